@@ -1,0 +1,120 @@
+import { RetentionPolicy, StorageType, StoreCompression } from "@nats-io/jetstream";
+import type { StreamConfig } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { ConfigError } from "../errors.ts";
+import type { Nats } from "./connect.ts";
+
+/** The stream that holds every event for a week. */
+export const EVENT_STREAM = "ROLLCAST";
+/** The stream that holds what could not be handled or delivered for a month. */
+export const DEAD_LETTER_STREAM = "ROLLCAST_DLQ";
+/** The key-value buckets; each is the stream `KV_<name>`. */
+export const BUCKETS = ["sources", "workloads", "notify"] as const;
+export type Bucket = (typeof BUCKETS)[number];
+
+const DAY_NS = 24 * 3_600 * 1_000_000_000;
+const MINUTE_NS = 60 * 1_000_000_000;
+const MIB = 1_048_576;
+const MARKER_TTL_MS = 3_600_000;
+const MIN_SERVER = [2, 12] as const;
+
+const STREAMS: readonly (Partial<StreamConfig> & { name: string })[] = [
+  {
+    name: EVENT_STREAM,
+    description: "Events of Rollcast (CloudEvents)",
+    subjects: ["rollcast.v1.>"],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_age: 7 * DAY_NS,
+    max_bytes: 2_048 * MIB,
+    max_msg_size: 65_536,
+    duplicate_window: 5 * MINUTE_NS,
+    deny_delete: true,
+    deny_purge: true,
+    allow_direct: true,
+    compression: StoreCompression.S2,
+  },
+  {
+    name: DEAD_LETTER_STREAM,
+    description: "What Rollcast could not handle or deliver, with the reason",
+    subjects: [
+      "rollcast.dlq.v1.>",
+      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${EVENT_STREAM}.*`,
+      `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${EVENT_STREAM}.*`,
+    ],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_age: 30 * DAY_NS,
+    max_bytes: 512 * MIB,
+    duplicate_window: 5 * MINUTE_NS,
+    allow_direct: true,
+  },
+];
+/** Changing one of these on an existing stream would lose or reinterpret what it holds. */
+const FIXED = ["retention", "storage", "deny_delete", "deny_purge"] as const;
+
+function checkServer(nats: Nats): void {
+  const version = nats.nc.info?.version ?? "0.0.0";
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < MIN_SERVER[0] || (major === MIN_SERVER[0] && minor < MIN_SERVER[1])) {
+    throw new ConfigError(
+      `nats-server is ${version}: Rollcast needs ${MIN_SERVER.join(".")} or newer`,
+    );
+  }
+}
+
+async function ensureStream(
+  nats: Nats,
+  wanted: Partial<StreamConfig> & { name: string },
+): Promise<void> {
+  const existing = await nats.jsm.streams.info(wanted.name).catch(() => undefined);
+  if (existing === undefined) {
+    await nats.jsm.streams.add(wanted);
+    return;
+  }
+  const { config } = existing;
+  const faults = FIXED.filter((key) => wanted[key] !== undefined && wanted[key] !== config[key]);
+  const missing = (wanted.subjects ?? []).filter((s) => !config.subjects.includes(s));
+  if (faults.length > 0) {
+    throw new ConfigError(
+      `stream ${wanted.name} exists with another ${faults.join(", ")}: changing it would lose what it holds; remove or rename it`,
+    );
+  }
+  if (missing.length > 0) {
+    await nats.jsm.streams.update(wanted.name, {
+      ...config,
+      subjects: [...config.subjects, ...missing],
+    });
+  }
+}
+
+async function ensureBucket(nats: Nats, bucket: Bucket, replicas: number): Promise<void> {
+  const existing = await nats.jsm.streams.info(`KV_${bucket}`).catch(() => undefined);
+  if (existing === undefined) {
+    await new Kvm(nats.js).create(bucket, {
+      history: 1,
+      replicas,
+      storage: StorageType.File,
+      markerTTL: MARKER_TTL_MS,
+      maxValueSize: MIB,
+      allow_direct: false,
+      description: `Rollcast: ${bucket}`,
+    });
+    return;
+  }
+  if (existing.config.max_msgs_per_subject !== 1 || existing.config.allow_direct) {
+    throw new ConfigError(
+      `bucket ${bucket} exists with another history or with direct reads: it was not made by Rollcast; remove or rename it`,
+    );
+  }
+}
+
+/**
+ * Makes the streams and buckets, or checks those that are there: settings the operator may own (limits, ages, replicas) are left as they are; a
+ * difference that could only be mended by losing data is refused ({@link ConfigError}). Safe to run from every replica at once.
+ */
+export async function provision(nats: Nats, replicas: number): Promise<void> {
+  checkServer(nats);
+  for (const stream of STREAMS) await ensureStream(nats, { ...stream, num_replicas: replicas });
+  for (const bucket of BUCKETS) await ensureBucket(nats, bucket, replicas);
+}

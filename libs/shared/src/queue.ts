@@ -1,0 +1,213 @@
+import { DelayedError, Queue as BullQueue, UnrecoverableError, Worker } from "bullmq";
+import type { Job } from "bullmq";
+import { Redis } from "ioredis";
+import { backoffDelay } from "./backoff.ts";
+import type { Backoff } from "./backoff.ts";
+import { RetryLater, TerminalError, isAborted, toError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+
+/**
+ * BullMQ on Redis. The queues hold turns, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
+ */
+export type QueueOptions = {
+  /** `redis://host:6379` or `rediss://host:6379`. */
+  url: string;
+  /** Name of the cluster: queues of two clusters in one Redis stay apart. */
+  cluster: string;
+  /** Name of the queue (`rollout-default`). */
+  name: string;
+  logger: Logger;
+};
+
+export type AddOptions = {
+  /** Jobs of one id are one job while it waits; while it runs, one more waits behind it. */
+  id: string;
+  /** Milliseconds before it may run, counted from the first add. */
+  delayMs?: number;
+  attempts?: number;
+};
+
+export type Queue<T> = AsyncDisposable & {
+  /** Adds a job, or merges it into the waiting one of the same id. Fails at once while Redis is away. */
+  add(data: T, options: AddOptions): Promise<void>;
+  /** Like {@link Queue.add}, and a job of this id that waits for its next try runs now. */
+  addAndWake(data: T, options: AddOptions): Promise<void>;
+  /** Jobs by state (`waiting`, `active`, `delayed`, ...). */
+  counts(): Promise<Record<string, number>>;
+  /** Why nothing can be added now, or undefined. */
+  fault(): string | undefined;
+  /** Calls `listener` after each reconnect to Redis, which may have come back empty. */
+  onReconnect(listener: () => void): void;
+};
+
+export type WorkOptions<T> = QueueOptions & {
+  concurrency: number;
+  backoff: Backoff;
+  /**
+   * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an attempt. {@link TerminalError}: given up.
+   * Else: again with backoff until the attempts are used up. `lastAttempt` says that no other will follow.
+   */
+  process: (data: T, context: JobContext) => Promise<void>;
+};
+
+export type JobContext = {
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly lastAttempt: boolean;
+};
+
+export type Work = AsyncDisposable & {
+  /** Milliseconds since the epoch when the worker last took or finished a job or found none. */
+  lastActive(): number;
+  fault(): string | undefined;
+};
+
+const RECONNECT_MAX_MS = 2_000;
+const LOCK_MS = 10_000;
+const HAND_BACK_MS = 10_000;
+const DEFAULT_ATTEMPTS = 5;
+
+function prefix(cluster: string): string {
+  // A hash tag, so that one queue's keys stay in one slot of a Redis Cluster.
+  return `{rollcast-${cluster}}`;
+}
+
+type Client = { redis: Redis; fault: () => string | undefined };
+
+async function connectRedis(options: QueueOptions, forWorker: boolean): Promise<Client> {
+  const redis = new Redis(options.url, {
+    lazyConnect: true,
+    connectionName: `rollcast-${options.name}`,
+    retryStrategy: (times) => Math.min(250 * times, RECONNECT_MAX_MS),
+    connectTimeout: 5_000,
+    maxRetriesPerRequest: forWorker ? null : 1,
+    enableOfflineQueue: forWorker,
+  });
+  let last = "";
+  redis.on("error", (err: Error) => {
+    if (err.message !== last) options.logger.warn({ err, queue: options.name }, "redis error");
+    last = err.message;
+  });
+  redis.on("ready", () => {
+    last = "";
+  });
+  const ready = new Promise<void>((resolve, reject) => {
+    redis.once("ready", resolve);
+    redis.once("end", () => reject(new Error("redis connection ended before it was ready")));
+  });
+  redis.connect().catch(() => undefined);
+  await ready;
+  return { redis, fault: () => (redis.status === "ready" ? undefined : "not connected") };
+}
+
+/** Opens a queue to add to; waits until Redis answers. */
+export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
+  const { redis, fault } = await connectRedis(options, false);
+  const queue = new BullQueue(options.name, {
+    connection: redis,
+    prefix: prefix(options.cluster),
+    skipMetasUpdate: true,
+    defaultJobOptions: {
+      removeOnComplete: true,
+      removeOnFail: { age: 3_600, count: 1_000 },
+      backoff: { type: "custom" },
+    },
+  });
+  queue.on("error", (err) => options.logger.warn({ err, queue: options.name }, "queue error"));
+  const add = (data: T, opts: AddOptions) =>
+    queue.add("job", data, {
+      attempts: opts.attempts ?? DEFAULT_ATTEMPTS,
+      ...(opts.delayMs === undefined ? {} : { delay: opts.delayMs }),
+      deduplication: { id: opts.id, keepLastIfActive: true },
+    });
+  return {
+    async add(data, opts) {
+      await add(data, opts);
+    },
+    async addAndWake(data, opts) {
+      const job = await add(data, opts);
+      if (job.id === undefined) return;
+      // The returned job is the waiting one where this add was merged; in a backoff it would hold the newer change back.
+      const waiting = await queue.getJob(job.id);
+      if (waiting === undefined || waiting.attemptsMade === 0 || !(await waiting.isDelayed()))
+        return;
+      await waiting.promote().catch(() => undefined);
+    },
+    counts: () => queue.getJobCounts("waiting", "active", "delayed", "failed", "prioritized"),
+    fault,
+    onReconnect(listener) {
+      // The first `ready` is behind us: each further one is a reconnect.
+      redis.on("ready", listener);
+    },
+    async [Symbol.asyncDispose]() {
+      await queue.close().catch(() => undefined);
+      redis.disconnect();
+    },
+  };
+}
+
+async function processJob<T>(
+  options: WorkOptions<T>,
+  job: Job<T>,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const attempts = job.opts.attempts ?? 1;
+  const attempt = job.attemptsMade + 1;
+  try {
+    await options.process(job.data, { signal, attempt, lastAttempt: attempt >= attempts });
+  } catch (thrown) {
+    const err = toError(thrown);
+    const delayMs =
+      err instanceof RetryLater ? err.delayMs : signal.aborted && isAborted(err) ? 0 : undefined;
+    if (delayMs !== undefined) {
+      await job.moveToDelayed(Date.now() + delayMs, token);
+      throw new DelayedError();
+    }
+    if (err instanceof TerminalError) throw new UnrecoverableError(err.message);
+    throw err;
+  }
+}
+
+/**
+ * Works on a queue until disposal, which stops the intake, waits for the jobs in hand, and hands back what is not done in time without using an attempt.
+ */
+export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
+  const { redis, fault } = await connectRedis(options, true);
+  let active = Date.now();
+  const touch = () => {
+    active = Date.now();
+  };
+  const worker = new Worker<T, void>(
+    options.name,
+    async (job, token, signal) => {
+      touch();
+      await processJob(options, job, token, signal ?? new AbortController().signal);
+    },
+    {
+      connection: redis,
+      prefix: prefix(options.cluster),
+      concurrency: options.concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
+      // A job whose worker was killed is simply run again: the records say what is still to do.
+      maxStalledCount: 1_000,
+      drainDelay: 5,
+      settings: { backoffStrategy: (attempt) => backoffDelay(options.backoff, attempt) },
+    },
+  );
+  worker.on("error", (err) => options.logger.warn({ err, queue: options.name }, "worker error"));
+  worker.on("completed", touch);
+  worker.on("drained", touch);
+  await worker.waitUntilReady();
+  return {
+    lastActive: () => active,
+    fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
+    async [Symbol.asyncDispose]() {
+      const timer = setTimeout(() => worker.cancelAllJobs("shutdown"), HAND_BACK_MS);
+      await worker.close().catch(() => undefined);
+      clearTimeout(timer);
+      redis.disconnect();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { ChangedBy, ChangedKeys, SourceKind } from "./events.ts";
+
+/**
+ * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter, so it is a contract between services.
+ * Holds digests, never a value. A reader that meets a larger `v` leaves the record alone.
+ */
+export const SourceRecord = z.object({
+  v: z.literal(1),
+  kind: SourceKind,
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  /** Orderable as a decimal integer within one resource type (KEP-5504). */
+  resourceVersion: z.string(),
+  /** Id of the installation key under which `digests` were made; under another id they are not comparable. */
+  keyId: z.string(),
+  /** Key of the object's data -> 32 hex digits. Kept after deletion, so that a re-creation with the same data is no change. */
+  digests: z.record(z.string(), z.string()),
+  /** `pending` until the event that tells of this record is acknowledged by the stream. */
+  state: z.enum(["pending", "published"]),
+  /** What the event tells; `none` for what the first sync or a new key adopted. */
+  change: z.enum(["none", "created", "changed", "deleted"]),
+  changedKeys: ChangedKeys.optional(),
+  changedBy: ChangedBy.optional(),
+  reason: z.string().optional(),
+  /** When the watcher observed the last change of content that was not the creation; milliseconds since the epoch. */
+  changedAt: z.number().optional(),
+  /**
+   * How exact `changedAt` is, in milliseconds: 0 where the watcher saw the change happen, 999 where it is the second that managedFields names.
+   */
+  changedWithin: z.number().optional(),
+  /** When the object was created by its own metadata; milliseconds since the epoch. */
+  createdAt: z.number(),
+  /** When the watcher found it gone; milliseconds since the epoch. Absent while it exists. */
+  deletedAt: z.number().optional(),
+  /** Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`, `rollcast.dev/ignore`, `rollcast.dev/match`). */
+  annotations: z.record(z.string(), z.string()),
+});
+export type SourceRecord = z.infer<typeof SourceRecord>;
