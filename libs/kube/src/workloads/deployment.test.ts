@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import type { KubeObject } from "../object.ts";
+import { deployment } from "./deployment.ts";
+
+const object = (status: unknown, spec: Record<string, unknown> = { replicas: 3 }): KubeObject => ({
+  metadata: { name: "web", uid: "u", resourceVersion: "1", generation: 4 },
+  spec,
+  status,
+});
+const counts = (replicas: number, updatedReplicas: number, availableReplicas: number) => ({
+  observedGeneration: 4,
+  replicas,
+  updatedReplicas,
+  availableReplicas,
+});
+
+test.each([
+  { name: "no status is unobserved", status: undefined, state: "unobserved" },
+  {
+    name: "an older generation is unobserved",
+    status: { ...counts(3, 3, 3), observedGeneration: 3 },
+    state: "unobserved",
+  },
+  { name: "too few updated", status: counts(3, 2, 3), state: "progressing" },
+  { name: "old replicas left", status: counts(4, 3, 3), state: "progressing" },
+  { name: "not all available", status: counts(3, 3, 2), state: "progressing" },
+  { name: "all updated and available", status: counts(3, 3, 3), state: "complete" },
+  { name: "scaled to zero", status: counts(0, 0, 0), spec: { replicas: 0 }, state: "complete" },
+  { name: "one replica where none are told", status: counts(1, 1, 1), spec: {}, state: "complete" },
+])("$name", ({ status, spec, state }) => {
+  expect(deployment.status(object(status, spec)).state).toBe(state);
+});
+
+test("gives up with the controller's reason, and says what refused the pods", () => {
+  const conditions = [
+    {
+      type: "Progressing",
+      status: "False",
+      reason: "ProgressDeadlineExceeded",
+      message: "ReplicaSet has timed out.",
+    },
+    {
+      type: "ReplicaFailure",
+      status: "True",
+      reason: "FailedCreate",
+      message: "exceeded quota: pods",
+    },
+  ];
+  expect(deployment.status(object({ ...counts(3, 1, 3), conditions }))).toEqual({
+    state: "failed",
+    reason: "ProgressDeadlineExceeded",
+    message: "ReplicaSet has timed out. exceeded quota: pods",
+  });
+});

@@ -1,0 +1,21 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { openInstallation, readInstallation } from "@rollcast/shared/installation";
+import type { Installation } from "@rollcast/shared/installation";
+import type { Nats } from "@rollcast/shared/nats/connect";
+
+const LOOK_MS = 250;
+
+/** The installation's record, which the first watcher makes: without it, no workload could be told from one that was there before. */
+export async function awaitInstallation(
+  nats: Nats,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<Installation> {
+  const kv = await openInstallation(nats);
+  for (let look = 0; ; look++) {
+    const found = await readInstallation(kv, cluster);
+    if (found !== undefined) return found;
+    if (look === 0) nats.logger.info({ cluster }, "waiting for the watcher's first start");
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+}

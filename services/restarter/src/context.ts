@@ -1,0 +1,51 @@
+import { randomUUID } from "node:crypto";
+import type { KubeClient } from "@rollcast/kube/client";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Kv } from "@rollcast/shared/nats/kv";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { Situation } from "./decide.ts";
+import type { RestarterMetrics } from "./metrics.ts";
+import type { Outcome, WorkloadRecord } from "./record.ts";
+import type { WorkloadIndex } from "./workload-index.ts";
+import type { WorkloadKey } from "./workload.ts";
+
+/** What every part of the restarter works with; made once, in main.ts. */
+export type Context = {
+  readonly cluster: string;
+  readonly mode: Situation["mode"];
+  readonly breaker: Situation["breaker"];
+  readonly stalledAfterMs: number;
+  readonly installedAt: number;
+  readonly kinds: ReadonlyMap<string, WorkloadKind>;
+  readonly kube: KubeClient;
+  readonly index: WorkloadIndex;
+  readonly records: Kv<WorkloadRecord>;
+  readonly sources: Kv<SourceRecord>;
+  readonly logger: Logger;
+  readonly metrics: RestarterMetrics;
+  /** Publishes an outcome and returns when the stream has it. */
+  readonly publish: (outcome: Outcome) => Promise<void>;
+  /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
+  readonly tell: (outcome: Outcome) => void;
+  /** A step boundary at which a test may kill this process; does nothing otherwise. */
+  readonly step: (name: Step) => void;
+};
+
+export type Step =
+  | "record-read"
+  | "pending-written"
+  | "patched"
+  | "started-published"
+  | "rolling-written"
+  | "end-written"
+  | "end-published";
+
+export const clock = (): number => Date.now();
+export const newId = (): string => randomUUID();
+
+/** The parts of a key: `<kind>/<namespace>/<name>`. */
+export function splitKey(key: WorkloadKey): { kind: string; namespace: string; name: string } {
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  return { kind, namespace, name };
+}

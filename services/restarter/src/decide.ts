@@ -1,0 +1,340 @@
+import { stableId } from "@rollcast/shared/events";
+import type { Cause } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { ABSENT, UNKNOWN, comparable } from "./content.ts";
+import type { Content, SourceKey } from "./content.ts";
+import { formatMarker, parseMarker } from "./marker.ts";
+import { cancelled, deferred, skipped, started, superseded } from "./outcomes.ts";
+import { pace, paceAfterStart } from "./pace.ts";
+import type { LoopBreaker } from "./pace.ts";
+import { presentContents } from "./policy.ts";
+import type { Rollout, WorkloadRecord } from "./record.ts";
+import { advance } from "./advance.ts";
+import type { Workload } from "./workload.ts";
+
+/** All that a decision is made of. Times are milliseconds since the epoch. */
+export type Situation = {
+  readonly workload: Workload;
+  readonly record: WorkloadRecord | undefined;
+  readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
+  /** When Rollcast was installed in this cluster: older workloads are adopted as they are. */
+  readonly installedAt: number;
+  readonly now: number;
+  readonly mode: "active" | "observe";
+  readonly breaker: LoopBreaker;
+  /** When a rollout is told as stalled, for kinds without a deadline of their own. */
+  readonly stalledAfterMs: number;
+  /** The id that a new rollout takes. */
+  readonly newId: string;
+  /** The workload was just read from the API server itself: it decides even where the record knows a newer generation. */
+  readonly trusted: boolean;
+};
+
+/**
+ * What to do now. `record` is the record as it should be; `changed` says whether that is another than the one given, so must be written first.
+ * - `look-again`: the index is older than the record, or (`ask`) only the API server can tell.
+ * - `keep`: nothing is to be patched.
+ * - `skip`: a rollout is due and told, and not made (`mode: observe`).
+ * - `wait`: a rollout is due at `until`.
+ * - `roll`: patch what `record.rollout` says.
+ */
+export type Decision =
+  | { readonly do: "look-again"; readonly ask: boolean }
+  | { readonly do: "keep" | "skip"; readonly record: WorkloadRecord; readonly changed: boolean }
+  | {
+      readonly do: "wait";
+      readonly record: WorkloadRecord;
+      readonly changed: boolean;
+      readonly until: number;
+    }
+  | {
+      readonly do: "roll";
+      readonly record: WorkloadRecord & { rollout: Rollout };
+      readonly changed: boolean;
+    };
+
+type Contents = Record<SourceKey, Content>;
+
+function fresh(s: Situation): WorkloadRecord {
+  const { workload, record } = s;
+  const overtaken = record === undefined ? [] : [...record.outbox];
+  if (record?.phase === "rolling" && record.rollout !== undefined) {
+    overtaken.push(cancelled(record, record.rollout, "Recreated", s.now));
+  }
+  return {
+    v: 1,
+    kind: workload.kind,
+    namespace: workload.namespace,
+    name: workload.name,
+    uid: workload.uid,
+    phase: "current",
+    running: {},
+    generation: workload.generation,
+    templateHash: workload.templateHash,
+    history: [],
+    outbox: overtaken,
+  };
+}
+
+function sameSecondOrEarlier(time: number, than: number): boolean {
+  return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
+}
+
+/** The content that pods run which were started with the workload's present template, as far as can be known. */
+function adopt(s: Situation, key: SourceKey, present: Content): Content {
+  const { workload } = s;
+  if (present.digest === ABSENT) return { ...present, since: s.now };
+  const changedAt = s.sources.get(key)?.changedAt;
+  const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
+  const young = workload.createdAt > s.installedAt;
+  const due = young && changedAt !== undefined && !sameSecondOrEarlier(changedAt, started);
+  return due ? { ...present, digest: UNKNOWN } : present;
+}
+
+function sameKeys(a: Content, b: Content): boolean {
+  return JSON.stringify(a.keys) === JSON.stringify(b.keys);
+}
+
+/** What runs now of one source: the record; where it has none, the marker; where there is none, the present content. */
+function runningNow(
+  s: Situation,
+  key: SourceKey,
+  known: Content | undefined,
+  present: Content,
+  marker: ReadonlyMap<SourceKey, string>,
+): Content {
+  if (known === undefined) {
+    const marked = marker.get(key);
+    if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
+      return { ...present, digest: marked };
+    }
+    return adopt(s, key, present);
+  }
+  if (!sameKeys(known, present)) return adopt(s, key, present);
+  if (known.digest === ABSENT && present.digest !== ABSENT) {
+    const changedAt = s.sources.get(key)?.changedAt;
+    const due = changedAt !== undefined && changedAt > (known.since ?? 0);
+    return due ? { ...present, digest: UNKNOWN } : present;
+  }
+  // Under another installation key nothing can be said: what is there is adopted anew.
+  if (!comparable(known.digest, present.digest)) return present;
+  return known;
+}
+
+function reconcileRunning(s: Situation, record: WorkloadRecord, present: Contents): Contents {
+  // Only a workload without a record has its marker asked: later, the record decides.
+  const marker =
+    s.record?.uid === s.workload.uid
+      ? new Map<SourceKey, string>()
+      : parseMarker(s.workload.marker, s.workload.namespace);
+  const running: Contents = {};
+  for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
+    running[key] = runningNow(s, key, record.running[key], content, marker);
+  }
+  return running;
+}
+
+/** A record whose patch was made by somebody who died before writing so. */
+function takeOver(s: Situation, record: WorkloadRecord): WorkloadRecord {
+  const { rollout } = record;
+  if (record.phase !== "pending" || rollout === undefined) return record;
+  const patched = s.workload.generation > rollout.guard && s.workload.marker === rollout.marker;
+  if (!patched) return record;
+  const next = patchedRecord(s, record, rollout, s.workload.generation);
+  return { ...next, outbox: [...next.outbox, started(next, next.rollout ?? rollout)] };
+}
+
+/** The record after its rollout's patch was made, which gave the workload `generation`. */
+export function patchedRecord(
+  s: Pick<Situation, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  record: WorkloadRecord,
+  rollout: Rollout,
+  generation: number,
+): WorkloadRecord {
+  const { due: _due, failure: _failure, throttle: _throttle, ...rest } = record;
+  return {
+    ...rest,
+    ...paceAfterStart(record, s.breaker, s.now),
+    phase: "rolling",
+    running: rollout.wanted,
+    generation,
+    templateHash: rollout.templateHash,
+    rollout: {
+      ...rollout,
+      generation,
+      startedAt: s.now,
+      deadline: s.now + (s.workload.deadlineMs ?? s.stalledAfterMs),
+    },
+  };
+}
+
+/** An edit by others restarts the pods, so what changed before it is current. */
+function reconcileEdit(s: Situation, record: WorkloadRecord, present: Contents): WorkloadRecord {
+  const { workload } = s;
+  if (workload.templateHash === record.templateHash) return record;
+  const { rollout, ...rest } = record;
+  let next: WorkloadRecord = { ...rest, templateHash: workload.templateHash };
+  if (rollout !== undefined) {
+    next =
+      record.phase === "rolling"
+        ? superseded(next, rollout, "TemplateChanged", s.now)
+        : { ...next, phase: "current" };
+  }
+  const { editedAt } = workload;
+  if (!workload.restartsOnEdit || editedAt === undefined) return next;
+  const running = { ...next.running };
+  for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
+    const changedAt = s.sources.get(key)?.changedAt;
+    const before = changedAt === undefined || changedAt < editedAt;
+    if (before && running[key] !== undefined && content.digest !== ABSENT) running[key] = content;
+  }
+  return { ...next, running };
+}
+
+function differing(running: Contents, present: Contents): SourceKey[] {
+  return (Object.keys(present) as SourceKey[]).filter((key) => {
+    const wanted = present[key];
+    // A source that is gone is no content to roll to: what runs stays known, so that its return with the same data is no change.
+    return (
+      wanted !== undefined && wanted.digest !== ABSENT && wanted.digest !== running[key]?.digest
+    );
+  });
+}
+
+function causeOf(s: Situation, keys: readonly SourceKey[]): Cause | undefined {
+  const sources = keys.map((key) => s.sources.get(key)).filter((one) => one !== undefined);
+  const [newest] = sources.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
+  if (newest === undefined) return undefined;
+  const { kind, namespace, name, changedKeys, changedBy, changedAt } = newest;
+  return {
+    kind,
+    namespace,
+    name,
+    ...(changedKeys === undefined ? {} : { changedKeys }),
+    ...(changedBy === undefined ? {} : { changedBy }),
+    ...(changedAt === undefined ? {} : { changedAt: new Date(changedAt).toISOString() }),
+  };
+}
+
+/** A hash of contents that is the same for the same sources, keys and digests. */
+export function contentsHash(contents: Readonly<Record<string, Content>>): string {
+  const pairs = Object.entries(contents)
+    .map(([key, { keys, digest }]) => [key, keys, digest] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return stableId(JSON.stringify(pairs));
+}
+
+function newRollout(s: Situation, record: WorkloadRecord, wanted: Contents, keys: SourceKey[]) {
+  const { workload } = s;
+  const plain = formatMarker(wanted, workload.namespace);
+  const cause = causeOf(s, keys);
+  const pending = record.phase === "pending" ? record.rollout : undefined;
+  const changedAt = cause?.changedAt === undefined ? undefined : Date.parse(cause.changedAt);
+  const rollout: Rollout = {
+    id: pending?.id ?? s.newId,
+    wanted,
+    changed: keys.length,
+    guard: workload.generation,
+    // A template that already carries this very marker (a rollback) would not restart its pods for it.
+    marker:
+      workload.marker === plain
+        ? formatMarker(wanted, workload.namespace, workload.generation)
+        : plain,
+    templateHash: workload.templateHash,
+    decidedAt: pending?.decidedAt ?? s.now,
+    ...(cause === undefined ? {} : { cause }),
+    ...(changedAt === undefined ? {} : { changedAt }),
+  };
+  return rollout;
+}
+
+function settled(record: WorkloadRecord): WorkloadRecord {
+  const { due: _due, failure, ...rest } = record;
+  if (record.phase === "pending") {
+    const { rollout: _rollout, ...without } = rest;
+    return { ...without, phase: "current" };
+  }
+  if (record.phase === "deferred") return { ...rest, phase: "current" };
+  if (record.phase === "failed" && failure !== undefined) return { ...rest, phase: "current" };
+  return rest;
+}
+
+function changedFrom(before: WorkloadRecord | undefined, after: WorkloadRecord): boolean {
+  return before === undefined || JSON.stringify(before) !== JSON.stringify(after);
+}
+
+function decideRoll(
+  s: Situation,
+  record: WorkloadRecord,
+  present: Contents,
+  keys: SourceKey[],
+): Decision {
+  const { workload } = s;
+  const wanted: Contents = { ...(record.running as Contents) };
+  for (const key of keys) wanted[key] = present[key] as Content;
+  const hash = contentsHash(wanted);
+  const { rollout, failure } = record;
+  const done = (next: WorkloadRecord) => changedFrom(s.record, next);
+
+  if (workload.deleting) return { do: "keep", record, changed: done(record) };
+  if (s.mode === "observe") {
+    if (record.observed === hash) return { do: "keep", record, changed: done(record) };
+    const cause = causeOf(s, keys);
+    const next = skipped({ ...record, observed: hash }, "observe", cause, s.now, s.newId);
+    return { do: "skip", record: next, changed: true };
+  }
+  if (
+    record.phase === "pending" &&
+    rollout !== undefined &&
+    rollout.guard === workload.generation &&
+    contentsHash(rollout.wanted) === hash
+  ) {
+    return { do: "roll", record: { ...record, rollout }, changed: done(record) };
+  }
+  const refusedAsIs = failure?.wanted === hash && failure.generation === workload.generation;
+  if (refusedAsIs && failure.retryAt > s.now) {
+    return { do: "wait", record, changed: done(record), until: failure.retryAt };
+  }
+  const wait = pace(workload, record, s.breaker, s.now);
+  if (wait !== undefined) {
+    const next = deferred(record, wait, causeOf(s, keys), s.now, s.newId);
+    return { do: "wait", record: next, changed: done(next), until: wait.at };
+  }
+  let base = record;
+  if (record.phase === "rolling" && rollout !== undefined) {
+    base = superseded(record, rollout, "NewerContent", s.now);
+  }
+  const pending = {
+    ...base,
+    phase: "pending" as const,
+    rollout: newRollout(s, record, wanted, keys),
+  };
+  return { do: "roll", record: pending, changed: true };
+}
+
+/**
+ * Decides what is to be done with a workload, from present state alone: the same situation gives the same decision whatever event, retry or
+ * sweep asked. Pure.
+ */
+export function decide(s: Situation): Decision {
+  const { workload } = s;
+  const known = s.record?.uid === workload.uid ? s.record : undefined;
+  if (!s.trusted && s.record !== undefined) {
+    // Which of two uids is the newer one, only the API server can tell.
+    if (known === undefined) return { do: "look-again", ask: true };
+    if (workload.generation < known.generation) return { do: "look-again", ask: false };
+  }
+  const present = presentContents(workload, s.sources);
+  let record = takeOver(s, known ?? fresh(s));
+  record = advance(record, workload, s.now);
+  record = reconcileEdit(s, record, present);
+  record = {
+    ...record,
+    running: reconcileRunning(s, record, present),
+    generation: workload.generation,
+  };
+  const keys = differing(record.running as Contents, present);
+  if (keys.length > 0) return decideRoll(s, record, present, keys);
+  const kept = settled(record);
+  return { do: "keep", record: kept, changed: changedFrom(s.record, kept) };
+}

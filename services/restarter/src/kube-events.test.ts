@@ -1,0 +1,63 @@
+import { deployment } from "@rollcast/kube/workloads/deployment";
+import { expect, test } from "vitest";
+import { kubeEvent } from "./kube-events.ts";
+import type { Outcome } from "./record.ts";
+
+const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
+  id: "0123456789abcdef",
+  word,
+  time: Date.parse("2026-01-10T12:00:00.123Z"),
+  data: {
+    workload: { kind: "Deployment", namespace: "shop", name, uid: "uid-1" },
+    cause: {
+      kind: "Secret",
+      namespace: "shop",
+      name: "tls",
+      changedBy: { manager: "cert-manager" },
+    },
+    reason: "Forbidden",
+    message: "quota",
+    dueAt: "2026-01-10T12:10:00.000Z",
+  },
+});
+
+test.each([
+  {
+    word: "started",
+    type: "Normal",
+    reason: "Reloaded",
+    note: "Rolled by Rollcast: Secret tls changed",
+  },
+  {
+    word: "failed",
+    type: "Warning",
+    reason: "ReloadFail",
+    note: "Rollout for Secret tls failed (Forbidden): quota",
+  },
+  {
+    word: "throttled",
+    type: "Warning",
+    reason: "ReloadThrottled",
+    note: "Secret tls changes too often, written by cert-manager: next rollout at 2026-01-10T12:10:00.000Z",
+  },
+] as const)("$word is told as $reason", ({ word, ...want }) => {
+  expect(kubeEvent(outcome(word), deployment, "pod-1")).toMatchObject({
+    ...want,
+    eventTime: "2026-01-10T12:00:00.123000Z",
+    regarding: { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "uid-1" },
+  });
+});
+
+test("what nobody must be told of is not", () => {
+  expect(kubeEvent(outcome("planned"), deployment, "pod-1")).toBeUndefined();
+  expect(kubeEvent(outcome("succeeded"), deployment, "pod-1")).toBeUndefined();
+});
+
+test("one outcome has one name, inside Kubernetes' limit", () => {
+  const name = "w".repeat(253);
+  const event = kubeEvent(outcome("started", name), deployment, "pod-1");
+  expect(event?.metadata.name).toBe(
+    kubeEvent(outcome("started", name), deployment, "x")?.metadata.name,
+  );
+  expect(event?.metadata.name.length).toBeLessThanOrEqual(253);
+});

@@ -1,0 +1,70 @@
+import { LATENCY_BUCKETS } from "@rollcast/shared/metrics";
+import type { Counter, Histogram, Metrics } from "@rollcast/shared/metrics";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import type { Outcome } from "./record.ts";
+
+export type RestarterMetrics = {
+  readonly patchSeconds: Histogram;
+  readonly patchErrors: Counter<"status">;
+  readonly staleWorkloads: (count: number, oldestSeconds: number) => void;
+  readonly sweepSeconds: Histogram;
+  outcome(outcome: Outcome): void;
+};
+
+/** The restarter's metrics; every outcome starts at 0, so that a rate over it is right from the first one. */
+export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
+  const outcomes = metrics.counter("rollcast_rollouts_total", "Rollout events by outcome", [
+    "outcome",
+  ]);
+  for (const outcome of RolloutOutcome.options) outcomes.inc({ outcome }, 0);
+  const duration = metrics.histogram(
+    "rollcast_rollout_duration_seconds",
+    "From the patch to the end of the rollout",
+    ["outcome"],
+    LATENCY_BUCKETS,
+  );
+  const healthy = metrics.histogram(
+    "rollcast_change_to_healthy_seconds",
+    "From the change of the source to the workload's rollout being complete",
+    [],
+    LATENCY_BUCKETS,
+  );
+  const stale = metrics.gauge(
+    "rollcast_stale_workloads",
+    "Workloads whose pods do not run the present content of their sources, at the last sweep",
+  );
+  const oldest = metrics.gauge(
+    "rollcast_stale_workloads_oldest_seconds",
+    "How long the longest of them has been so, at the last sweep",
+  );
+  return {
+    patchSeconds: metrics.histogram(
+      "rollcast_patch_duration_seconds",
+      "Patches of workloads at the API server",
+      [],
+      LATENCY_BUCKETS,
+    ),
+    patchErrors: metrics.counter(
+      "rollcast_patch_errors_total",
+      "Patches that the API server did not carry out, by HTTP status (0: no answer, 422: mostly our guard)",
+      ["status"],
+    ),
+    sweepSeconds: metrics.histogram(
+      "rollcast_sweep_duration_seconds",
+      "Comparisons of every workload with its sources",
+      [],
+      LATENCY_BUCKETS,
+    ),
+    staleWorkloads(count, oldestSeconds) {
+      stale.set(count);
+      oldest.set(oldestSeconds);
+    },
+    outcome({ word, data }) {
+      outcomes.inc({ outcome: word });
+      if (data.durationMs !== undefined && word !== "stalled") {
+        duration.observe({ outcome: word }, data.durationMs / 1_000);
+      }
+      if (data.changeToHealthyMs !== undefined) healthy.observe(data.changeToHealthyMs / 1_000);
+    },
+  };
+}
