@@ -1,0 +1,35 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+
+export type ServerName =
+  | "nats-server"
+  | "etcd"
+  | "kube-apiserver"
+  | "kube-controller-manager"
+  | "kube-scheduler"
+  | "kwok";
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+
+function builtServers(): string {
+  const told = process.env.ROLLCAST_SERVERS_DIR;
+  if (told !== undefined && told !== "") return told;
+  return execFileSync(process.execPath, [join(ROOT, "tools", "cache.mjs")], { encoding: "utf8" });
+}
+
+/** Path of a real server's binary: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
+export function serverBinary(name: ServerName): string {
+  const dirs = [builtServers(), process.env.KUBEBUILDER_ASSETS ?? ""].filter((dir) => dir !== "");
+  const found = dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error(`${name} is not built yet: run \`npm test\` once, which builds it`);
+  }
+  return found;
+}
+
+/** The repository's root folder. */
+export function repositoryRoot(): string {
+  return ROOT;
+}

@@ -1,0 +1,187 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiError, createApi } from "./client.ts";
+import type { Api } from "./client.ts";
+import {
+  NODE,
+  startApiServer,
+  startControllers,
+  startEtcd,
+  startKwok,
+  startScheduler,
+  tokenOf,
+  writeFiles,
+} from "./control-plane.ts";
+import type { Ports, User } from "./control-plane.ts";
+import { freePort } from "./net.ts";
+import type { Running } from "./process.ts";
+import { waitFor } from "./wait.ts";
+
+/** What another process needs to reach a cluster. */
+export type ClusterAccess = {
+  readonly url: string;
+  readonly dir: string;
+  /** Path of the admin's kubeconfig. */
+  readonly kubeconfig: string;
+  readonly caFile: string;
+  readonly auditLog?: string;
+};
+
+export type Cluster = AsyncDisposable &
+  ClusterAccess & {
+    readonly api: Api;
+    /** Path of a kubeconfig for one of the users; `url` for a proxy in front. */
+    kubeconfigFor(user: User, url?: string): Promise<string>;
+    /** kill -9 of the API server; etcd keeps running. */
+    killApiServer(): Promise<void>;
+    startApiServer(): Promise<void>;
+    /** Copies etcd's data aside (with the API server and etcd stopped for it). */
+    snapshot(): Promise<string>;
+    /** Brings a snapshot back: the cluster is as it was then. */
+    restore(snapshot: string): Promise<void>;
+  };
+
+export type ClusterOptions = {
+  /** Deployments, Jobs and the like are acted on; true unless told. */
+  controllers?: boolean;
+  /** Pods are scheduled and become ready; true unless told. */
+  pods?: boolean;
+  /** Write an audit log (metadata of each request). */
+  audit?: boolean;
+  /** Kept after disposal, and taken up again where it holds a cluster; a temporary folder unless told. */
+  dir?: string;
+  ports?: Ports;
+};
+
+async function writeKubeconfig(
+  file: string,
+  access: { url: string; caFile: string; token: string },
+): Promise<string> {
+  const cluster = access.url.startsWith("https:")
+    ? { server: access.url, "certificate-authority": access.caFile }
+    : { server: access.url };
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "rollcast", cluster }],
+    users: [{ name: "user", user: { token: access.token } }],
+    contexts: [{ name: "rollcast", context: { cluster: "rollcast", user: "user" } }],
+    "current-context": "rollcast",
+  };
+  await writeFile(file, JSON.stringify(config, null, 2));
+  return file;
+}
+
+async function addNode(api: Api): Promise<void> {
+  await api.create("/api/v1/nodes", NODE).catch((err: unknown) => {
+    if (!(err instanceof ApiError) || err.status !== 409) throw err;
+  });
+  // Without the node lifecycle controller nobody takes the taint off that admission puts on every new node.
+  await waitFor(
+    async () => {
+      const node = await api.get<{ spec: { taints?: unknown[] } }>("/api/v1/nodes/node-1");
+      if (node.spec.taints === undefined) return true;
+      await api.patch("/api/v1/nodes/node-1", { spec: { taints: null } });
+      return false;
+    },
+    { message: "the node to be without taints" },
+  );
+}
+
+/** A real control plane on its own ports: etcd and API server, and with them (unless switched off) controllers, scheduler and kwok. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "rollcast-cluster-")));
+  await mkdir(dir, { recursive: true });
+  const ports = options.ports ?? {
+    api: await freePort(),
+    etcd: await freePort(),
+    peer: await freePort(),
+  };
+  await writeFiles(dir);
+  const url = `https://127.0.0.1:${ports.api}`;
+  const auditLog = options.audit === true ? join(dir, "audit.log") : undefined;
+  const caFile = join(dir, "certs", "apiserver.crt");
+
+  let etcd: Running = await startEtcd(dir, ports);
+  let apiServer: Running = await startApiServer(dir, ports, auditLog);
+  const ready = async () => {
+    const anonymous = createApi(url, tokenOf("admin"));
+    try {
+      await waitFor(
+        async () => {
+          if (etcd.hasExited()) throw new Error(`etcd ended: ${etcd.output()}`);
+          if (apiServer.hasExited()) throw new Error(`kube-apiserver: ${apiServer.output()}`);
+          return (await anonymous.call<string>({ path: "/readyz" })) === "ok";
+        },
+        { timeout: 60_000, message: "the API server to be ready", every: 100 },
+      );
+    } finally {
+      await anonymous[Symbol.asyncDispose]();
+    }
+  };
+  await ready();
+  const kubeconfig = await writeKubeconfig(join(dir, "admin.kubeconfig"), {
+    url,
+    caFile,
+    token: tokenOf("admin"),
+  });
+  const api = createApi(url, tokenOf("admin"), caFile);
+  const others: Running[] = [];
+  if (options.controllers !== false) others.push(await startControllers(kubeconfig));
+  if (options.controllers !== false && options.pods !== false) {
+    others.push(await startScheduler(kubeconfig), await startKwok(dir, kubeconfig));
+    await addNode(api);
+  }
+  let snapshots = 0;
+  const stopBoth = async () => {
+    await apiServer.kill("SIGKILL");
+    await etcd.kill("SIGTERM");
+  };
+  const startBoth = async () => {
+    etcd = await startEtcd(dir, ports);
+    apiServer = await startApiServer(dir, ports, auditLog);
+    await ready();
+  };
+  return {
+    url,
+    dir,
+    kubeconfig,
+    caFile,
+    ...(auditLog === undefined ? {} : { auditLog }),
+    api,
+    kubeconfigFor: (user, at = url) =>
+      writeKubeconfig(join(dir, `${user}-${new URL(at).port}.kubeconfig`), {
+        url: at,
+        caFile,
+        token: tokenOf(user),
+      }),
+    async killApiServer() {
+      await apiServer.kill("SIGKILL");
+    },
+    async startApiServer() {
+      apiServer = await startApiServer(dir, ports, auditLog);
+      await ready();
+    },
+    async snapshot() {
+      const copy = join(dir, `snapshot-${++snapshots}`);
+      await stopBoth();
+      await cp(join(dir, "etcd"), copy, { recursive: true });
+      await startBoth();
+      return copy;
+    },
+    async restore(snapshot) {
+      await stopBoth();
+      await rm(join(dir, "etcd"), { recursive: true, force: true });
+      await cp(snapshot, join(dir, "etcd"), { recursive: true });
+      await startBoth();
+    },
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]();
+      await Promise.all(others.map((running) => running.kill()));
+      await apiServer.kill();
+      await etcd.kill();
+      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { serverBinary } from "./binaries.ts";
+import { accepts, freePort } from "./net.ts";
+import { startProcess } from "./process.ts";
+import type { Running } from "./process.ts";
+import { waitFor } from "./wait.ts";
+
+export type NatsServer = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** Starts again on the same port and store; with `empty`, the store is lost first. */
+  restart(options?: { empty?: boolean }): Promise<void>;
+};
+
+export type NatsServerOptions = {
+  /** Kept after disposal; a temporary folder unless told. */
+  storeDir?: string;
+  port?: number;
+  /** More lines for the server's configuration file, e.g. `authorization { ... }`. */
+  config?: string;
+};
+
+/** A real nats-server with JetStream on its own port. */
+export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const dir = options.storeDir ?? (await mkdtemp(join(tmpdir(), "rollcast-nats-")));
+  const port = options.port ?? (await freePort());
+  const file = join(dir, "nats.conf");
+  const store = join(dir, "jetstream");
+  const start = async (): Promise<Running> => {
+    await writeFile(
+      file,
+      `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(store)} }\n${options.config ?? ""}\n`,
+    );
+    const running = await startProcess(serverBinary("nats-server"), ["-c", file]);
+    await waitFor(
+      () => {
+        if (running.hasExited()) throw new Error(`nats-server ended: ${running.output()}`);
+        return accepts(port);
+      },
+      { message: "nats-server to accept connections", every: 20 },
+    );
+    return running;
+  };
+  let running = await start();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    async kill() {
+      await running.kill("SIGKILL");
+    },
+    async restart({ empty = false } = {}) {
+      await running.kill("SIGKILL");
+      if (empty) await rm(store, { recursive: true, force: true });
+      running = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await running.kill();
+      if (options.storeDir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { waitFor } from "./wait.ts";
+
+export type Received = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+};
+
+/** What the receiver does with a request. */
+export type Answer = {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Milliseconds before it answers. */
+  readonly delayMs?: number;
+  /** Never answers, or closes the connection hard. */
+  readonly instead?: "hang" | "reset";
+};
+
+/** A local HTTP server that keeps what it is sent. */
+export type Receiver = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  readonly received: readonly Received[];
+  /** From now on answers so; a function is asked for each request. */
+  answer(next: Answer | ((received: Received) => Answer)): void;
+  waitFor(predicate: (received: Received) => boolean, timeout?: number): Promise<Received>;
+};
+
+function reply(res: ServerResponse, answer: Answer): void {
+  if (answer.instead === "hang") return;
+  if (answer.instead === "reset") {
+    res.socket?.resetAndDestroy();
+    return;
+  }
+  setTimeout(() => {
+    res.writeHead(answer.status ?? 200, answer.headers ?? {}).end(answer.body ?? "ok");
+  }, answer.delayMs ?? 0);
+}
+
+export async function startReceiver(first: Answer = {}): Promise<Receiver> {
+  const received: Received[] = [];
+  let answer: Answer | ((received: Received) => Answer) = first;
+  const server = createServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on("data", (chunk: Buffer) => chunks.push(chunk));
+    req.on("end", () => {
+      const one: Received = {
+        method: req.method ?? "",
+        path: req.url ?? "",
+        headers: req.headers,
+        body: Buffer.concat(chunks).toString("utf8"),
+        at: Date.now(),
+      };
+      received.push(one);
+      reply(res, typeof answer === "function" ? answer(one) : answer);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    received,
+    answer(next) {
+      answer = next;
+    },
+    waitFor: (predicate, timeout = 30_000) =>
+      waitFor(() => received.find(predicate), { timeout, message: "a request to the receiver" }),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { accepts, freePort } from "./net.ts";
+import { startProcess } from "./process.ts";
+import type { Running } from "./process.ts";
+import { waitFor } from "./wait.ts";
+
+export type RedisServer = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** Starts again on the same port and data; with `empty`, the data is lost first. */
+  restart(options?: { empty?: boolean }): Promise<void>;
+};
+
+export type RedisServerOptions = {
+  /** Kept after disposal; a temporary folder unless told. */
+  dataDir?: string;
+  port?: number;
+};
+
+/** A real redis-server on its own port, set up as Rollcast asks for: `noeviction`, append-only file. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const dir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "rollcast-redis-")));
+  const port = options.port ?? (await freePort());
+  const args = [
+    ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir],
+    ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""],
+    ["--maxmemory-policy", "noeviction"],
+  ].flat();
+  const start = async (): Promise<Running> => {
+    await mkdir(dir, { recursive: true });
+    const running = await startProcess("redis-server", args);
+    await waitFor(
+      () => {
+        if (running.hasExited()) throw new Error(`redis-server ended: ${running.output()}`);
+        return accepts(port);
+      },
+      { message: "redis-server to accept connections", every: 20 },
+    );
+    return running;
+  };
+  let running = await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    async kill() {
+      await running.kill("SIGKILL");
+    },
+    async restart({ empty = false } = {}) {
+      await running.kill("SIGKILL");
+      if (empty) await rm(dir, { recursive: true, force: true });
+      running = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await running.kill();
+      if (options.dataDir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { inject } from "vitest";
+import { createApi } from "./client.ts";
+import type { Api } from "./client.ts";
+import type { ClusterAccess } from "./cluster.ts";
+import { tokenOf } from "./control-plane.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    cluster: ClusterAccess;
+  }
+}
+
+/** The control plane that all integration tests of a run share. A test that must break one starts its own. */
+export function useCluster(): ClusterAccess & { readonly api: Api } {
+  const access = inject("cluster");
+  return { ...access, api: createApi(access.url, tokenOf("admin"), access.caFile) };
+}

@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export type WaitOptions = {
+  /** Milliseconds; 30 s unless told. */
+  timeout?: number;
+  /** What was waited for, for the error. */
+  message?: string;
+  /** Milliseconds between looks; 50 unless told. */
+  every?: number;
+};
+
+/** Looks until `look` gives something other than undefined or false, and returns it. Throws after the timeout with the last error or the message. */
+export async function waitFor<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  options: WaitOptions = {},
+): Promise<T> {
+  const deadline = Date.now() + (options.timeout ?? 30_000);
+  let last: unknown;
+  for (;;) {
+    try {
+      const found = await look();
+      last = undefined;
+      if (found !== undefined && found !== false) return found;
+    } catch (err) {
+      last = err;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`waited in vain for ${options.message ?? "a condition"}`, { cause: last });
+    }
+    await sleep(options.every ?? 50);
+  }
+}

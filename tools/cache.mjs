@@ -1,0 +1,36 @@
+// Where what is built once lies. Plain JavaScript without dependencies: the bootstrap runs it on Node 20, the tests on Node 24.
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const SERVERS = join(dirname(fileURLToPath(import.meta.url)), "servers");
+
+/**
+ * The user's cache folder of Rollcast: `ROLLCAST_CACHE_DIR`, else the platform's.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+export function cacheDir(env = process.env) {
+  if (env.ROLLCAST_CACHE_DIR) return env.ROLLCAST_CACHE_DIR;
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "rollcast");
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcast");
+}
+
+/**
+ * The folder of the servers built from `tools/servers`; its name changes with what is built.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+export function serversDir(env = process.env) {
+  const hash = createHash("sha256");
+  for (const name of ["go.mod", "go.sum", "servers.go"]) {
+    hash.update(readFileSync(join(SERVERS, name)));
+  }
+  hash.update(`${process.platform} ${process.arch}`);
+  return join(cacheDir(env), `servers-${hash.digest("hex").slice(0, 12)}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(serversDir());
