@@ -14,7 +14,7 @@ export type RunOptions = {
 /** A child process whose output is kept (the last lines), and which does not outlive this one. */
 export type Running = AsyncDisposable & {
   readonly pid: number;
-  /** The last 200 lines of its output. */
+  /** The last lines of its output, each cut to a readable length. */
   output(): string;
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
@@ -23,7 +23,8 @@ export type Running = AsyncDisposable & {
   kill(signal?: NodeJS.Signals): Promise<number | string>;
 };
 
-const KEPT_LINES = 200;
+const KEPT_LINES = 20;
+const KEPT_LENGTH = 400;
 const TERM_MS = 10_000;
 const children = new Set<ChildProcess>();
 
@@ -48,7 +49,7 @@ export async function startProcess(
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
-      lines.push(line);
+      lines.push(line.slice(0, KEPT_LENGTH));
       if (lines.length > KEPT_LINES) lines.shift();
       options.onLine?.(line);
     });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Keys } from "./references.ts";
 
@@ -34,7 +35,10 @@ export function contentDigest(source: SourceRecord | undefined, keys: Keys): str
   const used = keys === "*" ? Object.keys(source.digests).toSorted() : keys;
   const pairs = used.map((key) => [
     key,
-    Object.hasOwn(source.digests, key) ? source.digests[key] : null,
+    Object.hasOwn(source.digests, key)
+      ? source.digests[key]
+      : // An object with too many keys has one digest for all of them.
+        (source.digests[WHOLE_OBJECT] ?? null),
   ]);
   const hash = createHash("sha256").update(JSON.stringify(pairs)).digest("hex").slice(0, 32);
   return `${source.keyId}.${hash}`;

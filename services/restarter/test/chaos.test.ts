@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventWord } from "@rollcast/shared/events";
+import { writeKubeconfig } from "@rollcast/testkit/cluster";
+import { tokenOf } from "@rollcast/testkit/control-plane";
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import type { Rule } from "@rollcast/testkit/fault-proxy";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const COUNT = 200;
+
+async function countOf(rig: Rig, word: string): Promise<number> {
+  return (await rig.events()).filter((event) => eventWord(event.type).word === word).length;
+}
+
+/** Waits until a part of the rollouts has started, so that what follows happens in their middle. */
+async function inTheMiddle(rig: Rig, from: number): Promise<void> {
+  await waitFor(async () => (await countOf(rig, "started")) >= from + COUNT / 10, {
+    message: "the first rollouts to start",
+    timeout: 60_000,
+    every: 20,
+  });
+}
+
+/** Every workload was rolled exactly `times` times, and every story has its end. */
+async function expectRolled(rig: Rig, names: readonly string[], times: number): Promise<void> {
+  await rig.waitAll(names, 120_000);
+  for (const name of names) {
+    expect((await rig.get(name)).metadata.generation, name).toBe(1 + times);
+  }
+  const events = await rig.events();
+  expect(faultsOf(events)).toEqual([]);
+  expect(events.filter((event) => eventWord(event.type).word === "started")).toHaveLength(
+    COUNT * times,
+  );
+}
+
+test("Redis killed and emptied, NATS killed, in the middle of 200 rollouts: all end, none twice", async () => {
+  await using rig = await startRig();
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(COUNT);
+  await Promise.all([rig.start(), rig.start()]);
+  await rig.waitAll(names);
+
+  await rig.change("cfg", "1");
+  await inTheMiddle(rig, 0);
+  await rig.redis.restart({ empty: true });
+  await expectRolled(rig, names, 1);
+
+  await rig.change("cfg", "2");
+  await inTheMiddle(rig, COUNT);
+  await rig.nats.kill();
+  await sleep(2_000);
+  await rig.nats.restart();
+  await expectRolled(rig, names, 2);
+});
+
+test("restarters killed at every step, beside one that lives: all end, none twice", async () => {
+  await using rig = await startRig();
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(COUNT);
+  await rig.start();
+  await rig.waitAll(names);
+  const rounds = [
+    ["record-read", "pending-written", "patched", "started-published"],
+    ["rolling-written", "end-written", "end-published"],
+  ];
+  for (const [round, steps] of rounds.entries()) {
+    const victims = await Promise.all(
+      steps.map((step) => rig.start({ env: { ROLLCAST_TEST_KILL_AT: `${step}:3` } })),
+    );
+    await rig.change("cfg", `round ${round}`);
+    for (const [i, victim] of victims.entries()) {
+      expect(await victim.exited, `killed at ${steps[i]}`).toBe("SIGKILL");
+    }
+    await expectRolled(rig, names, round + 1);
+  }
+});
+
+const SICK: { name: string; rules: Rule[]; lastsMs: number }[] = [
+  {
+    name: "answers 429 with Retry-After",
+    rules: [{ method: "PATCH", fault: { do: "answer", status: 429, retryAfter: 1 }, share: 0.5 }],
+    lastsMs: 4_000,
+  },
+  {
+    name: "answers 500",
+    rules: [{ method: "PATCH", fault: { do: "answer", status: 500 }, share: 0.5 }],
+    lastsMs: 4_000,
+  },
+  {
+    name: "drops connections, also after it has carried the patch out",
+    rules: [
+      { method: "PATCH", fault: { do: "reset", late: true }, share: 0.3 },
+      { method: "PATCH", fault: { do: "reset" }, share: 0.3 },
+    ],
+    lastsMs: 4_000,
+  },
+  {
+    name: "stalls for 20 s, watches too",
+    rules: [{ path: /./, fault: { do: "stall" } }],
+    lastsMs: 20_000,
+  },
+];
+
+test("an API server that is sick in the middle of 200 rollouts: all end, none twice", async () => {
+  const cluster = useCluster();
+  await using proxy = await startFaultProxy(cluster);
+  const kubeconfig = await writeKubeconfig(
+    join(cluster.dir, `proxy-${new URL(proxy.url).port}.kubeconfig`),
+    { url: proxy.url, caFile: cluster.caFile, token: tokenOf("admin") },
+  );
+  await using rig = await startRig({ kubeconfig });
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(COUNT);
+  await Promise.all([rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  for (const [i, { name, rules, lastsMs }] of SICK.entries()) {
+    await rig.change("cfg", name);
+    await inTheMiddle(rig, i * COUNT);
+    proxy.rules(rules);
+    await sleep(lastsMs);
+    proxy.rules([]);
+    await expectRolled(rig, names, i + 1);
+  }
+});

@@ -1,0 +1,255 @@
+import { eventWord } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { AnyObject } from "@rollcast/testkit/client";
+import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
+
+async function waitWord(rig: Rig, word: string, name: string, timeout = 40_000) {
+  return waitFor(
+    async () =>
+      (await rig.events()).find(
+        (event) => eventWord(event.type).word === word && event.subject?.endsWith(`/${name}`),
+      ) as RolloutEvent | undefined,
+    { message: `${word} of ${name}`, timeout, every: 100 },
+  );
+}
+
+/** Refuses every change of a Deployment's pod template in the namespace, while it is there. */
+async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
+  const name = `refuse-${rig.namespace}`;
+  const root = "/apis/admissionregistration.k8s.io/v1";
+  const policies = `${root}/validatingadmissionpolicies`;
+  const bindings = `${root}/validatingadmissionpolicybindings`;
+  await rig.api.create(policies, {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name },
+    spec: {
+      failurePolicy: "Fail",
+      matchConstraints: {
+        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": rig.namespace } },
+        resourceRules: [
+          {
+            apiGroups: ["apps"],
+            apiVersions: ["v1"],
+            operations: ["UPDATE"],
+            resources: ["deployments"],
+          },
+        ],
+      },
+      validations: [
+        {
+          expression:
+            "object.metadata.name != 'refused' || object.spec.template == oldObject.spec.template",
+          message: "templates are frozen by the platform team",
+        },
+      ],
+    },
+  });
+  await rig.api.create(bindings, {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicyBinding",
+    metadata: { name },
+    spec: { policyName: name, validationActions: ["Deny"] },
+  });
+  await rig.deploy("refused", { uses: USES });
+  // A policy takes a moment to be enforced.
+  const probe = { spec: { template: { metadata: { annotations: { probe: "x" } } } } };
+  await waitFor(
+    async () => {
+      const { resourceVersion } = (await rig.get("refused")).metadata;
+      const tried = rig.api.call({
+        method: "PATCH",
+        path: `${paths.deployment(rig.namespace, "refused")}?dryRun=All`,
+        body: { ...probe, metadata: { resourceVersion } },
+        contentType: "application/merge-patch+json",
+      });
+      return tried.then(
+        () => false,
+        (err: unknown) => String(err).includes("frozen by the platform team"),
+      );
+    },
+    { message: "the policy to be enforced" },
+  );
+  let lifted = false;
+  return {
+    async [Symbol.asyncDispose]() {
+      if (lifted) return;
+      lifted = true;
+      await rig.api.remove(`${bindings}/${name}`);
+      await rig.api.remove(`${policies}/${name}`);
+    },
+  };
+}
+
+test("rollouts that cannot finish end as failed with the cluster's own reason, the others go on", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  await rig.adopt("cfg", "0");
+  await using policy = await refuseTemplates(rig);
+  await rig.deploy("good", { uses: USES, replicas: 0 });
+  await rig.deploy("crowded", { uses: USES, progressDeadlineSeconds: 3 });
+  await rig.deploy("never", {
+    uses: USES,
+    podAnnotations: { [NEVER_READY]: "true" },
+    progressDeadlineSeconds: 3,
+  });
+  for (const name of ["good", "crowded", "refused"]) await waitRolledOut(api, namespace, name);
+  await rig.start();
+  await rig.waitAll(["good", "crowded", "never", "refused"]);
+  // The namespace is full for new pods: `good` needs none.
+  await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "full" },
+    spec: { hard: { pods: "3" } },
+  });
+  await waitFor(
+    async () => {
+      const quota = await api.get<{ status?: { used?: { pods?: string } } }>(
+        `/api/v1/namespaces/${namespace}/resourcequotas/full`,
+      );
+      return quota.status?.used?.pods === "3";
+    },
+    { message: "the quota to be counted" },
+  );
+
+  await rig.change("cfg", "1");
+  expect((await waitWord(rig, "succeeded", "good")).data).toMatchObject({ reason: "Complete" });
+  const crowded = (await waitWord(rig, "failed", "crowded")).data;
+  expect(crowded.reason).toBe("ProgressDeadlineExceeded");
+  expect(crowded.message).toContain("exceeded quota");
+  expect((await waitWord(rig, "failed", "never")).data).toMatchObject({
+    reason: "ProgressDeadlineExceeded",
+  });
+  const refused = (await waitWord(rig, "failed", "refused")).data;
+  expect(refused.message).toContain("templates are frozen by the platform team");
+  expect(wordsOf(await rig.events(), "refused")).toEqual(["planned", "failed"]);
+  expect(await rig.record("refused")).toMatchObject({ phase: "failed", failure: { tries: 1 } });
+  expect(faultsOf(await rig.events())).toEqual([]);
+
+  const told = await waitFor(async () => {
+    const list = await api.get<{
+      items: (AnyObject & { reason: string; regarding: { name: string } })[];
+    }>(paths.event(namespace));
+    const reasons = list.items
+      .filter((one) => one.reason.startsWith("Reload"))
+      .map((one) => `${one.regarding.name} ${one.reason}`)
+      .toSorted();
+    return reasons.length >= 6 ? reasons : undefined;
+  });
+  expect(told).toEqual([
+    "crowded ReloadFail",
+    "crowded Reloaded",
+    "good Reloaded",
+    "never ReloadFail",
+    "never Reloaded",
+    "refused ReloadFail",
+  ]);
+
+  // The platform team lifts its policy: a change of the workload is reason enough to try again at once.
+  await policy[Symbol.asyncDispose]();
+  await waitFor(
+    async () => {
+      await api.patch(paths.deployment(namespace, "refused"), {
+        spec: { template: { metadata: { annotations: { team: "lifted" } } } },
+      });
+      return true;
+    },
+    { message: "the policy to be lifted" },
+  );
+  await rig.change("cfg", "2");
+  await waitWord(rig, "started", "refused");
+});
+
+test("a workload that is edited, deleted, re-created, paused or scaled to zero in the middle", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  await rig.adopt("cfg", "0");
+  const stuck = { uses: USES, podAnnotations: { [NEVER_READY]: "true" } };
+  for (const name of ["edited", "deleted", "recreated"]) await rig.deploy(name, stuck);
+  await rig.deploy("paused", { uses: USES });
+  await rig.deploy("zero", { uses: USES, replicas: 0 });
+  for (const name of ["paused", "zero"]) await waitRolledOut(api, namespace, name);
+  await api.patch(paths.deployment(namespace, "paused"), { spec: { paused: true } });
+  await rig.start();
+  const names = ["edited", "deleted", "recreated", "paused", "zero"];
+  await rig.waitAll(names);
+
+  await rig.change("cfg", "1");
+  for (const name of names) await waitWord(rig, "started", name);
+  expect((await waitWord(rig, "succeeded", "zero")).data.reason).toBe("Complete");
+
+  await api.patch(paths.deployment(namespace, "edited"), {
+    spec: { template: { spec: { containers: [{ name: "app", image: "example/app:2" }] } } },
+  });
+  expect((await waitWord(rig, "superseded", "edited")).data.reason).toBe("TemplateChanged");
+
+  await api.remove(paths.deployment(namespace, "deleted"));
+  expect((await waitWord(rig, "cancelled", "deleted")).data.reason).toBe("Deleted");
+  await waitFor(async () => (await rig.record("deleted")) === undefined, {
+    message: "the record of the deleted one to go",
+  });
+
+  await api.remove(paths.deployment(namespace, "recreated"));
+  await rig.deploy("recreated", { uses: USES });
+  await waitWord(rig, "cancelled", "recreated");
+  await waitRolledOut(api, namespace, "recreated");
+  expect((await rig.get("recreated")).metadata.generation).toBe(1);
+
+  expect(wordsOf(await rig.events(), "paused")).toEqual(["planned", "started"]);
+  await api.patch(paths.deployment(namespace, "paused"), { spec: { paused: false } });
+  await waitWord(rig, "succeeded", "paused");
+  expect(faultsOf(await rig.events())).toEqual([]);
+});
+
+test("a new change wakes a workload out of its backoff, and one workload's errors delay no other", async () => {
+  await using rig = await startRig();
+  await rig.adopt("cfg", "0");
+  await using _policy = await refuseTemplates(rig);
+  await rig.deploy("good", { uses: USES, replicas: 0 });
+  await rig.start();
+  await rig.waitAll(["good", "refused"]);
+  await rig.change("cfg", "1");
+  await waitWord(rig, "succeeded", "good");
+  const first = await rig.waitRecord("refused", (one) => one.failure !== undefined);
+  // Another content is tried at once, although the first may only be tried again later.
+  expect(first.failure?.retryAt).toBeGreaterThan(Date.now() + 5_000);
+  await rig.change("cfg", "2");
+  await rig.waitRecord("refused", (one) => one.failure?.wanted !== first.failure?.wanted);
+});
+
+test("what was put off survives a restart and comes when it is due, with the last content", async () => {
+  await using rig = await startRig();
+  await rig.adopt("cfg", "0");
+  const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });
+  Object.assign(patient.metadata.annotations, { "rollcast.dev/min-interval": "8s" });
+  await rig.api.create(paths.deployment(rig.namespace), patient);
+  const late = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
+  Object.assign(late.metadata.annotations, {
+    "deployment.reloader.stakater.com/pause-period": "6s",
+  });
+  await rig.api.create(paths.deployment(rig.namespace), late);
+  const first = await rig.start();
+  await rig.waitAll(["patient", "late"]);
+
+  await rig.change("cfg", "1");
+  await waitWord(rig, "started", "patient");
+  await waitWord(rig, "deferred", "late");
+  await rig.change("cfg", "2");
+  await waitWord(rig, "deferred", "patient");
+  await first.kill("SIGKILL");
+  await rig.redis.restart({ empty: true });
+  await rig.change("cfg", "3");
+  await rig.start();
+  await rig.waitAll(["patient", "late"]);
+  expect((await rig.get("patient")).metadata.generation).toBe(3);
+  expect((await rig.get("late")).metadata.generation).toBe(2);
+  expect(faultsOf(await rig.events())).toEqual([]);
+});

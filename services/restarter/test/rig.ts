@@ -1,0 +1,307 @@
+import { createHash } from "node:crypto";
+import { RollcastEvent, eventWord, sourceEvent, stableId } from "@rollcast/shared/events";
+import { ensureInstallation, openInstallation } from "@rollcast/shared/installation";
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { openKv } from "@rollcast/shared/nats/kv";
+import type { Kv } from "@rollcast/shared/nats/kv";
+import { EVENT_STREAM, provision } from "@rollcast/shared/nats/provision";
+import { publish } from "@rollcast/shared/nats/publish";
+import { SourceRecord } from "@rollcast/shared/records";
+import { recordKey, sourceSubject } from "@rollcast/shared/subjects";
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { createNamespace, deployment, paths } from "@rollcast/testkit/objects";
+import type { DeploymentShape } from "@rollcast/testkit/objects";
+import { startNats } from "@rollcast/testkit/nats";
+import type { NatsServer } from "@rollcast/testkit/nats";
+import { startRedis } from "@rollcast/testkit/redis";
+import type { RedisServer } from "@rollcast/testkit/redis";
+import { startService } from "@rollcast/testkit/services";
+import type { Service } from "@rollcast/testkit/services";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { contentDigest } from "../src/content.ts";
+import { WorkloadRecord } from "../src/record.ts";
+
+/**
+ * Restarters on real servers, with a source that is written as the watcher writes it: its record, then its event. So a test says to the millisecond
+ * when content changes, and what the restarter does is all there is.
+ */
+export type Rig = AsyncDisposable & {
+  readonly api: Api;
+  readonly namespace: string;
+  readonly nats: NatsServer;
+  readonly redis: RedisServer;
+  readonly kubeconfig: string;
+  readonly restarters: readonly Service[];
+  start(options?: RestarterStart): Promise<Service>;
+  /** Gives the source another content: the record, then the event. Survives an outage of NATS. */
+  change(name: string, content: string, manager?: string): Promise<void>;
+  /** Writes the record as the first sync would: no event. */
+  adopt(name: string, content: string): Promise<void>;
+  deploy(name: string, shape: DeploymentShape): Promise<void>;
+  /** Deploys `count` Deployments without replicas that use the ConfigMap `cfg`; their names. */
+  deployMany(count: number, replicas?: number): Promise<string[]>;
+  record(name: string): Promise<WorkloadRecord | undefined>;
+  waitRecord(
+    name: string,
+    predicate: (record: WorkloadRecord) => boolean,
+    timeout?: number,
+  ): Promise<WorkloadRecord>;
+  /** Waits until the records of all workloads say that nothing is to be done; with the source's newest content. */
+  waitAll(names: readonly string[], timeout?: number): Promise<void>;
+  events(): Promise<RollcastEvent[]>;
+  get(name: string): Promise<AnyObject>;
+};
+
+export type RestarterStart = {
+  config?: object;
+  env?: Readonly<Record<string, string>>;
+  kubeconfig?: string;
+  wait?: boolean;
+};
+
+export type RigOptions = {
+  config?: object;
+  kubeconfig?: string;
+  namespace?: string;
+  api?: Api;
+};
+
+const CLUSTER = "test";
+
+async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
+  const consumer = await nats.js.consumers.get(EVENT_STREAM, { filter_subjects: "rollcast.v1.>" });
+  const { num_pending: count } = await consumer.info();
+  const events: RollcastEvent[] = [];
+  if (count > 0) {
+    const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
+    for await (const msg of messages) events.push(RollcastEvent.parse(msg.json()));
+  }
+  return events;
+}
+
+function digest(content: string): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 32);
+}
+
+/** The record of a ConfigMap with one key `a`. */
+function sourceRecord(namespace: string, name: string, content: string): SourceRecord {
+  return {
+    v: 1,
+    kind: "ConfigMap",
+    namespace,
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: "1",
+    keyId: "k1",
+    digests: { a: digest(content) },
+    state: "published",
+    change: "none",
+    createdAt: Date.now() - 3_600_000,
+    annotations: {},
+  };
+}
+
+async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  return waitFor(async () => ({ done: await work() }), {
+    timeout: 60_000,
+    message: "NATS to take a write",
+  }).then(({ done }) => done);
+}
+
+function sourceWriter(nats: Nats, sources: Kv<SourceRecord>, namespace: string) {
+  let version = 1;
+  const put = (record: SourceRecord) =>
+    retrying(async () => {
+      const key = recordKey(CLUSTER, record);
+      const before = await sources.get(key);
+      const revision =
+        before === undefined
+          ? await sources.create(key, record)
+          : await sources.update(key, record, before.revision);
+      if (revision === undefined) throw new Error("somebody else wrote the record");
+    });
+  return {
+    adopt: (name: string, content: string) => put(sourceRecord(namespace, name, content)),
+    async change(name: string, content: string, manager = "kubectl-edit") {
+      const resourceVersion = String(++version);
+      const record: SourceRecord = {
+        ...sourceRecord(namespace, name, content),
+        resourceVersion,
+        change: "changed",
+        changedAt: Date.now(),
+        changedKeys: { added: [], changed: ["a"], removed: [] },
+        changedBy: { manager },
+      };
+      await put(record);
+      const parts = {
+        id: stableId(record.uid, resourceVersion),
+        cluster: CLUSTER,
+        service: "watcher",
+        time: record.changedAt ?? 0,
+      };
+      const event = sourceEvent(parts, "changed", {
+        kind: "ConfigMap",
+        namespace,
+        name,
+        uid: record.uid,
+        resourceVersion,
+        changedKeys: { added: [], changed: ["a"], removed: [] },
+        changedBy: { manager },
+        reason: "data",
+      });
+      const subject = sourceSubject(CLUSTER, "changed", record);
+      await publish(nats, subject, event, AbortSignal.timeout(60_000));
+    },
+  };
+}
+
+export async function startRig(options: RigOptions = {}): Promise<Rig> {
+  await using undo = new AsyncDisposableStack();
+  const cluster = useCluster();
+  undo.use(cluster.api);
+  const api = options.api ?? cluster.api;
+  const made =
+    options.namespace === undefined ? undo.use(await createNamespace(api, "rig")) : undefined;
+  const namespace = options.namespace ?? made?.name ?? "";
+  const nats = undo.use(await startNats());
+  const redis = undo.use(await startRedis());
+  const restarters: Service[] = [];
+  const logger = createLogger("rig", "silent");
+  const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
+  undo.defer(async () => {
+    await Promise.all(restarters.map((one) => one[Symbol.asyncDispose]()));
+  });
+  await provision(connection, 1);
+  await ensureInstallation(await openInstallation(connection), CLUSTER, Date.now());
+  const records = await openKv(connection, "workloads", WorkloadRecord);
+  const sources = await openKv(connection, "sources", SourceRecord);
+  const writer = sourceWriter(connection, sources, namespace);
+  const kubeconfig = options.kubeconfig ?? cluster.kubeconfig;
+  const record = async (name: string) =>
+    (await records.get(recordKey(CLUSTER, { kind: "Deployment", namespace, name })))?.value;
+  const deploy = async (name: string, shape: DeploymentShape) => {
+    await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
+  };
+  const waitRecord = (
+    name: string,
+    predicate: (one: WorkloadRecord) => boolean,
+    timeout = 30_000,
+  ) =>
+    waitFor(
+      async () => {
+        const one = await record(name);
+        return one !== undefined && predicate(one) ? one : undefined;
+      },
+      { message: `the record of ${name}`, timeout },
+    );
+  const kept = undo.move();
+  return {
+    api,
+    namespace,
+    nats,
+    redis,
+    kubeconfig,
+    restarters,
+    async start(more = {}) {
+      const service = await startService("restarter", {
+        config: {
+          apiVersion: "rollcast.dev/v1",
+          kind: "Config",
+          cluster: CLUSTER,
+          scope: { namespaces: [namespace] },
+          queues: [{ name: "default", window: "200ms" }],
+          log: { level: "debug" },
+          ...options.config,
+          ...more.config,
+        },
+        kubeconfig: more.kubeconfig ?? kubeconfig,
+        natsUrl: nats.url,
+        redisUrl: redis.url,
+        ...(more.env === undefined ? {} : { env: more.env }),
+      });
+      restarters.push(service);
+      if (more.wait !== false) await service.waitReady(60_000);
+      return service;
+    },
+    change: writer.change,
+    adopt: writer.adopt,
+    deploy,
+    async deployMany(count, replicas = 0) {
+      const names = Array.from({ length: count }, (_, i) => `web-${i}`);
+      for (let i = 0; i < count; i += 25) {
+        await Promise.all(
+          names
+            .slice(i, i + 25)
+            .map((name) => deploy(name, { uses: [{ as: "envFrom", configMap: "cfg" }], replicas })),
+        );
+      }
+      return names;
+    },
+    record,
+    waitRecord,
+    async waitAll(names, timeout = 60_000) {
+      const isCurrent = async (name: string) => {
+        const ref = { kind: "ConfigMap", namespace, name: "cfg" };
+        const source = await sources.get(recordKey(CLUSTER, ref));
+        const one = await record(name);
+        if (one?.phase !== "current" || one.outbox.length > 0) return false;
+        return Object.values(one.running)[0]?.digest === contentDigest(source?.value, "*");
+      };
+      let left = [...names];
+      await waitFor(
+        async () => {
+          const states = await Promise.all(left.map(isCurrent));
+          left = left.filter((_, i) => states[i] !== true);
+          return left.length === 0;
+        },
+        { timeout, message: "every workload to be current", every: 200 },
+      ).catch(async (err: unknown) => {
+        const [first = ""] = left;
+        const state = JSON.stringify(await record(first));
+        throw new Error(`${left.length} workloads are not current, ${first}: ${state}`, {
+          cause: err,
+        });
+      });
+    },
+    events: () => readEvents(connection),
+    get: (name) => api.get(paths.deployment(namespace, name)),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** Words of the rollout events about a workload, in the order of the stream. */
+export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
+  return events
+    .filter((event) => eventWord(event.type).domain === "rollout")
+    .filter((event) => event.subject?.endsWith(`/${name}`))
+    .map((event) => eventWord(event.type).word);
+}
+
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+/** What must hold of every story: each event id once in the stream, each started rollout with exactly one end. */
+export function faultsOf(events: readonly RollcastEvent[]): string[] {
+  const faults: string[] = [];
+  const ids = new Map<string, number>();
+  for (const { id } of events) ids.set(id, (ids.get(id) ?? 0) + 1);
+  for (const [id, count] of ids)
+    if (count > 1) faults.push(`event ${id} is ${count} times in the stream`);
+  const ends = new Map<string, number>();
+  const started = new Map<string, number>();
+  for (const event of events) {
+    const { domain, word } = eventWord(event.type);
+    const rollout = "rollout" in event.data ? event.data.rollout : undefined;
+    if (domain !== "rollout" || rollout === undefined) continue;
+    if (word === "started") started.set(rollout, (started.get(rollout) ?? 0) + 1);
+    if (ENDS.has(word)) ends.set(rollout, (ends.get(rollout) ?? 0) + 1);
+  }
+  for (const [rollout, count] of started) {
+    if (count !== 1) faults.push(`rollout ${rollout} started ${count} times`);
+    if (ends.get(rollout) !== 1)
+      faults.push(`rollout ${rollout} has ${ends.get(rollout) ?? 0} ends`);
+  }
+  return faults;
+}
