@@ -10,7 +10,8 @@ export const CONTENT_TYPE = "application/cloudevents+json";
 const Name = z.string().min(1).max(253);
 const Time = z.iso.datetime({ precision: 3 });
 
-export const SOURCE_KINDS = ["ConfigMap", "Secret"] as const;
+/** `SecretProviderClass` is what the Secrets Store CSI driver mounts, as its pod statuses show it. */
+export const SOURCE_KINDS = ["ConfigMap", "Secret", "SecretProviderClass"] as const;
 export const SourceKind = z.enum(SOURCE_KINDS);
 export type SourceKind = z.infer<typeof SourceKind>;
 

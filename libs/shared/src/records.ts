@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { ChangedBy, ChangedKeys, SourceKind } from "./events.ts";
 
+/** Stands for all keys of an object; no key of data can be named so. */
+export const WHOLE_OBJECT = "*";
+
 /**
  * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter, so it is a contract between services.
  * Holds digests, never a value. A reader that meets a larger `v` leaves the record alone.
@@ -15,7 +18,10 @@ export const SourceRecord = z.object({
   resourceVersion: z.string(),
   /** Id of the installation key under which `digests` were made; under another id they are not comparable. */
   keyId: z.string(),
-  /** Key of the object's data -> 32 hex digits. Kept after deletion, so that a re-creation with the same data is no change. */
+  /**
+   * Key of the object's data -> 32 hex digits. Kept after deletion, so that a re-creation with the same data is no change.
+   * An object with too many keys for a record has one entry, {@link WHOLE_OBJECT}, over all of them.
+   */
   digests: z.record(z.string(), z.string()),
   /** `pending` until the event that tells of this record is acknowledged by the stream. */
   state: z.enum(["pending", "published"]),
@@ -36,5 +42,7 @@ export const SourceRecord = z.object({
   deletedAt: z.number().optional(),
   /** Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`, `rollcast.dev/ignore`, `rollcast.dev/match`). */
   annotations: z.record(z.string(), z.string()),
+  /** The resourceVersion that was replaced by an older one when the cluster was restored from a backup; makes the event's id another. */
+  restoredFrom: z.string().optional(),
 });
 export type SourceRecord = z.infer<typeof SourceRecord>;

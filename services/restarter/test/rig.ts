@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import { RollcastEvent, eventWord, sourceEvent, stableId } from "@rollcast/shared/events";
+import { eventWord, sourceEvent, stableId } from "@rollcast/shared/events";
 import { ensureInstallation, openInstallation } from "@rollcast/shared/installation";
+import type { RollcastEvent } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
+import { readEvents } from "@rollcast/shared/nats/history";
 import { openKv } from "@rollcast/shared/nats/kv";
 import type { Kv } from "@rollcast/shared/nats/kv";
-import { EVENT_STREAM, provision } from "@rollcast/shared/nats/provision";
+import { provision } from "@rollcast/shared/nats/provision";
 import { publish } from "@rollcast/shared/nats/publish";
 import { SourceRecord } from "@rollcast/shared/records";
 import { recordKey, sourceSubject } from "@rollcast/shared/subjects";
@@ -70,17 +72,6 @@ export type RigOptions = {
 };
 
 const CLUSTER = "test";
-
-async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
-  const consumer = await nats.js.consumers.get(EVENT_STREAM, { filter_subjects: "rollcast.v1.>" });
-  const { num_pending: count } = await consumer.info();
-  const events: RollcastEvent[] = [];
-  if (count > 0) {
-    const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
-    for await (const msg of messages) events.push(RollcastEvent.parse(msg.json()));
-  }
-  return events;
-}
 
 function digest(content: string): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 32);

@@ -1,10 +1,7 @@
 import { z } from "zod";
 import { duration } from "../duration.ts";
 import { NotifierConfig } from "./notifier.ts";
-
-const Namespace = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a namespace name");
+import { Scope } from "./scope.ts";
 
 const Nats = z.strictObject({
   url: z
@@ -22,11 +19,6 @@ const Redis = z.strictObject({
     .default("redis://127.0.0.1:6379"),
 });
 
-const Scope = z.strictObject({
-  /** Only these namespaces, with namespaced permissions; empty: all. */
-  namespaces: z.array(Namespace).max(1_000).default([]),
-});
-
 const Queue = z.strictObject({
   name: z.literal("default", { error: 'only the queue "default" exists' }),
   /** Patches at once in each restarter. */
@@ -41,6 +33,15 @@ const Rollout = z.strictObject({
   sweepInterval: duration({ min: "1s", max: "24h" }).prefault("5m"),
   /** When a rollout that neither ended nor failed is told as stalled, for kinds without a progress deadline. */
   stalledAfter: duration({ min: "1s", max: "24h" }).prefault("10m"),
+  /** A workload that is rolled more often than `maxRollouts` in `period` is slowed down, from `minInterval` doubling to `maxInterval` between two rollouts. */
+  loopBreaker: z
+    .strictObject({
+      maxRollouts: z.number().int().min(2).max(1_000).default(20),
+      period: duration({ min: "1s", max: "24h" }).prefault("10m"),
+      minInterval: duration({ min: "100ms", max: "24h" }).prefault("10s"),
+      maxInterval: duration({ min: "1s", max: "24h" }).prefault("15m"),
+    })
+    .prefault({}),
 });
 
 /** rollcast.yaml, one file for every service. Strict: an unknown key is a fault. Only `cluster` has no default. */
@@ -57,6 +58,8 @@ export const Config = z.strictObject({
   nats: Nats.prefault({}),
   redis: Redis.prefault({}),
   scope: Scope.prefault({}),
+  /** Where the key of the digests is, its bytes as they are, at least 32; else the Secret `rollcast-installation-key` in Rollcast's own namespace. */
+  installationKey: z.strictObject({ file: z.string().min(1) }).optional(),
   queues: z
     .array(Queue)
     .max(1)

@@ -36,6 +36,8 @@ export type WatchOptions<T> = {
   signal: AbortSignal;
   onEntry: (key: string, value: T | undefined, revision: number) => void;
   onGap: () => void;
+  /** Called each time the subscription stands: every later write is told. Before `onGap` where both are due. */
+  onOpen?: () => void;
 };
 
 function isConflict(err: unknown): boolean {
@@ -112,6 +114,7 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
         const stop = () => updates.stop();
         options.signal.addEventListener("abort", stop, { once: true });
         if (options.signal.aborted) stop();
+        options.onOpen?.();
         if (attempt > 1) options.onGap();
         for await (const update of updates) {
           const removed = update.operation !== "PUT" || update.value.length === 0;

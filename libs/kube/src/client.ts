@@ -1,0 +1,221 @@
+import { createHash } from "node:crypto";
+import type { RequestOptions } from "node:https";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { KubeConfig } from "@kubernetes/client-node";
+import { ConfigError } from "@rollcast/shared/errors";
+import type { Logger } from "@rollcast/shared/logger";
+import { openAccess } from "./access.ts";
+import type { Access, CredentialSource, Credentials } from "./access.ts";
+import { KubeError } from "./kube-error.ts";
+import { tokenFilesOf } from "./token-files.ts";
+import { open, send } from "./transport.ts";
+import type { Exchange, Route, TlsMaterial } from "./transport.ts";
+
+export { KubeError } from "./kube-error.ts";
+
+export type KubeRequest = {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Path below the server's URL (`/api/v1/namespaces`), each part percent-encoded. */
+  path: string;
+  query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Of the body; `application/json` unless told. */
+  contentType?: string;
+  /** Media type asked for; `application/json` unless told. */
+  accept?: string;
+  /** Milliseconds until the whole answer (of a stream: its headers) must be there; 10 s unless told. */
+  timeoutMs?: number;
+  /** Largest answer in bytes; larger ones are a {@link KubeError} `TooLarge`. 64 MiB unless told. */
+  maxBytes?: number;
+  /** Told the size of the answer's body before it is parsed. */
+  onBytes?: (bytes: number) => void;
+  signal?: AbortSignal;
+};
+
+/**
+ * The Kubernetes API of one cluster. All methods throw {@link KubeError} unless the answer is 2xx, and the reason of `signal` when it fired.
+ * Credentials (tokens in files, exec plugins, client certificates) are read again as they change, and at once when the server answers 401.
+ */
+export type KubeClient = AsyncDisposable & {
+  /** The server's URL. */
+  readonly server: string;
+  /** The parsed JSON of the answer. The caller says what form it has; nothing is checked here. */
+  request<T>(options: KubeRequest): Promise<T>;
+  /** The body as it arrives, e.g. of a watch. It must be iterated; ending the iteration closes the connection. */
+  stream(options: KubeRequest): Promise<AsyncIterable<Uint8Array>>;
+};
+
+export type ConnectKubeOptions = {
+  logger: Logger;
+  /** Path of a kubeconfig; else `KUBECONFIG`, `~/.kube/config`, the service account of the pod, in this order. */
+  kubeconfig?: string;
+  /** Name of a context in it; else its current one. */
+  context?: string;
+  /** Connections for requests; 32 unless told. Each watch has one more. */
+  connections?: number;
+};
+
+const TIMEOUT_MS = 10_000;
+const MAX_BYTES = 64 * 1_048_576;
+
+/** Where a kubeconfig is, as the library looks for it; none in a pod. */
+function kubeconfigFiles({ kubeconfig }: ConnectKubeOptions): string[] {
+  if (kubeconfig !== undefined) return [kubeconfig];
+  const told = process.env.KUBECONFIG;
+  if (told !== undefined && told !== "") return told.split(delimiter).filter((path) => path !== "");
+  return [join(homedir(), ".kube", "config")];
+}
+
+function loadKubeConfig(options: ConnectKubeOptions): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  try {
+    if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
+    else kubeConfig.loadFromFile(options.kubeconfig);
+  } catch (err) {
+    throw new ConfigError(`the kubeconfig ${options.kubeconfig ?? ""} cannot be read`, {
+      cause: err,
+    });
+  }
+  const tokenFiles = tokenFilesOf(kubeconfigFiles(options));
+  kubeConfig.users = kubeConfig.users.map((user) => {
+    const tokenFile = tokenFiles.get(user.name);
+    if (tokenFile === undefined) return user;
+    const { token: _, ...rest } = user;
+    return { ...rest, authProvider: { name: "tokenFile", config: { tokenFile } } };
+  });
+  // The library refuses plain HTTP (kubectl proxy) unless told not to verify TLS, of which there is none.
+  kubeConfig.clusters = kubeConfig.clusters.map((cluster) =>
+    cluster.server.startsWith("http:") ? { ...cluster, skipTLSVerify: true } : cluster,
+  );
+  if (options.context !== undefined) kubeConfig.setCurrentContext(options.context);
+  const name = kubeConfig.getCurrentContext();
+  if (kubeConfig.getCurrentCluster() === null) {
+    const known = kubeConfig.getContexts().map((context) => context.name);
+    throw new ConfigError(
+      `the kubeconfig has no context "${name}": it has ${known.join(", ") || "none"}`,
+    );
+  }
+  return kubeConfig;
+}
+
+function routeOf(kubeConfig: KubeConfig, tls: TlsMaterial): Route {
+  const cluster = kubeConfig.getCurrentCluster();
+  const proxy = cluster?.proxyUrl;
+  if (proxy === undefined || proxy === "") return { kind: "direct", tls };
+  return { kind: proxy.startsWith("socks") ? "socks" : "proxy", tls, proxy };
+}
+
+const TLS_KEYS = [
+  "ca",
+  "cert",
+  "key",
+  "pfx",
+  "passphrase",
+  "rejectUnauthorized",
+  "servername",
+] as const;
+
+async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
+  const options: RequestOptions = {};
+  // The library's public way to resolve files, exec plugins and providers; the agent it adds is never used, so it opens nothing.
+  await kubeConfig.applyToHTTPSOptions(options);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    headers[name.toLowerCase()] = String(value).trim();
+  }
+  if (options.auth !== undefined && options.auth !== null) {
+    headers.authorization = `Basic ${Buffer.from(options.auth).toString("base64")}`;
+  }
+  const tls: TlsMaterial = {};
+  const hash = createHash("sha256");
+  for (const key of TLS_KEYS) {
+    const value = options[key];
+    if (value === undefined) continue;
+    Object.assign(tls, { [key]: value });
+    hash.update(`${key}\0${String(value)}\0`);
+  }
+  const route = routeOf(kubeConfig, tls);
+  hash.update(route.proxy ?? "");
+  return { headers, route, fingerprint: hash.digest("hex") };
+}
+
+/** The credentials of a kubeconfig, as they are now. */
+function openCredentials(options: ConnectKubeOptions, first: KubeConfig): CredentialSource {
+  let kubeConfig = first;
+  return {
+    read: () => readCredentials(kubeConfig),
+    reload() {
+      kubeConfig = loadKubeConfig(options);
+    },
+  };
+}
+
+function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, string>): Exchange {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/$/, "")}${request.path}`;
+  url.search = new URLSearchParams(request.query).toString();
+  const sent: Record<string, string> = {
+    "user-agent": "rollcast",
+    accept: request.accept ?? "application/json",
+    ...headers,
+  };
+  if (request.body !== undefined) {
+    sent["content-type"] = request.contentType ?? "application/json";
+  }
+  return {
+    url,
+    method: request.method,
+    headers: sent,
+    body: request.body === undefined ? null : JSON.stringify(request.body),
+    timeoutMs: request.timeoutMs ?? TIMEOUT_MS,
+    signal: request.signal,
+  };
+}
+
+/**
+ * Opens the Kubernetes API. Nothing is sent yet. Throws {@link ConfigError} where no kubeconfig can be read or it lacks the context.
+ */
+export async function connectKube(options: ConnectKubeOptions): Promise<KubeClient> {
+  const kubeConfig = loadKubeConfig(options);
+  const server = kubeConfig.getCurrentCluster()?.server ?? "";
+  const base = new URL(server);
+  const access = openAccess(openCredentials(options, kubeConfig), options);
+
+  const withAccess = async <R>(use: (access: Access) => Promise<R>): Promise<R> => {
+    const first = await access.get();
+    try {
+      return await use(first);
+    } catch (err) {
+      if (!(err instanceof KubeError) || err.status !== 401 || !access.renew(first)) throw err;
+      options.logger.info({ server }, "credentials refused, read again");
+      return use(await access.get());
+    }
+  };
+  return {
+    server,
+    request: <T>(request: KubeRequest) =>
+      withAccess(async ({ headers, dispatchers }) => {
+        const exchange = exchangeOf(base, request, headers);
+        const bytes = await send(dispatchers.requests, exchange, request.maxBytes ?? MAX_BYTES);
+        request.onBytes?.(bytes.length);
+        return parseJson(bytes) as T;
+      }),
+    stream: (request) =>
+      withAccess(({ headers, dispatchers }) =>
+        open(dispatchers.streams, exchangeOf(base, request, headers)),
+      ),
+    [Symbol.asyncDispose]: () => access.destroy(),
+  };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    // The parser's own words quote what it read, which may be a Secret.
+    throw new KubeError(0, "NotJson", "the answer is not JSON");
+  }
+}

@@ -1,0 +1,55 @@
+import { mask } from "@rollcast/shared/logger";
+
+const MAX_MESSAGE = 1_024;
+
+/**
+ * A request that the API server refused, or that got no answer. `status` is the HTTP status, 0 where there was no answer (network, TLS, time-out).
+ * `reason` and the message are those of the Kubernetes `Status`; without an answer `reason` is the error's code (`ECONNREFUSED`, `Timeout`).
+ * `retryAfterMs` is the server's `Retry-After` in milliseconds.
+ */
+export class KubeError extends Error {
+  override name = "KubeError";
+  readonly status: number;
+  readonly reason: string;
+  readonly retryAfterMs?: number;
+
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    options: ErrorOptions & { retryAfterMs?: number | undefined } = {},
+  ) {
+    super(mask(message).slice(0, MAX_MESSAGE), options);
+    this.status = status;
+    this.reason = reason;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Milliseconds of a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3); undefined where it says neither. */
+export function parseRetryAfter(header: unknown, now: number): number | undefined {
+  if (typeof header !== "string") return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+type Status = { reason?: unknown; message?: unknown; code?: unknown; details?: unknown };
+
+/** The error in a Kubernetes `Status` object, also the one of a watch's ERROR event. `fallback` is the HTTP status. */
+export function fromStatus(status: unknown, fallback: number, retryAfterMs?: number): KubeError {
+  const { reason, message, code, details }: Status =
+    typeof status === "object" && status !== null ? status : {};
+  const seconds =
+    typeof details === "object" && details !== null && "retryAfterSeconds" in details
+      ? details.retryAfterSeconds
+      : undefined;
+  const fromDetails = typeof seconds === "number" ? seconds * 1_000 : undefined;
+  const number = typeof code === "number" ? code : fallback;
+  return new KubeError(
+    number,
+    typeof reason === "string" && reason !== "" ? reason.slice(0, 128) : `Http${number}`,
+    typeof message === "string" && message !== "" ? message : `the API server answered ${number}`,
+    { retryAfterMs: retryAfterMs ?? fromDetails },
+  );
+}

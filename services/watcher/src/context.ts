@@ -1,0 +1,30 @@
+import type { KubeClient } from "@rollcast/kube/client";
+import type { Config } from "@rollcast/shared/config/schema";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import type { CoverageBook } from "./coverage.ts";
+import type { InstallationKey } from "./digest.ts";
+import type { KeyedPool } from "./keyed-pool.ts";
+import type { KnownSources } from "./known.ts";
+import type { WatcherMetrics } from "./metrics.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Scope } from "./scope.ts";
+
+/** What the parts of a running watcher share. */
+export type WatcherContext = {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly nats: Nats;
+  readonly client: KubeClient;
+  readonly key: InstallationKey;
+  readonly metrics: WatcherMetrics;
+  readonly scope: Scope;
+  readonly coverage: CoverageBook;
+  readonly known: KnownSources;
+  readonly pool: KeyedPool;
+  readonly outbox: Outbox;
+  readonly recorder: Recorder;
+  /** Fires when work in hand must be given up. */
+  readonly signal: AbortSignal;
+};

@@ -1,0 +1,183 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import { compareVersions } from "@rollcast/kube/resource-version";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { recordKey } from "@rollcast/shared/subjects";
+import { compare, compareGone } from "./compare.ts";
+import type { Gone } from "./compare.ts";
+import type { WatcherContext } from "./context.ts";
+import type { SeenPods } from "./csi-pods.ts";
+import { CLASS_KIND, classAsSeen } from "./csi-reduce.ts";
+import type { PodStatus, ProviderClass } from "./csi-reduce.ts";
+import { keysOf, startListPass } from "./list-pass.ts";
+import type { ListPass } from "./list-pass.ts";
+import type { Sighting } from "./recorder.ts";
+import type { Unit } from "./scope.ts";
+
+/** What the handlers of classes and of pod statuses share. */
+export type CsiState = {
+  /** The classes that exist, by record key. */
+  readonly classes: Map<string, ProviderClass>;
+  readonly pods: SeenPods;
+  /** Has the statuses listed again, for a class that came back while its pods stayed. */
+  readonly revived: () => void;
+};
+
+function classKey(cluster: string, namespace: string, name: string): string {
+  return recordKey(cluster, { kind: CLASS_KIND, namespace, name });
+}
+
+function sameAnnotations(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** Follows the classes themselves: that they exist, and their annotations. */
+export function classHandler(
+  context: WatcherContext,
+  unit: Unit,
+  { classes, revived }: CsiState,
+): ReflectorHandler<ProviderClass> {
+  const { known, pool, outbox, scope, recorder } = context;
+  const { cluster } = context.config;
+  let pass: ListPass | undefined;
+
+  const gone = async (key: string, what: Gone, restored: boolean) => {
+    classes.delete(key);
+    await pool.run(key, () =>
+      outbox.apply(key, (record) => compareGone(record, what, { now: Date.now(), restored })),
+    );
+  };
+  return {
+    listStarted() {
+      pass = startListPass(context, unit);
+    },
+    listing({ resourceVersion }) {
+      pass?.begun(resourceVersion);
+    },
+    async upsert(seen) {
+      if (!(await scope.admits(seen.namespace))) return;
+      const key = classKey(cluster, seen.namespace, seen.name);
+      pass?.missing.delete(key);
+      const before = classes.get(key);
+      classes.set(key, seen);
+      const entry = known.get(key);
+      if (entry === undefined) return;
+      if (entry.deletedAt !== undefined) revived();
+      if (before !== undefined && sameAnnotations(before.annotations, seen.annotations)) return;
+      await recorder.amend(key, (record) =>
+        sameAnnotations(record.annotations, seen.annotations)
+          ? undefined
+          : { ...record, annotations: { ...seen.annotations } },
+      );
+    },
+    async removed(seen) {
+      if (!(await scope.admits(seen.namespace))) return;
+      const { uid, resourceVersion } = seen;
+      await gone(classKey(cluster, seen.namespace, seen.name), { uid, resourceVersion }, false);
+    },
+    async listed({ resourceVersion }) {
+      const restored = pass?.restored() === true;
+      for (const key of pass?.missing ?? []) {
+        if (known.get(key)?.deletedAt !== undefined && !restored) continue;
+        await gone(key, { resourceVersion }, restored);
+      }
+      pass = undefined;
+    },
+  };
+}
+
+/** Follows what the driver mounted: the content of the classes. */
+export function podStatusHandler(
+  context: WatcherContext,
+  unit: Unit,
+  { classes, pods }: CsiState,
+): ReflectorHandler<PodStatus | undefined> {
+  const { known, pool, outbox, scope, recorder, coverage } = context;
+  const { cluster } = context.config;
+  const keyId = context.key.id;
+  let pass: ListPass | undefined;
+  let unseen = new Set<string>();
+  /** Of a class without content, the newest status on the running list. */
+  let newest = new Map<string, PodStatus>();
+
+  const lacksContent = (record: SourceRecord | undefined) =>
+    record === undefined || record.deletedAt !== undefined || record.keyId !== keyId;
+
+  /** Takes a class's content from `pod`: any change of it, or (`first`) only what nobody has recorded yet. */
+  const take = async (pod: PodStatus, first: boolean, { origin, restored }: Sighting) => {
+    const key = classKey(cluster, pod.namespace, pod.className);
+    const owner = classes.get(key);
+    if (owner === undefined || pod.content === "") return;
+    const seen = classAsSeen(owner, pod);
+    const since = performance.now();
+    await outbox.apply(
+      key,
+      (record) => {
+        if (first && !lacksContent(record)) return undefined;
+        // Its first pod has just started with it: nobody waits for a creation.
+        const at = { keyId, now: Date.now(), origin, covered: false, restored };
+        return compare(record, seen, at);
+      },
+      since,
+    );
+  };
+
+  return {
+    listStarted() {
+      pass = startListPass(context, unit);
+      unseen = new Set(pods.keys(unit.namespace));
+      newest = new Map();
+    },
+    listing({ resourceVersion }) {
+      pass?.begun(resourceVersion);
+    },
+    async upsert(pod, origin) {
+      if (pod === undefined || !(await scope.admits(pod.namespace))) return;
+      unseen.delete(pods.keyOf(pod));
+      const key = classKey(cluster, pod.namespace, pod.className);
+      const sighting = { origin, restored: origin === "list" && pass?.restored() === true };
+      if (origin === "list") {
+        const other = newest.get(key)?.resourceVersion;
+        if (other === undefined || compareVersions(pod.resourceVersion, other) > 0) {
+          newest.set(key, pod);
+        }
+      }
+      const entry = known.get(key);
+      const hasContent = entry !== undefined && entry.deletedAt === undefined;
+      if (pods.isSame(pod) && hasContent && !pool.busy(key)) return;
+      await pool.run(key, async () => {
+        if (await pods.differs(pod)) await take(pod, false, sighting);
+        else if (origin === "watch") await take(pod, true, sighting);
+        await pods.keep(pod);
+      });
+    },
+    async removed(pod) {
+      if (pod === undefined) return;
+      const key = classKey(cluster, pod.namespace, pod.className);
+      await pool.run(key, () => pods.forget(pods.keyOf(pod)));
+    },
+    async listed({ resourceVersion }) {
+      const restored = pass?.restored() === true;
+      for (const [key, pod] of newest) {
+        await pool.run(key, () => take(pod, true, { origin: "list", restored }));
+      }
+      for (const key of unseen) await pool.run(key, () => pods.forget(key));
+      if (restored) {
+        for (const key of keysOf(context, unit)) {
+          await recorder.amend(key, (record) =>
+            compareVersions(record.resourceVersion, resourceVersion) > 0
+              ? { ...record, resourceVersion }
+              : undefined,
+          );
+        }
+      }
+      newest = new Map();
+      pass = undefined;
+      await pool.drain();
+      await coverage.add(scope.covered(unit), Date.now());
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { installationKey } from "./digest.ts";
+import { editorOf, reduceData } from "./reduce.ts";
+import { SOURCE_TYPES } from "./kinds.ts";
+
+const key = installationKey(Buffer.alloc(32, 1));
+const metadata = {
+  name: "web.config",
+  namespace: "shop",
+  uid: "u-1",
+  resourceVersion: "42",
+  creationTimestamp: "2026-11-23T04:00:00Z",
+};
+const manager = (name: string, time: string, fields: object) => ({
+  manager: name,
+  operation: "Update",
+  time,
+  fieldsV1: { ...fields },
+});
+
+test("only what matters is kept of an object, and no value", () => {
+  const seen = reduceData(key, "Secret", {
+    metadata: {
+      ...metadata,
+      labels: { app: "web" },
+      annotations: {
+        "reloader.stakater.com/match": "true",
+        "kubectl.kubernetes.io/last-applied-configuration": "hunter2",
+      },
+    },
+    data: { password: Buffer.from("hunter2").toString("base64") },
+    type: "Opaque",
+  });
+
+  expect(seen).toEqual({
+    kind: "Secret",
+    namespace: "shop",
+    name: "web.config",
+    uid: "u-1",
+    resourceVersion: "42",
+    digests: { password: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    createdAt: Date.parse("2026-11-23T04:00:00Z"),
+    annotations: { "reloader.stakater.com/match": "true" },
+  });
+  expect(JSON.stringify(seen)).not.toContain("hunter2");
+});
+
+test("the editor is the newest manager that touched data", () => {
+  const object = {
+    metadata: {
+      ...metadata,
+      managedFields: [
+        manager("helm", "2026-11-23T04:00:00Z", { "f:data": {} }),
+        manager("kubectl-edit", "2026-11-23T05:00:00Z", { "f:data": {}, "f:metadata": {} }),
+        manager("labeller", "2026-11-23T06:00:00Z", { "f:metadata": {} }),
+      ],
+    },
+  };
+
+  expect(editorOf(object, ["f:data"])).toEqual({
+    manager: "kubectl-edit",
+    time: Date.parse("2026-11-23T05:00:00Z"),
+  });
+  expect(editorOf({ metadata }, ["f:data"])).toBeUndefined();
+});
+
+test.each([{ data: undefined }, { data: null }, { data: "text" }, { data: { a: 5 } }])(
+  "odd data (%j) is no reason to fail",
+  (odd) => {
+    expect(() => reduceData(key, "ConfigMap", { metadata, ...odd })).not.toThrow();
+  },
+);
+
+test("a leader election's ConfigMap is left out", () => {
+  const annotations = { "control-plane.alpha.kubernetes.io/leader": "{}" };
+
+  expect(SOURCE_TYPES.ConfigMap.reduce(key, { metadata: { ...metadata, annotations } })).toBe(
+    undefined,
+  );
+});

@@ -1,0 +1,98 @@
+import { dig, parseTime } from "@rollcast/kube/object";
+import type { KubeObject } from "@rollcast/kube/object";
+import type { SourceKind } from "@rollcast/shared/events";
+import { boundDigests, digestValue } from "./digest.ts";
+import type { DataForm, InstallationKey } from "./digest.ts";
+
+/** Who changed the data last, by managedFields; `time` in milliseconds since the epoch, exact to the second. */
+export type Editor = { readonly manager: string; readonly time?: number };
+
+/** All that is kept of a source object. */
+export type Seen = {
+  readonly kind: SourceKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly digests: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly editor?: Editor;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+/** Annotations of a source that decide about rollouts. */
+const ANNOTATIONS = [
+  "reloader.stakater.com/ignore",
+  "reloader.stakater.com/match",
+  "rollcast.dev/ignore",
+  "rollcast.dev/match",
+] as const;
+const MAX_ANNOTATION = 1_024;
+const MAX_MANAGER = 128;
+
+/** The newest manager that touched one of the fields (as managedFields name them, `f:data`), where the object says. */
+export function editorOf(object: KubeObject, fields: readonly string[]): Editor | undefined {
+  let newest: Editor | undefined;
+  for (const entry of object.metadata.managedFields ?? []) {
+    if (!fields.some((field) => entry.fieldsV1?.[field] !== undefined)) continue;
+    const time = parseTime(entry.time);
+    if (newest !== undefined && (time ?? 0) < (newest.time ?? 0)) continue;
+    const manager = (entry.manager ?? "unknown").slice(0, MAX_MANAGER);
+    newest = time === undefined ? { manager } : { manager, time };
+  }
+  return newest;
+}
+
+/** The annotations of a source that matter, bounded. */
+export function annotationsOf({ metadata }: KubeObject): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ANNOTATIONS) {
+    const value = metadata.annotations?.[name];
+    if (typeof value === "string") kept[name] = value.slice(0, MAX_ANNOTATION);
+  }
+  return kept;
+}
+
+/** A field of an object and how its values are written: text as it is, or base64. */
+type DataField = { field: string; form: DataForm; encoding: "utf8" | "base64" };
+
+const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
+  ConfigMap: [
+    { field: "data", form: "text", encoding: "utf8" },
+    { field: "binaryData", form: "binary", encoding: "base64" },
+  ],
+  Secret: [{ field: "data", form: "text", encoding: "base64" }],
+};
+
+/** Reduces a ConfigMap or Secret. No string of the result shares memory with a value. */
+export function reduceData(
+  key: InstallationKey,
+  kind: "ConfigMap" | "Secret",
+  object: KubeObject,
+): Seen {
+  const { metadata } = object;
+  const ref = { kind, namespace: metadata.namespace ?? "", name: metadata.name };
+  const digests = new Map<string, string>();
+  for (const { field, form, encoding } of FIELDS[kind]) {
+    const data = dig(object, field);
+    if (typeof data !== "object" || data === null) continue;
+    for (const [name, value] of Object.entries(data)) {
+      const bytes = Buffer.from(typeof value === "string" ? value : "", encoding);
+      digests.set(name, digestValue(key, ref, name, form, bytes));
+    }
+  }
+  const editor = editorOf(
+    object,
+    FIELDS[kind].map(({ field }) => `f:${field}`),
+  );
+  return {
+    ...ref,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    digests: boundDigests(key, digests),
+    createdAt: parseTime(metadata.creationTimestamp) ?? 0,
+    ...(editor === undefined ? {} : { editor }),
+    annotations: annotationsOf(object),
+  };
+}

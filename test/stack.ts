@@ -1,0 +1,200 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { eventWord } from "@rollcast/shared/events";
+import type { RollcastEvent } from "@rollcast/shared/events";
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { readEvents } from "@rollcast/shared/nats/history";
+import { openKv } from "@rollcast/shared/nats/kv";
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { createNamespace, paths } from "@rollcast/testkit/objects";
+import { startNats } from "@rollcast/testkit/nats";
+import type { NatsServer } from "@rollcast/testkit/nats";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Receiver } from "@rollcast/testkit/receiver";
+import { startRedis } from "@rollcast/testkit/redis";
+import type { RedisServer } from "@rollcast/testkit/redis";
+import { startService } from "@rollcast/testkit/services";
+import type { LogLine, Service, ServiceName } from "@rollcast/testkit/services";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+
+/** The whole of Rollcast on real servers: its own NATS, Redis, receiver and namespace, on the shared control plane. */
+export type Stack = AsyncDisposable & {
+  readonly api: Api;
+  readonly namespace: string;
+  readonly nats: NatsServer;
+  readonly redis: RedisServer;
+  readonly receiver: Receiver;
+  /** The services that were started, also those that are gone. */
+  readonly services: readonly Service[];
+  /** Starts one more process of a service and waits until it is ready. */
+  start(name: ServiceName, options?: StartOptions): Promise<Service>;
+  /** Every event in the stream, oldest first. */
+  events(): Promise<RollcastEvent[]>;
+  /** Waits for an event about the object of this name. */
+  waitEvent(word: string, name: string, count?: number): Promise<RollcastEvent>;
+  /** Every log line of every service. */
+  logs(): LogLine[];
+  /** A connection for a look into streams and buckets. */
+  connect(): Promise<Nats>;
+};
+
+export type StartOptions = {
+  env?: Readonly<Record<string, string>>;
+  config?: object;
+  kubeconfig?: string;
+  /** Return before it is ready. */
+  wait?: boolean;
+};
+
+export type StackOptions = {
+  /** Merged over the test's configuration. */
+  config?: object;
+  services?: readonly ServiceName[];
+  kubeconfig?: string;
+};
+
+const SIGNING_SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
+
+function baseConfig(namespace: string, receiver: Receiver) {
+  return {
+    apiVersion: "rollcast.dev/v1",
+    kind: "Config",
+    cluster: "test",
+    scope: { namespaces: [namespace] },
+    queues: [{ name: "default", window: "300ms", concurrency: 20 }],
+    rollout: { sweepInterval: "5m" },
+    log: { level: "debug" },
+    notifier: {
+      receivers: [
+        {
+          name: "hook",
+          webhook: {
+            url: `${receiver.url}/hook`,
+            format: "standard",
+            signing: { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }] },
+          },
+          security: {
+            allowHttp: true,
+            allowCidrs: ["127.0.0.0/8"],
+            allowedPorts: [receiver.port],
+          },
+        },
+      ],
+    },
+  };
+}
+
+/** The signing secret of the stack's webhook. */
+export const webhookSecret = SIGNING_SECRET;
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  await using undo = new AsyncDisposableStack();
+  const cluster = useCluster();
+  undo.use(cluster.api);
+  const namespace = undo.use(await createNamespace(cluster.api, "app"));
+  const nats = undo.use(await startNats());
+  const redis = undo.use(await startRedis());
+  const receiver = undo.use(await startReceiver());
+  const services: Service[] = [];
+  undo.defer(async () => {
+    await Promise.all(services.map((service) => service[Symbol.asyncDispose]()));
+  });
+  const base = { ...baseConfig(namespace.name, receiver), ...options.config };
+  const silent = createLogger("test", "silent");
+  const connect = () => connectNats({ url: nats.url, name: "test", logger: silent });
+  const connection = undo.use(await connect());
+
+  const start = async (name: ServiceName, more: StartOptions = {}): Promise<Service> => {
+    const service = await startService(name, {
+      config: { ...base, ...more.config },
+      kubeconfig: more.kubeconfig ?? options.kubeconfig ?? cluster.kubeconfig,
+      natsUrl: nats.url,
+      redisUrl: redis.url,
+      env: {
+        ROLLCAST_NAMESPACE: namespace.name,
+        TEST_SIGNING_SECRET: SIGNING_SECRET,
+        ...more.env,
+      },
+    });
+    services.push(service);
+    if (more.wait !== false) await service.waitReady(60_000);
+    return service;
+  };
+  const events = () => readEvents(connection);
+  await Promise.all(
+    (options.services ?? ["watcher", "restarter", "notifier"]).map((name) => start(name)),
+  );
+  const kept = undo.move();
+  return {
+    api: cluster.api,
+    namespace: namespace.name,
+    nats,
+    redis,
+    receiver,
+    services,
+    start,
+    events,
+    waitEvent: (word, name, count = 1) =>
+      waitFor(
+        async () => {
+          const found = (await events()).filter(
+            (event) => eventWord(event.type).word === word && event.subject?.endsWith(`/${name}`),
+          );
+          return found.length >= count ? found[count - 1] : undefined;
+        },
+        { message: `${count} ${word} of ${name}`, timeout: 60_000, every: 100 },
+      ),
+    logs: () => services.flatMap((service) => service.logs),
+    connect,
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** Words of the rollout events about a workload, in the order of the stream. */
+export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
+  return events
+    .filter((event) => eventWord(event.type).domain === "rollout")
+    .filter((event) => event.subject?.endsWith(`/${name}`))
+    .map((event) => eventWord(event.type).word);
+}
+
+/** Waits until a Deployment's record says that nothing is to be done any more, so that what follows is a new story. */
+export async function waitSettled(stack: Stack, name: string): Promise<void> {
+  await using nats = await stack.connect();
+  const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
+  await waitFor(
+    async () => {
+      const entry = await records.get(`test.deployment.${stack.namespace}.${name}`);
+      return entry?.value.phase === "current";
+    },
+    { message: `the record of ${name} to be current` },
+  );
+}
+
+/** A value that cannot appear anywhere by chance. */
+export function uniqueValue(): string {
+  return `v-${randomBytes(12).toString("hex")}`;
+}
+
+/** Changes one key, as `kubectl edit` would. */
+export async function setKey(stack: Stack, name: string, key: string, value: string) {
+  return stack.api.patch(
+    paths.configMap(stack.namespace, name),
+    { data: { [key]: value } },
+    "kubectl-edit",
+  );
+}
+
+export async function setSecretKey(stack: Stack, name: string, key: string, value: string) {
+  const data = { [key]: Buffer.from(value).toString("base64") };
+  return stack.api.patch(paths.secret(stack.namespace, name), { data }, "kubectl-edit");
+}
+
+/** How often a Deployment's spec was changed since it was made. */
+export async function generationOf(stack: Stack, name: string): Promise<number> {
+  const one = await stack.api.get<AnyObject>(paths.deployment(stack.namespace, name));
+  return one.metadata.generation ?? 0;
+}
