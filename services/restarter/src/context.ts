@@ -28,6 +28,8 @@ export type Context = {
   readonly publish: (outcome: Outcome) => Promise<void>;
   /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
   readonly tell: (outcome: Outcome) => void;
+  /** How many patches are under way in this process. */
+  readonly patching: { count: number };
   /** A step boundary at which a test may kill this process; does nothing otherwise. */
   readonly step: (name: Step) => void;
 };

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { stableId } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/shared/logger";
+import { mapLimit } from "./map-limit.ts";
 import type { Outcome } from "./record.ts";
 
 type Told = { readonly type: "Normal" | "Warning"; readonly reason: string };
@@ -56,41 +58,67 @@ export function kubeEvent(outcome: Outcome, kind: WorkloadKind, instance: string
   };
 }
 
-/** Writes outcomes as Kubernetes Events, a few at a time; what cannot be written is logged: the event stream has it anyway. */
-export function createTeller(
-  kube: KubeClient,
-  kinds: ReadonlyMap<string, WorkloadKind>,
-  instance: string,
-  logger: Logger,
-): (outcome: Outcome) => void {
-  let underWay = 0;
+const AT_ONCE = 4;
+const BATCH = 100;
+const LOOK_MS = 50;
+const MAX_WAIT_MS = 5_000;
+const MAX_WAITING = 10_000;
+
+/** Tells outcomes to who looks at the workload. Disposal writes what still waits. */
+export type Teller = AsyncDisposable & { tell(outcome: Outcome): void };
+
+export type TellerOptions = {
+  kube: KubeClient;
+  kinds: ReadonlyMap<string, WorkloadKind>;
+  /** Which process tells. */
+  instance: string;
+  /** Whether something more urgent is sent to the API server now. */
+  busy: () => boolean;
+  logger: Logger;
+};
+
+async function write(options: TellerOptions, outcome: Outcome): Promise<void> {
+  const kind = options.kinds.get(outcome.data.workload.kind);
+  const body = kind === undefined ? undefined : kubeEvent(outcome, kind, options.instance);
+  if (body === undefined) return;
+  const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
+  try {
+    await options.kube.request({ method: "POST", path, body });
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 409) return;
+    const { workload } = outcome.data;
+    options.logger.warn({ err, workload }, "kubernetes event not written");
+  }
+}
+
+/**
+ * Writes outcomes as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
+ * logged: the event stream has it anyway.
+ */
+export function createTeller(options: TellerOptions): Teller {
   const waiting: Outcome[] = [];
-  const write = async (outcome: Outcome) => {
-    const kind = kinds.get(outcome.data.workload.kind);
-    const body = kind === undefined ? undefined : kubeEvent(outcome, kind, instance);
-    if (body === undefined) return;
-    const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
-    try {
-      await kube.request({ method: "POST", path, body });
-    } catch (err) {
-      if (err instanceof KubeError && err.status === 409) return;
-      logger.warn({ err, workload: outcome.data.workload }, "kubernetes event not written");
+  let closing = false;
+  let pumping: Promise<void> | undefined;
+  const pump = async () => {
+    while (waiting.length > 0) {
+      for (let waited = 0; waited < MAX_WAIT_MS && options.busy() && !closing; waited += LOOK_MS) {
+        await sleep(LOOK_MS);
+      }
+      await mapLimit(waiting.splice(0, BATCH), AT_ONCE, (outcome) => write(options, outcome));
     }
+    pumping = undefined;
   };
-  const next = () => {
-    while (underWay < 4) {
-      const outcome = waiting.shift();
-      if (outcome === undefined) return;
-      underWay++;
-      void write(outcome).finally(() => {
-        underWay--;
-        next();
-      });
-    }
-  };
-  return (outcome) => {
-    if (TOLD[outcome.word] === undefined || waiting.length >= 10_000) return;
-    waiting.push(outcome);
-    next();
+  return {
+    tell(outcome) {
+      if (TOLD[outcome.word] === undefined) return;
+      if (waiting.length >= MAX_WAITING)
+        options.logger.warn("too many kubernetes events, one dropped");
+      else waiting.push(outcome);
+      pumping ??= pump();
+    },
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      await pumping;
+    },
   };
 }

@@ -115,6 +115,16 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
   stack.defer(() => ending.abort());
   const index = createWorkloadIndex();
   const kinds = new Map(KINDS.map((kind) => [kind.kind, kind]));
+  const patching = { count: 0 };
+  const teller = stack.use(
+    createTeller({
+      kube,
+      kinds,
+      instance: env.POD_NAME ?? env.HOSTNAME ?? "restarter",
+      busy: () => patching.count > 0,
+      logger,
+    }),
+  );
   const ctx: Context = {
     cluster,
     mode: config.mode,
@@ -129,7 +139,8 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
     logger,
     metrics: own,
     publish: publisher(nats, cluster, ending.signal),
-    tell: createTeller(kube, kinds, env.POD_NAME ?? env.HOSTNAME ?? "restarter", logger),
+    tell: teller.tell,
+    patching,
     step: testSteps(env),
   };
 

@@ -67,6 +67,7 @@ async function patch(
   const { rollout } = pending.value;
   const began = clock();
   let patched: Workload;
+  ctx.patching.count++;
   try {
     const object = await ctx.kube.request<KubeObject>({
       method: "PATCH",
@@ -80,6 +81,7 @@ async function patch(
   } catch (err) {
     return notPatched(ctx, workload, pending, attempt, err);
   } finally {
+    ctx.patching.count--;
     ctx.metrics.patchSeconds.observe((clock() - began) / 1_000);
   }
   ctx.step("patched");
