@@ -68,6 +68,7 @@ function baseConfig(namespace: string, receiver: Receiver) {
     rollout: { sweepInterval: "5m" },
     log: { level: "debug" },
     notifier: {
+      groupWait: "500ms",
       receivers: [
         {
           name: "hook",
@@ -141,7 +142,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       waitFor(
         async () => {
           const found = (await events()).filter(
-            (event) => eventWord(event.type).word === word && event.subject?.endsWith(`/${name}`),
+            (event) =>
+              eventWord(event.type).word === word &&
+              (event.subject === name || event.subject?.endsWith(`/${name}`)),
           );
           return found.length >= count ? found[count - 1] : undefined;
         },

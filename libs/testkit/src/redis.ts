@@ -9,6 +9,8 @@ import { waitFor } from "./wait.ts";
 export type RedisServer = AsyncDisposable & {
   readonly url: string;
   readonly port: number;
+  /** Where its append-only file is: every write it ever took. */
+  readonly dir: string;
   /** kill -9. */
   kill(): Promise<void>;
   /** Starts again on the same port and data; with `empty`, the data is lost first. */
@@ -46,6 +48,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    dir,
     async kill() {
       await running.kill("SIGKILL");
     },
