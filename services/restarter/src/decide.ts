@@ -151,7 +151,13 @@ export function patchedRecord(
   rollout: Rollout,
   generation: number,
 ): WorkloadRecord {
-  const { due: _due, failure: _failure, throttle: _throttle, ...rest } = record;
+  const {
+    due: _due,
+    failure: _failure,
+    throttle: _throttle,
+    staleSince: _staleSince,
+    ...rest
+  } = record;
   return {
     ...rest,
     ...paceAfterStart(record, s.breaker, s.now),
@@ -249,7 +255,7 @@ function newRollout(s: Situation, record: WorkloadRecord, wanted: Contents, keys
 }
 
 function settled(record: WorkloadRecord): WorkloadRecord {
-  const { due: _due, failure, ...rest } = record;
+  const { due: _due, failure, staleSince: _staleSince, ...rest } = record;
   if (record.phase === "pending") {
     const { rollout: _rollout, ...without } = rest;
     return { ...without, phase: "current" };
@@ -334,7 +340,11 @@ export function decide(s: Situation): Decision {
     generation: workload.generation,
   };
   const keys = differing(record.running as Contents, present);
-  if (keys.length > 0) return decideRoll(s, record, present, keys);
+  if (keys.length > 0) {
+    const changedAt = Date.parse(causeOf(s, keys)?.changedAt ?? "");
+    const since = record.staleSince ?? (Number.isNaN(changedAt) ? s.now : changedAt);
+    return decideRoll(s, { ...record, staleSince: since }, present, keys);
+  }
   const kept = settled(record);
   return { do: "keep", record: kept, changed: changedFrom(s.record, kept) };
 }

@@ -16,6 +16,8 @@ export type Following = {
   /** Takes a record as it was read elsewhere, e.g. by the sweep. */
   see(record: WorkloadRecord): void;
   count(): number;
+  /** Workloads whose pods do not run the present content, and since when the oldest of them (milliseconds since the epoch). */
+  stale(): { count: number; since: number | undefined };
 };
 
 function needsWatching(record: WorkloadRecord): boolean {
@@ -24,6 +26,7 @@ function needsWatching(record: WorkloadRecord): boolean {
     record.phase === "rolling" ||
     record.due !== undefined ||
     record.failure !== undefined ||
+    record.staleSince !== undefined ||
     record.outbox.length > 0
   );
 }
@@ -101,5 +104,14 @@ export function startFollowing(
     }
   }, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(tick), { once: true });
-  return { see, count: () => active.size };
+  return {
+    see,
+    count: () => active.size,
+    stale() {
+      const since = [...active.values()]
+        .map((one) => one.staleSince)
+        .filter((one) => one !== undefined);
+      return { count: since.length, since: since.length === 0 ? undefined : Math.min(...since) };
+    },
+  };
 }

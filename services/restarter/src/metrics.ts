@@ -6,7 +6,6 @@ import type { Outcome } from "./record.ts";
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
   readonly patchErrors: Counter<"status">;
-  readonly staleWorkloads: (count: number, oldestSeconds: number) => void;
   readonly sweepSeconds: Histogram;
   outcome(outcome: Outcome): void;
 };
@@ -29,14 +28,6 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     [],
     LATENCY_BUCKETS,
   );
-  const stale = metrics.gauge(
-    "rollcast_stale_workloads",
-    "Workloads whose pods do not run the present content of their sources, at the last sweep",
-  );
-  const oldest = metrics.gauge(
-    "rollcast_stale_workloads_oldest_seconds",
-    "How long the longest of them has been so, at the last sweep",
-  );
   return {
     patchSeconds: metrics.histogram(
       "rollcast_patch_duration_seconds",
@@ -55,10 +46,6 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       [],
       LATENCY_BUCKETS,
     ),
-    staleWorkloads(count, oldestSeconds) {
-      stale.set(count);
-      oldest.set(oldestSeconds);
-    },
     outcome({ word, data }) {
       outcomes.inc({ outcome: word });
       if (data.durationMs !== undefined && word !== "stalled") {

@@ -47,10 +47,11 @@ async function planOne(ctx: Context, turns: Turns, one: One): Promise<void> {
     return;
   }
   if (turns.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
-  const take = turns.take(workload).catch((err: unknown) => {
+  // Only a patch that was tried can wait for its next try, and before one is tried the record says `pending`.
+  const tried = situation.record?.phase === "pending";
+  await turns.take(workload, tried).catch((err: unknown) => {
     throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
   });
-  await take;
   if (decision.do === "look-again") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);

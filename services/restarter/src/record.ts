@@ -76,6 +76,8 @@ export const WorkloadRecord = z.object({
   observed: z.string().optional(),
   /** Set while `deferred`: when and why. */
   due: z.object({ at: z.number(), reason: z.string(), told: z.boolean() }).optional(),
+  /** Since when its pods have not run the present content: when the source changed, else when that was found. */
+  staleSince: z.number().optional(),
   /** Set while the loop breaker slows this workload down: at least so many milliseconds between two of its rollouts. */
   throttle: z.object({ interval: z.number() }).optional(),
   /** When the newest rollouts started, oldest first, bounded. */

@@ -169,6 +169,21 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
   metrics.gauge("rollcast_workloads_followed", "Workloads that are not settled", [], (g) =>
     g.set(following.count()),
   );
+  metrics.gauge(
+    "rollcast_stale_workloads",
+    "Workloads whose pods do not run the present content of their sources",
+    [],
+    (g) => g.set(following.stale().count),
+  );
+  metrics.gauge(
+    "rollcast_stale_workloads_oldest_seconds",
+    "How long the longest of them has been so",
+    [],
+    (g) => {
+      const { since } = following.stale();
+      g.set(since === undefined ? 0 : (Date.now() - since) / 1_000);
+    },
+  );
   const reflectors = startIndex(options, kube, index);
   metrics.gauge(
     "rollcast_watch_staleness_seconds",

@@ -3,7 +3,6 @@ import { clock } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { Following } from "./follow.ts";
 import { mayRoll } from "./policy.ts";
-import type { WorkloadRecord } from "./record.ts";
 import type { Settler } from "./settler.ts";
 import { workloadKey } from "./workload.ts";
 import type { WorkloadKey } from "./workload.ts";
@@ -17,23 +16,17 @@ export type Sweep = AsyncDisposable & { now(reason: string): void };
 export async function sweep(ctx: Context, settler: Settler, following: Following): Promise<void> {
   const began = clock();
   const keys = new Set<WorkloadKey>();
-  const records = new Map<WorkloadKey, WorkloadRecord>();
   for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
     following.see(value);
     keys.add(workloadKey(value));
-    if (value.phase !== "current") records.set(workloadKey(value), value);
   }
   for (const workload of ctx.index.all()) {
     if (mayRoll(workload)) keys.add(workloadKey(workload));
   }
   for (const key of keys) settler.request(key);
   await settler.idle();
-  const stale = [...records.values()].filter((record) => record.phase !== "rolling");
-  const since = stale.map((record) => record.rollout?.changedAt ?? record.last?.time ?? began);
-  const oldest = since.length === 0 ? 0 : (began - Math.min(...since)) / 1_000;
-  ctx.metrics.staleWorkloads(stale.length, oldest);
   ctx.metrics.sweepSeconds.observe((clock() - began) / 1_000);
-  ctx.logger.info({ workloads: keys.size, stale: stale.length }, "sweep done");
+  ctx.logger.info({ workloads: keys.size, stale: following.stale().count }, "sweep done");
 }
 
 /** Sweeps at once, every `intervalMs` (with jitter, so that replicas spread), and whenever asked. */

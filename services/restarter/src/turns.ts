@@ -13,8 +13,11 @@ type Turn = z.infer<typeof Turn>;
 /** The queue of rollouts. */
 export type Turns = AsyncDisposable & {
   readonly queue: string;
-  /** A turn for the workload after the queue's window; turns of one workload inside it are one. */
-  take(ref: Turn): Promise<void>;
+  /**
+   * A turn for the workload after the queue's window; turns of one workload inside it are one. With `wake`, a turn that waits for its next try is taken
+   * now.
+   */
+  take(ref: Turn, wake: boolean): Promise<void>;
   /** A turn now, for what has waited already. */
   takeNow(ref: Turn): Promise<void>;
   fault(): string | undefined;
@@ -30,15 +33,16 @@ const BACKOFF = { initial: 500, max: 30_000 };
 export async function openTurns(options: TurnsOptions): Promise<Turns> {
   const { url, cluster, config, logger } = options;
   const queue = await openQueue<Turn>({ url, cluster, name: `rollout-${config.name}`, logger });
-  const add = (ref: Turn, delayMs: number) => {
+  const add = (ref: Turn, delayMs: number, wake: boolean) => {
     const { kind, namespace, name } = ref;
-    const id = workloadKey({ kind, namespace, name });
-    return queue.addAndWake({ kind, namespace, name }, { id, delayMs, attempts: ATTEMPTS });
+    const turn = { kind, namespace, name };
+    const addOptions = { id: workloadKey(turn), delayMs, attempts: ATTEMPTS };
+    return wake ? queue.addAndWake(turn, addOptions) : queue.add(turn, addOptions);
   };
   return {
     queue: config.name,
-    take: (ref) => add(ref, config.window),
-    takeNow: (ref) => add(ref, 0),
+    take: (ref, wake) => add(ref, config.window, wake),
+    takeNow: (ref) => add(ref, 0, true),
     fault: queue.fault,
     counts: queue.counts,
     onReconnect: queue.onReconnect,
