@@ -466,6 +466,15 @@ describe("edits by others", () => {
     );
   });
 
+  test("what changed in the very second of the edit rolls, where only the second is known", () => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
+    const changed = source("bb", { changedAt: at(-1) - 500, changedWithin: 999 });
+    const s = situation({ record: adopted(), workload: edited, source: changed });
+    expect(decide(s).do).toBe("roll");
+    const exact = source("bb", { changedAt: at(-1) - 500, changedWithin: 0 });
+    expect(decide({ ...s, sources: new Map([[CFG, exact]]) }).do).toBe("keep");
+  });
+
   test("an edit of a paused workload restarts nothing, so it makes nothing current", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1), paused: true });
     const changed = source("bb", { changedAt: at(-5) });

@@ -76,6 +76,14 @@ function fresh(s: Situation): WorkloadRecord {
   };
 }
 
+/** The latest moment at which a source can have changed last; undefined where it never did since its creation. */
+function lastChange(s: Situation, key: SourceKey): number | undefined {
+  const source = s.sources.get(key);
+  return source?.changedAt === undefined
+    ? undefined
+    : source.changedAt + (source.changedWithin ?? 0);
+}
+
 function sameSecondOrEarlier(time: number, than: number): boolean {
   return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
 }
@@ -112,8 +120,8 @@ function runningNow(
   }
   if (!sameKeys(known, present)) return adopt(s, key, present);
   if (known.digest === ABSENT && present.digest !== ABSENT) {
-    const changedAt = s.sources.get(key)?.changedAt;
-    const due = changedAt !== undefined && changedAt > (known.since ?? 0);
+    const changedBy = lastChange(s, key);
+    const due = changedBy !== undefined && changedBy > (known.since ?? 0);
     return due ? { ...present, digest: UNKNOWN } : present;
   }
   // Under another installation key nothing can be said: what is there is adopted anew.
@@ -190,8 +198,8 @@ function reconcileEdit(s: Situation, record: WorkloadRecord, present: Contents):
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    const changedAt = s.sources.get(key)?.changedAt;
-    const before = changedAt === undefined || changedAt < editedAt;
+    const changedBy = lastChange(s, key);
+    const before = changedBy === undefined || changedBy < editedAt;
     if (before && running[key] !== undefined && content.digest !== ABSENT) running[key] = content;
   }
   return { ...next, running };
