@@ -4,7 +4,7 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Situation } from "./decide.ts";
+import type { Situation } from "./situation.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { Outcome, WorkloadRecord } from "./record.ts";
 import type { WorkloadIndex } from "./workload-index.ts";

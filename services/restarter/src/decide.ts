@@ -1,34 +1,15 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
-import type { SourceRecord } from "@rollcast/shared/records";
-import { ABSENT, UNKNOWN, comparable } from "./content.ts";
+import { ABSENT } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
-import { formatMarker, parseMarker } from "./marker.ts";
+import { formatMarker } from "./marker.ts";
 import { cancelled, deferred, skipped, started, superseded } from "./outcomes.ts";
 import { pace, paceAfterStart } from "./pace.ts";
-import type { LoopBreaker } from "./pace.ts";
 import { presentContents } from "./policy.ts";
 import type { Rollout, WorkloadRecord } from "./record.ts";
 import { advance } from "./advance.ts";
-import type { Workload } from "./workload.ts";
-
-/** All that a decision is made of. Times are milliseconds since the epoch. */
-export type Situation = {
-  readonly workload: Workload;
-  readonly record: WorkloadRecord | undefined;
-  readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
-  /** When Rollcast was installed in this cluster: older workloads are adopted as they are. */
-  readonly installedAt: number;
-  readonly now: number;
-  readonly mode: "active" | "observe";
-  readonly breaker: LoopBreaker;
-  /** When a rollout is told as stalled, for kinds without a deadline of their own. */
-  readonly stalledAfterMs: number;
-  /** The id that a new rollout takes. */
-  readonly newId: string;
-  /** The workload was just read from the API server itself: it decides even where the record knows a newer generation. */
-  readonly trusted: boolean;
-};
+import { reconcileEdit, reconcileRunning } from "./running.ts";
+import type { Contents, Situation } from "./situation.ts";
 
 /**
  * What to do now. `record` is the record as it should be; `changed` says whether that is another than the one given, so must be written first.
@@ -53,8 +34,6 @@ export type Decision =
       readonly changed: boolean;
     };
 
-type Contents = Record<SourceKey, Content>;
-
 function fresh(s: Situation): WorkloadRecord {
   const { workload, record } = s;
   const overtaken = record === undefined ? [] : [...record.outbox];
@@ -74,72 +53,6 @@ function fresh(s: Situation): WorkloadRecord {
     history: [],
     outbox: overtaken,
   };
-}
-
-/** The latest moment at which a source can have changed last; undefined where it never did since its creation. */
-function lastChange(s: Situation, key: SourceKey): number | undefined {
-  const source = s.sources.get(key);
-  return source?.changedAt === undefined
-    ? undefined
-    : source.changedAt + (source.changedWithin ?? 0);
-}
-
-function sameSecondOrEarlier(time: number, than: number): boolean {
-  return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
-}
-
-/** The content that pods run which were started with the workload's present template, as far as can be known. */
-function adopt(s: Situation, key: SourceKey, present: Content): Content {
-  const { workload } = s;
-  if (present.digest === ABSENT) return { ...present, since: s.now };
-  const changedAt = s.sources.get(key)?.changedAt;
-  const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
-  const young = workload.createdAt > s.installedAt;
-  const due = young && changedAt !== undefined && !sameSecondOrEarlier(changedAt, started);
-  return due ? { ...present, digest: UNKNOWN } : present;
-}
-
-function sameKeys(a: Content, b: Content): boolean {
-  return JSON.stringify(a.keys) === JSON.stringify(b.keys);
-}
-
-/** What runs now of one source: the record; where it has none, the marker; where there is none, the present content. */
-function runningNow(
-  s: Situation,
-  key: SourceKey,
-  known: Content | undefined,
-  present: Content,
-  marker: ReadonlyMap<SourceKey, string>,
-): Content {
-  if (known === undefined) {
-    const marked = marker.get(key);
-    if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
-      return { ...present, digest: marked };
-    }
-    return adopt(s, key, present);
-  }
-  if (!sameKeys(known, present)) return adopt(s, key, present);
-  if (known.digest === ABSENT && present.digest !== ABSENT) {
-    const changedBy = lastChange(s, key);
-    const due = changedBy !== undefined && changedBy > (known.since ?? 0);
-    return due ? { ...present, digest: UNKNOWN } : present;
-  }
-  // Under another installation key nothing can be said: what is there is adopted anew.
-  if (!comparable(known.digest, present.digest)) return present;
-  return known;
-}
-
-function reconcileRunning(s: Situation, record: WorkloadRecord, present: Contents): Contents {
-  // Only a workload without a record has its marker asked: later, the record decides.
-  const marker =
-    s.record?.uid === s.workload.uid
-      ? new Map<SourceKey, string>()
-      : parseMarker(s.workload.marker, s.workload.namespace);
-  const running: Contents = {};
-  for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    running[key] = runningNow(s, key, record.running[key], content, marker);
-  }
-  return running;
 }
 
 /** A record whose patch was made by somebody who died before writing so. */
@@ -180,29 +93,6 @@ export function patchedRecord(
       deadline: s.now + (s.workload.deadlineMs ?? s.stalledAfterMs),
     },
   };
-}
-
-/** An edit by others restarts the pods, so what changed before it is current. */
-function reconcileEdit(s: Situation, record: WorkloadRecord, present: Contents): WorkloadRecord {
-  const { workload } = s;
-  if (workload.templateHash === record.templateHash) return record;
-  const { rollout, ...rest } = record;
-  let next: WorkloadRecord = { ...rest, templateHash: workload.templateHash };
-  if (rollout !== undefined) {
-    next =
-      record.phase === "rolling"
-        ? superseded(next, rollout, "TemplateChanged", s.now)
-        : { ...next, phase: "current" };
-  }
-  const { editedAt } = workload;
-  if (!workload.restartsOnEdit || editedAt === undefined) return next;
-  const running = { ...next.running };
-  for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    const changedBy = lastChange(s, key);
-    const before = changedBy === undefined || changedBy < editedAt;
-    if (before && running[key] !== undefined && content.digest !== ABSENT) running[key] = content;
-  }
-  return { ...next, running };
 }
 
 function differing(running: Contents, present: Contents): SourceKey[] {
