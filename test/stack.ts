@@ -68,7 +68,7 @@ function baseConfig(namespace: string, receiver: Receiver) {
     rollout: { sweepInterval: "5m" },
     log: { level: "debug" },
     notifier: {
-      groupWait: "500ms",
+      route: { groupWait: "500ms", groupInterval: "500ms" },
       receivers: [
         {
           name: "hook",

@@ -45,6 +45,7 @@ export type PageOptions<T> = {
 };
 
 type RawList = {
+  kind?: string;
   metadata?: { resourceVersion?: unknown; continue?: unknown };
   items?: unknown;
 };
@@ -83,12 +84,14 @@ export function checkObject(raw: unknown): KubeObject {
 }
 
 function checkList(raw: RawList): { items: unknown[]; resourceVersion: string; next: string } {
-  const version = raw.metadata?.resourceVersion;
-  if (!Array.isArray(raw.items) || typeof version !== "string" || version === "") {
+  const version = raw?.metadata?.resourceVersion;
+  // An empty list of Go may be written as null.
+  const items = raw?.items ?? (raw?.kind?.endsWith("List") === true ? [] : undefined);
+  if (!Array.isArray(items) || typeof version !== "string" || version === "") {
     throw new KubeError(0, "Garbage", "a list without items or resourceVersion");
   }
   const next = raw.metadata?.continue;
-  return { items: raw.items, resourceVersion: version, next: typeof next === "string" ? next : "" };
+  return { items, resourceVersion: version, next: typeof next === "string" ? next : "" };
 }
 
 /** How many objects to ask for next, so that a page has about `limits.pageBytes`. */

@@ -105,6 +105,7 @@ test("a reflector goes on when its credentials are rotated", async () => {
   await api.create(paths.configMap(ns.name), configMap(ns.name, "a", { v: "1" }));
 
   await waitFor(() => mirror.values().a === "1");
+  expect(mirror.reflector.fault()).toBeUndefined();
 });
 
 test("a server whose certificate is not trusted is refused, until the CA file is right", async () => {

@@ -26,8 +26,10 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration for people, two units at most: `350ms`, `2.1s`, `1m30s`, `2h5m`. `ms` is in milliseconds. */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`;
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)}ms`;
+  const tenths = Math.round(ms / 100);
+  if (tenths < 600) return `${tenths / 10}s`;
+  if (ms < 60_000) return "1m";
   const minutes = Math.floor(ms / 60_000);
   const seconds = Math.floor((ms % 60_000) / 1_000);
   if (minutes < 60) return seconds === 0 ? `${minutes}m` : `${minutes}m${seconds}s`;
@@ -40,20 +42,22 @@ export function formatDuration(ms: number): string {
 export function duration(limits: { min?: string; max?: string } = {}) {
   const min = limits.min === undefined ? 0 : (parseDuration(limits.min) ?? 0);
   const max = limits.max === undefined ? Number.MAX_SAFE_INTEGER : (parseDuration(limits.max) ?? 0);
-  return z.string().transform((text, ctx) => {
-    const ms = parseDuration(text);
-    if (ms === undefined) {
-      ctx.addIssue({
-        code: "custom",
-        message: `"${text.slice(0, 64)}" is not a duration: write it like 500ms, 1s, 5m or 1h30m`,
-      });
-      return z.NEVER;
-    }
-    if (ms < min || ms > max) {
-      const bounds = `${limits.min ?? "0"} to ${limits.max ?? "any"}`;
-      ctx.addIssue({ code: "custom", message: `"${text}" is out of bounds: ${bounds}` });
-      return z.NEVER;
-    }
-    return ms;
-  });
+  return z
+    .string({ error: "must be a duration like 500ms, 1s, 5m or 1h30m" })
+    .transform((text, ctx) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) {
+        ctx.addIssue({
+          code: "custom",
+          message: `"${text.slice(0, 64)}" is not a duration: write it like 500ms, 1s, 5m or 1h30m`,
+        });
+        return z.NEVER;
+      }
+      if (ms < min || ms > max) {
+        const bounds = `${limits.min ?? "0"} to ${limits.max ?? "any"}`;
+        ctx.addIssue({ code: "custom", message: `"${text}" is out of bounds: ${bounds}` });
+        return z.NEVER;
+      }
+      return ms;
+    });
 }

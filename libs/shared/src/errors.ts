@@ -38,5 +38,8 @@ export function isAborted(err: unknown): boolean {
 
 /** Whatever was thrown, as an Error. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  if (thrown instanceof Error) return thrown;
+  const text =
+    typeof thrown === "object" ? "something that is no error was thrown" : String(thrown);
+  return new Error(text, { cause: thrown });
 }

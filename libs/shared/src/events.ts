@@ -32,17 +32,19 @@ export const RolloutOutcome = z.enum([
 ]);
 export type RolloutOutcome = z.infer<typeof RolloutOutcome>;
 
+const KeyNames = z.array(z.string().max(1_024)).max(100);
+
 /** Key names that differ, at most 100 over the three lists; `more` counts what the lists leave out. */
 export const ChangedKeys = z.object({
-  added: z.array(z.string()),
-  changed: z.array(z.string()),
-  removed: z.array(z.string()),
+  added: KeyNames,
+  changed: KeyNames,
+  removed: KeyNames,
   more: z.number().int().positive().optional(),
 });
 export type ChangedKeys = z.infer<typeof ChangedKeys>;
 
 /** The newest managedFields manager that touched the data, and its time (RFC 3339, milliseconds). */
-export const ChangedBy = z.object({ manager: z.string(), time: Time.optional() });
+export const ChangedBy = z.object({ manager: z.string().max(253), time: Time.optional() });
 export type ChangedBy = z.infer<typeof ChangedBy>;
 
 /** Data of `source.*`: what changed, by whom, why it is told; nothing else of the object. */

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { mask } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -18,18 +20,53 @@ export type HealthOptions = {
   logger: Logger;
 };
 
+const CHECK_MS = 5_000;
+
+async function outcome(check: Check): Promise<string | undefined> {
+  const late = Promise.withResolvers<string>();
+  const timer = setTimeout(() => late.resolve("no answer in time"), CHECK_MS);
+  try {
+    return await Promise.race([check(), late.promise]);
+  } catch (err) {
+    return err instanceof Error ? err.message : String(err);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function faults(checks: Readonly<Record<string, Check>>): Promise<string[]> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
-      try {
-        const fault = await check();
-        return fault === undefined ? [] : [`${name}: ${fault}`];
-      } catch (err) {
-        return [`${name}: ${err instanceof Error ? err.message : String(err)}`];
-      }
+      const fault = await outcome(check);
+      // Anybody in the cluster may read it.
+      return fault === undefined ? [] : [`${name}: ${mask(fault).replaceAll(/\s+/g, " ")}`];
     }),
   );
   return results.flat();
+}
+
+type Reply = { status: number; body: string; headers?: Readonly<Record<string, string>> };
+
+async function health(checks: Readonly<Record<string, Check>>): Promise<Reply> {
+  const found = await faults(checks);
+  return found.length === 0
+    ? { status: 200, body: "ok\n" }
+    : { status: 503, body: `${found.join("\n")}\n` };
+}
+
+async function answer(options: HealthOptions, req: IncomingMessage): Promise<Reply> {
+  if (req.method !== "GET" && req.method !== "HEAD") {
+    return { status: 405, body: "only GET\n", headers: { allow: "GET, HEAD" } };
+  }
+  const [path] = (req.url ?? "").split("?", 1);
+  if (path === "/livez") return health(options.live);
+  if (path === "/readyz") return health(options.ready);
+  if (path !== "/metrics") {
+    return { status: 404, body: "not found: /livez, /readyz or /metrics\n" };
+  }
+  const { metrics } = options;
+  const headers = { "content-type": metrics.contentType };
+  return { status: 200, body: await metrics.text(), headers };
 }
 
 /**
@@ -39,25 +76,14 @@ async function faults(checks: Readonly<Record<string, Check>>): Promise<string[]
 export async function startHealth(
   options: HealthOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
+  const respond = async (req: IncomingMessage, res: ServerResponse) => {
+    const { status, body, headers } = await answer(options, req);
+    res.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers }).end(body);
+  };
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 8_192 },
     (req, res) => {
-      const reply = (status: number, body: string, type = "text/plain; charset=utf-8") =>
-        res.writeHead(status, { "content-type": type }).end(body);
-      const health = async (checks: Readonly<Record<string, Check>>) => {
-        const found = await faults(checks);
-        if (found.length === 0) reply(200, "ok\n");
-        else reply(503, `${found.join("\n")}\n`);
-      };
-      const handle = async () => {
-        if (req.method !== "GET" && req.method !== "HEAD") reply(405, "only GET\n");
-        else if (req.url === "/livez") await health(options.live);
-        else if (req.url === "/readyz") await health(options.ready);
-        else if (req.url === "/metrics") {
-          reply(200, await options.metrics.text(), options.metrics.contentType);
-        } else reply(404, "not found: /livez, /readyz or /metrics\n");
-      };
-      handle().catch((err: unknown) => {
+      respond(req, res).catch((err: unknown) => {
         options.logger.error({ err }, "health request failed");
         res.destroy();
       });
@@ -70,9 +96,10 @@ export async function startHealth(
   return {
     port,
     async [Symbol.asyncDispose]() {
-      server.close();
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
       server.closeAllConnections();
-      if (server.listening) await once(server, "close");
+      await closed.promise;
     },
   };
 }

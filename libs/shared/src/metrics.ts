@@ -28,11 +28,17 @@ export const LATENCY_BUCKETS = [
   1800,
 ] as const;
 
-/** Makes the registry. Names carry their unit and the prefix `rollcast_`; labels must be bounded (never an object's name). */
+/** Makes the registry. A gauge whose `collect` fails is left out of that scrape and counted. Names carry their unit and the prefix `rollcast_`; labels must be bounded (never an object's name). */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const failed = new Counter({
+    name: "rollcast_metrics_collect_failures_total",
+    help: "Values that could not be read for a scrape, by metric",
+    labelNames: ["metric"],
+    registers,
+  });
   return {
     counter: (name, help, labels = []) =>
       new Counter({ name, help, labelNames: [...labels], registers }),
@@ -46,7 +52,14 @@ export function createMetrics(): Metrics {
           ? {}
           : {
               async collect() {
-                await collect(this);
+                try {
+                  await collect(this);
+                } catch {
+                  // One value that cannot be read, e.g. in an outage, must not take all others away.
+                  if (labels.length === 0) this.remove();
+                  else this.reset();
+                  failed.inc({ metric: name });
+                }
               },
             }),
       }),

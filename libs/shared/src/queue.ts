@@ -43,6 +43,8 @@ export type Queue<T> = AsyncDisposable & {
 export type WorkOptions<T> = QueueOptions & {
   concurrency: number;
   backoff: Backoff;
+  /** At most `max` jobs begin within `periodMs`, over all workers of the queue. */
+  rateLimit?: { max: number; periodMs: number };
   /**
    * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an attempt. {@link TerminalError}: given up.
    * Else: again with backoff until the attempts are used up. `lastAttempt` says that no other will follow.
@@ -54,6 +56,8 @@ export type JobContext = {
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly lastAttempt: boolean;
+  /** Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue has a rate limit. */
+  readonly hold: (ms: number) => Promise<void>;
 };
 
 export type Work = AsyncDisposable & {
@@ -150,12 +154,13 @@ async function processJob<T>(
   options: WorkOptions<T>,
   job: Job<T>,
   token: string | undefined,
-  signal: AbortSignal,
+  worker: { signal: AbortSignal; hold: JobContext["hold"] },
 ): Promise<void> {
+  const { signal, hold } = worker;
   const attempts = job.opts.attempts ?? 1;
   const attempt = job.attemptsMade + 1;
   try {
-    await options.process(job.data, { signal, attempt, lastAttempt: attempt >= attempts });
+    await options.process(job.data, { signal, hold, attempt, lastAttempt: attempt >= attempts });
   } catch (thrown) {
     const err = toError(thrown);
     const delayMs =
@@ -178,16 +183,25 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   const touch = () => {
     active = Date.now();
   };
-  const worker = new Worker<T, void>(
+  const { rateLimit } = options;
+  const hold = async (ms: number) => {
+    if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be held");
+    await worker.rateLimit(ms);
+  };
+  const worker: Worker<T, void> = new Worker<T, void>(
     options.name,
     async (job, token, signal) => {
       touch();
-      await processJob(options, job, token, signal ?? new AbortController().signal);
+      const given = signal ?? new AbortController().signal;
+      await processJob(options, job, token, { signal: given, hold });
     },
     {
       connection: redis,
       prefix: prefix(options.cluster),
       concurrency: options.concurrency,
+      ...(rateLimit === undefined
+        ? {}
+        : { limiter: { max: rateLimit.max, duration: rateLimit.periodMs } }),
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS / 2,
       // A job whose worker was killed is simply run again: the records say what is still to do.

@@ -6,39 +6,75 @@ import type { Logger } from "./logger.ts";
 /** Opens what the service needs, pushing each on `stack`; `signal` fires when it must stop. */
 export type Start = (stack: AsyncDisposableStack, signal: AbortSignal) => Promise<void>;
 
+/** What a start that does not notice the signal gets, before what it has opened is disposed. */
+const START_END_MS = 3_000;
+const LEAK_MS = 1_000;
+
+/** Waits for `starting`, but after `signal` has fired only for {@link START_END_MS}: a start may wait for a server that never comes. */
+async function whileWanted(starting: Promise<void>, signal: AbortSignal): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    timer = setTimeout(late.resolve, START_END_MS);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([starting, late.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    clearTimeout(timer);
+  }
+}
+
+/** Turns signals into `abort`; a second one, or `graceMs` without an end, or an error that nobody caught ends the process with 1. */
+function listen(logger: Logger, abort: AbortController, graceMs: number): Disposable {
+  let grace: NodeJS.Timeout | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    if (abort.signal.aborted) process.exit(1);
+    logger.info({ signal }, "stopping");
+    grace = setTimeout(() => {
+      logger.fatal({ graceMs }, "not stopped within the grace period");
+      process.exit(1);
+    }, graceMs);
+    abort.abort();
+  };
+  const crash = (err: unknown) => {
+    logger.fatal({ err }, "crashed");
+    process.exit(1);
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("uncaughtException", crash);
+  // Signal handlers do not hold the event loop: without this, a service that only waits would end.
+  const hold = setInterval(() => undefined, 60_000);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(hold);
+      clearTimeout(grace);
+      process.off("SIGTERM", stop).off("SIGINT", stop).off("uncaughtException", crash);
+    },
+  };
+}
+
 /**
  * Runs a service until SIGTERM or SIGINT, then disposes what `start` opened, newest first; also when `start` itself fails.
  * Exit code 0 after a signal, 1 after an error. A second signal, or `graceMs` (milliseconds) without an end, exits at once with 1.
  */
 export async function run(logger: Logger, start: Start, graceMs = 25_000): Promise<void> {
   const abort = new AbortController();
-  const stop = (name: string) => {
-    if (abort.signal.aborted) process.exit(1);
-    logger.info({ signal: name }, "stopping");
-    setTimeout(() => {
-      logger.fatal({ graceMs }, "not stopped within the grace period");
-      process.exit(1);
-    }, graceMs).unref();
-    abort.abort();
-  };
-  const onTerm = () => stop("SIGTERM");
-  const onInt = () => stop("SIGINT");
-  process.on("SIGTERM", onTerm).on("SIGINT", onInt);
+  using _listening = listen(logger, abort, graceMs);
+  let exitCode = 0;
   try {
     await using stack = new AsyncDisposableStack();
-    stack.defer(() => {
-      process.exitCode ??= 0;
-    });
-    await start(stack, abort.signal);
+    await whileWanted(start(stack, abort.signal), abort.signal);
     if (!abort.signal.aborted) await once(abort.signal, "abort");
   } catch (err) {
     if (!(abort.signal.aborted && isAborted(err))) {
       logger.fatal({ err }, "stopped by an error");
-      process.exitCode = 1;
+      exitCode = 1;
     }
   }
-  process.off("SIGTERM", onTerm).off("SIGINT", onInt);
-  logger.info({ exitCode: process.exitCode ?? 0 }, "stopped");
+  process.exitCode = exitCode;
+  logger.info({ exitCode }, "stopped");
   // Everything is disposed: whatever still holds the event loop is a leak that must not keep a pod from ending.
-  setTimeout(() => process.exit(process.exitCode ?? 0), 1_000).unref();
+  setTimeout(() => process.exit(), LEAK_MS).unref();
 }

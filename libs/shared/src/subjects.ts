@@ -20,6 +20,7 @@ export type ObjectRef = {
   readonly name: string;
 };
 
+const KIND = /^[A-Za-z][A-Za-z0-9-]*$/;
 const TOKEN = /^[a-z0-9_-]+$/;
 const MAX_TOKEN = 253;
 
@@ -28,24 +29,35 @@ export class SubjectError extends Error {
   override name = "SubjectError";
 }
 
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}
+
+function isToken(text: string): boolean {
+  return TOKEN.test(text) && text.length <= MAX_TOKEN;
+}
+
 /** One subject token of a Kubernetes name; throws {@link SubjectError} where the name is none. */
 export function encodeToken(name: string): string {
-  if (name.includes("_")) throw new SubjectError(`"${name.slice(0, 80)}" holds "_"`);
-  const token = name.toLowerCase().replaceAll(".", "_");
-  if (!TOKEN.test(token) || token.length > MAX_TOKEN || token !== name.replaceAll(".", "_")) {
-    throw new SubjectError(`"${name.slice(0, 80)}" cannot be a subject token`);
+  const token = name.replaceAll(".", "_");
+  if (name.includes("_") || !isToken(token)) {
+    throw new SubjectError(`${quote(name)} cannot be a subject token`);
   }
   return token;
 }
 
 /** The Kubernetes name behind a token. */
 export function decodeToken(token: string): string {
-  if (!TOKEN.test(token)) throw new SubjectError(`"${token.slice(0, 80)}" is not a subject token`);
+  if (!isToken(token)) {
+    throw new SubjectError(`${quote(token)} is not a subject token`);
+  }
   return token.replaceAll("_", ".");
 }
 
 /** The token of a kind: lower case, as in `deployment`. */
 export function kindToken(kind: string): string {
+  // Checked before it is made lower case: letters of other scripts may become a-z by it, and two kinds must never share a token.
+  if (!KIND.test(kind)) throw new SubjectError(`${quote(kind)} is not a kind`);
   return encodeToken(kind.toLowerCase());
 }
 
@@ -84,7 +96,7 @@ export function parseRecordKey(
   key: string,
 ): { cluster: string; kind: string; namespace: string; name: string } | undefined {
   const tokens = key.split(".");
-  if (tokens.length !== 4 || !tokens.every((token) => TOKEN.test(token))) return undefined;
+  if (tokens.length !== 4 || !tokens.every(isToken)) return undefined;
   const [cluster, kind, namespace, name] = tokens.map(decodeToken) as [
     string,
     string,

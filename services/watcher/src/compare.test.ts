@@ -18,6 +18,7 @@ const seen = (over: Partial<Seen> = {}): Seen => ({
   resourceVersion: "20",
   digests: { LOG: A },
   createdAt: CREATED,
+  editors: [],
   annotations: {},
   ...over,
 });
@@ -72,7 +73,7 @@ describe("a source without a record", () => {
   ])("$name", ({ time, want }) => {
     const adopted = compare(
       undefined,
-      seen({ editor: { manager: "m", time } }),
+      seen({ editors: [{ manager: "m", time }] }),
       at({ covered: false }),
     );
 
@@ -89,7 +90,10 @@ describe("a source with a record", () => {
   test("of other content has changed", () => {
     const next = compare(
       record(),
-      seen({ digests: { LOG: B, NEW: A }, editor: { manager: "kubectl-edit", time: NOW - 300 } }),
+      seen({
+        digests: { LOG: B, NEW: A },
+        editors: [{ manager: "kubectl-edit", time: NOW - 300 }],
+      }),
       at(),
     );
 
@@ -143,9 +147,13 @@ describe("a source with a record", () => {
   });
 
   test("under another installation key is adopted anew, and nothing is told", () => {
-    const next = compare(record(), seen({ digests: { LOG: B } }), at({ keyId: "k2" }));
+    const same = seen({ resourceVersion: "10", digests: { LOG: B } });
+    const next = compare(record(), same, at({ keyId: "k2" }));
 
     expect(next).toMatchObject({ keyId: "k2", state: "published", change: "none" });
+    expect(
+      compare(record(), { ...same, resourceVersion: "9" }, at({ keyId: "k2" })),
+    ).toBeUndefined();
   });
 });
 
@@ -182,18 +190,30 @@ describe("when it changed", () => {
       want: [NOW, 0],
     },
   ] as const)("$name", ({ editor, origin, want }) => {
-    expect(changed(editor === undefined ? {} : { editor }, { origin })).toEqual(want);
+    expect(changed(editor === undefined ? {} : { editors: [editor] }, { origin })).toEqual(want);
   });
 
   test("a removed key leaves the editors' times as they were, so they do not count", () => {
     const next = compare(
       record({ digests: { LOG: A, OLD: A } }),
-      seen({ editor: { manager: "m", time: long } }),
+      seen({ editors: [{ manager: "m", time: long, keys: new Set(["LOG"]) }] }),
       at({ origin: "list" }),
     );
 
     expect(next?.changedAt).toBe(NOW);
   });
+});
+
+test("the one who set a changed key changed it, also where another is as new", () => {
+  const time = NOW - 300;
+  const editors = [
+    { manager: "creator", time, keys: new Set(["OTHER"]) },
+    { manager: "kubectl-edit", time, keys: new Set(["LOG"]) },
+  ];
+  const digests = { LOG: B, OTHER: A };
+  const next = compare(record({ digests: { LOG: A, OTHER: A } }), seen({ digests, editors }), at());
+
+  expect(next?.changedBy?.manager).toBe("kubectl-edit");
 });
 
 describe("a source that is gone", () => {

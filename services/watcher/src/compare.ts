@@ -56,31 +56,37 @@ function sameEntries(a: Digests, b: Digests): boolean {
   return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
 }
 
-function changedBy(editor: Editor | undefined): ChangedBy | undefined {
-  if (editor === undefined) return undefined;
-  const { manager, time } = editor;
-  return time === undefined ? { manager } : { manager, time: new Date(time).toISOString() };
-}
-
 type ChangeTime = { changedAt: number; changedWithin: number };
 
+/** Who set one of the added or changed keys to what it is; the newest of several. */
+function setterOf(keys: ChangedKeys, { editors }: Seen): Editor | undefined {
+  const set = [...keys.added, ...keys.changed];
+  return editors.find((editor) => set.some((key) => editor.keys?.has(key) ?? true));
+}
+
 /**
- * When the change happened. The editor's time counts only where a key was added or changed: removing one leaves it as it was. Where the change was seen
+ * When the change happened. An editor's time counts only for keys that it set: removing one leaves the times as they were. Where the change was seen
  * happening our clock is more exact; where nothing better is known, now, which is never too early.
  */
-function changeTime(keys: ChangedKeys, seen: Seen, at: Circumstances): ChangeTime {
-  const time = seen.editor?.time;
-  const told = keys.added.length + keys.changed.length > 0 ? time : undefined;
+function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
+  const told = setter?.time;
   const live = at.origin === "watch" && (told === undefined || Math.abs(at.now - told) < LIVE_MS);
   if (told === undefined || live) return { changedAt: at.now, changedWithin: 0 };
   return { changedAt: told, changedWithin: SECOND_MS };
 }
 
 /** For a source without a known past: its data was edited after it was created. */
-function editedAfterCreation(seen: Seen): Partial<ChangeTime> {
-  const time = seen.editor?.time;
-  if (time === undefined || time <= seen.createdAt) return {};
+function editedAfterCreation({ editors, createdAt }: Seen): Partial<ChangeTime> {
+  const time = editors[0]?.time;
+  if (time === undefined || time <= createdAt) return {};
   return { changedAt: time, changedWithin: SECOND_MS };
+}
+
+function by(editor: Editor | undefined): { changedBy?: ChangedBy } {
+  if (editor === undefined) return {};
+  const { manager, time } = editor;
+  const told = time === undefined ? {} : { time: new Date(time).toISOString() };
+  return { changedBy: { manager, ...told } };
 }
 
 function base(seen: Seen, at: Circumstances) {
@@ -98,21 +104,16 @@ function base(seen: Seen, at: Circumstances) {
   } as const;
 }
 
-function withEditor(seen: Seen): { changedBy?: ChangedBy } {
-  const by = changedBy(seen.editor);
-  return by === undefined ? {} : { changedBy: by };
-}
-
 function adopted(seen: Seen, at: Circumstances): SourceRecord {
   const told = { state: "published", change: "none" } as const;
-  return { ...base(seen, at), ...editedAfterCreation(seen), ...withEditor(seen), ...told };
+  return { ...base(seen, at), ...editedAfterCreation(seen), ...by(seen.editors[0]), ...told };
 }
 
 function created(seen: Seen, at: Circumstances, reason: string): SourceRecord {
   return {
     ...base(seen, at),
     ...editedAfterCreation(seen),
-    ...withEditor(seen),
+    ...by(seen.editors[0]),
     state: "pending",
     change: "created",
     changedKeys: changedKeys({}, seen.digests),
@@ -120,12 +121,15 @@ function created(seen: Seen, at: Circumstances, reason: string): SourceRecord {
   };
 }
 
+/** What is not newer is no news; under another installation key the same version is, since nothing of it can be compared. */
 function isOlder(
   known: SourceRecord,
   resourceVersion: string,
-  at: Pick<Circumstances, "restored">,
+  at: { readonly restored: boolean; readonly keyId?: string },
 ): boolean {
-  return !at.restored && compareVersions(resourceVersion, known.resourceVersion) <= 0;
+  const order = compareVersions(resourceVersion, known.resourceVersion);
+  const rekeyed = at.keyId !== undefined && at.keyId !== known.keyId;
+  return !at.restored && (rekeyed ? order < 0 : order <= 0);
 }
 
 /** What the event's id needs when the version goes back. */
@@ -158,10 +162,11 @@ export function compare(
   }
   if (!sameEntries(known.digests, seen.digests)) {
     const keys = changedKeys(known.digests, seen.digests);
+    const setter = setterOf(keys, seen);
     return {
       ...base(seen, at),
-      ...withEditor(seen),
-      ...changeTime(keys, seen, at),
+      ...by(setter ?? seen.editors[0]),
+      ...changeTime(setter, at),
       ...back,
       state: "pending",
       change: "changed",

@@ -1,4 +1,5 @@
 import type { KubeClient } from "@rollcast/kube/client";
+import type { ReflectorTimes } from "@rollcast/kube/reflector";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/shared/logger";
 import type { Nats } from "@rollcast/shared/nats/connect";
@@ -18,6 +19,7 @@ export type WatcherContext = {
   readonly nats: Nats;
   readonly client: KubeClient;
   readonly key: InstallationKey;
+  readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
   readonly scope: Scope;
   readonly coverage: CoverageBook;

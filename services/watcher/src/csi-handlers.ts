@@ -1,5 +1,5 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector";
-import { compareVersions } from "@rollcast/kube/resource-version";
+import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import { compare, compareGone } from "./compare.ts";
@@ -111,7 +111,9 @@ export function podStatusHandler(
     const key = classKey(cluster, pod.namespace, pod.className);
     const owner = classes.get(key);
     if (owner === undefined || pod.content === "") return;
-    const seen = classAsSeen(owner, pod);
+    // A class that came back is newer than what its pods mounted before.
+    const version = newerVersion(owner.resourceVersion, pod.resourceVersion);
+    const seen = first ? classAsSeen(owner, pod, version) : classAsSeen(owner, pod);
     const since = performance.now();
     await outbox.apply(
       key,

@@ -3,7 +3,7 @@ import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import { boundDigests, digestValue } from "./digest.ts";
 import type { InstallationKey } from "./digest.ts";
-import { annotationsOf, editorOf } from "./reduce.ts";
+import { annotationsOf, editorsOf } from "./reduce.ts";
 import type { Editor, Seen } from "./reduce.ts";
 
 /**
@@ -22,7 +22,7 @@ export type PodStatus = {
   /** A hash over `digests`; empty before the driver has mounted anything. */
   readonly content: string;
   readonly createdAt: number;
-  readonly editor?: Editor;
+  readonly editors: readonly Editor[];
 };
 
 /** A SecretProviderClass, of which only metadata is read. */
@@ -61,7 +61,6 @@ export function reducePodStatus(key: InstallationKey, object: KubeObject): PodSt
   }
   const bound = boundDigests(key, digests);
   const hash = createHash("sha256").update(JSON.stringify(bound)).digest();
-  const editor = editorOf(object, ["f:status"]);
   return {
     namespace: ref.namespace,
     name: metadata.name,
@@ -71,7 +70,7 @@ export function reducePodStatus(key: InstallationKey, object: KubeObject): PodSt
     digests: bound,
     content: digests.size === 0 ? "" : hash.toString("hex", 0, 16),
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
-    ...(editor === undefined ? {} : { editor }),
+    editors: editorsOf(object, ["f:status"], false),
   };
 }
 
@@ -87,17 +86,21 @@ export function reduceClass(object: KubeObject): ProviderClass {
   };
 }
 
-/** A class with the content that one of its pods shows, as a source. */
-export function classAsSeen(owner: ProviderClass, pod: PodStatus): Seen {
+/** A class with the content that one of its pods shows, as a source of that version. */
+export function classAsSeen(
+  owner: ProviderClass,
+  pod: PodStatus,
+  resourceVersion = pod.resourceVersion,
+): Seen {
   return {
     kind: CLASS_KIND,
     namespace: owner.namespace,
     name: owner.name,
     uid: owner.uid,
-    resourceVersion: pod.resourceVersion,
+    resourceVersion,
     digests: pod.digests,
     createdAt: owner.createdAt,
-    ...(pod.editor === undefined ? {} : { editor: pod.editor }),
+    editors: pod.editors,
     annotations: owner.annotations,
   };
 }

@@ -37,7 +37,7 @@ export function reflectCsiUnit(
   state: CsiState,
   signal: AbortSignal,
 ): Reflector {
-  const { client, logger, metrics } = context;
+  const { client, logger, metrics, times } = context;
   const { classes, statuses } = csiResources(context, unit.namespace);
   const start = <T>(
     resource: ReflectedResource,
@@ -51,6 +51,7 @@ export function reflectCsiUnit(
       reduce,
       handler,
       signal,
+      times,
       observe: (event) => observe(metrics, resource.plural, event),
     });
   const first = start(classes, reduceClass, classHandler(context, unit, state));

@@ -54,6 +54,7 @@ test("the event of a record is the same each time, and another one for another v
     id({ resourceVersion: "11" }),
     id({ change: "deleted" }),
     id({ uid: "v" }),
+    id({ digests: {} }),
     id({ restoredFrom: "99" }),
     eventOf("test", record)?.event.id,
   ];

@@ -11,8 +11,20 @@ function timeOf(record: SourceRecord): number {
 }
 
 /**
- * The event that a pending record is due, the same each time it is made: whoever finds the record publishes it under the same id.
- * Undefined where the record has nothing to tell.
+ * Tells contents apart: in a cluster that was restored from a backup one object may have other content under a version that it had before, and
+ * the stream would take the second event for the first. What the digests are of cannot be found out from it.
+ */
+function contentOf({ digests }: SourceRecord): string {
+  return stableId(
+    ...Object.keys(digests)
+      .sort()
+      .flatMap((key) => [key, digests[key] ?? ""]),
+  );
+}
+
+/**
+ * The event that a pending record is due, the same each time it is made: whoever finds the record publishes it under the same id, made of
+ * cluster, uid, version, type and content. Undefined where the record has nothing to tell.
  */
 export function eventOf(
   cluster: string,
@@ -21,7 +33,7 @@ export function eventOf(
   const { change, kind, namespace, name, uid, resourceVersion } = record;
   if (change === "none") return undefined;
   const restored = record.restoredFrom === undefined ? [] : ["restored", record.restoredFrom];
-  const id = stableId(cluster, uid, resourceVersion, change, ...restored);
+  const id = stableId(cluster, uid, resourceVersion, change, contentOf(record), ...restored);
   const data: SourceData = {
     kind,
     namespace,

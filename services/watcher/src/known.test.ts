@@ -17,7 +17,7 @@ const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
   annotations: {},
   ...over,
 });
-const seen = { ...record(), kind: "Secret" as const };
+const seen = { ...record(), kind: "Secret" as const, editors: [] };
 
 test("a record and what was seen have one fingerprint where they say the same", () => {
   expect(fingerprintOfSeen({ ...seen, digests: { b: "2", a: "1" } }, "k")).toBe(

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { installationKey } from "./digest.ts";
-import { editorOf, reduceData } from "./reduce.ts";
+import { editorsOf, reduceData } from "./reduce.ts";
 import { SOURCE_TYPES } from "./kinds.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
@@ -40,28 +40,29 @@ test("only what matters is kept of an object, and no value", () => {
     resourceVersion: "42",
     digests: { password: expect.stringMatching(/^[0-9a-f]{32}$/) },
     createdAt: Date.parse("2026-11-23T04:00:00Z"),
+    editors: [],
     annotations: { "reloader.stakater.com/match": "true" },
   });
   expect(JSON.stringify(seen)).not.toContain("hunter2");
 });
 
-test("the editor is the newest manager that touched data", () => {
+test("editors are the managers that own data, the newest first", () => {
   const object = {
     metadata: {
       ...metadata,
       managedFields: [
-        manager("helm", "2026-11-23T04:00:00Z", { "f:data": {} }),
-        manager("kubectl-edit", "2026-11-23T05:00:00Z", { "f:data": {}, "f:metadata": {} }),
+        manager("helm", "2026-11-23T04:00:00Z", { "f:data": { ".": {}, "f:a": {} } }),
+        manager("kubectl-edit", "2026-11-23T05:00:00Z", { "f:data": { "f:b": {} } }),
         manager("labeller", "2026-11-23T06:00:00Z", { "f:metadata": {} }),
       ],
     },
   };
 
-  expect(editorOf(object, ["f:data"])).toEqual({
-    manager: "kubectl-edit",
-    time: Date.parse("2026-11-23T05:00:00Z"),
-  });
-  expect(editorOf({ metadata }, ["f:data"])).toBeUndefined();
+  expect(editorsOf(object, ["f:data"], true)).toEqual([
+    { manager: "kubectl-edit", time: Date.parse("2026-11-23T05:00:00Z"), keys: new Set(["b"]) },
+    { manager: "helm", time: Date.parse("2026-11-23T04:00:00Z"), keys: new Set([".", "a"]) },
+  ]);
+  expect(editorsOf({ metadata }, ["f:data"], true)).toEqual([]);
 });
 
 test.each([{ data: undefined }, { data: null }, { data: "text" }, { data: { a: 5 } }])(

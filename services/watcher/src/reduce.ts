@@ -4,8 +4,15 @@ import type { SourceKind } from "@rollcast/shared/events";
 import { boundDigests, digestValue } from "./digest.ts";
 import type { DataForm, InstallationKey } from "./digest.ts";
 
-/** Who changed the data last, by managedFields; `time` in milliseconds since the epoch, exact to the second. */
-export type Editor = { readonly manager: string; readonly time?: number };
+/**
+ * Who set data, by managedFields; `time` in milliseconds since the epoch, exact to the second. `keys` are those whose present values are of this manager;
+ * undefined where that is not known by key.
+ */
+export type Editor = {
+  readonly manager: string;
+  readonly time?: number;
+  readonly keys?: ReadonlySet<string>;
+};
 
 /** All that is kept of a source object. */
 export type Seen = {
@@ -17,7 +24,8 @@ export type Seen = {
   readonly digests: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  readonly editor?: Editor;
+  /** The newest first. */
+  readonly editors: readonly Editor[];
   readonly annotations: Readonly<Record<string, string>>;
 };
 
@@ -31,17 +39,25 @@ const ANNOTATIONS = [
 const MAX_ANNOTATION = 1_024;
 const MAX_MANAGER = 128;
 
-/** The newest manager that touched one of the fields (as managedFields name them, `f:data`), where the object says. */
-export function editorOf(object: KubeObject, fields: readonly string[]): Editor | undefined {
-  let newest: Editor | undefined;
+/** The managers of some fields (as managedFields name them, `f:data`), the newest first. `byKey`: each field is a map of keys. */
+export function editorsOf(
+  object: KubeObject,
+  fields: readonly string[],
+  byKey: boolean,
+): readonly Editor[] {
+  const editors: Editor[] = [];
   for (const entry of object.metadata.managedFields ?? []) {
-    if (!fields.some((field) => entry.fieldsV1?.[field] !== undefined)) continue;
+    const owned = fields.flatMap((field) => entry.fieldsV1?.[field] ?? []);
+    if (owned.length === 0) continue;
     const time = parseTime(entry.time);
-    if (newest !== undefined && (time ?? 0) < (newest.time ?? 0)) continue;
-    const manager = (entry.manager ?? "unknown").slice(0, MAX_MANAGER);
-    newest = time === undefined ? { manager } : { manager, time };
+    const names = owned.flatMap((map) => (map === null ? [] : Object.keys(map)));
+    editors.push({
+      manager: (entry.manager ?? "unknown").slice(0, MAX_MANAGER),
+      ...(time === undefined ? {} : { time }),
+      ...(byKey ? { keys: new Set(names.map((name) => name.replace(/^f:/, ""))) } : {}),
+    });
   }
-  return newest;
+  return editors.sort((a, b) => (b.time ?? 0) - (a.time ?? 0));
 }
 
 /** The annotations of a source that matter, bounded. */
@@ -82,17 +98,14 @@ export function reduceData(
       digests.set(name, digestValue(key, ref, name, form, bytes));
     }
   }
-  const editor = editorOf(
-    object,
-    FIELDS[kind].map(({ field }) => `f:${field}`),
-  );
+  const fields = FIELDS[kind].map(({ field }) => `f:${field}`);
   return {
     ...ref,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     digests: boundDigests(key, digests),
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
-    ...(editor === undefined ? {} : { editor }),
+    editors: editorsOf(object, fields, true),
     annotations: annotationsOf(object),
   };
 }

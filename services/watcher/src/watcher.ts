@@ -2,7 +2,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import { followNamespaces } from "@rollcast/kube/namespaces";
 import type { Namespaces } from "@rollcast/kube/namespaces";
 import { startReflector } from "@rollcast/kube/reflector";
-import type { Reflector } from "@rollcast/kube/reflector";
+import type { Reflector, ReflectorTimes } from "@rollcast/kube/reflector";
 import type { Config } from "@rollcast/shared/config/schema";
 import { isAborted } from "@rollcast/shared/errors";
 import { ensureInstallation, openInstallation } from "@rollcast/shared/installation";
@@ -39,7 +39,10 @@ export type WatcherOptions = {
   client: KubeClient;
   key: InstallationKey;
   probe: (step: Step) => void;
+  /** Ends a start that waits. */
   signal: AbortSignal;
+  /** Other times than the reflector's own, for tests. */
+  times?: Partial<ReflectorTimes>;
 };
 
 export type Watcher = AsyncDisposable & WatcherHealth;
@@ -51,7 +54,7 @@ const FINISH_MS = 5_000;
 
 /** Follows the namespaces that the scope selects, where it selects; their coming and going waits until the rest is open. */
 function openNamespaces(
-  { config, client, logger }: WatcherOptions,
+  { config, client, logger, times = {} }: WatcherOptions,
   metrics: WatcherMetrics,
   opened: Promise<Opened>,
 ): Namespaces | undefined {
@@ -70,6 +73,7 @@ function openNamespaces(
       const { context, csi } = await opened;
       await leaveNamespace(context, csi, name);
     },
+    times,
     observe: (event) => observe(metrics, "namespaces", event),
   });
 }
@@ -94,7 +98,23 @@ async function openContext(
   });
   const outbox = createOutbox({ ...options, cluster, kv, known, metrics, signal });
   const recorder = createRecorder({ cluster, keyId: key.id, known, pool, outbox, coverage });
-  return { ...options, metrics, scope, coverage, known, pool, outbox, recorder, signal };
+  const { client, times = {} } = options;
+  return {
+    config,
+    logger,
+    nats,
+    client,
+    key,
+    times,
+    metrics,
+    scope,
+    coverage,
+    known,
+    pool,
+    outbox,
+    recorder,
+    signal,
+  };
 }
 
 /** Removes the records of what is not in scope any more; coming back later, it begins with a first sync. */
@@ -109,7 +129,7 @@ async function removeOutOfScope({ known, scope, recorder, pool, logger }: Watche
 type Reflected = Followed & { readonly unit: DataUnit; readonly reflector: Reflector };
 
 function reflect(context: WatcherContext, unit: DataUnit, intake: AbortSignal): Reflected {
-  const { client, key, logger, metrics, scope, config } = context;
+  const { client, key, logger, metrics, scope, config, times } = context;
   const { namespace } = unit;
   const type = SOURCE_TYPES[unit.kind];
   const resource = narrowed(type.resource, config.scope, { namespace, byLabels: true });
@@ -121,6 +141,7 @@ function reflect(context: WatcherContext, unit: DataUnit, intake: AbortSignal): 
     handler: sourceHandler(context, unit),
     logger,
     signal: intake,
+    times,
     observe: (event) => observe(metrics, resource.plural, event),
   });
   const name = namespace === undefined ? unit.kind : `${unit.kind} in ${namespace}`;
@@ -151,7 +172,7 @@ async function synced(namespaces: Namespaces, signal: AbortSignal): Promise<void
 
 /**
  * Watches the sources in scope, records them in the bucket `sources` and publishes what changes, until disposal, which stops the intake, lets what is in hand end, and
- * gives up what does not in time. `signal` ends a start that waits.
+ * gives up what does not in time.
  */
 export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const { config, logger } = options;

@@ -1,34 +1,46 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
-import type { z } from "zod";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, toError } from "../errors.ts";
+import { faultLines } from "./faults.ts";
 import { Config } from "./schema.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
 const MAX_FILE_BYTES = 1_048_576;
+const MAX_ALIASES = 100;
 const OVERRIDES: Readonly<Record<string, readonly [string, string]>> = {
   ROLLCAST_NATS_URL: ["nats", "url"],
   ROLLCAST_REDIS_URL: ["redis", "url"],
   ROLLCAST_LOG_LEVEL: ["log", "level"],
 };
 
-function path(issue: z.core.$ZodIssue): string {
-  return issue.path
-    .map((part, i) =>
-      typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${String(part)}`,
-    )
-    .join("");
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function describe(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const where = path({ ...issue, path: [...issue.path, key] });
-      return `${where}: unknown key`;
-    });
+/** The file's mapping; throws where it is none or not valid YAML. */
+function parseYaml(text: string, file: string): Record<string, unknown> {
+  const doc = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const faults = [...doc.errors, ...doc.warnings].map(
+    (err) => `  ${(err.message.split("\n")[0] ?? "").replace(/:$/, "")}`,
+  );
+  if (faults.length > 0) throw new ConfigError(`${file} is not valid YAML:\n${faults.join("\n")}`);
+  let raw: unknown;
+  try {
+    raw = doc.toJS({ maxAliasCount: MAX_ALIASES });
+    // Throws where an alias holds itself.
+    JSON.stringify(raw);
+  } catch (err) {
+    const [message] = toError(err).message.split("\n");
+    throw new ConfigError(`${file} is not valid YAML:\n  ${message}`, { cause: err });
   }
-  return [`${path(issue) || "(file)"}: ${issue.message}`];
+  if (raw === null) {
+    throw new ConfigError(`${file} is empty: it must start with apiVersion: rollcast.dev/v1`);
+  }
+  if (!isMapping(raw)) {
+    throw new ConfigError(`${file} must be a mapping that starts with apiVersion: rollcast.dev/v1`);
+  }
+  return raw;
 }
 
 /**
@@ -36,33 +48,27 @@ function describe(issue: z.core.$ZodIssue): string[] {
  * Throws one {@link ConfigError} that names every fault with its path in the file.
  */
 export function parseConfig(text: string, file: string, env: Env = {}): Config {
-  const doc = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  if (doc.errors.length > 0) {
-    const faults = doc.errors.map((err) => `  ${err.message.split("\n")[0]}`);
-    throw new ConfigError(`${file} is not valid YAML:\n${faults.join("\n")}`);
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
+    throw new ConfigError(`${file} is larger than 1 MiB`);
   }
-  const raw: unknown = doc.toJS({ maxAliasCount: 100 }) ?? {};
-  if (typeof raw !== "object" || Array.isArray(raw)) {
-    throw new ConfigError(
-      `${file}: must be a mapping that starts with apiVersion: rollcast.dev/v1`,
-    );
-  }
-  const merged: Record<string, unknown> = { ...raw };
+  const merged = parseYaml(text, file);
+  const names = new Map<string, string>();
   for (const [name, [section, key]] of Object.entries(OVERRIDES)) {
     const value = env[name];
-    if (value === undefined || value === "") continue;
-    const before = merged[section];
-    merged[section] = { ...(typeof before === "object" ? before : {}), [key]: value };
+    const before = merged[section] ?? {};
+    if (value === undefined || value === "" || !isMapping(before)) continue;
+    merged[section] = { ...before, [key]: value };
+    names.set(`${section}.${key}`, name);
   }
   const parsed = Config.safeParse(merged);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.flatMap(describe).map((line) => `  ${line}`);
+  const faults = faultLines(Config, parsed.error.issues, names).map((line) => `  ${line}`);
   throw new ConfigError(`${file} is refused:\n${faults.join("\n")}`);
 }
 
 /** Reads and parses the file that `ROLLCAST_CONFIG` names (default `/etc/rollcast/rollcast.yaml`). Throws {@link ConfigError}. */
 export function loadConfig(env: Env): Config {
-  const file = env.ROLLCAST_CONFIG ?? "/etc/rollcast/rollcast.yaml";
+  const file = env.ROLLCAST_CONFIG || "/etc/rollcast/rollcast.yaml";
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -72,7 +78,6 @@ export function loadConfig(env: Env): Config {
       { cause: err },
     );
   }
-  if (text.length > MAX_FILE_BYTES) throw new ConfigError(`${file} is larger than 1 MiB`);
   return parseConfig(text, file, env);
 }
 

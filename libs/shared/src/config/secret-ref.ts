@@ -2,11 +2,15 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 
+const ENV_NAME = /^[A-Z_][A-Z0-9_]*$/;
+
 /** Where a secret is: a file (trimmed of white space around it) or an environment variable. Never the secret itself. */
 export const SecretRef = z.union(
   [
     z.strictObject({ file: z.string().min(1) }),
-    z.strictObject({ env: z.string().regex(/^[A-Z_][A-Z0-9_]*$/) }),
+    z.strictObject({
+      env: z.string().regex(ENV_NAME, "must be the name of an environment variable"),
+    }),
   ],
   { error: "must be { file: PATH } or { env: NAME }" },
 );
@@ -14,27 +18,36 @@ export type SecretRef = z.infer<typeof SecretRef>;
 
 const MAX_SECRET_BYTES = 65_536;
 
-/** The secret behind `ref`; throws {@link ConfigError} where it is missing, empty or too large. The text is never part of the error. */
+/** The text in `bytes` without the white space around it; throws where it is no text, empty or too large. */
+function checked(bytes: Uint8Array, where: string): string {
+  if (bytes.byteLength > MAX_SECRET_BYTES) {
+    throw new ConfigError(`${where} is larger than ${MAX_SECRET_BYTES} bytes`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
+  } catch {
+    throw new ConfigError(`${where} is not UTF-8 text`);
+  }
+  if (text === "") throw new ConfigError(`${where} is empty`);
+  return text;
+}
+
+/** The secret behind `ref`; throws {@link ConfigError} where it is missing, empty, too large or no text. The text is never part of the error. */
 export async function readSecret(
   ref: SecretRef,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   if ("env" in ref) {
-    const value = env[ref.env]?.trim();
-    if (value === undefined || value === "") {
-      throw new ConfigError(`environment variable ${ref.env} is not set or empty`);
-    }
-    return value;
+    const value = env[ref.env];
+    if (value === undefined) throw new ConfigError(`environment variable ${ref.env} is not set`);
+    return checked(Buffer.from(value), `environment variable ${ref.env}`);
   }
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(ref.file, "utf8");
+    bytes = await readFile(ref.file);
   } catch (err) {
     throw new ConfigError(`secret file ${ref.file} cannot be read`, { cause: err });
   }
-  const secret = text.trim();
-  if (secret === "" || text.length > MAX_SECRET_BYTES) {
-    throw new ConfigError(`secret file ${ref.file} is empty or larger than ${MAX_SECRET_BYTES}`);
-  }
-  return secret;
+  return checked(bytes, `secret file ${ref.file}`);
 }

@@ -1,11 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { AuthorizationError, connect } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { backoffDelay } from "../backoff.ts";
+import { ConfigError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { parseServers } from "./servers.ts";
 
 export type NatsOptions = {
-  /** `nats://host:4222` or `tls://host:4222`; several separated by commas. */
+  /** `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in {@link parseServers}. */
   url: string;
   /** Name of this client in the server's monitoring: the service. */
   name: string;
@@ -22,67 +26,128 @@ export type Nats = AsyncDisposable & {
   readonly logger: Logger;
   /** Why nothing can be published now, or undefined. */
   fault(): string | undefined;
-  /** Calls `listener` after each reconnect, until disposal. */
-  onReconnect(listener: () => void): void;
+  /** Calls `listener` after each reconnect, until disposal or until the function that is returned is called. */
+  onReconnect(listener: () => void): () => void;
 };
 
-const DRAIN_MS = 5_000;
+const TIMEOUT_MS = 5_000;
+const DRAIN_MS = 4_000;
 
-/**
- * Connects, waiting until a server answers or `signal` fires. Throws where the server refuses the credentials.
- * Reconnects are tried every 250 ms or so: the changes that wait meanwhile are somebody's certificates.
- */
-export async function connectNats(options: NatsOptions, signal?: AbortSignal): Promise<Nats> {
-  const { logger } = options;
-  const nc = await connect({
-    servers: options.url.split(","),
+/** One try of each server. Where `signal` fires first, a connection that comes about later is closed again. */
+async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
+  const { tls, ...where } = parseServers(options.url);
+  const connecting = connect({
+    ...where,
+    ...(tls ? { tls: {} } : {}),
     name: `rollcast-${options.name}`,
     maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
+    // Credentials that are refused for a while, e.g. while they are rotated, must not end a connection for good.
+    ignoreAuthErrorAbort: true,
     pingInterval: 10_000,
     maxPingOut: 2,
-    timeout: options.timeoutMs ?? 5_000,
-    ignoreClusterUpdates: false,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
     noAsyncTraces: true,
   });
-  signal?.throwIfAborted();
-  let connected = true;
-  const listeners: (() => void)[] = [];
+  if (signal === undefined) return connecting;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (err) {
+    if (signal.aborted) connecting.then((late) => late.close()).catch(() => undefined);
+    throw err;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await dial(options, signal);
+    } catch (err) {
+      signal?.throwIfAborted();
+      if (err instanceof ConfigError) throw err;
+      if (err instanceof AuthorizationError) {
+        throw new ConfigError("NATS refuses the credentials", { cause: err });
+      }
+      options.logger.warn({ err, attempt }, "nats not reachable, trying again");
+      const delay = backoffDelay({ initial: 250, max: 2_000 }, attempt);
+      await sleep(delay, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}
+
+/** Keeps track of the connection's state until it is closed. */
+function follow(nc: NatsConnection, logger: Logger) {
+  const state = { connected: true };
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (err) {
+        logger.error({ err }, "reconnect listener failed");
+      }
+    }
+  };
   const watchStatus = async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
-        connected = false;
+        state.connected = false;
         logger.warn({ server: nc.getServer() }, "nats disconnected");
       } else if (status.type === "reconnect") {
-        connected = true;
+        state.connected = true;
         logger.info({ server: nc.getServer() }, "nats reconnected");
-        for (const listener of listeners) listener();
+        tell();
+      } else if (status.type === "error") {
+        logger.error({ err: status.error }, "nats error");
       }
     }
   };
   watchStatus().catch((err: unknown) => logger.error({ err }, "nats status ended"));
   nc.closed().then((err) => {
-    connected = false;
+    state.connected = false;
     if (err instanceof Error) logger.error({ err }, "nats connection closed");
   });
-  const timeout = options.timeoutMs ?? 5_000;
+  return { state, listeners };
+}
+
+/** Flushes what was published, but does not wait for a server that does not answer. */
+async function close(nc: NatsConnection, connected: boolean): Promise<void> {
+  if (nc.isClosed()) return;
+  const timer = setTimeout(() => void nc.close(), DRAIN_MS);
+  const ending = connected ? nc.drain() : nc.close();
+  // A drain that was cut by the connection's end does not always settle.
+  await Promise.race([ending.catch(() => nc.close()), nc.closed()]);
+  clearTimeout(timer);
+}
+
+/**
+ * Connects, waiting until a server answers or `signal` fires (throws its reason). Throws {@link ConfigError} where the server refuses the credentials.
+ * Reconnects are tried every 250 ms or so: the changes that wait meanwhile are somebody's certificates.
+ */
+export async function connectNats(options: NatsOptions, signal?: AbortSignal): Promise<Nats> {
+  const { logger } = options;
+  const nc = await dialUntil(options, signal);
+  const { state, listeners } = follow(nc, logger);
+  const timeout = options.timeoutMs ?? TIMEOUT_MS;
   return {
     nc,
     js: jetstream(nc, { timeout, checkAPI: false }),
     jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
     logger,
-    fault: () => (connected && !nc.isClosed() ? undefined : "not connected"),
-    onReconnect: (listener) => {
-      listeners.push(listener);
+    fault: () => (state.connected && !nc.isClosed() ? undefined : "not connected"),
+    onReconnect(listener) {
+      // Its own function, so that one given twice is called twice and taken away alone.
+      const own = () => listener();
+      listeners.add(own);
+      return () => listeners.delete(own);
     },
-    async [Symbol.asyncDispose]() {
-      if (nc.isClosed()) return;
-      const drained = connected ? nc.drain() : nc.close();
-      const timer = setTimeout(() => void nc.close(), DRAIN_MS);
-      await drained.catch(() => nc.close());
-      clearTimeout(timer);
-    },
+    [Symbol.asyncDispose]: () => close(nc, state.connected),
   };
 }

@@ -1,12 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
-import { setTimeout as sleep } from "node:timers/promises";
 import { backoffDelay } from "../backoff.ts";
-import { RetryLater, TerminalError, isAborted, toError } from "../errors.ts";
 import type { Nats } from "./connect.ts";
+import { handleMessage } from "./handle.ts";
 import { EVENT_STREAM } from "./provision.ts";
-import { publishDeadLetter } from "./publish.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
@@ -22,17 +21,19 @@ export type ConsumeOptions<T> = {
   from?: "all" | "new";
 };
 
-/** A running consumer. Disposal stops the intake and waits for the events in hand. */
+/** A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever: what does not end is delivered again. */
 export type Consuming = AsyncDisposable & {
   /** Messages that wait in the stream, for the lag gauge. */
   pending(): Promise<number>;
-  /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat). */
+  /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat), or an event was done with. */
   lastHeard(): number;
 };
 
 const ACK_WAIT_MS = 30_000;
-const WORKING_MS = 10_000;
-const HAND_BACK_MS = 10_000;
+/** When a disposal tells the handlers to end, and when it goes on without them. */
+const HAND_BACK_MS = 7_000;
+const GIVE_UP_MS = 9_000;
+const REOPEN = { initial: 200, max: 5_000 };
 
 async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
   const { durable, filter } = options;
@@ -49,123 +50,95 @@ async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   return nats.js.consumers.get(EVENT_STREAM, durable);
 }
 
-function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {
-  let raw: unknown;
-  try {
-    raw = msg.json();
-  } catch (err) {
-    throw new TerminalError("malformed", "the message is not JSON", { cause: err });
-  }
-  const parsed = schema.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.join(".") ?? "";
-  throw new TerminalError("malformed", `the event is not of its form: ${where}: ${issue?.message}`);
-}
-
-async function handleMessage<T>(
-  nats: Nats,
-  options: ConsumeOptions<T>,
-  msg: JsMsg,
-  signal: AbortSignal,
-): Promise<void> {
-  const working = setInterval(() => msg.working(), WORKING_MS);
-  try {
-    await options.handle(parse(options.schema, msg), signal);
-    // A double ack: without it a lost ack would repeat the work, which is harmless but not free.
-    await msg.ackAck();
-  } catch (thrown) {
-    const err = toError(thrown);
-    if (signal.aborted && isAborted(err)) msg.nak();
-    else if (err instanceof RetryLater) {
-      nats.logger.info({ err, subject: msg.subject, delayMs: err.delayMs }, "event put back");
-      msg.nak(err.delayMs);
-    } else if (err instanceof TerminalError) await bury(nats, options.durable, msg, err, signal);
-    else {
-      const delay = backoffDelay({ initial: 500, max: 60_000 }, msg.info.deliveryCount);
-      nats.logger.error({ err, subject: msg.subject, delayMs: delay }, "event not handled");
-      msg.nak(delay);
-    }
-  } finally {
-    clearInterval(working);
-  }
-}
-
-async function bury(
-  nats: Nats,
-  stage: string,
-  msg: JsMsg,
-  err: TerminalError,
-  signal: AbortSignal,
-): Promise<void> {
-  nats.logger.error({ err, subject: msg.subject, seq: msg.seq }, "event put into dead letters");
-  await publishDeadLetter(
-    nats,
-    {
-      stage,
-      reason: err.reason,
-      message: err.message,
-      id: `${msg.info.stream}-${msg.seq}-${stage}`,
-      subject: msg.subject,
-      body: msg.data,
+/** Events in hand, bounded. */
+function createHands(limit: number) {
+  const held = new Set<Promise<void>>();
+  return {
+    /** Takes a work that never fails; returns when another may be taken. */
+    async take(work: Promise<void>): Promise<void> {
+      const one = work.finally(() => held.delete(one));
+      held.add(one);
+      if (held.size >= limit) await Promise.race(held);
     },
-    signal,
-  );
-  msg.term(err.reason);
+    async empty(): Promise<void> {
+      await Promise.all(held);
+    },
+    count: () => held.size,
+  };
 }
 
 /**
  * Consumes events of the stream through a durable pull consumer, made where it is missing, until disposal.
- * Survives restarts of the server: a subscription that ends is opened again.
+ * Survives restarts of the server and the loss of the consumer: a subscription that ends is opened again.
  */
 export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consuming> {
+  const { durable } = options;
   const concurrency = options.concurrency ?? 16;
   const stop = new AbortController();
   const handBack = new AbortController();
-  const inHand = new Set<Promise<void>>();
+  const hands = createHands(concurrency);
   let consumer = await ensureConsumer(nats, options);
   let messages: ConsumerMessages | undefined;
   let heard = Date.now();
+  const hear = () => {
+    heard = Date.now();
+  };
 
-  const take = async (msg: JsMsg) => {
-    const work = handleMessage(nats, options, msg, handBack.signal).catch((err: unknown) =>
-      nats.logger.error({ err, subject: msg.subject }, "event neither acknowledged nor put back"),
-    );
-    const held = work.finally(() => inHand.delete(held));
-    inHand.add(held);
-    if (inHand.size >= concurrency) await Promise.race(inHand);
+  const handle = async (msg: JsMsg) => {
+    try {
+      await handleMessage(nats, options, msg, handBack.signal);
+    } catch (err) {
+      const data = { err, subject: msg.subject };
+      nats.logger.error(data, "event neither acknowledged nor put back");
+    }
+    hear();
   };
   const followStatus = async (opened: ConsumerMessages) => {
-    for await (const status of opened.status()) {
-      if (status.type === "heartbeat" || status.type === "next") heard = Date.now();
+    for await (const { type } of opened.status()) {
+      // The others are about what this side does or misses.
+      if (type === "heartbeat" || type === "debug" || type === "discard") hear();
+    }
+  };
+  const subscribe = async () => {
+    const opened = await consumer.consume({
+      // What waits here cannot be taken by another replica, and is delivered again after the time for its acknowledgement.
+      max_messages: concurrency,
+      idle_heartbeat: 5_000,
+      expires: 30_000,
+      abort_on_missing_resource: true,
+    });
+    messages = opened;
+    if (stop.signal.aborted) opened.stop();
+    followStatus(opened).catch(() => undefined);
+    let lost = false;
+    const off = nats.onReconnect(() => {
+      // The server has forgotten what was asked of it.
+      lost = true;
+      opened.stop();
+    });
+    try {
+      for await (const msg of opened) {
+        hear();
+        if (stop.signal.aborted) msg.nak();
+        else await hands.take(handle(msg));
+      }
+      if (!lost && !stop.signal.aborted) throw new Error("the subscription ended by itself");
+    } finally {
+      off();
     }
   };
   const pump = async () => {
-    for (let attempt = 1; !stop.signal.aborted; attempt++) {
+    for (let failures = 0; !stop.signal.aborted;) {
       try {
-        const opened = await consumer.consume({
-          max_messages: concurrency * 4,
-          idle_heartbeat: 5_000,
-          expires: 30_000,
-        });
-        messages = opened;
-        if (stop.signal.aborted) opened.stop();
-        followStatus(opened).catch(() => undefined);
-        for await (const msg of opened) {
-          heard = Date.now();
-          attempt = 1;
-          if (stop.signal.aborted) msg.nak();
-          else await take(msg);
-        }
+        if (failures > 0)
+          await sleep(backoffDelay(REOPEN, failures), undefined, { signal: stop.signal });
+        if (messages !== undefined) consumer = await ensureConsumer(nats, options);
+        hear();
+        failures = 0;
+        await subscribe();
       } catch (err) {
-        nats.logger.warn({ err, durable: options.durable }, "subscription ended, opening again");
-      }
-      if (stop.signal.aborted) return;
-      await sleep(backoffDelay({ initial: 200, max: 5_000 }, attempt));
-      try {
-        consumer = await ensureConsumer(nats, options);
-      } catch (err) {
-        nats.logger.warn({ err, durable: options.durable }, "consumer not available");
+        failures += 1;
+        if (!stop.signal.aborted) nats.logger.warn({ err, durable }, "subscription ended");
       }
     }
   };
@@ -179,10 +152,15 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
     async [Symbol.asyncDispose]() {
       stop.abort();
       messages?.stop();
-      const timer = setTimeout(() => handBack.abort(), HAND_BACK_MS);
-      await pumping;
-      await Promise.all(inHand);
-      clearTimeout(timer);
+      const late = Promise.withResolvers<void>();
+      const timers = [
+        setTimeout(() => handBack.abort(), HAND_BACK_MS),
+        setTimeout(late.resolve, GIVE_UP_MS),
+      ];
+      await Promise.race([pumping.then(hands.empty), late.promise]);
+      for (const timer of timers) clearTimeout(timer);
+      const events = hands.count();
+      if (events > 0) nats.logger.warn({ durable, events }, "events left to be delivered again");
     },
   };
 }

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
+import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { KvWatchInclude, Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
-import { backoffDelay } from "../backoff.ts";
 import { TerminalError } from "../errors.ts";
+import { keepWatching, readBucket } from "./bucket.ts";
 import type { Nats } from "./connect.ts";
 import type { Bucket } from "./provision.ts";
 
@@ -57,12 +56,8 @@ async function orUndefinedOnConflict<R>(write: Promise<R>): Promise<R | undefine
   }
 }
 
-/** Opens a bucket that `provision` made. */
-export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
-  const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
-  const stream = `KV_${bucket}`;
-  const prefix = `$KV.${bucket}.`;
-
+/** How records of one form are read from bytes. */
+function reader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
   const parse = (key: string, bytes: Uint8Array): T => {
     const parsed = schema.safeParse(safeJson(bytes));
     if (parsed.success) return parsed.data;
@@ -80,83 +75,7 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
       return undefined;
     }
   };
-
-  async function* snapshot(filter = ">"): AsyncIterable<Entry<T>> {
-    const consumer = await nats.js.consumers.get(stream, {
-      filter_subjects: `${prefix}${filter}`,
-      deliver_policy: DeliverPolicy.LastPerSubject,
-    });
-    const info = await consumer.info(true);
-    if (info.num_pending === 0) {
-      await consumer.delete().catch(() => false);
-      return;
-    }
-    const messages = await consumer.consume({ max_messages: 500, idle_heartbeat: 5_000 });
-    try {
-      for await (const msg of messages) {
-        if (!isRemoval(msg.headers?.get("KV-Operation"), msg.headers?.get("Nats-Marker-Reason"))) {
-          const key = msg.subject.slice(prefix.length);
-          const value = tryParse(key, msg.data);
-          if (value !== undefined) yield { key, value, revision: msg.seq };
-        }
-        if (msg.info.pending === 0) break;
-      }
-    } finally {
-      messages.stop();
-      await consumer.delete().catch(() => false);
-    }
-  }
-
-  const pump = async (options: WatchOptions<T>) => {
-    for (let attempt = 1; !options.signal.aborted; attempt++) {
-      try {
-        const updates = await kv.watch({ key: options.filter ?? ">", include: "updates" });
-        const stop = () => updates.stop();
-        options.signal.addEventListener("abort", stop, { once: true });
-        if (options.signal.aborted) stop();
-        options.onOpen?.();
-        if (attempt > 1) options.onGap();
-        for await (const update of updates) {
-          const removed = update.operation !== "PUT" || update.value.length === 0;
-          const value = removed ? undefined : tryParse(update.key, update.value);
-          if (removed || value !== undefined) options.onEntry(update.key, value, update.revision);
-        }
-        options.signal.removeEventListener("abort", stop);
-      } catch (err) {
-        if (!options.signal.aborted) nats.logger.warn({ err, bucket }, "bucket watch ended");
-      }
-      if (options.signal.aborted) return;
-      const delay = backoffDelay({ initial: 200, max: 5_000 }, Math.min(attempt, 6));
-      await sleep(delay, undefined, { signal: options.signal }).catch(() => undefined);
-    }
-  };
-
-  return {
-    async get(key) {
-      const entry = await kv.get(key);
-      if (entry === null || entry.operation !== "PUT" || entry.value.length === 0) return undefined;
-      return { key, value: parse(key, entry.value), revision: entry.revision };
-    },
-    create: (key, value) => orUndefinedOnConflict(kv.create(key, JSON.stringify(value))),
-    update: (key, value, revision) =>
-      orUndefinedOnConflict(kv.update(key, JSON.stringify(value), revision)),
-    async remove(key, revision) {
-      const done = orUndefinedOnConflict(
-        kv.purge(key, { previousSeq: revision, ttl: "1h" }).then(() => true),
-      );
-      return (await done) ?? false;
-    },
-    snapshot,
-    watch(options) {
-      pump(options).catch((err: unknown) =>
-        nats.logger.error({ err, bucket }, "bucket watch failed"),
-      );
-    },
-  };
-}
-
-function isRemoval(operation: string | undefined, marker: string | undefined): boolean {
-  return operation === "DEL" || operation === "PURGE" || (marker ?? "") !== "";
+  return { parse, tryParse };
 }
 
 function safeJson(bytes: Uint8Array): unknown {
@@ -165,4 +84,54 @@ function safeJson(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Writes where no record is: where nothing was ever, or where a removal is the newest. */
+async function create(kv: KV, key: string, text: string): Promise<number | undefined> {
+  const first = await orUndefinedOnConflict(kv.put(key, text, { previousSeq: 0 }));
+  if (first !== undefined) return first;
+  const entry = await kv.get(key);
+  // Gone since: whoever removed the last trace of it, it is for the caller to decide again.
+  if (entry === null || (entry.operation === "PUT" && entry.value.length > 0)) return undefined;
+  return orUndefinedOnConflict(kv.update(key, text, entry.revision));
+}
+
+/** Opens a bucket that `provision` made. */
+export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
+  const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
+  const { parse, tryParse } = reader(nats, bucket, schema);
+  return {
+    async get(key) {
+      const entry = await kv.get(key);
+      if (entry === null || entry.operation !== "PUT" || entry.value.length === 0) return undefined;
+      return { key, value: parse(key, entry.value), revision: entry.revision };
+    },
+    create: (key, value) => create(kv, key, JSON.stringify(value)),
+    update: (key, value, revision) =>
+      orUndefinedOnConflict(kv.update(key, JSON.stringify(value), revision)),
+    async remove(key, revision) {
+      // The client would remove all that match, and without a look at their revisions.
+      if (/[*>]/.test(key)) throw new Error("a key holds no wildcard");
+      const done = orUndefinedOnConflict(
+        kv.purge(key, { previousSeq: revision, ttl: "1h" }).then(() => true),
+      );
+      return (await done) ?? false;
+    },
+    async *snapshot(filter = ">") {
+      for await (const { key, bytes, revision } of readBucket(nats, bucket, filter)) {
+        const value = tryParse(key, bytes);
+        if (value !== undefined) yield { key, value, revision };
+      }
+    },
+    watch({ filter = ">", signal, onEntry, onGap, onOpen }) {
+      const onUpdate = (key: string, bytes: Uint8Array | undefined, revision: number) => {
+        const value = bytes === undefined ? undefined : tryParse(key, bytes);
+        if (bytes === undefined || value !== undefined) onEntry(key, value, revision);
+      };
+      const open = () => kv.watch({ key: filter, include: KvWatchInclude.UpdatesOnly });
+      keepWatching(nats, { bucket, open, signal, onUpdate, onGap, onOpen }).catch((err: unknown) =>
+        nats.logger.error({ err, bucket }, "bucket watch failed"),
+      );
+    },
+  };
 }

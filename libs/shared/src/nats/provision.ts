@@ -1,5 +1,11 @@
-import { RetentionPolicy, StorageType, StoreCompression } from "@nats-io/jetstream";
-import type { StreamConfig } from "@nats-io/jetstream";
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+} from "@nats-io/jetstream";
+import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { ConfigError } from "../errors.ts";
 import type { Nats } from "./connect.ts";
@@ -63,11 +69,28 @@ function checkServer(nats: Nats): void {
   }
 }
 
+/** The stream as it is, or undefined where there is none; any other failure is thrown, so that an outage is not taken for an empty server. */
+async function find(nats: Nats, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await nats.jsm.streams.info(name);
+  } catch (err) {
+    if (err instanceof JetStreamApiError && err.code === JetStreamApiCodes.StreamNotFound) {
+      return undefined;
+    }
+    if (err instanceof Error && err.name === "JetStreamNotEnabled") {
+      throw new ConfigError("NATS has no JetStream: enable it on the server and for the account", {
+        cause: err,
+      });
+    }
+    throw err;
+  }
+}
+
 async function ensureStream(
   nats: Nats,
   wanted: Partial<StreamConfig> & { name: string },
 ): Promise<void> {
-  const existing = await nats.jsm.streams.info(wanted.name).catch(() => undefined);
+  const existing = await find(nats, wanted.name);
   if (existing === undefined) {
     await nats.jsm.streams.add(wanted);
     return;
@@ -80,16 +103,16 @@ async function ensureStream(
       `stream ${wanted.name} exists with another ${faults.join(", ")}: changing it would lose what it holds; remove or rename it`,
     );
   }
-  if (missing.length > 0) {
-    await nats.jsm.streams.update(wanted.name, {
-      ...config,
-      subjects: [...config.subjects, ...missing],
-    });
-  }
+  if (missing.length === 0) return;
+  // One stream's subjects must not overlap.
+  const covered = (subject: string) =>
+    missing.some((one) => one.endsWith(">") && subject.startsWith(one.slice(0, -1)));
+  const subjects = [...config.subjects.filter((subject) => !covered(subject)), ...missing];
+  await nats.jsm.streams.update(wanted.name, { ...config, subjects });
 }
 
 async function ensureBucket(nats: Nats, bucket: Bucket, replicas: number): Promise<void> {
-  const existing = await nats.jsm.streams.info(`KV_${bucket}`).catch(() => undefined);
+  const existing = await find(nats, `KV_${bucket}`);
   if (existing === undefined) {
     await new Kvm(nats.js).create(bucket, {
       history: 1,
@@ -102,10 +125,19 @@ async function ensureBucket(nats: Nats, bucket: Bucket, replicas: number): Promi
     });
     return;
   }
-  if (existing.config.max_msgs_per_subject !== 1 || existing.config.allow_direct) {
+  const { config } = existing;
+  if (config.max_msgs_per_subject !== 1 || config.allow_direct) {
     throw new ConfigError(
       `bucket ${bucket} exists with another history or with direct reads: it was not made by Rollcast; remove or rename it`,
     );
+  }
+  if (!config.allow_msg_ttl) {
+    // Without it the server refuses every removal, since its marker is to expire.
+    await nats.jsm.streams.update(config.name, {
+      ...config,
+      allow_msg_ttl: true,
+      subject_delete_marker_ttl: MARKER_TTL_MS * 1_000_000,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { backoffDelay } from "../backoff.ts";
 import { TerminalError } from "../errors.ts";
 import { CONTENT_TYPE } from "../events.ts";
 import type { RollcastEvent } from "../events.ts";
+import { mask } from "../mask.ts";
 import { deadLetterSubject } from "../subjects.ts";
 import type { Subject } from "../subjects.ts";
 import type { Nats } from "./connect.ts";
@@ -40,6 +41,28 @@ export async function publish(
 
 type StoreOptions = { msgID: string; headers: ReturnType<typeof headers> };
 
+/** One try. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under way then never comes. */
+async function attemptStore(
+  nats: Nats,
+  subject: Subject,
+  body: string | Uint8Array,
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<Published> {
+  const cut = Promise.withResolvers<never>();
+  const onAbort = () => cut.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const off = nats.onReconnect(() => cut.reject(new Error("the connection was lost meanwhile")));
+  try {
+    const storing = nats.js.publish(subject, body, { ...options, timeout: ATTEMPT_MS });
+    const { seq, duplicate } = await Promise.race([storing, cut.promise]);
+    return { seq, duplicate };
+  } finally {
+    off();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 async function store(
   nats: Nats,
   subject: Subject,
@@ -50,9 +73,9 @@ async function store(
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
-      const ack = await nats.js.publish(subject, body, { ...options, timeout: ATTEMPT_MS });
-      return { seq: ack.seq, duplicate: ack.duplicate };
+      return await attemptStore(nats, subject, body, options, signal);
     } catch (err) {
+      signal.throwIfAborted();
       if (err instanceof JetStreamApiError && PERMANENT.has(err.code)) {
         throw new TerminalError("refused", "the stream refuses the message", { cause: err });
       }
@@ -77,6 +100,19 @@ export type DeadLetter = {
   body: Uint8Array;
 };
 
+function headerValue(text: string): string {
+  return text
+    .replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .slice(0, 1_024);
+}
+
+/** `text` as a part of a subject: a reason that was not made for one must not keep a message from the dead letters. */
+function word(text: string): string {
+  const safe = text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  return safe.slice(0, 64).replaceAll(/^-+|-+$/g, "") || "unknown";
+}
+
 /** Puts a message into the dead letters with its reason in the headers; repeated under the same id until stored. */
 export async function publishDeadLetter(
   nats: Nats,
@@ -84,10 +120,11 @@ export async function publishDeadLetter(
   signal: AbortSignal,
 ): Promise<Published> {
   const hdrs = headers();
-  hdrs.set("Rollcast-Stage", letter.stage);
-  hdrs.set("Rollcast-Reason", letter.reason);
-  hdrs.set("Rollcast-Message", letter.message.replaceAll(/[\r\n]+/g, " ").slice(0, 1_024));
-  hdrs.set("Rollcast-Subject", letter.subject);
+  hdrs.set("Rollcast-Stage", headerValue(letter.stage));
+  hdrs.set("Rollcast-Reason", headerValue(letter.reason));
+  hdrs.set("Rollcast-Message", headerValue(mask(letter.message)));
+  hdrs.set("Rollcast-Subject", headerValue(letter.subject));
   const options = { msgID: letter.id, headers: hdrs };
-  return store(nats, deadLetterSubject(letter.stage, letter.reason), letter.body, options, signal);
+  const subject = deadLetterSubject(word(letter.stage), word(letter.reason));
+  return store(nats, subject, letter.body, options, signal);
 }

@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { SECRET_KEYS, hideSecrets, mask } from "./mask.ts";
+
+test.each([
+  ["nats://user:pw@nats:4222", "nats://***@nats:4222"],
+  ["redis://:pw@redis:6379/0", "redis://***@redis:6379/0"],
+  ["nats://token@a:4222,nats://u:p@b:4222", "nats://***@a:4222,nats://***@b:4222"],
+  ["redis://:p@ss@redis:6379", "redis://***@redis:6379"],
+  ["HTTPS://u:p@x.y/z", "HTTPS://***@x.y/z"],
+  ["GET https://x.y/z?sig=abc&b=c failed", "GET https://x.y/z?*** failed"],
+  ['see "https://x.y?a=b\'c"', 'see "https://x.y?***"'],
+  ["https://x.y/z#access_token=abc", "https://x.y/z?***"],
+  [
+    "https://hooks.slack.com/services/T0001/B0002/AbCdEfGhIjKlMnOpQrStUvWx",
+    "https://hooks.slack.com/services/T0001/B0002/***",
+  ],
+  ["https://x.y/hook/0123456789abcdef0123456789abcdef/in", "https://x.y/hook/***/in"],
+  ["Authorization: Bearer abc.def-ghi_jkl=", "Authorization: Bearer ***"],
+  ["authorization: basic dXNlcjpwdw==", "authorization: basic ***"],
+])("%s is told as %s", (text, masked) => {
+  expect(mask(text)).toBe(masked);
+  expect(mask(masked)).toBe(masked);
+});
+
+test.each([
+  "nats://nats:4222",
+  "mail to ops@example.com about nats://nats:4222",
+  "https://10.0.0.1:6443/apis/apps/v1/namespaces/shop/deployments/a-web-server-with-a-long-name-2",
+  "rollout of shop/web took 3.5s",
+  "is it ok? yes",
+])("%s is told as it is", (text) => {
+  expect(mask(text)).toBe(text);
+});
+
+test("a password in a URL is never told, whatever it is made of", () => {
+  const password = fc
+    .string({ minLength: 6, maxLength: 40 })
+    .map((text) => encodeURIComponent(text))
+    .filter((text) => text.length >= 6);
+  const scheme = fc.constantFrom("nats", "redis", "rediss", "https", "amqp+ssl");
+  fc.assert(
+    fc.property(scheme, password, (name, secret) => {
+      const text = mask(`cannot reach ${name}://ops:${secret}@example.com:1234/x, trying again`);
+      expect(text).toBe(`cannot reach ${name}://***@example.com:1234/x, trying again`);
+    }),
+  );
+});
+
+test.each(["a.", "http://", "https://x?", "a://", "Bearer ", "http://x/", "@"])(
+  "text of many %j is masked in time that grows with its length",
+  (part) => {
+    const text = part.repeat(Math.ceil(200_000 / part.length));
+
+    expect(mask(text).length).toBeGreaterThan(0);
+  },
+);
+
+test("secret keys are hidden at any depth, in any spelling, with any kind of value", () => {
+  const hidden = hideSecrets({
+    Authorization: "x",
+    "set-cookie": ["a"],
+    api_key: { a: 1 },
+    list: [{ token: 1 }, { deep: { password: null } }],
+    token: undefined,
+    tokens: "kept",
+  });
+
+  expect(hidden).toEqual({
+    Authorization: "***",
+    "set-cookie": "***",
+    api_key: "***",
+    list: [{ token: "***" }, { deep: { password: "***" } }],
+    token: undefined,
+    tokens: "kept",
+  });
+});
+
+test("an error is told with its causes and what it bundles, all masked", () => {
+  const root = new Error("connect redis://:pw@h failed");
+  const middle = Object.assign(new TypeError("fetch failed", { cause: root }), { code: "ECONN" });
+  const both = new AggregateError([middle, "Bearer abcdef"], "two");
+  const closing = new SuppressedError(new Error("a"), both, "at the end");
+
+  const told = hideSecrets(closing) as { suppressed: { errors: unknown[] } };
+
+  expect(told).toMatchObject({
+    type: "SuppressedError",
+    message: "at the end",
+    error: { type: "Error", message: "a" },
+    suppressed: {
+      type: "AggregateError",
+      message: "two",
+      errors: [
+        {
+          type: "TypeError",
+          code: "ECONN",
+          cause: { message: "connect redis://***@h failed" },
+        },
+        "Bearer ***",
+      ],
+    },
+  });
+  expect(JSON.stringify(told)).not.toContain("pw@");
+});
+
+test("what is circular or very deep ends", () => {
+  const loop: { self?: unknown; list: unknown[] } = { list: [] };
+  loop.self = loop;
+  loop.list.push(loop);
+  const err = new Error("again");
+  err.cause = err;
+
+  expect(JSON.stringify(hideSecrets({ loop, err }))).toContain("[deep]");
+});
+
+test("values with their own JSON form keep it", () => {
+  const at = new Date(0);
+
+  expect(hideSecrets({ at, none: null, yes: true, n: 1 })).toEqual({
+    at,
+    none: null,
+    yes: true,
+    n: 1,
+  });
+});
+
+test("no secret under a secret key survives, wherever it is put", () => {
+  const secret = fc.stringMatching(/^[A-Za-z0-9]{12,30}$/);
+  const path = fc.array(fc.constantFrom("a", "items", "headers", "0"), { maxLength: 6 });
+  fc.assert(
+    fc.property(secret, path, fc.constantFrom(...SECRET_KEYS), (value, keys, key) => {
+      const leaf: unknown = { [key]: { inner: [value] } };
+      const placed = keys.reduceRight((inner, name) => {
+        return name === "0" ? [inner] : { [name]: inner };
+      }, leaf);
+      expect(JSON.stringify(hideSecrets(placed))).not.toContain(value);
+    }),
+  );
+});

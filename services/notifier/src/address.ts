@@ -1,0 +1,57 @@
+import ipaddr from "ipaddr.js";
+import type { Security } from "@rollcast/shared/config/notifier";
+import { AddressRefused } from "./verdict.ts";
+
+type Address = ReturnType<typeof ipaddr.process>;
+
+function inCidr(address: Address, cidr: string): boolean {
+  const [base, bits] = ipaddr.parseCIDR(cidr);
+  // A range of mapped addresses (::ffff:10.0.0.0/104) means the IPv4 addresses behind them.
+  const range =
+    base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && bits >= 96
+      ? ([base.toIPv4Address(), bits - 96] as const)
+      : ([base, bits] as const);
+  return address.kind() === range[0].kind() && address.match(range[0], range[1]);
+}
+
+/**
+ * Why an IP address must not be connected to, or undefined: only public unicast addresses may, and what the receiver allows. An IPv4 address inside an
+ * IPv6 one counts as itself; NAT64 and 6to4, which hide one, are refused.
+ */
+export function addressFault(ip: string, allowCidrs: readonly string[]): string | undefined {
+  if (!ipaddr.isValid(ip)) return "is not an IP address";
+  const address = ipaddr.process(ip);
+  if (allowCidrs.some((cidr) => inCidr(address, cidr))) return undefined;
+  const range = address.range();
+  if (range === "unicast") return undefined;
+  return `is in a range (${range}) that is not public: list it in security.allowCidrs where that is meant`;
+}
+
+/** The address that a URL's host names literally, or undefined for a name. */
+export function literalAddress(url: URL): string | undefined {
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return ipaddr.IPv4.isValidFourPartDecimal(host) || ipaddr.IPv6.isValid(host) ? host : undefined;
+}
+
+/**
+ * Throws {@link AddressRefused} where the receiver may not be sent to `url`: its scheme, port, user name or literal address. The message names host and port
+ * at most: path and query may be a credential.
+ */
+export function checkUrl(url: URL, security: Security): void {
+  const refuse = (why: string) => {
+    throw new AddressRefused(`the URL of the receiver ${why}`);
+  };
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && security.allowHttp)) {
+    refuse("is not https: set security.allowHttp where plain http is meant");
+  }
+  if (url.username !== "" || url.password !== "") refuse("holds a user name or password");
+  const fallback = url.protocol === "https:" ? 443 : 80;
+  const port = url.port === "" ? fallback : Number(url.port);
+  if (!security.allowedPorts.includes(port)) {
+    refuse(`is on port ${port}: list it in security.allowedPorts where that is meant`);
+  }
+  const literal = literalAddress(url);
+  if (literal === undefined) return;
+  const fault = addressFault(literal, security.allowCidrs);
+  if (fault !== undefined) refuse(`is at ${literal}, which ${fault}`);
+}

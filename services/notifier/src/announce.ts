@@ -1,0 +1,63 @@
+import { notificationEvent, stableId } from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { publish, publishDeadLetter } from "@rollcast/shared/nats/publish";
+import { notificationSubject } from "@rollcast/shared/subjects";
+import type { NotifierMetrics } from "./metrics.ts";
+import type { NotificationRecord } from "./record.ts";
+
+export type AnnounceOptions = {
+  nats: Nats;
+  cluster: string;
+  metrics: NotifierMetrics;
+  logger: Logger;
+};
+
+/** Tells how a notification ended; ends early only when `signal` fires. */
+export type Announce = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
+
+const MAX_IDS = 100;
+
+async function bury(
+  options: AnnounceOptions,
+  record: NotificationRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const letter = {
+    stage: "notifier",
+    reason: record.reason ?? "unknown",
+    message: record.message ?? "",
+    id: stableId("dead-letter", record.id),
+    subject: notificationSubject(options.cluster, "dead", record.receiver),
+    body: Buffer.from(JSON.stringify(record)),
+  };
+  await publishDeadLetter(options.nats, letter, signal);
+}
+
+/** Tells by `notification.sent`, or by the dead letters and `notification.dead`. Repeated, it has the same ids. */
+export function createAnnouncer(options: AnnounceOptions): Announce {
+  const { nats, cluster, metrics, logger } = options;
+  return async (record, signal) => {
+    const { id, receiver, events, tries, reason, message } = record;
+    const word = record.state === "sent" ? "sent" : "dead";
+    if (word === "dead") await bury(options, record, signal);
+    const parts = { id: stableId(word, id), cluster, service: "notifier", time: Date.now() };
+    const event = notificationEvent(parts, word, {
+      receiver,
+      notification: id,
+      events: events.slice(0, MAX_IDS).map((one) => one.id),
+      attempts: tries.length + (word === "sent" ? 1 : 0),
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
+    });
+    await publish(nats, notificationSubject(cluster, word, receiver), event, signal);
+    const data = { receiver, notification: id, events: events.length, tries: tries.length };
+    if (word === "sent") {
+      metrics.sent(receiver);
+      logger.info(data, "notification sent");
+    } else {
+      metrics.dead(receiver, reason ?? "unknown");
+      logger.error({ ...data, reason, message }, "notification put into dead letters");
+    }
+  };
+}

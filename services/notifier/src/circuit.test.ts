@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { createCircuit } from "./circuit.ts";
+import type { Circuit } from "./circuit.ts";
+import type { Verdict } from "./verdict.ts";
+
+const FAILED: Verdict = { kind: "failed", reason: "network", message: "" };
+const SENT: Verdict = { kind: "sent" };
+
+function tried(circuit: Circuit, verdict: Verdict, now: number, times = 1): void {
+  for (let i = 0; i < times; i++) {
+    expect(circuit.enter(now)).toBe("go");
+    circuit.leave(verdict, now);
+  }
+}
+
+test("five straight failures open it, four and a success do not", () => {
+  const circuit = createCircuit();
+  tried(circuit, FAILED, 0, 4);
+  tried(circuit, SENT, 0);
+  tried(circuit, FAILED, 0, 4);
+  expect(circuit.state()).toBe("closed");
+  tried(circuit, FAILED, 0);
+  expect(circuit.state()).toBe("open");
+  expect(circuit.enter(10_000)).toBe(20_000);
+});
+
+test("after the time one probe goes through; its success closes it, its failure doubles the time", () => {
+  const circuit = createCircuit();
+  tried(circuit, FAILED, 0, 5);
+  expect(circuit.enter(30_000)).toBe("go");
+  expect(circuit.enter(30_000)).toBeGreaterThan(0);
+  circuit.leave(FAILED, 30_000);
+  expect(circuit.enter(30_000)).toBe(60_000);
+  tried(circuit, SENT, 90_000);
+  expect(circuit.state()).toBe("closed");
+  tried(circuit, FAILED, 100_000, 5);
+  expect(circuit.enter(100_000)).toBe(30_000);
+});
+
+test("a probe that was broken off leaves room for another, and the time has a bound", () => {
+  const circuit = createCircuit();
+  tried(circuit, FAILED, 0, 5);
+  expect(circuit.enter(30_000)).toBe("go");
+  circuit.leave(undefined, 30_000);
+  expect(circuit.enter(30_000)).toBe("go");
+  circuit.leave(FAILED, 30_000);
+  let now = 30_000;
+  for (let i = 0; i < 20; i++) {
+    const wait = circuit.enter(now);
+    expect(wait).toBeLessThanOrEqual(900_000);
+    now += Number(wait);
+    tried(circuit, FAILED, now);
+  }
+});
+
+test("a receiver that asks to wait, or refuses a message, is there", () => {
+  const circuit = createCircuit();
+  tried(circuit, FAILED, 0, 4);
+  tried(circuit, { kind: "later", delayMs: 1, reason: "throttled" }, 0, 10);
+  tried(circuit, { kind: "refused", reason: "bad-request", message: "" }, 0);
+  tried(circuit, FAILED, 0, 4);
+  expect(circuit.state()).toBe("closed");
+});
+
+test("410 ends it", () => {
+  const circuit = createCircuit();
+  tried(circuit, { kind: "refused", reason: "gone", message: "" }, 0);
+  expect(circuit.enter(1e12)).toBe("gone");
+});

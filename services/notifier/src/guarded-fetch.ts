@@ -1,0 +1,124 @@
+import { lookup as systemLookup } from "node:dns";
+import type { LookupAddress, LookupOptions } from "node:dns";
+import { Agent, request } from "undici";
+import type { Security } from "@rollcast/shared/config/notifier";
+import { addressFault, checkUrl } from "./address.ts";
+import { AddressRefused } from "./verdict.ts";
+import type { Answer } from "./verdict.ts";
+
+export type Post = {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/** Posts to where the receiver may be reached, and nowhere else. */
+export type GuardedFetch = AsyncDisposable & {
+  /**
+   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefused} before anything is sent where the
+   * URL or any address its name resolves to is not allowed; network faults, `signal` and the time-out are thrown as they are.
+   */
+  post(post: Post, signal: AbortSignal): Promise<Answer>;
+};
+
+/** Resolves a name to all its addresses; `node:dns`'s `lookup` unless a test gives another. */
+export type Resolve = (
+  hostname: string,
+  options: LookupOptions,
+  callback: (err: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+export type GuardedFetchOptions = {
+  security: Security;
+  /** Milliseconds from the start of the request to the end of the answer; 15 s unless told. */
+  timeoutMs?: number;
+  resolve?: Resolve;
+};
+
+const TIMEOUT_MS = 15_000;
+const MAX_BODY_BYTES = 65_536;
+const IDLE_MS = 10_000;
+
+const resolveAll: Resolve = (hostname, options, callback) =>
+  systemLookup(hostname, { ...options, all: true }, callback);
+
+/** A `lookup` for sockets that hands out only checked addresses, so that what is connected to is what was checked. One bad answer refuses all. */
+function guardedLookup(security: Security, resolve: Resolve) {
+  return (
+    hostname: string,
+    options: LookupOptions,
+    callback: (
+      err: NodeJS.ErrnoException | null,
+      address: string | LookupAddress[],
+      family?: number,
+    ) => void,
+  ) => {
+    resolve(hostname, options, (err, addresses) => {
+      if (err !== null) {
+        callback(err, []);
+        return;
+      }
+      for (const { address } of addresses) {
+        const fault = addressFault(address, security.allowCidrs);
+        if (fault === undefined) continue;
+        const message = `the host of the receiver resolves to ${address}, which ${fault}`;
+        callback(new AddressRefused(message), []);
+        return;
+      }
+      const [first] = addresses;
+      if (options.all === true) callback(null, addresses);
+      else if (first !== undefined) callback(null, first.address, first.family);
+      else callback(new Error("the host of the receiver has no address"), []);
+    });
+  };
+}
+
+async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      // Leaving the loop destroys the stream, and with it the connection that would go on sending.
+      if (size >= MAX_BODY_BYTES) break;
+    }
+  } catch {
+    // The status has been given; a body that breaks off does not take it back.
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
+}
+
+export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
+  const { security } = options;
+  const agent = new Agent({
+    connect: { lookup: guardedLookup(security, options.resolve ?? resolveAll), timeout: 10_000 },
+    keepAliveTimeout: IDLE_MS,
+    keepAliveMaxTimeout: IDLE_MS,
+    connections: 4,
+    pipelining: 1,
+  });
+  return {
+    async post({ url, headers, body }, signal) {
+      checkUrl(url, security);
+      const deadline = AbortSignal.any([
+        signal,
+        AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
+      ]);
+      const response = await request(url, {
+        method: "POST",
+        dispatcher: agent,
+        headers,
+        body,
+        signal: deadline,
+      });
+      const wait = response.headers["retry-after"];
+      return {
+        status: response.statusCode,
+        retryAfter: Array.isArray(wait) ? wait[0] : wait,
+        body: await readCapped(response.body),
+      };
+    },
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  };
+}

@@ -1,0 +1,66 @@
+import type { Env } from "@rollcast/shared/config/load";
+import { readSecret } from "@rollcast/shared/config/secret-ref";
+import type { SecretRef } from "@rollcast/shared/config/secret-ref";
+import { ConfigError } from "@rollcast/shared/errors";
+import type { GuardedFetch } from "../guarded-fetch.ts";
+import type { Message } from "../message.ts";
+import { judgeAnswer, judgeError } from "../verdict.ts";
+import type { Answer, Verdict } from "../verdict.ts";
+import type { Receiver } from "./receiver.ts";
+
+/** A message in the form of a receiver. */
+export type Rendered = {
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type HttpReceiverOptions = {
+  name: string;
+  fetch: GuardedFetch;
+  /** Where to send: asked for each try, so that a rotated one counts at once. */
+  url: () => Promise<URL>;
+  render: (message: Message) => Rendered | Promise<Rendered>;
+  /** What an answer means; by its status unless told. `now` in milliseconds since the epoch. */
+  judge?: (answer: Answer, now: number) => Verdict;
+};
+
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** The URL that a secret holds. Throws {@link ConfigError} without telling it. */
+export async function readUrl(ref: SecretRef, env: Env): Promise<URL> {
+  const url = URL.parse(await readSecret(ref, env));
+  if (url === null) throw new ConfigError("the secret with the URL of the receiver holds no URL");
+  return url;
+}
+
+/** A receiver may tell its own path or query back, which are a credential at most chats. */
+function withoutUrl(verdict: Verdict, { pathname, search }: URL): Verdict {
+  if (!("message" in verdict)) return verdict;
+  let { message } = verdict;
+  for (const part of [search, search.slice(1), pathname, pathname.slice(1)]) {
+    if (part.length > 3) message = message.replaceAll(part, "***");
+  }
+  return { ...verdict, message };
+}
+
+/** A receiver that takes one POST for a message. */
+export function createHttpReceiver(options: HttpReceiverOptions): Receiver {
+  const { name, fetch, render, judge = judgeAnswer } = options;
+  return {
+    name,
+    async send(message, signal): Promise<Verdict> {
+      try {
+        const { contentType, body, headers: more } = await render(message);
+        const headers = { "content-type": contentType, "user-agent": "rollcast-notifier", ...more };
+        const url = await options.url();
+        const answer = await fetch.post({ url, headers, body }, signal);
+        return withoutUrl(judge(answer, Date.now()), url);
+      } catch (err) {
+        if (signal.aborted) throw err;
+        return judgeError(err);
+      }
+    },
+    [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),
+  };
+}

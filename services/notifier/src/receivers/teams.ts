@@ -1,0 +1,64 @@
+import type { Fact, Message, Severity } from "../message.ts";
+import { cut, utf8Size } from "../text.ts";
+import { JSON_TYPE } from "./http.ts";
+import type { Rendered } from "./http.ts";
+
+/** Teams refuses more than 28 kB; what it adds on its way is not documented. */
+const BUDGET = 24_000;
+const TITLE_LIMIT = 500;
+const FACT_LIMIT = 4_000;
+const COLOR: Readonly<Record<Severity, string>> = {
+  info: "good",
+  warning: "warning",
+  error: "attention",
+};
+
+/** `text` without a link of its own making: Adaptive Cards read Markdown. https://adaptivecards.io/explorer/TextBlock.html */
+export function plainCardText(text: string): string {
+  return text.toWellFormed().replaceAll("](", "]\u200B(");
+}
+
+function card(message: Message, facts: readonly Fact[], more: number): string {
+  const shown = facts.map(({ name, value }) => ({
+    title: plainCardText(name),
+    value: plainCardText(cut(value, FACT_LIMIT, utf8Size)),
+  }));
+  const body: object[] = [
+    {
+      type: "TextBlock",
+      text: plainCardText(cut(message.title, TITLE_LIMIT, utf8Size)),
+      size: "Medium",
+      weight: "Bolder",
+      color: COLOR[message.severity],
+      wrap: true,
+    },
+  ];
+  if (shown.length > 0) body.push({ type: "FactSet", facts: shown });
+  if (more > 0) body.push({ type: "TextBlock", text: `+${more} more`, isSubtle: true });
+  return JSON.stringify({
+    type: "message",
+    attachments: [
+      {
+        contentType: "application/vnd.microsoft.card.adaptive",
+        contentUrl: null,
+        content: {
+          $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
+          type: "AdaptiveCard",
+          version: "1.4",
+          msteams: { width: "Full" },
+          body,
+        },
+      },
+    ],
+  });
+}
+
+/** A message as a Workflows webhook of Teams takes it: an Adaptive Card 1.4 in at most 24 000 bytes. What does not fit is left out from the end, and counted. */
+export function renderTeams(message: Message): Rendered {
+  const { facts } = message;
+  for (let shown = facts.length; shown > 0; shown--) {
+    const body = card(message, facts.slice(0, shown), facts.length - shown);
+    if (Buffer.byteLength(body) <= BUDGET) return { contentType: JSON_TYPE, body };
+  }
+  return { contentType: JSON_TYPE, body: card(message, [], facts.length) };
+}

@@ -1,0 +1,46 @@
+import type { Env } from "@rollcast/shared/config/load";
+import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
+import { readSecret } from "@rollcast/shared/config/secret-ref";
+import type { Message } from "../message.ts";
+import { signatureHeaders, signingKey } from "../sign.ts";
+import { JSON_TYPE } from "./http.ts";
+import type { Rendered } from "./http.ts";
+
+/**
+ * The body of a webhook. `standard`: the envelope of Standard Webhooks, `{type, timestamp, data}`, where `data` holds the text for people and the events
+ * themselves. `cloudevents`: the events alone, as a batch (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md).
+ */
+export function webhookBody(message: Message, format: WebhookReceiver["format"]): Rendered {
+  if (format === "cloudevents") {
+    return {
+      contentType: "application/cloudevents-batch+json; charset=utf-8",
+      body: JSON.stringify(message.events),
+    };
+  }
+  const { id, cluster, severity, outcome, title, text, facts, labels, events } = message;
+  const group = { labels, count: events.length };
+  const body = JSON.stringify({
+    type: `rollout.${outcome}`,
+    timestamp: new Date(message.createdAt).toISOString(),
+    data: { id, cluster, severity, outcome, title, text, facts, group, events },
+  });
+  return { contentType: JSON_TYPE, body };
+}
+
+/** Keys to sign with, read anew for each try. Throws {@link ConfigError} where a secret is missing or none. */
+export async function readKeys(config: WebhookReceiver, env: Env): Promise<Buffer[]> {
+  const refs = config.signing?.secretsFrom ?? [];
+  return (await Promise.all(refs.map((ref) => readSecret(ref, env)))).map(signingKey);
+}
+
+/** A generic webhook, signed by Standard Webhooks. */
+export async function renderWebhook(
+  message: Message,
+  config: WebhookReceiver,
+  env: Env,
+): Promise<Rendered> {
+  const rendered = webhookBody(message, config.format);
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const signed = { id: message.id, timestamp, body: rendered.body };
+  return { ...rendered, headers: signatureHeaders(signed, await readKeys(config, env)) };
+}

@@ -1,0 +1,20 @@
+const MIN_MS = 1_000;
+const MAX_MS = 3_600_000;
+const SECONDS = /^\d+$/;
+// The three forms of a date in HTTP (RFC 9110, 5.6.7); anything else that Date would take, such as "5.5" or "-3", is no date here.
+const HTTP_DATE = /^(?:[A-Z][a-z]{2},|[A-Z][a-z]{5,8},|[A-Z][a-z]{2}) [A-Za-z0-9: -]+$/;
+
+/**
+ * Milliseconds that a `Retry-After` header asks to wait, a number of seconds or a date (RFC 9110, 10.2.3), kept between one second and one hour.
+ * Undefined where there is none that can be read. `now` in milliseconds since the epoch.
+ */
+export function retryAfter(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (text.length > 64) return SECONDS.test(text) ? MAX_MS : undefined;
+  let ms: number;
+  if (SECONDS.test(text)) ms = Number(text) * 1_000;
+  else if (HTTP_DATE.test(text)) ms = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`) - now;
+  else return undefined;
+  if (Number.isNaN(ms)) return undefined;
+  return Math.min(Math.max(ms, MIN_MS), MAX_MS);
+}

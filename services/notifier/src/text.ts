@@ -1,0 +1,24 @@
+/** `text` cut to at most `limit` units of `size`, never inside a character; `…` says so. Lone surrogates become U+FFFD. */
+export function cut(
+  text: string,
+  limit: number,
+  size: (char: string) => number = (char) => char.length,
+): string {
+  const whole = text.toWellFormed();
+  const mark = size("…");
+  let used = 0;
+  let fits = "";
+  let withMark = "";
+  for (const char of whole) {
+    used += size(char);
+    if (used > limit) return `${withMark}…`;
+    fits += char;
+    if (used + mark <= limit) withMark = fits;
+  }
+  return fits;
+}
+
+/** Bytes of a character in UTF-8. */
+export function utf8Size(char: string): number {
+  return Buffer.byteLength(char);
+}

@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+import { ConfigError } from "@rollcast/shared/errors";
+import { retryAfter } from "./retry-after.ts";
+import { RETRY_DELAYS, retryDelay } from "./schedule.ts";
+import { AddressRefused, judgeAnswer, judgeError } from "./verdict.ts";
+
+const NOW = Date.parse("2026-11-23T03:00:00.000Z");
+
+function expected(status: number): { kind: string; reason?: string } {
+  if (status < 300) return { kind: "sent" };
+  if (status < 400) return { kind: "refused", reason: "redirect" };
+  const words: Record<number, string> = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    410: "gone",
+    413: "too-large",
+  };
+  const word = words[status];
+  if (word !== undefined) return { kind: "refused", reason: word };
+  if ([408, 425, 429].includes(status) || status >= 500) {
+    return { kind: "failed", reason: `status-${status}` };
+  }
+  return { kind: "refused", reason: "rejected" };
+}
+
+test("every HTTP status has its verdict", () => {
+  for (let status = 200; status < 600; status++) {
+    const verdict = judgeAnswer({ status, retryAfter: undefined, body: "" }, NOW);
+    expect({ status, ...verdict }).toMatchObject({ status, ...expected(status) });
+  }
+});
+
+test("only 429 and 503 are heard when they ask to wait", () => {
+  for (let status = 200; status < 600; status++) {
+    const verdict = judgeAnswer({ status, retryAfter: "7", body: "" }, NOW);
+    const asks = status === 429 || status === 503;
+    const want = asks ? { kind: "later", delayMs: 7_000 } : expected(status);
+    expect({ status, ...verdict }).toMatchObject({ status, ...want });
+  }
+});
+
+test.each([
+  { name: "seconds", header: "120", want: 120_000 },
+  { name: "seconds with blanks around", header: " 5 ", want: 5_000 },
+  { name: "zero", header: "0", want: 1_000 },
+  { name: "huge seconds", header: "99999999999", want: 3_600_000 },
+  { name: "more digits than a number holds", header: "9".repeat(400), want: 3_600_000 },
+  { name: "a date", header: "Mon, 23 Nov 2026 03:00:30 GMT", want: 30_000 },
+  { name: "a date of RFC 850", header: "Monday, 23-Nov-26 03:00:30 GMT", want: 30_000 },
+  { name: "a date of asctime", header: "Mon Nov 23 03:00:30 2026", want: 30_000 },
+  { name: "a past date", header: "Mon, 23 Nov 2020 03:00:30 GMT", want: 1_000 },
+  { name: "a far date", header: "Mon, 23 Nov 2099 03:00:30 GMT", want: 3_600_000 },
+  { name: "nothing", header: undefined, want: undefined },
+  { name: "an empty header", header: "", want: undefined },
+  { name: "junk", header: "soon", want: undefined },
+  { name: "a negative number", header: "-5", want: undefined },
+  { name: "a fraction", header: "1.5", want: undefined },
+  { name: "hexadecimal", header: "0x10", want: undefined },
+  { name: "an ISO date", header: "2026-11-23T03:00:30Z", want: undefined },
+  { name: "a date that is none", header: "Mon, 99 Nov 2026 99:00:30 GMT", want: undefined },
+  { name: "long junk", header: "x".repeat(10_000), want: undefined },
+])("Retry-After: $name", ({ header, want }) => {
+  expect(retryAfter(header, NOW)).toBe(want);
+});
+
+test("429 with junk in Retry-After uses an attempt", () => {
+  const verdict = judgeAnswer({ status: 429, retryAfter: "soon", body: "" }, NOW);
+  expect(verdict).toMatchObject({ kind: "failed", reason: "status-429" });
+});
+
+test("what a receiver says is cut and masked", () => {
+  const body = `see https://user:pw@h.example/x?token=abc ${"y".repeat(500)}`;
+  const verdict = judgeAnswer({ status: 500, retryAfter: undefined, body }, NOW);
+  const text = JSON.stringify(verdict);
+  expect(text).not.toContain("abc");
+  expect(text).not.toContain("pw");
+  expect(text.length).toBeLessThan(400);
+});
+
+test("the schedule is the documented one, a tenth more or less, and ends", () => {
+  const seconds = [5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
+  expect(RETRY_DELAYS).toEqual(seconds.map((s) => s * 1_000));
+  for (const [i, delay] of RETRY_DELAYS.entries()) {
+    expect(retryDelay(i + 1, () => 0)).toBe(Math.round(delay * 0.9));
+    expect(retryDelay(i + 1, () => 0.5)).toBe(delay);
+    expect(retryDelay(i + 1, () => 1)).toBe(Math.round(delay * 1.1));
+  }
+  expect(retryDelay(11)).toBeUndefined();
+});
+
+test("a refused address is final however deep it is wrapped; a time-out and a reset are not", () => {
+  const wrapped = new TypeError("fetch failed", {
+    cause: new Error("connect", { cause: new AddressRefused("no") }),
+  });
+  expect(judgeError(wrapped)).toMatchObject({ kind: "refused", reason: "address-refused" });
+  expect(judgeError(new DOMException("late", "TimeoutError"))).toMatchObject({
+    kind: "failed",
+    reason: "timeout",
+  });
+  expect(judgeError(new ConfigError("secret file /a cannot be read"))).toMatchObject({
+    kind: "failed",
+    reason: "configuration",
+  });
+  const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+  expect(judgeError(reset)).toMatchObject({ kind: "failed", reason: "network" });
+});

@@ -1,0 +1,231 @@
+import { RollcastEvent, eventWord, rolloutEvent, stableId } from "@rollcast/shared/events";
+import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { openKv } from "@rollcast/shared/nats/kv";
+import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/shared/nats/provision";
+import { publish } from "@rollcast/shared/nats/publish";
+import { rolloutSubject } from "@rollcast/shared/subjects";
+import { startNats } from "@rollcast/testkit/nats";
+import type { NatsServer } from "@rollcast/testkit/nats";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Received, Receiver } from "@rollcast/testkit/receiver";
+import { startRedis } from "@rollcast/testkit/redis";
+import type { RedisServer } from "@rollcast/testkit/redis";
+import { startService } from "@rollcast/testkit/services";
+import type { LogLine, Service } from "@rollcast/testkit/services";
+import { waitFor } from "@rollcast/testkit/wait";
+import { NotificationRecord, NotifyRecord, notificationKey } from "../src/record.ts";
+
+export type DeadLetter = {
+  readonly reason: string;
+  readonly subject: string;
+  readonly record: NotificationRecord;
+};
+
+/** Notifiers on real servers, with events as the restarter publishes them. */
+export type Rig = AsyncDisposable & {
+  readonly nats: NatsServer;
+  readonly redis: RedisServer;
+  readonly hook: Receiver;
+  readonly notifiers: readonly Service[];
+  start(options?: StartOptions): Promise<Service>;
+  tell(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
+  /** Waits until every event is acknowledged; one whose acknowledgement died with its notifier comes again after half a minute. */
+  waitAcknowledged(): Promise<void>;
+  /** Waits until no record waits any more. */
+  waitIdle(timeout?: number): Promise<void>;
+  records(): Promise<NotifyRecord[]>;
+  /** Puts a notification's record as an earlier notifier would have left it. */
+  leave(record: NotificationRecord): Promise<void>;
+  events(): Promise<RollcastEvent[]>;
+  waitEvent(word: string): Promise<RollcastEvent>;
+  deadLetters(): Promise<DeadLetter[]>;
+  logs(): LogLine[];
+  /** The metrics of the newest notifier. */
+  metrics(): Promise<string>;
+};
+
+export type StartOptions = {
+  notifier?: object;
+  env?: Readonly<Record<string, string>>;
+  wait?: boolean;
+};
+
+export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
+const CLUSTER = "test";
+
+/** A webhook receiver's configuration that may send to a local server. */
+export function hookReceiver(hook: Receiver, more: object = {}) {
+  return {
+    name: "hook",
+    webhook: {
+      url: `${hook.url}/hook?token=query-is-secret`,
+      signing: { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }] },
+    },
+    security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [hook.port] },
+    ...more,
+  };
+}
+
+export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutData {
+  return {
+    workload: { kind: "Deployment", namespace: "shop", name, uid: `uid-${name}` },
+    rollout: stableId("rollout", name),
+    queue: "default",
+    cause: {
+      kind: "ConfigMap",
+      namespace: "shop",
+      name: "web-config",
+      changedKeys: { added: [], changed: ["LOG_LEVEL"], removed: [] },
+      changedBy: { manager: "kubectl-edit" },
+      changedAt: "2026-11-23T03:00:00.000Z",
+    },
+    sources: 1,
+    durationMs: 12_000,
+    ...more,
+  };
+}
+
+async function readAll<T>(
+  nats: Nats,
+  stream: string,
+  subject: string,
+  read: (msg: { json(): unknown; headers: unknown }) => T,
+): Promise<T[]> {
+  const consumer = await nats.js.consumers.get(stream, { filter_subjects: subject });
+  const { num_pending: count } = await consumer.info();
+  const found: T[] = [];
+  if (count > 0) {
+    const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
+    for await (const msg of messages) found.push(read(msg));
+  }
+  return found;
+}
+
+async function readDeadLetters(nats: Nats): Promise<DeadLetter[]> {
+  return readAll(nats, DEAD_LETTER_STREAM, "rollcast.dlq.v1.>", (msg) => {
+    const headers = msg.headers as { get(name: string): string };
+    return {
+      reason: headers.get("Rollcast-Reason"),
+      subject: headers.get("Rollcast-Subject"),
+      record: NotificationRecord.parse(msg.json()),
+    };
+  });
+}
+
+export async function startRig(): Promise<Rig> {
+  await using undo = new AsyncDisposableStack();
+  const nats = undo.use(await startNats());
+  const redis = undo.use(await startRedis());
+  const hook = undo.use(await startReceiver());
+  const notifiers: Service[] = [];
+  const logger = createLogger("rig", "silent");
+  const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
+  undo.defer(async () => {
+    await Promise.all(notifiers.map((one) => one[Symbol.asyncDispose]()));
+  });
+  await provision(connection, 1);
+  const kv = await openKv(connection, "notify", NotifyRecord);
+  const records = async () => {
+    const found: NotifyRecord[] = [];
+    for await (const entry of kv.snapshot()) found.push(entry.value);
+    return found;
+  };
+  const events = () =>
+    readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
+  const kept = undo.move();
+  let count = 0;
+  return {
+    nats,
+    redis,
+    hook,
+    notifiers,
+    async start(options = {}) {
+      const service = await startService("notifier", {
+        config: {
+          apiVersion: "rollcast.dev/v1",
+          kind: "Config",
+          cluster: CLUSTER,
+          notifier: {
+            receivers: [hookReceiver(hook)],
+            route: { groupWait: "300ms", groupInterval: "300ms" },
+            ...options.notifier,
+          },
+          log: { level: "debug" },
+        },
+        natsUrl: nats.url,
+        redisUrl: redis.url,
+        env: { TEST_SIGNING_SECRET: SECRET, ...options.env },
+      });
+      notifiers.push(service);
+      if (options.wait !== false) await service.waitReady();
+      return service;
+    },
+    async tell(outcome, name, more) {
+      const data = dataOf(name, more);
+      const id = stableId("event", name, outcome, String(count++));
+      const parts = { id, cluster: CLUSTER, service: "restarter", time: Date.now() };
+      const subject = rolloutSubject(CLUSTER, outcome, data.workload);
+      const signal = AbortSignal.timeout(60_000);
+      await publish(connection, subject, rolloutEvent(parts, outcome, data), signal);
+      return id;
+    },
+    records,
+    async waitAcknowledged() {
+      await waitFor(
+        async () => {
+          const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
+          return info.num_pending === 0 && info.num_ack_pending === 0;
+        },
+        { timeout: 60_000, message: "every event to be acknowledged" },
+      );
+    },
+    waitIdle: (timeout = 30_000) =>
+      waitFor(
+        async () =>
+          (await records()).every((one) => one.type === "group" && one.events.length === 0),
+        { timeout, message: "every notification to be delivered" },
+      ).then(() => undefined),
+    async leave(record) {
+      await kv.create(notificationKey(CLUSTER, record.id), record);
+    },
+    events,
+    waitEvent: (word) =>
+      waitFor(async () => (await events()).find((one) => eventWord(one.type).word === word), {
+        message: `the event ${word}`,
+      }),
+    deadLetters: () => readDeadLetters(connection),
+    metrics: async () => (await fetch(`${notifiers.at(-1)?.http()}/metrics`)).text(),
+    logs: () => notifiers.flatMap((one) => one.logs),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+export type StandardBody = {
+  type: string;
+  timestamp: string;
+  data: { id: string; title: string; text: string; events: RollcastEvent[] };
+};
+
+export function bodyOf(received: Received): StandardBody {
+  return JSON.parse(received.body) as StandardBody;
+}
+
+/** Ids of the events a receiver was told of, each once. */
+export function toldIds(received: readonly Received[]): Set<string> {
+  return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
+}
+
+/** The ids under which a receiver was told of each event. */
+export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
+  const ids = new Map<string, Set<string>>();
+  for (const one of received) {
+    for (const event of bodyOf(one).data.events) {
+      const known = ids.get(event.id) ?? new Set();
+      ids.set(event.id, known.add(String(one.headers["webhook-id"])));
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,146 @@
+import { expect, test } from "vitest";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Receiver } from "@rollcast/testkit/receiver";
+import { waitFor } from "@rollcast/testkit/wait";
+import { hookReceiver, startRig, toldIds } from "./rig.ts";
+
+function securityOf(server: Receiver) {
+  return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [server.port] };
+}
+
+test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async () => {
+  await using rig = await startRig();
+  await using slack = await startReceiver({ body: "ok" });
+  await using teams = await startReceiver({ status: 202 });
+  await using chat = await startReceiver();
+  const route = {
+    receiver: "hook",
+    groupWait: "100ms",
+    routes: [
+      { match: ['outcome in ["planned", "started"]'], receiver: "nobody" },
+      { match: ['severity >= "error"'], receiver: "slack", continue: true },
+      { match: ['name =~ "web-.*"'], receiver: "teams" },
+      { match: ['name == "api"'], receiver: "chat" },
+    ],
+  };
+  const receivers = [
+    hookReceiver(rig.hook),
+    {
+      name: "slack",
+      slack: { webhookUrlFrom: { env: "SLACK_URL" } },
+      security: securityOf(slack),
+    },
+    { name: "teams", teams: { urlFrom: { env: "TEAMS_URL" } }, security: securityOf(teams) },
+    { name: "chat", googleChat: { urlFrom: { env: "CHAT_URL" } }, security: securityOf(chat) },
+    { name: "nobody", none: {} },
+  ];
+  await rig.start({
+    notifier: { receivers, route },
+    env: {
+      SLACK_URL: `${slack.url}/services/T0/B0/secret-path`,
+      TEAMS_URL: `${teams.url}/workflows/1?sig=secret-query`,
+      CHAT_URL: `${chat.url}/v1/spaces/1/messages?key=secret-query`,
+    },
+  });
+  await rig.tell("planned", "web-1");
+  await rig.tell("failed", "web-1");
+  await rig.tell("succeeded", "api");
+  const other = await rig.tell("skipped", "db");
+  expect((await slack.waitFor(() => true)).body).toContain("Rollout failed");
+  expect((await teams.waitFor(() => true)).body).toContain("AdaptiveCard");
+  expect((await chat.waitFor(() => true)).body).toContain("Rolled out: Deployment shop/api");
+  await rig.hook.waitFor(() => true);
+  await rig.waitAcknowledged();
+  await rig.waitIdle();
+  expect([slack, teams, chat].map(({ received }) => received.length)).toEqual([1, 1, 1]);
+  expect(toldIds(rig.hook.received)).toEqual(new Set([other]));
+  expect(JSON.stringify([rig.logs(), await rig.events()])).not.toMatch(/secret-(path|query)/);
+});
+
+test("a receiver that tells its own URL back does not make it known", async () => {
+  await using rig = await startRig();
+  await using slack = await startReceiver();
+  slack.answer((one) => ({ status: 404, body: `no ${one.path}` }));
+  const receivers = [
+    {
+      name: "slack",
+      slack: { webhookUrlFrom: { env: "SLACK_URL" } },
+      security: securityOf(slack),
+    },
+  ];
+  const env = { SLACK_URL: `${slack.url}/services/T0/B0/secret-path?sig=secret-query` };
+  await rig.start({ notifier: { receivers }, env });
+  await rig.tell("failed", "web");
+  await rig.waitEvent("dead");
+  const told = JSON.stringify([rig.logs(), await rig.events(), await rig.deadLetters()]);
+  expect(told).toContain("the receiver answered 404: no ***");
+  expect(told).not.toMatch(/secret-(path|query)/);
+});
+
+test("a group that was told of is told again after its interval, all at once", async () => {
+  await using rig = await startRig();
+  await rig.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
+  await rig.tell("failed", "first");
+  const first = await rig.hook.waitFor(() => true);
+  const later = [await rig.tell("failed", "second"), await rig.tell("failed", "third")];
+  await waitFor(() => rig.hook.received.length === 2, { message: "the second message" });
+  const [, second] = rig.hook.received;
+  expect(toldIds(rig.hook.received.slice(1))).toEqual(new Set(later));
+  expect((second?.at ?? 0) - first.at).toBeGreaterThanOrEqual(2_500);
+});
+
+test("a receiver that fails five times in a row is asked no more until a probe is due", async () => {
+  await using rig = await startRig();
+  rig.hook.answer({ status: 500 });
+  const route = { groupBy: ["workload"], groupWait: "0", groupInterval: "0" };
+  const notifier = await rig.start({ notifier: { route } });
+  for (let i = 0; i < 20; i++) await rig.tell("failed", `web-${i}`);
+  const metric = 'rollcast_receiver_circuit{receiver="hook",state="open"} 1';
+  await waitFor(
+    async () => (await (await fetch(`${notifier.http()}/metrics`)).text()).includes(metric),
+    { message: "the circuit to open" },
+  );
+  await rig.waitAcknowledged();
+  await waitFor(
+    async () => (await rig.records()).filter((one) => one.type === "notification").length === 20,
+    { message: "every notification to be a record" },
+  );
+  // Four may have been under way when the fifth failed.
+  expect(rig.hook.received.length).toBeLessThan(10);
+  const tries = (await rig.records()).flatMap((one) =>
+    one.type === "notification" ? one.tries : [],
+  );
+  expect(tries.length).toBeLessThanOrEqual(rig.hook.received.length);
+});
+
+test("a receiver that is gone is asked once; what else waits for it goes to the dead letters", async () => {
+  await using rig = await startRig();
+  rig.hook.answer({ status: 410 });
+  await rig.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
+  await rig.tell("failed", "web");
+  await waitFor(async () => (await rig.deadLetters()).length === 1);
+  await rig.tell("failed", "api");
+  await waitFor(async () => (await rig.deadLetters()).length === 2);
+  expect(rig.hook.received).toHaveLength(1);
+  expect((await rig.deadLetters()).map(({ reason }) => reason)).toEqual(["gone", "gone"]);
+});
+
+test.each([
+  { name: "a bad matcher", notifier: { route: { routes: [{ match: ["x"] }] } }, says: "matcher" },
+  {
+    name: "an unknown receiver",
+    notifier: { route: { receiver: "who" } },
+    says: "no receiver named",
+  },
+  { name: "an unknown key", notifier: { groupWait: "1s" }, says: "unknown key" },
+  {
+    name: "a secret that is missing",
+    notifier: { receivers: [{ name: "s", slack: { webhookUrlFrom: { env: "NOT_SET" } } }] },
+    says: "NOT_SET",
+  },
+])("$name stops the start and says so", async ({ notifier, says }) => {
+  await using rig = await startRig();
+  const started = await rig.start({ notifier, wait: false });
+  expect(await started.exited).toBe(1);
+  expect(JSON.stringify(started.logs)).toContain(says);
+});

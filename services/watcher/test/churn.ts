@@ -1,0 +1,50 @@
+import type { Api } from "@rollcast/testkit/client";
+import { configMap, paths, secret } from "@rollcast/testkit/objects";
+
+const AT_ONCE = 16;
+
+/** Does `work` for 0 to `count` - 1, a few at once. */
+export async function each(count: number, work: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, worker));
+}
+
+const isSecret = (i: number) => i % 2 === 1;
+const nameOf = (i: number) => `s${i}`;
+
+/** Creates object `i`: every other one is a Secret. */
+export function createOne(api: Api, namespace: string, i: number, v = "0"): Promise<unknown> {
+  return isSecret(i)
+    ? api.create(paths.secret(namespace), secret(namespace, nameOf(i), { v }))
+    : api.create(paths.configMap(namespace), configMap(namespace, nameOf(i), { v }));
+}
+
+export function changeOne(api: Api, namespace: string, i: number, v: string): Promise<unknown> {
+  return isSecret(i)
+    ? api.patch(paths.secret(namespace, nameOf(i)), { stringData: { v } })
+    : api.patch(paths.configMap(namespace, nameOf(i)), { data: { v } });
+}
+
+export function removeOne(api: Api, namespace: string, i: number): Promise<void> {
+  return api.remove((isSecret(i) ? paths.secret : paths.configMap)(namespace, nameOf(i)));
+}
+
+/** Changes `count` objects twice; of every ten one is deleted and made again in between, with the same or with other data. */
+export async function churn(
+  api: Api,
+  namespace: string,
+  count: number,
+  round: string,
+): Promise<void> {
+  await each(count, async (i) => {
+    await changeOne(api, namespace, i, `${round}-first`);
+    if (i % 10 === 0) {
+      await removeOne(api, namespace, i);
+      await createOne(api, namespace, i, i % 20 === 0 ? `${round}-first` : `${round}-other`);
+    }
+    await changeOne(api, namespace, i, `${round}-last`);
+  });
+}

@@ -1,0 +1,91 @@
+import type { Api } from "@rollcast/testkit/client";
+import { paths } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import type { SourceEvent } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { recordKey } from "@rollcast/shared/subjects";
+import type { KubeObject } from "@rollcast/kube/object";
+import { reduceData } from "../src/reduce.ts";
+import type { Seen } from "../src/reduce.ts";
+import { CLUSTER } from "./stack.ts";
+import type { Bed } from "./stack.ts";
+
+export type ConsistencyOptions = {
+  timeout?: number;
+  /** The cluster was restored: records of the same content took other versions, of which no event tells. */
+  restored?: boolean;
+};
+
+/** What is wrong with what a bed holds, when nothing changes any more; empty where all is as it must be. */
+export async function faultsOf(
+  bed: Bed,
+  api: Api,
+  namespace: string,
+  options: ConsistencyOptions = {},
+): Promise<string[]> {
+  const present = new Map<string, Seen>();
+  for (const kind of ["ConfigMap", "Secret"] as const) {
+    const path = kind === "ConfigMap" ? paths.configMap(namespace) : paths.secret(namespace);
+    const { items } = await api.get<{ items: KubeObject[] }>(path);
+    for (const item of items) {
+      const seen = reduceData(bed.key, kind, item);
+      present.set(recordKey(CLUSTER, seen), seen);
+    }
+  }
+  const records = await bed.records();
+  const events = await bed.events();
+  const faults = [...present].flatMap(([key, seen]) => presentFaults(key, seen, records.get(key)));
+  for (const [key, record] of records) {
+    if (!present.has(key) && record.deletedAt === undefined) faults.push(`${key} is not deleted`);
+    if (record.state === "pending") faults.push(`${key} is still pending`);
+    faults.push(...eventFaults(key, record, events, options));
+  }
+  const ids = new Set(events.map(({ id }) => id));
+  if (ids.size !== events.length) faults.push("an event id twice in the stream");
+  return faults;
+}
+
+function presentFaults(key: string, seen: Seen, record: SourceRecord | undefined): string[] {
+  if (record === undefined) return [`${key} has no record`];
+  if (record.deletedAt !== undefined) return [`${key} is taken for deleted`];
+  if (record.uid !== seen.uid) return [`${key} is another object`];
+  const same = JSON.stringify(record.digests) === JSON.stringify(seen.digests);
+  return same ? [] : [`${key} has other content (${record.resourceVersion})`];
+}
+
+/** The last event of a source tells of its record: the final content was published, after everything before it. */
+function eventFaults(
+  key: string,
+  record: SourceRecord,
+  events: readonly SourceEvent[],
+  { restored = false }: ConsistencyOptions,
+): string[] {
+  const own = events.filter(({ data }) => recordKey(CLUSTER, data) === key);
+  const last = own.at(-1);
+  if (record.change === "none") return last === undefined ? [] : [`${key} told without a reason`];
+  if (last === undefined) return [`${key} was never told`];
+  // Another object with the same data took its place, which is no change.
+  const replaced = last.data.uid !== record.uid;
+  const told = last.type === `dev.rollcast.source.${record.change}.v1`;
+  if (told && (replaced || restored || last.data.resourceVersion === record.resourceVersion))
+    return [];
+  return [`${key}: the last event is ${last.type} of ${last.data.resourceVersion}`];
+}
+
+/** Waits until all is as it must be; throws with what is not. */
+export async function expectConsistent(
+  bed: Bed,
+  api: Api,
+  namespace: string,
+  options: ConsistencyOptions = {},
+): Promise<void> {
+  const { timeout = 60_000 } = options;
+  let faults: string[] = [];
+  const look = async () => {
+    faults = await faultsOf(bed, api, namespace, options);
+    return faults.length === 0;
+  };
+  await waitFor(look, { timeout, every: 300 }).catch((err: unknown) => {
+    throw new Error(`${faults.length} faults: ${faults.slice(0, 10).join("; ")}`, { cause: err });
+  });
+}

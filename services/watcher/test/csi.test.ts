@@ -1,0 +1,200 @@
+import { createNamespace } from "@rollcast/testkit/objects";
+import type { AnyObject } from "@rollcast/testkit/client";
+import { startCluster } from "@rollcast/testkit/cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startBed, startHere, told } from "./stack.ts";
+
+const GROUP = "secrets-store.csi.x-k8s.io";
+
+/** The driver's resources, without its own schema: https://github.com/kubernetes-sigs/secrets-store-csi-driver */
+function crd(kind: string, plural: string) {
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${GROUP}` },
+    spec: {
+      group: GROUP,
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [
+        {
+          name: "v1",
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+          },
+        },
+      ],
+    },
+  };
+}
+
+// A cluster of its own: the driver's resources are cluster-wide, and other tests run without them.
+const cluster = await startCluster({ controllers: false });
+const { api } = cluster;
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+beforeAll(async () => {
+  const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  for (const [kind, plural] of [
+    ["SecretProviderClass", "secretproviderclasses"],
+    ["SecretProviderClassPodStatus", "secretproviderclasspodstatuses"],
+  ] as const) {
+    await api.create(path, crd(kind, plural));
+    const served = () => api.get(`/apis/${GROUP}/v1/namespaces/default/${plural}`);
+    await waitFor(served, { message: `${plural} to be served` });
+  }
+});
+
+const at = (namespace: string, plural: string, name = "") =>
+  `/apis/${GROUP}/v1/namespaces/${namespace}/${plural}${name === "" ? "" : `/${name}`}`;
+const classes = (namespace: string, name = "") => at(namespace, "secretproviderclasses", name);
+const statuses = (namespace: string, name = "") =>
+  at(namespace, "secretproviderclasspodstatuses", name);
+
+function createClass(namespace: string, name: string, annotations = {}): Promise<AnyObject> {
+  return api.create(classes(namespace), {
+    apiVersion: `${GROUP}/v1`,
+    kind: "SecretProviderClass",
+    metadata: { name, annotations },
+    spec: { provider: "vault" },
+  });
+}
+
+const statusOf = (className: string, versions: Record<string, string>) => ({
+  secretProviderClassName: className,
+  mounted: true,
+  objects: Object.entries(versions).map(([id, version]) => ({ id, version })),
+});
+
+function mount(
+  namespace: string,
+  pod: string,
+  className: string,
+  versions: Record<string, string>,
+) {
+  return api.create(statuses(namespace), {
+    apiVersion: `${GROUP}/v1`,
+    kind: "SecretProviderClassPodStatus",
+    metadata: { name: `${pod}-${className}` },
+    status: statusOf(className, versions),
+  });
+}
+
+function rotate(
+  namespace: string,
+  pod: string,
+  className: string,
+  versions: Record<string, string>,
+) {
+  return api.patch(
+    statuses(namespace, `${pod}-${className}`),
+    { status: statusOf(className, versions) },
+    "secrets-store-csi-driver",
+  );
+}
+
+async function setUp() {
+  const stack = new AsyncDisposableStack();
+  const { name: namespace } = stack.use(await createNamespace(api, "csi"));
+  const bed = stack.use(await startBed(cluster.dir));
+  const start = (scope: object = { namespaces: [namespace] }) => startHere({ bed, cluster, scope });
+  const record = (name: string) => bed.record("SecretProviderClass", namespace, name);
+  const history = async (name: string) => told(await bed.events(), name);
+  return {
+    namespace,
+    bed,
+    start,
+    record,
+    history,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+test("a rotation that many pods show is one change; a new pod is none", async () => {
+  await using t = await setUp();
+  const { namespace, bed, history } = t;
+  await createClass(namespace, "vault", { "reloader.stakater.com/match": "true" });
+  for (const pod of ["a", "b", "c"]) await mount(namespace, pod, "vault", { db: "v1", api: "v1" });
+  await using _watcher = await t.start();
+  expect((await t.record("vault"))?.change).toBe("none");
+  expect((await t.record("vault"))?.annotations).toEqual({ "reloader.stakater.com/match": "true" });
+
+  for (const pod of ["a", "b", "c"]) await rotate(namespace, pod, "vault", { db: "v2", api: "v1" });
+  await waitFor(async () => (await history("vault")).length === 1);
+  await mount(namespace, "d", "vault", { db: "v2", api: "v1" });
+  // A provider of short-lived credentials gives each pod its own version: that must not roll the others for ever.
+  await mount(namespace, "e", "vault", { db: "own", api: "v1" });
+  await rotate(namespace, "a", "vault", { db: "v3", api: "v1" });
+  await waitFor(async () => (await history("vault")).length === 2);
+
+  const [first, second] = await bed.events();
+  expect(first?.data).toMatchObject({
+    kind: "SecretProviderClass",
+    name: "vault",
+    changedKeys: { added: [], changed: ["db"], removed: [] },
+    changedBy: { manager: "secrets-store-csi-driver" },
+    reason: "data",
+  });
+  expect(second?.data.changedKeys.changed).toEqual(["db"]);
+});
+
+test("a rotation while no watcher ran is found, a pod that went is nothing", async () => {
+  await using t = await setUp();
+  const { namespace, history } = t;
+  await createClass(namespace, "vault");
+  for (const pod of ["a", "b"]) await mount(namespace, pod, "vault", { db: "v1" });
+  {
+    await using _watcher = await t.start();
+  }
+  await rotate(namespace, "a", "vault", { db: "v2" });
+  await api.remove(statuses(namespace, "b-vault"));
+  await mount(namespace, "c", "vault", { db: "v2" });
+  {
+    await using _watcher = await t.start();
+    await waitFor(async () => (await history("vault")).length === 1);
+  }
+  await using _watcher = await t.start();
+
+  expect(await history("vault")).toEqual(["changed data"]);
+});
+
+test("a class that is deleted, and comes back", async () => {
+  await using t = await setUp();
+  const { namespace, history } = t;
+  await createClass(namespace, "vault");
+  await mount(namespace, "a", "vault", { db: "v1" });
+  await using _watcher = await t.start();
+  await waitFor(() => t.record("vault"));
+
+  await api.remove(classes(namespace, "vault"));
+  await waitFor(async () => (await history("vault")).includes("deleted deleted"));
+  await createClass(namespace, "vault");
+  await waitFor(async () => (await history("vault")).includes("created recreated"));
+  await api.patch(classes(namespace, "vault"), {
+    metadata: { annotations: { "rollcast.dev/ignore": "true" } },
+  });
+  await waitFor(async () => (await t.record("vault"))?.annotations["rollcast.dev/ignore"]);
+
+  expect(await history("vault")).toEqual(["deleted deleted", "created recreated"]);
+});
+
+test("classes of a namespace that comes into scope are adopted", async () => {
+  await using t = await setUp();
+  const { namespace, history } = t;
+  await createClass(namespace, "vault");
+  await mount(namespace, "a", "vault", { db: "v1" });
+  await using _watcher = await t.start({ namespaceSelector: `${namespace}=x` });
+  expect(await t.record("vault")).toBeUndefined();
+
+  await api.patch(`/api/v1/namespaces/${namespace}`, {
+    metadata: { labels: { [namespace]: "x" } },
+  });
+  await waitFor(() => t.record("vault"));
+  await rotate(namespace, "a", "vault", { db: "v2" });
+  await waitFor(async () => (await history("vault")).length > 0);
+
+  expect(await history("vault")).toEqual(["changed data"]);
+});

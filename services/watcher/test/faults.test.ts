@@ -1,0 +1,131 @@
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import type { FaultProxy, Rule } from "@rollcast/testkit/fault-proxy";
+import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { churn, createOne, each } from "./churn.ts";
+import { expectConsistent } from "./consistency.ts";
+import { startBed, startHere } from "./stack.ts";
+import type { Bed, Started } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+const COUNT = 200;
+const stack = new AsyncDisposableStack();
+let namespace: string;
+let bed: Bed;
+let proxy: FaultProxy;
+let watcher: Started;
+
+beforeAll(async () => {
+  ({ name: namespace } = stack.use(await createNamespace(api, "faults")));
+  await each(COUNT, (i) => createOne(api, namespace, i));
+  bed = stack.use(await startBed(cluster.dir));
+  proxy = stack.use(await startFaultProxy(cluster));
+  watcher = stack.use(
+    await startHere({
+      bed,
+      cluster,
+      url: proxy.url,
+      scope: { namespaces: [namespace] },
+      times: { silenceMs: 1_000, pageLimit: 30, watchSeconds: [2, 4] },
+    }),
+  );
+});
+afterAll(() => stack.disposeAsync());
+
+/** How often lists and watches were interrupted so far. */
+async function failures(): Promise<number> {
+  const text = await watcher.metrics.text();
+  const counts = text.matchAll(/^rollcast_watch_failures_total\{[^}]*\} (\d+)/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+const watch = /watch=1/;
+const page = /limit=30/;
+const next = /continue=/;
+const relist: Rule = { path: watch, times: 2, fault: { do: "expire" } };
+
+const faults: { name: string; rules: Rule[]; cuts?: boolean; harmless?: boolean }[] = [
+  { name: "no fault", rules: [], harmless: true },
+  { name: "connections that are cut again and again", rules: [], cuts: true },
+  {
+    name: "half of the watches reset",
+    rules: [{ path: watch, share: 0.5, fault: { do: "reset" } }],
+  },
+  {
+    name: "watches cut in the middle of an event",
+    rules: [{ path: watch, times: 6, fault: { do: "truncate", bytes: 5_000 } }],
+  },
+  { name: "watches that go silent", rules: [{ path: watch, share: 0.6, fault: { do: "stall" } }] },
+  { name: "garbage in the stream", rules: [{ path: watch, share: 0.6, fault: { do: "garble" } }] },
+  { name: "410 in the stream", rules: [{ path: watch, share: 0.5, fault: { do: "expire" } }] },
+  {
+    name: "410 on the request",
+    rules: [{ path: watch, share: 0.5, fault: { do: "answer", status: 410 } }],
+  },
+  {
+    name: "429 with Retry-After",
+    rules: [{ share: 0.3, fault: { do: "answer", status: 429, retryAfter: 1 } }],
+  },
+  {
+    name: "500 and 503",
+    rules: [
+      { share: 0.3, fault: { do: "answer", status: 500 } },
+      { share: 0.3, fault: { do: "answer", status: 503 } },
+    ],
+  },
+  {
+    name: "lists that fail in the middle",
+    rules: [relist, { path: next, share: 0.2, fault: { do: "answer", status: 500 } }],
+  },
+  {
+    name: "lists that are cut in the middle",
+    rules: [relist, { path: next, share: 0.2, fault: { do: "truncate", bytes: 3_000 } }],
+  },
+  {
+    name: "lists whose continuation expires",
+    rules: [relist, { path: next, share: 0.2, fault: { do: "answer", status: 410 } }],
+  },
+  {
+    name: "lists that stall",
+    rules: [relist, { path: page, times: 1, fault: { do: "delay", ms: 1_500 } }],
+  },
+  { name: "401 for a while", rules: [{ share: 0.4, fault: { do: "answer", status: 401 } }] },
+];
+
+test.each(faults)(
+  "$name while 200 objects change: every final content is told, once",
+  async ({ name, rules, cuts, harmless }) => {
+    const before = await failures();
+    proxy.rules(rules);
+    if (harmless !== true) proxy.cut();
+    const cutting = cuts === true ? setInterval(() => proxy.cut(), 150) : undefined;
+    try {
+      await churn(api, namespace, COUNT, name);
+    } finally {
+      clearInterval(cutting);
+    }
+    proxy.rules([]);
+    await expectConsistent(bed, api, namespace);
+
+    await waitFor(() => watcher.ready() === undefined);
+    expect((await failures()) > before).toBe(harmless !== true);
+    expect(watcher.live()).toBeUndefined();
+  },
+);
+
+test("an object above 1 MiB is one like others, in the list and in the watch", async () => {
+  const large = (v: string) => v.repeat(1_040_000);
+  await api.create(paths.configMap(namespace), configMap(namespace, "large", { v: large("a") }));
+  await expectConsistent(bed, api, namespace);
+  await api.patch(paths.configMap(namespace, "large"), { data: { v: large("b") } });
+  await expectConsistent(bed, api, namespace);
+  proxy.rules([relist]);
+  await api.patch(paths.configMap(namespace, "large"), { data: { v: large("c") } });
+  await expectConsistent(bed, api, namespace);
+
+  const own = (await bed.events()).filter(({ data }) => data.name === "large");
+  expect(own.map(({ type }) => type.split(".")[3])).toEqual(["created", "changed", "changed"]);
+});

@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connectKube } from "@rollcast/kube/client";
+import { createNamespace, paths } from "@rollcast/testkit/objects";
+import { startService } from "@rollcast/testkit/services";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { expect, test } from "vitest";
+import { installationKey } from "../src/digest.ts";
+import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/installation-key.ts";
+import { changeOne, createOne, each } from "./churn.ts";
+import { expectConsistent } from "./consistency.ts";
+import { configOf, silent, startBed, startHere } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+
+const connect = () => connectKube({ logger: silent, kubeconfig: cluster.kubeconfig });
+
+test("replicas that start together agree on the key", async () => {
+  await using ns = await createNamespace(api, "key");
+  await using client = await connect();
+
+  const keys = await Promise.all(Array.from({ length: 8 }, () => ensureKeySecret(client, ns.name)));
+
+  expect(new Set(keys.map(({ id }) => id)).size).toBe(1);
+  expect(keys[0]?.bytes.length).toBe(32);
+  const secret = await api.get<{ data: { key: string } }>(paths.secret(ns.name, KEY_SECRET));
+  expect(installationKey(Buffer.from(secret.data.key, "base64")).id).toBe(keys[0]?.id);
+});
+
+test.each([
+  { name: "short", data: { key: randomBytes(31).toString("base64") } },
+  { name: "missing", data: { other: "eA==" } },
+])("a $name key in the Secret is refused", async ({ data }) => {
+  await using ns = await createNamespace(api, "key");
+  await using client = await connect();
+  await api.create(paths.secret(ns.name), { metadata: { name: KEY_SECRET }, data });
+
+  await expect(ensureKeySecret(client, ns.name)).rejects.toThrow("needs at least 32");
+});
+
+test("a namespace that does not exist is named, and so is a short or missing key file", async () => {
+  await using client = await connect();
+  const file = join(cluster.dir, "short-key");
+  await writeFile(file, "short");
+
+  await expect(ensureKeySecret(client, "nowhere")).rejects.toThrow("namespace nowhere");
+  await expect(readKeyFile(file)).rejects.toThrow("5 bytes");
+  await expect(readKeyFile("/nowhere")).rejects.toThrow("/nowhere cannot be read");
+});
+
+test("a new key adopts everything anew, and what changes after is told", async () => {
+  await using ns = await createNamespace(api, "key");
+  const namespace = ns.name;
+  await each(20, (i) => createOne(api, namespace, i));
+  await using bed = await startBed(cluster.dir);
+  const scope = { namespaces: [namespace] };
+  {
+    await using _watcher = await startHere({ bed, cluster, scope });
+  }
+  const key = installationKey(randomBytes(32));
+  const renewed = { ...bed, key };
+
+  await using _watcher = await startHere({ bed, cluster, scope, key });
+  await expectConsistent(renewed, api, namespace);
+  expect(await bed.events()).toEqual([]);
+  await changeOne(api, namespace, 1, "1");
+  await expectConsistent(renewed, api, namespace);
+
+  const records = [...(await bed.records()).values()];
+  expect(new Set(records.map(({ keyId }) => keyId))).toEqual(new Set([key.id]));
+  expect(await bed.events()).toHaveLength(1);
+});
+
+test("the service makes its key in its own namespace, and keeps it", async () => {
+  await using ns = await createNamespace(api, "key");
+  await using bed = await startBed(cluster.dir);
+  const run = async () => {
+    await using service = await startService("watcher", {
+      config: configOf({ namespaces: [ns.name] }),
+      kubeconfig: cluster.kubeconfig,
+      natsUrl: bed.server.url,
+      env: { ROLLCAST_NAMESPACE: ns.name },
+    });
+    await service.waitReady();
+    return (await service.waitLog(({ msg }) => msg === "watching sources")).keyId;
+  };
+
+  const first = await run();
+
+  expect(await run()).toBe(first);
+  expect(first).toMatch(/^[0-9a-f]{16}$/);
+});

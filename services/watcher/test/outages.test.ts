@@ -1,0 +1,87 @@
+import { createNamespace } from "@rollcast/testkit/objects";
+import { startService } from "@rollcast/testkit/services";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { changeOne, churn, createOne, each } from "./churn.ts";
+import { expectConsistent } from "./consistency.ts";
+import { configOf, startBed, startHere } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+const COUNT = 100;
+
+async function setUp(count = COUNT) {
+  const stack = new AsyncDisposableStack();
+  const { name: namespace } = stack.use(await createNamespace(api, "outages"));
+  await each(count, (i) => createOne(api, namespace, i));
+  const bed = stack.use(await startBed(cluster.dir));
+  const scope = { namespaces: [namespace] };
+  return { namespace, bed, scope, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+test("NATS is killed, and comes back, while objects change", async () => {
+  await using t = await setUp();
+  const { namespace, bed, scope } = t;
+  await using watcher = await startHere({ bed, cluster, scope });
+
+  for (const round of ["a", "b"]) {
+    await Promise.all([
+      churn(api, namespace, COUNT, round),
+      bed.server.kill().then(() => bed.server.restart()),
+    ]);
+  }
+  await bed.server.kill();
+  await churn(api, namespace, COUNT, "c");
+  // What is in hand is bounded: the rest waits in the API server's connection.
+  const inHand = /^rollcast_sources_in_hand (\d+)/m.exec(await watcher.metrics.text())?.[1];
+  expect(Number(inHand)).toBeLessThanOrEqual(256);
+  expect(Number(inHand)).toBeGreaterThan(0);
+  expect(watcher.live()).toBeUndefined();
+  await bed.server.restart();
+
+  await expectConsistent(bed, api, namespace);
+});
+
+test("NATS loses everything: the next start is a first sync, and nothing is told", async () => {
+  await using t = await setUp(20);
+  const { namespace, bed, scope } = t;
+  {
+    await using _watcher = await startHere({ bed, cluster, scope });
+    await changeOne(api, namespace, 1, "1");
+    await waitFor(async () => (await bed.events()).length === 1);
+  }
+  await using fresh = await startBed(cluster.dir);
+  await using _watcher = await startHere({ bed: fresh, cluster, scope });
+
+  await expectConsistent(fresh, api, namespace);
+  expect(await fresh.events()).toEqual([]);
+});
+
+test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is told later", async () => {
+  await using t = await setUp(20);
+  const { namespace, bed, scope } = t;
+  const start = () =>
+    startService("watcher", {
+      config: { ...configOf(scope), installationKey: { file: bed.keyFile } },
+      kubeconfig: cluster.kubeconfig,
+      natsUrl: bed.server.url,
+    });
+  {
+    await using service = await start();
+    await service.waitReady();
+    await bed.server.kill();
+    await each(20, (i) => changeOne(api, namespace, i, "1"));
+    await waitFor(async () => {
+      const text = await (await fetch(`${service.http()}/metrics`)).text();
+      return text.includes("rollcast_sources_in_hand 20");
+    });
+    expect(await service.kill()).toBe(0);
+  }
+  await bed.server.restart();
+  await using service = await start();
+  await service.waitReady();
+
+  await expectConsistent(bed, api, namespace);
+  expect(await bed.events()).toHaveLength(20);
+});

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createNamespace } from "@rollcast/testkit/objects";
+import { startService } from "@rollcast/testkit/services";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { changeOne, churn, createOne, each } from "./churn.ts";
+import { expectConsistent } from "./consistency.ts";
+import { configOf, startBed, startHere } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+const COUNT = 100;
+/** How long the objects change while one of the replicas is killed again and again. */
+const CHANGES_MS = 60_000;
+
+test("two replicas, one killed at random for a minute of changes: every change once", async () => {
+  await using ns = await createNamespace(api, "replicas");
+  const namespace = ns.name;
+  await each(COUNT, (i) => createOne(api, namespace, i));
+  await using bed = await startBed(cluster.dir);
+  const start = () =>
+    startService("watcher", {
+      config: { ...configOf({ namespaces: [namespace] }), installationKey: { file: bed.keyFile } },
+      kubeconfig: cluster.kubeconfig,
+      natsUrl: bed.server.url,
+    });
+  await using stays = await start();
+  await stays.waitReady();
+  const end = Date.now() + CHANGES_MS;
+  let rounds = 0;
+  let kills = 0;
+  const change = async () => {
+    while (Date.now() < end) await churn(api, namespace, COUNT, `round-${rounds++}`);
+  };
+  const kill = async () => {
+    while (Date.now() < end) {
+      await using dying = await start();
+      // At random, so that it also dies before it is ready.
+      await sleep(300 + Math.random() * 3_000);
+      await dying.kill("SIGKILL");
+      kills++;
+    }
+  };
+  await Promise.all([change(), kill()]);
+
+  await expectConsistent(bed, api, namespace);
+  expect(kills).toBeGreaterThan(10);
+  expect(rounds).toBeGreaterThan(10);
+  expect((await fetch(`${stays.http()}/livez`)).status).toBe(200);
+});
+
+test("two replicas that see the same change tell it once, and agree on what is known", async () => {
+  await using ns = await createNamespace(api, "replicas");
+  const namespace = ns.name;
+  await each(20, (i) => createOne(api, namespace, i));
+  await using bed = await startBed(cluster.dir);
+  const scope = { namespaces: [namespace] };
+  await using a = await startHere({ bed, cluster, scope });
+  await using b = await startHere({ bed, cluster, scope });
+
+  await each(20, (i) => changeOne(api, namespace, i, "1"));
+  await waitFor(async () => (await bed.events()).length === 20);
+  await expectConsistent(bed, api, namespace);
+
+  expect(await bed.events()).toHaveLength(20);
+  const texts = [await a.metrics.text(), await b.metrics.text()];
+  const stored = texts.map((text) => Number(/result="stored"\} (\d+)/.exec(text)?.[1]));
+  expect((stored[0] ?? 0) + (stored[1] ?? 0)).toBe(20);
+  for (const text of texts) expect(text).toContain("rollcast_outbox_pending 0");
+});

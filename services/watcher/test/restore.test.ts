@@ -1,0 +1,67 @@
+import { startCluster } from "@rollcast/testkit/cluster";
+import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { expectConsistent } from "./consistency.ts";
+import { startBed, startHere, told } from "./stack.ts";
+
+test("a cluster restored from an older etcd snapshot: changes after it are seen, nothing is stuck", async () => {
+  await using cluster = await startCluster({ controllers: false });
+  const { api } = cluster;
+  await using bed = await startBed(cluster.dir);
+  const namespace = (await createNamespace(api, "restore")).name;
+  const create = (name: string, v: string) =>
+    api.create(paths.configMap(namespace), configMap(namespace, name, { v }));
+  const set = (name: string, v: string) =>
+    api.patch(paths.configMap(namespace, name), { data: { v } });
+  const remove = (name: string) => api.remove(paths.configMap(namespace, name));
+  for (const name of ["same", "edited", "removed", "again", "old-tombstone"]) {
+    await create(name, "0");
+  }
+  const scope = { namespaces: [namespace] };
+  await using a = await startHere({ bed, cluster, scope });
+  await using _b = await startHere({ bed, cluster, scope });
+  // Within the stream's duplicate window: the restored content was told under this object's old version before.
+  await set("edited", "1");
+  await remove("old-tombstone");
+  await waitFor(async () => told(await bed.events(), "old-tombstone").length === 1);
+
+  const snapshot = await cluster.snapshot();
+  for (const v of ["2", "3", "4"]) {
+    for (const name of ["same", "edited"]) await set(name, v);
+  }
+  await set("same", "0");
+  await remove("removed");
+  await remove("again");
+  await create("again", "5");
+  await create("later", "0");
+  await create("later-gone", "0");
+  await remove("later-gone");
+  await waitFor(async () => told(await bed.events(), "later-gone").length === 2, {
+    timeout: 60_000,
+  });
+  await expectConsistent(bed, api, namespace);
+
+  await cluster.restore(snapshot);
+  await expectConsistent(bed, api, namespace, { timeout: 90_000, restored: true });
+  const after = await bed.events();
+  expect(told(after, "edited").at(-1)).toBe("changed data");
+  expect(told(after, "later").at(-1)).toBe("deleted deleted");
+  expect(told(after, "removed").at(-1)).toBe("created recreated");
+  expect(told(after, "again").at(-1)).toBe("changed recreated");
+
+  // Versions grow from the snapshot's again, below those that were recorded before.
+  for (const name of ["same", "edited", "removed", "again"]) await set(name, "6");
+  await create("old-tombstone", "6");
+  await create("later", "6");
+  await create("later-gone", "6");
+  await remove("again");
+  await expectConsistent(bed, api, namespace);
+  const end = await bed.events();
+  for (const name of ["same", "edited", "removed"]) {
+    expect(told(end, name).at(-1)).toBe("changed data");
+  }
+  expect(told(end, "later").at(-1)).toBe("changed recreated");
+  expect(told(end, "old-tombstone").at(-1)).toBe("changed recreated");
+  await waitFor(() => a.ready() === undefined);
+});

@@ -1,0 +1,214 @@
+import { createNamespace, configMap, paths, secret } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { expectConsistent } from "./consistency.ts";
+import { startBed, startHere, told } from "./stack.ts";
+import type { Bed } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+
+async function setUp() {
+  const stack = new AsyncDisposableStack();
+  const { name: namespace } = stack.use(await createNamespace(api, "sources"));
+  const bed = stack.use(await startBed(cluster.dir));
+  const start = () => startHere({ bed, cluster, scope: { namespaces: [namespace] } });
+  return { namespace, bed, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+async function waitTold(bed: Bed, name: string, last: string): Promise<void> {
+  const look = async () => told(await bed.events(), name).at(-1) === last;
+  await waitFor(look, { message: `${name} to be told as ${last}` });
+}
+
+test("the first sync tells nothing; then each change is told once, a metadata edit never", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  await api.create(paths.configMap(namespace), configMap(namespace, "web", { LOG: "a", OLD: "x" }));
+  await api.create(paths.secret(namespace), secret(namespace, "db", { password: "hunter2" }));
+  await using _watcher = await t.start();
+  expect(await bed.events()).toEqual([]);
+
+  await api.patch(paths.configMap(namespace, "web"), { metadata: { labels: { a: "b" } } });
+  await api.patch(
+    paths.configMap(namespace, "web"),
+    {
+      data: { LOG: "b", OLD: null, NEW: "y" },
+    },
+    "kubectl-edit",
+  );
+  await waitTold(bed, "web", "changed data");
+  await api.patch(paths.secret(namespace, "db"), { stringData: { password: "hunter3" } });
+  await waitTold(bed, "db", "changed data");
+
+  const [web, db] = await bed.events();
+  expect(web?.data).toEqual({
+    kind: "ConfigMap",
+    namespace,
+    name: "web",
+    uid: expect.any(String),
+    resourceVersion: expect.stringMatching(/^\d+$/),
+    changedKeys: { added: ["NEW"], changed: ["LOG"], removed: ["OLD"] },
+    changedBy: { manager: "kubectl-edit", time: expect.any(String) },
+    reason: "data",
+  });
+  expect(db?.data.changedKeys).toEqual({ added: [], changed: ["password"], removed: [] });
+  expect(await bed.events()).toHaveLength(2);
+  await expectConsistent(bed, api, namespace);
+});
+
+test("created, deleted and re-created sources", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  await using _watcher = await t.start();
+  const create = (data: Record<string, string>) =>
+    api.create(paths.secret(namespace), secret(namespace, "tls", data));
+  const remove = () => api.remove(paths.secret(namespace, "tls"));
+
+  await create({ crt: "1" });
+  await waitTold(bed, "tls", "created created");
+  await remove();
+  await waitTold(bed, "tls", "deleted deleted");
+  await create({ crt: "1" });
+  await waitTold(bed, "tls", "created recreated");
+  await remove();
+  await waitTold(bed, "tls", "deleted deleted");
+  await create({ crt: "2" });
+  await waitTold(bed, "tls", "changed recreated");
+
+  await expectConsistent(bed, api, namespace);
+  expect(await bed.events()).toHaveLength(5);
+});
+
+test("what changed while no watcher ran is found by the first list", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  const put = (name: string) =>
+    api.create(paths.configMap(namespace), configMap(namespace, name, { v: "1" }));
+  for (const name of ["same", "edited", "gone", "again", "replaced"]) await put(name);
+  {
+    await using _first = await t.start();
+  }
+  await api.patch(paths.configMap(namespace, "edited"), { data: { v: "2" } });
+  for (const name of ["gone", "again", "replaced"]) {
+    await api.remove(paths.configMap(namespace, name));
+  }
+  await put("again");
+  await api.create(paths.configMap(namespace), configMap(namespace, "replaced", { v: "2" }));
+  await put("new");
+
+  await using _second = await t.start();
+
+  await expectConsistent(bed, api, namespace);
+  const events = await bed.events();
+  expect(told(events, "same")).toEqual([]);
+  expect(told(events, "edited")).toEqual(["changed data"]);
+  expect(told(events, "gone")).toEqual(["deleted deleted"]);
+  expect(told(events, "again")).toEqual([]);
+  expect(told(events, "replaced")).toEqual(["changed recreated"]);
+  expect(told(events, "new")).toEqual(["created created"]);
+  const edited = await bed.record("ConfigMap", namespace, "edited");
+  expect(edited?.changedWithin).toBe(999);
+});
+
+test("binary data, immutable sources and a source with too many keys", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  await using _watcher = await t.start();
+  const base = configMap(namespace, "bin", {});
+  const many = (v: string) =>
+    Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`k${i}`, i === 0 ? v : ""]));
+
+  await api.create(paths.configMap(namespace), { ...base, binaryData: { blob: "AP8=" } });
+  await api.patch(paths.configMap(namespace, "bin"), { binaryData: { blob: "AP4=" } });
+  await waitTold(bed, "bin", "changed data");
+  await api.patch(paths.configMap(namespace, "bin"), { immutable: true });
+  await api.remove(paths.configMap(namespace, "bin"));
+  await api.create(paths.configMap(namespace), {
+    ...base,
+    immutable: true,
+    binaryData: { blob: "AP0=" },
+  });
+  await waitTold(bed, "bin", "changed recreated");
+  await api.create(paths.configMap(namespace), configMap(namespace, "many", many("1")));
+  await waitTold(bed, "many", "created created");
+  await api.patch(paths.configMap(namespace, "many"), { data: { k0: "2" } });
+  await waitTold(bed, "many", "changed data");
+
+  expect(told(await bed.events(), "bin")).toEqual([
+    "created created",
+    "changed data",
+    "deleted deleted",
+    "changed recreated",
+  ]);
+  await expectConsistent(bed, api, namespace);
+});
+
+test("annotations that matter travel with the record, and tell nothing", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  await api.create(paths.configMap(namespace), configMap(namespace, "web", { v: "1" }));
+  await using _watcher = await t.start();
+
+  await api.patch(paths.configMap(namespace, "web"), {
+    metadata: { annotations: { "reloader.stakater.com/ignore": "true", other: "x" } },
+  });
+  await waitFor(async () => {
+    const record = await bed.record("ConfigMap", namespace, "web");
+    return record?.annotations["reloader.stakater.com/ignore"] === "true";
+  });
+
+  const record = await bed.record("ConfigMap", namespace, "web");
+  expect(record?.annotations).toEqual({ "reloader.stakater.com/ignore": "true" });
+  expect(await bed.events()).toEqual([]);
+});
+
+test("Helm's releases, service account tokens and leader elections are left out", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  const helm = {
+    ...secret(namespace, "sh.helm.release.v1.a.v1", { release: "x" }),
+    type: "helm.sh/release.v1",
+  };
+  const token = {
+    ...secret(namespace, "token", { token: "x" }),
+    type: "kubernetes.io/service-account-token",
+  };
+  Object.assign(token.metadata, {
+    annotations: { "kubernetes.io/service-account.name": "default" },
+  });
+  const leader = configMap(namespace, "leader", { v: "1" });
+  Object.assign(leader.metadata, {
+    annotations: { "control-plane.alpha.kubernetes.io/leader": "{}" },
+  });
+  await api
+    .create(`/api/v1/namespaces/${namespace}/serviceaccounts`, {
+      metadata: { name: "default" },
+    })
+    .catch(() => undefined);
+  await using _watcher = await t.start();
+  for (const one of [helm, token]) await api.create(paths.secret(namespace), one);
+  await api.create(paths.configMap(namespace), leader);
+  await api.create(paths.secret(namespace), secret(namespace, "mark", { v: "1" }));
+  await api.create(paths.configMap(namespace), configMap(namespace, "mark", { v: "1" }));
+
+  await waitFor(async () => told(await bed.events(), "mark").length === 2);
+
+  expect([...(await bed.records()).values()].map(({ name }) => name)).toEqual(["mark", "mark"]);
+});
+
+test("no value is in the stream, in the bucket or in the logs", async () => {
+  await using t = await setUp();
+  const { namespace, bed } = t;
+  await using _watcher = await t.start();
+  const value = "very-secret-value-4711";
+  await api.create(paths.secret(namespace), secret(namespace, "db", { password: value }));
+  await waitTold(bed, "db", "created created");
+
+  const all = JSON.stringify([[...(await bed.records())], await bed.events()]);
+
+  expect(all).toContain("password");
+  expect(all).not.toContain(value);
+  expect(all).not.toContain(Buffer.from(value).toString("base64"));
+});

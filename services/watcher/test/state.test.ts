@@ -1,0 +1,111 @@
+import { createNamespace } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { recordKey } from "@rollcast/shared/subjects";
+import { expect, test } from "vitest";
+import { TOMBSTONE_MS } from "../src/upkeep.ts";
+import { changeOne, createOne, each, removeOne } from "./churn.ts";
+import { expectConsistent } from "./consistency.ts";
+import { CLUSTER, startBed, startHere, told } from "./stack.ts";
+import type { Bed } from "./stack.ts";
+
+const cluster = useCluster();
+const { api } = cluster;
+
+async function setUp(count: number) {
+  const stack = new AsyncDisposableStack();
+  const { name: namespace } = stack.use(await createNamespace(api, "state"));
+  await each(count, (i) => createOne(api, namespace, i));
+  const bed = stack.use(await startBed(cluster.dir));
+  const start = () => startHere({ bed, cluster, scope: { namespaces: [namespace] } });
+  const key = (i: number) =>
+    recordKey(CLUSTER, { kind: i % 2 === 1 ? "Secret" : "ConfigMap", namespace, name: `s${i}` });
+  return { namespace, bed, start, key, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const writes = async ({ nats }: Bed) => (await nats.jsm.streams.info("KV_sources")).state.last_seq;
+
+/** Changes a record behind the watchers' back. */
+async function tamper(bed: Bed, key: string, over: object): Promise<void> {
+  const found = await bed.kv.get(key);
+  if (found === undefined) throw new Error(`${key} has no record`);
+  await bed.kv.update(key, { ...found.value, ...over }, found.revision);
+}
+
+test("a start writes only what changed", async () => {
+  await using t = await setUp(1_000);
+  const { namespace, bed } = t;
+  {
+    await using _first = await t.start();
+  }
+  const before = await writes(bed);
+  {
+    await using _second = await t.start();
+  }
+  expect(await writes(bed)).toBe(before);
+
+  await each(3, (i) => changeOne(api, namespace, i, "1"));
+  await using _third = await t.start();
+  await expectConsistent(bed, api, namespace);
+  // Each as pending, then as published.
+  expect(await writes(bed)).toBe(before + 6);
+});
+
+test("a record that a dead replica left pending is told by one that lives", async () => {
+  await using t = await setUp(4);
+  const { bed, key } = t;
+  await using _watcher = await t.start();
+  const told0 = { change: "changed", reason: "data", state: "pending", changedAt: Date.now() };
+
+  await tamper(bed, key(0), told0);
+
+  await waitFor(async () => (await bed.events()).length === 1);
+  await waitFor(async () => (await bed.kv.get(key(0)))?.value.state === "published");
+  expect(told(await bed.events(), "s0")).toEqual(["changed data"]);
+});
+
+test("a record that stays different from the cluster is put right", async () => {
+  await using t = await setUp(4);
+  const { bed, key, namespace } = t;
+  await using _watcher = await t.start();
+  const found = await bed.kv.get(key(1));
+
+  // As a replica would leave it that saw an older state, wrote it, and died.
+  await tamper(bed, key(1), { digests: {}, resourceVersion: "1" });
+
+  await expectConsistent(bed, api, namespace);
+  expect((await bed.kv.get(key(1)))?.value.digests).toEqual(found?.value.digests);
+});
+
+test("a tombstone is kept for 30 days", async () => {
+  await using t = await setUp(4);
+  const { bed, key, namespace } = t;
+  {
+    await using _watcher = await t.start();
+    await removeOne(api, namespace, 0);
+    await removeOne(api, namespace, 1);
+    await waitFor(async () => (await bed.events()).length === 2);
+    await expectConsistent(bed, api, namespace);
+  }
+  const day = 24 * 3_600_000;
+  await tamper(bed, key(0), { deletedAt: Date.now() - TOMBSTONE_MS - day });
+  await tamper(bed, key(1), { deletedAt: Date.now() - TOMBSTONE_MS + day });
+
+  await using _watcher = await t.start();
+  await waitFor(async () => (await bed.kv.get(key(0))) === undefined);
+
+  expect((await bed.kv.get(key(1)))?.value.change).toBe("deleted");
+});
+
+test("a record of a newer version of Rollcast is left alone, and the rest goes on", async () => {
+  await using t = await setUp(4);
+  const { bed, key, namespace } = t;
+  await bed.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));
+  await using watcher = await t.start();
+
+  await each(4, (i) => changeOne(api, namespace, i, "1"));
+  await waitFor(async () => (await bed.events()).length === 3);
+
+  expect(await watcher.metrics.text()).toMatch(/^rollcast_source_refused_total [1-9]/m);
+  expect(told(await bed.events(), "s0")).toEqual([]);
+});

@@ -1,0 +1,69 @@
+// What this machine has. Looks only; nothing is changed.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { serversDir } from "./cache.mjs";
+import { probe, which } from "./run-command.mjs";
+import { toolchainDir } from "./toolchain.mjs";
+
+export const KUBERNETES_SERVERS = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kwok",
+];
+
+/**
+ * @typedef {object} Facts
+ * @property {string} node Version of the Node that runs.
+ * @property {boolean} npm
+ * @property {boolean} toolchain The toolchain is in the cache.
+ * @property {readonly string[]} built Servers in the cache.
+ * @property {readonly string[]} assets Servers in KUBEBUILDER_ASSETS.
+ * @property {string | undefined} natsServer Path of a nats-server on PATH.
+ * @property {string | undefined} natsVersion What it says of itself.
+ * @property {string | undefined} redisServer Path of a redis-server on PATH.
+ * @property {string | undefined} redisVersion What it says of itself.
+ * @property {string | undefined} go What `go version` says.
+ * @property {boolean} docker A Docker daemon answers.
+ * @property {boolean} apt Debian's packages can be installed.
+ * @property {boolean} natsUrl NATS_URL is set.
+ * @property {boolean} redisUrl REDIS_URL is set.
+ */
+
+/**
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {Promise<Facts>}
+ */
+export async function lookAround(env = process.env) {
+  const natsServer = which("nats-server", env);
+  const redisServer = which("redis-server", env);
+  const [natsVersion, redisVersion, go, docker] = await Promise.all([
+    natsServer === undefined ? undefined : probe(natsServer, ["--version"]),
+    redisServer === undefined ? undefined : probe(redisServer, ["--version"]),
+    which("go", env) === undefined ? undefined : probe("go", ["version"]),
+    which("docker", env) === undefined
+      ? undefined
+      : probe("docker", ["info", "--format", "{{.ServerVersion}}"]),
+  ]);
+  const has = (/** @type {string} */ dir) => (/** @type {string} */ name) =>
+    existsSync(join(dir, name));
+  const assets = env.KUBEBUILDER_ASSETS ?? "";
+  return {
+    node: process.version,
+    npm: which("npm", env) !== undefined,
+    toolchain: existsSync(toolchainDir(env)),
+    built: ["nats-server", ...KUBERNETES_SERVERS].filter(has(serversDir(env))),
+    assets: assets === "" ? [] : ["etcd", "kube-apiserver"].filter(has(assets)),
+    natsServer,
+    natsVersion,
+    redisServer,
+    redisVersion,
+    go,
+    docker: docker !== undefined && docker !== "",
+    apt: process.getuid?.() === 0 && which("apt-get", env) !== undefined,
+    natsUrl: Boolean(env.NATS_URL),
+    redisUrl: Boolean(env.REDIS_URL),
+  };
+}

@@ -1,0 +1,169 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { startNats } from "@rollcast/testkit/nats";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Received } from "@rollcast/testkit/receiver";
+import { startRedis } from "@rollcast/testkit/redis";
+import { startService } from "@rollcast/testkit/services";
+import type { LogLine, Service } from "@rollcast/testkit/services";
+import { Webhook } from "standardwebhooks";
+import { z } from "zod";
+import type { Target } from "./target.ts";
+
+const SERVICES = ["watcher", "restarter", "notifier"] as const;
+const Message = z.object({ data: z.object({ title: z.string() }) });
+const READY_MS = 60_000;
+
+export type Ground = AsyncDisposable & {
+  readonly natsUrl: string;
+  readonly redisUrl: string;
+};
+
+/** NATS and Redis: the user's where `NATS_URL` and `REDIS_URL` are set, else own ones that keep their data below `dir`. */
+export async function startGround(dir: string): Promise<Ground> {
+  await using undo = new AsyncDisposableStack();
+  const { NATS_URL: natsUrl = "", REDIS_URL: redisUrl = "" } = process.env;
+  const storeDir = join(dir, "nats");
+  await mkdir(storeDir, { recursive: true });
+  const nats = natsUrl === "" ? undo.use(await startNats({ storeDir })) : { url: natsUrl };
+  const redis =
+    redisUrl === ""
+      ? undo.use(await startRedis({ dataDir: join(dir, "redis") }))
+      : { url: redisUrl };
+  const kept = undo.move();
+  return {
+    natsUrl: nats.url,
+    redisUrl: redis.url,
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+export type Hook = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  /** `whsec_...`, of this run only. */
+  readonly secret: string;
+};
+
+export type Delivery = {
+  /** What it tells in one line, where it says so. */
+  readonly title?: string;
+  /** Why the signature is refused. */
+  readonly fault?: string;
+};
+
+/** A local webhook that accepts what carries a right signature, checked by the library of the Standard Webhooks. */
+export async function startHook(onDelivery: (delivery: Delivery) => void): Promise<Hook> {
+  const secret = `whsec_${randomBytes(32).toString("base64")}`;
+  const webhook = new Webhook(secret);
+  const verify = ({ body, headers }: Received): Delivery => {
+    try {
+      const message = Message.safeParse(webhook.verify(body, headers as Record<string, string>));
+      return message.success ? { title: message.data.data.title } : {};
+    } catch (err) {
+      return { fault: err instanceof Error ? err.message : String(err) };
+    }
+  };
+  const receiver = await startReceiver();
+  receiver.answer((received) => {
+    const delivery = verify(received);
+    onDelivery(delivery);
+    return { status: delivery.fault === undefined ? 204 : 401, body: "" };
+  });
+  return {
+    url: `${receiver.url}/hook`,
+    port: receiver.port,
+    secret,
+    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
+  };
+}
+
+/** The installation's key of digests in a file, so that nothing has to be created in the cluster. */
+async function keyFile(dir: string): Promise<string> {
+  const file = join(dir, "installation-key");
+  const options = { mode: 0o600, flag: "wx" };
+  await writeFile(file, randomBytes(32), options).catch((err: unknown) => {
+    if (!(err instanceof Error && "code" in err && err.code === "EEXIST")) throw err;
+  });
+  return file;
+}
+
+function configOf(target: Target, hook: Hook, installationKey: string) {
+  return {
+    apiVersion: "rollcast.dev/v1",
+    kind: "Config",
+    cluster: target.name,
+    installationKey: { file: installationKey },
+    notifier: {
+      // Whoever tries something wants to see at once what comes of it.
+      route: { groupWait: "1s", groupInterval: "1s" },
+      receivers: [
+        {
+          name: "webhook",
+          webhook: {
+            url: hook.url,
+            format: "standard",
+            signing: { secretsFrom: [{ env: "ROLLCAST_WEBHOOK_SECRET" }] },
+          },
+          security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [hook.port] },
+        },
+      ],
+    },
+  };
+}
+
+export type Services = AsyncDisposable & {
+  /** Rejects when a service ends by itself. */
+  readonly broken: Promise<never>;
+};
+
+export type ServicesOptions = {
+  readonly dir: string;
+  readonly target: Target;
+  readonly ground: Ground;
+  readonly hook: Hook;
+  readonly onTrouble: (service: string, line: LogLine) => void;
+};
+
+/** Starts the three services and waits until they are ready. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  await using undo = new AsyncDisposableStack();
+  const { target, ground, hook } = options;
+  const config = configOf(target, hook, await keyFile(options.dir));
+  const ending = { yes: false };
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined);
+  const start = async (name: (typeof SERVICES)[number]): Promise<Service> => {
+    const service = await startService(name, {
+      config,
+      natsUrl: ground.natsUrl,
+      redisUrl: ground.redisUrl,
+      env: {
+        ...(name === "notifier" ? { ROLLCAST_WEBHOOK_SECRET: hook.secret } : target.env),
+      },
+      onLog: (line) => {
+        if (["raw", "error", "fatal"].includes(line.level)) options.onTrouble(name, line);
+      },
+    });
+    undo.use(service);
+    void service.exited.then((code) => {
+      if (!ending.yes) broken.reject(new Error(`the ${name} ended by itself (${code})`));
+    });
+    return service;
+  };
+  const services = await Promise.all(SERVICES.map(start));
+  undo.defer(() => {
+    ending.yes = true;
+  });
+  await Promise.race([
+    broken.promise,
+    Promise.all(services.map((service) => service.waitReady(READY_MS))),
+  ]);
+  const kept = undo.move();
+  return {
+    broken: broken.promise,
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}

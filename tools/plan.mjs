@@ -1,0 +1,118 @@
+// What to bring, from what is there. Pure.
+import { KUBERNETES_SERVERS } from "./facts.mjs";
+import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
+
+/**
+ * @typedef {object} Wish
+ * @property {"start" | "test"} command
+ * @property {boolean} cluster The user named a cluster, so that none is brought.
+ */
+
+/**
+ * @typedef {object} Plan
+ * @property {readonly string[]} build Servers to build.
+ * @property {"go" | "container" | undefined} compiler What builds them.
+ * @property {"url" | "path" | "apt" | "container" | undefined} redis Where Redis comes from.
+ * @property {Readonly<Record<string, "cache" | "path" | "assets">>} servers Where each server lies when all is built.
+ * @property {readonly string[]} notes What a user may wonder about.
+ * @property {readonly string[]} missing What has to be there and is not, each with the command that brings it.
+ */
+
+/**
+ * @param {import("./facts.mjs").Facts} facts
+ * @param {Wish} wish
+ * @returns {Plan}
+ */
+export function makePlan(facts, wish) {
+  /** @type {Record<string, "cache" | "path" | "assets">} */
+  const servers = {};
+  /** @type {string[]} */
+  const notes = [];
+  const needed = neededServers(facts, wish);
+  for (const name of needed) servers[name] = sourceOf(name, facts);
+  if (needed.includes("nats-server") && servers["nats-server"] !== "path" && facts.natsServer) {
+    notes.push(
+      `${facts.natsServer} is ${facts.natsVersion ?? "of no known version"}, older than ${NATS_FLOOR}: not used`,
+    );
+  }
+  const build = needed.filter((name) => servers[name] === "cache" && !facts.built.includes(name));
+  const compiler = build.length === 0 ? undefined : compilerOf(facts);
+  if (compiler === "container" && facts.go !== undefined) {
+    notes.push(`${facts.go} is older than ${GO_FLOOR}: a container builds instead`);
+  }
+  const redis = redisOf(facts, wish);
+  return {
+    build,
+    compiler,
+    redis,
+    servers,
+    notes,
+    missing: missing(facts, build, compiler, redis),
+  };
+}
+
+/**
+ * @param {import("./facts.mjs").Facts} facts
+ * @param {Wish} wish
+ * @returns {string[]}
+ */
+function neededServers(facts, wish) {
+  // The tests kill and restart servers, so they need their own whatever runs elsewhere.
+  const nats = wish.command === "test" || !facts.natsUrl ? ["nats-server"] : [];
+  return [...nats, ...(wish.command === "test" || !wish.cluster ? KUBERNETES_SERVERS : [])];
+}
+
+/**
+ * @param {string} name
+ * @param {import("./facts.mjs").Facts} facts
+ */
+function sourceOf(name, facts) {
+  if (name === "nats-server" && atLeast(facts.natsVersion ?? "", NATS_FLOOR)) return "path";
+  return facts.assets.includes(name) ? "assets" : "cache";
+}
+
+/**
+ * @param {import("./facts.mjs").Facts} facts
+ */
+function compilerOf(facts) {
+  if (atLeast(facts.go ?? "", GO_FLOOR)) return "go";
+  return facts.docker ? "container" : undefined;
+}
+
+/**
+ * @param {import("./facts.mjs").Facts} facts
+ * @param {Wish} wish
+ */
+function redisOf(facts, wish) {
+  if (wish.command === "start" && facts.redisUrl) return "url";
+  if (atLeast(facts.redisVersion ?? "", REDIS_FLOOR)) return "path";
+  // Where Debian's own is too old, Debian has no newer one.
+  if (facts.apt && facts.redisServer === undefined) return "apt";
+  return facts.docker ? "container" : undefined;
+}
+
+/**
+ * @param {import("./facts.mjs").Facts} facts
+ * @param {readonly string[]} build
+ * @param {Plan["compiler"]} compiler
+ * @param {Plan["redis"]} redis
+ * @returns {string[]}
+ */
+function missing(facts, build, compiler, redis) {
+  const lines = [];
+  if (!facts.npm && !facts.toolchain) {
+    lines.push("npm, which brings Node 24 and pnpm: it comes with Node, https://nodejs.org");
+  }
+  if (build.length > 0 && compiler === undefined) {
+    const old = facts.go === undefined ? "" : ` (${facts.go} is older)`;
+    lines.push(
+      `Go >= ${GO_FLOOR}${old}, or Docker, to build ${build.join(", ")}: https://go.dev/doc/install, or on macOS \`brew install go\``,
+    );
+  }
+  if (redis === undefined) {
+    lines.push(
+      `redis-server >= ${REDIS_FLOOR}, or Docker: on Debian and Ubuntu \`sudo apt-get install redis-server\`, on Fedora \`sudo dnf install redis\`, on macOS \`brew install redis\``,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,64 @@
+// Redis, where there is none on PATH.
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { probe, runQuietly, which } from "./run-command.mjs";
+import { link, linkDir } from "./servers.mjs";
+import { REDIS_IMAGE } from "./versions.mjs";
+
+const WRAPPER = join(dirname(fileURLToPath(import.meta.url)), "redis-in-container.mjs");
+
+/**
+ * Brings Debian's redis-server. It is the same binary as `redis-check-rdb` of the package redis-tools, told by its name what to be; the package
+ * redis-server would only add a service that starts now and with the machine, which nobody asked for.
+ * @param {import("./toolchain.mjs").Context} context
+ */
+export async function installRedis({ root, env, progress, signal }) {
+  const since = Date.now();
+  const options = { env: { ...env, DEBIAN_FRONTEND: "noninteractive" }, signal };
+  const install = () =>
+    runQuietly("apt-get", ["install", "-y", "--no-install-recommends", "redis-tools"], options);
+  if (which("redis-check-rdb", env) === undefined) {
+    const first = install().catch(async () => {
+      await runQuietly("apt-get", ["update"], options);
+      await install();
+    });
+    await progress.live("installing Debian's Redis (no service)", first);
+  }
+  const file = join(linkDir(root), "redis-server");
+  await link(which("redis-check-rdb", env) ?? "redis-check-rdb", file);
+  if (!(await probe(file, ["--version"]))?.startsWith("Redis server")) {
+    throw new Error("redis-tools holds no redis-server here: `apt-get install redis-server`");
+  }
+  progress.done("Redis from Debian's package", since);
+}
+
+/** @param {string} text */
+function quote(text) {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/**
+ * Puts a command `redis-server` into the folder of the servers that runs it in a container.
+ * @param {import("./toolchain.mjs").Context} context
+ */
+export async function wrapRedis({ root, env, progress, signal }) {
+  const since = Date.now();
+  await progress.live(
+    `fetching ${REDIS_IMAGE}`,
+    runQuietly("docker", ["pull", "--quiet", REDIS_IMAGE], { env, signal }),
+  );
+  const file = join(linkDir(root), "redis-server");
+  const fresh = `${file}.tmp-${process.pid}`;
+  await mkdir(dirname(file), { recursive: true });
+  const docker = Object.entries(env)
+    .filter(([name, value]) => name.startsWith("DOCKER_") && value !== undefined)
+    .map(([name, value]) => `${name}=${quote(value ?? "")} `)
+    .join("");
+  const command = `${docker}exec ${quote(process.execPath)} ${quote(WRAPPER)} "$@"`;
+  await writeFile(fresh, `#!/bin/sh\n${command}\n`);
+  await chmod(fresh, 0o755);
+  await rename(fresh, file);
+  progress.done("Redis in a container", since);
+}

@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { connectKube } from "@rollcast/kube/client";
+import type { KubeClient } from "@rollcast/kube/client";
+import type { Logger } from "@rollcast/shared/logger";
+import { startCluster } from "@rollcast/testkit/cluster";
+import type { Options } from "./options.ts";
+
+/** The cluster to work on. Disposal ends what was started for it. */
+export type Target = AsyncDisposable & {
+  /** A DNS label: the cluster's token in every subject. */
+  readonly name: string;
+  readonly client: KubeClient;
+  /** Environment in which the services reach it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Arguments with which kubectl reaches it. */
+  readonly kubectlArgs: readonly string[];
+};
+
+/** The folder of this run's data. Data of a user's cluster is kept, so that what changes meanwhile is found; a local one starts anew. */
+export async function dataDir(
+  root: string,
+  options: Options,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const base = join(root, ".rollcast");
+  if (options.cluster !== undefined) {
+    const path = join(base, "clusters", clusterName(options.cluster));
+    return { path, [Symbol.asyncDispose]: async () => undefined };
+  }
+  await removeDead(base);
+  const path = join(base, `local-${process.pid}`);
+  const clear = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
+  await clear();
+  await mkdir(path, { recursive: true });
+  return { path, [Symbol.asyncDispose]: clear };
+}
+
+/** Removes the folders of local runs that were killed. */
+async function removeDead(base: string): Promise<void> {
+  for (const name of await readdir(base).catch(() => [])) {
+    const pid = /^local-(\d+)$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    await rm(join(base, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A DNS label for a cluster, the same each time. */
+export function clusterName(cluster: { context?: string; kubeconfig?: string }): string {
+  const told = cluster.context ?? cluster.kubeconfig ?? "";
+  const readable = told
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(-40)
+    .replaceAll(/^-+|-+$/g, "");
+  const id = createHash("sha256").update(JSON.stringify(cluster)).digest("hex").slice(0, 6);
+  return `${readable === "" ? "cluster" : readable}-${id}`;
+}
+
+/** A control plane of its own. */
+export async function openLocal(root: string, dir: string, logger: Logger): Promise<Target> {
+  await using undo = new AsyncDisposableStack();
+  const cluster = undo.use(await startCluster({ dir: join(dir, "cluster") }));
+  const { kubeconfig } = cluster;
+  const client = undo.use(await connectKube({ logger, kubeconfig }));
+  // Where people find it, whichever run this is.
+  const known = join(root, ".rollcast", "kubeconfig");
+  await copyFile(kubeconfig, known);
+  undo.defer(async () => {
+    const [mine, found] = await Promise.all([readFile(kubeconfig), readFile(known)]);
+    if (mine.equals(found)) await rm(known, { force: true });
+  });
+  const kept = undo.move();
+  return {
+    name: "local",
+    client,
+    env: { KUBECONFIG: kubeconfig },
+    kubectlArgs: ["--kubeconfig", known],
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** The user's own cluster, with the user's own credentials. */
+export async function openOwn(
+  dir: string,
+  cluster: NonNullable<Options["cluster"]>,
+  logger: Logger,
+): Promise<Target> {
+  await mkdir(dir, { recursive: true });
+  const files = cluster.kubeconfig ?? process.env.KUBECONFIG ?? join(homedir(), ".kube", "config");
+  const override = join(dir, "context.kubeconfig");
+  const chosen = cluster.context === undefined ? {} : { "current-context": cluster.context };
+  await writeFile(override, JSON.stringify({ apiVersion: "v1", kind: "Config", ...chosen }));
+  const client = await connectKube({ logger, ...cluster });
+  const flags = [
+    cluster.kubeconfig === undefined ? [] : ["--kubeconfig", cluster.kubeconfig],
+    cluster.context === undefined ? [] : ["--context", cluster.context],
+  ].flat();
+  return {
+    name: clusterName(cluster),
+    client,
+    env: {
+      ...ownEnv(),
+      // The library lets the last file choose the context.
+      KUBECONFIG: cluster.context === undefined ? files : [files, override].join(delimiter),
+    },
+    kubectlArgs: flags,
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+}
+
+/** Credential plugins read the user's environment. */
+function ownEnv(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("ROLLCAST_"));
+  return Object.fromEntries(entries) as Record<string, string>;
+}
