@@ -8,8 +8,8 @@ const collect = runInNewContext("gc") as () => void;
 
 process.on("SIGUSR2", () => {
   for (let i = 0; i < 3; i++) collect();
-  const { rss, heapUsed, external } = process.memoryUsage();
+  const { rss, heapUsed, external, heapTotal, arrayBuffers } = process.memoryUsage();
   process.stdout.write(
-    `${JSON.stringify({ level: "info", msg: "memory", rss, heapUsed, external })}\n`,
+    `${JSON.stringify({ level: "info", msg: "memory", rss, heapUsed, external, heapTotal, arrayBuffers })}\n`,
   );
 });

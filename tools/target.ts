@@ -78,8 +78,9 @@ export async function openLocal(root: string, dir: string, logger: Logger): Prom
   const known = join(root, ".rollcast", "kubeconfig");
   await copyFile(kubeconfig, known);
   undo.defer(async () => {
-    const [mine, found] = await Promise.all([readFile(kubeconfig), readFile(known)]);
-    if (mine.equals(found)) await rm(known, { force: true });
+    const found = await readFile(known, "utf8").catch(() => "");
+    // Another run may have put its own there.
+    if (found.includes(cluster.url)) await rm(known, { force: true });
   });
   const kept = undo.move();
   return {

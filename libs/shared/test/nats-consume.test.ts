@@ -294,7 +294,7 @@ describe.concurrent("consume", () => {
     expect(handled).toEqual(["one", "two"]);
   });
 
-  test("the server is heard of while nothing happens, and not while it is away", async () => {
+  test("the server is heard of while nothing happens, and again after an outage", async () => {
     await using bus = await startBus();
     await using consuming = await start(bus.nats, async () => undefined);
     const began = consuming.lastHeard();

@@ -34,6 +34,8 @@ export type NotifierOptions = {
 };
 
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
+/** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
+const FIRST_START_MS = 600_000;
 const EVENTS_AT_ONCE = 128;
 const SWEEP_MS = 60_000;
 const WORK_PROOF_MS = 120_000;
@@ -124,6 +126,7 @@ export async function startNotifier(options: NotifierOptions): Promise<void> {
       filter: `rollcast.v1.${cluster}.rollout.>`,
       schema: RolloutEvent,
       concurrency: EVENTS_AT_ONCE,
+      from: { lastMs: FIRST_START_MS },
       handle: async (event) => {
         await Promise.all(ctx.route(event).map((membership) => join(event, membership)));
         ctx.step("event-joined");

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
+import { AckPolicy, DeliverPolicy, JetStreamApiError } from "@nats-io/jetstream";
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "../backoff.ts";
@@ -17,8 +17,8 @@ export type ConsumeOptions<T> = {
   handle: (event: T, signal: AbortSignal) => Promise<void>;
   /** Events handled at once; 16 unless told. */
   concurrency?: number;
-  /** Where a fresh consumer begins; `new` unless told. */
-  from?: "all" | "new";
+  /** Where a consumer begins that is not there yet: with what comes from now on (unless told otherwise), all there is, or the last so many milliseconds. */
+  from?: "all" | "new" | { readonly lastMs: number };
 };
 
 /** A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever: what does not end is delivered again. */
@@ -35,19 +35,38 @@ const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
 const REOPEN = { initial: 200, max: 5_000 };
 
+function startOf<T>({ from = "new" }: ConsumeOptions<T>) {
+  if (from === "all") return { deliver_policy: DeliverPolicy.All };
+  if (from === "new") return { deliver_policy: DeliverPolicy.New };
+  const time = new Date(Date.now() - from.lastMs).toISOString();
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: time };
+}
+
 async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
   const { durable, filter } = options;
-  await nats.jsm.consumers.add(EVENT_STREAM, {
-    durable_name: durable,
-    filter_subject: filter,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_MS * 1_000_000,
-    deliver_policy: options.from === "all" ? DeliverPolicy.All : DeliverPolicy.New,
-    // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
-    max_deliver: -1,
-    max_ack_pending: 1_000,
-  });
-  return nats.js.consumers.get(EVENT_STREAM, durable);
+  // Where it begins cannot be changed later, so one that is there, or that another replica makes at this moment, is taken as it is.
+  const existing = () => nats.js.consumers.get(EVENT_STREAM, durable);
+  try {
+    return await existing();
+  } catch (err) {
+    if (!(err instanceof JetStreamApiError)) throw err;
+  }
+  try {
+    await nats.jsm.consumers.add(EVENT_STREAM, {
+      durable_name: durable,
+      filter_subject: filter,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: ACK_WAIT_MS * 1_000_000,
+      ...startOf(options),
+      // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
+      max_deliver: -1,
+      max_ack_pending: 1_000,
+    });
+  } catch (err) {
+    if (!(err instanceof JetStreamApiError)) throw err;
+    return existing().catch(() => Promise.reject(err));
+  }
+  return existing();
 }
 
 /** Events in hand, bounded. */
