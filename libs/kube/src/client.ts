@@ -30,8 +30,8 @@ export type KubeRequest = {
   timeoutMs?: number;
   /** Largest answer in bytes; larger ones are a {@link KubeError} `TooLarge`. 64 MiB unless told. */
   maxBytes?: number;
-  /** Told the size of the answer's body before it is parsed. */
-  onBytes?: (bytes: number) => void;
+  /** Makes the result of the body's bytes; parses it as JSON unless told. */
+  parse?: (body: Buffer) => unknown;
   signal?: AbortSignal;
 };
 
@@ -200,8 +200,7 @@ export async function connectKube(options: ConnectKubeOptions): Promise<KubeClie
       withAccess(async ({ headers, dispatchers }) => {
         const exchange = exchangeOf(base, request, headers);
         const bytes = await send(dispatchers.requests, exchange, request.maxBytes ?? MAX_BYTES);
-        request.onBytes?.(bytes.length);
-        return parseJson(bytes) as T;
+        return (request.parse ?? parseJson)(bytes) as T;
       }),
     stream: (request) =>
       withAccess(({ headers, dispatchers }) =>

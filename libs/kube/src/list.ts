@@ -1,4 +1,5 @@
 import { KubeError } from "./kube-error.ts";
+import { splitList } from "./list-body.ts";
 import type { KubeClient } from "./client.ts";
 import type { KubeObject } from "./object.ts";
 import { apiPath } from "./patch.ts";
@@ -83,7 +84,7 @@ export function checkObject(raw: unknown): KubeObject {
   return raw as KubeObject;
 }
 
-function checkList(raw: RawList): { items: unknown[]; resourceVersion: string; next: string } {
+function checkList(raw: RawList): { resourceVersion: string; next: string } {
   const version = raw?.metadata?.resourceVersion;
   // An empty list of Go may be written as null.
   const items = raw?.items ?? (raw?.kind?.endsWith("List") === true ? [] : undefined);
@@ -91,7 +92,7 @@ function checkList(raw: RawList): { items: unknown[]; resourceVersion: string; n
     throw new KubeError(0, "Garbage", "a list without items or resourceVersion");
   }
   const next = raw.metadata?.continue;
-  return { items, resourceVersion: version, next: typeof next === "string" ? next : "" };
+  return { resourceVersion: version, next: typeof next === "string" ? next : "" };
 }
 
 /** How many objects to ask for next, so that a page has about `limits.pageBytes`. */
@@ -123,13 +124,15 @@ export async function* listPages<T>(options: PageOptions<T>): AsyncGenerator<Pag
   } while (true);
 }
 
-async function fetchPage<T>(options: PageOptions<T>, limit: number, token: string) {
-  const { client, resource, reduce, limits, signal } = options;
-  const maxBytes = Math.max(MIN_PAGE_BYTES, limits.pageBytes * MAX_PAGE_FACTOR);
-  let bytes = 0;
-  let raw: RawList;
+type FetchedPage<T> = Page<T> & { readonly next: string; readonly bytes: number };
+
+async function fetchPage<T>(
+  { client, resource, reduce, limits, signal }: PageOptions<T>,
+  limit: number,
+  token: string,
+): Promise<FetchedPage<T> | "too-large"> {
   try {
-    raw = await client.request<RawList>({
+    return await client.request<FetchedPage<T>>({
       method: "GET",
       path: apiPath(resource, resource.namespace),
       query: {
@@ -139,18 +142,33 @@ async function fetchPage<T>(options: PageOptions<T>, limit: number, token: strin
       },
       accept: acceptOf(resource, true),
       timeoutMs: limits.timeoutMs,
-      maxBytes,
-      onBytes: (count) => {
-        bytes = count;
-      },
+      maxBytes: Math.max(MIN_PAGE_BYTES, limits.pageBytes * MAX_PAGE_FACTOR),
+      parse: (body) => parsePage(body, reduce),
       signal,
     });
   } catch (err) {
     if (err instanceof KubeError && err.reason === "TooLarge" && limit > 1) return "too-large";
     throw err;
   }
-  const { items, resourceVersion, next } = checkList(raw);
-  return { items: items.map((item) => reduce(checkObject(item))), resourceVersion, next, bytes };
+}
+
+function parsePage<T>(body: Buffer, reduce: (object: KubeObject) => T): FetchedPage<T> {
+  const { envelope, items } = splitList(body);
+  const { resourceVersion, next } = checkList(envelope as RawList);
+  const reduced: T[] = [];
+  for (const item of items) reduced.push(reduce(parseItem(item)));
+  return { items: reduced, resourceVersion, next, bytes: body.length };
+}
+
+function parseItem(item: Buffer): KubeObject {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(item.toString("utf8"));
+  } catch {
+    // The parser's own words quote what it read, which may be a Secret.
+    throw new KubeError(0, "NotJson", "an item of the list is not JSON");
+  }
+  return checkObject(raw);
 }
 
 /** The part of a reflector's handler that a list needs. */

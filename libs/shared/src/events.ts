@@ -97,8 +97,6 @@ export const RolloutData = z.object({
   generation: z.number().int().nonnegative().optional(),
   /** When a deferred or throttled rollout is due (RFC 3339, milliseconds). */
   dueAt: Time.optional(),
-  /** Receivers that the workload's annotation `rollcast.dev/notify` adds. */
-  notify: z.array(z.string().max(63)).max(16).optional(),
 });
 export type RolloutData = z.infer<typeof RolloutData>;
 

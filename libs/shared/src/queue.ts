@@ -3,8 +3,9 @@ import type { Job } from "bullmq";
 import { Redis } from "ioredis";
 import { backoffDelay } from "./backoff.ts";
 import type { Backoff } from "./backoff.ts";
-import { RetryLater, TerminalError, isAborted, toError } from "./errors.ts";
+import { RetryLater, TerminalError, toError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import { mask } from "./mask.ts";
 
 /**
  * BullMQ on Redis. The queues hold turns, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
@@ -17,6 +18,8 @@ export type QueueOptions = {
   /** Name of the queue (`rollout-default`). */
   name: string;
   logger: Logger;
+  /** Ends the wait for a Redis that is not there at the start. */
+  signal?: AbortSignal;
 };
 
 export type AddOptions = {
@@ -30,7 +33,7 @@ export type AddOptions = {
 export type Queue<T> = AsyncDisposable & {
   /** Adds a job, or merges it into the waiting one of the same id. Fails at once while Redis is away. */
   add(data: T, options: AddOptions): Promise<void>;
-  /** Like {@link Queue.add}, and a job of this id that waits for its next try runs now. */
+  /** Like {@link Queue.add}, and a job of this id that waits for its next try after a failure runs now; one that was told {@link RetryLater} waits on. */
   addAndWake(data: T, options: AddOptions): Promise<void>;
   /** Jobs by state (`waiting`, `active`, `delayed`, ...). */
   counts(): Promise<Record<string, number>>;
@@ -61,14 +64,16 @@ export type JobContext = {
 };
 
 export type Work = AsyncDisposable & {
-  /** Milliseconds since the epoch when the worker last took or finished a job or found none. */
+  /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
   lastActive(): number;
   fault(): string | undefined;
 };
 
 const RECONNECT_MAX_MS = 2_000;
 const LOCK_MS = 10_000;
-const HAND_BACK_MS = 10_000;
+/** When a disposal tells the jobs in hand to end, and when it goes on without them. */
+const HAND_BACK_MS = 7_000;
+const GIVE_UP_MS = 9_000;
 const DEFAULT_ATTEMPTS = 5;
 
 function prefix(cluster: string): string {
@@ -95,12 +100,22 @@ async function connectRedis(options: QueueOptions, forWorker: boolean): Promise<
   redis.on("ready", () => {
     last = "";
   });
-  const ready = new Promise<void>((resolve, reject) => {
-    redis.once("ready", resolve);
-    redis.once("end", () => reject(new Error("redis connection ended before it was ready")));
-  });
-  redis.connect().catch(() => undefined);
-  await ready;
+  const ready = Promise.withResolvers<void>();
+  const onEnd = () => ready.reject(new Error("redis connection ended before it was ready"));
+  const onAbort = () => ready.reject(options.signal?.reason);
+  redis.once("ready", ready.resolve).once("end", onEnd);
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  if (options.signal?.aborted) onAbort();
+  else redis.connect().catch(() => undefined);
+  try {
+    await ready.promise;
+  } catch (err) {
+    redis.disconnect();
+    throw err;
+  } finally {
+    redis.off("end", onEnd);
+    options.signal?.removeEventListener("abort", onAbort);
+  }
   return { redis, fault: () => (redis.status === "ready" ? undefined : "not connected") };
 }
 
@@ -115,6 +130,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
       removeOnComplete: true,
       removeOnFail: { age: 3_600, count: 1_000 },
       backoff: { type: "custom" },
+      stackTraceLimit: 0,
     },
   });
   queue.on("error", (err) => options.logger.warn({ err, queue: options.name }, "queue error"));
@@ -141,7 +157,13 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
     fault,
     onReconnect(listener) {
       // The first `ready` is behind us: each further one is a reconnect.
-      redis.on("ready", listener);
+      redis.on("ready", () => {
+        try {
+          listener();
+        } catch (err) {
+          options.logger.error({ err, queue: options.name }, "reconnect listener failed");
+        }
+      });
     },
     async [Symbol.asyncDispose]() {
       await queue.close().catch(() => undefined);
@@ -163,15 +185,35 @@ async function processJob<T>(
     await options.process(job.data, { signal, hold, attempt, lastAttempt: attempt >= attempts });
   } catch (thrown) {
     const err = toError(thrown);
-    const delayMs =
-      err instanceof RetryLater ? err.delayMs : signal.aborted && isAborted(err) ? 0 : undefined;
-    if (delayMs !== undefined) {
-      await job.moveToDelayed(Date.now() + delayMs, token);
-      throw new DelayedError();
-    }
-    if (err instanceof TerminalError) throw new UnrecoverableError(err.message);
-    throw err;
+    // What it says lies in Redis for an hour.
+    const message = mask(err.message);
+    if (err instanceof TerminalError) throw new UnrecoverableError(message);
+    // Whatever ends a job that was told to end, it is for another worker.
+    const delayMs = err instanceof RetryLater ? err.delayMs : signal.aborted ? 0 : undefined;
+    if (delayMs === undefined) throw new Error(message);
+    await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);
+    throw new DelayedError();
   }
+}
+
+async function closeWorker<T>(
+  worker: Worker<T, void>,
+  { logger, name }: QueueOptions,
+): Promise<void> {
+  const late = Promise.withResolvers<"late">();
+  const timers = [
+    // Without a reason of its own, so that what it ends is an AbortError.
+    setTimeout(() => worker.cancelAllJobs(), HAND_BACK_MS),
+    setTimeout(() => late.resolve("late"), GIVE_UP_MS),
+  ];
+  const closing = worker.close().catch((err: unknown) => {
+    logger.warn({ err, queue: name }, "worker not closed well");
+  });
+  const ended = await Promise.race([closing, late.promise]);
+  for (const timer of timers) clearTimeout(timer);
+  if (ended !== "late") return;
+  logger.warn({ queue: name }, "jobs left to be run again");
+  await worker.disconnect().catch(() => undefined);
 }
 
 /**
@@ -211,16 +253,13 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
     },
   );
   worker.on("error", (err) => options.logger.warn({ err, queue: options.name }, "worker error"));
-  worker.on("completed", touch);
-  worker.on("drained", touch);
+  worker.on("completed", touch).on("failed", touch);
   await worker.waitUntilReady();
   return {
     lastActive: () => active,
     fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
     async [Symbol.asyncDispose]() {
-      const timer = setTimeout(() => worker.cancelAllJobs("shutdown"), HAND_BACK_MS);
-      await worker.close().catch(() => undefined);
-      clearTimeout(timer);
+      await closeWorker(worker, options);
       redis.disconnect();
     },
   };

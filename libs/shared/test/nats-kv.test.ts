@@ -333,6 +333,10 @@ test("a watch that began in an outage opens after it", async () => {
 
   await kv.server.restart();
 
-  await waitFor(() => told.includes("open"), { timeout: 15_000 });
+  await waitFor(() => told.includes("open"));
+  await waitFor(() => kv.other.fault() === undefined);
+  await kv.b.create("prod.x", count(1));
+  await waitFor(() => told.some((one) => Array.isArray(one)));
+  expect(told).toEqual(["open", "gap", ["prod.x", 1]]);
   stop.abort();
 });

@@ -25,6 +25,7 @@ export type Service = AsyncDisposable & {
   /** Base URL of `/livez`, `/readyz` and `/metrics`. */
   http(): string;
   readonly exited: Promise<number | string>;
+  hasExited(): boolean;
   kill(signal?: NodeJS.Signals): Promise<number | string>;
   waitReady(timeout?: number): Promise<void>;
   waitLog(predicate: (line: LogLine) => boolean, timeout?: number): Promise<LogLine>;
@@ -86,6 +87,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     logs,
     http,
     exited: running.exited,
+    hasExited: running.hasExited,
     kill: running.kill,
     async waitReady(timeout = 30_000) {
       await waitFor(

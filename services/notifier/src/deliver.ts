@@ -1,6 +1,7 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/shared/nats/kv";
 import type { Context } from "./context.ts";
+import { releaseGroup } from "./flush.ts";
 import { messageOf } from "./message.ts";
 import type { NotificationRecord } from "./record.ts";
 import { notificationKey } from "./record.ts";
@@ -119,6 +120,7 @@ async function finish(ctx: Context, entry: NotificationEntry, signal: AbortSigna
   ctx.step("outcome-written");
   await ctx.announce(entry.value, signal);
   ctx.step("outcome-published");
+  await releaseGroup(ctx, entry.value.group, entry.value.id);
   await ctx.records.remove(entry.key, entry.revision);
   ctx.step("record-removed");
 }

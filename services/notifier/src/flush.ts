@@ -74,6 +74,15 @@ async function empty(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
   return sealed;
 }
 
+/**
+ * Takes a notification's events out of its group where a crash left them there. To be done before the notification's record goes: while both are there, nobody
+ * makes the same notification again.
+ */
+export async function releaseGroup(ctx: Context, id: string, notification: string): Promise<void> {
+  const entry = await readGroup(ctx, id);
+  if (entry?.value.sealed?.notification === notification) await empty(ctx, entry);
+}
+
 /** Forgets a group in which nothing waits and whose memory is no longer needed. */
 export async function forget(ctx: Context, entry: GroupEntry, now: number): Promise<void> {
   const { events, toldAt = 0, intervalMs } = entry.value;

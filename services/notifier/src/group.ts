@@ -101,6 +101,7 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
     v: 1,
     type: "notification",
     id: record.sealed.notification,
+    group: record.id,
     receiver: record.receiver,
     labels: record.labels,
     events: record.events.slice(0, record.sealed.events),

@@ -19,6 +19,7 @@ function record(events: RolloutEvent[]): NotificationRecord {
     v: 1,
     type: "notification",
     id: "n1",
+    group: "g1",
     receiver: "hook",
     labels: { namespace: "shop" },
     events,

@@ -37,6 +37,8 @@ export const NotificationRecord = z.object({
   type: z.literal("notification"),
   /** The `webhook-id` over all tries. */
   id: z.string(),
+  /** The group it was made of. */
+  group: z.string(),
   receiver: z.string(),
   labels: z.record(z.string(), z.string()),
   events: z.array(RolloutEvent),

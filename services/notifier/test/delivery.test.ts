@@ -170,6 +170,7 @@ function leftRecord(more: Partial<NotificationRecord>): NotificationRecord {
     v: 1,
     type: "notification",
     id: "left",
+    group: "g1",
     receiver: "hook",
     labels: {},
     events: [],

@@ -29,7 +29,10 @@ export type Consuming = AsyncDisposable & {
   lastHeard(): number;
 };
 
-const ACK_WAIT_MS = 30_000;
+/** How long the events of a replica that was killed wait; those in hand are renewed well within it. */
+const ACK_WAIT_MS = 15_000;
+/** JetStream's answer where the durable exists with other settings. */
+const EXISTS_DIFFERENT = 10_148;
 /** When a disposal tells the handlers to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
@@ -44,29 +47,27 @@ function startOf<T>({ from = "new" }: ConsumeOptions<T>) {
 
 async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
   const { durable, filter } = options;
-  // Where it begins cannot be changed later, so one that is there, or that another replica makes at this moment, is taken as it is.
-  const existing = () => nats.js.consumers.get(EVENT_STREAM, durable);
+  const { consumers } = nats.jsm;
+  const settings = {
+    filter_subject: filter,
+    ack_wait: ACK_WAIT_MS * 1_000_000,
+    // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
+    max_deliver: -1,
+    max_ack_pending: 1_000,
+  };
   try {
-    return await existing();
-  } catch (err) {
-    if (!(err instanceof JetStreamApiError)) throw err;
-  }
-  try {
-    await nats.jsm.consumers.add(EVENT_STREAM, {
+    await consumers.add(EVENT_STREAM, {
+      ...settings,
       durable_name: durable,
-      filter_subject: filter,
       ack_policy: AckPolicy.Explicit,
-      ack_wait: ACK_WAIT_MS * 1_000_000,
       ...startOf(options),
-      // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
-      max_deliver: -1,
-      max_ack_pending: 1_000,
     });
   } catch (err) {
-    if (!(err instanceof JetStreamApiError)) throw err;
-    return existing().catch(() => Promise.reject(err));
+    if (!(err instanceof JetStreamApiError && err.code === EXISTS_DIFFERENT)) throw err;
+    // Made by another replica, an earlier start or another version: where it begins cannot be changed, and its place in the stream is kept.
+    await consumers.update(EVENT_STREAM, durable, settings);
   }
-  return existing();
+  return nats.js.consumers.get(EVENT_STREAM, durable);
 }
 
 /** Events in hand, bounded. */

@@ -11,7 +11,8 @@ export type Handling<T> = {
   handle: (event: T, signal: AbortSignal) => Promise<void>;
 };
 
-const WORKING_MS = 10_000;
+/** Well within the time that the server waits for an acknowledgement. */
+const WORKING_MS = 5_000;
 const AGAIN = { initial: 500, max: 60_000 };
 
 function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {

@@ -21,6 +21,7 @@ function message(all: readonly { name: string; data?: Partial<RolloutData> }[]):
       v: 1,
       type: "notification",
       id: "n1",
+      group: "g1",
       receiver: "chat",
       labels: {},
       events,

@@ -1,0 +1,534 @@
+import { getEventListeners } from "node:events";
+import { setTimeout as later } from "node:timers/promises";
+import { freePort } from "@rollcast/testkit/net";
+import { startRedis } from "@rollcast/testkit/redis";
+import type { RedisServer } from "@rollcast/testkit/redis";
+import { waitFor } from "@rollcast/testkit/wait";
+import { describe, expect, test } from "vitest";
+import { RetryLater, TerminalError } from "../src/errors.ts";
+import { openQueue, openWorker } from "../src/queue.ts";
+import type { JobContext, Queue, Work, WorkOptions } from "../src/queue.ts";
+import type { Logger } from "../src/logger.ts";
+import { recordingLogger, silent, startGate } from "./setup.ts";
+
+type Turn = { name: string };
+type Process = (turn: Turn, context: JobContext) => Promise<void>;
+
+const BACKOFF = { initial: 100, max: 200 };
+
+function optionsOf(url: string, logger: Logger = silent) {
+  return { url, cluster: "prod", name: "rollout-default", logger };
+}
+
+function work(url: string, process: Process, options: Partial<WorkOptions<Turn>> = {}) {
+  return openWorker<Turn>({
+    ...optionsOf(url),
+    concurrency: 8,
+    backoff: BACKOFF,
+    process,
+    ...options,
+  });
+}
+
+/** A Redis, a queue, and workers, closed in the order in which a service closes them. */
+async function setup(logger: Logger = silent) {
+  await using stack = new AsyncDisposableStack();
+  const redis = stack.use(await startRedis());
+  const queue = stack.use(await openQueue<Turn>(optionsOf(redis.url, logger)));
+  const kept = stack.move();
+  return {
+    redis,
+    queue,
+    work: async (process: Process, options: Partial<WorkOptions<Turn>> = {}): Promise<Work> =>
+      kept.use(await work(redis.url, process, { logger, ...options })),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function idle(queue: Queue<Turn>): Promise<boolean> {
+  const { waiting = 0, active = 0, delayed = 0 } = await queue.counts();
+  return waiting + active + delayed === 0;
+}
+
+async function outage(redis: RedisServer, queue: Queue<Turn>, empty = false): Promise<void> {
+  await redis.kill();
+  await waitFor(() => queue.fault() !== undefined);
+  await redis.restart({ empty });
+  await waitFor(() => queue.fault() === undefined);
+}
+
+describe.concurrent("queue", () => {
+  test("a job is done once and gone", async () => {
+    await using bull = await setup();
+    const done: string[] = [];
+    await bull.work(async ({ name }, { attempt, lastAttempt }) => {
+      done.push(`${name} ${attempt} ${lastAttempt}`);
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await bull.queue.add({ name: "b" }, { id: "b", attempts: 1 });
+    await waitFor(async () => done.length === 2 && (await idle(bull.queue)));
+
+    expect(done.toSorted()).toEqual(["a 1 false", "b 1 true"]);
+    expect(await bull.queue.counts()).toEqual({
+      waiting: 0,
+      active: 0,
+      delayed: 0,
+      failed: 0,
+      prioritized: 0,
+    });
+  });
+
+  test("adds of one id inside the delay are one job, counted from the first", async () => {
+    await using bull = await setup();
+    const done: [string, number][] = [];
+    await bull.work(async ({ name }) => void done.push([name, Date.now()]));
+
+    const first = Date.now();
+    for (let i = 0; i < 10; i++) {
+      await bull.queue.add({ name: `web-${i}` }, { id: "shop/web", delayMs: 600 });
+      await later(20);
+    }
+    await bull.queue.add({ name: "api" }, { id: "shop/api", delayMs: 100 });
+    await waitFor(async () => done.length >= 2 && (await idle(bull.queue)));
+
+    expect(done.map(([name]) => name)).toEqual(["api", "web-0"]);
+    expect((done[1]?.[1] ?? 0) - first).toBeGreaterThanOrEqual(600);
+  });
+
+  test("adds while the job runs are one more run after it", async () => {
+    await using bull = await setup();
+    const began: string[] = [];
+    const go = Promise.withResolvers<void>();
+    await bull.work(async ({ name }) => {
+      began.push(name);
+      if (began.length === 1) await go.promise;
+    });
+    await bull.queue.add({ name: "one" }, { id: "web" });
+    await waitFor(() => began.length === 1);
+
+    for (const name of ["two", "three", "four"]) await bull.queue.add({ name }, { id: "web" });
+    expect(began).toEqual(["one"]);
+    go.resolve();
+    await waitFor(async () => began.length >= 2 && (await idle(bull.queue)));
+
+    expect(began).toEqual(["one", "four"]);
+  });
+
+  test("a change while the job runs is not lost where the job fails", async () => {
+    await using bull = await setup();
+    const began: string[] = [];
+    const go = Promise.withResolvers<void>();
+    await bull.work(async ({ name }) => {
+      began.push(name);
+      if (began.length > 1) return;
+      await go.promise;
+      throw new TerminalError("forbidden", "no");
+    });
+    await bull.queue.add({ name: "one" }, { id: "web" });
+    await waitFor(() => began.length === 1);
+    await bull.queue.add({ name: "two" }, { id: "web" });
+    go.resolve();
+
+    await waitFor(() => began.length === 2);
+    expect(began).toEqual(["one", "two"]);
+  });
+
+  test("two workers never run one id at the same time, and never miss the last change", async () => {
+    await using bull = await setup();
+    const running = new Map<string, number>();
+    const seen = new Map<string, number>();
+    const wanted = new Map<string, number>();
+    let most = 0;
+    const process: Process = async ({ name }) => {
+      const now = (running.get(name) ?? 0) + 1;
+      running.set(name, now);
+      most = Math.max(most, now);
+      seen.set(name, wanted.get(name) ?? 0);
+      await later(15);
+      running.set(name, now - 1);
+    };
+    await bull.work(process);
+    await bull.work(process);
+
+    for (let i = 1; i <= 150; i++) {
+      const name = `web-${i % 3}`;
+      wanted.set(name, i);
+      await bull.queue.addAndWake({ name }, { id: name, delayMs: i % 2 === 0 ? 5 : 0 });
+    }
+    await waitFor(() => idle(bull.queue));
+
+    expect(most).toBe(1);
+    expect([...seen.entries()].toSorted()).toEqual([...wanted.entries()].toSorted());
+  });
+
+  test("a failure is tried again with backoff, until it succeeds", async () => {
+    await using bull = await setup();
+    const tries: string[] = [];
+    await bull.work(async (_, { attempt, lastAttempt }) => {
+      tries.push(`${attempt} ${lastAttempt}`);
+      if (attempt < 3) throw new Error("not yet");
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 3 });
+    await waitFor(async () => tries.length >= 3 && (await idle(bull.queue)));
+
+    expect(tries).toEqual(["1 false", "2 false", "3 true"]);
+    expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
+  });
+
+  test("when the attempts are used up it is given up, and its id is free again", async () => {
+    await using bull = await setup();
+    const tries: number[] = [];
+    await bull.work(async (_, { attempt }) => {
+      tries.push(attempt);
+      throw new Error("never: redis://:pw@redis");
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 2 });
+    await waitFor(async () => (await bull.queue.counts()).failed === 1);
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
+    await waitFor(async () => (await bull.queue.counts()).failed === 2);
+
+    expect(tries).toEqual([1, 2, 1]);
+  });
+
+  test("TerminalError gives up at once", async () => {
+    await using bull = await setup();
+    const tries: number[] = [];
+    await bull.work(async (_, { attempt }) => {
+      tries.push(attempt);
+      throw new TerminalError("forbidden", "may not patch");
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 5 });
+    await waitFor(async () => (await bull.queue.counts()).failed === 1);
+
+    expect(tries).toEqual([1]);
+  });
+
+  test("RetryLater comes again after its delay and uses no attempt", async () => {
+    await using bull = await setup();
+    const tries: [number, boolean, number][] = [];
+    await bull.work(async (_, { attempt, lastAttempt }) => {
+      tries.push([attempt, lastAttempt, Date.now()]);
+      if (tries.length < 5) throw new RetryLater(tries.length === 1 ? 400 : -1, "busy");
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
+    await waitFor(async () => tries.length >= 5 && (await idle(bull.queue)));
+
+    expect(tries.map(([attempt, last]) => `${attempt} ${last}`)).toEqual(Array(5).fill("1 true"));
+    expect((tries[1]?.[2] ?? 0) - (tries[0]?.[2] ?? 0)).toBeGreaterThanOrEqual(400);
+    expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
+  });
+
+  test("addAndWake runs a job that waits for its next try now, add lets it wait", async () => {
+    await using bull = await setup();
+    const tries: string[] = [];
+    await bull.work(
+      async ({ name }) => {
+        tries.push(name);
+        if (tries.length <= 2) throw new Error("not yet");
+      },
+      { backoff: { initial: 3_600_000, max: 3_600_000 } },
+    );
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await bull.queue.add({ name: "b" }, { id: "b" });
+    await waitFor(async () => (await bull.queue.counts()).delayed === 2);
+
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await bull.queue.addAndWake({ name: "b" }, { id: "b", delayMs: 1_000 });
+    await waitFor(() => tries.length === 3);
+
+    expect(tries.toSorted()).toEqual(["a", "b", "b"]);
+    expect(await bull.queue.counts()).toMatchObject({ delayed: 1 });
+  });
+
+  test("addAndWake does not shorten a window, nor a wait that was asked for", async () => {
+    await using bull = await setup();
+    const tries: string[] = [];
+    await bull.work(async ({ name }) => {
+      tries.push(name);
+      throw new RetryLater(3_600_000, "come back later");
+    });
+    await bull.queue.addAndWake({ name: "asked" }, { id: "asked" });
+    await waitFor(async () => (await bull.queue.counts()).delayed === 1);
+    await bull.queue.addAndWake({ name: "window" }, { id: "window", delayMs: 3_600_000 });
+
+    await bull.queue.addAndWake({ name: "asked" }, { id: "asked" });
+    await bull.queue.addAndWake({ name: "window" }, { id: "window" });
+    await bull.queue.add({ name: "after" }, { id: "after" });
+    await waitFor(() => tries.includes("after"));
+
+    expect(tries).toEqual(["asked", "after"]);
+    await waitFor(async () => (await bull.queue.counts()).delayed === 3);
+  });
+
+  test("what an error says is masked where it lies in Redis", async () => {
+    await using bull = await setup();
+    await bull.work(async ({ name }) => {
+      if (name === "a") throw new TerminalError("no", "https://x/y?sig=s3cr3t");
+      throw new Error("redis://:s3cr3t@redis");
+    });
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await bull.queue.add({ name: "b" }, { id: "b", attempts: 1 });
+    await waitFor(async () => (await bull.queue.counts()).failed === 2);
+
+    const { createConnection } = await import("node:net");
+    const socket = createConnection(bull.redis.port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (bytes) => (text += bytes.toString()));
+    for (const id of [1, 2]) socket.write(`HGETALL {rollcast-prod}:rollout-default:${id}\r\n`);
+    await waitFor(() => text.split("failedReason").length === 3);
+    socket.destroy();
+
+    expect(text).toContain("https://x/y?***");
+    expect(text).toContain("redis://***@redis");
+    expect(text).not.toContain("s3cr3t");
+  });
+
+  test("queues of two clusters in one Redis stay apart", async () => {
+    await using bull = await setup();
+    const done: string[] = [];
+    await bull.work(async ({ name }) => void done.push(name));
+    await using other = await openQueue<Turn>({ ...optionsOf(bull.redis.url), cluster: "test" });
+
+    await other.add({ name: "other" }, { id: "a" });
+    await bull.queue.add({ name: "mine" }, { id: "a" });
+    await waitFor(() => done.length > 0);
+
+    expect(done).toEqual(["mine"]);
+    expect(await other.counts()).toMatchObject({ waiting: 1 });
+  });
+
+  test("in an outage an add fails at once, and works again after it", async () => {
+    const { logger } = recordingLogger();
+    await using bull = await setup(logger);
+    const told: string[] = [];
+    bull.queue.onReconnect(() => {
+      throw new Error("a listener fails");
+    });
+    bull.queue.onReconnect(() => told.push("reconnect"));
+    await bull.redis.kill();
+    await waitFor(() => bull.queue.fault() === "not connected");
+
+    const failed = await Promise.race([
+      bull.queue.add({ name: "a" }, { id: "a" }).then(
+        () => "added",
+        () => "failed",
+      ),
+      later(2_000, "late"),
+    ]);
+    await bull.redis.restart();
+    await waitFor(() => told.length === 1);
+    await bull.queue.add({ name: "b" }, { id: "b" });
+
+    expect(failed).toBe("failed");
+    expect(await bull.queue.counts()).toMatchObject({ waiting: 1 });
+  });
+
+  test("a worker goes on after Redis was killed for some seconds: every job is done", async () => {
+    await using bull = await setup();
+    const done = new Set<string>();
+    await bull.work(
+      async ({ name }) => {
+        await later(20);
+        done.add(name);
+      },
+      { concurrency: 2 },
+    );
+    for (let i = 0; i < 40; i++) {
+      await bull.queue.add({ name: `${i}` }, { id: `${i}`, delayMs: i * 40 });
+    }
+    await waitFor(() => done.size >= 5);
+
+    await bull.redis.kill();
+    await later(3_000);
+    await bull.redis.restart();
+
+    await waitFor(() => done.size === 40, { timeout: 40_000 });
+    await waitFor(() => bull.queue.fault() === undefined);
+    await bull.queue.add({ name: "after" }, { id: "after" });
+    await waitFor(() => done.has("after"));
+    expect(done.size).toBe(41);
+  });
+
+  test("a Redis that comes back empty is told of, and takes new jobs", async () => {
+    await using bull = await setup();
+    const done: string[] = [];
+    let reconnects = 0;
+    const worker = await bull.work(async ({ name }) => void done.push(name));
+    bull.queue.onReconnect(() => {
+      reconnects += 1;
+    });
+    await bull.queue.add({ name: "lost" }, { id: "a", delayMs: 3_600_000 });
+
+    await outage(bull.redis, bull.queue, true);
+    await waitFor(() => reconnects === 1);
+    expect(await bull.queue.counts()).toMatchObject({ delayed: 0 });
+    await bull.queue.add({ name: "again" }, { id: "a" });
+
+    await waitFor(() => done.length === 1);
+    expect(done).toEqual(["again"]);
+    expect(worker.fault()).toBeUndefined();
+  });
+
+  test("a job whose worker died is done by another", async () => {
+    await using bull = await setup();
+    await using gate = await startGate(bull.redis.port);
+    const began = Promise.withResolvers<void>();
+    const stuck = await work(`redis://127.0.0.1:${gate.port}`, async () => {
+      began.resolve();
+      await new Promise(() => undefined);
+    });
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
+    await began.promise;
+
+    gate.stall();
+    const done: string[] = [];
+    await bull.work(async ({ name }, { attempt }) => void done.push(`${name} ${attempt}`));
+
+    await waitFor(() => done.length === 1, { timeout: 40_000 });
+    expect(done).toEqual(["a 1"]);
+    await stuck[Symbol.asyncDispose]();
+  });
+
+  test("both wait for a Redis that starts later", async () => {
+    const port = await freePort();
+    const url = `redis://127.0.0.1:${port}`;
+    const { logger, lines } = recordingLogger();
+    const done: string[] = [];
+    const opening = Promise.all([
+      openQueue<Turn>(optionsOf(url, logger)),
+      work(url, async ({ name }) => void done.push(name), { logger }),
+    ]);
+    await waitFor(() => lines.filter((line) => line.msg === "redis error").length >= 2);
+
+    await using _redis = await startRedis({ port });
+    const [queue, worker] = await opening;
+    await queue.add({ name: "a" }, { id: "a" });
+    await waitFor(() => done.length === 1);
+
+    expect([queue.fault(), worker.fault()]).toEqual([undefined, undefined]);
+    await worker[Symbol.asyncDispose]();
+    await queue[Symbol.asyncDispose]();
+  });
+
+  test("a wait for Redis ends with the signal's reason", async () => {
+    const url = `redis://127.0.0.1:${await freePort()}`;
+    const stop = new AbortController();
+    const { logger, lines } = recordingLogger();
+    const opening = openQueue<Turn>({ ...optionsOf(url, logger), signal: stop.signal });
+    await waitFor(() => lines.some((line) => line.msg === "redis error"));
+
+    stop.abort();
+
+    await expect(opening).rejects.toMatchObject({ name: "AbortError" });
+    await expect(openQueue<Turn>({ ...optionsOf(url), signal: stop.signal })).rejects.toMatchObject(
+      { name: "AbortError" },
+    );
+    expect(getEventListeners(stop.signal, "abort")).toEqual([]);
+  });
+
+  test("a disposal lets the job in hand be finished", async () => {
+    await using bull = await setup();
+    const order: string[] = [];
+    const go = Promise.withResolvers<void>();
+    const worker = await work(bull.redis.url, async ({ name }) => {
+      order.push(`began ${name}`);
+      await go.promise;
+      order.push(`done ${name}`);
+    });
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await waitFor(() => order.length === 1);
+
+    const disposed = worker[Symbol.asyncDispose]().then(() => order.push("disposed"));
+    await bull.queue.add({ name: "b" }, { id: "b" });
+    go.resolve();
+    await disposed;
+
+    expect(order).toEqual(["began a", "done a", "disposed"]);
+    expect(await bull.queue.counts()).toMatchObject({ waiting: 1, active: 0 });
+  });
+
+  test.each([
+    ["the signal's reason", (signal: AbortSignal) => signal.reason as Error],
+    ["an error of its own", () => new Error("request broken off")],
+  ])(
+    "a disposal hands back a job that ends with %s, without using an attempt",
+    async (_, errorOf) => {
+      await using bull = await setup();
+      const began = Promise.withResolvers<void>();
+      const worker = await work(bull.redis.url, (_turn, { signal }) => {
+        began.resolve();
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(errorOf(signal)), { once: true });
+        });
+      });
+      await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
+      await began.promise;
+      const elsewhere: string[] = [];
+      await bull.work(async ({ name }, { attempt, lastAttempt }) => {
+        elsewhere.push(`${name} ${attempt} ${lastAttempt}`);
+      });
+
+      await worker[Symbol.asyncDispose]();
+
+      await waitFor(() => elsewhere.length === 1, { timeout: 5_000 });
+      expect(elsewhere).toEqual(["a 1 true"]);
+      await waitFor(() => idle(bull.queue));
+      expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
+    },
+  );
+
+  test("a disposal gives up a job that does not notice; another worker does it", async () => {
+    const { logger, lines } = recordingLogger();
+    await using bull = await setup();
+    const began = Promise.withResolvers<void>();
+    const worker = await work(
+      bull.redis.url,
+      () => {
+        began.resolve();
+        return new Promise(() => undefined);
+      },
+      { logger },
+    );
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
+    await began.promise;
+
+    await worker[Symbol.asyncDispose]();
+
+    expect(lines.map((line) => line.msg)).toContain("jobs left to be run again");
+    const done: string[] = [];
+    await bull.work(async ({ name }) => void done.push(name));
+    await waitFor(() => done.length === 1);
+    expect(done).toEqual(["a"]);
+  });
+
+  test("a disposal in an outage does not wait for Redis", { timeout: 15_000 }, async () => {
+    const redis = await startRedis();
+    const queue = await openQueue<Turn>(optionsOf(redis.url));
+    const worker = await work(redis.url, async () => undefined);
+    await redis.kill();
+    await waitFor(() => queue.fault() !== undefined && worker.fault() !== undefined);
+
+    await worker[Symbol.asyncDispose]();
+    await queue[Symbol.asyncDispose]();
+
+    expect([queue.fault(), worker.fault()]).toEqual(["not connected", "not connected"]);
+    await redis[Symbol.asyncDispose]();
+  });
+
+  test("when a worker last did something is known", async () => {
+    await using bull = await setup();
+    const worker = await bull.work(async () => undefined);
+    const before = worker.lastActive();
+    await waitFor(() => Date.now() > before);
+
+    await bull.queue.add({ name: "a" }, { id: "a" });
+
+    await waitFor(() => worker.lastActive() > before);
+    expect(worker.lastActive()).toBeLessThanOrEqual(Date.now());
+  });
+});
