@@ -115,8 +115,11 @@ test("a first start on existing workloads and a restart of everything roll nothi
   }
 });
 
-test("mode observe plans and tells, and patches nothing", async () => {
-  await using stack = await startStack({ services: ["watcher"], config: { mode: "observe" } });
+test("mode observe plans, publishes and notifies, and patches nothing", async () => {
+  await using stack = await startStack({
+    services: ["watcher", "notifier"],
+    config: { mode: "observe" },
+  });
   const { api, namespace } = stack;
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "1" }));
   await deploy(stack, "web", [{ as: "envFrom", configMap: "cfg" }]);
@@ -127,6 +130,7 @@ test("mode observe plans and tells, and patches nothing", async () => {
   await setKey(stack, "cfg", "a", "2");
   const skipped = await stack.waitEvent("skipped", "web");
   expect(skipped.data).toMatchObject({ reason: "observe", cause: { name: "cfg" } });
+  await stack.receiver.waitFor((one) => one.body.includes("rollout.skipped"));
   expect(wordsOf(await stack.events(), "web")).toEqual(["planned", "skipped"]);
   expect(await generationOf(stack, "web")).toBe(1);
 });

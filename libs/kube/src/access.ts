@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import type { Logger } from "@rollcast/shared/logger";
 import { KubeError } from "./kube-error.ts";
 import { openDispatchers } from "./transport.ts";
-import type { Dispatchers, Route } from "./transport.ts";
+import type { Dispatchers, Route, TlsMaterial } from "./transport.ts";
 
 /** What a request needs to be let in. `fingerprint` changes with the TLS material and the route. */
 export type Credentials = {
@@ -12,6 +13,38 @@ export type Credentials = {
 
 /** Where credentials come from: `read` gives the present ones, `reload` forgets what is kept of them and throws where it cannot. */
 export type CredentialSource = { read(): Promise<Credentials>; reload(): void };
+
+const TLS_KEYS = [
+  "ca",
+  "cert",
+  "key",
+  "pfx",
+  "passphrase",
+  "rejectUnauthorized",
+  "servername",
+] as const;
+
+/** Credentials of headers and TLS material (more of the latter is left out), through `proxy` where there is one. */
+export function credentialsOf(
+  headers: Record<string, string>,
+  material: TlsMaterial,
+  proxy?: string,
+): Credentials {
+  const tls: TlsMaterial = {};
+  const hash = createHash("sha256");
+  for (const key of TLS_KEYS) {
+    const value = material[key];
+    if (value === undefined) continue;
+    Object.assign(tls, { [key]: value });
+    hash.update(`${key}\0${String(value)}\0`);
+  }
+  hash.update(proxy ?? "");
+  const route: Route =
+    proxy === undefined || proxy === ""
+      ? { kind: "direct", tls }
+      : { kind: proxy.startsWith("socks") ? "socks" : "proxy", tls, proxy };
+  return { headers, route, fingerprint: hash.digest("hex") };
+}
 
 export type Access = {
   readonly headers: Record<string, string>;

@@ -1,17 +1,18 @@
-import { createHash } from "node:crypto";
 import type { RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/shared/logger";
-import { openAccess } from "./access.ts";
+import { credentialsOf, openAccess } from "./access.ts";
 import type { Access, CredentialSource, Credentials } from "./access.ts";
+import { findInCluster } from "./in-cluster.ts";
+import type { InCluster } from "./in-cluster.ts";
 import { KubeError } from "./kube-error.ts";
 import { tokenFilesOf } from "./token-files.ts";
 import { open, send } from "./transport.ts";
-import type { Exchange, Route, TlsMaterial } from "./transport.ts";
+import type { Exchange, TlsMaterial } from "./transport.ts";
 
 export { KubeError } from "./kube-error.ts";
 
@@ -50,8 +51,10 @@ export type KubeClient = AsyncDisposable & {
 
 export type ConnectKubeOptions = {
   logger: Logger;
-  /** Path of a kubeconfig; else `KUBECONFIG`, `~/.kube/config`, the service account of the pod, in this order. */
+  /** Path of a kubeconfig; else `KUBECONFIG`, the service account of the pod, `~/.kube/config`, in this order. */
   kubeconfig?: string;
+  /** Where a pod's service account is mounted, if not where the kubelet mounts it. */
+  serviceAccountDir?: string;
   /** Name of a context in it; else its current one. */
   context?: string;
   /** Connections for requests; 32 unless told. Each watch has one more. */
@@ -69,8 +72,7 @@ function kubeconfigFiles({ kubeconfig }: ConnectKubeOptions): string[] {
   return [join(homedir(), ".kube", "config")];
 }
 
-function loadKubeConfig(options: ConnectKubeOptions): KubeConfig {
-  const kubeConfig = new KubeConfig();
+function loadKubeConfig(kubeConfig: KubeConfig, options: ConnectKubeOptions): KubeConfig {
   try {
     if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
     else kubeConfig.loadFromFile(options.kubeconfig);
@@ -101,23 +103,6 @@ function loadKubeConfig(options: ConnectKubeOptions): KubeConfig {
   return kubeConfig;
 }
 
-function routeOf(kubeConfig: KubeConfig, tls: TlsMaterial): Route {
-  const cluster = kubeConfig.getCurrentCluster();
-  const proxy = cluster?.proxyUrl;
-  if (proxy === undefined || proxy === "") return { kind: "direct", tls };
-  return { kind: proxy.startsWith("socks") ? "socks" : "proxy", tls, proxy };
-}
-
-const TLS_KEYS = [
-  "ca",
-  "cert",
-  "key",
-  "pfx",
-  "passphrase",
-  "rejectUnauthorized",
-  "servername",
-] as const;
-
 async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
   const options: RequestOptions = {};
   // The library's public way to resolve files, exec plugins and providers; the agent it adds is never used, so it opens nothing.
@@ -129,28 +114,31 @@ async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
   if (options.auth !== undefined && options.auth !== null) {
     headers.authorization = `Basic ${Buffer.from(options.auth).toString("base64")}`;
   }
-  const tls: TlsMaterial = {};
-  const hash = createHash("sha256");
-  for (const key of TLS_KEYS) {
-    const value = options[key];
-    if (value === undefined) continue;
-    Object.assign(tls, { [key]: value });
-    hash.update(`${key}\0${String(value)}\0`);
-  }
-  const route = routeOf(kubeConfig, tls);
-  hash.update(route.proxy ?? "");
-  return { headers, route, fingerprint: hash.digest("hex") };
+  return credentialsOf(headers, options as TlsMaterial, kubeConfig.getCurrentCluster()?.proxyUrl);
 }
 
-/** The credentials of a kubeconfig, as they are now. */
-function openCredentials(options: ConnectKubeOptions, first: KubeConfig): CredentialSource {
-  let kubeConfig = first;
+type Target = { readonly server: string; readonly source: CredentialSource };
+
+/** The cluster and the credentials of a kubeconfig, as they are now. The library is loaded only here: a pod does without. */
+async function openKubeconfig(options: ConnectKubeOptions): Promise<Target> {
+  const library = await import("@kubernetes/client-node");
+  let kubeConfig = loadKubeConfig(new library.KubeConfig(), options);
   return {
-    read: () => readCredentials(kubeConfig),
-    reload() {
-      kubeConfig = loadKubeConfig(options);
+    server: kubeConfig.getCurrentCluster()?.server ?? "",
+    source: {
+      read: () => readCredentials(kubeConfig),
+      reload() {
+        kubeConfig = loadKubeConfig(new library.KubeConfig(), options);
+      },
     },
   };
+}
+
+function openTarget(options: ConnectKubeOptions): InCluster | Promise<Target> {
+  const told = options.kubeconfig ?? process.env.KUBECONFIG ?? "";
+  const named = told !== "" || options.context !== undefined;
+  const inCluster = named ? undefined : findInCluster(process.env, options.serviceAccountDir);
+  return inCluster ?? openKubeconfig(options);
 }
 
 function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, string>): Exchange {
@@ -179,10 +167,9 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
  * Opens the Kubernetes API. Nothing is sent yet. Throws {@link ConfigError} where no kubeconfig can be read or it lacks the context.
  */
 export async function connectKube(options: ConnectKubeOptions): Promise<KubeClient> {
-  const kubeConfig = loadKubeConfig(options);
-  const server = kubeConfig.getCurrentCluster()?.server ?? "";
+  const { server, source } = await openTarget(options);
   const base = new URL(server);
-  const access = openAccess(openCredentials(options, kubeConfig), options);
+  const access = openAccess(source, options);
 
   const withAccess = async <R>(use: (access: Access) => Promise<R>): Promise<R> => {
     const first = await access.get();

@@ -8,7 +8,7 @@ import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { connectKube } from "../src/client.ts";
 import { connectTo, silent, startMirror } from "./mirror.ts";
 
@@ -52,7 +52,8 @@ async function execPlugin(dir: string): Promise<object> {
 }
 
 const version = { method: "GET", path: "/api/v1/namespaces/default" } as const;
-const name = (namespace: { metadata?: { name?: string } }) => namespace.metadata?.name;
+type NamespaceAnswer = { metadata?: { name?: string } };
+const name = (namespace: NamespaceAnswer) => namespace.metadata?.name;
 
 test("an exec plugin's token is kept, and asked for again when it is refused", async () => {
   await using config = await kubeconfigWith({ user: {} });
@@ -88,6 +89,30 @@ test("a token file that is rotated is read again when the old token is refused",
 
   const answer = await waitFor(() => client.request<{ metadata: { name: string } }>(version));
   expect(name(answer)).toBe("default");
+});
+
+test("in a pod, its service account is used, and a renewed token when the old one is refused", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "rollcast-sa-"));
+  const { hostname, port } = new URL(cluster.url);
+  vi.stubEnv("KUBECONFIG", "");
+  vi.stubEnv("KUBERNETES_SERVICE_HOST", hostname);
+  vi.stubEnv("KUBERNETES_SERVICE_PORT", port);
+  try {
+    await writeFile(join(dir, "ca.crt"), readFileSync(cluster.caFile));
+    await writeFile(join(dir, "token"), `${tokenOf("admin")}\n`);
+    await using client = await connectKube({ logger: silent, serviceAccountDir: dir });
+    expect(client.server).toBe(cluster.url);
+    expect(name(await client.request(version))).toBe("default");
+
+    await using other = await connectKube({ logger: silent, serviceAccountDir: dir });
+    await writeFile(join(dir, "token"), "expired");
+    await expect(other.request(version)).rejects.toMatchObject({ status: 401 });
+    await writeFile(join(dir, "token"), tokenOf("admin"));
+    expect(name(await waitFor(() => other.request<NamespaceAnswer>(version)))).toBe("default");
+  } finally {
+    vi.unstubAllEnvs();
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
 test("a reflector goes on when its credentials are rotated", async () => {

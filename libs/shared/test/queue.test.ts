@@ -1,6 +1,10 @@
 import { getEventListeners } from "node:events";
+import { join } from "node:path";
+import process from "node:process";
 import { setTimeout as later } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { freePort } from "@rollcast/testkit/net";
+import { startProcess } from "@rollcast/testkit/process";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -20,12 +24,12 @@ function optionsOf(url: string, logger: Logger = silent) {
   return { url, cluster: "prod", name: "rollout-default", logger };
 }
 
-function work(url: string, process: Process, options: Partial<WorkOptions<Turn>> = {}) {
+function work(url: string, run: Process, options: Partial<WorkOptions<Turn>> = {}) {
   return openWorker<Turn>({
     ...optionsOf(url),
     concurrency: 8,
     backoff: BACKOFF,
-    process,
+    process: run,
     ...options,
   });
 }
@@ -39,8 +43,8 @@ async function setup(logger: Logger = silent) {
   return {
     redis,
     queue,
-    work: async (process: Process, options: Partial<WorkOptions<Turn>> = {}): Promise<Work> =>
-      kept.use(await work(redis.url, process, { logger, ...options })),
+    work: async (run: Process, options: Partial<WorkOptions<Turn>> = {}): Promise<Work> =>
+      kept.use(await work(redis.url, run, { logger, ...options })),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -140,7 +144,7 @@ describe.concurrent("queue", () => {
     const seen = new Map<string, number>();
     const wanted = new Map<string, number>();
     let most = 0;
-    const process: Process = async ({ name }) => {
+    const run: Process = async ({ name }) => {
       const now = (running.get(name) ?? 0) + 1;
       running.set(name, now);
       most = Math.max(most, now);
@@ -148,8 +152,8 @@ describe.concurrent("queue", () => {
       await later(15);
       running.set(name, now - 1);
     };
-    await bull.work(process);
-    await bull.work(process);
+    await bull.work(run);
+    await bull.work(run);
 
     for (let i = 1; i <= 150; i++) {
       const name = `web-${i % 3}`;
@@ -499,25 +503,82 @@ describe.concurrent("queue", () => {
 
     await worker[Symbol.asyncDispose]();
 
-    expect(lines.map((line) => line.msg)).toContain("jobs left to be run again");
+    expect(lines.map((line) => line.msg)).toContain("worker closed without handing back");
     const done: string[] = [];
     await bull.work(async ({ name }) => void done.push(name));
     await waitFor(() => done.length === 1);
     expect(done).toEqual(["a"]);
   });
 
-  test("a disposal in an outage does not wait for Redis", { timeout: 15_000 }, async () => {
-    const redis = await startRedis();
+  test("a disposal in an outage does not wait for Redis", { timeout: 8_000 }, async () => {
+    await using redis = await startRedis();
     const queue = await openQueue<Turn>(optionsOf(redis.url));
-    const worker = await work(redis.url, async () => undefined);
+    const idleWorker = await work(redis.url, async () => undefined);
     await redis.kill();
-    await waitFor(() => queue.fault() !== undefined && worker.fault() !== undefined);
+    await waitFor(() => queue.fault() !== undefined && idleWorker.fault() !== undefined);
 
-    await worker[Symbol.asyncDispose]();
+    await idleWorker[Symbol.asyncDispose]();
     await queue[Symbol.asyncDispose]();
 
-    expect([queue.fault(), worker.fault()]).toEqual(["not connected", "not connected"]);
-    await redis[Symbol.asyncDispose]();
+    expect([queue.fault(), idleWorker.fault()]).toEqual(["not connected", "not connected"]);
+  });
+
+  test("a disposal in an outage lets the job in hand be finished", { timeout: 8_000 }, async () => {
+    await using redis = await startRedis();
+    const queue = await openQueue<Turn>(optionsOf(redis.url));
+    const order: string[] = [];
+    const go = Promise.withResolvers<void>();
+    const worker = await work(redis.url, async () => {
+      order.push("began");
+      await go.promise;
+      order.push("done");
+    });
+    await queue.add({ name: "a" }, { id: "a" });
+    await waitFor(() => order.length === 1);
+    await redis.kill();
+    await waitFor(() => worker.fault() !== undefined);
+
+    const disposed = worker[Symbol.asyncDispose]().then(() => order.push("disposed"));
+    go.resolve();
+    await disposed;
+    await queue[Symbol.asyncDispose]();
+
+    expect(order).toEqual(["began", "done", "disposed"]);
+  });
+
+  test("nothing holds the process after the disposal, also in an outage", async () => {
+    await using redis = await startRedis();
+    const module = (name: string) =>
+      JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "src", name)).href);
+    const script = `
+      import { openQueue, openWorker } from ${module("queue.ts")};
+      import { createLogger } from ${module("logger.ts")};
+      const options = { url: ${JSON.stringify(redis.url)}, cluster: "prod", name: "q", logger: createLogger("child", "silent") };
+      const queue = await openQueue(options);
+      const worker = await openWorker({ ...options, concurrency: 2, backoff: { initial: 1, max: 1 }, process: async () => console.log("ready") });
+      await queue.add({}, { id: "a" });
+      process.stdin.resume();
+      process.once("SIGUSR2", async () => {
+        process.stdin.destroy();
+        await worker[Symbol.asyncDispose]();
+        await queue[Symbol.asyncDispose]();
+        console.log("disposed");
+      });
+    `;
+    for (const away of [false, true]) {
+      const lines: string[] = [];
+      await using child = await startProcess(
+        process.execPath,
+        ["--input-type=module", "--eval", script],
+        { cwd: join(import.meta.dirname, ".."), onLine: (line) => lines.push(line) },
+      );
+      await waitFor(() => lines.includes("ready"), { message: child.output() });
+      if (away) await redis.kill();
+      process.kill(child.pid, "SIGUSR2");
+
+      expect(await child.exited).toBe(0);
+      expect(lines).toEqual(["ready", "disposed"]);
+    }
   });
 
   test("when a worker last did something is known", async () => {

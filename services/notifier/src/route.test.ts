@@ -89,7 +89,7 @@ function receiversFor(route: object, one = event("failed")): string[] {
 
 test("without a route every receiver is told of what people want to know", () => {
   const told = RolloutOutcome.options.filter((one) => receiversFor({}, event(one)).length > 0);
-  expect(told.toSorted()).toEqual(["failed", "stalled", "succeeded", "throttled"]);
+  expect(told.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
   expect(receiversFor({})).toEqual(["a", "b", "c"]);
 });
 

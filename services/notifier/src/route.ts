@@ -32,7 +32,8 @@ export type CompiledRoute = Inherited & {
 };
 
 /** What is told where no route names a receiver: ends that people want to know of, and warnings. */
-const DEFAULT_OUTCOMES = new Set(["succeeded", "failed", "stalled", "throttled"]);
+/** What receivers are told without a route. `skipped` is what `mode: observe` would have rolled: whoever observes wants to know. */
+const DEFAULT_OUTCOMES = new Set(["succeeded", "failed", "stalled", "throttled", "skipped"]);
 const DEFAULTS: Inherited = {
   receiver: undefined,
   groupBy: ["cluster", "namespace", "outcome"],

@@ -1,0 +1,140 @@
+import { DelayedError, UnrecoverableError, Worker } from "bullmq";
+import type { Job } from "bullmq";
+import { backoffDelay } from "../backoff.ts";
+import type { Backoff } from "../backoff.ts";
+import { RetryLater, TerminalError, toError } from "../errors.ts";
+import { mask } from "../mask.ts";
+import { connectRedis, prefix } from "./redis.ts";
+import type { QueueOptions } from "./redis.ts";
+
+export type WorkOptions<T> = QueueOptions & {
+  concurrency: number;
+  backoff: Backoff;
+  /** At most `max` jobs begin within `periodMs`, over all workers of the queue. */
+  rateLimit?: { max: number; periodMs: number };
+  /**
+   * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an attempt. {@link TerminalError}: given up.
+   * Else: again with backoff until the attempts are used up. `lastAttempt` says that no other will follow.
+   */
+  process: (data: T, context: JobContext) => Promise<void>;
+};
+
+export type JobContext = {
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly lastAttempt: boolean;
+  /** Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue has a rate limit. */
+  readonly hold: (ms: number) => Promise<void>;
+};
+
+export type Work = AsyncDisposable & {
+  /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
+  lastActive(): number;
+  fault(): string | undefined;
+};
+
+const LOCK_MS = 10_000;
+/** When a disposal tells the jobs in hand to end, and when it goes on without them. */
+const HAND_BACK_MS = 7_000;
+const GIVE_UP_MS = 9_000;
+
+async function processJob<T>(
+  options: WorkOptions<T>,
+  job: Job<T>,
+  token: string | undefined,
+  worker: { signal: AbortSignal; hold: JobContext["hold"] },
+): Promise<void> {
+  const { signal, hold } = worker;
+  const attempts = job.opts.attempts ?? 1;
+  const attempt = job.attemptsMade + 1;
+  try {
+    await options.process(job.data, { signal, hold, attempt, lastAttempt: attempt >= attempts });
+  } catch (thrown) {
+    const err = toError(thrown);
+    // What it says lies in Redis for an hour.
+    const message = mask(err.message);
+    if (err instanceof TerminalError) throw new UnrecoverableError(message);
+    // Whatever ends a job that was told to end, it is for another worker.
+    const delayMs = err instanceof RetryLater ? err.delayMs : signal.aborted ? 0 : undefined;
+    if (delayMs === undefined) throw new Error(message);
+    await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);
+    throw new DelayedError();
+  }
+}
+
+type Closing = {
+  readonly fault: () => string | undefined;
+  readonly inHand: ReadonlySet<Promise<void>>;
+} & QueueOptions;
+
+/** Stops the intake and waits for what is in hand; without Redis, which nothing can be handed back to, only for the work itself. */
+async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promise<void> {
+  const { logger, name, fault, inHand } = options;
+  const late = Promise.withResolvers<"late">();
+  const timers = [
+    // Without a reason of its own, so that what it ends is an AbortError.
+    setTimeout(() => worker.cancelAllJobs(), HAND_BACK_MS),
+    setTimeout(() => late.resolve("late"), GIVE_UP_MS),
+  ];
+  const closing = worker.close().catch((err: unknown) => {
+    logger.warn({ err, queue: name }, "worker not closed well");
+  });
+  if (fault() !== undefined) Promise.allSettled(inHand).then(() => late.resolve("late"));
+  const ended = await Promise.race([closing, late.promise]);
+  for (const timer of timers) clearTimeout(timer);
+  if (ended !== "late") return;
+  logger.warn({ queue: name, jobs: inHand.size }, "worker closed without handing back");
+  worker.disconnect().catch(() => undefined);
+}
+
+/**
+ * Works on a queue until disposal, which stops the intake, waits for the jobs in hand, and hands back what is not done in time without using an attempt.
+ */
+export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
+  const { redis, fault } = await connectRedis(options, true);
+  let active = Date.now();
+  const touch = () => {
+    active = Date.now();
+  };
+  const inHand = new Set<Promise<void>>();
+  const { rateLimit } = options;
+  const hold = async (ms: number) => {
+    if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be held");
+    await worker.rateLimit(ms);
+  };
+  const worker: Worker<T, void> = new Worker<T, void>(
+    options.name,
+    async (job, token, signal) => {
+      touch();
+      const given = signal ?? new AbortController().signal;
+      const one = processJob(options, job, token, { signal: given, hold });
+      inHand.add(one);
+      await one.finally(() => inHand.delete(one));
+    },
+    {
+      connection: redis,
+      prefix: prefix(options.cluster),
+      concurrency: options.concurrency,
+      ...(rateLimit === undefined
+        ? {}
+        : { limiter: { max: rateLimit.max, duration: rateLimit.periodMs } }),
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
+      // A job whose worker was killed is simply run again: the records say what is still to do.
+      maxStalledCount: 1_000,
+      drainDelay: 5,
+      settings: { backoffStrategy: (attempt) => backoffDelay(options.backoff, attempt) },
+    },
+  );
+  worker.on("error", (err) => options.logger.warn({ err, queue: options.name }, "worker error"));
+  worker.on("completed", touch).on("failed", touch);
+  await worker.waitUntilReady();
+  return {
+    lastActive: () => active,
+    fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
+    async [Symbol.asyncDispose]() {
+      await closeWorker(worker, { ...options, fault, inHand });
+      redis.disconnect();
+    },
+  };
+}
