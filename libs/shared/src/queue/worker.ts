@@ -69,21 +69,22 @@ type Closing = {
 
 /** Stops the intake and waits for what is in hand; without Redis, which nothing can be handed back to, only for the work itself. */
 async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promise<void> {
-  const { logger, name, fault, inHand } = options;
+  const { logger, name: queue, fault, inHand } = options;
   const late = Promise.withResolvers<"late">();
   const timers = [
     // Without a reason of its own, so that what it ends is an AbortError.
     setTimeout(() => worker.cancelAllJobs(), HAND_BACK_MS),
     setTimeout(() => late.resolve("late"), GIVE_UP_MS),
   ];
-  const closing = worker.close().catch((err: unknown) => {
-    logger.warn({ err, queue: name }, "worker not closed well");
-  });
-  if (fault() !== undefined) Promise.allSettled(inHand).then(() => late.resolve("late"));
-  const ended = await Promise.race([closing, late.promise]);
+  const away = fault() !== undefined;
+  if (away) await worker.pause(true);
+  const ending = away ? Promise.allSettled(inHand) : worker.close();
+  const ended = await Promise.race([ending, late.promise]);
   for (const timer of timers) clearTimeout(timer);
+  // Only a close by force does not wait for a connection's end, which may never come.
+  if (away) await worker.close(true);
   if (ended !== "late") return;
-  logger.warn({ queue: name, jobs: inHand.size }, "worker closed without handing back");
+  logger.warn({ queue, jobs: inHand.size }, "jobs left to be run again");
   worker.disconnect().catch(() => undefined);
 }
 
@@ -133,7 +134,9 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
     lastActive: () => active,
     fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
     async [Symbol.asyncDispose]() {
-      await closeWorker(worker, { ...options, fault, inHand });
+      await closeWorker(worker, { ...options, fault, inHand }).catch((err: unknown) => {
+        options.logger.warn({ err, queue: options.name }, "worker not closed well");
+      });
       redis.disconnect();
     },
   };
