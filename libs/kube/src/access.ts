@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { createHash } from "node:crypto";
 import type { Logger } from "@rollcast/shared/logger";
 import { KubeError } from "./kube-error.ts";
@@ -135,6 +136,8 @@ export function openAccess(
       return true;
     },
     async destroy() {
+      // In a turn of its own: a body that arrived in this one has no listener for its error yet, and that would end the process.
+      await setImmediate();
       const all = [...opened].flatMap(({ requests, streams }) => [requests, streams]);
       await Promise.all(all.map((dispatcher) => dispatcher.destroy().catch(() => undefined)));
     },

@@ -2,7 +2,6 @@ import type { RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import type { KubeConfig } from "@kubernetes/client-node";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/shared/logger";
 import { credentialsOf, openAccess } from "./access.ts";
@@ -10,6 +9,8 @@ import type { Access, CredentialSource, Credentials } from "./access.ts";
 import { findInCluster } from "./in-cluster.ts";
 import type { InCluster } from "./in-cluster.ts";
 import { KubeError } from "./kube-error.ts";
+import { loadLibrary } from "./library.ts";
+import type { KubeConfig } from "./library.ts";
 import { tokenFilesOf } from "./token-files.ts";
 import { open, send } from "./transport.ts";
 import type { Exchange, TlsMaterial } from "./transport.ts";
@@ -65,14 +66,17 @@ const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 64 * 1_048_576;
 
 /** Where a kubeconfig is, as the library looks for it; none in a pod. */
-function kubeconfigFiles({ kubeconfig }: ConnectKubeOptions): string[] {
+function kubeconfigFiles({ kubeconfig }: Pick<ConnectKubeOptions, "kubeconfig">): string[] {
   if (kubeconfig !== undefined) return [kubeconfig];
   const told = process.env.KUBECONFIG;
   if (told !== undefined && told !== "") return told.split(delimiter).filter((path) => path !== "");
   return [join(homedir(), ".kube", "config")];
 }
 
-function loadKubeConfig(kubeConfig: KubeConfig, options: ConnectKubeOptions): KubeConfig {
+function loadKubeConfig(
+  kubeConfig: KubeConfig,
+  options: Pick<ConnectKubeOptions, "kubeconfig" | "context">,
+): KubeConfig {
   try {
     if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
     else kubeConfig.loadFromFile(options.kubeconfig);
@@ -119,9 +123,17 @@ async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
 
 type Target = { readonly server: string; readonly source: CredentialSource };
 
-/** The cluster and the credentials of a kubeconfig, as they are now. The library is loaded only here: a pod does without. */
+/** The kubeconfig that the options name, as it is now. Throws {@link ConfigError}. */
+export async function readKubeConfig(
+  options: Pick<ConnectKubeOptions, "kubeconfig" | "context">,
+): Promise<KubeConfig> {
+  const library = await loadLibrary();
+  return loadKubeConfig(new library.KubeConfig(), options);
+}
+
+/** The cluster and the credentials of a kubeconfig, as they are now. */
 async function openKubeconfig(options: ConnectKubeOptions): Promise<Target> {
-  const library = await import("@kubernetes/client-node");
+  const library = await loadLibrary();
   let kubeConfig = loadKubeConfig(new library.KubeConfig(), options);
   return {
     server: kubeConfig.getCurrentCluster()?.server ?? "",

@@ -16,7 +16,7 @@ export function pointerStep(key: string): string {
 }
 
 /**
- * A patch that sets annotations of the pod template, guarded: the API server refuses it (422) unless `metadata.generation` still is `generation`,
+ * A patch that sets and removes annotations of the pod template, guarded: the API server refuses it (422) unless `metadata.generation` still is `generation`,
  * so a decision made on an older spec is never carried out. Status updates do not disturb it.
  */
 export function guardedAnnotations(
@@ -26,7 +26,13 @@ export function guardedAnnotations(
     hasTemplateMetadata: boolean;
     hasTemplateAnnotations: boolean;
   },
-  annotations: Readonly<Record<string, string>>,
+  change: {
+    readonly annotations: Readonly<Record<string, string>>;
+    /** Annotations that are there and are to go. */
+    readonly removed?: readonly string[];
+    /** What else is to be done under the same guard. */
+    readonly more?: readonly PatchOperation[];
+  },
 ): PatchOperation[] {
   const at = `${kind.templatePath}/metadata`;
   const operations: PatchOperation[] = [
@@ -36,10 +42,21 @@ export function guardedAnnotations(
   if (!object.hasTemplateAnnotations) {
     operations.push({ op: "add", path: `${at}/annotations`, value: {} });
   }
-  for (const [name, value] of Object.entries(annotations)) {
+  for (const [name, value] of Object.entries(change.annotations)) {
     operations.push({ op: "add", path: `${at}/annotations/${pointerStep(name)}`, value });
   }
-  return operations;
+  for (const name of change.removed ?? []) {
+    operations.push({ op: "remove", path: `${at}/annotations/${pointerStep(name)}` });
+  }
+  return [...operations, ...(change.more ?? [])];
+}
+
+/** A patch that has pods replaced which were made before `time` (Argo's `spec.restartAt`), guarded as {@link guardedAnnotations}. */
+export function guardedRestart(object: { generation: number }, time: string): PatchOperation[] {
+  return [
+    { op: "test", path: "/metadata/generation", value: object.generation },
+    { op: "add", path: "/spec/restartAt", value: time },
+  ];
 }
 
 /** The API path of an object of `kind`, or of the collection where `name` is left out. */

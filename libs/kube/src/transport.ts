@@ -110,13 +110,13 @@ async function refusal(response: Dispatcher.ResponseData): Promise<KubeError> {
   return fromStatus(status, response.statusCode, retryAfterMs);
 }
 
-function dispatch(
+async function dispatch(
   dispatcher: Dispatcher,
   exchange: Exchange,
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
   const { url, method, headers, body } = exchange;
-  return dispatcher.request({
+  const response = await dispatcher.request({
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method,
@@ -124,6 +124,9 @@ function dispatch(
     body,
     signal,
   });
+  // Whoever reads is told; without a listener, the end of a connection whose body nobody reads any more would end the process.
+  response.body.on("error", () => undefined);
+  return response;
 }
 
 /** Sends and reads the whole answer, at most `maxBytes`; throws {@link KubeError} unless it is 2xx, or the caller's abort reason. */

@@ -1,6 +1,6 @@
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
-import type { ReflectedResource } from "./list.ts";
+import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
 import { apiPath } from "./patch.ts";
 import { compareVersions } from "./resource-version.ts";
@@ -17,6 +17,8 @@ export type WatchSession<T> = {
   /** Milliseconds without a byte after which the watch counts as dead. */
   silenceMs: number;
   handle: (event: WatchEvent<T>) => Promise<void>;
+  /** The server has accepted the watch. */
+  opened: () => void;
   signal: AbortSignal;
 };
 

@@ -1,7 +1,7 @@
 import { KubeError, fromStatus } from "./kube-error.ts";
 import type { KubeClient } from "./client.ts";
-import { acceptOf, checkObject, selectorsOf } from "./list.ts";
-import type { ReflectedResource } from "./list.ts";
+import { acceptOf, checkObject, selectorsOf } from "./resource.ts";
+import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
 import { apiPath } from "./patch.ts";
 
@@ -80,6 +80,8 @@ export async function* watchEvents<T>(options: {
   /** Seconds after which the server ends the watch. */
   timeoutSeconds: number;
   alive: () => void;
+  /** The server has accepted the watch. */
+  opened: () => void;
   signal: AbortSignal;
 }): AsyncGenerator<WatchEvent<T>, void> {
   const { client, resource, reduce, alive } = options;
@@ -98,6 +100,7 @@ export async function* watchEvents<T>(options: {
     signal: options.signal,
   });
   alive();
+  options.opened();
   for await (const line of splitLines(tap(body, alive))) yield parseEvent(line, reduce);
 }
 

@@ -125,27 +125,30 @@ const faults: { name: string; rules: Rule[]; lists: number }[] = [
   },
   {
     name: "connections that are reset",
-    rules: [{ path: /watch=1/, times: 2, fault: { do: "reset" } }],
+    rules: [{ path: /watch=1/, times: 1, fault: { do: "reset" } }],
     lists: 1,
   },
   {
     name: "no JSON in the stream",
-    rules: [{ path: /watch=1/, times: 2, fault: { do: "garble" } }],
+    rules: [{ path: /watch=1/, times: 1, fault: { do: "garble" } }],
     lists: 1,
   },
   {
     name: "a watch that is cut in the middle of a line",
-    rules: [{ path: /watch=1/, times: 2, fault: { do: "truncate", bytes: 700 } }],
+    rules: [{ path: /watch=1/, times: 1, fault: { do: "truncate", bytes: 700 } }],
     lists: 1,
   },
   {
     name: "500",
-    rules: [{ times: 2, fault: { do: "answer", status: 500 } }],
+    rules: [{ times: 1, fault: { do: "answer", status: 500 } }],
     lists: 1,
   },
   {
     name: "503 to most requests",
-    rules: [{ share: 0.6, fault: { do: "answer", status: 503 } }],
+    rules: [
+      { times: 1, fault: { do: "answer", status: 503 } },
+      { share: 0.6, fault: { do: "answer", status: 503 } },
+    ],
     lists: Number.POSITIVE_INFINITY,
   },
 ];
@@ -154,6 +157,7 @@ test.each(faults)("$name: nothing is missed", async ({ rules, lists }) => {
   await using t = await setUp(40, { pageLimit: 10 });
   await t.mirror.reflector.synced;
 
+  await waitFor(() => t.mirror.count("watch") === 1);
   t.proxy.rules(rules);
   t.proxy.cut();
   await Promise.all(
@@ -215,7 +219,15 @@ test("a list that fails in the middle is not an empty rest", async () => {
     { path: /continue=/, times: 1, fault: { do: "reset", late: true } },
   ]);
   proxy.cut();
-  await waitFor(() => mirror.count("list") === 6);
+  // Only the expired continuation begins a new list: the other pages are asked for again.
+  await waitFor(() => mirror.count("list") >= 3 && mirror.reflector.fault() === undefined);
+  expect(mirror.count("failure")).toBeGreaterThan(mirror.count("list"));
+  proxy.rules([
+    { path: /watch=1/, times: 1, fault: { do: "expire" } },
+    { path: /continue=/, times: 5, fault: { do: "answer", status: 500 } },
+  ]);
+  proxy.cut();
+  await waitFor(() => mirror.count("list") >= 5 && mirror.reflector.fault() === undefined);
   await set(t.namespace, "c1", "1");
   await expectMirrored(mirror, t.namespace);
 
@@ -297,6 +309,19 @@ test("an API server that cannot be reached is asked again until it can", async (
   await expectMirrored(t.mirror, t.namespace);
 
   expect(t.mirror.reflector.fault()).toBeUndefined();
+});
+
+test("a watch that is open again is no fault, even where nothing changes", async () => {
+  await using t = await setUp(3);
+  await t.mirror.reflector.synced;
+  t.proxy.rules([{ times: 1, fault: { do: "reset" } }]);
+  t.proxy.cut();
+  await waitFor(() => t.mirror.reflector.fault() !== undefined);
+
+  await waitFor(() => t.mirror.reflector.fault() === undefined, { timeout: 10_000 });
+
+  await set(t.namespace, "c1", "1");
+  await expectMirrored(t.mirror, t.namespace);
 });
 
 test("disposal ends a first list that waits", async () => {

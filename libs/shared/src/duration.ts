@@ -44,6 +44,10 @@ export function duration(limits: { min?: string; max?: string } = {}) {
   const max = limits.max === undefined ? Number.MAX_SAFE_INTEGER : (parseDuration(limits.max) ?? 0);
   return z
     .string({ error: "must be a duration like 500ms, 1s, 5m or 1h30m" })
+    .meta({
+      title:
+        limits.max === undefined ? "duration" : `duration, ${limits.min ?? "0s"} to ${limits.max}`,
+    })
     .transform((text, ctx) => {
       const ms = parseDuration(text);
       if (ms === undefined) {

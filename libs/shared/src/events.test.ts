@@ -45,6 +45,7 @@ const rollout: RolloutData = {
   changeToHealthyMs: 2,
   generation: 3,
   dueAt: "2026-01-01T00:00:00.000Z",
+  notify: ["team-a"],
 };
 const notification: NotificationData = {
   receiver: "team-a",

@@ -85,6 +85,8 @@ export const RolloutData = z.object({
   cause: Cause.optional(),
   /** How many sources this rollout brings to their present content. */
   sources: z.number().int().nonnegative().optional(),
+  /** How many workloads the cause's source would roll, this one included. */
+  affected: z.number().int().positive().optional(),
   /** A machine word for people to search for (`ProgressDeadlineExceeded`, `Forbidden`, `observe`). */
   reason: z.string().max(128).optional(),
   /** The cluster's own sentence, bounded. */
@@ -97,6 +99,8 @@ export const RolloutData = z.object({
   generation: z.number().int().nonnegative().optional(),
   /** When a deferred or throttled rollout is due (RFC 3339, milliseconds). */
   dueAt: Time.optional(),
+  /** What the workload's annotation `rollcast.dev/notify` lists: names of receivers, or `none`. */
+  notify: z.array(z.string().max(63)).max(20).optional(),
 });
 export type RolloutData = z.infer<typeof RolloutData>;
 
@@ -112,6 +116,54 @@ export const NotificationData = z.object({
   message: z.string().max(1024).optional(),
 });
 export type NotificationData = z.infer<typeof NotificationData>;
+
+export const QueueOutcome = z.enum(["tuned", "paused", "resumed", "reset", "halted", "released"]);
+export type QueueOutcome = z.infer<typeof QueueOutcome>;
+
+/** Data of `queue.*`: how a queue of rollouts is steered, by whom. */
+export const QueueData = z.object({
+  queue: z.string().max(63),
+  /** Who asked for it; `rollcast` for what Rollcast does by itself. */
+  by: z.string().max(128),
+  /** The limits that the file's are overridden with from now on (`tuned`); null: no limit; `rateLimit.per` in milliseconds. */
+  limits: z
+    .object({
+      concurrency: z.number().int().optional(),
+      rateLimit: z.object({ max: z.number().int(), per: z.number().int() }).nullable().optional(),
+      maxRolling: z.number().int().nullable().optional(),
+      maxRollingPerNamespace: z.number().int().nullable().optional(),
+    })
+    .optional(),
+  /** When it ends by itself (RFC 3339, milliseconds). */
+  until: Time.optional(),
+  /** The sources whose change is halted or released, at most 20. */
+  sources: z.array(ObjectId).max(20).optional(),
+  /** How many of its rollouts failed (`halted`). */
+  failed: z.number().int().nonnegative().optional(),
+  /** A machine word: `expired` for an end that was set at the beginning. */
+  reason: z.string().max(128).optional(),
+});
+export type QueueData = z.infer<typeof QueueData>;
+
+export const FreezeOutcome = z.enum(["frozen", "unfrozen"]);
+export type FreezeOutcome = z.infer<typeof FreezeOutcome>;
+
+/** What a freeze covers: the cluster, one namespace, or one workload. */
+export const FreezeScope = z.union([
+  z.object({ level: z.literal("cluster") }),
+  z.object({ level: z.literal("namespace"), namespace: Name }),
+  z.object({ level: z.literal("workload"), kind: Name, namespace: Name, name: Name }),
+]);
+export type FreezeScope = z.infer<typeof FreezeScope>;
+
+/** Data of `freeze.*`. */
+export const FreezeData = z.object({
+  scope: FreezeScope,
+  by: z.string().max(128),
+  until: Time.optional(),
+  reason: z.string().max(256).optional(),
+});
+export type FreezeData = z.infer<typeof FreezeData>;
 
 const Envelope = {
   specversion: z.literal("1.0"),
@@ -145,18 +197,42 @@ export const NotificationEvent = z.object({
 });
 export type NotificationEvent = z.infer<typeof NotificationEvent>;
 
-export const RollcastEvent = z.union([SourceEvent, RolloutEvent, NotificationEvent]);
+export const QueueEvent = z.object({
+  ...Envelope,
+  type: z.templateLiteral(["dev.rollcast.queue.", QueueOutcome, ".v1"]),
+  data: QueueData,
+});
+export type QueueEvent = z.infer<typeof QueueEvent>;
+
+export const FreezeEvent = z.object({
+  ...Envelope,
+  type: z.templateLiteral(["dev.rollcast.freeze.", FreezeOutcome, ".v1"]),
+  data: FreezeData,
+});
+export type FreezeEvent = z.infer<typeof FreezeEvent>;
+
+export const RollcastEvent = z.union([
+  SourceEvent,
+  RolloutEvent,
+  NotificationEvent,
+  QueueEvent,
+  FreezeEvent,
+]);
 export type RollcastEvent = z.infer<typeof RollcastEvent>;
+
+function path({ kind, namespace, name }: ObjectId): string {
+  return `${kind}/${namespace}/${name}`;
+}
 
 /** What an event is made of besides its type and data. `time` in milliseconds since the epoch. */
 export type EventParts = { id: string; cluster: string; service: string; time: number };
 
-function envelope(parts: EventParts, ref: ObjectId) {
+function envelope(parts: EventParts, subject: string) {
   return {
     specversion: "1.0",
     id: parts.id,
     source: `/rollcast/${parts.cluster}/${parts.service}`,
-    subject: `${ref.kind}/${ref.namespace}/${ref.name}`,
+    subject,
     time: new Date(parts.time).toISOString(),
     datacontenttype: "application/json",
   } as const;
@@ -167,7 +243,7 @@ export function sourceEvent(
   outcome: SourceOutcome,
   data: SourceData,
 ): SourceEvent {
-  return { ...envelope(parts, data), type: `dev.rollcast.source.${outcome}.v1`, data };
+  return { ...envelope(parts, path(data)), type: `dev.rollcast.source.${outcome}.v1`, data };
 }
 
 export function rolloutEvent(
@@ -175,7 +251,8 @@ export function rolloutEvent(
   outcome: RolloutOutcome,
   data: RolloutData,
 ): RolloutEvent {
-  return { ...envelope(parts, data.workload), type: `dev.rollcast.rollout.${outcome}.v1`, data };
+  const subject = path(data.workload);
+  return { ...envelope(parts, subject), type: `dev.rollcast.rollout.${outcome}.v1`, data };
 }
 
 export function notificationEvent(
@@ -183,13 +260,27 @@ export function notificationEvent(
   outcome: "sent" | "dead",
   data: NotificationData,
 ): NotificationEvent {
-  const { subject: _, ...rest } = envelope(parts, { kind: "", namespace: "", name: "" });
-  return {
-    ...rest,
-    subject: data.receiver,
-    type: `dev.rollcast.notification.${outcome}.v1`,
-    data,
-  };
+  const type = `dev.rollcast.notification.${outcome}.v1` as const;
+  return { ...envelope(parts, data.receiver), type, data };
+}
+
+export function queueEvent(parts: EventParts, outcome: QueueOutcome, data: QueueData): QueueEvent {
+  return { ...envelope(parts, data.queue), type: `dev.rollcast.queue.${outcome}.v1`, data };
+}
+
+export function freezeEvent(
+  parts: EventParts,
+  outcome: FreezeOutcome,
+  data: FreezeData,
+): FreezeEvent {
+  const { scope } = data;
+  const subject =
+    scope.level === "cluster"
+      ? parts.cluster
+      : scope.level === "namespace"
+        ? scope.namespace
+        : path(scope);
+  return { ...envelope(parts, subject), type: `dev.rollcast.freeze.${outcome}.v1`, data };
 }
 
 /** The domain and word of an event's type: `{domain: "rollout", word: "failed"}`. */

@@ -17,6 +17,8 @@ export type HealthOptions = {
   ready: Readonly<Record<string, Check>>;
   /** Live: a restart would not help. Prove work, not that a process runs. */
   live: Readonly<Record<string, Check>>;
+  /** What somebody should know though the service is ready: lines behind the `ok` of `/readyz`. */
+  notes?: () => readonly string[];
   logger: Logger;
 };
 
@@ -47,10 +49,13 @@ async function faults(checks: Readonly<Record<string, Check>>): Promise<string[]
 
 type Reply = { status: number; body: string; headers?: Readonly<Record<string, string>> };
 
-async function health(checks: Readonly<Record<string, Check>>): Promise<Reply> {
+async function health(
+  checks: Readonly<Record<string, Check>>,
+  notes: readonly string[] = [],
+): Promise<Reply> {
   const found = await faults(checks);
   return found.length === 0
-    ? { status: 200, body: "ok\n" }
+    ? { status: 200, body: ["ok", ...notes.map(mask)].map((line) => `${line}\n`).join("") }
     : { status: 503, body: `${found.join("\n")}\n` };
 }
 
@@ -60,7 +65,7 @@ async function answer(options: HealthOptions, req: IncomingMessage): Promise<Rep
   }
   const [path] = (req.url ?? "").split("?", 1);
   if (path === "/livez") return health(options.live);
-  if (path === "/readyz") return health(options.ready);
+  if (path === "/readyz") return health(options.ready, options.notes?.());
   if (path !== "/metrics") {
     return { status: 404, body: "not found: /livez, /readyz or /metrics\n" };
   }

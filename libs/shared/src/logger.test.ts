@@ -49,7 +49,7 @@ test("an error keeps its name, code, reason, stack and causes, masked", () => {
   expect(lines[0]?.err).toMatchObject({
     type: "TerminalError",
     reason: "forbidden",
-    message: "https://x.y/z?*** was refused",
+    message: "https://x.y/*** was refused",
     stack: expect.stringContaining("logger.test.ts"),
     cause: { type: "Error", message: "connect nats://***@nats:4222" },
   });

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { DestinationStream, Logger as PinoLogger } from "pino";
+import { logFields } from "./trace.ts";
 import { SECRET_KEYS, hideSecrets, mask } from "./mask.ts";
 
 export { mask } from "./mask.ts";
@@ -27,6 +28,7 @@ export function createLogger(
     },
     // `log` above has made plain data of it already.
     serializers: { err: (err: unknown) => (err instanceof Error ? hideSecrets(err) : err) },
+    mixin: logFields,
     // What a child logger is bound to, and a message, pass by these two only.
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: "***" },
     hooks: { streamWrite: mask },

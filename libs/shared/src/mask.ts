@@ -18,22 +18,37 @@ const MAX_DEPTH = 8;
 
 // Everything is bounded, so that no text takes more than linear time.
 const CREDENTIALS_IN_URL = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"]{0,2048}@/gi;
-const QUERY_IN_URL = /\b(https?:\/\/[^\s?#"\\]{0,2048})[?#][^\s"\\]*/gi;
-// No Kubernetes name holds a capital letter.
-const RANDOM_IN_PATH =
-  /(?<=\bhttps?:\/\/[^\s"'\\]{0,256}\/)(?:(?=[\w-]{0,200}[A-Z])[\w-]{20,}|[0-9a-f]{32,})/g;
+const URL_WITH_REST = /\b(https?:\/\/[^\s/?#"\\]{1,2048})([/?#][^\s"\\]*)/gi;
 const SCHEME_WITH_SECRET = /\b(bearer|basic)\s+[\w.~+/=-]+/gi;
+/** Slack's tokens, and the secrets of Standard Webhooks. */
+const KNOWN_TOKEN = /\b(xox[a-z]|xapp|whsec)([-_])[\w+/=-]+/g;
+/** Paths of the Kubernetes API, which hold names only and are what its errors are about. */
+const KUBERNETES_PATH =
+  /^\/(?:(?:api|apis\/[\w.-]{1,100})\/v\d\w{0,20}(?:\/|$)|(?:version|livez|readyz|healthz|metrics)$)/;
+const TRAILING = new Set(",.;:!)]}>'");
+
+/** What follows the host of a URL, without what may be a credential: the path of a chat's webhook is one, and any query. */
+function maskRest(rest: string): string {
+  let end = rest.length;
+  while (end > 0 && TRAILING.has(rest.charAt(end - 1))) end--;
+  const told = rest.slice(0, end);
+  const [path = ""] = told.split(/[?#]/, 1);
+  const query = told.length > path.length ? `?${HIDDEN}` : "";
+  if (path === "" || path === "/") return `${path}${query}${rest.slice(end)}`;
+  const shown = KUBERNETES_PATH.test(path) ? `${path}${query}` : `/${HIDDEN}`;
+  return `${shown}${rest.slice(end)}`;
+}
 
 /**
- * `text` without what must not be told: credentials, query strings and fragments of URLs, long random-looking parts of their paths (the secret of a chat's
- * webhook is there), bearer tokens and basic credentials.
+ * `text` without what must not be told: credentials in URLs, and after their host everything but paths of the Kubernetes API (the path of a chat's webhook is its
+ * secret); bearer tokens and basic credentials; tokens of Slack and secrets of Standard Webhooks.
  */
 export function mask(text: string): string {
   return text
     .replace(CREDENTIALS_IN_URL, `$1${HIDDEN}@`)
-    .replace(QUERY_IN_URL, `$1?${HIDDEN}`)
-    .replace(RANDOM_IN_PATH, HIDDEN)
-    .replace(SCHEME_WITH_SECRET, `$1 ${HIDDEN}`);
+    .replace(URL_WITH_REST, (_, host: string, rest: string) => `${host}${maskRest(rest)}`)
+    .replace(SCHEME_WITH_SECRET, `$1 ${HIDDEN}`)
+    .replace(KNOWN_TOKEN, `$1$2${HIDDEN}`);
 }
 
 function isSecretKey(key: string): boolean {

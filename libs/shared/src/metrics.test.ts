@@ -71,3 +71,26 @@ test("two services in one process do not share metrics", async () => {
   expect(line(await a.text(), "rollcast_x_total")).toBe("rollcast_x_total 1");
   expect(line(await b.text(), "rollcast_x_total")).toBe("rollcast_x_total 0");
 });
+
+test("components of one process keep their metrics of one name apart", async () => {
+  const metrics = createMetrics();
+  metrics.counter("rollcast_own_total", "Own").inc();
+  const [a, b] = [metrics.component("a"), metrics.component("b")];
+  a.gauge("rollcast_pending", "Of a", ["queue"]).set({ queue: "x" }, 1);
+  b.gauge("rollcast_pending", "Of b", ["queue"], (gauge) => gauge.set({ queue: "x" }, 2));
+  b.histogram("rollcast_took_seconds", "T", [], [1]).observe(0.5);
+
+  const text = await metrics.text();
+
+  expect(text.match(/^# (HELP|TYPE) rollcast_pending .*\n/gm)).toEqual([
+    "# HELP rollcast_pending Of a\n",
+    "# TYPE rollcast_pending gauge\n",
+  ]);
+  expect(text).toContain(
+    'rollcast_pending{queue="x",component="a"} 1\nrollcast_pending{queue="x",component="b"} 2\n',
+  );
+  expect(text).toContain('rollcast_took_seconds_bucket{le="1",component="b"} 1');
+  expect(line(text, "rollcast_own_total")).toBe("rollcast_own_total 1");
+  expect(text.match(/^process_cpu_seconds_total /gm)).toHaveLength(1);
+  expect(text).not.toMatch(/\n\n\n|undefined/);
+});

@@ -15,7 +15,9 @@ export type Metrics = {
     labels: readonly L[],
     buckets: readonly number[],
   ): Histogram<L>;
-  /** The text exposition of all metrics. */
+  /** Metrics of one of several services in this process: theirs may have the same names, and each carries the label `component`. */
+  component(name: string): Metrics;
+  /** The text exposition of all metrics, those of components included. */
   text(): Promise<string>;
   readonly contentType: string;
 };
@@ -28,10 +30,28 @@ export const LATENCY_BUCKETS = [
   1800,
 ] as const;
 
-/** Makes the registry. A gauge whose `collect` fails is left out of that scrape and counted. Names carry their unit and the prefix `rollcast_`; labels must be bounded (never an object's name). */
+/** One exposition of several: each metric's HELP and TYPE once, before the samples of all (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+function joinTexts(texts: readonly string[]): string {
+  const metrics = new Map<string, string[]>();
+  for (const block of texts.flatMap((text) => text.split(/^(?=# HELP )/m))) {
+    const [help = "", type = "", ...samples] = block.trimEnd().split("\n");
+    // The words of HELP may differ between services: the first counts.
+    const [, , name = ""] = type.split(" ", 3);
+    const lines = metrics.get(name) ?? [help, type];
+    metrics.set(name, [...lines, ...samples]);
+  }
+  return `${[...metrics.values()].map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+/** Makes the registry, with Node's default metrics. A gauge whose `collect` fails is left out of that scrape and counted. Names carry their unit and the prefix `rollcast_`; labels must be bounded (never an object's name). */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  return metricsOf(registry);
+}
+
+function metricsOf(registry: Registry): Metrics {
+  const components: Metrics[] = [];
   const registers = [registry];
   const failed = new Counter({
     name: "rollcast_metrics_collect_failures_total",
@@ -65,7 +85,18 @@ export function createMetrics(): Metrics {
       }),
     histogram: (name, help, labels, buckets) =>
       new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers }),
-    text: () => registry.metrics(),
+    component(name) {
+      const theirs = new Registry();
+      theirs.setDefaultLabels({ component: name });
+      const metrics = metricsOf(theirs);
+      components.push(metrics);
+      return metrics;
+    },
+    async text() {
+      const own = await registry.metrics();
+      if (components.length === 0) return own;
+      return joinTexts([own, ...(await Promise.all(components.map((one) => one.text())))]);
+    },
     contentType: registry.contentType,
   };
 }

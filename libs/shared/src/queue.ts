@@ -1,7 +1,10 @@
 import { Queue as BullQueue } from "bullmq";
+import { createLimits } from "./queue/limits.ts";
+import type { Limits } from "./queue/limits.ts";
 import { connectRedis, prefix } from "./queue/redis.ts";
 import type { QueueOptions } from "./queue/redis.ts";
 
+export type { RedisIdentity } from "./queue/access.ts";
 export type { QueueOptions } from "./queue/redis.ts";
 export { openWorker } from "./queue/worker.ts";
 export type { JobContext, Work, WorkOptions } from "./queue/worker.ts";
@@ -21,10 +24,16 @@ export type Queue<T> = AsyncDisposable & {
   addAndWake(data: T, options: AddOptions): Promise<void>;
   /** Jobs by state (`waiting`, `active`, `delayed`, ...). */
   counts(): Promise<Record<string, number>>;
+  /** For how many milliseconds the job that is next could have run already; 0 where none waits. */
+  waitedMs(): Promise<number>;
+  /** Removes the queue and all that is in it, running jobs too: what they do then has no consequence for the queue. */
+  destroy(): Promise<void>;
   /** Why nothing can be added now, or undefined. */
   fault(): string | undefined;
   /** Calls `listener` after each reconnect to Redis, which may have come back empty. */
   onReconnect(listener: () => void): void;
+  /** What holds over all workers of the queue from now on; set again by itself after each reconnect, before anything is added. */
+  limit(limits: Limits): Promise<void>;
 };
 
 const DEFAULT_ATTEMPTS = 5;
@@ -44,6 +53,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
     },
   });
   queue.on("error", (err) => options.logger.warn({ err, queue: options.name }, "queue error"));
+  const limits = createLimits(redis, (part) => queue.toKey(part), options);
   const add = (data: T, opts: AddOptions) =>
     queue.add("job", data, {
       attempts: opts.attempts ?? DEFAULT_ATTEMPTS,
@@ -64,17 +74,16 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
       await waiting.promote().catch(() => undefined);
     },
     counts: () => queue.getJobCounts("waiting", "active", "delayed", "failed", "prioritized"),
-    fault,
-    onReconnect(listener) {
-      // The first `ready` is behind us: each further one is a reconnect.
-      redis.on("ready", () => {
-        try {
-          listener();
-        } catch (err) {
-          options.logger.error({ err, queue: options.name }, "reconnect listener failed");
-        }
-      });
+    async waitedMs() {
+      const [next] = await queue.getJobs(["waiting"], 0, 0, true);
+      // A job may be gone between the list and its read.
+      if (next === undefined) return 0;
+      return Math.max(0, Date.now() - next.timestamp - (next.opts.delay ?? 0));
     },
+    destroy: () => queue.obliterate({ force: true }),
+    fault: () => fault() ?? limits.fault(),
+    onReconnect: limits.onReconnect,
+    limit: limits.set,
     async [Symbol.asyncDispose]() {
       await queue.close().catch(() => undefined);
       redis.disconnect();

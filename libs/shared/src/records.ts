@@ -40,8 +40,12 @@ export const SourceRecord = z.object({
   createdAt: z.number(),
   /** When the watcher found it gone; milliseconds since the epoch. Absent while it exists. */
   deletedAt: z.number().optional(),
-  /** Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`, `rollcast.dev/ignore`, `rollcast.dev/match`). */
+  /** Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`, `rollcast.dev/ignore`, `rollcast.dev/match`, or as renamed). */
   annotations: z.record(z.string(), z.string()),
+  /** When the watcher found them other than before; that of the content where both changed in one step. Milliseconds since the epoch. */
+  annotatedAt: z.number().optional(),
+  /** W3C trace context of the change that was told last; absent where it was not traced. */
+  traceparent: z.string().optional(),
   /** The resourceVersion that was replaced by an older one when the cluster was restored from a backup; makes the event's id another. */
   restoredFrom: z.string().optional(),
 });

@@ -78,3 +78,20 @@ export async function run(logger: Logger, start: Start, graceMs = 25_000): Promi
   // Everything is disposed: whatever still holds the event loop is a leak that must not keep a pod from ending.
   setTimeout(() => process.exit(), LEAK_MS).unref();
 }
+
+/** Runs `work` to its end, or until SIGTERM or SIGINT fires its signal. Exit code 0 where it was done, 1 where not. */
+export async function runOnce(
+  logger: Logger,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const abort = new AbortController();
+  using _listening = listen(logger, abort, START_END_MS);
+  process.exitCode = 1;
+  try {
+    await work(abort.signal);
+    process.exitCode = 0;
+  } catch (err) {
+    if (!(abort.signal.aborted && isAborted(err))) logger.fatal({ err }, "stopped by an error");
+  }
+  setTimeout(() => process.exit(), LEAK_MS).unref();
+}

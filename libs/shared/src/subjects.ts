@@ -1,4 +1,10 @@
-import type { RolloutOutcome, SourceOutcome } from "./events.ts";
+import type {
+  FreezeOutcome,
+  FreezeScope,
+  QueueOutcome,
+  RolloutOutcome,
+  SourceOutcome,
+} from "./events.ts";
 
 /**
  * Subjects of the event stream:
@@ -6,6 +12,8 @@ import type { RolloutOutcome, SourceOutcome } from "./events.ts";
  *     rollcast.v1.<cluster>.source.<changed|created|deleted>.<kind>.<namespace>.<name>
  *     rollcast.v1.<cluster>.rollout.<outcome>.<kind>.<namespace>.<name>
  *     rollcast.v1.<cluster>.notification.<sent|dead>.<receiver>
+ *     rollcast.v1.<cluster>.queue.<tuned|paused|resumed|reset|halted|released>.<queue>
+ *     rollcast.v1.<cluster>.freeze.<frozen|unfrozen>.<cluster | namespace.<namespace> | workload.<kind>.<namespace>.<name>>
  *     rollcast.dlq.v1.<stage>.<reason>
  *
  * Identifiers come last so that a subscriber filters by prefix and wildcard. Kubernetes names may hold dots, which separate tokens:
@@ -79,6 +87,25 @@ export function notificationSubject(
   receiver: string,
 ): Subject {
   return `rollcast.v1.${encodeToken(cluster)}.notification.${outcome}.${encodeToken(receiver)}` as Subject;
+}
+
+export function queueSubject(cluster: string, outcome: QueueOutcome, queue: string): Subject {
+  return `rollcast.v1.${encodeToken(cluster)}.queue.${outcome}.${encodeToken(queue)}` as Subject;
+}
+
+/** The tokens of what a freeze covers: `cluster`, `namespace.<namespace>` or `workload.<kind>.<namespace>.<name>`. */
+export function freezeTokens(scope: FreezeScope): string {
+  if (scope.level === "cluster") return "cluster";
+  if (scope.level === "namespace") return `namespace.${encodeToken(scope.namespace)}`;
+  return `workload.${objectTokens(scope)}`;
+}
+
+export function freezeSubject(
+  cluster: string,
+  outcome: FreezeOutcome,
+  scope: FreezeScope,
+): Subject {
+  return `rollcast.v1.${encodeToken(cluster)}.freeze.${outcome}.${freezeTokens(scope)}` as Subject;
 }
 
 /** Where what cannot be handled goes: `stage` is the service that gave up, `reason` a machine word. */

@@ -46,13 +46,14 @@ test("two clients at once make everything, as documented", async () => {
 
   const made = await streams(bus.nats);
   expect(made.map(({ config }) => config.name)).toEqual([
+    "KV_control",
     "KV_notify",
     "KV_sources",
     "KV_workloads",
     EVENT_STREAM,
     DEAD_LETTER_STREAM,
   ]);
-  expect(made[3]?.config).toMatchObject({
+  expect(made[4]?.config).toMatchObject({
     subjects: ["rollcast.v1.>"],
     storage: "file",
     retention: "limits",
@@ -64,7 +65,7 @@ test("two clients at once make everything, as documented", async () => {
     deny_purge: true,
     allow_direct: true,
   });
-  expect(made[4]?.config).toMatchObject({
+  expect(made[5]?.config).toMatchObject({
     subjects: [
       "rollcast.dlq.v1.>",
       "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.ROLLCAST.*",
@@ -73,7 +74,7 @@ test("two clients at once make everything, as documented", async () => {
     max_age: 30 * DAY_NS,
     max_bytes: 512 * 1024 ** 2,
   });
-  for (const { config } of made.slice(0, 3)) {
+  for (const { config } of made.slice(0, 4)) {
     expect(config).toMatchObject({
       storage: "file",
       max_msgs_per_subject: 1,
@@ -94,7 +95,7 @@ test("a second time changes nothing and loses nothing", async () => {
 
   const after = await streams(bus.nats);
   expect(after.map(({ config }) => config)).toEqual(before.map(({ config }) => config));
-  expect(after[3]?.state.messages).toBe(1);
+  expect(after[4]?.state.messages).toBe(1);
 });
 
 test("the stream of events refuses to be purged or to have a message deleted", async () => {
@@ -226,5 +227,5 @@ test("an outage is not taken for an empty server", async () => {
 });
 
 test("the buckets are those that are documented", () => {
-  expect(BUCKETS).toEqual(["sources", "workloads", "notify"]);
+  expect(BUCKETS).toEqual(["sources", "workloads", "control", "notify"]);
 });

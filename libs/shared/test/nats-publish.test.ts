@@ -212,7 +212,7 @@ test("a message in a header is one line, bounded, masked, and may hold any lette
 
   const message = await bus.nats.jsm.streams.getMessage(DEAD_LETTER_STREAM, { seq });
   const header = message?.header.get("Rollcast-Message") ?? "";
-  expect(header.startsWith("größer Nats-Msg-Id: x https://***@h/p?*** xxx")).toBe(true);
+  expect(header.startsWith("größer Nats-Msg-Id: x https://***@h/*** xxx")).toBe(true);
   expect(header.length).toBe(1_024);
   expect(message?.header.get("Nats-Msg-Id")).toBe(letter.id);
 });

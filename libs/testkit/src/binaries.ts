@@ -9,19 +9,23 @@ export type ServerName =
   | "kube-apiserver"
   | "kube-controller-manager"
   | "kube-scheduler"
-  | "kwok";
+  | "kwok"
+  | "helm";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
-function builtServers(): string {
+function builtServers(name: ServerName): string {
   const told = process.env.ROLLCAST_SERVERS_DIR;
   if (told !== undefined && told !== "") return told;
-  return execFileSync(process.execPath, [join(ROOT, "tools", "cache.mjs")], { encoding: "utf8" });
+  const args = [join(ROOT, "tools", "cache.mjs"), ...(name === "helm" ? ["helm"] : [])];
+  return execFileSync(process.execPath, args, { encoding: "utf8" });
 }
 
-/** Path of a real server's binary: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
+/** Path of a real server's binary, or of Helm: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
 export function serverBinary(name: ServerName): string {
-  const dirs = [builtServers(), process.env.KUBEBUILDER_ASSETS ?? ""].filter((dir) => dir !== "");
+  const dirs = [builtServers(name), process.env.KUBEBUILDER_ASSETS ?? ""].filter(
+    (dir) => dir !== "",
+  );
   const found = dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
   if (found === undefined) {
     throw new Error(`${name} is not built yet: run \`npm test\` once, which builds it`);

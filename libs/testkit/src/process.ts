@@ -25,7 +25,7 @@ export type Running = AsyncDisposable & {
 
 const KEPT_LINES = 20;
 const KEPT_LENGTH = 400;
-const TERM_MS = 10_000;
+const TERM_MS = 28_000;
 const children = new Set<ChildProcess>();
 
 function killAll(): void {

@@ -20,8 +20,8 @@ export type Answer = {
   readonly body?: string | Uint8Array;
   /** Milliseconds before it answers. */
   readonly delayMs?: number;
-  /** Never answers, or closes the connection hard. */
-  readonly instead?: "hang" | "reset";
+  /** Never answers, closes the connection hard, or answers with a body that has no end, a byte at a time. */
+  readonly instead?: "hang" | "reset" | "trickle";
 };
 
 /** A local HTTP server that keeps what it is sent. */
@@ -38,6 +38,12 @@ function reply(res: ServerResponse, answer: Answer): void {
   if (answer.instead === "hang") return;
   if (answer.instead === "reset") {
     res.socket?.resetAndDestroy();
+    return;
+  }
+  if (answer.instead === "trickle") {
+    res.writeHead(answer.status ?? 200);
+    const timer = setInterval(() => res.write("."), 200);
+    res.once("close", () => clearInterval(timer));
     return;
   }
   setTimeout(() => {

@@ -21,6 +21,10 @@ export type RedisServerOptions = {
   /** Kept after disposal; a temporary folder unless told. */
   dataDir?: string;
   port?: number;
+  /** Listens with TLS only; `args` say with which files. */
+  tls?: boolean;
+  /** More arguments of redis-server, e.g. `--user`. */
+  args?: readonly string[];
 };
 
 /** A real redis-server on its own port, set up as Rollcast asks for: `noeviction`, append-only file. */
@@ -28,9 +32,11 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const dir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "rollcast-redis-")));
   const port = options.port ?? (await freePort());
   const args = [
-    ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir],
+    ["--bind", "127.0.0.1", "--dir", dir],
+    options.tls === true ? ["--port", "0", "--tls-port", String(port)] : ["--port", String(port)],
     ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""],
     ["--maxmemory-policy", "noeviction"],
+    options.args ?? [],
   ].flat();
   const start = async (): Promise<Running> => {
     await mkdir(dir, { recursive: true });
@@ -46,7 +52,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   };
   let running = await start();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${options.tls === true ? "rediss" : "redis"}://127.0.0.1:${port}`,
     port,
     dir,
     async kill() {

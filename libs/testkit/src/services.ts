@@ -8,7 +8,7 @@ import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
-export type ServiceName = "watcher" | "restarter" | "notifier";
+export type ServiceName = "watcher" | "restarter" | "notifier" | "all-in-one" | "provision";
 
 export type LogLine = {
   readonly level: string;
@@ -20,6 +20,8 @@ export type LogLine = {
 export type Service = AsyncDisposable & {
   readonly name: ServiceName;
   readonly pid: number;
+  /** Its rollcast.yaml. */
+  readonly configFile: string;
   /** Every line it logged, parsed; lines that are no JSON (a crash of Node) have level `raw`. */
   readonly logs: readonly LogLine[];
   /** Base URL of `/livez`, `/readyz` and `/metrics`. */
@@ -39,6 +41,8 @@ export type ServiceOptions = {
   redisUrl?: string;
   env?: Readonly<Record<string, string>>;
   onLog?: (line: LogLine) => void;
+  /** A folder that holds the service as an image does; else this repository. */
+  root?: string;
 };
 
 function parseLine(line: string): LogLine {
@@ -57,7 +61,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   const file = join(dir, "rollcast.yaml");
   await writeFile(file, stringify(options.config));
   const logs: LogLine[] = [];
-  const main = join(repositoryRoot(), "services", name, "src", "main.ts");
+  const main = join(options.root ?? repositoryRoot(), "services", name, "src", "main.ts");
   const running: Running = await startProcess(process.execPath, [main], {
     env: {
       ROLLCAST_CONFIG: file,
@@ -84,6 +88,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   return {
     name,
     pid: running.pid,
+    configFile: file,
     logs,
     http,
     exited: running.exited,

@@ -1,24 +1,18 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
+import { condition, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
-
-type Condition = { type?: string; status?: string; reason?: string; message?: string };
-
-function condition(object: KubeObject, type: string): Condition | undefined {
-  const conditions = dig(object, "status", "conditions");
-  if (!Array.isArray(conditions)) return undefined;
-  return (conditions as Condition[]).find((one) => one.type === type);
-}
+import { replicasStatus } from "./replicas.ts";
 
 function failure(object: KubeObject): RolloutStatus | undefined {
   const progressing = condition(object, "Progressing");
   if (progressing?.reason !== "ProgressDeadlineExceeded") return undefined;
   const refused = condition(object, "ReplicaFailure");
-  const messages = [progressing.message, refused?.status === "True" ? refused.message : undefined];
+  const why = refused?.status === "True" ? refused.message : undefined;
   return {
     state: "failed",
     reason: progressing.reason,
-    message: messages.filter((text) => text !== undefined && text !== "").join(" "),
+    message: sentence(progressing.message, why),
   };
 }
 
@@ -30,20 +24,7 @@ function status(object: KubeObject): RolloutStatus {
   }
   const failed = failure(object);
   if (failed !== undefined) return failed;
-  const wanted = digNumber(object, 1, "spec", "replicas");
-  const updated = digNumber(object, 0, "status", "updatedReplicas");
-  const all = digNumber(object, 0, "status", "replicas");
-  const available = digNumber(object, 0, "status", "availableReplicas");
-  if (updated < wanted) {
-    return { state: "progressing", message: `${updated} of ${wanted} replicas are updated` };
-  }
-  if (all > updated) {
-    return { state: "progressing", message: `${all - updated} old replicas are still there` };
-  }
-  if (available < updated) {
-    return { state: "progressing", message: `${available} of ${updated} replicas are available` };
-  }
-  return { state: "complete" };
+  return replicasStatus(object, digNumber(object, 1, "spec", "replicas"));
 }
 
 export const deployment: WorkloadKind = {

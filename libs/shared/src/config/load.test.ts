@@ -89,17 +89,17 @@ colour: blue
     "  mode: must be active or observe",
     "  nats.url: must be like nats://host:4222",
     "  nats.replicas: must be at most 5",
-    "  nats.servers: unknown key, known here: url, replicas",
+    "  nats.servers: unknown key, known here: url, replicas, nkey, tls",
     "  redis: must be a mapping, not string",
     "  installationKey: is empty: must be a mapping, or left out",
     "  queues[0].concurrency: must be a number, not string",
     '  queues[0].window: "1y" is not a duration: write it like 500ms, 1s, 5m or 1h30m',
-    "  queues[0].windows: unknown key, known here: name, concurrency, window",
+    "  queues[0].windows: unknown key, known here: name, match, concurrency, rateLimit, maxRolling, maxRollingPerNamespace, window, attempts, backoff, haltAfter",
     '  rollout.sweepInterval: "100ms" is out of bounds: 1s to 24h',
     "  rollout.loopBreaker.maxRollouts: must be a whole number, not number",
     "  rollout.loopBreaker.burst: unknown key, known here: maxRollouts, period, minInterval, maxInterval",
     "  log.level: must be trace or debug or info or warn or error",
-    "  colour: unknown key, known here: apiVersion, kind, cluster, mode, nats, redis, scope, installationKey, queues, rollout, notifier, log",
+    "  colour: unknown key, known here: apiVersion, kind, cluster, mode, nats, redis, scope, reload, kinds, installationKey, queues, queueAnnotation, rollout, restarter, notifier, log",
   ]);
 });
 
@@ -292,4 +292,15 @@ test.each([
 
 test.each(["65536", "-1", "1.5", "http", "0x50", " 80", "1e3"])("port %j is refused", (text) => {
   expect(() => httpPort({ ROLLCAST_HTTP_PORT: text })).toThrow("must be 0 to 65535");
+});
+
+test("where an API listens is read, and refused where it is nothing to listen on", () => {
+  const read = (listen: string) =>
+    parseConfig(`${HEAD}restarter: { api: { listen: "${listen}", tokenFile: /t } }`, "f").restarter
+      .api;
+  expect(read("0.0.0.0:8081")?.listen).toEqual({ host: "0.0.0.0", port: 8081 });
+  expect(read("[::1]:0")?.listen).toEqual({ host: "::1", port: 0 });
+  for (const bad of ["8081", ":8081", "host:65536", "::1:80", "a b:80"]) {
+    expect(() => read(bad), bad).toThrow(/restarter\.api\.listen: (must be like|the port must be)/);
+  }
 });

@@ -66,9 +66,14 @@ export function parseConfig(text: string, file: string, env: Env = {}): Config {
   throw new ConfigError(`${file} is refused:\n${faults.join("\n")}`);
 }
 
-/** Reads and parses the file that `ROLLCAST_CONFIG` names (default `/etc/rollcast/rollcast.yaml`). Throws {@link ConfigError}. */
+/** The configuration's file: the one that `ROLLCAST_CONFIG` names, else `/etc/rollcast/rollcast.yaml`. */
+export function configFile(env: Env): string {
+  return env.ROLLCAST_CONFIG || "/etc/rollcast/rollcast.yaml";
+}
+
+/** Reads and parses {@link configFile}. Throws {@link ConfigError}. */
 export function loadConfig(env: Env): Config {
-  const file = env.ROLLCAST_CONFIG || "/etc/rollcast/rollcast.yaml";
+  const file = configFile(env);
   let text: string;
   try {
     text = readFileSync(file, "utf8");

@@ -4,6 +4,8 @@ import { NotifierConfig } from "./notifier.ts";
 const URL = "https://hooks.example.com/";
 const hook = { name: "a", webhook: { url: URL } };
 
+const bot = { tokenFrom: { env: "SLACK_TOKEN" }, channel: "C0123ABCD" };
+
 function faults(config: unknown): string[] {
   const parsed = NotifierConfig.safeParse(config);
   return (parsed.error?.issues ?? []).map(
@@ -23,7 +25,10 @@ test.each([
         { name: "c", teams: { urlFrom: { file: "/c" } }, rateLimit: { max: 1, per: "2s" } },
         { name: "d", googleChat: { urlFrom: { file: "/d" } } },
         { name: "e", none: {} },
+        { name: "g", alertmanager: { urls: ["http://am:9093/prefix"], labels: { team: "x" } } },
+        { name: "f", slack: { ...bot, thread: false, apiUrl: "https://slack-gov.com/api/" } },
       ],
+      templates: { "rollout.failed": { title: "{{ workload }}" }, default: { text: "x" } },
       route: { receiver: "a", routes: [{ match: ['outcome == "failed"'], receiver: "b" }] },
     },
   },
@@ -77,7 +82,52 @@ test.each([
     config: { route: { groupBy: ["colour"] } },
     fault: "route.groupBy.0:",
   },
-  { name: "an unknown key", config: { templates: {} }, fault: ": Unrecognized key" },
+  { name: "an unknown key", config: { template: {} }, fault: ": Unrecognized key" },
+  {
+    name: "a template of no outcome",
+    config: { templates: { "rollout.fail": { title: "x" } } },
+    fault: "templates: Unrecognized key",
+  },
+  {
+    name: "a template of nothing",
+    config: { templates: { default: {} } },
+    fault: "templates.default: must have a title, a text or both",
+  },
+  {
+    name: "a bot without a channel",
+    config: { receivers: [{ name: "a", slack: { tokenFrom: { env: "T" } } }] },
+    fault: "receivers.0.slack.channel: is missing",
+  },
+  {
+    name: "a channel's name in place of its id",
+    config: { receivers: [{ name: "a", slack: { ...bot, channel: "#ops" } }] },
+    fault: "receivers.0.slack.channel: must be the id of a channel",
+  },
+  {
+    name: "a bot that is a webhook too",
+    config: { receivers: [{ name: "a", slack: { ...bot, webhookUrlFrom: { env: "U" } } }] },
+    fault: "receivers.0.slack: must have either webhookUrlFrom or tokenFrom",
+  },
+  {
+    name: "an Alertmanager without an address",
+    config: { receivers: [{ name: "a", alertmanager: { urls: [] } }] },
+    fault: "receivers.0.alertmanager.urls: Too small",
+  },
+  {
+    name: "a label that is none",
+    config: { receivers: [{ name: "a", alertmanager: { urls: [URL], labels: { "a-b": "c" } } }] },
+    fault: "receivers.0.alertmanager.labels.a-b",
+  },
+  {
+    name: "a thread at a webhook",
+    config: { receivers: [{ name: "a", slack: { webhookUrlFrom: { env: "U" }, thread: true } }] },
+    fault: "receivers.0.slack.thread: does nothing",
+  },
+  {
+    name: "an API's address without its end",
+    config: { receivers: [{ name: "a", slack: { ...bot, apiUrl: "https://slack.com/api" } }] },
+    fault: "receivers.0.slack.apiUrl: must end with /",
+  },
   {
     name: "a matcher at the root, which takes everything",
     config: { route: { match: [] } },

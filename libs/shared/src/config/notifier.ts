@@ -1,10 +1,15 @@
 import { z } from "zod";
+import { Api } from "./api.ts";
 import { duration } from "../duration.ts";
+import { AlertmanagerReceiver, SlackReceiver } from "./receiver-kinds.ts";
 import { SecretRef } from "./secret-ref.ts";
+import { Templates } from "./templates.ts";
 
 const ReceiverName = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -");
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -")
+  // In an annotation it stands for nobody.
+  .refine((name) => name !== "none", 'must be another name than "none"');
 
 /** What a receiver may reach beyond the default, which is https on port 443 to public addresses. */
 export const Security = z.strictObject({
@@ -37,24 +42,33 @@ const RateLimit = z.strictObject({
 export type RateLimit = z.infer<typeof RateLimit>;
 
 /** The kinds of receivers; a receiver has exactly one. */
-export const RECEIVER_KINDS = ["webhook", "slack", "teams", "googleChat", "none"] as const;
+export const RECEIVER_KINDS = [
+  "webhook",
+  "slack",
+  "teams",
+  "googleChat",
+  "alertmanager",
+  "none",
+] as const;
 export type ReceiverKind = (typeof RECEIVER_KINDS)[number];
 
 export const Receiver = z
   .strictObject({
     name: ReceiverName,
     webhook: WebhookReceiver.optional(),
-    /** An incoming webhook of Slack; its URL is the credential. */
-    slack: z.strictObject({ webhookUrlFrom: SecretRef }).optional(),
+    slack: SlackReceiver.optional(),
     /** A Workflows webhook of Teams; its URL is the credential. */
     teams: z.strictObject({ urlFrom: SecretRef }).optional(),
     /** An incoming webhook of a Google Chat space; its URL is the credential. */
     googleChat: z.strictObject({ urlFrom: SecretRef }).optional(),
+    alertmanager: AlertmanagerReceiver.optional(),
     /** Takes everything and tells nobody. */
     none: z.strictObject({}).optional(),
-    /** Unless told 10 a second for a webhook, 1 a second for a chat. */
+    /** Unless told 10 a second for a webhook and an Alertmanager, 1 a second for a chat. */
     rateLimit: RateLimit.optional(),
     security: Security.optional(),
+    /** Before the notifier's own. */
+    templates: Templates.optional(),
   })
   .superRefine((receiver, ctx) => {
     const kinds = RECEIVER_KINDS.filter((kind) => receiver[kind] !== undefined);
@@ -63,7 +77,7 @@ export const Receiver = z
       ctx.addIssue({ code: "custom", message });
     }
     if (receiver.none === undefined) return;
-    for (const key of ["rateLimit", "security"] as const) {
+    for (const key of ["rateLimit", "security", "templates"] as const) {
       if (receiver[key] === undefined) continue;
       const message = "does nothing at a receiver that tells nobody";
       ctx.addIssue({ code: "custom", path: [key], message });
@@ -125,11 +139,29 @@ const RootRoute = z.strictObject({
 });
 export type RootRoute = z.infer<typeof RootRoute>;
 
+/** Which workloads may name receivers themselves. */
+const AnnotationRule = z.strictObject({
+  /** Namespaces in which the annotation `rollcast.dev/notify` counts; `*` stands for anything. */
+  namespaces: z
+    .array(
+      z
+        .string()
+        .max(63)
+        .regex(/^[a-z0-9*-]+$/, "must be a namespace name, * stands for anything"),
+    )
+    .max(1_000)
+    .default([]),
+});
+
 /** The `notifier:` part of rollcast.yaml. What matchers say is checked where they are compiled, at the notifier's start. */
 export const NotifierConfig = z
   .strictObject({
     receivers: z.array(Receiver).max(100).default([]),
     route: RootRoute.prefault({}),
+    annotation: AnnotationRule.prefault({}),
+    api: Api("0.0.0.0:8082").optional(),
+    /** Of every receiver that has none of its own. */
+    templates: Templates.prefault({}),
   })
   .superRefine(({ receivers, route }, ctx) => {
     const names = new Set<string>();

@@ -1,7 +1,27 @@
 import { z } from "zod";
 import { duration } from "../duration.ts";
+import { Api } from "./api.ts";
+import { Kinds } from "./kinds.ts";
 import { NotifierConfig } from "./notifier.ts";
+import { Reload } from "./reload.ts";
+import { QueueAnnotation, Queues, checkQueues } from "./queues.ts";
 import { Scope } from "./scope.ts";
+import { SecretRef } from "./secret-ref.ts";
+
+/** Paths of PEM files. */
+const Tls = z
+  .strictObject({
+    /** Who signed the server's certificate; else the authorities that Node knows. */
+    ca: z.string().min(1).optional(),
+    /** This client's own certificate and its key, where the server asks for one. */
+    cert: z.string().min(1).optional(),
+    key: z.string().min(1).optional(),
+  })
+  .superRefine((tls, ctx) => {
+    if ((tls.cert === undefined) === (tls.key === undefined)) return;
+    const path = [tls.cert === undefined ? "cert" : "key"];
+    ctx.addIssue({ code: "custom", path, message: "is missing: cert and key go together" });
+  });
 
 const Nats = z.strictObject({
   url: z
@@ -10,6 +30,9 @@ const Nats = z.strictObject({
     .default("nats://127.0.0.1:4222"),
   /** Copies of each stream and bucket; 3 on a cluster of NATS. */
   replicas: z.number().int().min(1).max(5).default(1),
+  /** The seed of this service's nkey user. */
+  nkey: z.strictObject({ file: z.string().min(1) }).optional(),
+  tls: Tls.optional(),
 });
 
 const Redis = z.strictObject({
@@ -17,16 +40,11 @@ const Redis = z.strictObject({
     .string()
     .regex(/^rediss?:\/\/[^\s]+$/, "must be like redis://host:6379")
     .default("redis://127.0.0.1:6379"),
+  /** The ACL user of this service; better than in the URL, which more places know. */
+  username: z.string().min(1).optional(),
+  password: SecretRef.optional(),
+  tls: Tls.optional(),
 });
-
-const Queue = z.strictObject({
-  name: z.literal("default", { error: 'only the queue "default" exists' }),
-  /** Patches at once in each restarter. */
-  concurrency: z.number().int().min(1).max(1_000).default(20),
-  /** Changes of one workload's sources inside this time, counted from the first, are one rollout. */
-  window: duration({ max: "1h" }).prefault("1s"),
-});
-export type Queue = z.infer<typeof Queue>;
 
 const Rollout = z.strictObject({
   /** How often every workload's record is compared with its sources. */
@@ -44,8 +62,7 @@ const Rollout = z.strictObject({
     .prefault({}),
 });
 
-/** rollcast.yaml, one file for every service. Strict: an unknown key is a fault. Only `cluster` has no default. */
-export const Config = z.strictObject({
+const Keys = z.strictObject({
   apiVersion: z.literal("rollcast.dev/v1"),
   kind: z.literal("Config"),
   /** A token in every subject. */
@@ -58,17 +75,20 @@ export const Config = z.strictObject({
   nats: Nats.prefault({}),
   redis: Redis.prefault({}),
   scope: Scope.prefault({}),
+  reload: Reload.prefault({}),
+  kinds: Kinds,
   /** Where the key of the digests is, its bytes as they are, at least 32; else the Secret `rollcast-installation-key` in Rollcast's own namespace. */
   installationKey: z.strictObject({ file: z.string().min(1) }).optional(),
-  queues: z
-    .array(Queue)
-    .max(1)
-    .default([])
-    .transform((queues) => (queues.length === 0 ? [Queue.parse({ name: "default" })] : queues)),
+  queues: Queues,
+  queueAnnotation: QueueAnnotation.prefault({}),
   rollout: Rollout.prefault({}),
+  restarter: z.strictObject({ api: Api("0.0.0.0:8081").optional() }).prefault({}),
   notifier: NotifierConfig.prefault({}),
   log: z
     .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info") })
     .prefault({}),
 });
+
+/** rollcast.yaml, one file for every service. Strict: an unknown key is a fault. Only `cluster` has no default. */
+export const Config = Keys.superRefine(checkQueues);
 export type Config = z.infer<typeof Config>;

@@ -31,7 +31,8 @@ export function selectorFault(selector: string): string | undefined {
   return undefined;
 }
 
-const Selector = z
+/** A label selector; empty: no restriction. */
+export const Selector = z
   .string()
   .default("")
   .superRefine((selector, ctx) => {
@@ -40,7 +41,7 @@ const Selector = z
   })
   .transform((selector) => selector.trim());
 
-const Namespace = z
+export const Namespace = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a namespace name");
 

@@ -6,12 +6,14 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { backoffDelay } from "../backoff.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { openIdentity } from "./identity.ts";
+import type { NatsIdentity } from "./identity.ts";
 import { parseServers } from "./servers.ts";
 
-export type NatsOptions = {
+export type NatsOptions = NatsIdentity & {
   /** `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in {@link parseServers}. */
   url: string;
-  /** Name of this client in the server's monitoring: the service. */
+  /** Name of this client in the server's monitoring: the service. Answers come to `_INBOX_<name>.>`, which only its user may read. */
   name: string;
   logger: Logger;
   /** Milliseconds a JetStream request may take; 5 s unless told. */
@@ -38,8 +40,9 @@ async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
   const { tls, ...where } = parseServers(options.url);
   const connecting = connect({
     ...where,
-    ...(tls ? { tls: {} } : {}),
+    ...openIdentity(options, tls),
     name: `rollcast-${options.name}`,
+    inboxPrefix: `_INBOX_${options.name}`,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,

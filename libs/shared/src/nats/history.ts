@@ -1,6 +1,8 @@
+import type { MsgRequest, StoredMsg } from "@nats-io/jetstream";
 import { RollcastEvent } from "../events.ts";
 import type { Nats } from "./connect.ts";
 import { EVENT_STREAM } from "./provision.ts";
+import type { Subject } from "../subjects.ts";
 
 const AT_ONCE = 64;
 
@@ -21,4 +23,27 @@ export async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
     }
   }
   return events;
+}
+
+/**
+ * The first message from `seq` on whose subject matches; null where there is none. Not by a direct read: its answer is the message itself, which whoever may read directly could
+ * have the server send to any subject (docs/decisions/0008-subscribers-have-their-own-account.md).
+ */
+export function readNext(
+  nats: Nats,
+  stream: string,
+  { seq, subject }: { seq: number; subject: string },
+): Promise<StoredMsg | null> {
+  const query = { seq, next_by_subj: subject };
+  // The server takes it (JSApiMsgGetRequest), the client's type knows it for direct reads only.
+  return nats.jsm.streams.getMessage(stream, query as MsgRequest);
+}
+
+/** The newest event on a subject without wildcards; undefined where there is none. Network faults are thrown. */
+export async function readLastEvent(
+  nats: Nats,
+  subject: Subject,
+): Promise<RollcastEvent | undefined> {
+  const found = await nats.jsm.streams.getMessage(EVENT_STREAM, { last_by_subj: subject });
+  return found === null ? undefined : RollcastEvent.safeParse(found.json()).data;
 }

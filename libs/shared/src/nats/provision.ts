@@ -15,7 +15,7 @@ export const EVENT_STREAM = "ROLLCAST";
 /** The stream that holds what could not be handled or delivered for a month. */
 export const DEAD_LETTER_STREAM = "ROLLCAST_DLQ";
 /** The key-value buckets; each is the stream `KV_<name>`. */
-export const BUCKETS = ["sources", "workloads", "notify"] as const;
+export const BUCKETS = ["sources", "workloads", "control", "notify"] as const;
 export type Bucket = (typeof BUCKETS)[number];
 
 const DAY_NS = 24 * 3_600 * 1_000_000_000;
@@ -141,12 +141,28 @@ async function ensureBucket(nats: Nats, bucket: Bucket, replicas: number): Promi
   }
 }
 
+/** The streams and buckets that a service works on. */
+export type Uses = {
+  readonly streams: readonly (typeof EVENT_STREAM | typeof DEAD_LETTER_STREAM)[];
+  readonly buckets: readonly Bucket[];
+};
+
+const EVERYTHING: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: BUCKETS };
+
 /**
  * Makes the streams and buckets, or checks those that are there: settings the operator may own (limits, ages, replicas) are left as they are; a
  * difference that could only be mended by losing data is refused ({@link ConfigError}). Safe to run from every replica at once.
  */
-export async function provision(nats: Nats, replicas: number): Promise<void> {
+export async function provision(
+  nats: Nats,
+  replicas: number,
+  uses: Uses = EVERYTHING,
+): Promise<void> {
   checkServer(nats);
-  for (const stream of STREAMS) await ensureStream(nats, { ...stream, num_replicas: replicas });
-  for (const bucket of BUCKETS) await ensureBucket(nats, bucket, replicas);
+  for (const stream of STREAMS) {
+    if (uses.streams.some((name) => name === stream.name)) {
+      await ensureStream(nats, { ...stream, num_replicas: replicas });
+    }
+  }
+  for (const bucket of uses.buckets) await ensureBucket(nats, bucket, replicas);
 }

@@ -1,12 +1,13 @@
+import process from "node:process";
 import { Redis } from "ioredis";
 import type { Logger } from "../logger.ts";
+import { redisAccess } from "./access.ts";
+import type { RedisIdentity } from "./access.ts";
 
 /**
  * BullMQ on Redis. The queues hold turns, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
  */
-export type QueueOptions = {
-  /** `redis://host:6379` or `rediss://host:6379`. */
-  url: string;
+export type QueueOptions = RedisIdentity & {
   /** Name of the cluster: queues of two clusters in one Redis stay apart. */
   cluster: string;
   /** Name of the queue (`rollout-default`). */
@@ -28,7 +29,9 @@ export type Client = { redis: Redis; fault: () => string | undefined };
 
 /** Connects, waiting until Redis answers or the signal fires (throws its reason). */
 export async function connectRedis(options: QueueOptions, forWorker: boolean): Promise<Client> {
-  const redis = new Redis(options.url, {
+  const access = await redisAccess(options, process.env);
+  const redis = new Redis(access.url, {
+    ...access.options,
     lazyConnect: true,
     connectionName: `rollcast-${options.name}`,
     retryStrategy: (times) => Math.min(250 * times, RECONNECT_MAX_MS),

@@ -31,6 +31,8 @@ export type Work = AsyncDisposable & {
   /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
   lastActive(): number;
   fault(): string | undefined;
+  /** Takes so many jobs at once from now on. */
+  setConcurrency(concurrency: number): void;
 };
 
 const LOCK_MS = 10_000;
@@ -124,6 +126,8 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
       // A job whose worker was killed is simply run again: the records say what is still to do.
       maxStalledCount: 1_000,
       drainDelay: 5,
+      // A rate limit that is lifted is noticed within it.
+      maximumRateLimitDelay: 500,
       settings: { backoffStrategy: (attempt) => backoffDelay(options.backoff, attempt) },
     },
   );
@@ -133,6 +137,9 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   return {
     lastActive: () => active,
     fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
+    setConcurrency(concurrency) {
+      worker.concurrency = concurrency;
+    },
     async [Symbol.asyncDispose]() {
       await closeWorker(worker, { ...options, fault, inHand }).catch((err: unknown) => {
         options.logger.warn({ err, queue: options.name }, "worker not closed well");

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { checkObject, nextLimit, selectorsOf } from "./list.ts";
+import { checkObject, selectorsOf } from "./resource.ts";
+import { nextLimit } from "./list-page.ts";
 
 const limits = { pageLimit: 500, pageBytes: 1_000_000, timeoutMs: 1 };
 

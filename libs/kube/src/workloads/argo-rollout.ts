@@ -1,0 +1,91 @@
+import { dig, digNumber, parseTime } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import { condition, sentence } from "./conditions.ts";
+import type { BorrowedTemplate, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+
+const STRATEGY = "rollcast.dev/rollout-strategy";
+/** Why Argo gives a rollout up. */
+const REASONS = new Set(["RolloutAborted", "ProgressDeadlineExceeded"]);
+
+function text(object: KubeObject, ...path: readonly string[]): string | undefined {
+  const found = dig(object, ...path);
+  return typeof found === "string" && found !== "" ? found : undefined;
+}
+
+/** Before 0.10 it was a hash, which tells nothing. */
+function isObserved(object: KubeObject): boolean {
+  const observed = text(object, "status", "observedGeneration");
+  if (observed === undefined) return false;
+  return !/^\d+$/.test(observed) || Number(observed) >= (object.metadata.generation ?? 0);
+}
+
+function failureOf(object: KubeObject): RolloutStatus {
+  const conditions = dig(object, "status", "conditions");
+  const all = Array.isArray(conditions)
+    ? (conditions as { reason?: string; message?: string }[])
+    : [];
+  const invalid = condition(object, "InvalidSpec");
+  const why = invalid ?? all.find(({ reason }) => REASONS.has(reason ?? ""));
+  const message = sentence(why?.message ?? text(object, "status", "message"));
+  return {
+    state: "failed",
+    reason: invalid === undefined ? (why?.reason ?? "Degraded") : "InvalidSpec",
+    message,
+  };
+}
+
+/** Whether pods older than `spec.restartAt` are still to be replaced. */
+function isRestarting(object: KubeObject): boolean {
+  const at = parseTime(text(object, "spec", "restartAt"));
+  return at !== undefined && at !== parseTime(text(object, "status", "restartedAt"));
+}
+
+function phaseOf(object: KubeObject): string {
+  const conditions = dig(object, "status", "pauseConditions");
+  const none = !Array.isArray(conditions) || conditions.length === 0;
+  // Somebody has just resumed it, and its controller has not seen that.
+  if (dig(object, "status", "controllerPause") === true && none) return "Progressing";
+  return text(object, "status", "phase") ?? "Progressing";
+}
+
+/** The rules of `kubectl argo rollouts status`, https://github.com/argoproj/argo-rollouts (utils/rollout/rolloututil.go). */
+function status(object: KubeObject): RolloutStatus {
+  if (!isObserved(object)) return { state: "unobserved" };
+  const phase = phaseOf(object);
+  if (phase === "Degraded") return failureOf(object);
+  if (phase !== "Healthy") {
+    return { state: "progressing", message: sentence(text(object, "status", "message") ?? phase) };
+  }
+  return isRestarting(object)
+    ? { state: "progressing", message: "its pods are being restarted" }
+    : { state: "complete" };
+}
+
+const paused = (object: KubeObject) =>
+  dig(object, "spec", "paused") === true || phaseOf(object) === "Paused";
+
+/** https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another generation of the template moves only the status. */
+function borrows(object: KubeObject): BorrowedTemplate | undefined {
+  const kind = text(object, "spec", "workloadRef", "kind");
+  const name = text(object, "spec", "workloadRef", "name");
+  if (kind === undefined || name === undefined) return undefined;
+  const seen = Number(text(object, "status", "workloadObservedGeneration") ?? 0);
+  return { kind, name, seen: Number.isNaN(seen) ? 0 : seen };
+}
+
+export const argoRollout: WorkloadKind = {
+  kind: "Rollout",
+  group: "argoproj.io",
+  version: "v1alpha1",
+  plural: "rollouts",
+  optional: true,
+  templatePath: "/spec/template",
+  template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
+  borrows,
+  rollBy: (_, annotations) => (annotations[STRATEGY] === "restart" ? "restart" : "patch"),
+  restartedAt: (object) => text(object, "spec", "restartAt"),
+  status,
+  paused,
+  restartsOnEdit: (object) => dig(object, "spec", "paused") !== true,
+  deadlineMs: (object) => digNumber(object, 600, "spec", "progressDeadlineSeconds") * 1_000,
+};

@@ -1,0 +1,42 @@
+import { dig, digNumber } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+
+/** `template`: only the template is marked, so that the next scheduled run is the first with the new content. */
+const CRONJOB = "rollcast.dev/cronjob";
+
+function hold(object: KubeObject): "Suspended" | "Running" | undefined {
+  if (dig(object, "spec", "suspend") === true) return "Suspended";
+  const active = dig(object, "status", "active");
+  return exclusive(object) && Array.isArray(active) && active.length > 0 ? "Running" : undefined;
+}
+
+function exclusive(object: KubeObject): boolean {
+  return dig(object, "spec", "concurrencyPolicy") === "Forbid";
+}
+
+/** A marked template is all there is to do; where a Job was run, its own status tells. */
+function status(): RolloutStatus {
+  return { state: "complete", reason: "TemplateMarked" };
+}
+
+export const cronJob: WorkloadKind = {
+  kind: "CronJob",
+  group: "batch",
+  version: "v1",
+  plural: "cronjobs",
+  templatePath: "/spec/jobTemplate/spec/template",
+  template: (object) =>
+    dig(object, "spec", "jobTemplate", "spec", "template") as PodTemplate | undefined,
+  rollBy: (_, annotations) => (annotations[CRONJOB] === "template" ? "patch" : "job"),
+  hold,
+  exclusive,
+  status,
+  paused: () => false,
+  restartsOnEdit: () => false,
+  deadlineMs(object) {
+    const spec = dig(object, "spec", "jobTemplate", "spec");
+    const seconds = digNumber(spec, 0, "activeDeadlineSeconds");
+    return seconds === 0 ? undefined : seconds * 1_000;
+  },
+};

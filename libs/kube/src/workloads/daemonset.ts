@@ -1,0 +1,48 @@
+import { dig, digNumber } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import type { LeftPods, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import { onDeleteStatus, podSelector } from "./pods.ts";
+
+function onDelete(object: KubeObject): boolean {
+  return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
+}
+
+function leftPods(object: KubeObject): LeftPods | undefined {
+  const wanted = digNumber(object, 0, "status", "desiredNumberScheduled");
+  const count = wanted - digNumber(object, 0, "status", "updatedNumberScheduled");
+  const selector = podSelector(object);
+  return onDelete(object) && count > 0 && selector !== undefined ? { count, selector } : undefined;
+}
+
+/** https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go (DaemonSetStatusViewer); OnDelete is ours. */
+function status(object: KubeObject): RolloutStatus {
+  const generation = object.metadata.generation ?? 0;
+  if (digNumber(object, -1, "status", "observedGeneration") < generation) {
+    return { state: "unobserved" };
+  }
+  const wanted = digNumber(object, 0, "status", "desiredNumberScheduled");
+  const updated = digNumber(object, 0, "status", "updatedNumberScheduled");
+  const available = digNumber(object, 0, "status", "numberAvailable");
+  if (onDelete(object)) return onDeleteStatus(wanted, wanted - updated);
+  if (updated < wanted) {
+    return { state: "progressing", message: `${updated} of ${wanted} pods are updated` };
+  }
+  if (available < wanted) {
+    return { state: "progressing", message: `${available} of ${wanted} pods are available` };
+  }
+  return { state: "complete" };
+}
+
+export const daemonSet: WorkloadKind = {
+  kind: "DaemonSet",
+  group: "apps",
+  version: "v1",
+  plural: "daemonsets",
+  templatePath: "/spec/template",
+  template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
+  status,
+  paused: () => false,
+  restartsOnEdit: (object) => !onDelete(object),
+  deadlineMs: () => undefined,
+  leftPods,
+};

@@ -1,0 +1,21 @@
+import { digNumber } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import type { RolloutStatus } from "./kind.ts";
+import { allUpdated } from "./scaled.ts";
+
+/** Where a workload stands by its counts of replicas: all updated, no old ones left, all available. `wanted` are told to be there. */
+export function replicasStatus(object: KubeObject, wanted: number): RolloutStatus {
+  const updated = digNumber(object, 0, "status", "updatedReplicas");
+  const all = digNumber(object, 0, "status", "replicas");
+  const available = digNumber(object, 0, "status", "availableReplicas");
+  if (updated < wanted) {
+    return { state: "progressing", message: `${updated} of ${wanted} replicas are updated` };
+  }
+  if (all > updated) {
+    return { state: "progressing", message: `${all - updated} old replicas are still there` };
+  }
+  if (available < updated) {
+    return { state: "progressing", message: `${available} of ${updated} replicas are available` };
+  }
+  return allUpdated(wanted);
+}

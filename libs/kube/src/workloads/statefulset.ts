@@ -1,0 +1,68 @@
+import { dig, digNumber } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import type { LeftPods, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import { nameSome, onDeleteStatus, podSelector } from "./pods.ts";
+import { allUpdated } from "./scaled.ts";
+
+function onDelete(object: KubeObject): boolean {
+  return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
+}
+
+function partition(object: KubeObject): number {
+  return digNumber(object, 0, "spec", "updateStrategy", "rollingUpdate", "partition");
+}
+
+/** Names of the pods below the partition, which keep the template they have. */
+function heldBack(object: KubeObject, wanted: number): string[] {
+  const start = digNumber(object, 0, "spec", "ordinals", "start");
+  const held = Math.min(wanted, partition(object));
+  return Array.from({ length: held }, (_, i) => `${object.metadata.name}-${start + i}`);
+}
+
+function leftPods(object: KubeObject): LeftPods | undefined {
+  const wanted = digNumber(object, 1, "spec", "replicas");
+  const count = wanted - digNumber(object, 0, "status", "updatedReplicas");
+  const selector = podSelector(object);
+  if (!onDelete(object) || count <= 0 || selector === undefined) return undefined;
+  const revision = dig(object, "status", "updateRevision");
+  return { count, selector, ...(typeof revision === "string" ? { revision } : {}) };
+}
+
+/** https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go (StatefulSetStatusViewer); OnDelete is ours. */
+function status(object: KubeObject): RolloutStatus {
+  const generation = object.metadata.generation ?? 0;
+  if (digNumber(object, -1, "status", "observedGeneration") < generation) {
+    return { state: "unobserved" };
+  }
+  const wanted = digNumber(object, 1, "spec", "replicas");
+  const ready = digNumber(object, 0, "status", "readyReplicas");
+  const updated = digNumber(object, 0, "status", "updatedReplicas");
+  if (onDelete(object)) return onDeleteStatus(wanted, wanted - updated);
+  if (ready < wanted) {
+    return { state: "progressing", message: `${ready} of ${wanted} replicas are ready` };
+  }
+  const held = heldBack(object, wanted);
+  if (updated < wanted - held.length) {
+    const due = wanted - held.length;
+    return { state: "progressing", message: `${updated} of ${due} replicas are updated` };
+  }
+  if (held.length > 0 && updated < wanted) {
+    const message = `below the partition, so left for their owner to delete: ${nameSome(held)}`;
+    return { state: "complete", reason: "Partition", message };
+  }
+  return allUpdated(wanted);
+}
+
+export const statefulSet: WorkloadKind = {
+  kind: "StatefulSet",
+  group: "apps",
+  version: "v1",
+  plural: "statefulsets",
+  templatePath: "/spec/template",
+  template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
+  status,
+  paused: () => false,
+  restartsOnEdit: (object) => !onDelete(object) && partition(object) === 0,
+  deadlineMs: () => undefined,
+  leftPods,
+};

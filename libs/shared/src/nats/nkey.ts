@@ -1,0 +1,9 @@
+import { nkeys } from "@nats-io/transport-node";
+
+/** An nkey user: the client keeps the seed, the server needs the public key only (https://docs.nats.io/using-nats/developer/connecting/nkey). */
+export type Nkey = { readonly seed: string; readonly publicKey: string };
+
+export function createNkey(): Nkey {
+  const pair = nkeys.createUser();
+  return { seed: new TextDecoder().decode(pair.getSeed()), publicKey: pair.getPublicKey() };
+}

@@ -1,0 +1,64 @@
+import { readFile } from "node:fs/promises";
+import type { RedisOptions } from "ioredis";
+import type { Env } from "../config/load.ts";
+import { readSecret } from "../config/secret-ref.ts";
+import type { SecretRef } from "../config/secret-ref.ts";
+import { ConfigError } from "../errors.ts";
+
+/** Who this client is to Redis, and how it knows the server; read once, at the start. */
+export type RedisIdentity = {
+  /** `redis://host:6379` or `rediss://host:6379`, perhaps with `user:password@` before the host. */
+  url: string;
+  /** An ACL user (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). */
+  username?: string | undefined;
+  password?: SecretRef | undefined;
+  /** PEM files: the authority that signed the server's certificate (else the system's), and this client's own certificate. */
+  tls?:
+    | {
+        readonly ca?: string | undefined;
+        readonly cert?: string | undefined;
+        readonly key?: string | undefined;
+      }
+    | undefined;
+};
+
+async function pem(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (err) {
+    throw new ConfigError(`the TLS file ${file} of Redis cannot be read`, { cause: err });
+  }
+}
+
+export type RedisAccess = {
+  readonly url: string;
+  readonly options: Pick<RedisOptions, "username" | "password" | "tls">;
+};
+
+/** Who is meant, where the URL names a user and the password comes from elsewhere: the library takes a URL's empty password for one. */
+function whoAndWhere({ url, username }: RedisIdentity): { url: string; username?: string } {
+  const parsed = new URL(url);
+  const user = username ?? decodeURIComponent(parsed.username);
+  parsed.username = "";
+  parsed.password = "";
+  return { url: parsed.href, ...(user === "" ? {} : { username: user }) };
+}
+
+/** What the client library is told. Throws {@link ConfigError} where a file is missing. */
+export async function redisAccess(identity: RedisIdentity, env: Env): Promise<RedisAccess> {
+  const { password, tls } = identity;
+  const files: Record<string, Buffer> = {};
+  for (const name of ["ca", "cert", "key"] as const) {
+    const file = tls?.[name];
+    if (file !== undefined) files[name] = await pem(file);
+  }
+  // Given, it replaces what `rediss:` asks for, which has no files.
+  const encryption = tls === undefined ? {} : { tls: files };
+  const { username } = identity;
+  if (password === undefined) {
+    const user = username === undefined ? {} : { username };
+    return { url: identity.url, options: { ...encryption, ...user } };
+  }
+  const { url, ...user } = whoAndWhere(identity);
+  return { url, options: { ...encryption, ...user, password: await readSecret(password, env) } };
+}
