@@ -120,6 +120,18 @@ describe("a source with a record", () => {
     expect(compareGone(record(), { resourceVersion }, at())).toBeUndefined();
   });
 
+  test("dates annotations by the content where both changed in one step", () => {
+    const annotations = { "rollcast.dev/match": "true" };
+    const editors = [{ manager: "kubectl", time: NOW - 60_000 }];
+    const both = seen({ annotations, digests: { LOG: B }, editors });
+    const changed = compare(record(), both, at({ origin: "list" }));
+    expect(changed?.annotatedAt).toBe(changed?.changedAt);
+    const later = seen({ annotations, digests: { LOG: A }, resourceVersion: "30" });
+    expect(compare(changed && { ...changed, state: "published" }, later, at())?.annotatedAt).toBe(
+      changed?.annotatedAt,
+    );
+  });
+
   test("keeps what was told when only an annotation changed", () => {
     const told = record({ change: "changed", reason: "data", changedAt: 5, changedWithin: 0 });
     const annotations = { "rollcast.dev/ignore": "true" };
@@ -127,6 +139,7 @@ describe("a source with a record", () => {
     expect(compare(told, seen({ annotations }), at())).toEqual({
       ...told,
       annotations,
+      annotatedAt: NOW,
       resourceVersion: "20",
     });
   });

@@ -138,10 +138,16 @@ function restoredFrom(known: SourceRecord, resourceVersion: string): { restoredF
   return back ? { restoredFrom: known.resourceVersion } : {};
 }
 
+/** When the annotations became what they are. */
+function annotated(known: SourceRecord, seen: Seen, now: number): { annotatedAt?: number } {
+  const annotatedAt = sameEntries(known.annotations, seen.annotations) ? known.annotatedAt : now;
+  return annotatedAt === undefined ? {} : { annotatedAt };
+}
+
 /** What is kept of a record whose content is the same: what was told of it last. */
 function carried(known: SourceRecord, seen: Seen, at: Circumstances): SourceRecord {
   const { deletedAt: _, ...rest } = known;
-  return { ...rest, ...base(seen, at) };
+  return { ...rest, ...base(seen, at), ...annotated(known, seen, at.now) };
 }
 
 /**
@@ -163,10 +169,12 @@ export function compare(
   if (!sameEntries(known.digests, seen.digests)) {
     const keys = changedKeys(known.digests, seen.digests);
     const setter = setterOf(keys, seen);
+    const time = changeTime(setter, at);
     return {
       ...base(seen, at),
       ...by(setter ?? seen.editors[0]),
-      ...changeTime(setter, at),
+      ...time,
+      ...annotated(known, seen, time.changedAt),
       ...back,
       state: "pending",
       change: "changed",
@@ -177,7 +185,8 @@ export function compare(
   if (wasDeleted) {
     const { changedAt, changedWithin } = known;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
-    return { ...created(seen, at, "recreated"), ...times, ...back };
+    const marked = annotated(known, seen, at.now);
+    return { ...created(seen, at, "recreated"), ...times, ...marked, ...back };
   }
   const same =
     known.uid === seen.uid &&

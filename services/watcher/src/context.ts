@@ -19,6 +19,8 @@ export type WatcherContext = {
   readonly nats: Nats;
   readonly client: KubeClient;
   readonly key: InstallationKey;
+  /** Names of the annotations of sources that are kept. */
+  readonly annotations: readonly string[];
   readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
   readonly scope: Scope;

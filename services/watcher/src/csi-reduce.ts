@@ -74,7 +74,7 @@ export function reducePodStatus(key: InstallationKey, object: KubeObject): PodSt
   };
 }
 
-export function reduceClass(object: KubeObject): ProviderClass {
+export function reduceClass(object: KubeObject, names: readonly string[]): ProviderClass {
   const { metadata } = object;
   return {
     namespace: metadata.namespace ?? "",
@@ -82,7 +82,7 @@ export function reduceClass(object: KubeObject): ProviderClass {
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
-    annotations: annotationsOf(object),
+    annotations: annotationsOf(object, names),
   };
 }
 

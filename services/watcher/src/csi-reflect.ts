@@ -1,4 +1,4 @@
-import type { ReflectedResource } from "@rollcast/kube/list";
+import type { ReflectedResource } from "@rollcast/kube/resource";
 import type { KubeObject } from "@rollcast/kube/object";
 import { startReflector } from "@rollcast/kube/reflector";
 import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
@@ -30,6 +30,10 @@ export function reducePodIn({ scope, key }: WatcherContext) {
     scope.reads(object.metadata.namespace ?? "") ? reducePodStatus(key, object) : undefined;
 }
 
+export function reduceClassIn({ annotations }: WatcherContext) {
+  return (object: KubeObject) => reduceClass(object, annotations);
+}
+
 /** Reflects the classes of a unit and, once these are known, the statuses of the pods that mount them. */
 export function reflectCsiUnit(
   context: WatcherContext,
@@ -54,7 +58,7 @@ export function reflectCsiUnit(
       times,
       observe: (event) => observe(metrics, resource.plural, event),
     });
-  const first = start(classes, reduceClass, classHandler(context, unit, state));
+  const first = start(classes, reduceClassIn(context), classHandler(context, unit, state));
   return inTurn(first, () =>
     start(statuses, reducePodIn(context), podStatusHandler(context, unit, state)),
   );

@@ -8,8 +8,8 @@ import type { WatcherContext } from "./context.ts";
 import { classHandler, podStatusHandler } from "./csi-handlers.ts";
 import type { CsiState } from "./csi-handlers.ts";
 import { openSeenPods } from "./csi-pods.ts";
-import { CLASS_KIND, reduceClass } from "./csi-reduce.ts";
-import { csiResources, reducePodIn, reflectCsiUnit } from "./csi-reflect.ts";
+import { CLASS_KIND } from "./csi-reduce.ts";
+import { csiResources, reduceClassIn, reducePodIn, reflectCsiUnit } from "./csi-reflect.ts";
 
 const SERVED_PATH = "/apis/secrets-store.csi.x-k8s.io/v1";
 /** How often it is looked whether the driver has been installed. */
@@ -84,7 +84,7 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
       const unit = { kind: CLASS_KIND, namespace } as const;
       const { classes, statuses } = csiResources(context, namespace);
       const common = { client, limits: LIST_LIMITS, signal };
-      const classList = { ...common, resource: classes, reduce: reduceClass };
+      const classList = { ...common, resource: classes, reduce: reduceClassIn(context) };
       await listInto(classHandler(within, unit, state), classList);
       const statusList = { ...common, resource: statuses, reduce: reducePodIn(within) };
       await listInto(podStatusHandler(within, unit, state), statusList);

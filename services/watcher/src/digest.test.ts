@@ -3,16 +3,17 @@ import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundDigests, digestValue, installationKey } from "./digest.ts";
-import { reduceData } from "./reduce.ts";
+import { decisiveAnnotations, reduceData } from "./reduce.ts";
 
 const key = installationKey(Buffer.alloc(32, 7));
+const reduction = { key, annotations: decisiveAnnotations({}) };
 const ref = { kind: "Secret", namespace: "shop", name: "db" };
 const bytes = fc.uint8Array({ maxLength: 64 });
 const word = fc.string({ maxLength: 12 });
 
 test("a digest is the first 128 bits of the HMAC over the place and the value", () => {
   const place = '["Secret","shop","db","password","text"]';
-  const want = createHmac("sha256", key.bytes).update(place).update("hunter2").digest("hex");
+  const want = createHmac("sha256", key.secret).update(place).update("hunter2").digest("hex");
 
   expect(digestValue(key, ref, "password", "text", Buffer.from("hunter2"))).toBe(want.slice(0, 32));
 });
@@ -60,8 +61,12 @@ test("the order of the keys does not matter", () => {
   const entries = fc.uniqueArray(fc.tuple(word, fc.string()), { selector: ([name]) => name });
   fc.assert(
     fc.property(entries, (list) => {
-      const forward = reduceData(key, "ConfigMap", object(Object.fromEntries(list)));
-      const backward = reduceData(key, "ConfigMap", object(Object.fromEntries(list.toReversed())));
+      const forward = reduceData(reduction, "ConfigMap", object(Object.fromEntries(list)));
+      const backward = reduceData(
+        reduction,
+        "ConfigMap",
+        object(Object.fromEntries(list.toReversed())),
+      );
       expect(backward.digests).toEqual(forward.digests);
     }),
   );
@@ -74,7 +79,7 @@ test.each([
   { name: "swapped values", a: { x: "1", y: "2" }, b: { x: "2", y: "1" } },
 ])("$name differ", ({ a, b }) => {
   const digests = (data: Record<string, string>) =>
-    JSON.stringify(reduceData(key, "ConfigMap", object(data)).digests);
+    JSON.stringify(reduceData(reduction, "ConfigMap", object(data)).digests);
 
   expect(digests(a)).not.toBe(digests(b));
 });
@@ -83,7 +88,7 @@ test("a Secret is digested as bytes, not as a string", () => {
   fc.assert(
     fc.property(bytes, (value) => {
       const data = { k: Buffer.from(value).toString("base64") };
-      const seen = reduceData(key, "Secret", object(data));
+      const seen = reduceData(reduction, "Secret", object(data));
       const place = { kind: "Secret", namespace: "n", name: "c" };
       expect(seen.digests.k).toBe(digestValue(key, place, "k", "text", value));
     }),
@@ -91,7 +96,7 @@ test("a Secret is digested as bytes, not as a string", () => {
 });
 
 test("binaryData counts by its bytes", () => {
-  const seen = reduceData(key, "ConfigMap", object({}, { bin: "AP8=" }));
+  const seen = reduceData(reduction, "ConfigMap", object({}, { bin: "AP8=" }));
   const place = { kind: "ConfigMap", namespace: "n", name: "c" };
 
   expect(seen.digests).toEqual({

@@ -24,7 +24,7 @@ export async function enterNamespace(
   csi: Csi | undefined,
   { name, createdAt }: Namespace,
 ): Promise<void> {
-  const { client, config, key, coverage, logger, signal } = context;
+  const { client, config, coverage, logger, signal } = context;
   const within: WatcherContext = {
     ...context,
     scope: { ...context.scope, reads: () => true, admits: () => true },
@@ -40,7 +40,7 @@ export async function enterNamespace(
     await listInto(sourceHandler(within, unit), {
       client,
       resource: narrowed(type.resource, config.scope, { namespace: name, byLabels: true }),
-      reduce: (object) => type.reduce(key, object),
+      reduce: (object) => type.reduce(context, object),
       limits: LIST_LIMITS,
       signal,
     });

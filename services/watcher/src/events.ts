@@ -45,8 +45,10 @@ export function eventOf(
     reason: record.reason ?? change,
   };
   const parts = { id, cluster, service: "watcher", time: timeOf(record) };
+  const event = sourceEvent(parts, change, data);
+  const { traceparent } = record;
   return {
     subject: sourceSubject(cluster, change, record),
-    event: sourceEvent(parts, change, data),
+    event: traceparent === undefined ? event : { ...event, traceparent },
   };
 }

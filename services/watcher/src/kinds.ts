@@ -1,15 +1,14 @@
-import type { ReflectedResource } from "@rollcast/kube/list";
+import type { ReflectedResource } from "@rollcast/kube/resource";
 import type { KubeObject } from "@rollcast/kube/object";
 import type { Scope as ScopeConfig } from "@rollcast/shared/config/scope";
-import type { InstallationKey } from "./digest.ts";
 import { reduceData } from "./reduce.ts";
-import type { Seen } from "./reduce.ts";
+import type { Reduction, Seen } from "./reduce.ts";
 
 /** How a kind of source is listed and reduced. */
 export type SourceType = {
   readonly resource: ReflectedResource;
   /** Undefined for an object that is left out. */
-  readonly reduce: (key: InstallationKey, object: KubeObject) => Seen | undefined;
+  readonly reduce: (reduction: Reduction, object: KubeObject) => Seen | undefined;
 };
 
 /** Where a leader election writes its state, many times a minute. */
@@ -20,9 +19,9 @@ const SECRET_TYPES_LEFT_OUT = ["helm.sh/release.v1", "kubernetes.io/service-acco
 export const SOURCE_TYPES: Readonly<Record<"ConfigMap" | "Secret", SourceType>> = {
   ConfigMap: {
     resource: { group: "", version: "v1", plural: "configmaps" },
-    reduce: (key, object) =>
+    reduce: (reduction, object) =>
       object.metadata.annotations?.[LEADER] === undefined
-        ? reduceData(key, "ConfigMap", object)
+        ? reduceData(reduction, "ConfigMap", object)
         : undefined,
   },
   Secret: {
@@ -32,7 +31,7 @@ export const SOURCE_TYPES: Readonly<Record<"ConfigMap" | "Secret", SourceType>> 
       plural: "secrets",
       fieldSelector: SECRET_TYPES_LEFT_OUT.map((type) => `type!=${type}`).join(","),
     },
-    reduce: (key, object) => reduceData(key, "Secret", object),
+    reduce: (reduction, object) => reduceData(reduction, "Secret", object),
   },
 };
 

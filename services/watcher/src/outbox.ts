@@ -3,6 +3,8 @@ import type { Nats } from "@rollcast/shared/nats/connect";
 import type { Entry, Kv } from "@rollcast/shared/nats/kv";
 import { publish } from "@rollcast/shared/nats/publish";
 import type { SourceRecord } from "@rollcast/shared/records";
+import { carried } from "@rollcast/shared/trace";
+import type { Tracer } from "@rollcast/shared/trace";
 import { eventOf } from "./events.ts";
 import { insist } from "./insist.ts";
 import type { KnownSources } from "./known.ts";
@@ -15,6 +17,7 @@ export type OutboxOptions = {
   kv: Kv<SourceRecord>;
   known: KnownSources;
   metrics: WatcherMetrics;
+  tracer: Tracer;
   logger: Logger;
   probe: (step: Step) => void;
   signal: AbortSignal;
@@ -39,7 +42,7 @@ export type Outbox = {
 type Found = Entry<SourceRecord>;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { cluster, nats, kv, known, metrics, logger, probe, signal } = options;
+  const { cluster, nats, kv, known, metrics, tracer, logger, probe, signal } = options;
 
   const read = async (key: string): Promise<Found | undefined> => {
     const entry = await insist(() => kv.get(key), options);
@@ -85,13 +88,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return found;
   };
 
+  type Writing = {
+    key: string;
+    found: Found | undefined;
+    value: SourceRecord;
+    since: number | undefined;
+  };
+
   /** Takes a decision on `found` through all steps; false where another writer was faster. */
-  const write = async (
-    key: string,
-    found: Found | undefined,
-    value: SourceRecord,
-    since?: number,
-  ) => {
+  const write = async ({ key, found, value, since }: Writing) => {
     probe("before-put");
     const written = await put(key, value, found);
     if (written === undefined) return false;
@@ -102,17 +107,38 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return true;
   };
 
+  /** Like {@link write}; a change that is to be told begins a trace, at the time when it arrived. */
+  const writeTraced = async (writing: Writing) => {
+    const { value, since } = writing;
+    if (value.state !== "pending") return write(writing);
+    const { traceparent: _before, ...untraced } = value;
+    const { change, kind, namespace, name } = value;
+    return tracer.span(
+      `source ${change}`,
+      {
+        kind: "producer",
+        startedAt: since === undefined ? undefined : Date.now() - (performance.now() - since),
+        attributes: {
+          "k8s.namespace.name": namespace,
+          "rollcast.source": `${kind}/${namespace}/${name}`,
+        },
+      },
+      () => write({ ...writing, value: { ...untraced, ...carried() } }),
+    );
+  };
+
   return {
     async apply(key, decide, since) {
       if (known.get(key) === undefined) {
         // What is unknown here is most likely unknown to the bucket too, as in a first sync: no need to ask before.
         const value = decide(undefined);
-        if (value !== undefined && (await write(key, undefined, value, since))) return;
+        if (value !== undefined && (await writeTraced({ key, found: undefined, value, since })))
+          return;
       }
       for (;;) {
         const found = await settled(key);
         const value = decide(found?.value);
-        if (value === undefined || (await write(key, found, value, since))) return;
+        if (value === undefined || (await writeTraced({ key, found, value, since }))) return;
       }
     },
     async settle(key) {

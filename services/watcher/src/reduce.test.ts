@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { installationKey } from "./digest.ts";
-import { editorsOf, reduceData } from "./reduce.ts";
+import { decisiveAnnotations, editorsOf, reduceData } from "./reduce.ts";
 import { SOURCE_TYPES } from "./kinds.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
+const reduction = { key, annotations: decisiveAnnotations({}) };
 const metadata = {
   name: "web.config",
   namespace: "shop",
@@ -19,7 +20,7 @@ const manager = (name: string, time: string, fields: object) => ({
 });
 
 test("only what matters is kept of an object, and no value", () => {
-  const seen = reduceData(key, "Secret", {
+  const seen = reduceData(reduction, "Secret", {
     metadata: {
       ...metadata,
       labels: { app: "web" },
@@ -68,14 +69,31 @@ test("editors are the managers that own data, the newest first", () => {
 test.each([{ data: undefined }, { data: null }, { data: "text" }, { data: { a: 5 } }])(
   "odd data (%j) is no reason to fail",
   (odd) => {
-    expect(() => reduceData(key, "ConfigMap", { metadata, ...odd })).not.toThrow();
+    expect(() => reduceData(reduction, "ConfigMap", { metadata, ...odd })).not.toThrow();
   },
 );
 
 test("a leader election's ConfigMap is left out", () => {
   const annotations = { "control-plane.alpha.kubernetes.io/leader": "{}" };
 
-  expect(SOURCE_TYPES.ConfigMap.reduce(key, { metadata: { ...metadata, annotations } })).toBe(
+  expect(SOURCE_TYPES.ConfigMap.reduce(reduction, { metadata: { ...metadata, annotations } })).toBe(
     undefined,
   );
+});
+
+test("keeps the annotations that decide, under renamed names where the configuration renames them", () => {
+  const annotations = {
+    "example.com/ignore": "true",
+    "reloader.stakater.com/ignore": "true",
+    "reloader.stakater.com/match": "true",
+    "rollcast.dev/ignore": "false",
+    "kubectl.kubernetes.io/last-applied-configuration": "{}",
+  };
+  const names = decisiveAnnotations({ ignore: "example.com/ignore" });
+  const object = { metadata: { ...metadata, annotations } };
+  expect(reduceData({ key, annotations: names }, "ConfigMap", object).annotations).toEqual({
+    "rollcast.dev/ignore": "false",
+    "example.com/ignore": "true",
+    "reloader.stakater.com/match": "true",
+  });
 });

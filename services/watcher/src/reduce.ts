@@ -1,3 +1,5 @@
+import { annotationNames } from "@rollcast/shared/annotations";
+import type { Renames } from "@rollcast/shared/annotations";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import type { SourceKind } from "@rollcast/shared/events";
@@ -29,13 +31,10 @@ export type Seen = {
   readonly annotations: Readonly<Record<string, string>>;
 };
 
-/** Annotations of a source that decide about rollouts. */
-const ANNOTATIONS = [
-  "reloader.stakater.com/ignore",
-  "reloader.stakater.com/match",
-  "rollcast.dev/ignore",
-  "rollcast.dev/match",
-] as const;
+/** Names of the annotations of a source that decide about rollouts. */
+export function decisiveAnnotations(renames: Renames): readonly string[] {
+  return [...annotationNames("ignore", renames), ...annotationNames("match", renames)];
+}
 const MAX_ANNOTATION = 1_024;
 const MAX_MANAGER = 128;
 
@@ -61,9 +60,12 @@ export function editorsOf(
 }
 
 /** The annotations of a source that matter, bounded. */
-export function annotationsOf({ metadata }: KubeObject): Record<string, string> {
+export function annotationsOf(
+  { metadata }: KubeObject,
+  names: readonly string[],
+): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const name of ANNOTATIONS) {
+  for (const name of names) {
     const value = metadata.annotations?.[name];
     if (typeof value === "string") kept[name] = value.slice(0, MAX_ANNOTATION);
   }
@@ -81,9 +83,12 @@ const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
   Secret: [{ field: "data", form: "text", encoding: "base64" }],
 };
 
+/** With what sources are reduced: the key of the digests, and the names of the annotations that are kept. */
+export type Reduction = { readonly key: InstallationKey; readonly annotations: readonly string[] };
+
 /** Reduces a ConfigMap or Secret. No string of the result shares memory with a value. */
 export function reduceData(
-  key: InstallationKey,
+  { key, annotations }: Reduction,
   kind: "ConfigMap" | "Secret",
   object: KubeObject,
 ): Seen {
@@ -106,6 +111,6 @@ export function reduceData(
     digests: boundDigests(key, digests),
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
     editors: editorsOf(object, fields, true),
-    annotations: annotationsOf(object),
+    annotations: annotationsOf(object, annotations),
   };
 }

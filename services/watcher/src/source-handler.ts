@@ -1,5 +1,5 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector";
-import { PARTIAL_LIST } from "@rollcast/kube/list";
+import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { apiPath } from "@rollcast/kube/patch";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
 import type { Gone } from "./compare.ts";

@@ -5,7 +5,7 @@ import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
-import { reduceData } from "../src/reduce.ts";
+import { decisiveAnnotations, reduceData } from "../src/reduce.ts";
 import type { Seen } from "../src/reduce.ts";
 import { CLUSTER } from "./stack.ts";
 import type { Bed } from "./stack.ts";
@@ -28,7 +28,7 @@ export async function faultsOf(
     const path = kind === "ConfigMap" ? paths.configMap(namespace) : paths.secret(namespace);
     const { items } = await api.get<{ items: KubeObject[] }>(path);
     for (const item of items) {
-      const seen = reduceData(bed.key, kind, item);
+      const seen = reduceData({ key: bed.key, annotations: decisiveAnnotations({}) }, kind, item);
       present.set(recordKey(CLUSTER, seen), seen);
     }
   }

@@ -24,7 +24,7 @@ test("replicas that start together agree on the key", async () => {
   const keys = await Promise.all(Array.from({ length: 8 }, () => ensureKeySecret(client, ns.name)));
 
   expect(new Set(keys.map(({ id }) => id)).size).toBe(1);
-  expect(keys[0]?.bytes.length).toBe(32);
+  expect(keys[0]?.secret.symmetricKeySize).toBe(32);
   const secret = await api.get<{ data: { key: string } }>(paths.secret(ns.name, KEY_SECRET));
   expect(installationKey(Buffer.from(secret.data.key, "base64")).id).toBe(keys[0]?.id);
 });

@@ -11,7 +11,7 @@ import type { Bed } from "./stack.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
-const COUNT = 60;
+const COUNT = 200;
 
 /** The service as its users run it; `killAt` makes it kill itself at a step of the outbox. */
 function startWatcherService(bed: Bed, namespace: string, killAt = ""): Promise<Service> {

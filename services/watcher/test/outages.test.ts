@@ -1,3 +1,4 @@
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { startService } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
@@ -84,4 +85,20 @@ test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is t
 
   await expectConsistent(bed, api, namespace);
   expect(await bed.events()).toHaveLength(20);
+});
+
+test("not ready before the first sync, also where the API server does not answer", async () => {
+  await using t = await setUp(4);
+  const { namespace, bed, scope } = t;
+  await using proxy = await startFaultProxy(cluster);
+  proxy.rules([{ path: /\/secrets\?/, fault: { do: "stall" } }]);
+  await using watcher = await startHere({ bed, cluster, scope, url: proxy.url }, false);
+
+  // Everything else is ready by then.
+  await waitFor(() => watcher.ready() === `Secret in ${namespace}: not synced`);
+  expect(watcher.live()).toBeUndefined();
+  proxy.rules([]);
+  proxy.cut();
+  await waitFor(() => watcher.ready() === undefined);
+  await expectConsistent(bed, api, namespace);
 });

@@ -7,6 +7,7 @@ import { parseConfig } from "@rollcast/shared/config/load";
 import { SourceEvent } from "@rollcast/shared/events";
 import { sourceKeys } from "@rollcast/shared/installation";
 import { createLogger } from "@rollcast/shared/logger";
+import { noTracer } from "@rollcast/shared/trace";
 import { createMetrics } from "@rollcast/shared/metrics";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
@@ -27,10 +28,7 @@ import { startWatcher } from "../src/watcher.ts";
 import type { Watcher } from "../src/watcher.ts";
 
 export const CLUSTER = "test";
-export const silent = createLogger(
-  "watcher",
-  (process.env.TEST_LOG as "debug" | undefined) ?? "silent",
-);
+export const silent = createLogger("watcher", "silent");
 
 export const QUICK: Partial<ReflectorTimes> = { backoff: { initial: 50, max: 1_000 } };
 
@@ -124,6 +122,7 @@ export async function startHere(options: StartOptions, wait = true): Promise<Sta
       config: parseConfig(text, "rollcast.yaml"),
       logger: silent,
       metrics,
+      tracer: noTracer,
       nats,
       client,
       key: options.key ?? bed.key,

@@ -1,0 +1,25 @@
+import type { KubeClient } from "@rollcast/kube/client";
+import type { Host } from "@rollcast/shared/host";
+import { EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
+import { obtainKey } from "./installation-key.ts";
+import { stepProbe } from "./steps.ts";
+import { startWatcher } from "./watcher.ts";
+
+export type WatcherHost = Host & { readonly kube: KubeClient };
+
+/** Starts the watcher in its host. */
+export async function startWatcherIn(host: WatcherHost): Promise<void> {
+  const { config, env, kube: client, logger, metrics, nats, signal, stack, tracer } = host;
+  const uses = { streams: [EVENT_STREAM], buckets: ["sources"] } as const;
+  await awaitProvisioned(nats, config.nats.replicas, uses, signal);
+  const { file } = config.installationKey ?? {};
+  const key = await obtainKey({ file, client, env, logger, signal });
+  logger.info({ server: client.server, keyId: key.id, scope: config.scope }, "watching sources");
+  const probe = stepProbe(env);
+  const watcher = stack.use(
+    await startWatcher({ config, logger, metrics, tracer, nats, client, key, probe, signal }),
+  );
+  host.ready.watcher = watcher.ready;
+  host.live.watcher = watcher.live;
+}
