@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { SourceKind } from "@rollcast/shared/events";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Keys } from "./references.ts";
@@ -24,6 +25,16 @@ export const UNKNOWN = "unknown";
 
 export function sourceKey(kind: string, namespace: string, name: string): SourceKey {
   return `${kind}/${namespace}/${name}`;
+}
+
+/** The parts of a source's key. */
+export function splitSourceKey(key: SourceKey): {
+  kind: SourceKind;
+  namespace: string;
+  name: string;
+} {
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  return { kind: kind as SourceKind, namespace, name };
 }
 
 /**

@@ -3,9 +3,14 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Tracer } from "@rollcast/shared/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
+import type { Rules } from "./rules.ts";
+import type { SourceNames } from "./source-names.ts";
+import type { GateKeeper } from "./control/gates.ts";
 import type { Situation } from "./situation.ts";
 import type { RestarterMetrics } from "./metrics.ts";
+import type { Notice } from "./kube-events.ts";
 import type { Outcome, WorkloadRecord } from "./record.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
 import type { WorkloadKey } from "./workload.ts";
@@ -17,17 +22,23 @@ export type Context = {
   readonly breaker: Situation["breaker"];
   readonly stalledAfterMs: number;
   readonly installedAt: number;
+  readonly rules: Rules;
+  readonly names: SourceNames;
   readonly kinds: ReadonlyMap<string, WorkloadKind>;
+  readonly affected: Situation["affected"];
   readonly kube: KubeClient;
   readonly index: WorkloadIndex;
   readonly records: Kv<WorkloadRecord>;
   readonly sources: Kv<SourceRecord>;
   readonly logger: Logger;
   readonly metrics: RestarterMetrics;
+  readonly tracer: Tracer;
+  /** What lets rollouts begin and what holds them back. */
+  readonly gates: GateKeeper;
   /** Publishes an outcome and returns when the stream has it. */
   readonly publish: (outcome: Outcome) => Promise<void>;
   /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
-  readonly tell: (outcome: Outcome) => void;
+  readonly tell: (notice: Notice | undefined) => void;
   /** How many patches are under way in this process. */
   readonly patching: { count: number };
   /** A step boundary at which a test may kill this process; does nothing otherwise. */
@@ -36,8 +47,12 @@ export type Context = {
 
 export type Step =
   | "record-read"
+  | "slot-taken"
   | "pending-written"
   | "patched"
+  | "manifest-written"
+  | "deleted"
+  | "created"
   | "started-published"
   | "rolling-written"
   | "end-written"

@@ -2,16 +2,20 @@ import { deployment } from "@rollcast/kube/workloads/deployment";
 import type { KubeObject } from "@rollcast/kube/object";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { describe, expect, test } from "vitest";
+import { rulesOf } from "../test/given.ts";
 import { ABSENT, UNKNOWN, contentDigest, sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
-import { contentsHash, decide, patchedRecord } from "./decide.ts";
+import { contentsHash, decide } from "./decide.ts";
+import { patchedRecord } from "./take-over.ts";
 import type { Decision } from "./decide.ts";
 import type { Situation } from "./situation.ts";
 import { MARKER, formatMarker } from "./marker.ts";
 import type { WorkloadRecord } from "./record.ts";
+import type { Rules } from "./rules.ts";
 import { projectWorkload } from "./workload.ts";
 import type { Workload } from "./workload.ts";
 
+const rules = rulesOf();
 const T0 = Date.parse("2026-01-10T12:00:00.000Z");
 const at = (seconds: number) => T0 + seconds * 1_000;
 const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };
@@ -31,6 +35,7 @@ type Shape = {
   status?: Record<string, unknown>;
   deleting?: boolean;
   extraKeys?: string[];
+  rules?: Rules;
 };
 
 function workload(shape: Shape = {}): Workload {
@@ -80,7 +85,7 @@ function workload(shape: Shape = {}): Workload {
     },
     status: shape.status ?? { observedGeneration: generation, replicas: 1, updatedReplicas: 0 },
   };
-  return projectWorkload(deployment, object);
+  return projectWorkload(deployment, object, shape.rules ?? rules);
 }
 
 const complete = (generation: number) => ({
@@ -111,6 +116,8 @@ function source(content: string, over: Partial<SourceRecord> = {}): SourceRecord
 function situation(over: Partial<Situation> & { source?: SourceRecord | undefined }): Situation {
   const { source: one, ...rest } = over;
   return {
+    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    rules,
     workload: workload(),
     record: undefined,
     sources: new Map([[CFG, one ?? source("aa")]]),
@@ -119,6 +126,7 @@ function situation(over: Partial<Situation> & { source?: SourceRecord | undefine
     mode: "active",
     breaker,
     stalledAfterMs: 600_000,
+    affected: () => 3,
     newId: "rollout-1",
     trusted: false,
     ...rest,
@@ -165,6 +173,14 @@ describe("first sight", () => {
     expect(same.do).toBe("keep");
     const other = decide(situation({ workload: workload({ marker }), source: source("bb") }));
     expect(other.do).toBe("roll");
+  });
+
+  test("a rollout says how many workloads its cause rolls, and at least itself", () => {
+    const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
+    const due = { workload: workload({ marker }), source: source("bb") };
+    expect(recordOf(decide(situation(due))).rollout?.affected).toBe(3);
+    const behind = situation({ ...due, affected: () => 0 });
+    expect(recordOf(decide(behind)).rollout?.affected).toBe(1);
   });
 
   test("a marker made under another installation key is no reason to roll", () => {
@@ -450,6 +466,20 @@ describe("following", () => {
   });
 });
 
+test("while paused there is no deadline, and it begins anew with the resume", () => {
+  const { record, marker } = rolling();
+  const on = (now: number, from: WorkloadRecord, shape: Shape) => {
+    const one = workload({ generation: 2, marker, ...shape });
+    return decide(situation({ record: from, source: source("bb"), now: at(now), workload: one }));
+  };
+  const paused = recordOf(on(60, record, { paused: true }));
+  expect(paused.rollout?.deadline).toBeUndefined();
+  expect(on(7_200, paused, { paused: true })).toMatchObject({ do: "keep", changed: false });
+  const resumed = recordOf(on(7_200, paused, {}));
+  expect(resumed).toMatchObject({ outbox: [], rollout: { deadline: at(7_800) } });
+  expect(recordOf(on(7_801, resumed, {})).outbox).toMatchObject([{ word: "stalled" }]);
+});
+
 describe("edits by others", () => {
   test("what changed before the edit is current by it", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
@@ -558,3 +588,187 @@ describe("modes and waits", () => {
 function hashOf(record: WorkloadRecord): string {
   return contentsHash(record.rollout?.wanted ?? {});
 }
+
+describe("what the configuration asks for besides changes", () => {
+  const eager = rulesOf({ onCreate: true, onDelete: true });
+  const without = () => {
+    const s = { ...situation({ rules: eager }), sources: new Map([[CFG, undefined]]) };
+    return recordOf(decide(s));
+  };
+
+  test("onCreate: a source that a known workload had to do without is due when it is created", () => {
+    const made = source("aa", { change: "created", createdAt: at(4) });
+    const on = situation({ rules: eager, record: without(), source: made, now: at(5) });
+    expect(decide(on).do).toBe("roll");
+    expect(decide({ ...on, rules }).do).toBe("keep");
+    const adoptedByWatcher = source("aa", { change: "none" });
+    expect(decide({ ...on, sources: new Map([[CFG, adoptedByWatcher]]) }).do).toBe("keep");
+  });
+
+  test("onDelete: a source that was deleted is due, one that is merely not known is not", () => {
+    const gone = source("aa", { change: "deleted", deletedAt: at(4) });
+    const on = situation({ rules: eager, record: adopted(), source: gone, now: at(5) });
+    const decision = decide(on);
+    expect(decision.do).toBe("roll");
+    expect(recordOf(decision).rollout?.wanted[CFG]).toMatchObject({ digest: ABSENT, since: at(5) });
+    expect(decide({ ...on, rules }).do).toBe("keep");
+    expect(decide({ ...on, sources: new Map([[CFG, undefined]]) }).do).toBe("keep");
+  });
+
+  test("effect notify is told once for each content and never rolled", () => {
+    const shape = { annotations: { "rollcast.dev/effect": "notify" } };
+    const s = situation({
+      workload: workload(shape),
+      record: adopted(),
+      source: source("bb", { changedAt: at(-1) }),
+    });
+    const first = decide(s);
+    expect(first.do).toBe("skip");
+    expect(recordOf(first).outbox).toMatchObject([{ word: "skipped", data: { reason: "notify" } }]);
+    expect(decide({ ...s, record: recordOf(first) }).do).toBe("keep");
+  });
+
+  test("a source that its own annotation makes count is due for a change since, or in the same edit", () => {
+    const shape = {
+      auto: "",
+      annotations: { "reloader.stakater.com/search": "true" },
+    };
+    const on = (over: Partial<SourceRecord>, record?: WorkloadRecord) =>
+      situation({
+        workload: workload(shape),
+        ...(record === undefined ? {} : { record }),
+        source: source("bb", over),
+        now: at(9),
+      });
+    const before = recordOf(decide(on({})));
+    expect(before.running).toEqual({});
+    const match = { annotations: { "reloader.stakater.com/match": "true" } };
+    const seconds = (changed: number) =>
+      decide(on({ ...match, changedAt: at(changed), annotatedAt: at(5) }, before)).do;
+    expect([seconds(4), seconds(5), seconds(6)]).toEqual(["keep", "roll", "roll"]);
+  });
+
+  test("a restart by Reloader is an edit: what changed before it is current, what it leaves is no template change of its own", () => {
+    const marked = (value: string, generation: number, editedAt: number): Workload => {
+      const one = workload({ generation, editedAt });
+      return { ...one, marks: { ...one.marks, reloader: value } };
+    };
+    const record = adopted();
+    const changed = source("bb", { changedAt: at(1) });
+    const reloaded = decide(
+      situation({ workload: marked("x", 2, at(3)), record, source: changed, now: at(4) }),
+    );
+    expect(reloaded.do).toBe("keep");
+    expect(recordOf(reloaded).marks).toBe("x");
+    const ours = decide(
+      situation({ workload: marked("", 2, at(3)), record, source: changed, now: at(4) }),
+    );
+    expect(ours.do).toBe("roll");
+  });
+
+  test("keeps which check decided on each source", () => {
+    expect(adopted().verdicts).toEqual({ [CFG]: "auto" });
+  });
+});
+
+describe("what holds a rollout back from outside", () => {
+  const open: Situation["gates"] = situation({}).gates;
+  const due = (gates: Partial<Situation["gates"]>, over: Partial<Situation> = {}) =>
+    decide(
+      situation({ record: adopted(), source: source("bb"), ...over, gates: { ...open, ...gates } }),
+    );
+  const changes = () => {
+    const rolled = decide(situation({ record: adopted(), source: source("bb") }));
+    return recordOf(rolled).rollout?.changes ?? [];
+  };
+  const failures = (count: number) => [
+    { changes: changes(), rollouts: Array.from({ length: count }, (_, i) => `r${i}`) },
+  ];
+
+  test.each([
+    ["frozen", { frozen: {} }, undefined],
+    ["frozen", { frozen: { until: at(60) }, slot: "full" }, at(60)],
+    ["queue-paused", { paused: { until: at(90) } }, at(90)],
+    ["halted", { failures: failures(3) }, undefined],
+    ["max-rolling", { slot: "full" }, undefined],
+  ] as const)("%s: told once, due when it opens", (reason, gates, until) => {
+    const first = due(gates as Partial<Situation["gates"]>);
+
+    expect(first).toMatchObject({
+      do: "wait",
+      until,
+      record: { phase: "deferred", due: { reason } },
+    });
+    expect(recordOf(first).outbox).toMatchObject([{ word: "deferred", data: { reason } }]);
+    expect(recordOf(first).outbox[0]?.data.dueAt).toBe(
+      until === undefined ? undefined : new Date(until).toISOString(),
+    );
+    const record = { ...recordOf(first), outbox: [] };
+    const again = due(gates as Partial<Situation["gates"]>, { record });
+    expect(again).toMatchObject({ do: "wait", changed: false });
+    expect(due({}, { record }).do).toBe("roll");
+  });
+
+  test("of several reasons the first is told, in the order of the documentation", () => {
+    const all = { frozen: {}, failures: failures(3), paused: {}, slot: "full" } as const;
+    const annotations = { "rollcast.dev/min-interval": "1m" };
+    const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
+    const over = { record, workload: workload({ annotations }) };
+    const reasonWith = (gates: Partial<Situation["gates"]>) =>
+      recordOf(due(gates, over)).due?.reason;
+    const { frozen: _f, ...noFreeze } = all;
+    const { failures: _h, ...noHalt } = noFreeze;
+    const { paused: _p, ...noPause } = noHalt;
+    expect([all, noFreeze, noHalt, noPause].map(reasonWith)).toEqual([
+      "frozen",
+      "halted",
+      "queue-paused",
+      "min-interval",
+    ]);
+  });
+
+  test("a halt holds what the change brings, and lets the fix through, or fewer failures than its bound", () => {
+    expect(due({ failures: failures(2) }).do).toBe("roll");
+    expect(due({ failures: failures(2), haltAfter: 2 }).do).toBe("wait");
+    const fix = new Map([[CFG, source("cc", { changedAt: at(-1) })]]);
+    expect(due({ failures: failures(3) }, { sources: fix }).do).toBe("roll");
+    // The same content again, later, is another change: somebody put it there.
+    const again = new Map([[CFG, source("bb", { changedAt: at(-1) })]]);
+    expect(due({ failures: failures(3) }, { sources: again }).do).toBe("roll");
+  });
+
+  test("what is pending waits as it is, so that whoever finds it patched knows the rollout", () => {
+    const pending = due({});
+    const { record } = pending as { record: WorkloadRecord };
+    for (const gates of [{ frozen: {} }, { slot: "full" }] as const) {
+      expect(due(gates, { record })).toMatchObject({ do: "wait", changed: false });
+    }
+  });
+
+  test("a rollout that is under way is followed while its workload is frozen", () => {
+    const pending = due({});
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const { rollout } = pending.record;
+    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const ended = workload({ generation: 2, marker: rollout.marker, status: complete(2) });
+    const after = due({ frozen: {} }, { record, workload: ended });
+    expect(recordOf(after).outbox).toMatchObject([{ word: "succeeded" }]);
+  });
+
+  test("where the queue bounds rollouts, the end frees the slot, and tells what it broke", () => {
+    const pending = due({ slot: "free" });
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const { rollout } = pending.record;
+    expect(rollout).toMatchObject({ slot: true, queue: "default" });
+    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const conditions = [
+      { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no" },
+    ];
+    const status = { observedGeneration: 2, replicas: 1, updatedReplicas: 0, conditions };
+    const broken = workload({ generation: 2, marker: rollout.marker, status });
+    const after = due({ slot: "free" }, { record, workload: broken });
+    expect(recordOf(after).outbox).toMatchObject([
+      { word: "failed", frees: "default", broke: rollout.changes },
+    ]);
+  });
+});

@@ -2,7 +2,7 @@ import { recordKey } from "@rollcast/shared/subjects";
 import { advance } from "./advance.ts";
 import { clock } from "./context.ts";
 import type { Context } from "./context.ts";
-import { mayRoll } from "./policy.ts";
+import { isGate } from "./gate.ts";
 import type { WorkloadRecord } from "./record.ts";
 import { workloadKey } from "./workload.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
@@ -15,6 +15,13 @@ const ORPHAN_MS = 30_000;
 export type Following = {
   /** Takes a record as it was read elsewhere, e.g. by the sweep. */
   see(record: WorkloadRecord): void;
+  /** The record of a workload that is followed, as it was last seen. */
+  get(key: WorkloadKey): WorkloadRecord | undefined;
+  all(): Iterable<readonly [WorkloadKey, WorkloadRecord]>;
+  /** Asks for everything that may go on now: something that held rollouts back may have opened. */
+  look(): void;
+  /** Asks for those who may take the slots that are free now. */
+  fillSlots(): void;
   count(): number;
   /** Workloads whose pods do not run the present content, and since when the oldest of them (milliseconds since the epoch). */
   stale(): { count: number; since: number | undefined };
@@ -31,12 +38,36 @@ function needsWatching(record: WorkloadRecord): boolean {
   );
 }
 
-function isDue(record: WorkloadRecord, workload: Workload | undefined, now: number): boolean {
-  const { rollout } = record;
-  if (record.due !== undefined && record.due.at <= now) return true;
-  if (record.failure !== undefined && record.failure.retryAt <= now) return true;
+function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const { due, rollout } = record;
+  const workload = ctx.index.get(workloadKey(record));
+  if (due !== undefined && isGate(due.reason)) {
+    if (workload !== undefined && ctx.gates.isOpen(record, workload)) return true;
+  } else {
+    if (due?.at !== undefined && due.at <= now) return true;
+    if (record.failure !== undefined && record.failure.retryAt <= now) return true;
+  }
   if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
-  return workload !== undefined && advance(record, workload, now) !== record;
+  return comesFurther(ctx, record, now);
+}
+
+/** Whether what is followed has ended, or is late. */
+function comesFurther(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const workload = ctx.index.get(workloadKey(record));
+  const jobName = record.rollout?.job;
+  const job =
+    jobName === undefined
+      ? undefined
+      : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
+  return workload !== undefined && advance(record, workload, now, job) !== record;
+}
+
+/** Which workload has run this Job, if one did. */
+function runnerOf(job: Workload): WorkloadKey | undefined {
+  const { owner, namespace, madeBy } = job;
+  return owner === undefined || madeBy === undefined
+    ? undefined
+    : workloadKey({ ...owner, namespace });
 }
 
 function specChanged(now: Workload, before: Workload | undefined): boolean {
@@ -44,9 +75,14 @@ function specChanged(now: Workload, before: Workload | undefined): boolean {
     before === undefined ||
     before.uid !== now.uid ||
     before.templateHash !== now.templateHash ||
+    before.marks.reloader !== now.marks.reloader ||
     before.paused !== now.paused ||
+    before.hold !== now.hold ||
+    before.rollBy !== now.rollBy ||
+    before.finished !== now.finished ||
     before.deleting !== now.deleting ||
-    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations)
+    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations) ||
+    JSON.stringify(before.templateAnnotations) !== JSON.stringify(now.templateAnnotations)
   );
 }
 
@@ -62,20 +98,25 @@ export function startFollowing(
   const active = new Map<WorkloadKey, WorkloadRecord>();
   const see = (record: WorkloadRecord) => {
     const key = workloadKey(record);
+    ctx.gates.see(key, record);
     if (needsWatching(record)) active.set(key, record);
     else active.delete(key);
-    if (active.has(key) && isDue(record, ctx.index.get(key), clock())) request(key);
+    if (active.has(key) && isDue(ctx, record, clock())) request(key);
   };
   ctx.index.listen({
     changed(workload, before) {
       const key = workloadKey(workload);
       const record = active.get(key);
-      const opted = mayRoll(workload) || (before !== undefined && mayRoll(before));
+      const opted = workload.mayRoll || (before !== undefined && before.mayRoll);
       if (specChanged(workload, before) && (opted || record !== undefined)) request(key);
-      else if (record !== undefined && advance(record, workload, clock()) !== record) request(key);
+      else if (record !== undefined && comesFurther(ctx, record, clock())) request(key);
+      const runner = runnerOf(workload);
+      if (runner !== undefined && active.has(runner)) request(runner);
     },
     removed(workload) {
-      if (mayRoll(workload) || active.has(workloadKey(workload))) request(workloadKey(workload));
+      const runner = runnerOf(workload);
+      if (runner !== undefined && active.has(runner)) request(runner);
+      if (workload.mayRoll || active.has(workloadKey(workload))) request(workloadKey(workload));
     },
   });
   const byRecordKey = new Map<string, WorkloadKey>();
@@ -91,21 +132,31 @@ export function startFollowing(
       }
       const gone = byRecordKey.get(key);
       if (gone !== undefined) active.delete(gone);
+      if (gone !== undefined) ctx.gates.see(gone, undefined);
       byRecordKey.delete(key);
     },
     onGap() {
       for (const key of active.keys()) request(key);
     },
   });
-  const tick = setInterval(() => {
+  const fillSlots = () => {
+    for (const key of ctx.gates.admitted()) request(key);
+  };
+  const look = () => {
     const now = clock();
     for (const [key, record] of active) {
-      if (isDue(record, ctx.index.get(key), now)) request(key);
+      if (isDue(ctx, record, now)) request(key);
     }
-  }, TICK_MS);
+    fillSlots();
+  };
+  const tick = setInterval(look, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(tick), { once: true });
   return {
     see,
+    get: (key) => active.get(key),
+    all: () => active,
+    look,
+    fillSlots,
     count: () => active.size,
     stale() {
       const since = [...active.values()]

@@ -1,6 +1,7 @@
 import { apiPath } from "@rollcast/kube/patch";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
+import { job } from "@rollcast/kube/workloads/job";
 import type { Entry } from "@rollcast/shared/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
@@ -9,8 +10,8 @@ import { clock, newId, splitKey } from "./context.ts";
 import type { Context } from "./context.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decide.ts";
-import type { Situation } from "./situation.ts";
-import { watchedSources } from "./policy.ts";
+import type { FollowedJob, Situation } from "./situation.ts";
+import { patternsOf, watchedSources } from "./policy.ts";
 import type { WorkloadRecord } from "./record.ts";
 import { projectWorkload, workloadKey } from "./workload.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
@@ -18,7 +19,12 @@ import type { Workload, WorkloadKey } from "./workload.ts";
 /** Reads of sources that belong together, each read once. */
 export type SourceReads = Map<SourceKey, Promise<SourceRecord | undefined>>;
 
-function readSource(ctx: Context, key: SourceKey, reads: SourceReads) {
+/** The record of a source, read once for all who ask with the same `reads`. */
+export function readSource(
+  ctx: Context,
+  key: SourceKey,
+  reads: SourceReads,
+): Promise<SourceRecord | undefined> {
   const before = reads.get(key);
   if (before !== undefined) return before;
   const [kind = "", namespace = "", name = ""] = key.split("/");
@@ -27,6 +33,29 @@ function readSource(ctx: Context, key: SourceKey, reads: SourceReads) {
     .then((entry) => entry?.value);
   reads.set(key, read);
   return read;
+}
+
+/** Every source that may make the workload roll. */
+export function candidates(ctx: Pick<Context, "names">, workload: Workload): SourceKey[] {
+  const matching = patternsOf(workload).flatMap((pattern) => ctx.names.matching(pattern));
+  return [...new Set([...watchedSources(workload), ...matching])];
+}
+
+/** The Job that a rollout under way has run. Where Jobs are not watched, or it is not known yet, the API server is asked. */
+async function followedJob(ctx: Context, record: WorkloadRecord | undefined): Promise<FollowedJob> {
+  const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
+  if (record === undefined || name === undefined) return undefined;
+  const known = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
+  if (known !== undefined) return known;
+  try {
+    const path = apiPath(job, record.namespace, name);
+    const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    return projectWorkload(job, object, ctx.rules);
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return "gone";
+    if (err instanceof KubeError && err.status === 403) return undefined;
+    throw err;
+  }
 }
 
 /** A decision and what it was made on. */
@@ -43,22 +72,27 @@ export async function assess(
   trusted = false,
   reads: SourceReads = new Map(),
 ): Promise<Assessment> {
-  const keys = [...new Set(watchedSources(workload))];
+  const keys = candidates(ctx, workload);
   const [entry, ...found] = await Promise.all([
     ctx.records.get(recordKey(ctx.cluster, workload)),
     ...keys.map((key) => readSource(ctx, key, reads)),
   ]);
+  const followed = await followedJob(ctx, entry?.value);
   const situation: Situation = {
+    rules: ctx.rules,
     workload,
     record: entry?.value,
+    ...(followed === undefined ? {} : { job: followed }),
     sources: new Map(keys.map((key, i) => [key, found[i]])),
     installedAt: ctx.installedAt,
     now: clock(),
     mode: ctx.mode,
     breaker: ctx.breaker,
     stalledAfterMs: ctx.stalledAfterMs,
+    affected: ctx.affected,
     newId: newId(),
     trusted,
+    gates: ctx.gates.of(workload, entry?.value.staleSince),
   };
   return { decision: decide(situation), situation, entry };
 }
@@ -71,7 +105,7 @@ export async function askCluster(ctx: Context, key: WorkloadKey): Promise<Worklo
   try {
     const path = apiPath(known, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
-    const workload = projectWorkload(known, object);
+    const workload = projectWorkload(known, object, ctx.rules);
     ctx.index.apply(workload);
     return ctx.index.get(workloadKey(workload)) ?? workload;
   } catch (err) {

@@ -1,6 +1,6 @@
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { expect, test } from "vitest";
-import { kubeEvent } from "./kube-events.ts";
+import { kubeEvent, noticeOf } from "./kube-events.ts";
 import type { Outcome } from "./record.ts";
 
 const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
@@ -20,6 +20,11 @@ const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
     dueAt: "2026-01-10T12:10:00.000Z",
   },
 });
+
+function eventOf(one: Outcome, instance = "pod-1") {
+  const notice = noticeOf(one);
+  return notice === undefined ? undefined : kubeEvent(notice, deployment, instance);
+}
 
 test.each([
   {
@@ -41,7 +46,7 @@ test.each([
     note: "Secret tls changes too often, written by cert-manager: next rollout at 2026-01-10T12:10:00.000Z",
   },
 ] as const)("$word is told as $reason", ({ word, ...want }) => {
-  expect(kubeEvent(outcome(word), deployment, "pod-1")).toMatchObject({
+  expect(eventOf(outcome(word))).toMatchObject({
     ...want,
     eventTime: "2026-01-10T12:00:00.123000Z",
     regarding: { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "uid-1" },
@@ -49,15 +54,13 @@ test.each([
 });
 
 test("what nobody must be told of is not", () => {
-  expect(kubeEvent(outcome("planned"), deployment, "pod-1")).toBeUndefined();
-  expect(kubeEvent(outcome("succeeded"), deployment, "pod-1")).toBeUndefined();
+  expect(eventOf(outcome("planned"))).toBeUndefined();
+  expect(eventOf(outcome("succeeded"))).toBeUndefined();
 });
 
 test("one outcome has one name, inside Kubernetes' limit", () => {
   const name = "w".repeat(253);
-  const event = kubeEvent(outcome("started", name), deployment, "pod-1");
-  expect(event?.metadata.name).toBe(
-    kubeEvent(outcome("started", name), deployment, "x")?.metadata.name,
-  );
+  const event = eventOf(outcome("started", name));
+  expect(event?.metadata.name).toBe(eventOf(outcome("started", name), "x")?.metadata.name);
   expect(event?.metadata.name.length).toBeLessThanOrEqual(253);
 });

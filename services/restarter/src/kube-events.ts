@@ -28,26 +28,43 @@ function note(outcome: Outcome): string {
   return `Rollout for ${source} failed (${reason ?? "unknown"})${why}`;
 }
 
-/** The `events.k8s.io/v1` object for an outcome; its name depends on the outcome's id alone, so that telling twice is one Event. */
-export function kubeEvent(outcome: Outcome, kind: WorkloadKind, instance: string) {
+/** What somebody who looks at a workload should see. `time` in milliseconds since the epoch; the same `id` is told once. */
+export type Notice = Told & {
+  readonly id: string;
+  readonly workload: {
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  };
+  readonly time: number;
+  readonly note: string;
+};
+
+/** What is told of an outcome; undefined: nothing. */
+export function noticeOf(outcome: Outcome): Notice | undefined {
   const told = TOLD[outcome.word];
   if (told === undefined) return undefined;
+  const id = stableId(outcome.id, outcome.word);
   const { workload } = outcome.data;
+  return { ...told, id, workload, time: outcome.time, note: note(outcome) };
+}
+
+/** The `events.k8s.io/v1` object for a notice; its name depends on the notice's id alone, so that telling twice is one Event. */
+export function kubeEvent(notice: Notice, kind: WorkloadKind, instance: string) {
+  const { workload } = notice;
   const prefix = workload.name.slice(0, 200);
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    metadata: {
-      name: `${prefix}.${stableId(outcome.id, outcome.word).slice(0, 16)}`,
-      namespace: workload.namespace,
-    },
-    eventTime: `${new Date(outcome.time).toISOString().slice(0, -1)}000Z`,
+    metadata: { name: `${prefix}.${notice.id.slice(0, 16)}`, namespace: workload.namespace },
+    eventTime: `${new Date(notice.time).toISOString().slice(0, -1)}000Z`,
     reportingController: "rollcast.dev/restarter",
     reportingInstance: instance.slice(0, 128),
     action: "Rollout",
-    reason: told.reason,
-    type: told.type,
-    note: note(outcome).slice(0, 1_024),
+    reason: notice.reason,
+    type: notice.type,
+    note: notice.note.slice(0, 1_024),
     regarding: {
       apiVersion: kind.group === "" ? kind.version : `${kind.group}/${kind.version}`,
       kind: kind.kind,
@@ -64,8 +81,8 @@ const LOOK_MS = 50;
 const MAX_WAIT_MS = 5_000;
 const MAX_WAITING = 10_000;
 
-/** Tells outcomes to who looks at the workload. Disposal writes what still waits. */
-export type Teller = AsyncDisposable & { tell(outcome: Outcome): void };
+/** Tells notices to who looks at the workload. Disposal writes what still waits. */
+export type Teller = AsyncDisposable & { tell(notice: Notice | undefined): void };
 
 export type TellerOptions = {
   kube: KubeClient;
@@ -77,26 +94,26 @@ export type TellerOptions = {
   logger: Logger;
 };
 
-async function write(options: TellerOptions, outcome: Outcome): Promise<void> {
-  const kind = options.kinds.get(outcome.data.workload.kind);
-  const body = kind === undefined ? undefined : kubeEvent(outcome, kind, options.instance);
-  if (body === undefined) return;
+async function write(options: TellerOptions, notice: Notice): Promise<void> {
+  const { workload } = notice;
+  const kind = options.kinds.get(workload.kind);
+  if (kind === undefined) return;
+  const body = kubeEvent(notice, kind, options.instance);
   const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
   try {
     await options.kube.request({ method: "POST", path, body });
   } catch (err) {
     if (err instanceof KubeError && err.status === 409) return;
-    const { workload } = outcome.data;
     options.logger.warn({ err, workload }, "kubernetes event not written");
   }
 }
 
 /**
- * Writes outcomes as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
+ * Writes notices as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
  * logged: the event stream has it anyway.
  */
 export function createTeller(options: TellerOptions): Teller {
-  const waiting: Outcome[] = [];
+  const waiting: Notice[] = [];
   let closing = false;
   let pumping: Promise<void> | undefined;
   const pump = async () => {
@@ -104,16 +121,16 @@ export function createTeller(options: TellerOptions): Teller {
       for (let waited = 0; waited < MAX_WAIT_MS && options.busy() && !closing; waited += LOOK_MS) {
         await sleep(LOOK_MS);
       }
-      await mapLimit(waiting.splice(0, BATCH), AT_ONCE, (outcome) => write(options, outcome));
+      await mapLimit(waiting.splice(0, BATCH), AT_ONCE, (notice) => write(options, notice));
     }
     pumping = undefined;
   };
   return {
-    tell(outcome) {
-      if (TOLD[outcome.word] === undefined) return;
+    tell(notice) {
+      if (notice === undefined) return;
       if (waiting.length >= MAX_WAITING)
         options.logger.warn("too many kubernetes events, one dropped");
-      else waiting.push(outcome);
+      else waiting.push(notice);
       pumping ??= pump();
     },
     async [Symbol.asyncDispose]() {

@@ -1,12 +1,13 @@
 import process from "node:process";
-import { loadConfig } from "@rollcast/shared/config/load";
+import { connectKube } from "@rollcast/kube/client";
+import { openProcess, startIn } from "@rollcast/shared/host";
 import { createLogger } from "@rollcast/shared/logger";
 import { run } from "@rollcast/shared/run";
 import { startRestarter } from "./restarter.ts";
 
-const boot = createLogger("restarter");
-await run(boot, async (stack, signal) => {
-  const config = loadConfig(process.env);
-  const logger = createLogger("restarter", config.log.level);
-  await startRestarter({ config, env: process.env, logger, stack, signal });
+const { env } = process;
+await run(createLogger("restarter"), async (stack, signal) => {
+  const { host } = await openProcess("restarter", { env, stack, signal });
+  const kube = stack.use(await connectKube({ logger: host.logger, connections: 40 }));
+  await startIn({ ...host, kube }, startRestarter);
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ABSENT, UNKNOWN, sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
-import { formatMarker, parseMarker } from "./marker.ts";
+import { formatMarker, parseMarker, restartTime } from "./marker.ts";
 
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?$/);
 const digest = fc
@@ -72,4 +72,16 @@ test("junk is no marker and never throws", () => {
     }),
   );
   expect(parseMarker(undefined, "shop").size).toBe(0);
+});
+
+test.each([
+  { changed: "2026-01-10T12:00:00.001Z", present: undefined, expected: "2026-01-10T12:00:01Z" },
+  { changed: "2026-01-10T12:00:00.000Z", present: undefined, expected: "2026-01-10T12:00:00Z" },
+  {
+    changed: "2026-01-10T11:59:59.999Z",
+    present: "2026-01-10T12:00:00Z",
+    expected: "2026-01-10T12:00:01Z",
+  },
+])("pods made before $expected are restarted for a change at $changed", (given) => {
+  expect(restartTime(Date.parse(given.changed), given.present)).toBe(given.expected);
 });

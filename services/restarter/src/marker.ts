@@ -32,6 +32,18 @@ export function formatMarker(
   });
 }
 
+const SECOND_MS = 1_000;
+
+/**
+ * The time (RFC 3339, whole seconds) before which no pod may have been made that is to have what changed at `changedAt` (milliseconds since the epoch): the end of that
+ * second, and another than `present`, since the same time again would restart nothing.
+ */
+export function restartTime(changedAt: number, present: string | undefined): string {
+  const seconds = Math.ceil(changedAt / SECOND_MS);
+  const write = (at: number) => new Date(at * SECOND_MS).toISOString().replace(".000Z", "Z");
+  return write(seconds) === present ? write(seconds + 1) : write(seconds);
+}
+
 /** Digests by source of a marker found on a pod template; empty where it is none of ours. */
 export function parseMarker(text: string | undefined, namespace: string): Map<SourceKey, string> {
   const digests = new Map<SourceKey, string>();

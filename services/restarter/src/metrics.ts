@@ -1,12 +1,15 @@
 import { LATENCY_BUCKETS } from "@rollcast/shared/metrics";
 import type { Counter, Histogram, Metrics } from "@rollcast/shared/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
+import { CHECK_NAMES } from "./policy.ts";
 import type { Outcome } from "./record.ts";
 
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
   readonly patchErrors: Counter<"status">;
   readonly sweepSeconds: Histogram;
+  readonly annotationFaults: Counter;
+  readonly verdicts: Counter<"check">;
   outcome(outcome: Outcome): void;
 };
 
@@ -16,6 +19,12 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     "outcome",
   ]);
   for (const outcome of RolloutOutcome.options) outcomes.inc({ outcome }, 0);
+  const verdicts = metrics.counter(
+    "rollcast_verdicts_total",
+    "Workloads that a source event was judged for, by the check that decided",
+    ["check"],
+  );
+  for (const check of CHECK_NAMES) verdicts.inc({ check }, 0);
   const duration = metrics.histogram(
     "rollcast_rollout_duration_seconds",
     "From the patch to the end of the rollout",
@@ -39,6 +48,12 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       "rollcast_patch_errors_total",
       "Patches that the API server did not carry out, by HTTP status (0: no answer, 422: mostly our guard)",
       ["status"],
+    ),
+    verdicts,
+    annotationFaults: metrics.counter(
+      "rollcast_annotation_faults_total",
+      "Entries of workloads' annotations that could not be read",
+      [],
     ),
     sweepSeconds: metrics.histogram(
       "rollcast_sweep_duration_seconds",

@@ -1,5 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause, RolloutData, RolloutOutcome } from "@rollcast/shared/events";
+import type { Change } from "./control/entries.ts";
 import type { Pace } from "./pace.ts";
 import type { Failure, Outcome, Rollout, WorkloadRecord } from "./record.ts";
 
@@ -17,9 +18,16 @@ function about(rollout: Rollout): Extra {
   return {
     rollout: rollout.id,
     sources: rollout.changed,
+    ...(rollout.queue === undefined ? {} : { queue: rollout.queue }),
     ...(rollout.cause === undefined ? {} : { cause: rollout.cause }),
+    ...(rollout.affected === undefined ? {} : { affected: rollout.affected }),
     ...(rollout.generation === undefined ? {} : { generation: rollout.generation }),
   };
+}
+
+/** The trace that a rollout's events go on with. */
+function traced({ traceparent }: Rollout): { traceparent?: string } {
+  return traceparent === undefined ? {} : { traceparent };
 }
 
 function outcome(
@@ -35,7 +43,14 @@ function outcome(
 /** `rollout.started`: its id depends on the rollout alone, so whoever publishes it publishes the same. */
 export function started(record: WorkloadRecord, rollout: Rollout): Outcome {
   const time = rollout.startedAt ?? rollout.decidedAt;
-  return outcome(record, stableId(rollout.id, "started"), "started", time, about(rollout));
+  const paused = rollout.patience !== undefined && rollout.deadline === undefined;
+  const { requestedBy } = rollout;
+  const one = outcome(record, stableId(rollout.id, "started"), "started", time, {
+    ...about(rollout),
+    ...(requestedBy === undefined ? {} : { reason: "Requested", message: requestedBy }),
+    ...(paused ? { reason: "Paused", message: "it is paused: pods restart once resumed" } : {}),
+  });
+  return { ...one, ...traced(rollout) };
 }
 
 function end(
@@ -47,11 +62,18 @@ function end(
 ): Outcome {
   const durationMs = Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt));
   // One id for every way to end: the record lets one of them be written.
-  return outcome(record, stableId(rollout.id, "end"), word, now, {
+  const one = outcome(record, stableId(rollout.id, "end"), word, now, {
     ...about(rollout),
     durationMs,
     ...extra,
   });
+  const broke = word === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
+  return {
+    ...one,
+    ...traced(rollout),
+    ...(rollout.slot === true && rollout.queue !== undefined ? { frees: rollout.queue } : {}),
+    ...(broke === undefined ? {} : { broke }),
+  };
 }
 
 /** The record after its rollout has ended; the end waits in the outbox. */
@@ -70,16 +92,21 @@ function ended(
   };
 }
 
-export function succeeded(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
-  const changeToHealthyMs =
-    rollout.changedAt === undefined ? undefined : Math.max(0, now - rollout.changedAt);
-  const one = end(
-    record,
-    rollout,
-    "succeeded",
-    { reason: "Complete", ...(changeToHealthyMs === undefined ? {} : { changeToHealthyMs }) },
-    now,
-  );
+/** `how.reason` is given where the kind leaves a part of it to others (`OnDelete`): then nothing is said of being healthy. */
+export function succeeded(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  how: { reason?: string; message?: string },
+  now: number,
+): WorkloadRecord {
+  const { reason = "Complete", message } = how;
+  const whole = how.reason === undefined && rollout.changedAt !== undefined;
+  const extra = {
+    reason,
+    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE) }),
+    ...(whole ? { changeToHealthyMs: Math.max(0, now - (rollout.changedAt ?? now)) } : {}),
+  };
+  const one = end(record, rollout, "succeeded", extra, now);
   return ended(record, rollout, one, "current");
 }
 
@@ -114,11 +141,32 @@ export function refused(
 export function superseded(
   record: WorkloadRecord,
   rollout: Rollout,
-  reason: "NewerContent" | "TemplateChanged",
+  reason: "NewerContent" | "TemplateChanged" | "Requested",
   now: number,
 ): WorkloadRecord {
   const one = end(record, rollout, "superseded", { reason }, now);
   return ended(record, rollout, one, "current");
+}
+
+/** The record of a rollout whose Job is gone, and nobody has seen how it ended. */
+export function jobGone(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
+  const message = "the Job is gone, and how it ended was not seen";
+  const one = end(record, rollout, "cancelled", { reason: "JobDeleted", message }, now);
+  return ended(record, rollout, one, "current");
+}
+
+/** The record of a rollout that is due and must wait for the workload (`Suspended`, `Running`); told once. */
+export function held(
+  record: WorkloadRecord,
+  reason: string,
+  cause: Cause | undefined,
+  { now, newId }: { now: number; newId: string },
+): WorkloadRecord {
+  const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
+  if (record.held === reason) return { ...record, phase };
+  const extra = { reason, ...(cause === undefined ? {} : { cause }) };
+  const one = outcome(record, stableId(newId, "deferred"), "deferred", now, extra);
+  return { ...record, phase, held: reason, outbox: [...record.outbox, one] };
 }
 
 /** The end of a rollout whose workload is gone. */
@@ -140,7 +188,7 @@ export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): 
   return {
     ...record,
     rollout: { ...rollout, stalled: true },
-    outbox: [...record.outbox, one],
+    outbox: [...record.outbox, { ...one, ...traced(rollout) }],
   };
 }
 
@@ -157,24 +205,33 @@ export function skipped(
   return { ...record, outbox: [...record.outbox, one] };
 }
 
+/** What is put off, why, and what would have brought it. */
+type Deferral = { wait: Pace; cause: Cause | undefined; changes: readonly Change[] };
+
 /** The record of a rollout that is due later; told once for each time it is put off for that reason. */
 export function deferred(
-  record: WorkloadRecord,
-  wait: Pace,
-  cause: Cause | undefined,
+  before: WorkloadRecord,
+  { wait, cause, changes }: Deferral,
   now: number,
   id: string,
 ): WorkloadRecord {
+  const { rollout: _rollout, ...rest } = before;
+  const record = before.phase === "rolling" ? before : rest;
   const told = record.due?.reason === wait.reason;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
-  const due = { at: wait.at, reason: wait.reason, told: true };
+  const due = {
+    ...(wait.at === undefined ? {} : { at: wait.at }),
+    reason: wait.reason,
+    told: true,
+    ...(wait.reason === "halted" ? { changes: [...changes] } : {}),
+  };
   if (told || (wait.reason === "throttled" && record.throttle !== undefined)) {
     return { ...record, phase, due };
   }
   const word = wait.reason === "throttled" ? "throttled" : "deferred";
   const one = outcome(record, stableId(id, word), word, now, {
     reason: wait.reason,
-    dueAt: new Date(wait.at).toISOString(),
+    ...(wait.at === undefined ? {} : { dueAt: new Date(wait.at).toISOString() }),
     ...(cause === undefined ? {} : { cause }),
   });
   return { ...record, phase, due, outbox: [...record.outbox, one] };
@@ -184,7 +241,7 @@ export function deferred(
 export function planned(
   record: WorkloadRecord,
   eventId: string,
-  extra: { queue: string; cause?: Cause; sources: number },
+  extra: { queue: string; cause?: Cause; sources: number; affected?: number },
   now: number,
 ): Outcome {
   return outcome(record, stableId(eventId, record.uid, "planned"), "planned", now, extra);

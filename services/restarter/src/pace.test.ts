@@ -35,19 +35,19 @@ describe("pace", () => {
     },
     {
       name: "pause-period begins with the first change",
-      annotations: { "deployment.reloader.stakater.com/pause-period": "5m" },
+      annotations: { "rollcast.dev/pause-period": "5m" },
       state: { history: [] },
       want: { at: NOW + 300_000, reason: "pause-period" },
     },
     {
       name: "pause-period is not pushed away by later changes",
-      annotations: { "deployment.reloader.stakater.com/pause-period": "5m" },
+      annotations: { "rollcast.dev/pause-period": "5m" },
       state: { history: [], due: { at: NOW + 100, reason: "pause-period", told: true } },
       want: { at: NOW + 100, reason: "pause-period" },
     },
     {
       name: "pause-period that has passed does not wait again",
-      annotations: { "deployment.reloader.stakater.com/pause-period": "5m" },
+      annotations: { "rollcast.dev/pause-period": "5m" },
       state: { history: [], due: { at: NOW, reason: "pause-period", told: true } },
       want: undefined,
     },
@@ -85,7 +85,7 @@ describe("the loop breaker over time", () => {
         now += 1_000;
       } else {
         state = { ...state, due: { at: wait.at, reason: wait.reason, told: true } };
-        now = wait.at;
+        now = wait.at ?? Number.NaN;
       }
     }
     expect(starts.length).toBeLessThanOrEqual(20 + 10);

@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from "@rollcast/shared/annotations";
 import { parseDuration } from "@rollcast/shared/duration";
 import type { WorkloadRecord } from "./record.ts";
 
@@ -10,21 +11,24 @@ export type LoopBreaker = {
   readonly maxInterval: number;
 };
 
-export type PaceReason = "pause-period" | "min-interval" | "throttled";
+export type PaceReason =
+  | "pause-period"
+  | "min-interval"
+  | "throttled"
+  | "frozen"
+  | "halted"
+  | "queue-paused"
+  | "max-rolling";
 
-/** The rollout may start at `at` (milliseconds since the epoch), later than now; why it waits. */
-export type Pace = { readonly at: number; readonly reason: PaceReason };
+/** The rollout may start at `at` (milliseconds since the epoch), later than now, or when something opens; why it waits. */
+export type Pace = { readonly at?: number; readonly reason: PaceReason };
 
 const MIN_INTERVAL = "rollcast.dev/min-interval";
-const PAUSE_PERIOD = ["deployment.reloader.stakater.com/pause-period", "rollcast.dev/pause-period"];
+const PAUSE_PERIOD = ANNOTATIONS.pausePeriod.own;
 const MAX_WAIT_MS = 7 * 24 * 3_600_000;
 
-function annotated(annotations: Readonly<Record<string, string>>, names: readonly string[]) {
-  for (const name of names) {
-    const ms = parseDuration(annotations[name] ?? "");
-    if (ms !== undefined) return Math.min(ms, MAX_WAIT_MS);
-  }
-  return 0;
+function annotated(annotations: Readonly<Record<string, string>>, name: string): number {
+  return Math.min(parseDuration(annotations[name] ?? "") ?? 0, MAX_WAIT_MS);
 }
 
 type Paced = {
@@ -32,8 +36,8 @@ type Paced = {
   readonly templateAnnotations: Readonly<Record<string, string>>;
 };
 
-function duration(workload: Paced, names: readonly string[]): number {
-  return annotated(workload.annotations, names) || annotated(workload.templateAnnotations, names);
+function duration(workload: Paced, name: string): number {
+  return annotated(workload.annotations, name) || annotated(workload.templateAnnotations, name);
 }
 
 /**
@@ -48,16 +52,16 @@ export function pace(
   breaker: LoopBreaker,
   now: number,
 ): Pace | undefined {
-  const waits: Pace[] = [];
+  const waits: (Pace & { at: number })[] = [];
   const last = record.history.at(-1);
   const period = duration(workload, PAUSE_PERIOD);
   if (period > 0) {
     // The period runs from the first change: a later one must not push it away.
-    const began = record.due?.reason === "pause-period" ? record.due.at : now + period;
+    const began = record.due?.reason === "pause-period" ? (record.due.at ?? now) : now + period;
     waits.push({ at: Math.min(began, now + period), reason: "pause-period" });
   }
   if (last !== undefined) {
-    waits.push({ at: last + duration(workload, [MIN_INTERVAL]), reason: "min-interval" });
+    waits.push({ at: last + duration(workload, MIN_INTERVAL), reason: "min-interval" });
     const interval = record.throttle?.interval ?? loopInterval(record.history, breaker, now);
     if (interval !== undefined) waits.push({ at: last + interval, reason: "throttled" });
   }

@@ -1,12 +1,16 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { SourceEvent } from "@rollcast/shared/events";
-import { sourceKey } from "./content.ts";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { sourceKey, splitSourceKey } from "./content.ts";
+import type { SourceKey } from "./content.ts";
 import { clock } from "./context.ts";
 import type { Context } from "./context.ts";
-import { assess } from "./gather.ts";
+import { assess, readSource } from "./gather.ts";
 import type { SourceReads } from "./gather.ts";
 import { planned } from "./outcomes.ts";
-import { mayRoll } from "./policy.ts";
+import { verdict } from "./policy.ts";
+import { changesOf, isGate } from "./gate.ts";
+import type { Queues } from "./queues.ts";
 import type { Turns } from "./turns.ts";
 import type { Workload } from "./workload.ts";
 import { mapLimit } from "./map-limit.ts";
@@ -19,17 +23,44 @@ const AT_ONCE = 32;
  */
 export async function plan(
   ctx: Context,
-  turns: Turns,
+  queues: Queues,
   event: SourceEvent,
   request: (workload: Workload) => void,
 ): Promise<void> {
   const { kind, namespace, name } = event.data;
-  const users = ctx.index.usersOf(sourceKey(kind, namespace, name)).filter(mayRoll);
+  ctx.names.add(event.data);
   const reads: SourceReads = new Map();
+  const source = sourceKey(kind, namespace, name);
+  const all = ctx.index.usersOf(source);
+  const present = await readSource(ctx, source, reads);
+  for (const change of changesOf(new Map([[source, present]]), [source])) {
+    await ctx.gates.moved(change);
+  }
+  judge(ctx, source, present, all);
+  const users = all.filter((workload) => workload.mayRoll);
   await mapLimit(users, AT_ONCE, (workload) =>
-    planOne(ctx, turns, { event, workload, reads, request }),
+    planOne(ctx, queues, { event, workload, reads, request }),
   );
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
+}
+
+/** Counts the verdict on each workload that uses the source, and logs it for who asks why. */
+function judge(
+  ctx: Context,
+  key: SourceKey,
+  record: SourceRecord | undefined,
+  workloads: readonly Workload[],
+): void {
+  const source = splitSourceKey(key);
+  for (const workload of workloads) {
+    const { roll, check, reason } = verdict({ rules: ctx.rules, workload, source, record });
+    const { kind, namespace, name } = workload;
+    ctx.metrics.verdicts.inc({ check });
+    ctx.logger.debug(
+      { source, workload: { kind, namespace, name }, roll, check, reason },
+      "verdict",
+    );
+  }
 }
 
 type One = {
@@ -39,19 +70,17 @@ type One = {
   request: (workload: Workload) => void;
 };
 
-async function planOne(ctx: Context, turns: Turns, one: One): Promise<void> {
+async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
   const { event, workload, reads } = one;
   const { decision, situation } = await assess(ctx, workload, false, reads);
   if (decision.do === "keep") {
     if (decision.changed) one.request(workload);
     return;
   }
-  if (turns.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
-  // Only a patch that was tried can wait for its next try, and before one is tried the record says `pending`.
-  const tried = situation.record?.phase === "pending";
-  await turns.take(workload, tried).catch((err: unknown) => {
-    throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
-  });
+  const turns = queues.of(workload);
+  const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
+  // What waits for a gate needs no turn until it opens.
+  if (!isHeld) await takeTurn(turns, workload, situation.record?.phase === "pending");
   if (decision.do === "look-again") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
@@ -59,16 +88,30 @@ async function planOne(ctx: Context, turns: Turns, one: One): Promise<void> {
   const outcome = planned(
     decision.record,
     event.id,
-    { queue: turns.queue, cause, sources },
+    {
+      queue: turns.queue,
+      cause,
+      sources,
+      ...(rollout?.affected === undefined ? {} : { affected: rollout.affected }),
+    },
     clock(),
   );
   await ctx.publish(outcome);
   ctx.metrics.outcome(outcome);
+  if (isHeld) one.request(workload);
   const { uid } = situation.workload;
   ctx.logger.info(
     { workload: outcome.data.workload, uid, source: event.subject, decision: decision.do },
     "rollout planned",
   );
+}
+
+/** `tried`: a patch was tried and may wait for its next try. Before one is tried the record says `pending`. */
+async function takeTurn(turns: Turns, workload: Workload, tried: boolean): Promise<void> {
+  if (turns.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
+  await turns.take(workload, tried).catch((err: unknown) => {
+    throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
+  });
 }
 
 function causeOfEvent(event: SourceEvent) {

@@ -1,80 +1,266 @@
+import { ANNOTATIONS } from "@rollcast/shared/annotations";
+import type { SourceKind } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { contentDigest, sourceKey } from "./content.ts";
+import { contentDigest, sourceKey, splitSourceKey } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
-import type { Reference } from "./references.ts";
+import type { KindOptIn, NamedEntry } from "./opt-in.ts";
+import type { Keys } from "./references.ts";
+import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
 
-/** What a check looks at: a workload, one source, and how the workload uses it. */
+/** What the checks look at: a workload, one source, and what is known of the source. */
 export type Question = {
+  readonly rules: Rules;
   readonly workload: Workload;
-  readonly reference: Reference;
-  readonly source: SourceRecord | undefined;
+  readonly source: {
+    readonly kind: SourceKind;
+    readonly namespace: string;
+    readonly name: string;
+  };
+  readonly record: SourceRecord | undefined;
 };
 
 /** Whether the source makes the workload roll, and which check said so, in a word and a sentence. */
-export type Verdict = { readonly roll: boolean; readonly check: string; readonly reason: string };
+export type Verdict = {
+  readonly roll: boolean;
+  readonly check: CheckName;
+  readonly reason: string;
+};
 
-type Check = { readonly name: string; readonly ask: (question: Question) => boolean | undefined };
+type Asked = Question & { readonly optIn: KindOptIn; readonly keys: Keys | undefined };
+type Check = {
+  readonly name: string;
+  readonly roll: boolean;
+  readonly reason: string;
+  readonly applies: (asked: Asked) => boolean;
+};
 
-/** Values that Go's strconv.ParseBool takes for true: Reloader reads its switches with it. */
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const AUTO = ["reloader.stakater.com/auto", "rollcast.dev/auto"];
-const IGNORE = ["reloader.stakater.com/ignore", "rollcast.dev/ignore"];
-
-function optedIn({ workload }: Question): boolean {
-  // All or nothing: the pod template speaks only where the workload itself says nothing.
-  const own = AUTO.some((name) => workload.annotations[name] !== undefined);
-  const speaking = own ? workload.annotations : workload.templateAnnotations;
-  return AUTO.some((name) => TRUE.has(speaking[name] ?? ""));
+/** What a source's own annotations say, under our names. */
+function says({ record, rules }: Asked, name: string): boolean {
+  return rules.annotations(record?.annotations)[name] === "true";
 }
 
-/** In this order; the first that answers decides. */
-const CHECKS: readonly (Check & { readonly because: string })[] = [
+function names(entry: NamedEntry, { rules, workload, source }: Asked): boolean {
+  if ((entry.namespace ?? workload.namespace) !== source.namespace) return false;
+  return entry.exact
+    ? entry.pattern === source.name
+    : rules.patterns.matches(entry.pattern, source.name);
+}
+
+/**
+ * Reloader's order of decision (`ShouldReload` of its 1.4), with what we ask besides; the first check that applies decides, and the last always does.
+ */
+const CHECKS = [
+  {
+    name: "deleting",
+    roll: false,
+    reason: "the workload is being deleted",
+    applies: ({ workload }) => workload.deleting,
+  },
+  {
+    name: "workload-type-ignored",
+    roll: false,
+    reason: "reload.ignoredWorkloadTypes lists the kind of the workload",
+    applies: ({ workload, rules }) =>
+      rules.ignoredWorkloadTypes.has(`${workload.kind.toLowerCase()}s`),
+  },
+  {
+    name: "owned",
+    roll: false,
+    reason: "the workload belongs to another one, which is rolled itself",
+    applies: ({ workload, rules }) =>
+      workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind),
+  },
+  {
+    name: "template-borrowed",
+    roll: false,
+    reason: "its pods are made from another workload's template, which is rolled in its place",
+    applies: ({ workload }) => workload.borrows !== undefined,
+  },
   {
     name: "source-ignored",
-    because: "the source is annotated to be ignored",
-    ask: ({ source }) =>
-      IGNORE.some((name) => source?.annotations[name] === "true") ? false : undefined,
+    roll: false,
+    reason: "the source is annotated to be ignored",
+    applies: (asked) => says(asked, ANNOTATIONS.ignore.own),
+  },
+  {
+    name: "excluded",
+    roll: false,
+    reason: "the workload's annotation excludes the source",
+    applies: ({ optIn, source, workload }) =>
+      source.namespace === workload.namespace && optIn.excluded.includes(source.name),
+  },
+  {
+    name: "named",
+    roll: true,
+    reason: "the workload's annotation names the source",
+    applies: (asked) => asked.optIn.named.some((entry) => names(entry, asked)),
+  },
+  {
+    name: "job-finished",
+    roll: false,
+    reason:
+      "the Job has run to its end, and only one that names the source or has auto itself is run again",
+    applies: ({ workload, optIn }) =>
+      workload.finished === true && !(optIn.from === "workload" && optIn.auto === "yes"),
+  },
+  {
+    name: "not-referenced",
+    roll: false,
+    reason: "the pod template does not use the source, and no annotation names it",
+    applies: ({ keys }) => keys === undefined,
+  },
+  {
+    name: "search-match",
+    roll: true,
+    reason: "the workload searches, and the source is annotated to match",
+    applies: (asked) => asked.optIn.search && says(asked, ANNOTATIONS.match.own),
   },
   {
     name: "auto",
-    because: "the workload is opted in for every source it uses",
-    ask: (question) => (optedIn(question) ? true : undefined),
+    roll: true,
+    reason: "the workload is opted in for every source it uses",
+    applies: ({ optIn }) => optIn.auto === "yes",
   },
-];
+  {
+    name: "opted-out",
+    roll: false,
+    reason: "the workload's auto annotation says no",
+    applies: ({ optIn }) => optIn.auto === "no",
+  },
+  {
+    name: "auto-reload-all",
+    roll: true,
+    reason: "reload.auto opts every workload in that does not say otherwise",
+    applies: ({ rules }) => rules.auto,
+  },
+  {
+    name: "not-opted-in",
+    roll: false,
+    reason: "no annotation opts the workload in",
+    applies: () => true,
+  },
+] as const satisfies readonly Check[];
 
-/** Asks the checks in their order; a workload that nothing opts in does not roll. */
-export function verdict(question: Question): Verdict {
-  for (const check of CHECKS) {
-    const roll = check.ask(question);
-    if (roll !== undefined) return { roll, check: check.name, reason: check.because };
-  }
-  return { roll: false, check: "not-opted-in", reason: "no annotation opts the workload in" };
+export type CheckName = (typeof CHECKS)[number]["name"];
+export const CHECK_NAMES: readonly CheckName[] = CHECKS.map(({ name }) => name);
+
+/** The keys of the source that the pod template uses; undefined where it uses none. */
+function keysUsed({ workload, source }: Pick<Question, "workload" | "source">): Keys | undefined {
+  if (source.namespace !== workload.namespace) return undefined;
+  return workload.references.find((one) => one.kind === source.kind && one.name === source.name)
+    ?.keys;
 }
 
-/** Whether any source could make this workload roll: without it, nothing is kept of the workload. */
-export function mayRoll(workload: Workload): boolean {
-  return workload.references.some(
-    (reference) => verdict({ workload, reference, source: undefined }).roll,
+function asked(question: Question): Asked {
+  const optIn = question.workload.optIn[question.source.kind];
+  return { ...question, optIn, keys: keysUsed(question) };
+}
+
+/** Every check that was asked, in order; the last of them decided. */
+export function explain(question: Question): {
+  readonly verdict: Verdict;
+  readonly asked: readonly { readonly check: CheckName; readonly applies: boolean }[];
+} {
+  const all = asked(question);
+  const at = CHECKS.findIndex((check) => check.applies(all));
+  // The last check applies always.
+  const decisive = CHECKS[at] as (typeof CHECKS)[number];
+  return {
+    verdict: { roll: decisive.roll, check: decisive.name, reason: decisive.reason },
+    asked: CHECKS.slice(0, at + 1).map((check, i) => ({ check: check.name, applies: i === at })),
+  };
+}
+
+/** Whether a change of the source makes the workload roll, and why. */
+export function verdict(question: Question): Verdict {
+  return explain(question).verdict;
+}
+
+/** Whether any source could ever make this workload roll: without that, nothing is kept of the workload. */
+export function mayRoll(
+  workload: Pick<Workload, "kind" | "owner" | "optIn" | "references" | "borrows">,
+  rules: Rules,
+): boolean {
+  if (workload.borrows !== undefined) return false;
+  if (rules.ignoredWorkloadTypes.has(`${workload.kind.toLowerCase()}s`)) return false;
+  if (workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind)) return false;
+  const named = (["ConfigMap", "Secret", "SecretProviderClass"] as const).some(
+    (kind) => workload.optIn[kind].named.length > 0,
+  );
+  return (
+    named ||
+    workload.references.some(({ kind }) => {
+      const { search, auto } = workload.optIn[kind];
+      return search || auto === "yes" || (auto === "unset" && rules.auto);
+    })
   );
 }
 
-/** The sources that the workload may roll for, whatever they say themselves. */
+/** The sources, known by name, that the workload may roll for, whatever they say themselves. Patterns name more: {@link patternsOf}. */
 export function watchedSources(workload: Workload): SourceKey[] {
-  return workload.references.map(({ kind, name }) => sourceKey(kind, workload.namespace, name));
+  const keys = new Set<SourceKey>();
+  for (const { kind, name } of workload.references) {
+    keys.add(sourceKey(kind, workload.namespace, name));
+  }
+  for (const kind of ["ConfigMap", "Secret", "SecretProviderClass"] as const) {
+    for (const { pattern, exact, namespace } of workload.optIn[kind].named) {
+      if (exact) keys.add(sourceKey(kind, namespace ?? workload.namespace, pattern));
+    }
+  }
+  return [...keys];
 }
 
-/** The present content of every source that makes the workload roll. */
+/** A pattern of names in one namespace. */
+export type SourcePattern = {
+  readonly kind: SourceKind;
+  readonly namespace: string;
+  readonly pattern: string;
+};
+
+/** The patterns by which the workload's annotations name sources. */
+export function patternsOf(workload: Workload): SourcePattern[] {
+  return (["ConfigMap", "Secret", "SecretProviderClass"] as const).flatMap((kind) =>
+    workload.optIn[kind].named
+      .filter(({ exact }) => !exact)
+      .map(({ pattern, namespace }) => ({
+        kind,
+        namespace: namespace ?? workload.namespace,
+        pattern,
+      })),
+  );
+}
+
+/** The verdict on each of the workload's sources. */
+export function verdicts(
+  workload: Workload,
+  sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
+  rules: Rules,
+): Map<SourceKey, Verdict> {
+  const found = new Map<SourceKey, Verdict>();
+  for (const key of new Set([...watchedSources(workload), ...sources.keys()])) {
+    const record = sources.get(key);
+    found.set(key, verdict({ rules, workload, source: splitSourceKey(key), record }));
+  }
+  return found;
+}
+
+/**
+ * The present content of every source that makes the workload roll. A source that an annotation names counts whole: why it is named is not known here,
+ * and a key that is read by other ways than the pod template must not be missed.
+ */
 export function presentContents(
   workload: Workload,
   sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
+  judged: ReadonlyMap<SourceKey, Verdict>,
 ): Record<SourceKey, Content> {
   const contents: Record<SourceKey, Content> = {};
-  for (const reference of workload.references) {
-    const key = sourceKey(reference.kind, workload.namespace, reference.name);
-    const source = sources.get(key);
-    if (!verdict({ workload, reference, source }).roll) continue;
-    contents[key] = { keys: reference.keys, digest: contentDigest(source, reference.keys) };
+  for (const [key, { roll, check }] of judged) {
+    if (!roll) continue;
+    const record = sources.get(key);
+    const used = keysUsed({ workload, source: splitSourceKey(key) });
+    const keys = check === "named" ? "*" : (used ?? "*");
+    contents[key] = { keys, digest: contentDigest(record, keys) };
   }
   return contents;
 }

@@ -1,9 +1,14 @@
 import type { Entry } from "@rollcast/shared/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
+import { carried } from "@rollcast/shared/trace";
+import { endSpan } from "./tracing.ts";
 import type { Context } from "./context.ts";
+import { noticeOf } from "./kube-events.ts";
+import { withLeftPods } from "./left-pods.ts";
 import type { Outcome, WorkloadRecord } from "./record.ts";
+import { workloadKey } from "./workload.ts";
 
-/** Writes a record where nobody wrote since `before` was read; undefined where somebody did. */
+/** Writes a record where nobody wrote since `before` was read; undefined where somebody did. A rollout that was not begun and is dropped gives its slot back. */
 export async function commit(
   ctx: Context,
   before: Entry<WorkloadRecord> | undefined,
@@ -14,15 +19,25 @@ export async function commit(
     before === undefined
       ? await ctx.records.create(key, record)
       : await ctx.records.update(key, record, before.revision);
+  const { phase, rollout } = before?.value ?? {};
+  const isDropped = phase === "pending" && rollout?.id !== record.rollout?.id;
+  if (revision !== undefined && isDropped && rollout !== undefined) {
+    await ctx.gates.leave(workloadKey(record), rollout);
+  }
   return revision === undefined ? undefined : { key, value: record, revision };
 }
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 /** Publishes an outcome, tells it to who looks at the workload, and counts it. */
-export async function announce(ctx: Context, outcome: Outcome): Promise<void> {
-  await ctx.publish(outcome);
-  ctx.tell(outcome);
+export async function announce(ctx: Context, decided: Outcome): Promise<void> {
+  const outcome = await withLeftPods(ctx, decided);
+  if (ENDS.has(outcome.word)) {
+    await ctx.gates.ended(outcome);
+    const publish = () => ctx.publish({ ...outcome, ...carried() });
+    await ctx.tracer.span("rollout", endSpan(outcome), publish);
+  } else await ctx.publish(outcome);
+  ctx.tell(noticeOf(outcome));
   ctx.metrics.outcome(outcome);
   const { workload, rollout, reason, message, durationMs } = outcome.data;
   const level = outcome.word === "failed" ? "warn" : "info";

@@ -128,6 +128,50 @@ test.each([
     },
     want: [],
   },
+  {
+    name: "a CSI volume uses its SecretProviderClass and the Secret that its driver logs in with",
+    template: spec({
+      volumes: [
+        {
+          name: "v",
+          csi: {
+            driver: "secrets-store.csi.k8s.io",
+            volumeAttributes: { secretProviderClass: "spc" },
+            nodePublishSecretRef: { name: "login" },
+          },
+        },
+      ],
+    }),
+    want: [
+      { kind: "Secret", name: "login", keys: "*" },
+      { kind: "SecretProviderClass", name: "spc", keys: "*" },
+    ],
+  },
+  ...["cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"].map((type) => ({
+    name: `a ${type} volume uses its secretRef`,
+    template: spec({ volumes: [{ name: "v", [type]: { secretRef: { name: "login" } } }] }),
+    want: [{ kind: "Secret", name: "login", keys: "*" }],
+  })),
+  {
+    name: "an azureFile volume uses its secretName",
+    template: spec({ volumes: [{ name: "v", azureFile: { secretName: "login" } }] }),
+    want: [{ kind: "Secret", name: "login", keys: "*" }],
+  },
+  {
+    name: "image pull Secrets and what cannot be a name do not count",
+    template: spec({
+      imagePullSecrets: [{ name: "pull" }],
+      volumes: [{ name: "v", configMap: { name: "A/b" } }],
+    }),
+    want: [],
+  },
 ])("$name", ({ template, want }) => {
   expect(references(template as Parameters<typeof references>[0])).toEqual(want);
+});
+
+test("image pull Secrets count where they are asked for", () => {
+  const template = spec({ imagePullSecrets: [{ name: "pull" }] });
+  expect(references(template, { imagePullSecrets: true })).toEqual([
+    { kind: "Secret", name: "pull", keys: "*" },
+  ]);
 });

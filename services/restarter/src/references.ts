@@ -9,6 +9,14 @@ export type Keys = "*" | readonly string[];
 export type Reference = { readonly kind: SourceKind; readonly name: string; readonly keys: Keys };
 
 type Found = { kind: SourceKind; name: unknown; keys: Keys };
+type Named = Found & { name: string };
+
+/** A DNS subdomain, as the names of all sources are: a template may hold any text, and what cannot exist cannot change. */
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+function isNamed(found: Found): found is Named {
+  return typeof found.name === "string" && NAME.test(found.name);
+}
 
 function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
@@ -24,7 +32,8 @@ function oneKey(key: unknown): Keys {
   return typeof key === "string" ? [key] : "*";
 }
 
-function fromContainer(container: unknown): Found[] {
+/** The sources that a container's environment uses, as they stand there. */
+export function containerReferences(container: unknown): Reference[] {
   const found: Found[] = [];
   for (const from of list(dig(container, "envFrom"))) {
     found.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
@@ -40,16 +49,43 @@ function fromContainer(container: unknown): Found[] {
     });
     found.push({ kind: "Secret", name: dig(secret, "name"), keys: oneKey(dig(secret, "key")) });
   }
-  return found;
+  return found.filter(isNamed);
 }
 
-function fromVolume(volume: unknown): Found[] {
+/** Kinds of volumes whose driver logs in with a Secret, `secretRef` (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/). */
+const SECRET_REF_VOLUMES = [
+  "cephfs",
+  "cinder",
+  "flexVolume",
+  "iscsi",
+  "rbd",
+  "scaleIO",
+  "storageos",
+] as const;
+
+function volumeSecrets(volume: unknown): unknown[] {
+  return [
+    ...SECRET_REF_VOLUMES.map((type) => dig(volume, type, "secretRef", "name")),
+    dig(volume, "azureFile", "secretName"),
+    dig(volume, "csi", "nodePublishSecretRef", "name"),
+  ];
+}
+
+/** The sources that a volume uses, as they stand there. */
+export function volumeReferences(volume: unknown): Reference[] {
   const configMap = dig(volume, "configMap");
   const secret = dig(volume, "secret");
   const found: Found[] = [
     { kind: "ConfigMap", name: dig(configMap, "name"), keys: itemKeys(dig(configMap, "items")) },
     { kind: "Secret", name: dig(secret, "secretName"), keys: itemKeys(dig(secret, "items")) },
   ];
+  const csi = dig(volume, "csi");
+  found.push({
+    kind: "SecretProviderClass",
+    name: dig(csi, "volumeAttributes", "secretProviderClass"),
+    keys: "*",
+  });
+  for (const name of volumeSecrets(volume)) found.push({ kind: "Secret", name, keys: "*" });
   for (const source of list(dig(volume, "projected", "sources"))) {
     const projectedMap = dig(source, "configMap");
     const projectedSecret = dig(source, "secret");
@@ -66,7 +102,7 @@ function fromVolume(volume: unknown): Found[] {
       },
     );
   }
-  return found;
+  return found.filter(isNamed);
 }
 
 /** The keys that two uses of one source have together. */
@@ -75,23 +111,33 @@ export function joinKeys(a: Keys, b: Keys): Keys {
   return [...new Set([...a, ...b])].toSorted();
 }
 
+/** Which references count that do not always. */
+export type ReferenceOptions = { readonly imagePullSecrets: boolean };
+
 /**
- * The ConfigMaps and Secrets that a pod template uses, each once with all the keys it uses, ordered by kind and name: environment and volumes
- * (also projected) of containers, init containers, sidecars and ephemeral containers. References marked `optional` count.
- * Anything that is not of the expected form is passed over: the API server has checked it already.
+ * The sources that a pod template uses, each once with all the keys it uses, ordered by kind and name: environment and volumes (also projected, of the
+ * Secrets Store CSI driver, and the Secrets with which volume drivers log in) of containers, init containers, sidecars and ephemeral containers; image pull
+ * Secrets where asked for. References marked `optional` count. Anything that is not of the expected form is passed over: the API server has checked it already.
  */
-export function references(template: PodTemplate | undefined): Reference[] {
+export function references(
+  template: PodTemplate | undefined,
+  options: ReferenceOptions = { imagePullSecrets: false },
+): Reference[] {
   const spec = template?.spec;
   const containers = ["initContainers", "containers", "ephemeralContainers"].flatMap((group) =>
     list(dig(spec, group)),
   );
   const found = [
-    ...containers.flatMap(fromContainer),
-    ...list(dig(spec, "volumes")).flatMap(fromVolume),
-  ];
+    ...containers.flatMap(containerReferences),
+    ...list(dig(spec, "volumes")).flatMap(volumeReferences),
+    ...(options.imagePullSecrets ? list(dig(spec, "imagePullSecrets")) : []).map((one): Found => ({
+      kind: "Secret",
+      name: dig(one, "name"),
+      keys: "*",
+    })),
+  ].filter(isNamed);
   const merged = new Map<string, Reference>();
   for (const { kind, name, keys } of found) {
-    if (typeof name !== "string" || name === "") continue;
     const id = `${kind}/${name}`;
     const before = merged.get(id);
     const sorted = keys === "*" ? keys : [...new Set(keys)].toSorted();

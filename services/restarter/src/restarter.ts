@@ -1,136 +1,128 @@
-import { connectKube } from "@rollcast/kube/client";
-import { startReflector } from "@rollcast/kube/reflector";
-import type { Reflector } from "@rollcast/kube/reflector";
-import { deployment } from "@rollcast/kube/workloads/deployment";
+import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import { httpPort } from "@rollcast/shared/config/load";
-import type { Env } from "@rollcast/shared/config/load";
-import type { Config } from "@rollcast/shared/config/schema";
+import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { SourceEvent, rolloutEvent } from "@rollcast/shared/events";
-import { startHealth } from "@rollcast/shared/http";
-import type { Logger } from "@rollcast/shared/logger";
-import { createMetrics } from "@rollcast/shared/metrics";
-import { connectNats } from "@rollcast/shared/nats/connect";
+import { followNamespaceLabels } from "@rollcast/kube/namespace-labels";
+import type { Host } from "@rollcast/shared/host";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { consume } from "@rollcast/shared/nats/consume";
 import { openKv } from "@rollcast/shared/nats/kv";
-import { provision } from "@rollcast/shared/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import type { Uses } from "@rollcast/shared/nats/provision";
+import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
 import { publish } from "@rollcast/shared/nats/publish";
 import { SourceRecord } from "@rollcast/shared/records";
 import { rolloutSubject } from "@rollcast/shared/subjects";
+import { startTellingFaults } from "./annotation-faults.ts";
+import { openRestarterApi } from "./api/open.ts";
+import { describeSelf } from "./api/self.ts";
 import { awaitInstallation } from "./await-installation.ts";
+import { openControl } from "./control/open.ts";
+import { startSteering } from "./control/steer.ts";
 import { splitKey } from "./context.ts";
 import type { Context } from "./context.ts";
 import { startFollowing } from "./follow.ts";
+import { followKinds, kindsOf } from "./kinds.ts";
 import { createTeller } from "./kube-events.ts";
 import { createRestarterMetrics } from "./metrics.ts";
+import { notifyOf } from "./notify.ts";
 import { plan } from "./planner.ts";
 import { WorkloadRecord } from "./record.ts";
 import type { Outcome } from "./record.ts";
+import { startQueueMetrics } from "./queue-metrics.ts";
+import { startTellingRefusals } from "./queue-refusals.ts";
+import { needsNamespaceLabels } from "./queue-of.ts";
+import { openQueues } from "./queues.ts";
 import { roll } from "./roller.ts";
+import { createRules } from "./rules.ts";
 import { settle } from "./settle.ts";
 import { createSettler } from "./settler.ts";
 import { testSteps } from "./steps.ts";
+import { createSourceNames, followSourceNames } from "./source-names.ts";
 import { startSweeping } from "./sweep.ts";
-import { openRoller, openTurns } from "./turns.ts";
+import { createAffected } from "./affected.ts";
+import { carried } from "@rollcast/shared/trace";
+import { planSpan, tracedBy } from "./tracing.ts";
 import { createWorkloadIndex } from "./workload-index.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
-import { projectWorkload, workloadKey } from "./workload.ts";
+import { workloadKey } from "./workload.ts";
+import type { WorkloadKey } from "./workload.ts";
 
-export type RestarterOptions = {
-  config: Config;
-  env: Env;
-  logger: Logger;
-  stack: AsyncDisposableStack;
-  signal: AbortSignal;
+export type RestarterHost = Host & { readonly kube: KubeClient };
+
+const USES: Uses = {
+  streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
+  buckets: ["sources", "workloads", "control"],
 };
 
-const KINDS: readonly WorkloadKind[] = [deployment];
 const SETTLE_AT_ONCE = 32;
 const PLAN_AT_ONCE = 8;
 const WORK_PROOF_MS = 120_000;
-/** Patches and Kubernetes Events together; more connections than patches at once would only wait in the API server. */
-const CONNECTIONS = 40;
+/** Patches at once in one process: more would only wait in the API server. */
+const PATCHES_AT_ONCE = 40;
 
-function startIndex(
-  options: RestarterOptions,
-  client: Context["kube"],
-  index: WorkloadIndex,
-): Reflector[] {
-  const { config, logger, stack, signal } = options;
-  const namespaces = config.scope.namespaces.length === 0 ? [undefined] : config.scope.namespaces;
-  return KINDS.flatMap((kind) =>
-    namespaces.map((namespace) =>
-      stack.use(
-        startReflector({
-          client,
-          resource: {
-            group: kind.group,
-            version: kind.version,
-            plural: kind.plural,
-            ...(namespace === undefined ? {} : { namespace }),
-          },
-          reduce: (object) => projectWorkload(kind, object),
-          handler: index.handler(),
-          logger,
-          signal,
-        }),
-      ),
-    ),
-  );
-}
-
-function publisher(nats: Nats, cluster: string, signal: AbortSignal) {
+function publisher(nats: Nats, cluster: string, index: WorkloadIndex, signal: AbortSignal) {
   return async (outcome: Outcome) => {
     const parts = { id: outcome.id, cluster, service: "restarter", time: outcome.time };
-    const event = rolloutEvent(parts, outcome.word, outcome.data);
+    const workload = index.get(workloadKey(outcome.data.workload));
+    const data = { ...outcome.data, ...notifyOf(workload?.annotations) };
+    const event = rolloutEvent(parts, outcome.word, data);
     const subject = rolloutSubject(cluster, outcome.word, outcome.data.workload);
-    await publish(nats, subject, event, signal);
+    await publish(nats, subject, { ...event, ...carried(), ...tracedBy(outcome) }, signal);
   };
 }
 
-/** Starts the restarter: everything it opens is pushed on `stack`, in the order in which it must be closed again, last first. */
-export async function startRestarter(options: RestarterOptions): Promise<void> {
-  const { config, env, logger, stack, signal } = options;
+/** Starts the restarter in its host. */
+export async function startRestarter(host: RestarterHost): Promise<void> {
+  const { config, env, kube, live, logger, metrics, nats, ready, signal, stack, tracer } = host;
   const { cluster } = config;
-  const metrics = createMetrics();
   const own = createRestarterMetrics(metrics);
-  const state: { ready: boolean } = { ready: false };
-  const ready: Record<string, () => string | undefined> = {
-    start: () => (state.ready ? undefined : "not started"),
-  };
-  const live: Record<string, () => string | undefined> = {};
-  stack.use(await startHealth({ port: httpPort(env), metrics, ready, live, logger }));
-
-  const nats = stack.use(
-    await connectNats({ url: config.nats.url, name: "restarter", logger }, signal),
-  );
-  ready.nats = nats.fault;
-  await provision(nats, config.nats.replicas);
-  const kube = stack.use(await connectKube({ logger, connections: CONNECTIONS }));
+  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
   const installation = await awaitInstallation(nats, cluster, signal);
 
   // Work in hand is finished after the intake has stopped, so its calls must not end with `signal`.
   const ending = new AbortController();
   stack.defer(() => ending.abort());
-  const index = createWorkloadIndex();
-  const kinds = new Map(KINDS.map((kind) => [kind.kind, kind]));
+  const kinds = new Map<string, WorkloadKind>();
+  const followable = kindsOf(config);
+  const rules = createRules(
+    config.reload,
+    // What a CronJob runs is never made again, whether CronJobs are followed or not.
+    [...followable.map((kind) => kind.kind), "CronJob"],
+  );
+  const index = createWorkloadIndex(rules);
   const patching = { count: 0 };
+  const instance = env.POD_NAME ?? env.HOSTNAME ?? "restarter";
   const teller = stack.use(
     createTeller({
       kube,
       kinds,
-      instance: env.POD_NAME ?? env.HOSTNAME ?? "restarter",
+      instance,
       busy: () => patching.count > 0,
       logger,
     }),
   );
+  const late: { request: (key: WorkloadKey) => void } = { request: () => undefined };
+  const names = createSourceNames(rules.patterns, (source) => {
+    for (const workload of index.usersOf(source)) late.request(workloadKey(workload));
+  });
+  const control = await openControl({
+    config,
+    nats,
+    workload: index.get,
+    logger,
+    signal,
+    ending: ending.signal,
+  });
   const ctx: Context = {
     cluster,
     mode: config.mode,
     breaker: config.rollout.loopBreaker,
     stalledAfterMs: config.rollout.stalledAfter,
     installedAt: installation.installedAt,
+    rules,
+    names,
+    affected: createAffected(index, rules),
     kinds,
     kube,
     index,
@@ -138,33 +130,41 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
     sources: await openKv(nats, "sources", SourceRecord),
     logger,
     metrics: own,
-    publish: publisher(nats, cluster, ending.signal),
+    tracer,
+    gates: control.gates,
+    publish: publisher(nats, cluster, index, ending.signal),
     tell: teller.tell,
     patching,
     step: testSteps(env),
   };
 
-  const [queue] = config.queues;
-  if (queue === undefined) throw new Error("the configuration has no queue");
-  const turnsOptions = { url: config.redis.url, cluster, config: queue, logger };
-  const turns = stack.use(await openTurns(turnsOptions));
-  ready.redis = turns.fault;
-  metrics.gauge("rollcast_queue_jobs", "Jobs by queue and state", ["queue", "state"], async (g) => {
-    if (turns.fault() !== undefined) return;
-    for (const [name, count] of Object.entries(await turns.counts())) {
-      g.set({ queue: queue.name, state: name }, count);
-    }
-  });
+  const queues = stack.use(
+    await openQueues({
+      redis: config.redis,
+      cluster,
+      queues: config.queues,
+      gates: control.gates,
+      workload: index.get,
+      logger,
+      maxConcurrency: PATCHES_AT_ONCE,
+    }),
+  );
+  ready.redis = queues.fault;
+  startQueueMetrics(metrics, ctx, queues);
   const settler = stack.use(
     createSettler(
       async (key) => {
         const { roll: due } = await settle(ctx, key);
-        if (due) await turns.takeNow(splitKey(key));
+        if (due) await queues.of(index.get(key)).takeNow(splitKey(key));
       },
       SETTLE_AT_ONCE,
       logger,
     ),
   );
+  late.request = settler.request;
+  startTellingFaults(ctx);
+  startTellingRefusals(ctx, control.placing.of);
+  await followSourceNames(names, { sources: ctx.sources, cluster, logger, signal });
   const following = startFollowing(ctx, settler.request, signal);
   metrics.gauge("rollcast_workloads_followed", "Workloads that are not settled", [], (g) =>
     g.set(following.count()),
@@ -184,23 +184,37 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
       g.set(since === undefined ? 0 : (Date.now() - since) / 1_000);
     },
   );
-  const reflectors = startIndex(options, kube, index);
-  metrics.gauge(
-    "rollcast_watch_staleness_seconds",
-    "Since the watch last proved that it delivers",
-    ["resource"],
-    (g) => {
-      const oldest = Math.max(...reflectors.map((reflector) => reflector.staleness()));
-      g.set({ resource: "deployments" }, oldest / 1_000);
+  if (needsNamespaceLabels(config)) {
+    const { relabel: onLabels } = control.placing;
+    const labels = stack.use(followNamespaceLabels({ client: kube, logger, signal, onLabels }));
+    ready.namespaces = labels.fault;
+    await labels.synced;
+  }
+  const followed = followKinds(
+    {
+      client: kube,
+      index,
+      rules,
+      logger,
+      signal,
+      namespaces: config.scope.namespaces,
+      served: (kind) => kinds.set(kind.kind, kind),
+      metrics,
+      stack,
     },
+    followable,
   );
-  live.watch = () => reflectors.map((one) => one.fault()).find((fault) => fault !== undefined);
-  await Promise.all(reflectors.map((reflector) => reflector.synced));
+  host.notes.push(followed.notes);
+  live.watch = followed.live;
+  await followed.known;
+  ready.watch = followed.ready;
 
-  const work = stack.use(await openRoller(turnsOptions, (key, attempt) => roll(ctx, key, attempt)));
-  ready.worker = work.fault;
+  const queueNames = config.queues.map(({ name }) => name);
+  stack.use(startSteering(ctx, control, { queues, following, names: queueNames }));
+  const works = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
+  ready.worker = () => works.map((one) => one.fault()).find((fault) => fault !== undefined);
   const sweeping = stack.use(startSweeping(ctx, settler, following, config.rollout.sweepInterval));
-  turns.onReconnect(() => sweeping.now("redis-reconnect"));
+  for (const turns of queues.all()) turns.onReconnect(() => sweeping.now("redis-reconnect"));
   nats.onReconnect(() => sweeping.now("nats-reconnect"));
   const consuming = stack.use(
     await consume(nats, {
@@ -209,7 +223,9 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
       schema: SourceEvent,
       concurrency: PLAN_AT_ONCE,
       handle: (event) =>
-        plan(ctx, turns, event, (workload) => settler.request(workloadKey(workload))),
+        tracer.span("plan", planSpan(event), () =>
+          plan(ctx, queues, event, (workload) => settler.request(workloadKey(workload))),
+        ),
     }),
   );
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be planned", [], async (g) => {
@@ -219,6 +235,21 @@ export async function startRestarter(options: RestarterOptions): Promise<void> {
     nats.fault() === undefined && Date.now() - consuming.lastHeard() > WORK_PROOF_MS
       ? "nothing was heard of the event stream for two minutes"
       : undefined;
-  state.ready = true;
+  const fault = () => nats.fault() ?? queues.fault();
+  if (config.restarter.api !== undefined) {
+    const api = await openRestarterApi({
+      ctx,
+      operations: control.operations,
+      nats,
+      config: config.restarter.api,
+      metrics,
+      fault,
+      queueOf: (workload) =>
+        workload === undefined ? DEFAULT_QUEUE : control.gates.queueOf(workload),
+      takeTurn: (key) => queues.of(index.get(key)).takeNow(splitKey(key)),
+      self: () => describeSelf({ instance, nats, consuming, kinds: followed, fault }),
+    });
+    stack.use(api);
+  }
   logger.info({ cluster, mode: config.mode, workloads: index.size() }, "restarter started");
 }

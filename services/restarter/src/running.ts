@@ -1,9 +1,42 @@
 import { ABSENT, UNKNOWN, comparable } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
 import { parseMarker } from "./marker.ts";
+import { stableId } from "@rollcast/shared/events";
 import { superseded } from "./outcomes.ts";
 import type { WorkloadRecord } from "./record.ts";
 import type { Contents, Situation } from "./situation.ts";
+import type { Workload } from "./workload.ts";
+
+/** A hash of what the annotations ask for: while it is the same, a source that newly counts was created, not newly asked for. */
+export function optInHash(workload: Pick<Workload, "optIn">): string {
+  return stableId(JSON.stringify(workload.optIn));
+}
+
+/** Whether Reloader has restarted the pods since its marks were these: it left others. */
+export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
+  return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
+}
+
+/** Whether the source, which a known workload had to do without, was created: an installation or a wider scope adopts it instead. */
+function createdSince(s: Situation, key: SourceKey): boolean {
+  const change = s.sources.get(key)?.change;
+  return s.rules.onCreate && change !== undefined && change !== "none";
+}
+
+/** Whether the source changed since (or as) its own annotations made it count. */
+function changedSinceAnnotated(s: Situation, key: SourceKey): boolean {
+  const { changedAt, annotatedAt } = s.sources.get(key) ?? {};
+  return changedAt !== undefined && annotatedAt !== undefined && changedAt >= annotatedAt;
+}
+
+/** Whether the annotations and the template are those with which the record was made. */
+function sameRequest({ record, workload }: Situation): boolean {
+  return (
+    record?.uid === workload.uid &&
+    record.templateHash === workload.templateHash &&
+    record.optIn === optInHash(workload)
+  );
+}
 
 /** The latest moment at which a source can have changed last; undefined where it never did since its creation. */
 function lastChange(s: Situation, key: SourceKey): number | undefined {
@@ -21,6 +54,8 @@ function sameSecondOrEarlier(time: number, than: number): boolean {
 function adopt(s: Situation, key: SourceKey, present: Content): Content {
   const { workload } = s;
   if (present.digest === ABSENT) return { ...present, since: s.now };
+  // Runs that a CronJob starts later read what is there then.
+  if (workload.rollBy === "job") return present;
   const changedAt = s.sources.get(key)?.changedAt;
   const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
@@ -45,12 +80,15 @@ function runningNow(
     if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
       return { ...present, digest: marked };
     }
-    return adopt(s, key, present);
+    const newlyCounts = present.digest !== ABSENT && sameRequest(s);
+    const due = newlyCounts && (createdSince(s, key) || changedSinceAnnotated(s, key));
+    return due ? { ...present, digest: UNKNOWN } : adopt(s, key, present);
   }
   if (!sameKeys(known, present)) return adopt(s, key, present);
   if (known.digest === ABSENT && present.digest !== ABSENT) {
     const changedBy = lastChange(s, key);
-    const due = changedBy !== undefined && changedBy > (known.since ?? 0);
+    const changed = changedBy !== undefined && changedBy > (known.since ?? 0);
+    const due = changed || createdSince(s, key);
     return due ? { ...present, digest: UNKNOWN } : present;
   }
   // Under another installation key nothing can be said: what is there is adopted anew.
@@ -86,9 +124,18 @@ export function reconcileEdit(
   present: Contents,
 ): WorkloadRecord {
   const { workload } = s;
-  if (workload.templateHash === record.templateHash) return record;
+  const reloaded = reloaderRestarted(workload, record.marks ?? "");
+  if (workload.templateHash === record.templateHash && !reloaded) return record;
+  if (workload.rollBy === "job") {
+    // A Job that runs is not touched by an edit of the template that it was made from.
+    return { ...record, templateHash: workload.templateHash, marks: workload.marks.reloader };
+  }
   const { rollout, ...rest } = record;
-  let next: WorkloadRecord = { ...rest, templateHash: workload.templateHash };
+  let next: WorkloadRecord = {
+    ...rest,
+    templateHash: workload.templateHash,
+    marks: workload.marks.reloader,
+  };
   if (rollout !== undefined) {
     next =
       record.phase === "rolling"

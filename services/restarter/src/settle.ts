@@ -1,9 +1,9 @@
 import { recordKey } from "@rollcast/shared/subjects";
+import { advance } from "./advance.ts";
 import { clock, splitKey } from "./context.ts";
 import type { Context } from "./context.ts";
 import { askCluster, assessFresh } from "./gather.ts";
 import { cancelled } from "./outcomes.ts";
-import { mayRoll } from "./policy.ts";
 import { announce, commit, flush } from "./records.ts";
 import type { WorkloadKey } from "./workload.ts";
 
@@ -19,7 +19,11 @@ const MAX_LOOKS = 10;
 export async function settle(ctx: Context, key: WorkloadKey): Promise<Settled> {
   for (let look = 0; look < MAX_LOOKS; look++) {
     const workload = ctx.index.get(key) ?? (await askCluster(ctx, key));
-    if (workload === undefined || !mayRoll(workload)) {
+    if (workload === undefined) {
+      const { interrupted, due } = await beingMadeAgain(ctx, key);
+      if (interrupted) return { roll: due };
+    }
+    if (workload === undefined || !workload.mayRoll) {
       const following = workload !== undefined && (await isRolling(ctx, key));
       if (!following) {
         await remove(ctx, key);
@@ -47,18 +51,38 @@ async function isRolling(ctx: Context, key: WorkloadKey): Promise<boolean> {
   return entry?.value.phase === "rolling";
 }
 
+/** Whether the workload is gone only because we deleted it to make it again, and whether that can be gone on with now. */
+async function beingMadeAgain(ctx: Context, key: WorkloadKey) {
+  const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
+  const { recreate, failure } = entry?.value ?? {};
+  return {
+    interrupted: recreate !== undefined,
+    due: failure === undefined || failure.retryAt <= clock(),
+  };
+}
+
 /** Removes the record of a workload that is gone or no longer opted in; the end of a rollout that was under way is published first. */
 export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
   for (let look = 0; look < MAX_LOOKS; look++) {
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
     if (entry === undefined) return;
     const { rollout, ...rest } = entry.value;
+    // Nobody else has what the Job is made again from.
+    if (entry.value.recreate !== undefined) return;
     if (entry.value.phase === "rolling" && rollout !== undefined) {
+      const last = ctx.index.last(key);
+      const seen = last === undefined ? entry.value : advance(entry.value, last, clock());
+      if (seen.phase !== "rolling") {
+        await commit(ctx, entry, seen);
+        continue;
+      }
       const end = cancelled(entry.value, rollout, "Deleted", clock());
       await commit(ctx, entry, { ...rest, phase: "current", outbox: [...rest.outbox, end] });
       continue;
     }
     for (const outcome of entry.value.outbox) await announce(ctx, outcome);
-    if (await ctx.records.remove(entry.key, entry.revision)) return;
+    if (!(await ctx.records.remove(entry.key, entry.revision))) continue;
+    if (rollout !== undefined) await ctx.gates.leave(key, rollout);
+    return;
   }
 }

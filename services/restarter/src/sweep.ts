@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { clock } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { Following } from "./follow.ts";
-import { mayRoll } from "./policy.ts";
 import type { Settler } from "./settler.ts";
 import { workloadKey } from "./workload.ts";
 import type { WorkloadKey } from "./workload.ts";
@@ -21,7 +20,7 @@ export async function sweep(ctx: Context, settler: Settler, following: Following
     keys.add(workloadKey(value));
   }
   for (const workload of ctx.index.all()) {
-    if (mayRoll(workload)) keys.add(workloadKey(workload));
+    if (workload.mayRoll) keys.add(workloadKey(workload));
   }
   for (const key of keys) settler.request(key);
   await settler.idle();

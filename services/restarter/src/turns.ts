@@ -1,13 +1,21 @@
 import { z } from "zod";
-import type { Queue as QueueConfig } from "@rollcast/shared/config/schema";
+import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/shared/logger";
 import { openQueue, openWorker } from "@rollcast/shared/queue";
-import type { Work } from "@rollcast/shared/queue";
+import type { RedisIdentity, Work } from "@rollcast/shared/queue";
+import { carried } from "@rollcast/shared/trace";
+import type { Attempt } from "./refusals.ts";
 import type { WorkloadKey } from "./workload.ts";
 import { workloadKey } from "./workload.ts";
 
-/** A turn names a workload and nothing else: what is to be done is read when the turn comes. */
-const Turn = z.object({ kind: z.string(), namespace: z.string(), name: z.string() });
+/** A turn names a workload: what is to be done is read when the turn comes. */
+const Turn = z.object({
+  kind: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  /** W3C trace context of what asked for it. */
+  traceparent: z.string().optional(),
+});
 type Turn = z.infer<typeof Turn>;
 
 /** The queue of rollouts. */
@@ -22,21 +30,29 @@ export type Turns = AsyncDisposable & {
   takeNow(ref: Turn): Promise<void>;
   fault(): string | undefined;
   counts(): Promise<Record<string, number>>;
+  /** For how many milliseconds the turn that is next has been due. */
+  waitedMs(): Promise<number>;
   onReconnect(listener: () => void): void;
+  /** What holds over all restarters from now on. */
+  limit(limits: Limits): Promise<void>;
 };
 
-export type TurnsOptions = { url: string; cluster: string; config: QueueConfig; logger: Logger };
+/** Concurrency and rate. */
+export type Limits = Pick<QueueConfig, "concurrency" | "rateLimit">;
 
-const ATTEMPTS = 6;
-const BACKOFF = { initial: 500, max: 30_000 };
+export type TurnsOptions = RedisIdentity & {
+  cluster: string;
+  config: QueueConfig;
+  logger: Logger;
+};
 
 export async function openTurns(options: TurnsOptions): Promise<Turns> {
-  const { url, cluster, config, logger } = options;
-  const queue = await openQueue<Turn>({ url, cluster, name: `rollout-${config.name}`, logger });
+  const { config, ...where } = options;
+  const queue = await openQueue<Turn>({ ...where, name: `rollout-${config.name}` });
   const add = (ref: Turn, delayMs: number, wake: boolean) => {
     const { kind, namespace, name } = ref;
-    const turn = { kind, namespace, name };
-    const addOptions = { id: workloadKey(turn), delayMs, attempts: ATTEMPTS };
+    const turn = { kind, namespace, name, ...carried() };
+    const addOptions = { id: workloadKey(ref), delayMs, attempts: config.attempts };
     return wake ? queue.addAndWake(turn, addOptions) : queue.add(turn, addOptions);
   };
   return {
@@ -45,30 +61,34 @@ export async function openTurns(options: TurnsOptions): Promise<Turns> {
     takeNow: (ref) => add(ref, 0, true),
     fault: queue.fault,
     counts: queue.counts,
+    waitedMs: queue.waitedMs,
     onReconnect: queue.onReconnect,
+    limit: queue.limit,
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
 
-/** Works the turns off with `roll`. */
+/** Works the turns off with `roll`, one at a time until it is told otherwise. */
 export function openRoller(
   options: TurnsOptions,
-  roll: (key: WorkloadKey, attempt: { signal: AbortSignal; lastAttempt: boolean }) => Promise<void>,
+  roll: (key: WorkloadKey, attempt: Attempt) => Promise<void>,
 ): Promise<Work> {
-  const { url, cluster, config, logger } = options;
+  const { config, ...where } = options;
+  const { logger } = options;
   return openWorker<unknown>({
-    url,
-    cluster,
+    ...where,
     name: `rollout-${config.name}`,
-    logger,
-    concurrency: config.concurrency,
-    backoff: BACKOFF,
+    concurrency: 1,
+    backoff: config.backoff,
     process: async (data, { signal, lastAttempt }) => {
       const turn = Turn.safeParse(data);
       // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
       if (!turn.success)
         logger.error({ queue: config.name }, "turn dropped, it is not of the form");
-      else await roll(workloadKey(turn.data), { signal, lastAttempt });
+      else {
+        const { traceparent } = turn.data;
+        await roll(workloadKey(turn.data), { signal, lastAttempt, traceparent });
+      }
     },
   });
 }

@@ -121,7 +121,7 @@ test("rollouts that cannot finish end as failed with the cluster's own reason, t
   );
 
   await rig.change("cfg", "1");
-  expect((await waitWord(rig, "succeeded", "good")).data).toMatchObject({ reason: "Complete" });
+  expect((await waitWord(rig, "succeeded", "good")).data).toMatchObject({ reason: "ScaledToZero" });
   const crowded = (await waitWord(rig, "failed", "crowded")).data;
   expect(crowded.reason).toBe("ProgressDeadlineExceeded");
   expect(crowded.message).toContain("exceeded quota");
@@ -184,7 +184,7 @@ test("a workload that is edited, deleted, re-created, paused or scaled to zero i
 
   await rig.change("cfg", "1");
   for (const name of names) await waitWord(rig, "started", name);
-  expect((await waitWord(rig, "succeeded", "zero")).data.reason).toBe("Complete");
+  expect((await waitWord(rig, "succeeded", "zero")).data.reason).toBe("ScaledToZero");
 
   await api.patch(paths.deployment(namespace, "edited"), {
     spec: { template: { spec: { containers: [{ name: "app", image: "example/app:2" }] } } },

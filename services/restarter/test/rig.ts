@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { eventWord, sourceEvent, stableId } from "@rollcast/shared/events";
 import { ensureInstallation, openInstallation } from "@rollcast/shared/installation";
-import type { RollcastEvent } from "@rollcast/shared/events";
+import type { RollcastEvent, RolloutData } from "@rollcast/shared/events";
+import { parseConfig } from "@rollcast/shared/config/load";
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
@@ -24,6 +25,8 @@ import type { Service } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { contentDigest } from "../src/content.ts";
+import { openControl } from "../src/control/open.ts";
+import type { Control } from "../src/control/open.ts";
 import { WorkloadRecord } from "../src/record.ts";
 
 /**
@@ -45,7 +48,8 @@ export type Rig = AsyncDisposable & {
   deploy(name: string, shape: DeploymentShape): Promise<void>;
   /** Deploys `count` Deployments without replicas that use the ConfigMap `cfg`; their names. */
   deployMany(count: number, replicas?: number): Promise<string[]>;
-  record(name: string): Promise<WorkloadRecord | undefined>;
+  /** Of a Deployment unless told. */
+  record(name: string, kind?: string): Promise<WorkloadRecord | undefined>;
   waitRecord(
     name: string,
     predicate: (record: WorkloadRecord) => boolean,
@@ -54,6 +58,10 @@ export type Rig = AsyncDisposable & {
   /** Waits until the records of all workloads say that nothing is to be done; with the source's newest content. */
   waitAll(names: readonly string[], timeout?: number): Promise<void>;
   events(): Promise<RollcastEvent[]>;
+  /** Waits for the `count`th rollout event of this word about a workload, and gives its data. */
+  waitEvent(word: string, workload: string, count?: number): Promise<RolloutData>;
+  /** What operators do, as a replica without workloads would. */
+  operate(queues?: readonly object[]): Promise<Control>;
   get(name: string): Promise<AnyObject>;
 };
 
@@ -165,14 +173,16 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   undo.defer(async () => {
     await Promise.all(restarters.map((one) => one[Symbol.asyncDispose]()));
   });
+  const stop = new AbortController();
+  undo.defer(() => stop.abort());
   await provision(connection, 1);
   await ensureInstallation(await openInstallation(connection), CLUSTER, Date.now());
   const records = await openKv(connection, "workloads", WorkloadRecord);
   const sources = await openKv(connection, "sources", SourceRecord);
   const writer = sourceWriter(connection, sources, namespace);
   const kubeconfig = options.kubeconfig ?? cluster.kubeconfig;
-  const record = async (name: string) =>
-    (await records.get(recordKey(CLUSTER, { kind: "Deployment", namespace, name })))?.value;
+  const record = async (name: string, kind = "Deployment") =>
+    (await records.get(recordKey(CLUSTER, { kind, namespace, name })))?.value;
   const deploy = async (name: string, shape: DeploymentShape) => {
     await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
   };
@@ -258,6 +268,31 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       });
     },
     events: () => readEvents(connection),
+    waitEvent: (word, workload, count = 1) =>
+      waitFor(
+        async () => {
+          const found = (await readEvents(connection)).filter(
+            ({ type, subject }) =>
+              eventWord(type).word === word && subject?.endsWith(`/${workload}`) === true,
+          );
+          return found[count - 1]?.data as RolloutData | undefined;
+        },
+        { message: `${count} ${word} of ${workload}`, timeout: 60_000, every: 50 },
+      ),
+    async operate(queues = []) {
+      const config = parseConfig(
+        JSON.stringify({ apiVersion: "rollcast.dev/v1", kind: "Config", cluster: CLUSTER, queues }),
+        "operate.yaml",
+      );
+      return openControl({
+        config,
+        nats: connection,
+        workload: () => undefined,
+        logger,
+        signal: stop.signal,
+        ending: stop.signal,
+      });
+    },
     get: (name) => api.get(paths.deployment(namespace, name)),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };

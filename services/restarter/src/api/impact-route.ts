@@ -1,0 +1,51 @@
+import { ApiProblem } from "@rollcast/shared/api/problem";
+import { paginate } from "@rollcast/shared/api/page";
+import { getImpact } from "@rollcast/shared/api/restarter";
+import { serve } from "@rollcast/shared/api/route";
+import type { Route } from "@rollcast/shared/api/route";
+import { recordKey } from "@rollcast/shared/subjects";
+import { sourceKey } from "../content.ts";
+import { assess } from "../gather.ts";
+import type { SourceReads } from "../gather.ts";
+import { mapLimit } from "../map-limit.ts";
+import { workloadKey } from "../workload.ts";
+import type { ApiContext } from "./context.ts";
+import { impactOn } from "./impact.ts";
+import type { Impacted } from "./impact.ts";
+
+const AT_ONCE = 16;
+const MAX_KEYS = 100;
+
+function splitKeys(keys: string | undefined): string[] | undefined {
+  if (keys === undefined) return undefined;
+  const found = keys
+    .split(",")
+    .map((key) => key.trim())
+    .filter((key) => key !== "");
+  if (found.length > 0 && found.length <= MAX_KEYS) return found;
+  const detail = `keys must name 1 to ${MAX_KEYS} keys, separated by commas`;
+  throw new ApiProblem(400, "bad-request", detail);
+}
+
+/** `GET /v1/impact`. */
+export function impactRoute({ ctx }: ApiContext): Route {
+  return serve(getImpact, async ({ query }) => {
+    const { kind, namespace, name } = query;
+    const keys = splitKeys(query.keys);
+    const source = { kind, namespace, name };
+    const record = await ctx.sources.get(recordKey(ctx.cluster, source));
+    const users = ctx.index.usersOf(sourceKey(kind, namespace, name));
+    const page = paginate(users, workloadKey, query);
+    const reads: SourceReads = new Map();
+    const found = new Map<string, Impacted>();
+    await mapLimit(page.items, AT_ONCE, async (workload) => {
+      const { situation } = await assess(ctx, workload, true, reads);
+      found.set(workloadKey(workload), impactOn(situation, source, keys));
+    });
+    const items = page.items
+      .map((workload) => found.get(workloadKey(workload)))
+      .filter((one) => one !== undefined);
+    const known = record !== undefined && record.value.deletedAt === undefined;
+    return { ...page, items, source, known };
+  });
+}

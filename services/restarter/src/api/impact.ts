@@ -1,0 +1,94 @@
+import type { z } from "zod";
+import type { Decision as DecisionView, getImpact } from "@rollcast/shared/api/restarter";
+import { WHOLE_OBJECT } from "@rollcast/shared/records";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { sourceKey } from "../content.ts";
+import type { SourceKey } from "../content.ts";
+import { decide } from "../decide.ts";
+import { presentContents, verdict, verdicts } from "../policy.ts";
+import type { Situation } from "../situation.ts";
+import { decisionView } from "./view.ts";
+
+type Answer = z.input<NonNullable<typeof getImpact.response>>;
+export type Impacted = Answer["items"][number];
+
+/** A digest that no content has. */
+const OTHER = "another content";
+
+/** The source as it would be after a change of these keys (all of them unless told), observed `now`. */
+function changed(
+  key: SourceKey,
+  before: SourceRecord | undefined,
+  keys: readonly string[] | undefined,
+  now: number,
+): SourceRecord {
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  const { deletedAt: _, ...base } = before ?? {
+    v: 1,
+    kind: kind as SourceRecord["kind"],
+    namespace,
+    name,
+    uid: "",
+    resourceVersion: "0",
+    keyId: "0",
+    digests: {},
+    state: "published",
+    change: "created",
+    createdAt: now,
+    annotations: {},
+  };
+  const digests: Record<string, string> = { ...base.digests };
+  for (const one of keys ?? [WHOLE_OBJECT, ...Object.keys(digests)]) digests[one] = OTHER;
+  // An object with too many keys has one digest for all of them.
+  if (Object.hasOwn(base.digests, WHOLE_OBJECT)) digests[WHOLE_OBJECT] = OTHER;
+  const exists = before !== undefined && before.deletedAt === undefined;
+  if (!exists) return { ...base, digests, change: "created" };
+  return { ...base, digests, change: "changed", changedAt: now, changedWithin: 0 };
+}
+
+/**
+ * What the workload of the situation would do if the source changed now: by the very checks and the very decision that a change goes through. Pure.
+ */
+export function impactOn(
+  s: Situation,
+  source: { readonly kind: string; readonly namespace: string; readonly name: string },
+  keys: readonly string[] | undefined,
+): Impacted {
+  const { kind, namespace, name } = s.workload;
+  const key = sourceKey(source.kind, source.namespace, source.name);
+  const record = changed(key, s.sources.get(key), keys, s.now);
+  const sources = new Map(s.sources).set(key, record);
+  const { roll, check, reason } = verdict({
+    rules: s.rules,
+    workload: s.workload,
+    source: { ...source, kind: record.kind },
+    record,
+  });
+  const about = { kind, namespace, name, check, reason };
+  if (!roll) return { ...about, would: "keep" };
+  const judged = verdicts(s.workload, sources, s.rules);
+  const used = presentContents(s.workload, sources, judged)[key]?.keys ?? "*";
+  const told = { keys: used === "*" ? used : [...used] };
+  if (keys !== undefined && used !== "*" && !keys.some((one) => used.includes(one))) {
+    const words = `the workload uses only other keys: ${used.join(", ")}`;
+    return { ...about, ...told, would: "keep", check: "other-keys", reason: words };
+  }
+  // First what is true today, so that only this change is judged.
+  const today = decide({ ...s, trusted: true });
+  const known = today.do === "look-again" ? s : { ...s, record: today.record };
+  const next = decisionView(decide({ ...known, sources, trusted: true }));
+  return {
+    ...about,
+    ...told,
+    reason: [reason, ...why(next, record)].join("; "),
+    would: next.do === "look-again" ? "roll" : next.do,
+    ...(next.at === undefined ? {} : { at: next.at }),
+  };
+}
+
+function why(next: DecisionView, record: SourceRecord): string[] {
+  if (next.do === "keep" && record.change === "created") {
+    return ["the source would be created, which rolls nothing unless reload.onCreate says so"];
+  }
+  return next.reason === undefined ? [] : [next.reason];
+}

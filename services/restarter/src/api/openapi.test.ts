@@ -1,0 +1,11 @@
+import { openApiDocument } from "@rollcast/shared/api/openapi";
+import { RESTARTER_INFO } from "@rollcast/shared/api/restarter";
+import { expect, test } from "vitest";
+import type { ApiContext } from "./context.ts";
+import { restarterRoutes } from "./routes.ts";
+
+test("the document in docs is what the schemas say; after a change of them: pnpm vitest run --project unit -u", async () => {
+  const specs = restarterRoutes({ ctx: {} } as ApiContext).map(({ spec }) => spec);
+  const text = `${JSON.stringify(openApiDocument(RESTARTER_INFO, specs), undefined, 2)}\n`;
+  await expect(text).toMatchFileSnapshot("../../../../docs/openapi/restarter.json");
+});

@@ -1,0 +1,26 @@
+import type { Consuming } from "@rollcast/shared/nats/consume";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import type { Kinds } from "../kinds.ts";
+import type { ApiContext } from "./context.ts";
+
+type Parts = {
+  readonly instance: string;
+  readonly nats: Nats;
+  readonly consuming: Consuming;
+  readonly kinds: Kinds;
+  readonly fault: () => string | undefined;
+};
+
+/** What this replica says of itself. */
+export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]> {
+  const { instance, nats, consuming, kinds, fault } = parts;
+  const faults = [fault(), kinds.live(), kinds.ready()].filter((one) => one !== undefined);
+  const staleness = kinds.staleness();
+  const pending = nats.fault() === undefined ? await consuming.pending() : undefined;
+  return {
+    instance,
+    faults: [...faults, ...kinds.notes()],
+    ...(staleness === undefined ? {} : { watchStalenessSeconds: staleness / 1_000 }),
+    ...(pending === undefined ? {} : { eventsPending: pending }),
+  };
+}

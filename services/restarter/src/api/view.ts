@@ -1,0 +1,151 @@
+import type {
+  Decision as DecisionView,
+  RolloutLine,
+  SourceView,
+  State,
+  WorkloadSummary,
+} from "@rollcast/shared/api/restarter";
+import { eventWord } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../content.ts";
+import type { Content } from "../content.ts";
+import type { Decision } from "../decide.ts";
+import { explain, presentContents, verdicts } from "../policy.ts";
+import type { WorkloadRecord } from "../record.ts";
+import type { Situation } from "../situation.ts";
+
+const SHORT = 8;
+
+/** RFC 3339. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Enough of a digest to see whether two are the same. */
+export function shortDigest(digest: string): string {
+  if (digest === ABSENT || digest === UNKNOWN) return digest;
+  const hash = digest.slice(digest.indexOf(".") + 1);
+  return hash.slice(0, SHORT);
+}
+
+/** What is true of the workload of a record; see `STATES`. */
+export function statesOf(record: WorkloadRecord): State[] {
+  const { due, phase } = record;
+  const found: State[] = [];
+  if (record.staleSince !== undefined) found.push("stale");
+  if (phase === "rolling" || phase === "pending") found.push("rolling");
+  if (phase === "failed" || record.failure !== undefined) found.push("failed");
+  if (record.throttle !== undefined) found.push("throttled");
+  if (due?.reason === "halted" || due?.reason === "frozen") found.push(due.reason);
+  else if (due !== undefined || record.held !== undefined) found.push("waiting");
+  return found.length === 0 ? ["current"] : found;
+}
+
+function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, "rollout"> {
+  if (rollout === undefined || (phase !== "rolling" && phase !== "pending")) return {};
+  const { id, startedAt, deadline, stalled, cause } = rollout;
+  return {
+    rollout: {
+      id,
+      ...(startedAt === undefined ? {} : { startedAt: isoTime(startedAt) }),
+      ...(deadline === undefined ? {} : { deadline: isoTime(deadline) }),
+      stalled: stalled === true,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  };
+}
+
+/** A record as the API shows it. */
+export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummary {
+  const { kind, namespace, name, staleSince, failure, last, held } = record;
+  const due = record.due ?? (held === undefined ? undefined : { reason: held });
+  return {
+    kind,
+    namespace,
+    name,
+    queue,
+    states: statesOf(record),
+    ...(staleSince === undefined ? {} : { staleSince: isoTime(staleSince) }),
+    ...(due === undefined
+      ? {}
+      : {
+          due: {
+            reason: due.reason,
+            ...(!("at" in due) || due.at === undefined ? {} : { at: isoTime(due.at) }),
+          },
+        }),
+    ...rolloutView(record),
+    ...(failure === undefined
+      ? {}
+      : {
+          failure: {
+            reason: failure.reason,
+            message: failure.message,
+            tries: failure.tries,
+            retryAt: isoTime(failure.retryAt),
+          },
+        }),
+    ...(last === undefined
+      ? {}
+      : { last: { outcome: last.word, reason: last.reason, at: isoTime(last.time) } }),
+  };
+}
+
+/** A decision in a word, a reason and a time. */
+export function decisionView(decision: Decision): DecisionView {
+  if (decision.do === "look-again") return { do: decision.do };
+  const { due, failure, held } = decision.record;
+  if (held !== undefined) return { do: "wait", reason: held };
+  if (decision.do === "skip") return { do: decision.do, reason: "observe" };
+  if (decision.do !== "wait") return { do: decision.do };
+  const refused = failure !== undefined && decision.until === failure.retryAt;
+  const reason = refused ? `retry after ${failure.reason}` : due?.reason;
+  return {
+    do: decision.do,
+    ...(reason === undefined ? {} : { reason }),
+    ...(decision.until === undefined ? {} : { at: isoTime(decision.until) }),
+  };
+}
+
+/** Every source that may matter to the workload: what runs, what is there, and each check's verdict. */
+export function sourceViews(
+  s: Situation,
+  running: Readonly<Record<string, Content>>,
+): SourceView[] {
+  const { workload, sources, rules } = s;
+  const contents = presentContents(workload, sources, verdicts(workload, sources, rules));
+  return [...sources].map(([key, record]) => {
+    const source = splitSourceKey(key);
+    const { verdict, asked } = explain({ rules, workload, source, record });
+    const wanted = contents[key];
+    const runs = running[key];
+    const present = wanted?.digest ?? contentDigest(record, "*");
+    return {
+      ...source,
+      ...(wanted === undefined ? {} : { keys: wanted.keys === "*" ? "*" : [...wanted.keys] }),
+      ...(runs === undefined ? {} : { running: shortDigest(runs.digest) }),
+      present: shortDigest(present),
+      ...(runs === undefined ? {} : { equal: runs.digest === present }),
+      ...(record?.changedAt === undefined ? {} : { changedAt: isoTime(record.changedAt) }),
+      ...(record?.changedBy === undefined ? {} : { changedBy: record.changedBy }),
+      rolls: verdict.roll,
+      check: verdict.check,
+      reason: verdict.reason,
+      checks: [...asked],
+    } satisfies SourceView;
+  });
+}
+
+/** An event of a rollout in one line. */
+export function lineOf(event: RolloutEvent): RolloutLine {
+  const { rollout, reason, message, durationMs, cause } = event.data;
+  return {
+    at: event.time,
+    outcome: eventWord(event.type).word,
+    ...(rollout === undefined ? {} : { rollout }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(cause === undefined ? {} : { cause }),
+  };
+}

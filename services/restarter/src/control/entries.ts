@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { FreezeScope } from "@rollcast/shared/events";
+import { encodeToken, freezeTokens } from "@rollcast/shared/subjects";
+
+/**
+ * What operators steer while running, and what rolls now: records of the KV bucket `control`, one per queue or frozen scope. Times are milliseconds since
+ * the epoch.
+ */
+const Origin = { by: z.string(), at: z.number(), until: z.number().optional() };
+
+function setting<T extends z.ZodType>(value: T) {
+  return z.object({ value, ...Origin }).optional();
+}
+
+/** Nothing in this scope is rolled, until `until`, or until it is removed. */
+export const Freeze = z.object({
+  v: z.literal(1),
+  type: z.literal("freeze"),
+  scope: FreezeScope,
+  reason: z.string().optional(),
+  ...Origin,
+});
+export type Freeze = z.infer<typeof Freeze>;
+
+const RateLimit = z.object({ max: z.number(), per: z.number() });
+
+/** Live settings of a queue, each over the one of the file for as long as it lasts; null: no limit. */
+const Override = z.object({
+  v: z.literal(1),
+  type: z.literal("override"),
+  queue: z.string(),
+  concurrency: setting(z.number()),
+  rateLimit: setting(RateLimit.nullable()),
+  maxRolling: setting(z.number().nullable()),
+  maxRollingPerNamespace: setting(z.number().nullable()),
+  paused: setting(z.literal(true)),
+});
+export type Override = z.infer<typeof Override>;
+
+/** One change of one source. */
+export const Change = z.object({ source: z.string(), id: z.string() });
+export type Change = z.infer<typeof Change>;
+
+/** Rollouts that brought just these changes and failed. */
+const Failures = z.object({ changes: z.array(Change), rollouts: z.array(z.string()) });
+export type Failures = z.infer<typeof Failures>;
+
+const Holder = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
+export type Holder = z.infer<typeof Holder>;
+
+/** The workloads of a queue that hold a slot, by `<kind>/<namespace>/<name>`, and which changes failed. */
+const QueueState = z.object({
+  v: z.literal(1),
+  type: z.literal("state"),
+  queue: z.string(),
+  rolling: z.record(z.string(), Holder),
+  failures: z.array(Failures),
+});
+export type QueueState = z.infer<typeof QueueState>;
+
+export const ControlEntry = z.discriminatedUnion("type", [Freeze, Override, QueueState]);
+export type ControlEntry = z.infer<typeof ControlEntry>;
+
+export function emptyState(queue: string): QueueState {
+  return { v: 1, type: "state", queue, rolling: {}, failures: [] };
+}
+
+export function freezeKey(cluster: string, scope: FreezeScope): string {
+  return `${encodeToken(cluster)}.freeze.${freezeTokens(scope)}`;
+}
+
+export function overrideKey(cluster: string, queue: string): string {
+  return `${encodeToken(cluster)}.override.${encodeToken(queue)}`;
+}
+
+export function stateKey(cluster: string, queue: string): string {
+  return `${encodeToken(cluster)}.state.${encodeToken(queue)}`;
+}
+
+export function isStateKey(key: string): boolean {
+  return key.split(".")[1] === "state";
+}

@@ -1,0 +1,73 @@
+import type { Config } from "@rollcast/shared/config/schema";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { openKv } from "@rollcast/shared/nats/kv";
+import { publish } from "@rollcast/shared/nats/publish";
+import { stableId } from "@rollcast/shared/events";
+import { createOperations } from "../operations.ts";
+import type { Operations } from "../operations.ts";
+import { createPlacing } from "../queue-of.ts";
+import type { Workload, WorkloadKey } from "../workload.ts";
+import { ITSELF, createAmending } from "./amend.ts";
+import { ControlEntry } from "./entries.ts";
+import type { Change } from "./entries.ts";
+import { createGates } from "./gates.ts";
+import type { GateKeeper } from "./gates.ts";
+import { createKeeper } from "./keeper.ts";
+import type { Keeper } from "./keeper.ts";
+import { openMirror } from "./mirror.ts";
+import { sourcesOf } from "./operate-halts.ts";
+import { createNamespacePlacing } from "./placing.ts";
+import type { Placing } from "./placing.ts";
+
+/** Everything about how rollouts are steered while running. */
+export type Control = {
+  readonly gates: GateKeeper;
+  readonly placing: Placing;
+  readonly keeper: Keeper;
+  readonly operations: Operations;
+  /** Takes back what has ended by itself. */
+  expire(): Promise<void>;
+  /** Calls back with the key of what was steered, or of a queue whose slots changed, here or elsewhere. */
+  listen(listener: (key: string) => void): void;
+};
+
+export type ControlOptions = {
+  readonly config: Pick<Config, "cluster" | "queues" | "queueAnnotation">;
+  readonly nats: Nats;
+  readonly workload: (key: WorkloadKey) => Workload | undefined;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Fires when even work in hand is not to be finished any more. */
+  readonly ending: AbortSignal;
+};
+
+/** Opens the bucket `control`; resolves when everything that was set in it is known. */
+export async function openControl(options: ControlOptions): Promise<Control> {
+  const { config, nats, workload, logger, signal, ending } = options;
+  const { cluster, queues } = config;
+  const kv = await openKv(nats, "control", ControlEntry);
+  const mirror = await openMirror({ kv, filter: `${cluster}.>`, signal, logger });
+  const keeper = createKeeper(cluster, kv, mirror);
+  const placing = createNamespacePlacing(createPlacing(config));
+  const amending = {
+    cluster,
+    kv,
+    mirror,
+    logger,
+    publish: async (
+      ...[subject, event]: Parameters<Parameters<typeof createAmending>[0]["publish"]>
+    ) => {
+      await publish(nats, subject, event, ending);
+    },
+  };
+  const { tellQueue } = createAmending(amending);
+  const halted = async (queue: string, changes: readonly Change[], failed: number) => {
+    const id = stableId(cluster, queue, "halted", ...changes.map((one) => one.id));
+    const sources = sourcesOf(changes);
+    await tellQueue(id, "halted", { queue, by: ITSELF, sources, failed });
+  };
+  const gates = createGates({ cluster, queues, mirror, keeper, placing, workload, halted });
+  const { expire, ...operations } = createOperations({ ...amending, queues, keeper, gates });
+  return { gates, placing, keeper, operations, expire, listen: mirror.listen };
+}

@@ -1,0 +1,102 @@
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
+import { cronJob } from "@rollcast/kube/workloads/cronjob";
+import { daemonSet } from "@rollcast/kube/workloads/daemonset";
+import { deployment } from "@rollcast/kube/workloads/deployment";
+import { deploymentConfig } from "@rollcast/kube/workloads/deploymentconfig";
+import { genericKind } from "@rollcast/kube/workloads/generic";
+import { job } from "@rollcast/kube/workloads/job";
+import { statefulSet } from "@rollcast/kube/workloads/statefulset";
+import type { Config } from "@rollcast/shared/config/schema";
+import type { Metrics } from "@rollcast/shared/metrics";
+import { watchKind } from "./kind-watch.ts";
+import type { KindWatch, KindWatchOptions } from "./kind-watch.ts";
+
+/** Ours, in the order of docs/kinds.md. */
+const KINDS: readonly WorkloadKind[] = [
+  deployment,
+  statefulSet,
+  daemonSet,
+  cronJob,
+  job,
+  argoRollout,
+  deploymentConfig,
+];
+
+/** The kinds that are rolled: ours but for those left out, and those of the configuration. */
+export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): WorkloadKind[] {
+  const ignored = new Set<string>(reload.ignoredWorkloadTypes);
+  return [...KINDS.filter(({ plural }) => !ignored.has(plural)), ...kinds.map(genericKind)];
+}
+
+/** A watch may be silent for some minutes, but bookmarks come about once a minute. */
+const STALE_MS = 600_000;
+
+/** Every kind of workload as it is followed now. */
+export type Kinds = {
+  /** Settles when every kind is listed, or known not to be served or not to be permitted. */
+  readonly known: Promise<unknown>;
+  ready(): string | undefined;
+  live(): string | undefined;
+  /** What is missing though the service is ready. */
+  notes(): string[];
+  /** Milliseconds since the watch that was silent longest proved that it delivers; undefined where none does. */
+  staleness(): number | undefined;
+};
+
+/** Follows `kinds`; what is opened is pushed on `stack`. */
+export function followKinds(
+  options: KindWatchOptions & { metrics: Metrics; stack: AsyncDisposableStack },
+  kinds: readonly WorkloadKind[],
+): Kinds {
+  const { metrics, stack } = options;
+  const watches = kinds.map((kind) => stack.use(watchKind(options, kind)));
+  metrics.gauge(
+    "rollcast_watch_staleness_seconds",
+    "Since the watch last proved that it delivers",
+    ["resource"],
+    (gauge) => {
+      gauge.reset();
+      for (const watch of watches) {
+        const stale = watch.staleness();
+        if (stale !== undefined) gauge.set({ resource: stale.resource }, stale.ms / 1_000);
+      }
+    },
+  );
+  metrics.gauge(
+    "rollcast_kind_forbidden",
+    "In how many namespaces a kind of workload is not followed for want of permission to list it (1 where all are one watch)",
+    ["kind"],
+    (gauge) => {
+      for (const watch of watches) gauge.set({ kind: watch.kind }, watch.forbidden());
+    },
+  );
+  return {
+    known: Promise.all(watches.map((watch) => watch.known)),
+    ready: () => faultOf(watches),
+    live: () =>
+      watches
+        .filter((watch) => watch.fault() === undefined)
+        .map((watch) => watch.staleness())
+        .filter((stale) => stale !== undefined && stale.ms > STALE_MS)
+        .map((stale) => `${stale?.resource}: the watch is silent`)
+        .at(0),
+    notes: () =>
+      watches
+        .filter((watch) => watch.forbidden() > 0)
+        .map((watch) => `${watch.kind} is not followed: no permission to list it`),
+    staleness() {
+      const known = watches.flatMap((watch) => watch.staleness()?.ms ?? []);
+      return known.length === 0 ? undefined : Math.max(...known);
+    },
+  };
+}
+
+function faultOf(watches: readonly KindWatch[]): string | undefined {
+  for (const watch of watches) {
+    const fault = watch.fault();
+    if (fault !== undefined) return `${watch.kind}: ${fault}`;
+  }
+  const all = watches.every((watch) => !watch.watching());
+  return all ? "no kind of workload can be followed" : undefined;
+}

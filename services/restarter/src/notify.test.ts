@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { RolloutData } from "@rollcast/shared/events";
+import { notifyOf } from "./notify.ts";
+
+test.each([
+  { written: undefined, want: undefined },
+  { written: "", want: undefined },
+  { written: " , ,", want: undefined },
+  { written: "team-a", want: ["team-a"] },
+  { written: " team-a ,team-b,team-a", want: ["team-a", "team-b"] },
+  { written: "none", want: ["none"] },
+  { written: "Team A", want: ["Team A"] },
+  { written: "x".repeat(100), want: ["x".repeat(63)] },
+])("$written names $want", ({ written, want }) => {
+  const annotations = written === undefined ? {} : { "rollcast.dev/notify": written };
+  expect(notifyOf(annotations).notify).toEqual(want);
+});
+
+test("a workload that is not known names nobody", () => {
+  expect(notifyOf(undefined)).toEqual({});
+});
+
+test("whatever is written, the event is of its form", () => {
+  const Notify = RolloutData.pick({ notify: true });
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), (written) => {
+      const notify = notifyOf({ "rollcast.dev/notify": written });
+      expect(Notify.parse(JSON.parse(JSON.stringify(notify)))).toEqual(notify);
+    }),
+  );
+});

@@ -1,0 +1,88 @@
+import type { Queue } from "@rollcast/shared/config/queues";
+import type { FreezeScope } from "@rollcast/shared/events";
+import { createAmending } from "./control/amend.ts";
+import type { AmendOptions, By } from "./control/amend.ts";
+import type { Change, Freeze } from "./control/entries.ts";
+import type { GateKeeper } from "./control/gates.ts";
+import type { Keeper } from "./control/keeper.ts";
+import { freezeOperations } from "./control/operate-freezes.ts";
+import { haltOperations } from "./control/operate-halts.ts";
+import { queueOperations } from "./control/operate-queues.ts";
+import type { Effective, LiveLimits, Settings } from "./control/settings.ts";
+
+/** A change whose rollouts failed so often that what is left of it waits. */
+export type Halt = {
+  readonly queue: string;
+  readonly changes: readonly Change[];
+  readonly failed: number;
+};
+
+/** A queue as the file has it, what is set over that while running, and what holds now. */
+export type QueueStatus = {
+  readonly name: string;
+  readonly file: Queue;
+  /** By the name of the setting: its value, who set it, when, and until when. */
+  readonly live: Settings;
+  readonly effective: Effective;
+  /** Workloads that hold a slot, by `<kind>/<namespace>/<name>`; empty where the queue bounds no unfinished rollouts. */
+  readonly rolling: readonly {
+    readonly workload: string;
+    readonly rollout: string;
+    readonly since: number;
+  }[];
+  readonly halts: readonly Halt[];
+};
+
+/** What operators steer while running. Every change holds on every replica within a second and is told by an event. */
+export type Operations = {
+  listQueues(): QueueStatus[];
+  /** Sets limits over those of the file; those not named stay as they are. Throws {@link OperationError}. */
+  setQueue(name: string, limits: LiveLimits, who: By): Promise<QueueStatus>;
+  pauseQueue(name: string, who: By): Promise<QueueStatus>;
+  resumeQueue(name: string, who: By): Promise<QueueStatus>;
+  /** Takes every live setting back: the file's hold again. */
+  resetQueue(name: string, who: By): Promise<QueueStatus>;
+  listFreezes(): Freeze[];
+  /** Freezes, or sets a freeze that is there anew. */
+  freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze>;
+  /** Whether there was one. */
+  unfreeze(scope: FreezeScope, who: By): Promise<boolean>;
+  listHalts(): Halt[];
+  /** Lets the changes go on that are halted, of one queue or source (`<kind>/<namespace>/<name>`) or all; how many. Their failures count anew. */
+  resumeHalted(
+    which: { readonly queue?: string; readonly source?: string },
+    who: By,
+  ): Promise<number>;
+};
+
+export type OperationsOptions = AmendOptions & {
+  readonly queues: readonly Queue[];
+  readonly keeper: Keeper;
+  readonly gates: GateKeeper;
+};
+
+/** The operations, and `expire`, which takes back what has ended by itself. */
+export function createOperations(
+  options: OperationsOptions,
+): Operations & { expire(): Promise<void> } {
+  const amending = createAmending(options);
+  const freezes = freezeOperations(options, amending);
+  const halts = haltOperations(options, amending);
+  const queues = queueOperations(options, amending, halts.listHalts);
+  return {
+    listQueues: queues.listQueues,
+    setQueue: queues.setQueue,
+    pauseQueue: queues.pauseQueue,
+    resumeQueue: queues.resumeQueue,
+    resetQueue: queues.resetQueue,
+    listFreezes: freezes.listFreezes,
+    freeze: freezes.freeze,
+    unfreeze: freezes.unfreeze,
+    listHalts: halts.listHalts,
+    resumeHalted: halts.resumeHalted,
+    async expire() {
+      await queues.expire();
+      await freezes.expire();
+    },
+  };
+}

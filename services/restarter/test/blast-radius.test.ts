@@ -1,0 +1,137 @@
+import { eventWord } from "@rollcast/shared/events";
+import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
+import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
+  return events.filter((one): one is RolloutEvent => eventWord(one.type).domain === "rollout");
+}
+
+/**
+ * How many rollouts were unfinished at the same time, by what the events say of when each began (`time` of started) and ended. Both are written down by
+ * whoever does it, before the slot is given to the next.
+ */
+function mostUnfinished(events: readonly RollcastEvent[]): number {
+  const steps = rollouts(events)
+    .map((one) => ({ word: eventWord(one.type).word, time: Date.parse(one.time) }))
+    .filter(({ word }) => word === "started" || ENDS.has(word))
+    .map(({ word, time }) => ({ time, by: word === "started" ? 1 : -1 }))
+    // Of two in one millisecond, the end may have made the room.
+    .toSorted((a, b) => a.time - b.time || a.by - b.by);
+  let now = 0;
+  let most = 0;
+  for (const { by } of steps) {
+    now += by;
+    most = Math.max(most, now);
+  }
+  return most;
+}
+
+/** Deployments with one pod each, so that a rollout takes its time; all use `cfg`. */
+async function deployPods(rig: Rig, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => rig.deploy(name, { uses: USES })));
+}
+
+function started(events: readonly RollcastEvent[]): RolloutEvent[] {
+  return rollouts(events).filter((one) => eventWord(one.type).word === "started");
+}
+
+test("maxRolling bounds unfinished rollouts over three restarters, one killed, and no place is lost", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 4 }];
+  await using rig = await startRig({ config: { queues } });
+  await rig.adopt("cfg", "0");
+  const names = Array.from({ length: 40 }, (_, i) => `web-${i}`);
+  await deployPods(rig, names);
+  for (const name of names) await waitRolledOut(rig.api, rig.namespace, name);
+  const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const { operations } = await rig.operate(queues);
+  const rolling = () => operations.listQueues()[0]?.rolling.length ?? 0;
+  let most = 0;
+  const sampling = setInterval(() => {
+    most = Math.max(most, rolling());
+  }, 5);
+
+  try {
+    await rig.change("cfg", "1");
+    await waitFor(async () => started(await rig.events()).length >= 8, {
+      message: "eight to start",
+      timeout: 60_000,
+    });
+    await victim.kill("SIGKILL");
+    await waitFor(async () => started(await rig.events()).length >= 20, {
+      message: "twenty to start",
+      timeout: 60_000,
+    });
+    expect(mostUnfinished(await rig.events())).toBe(4);
+    // Retuned while running.
+    await operations.setQueue("default", { maxRolling: 7 }, { by: "anna" });
+    await rig.waitAll(names, 90_000);
+  } finally {
+    clearInterval(sampling);
+  }
+  expect(most).toBeGreaterThan(3);
+  expect(most).toBeLessThanOrEqual(7);
+  const events = await rig.events();
+  expect(mostUnfinished(events)).toBeLessThanOrEqual(7);
+  expect(faultsOf(events)).toEqual([]);
+  for (const name of names) expect((await rig.get(name)).metadata.generation, name).toBe(2);
+  await waitFor(() => rolling() === 0, { message: "every place to be free", timeout: 30_000 });
+  const deferrals = rollouts(events).filter((one) => eventWord(one.type).word === "deferred");
+  expect(deferrals.length).toBeGreaterThan(10);
+  expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["max-rolling"]));
+});
+
+test("a restarter killed where it took a place gives it back, and who waits goes oldest first", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 1, maxRollingPerNamespace: 1 }];
+  await using rig = await startRig({ config: { queues } });
+  for (const name of ["cfg", "second", "third"]) await rig.adopt(name, "0");
+  const stuck = { podAnnotations: { [NEVER_READY]: "true" } };
+  await rig.deploy("stuck", { uses: USES, ...stuck });
+  for (const source of ["third", "second"]) {
+    await rig.deploy(`uses-${source}`, {
+      uses: [{ as: "envFrom", configMap: source }],
+      replicas: 0,
+    });
+  }
+  // Dies between taking the place and writing that it has.
+  const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "slot-taken:1" } });
+  await rig.waitRecord("stuck", () => true);
+  const { operations } = await rig.operate(queues);
+  const holders = () => operations.listQueues()[0]?.rolling.map(({ workload }) => workload) ?? [];
+  await rig.change("cfg", "1");
+  expect(await victim.exited).toBe("SIGKILL");
+  await waitFor(() => holders().length === 1, { message: "the place to be taken" });
+
+  await rig.start();
+  await waitFor(async () => wordsOf(await rig.events(), "stuck").includes("started"), {
+    message: "its rollout to begin",
+    timeout: 40_000,
+  });
+  expect(holders()).toEqual([`Deployment/${rig.namespace}/stuck`]);
+  await rig.change("second", "1");
+  await rig.waitRecord("uses-second", (one) => one.due?.reason === "max-rolling");
+  await rig.change("third", "1");
+  await rig.waitRecord("uses-third", (one) => one.due?.reason === "max-rolling");
+  expect(started(await rig.events())).toHaveLength(1);
+
+  // The end of the one that is stuck frees the place: its workload is deleted.
+  await rig.api.remove(paths.deployment(rig.namespace, "stuck"));
+  await waitFor(async () => wordsOf(await rig.events(), "uses-third").includes("succeeded"), {
+    message: "both to be rolled",
+  });
+  expect(started(await rig.events()).map(({ data }) => data.workload.name)).toEqual([
+    "stuck",
+    "uses-second",
+    "uses-third",
+  ]);
+  await waitFor(() => holders().length === 0, { message: "the place to be free" });
+  expect(faultsOf(await rig.events())).toEqual([]);
+});

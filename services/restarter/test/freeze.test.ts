@@ -1,0 +1,117 @@
+import { eventWord } from "@rollcast/shared/events";
+import type { RollcastEvent } from "@rollcast/shared/events";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+async function generations(rig: Rig, names: readonly string[]): Promise<number[]> {
+  return Promise.all(names.map(async (name) => (await rig.get(name)).metadata.generation ?? 0));
+}
+
+async function waitFrozen(rig: Rig, names: readonly string[]): Promise<void> {
+  for (const name of names) await rig.waitRecord(name, (one) => one.due?.reason === "frozen");
+}
+
+function freezes(events: readonly RollcastEvent[]) {
+  return events
+    .filter(({ type }) => eventWord(type).domain === "freeze")
+    .map(({ type, data }) => ({ word: eventWord(type).word, ...data }));
+}
+
+test("a freeze holds over a restart of everything; what became due meanwhile is done once, with the last content", async () => {
+  await using rig = await startRig();
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(30);
+  await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const { operations } = await rig.operate();
+
+  await operations.freeze({ level: "cluster" }, { by: "anna", reason: "Black Friday" });
+  await rig.change("cfg", "1");
+  await waitFrozen(rig, names);
+  await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
+  await rig.redis.restart({ empty: true });
+  await rig.nats.kill();
+  await rig.nats.restart();
+  await rig.change("cfg", "2");
+  await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.change("cfg", "3");
+  await waitFor(
+    async () => wordsOf(await rig.events(), "web-0").filter((one) => one === "planned").length >= 2,
+    {
+      message: "the changes to be seen",
+    },
+  );
+  await waitFrozen(rig, names);
+  expect(new Set(await generations(rig, names))).toEqual(new Set([1]));
+  expect(operations.listFreezes()).toMatchObject([
+    { scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
+  ]);
+
+  expect(await operations.unfreeze({ level: "cluster" }, { by: "ben" })).toBe(true);
+  expect(await operations.unfreeze({ level: "cluster" }, { by: "ben" })).toBe(false);
+  await rig.waitAll(names, 30_000);
+  expect(new Set(await generations(rig, names))).toEqual(new Set([2]));
+  const events = await rig.events();
+  expect(faultsOf(events)).toEqual([]);
+  for (const name of names) {
+    // Told once, however often it was looked at.
+    const words = wordsOf(events, name).filter((one) => one !== "planned");
+    expect(words, name).toEqual(["deferred", "started", "succeeded"]);
+  }
+  expect(freezes(events)).toEqual([
+    { word: "frozen", scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
+    { word: "unfrozen", scope: { level: "cluster" }, by: "ben" },
+  ]);
+});
+
+test("a namespace or one workload is frozen, the others go on; a freeze ends by itself at its time", async () => {
+  await using rig = await startRig();
+  const { namespace } = rig;
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(3);
+  await rig.start();
+  await rig.waitAll(names);
+  const { operations } = await rig.operate();
+  const one = { level: "workload", kind: "Deployment", namespace, name: "web-1" } as const;
+
+  await operations.freeze(one, { by: "anna", until: Date.now() + 6_000 });
+  await rig.change("cfg", "1");
+  await rig.waitAll(["web-0", "web-2"]);
+  const deferred = await rig.waitEvent("deferred", "web-1");
+  expect(deferred).toMatchObject({ reason: "frozen", dueAt: expect.any(String) });
+  expect(await generations(rig, names)).toEqual([2, 1, 2]);
+  await rig.waitAll(names);
+  expect(await generations(rig, names)).toEqual([2, 2, 2]);
+  await waitFor(() => operations.listFreezes().length === 0);
+
+  // Of two freezes, the one that lasts longer holds.
+  await operations.freeze({ level: "namespace", namespace }, { by: "anna" });
+  await operations.freeze({ level: "cluster" }, { by: "anna", until: Date.now() + 2_000 });
+  await rig.change("cfg", "2");
+  await waitFrozen(rig, names);
+  await waitFor(
+    async () => freezes(await rig.events()).filter((x) => x.word === "unfrozen").length === 2,
+    {
+      message: "the shorter one to end",
+    },
+  );
+  expect(await generations(rig, names)).toEqual([2, 2, 2]);
+  await operations.unfreeze({ level: "namespace", namespace }, { by: "anna" });
+  await rig.waitAll(names);
+  expect(await generations(rig, names)).toEqual([3, 3, 3]);
+
+  const told = freezes(await rig.events()).filter(({ word }) => word === "unfrozen");
+  expect(told).toEqual([
+    { word: "unfrozen", scope: one, by: "rollcast", reason: "expired" },
+    { word: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "expired" },
+    { word: "unfrozen", scope: { level: "namespace", namespace }, by: "anna" },
+  ]);
+  await expect(
+    operations.freeze({ level: "cluster" }, { by: "anna", until: Date.now() - 1 }),
+  ).rejects.toThrow("later than now");
+  await expect(
+    operations.freeze({ level: "namespace", namespace: "a.b/*" }, { by: "anna" }),
+  ).rejects.toThrow("as Kubernetes has them");
+});

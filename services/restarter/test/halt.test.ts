@@ -1,0 +1,117 @@
+import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
+import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { paths } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+/** Deployments whose pods never become ready, so that each rollout fails after two seconds; all use `cfg`. */
+async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
+  await Promise.all(
+    names.map((name) =>
+      rig.deploy(name, {
+        uses: [{ as: "envFrom", configMap: "cfg" }],
+        progressDeadlineSeconds: 2,
+        podAnnotations: { [NEVER_READY]: "true" },
+      }),
+    ),
+  );
+}
+
+/** Makes rollouts of the Deployments complete: kwok's pods cannot read the content that would make real ones ready. */
+async function mend(rig: Rig, names: readonly string[]): Promise<void> {
+  const spec = { progressDeadlineSeconds: 60, replicas: 0 };
+  await Promise.all(
+    names.map((name) => rig.api.patch(paths.deployment(rig.namespace, name), { spec })),
+  );
+}
+
+function started(events: readonly RollcastEvent[]): RolloutEvent[] {
+  return events.filter(
+    (one): one is RolloutEvent => one.type === "dev.rollcast.rollout.started.v1",
+  );
+}
+
+test("a change that breaks every Deployment: three fail, the rest never roll, until the fix, which rolls all", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 3 }];
+  await using rig = await startRig({ config: { queues } });
+  await rig.adopt("cfg", "0");
+  const names = Array.from({ length: 12 }, (_, i) => `web-${i}`);
+  await deployBroken(rig, names);
+  await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const { operations } = await rig.operate(queues);
+
+  await rig.change("cfg", "broken");
+  const halted = await waitFor(
+    async () => {
+      const records = await Promise.all(names.map((name) => rig.record(name)));
+      const waiting = records.filter((one) => one?.due?.reason === "halted");
+      return waiting.length === names.length - 3 ? waiting : undefined;
+    },
+    { message: "all but three to be halted", timeout: 60_000 },
+  );
+  const failed = names.filter((name) => !halted.some((one) => one?.name === name));
+  const events = await rig.events();
+  expect(
+    started(events)
+      .map(({ data }) => data.workload.name)
+      .toSorted(),
+  ).toEqual(failed.toSorted());
+  for (const name of failed) expect(wordsOf(events, name)).toContain("failed");
+  const told = events.filter((one) => one.type === "dev.rollcast.queue.halted.v1");
+  expect(told.map(({ data }) => data)).toEqual([
+    {
+      queue: "default",
+      by: "rollcast",
+      failed: 3,
+      sources: [{ kind: "ConfigMap", namespace: rig.namespace, name: "cfg" }],
+    },
+  ]);
+  expect(operations.listHalts()).toMatchObject([{ queue: "default", failed: 3 }]);
+
+  // A restart of all restarters forgets nothing.
+  await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
+  await Promise.all([rig.start(), rig.start()]);
+  await rig.waitRecord("web-0", () => true);
+  expect(started(await rig.events())).toHaveLength(3);
+
+  // The fix rolls all, those that failed too.
+  await mend(rig, names);
+  await rig.change("cfg", "fixed");
+  await rig.waitAll(names, 60_000);
+  const after = await rig.events();
+  for (const name of names) expect(wordsOf(after, name).at(-1), name).toBe("succeeded");
+  expect(faultsOf(after)).toEqual([]);
+  expect(operations.listQueues()[0]).toMatchObject({ rolling: [], halts: [] });
+});
+
+test("a halted change goes on when it is resumed, and halts again where it still breaks", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 1, haltAfter: 1 }];
+  await using rig = await startRig({ config: { queues } });
+  await rig.adopt("cfg", "0");
+  const names = ["one", "two", "three"];
+  await deployBroken(rig, names);
+  await rig.start();
+  await rig.waitAll(names);
+  const { operations } = await rig.operate(queues);
+  const waiting = async () => {
+    const records = await Promise.all(names.map((name) => rig.record(name)));
+    return records.filter((one) => one?.due?.reason === "halted").length;
+  };
+  await rig.change("cfg", "broken");
+  await waitFor(async () => (await waiting()) === 2, {
+    message: "two to be halted",
+    timeout: 40_000,
+  });
+  expect(await operations.resumeHalted({ source: "ConfigMap/other/cfg" }, { by: "anna" })).toBe(0);
+  const source = `ConfigMap/${rig.namespace}/cfg`;
+  expect(await operations.resumeHalted({ queue: "default", source }, { by: "anna" })).toBe(1);
+  await waitFor(() => operations.listHalts()[0]?.failed === 1, {
+    message: "one more to fail",
+    timeout: 40_000,
+  });
+  await waitFor(async () => (await waiting()) === 1, { message: "the last to be halted again" });
+  expect(started(await rig.events())).toHaveLength(2);
+});

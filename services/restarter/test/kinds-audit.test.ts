@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { startCluster } from "@rollcast/testkit/cluster";
+import { deployment, paths } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { startRig } from "./rig.ts";
+import { cronJob, daemonSet, pathOf, statefulSet } from "./shapes.ts";
+
+/** What the audit log tells of a request. */
+type Audited = {
+  verb: string;
+  user: { username: string };
+  objectRef?: { resource: string; name?: string };
+};
+
+async function requests(file: string, from: number): Promise<Audited[]> {
+  const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
+  return lines.slice(from).map((line) => JSON.parse(line) as Audited);
+}
+
+async function mayDoAll(api: Api, user: string): Promise<void> {
+  await api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "all" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "User", name: user, apiGroup: "rbac.authorization.k8s.io" }],
+  });
+}
+
+test("a change costs one PATCH for each workload that is rolled by one, and no GET or LIST", async () => {
+  await using cluster = await startCluster({ audit: true });
+  const log = cluster.auditLog ?? "";
+  const { api } = cluster;
+  await mayDoAll(api, "restarter");
+  await using rig = await startRig({ api, kubeconfig: await cluster.kubeconfigFor("restarter") });
+  const { namespace } = rig;
+  const marked = {
+    annotations: { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" },
+  };
+  const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+  const makers: Record<string, [path: string, make: (name: string) => object]> = {
+    Deployment: [paths.deployment(namespace), (name) => deployment(namespace, name, { uses })],
+    StatefulSet: [
+      pathOf("apps/v1", namespace, "statefulsets"),
+      (name) => statefulSet(namespace, name),
+    ],
+    DaemonSet: [pathOf("apps/v1", namespace, "daemonsets"), (name) => daemonSet(namespace, name)],
+    CronJob: [
+      pathOf("batch/v1", namespace, "cronjobs"),
+      (name) => cronJob(namespace, name, marked),
+    ],
+  };
+  await rig.adopt("cfg", "0");
+  const names = Object.keys(makers).flatMap((kind) =>
+    [0, 1, 2].map((i) => ({ kind, name: `${kind.toLowerCase()}-${i}` })),
+  );
+  for (const { kind, name } of names) {
+    const [path, make] = makers[kind] ?? ["", () => ({})];
+    await api.create(path, make(name));
+  }
+  await rig.start();
+  for (const { kind, name } of names) {
+    await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {
+      message: `${name} to be adopted`,
+    });
+  }
+  const before = (await requests(log, 0)).length;
+
+  await rig.change("cfg", "1");
+  for (const { name } of names) await rig.waitEvent("succeeded", name);
+  const own = (await requests(log, before)).filter(({ user }) => user.username === "restarter");
+  const asked = own.flatMap(({ verb, objectRef }) =>
+    objectRef === undefined ? [] : [`${verb} ${objectRef.resource}/${objectRef.name ?? ""}`],
+  );
+  const patches = asked.filter((one) => one.startsWith("patch "));
+  const expected = names.map(({ kind, name }) => `patch ${kind.toLowerCase()}s/${name}`);
+  expect(patches.toSorted()).toEqual(expected.toSorted());
+  expect(asked.filter((one) => /^(get|list) /.test(one))).toEqual([]);
+  const objects = await api.get<{ items: AnyObject[] }>(paths.deployment(namespace));
+  expect(objects.items.map(({ metadata }) => metadata.generation)).toEqual([2, 2, 2]);
+}, 120_000);

@@ -1,0 +1,155 @@
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+import { cronJob, job, pathOf } from "./shapes.ts";
+
+type Owned = AnyObject & {
+  metadata: AnyObject["metadata"] & { ownerReferences?: { name: string; controller?: boolean }[] };
+  status: { conditions?: { type: string; status: string }[]; active?: number };
+};
+
+async function jobsOf(api: Api, namespace: string, owner: string): Promise<Owned[]> {
+  const { items } = await api.get<{ items: Owned[] }>(pathOf("batch/v1", namespace, "jobs"));
+  return items.filter((one) => one.metadata.ownerReferences?.[0]?.name === owner);
+}
+
+async function adopted(rig: Rig, kind: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {
+      message: `${kind} ${name} to be adopted`,
+    });
+  }
+}
+
+test("a CronJob runs one Job per content, followed to its end; none while suspended, none beside one that runs alone", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  const crons = pathOf("batch/v1", namespace, "cronjobs");
+  const jobs = pathOf("batch/v1", namespace, "jobs");
+  await rig.adopt("cfg", "0");
+  await api.create(crons, cronJob(namespace, "report"));
+  await api.create(crons, cronJob(namespace, "asleep", { cron: { suspend: true } }));
+  await api.create(
+    crons,
+    cronJob(namespace, "alone", { endless: true, cron: { concurrencyPolicy: "Forbid" } }),
+  );
+  const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" };
+  await api.create(crons, cronJob(namespace, "marked", { annotations }));
+  const first = await rig.start();
+  await adopted(rig, "CronJob", ["report", "asleep", "alone", "marked"]);
+
+  await rig.change("cfg", "1");
+  await rig.waitEvent("succeeded", "report");
+  const [made] = await jobsOf(api, namespace, "report");
+  expect(made?.metadata.name).toMatch(/^report-[0-9a-f]{10}$/);
+  expect(made?.metadata.annotations?.["cronjob.kubernetes.io/instantiate"]).toBe("manual");
+  expect(made?.metadata.ownerReferences?.[0]).toMatchObject({ name: "report", controller: true });
+  expect((await rig.waitEvent("succeeded", "marked")).reason).toBe("TemplateMarked");
+  expect(await jobsOf(api, namespace, "marked")).toEqual([]);
+  const marked = JSON.stringify(await api.get(`${crons}/marked`));
+  expect(marked).toContain("rollcast.dev/config");
+  expect((await rig.waitEvent("deferred", "asleep")).reason).toBe("Suspended");
+  await rig.waitEvent("started", "alone");
+
+  // While its Job runs, the next content waits for its end.
+  await rig.change("cfg", "2");
+  expect((await rig.waitEvent("deferred", "alone")).reason).toBe("Running");
+  await rig.waitEvent("succeeded", "report", 2);
+  await first.kill();
+  await rig.start();
+  const [running] = await jobsOf(api, namespace, "alone");
+  await api.remove(`${jobs}/${running?.metadata.name ?? ""}`);
+  expect((await rig.waitEvent("cancelled", "alone")).reason).toBe("JobDeleted");
+  await rig.waitEvent("started", "alone", 2);
+  expect(await jobsOf(api, namespace, "asleep")).toEqual([]);
+  await api.patch(`${crons}/asleep`, { spec: { suspend: false } });
+  await rig.waitEvent("succeeded", "asleep");
+
+  expect(await jobsOf(api, namespace, "asleep")).toHaveLength(1);
+  expect(await jobsOf(api, namespace, "report")).toHaveLength(2);
+  const events = await rig.events();
+  expect(wordsOf(events, "asleep")).toEqual(["deferred", "started", "succeeded"]);
+  expect(faultsOf(events)).toEqual([
+    `rollout ${(await rig.record("alone", "CronJob"))?.rollout?.id} has 0 ends`,
+  ]);
+});
+
+test("a Job that failed ends the rollout of its CronJob as failed", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  await rig.adopt("cfg", "0");
+  const spec = { activeDeadlineSeconds: 1, backoffLimit: 0 };
+  await api.create(
+    pathOf("batch/v1", namespace, "cronjobs"),
+    cronJob(namespace, "report", { endless: true, spec }),
+  );
+  await rig.start();
+  await adopted(rig, "CronJob", ["report"]);
+  await rig.change("cfg", "1");
+  expect((await rig.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
+});
+
+test("a Job is made again under its name; a finished one only where it asks for it itself; a CronJob's never", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  const jobs = pathOf("batch/v1", namespace, "jobs");
+  const one = (name: string) => api.get<Owned>(`${jobs}/${name}`);
+  await rig.adopt("cfg", "0");
+  const inTemplate = { annotations: {}, podAnnotations: { "rollcast.dev/auto": "true" } };
+  await api.create(jobs, job(namespace, "running", { endless: true }));
+  await api.create(jobs, job(namespace, "running-template", { endless: true, ...inTemplate }));
+  await api.create(jobs, job(namespace, "done"));
+  await api.create(jobs, job(namespace, "done-template", inTemplate));
+  const named = { annotations: { "configmap.reloader.stakater.com/reload": "cfg" } };
+  await api.create(jobs, job(namespace, "done-named", named));
+  await api.create(jobs, job(namespace, "asleep", { endless: true, spec: { suspend: true } }));
+  const owner = await api.create(
+    pathOf("batch/v1", namespace, "cronjobs"),
+    cronJob(namespace, "cron", { annotations: {} }),
+  );
+  const owned = job(namespace, "owned", { endless: true });
+  const { name, uid } = owner.metadata;
+  owned.metadata.ownerReferences = [
+    { apiVersion: "batch/v1", kind: "CronJob", name, uid, controller: true },
+  ];
+  await api.create(jobs, owned);
+  const names = ["running", "running-template", "done", "done-template", "done-named", "asleep"];
+  for (const finished of ["done", "done-template", "done-named"]) {
+    await waitFor(
+      async () =>
+        (await one(finished)).status.conditions?.some(({ type }) => type === "Complete") === true,
+      { message: `${finished} to be complete` },
+    );
+  }
+  const uids = new Map<string, string | undefined>();
+  for (const each of [...names, "owned"]) uids.set(each, (await one(each)).metadata.uid);
+  await rig.start();
+  await adopted(rig, "Job", names);
+
+  await rig.change("cfg", "1");
+  await rig.waitEvent("succeeded", "done");
+  await rig.waitEvent("succeeded", "done-named");
+  await rig.waitEvent("started", "running");
+  await rig.waitEvent("started", "running-template");
+  expect((await rig.waitEvent("skipped", "asleep")).reason).toBe("Suspended");
+
+  const again: string[] = [];
+  for (const [each, before] of uids)
+    if ((await one(each)).metadata.uid !== before) again.push(each);
+  expect(again).toEqual(["running", "running-template", "done", "done-named"]);
+  expect(await rig.record("owned", "Job")).toBeUndefined();
+  for (const each of again) {
+    const record = await rig.record(each, "Job");
+    expect(record?.uid, each).toBe((await one(each)).metadata.uid);
+    expect(record?.recreate, each).toBeUndefined();
+  }
+  const events = await rig.events();
+  expect(wordsOf(events, "done")).toEqual(["planned", "started", "succeeded"]);
+  expect(wordsOf(events, "done-template")).toEqual([]);
+
+  // Its owner takes it away: that is the end of it.
+  await api.remove(`${jobs}/running`);
+  expect((await rig.waitEvent("cancelled", "running")).reason).toBe("Deleted");
+});

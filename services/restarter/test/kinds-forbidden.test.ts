@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import type { Api } from "@rollcast/testkit/client";
+import { writeKubeconfig } from "@rollcast/testkit/cluster";
+import { tokenOf } from "@rollcast/testkit/control-plane";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { startRig } from "./rig.ts";
+import { pathOf, statefulSet } from "./shapes.ts";
+
+const RBAC = "rbac.authorization.k8s.io/v1";
+
+function rules(resources: readonly string[]) {
+  return [
+    { apiGroups: ["apps"], resources, verbs: ["get", "list", "watch", "patch"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] },
+  ];
+}
+
+async function allow(api: Api, namespace: string, resources: readonly string[]): Promise<void> {
+  const metadata = { name: "restarter", namespace };
+  await api.create(pathOf(RBAC, namespace, "roles"), {
+    apiVersion: RBAC,
+    kind: "Role",
+    metadata,
+    rules: rules(resources),
+  });
+  await api.create(pathOf(RBAC, namespace, "rolebindings"), {
+    apiVersion: RBAC,
+    kind: "RoleBinding",
+    metadata,
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "restarter" },
+    subjects: [{ kind: "User", name: "alice", apiGroup: "rbac.authorization.k8s.io" }],
+  });
+}
+
+test("a kind that may not be listed is told once and stops no other; it is followed when permission is given", async () => {
+  const cluster = useCluster();
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  await allow(api, namespace, ["deployments", "daemonsets"]);
+  await rig.adopt("cfg", "0");
+  await rig.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }] });
+  await api.create(
+    pathOf("apps/v1", namespace, "statefulsets"),
+    statefulSet(namespace, "db", { replicas: 0 }),
+  );
+  const kubeconfig = await writeKubeconfig(join(cluster.dir, `alice-${namespace}.kubeconfig`), {
+    url: cluster.url,
+    caFile: cluster.caFile,
+    token: tokenOf("alice"),
+  });
+  const restarter = await rig.start({ kubeconfig });
+  const read = async (path: string) => (await fetch(`${restarter.http()}${path}`)).text();
+
+  await rig.change("cfg", "1");
+  await rig.waitEvent("succeeded", "web");
+  expect(await read("/readyz")).toContain("StatefulSet is not followed: no permission to list it");
+  expect(await read("/metrics")).toContain('rollcast_kind_forbidden{kind="StatefulSet"} 1');
+  expect(await read("/metrics")).toContain('rollcast_kind_forbidden{kind="Deployment"} 0');
+  expect(await read("/metrics")).toContain(
+    'rollcast_watch_staleness_seconds{resource="daemonsets"}',
+  );
+
+  await api.patch(pathOf(RBAC, namespace, "roles", "restarter"), {
+    rules: rules(["deployments", "daemonsets", "statefulsets"]),
+  });
+  await restarter.waitLog(({ msg }) => msg === "permission to list was given", 60_000);
+  await waitFor(async () => (await rig.record("db", "StatefulSet"))?.phase === "current", {
+    message: "the StatefulSet to be adopted",
+  });
+  await rig.change("cfg", "2");
+  await rig.waitEvent("succeeded", "db");
+  const told = restarter.logs.filter(
+    ({ msg, resource }) => msg.startsWith("no permission to list") && resource === "statefulsets",
+  );
+  expect(told).toHaveLength(1);
+  expect(await read("/readyz")).not.toContain("StatefulSet");
+});

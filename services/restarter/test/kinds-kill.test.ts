@@ -1,0 +1,55 @@
+import type { AnyObject } from "@rollcast/testkit/client";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig } from "./rig.ts";
+import { cronJob, job, pathOf } from "./shapes.ts";
+
+type List = { items: AnyObject[] };
+
+const STEPS = {
+  CronJob: ["pending-written", "patched", "started-published", "rolling-written"],
+  Job: ["pending-written", "manifest-written", "deleted", "created", "started-published"],
+} as const;
+
+test.each(Object.entries(STEPS))(
+  "%s: a restarter killed at every step loses nothing and does nothing twice",
+  async (kind, steps) => {
+    await using rig = await startRig();
+    const { api, namespace } = rig;
+    const jobs = pathOf("batch/v1", namespace, "jobs");
+    await rig.adopt("cfg", "0");
+    const object =
+      kind === "Job"
+        ? job(namespace, "one")
+        : cronJob(namespace, "one", { cron: { successfulJobsHistoryLimit: 20 } });
+    await api.create(kind === "Job" ? jobs : pathOf("batch/v1", namespace, "cronjobs"), object);
+    let restarter = await rig.start();
+    await waitFor(async () => (await rig.record("one", kind))?.phase === "current", {
+      message: "the workload to be adopted",
+    });
+    const uids = new Set<string>();
+    for (const [i, step] of steps.entries()) {
+      for (const one of (await api.get<List>(jobs)).items) uids.add(one.metadata.uid ?? "");
+      await restarter.kill();
+      const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: step } });
+      await rig.change("cfg", `content ${step}`);
+      expect(await victim.exited, step).toBe("SIGKILL");
+      // With Redis goes the victim's turn, which would else be waited for: the records say what is due.
+      await rig.redis.restart({ empty: true });
+      restarter = await rig.start();
+      await rig.waitEvent("succeeded", "one", i + 1);
+      const { items } = await api.get<List>(jobs);
+      // One more than there were, and (a Job) only under its one name.
+      expect(
+        items.filter((one) => !uids.has(one.metadata.uid ?? "")),
+        step,
+      ).toHaveLength(1);
+      if (kind === "Job") expect(items.map((one) => one.metadata.name)).toEqual(["one"]);
+    }
+    expect(faultsOf(await rig.events())).toEqual([]);
+    const record = await rig.record("one", kind);
+    expect(record).toMatchObject({ phase: "current", outbox: [] });
+    expect(JSON.stringify(record)).not.toContain("manifest");
+  },
+  120_000,
+);

@@ -1,0 +1,52 @@
+import { ApiError } from "@rollcast/testkit/client";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import { job, pathOf } from "./shapes.ts";
+
+test("a Job that the API server does not let be made again is kept, told, and made when it may be", async () => {
+  await using rig = await startRig();
+  const { api, namespace } = rig;
+  const jobs = pathOf("batch/v1", namespace, "jobs");
+  const quotas = `/api/v1/namespaces/${namespace}/resourcequotas`;
+  await rig.adopt("cfg", "0");
+  await api.create(jobs, job(namespace, "one"));
+  await rig.start();
+  await waitFor(async () => (await rig.record("one", "Job"))?.phase === "current", {
+    message: "the Job to be adopted",
+  });
+  await api.create(quotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "none", namespace },
+    spec: { hard: { "count/jobs.batch": "0" } },
+  });
+  await waitFor(
+    async () => {
+      const probe = api.create(jobs, job(namespace, "probe", { annotations: {} }));
+      const status = await probe.then(
+        () => 201,
+        (err: unknown) => (err instanceof ApiError ? err.status : 0),
+      );
+      if (status === 201) await api.remove(`${jobs}/probe`);
+      return status === 403;
+    },
+    { message: "the quota to be in force" },
+  );
+
+  await rig.change("cfg", "1");
+  expect((await rig.waitEvent("failed", "one")).message).toContain("exceeded quota");
+  const kept = await rig.record("one", "Job");
+  expect(JSON.parse(kept?.recreate?.manifest ?? "{}")).toMatchObject({ metadata: { name: "one" } });
+  const gone = await api.get(`${jobs}/one`).catch((err: unknown) => err);
+  expect(gone).toMatchObject({ status: 404 });
+
+  await api.remove(`${quotas}/none`);
+  await rig.waitEvent("succeeded", "one");
+  const record = await rig.record("one", "Job");
+  expect(record?.recreate).toBeUndefined();
+  expect(record?.uid).not.toBe(kept?.uid);
+  const events = await rig.events();
+  expect(wordsOf(events, "one")).toEqual(["planned", "failed", "started", "succeeded"]);
+  expect(faultsOf(events)).toEqual([]);
+}, 120_000);

@@ -1,0 +1,74 @@
+import type { AnyObject } from "@rollcast/testkit/client";
+import { paths } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { startRig } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+type Told = AnyObject & { reason: string; note: string; regarding: { name: string } };
+
+async function refusals(rig: Rig): Promise<string[]> {
+  const { items } = await rig.api.get<{ items: Told[] }>(paths.event(rig.namespace));
+  return items
+    .filter(({ reason }) => reason === "QueueRefused")
+    .map(({ regarding, note }) => `${regarding.name}: ${note}`)
+    .toSorted();
+}
+
+test("a workload is in the queue that its namespace's labels, its own and its annotation choose, as they are now", async () => {
+  const queues = [
+    { name: "gold", match: { namespaceSelector: "tier=gold" }, window: "100ms" },
+    { name: "canary", match: { workloadSelector: "canary" }, window: "100ms" },
+    { name: "default", window: "100ms" },
+  ];
+  const scope = { namespaces: [] };
+  const queueAnnotation = { namespaceSelector: "may-choose" };
+  await using rig = await startRig({ config: { queues, scope, queueAnnotation } });
+  const { api, namespace } = rig;
+  const namespacePath = `/api/v1/namespaces/${namespace}`;
+  await rig.adopt("cfg", "0");
+  const names = ["plain", "canary", "choosing", "lost"];
+  for (const name of names)
+    await rig.deploy(name, { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
+  const annotate = (name: string, queue: string) =>
+    api.patch(paths.deployment(namespace, name), {
+      metadata: { annotations: { "rollcast.dev/queue": queue } },
+    });
+  await api.patch(paths.deployment(namespace, "canary"), {
+    metadata: { labels: { canary: "yes" } },
+  });
+  await annotate("choosing", "gold");
+  await annotate("lost", "glod");
+  await Promise.all([rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const queuesOf = (round: number) =>
+    Promise.all(names.map(async (name) => (await rig.waitEvent("started", name, round)).queue));
+
+  await rig.change("cfg", "1");
+  expect(await queuesOf(1)).toEqual(["default", "canary", "default", "default"]);
+  const told = await waitFor(async () => {
+    const found = await refusals(rig);
+    return found.length >= 2 ? found : undefined;
+  });
+  expect(told).toEqual([
+    `choosing: queueAnnotation does not let namespace ${namespace} choose the queue "gold": rolled in the queue default`,
+    'lost: no queue is named "glod": rolled in the queue default',
+  ]);
+
+  await rig.waitAll(names);
+  await api.patch(namespacePath, { metadata: { labels: { "may-choose": "" } } });
+  await annotate("plain", "canary");
+  await rig.change("cfg", "2");
+  expect(await queuesOf(2)).toEqual(["canary", "canary", "gold", "default"]);
+
+  await rig.waitAll(names);
+  await api.patch(namespacePath, { metadata: { labels: { "may-choose": null, tier: "gold" } } });
+  await annotate("lost", "gold");
+  await rig.change("cfg", "3");
+  expect(await queuesOf(3)).toEqual(["gold", "gold", "gold", "gold"]);
+  const refused = await waitFor(async () => {
+    const found = await refusals(rig);
+    return found.length >= 3 ? found : undefined;
+  });
+  expect(refused[2]).toContain('choose the queue "canary": rolled in the queue gold');
+});

@@ -1,0 +1,185 @@
+import { join } from "node:path";
+import { eventWord } from "@rollcast/shared/events";
+import { writeKubeconfig } from "@rollcast/testkit/cluster";
+import { tokenOf } from "@rollcast/testkit/control-plane";
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRig } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+/** How long each patch takes, as the restarters see it. */
+const PATCH_MS = 400;
+
+/** Three restarters whose patches go through a proxy that makes each take {@link PATCH_MS}. */
+async function startSlow(
+  queue: object,
+): Promise<AsyncDisposable & { rig: Rig; proxy: FaultProxy }> {
+  await using undo = new AsyncDisposableStack();
+  const cluster = useCluster();
+  const proxy = undo.use(await startFaultProxy(cluster));
+  const kubeconfig = await writeKubeconfig(
+    join(cluster.dir, `proxy-${new URL(proxy.url).port}.kubeconfig`),
+    { url: proxy.url, caFile: cluster.caFile, token: tokenOf("admin") },
+  );
+  proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
+  const config = { queues: [{ name: "default", window: "100ms", ...queue }] };
+  const rig = undo.use(await startRig({ kubeconfig, config }));
+  const kept = undo.move();
+  return { rig, proxy, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+function patchesOf(proxy: FaultProxy): number[] {
+  return proxy.seen.filter(({ method }) => method === "PATCH").map(({ at }) => at);
+}
+
+/** The most patches that were surely under way at once: each takes {@link PATCH_MS}, so those that came within it were there together. */
+function atOnce(times: readonly number[]): number {
+  const counts = times.map(
+    (from) => times.filter((time) => time >= from && time < from + PATCH_MS).length,
+  );
+  return Math.max(0, ...counts);
+}
+
+async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
+  await waitFor(() => patchesOf(proxy).length >= count, {
+    message: `${count} patches`,
+    timeout: 60_000,
+    every: 10,
+  });
+}
+
+test("concurrency holds over three restarters, one killed, and is retuned while they work", async () => {
+  await using slow = await startSlow({ concurrency: 3 });
+  const { rig, proxy } = slow;
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(90);
+  const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const { operations } = await rig.operate();
+
+  await rig.change("cfg", "1");
+  await waitPatches(proxy, 12);
+  await victim.kill("SIGKILL");
+  await waitPatches(proxy, 24);
+  const before = patchesOf(proxy);
+  expect(atOnce(before)).toBeLessThanOrEqual(3);
+  expect(atOnce(before)).toBeGreaterThan(1);
+
+  await operations.setQueue("default", { concurrency: 8 }, { by: "anna" });
+  const raised = Date.now();
+  await waitPatches(proxy, before.length + 40);
+  const more = patchesOf(proxy).filter((time) => time > raised + 1_000);
+  expect(atOnce(more)).toBeLessThanOrEqual(8);
+  expect(atOnce(more)).toBeGreaterThan(3);
+
+  await operations.setQueue("default", { concurrency: 1 }, { by: "anna" });
+  const lowered = Date.now();
+  await rig.waitAll(names);
+  const few = patchesOf(proxy).filter((time) => time > lowered + 1_000 + PATCH_MS);
+  expect(few.length).toBeGreaterThan(3);
+  expect(atOnce(few)).toBe(1);
+  expect(faultsOf(await rig.events())).toEqual([]);
+  expect(operations.listQueues()[0]).toMatchObject({
+    file: { concurrency: 20 },
+    live: { concurrency: { value: 1, by: "anna" } },
+    effective: { concurrency: 1 },
+  });
+});
+
+/** The most that `max` in each `per` lets through in this time, with windows that begin anywhere, and this much lateness. */
+function allowed(max: number, per: number, spanMs: number): number {
+  return max * (Math.ceil((spanMs + 300) / per) + 1);
+}
+
+function expectRate(times: readonly number[], max: number, per: number): void {
+  for (const [i, from] of times.entries()) {
+    for (const [j, to] of times.slice(i).entries()) {
+      expect(j + 1, `${j + 1} patches in ${to - from} ms`).toBeLessThanOrEqual(
+        allowed(max, per, to - from),
+      );
+    }
+  }
+}
+
+test("a rate limit holds over three restarters, one killed, and is retuned and lifted while they work", async () => {
+  await using slow = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
+  const { rig, proxy } = slow;
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(80);
+  const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
+  await rig.waitAll(names);
+  const { operations } = await rig.operate();
+
+  await rig.change("cfg", "1");
+  await waitPatches(proxy, 10);
+  await victim.kill("SIGKILL");
+  await waitPatches(proxy, 20);
+  expectRate(patchesOf(proxy), 5, 1_000);
+
+  // An hour's window must not hold on when it is taken back.
+  await operations.setQueue("default", { rateLimit: { max: 2, per: 3_600_000 } }, { by: "anna" });
+  const tuned = Date.now();
+  await waitFor(async () => Date.now() > tuned + 4_000, { message: "four seconds of a slow rate" });
+  const held = patchesOf(proxy).filter((time) => time > tuned + 1_000);
+  expect(held.length).toBeLessThanOrEqual(4);
+  await operations.setQueue("default", { rateLimit: null }, { by: "anna" });
+  await rig.waitAll(names, 20_000);
+  expect(faultsOf(await rig.events())).toEqual([]);
+});
+
+test("who tunes a queue is told, what was set ends by itself, over a restart of everything", async () => {
+  const queues = [
+    { name: "default", window: "100ms" },
+    { name: "slow", match: { workloadSelector: "never=here" }, concurrency: 1 },
+  ];
+  await using rig = await startRig({ config: { queues } });
+  await rig.adopt("cfg", "0");
+  const names = await rig.deployMany(5);
+  const first = await rig.start();
+  await rig.waitAll(names);
+  const { operations } = await rig.operate(queues);
+
+  await expect(operations.setQueue("gone", { concurrency: 2 }, { by: "anna" })).rejects.toThrow(
+    "there are: default, slow",
+  );
+  await expect(operations.setQueue("slow", { concurrency: 0 }, { by: "anna" })).rejects.toThrow(
+    "concurrency",
+  );
+  await operations.setQueue("slow", { concurrency: 4, maxRolling: 2 }, { by: "anna" });
+  await operations.pauseQueue("default", { by: "ben", until: Date.now() + 12_000 });
+  await rig.change("cfg", "1");
+  await rig.waitRecord("web-0", (one) => one.due?.reason === "queue-paused");
+  await first.kill("SIGKILL");
+  await rig.redis.restart({ empty: true });
+  await rig.nats.kill();
+  await rig.nats.restart();
+  await rig.start();
+  await rig.change("cfg", "2");
+  for (const name of names) {
+    await rig.waitRecord(name, (one) => one.due?.reason === "queue-paused");
+  }
+  // Nobody resumes it: it ends by the clock, and everything is done at once, with the last content.
+  await rig.waitAll(names, 30_000);
+  for (const name of names) expect((await rig.get(name)).metadata.generation).toBe(2);
+
+  await waitFor(() => operations.listQueues()[0]?.live.paused === undefined);
+  expect(operations.listQueues()[1]).toMatchObject({
+    effective: { concurrency: 4, maxRolling: 2 },
+    live: { concurrency: { by: "anna", value: 4 } },
+  });
+  await operations.resetQueue("slow", { by: "anna" });
+  expect(operations.listQueues()[1]).toMatchObject({ effective: { concurrency: 1 }, live: {} });
+  const told = await waitFor(async () => {
+    const events = (await rig.events()).filter((one) => eventWord(one.type).domain === "queue");
+    return events.length >= 4 ? events : undefined;
+  });
+  expect(told.map(({ type, data }) => ({ word: eventWord(type).word, ...data }))).toEqual([
+    { word: "tuned", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
+    { word: "paused", queue: "default", by: "ben", until: expect.any(String) },
+    { word: "resumed", queue: "default", by: "rollcast", reason: "expired" },
+    { word: "reset", queue: "slow", by: "anna" },
+  ]);
+});

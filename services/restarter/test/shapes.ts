@@ -1,0 +1,105 @@
+import type { AnyObject } from "@rollcast/testkit/client";
+import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { deployment } from "@rollcast/testkit/objects";
+import type { DeploymentShape } from "@rollcast/testkit/objects";
+
+/** Objects of other kinds with the pod template that a Deployment of this shape has; they use the ConfigMap `cfg` unless told. */
+function templated(namespace: string, name: string, shape: DeploymentShape) {
+  const { metadata, spec } = deployment(namespace, name, {
+    uses: [{ as: "envFrom", configMap: "cfg" }],
+    ...shape,
+  });
+  return { metadata, selector: spec.selector, template: spec.template, replicas: spec.replicas };
+}
+
+export type Strategy = { readonly updateStrategy?: object };
+
+export function statefulSet(
+  namespace: string,
+  name: string,
+  shape: DeploymentShape & Strategy = {},
+): AnyObject {
+  const { metadata, selector, template, replicas } = templated(namespace, name, shape);
+  const { updateStrategy } = shape;
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata,
+    spec: { replicas, serviceName: name, selector, template, updateStrategy },
+  };
+}
+
+export function daemonSet(
+  namespace: string,
+  name: string,
+  shape: DeploymentShape & Strategy = {},
+): AnyObject {
+  const { metadata, selector, template } = templated(namespace, name, shape);
+  const { updateStrategy } = shape;
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata,
+    spec: { selector, template, updateStrategy },
+  };
+}
+
+/** The API path of an object, or of its collection where `name` is left out. */
+export function pathOf(groupVersion: string, namespace: string, plural: string, name?: string) {
+  const one = name === undefined ? "" : `/${name}`;
+  return `/apis/${groupVersion}/namespaces/${namespace}/${plural}${one}`;
+}
+
+export type JobShape = DeploymentShape & {
+  /** Its pods never become ready, so it runs until its pods are deleted. */
+  readonly endless?: boolean;
+  /** More of its spec. */
+  readonly spec?: object;
+};
+
+function jobSpec(namespace: string, name: string, shape: JobShape) {
+  const podAnnotations = shape.endless === true ? { [NEVER_READY]: "true" } : {};
+  const { template } = templated(namespace, name, {
+    ...shape,
+    podAnnotations: { ...shape.podAnnotations, ...podAnnotations },
+  });
+  return {
+    ...shape.spec,
+    template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } },
+  };
+}
+
+export function job(namespace: string, name: string, shape: JobShape = {}): AnyObject {
+  const { metadata } = templated(namespace, name, shape);
+  return { apiVersion: "batch/v1", kind: "Job", metadata, spec: jobSpec(namespace, name, shape) };
+}
+
+/** A CronJob that is never due by itself. `cron` is more of its spec. */
+export function cronJob(
+  namespace: string,
+  name: string,
+  shape: JobShape & { readonly cron?: object } = {},
+): AnyObject {
+  const { metadata } = templated(namespace, name, shape);
+  return {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata,
+    spec: {
+      schedule: "0 0 29 2 *",
+      ...shape.cron,
+      jobTemplate: { spec: jobSpec(namespace, name, shape) },
+    },
+  };
+}
+
+/** A custom resource with replicas, a selector and a pod template where a Deployment has them. */
+export function custom(
+  apiVersion: string,
+  kind: string,
+  at: { readonly namespace: string; readonly name: string },
+  shape: DeploymentShape & { readonly spec?: object } = {},
+): AnyObject {
+  const { metadata, selector, template, replicas } = templated(at.namespace, at.name, shape);
+  return { apiVersion, kind, metadata, spec: { replicas, selector, template, ...shape.spec } };
+}

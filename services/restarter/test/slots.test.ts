@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import { openKv } from "@rollcast/shared/nats/kv";
+import { provision } from "@rollcast/shared/nats/provision";
+import { startNats } from "@rollcast/testkit/nats";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { ControlEntry, stateKey } from "../src/control/entries.ts";
+import { createKeeper } from "../src/control/keeper.ts";
+import type { Keeper } from "../src/control/keeper.ts";
+import { openMirror } from "../src/control/mirror.ts";
+import { mayTake } from "../src/control/slots.ts";
+
+const CLUSTER = "test";
+
+async function startKeepers(count: number) {
+  await using undo = new AsyncDisposableStack();
+  const nats = undo.use(await startNats());
+  const logger = createLogger("slots", "silent");
+  const stop = new AbortController();
+  const open = async () => {
+    const connection = undo.use(await connectNats({ url: nats.url, name: "slots", logger }));
+    await provision(connection, 1);
+    const kv = await openKv(connection, "control", ControlEntry);
+    const mirror = await openMirror({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });
+    return { mirror, keeper: createKeeper(CLUSTER, kv, mirror) };
+  };
+  const keepers = await Promise.all(Array.from({ length: count }, open));
+  undo.defer(() => stop.abort());
+  const kept = undo.move();
+  return { nats, keepers, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+const limits = { maxRolling: 5 };
+
+function take(keeper: Keeper, key: string): Promise<boolean> {
+  return keeper.change("q", (state) => {
+    if (!mayTake(state, limits, { key, changes: [], haltAfter: 3 }))
+      return { state, answer: false };
+    const holder = { rollout: key, since: 1, changes: [] };
+    return { state: { ...state, rolling: { ...state.rolling, [key]: holder } }, answer: true };
+  });
+}
+
+function leave(keeper: Keeper, key: string): Promise<number> {
+  return keeper.change(
+    "q",
+    (state) => {
+      const { [key]: gone, ...rolling } = state.rolling;
+      const answer = Object.keys(rolling).length;
+      return { state: gone === undefined ? state : { ...state, rolling }, answer };
+    },
+    { fresh: true },
+  );
+}
+
+test("three replicas that take and leave at once never hold more than the bound, and lose no slot", async () => {
+  await using world = await startKeepers(3);
+  let held = 0;
+  let most = 0;
+  let done = 0;
+  const workload = async (keeper: Keeper, key: string) => {
+    await waitFor(() => take(keeper, key), { timeout: 60_000, every: 5, message: "a slot" });
+    held += 1;
+    most = Math.max(most, held);
+    await sleep(3);
+    // Whoever leaves counts as gone from here on: the next can be in before the answer is.
+    held -= 1;
+    await leave(keeper, key);
+    done += 1;
+  };
+  const keys = Array.from({ length: 120 }, (_, i) => `Deployment/ns-${i % 3}/web-${i}`);
+  await Promise.all(
+    keys.map((key, i) => {
+      const one = world.keepers[i % 3];
+      if (one === undefined) throw new Error("no keeper");
+      return workload(one.keeper, key);
+    }),
+  );
+  expect(done).toBe(120);
+  expect(most).toBeLessThanOrEqual(limits.maxRolling);
+  expect(most).toBeGreaterThan(1);
+  for (const { mirror } of world.keepers) {
+    await waitFor(() => {
+      const entry = mirror.get(stateKey(CLUSTER, "q"))?.value;
+      return entry?.type === "state" && Object.keys(entry.rolling).length === 0;
+    });
+  }
+});
+
+test("a mirror that missed everything while NATS was away knows it when it is back", async () => {
+  await using world = await startKeepers(2);
+  const [one, two] = world.keepers;
+  if (one === undefined || two === undefined) throw new Error("no keepers");
+  expect(await take(one.keeper, "Deployment/a/1")).toBe(true);
+  await world.nats.kill();
+  await world.nats.restart();
+  await waitFor(() => take(two.keeper, "Deployment/a/2"), { message: "NATS to take a write" });
+  const size = (mirror: typeof one.mirror) => {
+    const entry = mirror.get(stateKey(CLUSTER, "q"))?.value;
+    return entry?.type === "state" ? Object.keys(entry.rolling).length : 0;
+  };
+  await waitFor(() => size(one.mirror) === 2, { message: "the mirror to catch up" });
+  // Its own answer is the server's, although nothing told it.
+  expect(await leave(one.keeper, "Deployment/a/2")).toBe(1);
+  await waitFor(() => size(two.mirror) === 1);
+});
