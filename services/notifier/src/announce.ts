@@ -2,6 +2,7 @@ import { notificationEvent, stableId } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/shared/logger";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { publish, publishDeadLetter } from "@rollcast/shared/nats/publish";
+import { carried } from "@rollcast/shared/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { NotificationRecord } from "./record.ts";
@@ -18,6 +19,11 @@ export type Announce = (record: NotificationRecord, signal: AbortSignal) => Prom
 
 const MAX_IDS = 100;
 
+/** Identifies how a notification ended: one that was redriven ends again, and the stream must not take that for a repetition. */
+function endId(word: string, { id, redriven }: NotificationRecord): string {
+  return redriven === undefined ? stableId(word, id) : stableId(word, id, String(redriven.count));
+}
+
 async function bury(
   options: AnnounceOptions,
   record: NotificationRecord,
@@ -27,7 +33,7 @@ async function bury(
     stage: "notifier",
     reason: record.reason ?? "unknown",
     message: record.message ?? "",
-    id: stableId("dead-letter", record.id),
+    id: endId("dead-letter", record),
     subject: notificationSubject(options.cluster, "dead", record.receiver),
     body: Buffer.from(JSON.stringify(record)),
   };
@@ -41,7 +47,7 @@ export function createAnnouncer(options: AnnounceOptions): Announce {
     const { id, receiver, events, tries, reason, message } = record;
     const word = record.state === "sent" ? "sent" : "dead";
     if (word === "dead") await bury(options, record, signal);
-    const parts = { id: stableId(word, id), cluster, service: "notifier", time: Date.now() };
+    const parts = { id: endId(word, record), cluster, service: "notifier", time: Date.now() };
     const event = notificationEvent(parts, word, {
       receiver,
       notification: id,
@@ -50,7 +56,8 @@ export function createAnnouncer(options: AnnounceOptions): Announce {
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
     });
-    await publish(nats, notificationSubject(cluster, word, receiver), event, signal);
+    const subject = notificationSubject(cluster, word, receiver);
+    await publish(nats, subject, { ...event, ...carried() }, signal);
     const data = { receiver, notification: id, events: events.length, tries: tries.length };
     if (word === "sent") {
       metrics.sent(receiver);

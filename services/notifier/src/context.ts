@@ -1,10 +1,11 @@
 import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Tracer } from "@rollcast/shared/trace";
 import type { Announce } from "./announce.ts";
 import type { Circuit } from "./circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
-import type { NotifyRecord } from "./record.ts";
+import type { NotificationRecord, NotifyRecord } from "./record.ts";
 import type { Router } from "./route.ts";
 import type { Step } from "./steps.ts";
 
@@ -12,18 +13,25 @@ import type { Step } from "./steps.ts";
 export type Context = {
   readonly cluster: string;
   readonly records: Kv<NotifyRecord>;
+  /** These three are what the configuration says now: to be asked for each time. */
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly route: Router;
   readonly turns: Turns;
   readonly announce: Announce;
   readonly metrics: NotifierMetrics;
+  readonly tracer: Tracer;
   readonly logger: Logger;
   readonly step: (step: Step) => void;
 };
 
+/** What names a notification's turn. */
+export type Addressed = Pick<NotificationRecord, "id" | "receiver" | "redriven">;
+
 /** The turns in Redis. They name a record and nothing else; one that cannot be added now is added by the sweep. */
 export type Turns = {
   readonly flush: (group: string, delayMs: number) => Promise<void>;
-  readonly deliver: (receiver: string, notification: string, delayMs: number) => Promise<void>;
+  readonly deliver: (notification: Addressed, delayMs: number) => Promise<void>;
+  /** Puts a turn into the queue of its receiver, whether that is known here or not. */
+  readonly handOver: (notification: Addressed, delayMs: number) => Promise<void>;
 };

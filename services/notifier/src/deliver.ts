@@ -1,7 +1,9 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/shared/nats/kv";
+import type { SpanOptions } from "@rollcast/shared/trace";
 import type { Context } from "./context.ts";
 import { releaseGroup } from "./flush.ts";
+import { knownReceivers } from "./known.ts";
 import { messageOf } from "./message.ts";
 import type { NotificationRecord } from "./record.ts";
 import { notificationKey } from "./record.ts";
@@ -14,6 +16,8 @@ export type DeliverOptions = {
   signal: AbortSignal;
   /** Holds the queue of the receiver while the receiver asks for a pause. */
   hold: (delayMs: number) => Promise<void>;
+  /** Whose queue the turn is from; undefined for the groups', which has turns of receivers that nobody knew when they were added. */
+  receiver?: string;
 };
 
 /**
@@ -27,10 +31,30 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
   if (entry.value.state !== "waiting") return finish(ctx, entry, options.signal);
   const wait = entry.value.dueAt - Date.now();
   const known = ctx.receivers.has(entry.value.receiver);
+  // The receiver has come since the turn was added, here or at a replica that has read a newer configuration: its own queue keeps to its rate limit.
+  const elsewhere = !known && (await knownReceivers(ctx)).has(entry.value.receiver);
+  if (elsewhere || (known && options.receiver === undefined)) {
+    await ctx.turns.handOver(entry.value, Math.max(wait, 0));
+    return;
+  }
   if (wait > 0 && known) throw new RetryLater(wait, "the notification is not due yet");
-  const verdict = await attempt(ctx, entry.value, options.signal);
-  ctx.step("answered");
-  return settle(ctx, entry, verdict, options);
+  return ctx.tracer.span("deliver", deliverSpan(entry.value), async () => {
+    const verdict = await attempt(ctx, entry.value, options.signal);
+    ctx.step("answered");
+    return settle(ctx, entry, verdict, options);
+  });
+}
+
+/** Goes on with the trace of the first event it tells of, and is linked to those of the others. */
+function deliverSpan({ id, receiver, events }: NotificationRecord): SpanOptions {
+  const [parent, ...links] = events.map((event) => event.traceparent).filter(Boolean);
+  const attributes = { "rollcast.receiver": receiver, "rollcast.notification": id };
+  return { kind: "client", parent, links, attributes };
+}
+
+/** From when on its age counts. */
+function bornAt({ createdAt, redriven }: NotificationRecord): number {
+  return redriven?.at ?? createdAt;
 }
 
 async function attempt(
@@ -44,12 +68,13 @@ async function attempt(
     const message = "the receiver is not in the configuration any more";
     return { kind: "refused", reason: "receiver-removed", message };
   }
-  if (Date.now() - record.createdAt > MAX_AGE_MS) {
+  if (Date.now() - bornAt(record) > MAX_AGE_MS) {
     return { kind: "refused", reason: "expired", message: "it was not delivered within a day" };
   }
   const entered = circuit.enter(Date.now());
   if (entered === "gone") {
-    const message = "the receiver answered 410 before: it is not asked again before the next start";
+    const message =
+      "the receiver answered 410 before: it is not asked again before its configuration changes";
     return { kind: "refused", reason: "gone", message };
   }
   if (entered !== "go") throw new RetryLater(entered, "the receiver's circuit is open");
@@ -82,7 +107,7 @@ async function settle(
       : verdict.kind === "later"
         ? verdict.delayMs
         : retryDelay(tries.length);
-  const tooOld = delayMs !== undefined && now + delayMs - value.createdAt > MAX_AGE_MS;
+  const tooOld = delayMs !== undefined && now + delayMs - bornAt(value) > MAX_AGE_MS;
   if (delayMs === undefined || tooOld) {
     const dead = { ...value, tries, state: "dead" as const, reason: tooOld ? "expired" : reason };
     return finish(ctx, await write(ctx, entry, { ...dead, message }), signal);

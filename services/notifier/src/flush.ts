@@ -49,7 +49,7 @@ export async function flush(
   const after = await empty(ctx, sealed);
   ctx.step("group-emptied");
   try {
-    await ctx.turns.deliver(notification.receiver, notification.id, 0);
+    await ctx.turns.deliver(notification, 0);
   } catch (err) {
     const data = { err, notification: notification.id };
     ctx.logger.warn(data, "turn of a notification not added, the sweep will");

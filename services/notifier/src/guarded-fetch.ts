@@ -1,8 +1,9 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupOptions } from "node:dns";
-import { Agent, request } from "undici";
+import type { Env } from "@rollcast/shared/config/load";
 import type { Security } from "@rollcast/shared/config/notifier";
 import { addressFault, checkUrl } from "./address.ts";
+import { createDispatchers, proxiesOf } from "./proxy.ts";
 import { AddressRefused } from "./verdict.ts";
 import type { Answer } from "./verdict.ts";
 
@@ -16,7 +17,7 @@ export type Post = {
 export type GuardedFetch = AsyncDisposable & {
   /**
    * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefused} before anything is sent where the
-   * URL or any address its name resolves to is not allowed; network faults, `signal` and the time-out are thrown as they are.
+   * URL or any address its name resolves to is not allowed (through a proxy, which resolves names itself: only the URL); network faults, `signal` and the time-out are thrown as they are.
    */
   post(post: Post, signal: AbortSignal): Promise<Answer>;
 };
@@ -30,6 +31,8 @@ export type Resolve = (
 
 export type GuardedFetchOptions = {
   security: Security;
+  /** Where proxies are named (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`): none unless told. */
+  env?: Env;
   /** Milliseconds from the start of the request to the end of the answer; 15 s unless told. */
   timeoutMs?: number;
   resolve?: Resolve;
@@ -89,9 +92,17 @@ async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
 }
 
+/** The client tells a proxy that refuses as if somebody had broken the request off. */
+function rethrow(err: unknown): never {
+  const status =
+    err instanceof Error ? /^Proxy response \((\d+)\)/.exec(err.message)?.[1] : undefined;
+  if (status === undefined) throw err;
+  throw new Error(`the proxy answered ${status}`, { cause: err });
+}
+
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const { security } = options;
-  const agent = new Agent({
+  const dispatchers = createDispatchers(proxiesOf(options.env ?? {}), {
     connect: { lookup: guardedLookup(security, options.resolve ?? resolveAll), timeout: 10_000 },
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
@@ -105,13 +116,17 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
         signal,
         AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
       ]);
-      const response = await request(url, {
-        method: "POST",
-        dispatcher: agent,
-        headers,
-        body,
-        signal: deadline,
-      });
+      const response = await dispatchers
+        .for(url)
+        .request({
+          origin: url.origin,
+          path: `${url.pathname}${url.search}`,
+          method: "POST",
+          headers,
+          body,
+          signal: deadline,
+        })
+        .catch(rethrow);
       const wait = response.headers["retry-after"];
       return {
         status: response.statusCode,
@@ -119,6 +134,6 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
         body: await readCapped(response.body),
       };
     },
-    [Symbol.asyncDispose]: () => agent.destroy(),
+    [Symbol.asyncDispose]: () => dispatchers[Symbol.asyncDispose](),
   };
 }

@@ -44,6 +44,7 @@ test("one failed rollout says who, where, why, what changed, by whom, when and h
     reason: "ProgressDeadlineExceeded",
     message: "1 of 3 pods is not ready",
     durationMs: 600_000,
+    affected: 12,
   });
   const message = messageOf(record([failed]), "prod");
   expect(message).toMatchObject({
@@ -59,7 +60,9 @@ test("one failed rollout says who, where, why, what changed, by whom, when and h
     "Cause: Secret shop/db (keys: PASSWORD, +NEW, -OLD, 13 more)",
     "Changed by: kubectl-edit at 2026-11-23T02:59:00.000Z",
     "Duration: 10m",
+    "Same change: 11 other workloads",
   ]);
+  expect(message.next[0]).toBe("kubectl -n shop rollout status deployment/web");
 });
 
 test("many rollouts are counted, and only the first workloads are named", () => {
@@ -68,6 +71,44 @@ test("many rollouts are counted, and only the first workloads are named", () => 
   expect(message.title).toBe("Rolled out: 500 workloads (prod)");
   expect(message.text).toContain("Deployment shop/web-19, 480 more");
   expect(message.events).toHaveLength(500);
+});
+
+test("a stall and a failure can be told apart at a glance", () => {
+  const stalled = messageOf(record([event("stalled", "web")]), "prod");
+  const failed = messageOf(record([event("failed", "web")]), "prod");
+  expect(stalled.title).toBe("Rollout does not come to an end: Deployment shop/web (prod)");
+  expect(failed.title).toBe("Rollout failed: Deployment shop/web (prod)");
+  expect([stalled.severity, failed.severity]).toEqual(["warning", "error"]);
+});
+
+test.each([
+  { affected: undefined, told: 1, says: undefined },
+  { affected: 1, told: 1, says: "no other workload" },
+  { affected: 2, told: 1, says: "1 other workload" },
+  { affected: 12, told: 2, says: "10 other workloads" },
+  { affected: 2, told: 2, says: "no others" },
+  { affected: 2, told: 3, says: "no others" },
+])("of $affected affected, with $told told of: $says", ({ affected, told, says }) => {
+  const more = affected === undefined ? {} : { affected };
+  const cause = { kind: "Secret" as const, namespace: "shop", name: "db" };
+  const events = Array.from({ length: told }, (_, i) =>
+    event("failed", `web-${i}`, { cause, ...more }),
+  );
+  const { facts } = messageOf(record(events), "prod");
+  expect(facts.find(({ name }) => name === "Same change")?.value).toBe(says);
+});
+
+test("a group of different outcomes names the worst first, with what to run for it", () => {
+  const events = [event("succeeded", "web"), event("started", "api"), event("failed", "db")];
+  const { text, next } = messageOf(record(events), "prod");
+  expect(text.split("\n")).toEqual([
+    "Cluster: prod",
+    "Outcome: 1 failed, 1 started, 1 succeeded",
+    "Failed: Deployment shop/db",
+    "Started: Deployment shop/api",
+    "Succeeded: Deployment shop/web",
+  ]);
+  expect(next[0]).toContain("deployment/db");
 });
 
 test("outcomes that differ make a mixed message of the worst severity", () => {

@@ -1,21 +1,21 @@
 import { CIRCUIT_STATES } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Metrics } from "@rollcast/shared/metrics";
+import type { Waiting } from "./waiting.ts";
 
 export type NotifierMetrics = {
+  /** Makes the counters of receivers visible before their first message. */
+  known(receivers: Iterable<string>): void;
   sent(receiver: string): void;
   retried(receiver: string, reason: string): void;
   dead(receiver: string, reason: string): void;
   waiting(byReceiver: ReadonlyMap<string, Waiting>): void;
 };
 
-/** Messages of a receiver that are not delivered; `oldest` in seconds. */
-export type Waiting = { readonly count: number; readonly oldest: number };
-
 /** The notifier's metrics. Reasons are words of ours and HTTP statuses, so they are bounded. */
 export function createNotifierMetrics(
   metrics: Metrics,
-  circuits: ReadonlyMap<string, Circuit>,
+  circuits: () => ReadonlyMap<string, Circuit>,
 ): NotifierMetrics {
   const sent = metrics.counter("rollcast_notifications_sent_total", "Messages delivered", [
     "receiver",
@@ -40,14 +40,13 @@ export function createNotifierMetrics(
     "How long the oldest of them has waited, at the last sweep",
     ["receiver"],
   );
-  const receivers = [...circuits.keys()];
-  for (const receiver of receivers) sent.inc({ receiver }, 0);
   metrics.gauge(
     "rollcast_receiver_circuit",
     "1 for the state that the circuit of a receiver is in",
     ["receiver", "state"],
     (gauge) => {
-      for (const [receiver, circuit] of circuits) {
+      gauge.reset();
+      for (const [receiver, circuit] of circuits()) {
         for (const state of CIRCUIT_STATES) {
           gauge.set({ receiver, state }, circuit.state() === state ? 1 : 0);
         }
@@ -55,16 +54,21 @@ export function createNotifierMetrics(
     },
   );
   return {
+    known(receivers) {
+      for (const receiver of receivers) sent.inc({ receiver }, 0);
+    },
     sent: (receiver) => sent.inc({ receiver }),
     retried: (receiver, reason) => retried.inc({ receiver, reason }),
     dead: (receiver, reason) => dead.inc({ receiver, reason }),
     waiting(byReceiver) {
+      const now = Date.now();
       waiting.reset();
       oldest.reset();
-      for (const receiver of receivers) {
-        const { count, oldest: age } = byReceiver.get(receiver) ?? { count: 0, oldest: 0 };
+      // Those that were removed are there until what waits for them is in the dead letters.
+      for (const receiver of new Set([...circuits().keys(), ...byReceiver.keys()])) {
+        const { count, oldestAt } = byReceiver.get(receiver) ?? { count: 0, oldestAt: now };
         waiting.set({ receiver }, count);
-        oldest.set({ receiver }, age);
+        oldest.set({ receiver }, Math.max(now - oldestAt, 0) / 1_000);
       }
     },
   };

@@ -1,74 +1,72 @@
-import { httpPort } from "@rollcast/shared/config/load";
-import type { Env } from "@rollcast/shared/config/load";
-import type { Config } from "@rollcast/shared/config/schema";
+import { watchConfig } from "@rollcast/shared/config/watch";
 import { RolloutEvent } from "@rollcast/shared/events";
-import { startHealth } from "@rollcast/shared/http";
-import type { Check } from "@rollcast/shared/http";
-import type { Logger } from "@rollcast/shared/logger";
-import { createMetrics } from "@rollcast/shared/metrics";
+import type { Host } from "@rollcast/shared/host";
 import type { Metrics } from "@rollcast/shared/metrics";
-import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Tracer } from "@rollcast/shared/trace";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { consume } from "@rollcast/shared/nats/consume";
 import { openKv } from "@rollcast/shared/nats/kv";
-import { provision } from "@rollcast/shared/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import type { Uses } from "@rollcast/shared/nats/provision";
+import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
 import { createAnnouncer } from "./announce.ts";
-import { createCircuit } from "./circuit.ts";
+import { startNotifierApi } from "./api/start.ts";
 import type { Context } from "./context.ts";
 import { createJoiner } from "./joiner.ts";
+import { openLive } from "./live.ts";
+import type { Live } from "./live.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import { openReceivers, rateLimitOf } from "./receivers/open.ts";
+import { createPacer } from "./pacer.ts";
+import type { ReceiverDeps } from "./receivers/opening.ts";
 import { NotifyRecord } from "./record.ts";
-import { createRouter } from "./route.ts";
 import { testSteps } from "./steps.ts";
 import { startSweeping } from "./sweep.ts";
-import { openQueues, openWorkers } from "./turns.ts";
+import { openQueues } from "./turns.ts";
 import type { Queues } from "./turns.ts";
+import { openWorkers } from "./workers.ts";
 
-export type NotifierOptions = {
-  config: Config;
-  env: Env;
-  logger: Logger;
-  stack: AsyncDisposableStack;
-  signal: AbortSignal;
-};
+const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
 /** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
 const FIRST_START_MS = 600_000;
 const EVENTS_AT_ONCE = 128;
 const SWEEP_MS = 60_000;
+/** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
+const CHANNEL_GAP_MS = 1_000;
 const WORK_PROOF_MS = 120_000;
 
 /** Opens what the parts share. */
-async function openContext(
-  options: NotifierOptions,
-  shared: { nats: Nats; metrics: Metrics; queues: Queues },
-): Promise<Context> {
-  const { config, env, logger, stack } = options;
-  const { nats, queues } = shared;
-  const { cluster } = config;
-  const receivers = await openReceivers(config.notifier.receivers, env);
-  for (const receiver of receivers.values()) stack.use(receiver);
-  const circuits = new Map(Array.from(receivers.keys(), (name) => [name, createCircuit()]));
-  const metrics = createNotifierMetrics(shared.metrics, circuits);
+function openContext(
+  deps: ReceiverDeps,
+  shared: { nats: Nats; metrics: Metrics; queues: Queues; live: Live; tracer: Tracer },
+): Context {
+  const { nats, queues, live } = shared;
+  const { cluster, logger, step } = deps;
+  const metrics = createNotifierMetrics(shared.metrics, () => live.setup.circuits);
   return {
     cluster,
-    records: await openKv(nats, "notify", NotifyRecord),
-    receivers,
-    circuits,
-    route: createRouter(config.notifier, cluster),
+    records: deps.records,
+    get receivers() {
+      return live.setup.receivers;
+    },
+    get circuits() {
+      return live.setup.circuits;
+    },
+    route: (event) => live.setup.route(event),
     turns: queues.turns,
     announce: createAnnouncer({ nats, cluster, metrics, logger }),
     metrics,
+    tracer: shared.tracer,
     logger,
-    step: testSteps(env),
+    step,
   };
 }
 
 function jobsGauge(metrics: Metrics, queues: Queues): void {
   const help = "Turns by receiver (none: the groups) and state";
   metrics.gauge("rollcast_notify_jobs", help, ["receiver", "state"], async (gauge) => {
+    gauge.reset();
     if (queues.fault() !== undefined) return;
     for (const [receiver, counts] of await queues.counts()) {
       for (const [state, count] of Object.entries(counts)) gauge.set({ receiver, state }, count);
@@ -76,50 +74,49 @@ function jobsGauge(metrics: Metrics, queues: Queues): void {
   });
 }
 
-/** Starts the notifier: everything it opens is pushed on `stack`, in the order in which it must be closed again, last first. */
-export async function startNotifier(options: NotifierOptions): Promise<void> {
-  const { config, env, logger, stack, signal } = options;
+/** Starts the notifier in its host. */
+export async function startNotifier(host: Host): Promise<void> {
+  const { config, env, live: alive, logger, metrics, nats, ready, signal, stack, tracer } = host;
   const { cluster } = config;
-  const metrics = createMetrics();
-  const state = { ready: false };
-  const ready: Record<string, Check> = {
-    start: () => (state.ready ? undefined : "not started"),
-  };
-  const live: Record<string, Check> = {};
-  stack.use(await startHealth({ port: httpPort(env), metrics, ready, live, logger }));
-
-  const nats = stack.use(
-    await connectNats({ url: config.nats.url, name: "notifier", logger }, signal),
-  );
-  ready.nats = nats.fault;
-  await provision(nats, config.nats.replicas);
-  const queueOptions = {
-    url: config.redis.url,
+  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
+  const deps: ReceiverDeps = {
+    env,
     cluster,
+    records: await openKv(nats, "notify", NotifyRecord),
     logger,
-    receivers: new Map(
-      config.notifier.receivers
-        .filter(({ none }) => none === undefined)
-        .map((receiver) => [receiver.name, rateLimitOf(receiver)]),
-    ),
+    step: testSteps(env),
+    pace: createPacer(CHANNEL_GAP_MS),
   };
+  const live = stack.use(await openLive(config, deps));
+  const queueOptions = { ...config.redis, cluster, logger };
   const queues = stack.use(await openQueues(queueOptions));
   ready.redis = queues.fault;
   jobsGauge(metrics, queues);
 
-  const ctx = await openContext(options, { nats, metrics, queues });
+  const ctx = openContext(deps, { nats, metrics, queues, live, tracer });
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   ready.workers = workers.fault;
-  live.groups = async () => {
+  alive.groups = async () => {
     if (queues.fault() !== undefined || Date.now() - workers.lastGroup() < WORK_PROOF_MS) return;
     if ((await queues.waitingGroups()) > 0) return "groups wait and none was taken for two minutes";
     return;
   };
+  const parts = { ctx, queues, workers, sweep: () => sweeping.now("configuration") };
+  await live.apply(config, { ...parts, sweep: () => undefined });
   const sweeping = stack.use(startSweeping(ctx, SWEEP_MS));
   queues.onReconnect(() => sweeping.now("redis-reconnect"));
   nats.onReconnect(() => sweeping.now("nats-reconnect"));
 
   const join = createJoiner(ctx);
+  const route = async (event: RolloutEvent) => {
+    const { memberships, refused } = ctx.route(event);
+    if (refused.length > 0) {
+      const data = { workload: event.data.workload, refused };
+      logger.warn(data, "receivers in the annotation of a workload do not count");
+    }
+    await Promise.all(memberships.map((membership) => join(event, membership)));
+    ctx.step("event-joined");
+  };
   const consuming = stack.use(
     await consume(nats, {
       durable: `notifier-${cluster}`,
@@ -127,19 +124,31 @@ export async function startNotifier(options: NotifierOptions): Promise<void> {
       schema: RolloutEvent,
       concurrency: EVENTS_AT_ONCE,
       from: { lastMs: FIRST_START_MS },
-      handle: async (event) => {
-        await Promise.all(ctx.route(event).map((membership) => join(event, membership)));
-        ctx.step("event-joined");
-      },
+      handle: (event) =>
+        tracer.span("route", { kind: "consumer", parent: event.traceparent }, () => route(event)),
     }),
   );
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be routed", [], async (gauge) => {
     if (nats.fault() === undefined) gauge.set(await consuming.pending());
   });
-  live.consumer = () =>
+  alive.consumer = () =>
     nats.fault() === undefined && Date.now() - consuming.lastHeard() > WORK_PROOF_MS
       ? "nothing was heard of the event stream for two minutes"
       : undefined;
-  state.ready = true;
+  const { api } = config.notifier;
+  if (api !== undefined) {
+    const fault = () => nats.fault() ?? queues.fault();
+    const current = () => live.config.notifier;
+    stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
+  }
+  stack.use(
+    watchConfig({
+      env,
+      logger,
+      metrics,
+      apply: (wanted) => live.apply(wanted, parts),
+      also: live.fingerprint,
+    }),
+  );
   logger.info({ cluster, receivers: config.notifier.receivers.length }, "notifier started");
 }

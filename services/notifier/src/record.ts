@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
+import { AlertRecord } from "./alert-record.ts";
+import { BoardRecord } from "./board-record.ts";
 
 /**
  * A group of events that wait to be told together, in the KV bucket `notify` under `<cluster>.group.<id>`. An event is acknowledged when its group has it.
@@ -47,6 +49,8 @@ export const NotificationRecord = z.object({
   dueAt: z.number(),
   /** Tries that failed, oldest first; pauses the receiver asked for are not among them. */
   tries: z.array(Try),
+  /** How often it was taken out of the dead letters, and when last: its age counts from then. */
+  redriven: z.object({ count: z.number().int().positive(), at: z.number() }).optional(),
   /** `sent` and `dead` are decided but perhaps not published yet. */
   state: z.enum(["waiting", "sent", "dead"]),
   /** Why it is dead. */
@@ -55,14 +59,46 @@ export const NotificationRecord = z.object({
 });
 export type NotificationRecord = z.infer<typeof NotificationRecord>;
 
+/**
+ * The receivers of the configuration that was read last, by any replica, in the KV bucket `notify` under `<cluster>.receivers`: a replica that has not read it yet must not take
+ * a new receiver for a removed one.
+ */
+export const ReceiversRecord = z.object({
+  v: z.literal(1),
+  type: z.literal("receivers"),
+  names: z.array(z.string()),
+  /** When it was written. */
+  at: z.number(),
+});
+export type ReceiversRecord = z.infer<typeof ReceiversRecord>;
+
 /** Whatever the bucket holds. */
-export const NotifyRecord = z.discriminatedUnion("type", [GroupRecord, NotificationRecord]);
+export const NotifyRecord = z.discriminatedUnion("type", [
+  GroupRecord,
+  NotificationRecord,
+  ReceiversRecord,
+  BoardRecord,
+  AlertRecord,
+]);
 export type NotifyRecord = z.infer<typeof NotifyRecord>;
 
 export function groupKey(cluster: string, id: string): string {
   return `${cluster}.group.${id}`;
 }
 
+/** `id` names the workload. */
+export function alertKey(cluster: string, receiver: string, id: string): string {
+  return `${cluster}.alert.${receiver}.${id}`;
+}
+
+export function boardKey(cluster: string, receiver: string): string {
+  return `${cluster}.board.${receiver}`;
+}
+
 export function notificationKey(cluster: string, id: string): string {
   return `${cluster}.message.${id}`;
+}
+
+export function receiversKey(cluster: string): string {
+  return `${cluster}.receivers`;
 }

@@ -84,7 +84,7 @@ const hook = (name: string) => ({ name, webhook: { url: "https://hooks.example.c
 function receiversFor(route: object, one = event("failed")): string[] {
   const receivers = [hook("a"), hook("b"), hook("c"), { name: "nobody", none: {} }];
   const config = NotifierConfig.parse({ receivers, route });
-  return createRouter(config, "prod")(one).map(({ receiver }) => receiver);
+  return createRouter(config, "prod")(one).memberships.map(({ receiver }) => receiver);
 }
 
 test("without a route every receiver is told of what people want to know", () => {
@@ -176,6 +176,30 @@ const settings = fc.record(
   },
   { requiredKeys: [] },
 );
+
+test.each([
+  {
+    name: "a webhook",
+    receiver: { webhook: { url: "https://a.example.com/" } },
+    more: "skipped throttled",
+  },
+  {
+    name: "a bot that edits",
+    receiver: { slack: { tokenFrom: { env: "T" }, channel: "C0123ABCD" } },
+    more: "skipped started throttled",
+  },
+  {
+    name: "an Alertmanager",
+    receiver: { alertmanager: { urls: ["https://am.example.com/"] } },
+    more: "cancelled superseded",
+  },
+])("without a route $name is told of ends, stalls and $more", ({ receiver, more }) => {
+  const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
+  const route = createRouter(config, "prod");
+  const told = RolloutOutcome.options.filter((word) => route(event(word)).memberships.length > 0);
+  const wanted = ["failed", "stalled", "succeeded", ...more.split(" ")];
+  expect(told.toSorted()).toEqual(wanted.toSorted());
+});
 
 test("a child inherits exactly what it does not set", () => {
   const match = ['outcome == "failed"'];

@@ -1,5 +1,6 @@
 import type {
   NotifierConfig,
+  Receiver as ReceiverConfig,
   RootRoute,
   Route,
   RouteLabel,
@@ -8,12 +9,22 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { eventWord } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Membership } from "./group.ts";
+import { ALERT_OUTCOMES } from "./alert.ts";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels, Matcher } from "./matcher.ts";
-import { severityOf } from "./message.ts";
+import { severityOf } from "./severity.ts";
+import { readNamed } from "./named.ts";
+import type { Refusal } from "./named.ts";
 
-/** Who is told of an event, and in which groups. */
-export type Router = (event: RolloutEvent) => Membership[];
+/** Who is told of an event, in which groups, and why. */
+export type Routing = {
+  readonly memberships: readonly Membership[];
+  /** The routes it ended at, by their paths (`0.2`, the root is empty); none where the workload's annotation alone says. */
+  readonly routes: readonly string[];
+  /** Names in the workload's annotation that do not count. */
+  readonly refused: readonly Refusal[];
+};
+export type Router = (event: RolloutEvent) => Routing;
 
 type Inherited = {
   /** Undefined: every receiver, of what people want to know of. */
@@ -120,13 +131,33 @@ export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[
   return found.length > 0 ? found : [node];
 }
 
+/** What a receiver is told without a route: one that edits its messages also that a rollout began, as its end then makes no message more; one for alerts, what changes them. */
+function wants({ slack, alertmanager }: ReceiverConfig, outcome: string): boolean {
+  if (alertmanager !== undefined) return ALERT_OUTCOMES.has(outcome);
+  if (DEFAULT_OUTCOMES.has(outcome)) return true;
+  return slack?.tokenFrom !== undefined && outcome === "started";
+}
+
 function receiversOf(
   node: CompiledRoute,
   labels: Labels,
-  all: readonly string[],
+  all: readonly ReceiverConfig[],
 ): readonly string[] {
   if (node.receiver !== undefined) return [node.receiver];
-  return DEFAULT_OUTCOMES.has(labels.outcome) ? all : [];
+  return all.filter((one) => wants(one, labels.outcome)).map(({ name }) => name);
+}
+
+/** The route in whose groups events are that a workload's annotation sends to a receiver. */
+const ANNOTATION_ROUTE = "annotation";
+
+function membershipOf(node: CompiledRoute, receiver: string, labels: Labels): Membership {
+  return {
+    receiver,
+    route: node.path,
+    labels: Object.fromEntries(node.groupBy.map((label) => [label, labels[label]])),
+    groupWaitMs: node.groupWaitMs,
+    groupIntervalMs: node.groupIntervalMs,
+  };
 }
 
 export function createRouter(config: NotifierConfig, cluster: string): Router {
@@ -134,19 +165,26 @@ export function createRouter(config: NotifierConfig, cluster: string): Router {
   const silent = new Set(
     config.receivers.flatMap(({ name, none }) => (none === undefined ? [] : [name])),
   );
-  const all = config.receivers.map(({ name }) => name);
+  const byName = new Map(config.receivers.map((one) => [one.name, one]));
+  const told = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
+    names.filter((name) => !silent.has(name)).map((name) => membershipOf(node, name, labels));
   return (event) => {
     const labels = labelsOf(event, cluster);
-    return matchRoutes(root, labels).flatMap((node) =>
-      receiversOf(node, labels, all)
-        .filter((receiver) => !silent.has(receiver))
-        .map((receiver) => ({
-          receiver,
-          route: node.path,
-          labels: Object.fromEntries(node.groupBy.map((label) => [label, labels[label]])),
-          groupWaitMs: node.groupWaitMs,
-          groupIntervalMs: node.groupIntervalMs,
-        })),
+    const named = readNamed(config, labels.namespace, event.data.notify ?? []);
+    const nodes = named.alone ? [] : matchRoutes(root, labels);
+    const routed = nodes.flatMap((node) =>
+      told(node, receiversOf(node, labels, config.receivers), labels),
     );
+    const has = new Set(routed.map(({ receiver }) => receiver));
+    const names = named.receivers.filter((name) => {
+      const receiver = byName.get(name);
+      return receiver !== undefined && !has.has(name) && wants(receiver, labels.outcome);
+    });
+    const added = told({ ...root, path: ANNOTATION_ROUTE }, names, labels);
+    return {
+      memberships: [...routed, ...added],
+      routes: nodes.map(({ path }) => path),
+      refused: named.refused,
+    };
   };
 }

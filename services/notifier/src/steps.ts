@@ -7,23 +7,28 @@ export const STEPS = [
   "notification-written",
   "group-emptied",
   "turn-added",
+  "posted",
   "answered",
   "outcome-written",
   "outcome-published",
   "record-removed",
+  "letter-revived",
 ] as const;
 export type Step = (typeof STEPS)[number];
 
 /**
- * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told).
- * Without it, and in production, a step costs a function call and does nothing.
+ * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told);
+ * `ROLLCAST_TEST_STOP_AT=<step>,<step>` stops it with SIGSTOP when it first reaches each, so that something else can be killed meanwhile.
+ * Without them, and in production, a step costs a function call and does nothing.
  */
 export function testSteps(env: Readonly<Record<string, string | undefined>>): (step: Step) => void {
-  const wanted = env.ROLLCAST_TEST_KILL_AT;
-  if (wanted === undefined || wanted === "") return () => undefined;
-  const [name, times = "1"] = wanted.split(":");
+  const { ROLLCAST_TEST_KILL_AT: killAt = "", ROLLCAST_TEST_STOP_AT: stopAt = "" } = env;
+  if (killAt === "" && stopAt === "") return () => undefined;
+  const [name, times = "1"] = killAt.split(":");
+  const stops = new Set(stopAt.split(","));
   let left = Number(times);
   return (step) => {
     if (step === name && --left === 0) process.kill(process.pid, "SIGKILL");
+    if (stops.delete(step)) process.kill(process.pid, "SIGSTOP");
   };
 }

@@ -1,8 +1,10 @@
 import type { Entry } from "@rollcast/shared/nats/kv";
+import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "./context.ts";
 import { forget } from "./flush.ts";
-import type { Waiting } from "./metrics.ts";
 import type { NotifyRecord } from "./record.ts";
+import { countWaiting } from "./waiting.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
 export type Sweeping = AsyncDisposable & { now(why: string): void };
@@ -11,9 +13,10 @@ async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Pr
   const { value } = entry;
   if (value.type === "notification") {
     const delayMs = ctx.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
-    await ctx.turns.deliver(value.receiver, value.id, delayMs);
+    await ctx.turns.deliver(value, delayMs);
     return true;
   }
+  if (value.type !== "group") return false;
   if (value.events.length === 0) {
     await forget(ctx, { ...entry, value }, now);
     return false;
@@ -27,12 +30,12 @@ async function sweep(ctx: Context, why: string): Promise<void> {
   const waiting = new Map<string, Waiting>();
   let turns = 0;
   for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
+    if (isAbandoned(entry.value, ctx.receivers, now)) {
+      await ctx.records.remove(entry.key, entry.revision);
+      continue;
+    }
     if (await turnOf(ctx, entry, now)) turns++;
-    if (entry.value.type !== "notification") continue;
-    const { receiver, createdAt } = entry.value;
-    const before = waiting.get(receiver) ?? { count: 0, oldest: 0 };
-    const oldest = Math.max(before.oldest, (now - createdAt) / 1_000);
-    waiting.set(receiver, { count: before.count + 1, oldest });
+    countWaiting(waiting, entry.value);
   }
   ctx.metrics.waiting(waiting);
   const level = turns > 0 ? "info" : "debug";

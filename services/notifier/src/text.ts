@@ -22,3 +22,8 @@ export function cut(
 export function utf8Size(char: string): number {
   return Buffer.byteLength(char);
 }
+
+/** Bytes of a character in a JSON string. */
+export function jsonSize(char: string): number {
+  return Buffer.byteLength(JSON.stringify(char)) - 2;
+}

@@ -91,3 +91,15 @@ export function judgeError(thrown: unknown): Verdict {
   const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
   return { kind: "failed", reason: "network", message };
 }
+
+/**
+ * The answer without secrets that a receiver, or a proxy before it, told back: to be judged so, since a message holds only the beginning of an answer, and the half
+ * of a secret at its end would not be recognised any more.
+ */
+export function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
+  let { body } = answer;
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+    if (secret.length > 3) body = body.replaceAll(secret, "***");
+  }
+  return { ...answer, body };
+}

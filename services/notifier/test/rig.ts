@@ -5,7 +5,7 @@ import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { openKv } from "@rollcast/shared/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/shared/nats/provision";
-import { publish } from "@rollcast/shared/nats/publish";
+import { publish, publishDeadLetter } from "@rollcast/shared/nats/publish";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
@@ -31,7 +31,13 @@ export type Rig = AsyncDisposable & {
   readonly hook: Receiver;
   readonly notifiers: readonly Service[];
   start(options?: StartOptions): Promise<Service>;
+  /** A rollcast.yaml with this `notifier:` part. */
+  config(notifier?: object): object;
   tell(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
+  /** Puts bytes on the event stream that need not be an event. */
+  tellRaw(subject: string, body: string): Promise<void>;
+  /** Puts a dead letter on its stream. */
+  bury(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
   /** Waits until every event is acknowledged; one whose acknowledgement died with its notifier comes again after half a minute. */
   waitAcknowledged(): Promise<void>;
   /** Waits until no record waits any more. */
@@ -42,6 +48,8 @@ export type Rig = AsyncDisposable & {
   events(): Promise<RollcastEvent[]>;
   waitEvent(word: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
+  /** Dead letters as they lie in the stream, of whatever kind. */
+  letters(): Promise<{ id: string; headers: string; body: string }[]>;
   logs(): LogLine[];
   /** The metrics of the newest notifier. */
   metrics(): Promise<string>;
@@ -92,7 +100,7 @@ async function readAll<T>(
   nats: Nats,
   stream: string,
   subject: string,
-  read: (msg: { json(): unknown; headers: unknown }) => T,
+  read: (msg: { json(): unknown; headers: unknown; seq: number; data: Uint8Array }) => T,
 ): Promise<T[]> {
   const consumer = await nats.js.consumers.get(stream, { filter_subjects: subject });
   const { num_pending: count } = await consumer.info();
@@ -137,24 +145,26 @@ export async function startRig(): Promise<Rig> {
     readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
   const kept = undo.move();
   let count = 0;
+  const config = (notifier: object = {}) => ({
+    apiVersion: "rollcast.dev/v1",
+    kind: "Config",
+    cluster: CLUSTER,
+    notifier: {
+      receivers: [hookReceiver(hook)],
+      route: { groupWait: "300ms", groupInterval: "300ms" },
+      ...notifier,
+    },
+    log: { level: "debug" },
+  });
   return {
+    config,
     nats,
     redis,
     hook,
     notifiers,
     async start(options = {}) {
       const service = await startService("notifier", {
-        config: {
-          apiVersion: "rollcast.dev/v1",
-          kind: "Config",
-          cluster: CLUSTER,
-          notifier: {
-            receivers: [hookReceiver(hook)],
-            route: { groupWait: "300ms", groupInterval: "300ms" },
-            ...options.notifier,
-          },
-          log: { level: "debug" },
-        },
+        config: config(options.notifier),
         natsUrl: nats.url,
         redisUrl: redis.url,
         env: { TEST_SIGNING_SECRET: SECRET, ...options.env },
@@ -172,6 +182,12 @@ export async function startRig(): Promise<Rig> {
       await publish(connection, subject, rolloutEvent(parts, outcome, data), signal);
       return id;
     },
+    async tellRaw(subject, body) {
+      await connection.js.publish(subject, body);
+    },
+    async bury(letter) {
+      await publishDeadLetter(connection, letter, AbortSignal.timeout(60_000));
+    },
     records,
     async waitAcknowledged() {
       await waitFor(
@@ -185,7 +201,10 @@ export async function startRig(): Promise<Rig> {
     waitIdle: (timeout = 30_000) =>
       waitFor(
         async () =>
-          (await records()).every((one) => one.type === "group" && one.events.length === 0),
+          (await records()).every(
+            (one) =>
+              one.type !== "notification" && (one.type !== "group" || one.events.length === 0),
+          ),
         { timeout, message: "every notification to be delivered" },
       ).then(() => undefined),
     async leave(record) {
@@ -197,6 +216,12 @@ export async function startRig(): Promise<Rig> {
         message: `the event ${word}`,
       }),
     deadLetters: () => readDeadLetters(connection),
+    letters: () =>
+      readAll(connection, DEAD_LETTER_STREAM, ">", (msg) => ({
+        id: String(msg.seq),
+        headers: String(msg.headers),
+        body: new TextDecoder().decode(msg.data),
+      })),
     metrics: async () => (await fetch(`${notifiers.at(-1)?.http()}/metrics`)).text(),
     logs: () => notifiers.flatMap((one) => one.logs),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),

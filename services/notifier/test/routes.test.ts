@@ -144,3 +144,22 @@ test.each([
   expect(await started.exited).toBe(1);
   expect(JSON.stringify(started.logs)).toContain(says);
 });
+
+test("a workload's annotation adds a receiver where its namespace may; elsewhere it is told in the log", async () => {
+  await using rig = await startRig();
+  await using team = await startReceiver();
+  const receivers = [hookReceiver(rig.hook), hookReceiver(team, { name: "team" })];
+  const route = { receiver: "hook", groupBy: ["workload"], groupWait: "0" };
+  const annotation = { namespaces: ["shop"] };
+  const notifier = await rig.start({ notifier: { receivers, route, annotation } });
+  const workload = { kind: "Deployment", namespace: "other", name: "web", uid: "u" };
+  const both = await rig.tell("failed", "web", { notify: ["team"] });
+  const alone = await rig.tell("failed", "api", { notify: ["none", "team"] });
+  const refused = await rig.tell("failed", "db", { workload, notify: ["none", "team"] });
+  await rig.waitAcknowledged();
+  await rig.waitIdle();
+  expect(toldIds(rig.hook.received)).toEqual(new Set([both, refused]));
+  expect(toldIds(team.received)).toEqual(new Set([both, alone]));
+  const said = "receivers in the annotation of a workload do not count";
+  expect(notifier.logs.filter(({ msg }) => msg === said)).toHaveLength(1);
+});

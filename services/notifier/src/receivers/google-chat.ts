@@ -11,12 +11,15 @@ export function plainChatText(text: string): string {
   return text.toWellFormed().replaceAll("<", "<\u200B");
 }
 
-/** A message as an incoming webhook of Google Chat takes it. */
+/** A message as an incoming webhook of Google Chat takes it. What does not fit is cut from the end, where the commands are not. */
 export function renderGoogleChat(message: Message): Rendered {
-  const lines = message.facts.map(({ name, value }) => `*${name}:* ${plainChatText(value)}`);
-  const text = [`*${plainChatText(message.title)}*`, ...lines].join("\n");
-  return {
-    contentType: JSON_TYPE,
-    body: JSON.stringify({ text: cut(text, TEXT_LIMIT, utf8Size) }),
-  };
+  const lines = message.custom
+    ? [plainChatText(message.text)]
+    : message.facts.map(({ name, value }) => `*${plainChatText(name)}:* ${plainChatText(value)}`);
+  const commands = message.next.map(plainChatText).join("\n");
+  const next = commands === "" ? "" : `\n\`\`\`${commands}\`\`\``;
+  const told = [`*${plainChatText(message.title)}*`, ...lines].join("\n");
+  // The end may have taken away what makes a `<` harmless.
+  const text = cut(told, TEXT_LIMIT - Buffer.byteLength(next), utf8Size).replace(/<…$/, "…");
+  return { contentType: JSON_TYPE, body: JSON.stringify({ text: `${text}${next}` }) };
 }

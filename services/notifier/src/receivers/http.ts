@@ -4,7 +4,7 @@ import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { GuardedFetch } from "../guarded-fetch.ts";
 import type { Message } from "../message.ts";
-import { judgeAnswer, judgeError } from "../verdict.ts";
+import { judgeAnswer, judgeError, withoutSecrets } from "../verdict.ts";
 import type { Answer, Verdict } from "../verdict.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -20,6 +20,8 @@ export type HttpReceiverOptions = {
   fetch: GuardedFetch;
   /** Where to send: asked for each try, so that a rotated one counts at once. */
   url: () => Promise<URL>;
+  /** Puts templates on a message. */
+  dress: (message: Message) => Message;
   render: (message: Message) => Rendered | Promise<Rendered>;
   /** What an answer means; by its status unless told. `now` in milliseconds since the epoch. */
   judge?: (answer: Answer, now: number) => Verdict;
@@ -34,14 +36,14 @@ export async function readUrl(ref: SecretRef, env: Env): Promise<URL> {
   return url;
 }
 
-/** A receiver may tell its own path or query back, which are a credential at most chats. */
-function withoutUrl(verdict: Verdict, { pathname, search }: URL): Verdict {
-  if (!("message" in verdict)) return verdict;
-  let { message } = verdict;
-  for (const part of [search, search.slice(1), pathname, pathname.slice(1)]) {
-    if (part.length > 3) message = message.replaceAll(part, "***");
-  }
-  return { ...verdict, message };
+/** Shorter parts of a URL are words that any answer may hold. */
+const MIN_PART = 8;
+
+/** Path and query, which are a credential at most chats, and their parts. */
+function secretParts({ pathname, search, searchParams }: URL): string[] {
+  const whole = [search, search.slice(1), pathname, pathname.slice(1)];
+  const parts = [...pathname.split("/"), ...search.split(/[?&=]/), ...searchParams.values()];
+  return [...whole, ...parts.filter((part) => part.length >= MIN_PART)];
 }
 
 /** A receiver that takes one POST for a message. */
@@ -51,11 +53,11 @@ export function createHttpReceiver(options: HttpReceiverOptions): Receiver {
     name,
     async send(message, signal): Promise<Verdict> {
       try {
-        const { contentType, body, headers: more } = await render(message);
+        const { contentType, body, headers: more } = await render(options.dress(message));
         const headers = { "content-type": contentType, "user-agent": "rollcast-notifier", ...more };
         const url = await options.url();
         const answer = await fetch.post({ url, headers, body }, signal);
-        return withoutUrl(judge(answer, Date.now()), url);
+        return judge(withoutSecrets(answer, secretParts(url)), Date.now());
       } catch (err) {
         if (signal.aborted) throw err;
         return judgeError(err);

@@ -1,12 +1,18 @@
-import type { Env } from "@rollcast/shared/config/load";
 import { Security } from "@rollcast/shared/config/notifier";
 import type { RateLimit, Receiver as ReceiverConfig } from "@rollcast/shared/config/notifier";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import type { Templates } from "@rollcast/shared/config/templates";
 import { ConfigError } from "@rollcast/shared/errors";
+import type { Logger } from "@rollcast/shared/logger";
 import { checkUrl } from "../address.ts";
 import { createGuardedFetch } from "../guarded-fetch.ts";
+import { compileTemplates } from "../templates.ts";
+import type { Dress } from "../templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
 import { createHttpReceiver, readUrl } from "./http.ts";
 import type { HttpReceiverOptions } from "./http.ts";
+import { openAlertmanager, openBot } from "./open-stateful.ts";
+import type { Opening, ReceiverDeps } from "./opening.ts";
 import type { Receiver } from "./receiver.ts";
 import { judgeSlack, renderSlack } from "./slack.ts";
 import { renderTeams } from "./teams.ts";
@@ -17,12 +23,12 @@ type Form = Pick<HttpReceiverOptions, "url" | "render" | "judge"> & {
   check?: () => Promise<unknown>;
 };
 
-/** What kind of receiver it is; undefined for one that tells nobody. */
-function formOf(config: ReceiverConfig, env: Env): Form | undefined {
+/** How a receiver that takes one POST for a message is sent to. */
+function formOf({ config, env }: Opening): Form | undefined {
   const { webhook, slack, teams, googleChat } = config;
-  if (slack !== undefined) {
-    const url = () => readUrl(slack.webhookUrlFrom, env);
-    return { url, render: renderSlack, judge: judgeSlack };
+  if (slack?.webhookUrlFrom !== undefined) {
+    const ref = slack.webhookUrlFrom;
+    return { url: () => readUrl(ref, env), render: renderSlack, judge: judgeSlack };
   }
   if (teams !== undefined) return { url: () => readUrl(teams.urlFrom, env), render: renderTeams };
   if (googleChat !== undefined) {
@@ -39,38 +45,52 @@ function formOf(config: ReceiverConfig, env: Env): Form | undefined {
 
 /** How fast a receiver may be sent to: chats take about a message a second. */
 export function rateLimitOf(config: ReceiverConfig): RateLimit {
-  return config.rateLimit ?? { max: config.webhook === undefined ? 1 : 10, per: 1_000 };
+  const isMachine = config.webhook !== undefined || config.alertmanager !== undefined;
+  return config.rateLimit ?? { max: isMachine ? 10 : 1, per: 1_000 };
 }
 
-async function openReceiver(config: ReceiverConfig, env: Env): Promise<Receiver | undefined> {
-  const form = formOf(config, env);
+async function openReceiver(opening: Opening): Promise<Receiver | undefined> {
+  const { config, security, dress, env } = opening;
+  if (config.slack?.tokenFrom !== undefined) return openBot(opening, config.slack);
+  if (config.alertmanager !== undefined) return openAlertmanager(opening, config.alertmanager);
+  const form = formOf(opening);
   if (form === undefined) return undefined;
   const { check, ...rest } = form;
-  const security = config.security ?? Security.parse({});
   checkUrl(await form.url(), security);
   await check?.();
-  return createHttpReceiver({
-    name: config.name,
-    fetch: createGuardedFetch({ security }),
-    ...rest,
-  });
+  const fetch = createGuardedFetch({ security, env });
+  return createHttpReceiver({ name: config.name, fetch, dress, ...rest });
+}
+
+function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): Dress {
+  const { name, templates = {} } = one;
+  return compileTemplates(
+    [
+      { path: `notifier.receivers["${name}"].templates`, templates },
+      { path: "notifier.templates", templates: all },
+    ],
+    (fault) => logger.warn({ receiver: name, fault }, "template failed, message sent without it"),
+  );
 }
 
 /** Opens every receiver by its name. Throws one {@link ConfigError} that names each one that cannot work: a missing secret, an address it may not be sent to. */
 export async function openReceivers(
-  configs: readonly ReceiverConfig[],
-  env: Env,
+  config: Pick<NotifierConfig, "receivers" | "templates">,
+  deps: ReceiverDeps,
 ): Promise<ReadonlyMap<string, Receiver>> {
   const opened = new Map<string, Receiver>();
   const faults: string[] = [];
-  for (const config of configs) {
+  for (const one of config.receivers) {
     try {
-      const receiver = await openReceiver(config, env);
-      if (receiver !== undefined) opened.set(config.name, receiver);
+      const dress = dressOf(one, config.templates, deps.logger);
+      const security = one.security ?? Security.parse({});
+      const receiver = await openReceiver({ ...deps, config: one, security, dress });
+      if (receiver !== undefined) opened.set(one.name, receiver);
     } catch (err) {
-      faults.push(`  ${config.name}: ${err instanceof Error ? err.message : String(err)}`);
+      faults.push(`  ${one.name}: ${err instanceof Error ? err.message : String(err)}`);
     }
   }
-  if (faults.length > 0) throw new ConfigError(`receivers are refused:\n${faults.join("\n")}`);
-  return opened;
+  if (faults.length === 0) return opened;
+  await Promise.all(Array.from(opened.values(), (one) => one[Symbol.asyncDispose]()));
+  throw new ConfigError(`receivers are refused:\n${faults.join("\n")}`);
 }

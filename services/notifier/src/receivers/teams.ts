@@ -1,5 +1,7 @@
-import type { Fact, Message, Severity } from "../message.ts";
-import { cut, utf8Size } from "../text.ts";
+import type { Fact } from "../facts.ts";
+import type { Message } from "../message.ts";
+import type { Severity } from "../severity.ts";
+import { cut, jsonSize, utf8Size } from "../text.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 
@@ -7,6 +9,8 @@ import type { Rendered } from "./http.ts";
 const BUDGET = 24_000;
 const TITLE_LIMIT = 500;
 const FACT_LIMIT = 4_000;
+/** Bytes of the JSON of a template's text. */
+const TEXT_LIMIT = 12_000;
 const COLOR: Readonly<Record<Severity, string>> = {
   info: "good",
   warning: "warning",
@@ -18,23 +22,36 @@ export function plainCardText(text: string): string {
   return text.toWellFormed().replaceAll("](", "]\u200B(");
 }
 
-function card(message: Message, facts: readonly Fact[], more: number): string {
+/** A single line break is none in a card. */
+function paragraphs(text: string): string {
+  return text.replaceAll(/\n+/g, "\n\n");
+}
+
+function block(text: string, more: object = {}): object {
+  return { type: "TextBlock", text: plainCardText(text), wrap: true, ...more };
+}
+
+/** What a card shows, from the top. */
+function elements(message: Message, facts: readonly Fact[], more: number): object[] {
   const shown = facts.map(({ name, value }) => ({
     title: plainCardText(name),
     value: plainCardText(cut(value, FACT_LIMIT, utf8Size)),
   }));
-  const body: object[] = [
-    {
-      type: "TextBlock",
-      text: plainCardText(cut(message.title, TITLE_LIMIT, utf8Size)),
-      size: "Medium",
-      weight: "Bolder",
-      color: COLOR[message.severity],
-      wrap: true,
-    },
+  const title = cut(message.title, TITLE_LIMIT, utf8Size);
+  const commands = message.next.map((text) =>
+    block(text, { fontType: "Monospace", size: "Small" }),
+  );
+  return [
+    block(title, { size: "Medium", weight: "Bolder", color: COLOR[message.severity] }),
+    ...(message.custom ? [block(cut(paragraphs(message.text), TEXT_LIMIT, jsonSize))] : []),
+    ...(shown.length > 0 ? [{ type: "FactSet", facts: shown }] : []),
+    ...(more > 0 ? [block(`+${more} more`, { isSubtle: true })] : []),
+    ...(commands.length > 0 ? [block("Next", { weight: "Bolder" }), ...commands] : []),
   ];
-  if (shown.length > 0) body.push({ type: "FactSet", facts: shown });
-  if (more > 0) body.push({ type: "TextBlock", text: `+${more} more`, isSubtle: true });
+}
+
+function card(message: Message, facts: readonly Fact[], more: number): string {
+  const body = elements(message, facts, more);
   return JSON.stringify({
     type: "message",
     attachments: [
@@ -55,7 +72,7 @@ function card(message: Message, facts: readonly Fact[], more: number): string {
 
 /** A message as a Workflows webhook of Teams takes it: an Adaptive Card 1.4 in at most 24 000 bytes. What does not fit is left out from the end, and counted. */
 export function renderTeams(message: Message): Rendered {
-  const { facts } = message;
+  const facts = message.custom ? [] : message.facts;
   for (let shown = facts.length; shown > 0; shown--) {
     const body = card(message, facts.slice(0, shown), facts.length - shown);
     if (Buffer.byteLength(body) <= BUDGET) return { contentType: JSON_TYPE, body };

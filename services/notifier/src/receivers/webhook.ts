@@ -1,6 +1,7 @@
 import type { Env } from "@rollcast/shared/config/load";
 import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
 import { readSecret } from "@rollcast/shared/config/secret-ref";
+import { carried } from "@rollcast/shared/trace";
 import type { Message } from "../message.ts";
 import { signatureHeaders, signingKey } from "../sign.ts";
 import { JSON_TYPE } from "./http.ts";
@@ -17,12 +18,12 @@ export function webhookBody(message: Message, format: WebhookReceiver["format"])
       body: JSON.stringify(message.events),
     };
   }
-  const { id, cluster, severity, outcome, title, text, facts, labels, events } = message;
+  const { id, cluster, severity, outcome, title, text, facts, next, labels, events } = message;
   const group = { labels, count: events.length };
   const body = JSON.stringify({
     type: `rollout.${outcome}`,
     timestamp: new Date(message.createdAt).toISOString(),
-    data: { id, cluster, severity, outcome, title, text, facts, group, events },
+    data: { id, cluster, severity, outcome, title, text, facts, next, group, events },
   });
   return { contentType: JSON_TYPE, body };
 }
@@ -42,5 +43,6 @@ export async function renderWebhook(
   const rendered = webhookBody(message, config.format);
   const timestamp = Math.floor(Date.now() / 1_000);
   const signed = { id: message.id, timestamp, body: rendered.body };
-  return { ...rendered, headers: signatureHeaders(signed, await readKeys(config, env)) };
+  const signature = signatureHeaders(signed, await readKeys(config, env));
+  return { ...rendered, headers: { ...signature, ...carried() } };
 }

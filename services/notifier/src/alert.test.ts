@@ -1,0 +1,248 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { rolloutEvent } from "@rollcast/shared/events";
+import type { RolloutOutcome } from "@rollcast/shared/events";
+import { AlertRecord } from "./alert-record.ts";
+import { ALERT_OUTCOMES, alertsOf, foldAlert, isSpent } from "./alert.ts";
+import type { AlertSettings } from "./alert.ts";
+
+const TIME = Date.parse("2026-11-23T03:00:00.000Z");
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const SETTINGS: AlertSettings = {
+  cluster: "prod",
+  labels: { team: "shop" },
+  generatorUrl: "https://rollcast.example.com/",
+  resolveAfterMs: 24 * HOUR,
+};
+
+type Told = readonly [RolloutOutcome, number];
+
+/** The record after events, each with its minute. */
+function after(told: readonly Told[], name = "web"): AlertRecord {
+  let record: AlertRecord | undefined;
+  for (const [outcome, minute] of told) {
+    const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
+    const time = TIME + minute * MINUTE;
+    const parts = { id: `${outcome}-${minute}`, cluster: "prod", service: "r", time };
+    const event = rolloutEvent(parts, outcome, { workload });
+    const text = { summary: `${outcome} at ${minute}`, description: "why" };
+    record = foldAlert(record, event, { receiver: "am", text, now: TIME });
+  }
+  if (record === undefined) throw new Error("nothing was told");
+  return record;
+}
+
+/** `failed 0-` fires since minute 0, `failed 0-5` ended at minute 5. */
+function shown(told: readonly Told[]): string[] {
+  const { failed, stalled } = after(told);
+  return Object.entries({ failed, stalled }).flatMap(([name, { startsAt, endsAt }]) => {
+    if (startsAt === undefined) return [];
+    const minute = (at: number | undefined) => (at === undefined ? "" : (at - TIME) / MINUTE);
+    return [`${name} ${minute(startsAt)}-${minute(endsAt)}`];
+  });
+}
+
+test.each([
+  { told: [["failed", 0]], alerts: ["failed 0-"] },
+  {
+    told: [
+      ["failed", 0],
+      ["succeeded", 5],
+    ],
+    alerts: ["failed 0-5"],
+  },
+  {
+    told: [
+      ["stalled", 0],
+      ["failed", 5],
+    ],
+    alerts: ["failed 5-", "stalled 0-5"],
+  },
+  {
+    told: [
+      ["stalled", 0],
+      ["superseded", 5],
+    ],
+    alerts: ["stalled 0-5"],
+  },
+  {
+    told: [
+      ["failed", 0],
+      ["superseded", 5],
+    ],
+    alerts: ["failed 0-"],
+  },
+  {
+    told: [
+      ["failed", 0],
+      ["cancelled", 5],
+    ],
+    alerts: ["failed 0-5"],
+  },
+  {
+    told: [
+      ["failed", 0],
+      ["started", 5],
+    ],
+    alerts: ["failed 0-"],
+  },
+  {
+    told: [
+      ["failed", 0],
+      ["failed", 5],
+    ],
+    alerts: ["failed 0-"],
+  },
+  {
+    told: [
+      ["failed", 0],
+      ["succeeded", 5],
+      ["failed", 9],
+    ],
+    alerts: ["failed 9-"],
+  },
+  {
+    told: [
+      ["succeeded", 5],
+      ["failed", 0],
+    ],
+    alerts: [],
+  },
+  {
+    told: [
+      ["failed", 5],
+      ["stalled", 0],
+    ],
+    alerts: ["failed 5-"],
+  },
+  {
+    told: [
+      ["failed", 5],
+      ["succeeded", 0],
+    ],
+    alerts: ["failed 5-"],
+  },
+  {
+    told: [
+      ["failed", 5],
+      ["failed", 0],
+      ["succeeded", 3],
+    ],
+    alerts: ["failed 5-"],
+  },
+] satisfies { told: Told[]; alerts: string[] }[])("$told: $alerts", ({ told, alerts }) => {
+  expect(shown(told)).toEqual(alerts);
+});
+
+test("in whatever order and however often the same is heard, the last word is the newest one's", () => {
+  const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");
+  const tolds = fc.uniqueArray(fc.tuple(outcome, fc.nat({ max: 100 })), {
+    minLength: 1,
+    selector: ([, minute]) => minute,
+  });
+  fc.assert(
+    fc.property(
+      tolds.chain((all) =>
+        fc.tuple(
+          fc.constant(all),
+          fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 }),
+        ),
+      ),
+      ([all, heard]) => {
+        const [newest] = all.toSorted(([, a], [, b]) => b - a);
+        const { failed } = after(heard);
+        const firing = failed.startsAt !== undefined && failed.endsAt === undefined;
+        expect(firing).toBe(newest?.[0] === "failed");
+      },
+    ),
+  );
+});
+
+test("an alert in Alertmanager's form", () => {
+  expect(alertsOf(after([["failed", 0]]), SETTINGS, TIME)).toEqual([
+    {
+      labels: {
+        alertname: "RollcastRolloutFailed",
+        severity: "critical",
+        team: "shop",
+        cluster: "prod",
+        namespace: "shop",
+        workload: "web",
+        workload_type: "deployment",
+      },
+      annotations: { summary: "failed at 0", description: "why" },
+      startsAt: "2026-11-23T03:00:00.000Z",
+      endsAt: "2026-11-24T03:00:00.000Z",
+      generatorURL: "https://rollcast.example.com/",
+    },
+  ]);
+});
+
+test("labels of the configuration replace the severity and nothing of the workload", () => {
+  const labels = { severity: "page", namespace: "other", alertname: "x" };
+  const [alert] = alertsOf(after([["stalled", 0]]), { ...SETTINGS, labels }, TIME);
+  expect(alert?.labels).toMatchObject({
+    severity: "page",
+    namespace: "shop",
+    alertname: "RollcastRolloutStalled",
+  });
+});
+
+test.each([
+  { name: "fires", told: [["failed", 0]], minutes: 60, told_of: 1, spent: false },
+  {
+    name: "has ended a moment ago",
+    told: [
+      ["failed", 0],
+      ["succeeded", 5],
+    ],
+    minutes: 15,
+    told_of: 1,
+    spent: false,
+  },
+  {
+    name: "ended long ago",
+    told: [
+      ["failed", 0],
+      ["succeeded", 5],
+    ],
+    minutes: 21,
+    told_of: 0,
+    spent: false,
+  },
+  {
+    name: "ended hours ago",
+    told: [
+      ["failed", 0],
+      ["succeeded", 5],
+    ],
+    minutes: 121,
+    told_of: 0,
+    spent: true,
+  },
+  { name: "fires for too long", told: [["failed", 0]], minutes: 25 * 60, told_of: 0, spent: true },
+] satisfies { name: string; told: Told[]; minutes: number; told_of: number; spent: boolean }[])(
+  "what $name is told $told_of times",
+  ({ told, minutes, told_of: count, spent }) => {
+    const now = TIME + minutes * MINUTE;
+    const record = after(told);
+    expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
+    expect(isSpent(record, SETTINGS, now)).toBe(spent);
+  },
+);
+
+test("whatever happens, no alert is one that Alertmanager refuses", () => {
+  const outcome = fc.constantFrom(...([...ALERT_OUTCOMES] as RolloutOutcome[]));
+  const told = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
+  fc.assert(
+    fc.property(told, fc.nat({ max: 3_000 }), (all, minutes) => {
+      const record = after(all);
+      expect(AlertRecord.parse(record)).toEqual(record);
+      for (const alert of alertsOf(record, SETTINGS, TIME + minutes * MINUTE)) {
+        expect(Date.parse(alert.endsAt)).toBeGreaterThanOrEqual(Date.parse(alert.startsAt));
+        for (const value of Object.values(alert.labels)) expect(value).not.toBe("");
+      }
+    }),
+  );
+});

@@ -1,0 +1,148 @@
+import type { z } from "zod";
+import type {
+  getDeadLetter,
+  listDeadLetters,
+  redriveDeadLetter,
+} from "@rollcast/shared/api/notifier";
+import { ApiProblem } from "@rollcast/shared/api/problem";
+import type { DeadLetters, Page, StoredLetter } from "@rollcast/shared/nats/dead-letters";
+import type { Context } from "../context.ts";
+import { NotificationRecord, notificationKey } from "../record.ts";
+
+type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
+type Summary = Omit<Detail, "tries" | "events" | "body">;
+type Query = z.infer<NonNullable<(typeof listDeadLetters)["query"]>>;
+type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"]>>;
+
+export type LettersContext = Pick<
+  Context,
+  "cluster" | "receivers" | "records" | "turns" | "logger" | "step"
+>;
+
+const MAX_BODY = 65_536;
+
+/** Several clusters may share a stream: each notifier has to do with its own letters only. */
+function isOurs(letter: StoredLetter, cluster: string): boolean {
+  return letter.subject.startsWith(`rollcast.v1.${cluster}.`);
+}
+
+/** The message that a letter holds; undefined for anything else. */
+function recordOf(letter: StoredLetter): NotificationRecord | undefined {
+  if (letter.stage !== "notifier") return undefined;
+  try {
+    const raw: unknown = JSON.parse(new TextDecoder().decode(letter.body));
+    return NotificationRecord.safeParse(raw).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function summaryOf(letter: StoredLetter, record: NotificationRecord | undefined): Summary {
+  const { id, time, stage, reason, message, subject } = letter;
+  const common = { id, at: time.toISOString(), stage, reason, message, subject };
+  if (record === undefined) return common;
+  const { receiver, events, tries } = record;
+  const notification = { id: record.id, receiver, events: events.length, tries: tries.length };
+  return { ...common, notification };
+}
+
+/** Dead letters of this cluster, oldest first. */
+export function listLetters(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  { cursor, limit, stage, reason, receiver }: Query,
+): Promise<Page<Summary>> {
+  return letters.page({
+    limit,
+    ...(cursor === undefined ? {} : { after: cursor }),
+    ...(stage === undefined ? {} : { stage }),
+    ...(reason === undefined ? {} : { reason }),
+    project(letter) {
+      if (!isOurs(letter, ctx.cluster)) return undefined;
+      const summary = summaryOf(letter, recordOf(letter));
+      const wanted = receiver === undefined || summary.notification?.receiver === receiver;
+      return wanted ? summary : undefined;
+    },
+  });
+}
+
+async function find(ctx: LettersContext, letters: DeadLetters, id: string): Promise<StoredLetter> {
+  const letter = await letters.get(id);
+  if (letter !== undefined && isOurs(letter, ctx.cluster)) return letter;
+  throw new ApiProblem(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
+}
+
+/** One dead letter with its content. */
+export async function showLetter(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  id: string,
+): Promise<Detail> {
+  const letter = await find(ctx, letters, id);
+  const record = recordOf(letter);
+  const summary = summaryOf(letter, record);
+  if (record === undefined) {
+    return { ...summary, body: new TextDecoder().decode(letter.body.subarray(0, MAX_BODY)) };
+  }
+  const tries = record.tries.map((one) => ({ ...one, at: new Date(one.at).toISOString() }));
+  return { ...summary, tries, events: record.events };
+}
+
+/** Removes a dead letter for good. */
+export async function dropLetter(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  id: string,
+): Promise<void> {
+  await find(ctx, letters, id);
+  await letters.drop(id);
+  ctx.logger.info({ letter: id }, "dead letter dropped");
+}
+
+/** The record with which a dead message waits again: the same message under the same id, with all its tries before it. */
+function revived(record: NotificationRecord, now: number): NotificationRecord {
+  const { reason: _reason, message: _message, redriven, ...rest } = record;
+  const count = (redriven?.count ?? 0) + 1;
+  return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
+}
+
+/** Writes the record again; one that is there already is by an earlier try of this redrive, or under way otherwise. */
+async function revive(ctx: LettersContext, next: NotificationRecord): Promise<void> {
+  const key = notificationKey(ctx.cluster, next.id);
+  if ((await ctx.records.create(key, next)) !== undefined) return;
+  const there = (await ctx.records.get(key))?.value;
+  const count = there?.type === "notification" ? there.redriven?.count : undefined;
+  if (count === next.redriven?.count) return;
+  throw new ApiProblem(409, "in-flight", "the message is under way already: try again later");
+}
+
+/**
+ * Sends a dead message to its receiver again, then removes the letter. The record is written before the letter goes, so a crash in between leaves both: redriven again,
+ * it is the same message under the same id.
+ */
+export async function redriveLetter(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  id: string,
+): Promise<Redriven> {
+  const record = recordOf(await find(ctx, letters, id));
+  if (record === undefined) {
+    const detail = "only messages to receivers can be sent again, and this is none: drop it";
+    throw new ApiProblem(422, "not-a-message", detail);
+  }
+  const { receiver } = record;
+  if (!ctx.receivers.has(receiver)) {
+    const detail = `no receiver is named ${receiver} any more: configure it again, or drop the letter`;
+    throw new ApiProblem(409, "no-such-receiver", detail);
+  }
+  const next = revived(record, Date.now());
+  await revive(ctx, next);
+  ctx.step("letter-revived");
+  const data = { letter: id, notification: record.id, receiver };
+  await ctx.turns.deliver(next, 0).catch((err: unknown) => {
+    ctx.logger.warn({ err, ...data }, "turn of a notification not added, the sweep will");
+  });
+  await letters.drop(id);
+  ctx.logger.info(data, "dead letter redriven");
+  return { notification: record.id, receiver };
+}

@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { NotifierConfig } from "@rollcast/shared/config/notifier";
+import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import { createRouter } from "../route.ts";
+import { explain } from "./explain.ts";
+
+type Tree = { match: string[]; continue: boolean; receiver: string; routes: Tree[] };
+
+const matcher = fc.constantFrom('outcome == "failed"', 'namespace == "shop"', 'kind == "Job"');
+const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>
+  fc.record({
+    match: fc.array(matcher, { minLength: 1, maxLength: 2 }),
+    continue: fc.boolean(),
+    receiver: fc.constantFrom("a", "b", "c"),
+    routes,
+  });
+const leaf = node(fc.constant([]));
+const tree = node(fc.array(node(fc.array(leaf, { maxLength: 2 })), { maxLength: 3 }));
+
+test("what is explained is what the router does: the same ends in the same order, and each of their matchers holds", () => {
+  const receivers = ["a", "b", "c"].map((name) => ({
+    name,
+    webhook: { url: "https://hooks.example.com/" },
+  }));
+  const outcome = fc.constantFrom(...RolloutOutcome.options);
+  fc.assert(
+    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, word) => {
+      const config = NotifierConfig.parse({ receivers, route: { receiver: "a", routes } });
+      const route = createRouter(config, "prod");
+      const parts = { id: "e", cluster: "prod", service: "restarter", time: 0 };
+      const workload = { kind: "Deployment", namespace: "shop", name: "web", uid: "u" };
+      const event = rolloutEvent(parts, word, { workload });
+      const said = explain(event, { config, route, cluster: "prod" });
+      const ends = said.routes.filter((one) => one.ends);
+      expect(ends.map(({ path }) => path)).toEqual(route(event).routes);
+      expect(ends.map(({ receiver }) => receiver)).toEqual(
+        said.deliveries.map(({ receiver }) => receiver),
+      );
+      for (const end of ends) expect(end.matchers.every(({ holds }) => holds)).toBe(true);
+    }),
+  );
+});

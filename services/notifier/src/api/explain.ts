@@ -1,0 +1,50 @@
+import type { z } from "zod";
+import type { explainRoutes } from "@rollcast/shared/api/notifier";
+import type { NotifierConfig, RootRoute, Route } from "@rollcast/shared/config/notifier";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import { parseMatcher } from "../matcher.ts";
+import type { Labels } from "../matcher.ts";
+import { labelsOf } from "../route.ts";
+import type { Router } from "../route.ts";
+
+type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
+type Asked = Explained["routes"][number];
+
+type At = { readonly path: string; readonly receiver: string | undefined };
+
+/** The nodes that are asked, in their order; the same walk as the router's. */
+function ask(route: RootRoute | Route, labels: Labels, at: At): Asked[] {
+  const { path } = at;
+  const receiver = route.receiver ?? at.receiver;
+  const texts = "match" in route ? route.match : [];
+  const matchers = texts.map((text) => ({ text, holds: parseMatcher(text)(labels) }));
+  const matches = matchers.every(({ holds }) => holds);
+  const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
+  if (!matches) return [{ ...self, ends: false }];
+  const asked: Asked[] = [];
+  let ends = true;
+  for (const [i, child] of route.routes.entries()) {
+    const below = ask(child, labels, { path: path === "" ? `${i}` : `${path}.${i}`, receiver });
+    asked.push(...below);
+    if (below[0]?.matches !== true) continue;
+    ends = false;
+    if (!child.continue) break;
+  }
+  return [{ ...self, ends }, ...asked];
+}
+
+/** Who would be told of the event, and why. */
+export function explain(
+  event: RolloutEvent,
+  { config, route, cluster }: { config: NotifierConfig; route: Router; cluster: string },
+): Explained {
+  const labels = labelsOf(event, cluster);
+  const { memberships, routes, refused } = route(event);
+  return {
+    labels,
+    deliveries: memberships.map(({ labels: group, ...one }) => ({ ...one, group })),
+    // Where the annotation alone says, no route is asked.
+    routes: routes.length === 0 ? [] : ask(config.route, labels, { path: "", receiver: undefined }),
+    refused: [...refused],
+  };
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import type { z } from "zod";
+import type { listReceivers, testReceiver } from "@rollcast/shared/api/notifier";
+import { paginate } from "@rollcast/shared/api/page";
+import { ApiProblem } from "@rollcast/shared/api/problem";
+import { RECEIVER_KINDS } from "@rollcast/shared/config/notifier";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import { rolloutEvent, stableId } from "@rollcast/shared/events";
+import type { NotificationEvent } from "@rollcast/shared/events";
+import type { Context } from "../context.ts";
+import { messageOf } from "../message.ts";
+import { waitingOf } from "../waiting.ts";
+
+type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][number];
+type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;
+type Tested = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
+
+/** The last event of a receiver, by the word of its end. */
+export type LastEvent = (
+  word: "sent" | "dead",
+  receiver: string,
+) => Promise<NotificationEvent | undefined>;
+
+type Configured = NotifierConfig["receivers"][number];
+
+async function stateOf(
+  ctx: Pick<Context, "circuits">,
+  one: Configured,
+  last: LastEvent,
+): Promise<Omit<State, "waiting" | "oldestAt">> {
+  const { name } = one;
+  const [sent, dead] = await Promise.all([last("sent", name), last("dead", name)]);
+  const circuit = ctx.circuits.get(name)?.state();
+  return {
+    name,
+    kind: RECEIVER_KINDS.find((kind) => one[kind] !== undefined) ?? "none",
+    ...(circuit === undefined ? {} : { circuit }),
+    ...(sent === undefined ? {} : { lastSentAt: sent.time }),
+    ...(dead === undefined
+      ? {}
+      : { lastDead: { at: dead.time, reason: dead.data.reason ?? "unknown" } }),
+  };
+}
+
+/** The configured receivers and how they are. What waits is counted over all records, and so over all replicas. */
+export async function listStates(
+  ctx: Pick<Context, "cluster" | "records" | "circuits">,
+  options: { config: NotifierConfig; last: LastEvent; query: Query },
+): Promise<{ items: State[]; next?: string }> {
+  const { config, last, query } = options;
+  const { items, ...rest } = paginate(config.receivers, ({ name }) => name, query);
+  const waiting = await waitingOf(ctx);
+  const states = items.map(async (one) => {
+    const { count = 0, oldestAt } = waiting.get(one.name) ?? {};
+    const oldest = oldestAt === undefined ? {} : { oldestAt: new Date(oldestAt).toISOString() };
+    return { ...(await stateOf(ctx, one, last)), waiting: count, ...oldest };
+  });
+  return { items: await Promise.all(states), ...rest };
+}
+
+const TEST_WORKLOAD = { kind: "Deployment", namespace: "rollcast-test", name: "test", uid: "test" };
+
+/** Sends a message that says it is a test, past queue and circuit: whoever asks wants to know what the receiver answers now. */
+export async function sendTest(
+  ctx: Pick<Context, "cluster" | "receivers">,
+  name: string,
+  signal: AbortSignal,
+): Promise<Tested> {
+  const receiver = ctx.receivers.get(name);
+  if (receiver === undefined) {
+    const detail = `no receiver that tells anybody is named ${name}: list them first`;
+    throw new ApiProblem(404, "no-such-receiver", detail);
+  }
+  const id = stableId("test", randomUUID());
+  const createdAt = Date.now();
+  const parts = { id, cluster: ctx.cluster, service: "notifier", time: createdAt };
+  const event = rolloutEvent(parts, "skipped", {
+    workload: TEST_WORKLOAD,
+    reason: "Test",
+    message: "This is a test of the receiver: nothing was rolled.",
+  });
+  const message = messageOf({ id, events: [event], labels: {}, createdAt }, ctx.cluster);
+  const verdict = await receiver.send(message, signal);
+  const durationMs = Date.now() - createdAt;
+  if (verdict.kind === "sent") return { result: "sent", durationMs };
+  const { kind: result, reason } = verdict;
+  if (verdict.kind === "later") return { result, reason, durationMs };
+  return { result, reason, message: verdict.message, durationMs };
+}

@@ -1,0 +1,45 @@
+import {
+  dropDeadLetter,
+  explainRoutes,
+  getDeadLetter,
+  listDeadLetters,
+  listReceivers,
+  redriveDeadLetter,
+  testReceiver,
+} from "@rollcast/shared/api/notifier";
+import { serve } from "@rollcast/shared/api/route";
+import type { Route } from "@rollcast/shared/api/route";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import type { DeadLetters } from "@rollcast/shared/nats/dead-letters";
+import type { Context } from "../context.ts";
+import { dropLetter, listLetters, redriveLetter, showLetter } from "./dead-letters.ts";
+import { explain } from "./explain.ts";
+import { listStates, sendTest } from "./receivers.ts";
+import type { LastEvent } from "./receivers.ts";
+
+export type ApiParts = {
+  readonly ctx: Context;
+  readonly letters: DeadLetters;
+  /** The configuration that counts now. */
+  readonly config: () => NotifierConfig;
+  readonly last: LastEvent;
+};
+
+/** The routes of the notifier's HTTP API. */
+export function notifierRoutes({ ctx, letters, config, last }: ApiParts): Route[] {
+  const { cluster } = ctx;
+  return [
+    serve(listReceivers, ({ query }) => listStates(ctx, { config: config(), last, query })),
+    serve(testReceiver, ({ params, signal }) => sendTest(ctx, params.name, signal)),
+    serve(explainRoutes, ({ body }) =>
+      explain(body.event, { config: config(), route: ctx.route, cluster }),
+    ),
+    serve(listDeadLetters, async ({ query }) => {
+      const { items, next } = await listLetters(ctx, letters, query);
+      return { items: [...items], ...(next === undefined ? {} : { next }) };
+    }),
+    serve(getDeadLetter, ({ params }) => showLetter(ctx, letters, params.id)),
+    serve(redriveDeadLetter, ({ params }) => redriveLetter(ctx, letters, params.id)),
+    serve(dropDeadLetter, ({ params }) => dropLetter(ctx, letters, params.id)),
+  ];
+}

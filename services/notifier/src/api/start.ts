@@ -1,0 +1,37 @@
+import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
+import { startApi } from "@rollcast/shared/api/server";
+import type { ApiConfig } from "@rollcast/shared/config/api";
+import { NotificationEvent } from "@rollcast/shared/events";
+import type { Metrics } from "@rollcast/shared/metrics";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { openDeadLetters } from "@rollcast/shared/nats/dead-letters";
+import { readLastEvent } from "@rollcast/shared/nats/history";
+import { notificationSubject } from "@rollcast/shared/subjects";
+import { notifierRoutes } from "./routes.ts";
+import type { ApiParts } from "./routes.ts";
+import type { LastEvent } from "./receivers.ts";
+
+export type NotifierApiOptions = Pick<ApiParts, "ctx" | "config"> & {
+  readonly api: ApiConfig;
+  readonly nats: Nats;
+  readonly metrics: Metrics;
+  /** Why requests cannot be answered now. */
+  readonly fault: () => string | undefined;
+};
+
+/** Starts the notifier's HTTP API. */
+export function startNotifierApi(options: NotifierApiOptions): Promise<AsyncDisposable> {
+  const { ctx, config, api, nats, metrics, fault } = options;
+  const last: LastEvent = async (word, receiver) => {
+    const event = await readLastEvent(nats, notificationSubject(ctx.cluster, word, receiver));
+    return NotificationEvent.safeParse(event).data;
+  };
+  return startApi({
+    ...api,
+    info: NOTIFIER_INFO,
+    routes: notifierRoutes({ ctx, config, last, letters: openDeadLetters(nats) }),
+    fault,
+    metrics,
+    logger: ctx.logger,
+  });
+}

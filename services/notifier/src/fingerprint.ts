@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import type { Env } from "@rollcast/shared/config/load";
+import type { Receiver } from "@rollcast/shared/config/notifier";
+import { SecretRef, readSecret } from "@rollcast/shared/config/secret-ref";
+
+/** Every reference to a secret in a part of the configuration, wherever it is. */
+function secretRefs(part: unknown): SecretRef[] {
+  if (typeof part !== "object" || part === null) return [];
+  const ref = SecretRef.safeParse(part);
+  return ref.success ? [ref.data] : Object.values(part).flatMap(secretRefs);
+}
+
+/** A secret that cannot be read counts as one of its own: when it comes, the receiver is another. */
+async function secretOrFault(ref: SecretRef, env: Env): Promise<string> {
+  try {
+    return `secret ${await readSecret(ref, env)}`;
+  } catch {
+    return "none";
+  }
+}
+
+/** A digest that is another when a receiver's configuration is another, or a secret that it refers to. It never leaves the process. */
+export async function fingerprintOf(receiver: Receiver, env: Env): Promise<string> {
+  const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretOrFault(ref, env)));
+  return createHash("sha256")
+    .update(JSON.stringify([receiver, secrets]))
+    .digest("hex");
+}

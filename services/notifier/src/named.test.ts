@@ -1,0 +1,85 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { NotifierConfig } from "@rollcast/shared/config/notifier";
+import { rolloutEvent } from "@rollcast/shared/events";
+import type { RolloutOutcome } from "@rollcast/shared/events";
+import { matchesGlob } from "./named.ts";
+import { createRouter } from "./route.ts";
+
+test.each([
+  { pattern: "shop", yes: ["shop"], no: ["", "shop-1", "a-shop"] },
+  { pattern: "*", yes: ["", "shop"], no: [] },
+  { pattern: "team-*", yes: ["team-", "team-a"], no: ["team", "a-team-b"] },
+  { pattern: "*-prod", yes: ["a-prod"], no: ["prod", "a-prod-1"] },
+  { pattern: "a*a", yes: ["aa", "aba"], no: ["a", "ab"] },
+  { pattern: "a*b*c", yes: ["abc", "axbxc", "abbc"], no: ["acb", "ab", "ac"] },
+])("$pattern stands for $yes and not for $no", ({ pattern, yes, no }) => {
+  for (const text of yes) expect(matchesGlob(pattern, text)).toBe(true);
+  for (const text of no) expect(matchesGlob(pattern, text)).toBe(false);
+});
+
+test("a pattern means what the same regular expression means", () => {
+  const letters = fc.stringMatching(/^[ab*]{0,8}$/);
+  const text = fc.stringMatching(/^[ab]{0,10}$/);
+  fc.assert(
+    fc.property(letters, text, (pattern, one) => {
+      const same = new RegExp(`^${pattern.replaceAll("*", ".*")}$`);
+      expect(matchesGlob(pattern, one)).toBe(same.test(one));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+const hook = (name: string) => ({ name, webhook: { url: "https://hooks.example.com/" } });
+const CONFIG = NotifierConfig.parse({
+  receivers: [hook("ops"), hook("team-a"), hook("team-b"), { name: "nobody", none: {} }],
+  route: { receiver: "ops", groupBy: ["namespace"], groupWait: "7s" },
+  annotation: { namespaces: ["shop", "team-*"] },
+});
+
+function routing(notify: string[], namespace = "shop", outcome: RolloutOutcome = "failed") {
+  const parts = { id: "e1", cluster: "prod", service: "restarter", time: 0 };
+  const workload = { kind: "Deployment", namespace, name: "web", uid: "u" };
+  return createRouter(CONFIG, "prod")(rolloutEvent(parts, outcome, { workload, notify }));
+}
+
+test.each([
+  { notify: [], told: ["ops"], refused: [] },
+  { notify: ["team-a"], told: ["ops", "team-a"], refused: [] },
+  { notify: ["team-a", "team-b"], told: ["ops", "team-a", "team-b"], refused: [] },
+  { notify: ["ops"], told: ["ops"], refused: [] },
+  { notify: ["nobody"], told: ["ops"], refused: [] },
+  { notify: ["none"], told: [], refused: [] },
+  { notify: ["none", "team-a"], told: ["team-a"], refused: [] },
+  { notify: ["who"], told: ["ops"], refused: [{ name: "who", why: "unknown" }] },
+  {
+    notify: ["none", "team-a", "who"],
+    told: ["ops", "team-a"],
+    refused: [{ name: "who", why: "unknown" }],
+  },
+])("$notify tells $told", ({ notify, told, refused }) => {
+  const result = routing(notify);
+  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(told);
+  expect(result.refused).toEqual(refused);
+});
+
+test("in a namespace that is not allowed the annotation changes nothing", () => {
+  const result = routing(["none", "team-a"], "other");
+  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(["ops"]);
+  expect(result.refused).toEqual([
+    { name: "team-a", why: "not-allowed" },
+    { name: "none", why: "not-allowed" },
+  ]);
+});
+
+test("who is named is told of what people want to know, grouped as the root says, apart from its route", () => {
+  expect(routing(["team-a"], "team-x", "started").memberships).toHaveLength(1);
+  const [ops, named] = routing(["team-a"], "team-x").memberships;
+  expect(named).toEqual({ ...ops, receiver: "team-a", route: "annotation" });
+  expect(named).toMatchObject({ labels: { namespace: "team-x" }, groupWaitMs: 7_000 });
+});
+
+test("a receiver cannot be named none", () => {
+  const said = NotifierConfig.safeParse({ receivers: [hook("none")] }).error?.issues[0]?.message;
+  expect(said).toContain('"none"');
+});

@@ -1,0 +1,55 @@
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+
+/** Why a name in a workload's annotation does not count. */
+export type Refusal = { readonly name: string; readonly why: "unknown" | "not-allowed" };
+
+/** What the annotation of a workload comes to. */
+export type Named = {
+  /** Receivers to be told besides those of the route tree. */
+  readonly receivers: readonly string[];
+  /** Whether the route tree has no say. */
+  readonly alone: boolean;
+  readonly refused: readonly Refusal[];
+};
+
+const NONE = "none";
+
+/** Whether `text` is as `pattern` says, in which `*` stands for anything; in linear time. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return text === pattern;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
+}
+
+/**
+ * Reads what a workload's annotation `rollcast.dev/notify` lists. Names add receivers; `none` takes the route tree's say away. Where a name is refused, the route
+ * tree keeps its say: somebody must be told.
+ */
+export function readNamed(
+  config: Pick<NotifierConfig, "annotation" | "receivers">,
+  namespace: string,
+  listed: readonly string[],
+): Named {
+  const allowed = config.annotation.namespaces.some((one) => matchesGlob(one, namespace));
+  const known = new Set(config.receivers.map(({ name }) => name));
+  const names = listed.filter((name) => name !== NONE);
+  const refused = names.flatMap((name): Refusal[] => {
+    if (!known.has(name)) return [{ name, why: "unknown" }];
+    return allowed ? [] : [{ name, why: "not-allowed" }];
+  });
+  const silenced = listed.includes(NONE);
+  if (silenced && !allowed) refused.push({ name: NONE, why: "not-allowed" });
+  return {
+    receivers: allowed ? names.filter((name) => known.has(name)) : [],
+    alone: silenced && refused.length === 0,
+    refused,
+  };
+}

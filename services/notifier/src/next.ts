@@ -1,0 +1,41 @@
+import { eventWord } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+
+/** A command is only made of names that Kubernetes itself would take, so that what is pasted into a shell does nothing else. */
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+type Status = (name: string, namespace: string) => string;
+
+const kubectl =
+  (resource: string): Status =>
+  (name, namespace) =>
+    `kubectl -n ${namespace} rollout status ${resource}/${name}`;
+
+/** How the state of a workload is looked at, by kind; `kubectl rollout status` knows three. */
+const STATUS: ReadonlyMap<string, Status> = new Map([
+  ["Deployment", kubectl("deployment")],
+  ["StatefulSet", kubectl("statefulset")],
+  ["DaemonSet", kubectl("daemonset")],
+  ["CronJob", (name, namespace) => `kubectl -n ${namespace} describe cronjob/${name}`],
+  ["Job", (name, namespace) => `kubectl -n ${namespace} describe job/${name}`],
+  ["Rollout", (name, namespace) => `kubectl argo rollouts status ${name} -n ${namespace}`],
+  ["DeploymentConfig", (name, namespace) => `oc -n ${namespace} rollout status dc/${name}`],
+]);
+
+/** Outcomes after which pods are looked at, and those of which only Rollcast knows why. */
+const LOOK = new Set(["failed", "stalled", "started"]);
+const EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"]);
+
+/** What to run next about one rollout, e.g. `kubectl -n shop rollout status deployment/web`; nothing where all is well. */
+export function nextCommands(event: RolloutEvent): string[] {
+  const { kind, namespace, name } = event.data.workload;
+  const { word } = eventWord(event.type);
+  const status = STATUS.get(kind);
+  if (status === undefined || !NAME.test(namespace) || !NAME.test(name)) return [];
+  return [
+    ...(LOOK.has(word) ? [status(name, namespace)] : []),
+    ...(EXPLAIN.has(word)
+      ? [`rollcast explain ${kind.toLowerCase()}/${name} -n ${namespace}`]
+      : []),
+  ];
+}

@@ -1,0 +1,54 @@
+import type { Env } from "@rollcast/shared/config/load";
+import { ConfigError } from "@rollcast/shared/errors";
+import { Agent, EnvHttpProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+
+/** The proxies that the environment names; empty where there is none. */
+export type Proxies = { readonly http: string; readonly https: string; readonly no: string };
+
+/** A variable in small or, if that is not set, in capital letters, as curl reads it. */
+function read(env: Env, name: string): string {
+  return (env[name] ?? env[name.toUpperCase()] ?? "").trim();
+}
+
+function proxyUrl(env: Env, name: string): string {
+  const text = read(env, name);
+  if (text === "" || /^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text;
+  // It is not quoted: it may hold a password.
+  throw new ConfigError(`${name.toUpperCase()} must be like http://proxy.example.com:3128`);
+}
+
+/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Throws {@link ConfigError} where a proxy's URL is none. */
+export function proxiesOf(env: Env): Proxies {
+  return {
+    http: proxyUrl(env, "http_proxy"),
+    https: proxyUrl(env, "https_proxy"),
+    no: read(env, "no_proxy"),
+  };
+}
+
+/**
+ * Chooses how to reach a URL: directly, with `options` for the connection, or through the proxy for its scheme. Through a proxy it is the proxy that resolves names,
+ * so a `lookup` among the options counts for direct connections only. The same agent is for all URLs of a scheme.
+ */
+export function createDispatchers(
+  proxies: Proxies,
+  options: Agent.Options,
+): AsyncDisposable & { for(url: URL): Dispatcher } {
+  const direct = new Agent(options);
+  const noProxy = proxies.no;
+  const http =
+    proxies.http === ""
+      ? direct
+      : new EnvHttpProxyAgent({ ...options, noProxy, httpProxy: proxies.http, httpsProxy: "" });
+  const https =
+    proxies.https === ""
+      ? direct
+      : new EnvHttpProxyAgent({ ...options, noProxy, httpProxy: "", httpsProxy: proxies.https });
+  return {
+    for: ({ protocol }) => (protocol === "https:" ? https : http),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...new Set([direct, http, https])].map((one) => one.destroy()));
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/shared/logger";
+import { ALERT_OUTCOMES, alertsOf } from "../alert.ts";
+import type { Alert, AlertSettings, AlertText } from "../alert.ts";
+import { createAlertStore } from "../alert-store.ts";
+import type { AlertStoreOptions } from "../alert-store.ts";
+import { wordOf } from "../facts.ts";
+import type { GuardedFetch } from "../guarded-fetch.ts";
+import { messageOf } from "../message.ts";
+import type { Message } from "../message.ts";
+import { cut } from "../text.ts";
+import { judgeAnswer, judgeError, withoutSecrets } from "../verdict.ts";
+import type { Verdict } from "../verdict.ts";
+import { JSON_TYPE } from "./http.ts";
+import type { Receiver } from "./receiver.ts";
+
+export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster"> & {
+  name: string;
+  fetch: GuardedFetch;
+  /** Every instance of the cluster of Alertmanagers, without `/api/v2/alerts`: they do not tell each other of alerts. */
+  urls: readonly URL[];
+  /** Sent as `Authorization: Bearer`; undefined for none. */
+  token: () => Promise<string | undefined>;
+  settings: AlertSettings;
+  resendMs: number;
+  /** Puts templates on a message. */
+  dress: (message: Message) => Message;
+  logger: Logger;
+};
+
+/** Alerts in one request. */
+const BATCH = 64;
+const SUMMARY_LIMIT = 300;
+const DESCRIPTION_LIMIT = 2_000;
+
+/** What the alert of one event says. */
+export function alertText(message: Message): AlertText {
+  const next = message.next.length === 0 ? "" : `\nNext:\n${message.next.join("\n")}`;
+  return {
+    summary: cut(message.title, SUMMARY_LIMIT),
+    description: `${cut(message.text, DESCRIPTION_LIMIT - next.length)}${next}`,
+  };
+}
+
+function endpoint(base: URL): URL {
+  return new URL(`${base.pathname.replace(/\/+$/, "")}/api/v2/alerts`, base);
+}
+
+async function postTo(
+  options: AlertmanagerOptions,
+  base: URL,
+  alerts: readonly Alert[],
+  signal: AbortSignal,
+): Promise<Verdict> {
+  try {
+    const token = await options.token();
+    const headers = {
+      "content-type": JSON_TYPE,
+      "user-agent": "rollcast-notifier",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+    const body = JSON.stringify(alerts);
+    const answer = await options.fetch.post({ url: endpoint(base), headers, body }, signal);
+    const secrets = token === undefined ? [] : [token];
+    return judgeAnswer(withoutSecrets(answer, secrets), Date.now());
+  } catch (err) {
+    if (signal.aborted) throw err;
+    return judgeError(err);
+  }
+}
+
+/** The one that promises most: one instance that took the alerts is enough, the others are told again soon. */
+const BEST: readonly Verdict["kind"][] = ["sent", "later", "failed", "refused"];
+
+async function postBatch(
+  options: AlertmanagerOptions,
+  alerts: readonly Alert[],
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const verdicts = await Promise.all(
+    options.urls.map((url) => postTo(options, url, alerts, signal)),
+  );
+  const rank = ({ kind }: Verdict) => BEST.indexOf(kind);
+  const [best = { kind: "sent" as const }] = verdicts.toSorted((a, b) => rank(a) - rank(b));
+  return best;
+}
+
+async function postAll(
+  options: AlertmanagerOptions,
+  alerts: readonly Alert[],
+  signal: AbortSignal,
+): Promise<Verdict> {
+  for (let i = 0; i < alerts.length; i += BATCH) {
+    const verdict = await postBatch(options, alerts.slice(i, i + BATCH), signal);
+    if (verdict.kind !== "sent") return verdict;
+  }
+  return { kind: "sent" };
+}
+
+/**
+ * An Alertmanager, or a cluster of them: a failed or stalled rollout fires an alert of its workload, and the workload's next success ends it. What fires is written
+ * down and told again every `resendMs`, as Alertmanager asks of its clients.
+ */
+export function createAlertmanager(options: AlertmanagerOptions): Receiver {
+  const { name, records, cluster, dress, settings, logger } = options;
+  const text = (event: RolloutEvent): AlertText =>
+    alertText(dress(messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, cluster)));
+  const store = createAlertStore({ records, cluster, receiver: name, settings, text });
+  const stop = new AbortController();
+  const resend = async () => {
+    const now = Date.now();
+    const alerts = (await store.all()).flatMap((record) => alertsOf(record, settings, now));
+    const verdict = await postAll(options, alerts, stop.signal);
+    if (verdict.kind === "sent") return;
+    logger.warn({ receiver: name, reason: verdict.reason }, "alerts not told again, later");
+  };
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= resend()
+      .catch((err: unknown) => {
+        if (!stop.signal.aborted) logger.warn({ err, receiver: name }, "alerts not told again");
+      })
+      .finally(() => {
+        running = undefined;
+      });
+  }, options.resendMs).unref();
+  return {
+    name,
+    async send(message, signal): Promise<Verdict> {
+      try {
+        const wanted = message.events.filter((event) => ALERT_OUTCOMES.has(wordOf(event)));
+        // A message without an alert asks whether the Alertmanager is there: that is what a test of the receiver wants to know.
+        if (wanted.length === 0) return await postBatch(options, [], signal);
+        const now = Date.now();
+        const taken = await store.take(wanted);
+        return await postAll(
+          options,
+          taken.flatMap((record) => alertsOf(record, settings, now)),
+          signal,
+        );
+      } catch (err) {
+        if (signal.aborted) throw err;
+        return judgeError(err);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      stop.abort();
+      await running;
+      await options.fetch[Symbol.asyncDispose]();
+    },
+  };
+}

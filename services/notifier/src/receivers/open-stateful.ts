@@ -1,0 +1,57 @@
+import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
+import { readSecret } from "@rollcast/shared/config/secret-ref";
+import { ConfigError } from "@rollcast/shared/errors";
+import { checkUrl } from "../address.ts";
+import { claimBoard } from "../claim.ts";
+import { createGuardedFetch } from "../guarded-fetch.ts";
+import { boardKey } from "../record.ts";
+import { createAlertmanager } from "./alertmanager.ts";
+import type { Opening } from "./opening.ts";
+import type { Receiver } from "./receiver.ts";
+import { createSlackApi } from "./slack-api.ts";
+import { createSlackBot } from "./slack-bot.ts";
+
+const SLACK_API = "https://slack.com/api/";
+
+/** A bot of Slack. Throws {@link ConfigError} where its token cannot be read or its address is not allowed. */
+export async function openBot(opening: Opening, slack: SlackReceiver): Promise<Receiver> {
+  const { config, security, env, cluster, records, dress, step, pace } = opening;
+  const { name } = config;
+  const { tokenFrom, channel = "", thread = true } = slack;
+  if (tokenFrom === undefined) throw new ConfigError("there is no token");
+  const token = () => readSecret(tokenFrom, env);
+  const base = new URL(slack.apiUrl ?? SLACK_API);
+  checkUrl(base, security);
+  await token();
+  const fetch = createGuardedFetch({ security, env });
+  const where = `${base.host} ${channel}`;
+  const call = createSlackApi({ fetch, base, token, pace: (signal) => pace(where, signal) });
+  const key = boardKey(cluster, name);
+  const claim = (signal: AbortSignal) => claimBoard({ records, key, receiver: name, signal });
+  return createSlackBot({ name, fetch, call, channel, thread, cluster, claim, dress, step });
+}
+
+/** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openBot} does. */
+export async function openAlertmanager(
+  opening: Opening,
+  alertmanager: AlertmanagerReceiver,
+): Promise<Receiver> {
+  const { config, security, env, cluster, records, dress, logger } = opening;
+  const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
+  const urls = alertmanager.urls.map((url) => new URL(url));
+  for (const url of urls) checkUrl(url, security);
+  const token = async () => (tokenFrom === undefined ? undefined : readSecret(tokenFrom, env));
+  await token();
+  return createAlertmanager({
+    name: config.name,
+    records,
+    cluster,
+    fetch: createGuardedFetch({ security, env }),
+    urls,
+    token,
+    settings: { cluster, labels, generatorUrl, resolveAfterMs: resolveAfter },
+    resendMs: resendInterval,
+    dress,
+    logger,
+  });
+}

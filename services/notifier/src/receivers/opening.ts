@@ -1,0 +1,26 @@
+import type { Env } from "@rollcast/shared/config/load";
+import type { Receiver as ReceiverConfig, Security } from "@rollcast/shared/config/notifier";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Pacer } from "../pacer.ts";
+import type { NotifyRecord } from "../record.ts";
+import type { Step } from "../steps.ts";
+import type { Dress } from "../templates.ts";
+
+/** What receivers share. */
+export type ReceiverDeps = {
+  env: Env;
+  cluster: string;
+  records: Kv<NotifyRecord>;
+  logger: Logger;
+  step: (step: Step) => void;
+  /** Over all receivers: several may send to one channel. */
+  pace: Pacer;
+};
+
+/** What one receiver is opened from. */
+export type Opening = ReceiverDeps & {
+  readonly config: ReceiverConfig;
+  readonly security: Security;
+  readonly dress: Dress;
+};

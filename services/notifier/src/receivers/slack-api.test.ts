@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { judgeSlackApi } from "./slack-api.ts";
+
+const NOW = Date.parse("2026-11-23T03:00:00.000Z");
+
+function judge(body: unknown, more: { status?: number; retryAfter?: string } = {}) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return judgeSlackApi({ status: 200, retryAfter: undefined, body: text, ...more }, NOW);
+}
+
+test("an answer that is ok says where the message is", () => {
+  const body = { ok: true, channel: "C1", ts: "1.2", message: { text: "x" } };
+  expect(judge(body)).toEqual({ ok: true, channel: "C1", ts: "1.2" });
+});
+
+test.each([
+  { error: "ratelimited", retryAfter: "7", verdict: { kind: "later", delayMs: 7_000 } },
+  { error: "rate_limited", retryAfter: undefined, verdict: { kind: "later", delayMs: 30_000 } },
+  { error: "internal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
+  { error: "fatal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
+  { error: "service_unavailable", verdict: { kind: "failed", reason: "slack-trouble" } },
+  { error: "team_added_to_org", verdict: { kind: "failed", reason: "slack-trouble" } },
+  { error: "invalid_auth", verdict: { kind: "refused", reason: "invalid-auth" } },
+  { error: "token_revoked", verdict: { kind: "refused", reason: "token-revoked" } },
+  { error: "channel_not_found", verdict: { kind: "refused", reason: "channel-not-found" } },
+  { error: "not_in_channel", verdict: { kind: "refused", reason: "not-in-channel" } },
+  { error: "is_archived", verdict: { kind: "refused", reason: "is-archived" } },
+  { error: "invalid_blocks", verdict: { kind: "refused", reason: "invalid-blocks" } },
+  { error: "missing_scope", verdict: { kind: "refused", reason: "missing-scope" } },
+  { error: "something_new", verdict: { kind: "refused", reason: "slack-error" } },
+  { error: "__proto__", verdict: { kind: "refused", reason: "slack-error" } },
+  { error: "Something <new>", verdict: { kind: "refused", reason: "slack-error" } },
+])("ok:false with $error is $verdict.kind", ({ error, retryAfter, verdict }) => {
+  const result = judge({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
+  expect(result).toMatchObject({ ok: false, error, verdict });
+});
+
+test.each([
+  { name: "a page", body: "<html>", status: 200, kind: "failed" },
+  { name: "JSON of another form", body: "[]", status: 200, kind: "failed" },
+  { name: "429 without a time", body: "", status: 429, kind: "failed" },
+  { name: "503", body: "", status: 503, kind: "failed" },
+  { name: "a redirect", body: "", status: 302, kind: "refused" },
+])("$name is $kind", ({ body, status, kind }) => {
+  expect(judge(body, { status })).toMatchObject({ ok: false, error: undefined, verdict: { kind } });
+});

@@ -1,0 +1,125 @@
+import { z } from "zod";
+import type { GuardedFetch } from "../guarded-fetch.ts";
+import { judgeAnswer, withoutSecrets } from "../verdict.ts";
+import type { Answer, Verdict } from "../verdict.ts";
+import { JSON_TYPE } from "./http.ts";
+
+/** `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`; both with status 200. https://docs.slack.dev/apis/web-api/#responses */
+const Body = z.union([
+  z.object({ ok: z.literal(true), channel: z.string().optional(), ts: z.string().optional() }),
+  z.object({ ok: z.literal(false), error: z.string() }),
+]);
+
+/** What a call of the Web API came to: where the message is, or a verdict, with Slack's word for what is wrong where it gave one. */
+export type SlackResult =
+  | { readonly ok: true; readonly channel: string | undefined; readonly ts: string | undefined }
+  | { readonly ok: false; readonly error: string | undefined; readonly verdict: Verdict };
+
+/** Words after which another try may succeed. https://docs.slack.dev/reference/methods/chat.postMessage#errors */
+const TRANSIENT = new Set([
+  "external_channel_migrating",
+  "fatal_error",
+  "internal_error",
+  "org_login_required",
+  "request_timeout",
+  "service_unavailable",
+  "team_added_to_org",
+  "update_failed",
+]);
+/** Words that ask for a pause; the answer's Retry-After says how long. */
+const LIMITED = new Set(["ratelimited", "rate_limited", "message_limit_exceeded"]);
+const LIMITED_MS = 30_000;
+
+/** Words that no other try mends, each with what a person can do. They are labels of metrics, so no other word of Slack's becomes one. */
+const PERMANENT: ReadonlyMap<string, string> = new Map([
+  ["account_inactive", "the bot was deactivated: install the app again"],
+  ["channel_not_found", "the channel does not exist, or is private and the bot is not in it"],
+  ["ekm_access_denied", "an administrator suspended posting"],
+  ["invalid_auth", "the token is not valid"],
+  ["invalid_blocks", "the message is not of Slack's form"],
+  ["is_archived", "the channel is archived"],
+  ["missing_scope", "the bot needs the scope chat:write"],
+  ["msg_blocks_too_long", "the message is too long"],
+  ["msg_too_long", "the message is too long"],
+  ["no_permission", "the bot may not post there"],
+  ["not_allowed_token_type", "this must be a bot's token, which begins with xoxb-"],
+  ["not_authed", "there is no token"],
+  ["not_in_channel", "invite the bot to the channel"],
+  ["restricted_action", "an administrator does not let the bot post there"],
+  ["team_access_not_granted", "the token is not for this workspace"],
+  ["token_expired", "the token has expired"],
+  ["token_revoked", "the token was revoked"],
+]);
+
+function judgeWord(error: string, answer: Answer, now: number): Verdict {
+  if (LIMITED.has(error)) {
+    const asked = judgeAnswer({ ...answer, status: 429 }, now);
+    const delayMs = asked.kind === "later" ? asked.delayMs : LIMITED_MS;
+    return { kind: "later", delayMs, reason: "throttled" };
+  }
+  const hint = PERMANENT.get(error);
+  if (hint !== undefined) {
+    const message = `Slack answered ${error}: ${hint}`;
+    return { kind: "refused", reason: error.replaceAll("_", "-"), message };
+  }
+  const word = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
+  if (TRANSIENT.has(error)) {
+    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${word}` };
+  }
+  return { kind: "refused", reason: "slack-error", message: `Slack answered ${word}` };
+}
+
+/** What an answer of the Web API means. `now` in milliseconds since the epoch. */
+export function judgeSlackApi(answer: Answer, now: number): SlackResult {
+  const verdict = judgeAnswer(answer, now);
+  if (verdict.kind !== "sent") return { ok: false, error: undefined, verdict };
+  const body = Body.safeParse(safeJson(answer.body));
+  if (!body.success) {
+    const message = "Slack answered 2xx with something else than an answer of its API";
+    return { ok: false, error: undefined, verdict: { kind: "failed", reason: "not-ok", message } };
+  }
+  if (body.data.ok) return { ok: true, channel: body.data.channel, ts: body.data.ts };
+  const { error } = body.data;
+  return { ok: false, error, verdict: judgeWord(error, answer, now) };
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export type SlackApi = (
+  method: "chat.postMessage" | "chat.update",
+  body: object,
+  signal: AbortSignal,
+) => Promise<SlackResult>;
+
+export type SlackApiOptions = {
+  fetch: GuardedFetch;
+  /** Where the methods are, e.g. `https://slack.com/api/`. */
+  base: URL;
+  token: () => Promise<string>;
+  /** Waits until the channel may be sent to again. */
+  pace: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Calls of Slack's Web API, one at a time and paced. Throws what {@link GuardedFetch} throws. */
+export function createSlackApi({ fetch, base, token, pace }: SlackApiOptions): SlackApi {
+  return async (method, body, signal) => {
+    const secret = await token();
+    const authorization = `Bearer ${secret}`;
+    await pace(signal);
+    const answer = await fetch.post(
+      {
+        url: new URL(method, base),
+        headers: { "content-type": JSON_TYPE, "user-agent": "rollcast-notifier", authorization },
+        body: JSON.stringify(body),
+      },
+      signal,
+    );
+    return judgeSlackApi(withoutSecrets(answer, [secret]), Date.now());
+  };
+}

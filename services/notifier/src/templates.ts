@@ -1,0 +1,116 @@
+import { TEMPLATE_KEYS } from "@rollcast/shared/config/templates";
+import type { TemplateKey, Templates } from "@rollcast/shared/config/templates";
+import { ConfigError, toError } from "@rollcast/shared/errors";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { createLiquid } from "./liquid.ts";
+import type { Compiled } from "./liquid.ts";
+import { messageOf } from "./message.ts";
+import type { Message } from "./message.ts";
+import { sampleGroups } from "./samples.ts";
+import { cut } from "./text.ts";
+import { variablesOf } from "./variables.ts";
+
+/** Puts the configured title and text on a message. */
+export type Dress = (message: Message) => Message;
+
+/** Templates and where they are in the configuration, the nearest first. */
+export type TemplateSource = { readonly path: string; readonly templates: Templates };
+
+const PARTS = ["title", "text"] as const;
+type Part = (typeof PARTS)[number];
+type Found = { readonly compiled: Compiled; readonly path: string };
+
+const TITLE_LIMIT = 500;
+const TEXT_LIMIT = 20_000;
+const FAULT_LIMIT = 300;
+
+/** The outcomes that a template is for. */
+function outcomesOf(key: TemplateKey): (RolloutOutcome | "mixed")[] {
+  const all = [...RolloutOutcome.options, "mixed"] as const;
+  return all.filter((outcome) => key === "default" || key === `rollout.${outcome}`);
+}
+
+function render({ compiled }: Found, message: Message, part: Part): string {
+  const text = compiled(variablesOf(message));
+  return part === "title"
+    ? cut(text.replaceAll(/\s+/g, " ").trim(), TITLE_LIMIT)
+    : cut(text.trim(), TEXT_LIMIT);
+}
+
+function faultOf(err: unknown): string {
+  return toError(err).message.replaceAll(/\s+/g, " ").slice(0, FAULT_LIMIT);
+}
+
+/** Renders the template for a sample of everything it may meet; the fault of the first that fails. */
+function test(found: Found, key: TemplateKey, part: Part): string | undefined {
+  for (const events of outcomesOf(key).flatMap(sampleGroups)) {
+    const message = messageOf({ id: "sample", events, labels: {}, createdAt: 0 }, "sample");
+    try {
+      if (part === "title" && render(found, message, part) === "") {
+        return `makes no title for ${message.outcome}`;
+      }
+      render(found, message, part);
+    } catch (err) {
+      return faultOf(err);
+    }
+  }
+  return undefined;
+}
+
+function compileOne(
+  compile: (text: string) => Compiled,
+  source: TemplateSource,
+  at: { key: TemplateKey; part: Part },
+): Found | string | undefined {
+  const { key, part } = at;
+  const text = source.templates[key]?.[part];
+  if (text === undefined) return undefined;
+  const path = `${source.path}["${key}"].${part}`;
+  try {
+    const found = { compiled: compile(text), path };
+    const fault = test(found, key, part);
+    return fault === undefined ? found : `${path}: ${fault}`;
+  } catch (err) {
+    return `${path}: ${faultOf(err)}`;
+  }
+}
+
+/**
+ * Compiles templates and tries each on samples of the events it is for. Throws one {@link ConfigError} that names every one that cannot be used. `onFault` is told
+ * where one fails all the same; the message is then sent as it would be without templates.
+ */
+export function compileTemplates(
+  sources: readonly TemplateSource[],
+  onFault: (fault: string) => void,
+): Dress {
+  const compile = createLiquid();
+  const found = new Map<string, Found>();
+  const faults: string[] = [];
+  for (const source of sources) {
+    for (const key of TEMPLATE_KEYS) {
+      for (const part of PARTS) {
+        const one = compileOne(compile, source, { key, part });
+        if (typeof one === "string") faults.push(`  ${one}`);
+        else if (one !== undefined && !found.has(`${key} ${part}`))
+          found.set(`${key} ${part}`, one);
+      }
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(`templates are refused:\n${faults.join("\n")}`);
+  const pick = (message: Message, part: Part): string | undefined => {
+    const one = found.get(`rollout.${message.outcome} ${part}`) ?? found.get(`default ${part}`);
+    if (one === undefined) return undefined;
+    try {
+      return render(one, message, part);
+    } catch (err) {
+      onFault(`${one.path}: ${faultOf(err)}`);
+      return undefined;
+    }
+  };
+  return (message) => {
+    if (found.size === 0) return message;
+    const text = pick(message, "text");
+    const title = pick(message, "title") || message.title;
+    return { ...message, title, ...(text === undefined ? {} : { text, custom: true }) };
+  };
+}

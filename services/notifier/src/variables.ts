@@ -1,0 +1,69 @@
+import { formatDuration } from "@rollcast/shared/duration";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import { keysText, unique, wordOf, workloadName } from "./facts.ts";
+import type { Message } from "./message.ts";
+import { compareWords } from "./severity.ts";
+
+const LISTED = 100;
+
+function duration(ms: number | undefined): string {
+  return ms === undefined ? "" : formatDuration(ms);
+}
+
+function workloadVariables(event: RolloutEvent) {
+  const { workload, reason = "", message = "", durationMs } = event.data;
+  const { kind, namespace, name } = workload;
+  return {
+    kind,
+    namespace,
+    name,
+    outcome: wordOf(event),
+    reason,
+    message,
+    duration: duration(durationMs),
+  };
+}
+
+function causeVariables(event: RolloutEvent | undefined) {
+  const cause = event?.data.cause;
+  return {
+    kind: cause?.kind ?? "",
+    namespace: cause?.namespace ?? "",
+    name: cause?.name ?? "",
+    keys: event === undefined ? "" : keysText(event),
+    changedBy: cause?.changedBy?.manager ?? "",
+    changedAt: cause?.changedAt ?? cause?.changedBy?.time ?? "",
+  };
+}
+
+/**
+ * What a template may use. Every variable is always there, empty where nothing is known, so that a template which renders for one event renders for all. What is
+ * of one rollout is the worst one's where there are many.
+ */
+export function variablesOf(message: Message): object {
+  const { cluster, outcome, severity, title, text, next } = message;
+  const events = message.events.toSorted((a, b) => compareWords(wordOf(a), wordOf(b)));
+  const [first] = events;
+  const names = unique(events.map(workloadName));
+  const { kind = "", namespace = "", name = "" } = first?.data.workload ?? {};
+  return {
+    cluster,
+    outcome,
+    severity,
+    title,
+    text,
+    next: [...next],
+    count: names.length,
+    workload: names.length === 1 ? (names[0] ?? "") : `${names.length} workloads`,
+    kind,
+    namespace,
+    name,
+    workloads: events.slice(0, LISTED).map(workloadVariables),
+    reason: first?.data.reason ?? "",
+    message: first?.data.message ?? "",
+    duration: duration(first?.data.durationMs),
+    affected: Math.max(0, ...events.map(({ data }) => data.affected ?? 0)),
+    queue: first?.data.queue ?? "",
+    cause: causeVariables(first),
+  };
+}

@@ -1,0 +1,146 @@
+import { expect, test } from "vitest";
+import type { Answer } from "@rollcast/testkit/receiver";
+import { waitFor } from "@rollcast/testkit/wait";
+import { startRig } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const KINDS = ["webhook", "slack", "teams"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What a receiver answers, and what is promised then: the way it ends, and after how many tries and pauses. */
+type Case = {
+  readonly name: string;
+  readonly answer: Answer;
+  /** The answers after the first. */
+  readonly later?: Answer;
+  readonly end: "sent" | "dead" | "waits";
+  readonly reason?: string;
+  /** Of Slack's webhooks, which say `ok`, where it is another. */
+  readonly slack?: { readonly end: "sent" | "dead" | "waits"; readonly reason?: string };
+};
+
+const HUGE = "x".repeat(2_000_000);
+const NOT_OK = { end: "waits", reason: "not-ok" } as const;
+
+const CASES: readonly Case[] = [
+  { name: "200", answer: { status: 200, body: "ok" }, end: "sent" },
+  { name: "202", answer: { status: 202, body: "" }, end: "sent", slack: NOT_OK },
+  {
+    name: "429 with Retry-After",
+    answer: { status: 429, headers: { "retry-after": "2" } },
+    later: { body: "ok" },
+    end: "sent",
+  },
+  {
+    name: "503 with Retry-After",
+    answer: { status: 503, headers: { "retry-after": "2" } },
+    later: { body: "ok" },
+    end: "sent",
+  },
+  { name: "503", answer: { status: 503 }, end: "waits", reason: "status-503" },
+  { name: "500", answer: { status: 500 }, end: "waits", reason: "status-500" },
+  {
+    name: "302",
+    answer: { status: 302, headers: { location: "/200" } },
+    end: "dead",
+    reason: "redirect",
+  },
+  { name: "401", answer: { status: 401 }, end: "dead", reason: "unauthorized" },
+  { name: "410", answer: { status: 410 }, end: "dead", reason: "gone" },
+  { name: "413", answer: { status: 413 }, end: "dead", reason: "too-large" },
+  { name: "a hang", answer: { instead: "hang" }, end: "waits", reason: "timeout" },
+  { name: "a reset", answer: { instead: "reset" }, end: "waits", reason: "network" },
+  { name: "a slow body", answer: { instead: "trickle" }, end: "sent", slack: NOT_OK },
+  { name: "a huge body", answer: { body: HUGE }, end: "sent", slack: NOT_OK },
+];
+
+const nameOf = (kind: Kind, { name }: Case) => `${kind}-${name.toLowerCase().replaceAll(" ", "-")}`;
+const ALL = KINDS.flatMap((kind) => CASES.map((one) => ({ kind, one, name: nameOf(kind, one) })));
+
+function receiversOf(rig: Rig) {
+  const security = {
+    allowHttp: true,
+    allowCidrs: ["127.0.0.0/8"],
+    allowedPorts: [rig.hook.port],
+  };
+  return ALL.map(({ kind, name }) => {
+    const ref = { env: `URL_${name.replaceAll("-", "_").toUpperCase()}` };
+    const url = kind === "slack" ? { webhookUrlFrom: ref } : { urlFrom: ref };
+    return { name, [kind]: url, security };
+  });
+}
+
+function environment(rig: Rig): Record<string, string> {
+  return Object.fromEntries(
+    ALL.map(({ name }) => [
+      `URL_${name.replaceAll("-", "_").toUpperCase()}`,
+      `${rig.hook.url}/${name}`,
+    ]),
+  );
+}
+
+/** How each receiver's message stands: ended, or waiting with its last failure. */
+async function outcomes(rig: Rig): Promise<Map<string, { end: string; reason?: string }>> {
+  const found = new Map<string, { end: string; reason?: string }>();
+  for (const one of await rig.records()) {
+    if (one.type !== "notification" || one.state !== "waiting") continue;
+    const reason = one.tries.at(-1)?.reason;
+    if (reason !== undefined) found.set(one.receiver, { end: "waits", reason });
+  }
+  for (const { type, data } of await rig.events()) {
+    if (!("receiver" in data)) continue;
+    const { receiver, reason } = data;
+    if (type.includes(".sent.")) found.set(receiver, { end: "sent" });
+    else found.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
+  }
+  return found;
+}
+
+test("whatever a receiver answers, what is promised happens, and no other receiver waits for it", async () => {
+  await using rig = await startRig();
+  const asked = new Map<string, number>();
+  rig.hook.answer(({ path }) => {
+    const name = path.slice(1);
+    const count = (asked.get(name) ?? 0) + 1;
+    asked.set(name, count);
+    const one = ALL.find((each) => each.name === name)?.one;
+    return (count > 1 ? one?.later : undefined) ?? one?.answer ?? { status: 404 };
+  });
+  await rig.start({ notifier: { receivers: receiversOf(rig) }, env: environment(rig) });
+  await rig.tell("failed", "web");
+  const good = ALL.filter(({ one }) => one.name === "200").map(({ name }) => name);
+  await waitFor(
+    async () => {
+      const found = await outcomes(rig);
+      return good.every((name) => found.get(name)?.end === "sent");
+    },
+    { timeout: 60_000, message: "the good receivers to be told" },
+  );
+  // Fifteen seconds are given to what hangs: the others were not kept by it.
+  const before = await outcomes(rig);
+  const hanging = ALL.filter(({ one }) => one.answer.instead === "hang").map(({ name }) => name);
+  for (const name of hanging) expect(before.get(name)).toBeUndefined();
+
+  await waitFor(async () => (await outcomes(rig)).size === ALL.length, {
+    timeout: 60_000,
+    message: "an outcome of every receiver",
+  });
+  const after = await outcomes(rig);
+  for (const { kind, one, name } of ALL) {
+    const { end, reason } = (kind === "slack" ? one.slack : undefined) ?? one;
+    expect({ name, ...after.get(name) }).toEqual({
+      name,
+      end,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+  const dead = await rig.deadLetters();
+  expect(new Set(dead.map(({ record }) => record.receiver))).toEqual(
+    new Set(ALL.filter(({ one }) => one.end === "dead").map(({ name }) => name)),
+  );
+  // A redirect was not followed, and a pause used no attempt.
+  expect(asked.get("302")).toBeUndefined();
+  for (const { data, type } of await rig.events()) {
+    if ("attempts" in data && type.includes(".sent.")) expect(data.attempts).toBe(1);
+  }
+});

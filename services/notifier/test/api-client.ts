@@ -1,0 +1,51 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Service } from "@rollcast/testkit/services";
+import { hookReceiver } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+export const TOKEN = "a-token-of-the-tests-1";
+
+/** A notifier with its HTTP API, and calls of it. */
+export type Api = {
+  readonly service: Service;
+  call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+};
+
+/** Where tests put the token's file. */
+export async function tokenFile(): Promise<AsyncDisposable & { readonly path: string }> {
+  const dir = await mkdtemp(join(tmpdir(), "rollcast-token-"));
+  const path = join(dir, "token");
+  await writeFile(path, `${TOKEN}\n`);
+  return { path, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+}
+
+export async function startApi(
+  rig: Rig,
+  token: { readonly path: string },
+  options: { notifier?: object; env?: Readonly<Record<string, string>> } = {},
+): Promise<Api> {
+  const api = { listen: "127.0.0.1:0", tokenFile: token.path };
+  const receivers = [hookReceiver(rig.hook)];
+  const service = await rig.start({
+    ...options,
+    notifier: { receivers, ...options.notifier, api },
+  });
+  const { port } = await service.waitLog(({ msg }) => msg === "api listening");
+  return {
+    service,
+    async call(method, path, body) {
+      const response = await fetch(`http://127.0.0.1:${String(port)}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${TOKEN}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { expect, test } from "vitest";
+import { waitFor } from "@rollcast/testkit/wait";
+import { startApi, tokenFile } from "./api-client.ts";
+import type { Api } from "./api-client.ts";
+import { hookReceiver, startRig, toldIds } from "./rig.ts";
+
+type Letter = {
+  id: string;
+  stage: string;
+  reason: string;
+  notification?: { id: string; receiver: string; events: number; tries: number };
+};
+
+async function list(api: Api, query = ""): Promise<Letter[]> {
+  const { status, body } = await api.call("GET", `/v1/dead-letters${query}`);
+  expect(status).toBe(200);
+  return (body as { items: Letter[] }).items;
+}
+
+async function firstLetter(api: Api): Promise<Letter> {
+  return waitFor(async () => (await list(api))[0], { message: "a dead letter" });
+}
+
+test("a dead message is listed, shown, sent again under its id, and then its letter is gone", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  rig.hook.answer({ status: 404 });
+  const api = await startApi(rig, token);
+  const event = await rig.tell("failed", "web");
+  const letter = await firstLetter(api);
+  const webhookId = rig.hook.received[0]?.headers["webhook-id"];
+  expect(letter).toMatchObject({
+    stage: "notifier",
+    reason: "not-found",
+    message: "the receiver answered 404: ok",
+    subject: "rollcast.v1.test.notification.dead.hook",
+    notification: { id: webhookId, receiver: "hook", events: 1, tries: 1 },
+  });
+  expect(await list(api, "?receiver=hook&stage=notifier&reason=not-found")).toHaveLength(1);
+  for (const other of ["receiver=other", "stage=restarter-test", "reason=gone"]) {
+    expect(await list(api, `?${other}`)).toEqual([]);
+  }
+  const shown = await api.call("GET", `/v1/dead-letters/${letter.id}`);
+  expect(shown).toMatchObject({
+    status: 200,
+    body: { ...letter, tries: [{ reason: "not-found" }], events: [{ id: event }] },
+  });
+  rig.hook.answer({});
+  const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
+  expect(redriven).toEqual({ status: 202, body: { notification: webhookId, receiver: "hook" } });
+  expect(await rig.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
+  await rig.waitIdle();
+  expect(rig.hook.received.map((one) => one.headers["webhook-id"])).toEqual([webhookId, webhookId]);
+  expect(rig.hook.received[1]?.body).toBe(rig.hook.received[0]?.body);
+  expect(await list(api)).toEqual([]);
+  expect((await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`)).status).toBe(404);
+});
+
+test("a message that is redriven and dies again at once is a dead letter again", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  rig.hook.answer({ status: 404 });
+  const api = await startApi(rig, token);
+  await rig.tell("failed", "web");
+  for (let i = 1; i <= 3; i++) {
+    const { id } = await firstLetter(api);
+    expect((await api.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
+    const again = () => rig.hook.received.length === i + 1;
+    await waitFor(again, { message: "another try" });
+    await rig.waitIdle();
+  }
+  expect(await list(api)).toHaveLength(1);
+  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+});
+
+test("killed between sending again and removing the letter, both are there, under one id", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  rig.hook.answer({ status: 404 });
+  const first = await startApi(rig, token, { env: { ROLLCAST_TEST_KILL_AT: "letter-revived" } });
+  const event = await rig.tell("failed", "web");
+  const { id } = await firstLetter(first);
+  rig.hook.answer({});
+  await expect(first.call("POST", `/v1/dead-letters/${id}/redrive`)).rejects.toThrow(
+    "fetch failed",
+  );
+  expect(await first.service.exited).toBe("SIGKILL");
+  const second = await startApi(rig, token);
+  await rig.waitEvent("sent");
+  await rig.waitIdle();
+  expect(toldIds(rig.hook.received)).toEqual(new Set([event]));
+  expect((await list(second)).map((one) => one.id)).toEqual([id]);
+  expect((await second.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
+  await waitFor(() => rig.hook.received.length === 3, { message: "the same message again" });
+  await rig.waitIdle();
+  expect(await list(second)).toEqual([]);
+  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+});
+
+test("what was no event is shown and dropped, and cannot be redriven", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  const api = await startApi(rig, token);
+  await rig.tellRaw("rollcast.v1.test.rollout.failed.deployment.shop.web", "no event at all");
+  const letter = await firstLetter(api);
+  expect(letter).toMatchObject({ stage: "notifier-test", reason: "malformed" });
+  expect(letter.notification).toBeUndefined();
+  const path = `/v1/dead-letters/${letter.id}`;
+  expect(await api.call("GET", path)).toMatchObject({ body: { body: "no event at all" } });
+  expect(await api.call("POST", `${path}/redrive`)).toMatchObject({
+    status: 422,
+    body: { code: "not-a-message" },
+  });
+  expect(await api.call("DELETE", path)).toEqual({ status: 204, body: undefined });
+  expect((await api.call("DELETE", path)).status).toBe(404);
+  expect(await list(api)).toEqual([]);
+});
+
+test("letters come in pages; those of another cluster are nobody's here", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  const api = await startApi(rig, token);
+  for (let i = 0; i < 7; i++) {
+    const cluster = i === 3 ? "other" : "test";
+    await rig.bury({
+      stage: "restarter-x",
+      reason: "malformed",
+      message: "",
+      id: `letter-${i}`,
+      subject: `rollcast.v1.${cluster}.source.changed.configmap.shop.web`,
+      body: Buffer.from(String(i)),
+    });
+  }
+  const seen: string[] = [];
+  let cursor = "";
+  for (let pages = 1; ; pages++) {
+    const { body } = await api.call("GET", `/v1/dead-letters?limit=2${cursor}`);
+    const { items, next } = body as { items: Letter[]; next?: string };
+    expect(items.length).toBeLessThanOrEqual(2);
+    seen.push(...items.map(({ id }) => id));
+    if (next === undefined) break;
+    cursor = `&cursor=${next}`;
+    expect(pages).toBeLessThan(10);
+  }
+  expect(seen).toEqual(["1", "2", "3", "5", "6", "7"]);
+  for (const [method, path] of [
+    ["GET", "4"],
+    ["DELETE", "4"],
+    ["POST", "4/redrive"],
+  ] as const) {
+    expect((await api.call(method, `/v1/dead-letters/${path}`)).status).toBe(404);
+  }
+  expect((await api.call("GET", "/v1/dead-letters/x")).status).toBe(400);
+});
+
+test("a message to a receiver that is no more waits in the dead letters until there is one again", async () => {
+  await using rig = await startRig();
+  await using token = await tokenFile();
+  rig.hook.answer({ status: 404 });
+  const first = await startApi(rig, token);
+  await rig.tell("failed", "web");
+  await firstLetter(first);
+  await first.service.kill("SIGTERM");
+  const receivers = [hookReceiver(rig.hook, { name: "new" })];
+  const second = await startApi(rig, token, { notifier: { receivers } });
+  const { id } = await firstLetter(second);
+  expect(await second.call("POST", `/v1/dead-letters/${id}/redrive`)).toMatchObject({
+    status: 409,
+    body: { code: "no-such-receiver" },
+  });
+  expect(await list(second)).toHaveLength(1);
+});

@@ -1,0 +1,133 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { waitFor } from "@rollcast/testkit/wait";
+import { startProxy } from "./proxy-server.ts";
+import type { Proxy } from "./proxy-server.ts";
+import { startRig } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const TLS = join(repositoryRoot(), "test", "fixtures", "tls");
+
+/** A receiver at https://localhost, which its certificate is for. */
+async function startTlsReceiver() {
+  const [cert, key] = await Promise.all(
+    ["test.crt", "test.key"].map((name) => readFile(join(TLS, name))),
+  );
+  const paths: string[] = [];
+  const server = createServer({ cert, key }, (req, res) => {
+    paths.push(req.url ?? "");
+    req.resume().on("end", () => res.end("ok"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    paths,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+function startVia(rig: Rig, proxy: Proxy, url: string, env: Readonly<Record<string, string>> = {}) {
+  const allowedPorts = [Number(new URL(url).port)];
+  const security = { allowedPorts, allowHttp: url.startsWith("http:") };
+  return rig.start({
+    notifier: { receivers: [{ name: "hook", webhook: { url }, security }] },
+    env: {
+      NODE_EXTRA_CA_CERTS: join(TLS, "test.crt"),
+      HTTPS_PROXY: `http://ops:proxy-password@127.0.0.1:${proxy.port}`,
+      HTTP_PROXY: `http://127.0.0.1:${proxy.port}`,
+      ...env,
+    },
+  });
+}
+
+test("https goes through a tunnel of the proxy, which resolves the name", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  await using hook = await startTlsReceiver();
+  // Resolved here it would be refused: a loopback address is nothing public.
+  await startVia(rig, proxy, `https://localhost:${hook.port}/hook?token=query-is-secret`);
+  await rig.tell("failed", "web");
+  await rig.waitEvent("sent");
+  expect(hook.paths).toEqual(["/hook?token=query-is-secret"]);
+  expect(proxy.asked).toEqual([`CONNECT localhost:${hook.port}`]);
+  const credentials = Buffer.from("ops:proxy-password").toString("base64");
+  expect(proxy.credentials).toEqual([`Basic ${credentials}`]);
+});
+
+test("plain http is forwarded by the proxy", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  await startVia(rig, proxy, `http://hooks.nowhere.invalid:${rig.hook.port}/hook`);
+  await rig.tell("failed", "web");
+  await rig.waitEvent("sent");
+  expect(rig.hook.received.map(({ path }) => path)).toEqual(["/hook"]);
+  expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${rig.hook.port}/hook`]);
+});
+
+test("what NO_PROXY names is reached directly, and then its addresses are checked", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  await using hook = await startTlsReceiver();
+  await startVia(rig, proxy, `https://localhost:${hook.port}/hook`, { NO_PROXY: "localhost" });
+  await rig.tell("failed", "web");
+  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "address-refused" } });
+  expect(proxy.asked).toEqual([]);
+  expect(hook.paths).toEqual([]);
+});
+
+test("a literal address is checked before any proxy is asked", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  const url = "https://169.254.169.254/latest/meta-data";
+  const started = await rig.start({
+    notifier: { receivers: [{ name: "hook", webhook: { url } }] },
+    env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` },
+    wait: false,
+  });
+  expect(await started.exited).toBe(1);
+  expect(JSON.stringify(started.logs)).toContain("169.254.169.254");
+  expect(proxy.asked).toEqual([]);
+});
+
+test("through the proxy too, the certificate must be for the name", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  await using hook = await startTlsReceiver();
+  await startVia(rig, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
+  await rig.tell("failed", "web");
+  await waitFor(async () => (await rig.metrics()).includes('reason="network"'), {
+    message: "a try that failed",
+  });
+  expect(proxy.asked).toEqual([`CONNECT hooks.nowhere.invalid:${hook.port}`]);
+  expect(hook.paths).toEqual([]);
+});
+
+test("a proxy that refuses is a fault of the network, told without its password", async () => {
+  await using rig = await startRig();
+  await using proxy = await startProxy();
+  proxy.refuse(407);
+  await startVia(rig, proxy, "https://hooks.nowhere.invalid:8443/hook");
+  await rig.tell("failed", "web");
+  const put = await waitFor(() => rig.logs().find(({ msg }) => msg === "notification put off"), {
+    message: "a try that failed",
+  });
+  expect(put).toMatchObject({ reason: "network", message: "the proxy answered 407" });
+  expect(JSON.stringify(rig.logs())).not.toContain("proxy-password");
+});
+
+test("a proxy whose URL is none stops the start without telling it", async () => {
+  await using rig = await startRig();
+  const started = await rig.start({ env: { HTTPS_PROXY: "ops:proxy-password@x" }, wait: false });
+  expect(await started.exited).toBe(1);
+  expect(JSON.stringify(started.logs)).toContain("HTTPS_PROXY must be like");
+  expect(JSON.stringify(started.logs)).not.toContain("proxy-password");
+});

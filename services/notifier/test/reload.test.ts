@@ -1,0 +1,152 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Service } from "@rollcast/testkit/services";
+import { waitFor } from "@rollcast/testkit/wait";
+import { hookReceiver, startRig, toldIds } from "./rig.ts";
+
+const TAKEN = "configuration taken";
+const REFUSED = "configuration refused, the one before is kept";
+
+/** JSON is YAML. */
+async function write(file: string, config: object | string): Promise<void> {
+  const text = typeof config === "string" ? config : JSON.stringify(config);
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+}
+
+function countOf(service: Service, msg: string): number {
+  return service.logs.filter((line) => line.msg === msg).length;
+}
+
+/** Writes the file and waits until it was taken or refused. */
+async function change(service: Service, config: object | string, msg: string): Promise<void> {
+  const before = countOf(service, msg);
+  await write(service.configFile, config);
+  await waitFor(() => countOf(service, msg) > before, { message: msg });
+}
+
+async function tempDir(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "rollcast-reload-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+test("a receiver that is added is told from then on; one that is taken out leaves what waits for it in the dead letters", async () => {
+  await using rig = await startRig();
+  await using second = await startReceiver();
+  rig.hook.answer({ status: 503 });
+  const notifier = await rig.start();
+  await notifier.waitLog(({ msg }) => msg === TAKEN);
+  await rig.tell("failed", "web");
+  await rig.hook.waitFor(() => true);
+  const receivers = [hookReceiver(second, { name: "second" })];
+  await change(notifier, rig.config({ receivers }), TAKEN);
+  await waitFor(async () => (await rig.deadLetters()).length === 1, { message: "a dead letter" });
+  expect(await rig.deadLetters()).toMatchObject([
+    { reason: "receiver-removed", record: { receiver: "hook" } },
+  ]);
+  const id = await rig.tell("failed", "api");
+  await second.waitFor(() => true);
+  await rig.waitIdle();
+  expect(toldIds(second.received)).toEqual(new Set([id]));
+  expect(rig.hook.received).toHaveLength(1);
+  const metrics = await rig.metrics();
+  expect(metrics).not.toContain('rollcast_receiver_circuit{receiver="hook"');
+  expect(metrics).toContain('rollcast_receiver_circuit{receiver="second",state="closed"} 1');
+});
+
+const WRONG: readonly { readonly config: object | string; readonly says: string }[] = [
+  { config: "notifier: [", says: "is not valid YAML" },
+  { config: { notifier: { route: { receiver: "who" } } }, says: "who" },
+  {
+    config: {
+      notifier: { receivers: [{ name: "s", slack: { webhookUrlFrom: { env: "NO_SUCH" } } }] },
+    },
+    says: "NO_SUCH",
+  },
+];
+
+test("a bad file keeps the configuration that counted, loudly, until it is mended", async () => {
+  await using rig = await startRig();
+  const notifier = await rig.start();
+  await notifier.waitLog(({ msg }) => msg === TAKEN);
+  const successful = "rollcast_config_last_reload_successful";
+  expect(await rig.metrics()).toContain(`${successful} 1`);
+  for (const { config, says } of WRONG) {
+    const bad = typeof config === "string" ? config : { ...rig.config(), ...config };
+    await change(notifier, bad, REFUSED);
+    const line = notifier.logs.findLast(({ msg }) => msg === REFUSED);
+    expect(line?.level).toBe("error");
+    expect(JSON.stringify(line?.err)).toContain(says);
+    expect(await rig.metrics()).toContain(`${successful} 0`);
+  }
+  const id = await rig.tell("failed", "web");
+  await rig.hook.waitFor(() => true);
+  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
+  await change(notifier, rig.config({ route: { groupWait: "0" } }), TAKEN);
+  expect(await rig.metrics()).toContain(`${successful} 1`);
+  expect(countOf(notifier, REFUSED)).toBe(WRONG.length);
+});
+
+test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", async () => {
+  await using rig = await startRig();
+  await using second = await startReceiver();
+  await using dir = await tempDir();
+  const version = async (name: string, config: object) => {
+    await mkdir(join(dir.path, name));
+    await write(join(dir.path, name, "rollcast.yaml"), config);
+    await symlink(name, join(dir.path, "..data_tmp"));
+    await rename(join(dir.path, "..data_tmp"), join(dir.path, "..data"));
+  };
+  await version("..2026_1", rig.config());
+  const file = join(dir.path, "rollcast.yaml");
+  await symlink("..data/rollcast.yaml", file);
+  const notifier = await rig.start({ env: { ROLLCAST_CONFIG: file } });
+  await notifier.waitLog(({ msg }) => msg === TAKEN);
+  await version("..2026_2", rig.config({ receivers: [hookReceiver(second, { name: "second" })] }));
+  await rm(join(dir.path, "..2026_1"), { recursive: true });
+  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
+  const id = await rig.tell("failed", "web");
+  await second.waitFor(() => true);
+  expect(toldIds(second.received)).toEqual(new Set([id]));
+});
+
+test("a receiver that is gone is asked again when the file with its URL has changed", async () => {
+  await using rig = await startRig();
+  await using moved = await startReceiver();
+  await using dir = await tempDir();
+  rig.hook.answer({ status: 410 });
+  const file = join(dir.path, "url");
+  await write(file, `${rig.hook.url}/old`);
+  const allowedPorts = [rig.hook.port, moved.port];
+  const webhook = { urlFrom: { file } };
+  const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts };
+  const receivers = [{ name: "hook", webhook, security }];
+  const notifier = await rig.start({ notifier: { receivers } });
+  await rig.tell("failed", "web");
+  await rig.waitEvent("dead");
+  await write(file, `${moved.url}/new`);
+  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
+  const id = await rig.tell("failed", "api");
+  await moved.waitFor(() => true);
+  expect(toldIds(moved.received)).toEqual(new Set([id]));
+  expect(rig.hook.received).toHaveLength(1);
+});
+
+test("a replica that has not read the newest configuration leaves a new receiver's messages to the others", async () => {
+  await using rig = await startRig();
+  await using second = await startReceiver();
+  const route = { groupBy: ["workload"], groupWait: "0" };
+  await rig.start({ notifier: { receivers: [], route } });
+  const receivers = [hookReceiver(second, { name: "second", rateLimit: { max: 100 } })];
+  await rig.start({ notifier: { receivers, route } });
+  for (let i = 0; i < 60; i++) await rig.tell("failed", `web-${i}`);
+  await waitFor(() => toldIds(second.received).size > 0, {
+    message: "the new receiver to be told",
+  });
+  await rig.waitAcknowledged();
+  await rig.waitIdle();
+  expect(await rig.deadLetters()).toEqual([]);
+});
