@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import type { Command } from "commander";
+import { parseConfig } from "@rollcast/shared/config/load";
+import { ConfigError } from "@rollcast/shared/errors";
+import { EXIT, Failure } from "../failure.ts";
+import { findReloaders, kubeFailure, openKube, withKube } from "../kube.ts";
+import type { KubeOptions } from "../kube.ts";
+import { outputOf, withOutput } from "../options.ts";
+import type { OutputOptions } from "../options.ts";
+import { findInManifest, setupOf } from "../reloader-deployment.ts";
+import type { ReloaderDeployment } from "../reloader-deployment.ts";
+import { renderConfig, translate } from "../reloader.ts";
+
+function read(file: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : file, "utf8");
+  } catch (err) {
+    throw new Failure(EXIT.usage, `${file} cannot be read`, "check its path", { cause: err });
+  }
+}
+
+function check(file: string, options: OutputOptions): void {
+  const out = outputOf(options);
+  const text = read(file);
+  try {
+    const { cluster, mode, queues } = parseConfig(text, file === "-" ? "stdin" : file);
+    const told = { ok: true, cluster, mode, queues: queues.length, faults: [] };
+    out.tell(told, () => out.line(`${file} is right: cluster ${cluster}, mode ${mode}`, "good"));
+  } catch (err) {
+    if (!(err instanceof ConfigError)) throw err;
+    const [head = "", ...faults] = err.message.split("\n").map((line) => line.trim());
+    out.tell({ ok: false, faults: faults.length === 0 ? [head] : faults }, () => {
+      out.line(head, "bad");
+      for (const fault of faults) out.line(`  ${fault}`);
+    });
+    process.exitCode = EXIT.findings;
+  }
+}
+
+type FromOptions = OutputOptions &
+  KubeOptions & {
+    readonly file?: string;
+    readonly namespace?: string;
+    readonly deployment?: string;
+    readonly clusterName: string;
+  };
+
+async function installed(options: FromOptions): Promise<ReloaderDeployment[]> {
+  if (options.file !== undefined) return findInManifest(read(options.file));
+  await using kube = await openKube(options);
+  // Awaited here, while the connections are open.
+  return await findReloaders(kube, options.namespace).catch((err: unknown) => {
+    throw kubeFailure(err);
+  });
+}
+
+async function fromReloader(options: FromOptions): Promise<void> {
+  const out = outputOf(options);
+  const { deployment: wanted } = options;
+  const all = await installed(options);
+  const found = all.filter(({ metadata }) => wanted === undefined || metadata.name === wanted);
+  const [one, ...more] = found;
+  if (one === undefined) {
+    const hint = "give its manifest by --file, or its namespace by -n";
+    throw new Failure(EXIT.refused, "no Deployment that runs Reloader was found", hint);
+  }
+  if (more.length > 0) {
+    const names = found.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
+    const hint = `choose one by -n and --deployment: ${names.join(", ")}`;
+    throw new Failure(EXIT.refused, `${found.length} Deployments run Reloader`, hint);
+  }
+  const translation = translate(setupOf(one), options.clusterName);
+  const text = renderConfig(translation);
+  out.tell(translation, () => process.stdout.write(text));
+}
+
+export function addConfig(program: Command): void {
+  const config = program.command("config").description("check a rollcast.yaml, or make one");
+  withOutput(
+    config
+      .command("check <file>")
+      .description("name every fault of a rollcast.yaml (- reads stdin)")
+      .action(check),
+  );
+  const from = config
+    .command("from-reloader")
+    .description("the rollcast.yaml that is equivalent to an installed Reloader")
+    .option("--file <manifest>", "its Deployment in a file (- reads stdin); else the cluster's")
+    .option("-n, --namespace <name>", "where it is installed; all namespaces unless told")
+    .option("--deployment <name>", "which, where there are several")
+    .option("--cluster-name <name>", "name of the cluster in the configuration", "my-cluster")
+    .action(fromReloader);
+  withKube(withOutput(from));
+}

@@ -1,0 +1,77 @@
+import process from "node:process";
+import type { Command } from "commander";
+import { getStatus } from "@rollcast/shared/api/restarter";
+import { call } from "../api-client.ts";
+import { checkKube, checkReloader, checkRights } from "../doctor/cluster.ts";
+import { checkApi } from "../doctor/api.ts";
+import { checkNats } from "../doctor/nats.ts";
+import { ok, todo } from "../doctor/finding.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { EXIT, Failure } from "../failure.ts";
+import { openKube } from "../kube.ts";
+import type { KubeOptions } from "../kube.ts";
+import { apiOf, outputOf, withApi } from "../options.ts";
+import type { ApiOptions, OutputOptions } from "../options.ts";
+import { openNats, withNats } from "./events.ts";
+import type { NatsOptions } from "./events.ts";
+
+type Options = ApiOptions & OutputOptions & KubeOptions & NatsOptions;
+
+/** What a check finds; where it cannot look at all, that is what it finds. */
+async function found(about: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await check();
+  } catch (err) {
+    if (!(err instanceof Failure)) throw err;
+    return [todo(about, err.message, err.hint ?? "")];
+  }
+}
+
+async function cluster(options: Options): Promise<Finding[]> {
+  await using kube = await openKube(options);
+  const reached = await checkKube(kube);
+  if (!reached.every((one) => one.ok)) return reached;
+  return [...reached, ...(await checkRights(kube)), ...(await checkReloader(kube))];
+}
+
+async function nats(options: Options): Promise<Finding[]> {
+  if (options.nats === undefined && options.config === undefined) {
+    return [ok("nats", "not looked at: name it by --nats or --config")];
+  }
+  await using connection = await openNats(options);
+  // Awaited here, while the connection is open.
+  return await checkNats(connection);
+}
+
+async function api(options: Options): Promise<Finding[]> {
+  if (options.server === undefined) {
+    return [ok("api", "not looked at: name it by --server")];
+  }
+  return checkApi(await call(apiOf(options), getStatus));
+}
+
+async function doctor(options: Options): Promise<void> {
+  const out = outputOf(options);
+  const findings = [
+    ...(await found("cluster", () => cluster(options))),
+    ...(await found("nats", () => nats(options))),
+    ...(await found("api", () => api(options))),
+  ];
+  out.tell(findings, () => {
+    const rows = findings.map((one) => [
+      one.ok ? { text: "ok", style: "good" as const } : { text: "do", style: "bad" as const },
+      one.about,
+      one.todo === "" ? one.what : `${one.what}: ${one.todo}`,
+    ]);
+    out.table(["", "ABOUT", "FOUND"], rows);
+  });
+  if (findings.some((one) => !one.ok)) process.exitCode = EXIT.findings;
+}
+
+export function addDoctor(program: Command): void {
+  const command = program
+    .command("doctor")
+    .description("look at cluster, NATS and restarter: each line is ok or says what to do")
+    .action(doctor);
+  withNats(withApi(command));
+}

@@ -1,0 +1,143 @@
+import type { Command } from "commander";
+import { getImpact, getWorkload } from "@rollcast/shared/api/restarter";
+import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/restarter";
+import { formatDuration } from "@rollcast/shared/duration";
+import { call } from "../api-client.ts";
+import { apiOf, outputOf, withApi } from "../options.ts";
+import type { ApiOptions, OutputOptions } from "../options.ts";
+import type { Output } from "../output.ts";
+import { parseSource, parseWorkload, refText } from "../refs.ts";
+import { ago, styleOf, until } from "../show.ts";
+import type { Row } from "../table.ts";
+
+type Options = ApiOptions & OutputOptions & { readonly namespace: string; readonly keys?: string };
+
+function nextText({ next, mayRoll }: WorkloadDetail, now: number): string {
+  if (!mayRoll) return "nothing: no annotation opts it in";
+  if (next.do === "keep") return "nothing is due";
+  if (next.do === "roll") return "a rollout is due now";
+  if (next.do === "skip") return "a rollout is due and is told, not made (observe)";
+  if (next.do === "look-again") return "not known yet: the restarter catches up";
+  const when = next.at === undefined ? "" : `, ${until(next.at, now)}`;
+  return `a rollout waits: ${next.reason ?? "not told"}${when}`;
+}
+
+function keysText(keys: SourceView["keys"]): string {
+  if (keys === undefined) return "";
+  return keys === "*" ? "all" : keys.join(",");
+}
+
+function sourceRows(sources: readonly SourceView[]): Row[] {
+  return sources.map((one) => [
+    `${one.kind.toLowerCase()}/${one.name}`,
+    keysText(one.keys),
+    one.running ?? "",
+    one.present,
+    one.equal === undefined
+      ? ""
+      : { text: one.equal ? "equal" : "differs", style: one.equal ? "good" : "bad" },
+    { text: one.rolls ? "rolls" : "does not roll" },
+  ]);
+}
+
+function showChecks(out: Output, sources: readonly SourceView[]): void {
+  for (const one of sources) {
+    out.line();
+    out.line(`Checks on ${one.kind.toLowerCase()}/${one.name}`);
+    const rows = one.checks.map(({ check, applies }) => [
+      { text: applies ? "applies" : "no", style: applies ? "good" : "dim" } as const,
+      check,
+      applies ? one.reason : "",
+    ]);
+    out.table(["VERDICT", "CHECK", "REASON"], rows);
+  }
+}
+
+async function explain(text: string, options: Options): Promise<void> {
+  const out = outputOf(options);
+  const ref = parseWorkload(text, options.namespace);
+  const detail = await call(apiOf(options), getWorkload, { params: ref });
+  const now = Date.now();
+  out.tell(detail, () => {
+    out.line(refText(ref));
+    out.line(`State  ${detail.states.join(", ")}`, styleOf(detail.states));
+    out.line(`Queue  ${detail.queue}`);
+    out.line(`Next   ${nextText(detail, now)}`);
+    if (detail.failure !== undefined) {
+      out.line(`Failed ${detail.failure.reason}: ${detail.failure.message}`, "bad");
+    }
+    out.line();
+    if (detail.sources.length === 0) out.line("It uses no ConfigMap and no Secret.");
+    else {
+      const head = ["SOURCE", "KEYS", "RUNNING", "PRESENT", "CONTENT", "A CHANGE"];
+      out.table(head, sourceRows(detail.sources));
+    }
+    showChecks(out, detail.sources);
+    if (detail.events.length === 0) return;
+    out.line();
+    out.line("Last of each outcome");
+    const rows = detail.events.map((one) => [
+      ago(one.at, now),
+      { text: one.outcome, ...(one.outcome === "failed" ? { style: "bad" as const } : {}) },
+      one.durationMs === undefined ? "" : formatDuration(one.durationMs),
+      one.cause === undefined ? "" : `${one.cause.kind.toLowerCase()}/${one.cause.name}`,
+      [one.reason, one.message].filter((part) => part !== undefined).join(": "),
+    ]);
+    out.table(["WHEN", "OUTCOME", "TOOK", "CAUSE", "REASON"], rows);
+  });
+}
+
+async function impact(text: string, options: Options): Promise<void> {
+  const out = outputOf(options);
+  const api = apiOf(options);
+  const ref = parseSource(text, options.namespace);
+  const kind = ref.kind as "ConfigMap" | "Secret" | "SecretProviderClass";
+  const keys = options.keys === undefined ? {} : { keys: options.keys };
+  const items: Awaited<ReturnType<typeof page>>["items"] = [];
+  const page = (cursor: string | undefined) =>
+    call(api, getImpact, {
+      query: { ...ref, kind, ...keys, limit: 500, ...(cursor === undefined ? {} : { cursor }) },
+    });
+  let answer = await page(undefined);
+  items.push(...answer.items);
+  while (answer.next !== undefined) {
+    answer = await page(answer.next);
+    items.push(...answer.items);
+  }
+  const rolling = items.filter(({ would }) => would === "roll" || would === "wait");
+  const now = Date.now();
+  out.tell({ source: answer.source, known: answer.known, items }, () => {
+    if (!answer.known) out.line(`${refText(ref)} is not there, or out of scope`, "warn");
+    out.line(`${rolling.length} of ${items.length} workloads that use it would roll`);
+    if (items.length === 0) return;
+    out.line();
+    const rows = items.map((one) => [
+      refText(one),
+      {
+        text: one.at === undefined ? one.would : `${one.would} ${until(one.at, now)}`,
+        style: one.would === "keep" ? ("dim" as const) : ("warn" as const),
+      },
+      one.check,
+      one.reason,
+    ]);
+    out.table(["WORKLOAD", "WOULD", "CHECK", "WHY"], rows);
+  });
+}
+
+export function addExplain(program: Command): void {
+  const first = program
+    .command("explain <workload>")
+    .description("why a workload rolls or does not: each source, each check, what is next")
+    .option("-n, --namespace <name>", "its namespace", "default")
+    .action(explain);
+  withApi(first);
+  const second = program
+    .command("impact <source>")
+    .description(
+      "what would roll if this ConfigMap or Secret changed, and why the others would not",
+    )
+    .option("-n, --namespace <name>", "its namespace", "default")
+    .option("--keys <a,b>", "the keys that would change; all unless told")
+    .action(impact);
+  withApi(second);
+}

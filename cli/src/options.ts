@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { Option } from "commander";
+import type { Command } from "commander";
+import type { Api } from "./api-client.ts";
+import { EXIT, Failure } from "./failure.ts";
+import { withCluster } from "./forward.ts";
+import { createOutput } from "./output.ts";
+import type { Format, Output } from "./output.ts";
+
+/** What every command that talks to an API is told. */
+export type ApiOptions = {
+  readonly server?: string;
+  readonly tokenFile?: string;
+  /** As it was found in the cluster. */
+  readonly token?: string;
+};
+export type OutputOptions = { readonly output: Format };
+
+/** Adds `-o`. */
+export function withOutput(command: Command): Command {
+  return command.addOption(
+    new Option("-o, --output <format>", "how to write it")
+      .choices(["table", "json", "yaml"])
+      .default("table"),
+  );
+}
+
+/** Adds where the API is, `variable` being the one of the environment. */
+export function withApi(command: Command, variable = "ROLLCAST_SERVER"): Command {
+  return withCluster(withOutput(command))
+    .addOption(
+      new Option("--server <url>", "where the API is; else it is found through the kubeconfig").env(
+        variable,
+      ),
+    )
+    .addOption(
+      new Option("--token-file <file>", "its token; else the variable ROLLCAST_TOKEN").env(
+        "ROLLCAST_TOKEN_FILE",
+      ),
+    );
+}
+
+/** Whether the token is given by option or environment. */
+export function knowsToken({ tokenFile }: ApiOptions): boolean {
+  return tokenFile !== undefined || (process.env.ROLLCAST_TOKEN ?? "") !== "";
+}
+
+function tokenOf({ tokenFile, token: found }: ApiOptions): string {
+  if (tokenFile === undefined) {
+    const { ROLLCAST_TOKEN: token } = process.env;
+    if (token !== undefined && token !== "") return token.trim();
+    if (found !== undefined) return found;
+    const hint = "give it by --token-file, ROLLCAST_TOKEN_FILE or ROLLCAST_TOKEN";
+    throw new Failure(EXIT.usage, "the token of the API is missing", hint);
+  }
+  try {
+    return readFileSync(tokenFile, "utf8").trim();
+  } catch (err) {
+    const hint = "check --token-file";
+    throw new Failure(EXIT.usage, `${tokenFile} cannot be read`, hint, { cause: err });
+  }
+}
+
+/** The API that the options name. Throws {@link Failure} where they name none. */
+export function apiOf(options: ApiOptions): Api {
+  const { server } = options;
+  if (server === undefined || server === "") {
+    const hint = "name it by --server or ROLLCAST_SERVER";
+    throw new Failure(EXIT.usage, "where is the API?", hint);
+  }
+  if (!/^https?:\/\/[^\s/]+/.test(server)) {
+    const hint = "write it like http://127.0.0.1:8081";
+    throw new Failure(EXIT.usage, "--server is no URL", hint);
+  }
+  return { server, token: tokenOf(options) };
+}
+
+export function outputOf({ output }: OutputOptions): Output {
+  return createOutput(output);
+}

@@ -1,0 +1,48 @@
+import { Command } from "commander";
+import { addConfig } from "./commands/config.ts";
+import { addDeadLetters } from "./commands/dead-letters.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEvents } from "./commands/events.ts";
+import { addExplain } from "./commands/explain.ts";
+import { addFreeze } from "./commands/freeze.ts";
+import { addQueues } from "./commands/queues.ts";
+import { addRequests } from "./commands/requests.ts";
+import { addStatus } from "./commands/status.ts";
+import { findApi } from "./forward.ts";
+import type { ClusterOptions } from "./forward.ts";
+import { knowsToken } from "./options.ts";
+import type { ApiOptions } from "./options.ts";
+
+/** The API of a command that was told of none, found through the kubeconfig. `doctor` looks at what it is told. */
+async function findServer(command: Command, opened: AsyncDisposableStack): Promise<void> {
+  const asks = command.options.some(({ long }) => long === "--server");
+  const options = command.opts<ClusterOptions & ApiOptions>();
+  if (!asks || command.name() === "doctor" || (options.server ?? "") !== "") return;
+  const service = command.parent?.name() === "dead-letters" ? "notifier" : "restarter";
+  const found = opened.use(await findApi(options, service, knowsToken(options)));
+  command.setOptionValue("server", found.server);
+  if (found.token !== undefined) command.setOptionValue("token", found.token);
+}
+
+/** Every command. Errors are thrown, not told; nothing exits. What a command needs open is pushed on `opened`. */
+export function createProgram(opened: AsyncDisposableStack): Command {
+  const program = new Command("rollcast")
+    .description("See and steer how Rollcast rolls workloads")
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .configureHelp({ helpWidth: 80 })
+    .hook("preAction", (_, command) => findServer(command, opened));
+  const adders = [
+    addStatus,
+    addExplain,
+    addRequests,
+    addQueues,
+    addFreeze,
+    addDeadLetters,
+    addEvents,
+    addConfig,
+    addDoctor,
+  ];
+  for (const add of adders) add(program);
+  return program;
+}

@@ -1,0 +1,33 @@
+import { startIn } from "@rollcast/shared/host";
+import type { Host, Process } from "@rollcast/shared/host";
+
+/**
+ * Starts several services in one process, all at once: the restarter waits for what the watcher writes at its start. They are closed at once too, as pods
+ * are. Where one cannot start, the others are told to stop, and its error is thrown once they have.
+ */
+export async function startTogether(
+  own: Process,
+  services: Readonly<Record<string, (host: Host) => Promise<void>>>,
+): Promise<void> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([own.signal, failed.signal]);
+  const stacks: AsyncDisposableStack[] = [];
+  own.stack.defer(async () => {
+    await Promise.all(stacks.map((stack) => stack.disposeAsync()));
+  });
+  const starts = Object.entries(services).map(async ([name, start]) => {
+    const stack = new AsyncDisposableStack();
+    stacks.push(stack);
+    try {
+      await startIn(own.component(name, stack, signal), start);
+    } catch (err) {
+      if (!signal.aborted) own.logger.error({ err, component: name }, "service cannot start");
+      failed.abort(err);
+      throw err;
+    }
+  });
+  await startIn(own.host, async () => {
+    await Promise.allSettled(starts);
+    if (failed.signal.aborted) throw failed.signal.reason;
+  });
+}
