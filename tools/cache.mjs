@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-const SERVERS = join(dirname(fileURLToPath(import.meta.url)), "servers");
+const TOOLS = dirname(fileURLToPath(import.meta.url));
 
 /**
  * The user's cache folder of Rollcast: `ROLLCAST_CACHE_DIR`, else the platform's.
@@ -20,17 +20,38 @@ export function cacheDir(env = process.env) {
 }
 
 /**
- * The folder of the servers built from `tools/servers`; its name changes with what is built.
+ * The folder of what is built from a Go module in `tools/`; its name changes with what is built.
+ * @param {"servers" | "helm"} module
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+function builtDir(module, env) {
+  const hash = createHash("sha256");
+  for (const name of ["go.mod", "go.sum", `${module}.go`]) {
+    hash.update(readFileSync(join(TOOLS, module, name)));
+  }
+  hash.update(`${process.platform} ${process.arch}`);
+  return join(cacheDir(env), `${module}-${hash.digest("hex").slice(0, 12)}`);
+}
+
+/**
+ * The folder of the servers built from `tools/servers`.
  * @param {Readonly<Record<string, string | undefined>>} env
  * @returns {string}
  */
 export function serversDir(env = process.env) {
-  const hash = createHash("sha256");
-  for (const name of ["go.mod", "go.sum", "servers.go"]) {
-    hash.update(readFileSync(join(SERVERS, name)));
-  }
-  hash.update(`${process.platform} ${process.arch}`);
-  return join(cacheDir(env), `servers-${hash.digest("hex").slice(0, 12)}`);
+  return builtDir("servers", env);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(serversDir());
+/**
+ * The folder of the Helm built from `tools/helm`, which shares what it compiles with the servers.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+export function helmDir(env = process.env) {
+  return builtDir("helm", env);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.stdout.write(process.argv[2] === "helm" ? helmDir() : serversDir());
+}

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { serversDir } from "./cache.mjs";
+import { helmDir, serversDir } from "./cache.mjs";
 import { probe, which } from "./run-command.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
@@ -19,7 +19,7 @@ export const KUBERNETES_SERVERS = [
  * @property {string} node Version of the Node that runs.
  * @property {boolean} npm
  * @property {boolean} toolchain The toolchain is in the cache.
- * @property {readonly string[]} built Servers in the cache.
+ * @property {readonly string[]} built Servers in the cache, and Helm.
  * @property {readonly string[]} assets Servers in KUBEBUILDER_ASSETS.
  * @property {string | undefined} natsServer Path of a nats-server on PATH.
  * @property {string | undefined} natsVersion What it says of itself.
@@ -54,7 +54,10 @@ export async function lookAround(env = process.env) {
     node: process.version,
     npm: which("npm", env) !== undefined,
     toolchain: existsSync(toolchainDir(env)),
-    built: ["nats-server", ...KUBERNETES_SERVERS].filter(has(serversDir(env))),
+    built: [
+      ...["nats-server", ...KUBERNETES_SERVERS].filter(has(serversDir(env))),
+      ...["helm"].filter(has(helmDir(env))),
+    ],
     assets: assets === "" ? [] : ["etcd", "kube-apiserver"].filter(has(assets)),
     natsServer,
     natsVersion,

@@ -53,6 +53,16 @@ export function narrate(event: RollcastEvent): string {
       return `delivered to ${event.data.receiver}`;
     case "dev.rollcast.notification.dead.v1":
       return `given up on ${event.data.receiver} after ${event.data.attempts} attempts${because(event.data)}`;
+    case "dev.rollcast.queue.tuned.v1":
+    case "dev.rollcast.queue.paused.v1":
+    case "dev.rollcast.queue.resumed.v1":
+    case "dev.rollcast.queue.reset.v1":
+    case "dev.rollcast.queue.halted.v1":
+    case "dev.rollcast.queue.released.v1":
+      return `queue ${event.data.queue} ${event.type.split(".")[3]} by ${event.data.by}`;
+    case "dev.rollcast.freeze.frozen.v1":
+    case "dev.rollcast.freeze.unfrozen.v1":
+      return `${event.data.scope.level} ${event.subject} ${event.type.split(".")[3]} by ${event.data.by}`;
     case "dev.rollcast.rollout.planned.v1":
       return `planned ${workloadOf(event.data.workload)}`;
     case "dev.rollcast.rollout.deferred.v1":

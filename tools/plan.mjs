@@ -59,7 +59,12 @@ export function makePlan(facts, wish) {
 function neededServers(facts, wish) {
   // The tests kill and restart servers, so they need their own whatever runs elsewhere.
   const nats = wish.command === "test" || !facts.natsUrl ? ["nats-server"] : [];
-  return [...nats, ...(wish.command === "test" || !wish.cluster ? KUBERNETES_SERVERS : [])];
+  const helm = wish.command === "test" ? ["helm"] : [];
+  return [
+    ...nats,
+    ...(wish.command === "test" || !wish.cluster ? KUBERNETES_SERVERS : []),
+    ...helm,
+  ];
 }
 
 /**

@@ -95,7 +95,13 @@ describe("what is built", () => {
       ["nats-server", ...SERVERS.slice(3)],
       "go",
     ],
-    ["all for tests, whatever runs elsewhere", TEST, { ...GO, natsUrl: true }, SERVERS, "go"],
+    [
+      "all for tests, whatever runs elsewhere",
+      TEST,
+      { ...GO, natsUrl: true },
+      [...SERVERS, "helm"],
+      "go",
+    ],
   ] as const)("%s", (_, wish, facts, build, compiler) => {
     const plan = makePlan({ ...BARE, ...facts }, wish);
     expect(plan.build).toEqual(build);

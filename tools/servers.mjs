@@ -1,16 +1,16 @@
-// Real servers, built once from the Go module in tools/servers into the user's cache folder.
+// Real servers, and Helm for the tests, built once from the Go modules in tools/ into the user's cache folder.
 import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { cacheDir, serversDir } from "./cache.mjs";
+import { cacheDir, helmDir, serversDir } from "./cache.mjs";
 import { runQuietly } from "./run-command.mjs";
-import { GO_IMAGE, KUBERNETES, buildEstimate } from "./versions.mjs";
+import { GO_IMAGE, HELM, KUBERNETES, buildEstimate } from "./versions.mjs";
 
-const MODULE = join(dirname(fileURLToPath(import.meta.url)), "servers");
+const TOOLS = dirname(fileURLToPath(import.meta.url));
 
-/** Package of each server, and the name that `go build` gives it where that is another. */
+/** Package of each program, the name that `go build` gives it where that is another, and its module where that is not `servers`. */
 const PACKAGES = {
   "nats-server": { path: "github.com/nats-io/nats-server/v2" },
   etcd: { path: "go.etcd.io/etcd/server/v3", builtAs: "server" },
@@ -18,7 +18,16 @@ const PACKAGES = {
   "kube-controller-manager": { path: "k8s.io/kubernetes/cmd/kube-controller-manager" },
   "kube-scheduler": { path: "k8s.io/kubernetes/cmd/kube-scheduler" },
   kwok: { path: "sigs.k8s.io/kwok/cmd/kwok" },
+  helm: { path: "helm.sh/helm/v3/cmd/helm", module: /** @type {const} */ ("helm") },
 };
+
+/**
+ * @param {string} name
+ * @returns {{path: string, builtAs?: string, module?: "helm"}}
+ */
+function packageOf(name) {
+  return PACKAGES[/** @type {ServerName} */ (name)];
+}
 
 /** @typedef {keyof typeof PACKAGES} ServerName */
 
@@ -27,6 +36,7 @@ const PACKAGES = {
  * @param {readonly string[]} names
  */
 function describe(names) {
+  if (names.every((name) => name === "helm")) return "building Helm from source, once, a minute";
   const kubernetes = names.some((name) => name !== "nats-server");
   if (!kubernetes) return "building nats-server from source, once, about a minute";
   const and = names.includes("nats-server") ? " and nats-server" : "";
@@ -41,43 +51,74 @@ function describe(names) {
  */
 export async function buildServers(context, names, compiler) {
   const since = Date.now();
-  const dir = serversDir(context.env);
+  const build = async () => {
+    // Helm last: by then most of what it needs is compiled.
+    for (const module of /** @type {const} */ (["servers", "helm"])) {
+      const own = names.filter((name) => (packageOf(name).module ?? "servers") === module);
+      if (own.length > 0) await buildModule(context, module, own, compiler);
+    }
+  };
+  await context.progress.live(describe(names), build());
+  context.progress.done(`built ${names.join(", ")}`, since);
+}
+
+/**
+ * @param {import("./toolchain.mjs").Context} context
+ * @param {"servers" | "helm"} module
+ * @param {readonly string[]} names
+ * @param {"go" | "container"} compiler
+ */
+async function buildModule(context, module, names, compiler) {
+  const dir = module === "helm" ? helmDir(context.env) : serversDir(context.env);
   const fresh = `${dir}.tmp-${process.pid}`;
   await mkdir(fresh, { recursive: true });
   try {
-    const wanted = /** @type {ServerName[]} */ (names);
-    const packages = wanted.map((name) => PACKAGES[name].path);
+    const packages = names.map((name) => packageOf(name).path);
     const build = compiler === "go" ? withGo : withContainer;
-    await context.progress.live(describe(names), build(context, fresh, packages));
+    await build(context, { source: join(TOOLS, module), out: fresh }, packages);
     await mkdir(dir, { recursive: true });
-    for (const name of wanted) {
-      const { builtAs } = /** @type {{builtAs?: string}} */ (PACKAGES[name]);
-      await rename(join(fresh, builtAs ?? name), join(dir, name));
+    for (const name of names) {
+      await rename(join(fresh, packageOf(name).builtAs ?? name), join(dir, name));
     }
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
-  context.progress.done(`built ${names.join(", ")}`, since);
 }
+
+/** Without the stamps clients cannot read the server's version, and Helm takes the cluster for an ancient one. */
+function stamps() {
+  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES) ?? [];
+  const helm = "helm.sh/helm/v3";
+  return {
+    "k8s.io/component-base/version.gitVersion": KUBERNETES,
+    [`${helm}/internal/version.version`]: HELM,
+    [`${helm}/pkg/chartutil.k8sVersionMajor`]: major,
+    [`${helm}/pkg/chartutil.k8sVersionMinor`]: minor,
+    [`${helm}/pkg/lint/rules.k8sVersionMajor`]: major,
+    [`${helm}/pkg/lint/rules.k8sVersionMinor`]: minor,
+  };
+}
+
+/** @typedef {{source: string, out: string}} Folders */
 
 /**
  * @param {string} out
  * @param {readonly string[]} packages
  */
 function buildArgs(out, packages) {
-  // Without the stamp clients cannot read the server's version.
-  const stamp = `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES}`;
-  return ["build", "-trimpath", "-ldflags", stamp, "-o", `${out}/`, ...packages];
+  const told = Object.entries(stamps()).map(([name, value]) => `-X ${name}=${value}`);
+  const flags = ["-s", "-w", ...told].join(" ");
+  return ["build", "-trimpath", "-ldflags", flags, "-o", `${out}/`, ...packages];
 }
 
 /**
  * @param {import("./toolchain.mjs").Context} context
- * @param {string} out
+ * @param {Folders} folders
  * @param {readonly string[]} packages
  */
-function withGo({ env, signal }, out, packages) {
+function withGo({ env, signal }, { source, out }, packages) {
   return runQuietly("go", buildArgs(out, packages), {
-    cwd: MODULE,
+    cwd: source,
     env: { ...env, CGO_ENABLED: "0", GOWORK: "off" },
     signal,
   });
@@ -86,10 +127,10 @@ function withGo({ env, signal }, out, packages) {
 /**
  * Go's compiler in a container makes binaries for this machine, whatever it is.
  * @param {import("./toolchain.mjs").Context} context
- * @param {string} out
+ * @param {Folders} folders
  * @param {readonly string[]} packages
  */
-async function withContainer({ env, signal }, out, packages) {
+async function withContainer({ env, signal }, { source, out }, packages) {
   const cache = join(cacheDir(env), "go");
   await mkdir(cache, { recursive: true });
   const os = process.platform;
@@ -104,7 +145,7 @@ async function withContainer({ env, signal }, out, packages) {
   };
   const user =
     process.getuid === undefined ? [] : ["--user", `${process.getuid()}:${process.getgid?.()}`];
-  const mounts = ["-v", `${MODULE}:/src:ro`, "-v", `${out}:/out`, "-v", `${cache}:/cache`];
+  const mounts = ["-v", `${source}:/src:ro`, "-v", `${out}:/out`, "-v", `${cache}:/cache`];
   const told = Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   await runQuietly(
     "docker",
@@ -134,9 +175,11 @@ async function withContainer({ env, signal }, out, packages) {
  */
 export async function linkServers({ root, env }, servers, natsServer) {
   const dir = linkDir(root);
-  const from = { cache: serversDir(env), assets: env.KUBEBUILDER_ASSETS ?? "" };
+  const cache = (/** @type {string} */ name) =>
+    packageOf(name).module === "helm" ? helmDir(env) : serversDir(env);
   for (const [name, source] of Object.entries(servers)) {
-    const target = source === "path" ? (natsServer ?? "") : join(from[source], name);
+    const dirOf = source === "cache" ? cache(name) : (env.KUBEBUILDER_ASSETS ?? "");
+    const target = source === "path" ? (natsServer ?? "") : join(dirOf, name);
     await link(target, join(dir, name));
   }
   return dir;

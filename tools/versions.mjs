@@ -4,6 +4,7 @@ import process from "node:process";
 
 export const PNPM = "10.34.9";
 export const KUBERNETES = "v1.36.3";
+export const HELM = "v3.21.4";
 export const NODE_FLOOR = "24.12.0";
 export const NATS_FLOOR = "2.12.0";
 export const REDIS_FLOOR = "6.2.0";
