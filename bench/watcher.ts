@@ -122,6 +122,12 @@ async function coldSync(cluster: Cluster, nats: NatsServer, namespace: string): 
   return { seconds, peakMiB, settled: await settledMemory(running) };
 }
 
+/** Writes to the records so far. */
+async function recordWrites(nats: NatsServer): Promise<number> {
+  await using connection = await connectNats({ url: nats.url, name: "bench", logger: silent });
+  return (await connection.jsm.streams.info("KV_sources")).state.last_seq;
+}
+
 /** When the API server's own watch showed a change, by name and value; `performance.now()`. */
 async function watchRaw(cluster: Cluster, namespace: string, signal: AbortSignal) {
   const client = await connectKube({ logger: silent, kubeconfig: cluster.kubeconfig });
@@ -268,9 +274,12 @@ print(
   `memory of a source: ${grown("heap").toFixed(0)} bytes of heap and buffers, ${grown("rss").toFixed(0)} bytes resident`,
 );
 
+const before = await recordWrites(secondNats);
 await using service = await startWatcher(cluster, secondNats, namespace);
 const warm = await syncSeconds({ service, namespace });
-print(`warm start with ${2 * sources}: ${warm.toFixed(2)} s, nothing written`);
+print(
+  `warm start with ${2 * sources}: ${warm.toFixed(2)} s, ${(await recordWrites(secondNats)) - before} records written`,
+);
 
 const { written, watched, published } = await latencies(
   cluster,

@@ -61,7 +61,11 @@ test("the outcome arrives signed: succeeded, and failed with the reason", async 
   const { api, namespace, receiver } = stack;
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
-  await api.create(paths.deployment(namespace), deployment(namespace, "good", { uses }));
+  const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/notify": "hook, none" };
+  await api.create(
+    paths.deployment(namespace),
+    deployment(namespace, "good", { uses, annotations }),
+  );
   await api.create(
     paths.deployment(namespace),
     deployment(namespace, "bad", {
@@ -80,6 +84,8 @@ test("the outcome arrives signed: succeeded, and failed with the reason", async 
   const good = JSON.stringify(verified(succeeded));
   expect(good).toContain(`"name":"good"`);
   expect(good).toContain(`"changed":["a"]`);
+  // Told all the same: the configuration lets no namespace name receivers.
+  expect(good).toContain(`"notify":["hook","none"]`);
   const bad = JSON.stringify(verified(failed));
   expect(bad).toContain(`"name":"bad"`);
   expect(bad).toContain("ProgressDeadlineExceeded");

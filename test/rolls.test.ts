@@ -66,6 +66,12 @@ test("a ConfigMap edit makes one new ReplicaSet for each Deployment that uses it
     expect(await replicaSetsOf(api, namespace, name), name).toHaveLength(1);
   }
   const events = await stack.events();
+  const ends = events.filter(({ type }) => type === "dev.rollcast.rollout.succeeded.v1");
+  // Each rollout says how many the same change rolls: five by the first, four by the second.
+  expect(ends.map(({ data }) => ("affected" in data ? data.affected : 0)).toSorted()).toEqual([
+    ...Array.from({ length: 4 }, () => 4),
+    ...Array.from({ length: 5 }, () => 5),
+  ]);
   expect(wordsOf(events, "envfrom")).toEqual([
     "planned",
     "started",

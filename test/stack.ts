@@ -9,12 +9,14 @@ import { readEvents } from "@rollcast/shared/nats/history";
 import { openKv } from "@rollcast/shared/nats/kv";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
+import type { ClusterAccess } from "@rollcast/testkit/cluster";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
+import { startSecureBus } from "./secure.ts";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service, ServiceName } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
@@ -45,6 +47,8 @@ export type StartOptions = {
   env?: Readonly<Record<string, string>>;
   config?: object;
   kubeconfig?: string;
+  /** A folder that holds the service as an image does. */
+  root?: string;
   /** Return before it is ready. */
   wait?: boolean;
 };
@@ -54,6 +58,10 @@ export type StackOptions = {
   config?: object;
   services?: readonly ServiceName[];
   kubeconfig?: string;
+  /** Another control plane than the one that all tests share. */
+  cluster?: ClusterAccess & { readonly api: Api };
+  /** NATS and Redis as the chart ships them, each service as its own user; `provision` must be started too. */
+  secure?: boolean;
 };
 
 const SIGNING_SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
@@ -93,11 +101,12 @@ export const webhookSecret = SIGNING_SECRET;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  undo.use(cluster.api);
+  const cluster = options.cluster ?? useCluster();
+  if (options.cluster === undefined) undo.use(cluster.api);
   const namespace = undo.use(await createNamespace(cluster.api, "app"));
-  const nats = undo.use(await startNats());
-  const redis = undo.use(await startRedis());
+  const secure = options.secure === true ? undo.use(await startSecureBus("test")) : undefined;
+  const nats = secure?.nats ?? undo.use(await startNats());
+  const redis = secure?.redis ?? undo.use(await startRedis());
   const receiver = undo.use(await startReceiver());
   const services: Service[] = [];
   undo.defer(async () => {
@@ -105,15 +114,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   });
   const base = { ...baseConfig(namespace.name, receiver), ...options.config };
   const silent = createLogger("test", "silent");
-  const connect = () => connectNats({ url: nats.url, name: "test", logger: silent });
+  const nkey = secure === undefined ? {} : { nkey: { file: secure.seedFile("test") } };
+  const connect = () => connectNats({ url: nats.url, name: "test", logger: silent, ...nkey });
   const connection = undo.use(await connect());
 
   const start = async (name: ServiceName, more: StartOptions = {}): Promise<Service> => {
+    if (secure !== undefined && name === "all-in-one") {
+      throw new Error("the chart has no user for all services together");
+    }
+    const identity = name === "all-in-one" ? {} : secure?.identity(name);
     const service = await startService(name, {
-      config: { ...base, ...more.config },
+      config: { ...base, ...identity, ...more.config },
       kubeconfig: more.kubeconfig ?? options.kubeconfig ?? cluster.kubeconfig,
       natsUrl: nats.url,
       redisUrl: redis.url,
+      ...(more.root === undefined ? {} : { root: more.root }),
       env: {
         ROLLCAST_NAMESPACE: namespace.name,
         TEST_SIGNING_SECRET: SIGNING_SECRET,
@@ -121,7 +136,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       },
     });
     services.push(service);
-    if (more.wait !== false) await service.waitReady(60_000);
+    if (name === "provision") await service.exited;
+    else if (more.wait !== false) await service.waitReady(60_000);
     return service;
   };
   const events = () => readEvents(connection);

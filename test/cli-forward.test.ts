@@ -1,0 +1,43 @@
+import { paths, secret } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { expect, test } from "vitest";
+import { createReadyPod, startFakeKubelet } from "./fake-kubelet.ts";
+import { apiToken, apiUrl } from "./restarter-api.ts";
+import { rollcast } from "./rollcast.ts";
+import { startStack } from "./stack.ts";
+
+test("without --server the API is found through the kubeconfig: a forwarded port to a ready pod, the token from its Secret", async () => {
+  await using access = await apiToken();
+  await using stack = await startStack({ services: ["watcher"] });
+  const { api, namespace } = stack;
+  const config = { restarter: { api: access.config } };
+  const { port } = new URL(await apiUrl(await stack.start("restarter", { config })));
+  const { kubeconfig } = useCluster();
+  const ask = () =>
+    rollcast(["status", "--kubeconfig", kubeconfig, "--rollcast-namespace", namespace]);
+
+  const nowhere = await ask();
+  expect([nowhere.code, nowhere.err]).toEqual([
+    3,
+    expect.stringContaining("no restarter is ready"),
+  ]);
+
+  await using kubelet = await startFakeKubelet(api);
+  await createReadyPod(api, namespace, {
+    name: "rollcast-restarter-0",
+    node: kubelet.node,
+    labels: {
+      "app.kubernetes.io/name": "rollcast",
+      "app.kubernetes.io/component": "restarter",
+    },
+    port: Number(port),
+  });
+  const locked = await ask();
+  expect([locked.code, locked.err]).toEqual([3, expect.stringContaining("rollcast-api")]);
+
+  const { token } = access;
+  await api.create(paths.secret(namespace), secret(namespace, "rollcast-api", { token }));
+  const found = await ask();
+  expect(found).toMatchObject({ code: 0, err: "" });
+  expect(found.out).toContain("cluster test, mode active");
+});

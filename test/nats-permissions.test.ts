@@ -1,0 +1,194 @@
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { provision } from "@rollcast/shared/nats/provision";
+import { waitFor } from "@rollcast/testkit/wait";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NATS_USERS, startSecureBus } from "./secure.ts";
+import type { NatsUser, SecureBus } from "./secure.ts";
+
+const logger = createLogger("test", "silent");
+const stack = new AsyncDisposableStack();
+const connections = new Map<NatsUser | "test", Nats>();
+
+async function connectAs(bus: SecureBus, user: NatsUser | "test"): Promise<Nats> {
+  const nkey = { file: bus.seedFile(user) };
+  return connectNats({ url: bus.nats.url, name: user, logger, nkey });
+}
+
+beforeAll(async () => {
+  const bus = stack.use(await startSecureBus("test"));
+  for (const user of [...NATS_USERS, "test"] as const) {
+    connections.set(user, stack.use(await connectAs(bus, user)));
+  }
+  await provision(as("provision"), 1);
+});
+afterAll(() => stack.disposeAsync());
+
+function as(user: NatsUser | "test"): Nats {
+  const nats = connections.get(user);
+  if (nats === undefined) throw new Error(`${user} is not connected`);
+  return nats;
+}
+
+/** Whether the server refuses what `act` does, by its own words. */
+async function isRefused({ nc }: Nats, act: () => void): Promise<boolean> {
+  const status = nc.status();
+  const refusals: unknown[] = [];
+  const listen = async () => {
+    for await (const one of status) if (one.type === "error") refusals.push(one.error);
+  };
+  const listening = listen();
+  act();
+  // The server answers in order: after the pong nothing more comes.
+  await nc.flush();
+  (status as unknown as { stop(): void }).stop();
+  await listening;
+  for (const refusal of refusals) expect(String(refusal)).toMatch(/Permissions Violation/);
+  return refusals.length > 0;
+}
+
+const SERVICES = ["watcher", "restarter", "notifier", "provision"] as const;
+
+/** Subject, and who of those in the account may publish on it. */
+const PUBLISH: readonly [string, readonly (typeof SERVICES)[number][]][] = [
+  ["rollcast.v1.test.source.changed.configmap.shop.cfg", ["watcher"]],
+  ["rollcast.v1.test.rollout.started.deployment.shop.web", ["restarter"]],
+  ["rollcast.v1.test.notification.sent.hook", ["notifier"]],
+  ["rollcast.v1.other.source.changed.configmap.shop.cfg", []],
+  ["rollcast.v1.other.rollout.started.deployment.shop.web", []],
+  ["rollcast.dlq.v1.restarter-test.malformed", ["restarter"]],
+  ["rollcast.dlq.v1.notifier-test.malformed", ["notifier"]],
+  ["rollcast.dlq.v1.notifier.refused", ["notifier"]],
+  ["$KV.sources.test.configmap.shop.cfg", ["watcher"]],
+  ["$KV.sources.other.configmap.shop.cfg", []],
+  ["$KV.workloads.test.deployment.shop.web", ["restarter"]],
+  ["$KV.workloads.other.deployment.shop.web", []],
+  ["$KV.notify.test.group", ["notifier"]],
+  ["$JS.API.INFO", []],
+  ["$JS.API.STREAM.NAMES", []],
+  ["$JS.API.STREAM.INFO.ROLLCAST", ["watcher", "restarter", "notifier", "provision"]],
+  ["$JS.API.STREAM.INFO.KV_workloads", ["restarter", "provision"]],
+  ["$KV.control.test.freeze.cluster", ["restarter"]],
+  ["$KV.control.other.freeze.cluster", []],
+  ["rollcast.v1.test.queue.paused.default", ["restarter"]],
+  ["rollcast.v1.test.freeze.frozen.cluster", ["restarter"]],
+  ["$JS.API.STREAM.CREATE.ROLLCAST", ["provision"]],
+  ["$JS.API.STREAM.CREATE.MINE", []],
+  ["$JS.API.STREAM.UPDATE.KV_notify", ["provision"]],
+  ["$JS.API.STREAM.DELETE.ROLLCAST", []],
+  ["$JS.API.STREAM.PURGE.KV_sources", []],
+  ["$JS.API.STREAM.MSG.DELETE.ROLLCAST_DLQ", ["notifier"]],
+  ["$JS.API.STREAM.MSG.DELETE.ROLLCAST", []],
+  ["$JS.API.STREAM.MSG.GET.KV_sources", ["watcher", "restarter"]],
+  ["$JS.API.STREAM.MSG.GET.KV_workloads", ["restarter"]],
+  ["$JS.API.STREAM.MSG.GET.KV_notify", ["notifier"]],
+  ["$JS.API.STREAM.MSG.GET.ROLLCAST", ["restarter", "notifier"]],
+  ["$JS.API.STREAM.MSG.GET.ROLLCAST_DLQ", ["notifier"]],
+  ["$JS.API.DIRECT.GET.ROLLCAST", []],
+  ["$JS.API.DIRECT.GET.ROLLCAST.rollcast.v1.test.rollout.failed.deployment.shop.web", []],
+  ["$JS.API.DIRECT.GET.ROLLCAST.rollcast.v1.test.notification.sent.hook", []],
+  ["$JS.API.DIRECT.GET.ROLLCAST_DLQ", []],
+  ["$JS.API.CONSUMER.CREATE.ROLLCAST.restarter-test.rollcast.v1.test.source.>", ["restarter"]],
+  ["$JS.API.CONSUMER.CREATE.ROLLCAST.restarter-test.rollcast.v1.>", []],
+  ["$JS.API.CONSUMER.CREATE.ROLLCAST.notifier-test.rollcast.v1.test.rollout.>", ["notifier"]],
+  ["$JS.API.CONSUMER.CREATE.KV_workloads.x.$KV.workloads.test.>", ["restarter"]],
+  ["$JS.API.CONSUMER.CREATE.KV_workloads.x.$KV.workloads.other.>", []],
+  ["$JS.API.CONSUMER.CREATE.KV_workloads", []],
+  ["$JS.API.CONSUMER.MSG.NEXT.ROLLCAST.restarter-test", ["restarter"]],
+  ["$JS.API.CONSUMER.MSG.NEXT.ROLLCAST.notifier-test", ["notifier"]],
+  ["$JS.API.CONSUMER.DELETE.ROLLCAST.restarter-test", []],
+  ["$JS.ACK.ROLLCAST.restarter-test.1.1.1.1.0", ["restarter"]],
+  ["$JS.ACK.ROLLCAST.notifier-test.1.1.1.1.0", ["notifier"]],
+  ["$JS.ACK._.hash.ROLLCAST.notifier-test.1.1.1.1.0", ["notifier"]],
+  ["_INBOX_watcher.reply", []],
+  ["_INBOX_restarter.reply", []],
+];
+
+/** What may be listened to: each its own answers, and nothing of the others. */
+const SUBSCRIBE: readonly [string, readonly NatsUser[]][] = [
+  ...NATS_USERS.map((user): [string, NatsUser[]] => [`_INBOX_${user}.>`, [user]]),
+  ["rollcast.v1.test.>", ["subscriber"]],
+  ["rollcast.v1.test.rollout.failed.>", ["subscriber"]],
+  ["rollcast.v1.other.>", []],
+  ["rollcast.dlq.v1.>", []],
+  ["$KV.>", []],
+  ["$JS.API.>", []],
+  ["_INBOX.>", []],
+  ["$SYS.>", []],
+  [">", []],
+];
+
+describe("publish", () => {
+  test.each(PUBLISH)("%s: only %j", async (subject, allowed) => {
+    const found = [];
+    for (const user of SERVICES) {
+      const nats = as(user);
+      // With a reply, as a request has one: without it the server does not answer the API.
+      const reply = `_INBOX_${user}.probe`;
+      const refused = await isRefused(nats, () => nats.nc.publish(subject, "?", { reply }));
+      if (!refused) found.push(user);
+    }
+    expect(found).toEqual(allowed);
+  });
+});
+
+describe("subscribe", () => {
+  test.each(SUBSCRIBE)("%s: only %j", async (subject, allowed) => {
+    const found = [];
+    for (const user of NATS_USERS) {
+      const nats = as(user);
+      const refused = await isRefused(nats, () => {
+        nats.nc.subscribe(subject, { callback: () => undefined });
+      });
+      if (!refused) found.push(user);
+    }
+    expect(found).toEqual(allowed);
+  });
+});
+
+describe("the subscriber", () => {
+  test("sees events as they happen, and keeps them in a stream of its own", async () => {
+    const { nc, jsm } = as("subscriber");
+    const seen: string[] = [];
+    nc.subscribe("rollcast.v1.test.>", {
+      callback: (_err, msg) => {
+        seen.push(msg.subject);
+      },
+    });
+    await jsm.streams.add({ name: "MINE", subjects: ["rollcast.v1.test.>"], max_bytes: 1 << 20 });
+    await nc.flush();
+
+    const subject = "rollcast.v1.test.rollout.failed.deployment.shop.web";
+    await as("restarter").js.publish(subject, "{}");
+    await waitFor(() => seen.includes(subject), { message: "the event" });
+    const kept = async () => (await jsm.streams.info("MINE")).state.messages;
+    await waitFor(async () => (await kept()) > 0, { message: "the event to be kept" });
+    expect(await kept()).toBe(1);
+  });
+
+  test("has nothing of Rollcast's streams and buckets, and cannot have the server write into them", async () => {
+    const { nc, jsm } = as("subscriber");
+    const streams = [];
+    for await (const { config } of jsm.streams.list()) streams.push(config.name);
+    expect(streams).not.toContain("ROLLCAST");
+    expect(streams.filter((name) => name.startsWith("KV_"))).toEqual([]);
+
+    // Answers go where the asker says, whoever may publish there: the reason for an account of its own.
+    const reply = "$KV.workloads.test.deployment.shop.forged";
+    nc.publish("$JS.API.INFO", "", { reply });
+    nc.publish("$JS.API.STREAM.MSG.GET.MINE", JSON.stringify({ seq: 1 }), { reply });
+    // The API answers one user's requests in order.
+    await jsm.getAccountInfo();
+    const refused = await isRefused(as("subscriber"), () => nc.publish("rollcast.v1.test.x", ""));
+    expect(refused).toBe(true);
+    const { state } = await as("test").jsm.streams.info("KV_workloads", { subjects_filter: ">" });
+    expect(Object.keys(state.subjects ?? {})).not.toContain(reply);
+  });
+});
+
+test("nobody gets in without a key", async () => {
+  const { nc } = as("test");
+  const url = `nats://${nc.getServer()}`;
+  await expect(connectNats({ url, name: "nobody", logger })).rejects.toThrow(/refuses/);
+});

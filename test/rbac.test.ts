@@ -1,0 +1,253 @@
+import { readFile } from "node:fs/promises";
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { startCluster } from "@rollcast/testkit/cluster";
+import { configMap, deployment, paths, secret } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { ACCOUNTS, installServiceAccounts } from "./service-accounts.ts";
+import type { Account, ServiceAccounts } from "./service-accounts.ts";
+import { setKey, startStack } from "./stack.ts";
+import type { Stack } from "./stack.ts";
+
+/** What the audit log tells of a request (https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/). */
+type Audited = {
+  verb: string;
+  user: { username: string };
+  objectRef?: { apiGroup?: string; resource: string; subresource?: string; name?: string };
+  annotations?: Record<string, string>;
+};
+
+type Rule = { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] };
+
+/** `verb group/resource`, and the name where a rule is for one object only. */
+function granted({ roles }: ServiceAccounts, account: Account): string[] {
+  const own = roles.filter(
+    ({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === account,
+  );
+  const rules = own.flatMap((role) => role.rules as Rule[]);
+  return rules
+    .flatMap(({ apiGroups, resources, verbs, resourceNames = [""] }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          verbs.flatMap((verb) =>
+            resourceNames.map((name) => `${verb} ${group}/${resource} ${name}`.trim()),
+          ),
+        ),
+      ),
+    )
+    .toSorted();
+}
+
+/** What the account asked for, in the words of {@link granted}. */
+function needed(log: readonly Audited[], user: string, named: ReadonlySet<string>): string[] {
+  const asked = log
+    .filter((one) => one.user.username === user)
+    .flatMap(({ verb, objectRef }) => {
+      if (objectRef === undefined) return [];
+      const { apiGroup = "", resource, subresource, name = "" } = objectRef;
+      const right = `${verb} ${apiGroup}/${[resource, subresource].filter(Boolean).join("/")}`;
+      return [named.has(`${right} ${name}`) ? `${right} ${name}` : right];
+    });
+  return [...new Set(asked)].toSorted();
+}
+
+async function readLog(file: string): Promise<Audited[]> {
+  const lines = (await readFile(file, "utf8")).split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Audited);
+}
+
+/** A definition that takes any object. */
+function definition([group, version, kind, plural]: Definition) {
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          schema: {
+            openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+          },
+        },
+      ],
+    },
+  };
+}
+
+type Definition = readonly [group: string, version: string, kind: string, plural: string];
+
+const CSI = "secrets-store.csi.x-k8s.io";
+const APP = {
+  group: "apps.example.com",
+  version: "v1",
+  kind: "App",
+  plural: "applications",
+  templatePath: "spec.template",
+};
+const DEFINITIONS: readonly Definition[] = [
+  ["argoproj.io", "v1alpha1", "Rollout", "rollouts"],
+  ["apps.openshift.io", "v1", "DeploymentConfig", "deploymentconfigs"],
+  ["apps.example.com", "v1", "App", "applications"],
+  [CSI, "v1", "SecretProviderClass", "secretproviderclasses"],
+  [CSI, "v1", "SecretProviderClassPodStatus", "secretproviderclasspodstatuses"],
+];
+
+async function addDefinitions(api: Api): Promise<void> {
+  for (const one of DEFINITIONS) {
+    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    await api.create(path, definition(one) as unknown as AnyObject);
+  }
+  for (const [group, version, , plural] of DEFINITIONS) {
+    await waitFor(() => api.get(`/apis/${group}/${version}/${plural}`), { message: plural });
+  }
+}
+
+/** A workload of each kind that the restarter patches, each with its own ConfigMap `<name>-cfg`. */
+const WORKLOADS: readonly {
+  name: string;
+  plural: string;
+  group?: string;
+  make: (object: AnyObject) => AnyObject;
+}[] = [
+  { name: "web", plural: "deployments", make: (object) => object },
+  {
+    name: "db",
+    plural: "statefulsets",
+    make: (object) => ({ ...object, kind: "StatefulSet" }),
+  },
+  {
+    name: "agent",
+    plural: "daemonsets",
+    make: (object) => {
+      const { replicas: _, ...spec } = object.spec as Record<string, unknown>;
+      // Its pods are listed, to name those that are left to their owner.
+      return {
+        ...object,
+        kind: "DaemonSet",
+        spec: { ...spec, updateStrategy: { type: "OnDelete" } },
+      };
+    },
+  },
+  { name: "migrate", plural: "jobs", group: "batch/v1", make: toJob },
+  {
+    name: "canary",
+    plural: "rollouts",
+    group: "argoproj.io/v1alpha1",
+    make: (object) => ({ ...object, apiVersion: "argoproj.io/v1alpha1", kind: "Rollout" }),
+  },
+  {
+    name: "dc",
+    plural: "deploymentconfigs",
+    group: "apps.openshift.io/v1",
+    make: (object) => ({
+      ...object,
+      apiVersion: "apps.openshift.io/v1",
+      kind: "DeploymentConfig",
+    }),
+  },
+  {
+    name: "app",
+    plural: "applications",
+    group: "apps.example.com/v1",
+    make: (object) => ({ ...object, apiVersion: "apps.example.com/v1", kind: "App" }),
+  },
+  { name: "report", plural: "cronjobs", group: "batch/v1", make: toCronJob },
+  {
+    name: "marked",
+    plural: "cronjobs",
+    group: "batch/v1",
+    make(object) {
+      const annotations = { ...object.metadata.annotations, "rollcast.dev/cronjob": "template" };
+      return toCronJob({ ...object, metadata: { ...object.metadata, annotations } });
+    },
+  },
+];
+
+/** Nobody here plays their controllers: they are rolled, and do not end. */
+const ENDLESS = new Set(["applications", "deploymentconfigs", "rollouts"]);
+
+function toJob(object: AnyObject): AnyObject {
+  const { template } = object.spec as { template: { spec: object } };
+  const spec = { template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } };
+  return { ...object, apiVersion: "batch/v1", kind: "Job", spec };
+}
+
+function toCronJob(object: AnyObject): AnyObject {
+  const { spec } = toJob(object);
+  const never = { schedule: "0 0 29 2 *", jobTemplate: { spec } };
+  return { ...object, apiVersion: "batch/v1", kind: "CronJob", spec: never };
+}
+
+function collection(namespace: string, { plural, group = "apps/v1" }: (typeof WORKLOADS)[number]) {
+  return `/apis/${group}/namespaces/${namespace}/${plural}`;
+}
+
+async function deployAll({ api, namespace }: Stack): Promise<void> {
+  for (const workload of WORKLOADS) {
+    const { name, make } = workload;
+    for (const each of [name, `${name}-gone`]) {
+      const source = `${each}-cfg`;
+      await api.create(paths.configMap(namespace), configMap(namespace, source, { a: "0" }));
+      const uses = [{ as: "envFrom", configMap: source }] as const;
+      const object = make(deployment(namespace, each, { uses }) as AnyObject);
+      await api.create(collection(namespace, workload), object);
+    }
+  }
+}
+
+test("the roles of the chart are what the services ask of the API server: nothing is missing and nothing too much", async () => {
+  await using cluster = await startCluster({ audit: true });
+  await addDefinitions(cluster.api);
+  const queues = [{ name: "default", window: "2s", concurrency: 20 }];
+  await using stack = await startStack({ services: [], cluster, config: { scope: {}, queues } });
+  const app = Object.entries(APP).map(([key, value]) => `config.kinds[0].${key}=${value}`);
+  const set = ["rollcast.namespaceSelector=kubernetes.io/metadata.name", ...app];
+  await using accounts = await installServiceAccounts(cluster, stack.namespace, set);
+  const { api, namespace } = stack;
+  await api.create(paths.secret(namespace), secret(namespace, "sec", { p: "0" }));
+  await deployAll(stack);
+  const config = { scope: { namespaceSelector: "kubernetes.io/metadata.name" }, kinds: [APP] };
+  for (const account of ACCOUNTS) {
+    await stack.start(account, { config, kubeconfig: await accounts.kubeconfig(account) });
+  }
+
+  for (const { name } of WORKLOADS) {
+    await setKey(stack, `${name}-cfg`, "a", "1");
+    await setKey(stack, `${name}-gone-cfg`, "a", "1");
+    await stack.waitEvent("planned", `${name}-gone`);
+  }
+  // Gone within the window: what the index does not know any more, the API server is asked for.
+  for (const workload of WORKLOADS) {
+    await api.remove(`${collection(namespace, workload)}/${workload.name}-gone`);
+  }
+  for (const { name, plural } of WORKLOADS) {
+    await stack.waitEvent(ENDLESS.has(plural) ? "started" : "succeeded", name);
+  }
+  const log = await waitFor(
+    async () => {
+      const found = await readLog(cluster.auditLog ?? "");
+      const wanted = granted(accounts, "restarter");
+      const seen = needed(found, accounts.user("restarter"), new Set());
+      return wanted.every((right) => seen.includes(right)) ? found : undefined;
+    },
+    { message: "every right of the restarter to be used", timeout: 20_000 },
+  ).catch(() => readLog(cluster.auditLog ?? ""));
+
+  for (const account of ACCOUNTS) {
+    const rights = granted(accounts, account);
+    expect(needed(log, accounts.user(account), new Set(rights)), account).toEqual(rights);
+  }
+  const refused = log.filter(
+    ({ user, annotations }) =>
+      ACCOUNTS.some((account) => accounts.user(account) === user.username) &&
+      annotations?.["authorization.k8s.io/decision"] === "forbid",
+  );
+  expect(refused).toEqual([]);
+});

@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createLogger } from "@rollcast/shared/logger";
+import { openQueue, openWorker } from "@rollcast/shared/queue";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { REDIS_USERS, startSecureBus } from "./secure.ts";
+import type { RedisUser, SecureBus } from "./secure.ts";
+
+const logger = createLogger("test", "silent");
+const stack = new AsyncDisposableStack();
+const started: { bus?: SecureBus } = {};
+
+beforeAll(async () => {
+  started.bus = stack.use(await startSecureBus("test"));
+});
+afterAll(() => stack.disposeAsync());
+
+function bus(): SecureBus {
+  if (started.bus === undefined) throw new Error("not started");
+  return started.bus;
+}
+
+/** Redis' first line of answer to one command, after those before it (https://redis.io/docs/latest/develop/reference/protocol-spec/, inline commands). */
+async function answer(commands: readonly string[]): Promise<string> {
+  const socket = connect(bus().redis.port, "127.0.0.1");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  socket.write(`${[...commands, "QUIT"].join("\r\n")}\r\n`);
+  await once(socket, "close");
+  const lines = text.split("\r\n").filter((line) => /^[-+:$*_%]/.test(line));
+  return lines[commands.length - 1] ?? "";
+}
+
+function ask(user: RedisUser, command: string): Promise<string> {
+  return answer([`AUTH ${user} ${bus().passwords[user]}`, command]);
+}
+
+const OWN: Readonly<Record<RedisUser, string>> = {
+  restarter: "{rollcast-test}:rollout-default:wait",
+  notifier: "{rollcast-test}:notify-hook:wait",
+};
+
+describe.each(REDIS_USERS)("%s", (user) => {
+  test("works on its own queues", async () => {
+    const name = user === "restarter" ? "rollout-default" : "notify-hook";
+    const { password } = { password: bus().passwords[user] };
+    const options = {
+      url: bus().redis.url.replace("redis://", `redis://${user}:${password}@`),
+      cluster: "test",
+      name,
+      logger,
+    };
+    await using queue = await openQueue<{ n: number }>(options);
+    const done: number[] = [];
+    const twice = Promise.withResolvers<void>();
+    await using _worker = await openWorker<{ n: number }>({
+      ...options,
+      concurrency: 2,
+      backoff: { initial: 1, max: 1 },
+      rateLimit: { max: 100, periodMs: 100 },
+      process: async ({ n }, { attempt }) => {
+        // Retries, delays and deduplication have scripts of their own.
+        if (attempt === 1) throw new Error("once more");
+        done.push(n);
+        if (done.length === 2) twice.resolve();
+      },
+    });
+    await queue.add({ n: 1 }, { id: "a", delayMs: 10 });
+    await queue.addAndWake({ n: 2 }, { id: "b" });
+    await twice.promise;
+    expect(done.toSorted()).toEqual([1, 2]);
+    expect(await queue.counts()).toMatchObject({ failed: 0 });
+  });
+
+  test("reads and writes no key of another", async () => {
+    for (const other of REDIS_USERS) {
+      const verdict = other === user ? /^[:*]/ : /^-NOPERM/;
+      expect(await ask(user, `LLEN ${OWN[other]}`), other).toMatch(verdict);
+    }
+    expect(await ask(user, "SET foreign 1")).toMatch(/^-NOPERM/);
+    expect(await ask(user, "GET {rollcast-other}:rollout-default:meta")).toMatch(/^-NOPERM/);
+    expect(await ask(user, "SUBSCRIBE x")).toMatch(/^-NOPERM/);
+  });
+
+  test.each(["FLUSHALL", "KEYS *", "SCAN 0", "CONFIG GET *", "ACL LIST", "SHUTDOWN", "MONITOR"])(
+    "may not %s",
+    async (command) => {
+      expect(await ask(user, command)).toMatch(/^-NOPERM/);
+    },
+  );
+});
+
+test("without a password one may ping, which is the health check, and nothing else", async () => {
+  expect(await answer(["PING"])).toBe("+PONG");
+  for (const command of ["GET x", "INFO", "KEYS *"]) {
+    expect(await answer([command]), command).toMatch(/^-NOPERM/);
+  }
+});

@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { provision } from "@rollcast/shared/nats/provision";
+import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";
+import type { Stack } from "./stack.ts";
+
+/** What a version kept in NATS: bucket, key and value of each record, and the events of the stream. */
+type State = {
+  records: { bucket: string; key: string; value: Record<string, unknown> }[];
+  events: { subject: string; value: Record<string, unknown> }[];
+};
+
+const FIXTURE = join(repositoryRoot(), "test", "fixtures", "state-v1", "state.json");
+
+async function put(nats: Nats, bucket: string, key: string, value: object): Promise<void> {
+  await nats.js.publish(`$KV.${bucket}.${key}`, JSON.stringify(value));
+}
+
+async function stored(nats: Nats, bucket: string, key: string): Promise<Record<string, unknown>> {
+  const query = { last_by_subj: `$KV.${bucket}.${key}` };
+  const found = await nats.jsm.streams.getMessage(`KV_${bucket}`, query);
+  return (found?.json() ?? {}) as Record<string, unknown>;
+}
+
+function unread(stack: Stack): string[] {
+  return stack
+    .logs()
+    .filter((line) => /left alone|unreadable|not of the form/.test(JSON.stringify(line)))
+    .map((line) => JSON.stringify(line));
+}
+
+async function deploy({ api, namespace }: Stack, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const source = `${name}-cfg`;
+    await api.create(paths.configMap(namespace), configMap(namespace, source, { a: "0" }));
+    const uses = [{ as: "envFrom", configMap: source }] as const;
+    await api.create(paths.deployment(namespace), deployment(namespace, name, { uses }));
+  }
+  for (const name of names) await waitRolledOut(api, namespace, name);
+}
+
+async function startAll(stack: Stack): Promise<void> {
+  for (const name of ["watcher", "restarter", "notifier"] as const) await stack.start(name);
+}
+
+async function stopAll(stack: Stack): Promise<void> {
+  await Promise.all(stack.services.map((service) => service.kill()));
+}
+
+test("what version 1 kept is read by every service, and no part of it is refused", async () => {
+  await using stack = await startStack({ services: [], config: { scope: {} } });
+  const state = JSON.parse(await readFile(FIXTURE, "utf8")) as State;
+  await using nats = await stack.connect();
+  await provision(nats, 1);
+  for (const { bucket, key, value } of state.records) await put(nats, bucket, key, value);
+  for (const { subject, value } of state.events) {
+    await nats.js.publish(subject, JSON.stringify(value));
+  }
+
+  await startAll(stack);
+  await stack.waitEvent("sent", "hook");
+
+  expect(unread(stack)).toEqual([]);
+  expect((await nats.jsm.streams.info("ROLLCAST_DLQ")).state.messages).toBe(0);
+});
+
+test("records of a newer version are left as they are, each with an error that names it, and the others work", async () => {
+  await using stack = await startStack({ services: [] });
+  await deploy(stack, ["web", "api", "job"]);
+  await startAll(stack);
+  for (const name of ["web", "api", "job"]) await waitSettled(stack, name);
+  await stopAll(stack);
+  await using nats = await stack.connect();
+  const newer = [
+    ["workloads", `test.deployment.${stack.namespace}.web`],
+    ["sources", `test.configmap.${stack.namespace}.job-cfg`],
+  ] as const;
+  for (const [bucket, key] of newer) {
+    const value = { ...(await stored(nats, bucket, key)), v: 2, novelty: ["of", "tomorrow"] };
+    await put(nats, bucket, key, value);
+  }
+
+  await startAll(stack);
+  for (const name of ["web", "job", "api"]) await setKey(stack, `${name}-cfg`, "a", "1");
+  await stack.waitEvent("succeeded", "api");
+
+  for (const [bucket, key] of newer) {
+    await waitFor(() => unread(stack).some((line) => line.includes(key)), { message: key });
+    expect(await stored(nats, bucket, key)).toMatchObject({ v: 2, novelty: ["of", "tomorrow"] });
+  }
+  for (const name of ["web", "job"]) expect(await generationOf(stack, name), name).toBe(1);
+});
+
+test("an event of a newer version goes to the dead letters with its reason", async () => {
+  await using stack = await startStack({ services: ["watcher", "restarter"] });
+  await deploy(stack, ["web"]);
+  await waitSettled(stack, "web");
+  await setKey(stack, "web-cfg", "a", "1");
+  const event = await stack.waitEvent("changed", "web-cfg");
+  await using nats = await stack.connect();
+  const subject = `rollcast.v1.test.source.changed.configmap.${stack.namespace}.web-cfg`;
+  const newer = { ...event, id: "tomorrow", type: "dev.rollcast.source.changed.v2" };
+  await nats.js.publish(subject, JSON.stringify(newer));
+
+  const letter = await waitFor(
+    async () => {
+      const query = { last_by_subj: "rollcast.dlq.v1.>" };
+      return (await nats.jsm.streams.getMessage("ROLLCAST_DLQ", query)) ?? undefined;
+    },
+    { message: "the dead letter" },
+  );
+  expect(letter.header.get("Rollcast-Reason")).toBe("malformed");
+  expect(letter.header.get("Rollcast-Message")).toContain("type");
+});
+
+test("NATS that lost everything is brought back by the markers: nothing rolls but what changed meanwhile", async () => {
+  await using stack = await startStack({ services: [] });
+  const names = ["web", "api", "db"];
+  await deploy(stack, names);
+  await startAll(stack);
+  for (const name of names) {
+    await waitSettled(stack, name);
+    await setKey(stack, `${name}-cfg`, "a", "1");
+  }
+  for (const name of names) await stack.waitEvent("succeeded", name);
+
+  await stopAll(stack);
+  await stack.nats.restart({ empty: true });
+  await stack.redis.restart({ empty: true });
+  await setKey(stack, "db-cfg", "a", "2");
+  await startAll(stack);
+  await stack.waitEvent("succeeded", "db");
+  for (const name of names) await waitSettled(stack, name);
+
+  expect(await generationOf(stack, "db")).toBe(3);
+  for (const name of ["web", "api"]) expect(await generationOf(stack, name), name).toBe(2);
+  await setKey(stack, "web-cfg", "a", "2");
+  await stack.waitEvent("succeeded", "web");
+  expect(await generationOf(stack, "web")).toBe(3);
+});
