@@ -154,8 +154,9 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const settler = stack.use(
     createSettler(
       async (key) => {
-        const { roll: due } = await settle(ctx, key);
-        if (due) await queues.of(index.get(key)).takeNow(splitKey(key));
+        const settled = await settle(ctx, key);
+        if (settled.roll)
+          await queues.of(index.get(key)).takeSince(splitKey(key), settled.since, Date.now());
       },
       SETTLE_AT_ONCE,
       logger,

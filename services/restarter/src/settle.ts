@@ -7,8 +7,10 @@ import { cancelled } from "./outcomes.ts";
 import { announce, commit, flush } from "./records.ts";
 import type { WorkloadKey } from "./workload.ts";
 
-/** What is left to do after the record is up to date: nothing, or a turn in the queue, now or at a time. */
-export type Settled = { readonly roll: boolean };
+/** What is left to do after the record is up to date: nothing, or a turn in the queue, for content that is due since a time where it is known. */
+export type Settled =
+  | { readonly roll: false }
+  | { readonly roll: true; readonly since?: number | undefined };
 
 const MAX_LOOKS = 10;
 
@@ -35,7 +37,7 @@ export async function settle(ctx: Context, key: WorkloadKey): Promise<Settled> {
     const { decision, entry } = assessment;
     if (decision.do === "look-again") continue;
     // Writing `pending` belongs to who patches right after it.
-    if (decision.do === "roll") return { roll: true };
+    if (decision.do === "roll") return { roll: true, since: decision.record.staleSince };
     if (!decision.changed) {
       if (entry !== undefined && (await flush(ctx, entry)) === undefined) continue;
       return { roll: false };

@@ -28,6 +28,11 @@ export type Turns = AsyncDisposable & {
   take(ref: Turn, wake: boolean): Promise<void>;
   /** A turn now, for what has waited already. */
   takeNow(ref: Turn): Promise<void>;
+  /**
+   * A turn at the end of the window that began at `since`: now where it is over, and where nothing is known of it. Whoever finds a change before its event is
+   * handled must not roll it before its time, or a source that never stops changing would roll more than once in a window.
+   */
+  takeSince(ref: Turn, since: number | undefined, now: number): Promise<void>;
   fault(): string | undefined;
   counts(): Promise<Record<string, number>>;
   /** For how many milliseconds the turn that is next has been due. */
@@ -46,6 +51,11 @@ export type TurnsOptions = RedisIdentity & {
   logger: Logger;
 };
 
+/** Never more than the window, whatever the clocks of two machines say. */
+export function restOfWindow(windowMs: number, since: number | undefined, now: number): number {
+  return since === undefined ? 0 : Math.min(windowMs, Math.max(0, since + windowMs - now));
+}
+
 export async function openTurns(options: TurnsOptions): Promise<Turns> {
   const { config, ...where } = options;
   const queue = await openQueue<Turn>({ ...where, name: `rollout-${config.name}` });
@@ -59,6 +69,7 @@ export async function openTurns(options: TurnsOptions): Promise<Turns> {
     queue: config.name,
     take: (ref, wake) => add(ref, config.window, wake),
     takeNow: (ref) => add(ref, 0, true),
+    takeSince: (ref, since, now) => add(ref, restOfWindow(config.window, since, now), true),
     fault: queue.fault,
     counts: queue.counts,
     waitedMs: queue.waitedMs,
