@@ -4,9 +4,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { elapsed } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
-import { closingLine, countTests, readReport, sum } from "./tally.mjs";
+import { closingLine, countTests, readReport, sum, troubles } from "./tally.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
+/** @typedef {{tally: Tally, troubles: readonly string[]}} Outcome */
 /** @typedef {import("./run-command.mjs").RunOptions & {cwd: string, progress: import("./progress.mjs").Progress}} Options */
 
 const CHECKS = [
@@ -16,25 +17,27 @@ const CHECKS = [
   { name: "knip", command: "knip", args: [] },
 ];
 const PROJECTS = ["unit", "integration"];
+/** @type {Tally} */
+const FAILURE = { passed: 0, failed: 1, skipped: 0 };
 
 /**
  * @param {string} name
  * @param {Options} options
- * @param {() => Promise<Tally>} work
+ * @param {() => Promise<Outcome>} work
  */
 async function timed(name, options, work) {
-  if (options.signal.aborted) return { name, ms: 0, tally: { passed: 0, failed: 1, skipped: 0 } };
+  if (options.signal.aborted) return { name, ms: 0, tally: FAILURE, troubles: [] };
   options.progress.say(`\n== ${name}`);
   const since = Date.now();
-  const tally = await work();
-  return { name, ms: Date.now() - since, tally };
+  const outcome = await work();
+  return { name, ms: Date.now() - since, ...outcome };
 }
 
 /**
  * @param {string} project
  * @param {readonly string[]} args
  * @param {Options} options
- * @returns {Promise<Tally>}
+ * @returns {Promise<Outcome>}
  */
 async function runVitest(project, args, options) {
   const report = join(options.cwd, ".cache", `vitest-${project}-${process.pid}.json`);
@@ -48,9 +51,9 @@ async function runVitest(project, args, options) {
     ["run", "--project", project, ...reporters, ...some, ...args],
     options,
   );
-  const tally = countTests(await readReport(report), code);
+  const found = await readReport(report);
   await rm(report, { force: true });
-  return tally;
+  return { tally: countTests(found, code), troubles: troubles(found, options.cwd) };
 }
 
 /**
@@ -65,7 +68,8 @@ export async function runChecks(args, options) {
     const program = join(options.cwd, "node_modules", ".bin", command);
     const work = async () => {
       const code = await runOpenly(program, own, options);
-      return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+      const tally = code === 0 ? { passed: 1, failed: 0, skipped: 0 } : FAILURE;
+      return { tally, troubles: [] };
     };
     results.push(await timed(name, options, work));
   }
@@ -74,14 +78,14 @@ export async function runChecks(args, options) {
   }
   const tests = results.slice(CHECKS.length).map((result) => result.tally);
   if (sum(tests).passed + sum(tests).failed + sum(tests).skipped === 0) {
-    const tally = { passed: 0, failed: 1, skipped: 0 };
-    results.push({ name: "no test was found", ms: 0, tally });
+    results.push({ name: "no test was found", ms: 0, tally: FAILURE, troubles: [] });
   }
   options.progress.say("");
-  for (const { name, ms, tally } of results) {
+  for (const { name, ms, tally, troubles: lines } of results) {
     options.progress.say(
       `  ${tally.failed === 0 ? "ok    " : "FAILED"} ${name}: ${closingLine(tally)} (${elapsed(ms)})`,
     );
+    for (const line of lines) options.progress.say(`         ${line}`);
   }
   const total = sum(results.map((result) => result.tally));
   options.progress.say(closingLine(total));

@@ -1,5 +1,6 @@
-// Counting what passed and failed.
+// Counting what passed and failed, and naming what did not pass at once.
 import { readFile } from "node:fs/promises";
+import { relative } from "node:path";
 
 /** @typedef {{passed: number, failed: number, skipped: number}} Tally */
 
@@ -10,7 +11,16 @@ import { readFile } from "node:fs/promises";
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} [numTodoTests]
- * @property {readonly {status: string, assertionResults: readonly unknown[]}[]} testResults
+ * @property {readonly FileResult[]} testResults
+ */
+
+/**
+ * `message` is why the file has no tests; the messages of a test are those of each of its tries that failed.
+ * @typedef {object} FileResult
+ * @property {string} status
+ * @property {string} name
+ * @property {string} message
+ * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]} assertionResults
  */
 
 /**
@@ -65,4 +75,34 @@ export function sum(tallies) {
  */
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
+
+const MAX_MESSAGE = 300;
+
+/** @param {string} message */
+function firstLine(message) {
+  const [line = ""] = message.split("\n");
+  return line.slice(0, MAX_MESSAGE);
+}
+
+/**
+ * One line for each test that failed, or passed only when it was run again: its file, its name and what was wrong.
+ * @param {Report | undefined} report
+ * @param {string} root what the files are named from
+ * @returns {string[]}
+ */
+export function troubles(report, root) {
+  const lines = [];
+  for (const { name, message, status, assertionResults } of report?.testResults ?? []) {
+    const file = relative(root, name);
+    if (status === "failed" && assertionResults.length === 0)
+      lines.push(`failed: ${file}: ${firstLine(message)}`);
+    for (const test of assertionResults) {
+      const [why] = test.failureMessages;
+      const word = test.status === "failed" ? "failed" : "passed only when run again";
+      if (test.status === "failed" || (test.status === "passed" && why !== undefined))
+        lines.push(`${word}: ${file} > ${test.fullName}: ${firstLine(why ?? "")}`);
+    }
+  }
+  return lines;
 }

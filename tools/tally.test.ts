@@ -1,14 +1,30 @@
 import { expect, test } from "vitest";
-import { closingLine, countTests, sum } from "./tally.mjs";
+import { closingLine, countTests, sum, troubles } from "./tally.mjs";
 
 const report = {
   numPassedTests: 7,
   numFailedTests: 0,
   numPendingTests: 0,
-  testResults: [{ status: "passed", assertionResults: [{}] }],
+  testResults: [],
 };
-const broken = { status: "failed", assertionResults: [] };
-const failing = { status: "failed", assertionResults: [{}] };
+const why = ["AssertionError: expected 13 to be less than 12\n    at storm.test.ts:30:9"];
+const broken = {
+  status: "failed",
+  name: "/w/a.test.ts",
+  message: "Cannot find it\nat all",
+  assertionResults: [],
+};
+const failing = {
+  status: "failed",
+  name: "/w/b.test.ts",
+  message: "",
+  assertionResults: [
+    { fullName: "one", status: "failed", failureMessages: [...why, "Error: the second try"] },
+    { fullName: "two", status: "passed", failureMessages: why },
+    { fullName: "three", status: "passed", failureMessages: [] },
+    { fullName: "four", status: "skipped", failureMessages: [] },
+  ],
+};
 
 test.each([
   ["all pass", report, 0, "7 passed, 0 failed"],
@@ -31,4 +47,14 @@ test("tallies add up", () => {
   const one = { passed: 1, failed: 2, skipped: 3 };
   expect(sum([one, one])).toEqual({ passed: 2, failed: 4, skipped: 6 });
   expect(sum([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
+});
+
+test("what did not pass at once is named, with its file and the first line of why", () => {
+  const expected = "AssertionError: expected 13 to be less than 12";
+  expect(troubles({ ...report, testResults: [broken, failing] }, "/w")).toEqual([
+    "failed: a.test.ts: Cannot find it",
+    `failed: b.test.ts > one: ${expected}`,
+    `passed only when run again: b.test.ts > two: ${expected}`,
+  ]);
+  expect(troubles(undefined, "/w")).toEqual([]);
 });
