@@ -1,7 +1,9 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/shared/logger";
 import type { RedisIdentity, Work } from "@rollcast/shared/queue";
+import { clock, splitKey } from "./context.ts";
 import type { GateKeeper } from "./control/gates.ts";
+import type { Settled } from "./settle.ts";
 import { openRoller, openTurns } from "./turns.ts";
 import type { Turns } from "./turns.ts";
 import type { Attempt } from "./refusals.ts";
@@ -18,8 +20,10 @@ export type Queues = AsyncDisposable & {
   /** Begins to work the turns off, until `stack` is disposed. */
   work(
     stack: AsyncDisposableStack,
-    roll: (key: WorkloadKey, attempt: Attempt) => Promise<void>,
+    roll: (key: WorkloadKey, attempt: Attempt) => Promise<Settled>,
   ): Promise<Work[]>;
+  /** A turn for what was found to be due, at the end of its window. */
+  takeLeft(key: WorkloadKey, left: Settled): Promise<void>;
 };
 
 export type QueuesOptions = {
@@ -63,6 +67,10 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     if (found === undefined) throw new Error("a workload is in a queue that is not configured");
     return found.turns;
   };
+  const takeLeft = async (key: WorkloadKey, left: Settled) => {
+    const workload = options.workload(key);
+    if (left.roll) await byWorkload(workload).takeSince(splitKey(key), left.since, clock());
+  };
   const all = () => [...opened.values()];
   await Promise.all(all().map(tune));
   const kept = stack.move();
@@ -73,6 +81,7 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
       all()
         .map(({ turns }) => turns.fault())
         .find((fault) => fault !== undefined),
+    takeLeft,
     async retune() {
       await Promise.all(all().map(tune));
     },
@@ -86,7 +95,7 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
           const turns = byWorkload(workload);
           // Put into another queue since: its turn comes there.
           if (workload !== undefined && turns !== one.turns) await turns.takeNow(workload);
-          else await roll(key, attempt);
+          else await takeLeft(key, await roll(key, attempt));
         });
         until.use(work);
         works.push(work);

@@ -154,9 +154,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const settler = stack.use(
     createSettler(
       async (key) => {
-        const settled = await settle(ctx, key);
-        if (settled.roll)
-          await queues.of(index.get(key)).takeSince(splitKey(key), settled.since, Date.now());
+        await queues.takeLeft(key, await settle(ctx, key));
       },
       SETTLE_AT_ONCE,
       logger,

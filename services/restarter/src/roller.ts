@@ -13,6 +13,7 @@ import { makeAgain, recreate } from "./recreate.ts";
 import { notCarriedOut } from "./refusals.ts";
 import type { Attempt, Pending } from "./refusals.ts";
 import { remove } from "./settle.ts";
+import type { Settled } from "./settle.ts";
 import { patchedRecord } from "./take-over.ts";
 import { rollSpan, traced } from "./tracing.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
@@ -21,22 +22,26 @@ const MAX_LOOKS = 20;
 
 /**
  * Brings one workload to the present content of its sources: reads the record and the sources, decides, and patches at most once. Running it twice,
- * anywhere, at any time, does nothing more.
+ * anywhere, at any time, does nothing more. What has become due since it patched is left to a turn of its own, after its window.
  */
-export async function roll(ctx: Context, key: WorkloadKey, attempt: Attempt): Promise<void> {
-  const held: Held = { rollout: undefined };
+export async function roll(ctx: Context, key: WorkloadKey, attempt: Attempt): Promise<Settled> {
+  const held: Held = { rollout: undefined, tried: undefined };
   try {
     for (let look = 0; look < MAX_LOOKS; look++) {
       attempt.signal.throwIfAborted();
       const assessment = await assessFresh(ctx, key);
       if (assessment === undefined) {
         const made = await makeAgain(ctx, key, attempt);
-        if (made === "none") return await remove(ctx, key);
-        if (made === "done") return;
+        if (made === "none") await remove(ctx, key);
+        if (made !== "again") return { roll: false };
         continue;
       }
       ctx.step("record-read");
-      if (await act(ctx, assessment, attempt, held)) return;
+      const { decision } = assessment;
+      if (decision.do === "roll" && isAnother(decision.record.rollout, held)) {
+        return { roll: true, since: decision.record.staleSince };
+      }
+      if (await act(ctx, assessment, attempt, held)) return { roll: false };
     }
     throw new RetryLater(1_000, "the workload changes faster than it can be decided on");
   } finally {
@@ -44,8 +49,12 @@ export async function roll(ctx: Context, key: WorkloadKey, attempt: Attempt): Pr
   }
 }
 
-/** A slot that was taken for a rollout which is in no record yet. */
-type Held = { rollout: Rollout | undefined };
+/** `rollout`: a slot was taken for it, and it is in no record yet. `tried`: the id of the one that this turn has begun to carry out. */
+type Held = { rollout: Rollout | undefined; tried: string | undefined };
+
+function isAnother(rollout: Rollout, { tried }: Held): boolean {
+  return tried !== undefined && rollout.id !== tried;
+}
 
 /** Takes a slot for the rollout that was decided; where there is none, the decision is to wait. */
 async function withSlot(ctx: Context, assessment: Assessment, held: Held): Promise<Assessment> {
@@ -93,6 +102,7 @@ async function carryOn(
   if (written === undefined) return true;
   if (decision.do !== "roll") return (await flush(ctx, written)) !== undefined;
   ctx.step("pending-written");
+  held.tried = decision.record.rollout.id;
   return patch(ctx, situation.workload, written as Pending, attempt);
 }
 
