@@ -457,12 +457,20 @@ describe("following", () => {
     );
     expect(recordOf(paused).outbox).toEqual([]);
     const stalled = decide(situation({ ...late, workload: workload({ generation: 2, marker }) }));
-    expect(recordOf(stalled)).toMatchObject({ phase: "rolling", outbox: [{ word: "stalled" }] });
+    const { changes = [] } = record.rollout ?? {};
+    expect(changes).toHaveLength(1);
+    expect(recordOf(stalled)).toMatchObject({
+      phase: "rolling",
+      outbox: [{ word: "stalled", broke: changes }],
+    });
     const told = { ...recordOf(stalled), outbox: [] };
     const again = decide(
       situation({ ...late, record: told, workload: workload({ generation: 2, marker }) }),
     );
     expect(again).toMatchObject({ do: "keep", changed: false });
+    const ended = workload({ generation: 2, marker, status: complete(2) });
+    const through = decide(situation({ ...late, record: told, workload: ended }));
+    expect(recordOf(through).outbox).toMatchObject([{ word: "succeeded", mends: true }]);
   });
 });
 

@@ -73,6 +73,7 @@ function end(
     ...traced(rollout),
     ...(rollout.slot === true && rollout.queue !== undefined ? { frees: rollout.queue } : {}),
     ...(broke === undefined ? {} : { broke }),
+    ...(rollout.stalled === true && word !== "failed" ? { mends: true } : {}),
   };
 }
 
@@ -185,10 +186,16 @@ export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): 
     reason: "Deadline",
     durationMs: Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt)),
   });
+  const { changes } = rollout;
+  const told = {
+    ...one,
+    ...traced(rollout),
+    ...(changes === undefined ? {} : { broke: changes }),
+  };
   return {
     ...record,
     rollout: { ...rollout, stalled: true },
-    outbox: [...record.outbox, { ...one, ...traced(rollout) }],
+    outbox: [...record.outbox, told],
   };
 }
 

@@ -14,8 +14,10 @@ export const Outcome = z.object({
   traceparent: z.string().optional(),
   /** The queue in which this end frees the rollout's slot. */
   frees: z.string().optional(),
-  /** Where the rollout began and failed: the changes that it brought. */
+  /** Where the rollout began and failed, or has stalled: the changes that it brought. */
   broke: z.array(Change).optional(),
+  /** Set where the rollout had stalled and ends without having failed: what was counted against its changes is taken back. */
+  mends: z.boolean().optional(),
 });
 export type Outcome = z.infer<typeof Outcome>;
 

@@ -32,6 +32,7 @@ const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 /** Publishes an outcome, tells it to who looks at the workload, and counts it. */
 export async function announce(ctx: Context, decided: Outcome): Promise<void> {
   const outcome = await withLeftPods(ctx, decided);
+  if (outcome.word === "stalled") await ctx.gates.stalled(outcome);
   if (ENDS.has(outcome.word)) {
     await ctx.gates.ended(outcome);
     const publish = () => ctx.publish({ ...outcome, ...carried() });

@@ -5,6 +5,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
+import { pathOf, statefulSet } from "./shapes.ts";
 
 /** Deployments whose pods never become ready, so that each rollout fails after two seconds; all use `cfg`. */
 async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
@@ -114,4 +115,41 @@ test("a halted change goes on when it is resumed, and halts again where it still
   });
   await waitFor(async () => (await waiting()) === 1, { message: "the last to be halted again" });
   expect(started(await rig.events())).toHaveLength(2);
+});
+
+test("StatefulSets that hang halt their change too, until they are through", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 5, haltAfter: 2 }];
+  await using rig = await startRig({ config: { queues, rollout: { stalledAfter: "2s" } } });
+  const { api, namespace } = rig;
+  const path = (name?: string) => pathOf("apps/v1", namespace, "statefulsets", name);
+  await rig.adopt("cfg", "0");
+  const shape = { podAnnotations: { [NEVER_READY]: "true" } };
+  for (const name of ["one", "two"]) await api.create(path(), statefulSet(namespace, name, shape));
+  await api.create(path(), statefulSet(namespace, "late", { replicas: 0 }));
+  await rig.start();
+  const { operations } = await rig.operate(queues);
+  const record = (name: string) => rig.record(name, "StatefulSet");
+  await waitFor(() => record("late"), { message: "late to be known" });
+  const late = { level: "workload", kind: "StatefulSet", namespace, name: "late" } as const;
+  await operations.freeze(late, { by: "anna" });
+
+  await rig.change("cfg", "broken");
+  await rig.waitEvent("stalled", "one");
+  await rig.waitEvent("stalled", "two");
+  await waitFor(() => operations.listHalts()[0]?.failed === 2, { message: "the change to halt" });
+  await operations.unfreeze(late, { by: "anna" });
+  await waitFor(async () => (await record("late"))?.due?.reason === "halted", {
+    message: "late to be halted",
+  });
+  const told = (await rig.events()).filter((one) => one.type === "dev.rollcast.queue.halted.v1");
+  expect(told).toHaveLength(1);
+
+  // One is through: a stall is no failure any more.
+  await api.patch(path("one"), { spec: { replicas: 0 } });
+  await rig.waitEvent("succeeded", "one");
+  await rig.waitEvent("succeeded", "late");
+  await api.patch(path("two"), { spec: { replicas: 0 } });
+  await rig.waitEvent("succeeded", "two");
+  expect(operations.listHalts()).toEqual([]);
+  expect(faultsOf(await rig.events())).toEqual([]);
 });

@@ -20,6 +20,7 @@ import {
   mayStart,
   mayTake,
   withFailure,
+  withoutFailure,
   withoutOutdated,
 } from "./slots.ts";
 import type { Waiter } from "./slots.ts";
@@ -35,6 +36,8 @@ export type GateKeeper = {
   take(workload: Workload, rollout: Rollout): Promise<boolean>;
   /** Gives the slot of a rollout back that will have no end of its own. */
   leave(key: WorkloadKey, rollout: Rollout): Promise<void>;
+  /** Counts a rollout that has stalled as a failure of its changes, for as long as it is neither through nor overtaken. Safe to repeat. */
+  stalled(outcome: Outcome): Promise<void>;
   /** Frees the slot of a rollout that has ended, and counts its failure. Safe to repeat. */
   ended(outcome: Outcome): Promise<void>;
   /** Forgets failures of changes that a source has left behind. */
@@ -56,6 +59,13 @@ export type GateOptions = {
   readonly workload: (key: WorkloadKey) => Workload | undefined;
   /** The failures of one change have reached the queue's bound. */
   readonly halted: (queue: string, changes: readonly Change[], failed: number) => Promise<void>;
+};
+
+/** What became of a rollout: whether its slot is free, which changes failed with it, and whether it no longer counts as a failure. */
+type Fate = {
+  readonly frees: boolean;
+  readonly broke?: readonly Change[] | undefined;
+  readonly mends?: boolean;
 };
 
 function lasts(until: number | undefined): boolean {
@@ -129,19 +139,16 @@ export function createGates(options: GateOptions): GateKeeper {
     if (!mayStart(rolling, limits, [], self)) return "full";
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
-  const release = async (
-    queue: string,
-    key: string,
-    rollout: string,
-    broke?: readonly Change[],
-  ) => {
+  /** Writes what became of a rollout into the queue's state, and tells where that halts its changes. */
+  const note = async (queue: string, key: string, rollout: string, fate: Fate) => {
+    const { frees, broke, mends } = fate;
     const answer = await keeper.change(
       queue,
       (before) => {
         const { [key]: holder, ...others } = before.rolling;
-        const rolling = holder?.rollout === rollout ? others : before.rolling;
-        const failures =
-          broke === undefined ? before.failures : withFailure(before.failures, broke, rollout);
+        const rolling = frees && holder?.rollout === rollout ? others : before.rolling;
+        const left = mends ? withoutFailure(before.failures, rollout) : before.failures;
+        const failures = broke === undefined ? left : withFailure(left, broke, rollout);
         const same = rolling === before.rolling && failures === before.failures;
         return {
           state: same ? before : { ...before, rolling, failures: [...failures] },
@@ -192,17 +199,21 @@ export function createGates(options: GateOptions): GateKeeper {
     },
     async leave(key, rollout) {
       if (rollout.slot === true && rollout.queue !== undefined) {
-        await release(rollout.queue, key, rollout.id);
+        await note(rollout.queue, key, rollout.id, { frees: true });
       }
     },
-    async ended({ data, frees, broke }) {
+    async stalled({ data: { rollout, queue, workload }, broke }) {
+      if (rollout === undefined || queue === undefined || broke === undefined) return;
+      await note(queue, workloadKey(workload), rollout, { frees: false, broke });
+    },
+    async ended({ data, frees, broke, mends = false }) {
       const { rollout, queue, workload } = data;
       if (rollout === undefined) return;
       const key = workloadKey(workload);
       const holds = queue !== undefined && state(queue).rolling[key]?.rollout === rollout;
-      if (frees === undefined && broke === undefined && !holds) return;
+      if (frees === undefined && broke === undefined && !mends && !holds) return;
       const where = frees ?? queue;
-      if (where !== undefined) await release(where, key, rollout, broke);
+      if (where !== undefined) await note(where, key, rollout, { frees: true, broke, mends });
     },
     async moved(present) {
       for (const { name } of options.queues) {

@@ -9,6 +9,7 @@ import {
   mayStart,
   mayTake,
   withFailure,
+  withoutFailure,
   withoutOutdated,
 } from "./slots.ts";
 import type { SlotLimits, Waiter } from "./slots.ts";
@@ -137,6 +138,26 @@ describe("failures of a change", () => {
 
   test("of a rollout that brought no change count for nobody", () => {
     expect(withFailure([], [], "r1")).toEqual([]);
+  });
+
+  test("a rollout that had only stalled is taken back, and its set with the last of it", () => {
+    const failures = withFailure(withFailure([], [change("x")], "r1"), [change("x")], "r2");
+    const left = withoutFailure(failures, "r1");
+    expect(failuresOf(left, [change("x")])).toBe(1);
+    expect(withoutFailure(left, "r2")).toEqual([]);
+    expect(withoutFailure(left, "r9")).toBe(left);
+  });
+
+  test("one that has stalled and still rolls counts once", () => {
+    const holder = (rollout: string) => ({ rollout, since: 0, changes: ["x"] });
+    const state = {
+      ...emptyState("q"),
+      rolling: { [key("a", 1)]: holder("r1"), [key("a", 2)]: holder("r2") },
+      failures: [...withFailure([], [change("x")], "r1")],
+    };
+    const wanted = { key: key("a", 3), changes: ["x"] };
+    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 3 })).toBe(true);
+    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 2 })).toBe(false);
   });
 
   test("are forgotten beyond 50 sets, the oldest first", () => {

@@ -91,7 +91,7 @@ export function mayStart(
 
 const NOBODY: Holder = { rollout: "", since: 0, changes: [] };
 
-/** Rollouts that failed though they brought nothing but what `changes` would bring too. */
+/** Rollouts that failed, or have stalled, though they brought nothing but what `changes` would bring too. */
 export function failuresOf(failures: readonly Failures[], changes: readonly Change[]): number {
   const ids = new Set(changes.map(({ id }) => id));
   return failures
@@ -99,11 +99,19 @@ export function failuresOf(failures: readonly Failures[], changes: readonly Chan
     .reduce((sum, one) => sum + one.rollouts.length, 0);
 }
 
-/** Of those that roll now, how many bring nothing but what `ids` would bring too. */
-function unfinishedOf(rolling: Rolling, ids: ReadonlySet<string>, self: string): number {
+/** Of those that roll now and have not stalled, how many bring nothing but what `ids` would bring too. */
+function unfinishedOf(
+  { rolling, failures }: QueueState,
+  ids: ReadonlySet<string>,
+  self: string,
+): number {
+  const stalled = new Set(failures.flatMap(({ rollouts }) => rollouts));
   return Object.entries(rolling).filter(
-    ([key, holder]) =>
-      key !== self && holder.changes.length > 0 && holder.changes.every((id) => ids.has(id)),
+    ([key, { changes, rollout }]) =>
+      key !== self &&
+      !stalled.has(rollout) &&
+      changes.length > 0 &&
+      changes.every((id) => ids.has(id)),
   ).length;
 }
 
@@ -121,7 +129,7 @@ export function mayTake(
   const asChanges = changes.map((id) => ({ id, source: "" }));
   const failed = failuresOf(state.failures, asChanges);
   if (failed === 0) return true;
-  return failed + unfinishedOf(state.rolling, new Set(changes), key) < haltAfter;
+  return failed + unfinishedOf(state, new Set(changes), key) < haltAfter;
 }
 
 /** The failures without those of changes that the source has left behind: nothing can bring them any more. */
@@ -155,4 +163,15 @@ export function withFailure(
   const rollouts = [...(known?.rollouts ?? []), rollout].slice(-MAX_ROLLOUTS);
   const others = failures.filter((one) => one !== known);
   return [...others, { changes: [...changes], rollouts }].slice(-MAX_SETS);
+}
+
+/** The failures without this rollout: it had only stalled. */
+export function withoutFailure(
+  failures: readonly Failures[],
+  rollout: string,
+): readonly Failures[] {
+  if (!failures.some(({ rollouts }) => rollouts.includes(rollout))) return failures;
+  return failures
+    .map((one) => ({ ...one, rollouts: one.rollouts.filter((id) => id !== rollout) }))
+    .filter(({ rollouts }) => rollouts.length > 0);
 }
