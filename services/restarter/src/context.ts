@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/shared/logger";
@@ -13,7 +12,6 @@ import type { RestarterMetrics } from "./metrics.ts";
 import type { Notice } from "./kube-events.ts";
 import type { Outcome, WorkloadRecord } from "./record.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
-import type { WorkloadKey } from "./workload.ts";
 
 /** What every part of the restarter works with; made once, in main.ts. */
 export type Context = {
@@ -57,12 +55,3 @@ export type Step =
   | "rolling-written"
   | "end-written"
   | "end-published";
-
-export const clock = (): number => Date.now();
-export const newId = (): string => randomUUID();
-
-/** The parts of a key: `<kind>/<namespace>/<name>`. */
-export function splitKey(key: WorkloadKey): { kind: string; namespace: string; name: string } {
-  const [kind = "", namespace = "", name = ""] = key.split("/");
-  return { kind, namespace, name };
-}

@@ -1,6 +1,6 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { advance } from "./advance.ts";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { isGate } from "./gate.ts";
 import type { WorkloadRecord } from "./record.ts";

@@ -6,14 +6,14 @@ import type { Entry } from "@rollcast/shared/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { SourceKey } from "./content.ts";
-import { clock, newId, splitKey } from "./context.ts";
+import { clock, newId } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decide.ts";
 import type { FollowedJob, Situation } from "./situation.ts";
 import { patternsOf, watchedSources } from "./policy.ts";
 import type { WorkloadRecord } from "./record.ts";
-import { projectWorkload, workloadKey } from "./workload.ts";
+import { projectWorkload, splitKey, workloadKey } from "./workload.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
 
 /** Reads of sources that belong together, each read once. */

@@ -1,37 +1,12 @@
-import type { Queue } from "@rollcast/shared/config/queues";
 import type { FreezeScope } from "@rollcast/shared/events";
 import { createAmending } from "./control/amend.ts";
-import type { AmendOptions, By } from "./control/amend.ts";
-import type { Change, Freeze } from "./control/entries.ts";
-import type { GateKeeper } from "./control/gates.ts";
-import type { Keeper } from "./control/keeper.ts";
+import type { By } from "./control/amend.ts";
+import type { Freeze } from "./control/entries.ts";
 import { freezeOperations } from "./control/operate-freezes.ts";
 import { haltOperations } from "./control/operate-halts.ts";
 import { queueOperations } from "./control/operate-queues.ts";
-import type { Effective, LiveLimits, Settings } from "./control/settings.ts";
-
-/** A change whose rollouts failed so often that what is left of it waits. */
-export type Halt = {
-  readonly queue: string;
-  readonly changes: readonly Change[];
-  readonly failed: number;
-};
-
-/** A queue as the file has it, what is set over that while running, and what holds now. */
-export type QueueStatus = {
-  readonly name: string;
-  readonly file: Queue;
-  /** By the name of the setting: its value, who set it, when, and until when. */
-  readonly live: Settings;
-  readonly effective: Effective;
-  /** Workloads that hold a slot, by `<kind>/<namespace>/<name>`; empty where the queue bounds no unfinished rollouts. */
-  readonly rolling: readonly {
-    readonly workload: string;
-    readonly rollout: string;
-    readonly since: number;
-  }[];
-  readonly halts: readonly Halt[];
-};
+import type { LiveLimits } from "./control/settings.ts";
+import type { Halt, OperationsOptions, QueueStatus } from "./control/steered.ts";
 
 /** What operators steer while running. Every change holds on every replica within a second and is told by an event. */
 export type Operations = {
@@ -53,12 +28,6 @@ export type Operations = {
     which: { readonly queue?: string; readonly source?: string },
     who: By,
   ): Promise<number>;
-};
-
-export type OperationsOptions = AmendOptions & {
-  readonly queues: readonly Queue[];
-  readonly keeper: Keeper;
-  readonly gates: GateKeeper;
 };
 
 /** The operations, and `expire`, which takes back what has ended by itself. */

@@ -3,7 +3,7 @@ import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey, splitSourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { assess, readSource } from "./gather.ts";
 import type { SourceReads } from "./gather.ts";

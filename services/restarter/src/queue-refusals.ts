@@ -1,5 +1,5 @@
 import { stableId } from "@rollcast/shared/events";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import type { Notice } from "./kube-events.ts";
 import type { Placement } from "./queue-of.ts";

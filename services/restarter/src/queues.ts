@@ -1,12 +1,13 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/shared/logger";
 import type { RedisIdentity, Work } from "@rollcast/shared/queue";
-import { clock, splitKey } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { GateKeeper } from "./control/gates.ts";
 import type { Settled } from "./settle.ts";
 import { openRoller, openTurns } from "./turns.ts";
 import type { Turns } from "./turns.ts";
 import type { Attempt } from "./refusals.ts";
+import { splitKey } from "./workload.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
 
 /** The queues of rollouts, each with its own turns and workers. */

@@ -8,7 +8,7 @@ import type { Entry } from "@rollcast/shared/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
 import { begin } from "./begin.ts";
 import { createJob } from "./carry-out.ts";
-import { clock, splitKey } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { askCluster } from "./gather.ts";
 import { MARKER } from "./marker.ts";
@@ -17,7 +17,7 @@ import { commit } from "./records.ts";
 import { giveUp, isTransient, notCarriedOut } from "./refusals.ts";
 import type { Attempt, Pending } from "./refusals.ts";
 import { recreatedRecord, recreation } from "./take-over.ts";
-import { projectWorkload, workloadKey } from "./workload.ts";
+import { projectWorkload, splitKey, workloadKey } from "./workload.ts";
 import type { Workload, WorkloadKey } from "./workload.ts";
 
 /** NATS takes 1 MiB a message unless told, and the record holds more than the manifest. */

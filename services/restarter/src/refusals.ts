@@ -2,7 +2,7 @@ import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/shared/backoff";
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/shared/nats/kv";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { contentsHash } from "./decide.ts";
 import { askCluster } from "./gather.ts";

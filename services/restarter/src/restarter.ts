@@ -19,7 +19,6 @@ import { describeSelf } from "./api/self.ts";
 import { awaitInstallation } from "./await-installation.ts";
 import { openControl } from "./control/open.ts";
 import { startSteering } from "./control/steer.ts";
-import { splitKey } from "./context.ts";
 import type { Context } from "./context.ts";
 import { startFollowing } from "./follow.ts";
 import { followKinds, kindsOf } from "./kinds.ts";
@@ -45,7 +44,7 @@ import { carried } from "@rollcast/shared/trace";
 import { planSpan, tracedBy } from "./tracing.ts";
 import { createWorkloadIndex } from "./workload-index.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
-import { workloadKey } from "./workload.ts";
+import { splitKey, workloadKey } from "./workload.ts";
 import type { WorkloadKey } from "./workload.ts";
 
 export type RestarterHost = Host & { readonly kube: KubeClient };

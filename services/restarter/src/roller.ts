@@ -2,7 +2,7 @@ import { RetryLater } from "@rollcast/shared/errors";
 import { begin } from "./begin.ts";
 import { carryOut } from "./carry-out.ts";
 import type { Carried } from "./carry-out.ts";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { decide } from "./decide.ts";
 import { assessFresh } from "./gather.ts";

@@ -1,10 +1,11 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { advance } from "./advance.ts";
-import { clock, splitKey } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { askCluster, assessFresh } from "./gather.ts";
 import { cancelled } from "./outcomes.ts";
 import { announce, commit, flush } from "./records.ts";
+import { splitKey } from "./workload.ts";
 import type { WorkloadKey } from "./workload.ts";
 
 /** What is left to do after the record is up to date: nothing, or a turn in the queue, for content that is due since a time where it is known. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { clock } from "./context.ts";
+import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import type { Following } from "./follow.ts";
 import type { Settler } from "./settler.ts";

@@ -167,3 +167,9 @@ export type WorkloadKey = `${string}/${string}/${string}`;
 export function workloadKey(ref: { kind: string; namespace: string; name: string }): WorkloadKey {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
+
+/** The parts of a key. */
+export function splitKey(key: WorkloadKey): { kind: string; namespace: string; name: string } {
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  return { kind, namespace, name };
+}

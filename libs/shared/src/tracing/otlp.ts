@@ -12,7 +12,7 @@ import { toError } from "../errors.ts";
 import { mask } from "../mask.ts";
 import { MAX_LINKS, currentSpan, parseTraceparent, runInSpan } from "../trace.ts";
 import type { SpanContext, SpanOptions, Tracer } from "../trace.ts";
-import type { Tracing, TracingOptions } from "./open.ts";
+import type { Tracing, TracingOptions } from "./tracing.ts";
 
 const FLUSH_MS = 3_000;
 const KINDS = {

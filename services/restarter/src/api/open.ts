@@ -6,9 +6,9 @@ import type { Metrics } from "@rollcast/shared/metrics";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { readLastEvent } from "@rollcast/shared/nats/history";
 import { rolloutSubject } from "@rollcast/shared/subjects";
-import { splitKey } from "../context.ts";
 import type { ApiContext } from "./context.ts";
 import { restarterRoutes } from "./routes.ts";
+import { splitKey } from "../workload.ts";
 
 export type OpenApiOptions = Omit<ApiContext, "rolloutEvents"> & {
   readonly nats: Nats;

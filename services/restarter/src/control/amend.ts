@@ -11,7 +11,7 @@ import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
-import { clock } from "../context.ts";
+import { clock } from "../clock.ts";
 import type { ControlEntry } from "./entries.ts";
 import type { Mirror } from "./mirror.ts";
 import { OperationError } from "./operation-error.ts";

@@ -1,6 +1,6 @@
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
-import { clock } from "../context.ts";
+import { clock } from "../clock.ts";
 import type { Outcome, Rollout, WorkloadRecord } from "../record.ts";
 import type { Gates } from "../situation.ts";
 import { workloadKey } from "../workload.ts";

@@ -1,9 +1,9 @@
-import { clock } from "../context.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { Following } from "../follow.ts";
 import type { Rollout, WorkloadRecord } from "../record.ts";
-import { recordKey } from "@rollcast/shared/subjects";
-import { splitKey } from "../context.ts";
+import { splitKey } from "../workload.ts";
 import type { WorkloadKey } from "../workload.ts";
 import type { Keeper } from "./keeper.ts";
 import { isLimited } from "./slots.ts";

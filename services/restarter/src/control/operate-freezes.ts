@@ -1,6 +1,6 @@
 import type { FreezeScope } from "@rollcast/shared/events";
 import { SubjectError } from "@rollcast/shared/subjects";
-import { clock } from "../context.ts";
+import { clock } from "../clock.ts";
 import { ITSELF, origin, untilText } from "./amend.ts";
 import type { AmendOptions, Amending, By } from "./amend.ts";
 import { freezeKey } from "./entries.ts";

@@ -1,7 +1,7 @@
 import { stableId } from "@rollcast/shared/events";
 import type { ObjectId } from "@rollcast/shared/events";
-import type { Halt, OperationsOptions } from "../operations.ts";
-import { clock } from "../context.ts";
+import type { Halt, OperationsOptions } from "./steered.ts";
+import { clock } from "../clock.ts";
 import { origin } from "./amend.ts";
 import type { Amending, By } from "./amend.ts";
 import type { Change, Failures } from "./entries.ts";

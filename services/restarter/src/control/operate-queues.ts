@@ -1,7 +1,7 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/events";
-import { clock } from "../context.ts";
-import type { Halt, OperationsOptions, QueueStatus } from "../operations.ts";
+import { clock } from "../clock.ts";
+import type { Halt, OperationsOptions, QueueStatus } from "./steered.ts";
 import { ITSELF, origin, untilText } from "./amend.ts";
 import type { Amending, By } from "./amend.ts";
 import { overrideKey } from "./entries.ts";
