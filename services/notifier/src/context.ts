@@ -2,11 +2,11 @@ import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
 import type { Tracer } from "@rollcast/shared/trace";
 import type { Announce } from "./announce.ts";
-import type { Circuit } from "./circuit.ts";
+import type { Circuit } from "./deliver/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
 import type { NotificationRecord, NotifyRecord } from "./record.ts";
-import type { Router } from "./route.ts";
+import type { Router } from "./route/route.ts";
 import type { Step } from "./steps.ts";
 
 /** What the parts of the notifier share. */

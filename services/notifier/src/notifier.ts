@@ -12,18 +12,18 @@ import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
 import { createAnnouncer } from "./announce.ts";
 import { startNotifierApi } from "./api/start.ts";
 import type { Context } from "./context.ts";
-import { createJoiner } from "./joiner.ts";
-import { openLive } from "./live.ts";
-import type { Live } from "./live.ts";
+import { createJoiner } from "./group/joiner.ts";
+import { openLive } from "./setup/live.ts";
+import type { Live } from "./setup/live.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import { createPacer } from "./pacer.ts";
+import { createPacer } from "./deliver/pacer.ts";
 import type { ReceiverDeps } from "./receivers/opening.ts";
 import { NotifyRecord } from "./record.ts";
 import { testSteps } from "./steps.ts";
-import { startSweeping } from "./sweep.ts";
-import { openQueues } from "./turns.ts";
-import type { Queues } from "./turns.ts";
-import { openWorkers } from "./workers.ts";
+import { startSweeping } from "./sweep/sweep.ts";
+import { openQueues } from "./deliver/turns.ts";
+import type { Queues } from "./deliver/turns.ts";
+import { openWorkers } from "./deliver/workers.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { RolloutEvent, RolloutOutcome, SOURCE_KINDS, rolloutEvent } from "@rollcast/shared/events";
-import { messageOf } from "../src/message.ts";
-import type { Message } from "../src/message.ts";
+import { messageOf } from "../src/message/message.ts";
+import type { Message } from "../src/message/message.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 

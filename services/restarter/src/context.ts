@@ -4,14 +4,14 @@ import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
 import type { Tracer } from "@rollcast/shared/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Rules } from "./rules.ts";
-import type { SourceNames } from "./source-names.ts";
+import type { Rules } from "./workloads/rules.ts";
+import type { SourceNames } from "./workloads/source-names.ts";
 import type { GateKeeper } from "./control/gates.ts";
-import type { Situation } from "./situation.ts";
-import type { RestarterMetrics } from "./metrics.ts";
-import type { Notice } from "./kube-events.ts";
-import type { Outcome, WorkloadRecord } from "./record.ts";
-import type { WorkloadIndex } from "./workload-index.ts";
+import type { Situation } from "./decide/situation.ts";
+import type { RestarterMetrics } from "./tell/metrics.ts";
+import type { Notice } from "./tell/kube-events.ts";
+import type { Outcome, WorkloadRecord } from "./decide/record.ts";
+import type { WorkloadIndex } from "./workloads/workload-index.ts";
 
 /** What every part of the restarter works with; made once, in main.ts. */
 export type Context = {

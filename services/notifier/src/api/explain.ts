@@ -2,10 +2,10 @@ import type { z } from "zod";
 import type { explainRoutes } from "@rollcast/shared/api/notifier";
 import type { NotifierConfig, RootRoute, Route } from "@rollcast/shared/config/notifier";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { parseMatcher } from "../matcher.ts";
-import type { Labels } from "../matcher.ts";
-import { labelsOf } from "../route.ts";
-import type { Router } from "../route.ts";
+import { parseMatcher } from "../route/matcher.ts";
+import type { Labels } from "../route/matcher.ts";
+import { labelsOf } from "../route/route.ts";
+import type { Router } from "../route/route.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
 type Asked = Explained["routes"][number];

@@ -1,16 +1,16 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/shared/logger";
-import { ALERT_OUTCOMES, alertsOf } from "../alert.ts";
-import type { Alert, AlertSettings, AlertText } from "../alert.ts";
-import { createAlertStore } from "../alert-store.ts";
-import type { AlertStoreOptions } from "../alert-store.ts";
-import { wordOf } from "../facts.ts";
-import type { GuardedFetch } from "../guarded-fetch.ts";
-import { messageOf } from "../message.ts";
-import type { Message } from "../message.ts";
-import { cut } from "../text.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../verdict.ts";
-import type { Verdict } from "../verdict.ts";
+import { ALERT_OUTCOMES, alertsOf } from "../alert/alert.ts";
+import type { Alert, AlertSettings, AlertText } from "../alert/alert.ts";
+import { createAlertStore } from "../alert/alert-store.ts";
+import type { AlertStoreOptions } from "../alert/alert-store.ts";
+import { wordOf } from "../message/facts.ts";
+import type { GuardedFetch } from "../deliver/guarded-fetch.ts";
+import { messageOf } from "../message/message.ts";
+import type { Message } from "../message/message.ts";
+import { cut } from "../message/text.ts";
+import { judgeAnswer, judgeError, withoutSecrets } from "../deliver/verdict.ts";
+import type { Verdict } from "../deliver/verdict.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Receiver } from "./receiver.ts";
 

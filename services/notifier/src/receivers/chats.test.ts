@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData } from "@rollcast/shared/events";
-import { messageOf } from "../message.ts";
-import type { Message } from "../message.ts";
+import { messageOf } from "../message/message.ts";
+import type { Message } from "../message/message.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
 import { escapeSlack } from "./slack-blocks.ts";
 import { judgeSlack, renderSlack } from "./slack.ts";

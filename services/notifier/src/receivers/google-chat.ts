@@ -1,5 +1,5 @@
-import type { Message } from "../message.ts";
-import { cut, utf8Size } from "../text.ts";
+import type { Message } from "../message/message.ts";
+import { cut, utf8Size } from "../message/text.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 

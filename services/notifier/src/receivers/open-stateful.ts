@@ -1,9 +1,9 @@
 import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
 import { readSecret } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
-import { checkUrl } from "../address.ts";
-import { claimBoard } from "../claim.ts";
-import { createGuardedFetch } from "../guarded-fetch.ts";
+import { checkUrl } from "../deliver/address.ts";
+import { claimBoard } from "../board/claim.ts";
+import { createGuardedFetch } from "../deliver/guarded-fetch.ts";
 import { boardKey } from "../record.ts";
 import { createAlertmanager } from "./alertmanager.ts";
 import type { Opening } from "./opening.ts";

@@ -2,10 +2,10 @@ import type { Env } from "@rollcast/shared/config/load";
 import type { Receiver as ReceiverConfig, Security } from "@rollcast/shared/config/notifier";
 import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
-import type { Pacer } from "../pacer.ts";
+import type { Pacer } from "../deliver/pacer.ts";
 import type { NotifyRecord } from "../record.ts";
 import type { Step } from "../steps.ts";
-import type { Dress } from "../templates.ts";
+import type { Dress } from "../message/templates.ts";
 
 /** What receivers share. */
 export type ReceiverDeps = {

@@ -1,7 +1,7 @@
 import type { KnownBlock, MrkdwnElement } from "@slack/types";
-import type { Message } from "../message.ts";
-import type { Severity } from "../severity.ts";
-import { cut } from "../text.ts";
+import type { Message } from "../message/message.ts";
+import type { Severity } from "../message/severity.ts";
+import { cut } from "../message/text.ts";
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks
 const HEADER_LIMIT = 150;

@@ -1,6 +1,6 @@
-import type { Message } from "../message.ts";
-import { judgeAnswer } from "../verdict.ts";
-import type { Answer, Verdict } from "../verdict.ts";
+import type { Message } from "../message/message.ts";
+import { judgeAnswer } from "../deliver/verdict.ts";
+import type { Answer, Verdict } from "../deliver/verdict.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 import { slackContent } from "./slack-blocks.ts";

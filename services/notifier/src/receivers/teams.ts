@@ -1,7 +1,7 @@
-import type { Fact } from "../facts.ts";
-import type { Message } from "../message.ts";
-import type { Severity } from "../severity.ts";
-import { cut, jsonSize, utf8Size } from "../text.ts";
+import type { Fact } from "../message/facts.ts";
+import type { Message } from "../message/message.ts";
+import type { Severity } from "../message/severity.ts";
+import { cut, jsonSize, utf8Size } from "../message/text.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 

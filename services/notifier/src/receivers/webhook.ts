@@ -2,8 +2,8 @@ import type { Env } from "@rollcast/shared/config/load";
 import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
 import { readSecret } from "@rollcast/shared/config/secret-ref";
 import { carried } from "@rollcast/shared/trace";
-import type { Message } from "../message.ts";
-import { signatureHeaders, signingKey } from "../sign.ts";
+import type { Message } from "../message/message.ts";
+import { signatureHeaders, signingKey } from "./sign.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 

@@ -1,9 +1,9 @@
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { WorkloadRef } from "@rollcast/shared/api/restarter";
 import type { Context } from "../context.ts";
-import { assessFresh } from "../gather.ts";
-import type { Assessment } from "../gather.ts";
-import { workloadKey } from "../workload.ts";
+import { assessFresh } from "../roll/gather.ts";
+import type { Assessment } from "../roll/gather.ts";
+import { workloadKey } from "../workloads/workload.ts";
 
 /** The workload as it is now, its record, and what is decided on it. Throws a problem where there is none. */
 export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Assessment> {

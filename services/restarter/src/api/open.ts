@@ -8,7 +8,7 @@ import { readLastEvent } from "@rollcast/shared/nats/history";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { ApiContext } from "./context.ts";
 import { restarterRoutes } from "./routes.ts";
-import { splitKey } from "../workload.ts";
+import { splitKey } from "../workloads/workload.ts";
 
 export type OpenApiOptions = Omit<ApiContext, "rolloutEvents"> & {
   readonly nats: Nats;

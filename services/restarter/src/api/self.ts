@@ -1,6 +1,6 @@
 import type { Consuming } from "@rollcast/shared/nats/consume";
 import type { Nats } from "@rollcast/shared/nats/connect";
-import type { Kinds } from "../kinds.ts";
+import type { Kinds } from "../workloads/kinds.ts";
 import type { ApiContext } from "./context.ts";
 
 type Parts = {

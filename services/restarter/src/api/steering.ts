@@ -17,7 +17,7 @@ import type { Freeze } from "../control/entries.ts";
 import { OperationError } from "../control/operation-error.ts";
 import type { LiveLimits } from "../control/settings.ts";
 import type { QueueStatus } from "../control/steered.ts";
-import type { Operations } from "../operations.ts";
+import type { Operations } from "../control/operations.ts";
 import type { ApiContext } from "./context.ts";
 import { isoTime } from "./view.ts";
 

@@ -3,8 +3,8 @@ import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shar
 import type { StatusView, WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/restarter";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
-import type { WorkloadRecord } from "../record.ts";
-import { workloadKey } from "../workload.ts";
+import type { WorkloadRecord } from "../decide/record.ts";
+import { workloadKey } from "../workloads/workload.ts";
 import type { ApiContext } from "./context.ts";
 import { findWorkload } from "./find.ts";
 import { decisionView, isoTime, lineOf, sourceViews, statesOf, summaryOf } from "./view.ts";

@@ -1,10 +1,10 @@
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
 import { clock } from "../clock.ts";
-import type { Outcome, Rollout, WorkloadRecord } from "../record.ts";
-import type { Gates } from "../situation.ts";
-import { workloadKey } from "../workload.ts";
-import type { Workload, WorkloadKey } from "../workload.ts";
+import type { Outcome, Rollout, WorkloadRecord } from "../decide/record.ts";
+import type { Gates } from "../decide/situation.ts";
+import { workloadKey } from "../workloads/workload.ts";
+import type { Workload, WorkloadKey } from "../workloads/workload.ts";
 import { emptyState, freezeKey, overrideKey, stateKey } from "./entries.ts";
 import type { Change, ControlEntry, QueueState } from "./entries.ts";
 import type { Keeper } from "./keeper.ts";

@@ -1,10 +1,10 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import type { Following } from "../follow.ts";
-import type { Rollout, WorkloadRecord } from "../record.ts";
-import { splitKey } from "../workload.ts";
-import type { WorkloadKey } from "../workload.ts";
+import type { Following } from "../follow/follow.ts";
+import type { Rollout, WorkloadRecord } from "../decide/record.ts";
+import { splitKey } from "../workloads/workload.ts";
+import type { WorkloadKey } from "../workloads/workload.ts";
 import type { Keeper } from "./keeper.ts";
 import { isLimited } from "./slots.ts";
 

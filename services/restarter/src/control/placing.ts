@@ -1,5 +1,5 @@
-import type { PlaceQueue, Placement } from "../queue-of.ts";
-import type { Workload } from "../workload.ts";
+import type { PlaceQueue, Placement } from "../queue/queue-of.ts";
+import type { Workload } from "../workloads/workload.ts";
 
 /** Where workloads are put, with the labels that their namespaces have now; each answer is kept for as long as it holds. */
 export type Placing = {

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
-import type { Following } from "../follow.ts";
-import type { Queues } from "../queues.ts";
+import type { Following } from "../follow/follow.ts";
+import type { Queues } from "../queue/queues.ts";
 import { isStateKey } from "./entries.ts";
 import { startHealing } from "./heal.ts";
 import type { Control } from "./open.ts";

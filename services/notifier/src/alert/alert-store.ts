@@ -1,0 +1,86 @@
+import { stableId } from "@rollcast/shared/events";
+import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
+import type { Kv } from "@rollcast/shared/nats/kv";
+import type { AlertRecord } from "./alert-record.ts";
+import { foldAlert, isSpent } from "./alert.ts";
+import type { AlertSettings, AlertText } from "./alert.ts";
+import { alertKey } from "../record.ts";
+import type { NotifyRecord } from "../record.ts";
+
+export type AlertStoreOptions = {
+  records: Kv<NotifyRecord>;
+  cluster: string;
+  receiver: string;
+  settings: AlertSettings;
+  /** What the alert of an event says. */
+  text: (event: RolloutEvent) => AlertText;
+};
+
+/** What the workloads' alerts are, for one receiver. */
+export type AlertStore = {
+  /** Writes what the events say; the records of their workloads as they are then. */
+  take(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
+  /** Every record; those that are of no use any more are removed. */
+  all(): Promise<AlertRecord[]>;
+};
+
+const AT_ONCE = 32;
+const CONFLICTS = 20;
+
+function idOf({ kind, namespace, name }: ObjectId): string {
+  return stableId(kind, namespace, name);
+}
+
+async function takeOne(
+  options: AlertStoreOptions,
+  id: string,
+  events: readonly RolloutEvent[],
+): Promise<AlertRecord | undefined> {
+  const { records, cluster, receiver, text } = options;
+  const key = alertKey(cluster, receiver, id);
+  for (let conflicts = 0; conflicts < CONFLICTS; conflicts++) {
+    const before = await records.get(key);
+    const now = Date.now();
+    let record = before?.value.type === "alert" ? before.value : undefined;
+    for (const event of events) {
+      record = foldAlert(record, event, { receiver, text: text(event), now });
+    }
+    if (record === undefined) return undefined;
+    const revision =
+      before === undefined
+        ? await records.create(key, record)
+        : await records.update(key, record, before.revision);
+    if (revision !== undefined) return record;
+  }
+  throw new Error("the alerts of a workload are written by others");
+}
+
+export function createAlertStore(options: AlertStoreOptions): AlertStore {
+  const { records, cluster, receiver } = options;
+  return {
+    async take(events) {
+      const byWorkload = Map.groupBy(events, ({ data }) => idOf(data.workload));
+      const ids = [...byWorkload.keys()];
+      const taken: AlertRecord[] = [];
+      for (let i = 0; i < ids.length; i += AT_ONCE) {
+        const some = ids.slice(i, i + AT_ONCE);
+        const done = await Promise.all(
+          some.map((id) => takeOne(options, id, byWorkload.get(id) ?? [])),
+        );
+        taken.push(...done.filter((record) => record !== undefined));
+      }
+      return taken;
+    },
+    async all() {
+      const found: AlertRecord[] = [];
+      for await (const { key, value, revision } of records.snapshot(
+        alertKey(cluster, receiver, "*"),
+      )) {
+        if (value.type !== "alert") continue;
+        if (isSpent(value, options.settings, Date.now())) await records.remove(key, revision);
+        else found.push(value);
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
+import { BoardRecord } from "./board-record.ts";
+import { eventsOf, fold, replacePost, withPost, withReply } from "./board.ts";
+import { wordOf } from "../message/facts.ts";
+
+const TIME = Date.parse("2026-11-23T03:00:00.000Z");
+const EMPTY: BoardRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
+const MESSAGE = { id: "n1", labels: { namespace: "shop" } };
+
+type Say = Partial<RolloutData> & { at?: number };
+
+function event(outcome: RolloutOutcome, name: string, { at = 0, ...more }: Say = {}): RolloutEvent {
+  const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
+  const parts = { id: `${outcome}-${name}-${at}`, cluster: "prod", service: "r", time: TIME + at };
+  return rolloutEvent(parts, outcome, { workload, rollout: `rollout-${name}`, ...more });
+}
+
+function posted(events: readonly RolloutEvent[]): BoardRecord {
+  return withPost(EMPTY, MESSAGE, { channel: "C1", ts: "1.1", events, now: TIME });
+}
+
+function words(board: BoardRecord): string[][] {
+  return board.posts.map((post) => post.rollouts.map(({ word }) => word));
+}
+
+test("an event of a rollout that was posted edits that message, any other is fresh", () => {
+  const board = posted([event("started", "web"), event("started", "api")]);
+  const end = event("succeeded", "web", { at: 5 });
+  const other = event("started", "db");
+  const folded = fold(board, [end, other], TIME + 5);
+  expect(words(folded.board)).toEqual([["started", "succeeded"]]);
+  expect([...folded.edits]).toEqual([[0, []]]);
+  expect(folded.fresh).toEqual([other]);
+});
+
+test("the same notification again edits and tells the same", () => {
+  const failure = event("failed", "web", { at: 5 });
+  const once = fold(posted([event("started", "web")]), [failure], TIME);
+  const twice = fold(once.board, [failure], TIME);
+  expect(once.edits.get(0)).toEqual([failure]);
+  expect(twice.edits).toEqual(once.edits);
+  expect(twice.board).toEqual(once.board);
+});
+
+test.each([
+  { known: "succeeded", late: "started", told: "succeeded" },
+  { known: "failed", late: "stalled", told: "failed" },
+  { known: "stalled", late: "started", told: "stalled" },
+  { known: "started", late: "planned", told: "started" },
+  { known: "stalled", late: "succeeded", told: "succeeded" },
+] as const)("$late after $known leaves it $told", ({ known, late, told }) => {
+  const { board } = fold(posted([event(known, "web")]), [event(late, "web", { at: 9 })], TIME);
+  expect(words(board)).toEqual([[told]]);
+});
+
+test("what has no rollout is not known afterwards", () => {
+  const plain = event("skipped", "web");
+  const { rollout: _, ...data } = plain.data;
+  expect(posted([{ ...plain, data }])).toEqual(EMPTY);
+});
+
+test("what ended is forgotten after a while, what goes on is not", () => {
+  const ended = posted([event("succeeded", "web")]);
+  const open = posted([event("started", "web"), event("succeeded", "api")]);
+  const later = TIME + 16 * 60_000;
+  expect(fold(ended, [], later).board.posts).toEqual([]);
+  expect(fold(open, [], later).board.posts).toHaveLength(1);
+  expect(fold(open, [], TIME + 25 * 3_600_000).board.posts).toEqual([]);
+});
+
+test("a reply is known by its notification", () => {
+  const board = posted([event("started", "web")]);
+  const [post] = board.posts;
+  if (post === undefined) throw new Error("no post");
+  const next = replacePost(board, 0, withReply(post, "n2"));
+  expect(next.posts[0]?.replies).toEqual(["n2"]);
+});
+
+test("the events of a post say what the events that made it said", () => {
+  const cause = {
+    kind: "ConfigMap" as const,
+    namespace: "shop",
+    name: "web-config",
+    changedKeys: { added: [], changed: ["A"], removed: [] },
+    changedAt: "2026-11-23T02:59:00.000Z",
+  };
+  const events = [
+    event("failed", "web", { cause, reason: "Forbidden", message: "no", durationMs: 5 }),
+    event("succeeded", "api", { cause, affected: 2 }),
+  ];
+  const [post] = posted(events).posts;
+  if (post === undefined) throw new Error("no post");
+  expect(post.causes).toHaveLength(1);
+  const uid = "";
+  expect(eventsOf(post, "prod").map(({ data }) => data)).toEqual(
+    events.map(({ data }) => ({ ...data, workload: { ...data.workload, uid } })),
+  );
+});
+
+test("whatever is told, the record fits into one NATS message and tells of no rollout twice", () => {
+  const name = fc.nat({ max: 400 }).map((n) => `web-${n}`);
+  const text = fc.string({ unit: "binary", maxLength: 300 });
+  const arbitrary = fc
+    .record({
+      outcome: fc.constantFrom(...RolloutOutcome.options),
+      name,
+      reason: text,
+      message: text,
+    })
+    .map(({ outcome, name: who, ...more }) => event(outcome, who, more));
+  fc.assert(
+    fc.property(fc.array(fc.array(arbitrary, { maxLength: 200 }), { maxLength: 6 }), (all) => {
+      let board = EMPTY;
+      for (const [i, events] of all.entries()) {
+        const folded = fold(board, events, TIME);
+        const place = { channel: "C1", ts: String(i), now: TIME };
+        board = withPost(folded.board, MESSAGE, { ...place, events: folded.fresh });
+        expect(BoardRecord.parse(board)).toEqual(board);
+        expect(Buffer.byteLength(JSON.stringify(board))).toBeLessThan(900_000);
+        const rollouts = board.posts.flatMap((post) => post.rollouts.map((one) => one.rollout));
+        expect(new Set(rollouts).size).toBe(rollouts.length);
+        for (const post of board.posts) {
+          expect(eventsOf(post, "prod").map(wordOf)).toHaveLength(post.rollouts.length);
+        }
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a thousand long-named rollouts in many messages stay within the bound", () => {
+  let board = EMPTY;
+  for (let i = 0; i < 6; i++) {
+    const events = Array.from({ length: 1_000 }, (_, j) =>
+      event("failed", `${"n".repeat(200)}-${i}-${j}`, { message: "m".repeat(1_024) }),
+    );
+    const place = { channel: "C1", ts: String(i), now: TIME };
+    board = withPost(board, MESSAGE, { ...place, events });
+    expect(Buffer.byteLength(JSON.stringify(board))).toBeLessThan(900_000);
+  }
+});

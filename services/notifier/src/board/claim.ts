@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Entry, Kv } from "@rollcast/shared/nats/kv";
+import type { BoardRecord } from "./board-record.ts";
+import type { NotifyRecord } from "../record.ts";
+
+/** Longer than one call of a receiver takes, with the pause before it. */
+const LEASE_MS = 20_000;
+const GIVE_UP_MS = 60_000;
+const POLL_MS = 250;
+
+/** The board of one receiver, while nobody else posts or edits. */
+export type Claim = {
+  board(): BoardRecord;
+  /** Writes the board and stays the holder; throws {@link ClaimLost} where somebody else took over. */
+  save(board: BoardRecord): Promise<void>;
+  /** Lets others go on. */
+  release(): Promise<void>;
+};
+
+/** Somebody else holds the board, for too long or because this process slept too long. */
+export class ClaimLost extends Error {
+  override name = "ClaimLost";
+}
+
+export type ClaimOptions = {
+  records: Kv<NotifyRecord>;
+  key: string;
+  receiver: string;
+  signal: AbortSignal;
+};
+
+type BoardEntry = Entry<BoardRecord>;
+
+async function read({ records, key }: ClaimOptions): Promise<BoardEntry | undefined> {
+  const entry = await records.get(key);
+  if (entry === undefined) return undefined;
+  if (entry.value.type !== "board") throw new Error("the record of a board is none");
+  return { ...entry, value: entry.value };
+}
+
+async function write(
+  { records, key }: ClaimOptions,
+  before: BoardEntry | undefined,
+  value: BoardRecord,
+): Promise<BoardEntry | undefined> {
+  const revision =
+    before === undefined
+      ? await records.create(key, value)
+      : await records.update(key, value, before.revision);
+  return revision === undefined ? undefined : { key, value, revision };
+}
+
+/**
+ * Waits until nobody else works on the receiver's board, then holds it: two notifiers, or two messages at once, would post what the other edits. A holder that
+ * died is waited for until its lease ends. Throws {@link ClaimLost} after a while.
+ */
+export async function claimBoard(options: ClaimOptions): Promise<Claim> {
+  const holder = randomUUID();
+  const giveUp = Date.now() + GIVE_UP_MS;
+  const mine = (board: BoardRecord): BoardRecord => ({
+    ...board,
+    claim: { holder, until: Date.now() + LEASE_MS },
+  });
+  const take = async (): Promise<BoardEntry> => {
+    for (;;) {
+      const before = await read(options);
+      const { receiver } = options;
+      const board = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
+      const held = (board.claim?.until ?? 0) > Date.now();
+      const taken = held ? undefined : await write(options, before, mine(board));
+      if (taken !== undefined) return taken;
+      if (Date.now() > giveUp) throw new ClaimLost("another message is being sent for too long");
+      await sleep(POLL_MS, undefined, { signal: options.signal });
+    }
+  };
+  let entry = await take();
+  const save = async (board: BoardRecord) => {
+    const next = await write(options, entry, board);
+    if (next === undefined) throw new ClaimLost("another notifier took over");
+    entry = next;
+  };
+  return {
+    board: () => entry.value,
+    save: (board) => save(mine(board)),
+    async release() {
+      const { claim: _, ...board } = entry.value;
+      await save(board);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { RateLimit } from "@rollcast/shared/config/notifier";
+import type { Logger } from "@rollcast/shared/logger";
+import { openQueue } from "@rollcast/shared/queue";
+import type { Queue, RedisIdentity } from "@rollcast/shared/queue";
+import type { Addressed, Turns } from "../context.ts";
+
+export const Turn = z.union([
+  z.strictObject({ group: z.string() }),
+  z.strictObject({ notification: z.string() }),
+]);
+export type Turn = z.infer<typeof Turn>;
+
+export type QueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
+
+/** Receivers with a queue of their own, and how fast each may be sent to. */
+export type Limits = ReadonlyMap<string, RateLimit>;
+
+/** The queues: one for the groups, and one for each receiver, so that a dead one delays no other. */
+export type Queues = AsyncDisposable & {
+  readonly turns: Turns;
+  /** Opens the queues of receivers that have none yet. */
+  open(limits: Limits): Promise<void>;
+  /** Closes the queues of receivers that are in `limits` no more. */
+  keep(limits: Limits): Promise<void>;
+  /** Removes what is in Redis of receivers' queues that are closed. */
+  forget(receivers: readonly string[]): Promise<void>;
+  fault(): string | undefined;
+  onReconnect(listener: () => void): void;
+  /** Jobs by receiver (none: the groups) and state. */
+  counts(): Promise<ReadonlyMap<string, Record<string, number>>>;
+  /** Groups whose turn has come. */
+  waitingGroups(): Promise<number>;
+};
+
+export const GROUPS_QUEUE = "notify";
+const ATTEMPTS = 20;
+
+export function queueName(receiver: string): string {
+  return `${GROUPS_QUEUE}-${receiver}`;
+}
+
+function addDelivery(queue: Queue<Turn>, one: Addressed, delayMs: number): Promise<void> {
+  // A turn that was left from before a redrive must not take the new one in.
+  const id = one.redriven === undefined ? one.id : `${one.id}-${one.redriven.count}`;
+  return queue.add({ notification: one.id }, { id, delayMs, attempts: ATTEMPTS });
+}
+
+export async function openQueues(options: QueuesOptions): Promise<Queues> {
+  const open = (name: string) => openQueue<Turn>({ ...options, name });
+  const groups = await open(GROUPS_QUEUE);
+  const byReceiver = new Map<string, Queue<Turn>>();
+  const all = () => [groups, ...byReceiver.values()];
+  return {
+    turns: {
+      flush: (group, delayMs) => groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
+      // Nobody works on the queue of a receiver that was removed: the turn that buries its message is one of the groups'.
+      deliver: (one, delayMs) => addDelivery(byReceiver.get(one.receiver) ?? groups, one, delayMs),
+      async handOver(one, delayMs) {
+        const own = byReceiver.get(one.receiver);
+        if (own !== undefined) return addDelivery(own, one, delayMs);
+        await using theirs = await open(queueName(one.receiver));
+        await addDelivery(theirs, one, delayMs);
+      },
+    },
+    async open(limits) {
+      for (const name of limits.keys()) {
+        if (!byReceiver.has(name)) byReceiver.set(name, await open(queueName(name)));
+      }
+    },
+    async keep(limits) {
+      for (const [name, queue] of byReceiver) {
+        if (limits.has(name)) continue;
+        byReceiver.delete(name);
+        await queue[Symbol.asyncDispose]();
+      }
+    },
+    async forget(receivers) {
+      for (const name of receivers) {
+        if (byReceiver.has(name)) continue;
+        await using queue = await open(queueName(name));
+        await queue.destroy();
+      }
+    },
+    fault: () =>
+      all()
+        .map((queue) => queue.fault())
+        .find((fault) => fault !== undefined),
+    // Each queue has its own connection; what one finds empty, the others do.
+    onReconnect: (listener) => groups.onReconnect(listener),
+    waitingGroups: async () => (await groups.counts()).waiting ?? 0,
+    counts: async () => {
+      const named: [string, Queue<Turn>][] = [["", groups], ...byReceiver];
+      return new Map(
+        await Promise.all(
+          named.map(async ([name, queue]) => [name, await queue.counts()] as const),
+        ),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all().map((queue) => queue[Symbol.asyncDispose]()));
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import type { RolloutEvent } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import type { GroupRecord, NotificationRecord } from "../record.ts";
+
+/** Which group an event belongs to. */
+export type Membership = {
+  readonly receiver: string;
+  /** Distinguishes routes that send to one receiver. */
+  readonly route: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Milliseconds the first event of a group waits for others. */
+  readonly groupWaitMs: number;
+  /** Milliseconds between two messages of one group. */
+  readonly groupIntervalMs: number;
+};
+
+/** A record must fit into one NATS message (1 MiB) with everything around the events. */
+export const MAX_GROUP_BYTES = 700_000;
+export const MAX_GROUP_EVENTS = 1_000;
+const MAX_TOLD = 2_000;
+const SHORT_ID = 16;
+
+export function groupId(membership: Membership): string {
+  const labels = Object.entries(membership.labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return stableId(membership.receiver, membership.route, JSON.stringify(labels));
+}
+
+function shortId(event: RolloutEvent): string {
+  return event.id.length <= SHORT_ID ? event.id : stableId(event.id).slice(0, SHORT_ID);
+}
+
+function sizeOf(event: RolloutEvent): number {
+  return Buffer.byteLength(JSON.stringify(event)) + 1;
+}
+
+export type Joined = {
+  readonly record: GroupRecord;
+  /** How many of the events, from the first, are now in the record or were told already; fewer than given where it is full. */
+  readonly taken: number;
+  /** Whether the record is another than before. */
+  readonly changed: boolean;
+};
+
+/** The group with the events in it, each once; `now` in milliseconds since the epoch. */
+export function join(
+  before: GroupRecord | undefined,
+  membership: Membership,
+  events: readonly RolloutEvent[],
+  now: number,
+): Joined {
+  const record: GroupRecord = before ?? {
+    v: 1,
+    type: "group",
+    id: groupId(membership),
+    receiver: membership.receiver,
+    labels: { ...membership.labels },
+    events: [],
+    intervalMs: membership.groupIntervalMs,
+    told: [],
+  };
+  const known = new Set([...record.told, ...record.events.map(shortId)]);
+  const kept = [...record.events];
+  let bytes = kept.reduce((sum, event) => sum + sizeOf(event), 0);
+  let taken = 0;
+  for (const event of events) {
+    if (!known.has(shortId(event))) {
+      bytes += sizeOf(event);
+      if (kept.length > 0 && (bytes > MAX_GROUP_BYTES || kept.length >= MAX_GROUP_EVENTS)) break;
+      kept.push(event);
+      known.add(shortId(event));
+    }
+    taken++;
+  }
+  const changed = kept.length > record.events.length;
+  const next = Math.max(
+    now + membership.groupWaitMs,
+    (record.toldAt ?? -Infinity) + membership.groupIntervalMs,
+  );
+  const dueAt = record.dueAt ?? (changed ? next : undefined);
+  const joined: GroupRecord = {
+    ...record,
+    events: kept,
+    intervalMs: membership.groupIntervalMs,
+    ...(dueAt === undefined ? {} : { dueAt }),
+  };
+  return { record: joined, taken, changed };
+}
+
+/** Marks what is told now. The mark names the notification and how many events are in it, so that whoever goes on after a crash makes the same one. */
+export function seal(record: GroupRecord): GroupRecord {
+  const [first] = record.events;
+  if (first === undefined || record.sealed !== undefined) return record;
+  const notification = stableId(record.receiver, record.id, first.id);
+  return { ...record, sealed: { notification, events: record.events.length } };
+}
+
+/** The notification that a sealed group makes. */
+export function notificationOf(record: GroupRecord, now: number): NotificationRecord | undefined {
+  if (record.sealed === undefined) return undefined;
+  return {
+    v: 1,
+    type: "notification",
+    id: record.sealed.notification,
+    group: record.id,
+    receiver: record.receiver,
+    labels: record.labels,
+    events: record.events.slice(0, record.sealed.events),
+    createdAt: now,
+    dueAt: now,
+    tries: [],
+    state: "waiting",
+  };
+}
+
+/** The group without what was sealed, whose notification exists. What joined meanwhile waits for the group's interval from now on. */
+export function unseal(record: GroupRecord, now: number): GroupRecord {
+  if (record.sealed === undefined) return record;
+  const { sealed, dueAt: _, ...rest } = record;
+  const told = [...record.told, ...record.events.slice(0, sealed.events).map(shortId)];
+  const events = record.events.slice(sealed.events);
+  return {
+    ...rest,
+    events,
+    told: told.slice(-MAX_TOLD),
+    toldAt: now,
+    ...(events.length === 0 ? {} : { dueAt: now + record.intervalMs }),
+  };
+}

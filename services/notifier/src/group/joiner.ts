@@ -1,0 +1,87 @@
+import { RetryLater } from "@rollcast/shared/errors";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { Context } from "../context.ts";
+import { flush, readGroup } from "./flush.ts";
+import { groupId, join } from "./group.ts";
+import type { Membership } from "./group.ts";
+import { groupKey } from "../record.ts";
+
+type Waiter = {
+  readonly event: RolloutEvent;
+  readonly done: PromiseWithResolvers<void>;
+};
+type Pending = { readonly membership: Membership; waiters: Waiter[] };
+
+const CONFLICTS = 20;
+
+/**
+ * Puts events into their groups' records. Events of one group that arrive together are written together: a rollout of 500 workloads is a few writes,
+ * not 500 that compete for one record.
+ */
+export function createJoiner(ctx: Context): (event: RolloutEvent, to: Membership) => Promise<void> {
+  const groups = new Map<string, Pending>();
+
+  const work = async (id: string, pending: Pending) => {
+    while (pending.waiters.length > 0) {
+      const batch = pending.waiters;
+      pending.waiters = [];
+      try {
+        await joinBatch(ctx, id, pending.membership, batch);
+      } catch (err) {
+        for (const { done } of batch) done.reject(err);
+      }
+    }
+    groups.delete(id);
+  };
+  return (event, membership) => {
+    const id = groupId(membership);
+    const done = Promise.withResolvers<void>();
+    const pending = groups.get(id);
+    if (pending !== undefined) pending.waiters.push({ event, done });
+    else {
+      const fresh: Pending = { membership, waiters: [{ event, done }] };
+      groups.set(id, fresh);
+      work(id, fresh).catch((err: unknown) => done.reject(err));
+    }
+    return done.promise;
+  };
+}
+
+async function joinBatch(
+  ctx: Context,
+  id: string,
+  membership: Membership,
+  batch: readonly Waiter[],
+): Promise<void> {
+  const key = groupKey(ctx.cluster, id);
+  let rest = batch;
+  for (let conflicts = 0; rest.length > 0;) {
+    if (conflicts > CONFLICTS) throw new RetryLater(1_000, "the group is written by others");
+    const before = await readGroup(ctx, id);
+    const events = rest.map(({ event }) => event);
+    const { record, taken, changed } = join(before?.value, membership, events, Date.now());
+    if (changed) {
+      const revision =
+        before === undefined
+          ? await ctx.records.create(key, record)
+          : await ctx.records.update(key, record, before.revision);
+      if (revision === undefined) {
+        conflicts++;
+        continue;
+      }
+      await addTurn(ctx, id, record.dueAt ?? Date.now());
+    }
+    for (const { done } of rest.slice(0, taken)) done.resolve();
+    rest = rest.slice(taken);
+    // Full: what it holds is told now, and the rest begins the next message.
+    if (rest.length > 0) await flush(ctx, id, { force: true });
+  }
+}
+
+async function addTurn(ctx: Context, id: string, dueAt: number): Promise<void> {
+  try {
+    await ctx.turns.flush(id, Math.max(dueAt - Date.now(), 0));
+  } catch (err) {
+    ctx.logger.warn({ err, group: id }, "turn of a group not added, the sweep will");
+  }
+}

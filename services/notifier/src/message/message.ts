@@ -1,0 +1,78 @@
+import type { RolloutEvent } from "@rollcast/shared/events";
+import { factsOf, groupFacts, unique, wordOf, workloadName } from "./facts.ts";
+import type { Fact } from "./facts.ts";
+import { nextCommands } from "./next.ts";
+import type { NotificationRecord } from "../record.ts";
+import { compareWords, severityOf } from "./severity.ts";
+import type { Severity } from "./severity.ts";
+
+/** What a person on call reads and a machine may parse; a receiver gives it its form. */
+export type Message = {
+  /** The same over all tries. */
+  readonly id: string;
+  readonly cluster: string;
+  /** The word all events share (`failed`), or `mixed`. */
+  readonly outcome: string;
+  readonly severity: Severity;
+  readonly title: string;
+  /** The facts as lines, or what a template made instead of them. */
+  readonly text: string;
+  readonly facts: readonly Fact[];
+  /** Whether `text` is a template's, to be shown in place of the facts. */
+  readonly custom: boolean;
+  /** Commands to run next, most wanted first. */
+  readonly next: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly events: readonly RolloutEvent[];
+  /** When the notification was made; milliseconds since the epoch. */
+  readonly createdAt: number;
+};
+
+const NEXT_COMMANDS = 4;
+
+const TITLE: Readonly<Record<string, (what: string) => string>> = {
+  planned: (what) => `Rollout planned: ${what}`,
+  deferred: (what) => `Rollout deferred: ${what}`,
+  throttled: (what) => `Rolled too often, slowed down: ${what}`,
+  started: (what) => `Rollout started: ${what}`,
+  stalled: (what) => `Rollout does not come to an end: ${what}`,
+  succeeded: (what) => `Rolled out: ${what}`,
+  failed: (what) => `Rollout failed: ${what}`,
+  superseded: (what) => `Rollout overtaken by a newer one: ${what}`,
+  cancelled: (what) => `Rollout cancelled: ${what}`,
+  skipped: (what) => `Rollout skipped: ${what}`,
+};
+
+/** The message of a notification: the same at every try. */
+export function messageOf(
+  record: Pick<NotificationRecord, "id" | "events" | "labels" | "createdAt">,
+  cluster: string,
+): Message {
+  const { events } = record;
+  const words = unique(events.map(wordOf)).toSorted(compareWords);
+  const [worst = "mixed"] = words;
+  const outcome = words.length === 1 ? worst : "mixed";
+  const [only] = events;
+  const single = only !== undefined && events.length === 1;
+  const what = single ? workloadName(only) : `${unique(events.map(workloadName)).length} workloads`;
+  const facts = single ? factsOf(only, cluster) : groupFacts(events, cluster);
+  const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${words.join(", ")}`;
+  const next = events
+    .toSorted((a, b) => compareWords(wordOf(a), wordOf(b)))
+    .flatMap(nextCommands)
+    .slice(0, NEXT_COMMANDS);
+  return {
+    id: record.id,
+    cluster,
+    outcome,
+    severity: severityOf(worst),
+    title: `${title} (${cluster})`,
+    text: facts.map(({ name, value }) => `${name}: ${value}`).join("\n"),
+    facts,
+    custom: false,
+    next,
+    labels: record.labels,
+    events,
+    createdAt: record.createdAt,
+  };
+}

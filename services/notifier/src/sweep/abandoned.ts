@@ -1,0 +1,18 @@
+import type { NotifyRecord } from "../record.ts";
+
+/** Longer than a receiver is away by mistake; then what it showed is of use to nobody. */
+const KEPT_MS = 24 * 3_600_000;
+
+/** Whether a record is of what a receiver showed that is not in the configuration any more, since long; `now` in milliseconds since the epoch. */
+export function isAbandoned(
+  record: NotifyRecord,
+  receivers: { has(name: string): boolean },
+  now: number,
+): boolean {
+  if (record.type !== "board" && record.type !== "alert") return false;
+  const at =
+    record.type === "alert"
+      ? record.at
+      : Math.max(0, ...record.posts.map(({ updatedAt }) => updatedAt));
+  return !receivers.has(record.receiver) && now - at > KEPT_MS;
+}

@@ -1,0 +1,76 @@
+import type { Entry } from "@rollcast/shared/nats/kv";
+import { isAbandoned } from "./abandoned.ts";
+import type { Context } from "../context.ts";
+import { forget } from "../group/flush.ts";
+import type { NotifyRecord } from "../record.ts";
+import { countWaiting } from "./waiting.ts";
+import type { Waiting } from "./waiting.ts";
+
+/** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
+export type Sweeping = AsyncDisposable & { now(why: string): void };
+
+async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Promise<boolean> {
+  const { value } = entry;
+  if (value.type === "notification") {
+    const delayMs = ctx.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
+    await ctx.turns.deliver(value, delayMs);
+    return true;
+  }
+  if (value.type !== "group") return false;
+  if (value.events.length === 0) {
+    await forget(ctx, { ...entry, value }, now);
+    return false;
+  }
+  await ctx.turns.flush(value.id, Math.max((value.dueAt ?? 0) - now, 0));
+  return true;
+}
+
+async function sweep(ctx: Context, why: string): Promise<void> {
+  const now = Date.now();
+  const waiting = new Map<string, Waiting>();
+  let turns = 0;
+  for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
+    if (isAbandoned(entry.value, ctx.receivers, now)) {
+      await ctx.records.remove(entry.key, entry.revision);
+      continue;
+    }
+    if (await turnOf(ctx, entry, now)) turns++;
+    countWaiting(waiting, entry.value);
+  }
+  ctx.metrics.waiting(waiting);
+  const level = turns > 0 ? "info" : "debug";
+  ctx.logger[level]({ why, turns, durationMs: Date.now() - now }, "sweep done");
+}
+
+/** Sweeps now and every `intervalMs`. */
+export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
+  let running: Promise<void> | undefined;
+  let again: string | undefined;
+  let stopped = false;
+  const run = async (first: string) => {
+    for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
+      again = undefined;
+      await sweep(ctx, why).catch((err: unknown) =>
+        ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
+      );
+    }
+  };
+  const now = (why: string) => {
+    if (stopped) return;
+    if (running === undefined) {
+      running = run(why).finally(() => {
+        running = undefined;
+      });
+    } else again = why;
+  };
+  const timer = setInterval(() => now("interval"), intervalMs);
+  now("start");
+  return {
+    now,
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { Context } from "../context.ts";
+import type { NotifyRecord } from "../record.ts";
+
+/** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
+export type Waiting = { readonly count: number; readonly oldestAt: number };
+
+/** Adds a record to what is known to wait. */
+export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord): void {
+  if (record.type !== "notification") return;
+  const { receiver, createdAt } = record;
+  const { count = 0, oldestAt = createdAt } = waiting.get(receiver) ?? {};
+  waiting.set(receiver, { count: count + 1, oldestAt: Math.min(oldestAt, createdAt) });
+}
+
+/** What waits for each receiver now, over all replicas. */
+export async function waitingOf(
+  ctx: Pick<Context, "cluster" | "records">,
+): Promise<ReadonlyMap<string, Waiting>> {
+  const waiting = new Map<string, Waiting>();
+  for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.message.>`)) {
+    countWaiting(waiting, value);
+  }
+  return waiting;
+}

@@ -1,0 +1,127 @@
+import { RetryLater } from "@rollcast/shared/errors";
+import type { SourceEvent } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { sourceKey, splitSourceKey } from "../decide/content.ts";
+import type { SourceKey } from "../decide/content.ts";
+import { clock } from "../clock.ts";
+import type { Context } from "../context.ts";
+import { assess, readSource } from "../roll/gather.ts";
+import type { SourceReads } from "../roll/gather.ts";
+import { planned } from "../decide/outcomes.ts";
+import { verdict } from "../decide/policy.ts";
+import { changesOf, isGate } from "../decide/gate.ts";
+import type { Queues } from "./queues.ts";
+import type { Turns } from "./turns.ts";
+import type { Workload } from "../workloads/workload.ts";
+import { mapLimit } from "../map-limit.ts";
+
+const AT_ONCE = 32;
+
+/**
+ * Handles one event of a source: finds the workloads that use it, decides for each from present state, and gives those that are due a turn in the
+ * queue and a `rollout.planned`. The event is only the reason to look.
+ */
+export async function plan(
+  ctx: Context,
+  queues: Queues,
+  event: SourceEvent,
+  request: (workload: Workload) => void,
+): Promise<void> {
+  const { kind, namespace, name } = event.data;
+  ctx.names.add(event.data);
+  const reads: SourceReads = new Map();
+  const source = sourceKey(kind, namespace, name);
+  const all = ctx.index.usersOf(source);
+  const present = await readSource(ctx, source, reads);
+  for (const change of changesOf(new Map([[source, present]]), [source])) {
+    await ctx.gates.moved(change);
+  }
+  judge(ctx, source, present, all);
+  const users = all.filter((workload) => workload.mayRoll);
+  await mapLimit(users, AT_ONCE, (workload) =>
+    planOne(ctx, queues, { event, workload, reads, request }),
+  );
+  ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
+}
+
+/** Counts the verdict on each workload that uses the source, and logs it for who asks why. */
+function judge(
+  ctx: Context,
+  key: SourceKey,
+  record: SourceRecord | undefined,
+  workloads: readonly Workload[],
+): void {
+  const source = splitSourceKey(key);
+  for (const workload of workloads) {
+    const { roll, check, reason } = verdict({ rules: ctx.rules, workload, source, record });
+    const { kind, namespace, name } = workload;
+    ctx.metrics.verdicts.inc({ check });
+    ctx.logger.debug(
+      { source, workload: { kind, namespace, name }, roll, check, reason },
+      "verdict",
+    );
+  }
+}
+
+type One = {
+  event: SourceEvent;
+  workload: Workload;
+  reads: SourceReads;
+  request: (workload: Workload) => void;
+};
+
+async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
+  const { event, workload, reads } = one;
+  const { decision, situation } = await assess(ctx, workload, false, reads);
+  if (decision.do === "keep") {
+    if (decision.changed) one.request(workload);
+    return;
+  }
+  const turns = queues.of(workload);
+  const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
+  // What waits for a gate needs no turn until it opens.
+  if (!isHeld) await takeTurn(turns, workload, situation.record?.phase === "pending");
+  if (decision.do === "look-again") return;
+  const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
+  const cause = rollout?.cause ?? causeOfEvent(event);
+  const sources = rollout?.changed ?? 1;
+  const outcome = planned(
+    decision.record,
+    event.id,
+    {
+      queue: turns.queue,
+      cause,
+      sources,
+      ...(rollout?.affected === undefined ? {} : { affected: rollout.affected }),
+    },
+    clock(),
+  );
+  await ctx.publish(outcome);
+  ctx.metrics.outcome(outcome);
+  if (isHeld) one.request(workload);
+  const { uid } = situation.workload;
+  ctx.logger.info(
+    { workload: outcome.data.workload, uid, source: event.subject, decision: decision.do },
+    "rollout planned",
+  );
+}
+
+/** `tried`: a patch was tried and may wait for its next try. Before one is tried the record says `pending`. */
+async function takeTurn(turns: Turns, workload: Workload, tried: boolean): Promise<void> {
+  if (turns.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
+  await turns.take(workload, tried).catch((err: unknown) => {
+    throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
+  });
+}
+
+function causeOfEvent(event: SourceEvent) {
+  const { kind, namespace, name, changedKeys, changedBy } = event.data;
+  return {
+    kind,
+    namespace,
+    name,
+    changedKeys,
+    ...(changedBy === undefined ? {} : { changedBy }),
+    changedAt: event.time,
+  };
+}
