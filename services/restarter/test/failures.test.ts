@@ -17,7 +17,11 @@ async function waitWord(rig: Rig, word: string, name: string, timeout = 40_000) 
         (event) => eventWord(event.type).word === word && event.subject?.endsWith(`/${name}`),
       ) as RolloutEvent | undefined,
     { message: `${word} of ${name}`, timeout, every: 100 },
-  );
+  ).catch(async (err: unknown) => {
+    const words = wordsOf(await rig.events(), name).join(", ");
+    const record = JSON.stringify(await rig.record(name));
+    throw new Error(`no ${word} of ${name} but ${words}; ${record}`, { cause: err });
+  });
 }
 
 /** Refuses every change of a Deployment's pod template in the namespace, while it is there. */
