@@ -2,18 +2,15 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import { openHook } from "@rollcast/demo/hook";
+import type { Delivery, Hook } from "@rollcast/demo/hook";
 import { startNats } from "@rollcast/testkit/nats";
-import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Received } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
-import { Webhook } from "standardwebhooks";
-import { z } from "zod";
 import type { Target } from "./target.ts";
 
 const SERVICES = ["watcher", "restarter", "notifier"] as const;
-const Message = z.object({ data: z.object({ title: z.string() }) });
 const READY_MS = 60_000;
 
 export type Ground = AsyncDisposable & {
@@ -40,44 +37,14 @@ export async function startGround(dir: string): Promise<Ground> {
   };
 }
 
-export type Hook = AsyncDisposable & {
-  readonly url: string;
-  readonly port: number;
-  /** `whsec_...`, of this run only. */
-  readonly secret: string;
-};
+/** A local webhook, and the secret of its signatures: `whsec_...`, of this run only. */
+export type SignedHook = Hook & { readonly secret: string };
 
-export type Delivery = {
-  /** What it tells in one line, where it says so. */
-  readonly title?: string;
-  /** Why the signature is refused. */
-  readonly fault?: string;
-};
-
-/** A local webhook that accepts what carries a right signature, checked by the library of the Standard Webhooks. */
-export async function startHook(onDelivery: (delivery: Delivery) => void): Promise<Hook> {
+export async function startHook(onDelivery: (delivery: Delivery) => void): Promise<SignedHook> {
   const secret = `whsec_${randomBytes(32).toString("base64")}`;
-  const webhook = new Webhook(secret);
-  const verify = ({ body, headers }: Received): Delivery => {
-    try {
-      const message = Message.safeParse(webhook.verify(body, headers as Record<string, string>));
-      return message.success ? { title: message.data.data.title } : {};
-    } catch (err) {
-      return { fault: err instanceof Error ? err.message : String(err) };
-    }
-  };
-  const receiver = await startReceiver();
-  receiver.answer((received) => {
-    const delivery = verify(received);
-    onDelivery(delivery);
-    return { status: delivery.fault === undefined ? 204 : 401, body: "" };
-  });
-  return {
-    url: `${receiver.url}/hook`,
-    port: receiver.port,
+  return Object.assign(await openHook({ secret, host: "127.0.0.1", port: 0, onDelivery }), {
     secret,
-    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
-  };
+  });
 }
 
 /** The installation's key of digests in a file, so that nothing has to be created in the cluster. */
@@ -90,7 +57,7 @@ async function keyFile(dir: string): Promise<string> {
   return file;
 }
 
-function configOf(target: Target, hook: Hook, installationKey: string) {
+function configOf(target: Target, hook: SignedHook, installationKey: string) {
   return {
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -103,7 +70,7 @@ function configOf(target: Target, hook: Hook, installationKey: string) {
         {
           name: "webhook",
           webhook: {
-            url: hook.url,
+            url: `http://127.0.0.1:${hook.port}/hook`,
             format: "standard",
             signing: { secretsFrom: [{ env: "ROLLCAST_WEBHOOK_SECRET" }] },
           },
@@ -123,7 +90,7 @@ export type ServicesOptions = {
   readonly dir: string;
   readonly target: Target;
   readonly ground: Ground;
-  readonly hook: Hook;
+  readonly hook: SignedHook;
   readonly onTrouble: (service: string, line: LogLine) => void;
 };
 

@@ -1,21 +1,19 @@
-import { RollcastEvent } from "@rollcast/shared/events";
+import { listenToEvents } from "@rollcast/demo/listen";
+import { narrateDelivery } from "@rollcast/demo/narrate";
+import type { Printer } from "@rollcast/demo/printer";
+import { prepareDemo } from "@rollcast/demo/story";
+import type { Witness } from "@rollcast/demo/story";
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
-import { narrateDelivery } from "./narrate.ts";
 import type { LogLine } from "@rollcast/testkit/services";
 import { z } from "zod";
 import type { Options } from "./options.ts";
 import { startGround, startHook, startServices } from "./pipeline.ts";
 import type { Services } from "./pipeline.ts";
-import type { Printer } from "./printer.ts";
 import type { Progress } from "./progress.mjs";
-import { prepareDemo } from "./story.ts";
-import type { Witness } from "./story.ts";
 import { openLocal, openOwn } from "./target.ts";
 import type { Target } from "./target.ts";
-
-const REMEMBERED = 10_000;
 
 /** What a run is made of. Whatever is opened goes onto `stack`. */
 export type Scene = {
@@ -55,27 +53,6 @@ async function openGround({ dir, progress, stack }: Scene) {
   return ground;
 }
 
-async function listenToEvents(
-  nats: Nats,
-  cluster: string,
-  onEvent: (event: RollcastEvent) => void,
-): Promise<void> {
-  const subscription = nats.nc.subscribe(`rollcast.v1.${cluster}.>`);
-  await nats.nc.flush();
-  // A publisher that was not sure sends again under the same id: the stream drops that, a plain subscriber has to do it itself.
-  const seen = new Set<string>();
-  const listen = async () => {
-    for await (const msg of subscription) {
-      const event = RollcastEvent.safeParse(msg.json());
-      if (!event.success || seen.has(event.data.id)) continue;
-      seen.add(event.data.id);
-      if (seen.size > REMEMBERED) seen.delete(seen.values().next().value ?? "");
-      onEvent(event.data);
-    }
-  };
-  void listen();
-}
-
 function openHook({ printer, stack }: Scene, witness: Witness) {
   const hook = startHook((delivery) => {
     printer.tell(narrateDelivery(delivery), Date.now());
@@ -87,7 +64,7 @@ function openHook({ printer, stack }: Scene, witness: Witness) {
 /** Applies the demo; a local cluster goes as a whole, from another it is removed at the end. */
 function openDemo({ options, stack, progress, signal }: Scene, target: Target) {
   const since = Date.now();
-  const demo = prepareDemo(target, signal);
+  const demo = prepareDemo(target.client, signal);
   demo.catch(() => undefined);
   if (options.cluster !== undefined) {
     stack.defer(async () => {

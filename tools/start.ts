@@ -1,15 +1,16 @@
 // `npm start` from here on with Node 24: everything Rollcast needs, the three services, and the demo.
 import process from "node:process";
+import { createPrinter } from "@rollcast/demo/printer";
+import { createWitness, playDemo } from "@rollcast/demo/story";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { isAdopted } from "./adopted.ts";
 import { withLock } from "./lock.mjs";
 import { USAGE, parseOptions } from "./options.ts";
 import type { Options } from "./options.ts";
-import { createPrinter } from "./printer.ts";
 import { createProgress } from "./progress.mjs";
 import { which } from "./run-command.mjs";
 import { setStage } from "./stage.ts";
 import type { Scene } from "./stage.ts";
-import { createWitness, playDemo } from "./story.ts";
 import { dataDir } from "./target.ts";
 import { whatNext } from "./what-next.ts";
 
@@ -22,7 +23,9 @@ async function run(scene: Scene): Promise<void> {
   const play = async () => {
     const stage = await setStage(scene, witness);
     if (options.demo) {
-      const demo = playDemo({ ...stage, printer, witness, signal });
+      const { client, name } = stage.target;
+      const isSettled = () => isAdopted(stage.nats, name);
+      const demo = playDemo({ client, isSettled, printer, witness, signal });
       await Promise.race([demo, stage.services.broken]);
     }
     return stage;

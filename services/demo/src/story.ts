@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RollcastEvent } from "@rollcast/shared/events";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
-import { recordKey } from "@rollcast/shared/subjects";
-import { z } from "zod";
-import { DEMO, applyDemo, editDemo, isDemoRunning } from "./demo.ts";
-import type { Delivery } from "./pipeline.ts";
+import type { KubeClient } from "@rollcast/kube/client";
+import type { Delivery } from "./hook.ts";
+import { DEMO, applyDemo, editDemo, isDemoRunning } from "./objects.ts";
 import type { Printer } from "./printer.ts";
-import type { Target } from "./target.ts";
 
 const LOOK_MS = 100;
 
@@ -59,41 +55,34 @@ async function until(look: () => Promise<boolean>, signal: AbortSignal): Promise
   while (!(await look())) await sleep(LOOK_MS, undefined, { signal });
 }
 
-/** Whether the restarter has taken every Deployment of the demo on, with its content as it is now. */
-async function isAdopted(nats: Nats, cluster: string): Promise<boolean> {
-  const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
-  for (const name of DEMO.deployments) {
-    const ref = { kind: "Deployment", namespace: DEMO.namespace, name };
-    const entry = await records.get(recordKey(cluster, ref));
-    if (entry?.value.phase !== "current") return false;
-  }
-  return true;
-}
-
 export type StoryOptions = {
-  readonly target: Target;
-  readonly nats: Nats;
+  readonly client: KubeClient;
+  /** Whether a change from now on is one: what the Deployments run with is known. */
+  readonly isSettled: () => Promise<boolean>;
   readonly printer: Printer;
   readonly witness: Witness;
   readonly signal: AbortSignal;
 };
 
 /** Applies the demo (disposal of what is returned takes it away) and waits until it runs. */
-export async function prepareDemo(target: Target, signal: AbortSignal): Promise<AsyncDisposable> {
+export async function prepareDemo(
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  undo.use(await applyDemo(target.client));
-  await until(() => isDemoRunning(target.client), signal);
+  undo.use(await applyDemo(client));
+  await until(() => isDemoRunning(client), signal);
   const kept = undo.move();
   return { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /** Changes the demo's ConfigMap and waits for what follows. Throws with the reason where it does not. */
 export async function playDemo(options: StoryOptions): Promise<void> {
-  const { target, nats, printer, witness, signal } = options;
-  await until(() => isAdopted(nats, target.name), signal);
+  const { client, isSettled, printer, witness, signal } = options;
+  await until(isSettled, signal);
   printer.say("");
   witness.begin();
-  const value = await editDemo(target.client);
+  const value = await editDemo(client);
   printer.tell(
     `somebody sets ${DEMO.key}=${value} in ConfigMap ${DEMO.namespace}/${DEMO.configMap}`,
     Date.now(),
