@@ -19,13 +19,15 @@ export function cacheDir(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcast");
 }
 
+/** @typedef {"servers" | "helm" | "compose"} GoModule A Go module in `tools/`. */
+
 /**
- * The folder of what is built from a Go module in `tools/`; its name changes with what is built.
- * @param {"servers" | "helm"} module
+ * The folder of what is built from a Go module; its name changes with what is built.
+ * @param {GoModule} module
  * @param {Readonly<Record<string, string | undefined>>} env
  * @returns {string}
  */
-function builtDir(module, env) {
+export function builtDir(module, env = process.env) {
   const hash = createHash("sha256");
   for (const name of ["go.mod", "go.sum", `${module}.go`]) {
     hash.update(readFileSync(join(TOOLS, module, name)));
@@ -34,24 +36,7 @@ function builtDir(module, env) {
   return join(cacheDir(env), `${module}-${hash.digest("hex").slice(0, 12)}`);
 }
 
-/**
- * The folder of the servers built from `tools/servers`.
- * @param {Readonly<Record<string, string | undefined>>} env
- * @returns {string}
- */
-export function serversDir(env = process.env) {
-  return builtDir("servers", env);
-}
-
-/**
- * The folder of the Helm built from `tools/helm`, which shares what it compiles with the servers.
- * @param {Readonly<Record<string, string | undefined>>} env
- * @returns {string}
- */
-export function helmDir(env = process.env) {
-  return builtDir("helm", env);
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(process.argv[2] === "helm" ? helmDir() : serversDir());
+  const [, , module = "servers"] = process.argv;
+  process.stdout.write(builtDir(/** @type {GoModule} */ (module)));
 }

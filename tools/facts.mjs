@@ -2,10 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { helmDir, serversDir } from "./cache.mjs";
+import { builtDir } from "./cache.mjs";
 import { probe, which } from "./run-command.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
+/** What only the tests need; each is a Go module of its own. */
+export const TEST_TOOLS = /** @type {const} */ (["helm", "compose"]);
 export const KUBERNETES_SERVERS = [
   "etcd",
   "kube-apiserver",
@@ -19,7 +21,7 @@ export const KUBERNETES_SERVERS = [
  * @property {string} node Version of the Node that runs.
  * @property {boolean} npm
  * @property {boolean} toolchain The toolchain is in the cache.
- * @property {readonly string[]} built Servers in the cache, and Helm.
+ * @property {readonly string[]} built Servers and tools of the tests in the cache.
  * @property {readonly string[]} assets Servers in KUBEBUILDER_ASSETS.
  * @property {string | undefined} natsServer Path of a nats-server on PATH.
  * @property {string | undefined} natsVersion What it says of itself.
@@ -55,8 +57,8 @@ export async function lookAround(env = process.env) {
     npm: which("npm", env) !== undefined,
     toolchain: existsSync(toolchainDir(env)),
     built: [
-      ...["nats-server", ...KUBERNETES_SERVERS].filter(has(serversDir(env))),
-      ...["helm"].filter(has(helmDir(env))),
+      ...["nats-server", ...KUBERNETES_SERVERS].filter(has(builtDir("servers", env))),
+      ...TEST_TOOLS.filter((name) => has(builtDir(name, env))(name)),
     ],
     assets: assets === "" ? [] : ["etcd", "kube-apiserver"].filter(has(assets)),
     natsServer,

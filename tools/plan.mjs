@@ -1,5 +1,5 @@
 // What to bring, from what is there. Pure.
-import { KUBERNETES_SERVERS } from "./facts.mjs";
+import { KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
 import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
 
 /**
@@ -59,11 +59,10 @@ export function makePlan(facts, wish) {
 function neededServers(facts, wish) {
   // The tests kill and restart servers, so they need their own whatever runs elsewhere.
   const nats = wish.command === "test" || !facts.natsUrl ? ["nats-server"] : [];
-  const helm = wish.command === "test" ? ["helm"] : [];
   return [
     ...nats,
     ...(wish.command === "test" || !wish.cluster ? KUBERNETES_SERVERS : []),
-    ...helm,
+    ...(wish.command === "test" ? TEST_TOOLS : []),
   ];
 }
 

@@ -99,7 +99,7 @@ describe("what is built", () => {
       "all for tests, whatever runs elsewhere",
       TEST,
       { ...GO, natsUrl: true },
-      [...SERVERS, "helm"],
+      [...SERVERS, "helm", "compose"],
       "go",
     ],
   ] as const)("%s", (_, wish, facts, build, compiler) => {

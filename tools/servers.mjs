@@ -1,10 +1,10 @@
-// Real servers, and Helm for the tests, built once from the Go modules in tools/ into the user's cache folder.
+// Real servers, and for the tests Helm and the loader of compose files, built once from the Go modules in tools/ into the user's cache folder.
 import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { cacheDir, helmDir, serversDir } from "./cache.mjs";
+import { builtDir, cacheDir } from "./cache.mjs";
 import { runQuietly } from "./run-command.mjs";
 import { GO_IMAGE, HELM, KUBERNETES, buildEstimate } from "./versions.mjs";
 
@@ -19,14 +19,22 @@ const PACKAGES = {
   "kube-scheduler": { path: "k8s.io/kubernetes/cmd/kube-scheduler" },
   kwok: { path: "sigs.k8s.io/kwok/cmd/kwok" },
   helm: { path: "helm.sh/helm/v3/cmd/helm", module: /** @type {const} */ ("helm") },
+  compose: { path: "rollcast.dev/tools/compose", module: /** @type {const} */ ("compose") },
 };
+/** In the order of their building. Helm after the servers: by then most of what it needs is compiled. */
+const MODULES = /** @type {const} */ (["servers", "helm", "compose"]);
 
 /**
  * @param {string} name
- * @returns {{path: string, builtAs?: string, module?: "helm"}}
+ * @returns {{path: string, builtAs?: string, module?: import("./cache.mjs").GoModule}}
  */
 function packageOf(name) {
   return PACKAGES[/** @type {ServerName} */ (name)];
+}
+
+/** @param {string} name */
+function moduleOf(name) {
+  return packageOf(name).module ?? "servers";
 }
 
 /** @typedef {keyof typeof PACKAGES} ServerName */
@@ -36,8 +44,9 @@ function packageOf(name) {
  * @param {readonly string[]} names
  */
 function describe(names) {
-  if (names.every((name) => name === "helm")) return "building Helm from source, once, a minute";
-  const kubernetes = names.some((name) => name !== "nats-server");
+  const servers = names.filter((name) => moduleOf(name) === "servers");
+  if (servers.length === 0) return "building tools for the tests from source, once, a minute";
+  const kubernetes = servers.some((name) => name !== "nats-server");
   if (!kubernetes) return "building nats-server from source, once, about a minute";
   const and = names.includes("nats-server") ? " and nats-server" : "";
   return `building a local Kubernetes ${KUBERNETES}${and} from source, once, ${buildEstimate(cpus().length)}`;
@@ -52,9 +61,8 @@ function describe(names) {
 export async function buildServers(context, names, compiler) {
   const since = Date.now();
   const build = async () => {
-    // Helm last: by then most of what it needs is compiled.
-    for (const module of /** @type {const} */ (["servers", "helm"])) {
-      const own = names.filter((name) => (packageOf(name).module ?? "servers") === module);
+    for (const module of MODULES) {
+      const own = names.filter((name) => moduleOf(name) === module);
       if (own.length > 0) await buildModule(context, module, own, compiler);
     }
   };
@@ -64,12 +72,12 @@ export async function buildServers(context, names, compiler) {
 
 /**
  * @param {import("./toolchain.mjs").Context} context
- * @param {"servers" | "helm"} module
+ * @param {import("./cache.mjs").GoModule} module
  * @param {readonly string[]} names
  * @param {"go" | "container"} compiler
  */
 async function buildModule(context, module, names, compiler) {
-  const dir = module === "helm" ? helmDir(context.env) : serversDir(context.env);
+  const dir = builtDir(module, context.env);
   const fresh = `${dir}.tmp-${process.pid}`;
   await mkdir(fresh, { recursive: true });
   try {
@@ -175,10 +183,9 @@ async function withContainer({ env, signal }, { source, out }, packages) {
  */
 export async function linkServers({ root, env }, servers, natsServer) {
   const dir = linkDir(root);
-  const cache = (/** @type {string} */ name) =>
-    packageOf(name).module === "helm" ? helmDir(env) : serversDir(env);
   for (const [name, source] of Object.entries(servers)) {
-    const dirOf = source === "cache" ? cache(name) : (env.KUBEBUILDER_ASSETS ?? "");
+    const dirOf =
+      source === "cache" ? builtDir(moduleOf(name), env) : (env.KUBEBUILDER_ASSETS ?? "");
     const target = source === "path" ? (natsServer ?? "") : join(dirOf, name);
     await link(target, join(dir, name));
   }

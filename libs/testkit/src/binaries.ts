@@ -10,18 +10,20 @@ export type ServerName =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kwok"
-  | "helm";
+  | "helm"
+  | "compose";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
 function builtServers(name: ServerName): string {
   const told = process.env.ROLLCAST_SERVERS_DIR;
   if (told !== undefined && told !== "") return told;
-  const args = [join(ROOT, "tools", "cache.mjs"), ...(name === "helm" ? ["helm"] : [])];
+  const module = name === "helm" || name === "compose" ? name : "servers";
+  const args = [join(ROOT, "tools", "cache.mjs"), module];
   return execFileSync(process.execPath, args, { encoding: "utf8" });
 }
 
-/** Path of a real server's binary, or of Helm: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
+/** Path of a real server's binary, or of a tool of the tests: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
 export function serverBinary(name: ServerName): string {
   const dirs = [builtServers(name), process.env.KUBEBUILDER_ASSETS ?? ""].filter(
     (dir) => dir !== "",
