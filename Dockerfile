@@ -7,7 +7,7 @@ WORKDIR /src
 RUN npm install --global pnpm@10.34.9
 COPY . .
 RUN --mount=type=cache,id=pnpm,target=/pnpm \
-    npm_config_store_dir=/pnpm node tools/image-tree.mjs "${SERVICE:?say --build-arg SERVICE=watcher, restarter, notifier or provision}" /app
+    npm_config_store_dir=/pnpm node tools/image-tree.mjs "${SERVICE:?say --build-arg SERVICE=watcher, restarter, notifier, provision or demo}" /app
 
 # No shell, no package manager; user 65532.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot

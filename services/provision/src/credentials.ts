@@ -5,6 +5,7 @@ import { createNkey } from "@rollcast/shared/nats/nkey";
 const NATS_USERS = ["watcher", "restarter", "notifier", "provision", "subscriber"] as const;
 const REDIS_USERS = ["restarter", "notifier"] as const;
 const PASSWORD_BYTES = 24;
+const INSTALLATION_KEY_BYTES = 32;
 
 /** File name -> content; also the keys of the Secret. */
 export type Credentials = Readonly<Record<string, string>>;
@@ -32,4 +33,9 @@ export function makeCredentials(): Credentials {
     files[`redis-${user}.sha256`] = createHash("sha256").update(password).digest("hex");
   }
   return files;
+}
+
+/** The watcher's key of digests, where it is not kept in the cluster. */
+export function makeInstallationKey(): Credentials {
+  return { "installation-key": randomBytes(INSTALLATION_KEY_BYTES).toString("base64url") };
 }

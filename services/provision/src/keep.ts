@@ -47,6 +47,7 @@ const USER_FILE = /^(nats|redis)-([a-z]+)(\.nk)?$/;
 
 /** Folder and name of a file, so that each holder is given one folder: `watcher/nats.nk`, `restarter/redis`, `nats/nats-keys.conf`, `redis/restarter.sha256`. */
 export function placeOf(name: string): readonly [folder: string, file: string] {
+  if (name === "installation-key") return ["watcher", name];
   const [, nats, , redis, hash] = SERVER_FILE.exec(name) ?? [];
   if (nats !== undefined) return [nats, name];
   if (redis !== undefined && hash !== undefined) return [redis, hash];

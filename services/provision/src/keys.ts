@@ -4,7 +4,7 @@ import { connectKube } from "@rollcast/kube/client";
 import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/shared/logger";
 import { runOnce } from "@rollcast/shared/run";
-import { makeCredentials } from "./credentials.ts";
+import { makeCredentials, makeInstallationKey } from "./credentials.ts";
 import { createSecret, secretOf, writeFiles } from "./keep.ts";
 
 /** Containers of one compose file run as different users. */
@@ -32,7 +32,8 @@ await runOnce(logger, async () => {
     const made = await createSecret(kube, { name: secret, namespace }, credentials);
     logger.info({ secret, namespace, made }, made ? "keys made" : "keys are there, left alone");
   } else if (dir !== undefined) {
-    const made = await writeFiles(dir, credentials, values.shared ? SHARED_MODE : OWN_MODE);
+    const files = { ...credentials, ...makeInstallationKey() };
+    const made = await writeFiles(dir, files, values.shared ? SHARED_MODE : OWN_MODE);
     logger.info({ dir, made }, made ? "keys made" : "keys are there, left alone");
   } else {
     throw new ConfigError(
