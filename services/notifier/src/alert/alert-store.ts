@@ -1,5 +1,7 @@
+import { TerminalError } from "@rollcast/shared/errors";
 import { stableId } from "@rollcast/shared/events";
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/shared/logger";
 import type { Kv } from "@rollcast/shared/nats/kv";
 import type { AlertRecord } from "./alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
@@ -14,11 +16,12 @@ export type AlertStoreOptions = {
   settings: AlertSettings;
   /** What the alert of an event says. */
   text: (event: RolloutEvent) => AlertText;
+  logger: Logger;
 };
 
 /** What the workloads' alerts are, for one receiver. */
 export type AlertStore = {
-  /** Writes what the events say; the records of their workloads as they are then. */
+  /** Writes what the events say; the records of their workloads as they are then. One of a newer version is left alone, and no other waits for it. */
   take(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
   /** Every record; those that are of no use any more are removed. */
   all(): Promise<AlertRecord[]>;
@@ -55,6 +58,20 @@ async function takeOne(
   throw new Error("the alerts of a workload are written by others");
 }
 
+async function takeReadable(
+  options: AlertStoreOptions,
+  id: string,
+  events: readonly RolloutEvent[],
+): Promise<AlertRecord | undefined> {
+  try {
+    return await takeOne(options, id, events);
+  } catch (err) {
+    if (!(err instanceof TerminalError)) throw err;
+    options.logger.error({ err, receiver: options.receiver }, "record left alone");
+    return undefined;
+  }
+}
+
 export function createAlertStore(options: AlertStoreOptions): AlertStore {
   const { records, cluster, receiver } = options;
   return {
@@ -65,7 +82,7 @@ export function createAlertStore(options: AlertStoreOptions): AlertStore {
       for (let i = 0; i < ids.length; i += AT_ONCE) {
         const some = ids.slice(i, i + AT_ONCE);
         const done = await Promise.all(
-          some.map((id) => takeOne(options, id, byWorkload.get(id) ?? [])),
+          some.map((id) => takeReadable(options, id, byWorkload.get(id) ?? [])),
         );
         taken.push(...done.filter((record) => record !== undefined));
       }

@@ -1,4 +1,4 @@
-import { ConfigError, isAborted, toError } from "@rollcast/shared/errors";
+import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
 import { mask } from "@rollcast/shared/logger";
 import { retryAfter } from "./retry-after.ts";
 
@@ -86,6 +86,10 @@ export function judgeError(thrown: unknown): Verdict {
   // A secret that is missing for a moment, e.g. while its file is replaced.
   if (err instanceof ConfigError) {
     return { kind: "failed", reason: "configuration", message: err.message.slice(0, EXCERPT) };
+  }
+  // A record of a newer version, which may be in the way for a while.
+  if (err instanceof TerminalError) {
+    return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
   }
   const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
   const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;

@@ -105,7 +105,14 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
   const { name, records, cluster, dress, settings, logger } = options;
   const text = (event: RolloutEvent): AlertText =>
     alertText(dress(messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, cluster)));
-  const store = createAlertStore({ records, cluster, receiver: name, settings, text });
+  const store = createAlertStore({
+    records,
+    cluster,
+    receiver: name,
+    settings,
+    text,
+    logger,
+  });
   const stop = new AbortController();
   const resend = async () => {
     const now = Date.now();

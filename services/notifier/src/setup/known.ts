@@ -1,12 +1,31 @@
+import { TerminalError } from "@rollcast/shared/errors";
+import type { Entry } from "@rollcast/shared/nats/kv";
 import type { Context } from "../context.ts";
 import { receiversKey } from "../record.ts";
+import type { NotifyRecord } from "../record.ts";
 
-type Part = Pick<Context, "cluster" | "records">;
+type Part = Pick<Context, "cluster" | "logger" | "records">;
+
+/** The record; `unreadable` where it is of a newer version, which is told. */
+async function read({ cluster, logger, records }: Part) {
+  const key = receiversKey(cluster);
+  try {
+    return await records.get(key);
+  } catch (err) {
+    if (!(err instanceof TerminalError)) throw err;
+    logger.error({ err, key }, "record left alone");
+    return "unreadable";
+  }
+}
+
+function namesIn(entry: Entry<NotifyRecord> | undefined): readonly string[] {
+  return entry?.value.type === "receivers" ? entry.value.names : [];
+}
 
 /** The receivers of the configuration that any replica read last. */
 export async function knownReceivers(ctx: Part): Promise<ReadonlySet<string>> {
-  const entry = await ctx.records.get(receiversKey(ctx.cluster));
-  return new Set(entry?.value.type === "receivers" ? entry.value.names : []);
+  const entry = await read(ctx);
+  return new Set(entry === "unreadable" ? [] : namesIn(entry));
 }
 
 /** Tells the other replicas which receivers there are now; returns those that there were before and are no more. */
@@ -14,8 +33,9 @@ export async function tellReceivers(ctx: Part, names: readonly string[]): Promis
   const key = receiversKey(ctx.cluster);
   const record = { v: 1 as const, type: "receivers" as const, names: [...names], at: Date.now() };
   for (;;) {
-    const before = await ctx.records.get(key);
-    const told = before?.value.type === "receivers" ? before.value.names : [];
+    const before = await read(ctx);
+    if (before === "unreadable") return [];
+    const told = namesIn(before);
     const removed = told.filter((name) => !names.includes(name));
     if (before !== undefined && removed.length === 0 && told.length === names.length) return [];
     const revision =

@@ -1,0 +1,163 @@
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { startReceiver } from "@rollcast/testkit/receiver";
+import type { Receiver } from "@rollcast/testkit/receiver";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import type { NotifyRecord } from "../src/record.ts";
+import { startBot, startSlack } from "./fake-slack.ts";
+import { bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
+import type { Rig } from "./rig.ts";
+
+const NOVELTY = { v: 2, novelty: ["of", "tomorrow"] };
+
+/** The bucket `notify` as another version would see it. */
+type Bucket = AsyncDisposable & {
+  /** Writes the record of this key anew, as a newer version would; what is there else, of the type and with these parts. */
+  renew(key: string, more?: object): Promise<void>;
+  read(key: string): Promise<Record<string, unknown>>;
+  /** The key of the first record that is so. */
+  keyOf(is: (record: NotifyRecord) => boolean): Promise<string>;
+};
+
+async function keys(nats: Nats): Promise<string[]> {
+  const { state } = await nats.jsm.streams.info("KV_notify", { subjects_filter: "$KV.notify.>" });
+  return Object.keys(state.subjects ?? {}).map((subject) => subject.replace("$KV.notify.", ""));
+}
+
+async function openBucket(rig: Rig): Promise<Bucket> {
+  const logger = createLogger("test", "silent");
+  const nats = await connectNats({ url: rig.nats.url, name: "test", logger });
+  const read = async (key: string) => {
+    const query = { last_by_subj: `$KV.notify.${key}` };
+    const found = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
+    return (found?.json() ?? {}) as Record<string, unknown>;
+  };
+  return {
+    read,
+    async renew(key, more = {}) {
+      const record = { ...(await read(key)), ...more, ...NOVELTY };
+      await nats.js.publish(`$KV.notify.${key}`, JSON.stringify(record));
+    },
+    async keyOf(is) {
+      for (const key of await keys(nats)) {
+        if (is((await read(key)) as NotifyRecord)) return key;
+      }
+      throw new Error("no such record");
+    },
+    [Symbol.asyncDispose]: () => nats[Symbol.asyncDispose](),
+  };
+}
+
+async function expectLeftAlone(rig: Rig, bucket: Bucket, key: string): Promise<void> {
+  const named = () =>
+    rig.logs().some((line) => line.level === "error" && JSON.stringify(line).includes(key));
+  await waitFor(named, { message: `an error that names ${key}` });
+  expect(await bucket.read(key)).toMatchObject(NOVELTY);
+}
+
+test("a newer version's list of receivers is left alone, and the notifier does its work", async () => {
+  await using rig = await startRig();
+  await using bucket = await openBucket(rig);
+  await bucket.renew("test.receivers", { type: "receivers", names: { of: "another form" } });
+
+  await rig.start();
+  const id = await rig.tell("failed", "web");
+  await rig.hook.waitFor(() => true);
+
+  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
+  await expectLeftAlone(rig, bucket, "test.receivers");
+});
+
+test("a newer version's message is left alone, and the others are sent", async () => {
+  await using rig = await startRig();
+  await using bucket = await openBucket(rig);
+  await bucket.renew("test.message.tomorrows", { type: "notification", receiver: "hook" });
+
+  await rig.start();
+  const id = await rig.tell("failed", "web");
+  await rig.hook.waitFor(() => true);
+  await rig.waitIdle();
+
+  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
+  await expectLeftAlone(rig, bucket, "test.message.tomorrows");
+});
+
+test("a newer version's group is left alone, its events go to the dead letters, and other receivers are told of them", async () => {
+  await using rig = await startRig();
+  await using bucket = await openBucket(rig);
+  await using second = await startReceiver();
+  const receivers = [hookReceiver(rig.hook), hookReceiver(second, { name: "second" })];
+  const first = await rig.start({ notifier: { receivers } });
+  await rig.tell("failed", "web");
+  await Promise.all([rig.hook.waitFor(() => true), second.waitFor(() => true)]);
+  await rig.waitIdle();
+  await first.kill();
+  const key = await bucket.keyOf((one) => one.type === "group" && one.receiver === "hook");
+  await bucket.renew(key);
+
+  await rig.start({ notifier: { receivers } });
+  const id = await rig.tell("failed", "api");
+  await second.waitFor((one) => bodyOf(one).data.events.some((event) => event.id === id));
+
+  const letter = await waitFor(async () => (await rig.letters())[0], { message: "a dead letter" });
+  expect(letter.headers).toContain("Rollcast-Reason: unreadable");
+  expect(letter.headers).toContain(key);
+  expect(letter.body).toContain(id);
+  expect(rig.hook.received).toHaveLength(1);
+  expect(await bucket.read(key)).toMatchObject(NOVELTY);
+});
+
+function alertmanager(manager: Receiver) {
+  return {
+    name: "alerts",
+    alertmanager: { urls: [manager.url] },
+    security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [manager.port] },
+  };
+}
+
+test("a newer version's alert is left alone, and those of other workloads fire", async () => {
+  await using rig = await startRig();
+  await using bucket = await openBucket(rig);
+  const receivers = [alertmanager(rig.hook)];
+  const first = await rig.start({ notifier: { receivers } });
+  await rig.tell("failed", "web");
+  await rig.hook.waitFor(({ body }) => body.includes('"web"'));
+  await rig.waitIdle();
+  await first.kill();
+  const key = await bucket.keyOf((one) => one.type === "alert");
+  await bucket.renew(key);
+
+  // One message of both.
+  await rig.tell("failed", "web");
+  await rig.tell("failed", "api");
+  await rig.start({ notifier: { receivers } });
+
+  await rig.hook.waitFor(({ body }) => body.includes('"api"'));
+  await rig.waitIdle();
+  await expectLeftAlone(rig, bucket, key);
+});
+
+test("a newer version's list of what a bot posted is left alone, and the message waits", async () => {
+  await using rig = await startRig();
+  await using bucket = await openBucket(rig);
+  await using slack = await startSlack();
+  const first = await startBot(rig, slack);
+  await rig.tell("started", "web");
+  await rig.waitAcknowledged();
+  await rig.waitIdle();
+  await first.kill();
+  const key = await bucket.keyOf((one) => one.type === "board");
+  await bucket.renew(key);
+
+  const second = await startBot(rig, slack);
+  const id = await rig.tell("failed", "web");
+
+  const put = await second.waitLog(({ msg }) => msg === "notification put off");
+  expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });
+  expect(slack.messages).toHaveLength(1);
+  const waiting = (await rig.records()).filter((one) => one.type === "notification");
+  expect(waiting.flatMap(({ events }) => events.map((event) => event.id))).toEqual([id]);
+  expect(await bucket.read(key)).toMatchObject(NOVELTY);
+});
