@@ -231,6 +231,7 @@ test("doctor finds that all is well, and what is not", async () => {
   for (const line of [
     /ok +cluster +reached/,
     /ok +nats +reached/,
+    /ok +redis +reached by restarter/,
     /ok +restarter/,
     /ok +watches/,
   ]) {
@@ -258,6 +259,11 @@ test("doctor finds that all is well, and what is not", async () => {
   const two = await run(["doctor"], 4);
   expect(two.replaceAll(/\s+/g, " ")).toContain("scale it to 0");
   expect(await run(["doctor", "--nats", "nats://127.0.0.1:1"], 4)).toContain("NATS cannot");
+  await stack.redis.kill();
+  await expect
+    .poll(() => run(["doctor"], 4), { timeout: 30_000 })
+    .toMatch(/do +redis +restarter says: not connected/);
+  await stack.redis.restart();
   const from = await run(["config", "from-reloader", "-n", namespace, "--cluster-name", "prod"]);
   expect(from).toContain("strategy: reloader-annotations");
   expect(from).toContain("# --frobnicate: has no counterpart");

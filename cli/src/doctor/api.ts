@@ -5,14 +5,25 @@ import type { Finding } from "./finding.ts";
 const STALE_SECONDS = 600;
 const MANY_EVENTS = 1_000;
 
+/** What the restarter says of its Redis; nothing where it is of a version that says nothing. */
+function checkRedis({ instance, redis }: StatusView): Finding[] {
+  if (redis === undefined) return [];
+  if (redis === "ok") return [ok("redis", `reached by ${instance}`)];
+  return [todo("redis", `${instance} says: ${redis}`, "does it run where rollcast.yaml says?")];
+}
+
 /** What the restarter says of itself. */
 export function checkApi(status: StatusView): Finding[] {
-  const { instance, faults, watchStalenessSeconds: stale, eventsPending = 0, states } = status;
+  const { instance, redis, watchStalenessSeconds: stale, eventsPending = 0, states } = status;
   const who = `${instance} of ${status.cluster}, mode ${status.mode}`;
   const failed = (states.failed ?? 0) + (states.halted ?? 0);
+  // Redis has a line of its own.
+  const faults = status.faults.filter((fault) => fault !== `redis: ${redis}`);
+  const none = faults.length === status.faults.length ? "no fault" : "no other fault";
   return [
+    ...checkRedis(status),
     ...(faults.length === 0
-      ? [ok("restarter", `${who}, has no fault`)]
+      ? [ok("restarter", `${who}, has ${none}`)]
       : faults.map((fault) => todo("restarter", fault, `look at the log of ${instance}`))),
     stale === undefined || stale > STALE_SECONDS
       ? todo("watches", "they prove no delivery", `look at the log of ${instance}`)
@@ -21,7 +32,7 @@ export function checkApi(status: StatusView): Finding[] {
       ? todo(
           "events",
           `${eventsPending} wait to be planned`,
-          "is Redis reachable for the restarter?",
+          "the restarter's log says what holds them up",
         )
       : ok("events", `${eventsPending} wait to be planned`),
     failed > 0

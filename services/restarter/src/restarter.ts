@@ -245,7 +245,8 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
       queueOf: (workload) =>
         workload === undefined ? DEFAULT_QUEUE : control.gates.queueOf(workload),
       takeTurn: (key) => queues.of(index.get(key)).takeNow(splitKey(key)),
-      self: () => describeSelf({ instance, nats, consuming, kinds: followed, fault }),
+      self: () =>
+        describeSelf({ instance, nats, consuming, kinds: followed, redisFault: queues.fault }),
     });
     stack.use(api);
   }

@@ -132,6 +132,10 @@ export const StatusView = z.object({
   mode: z.enum(["active", "observe"]),
   instance: z.string(),
   faults: z.array(z.string()).meta({ description: "What this replica lacks now" }),
+  redis: z
+    .string()
+    .optional()
+    .meta({ description: "`ok`, or why this replica cannot use Redis now; then a fault too" }),
   watchStalenessSeconds: z
     .number()
     .optional()

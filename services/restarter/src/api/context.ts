@@ -16,6 +16,6 @@ export type ApiContext = {
   readonly rolloutEvents: (key: WorkloadKey) => Promise<RolloutEvent[]>;
   /** What only this process knows of itself. */
   readonly self: () => Promise<
-    Pick<StatusView, "instance" | "faults" | "watchStalenessSeconds" | "eventsPending">
+    Pick<StatusView, "instance" | "faults" | "redis" | "watchStalenessSeconds" | "eventsPending">
   >;
 };

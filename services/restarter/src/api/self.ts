@@ -8,18 +8,30 @@ type Parts = {
   readonly nats: Nats;
   readonly consuming: Consuming;
   readonly kinds: Kinds;
-  readonly fault: () => string | undefined;
+  /** Why Redis cannot be used now. */
+  readonly redisFault: () => string | undefined;
 };
+
+function named(what: string, fault: string | undefined): string | undefined {
+  return fault === undefined ? undefined : `${what}: ${fault}`;
+}
 
 /** What this replica says of itself. */
 export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]> {
-  const { instance, nats, consuming, kinds, fault } = parts;
-  const faults = [fault(), kinds.live(), kinds.ready()].filter((one) => one !== undefined);
+  const { instance, nats, consuming, kinds } = parts;
+  const redis = parts.redisFault();
+  const faults = [
+    named("nats", nats.fault()),
+    named("redis", redis),
+    kinds.live(),
+    kinds.ready(),
+  ].filter((one) => one !== undefined);
   const staleness = kinds.staleness();
   const pending = nats.fault() === undefined ? await consuming.pending() : undefined;
   return {
     instance,
     faults: [...faults, ...kinds.notes()],
+    redis: redis ?? "ok",
     ...(staleness === undefined ? {} : { watchStalenessSeconds: staleness / 1_000 }),
     ...(pending === undefined ? {} : { eventsPending: pending }),
   };
