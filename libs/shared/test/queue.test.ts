@@ -1,6 +1,8 @@
 import { getEventListeners } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { text } from "node:stream/consumers";
 import { setTimeout as later } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { freePort } from "@rollcast/testkit/net";
@@ -61,7 +63,34 @@ async function outage(redis: RedisServer, queue: Queue<Turn>, empty = false): Pr
   await waitFor(() => queue.fault() === undefined);
 }
 
+/** How often a server refused a command for want of rights. */
+async function refusedBy({ port }: RedisServer): Promise<number> {
+  const socket = connect(port, "127.0.0.1");
+  socket.end("INFO errorstats\r\nQUIT\r\n");
+  const [, count = "0"] = /errorstat_NOPERM:count=(\d+)/.exec(await text(socket)) ?? [];
+  return Number(count);
+}
+
 describe.concurrent("queue", () => {
+  test("a worker that Redis refuses its keys has a fault that says so, told once and not at each try", async () => {
+    await using redis = await startRedis({
+      args: ["--user", "other on nopass ~{rollcast-prod}:other* &* +@all"].flatMap((one) =>
+        one.split(" "),
+      ),
+    });
+    const { logger, lines } = recordingLogger();
+    const url = redis.url.replace("//", "//other@");
+    await using worker = await work(url, async () => undefined, { logger, url });
+    const fault = await waitFor(() => worker.fault(), { message: "a fault" });
+    expect(fault).toMatch(/^refused: NOPERM/);
+    const told = () => lines.filter(({ msg }) => msg === "worker error").length;
+    const before = told();
+    const refusals = await refusedBy(redis);
+    await waitFor(async () => (await refusedBy(redis)) > refusals + 100);
+    expect(told()).toBe(before);
+    expect(worker.fault()).toBe(fault);
+  });
+
   test("says for how long the next job has been due, not counting its delay", async () => {
     await using bull = await setup();
     expect(await bull.queue.waitedMs()).toBe(0);

@@ -39,6 +39,27 @@ const LOCK_MS = 10_000;
 /** When a disposal tells the jobs in hand to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
+/** For how long an error of the worker is a fault. It tries again at once, so one that lasts is never older. */
+const REFUSED_MS = 5_000;
+
+/** Tells of a worker's errors, each once while it lasts, and remembers what Redis refuses. */
+function watchErrors({ logger, name: queue }: QueueOptions) {
+  let last:
+    | { readonly message: string; readonly at: number; readonly refused: boolean }
+    | undefined;
+  const recent = () => (last !== undefined && Date.now() - last.at < REFUSED_MS ? last : undefined);
+  return {
+    onError(err: Error) {
+      if (recent()?.message !== err.message) logger.warn({ err, queue }, "worker error");
+      last = { message: err.message, at: Date.now(), refused: err.name === "ReplyError" };
+    },
+    /** What Redis answers to a worker that reaches it and may not do its work, e.g. for want of rights. */
+    refusal(): string | undefined {
+      const now = recent();
+      return now?.refused === true ? `refused: ${mask(now.message)}` : undefined;
+    },
+  };
+}
 
 async function processJob<T>(
   options: WorkOptions<T>,
@@ -131,12 +152,13 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
       settings: { backoffStrategy: (attempt) => backoffDelay(options.backoff, attempt) },
     },
   );
-  worker.on("error", (err) => options.logger.warn({ err, queue: options.name }, "worker error"));
+  const errors = watchErrors(options);
+  worker.on("error", errors.onError);
   worker.on("completed", touch).on("failed", touch);
   await worker.waitUntilReady();
   return {
     lastActive: () => active,
-    fault: () => fault() ?? (worker.isRunning() ? undefined : "worker is not running"),
+    fault: () => fault() ?? (worker.isRunning() ? errors.refusal() : "worker is not running"),
     setConcurrency(concurrency) {
       worker.concurrency = concurrency;
     },
