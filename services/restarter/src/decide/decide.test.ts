@@ -228,6 +228,18 @@ describe("first sight", () => {
     expect(running === UNKNOWN).toBe(want === "roll");
   });
 
+  test.each([
+    ["later", "40", "roll"],
+    ["earlier", "60", "keep"],
+  ])(
+    "of a change in the second in which a young one was seen to be created, by version %s",
+    (_, editedVersion, want) => {
+      const one = { ...workload({ createdAt: at(-30) }), editedVersion };
+      const changed = { ...source("bb", { changedAt: at(-30) + 900 }), resourceVersion: "50" };
+      expect(decide(situation({ workload: one, source: changed })).do).toBe(want);
+    },
+  );
+
   test("a source that is not there yet is adopted when it is created, due when it changed after that", () => {
     const absent = recordOf(decide({ ...situation({}), sources: new Map() }));
     expect(absent.running[CFG]?.digest).toBe(ABSENT);
@@ -512,6 +524,22 @@ describe("edits by others", () => {
     expect(decide(s).do).toBe("roll");
     const exact = source("bb", { changedAt: at(-1) - 500, changedWithin: 0 });
     expect(decide({ ...s, sources: new Map([[CFG, exact]]) }).do).toBe("keep");
+  });
+
+  test.each([
+    ["after the edit, though the clocks say before it", "300", at(-5), "roll"],
+    ["before it, as the clocks say", "90", at(-5), "keep"],
+    ["before it, though the clocks say after it", "90", at(1), "roll"],
+    ["after it, as the clocks say", "300", at(1), "roll"],
+  ])("a change whose version is %s", (_, resourceVersion, changedAt, expected) => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
+    const changed = { ...source("bb", { changedAt }), resourceVersion };
+    const s = situation({
+      record: adopted(),
+      workload: { ...edited, editedVersion: "200" },
+      source: changed,
+    });
+    expect(decide(s).do).toBe(expected);
   });
 
   test("an edit of a paused workload restarts nothing, so it makes nothing current", () => {

@@ -1,6 +1,7 @@
 import { ABSENT, UNKNOWN, comparable } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
 import { parseMarker } from "../workloads/marker.ts";
+import { compareVersions } from "@rollcast/kube/resource-version";
 import { stableId } from "@rollcast/shared/events";
 import { superseded } from "./outcomes.ts";
 import type { WorkloadRecord } from "./record.ts";
@@ -46,6 +47,25 @@ function lastChange(s: Situation, key: SourceKey): number | undefined {
     : source.changedAt + (source.changedWithin ?? 0);
 }
 
+/**
+ * Whether the source's last write is known to be later than the workload's last edit, or its creation: etcd numbers all writes in one order. Clocks differ and
+ * watches lag; but the API promises an order within a resource type only (KEP-5504), so versions overrule a clock that says "before", and never one that says "after".
+ */
+function isLaterByVersion(s: Situation, key: SourceKey): boolean {
+  const { editedVersion } = s.workload;
+  const version = s.sources.get(key)?.resourceVersion;
+  if (editedVersion === undefined || version === undefined) return false;
+  return compareVersions(version, editedVersion) > 0;
+}
+
+/** Whether pods that the last edit of the template started run what the source has been since its last change. */
+function isBeforeEdit(s: Situation, key: SourceKey): boolean {
+  const { editedAt } = s.workload;
+  const changedBy = lastChange(s, key);
+  if (changedBy === undefined) return true;
+  return editedAt !== undefined && changedBy < editedAt && !isLaterByVersion(s, key);
+}
+
 function sameSecondOrEarlier(time: number, than: number): boolean {
   return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
 }
@@ -59,7 +79,8 @@ function adopt(s: Situation, key: SourceKey, present: Content): Content {
   const changedAt = s.sources.get(key)?.changedAt;
   const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
-  const due = young && changedAt !== undefined && !sameSecondOrEarlier(changedAt, started);
+  if (!young || changedAt === undefined) return present;
+  const due = !sameSecondOrEarlier(changedAt, started) || isLaterByVersion(s, key);
   return due ? { ...present, digest: UNKNOWN } : present;
 }
 
@@ -146,9 +167,8 @@ export function reconcileEdit(
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    const changedBy = lastChange(s, key);
-    const before = changedBy === undefined || changedBy < editedAt;
-    if (before && running[key] !== undefined && content.digest !== ABSENT) running[key] = content;
+    if (isBeforeEdit(s, key) && running[key] !== undefined && content.digest !== ABSENT)
+      running[key] = content;
   }
   return { ...next, running };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isServed } from "@rollcast/kube/discovery";
+import type { Reflector } from "@rollcast/kube/reflector";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { createUnit } from "./kind-unit.ts";
 import type { Unit, UnitOptions } from "./kind-unit.ts";
@@ -23,6 +24,8 @@ export type KindWatch = AsyncDisposable & {
   fault(): string | undefined;
   /** Milliseconds since the watch that is silent longest last proved that it delivers; undefined where none is open. */
   staleness(): { resource: string; ms: number } | undefined;
+  /** The same of those watches only that no fault keeps silent, also in the beginning. */
+  silence(): { resource: string; ms: number } | undefined;
 };
 
 /** How often it is looked whether a kind is served now and may be listed. */
@@ -73,6 +76,12 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
     }
   };
   const looping = loop();
+  const longest = (counts: (one: Reflector) => boolean) => {
+    const open = units.map((unit) => unit.reflector).filter((one) => one !== undefined);
+    const counted = open.filter(counts);
+    if (counted.length === 0) return undefined;
+    return { resource: kind.plural, ms: Math.max(...counted.map((one) => one.staleness())) };
+  };
   return {
     kind: kind.kind,
     known: known.promise,
@@ -83,11 +92,8 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
         .filter((unit) => unit.state() === "watching")
         .map((unit) => unit.reflector?.fault())
         .find((one) => one !== undefined),
-    staleness() {
-      const open = units.map((unit) => unit.reflector).filter((one) => one !== undefined);
-      if (open.length === 0) return undefined;
-      return { resource: kind.plural, ms: Math.max(...open.map((one) => one.staleness())) };
-    },
+    staleness: () => longest(() => true),
+    silence: () => longest((one) => one.fault() === undefined),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await looping;

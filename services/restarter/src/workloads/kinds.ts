@@ -8,6 +8,7 @@ import { genericKind } from "@rollcast/kube/workloads/generic";
 import { job } from "@rollcast/kube/workloads/job";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { Config } from "@rollcast/shared/config/schema";
+import type { Sign } from "@rollcast/shared/liveness";
 import type { Metrics } from "@rollcast/shared/metrics";
 import { watchKind } from "./kind-watch.ts";
 import type { KindWatch, KindWatchOptions } from "./kind-watch.ts";
@@ -29,15 +30,13 @@ export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): Wo
   return [...KINDS.filter(({ plural }) => !ignored.has(plural)), ...kinds.map(genericKind)];
 }
 
-/** A watch may be silent for some minutes, but bookmarks come about once a minute. */
-const STALE_MS = 600_000;
-
 /** Every kind of workload as it is followed now. */
 export type Kinds = {
   /** Settles when every kind is listed, or known not to be served or not to be permitted. */
   readonly known: Promise<unknown>;
   ready(): string | undefined;
-  live(): string | undefined;
+  /** The watches that no fault of the API server keeps silent. */
+  signs(): Sign[];
   /** What is missing though the service is ready. */
   notes(): string[];
   /** Milliseconds since the watch that was silent longest proved that it delivers; undefined where none does. */
@@ -74,13 +73,11 @@ export function followKinds(
   return {
     known: Promise.all(watches.map((watch) => watch.known)),
     ready: () => faultOf(watches),
-    live: () =>
+    signs: () =>
       watches
-        .filter((watch) => watch.fault() === undefined)
-        .map((watch) => watch.staleness())
-        .filter((stale) => stale !== undefined && stale.ms > STALE_MS)
-        .map((stale) => `${stale?.resource}: the watch is silent`)
-        .at(0),
+        .map((watch) => watch.silence())
+        .filter((silence) => silence !== undefined)
+        .map(({ resource, ms }) => ({ what: `${resource}: nothing consumed`, ms })),
     notes: () =>
       watches
         .filter((watch) => watch.forbidden() > 0)

@@ -79,23 +79,58 @@ test("a full list removes what it no longer holds, and only what its own reflect
   expect([...index.all()].map((one) => one.name)).toEqual(["b", "c"]);
 });
 
-test("an edit that was seen is dated by the clock, and the date stays", () => {
+test("an edit that was watched is dated by the clock and has its version, and both stay", () => {
   const index = createWorkloadIndex(rulesOf(), () => 4_300);
-  index.apply(workload("a", { editedAt: 1_000 }));
-  index.apply(workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }));
-  expect(index.get("Deployment/shop/a")?.editedAt).toBe(4_300);
-  index.apply(workload("a", { resourceVersion: "12", templateHash: "t2", editedAt: 4_000 }));
-  expect(index.get("Deployment/shop/a")?.editedAt).toBe(4_300);
+  const watch = index.handler();
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  watch.upsert(
+    workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
+  const edited = { editedAt: 4_300, editedVersion: "11" };
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
+  watch.upsert(
+    workload("a", { resourceVersion: "12", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
+  index.apply(workload("a", { resourceVersion: "13", templateHash: "t2", editedAt: 4_000 }));
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
 });
 
 test("an edit that a lagging watch shows late is dated in the second that managedFields names", () => {
   const index = createWorkloadIndex(rulesOf(), () => 25_000);
-  index.apply(workload("a", { editedAt: 1_000 }));
-  index.apply(workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }));
+  const watch = index.handler();
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  watch.upsert(
+    workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(4_999);
-  index.apply(workload("a", { resourceVersion: "12", templateHash: "t3", editedAt: undefined }));
+  watch.upsert(
+    workload("a", { resourceVersion: "12", templateHash: "t3", editedAt: undefined }),
+    "watch",
+  );
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(25_000);
 });
+
+test.each(["a list", "an answer"])(
+  "an edit that %s shows has the second of managedFields, and no version",
+  (how) => {
+    const index = createWorkloadIndex(rulesOf(), () => 4_300);
+    const watch = index.handler();
+    watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+    watch.upsert(
+      workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 2_000 }),
+      "watch",
+    );
+    const next = workload("a", { resourceVersion: "12", templateHash: "t3", editedAt: 4_000 });
+    if (how === "an answer") index.apply(next);
+    else watch.upsert(next, "list");
+    const { editedAt, editedVersion } = index.get("Deployment/shop/a") ?? {};
+    expect({ editedAt, editedVersion }).toEqual({ editedAt: 4_000, editedVersion: undefined });
+  },
+);
 
 test("waits for the next change of one workload", async () => {
   const index = createWorkloadIndex(rulesOf());

@@ -42,17 +42,26 @@ function isOlder(a: Workload, b: Workload): boolean {
 const LAST_OF_SECOND_MS = 999;
 
 /**
- * A template that changed while we watched was edited now: more exact than the second that managedFields knows, but never later than it. A watch that lags
- * would else date an edit after a change of a source that came in between, and the change would be taken for rolled.
+ * A template that changed while we `watched` was edited now, by this version: more exact than the second that managedFields knows, but never later than it. A
+ * watch that lags would else date an edit after a change of a source that came in between, and the change would be taken for rolled. An edit that a list or an
+ * answer shows was made at any time and version before.
  */
-function withEditTime(now: Workload, before: Workload | undefined, time: number): Workload {
-  if (before === undefined || before.uid !== now.uid) return now;
-  if (before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader)) {
-    const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
-    return { ...now, editedAt: Math.min(time, latest) };
+function withEdit(
+  now: Workload,
+  before: Workload | undefined,
+  { time, watched }: { time: number; watched: boolean },
+): Workload {
+  if (before === undefined || before.uid !== now.uid) {
+    return watched ? { ...now, editedVersion: now.resourceVersion } : now;
   }
-  const known = Math.max(before.editedAt ?? 0, now.editedAt ?? 0);
-  return known === 0 ? now : { ...now, editedAt: known };
+  if (before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader)) {
+    if (!watched) return now;
+    const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
+    return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
+  }
+  const { editedAt, editedVersion } = before;
+  if (editedAt === undefined || editedAt < (now.editedAt ?? 0)) return now;
+  return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
 }
 
 function add<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {
@@ -102,7 +111,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const lender = own.get(key) ?? workloads.get(key);
     if (lender !== undefined) put(lender);
   };
-  const put = (workload: Workload) => {
+  const put = (workload: Workload, watched = false) => {
     const key = workloadKey(workload);
     const before = workloads.get(key);
     if (before !== undefined && isOlder(workload, before)) return;
@@ -110,7 +119,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const borrowed = borrower !== undefined && borrowers.has(key);
     if (borrowed) own.set(key, workload);
     const told = borrowed ? lent(workload, borrower, rules) : workload;
-    const next = withEditTime(told, before, clock());
+    const next = withEdit(told, before, { time: clock(), watched });
     if (before !== undefined) unlink(before);
     workloads.set(key, next);
     link(next);
@@ -155,7 +164,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
         .map((key) => workloads.get(key))
         .filter((workload) => workload !== undefined);
     },
-    apply: put,
+    apply: (workload) => put(workload),
     forget: drop,
     nextChange(key, timeoutMs) {
       const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -179,11 +188,11 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
         listStarted() {
           listing = new Set();
         },
-        upsert(workload) {
+        upsert(workload, origin) {
           const key = workloadKey(workload);
           held.add(key);
           listing?.add(key);
-          put(workload);
+          put(workload, origin === "watch");
         },
         removed(workload) {
           const key = workloadKey(workload);

@@ -53,6 +53,8 @@ export type Workload = {
   readonly templateHash: string;
   /** When somebody else last edited the template: seen by us (exact), else by managedFields (that second's start). */
   readonly editedAt: number | undefined;
+  /** The resourceVersion which that edit, or the creation, made, where a watch showed it. */
+  readonly editedVersion?: string;
   readonly references: readonly Reference[];
   readonly status: RolloutStatus;
   readonly rollBy: RollBy;

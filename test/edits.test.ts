@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { kubeconfigFor } from "@rollcast/testkit/cluster";
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { expect, test } from "vitest";
+import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";
+
+/** Waits for the begin of a second, so that what follows lies in one. */
+async function nextSecond(): Promise<void> {
+  await sleep(1_000 - (Date.now() % 1_000));
+}
+
+test("a change just after an edit by others rolls, though the restarter sees the edit after it, within one second", async () => {
+  await using undo = new AsyncDisposableStack();
+  const cluster = useCluster();
+  undo.use(cluster.api);
+  const proxy = undo.use(await startFaultProxy(cluster));
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
+  const stack = undo.use(await startStack({ cluster, services: ["watcher"] }));
+  const { api, namespace } = stack;
+  await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
+  const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+  await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
+  await waitRolledOut(api, namespace, "web");
+  await stack.start("restarter", { kubeconfig });
+  await waitSettled(stack, "web");
+
+  await nextSecond();
+  proxy.rules([{ path: /\/deployments\?.*watch=/, fault: { do: "stall" } }]);
+  const template = { metadata: { annotations: { by: "somebody" } } };
+  await api.patch(paths.deployment(namespace, "web"), { spec: { template } }, "kubectl-edit");
+  await setKey(stack, "cfg", "a", "1");
+  await stack.waitEvent("changed", "cfg");
+  await sleep(50);
+  proxy.rules([]);
+
+  await stack.waitEvent("succeeded", "web");
+  await waitSettled(stack, "web");
+  expect(await generationOf(stack, "web")).toBe(3);
+});
