@@ -9,6 +9,7 @@ import { createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { connectNats } from "./nats/connect.ts";
 import type { Nats } from "./nats/connect.ts";
+import { servingFault } from "./nats/serving.ts";
 import type { Tracer } from "./trace.ts";
 import { openTracing } from "./tracing/open.ts";
 
@@ -84,7 +85,7 @@ export async function openProcess(
   stack.use(await startHealth(health));
   const tracing = stack.use(await openTracing({ env, cluster: config.cluster, logger }));
   const nats = stack.use(await connectNats({ ...config.nats, name, logger }, signal));
-  own.ready.nats = nats.fault;
+  own.ready.nats = () => servingFault(nats);
   const common = { config, env, logger, nats, stack, signal };
   return {
     ...common,

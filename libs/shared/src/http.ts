@@ -2,9 +2,11 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { toError } from "./errors.ts";
 import { mask } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
+import { within } from "./within.ts";
 
 /** Says why something is not well (`redis: not connected`), or undefined where it is. */
 export type Check = () => string | undefined | Promise<string | undefined>;
@@ -15,7 +17,7 @@ export type HealthOptions = {
   metrics: Metrics;
   /** Ready: the service can do its work now. */
   ready: Readonly<Record<string, Check>>;
-  /** Live: a restart would not help. Prove work, not that a process runs. */
+  /** Live: it works, or what keeps it from working would outlast a restart. */
   live: Readonly<Record<string, Check>>;
   /** What somebody should know though the service is ready: lines behind the `ok` of `/readyz`. */
   notes?: () => readonly string[];
@@ -25,14 +27,10 @@ export type HealthOptions = {
 const CHECK_MS = 5_000;
 
 async function outcome(check: Check): Promise<string | undefined> {
-  const late = Promise.withResolvers<string>();
-  const timer = setTimeout(() => late.resolve("no answer in time"), CHECK_MS);
   try {
-    return await Promise.race([check(), late.promise]);
+    return await within(CHECK_MS, Promise.resolve(check()));
   } catch (err) {
-    return err instanceof Error ? err.message : String(err);
-  } finally {
-    clearTimeout(timer);
+    return toError(err).message;
   }
 }
 

@@ -1,8 +1,10 @@
 import { Queue as BullQueue } from "bullmq";
 import { createLimits } from "./queue/limits.ts";
 import type { Limits } from "./queue/limits.ts";
+import { toError } from "./errors.ts";
 import { connectRedis, prefix } from "./queue/redis.ts";
 import type { QueueOptions } from "./queue/redis.ts";
+import { ANSWER_MS, within } from "./within.ts";
 
 export type { RedisIdentity } from "./queue/access.ts";
 export type { QueueOptions } from "./queue/redis.ts";
@@ -28,8 +30,12 @@ export type Queue<T> = AsyncDisposable & {
   waitedMs(): Promise<number>;
   /** Removes the queue and all that is in it, running jobs too: what they do then has no consequence for the queue. */
   destroy(): Promise<void>;
+  /** For how many milliseconds the job that is next could have run, and no worker has any in hand and no limit holds it; else 0. */
+  standingMs(): Promise<number>;
   /** Why nothing can be added now, or undefined. */
   fault(): string | undefined;
+  /** The same, and Redis is asked: a connection that stands is no proof that it answers. */
+  probe(): Promise<string | undefined>;
   /** Calls `listener` after each reconnect to Redis, which may have come back empty. */
   onReconnect(listener: () => void): void;
   /** What holds over all workers of the queue from now on; set again by itself after each reconnect, before anything is added. */
@@ -60,6 +66,12 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
       ...(opts.delayMs === undefined ? {} : { delay: opts.delayMs }),
       deduplication: { id: opts.id, keepLastIfActive: true },
     });
+  const waitedMs = async () => {
+    const [next] = await queue.getJobs(["waiting"], 0, 0, true);
+    // A job may be gone between the list and its read.
+    if (next === undefined) return 0;
+    return Math.max(0, Date.now() - next.timestamp - (next.opts.delay ?? 0));
+  };
   return {
     async add(data, opts) {
       await add(data, opts);
@@ -74,14 +86,24 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
       await waiting.promote().catch(() => undefined);
     },
     counts: () => queue.getJobCounts("waiting", "active", "delayed", "failed", "prioritized"),
-    async waitedMs() {
-      const [next] = await queue.getJobs(["waiting"], 0, 0, true);
-      // A job may be gone between the list and its read.
-      if (next === undefined) return 0;
-      return Math.max(0, Date.now() - next.timestamp - (next.opts.delay ?? 0));
+    waitedMs,
+    async standingMs() {
+      const { waiting = 0, active = 0 } = await queue.getJobCounts("waiting", "active");
+      const free = waiting > 0 && active === 0 && (await queue.getRateLimitTtl()) <= 0;
+      return free ? waitedMs() : 0;
     },
     destroy: () => queue.obliterate({ force: true }),
     fault: () => fault() ?? limits.fault(),
+    async probe() {
+      const known = fault() ?? limits.fault();
+      if (known !== undefined) return known;
+      try {
+        await within(ANSWER_MS, redis.ping());
+        return undefined;
+      } catch (err) {
+        return fault() ?? toError(err).message;
+      }
+    },
     onReconnect: limits.onReconnect,
     limit: limits.set,
     async [Symbol.asyncDispose]() {

@@ -4,9 +4,11 @@ import { describe, expect, test } from "vitest";
 import { RetryLater, TerminalError } from "../src/errors.ts";
 import { SourceEvent } from "../src/events.ts";
 import type { Nats } from "../src/nats/connect.ts";
+import { liveness } from "../src/liveness.ts";
 import { consume } from "../src/nats/consume.ts";
 import type { ConsumeOptions } from "../src/nats/consume.ts";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/nats/provision.ts";
+import { servingFault } from "../src/nats/serving.ts";
 import { publish } from "../src/nats/publish.ts";
 import { changeOf, recordingLogger, startBus } from "./setup.ts";
 
@@ -85,7 +87,7 @@ describe.concurrent("consume", () => {
     await using _b = await start(other, slowly("b"), { concurrency: 2 });
 
     await publishAll(bus.nats, numbered("web", 60));
-    await waitFor(async () => (await pendingOf(bus.nats)) === 0);
+    await waitFor(async () => handled.length >= 60 && (await pendingOf(bus.nats)) === 0);
 
     expect(new Set(handled.map(([by]) => by))).toEqual(new Set(["a", "b"]));
     expect(handled.map(([, name]) => name).toSorted()).toEqual(numbered("web", 60).toSorted());
@@ -378,6 +380,30 @@ describe.concurrent("consume", () => {
     await waitFor(() => consuming.lastHeard() > before, { timeout: 20_000 });
 
     expect(bus.nats.fault()).toBeUndefined();
+  });
+
+  test("a handler that never returns is seen by its age, though the server is heard of; the others go on", async () => {
+    await using bus = await startBus();
+    const handled: string[] = [];
+    const consuming = await start(bus.nats, async (name, signal) => {
+      if (name === "a-0")
+        await new Promise((_, reject) => signal.addEventListener("abort", reject));
+      handled.push(name);
+    });
+    const check = liveness({
+      stillAfterMs: 1_000,
+      explained: () => servingFault(bus.nats),
+      signs: () => [{ what: "one is in hand", ms: consuming.inHandMs() }],
+    });
+    expect(await check()).toBeUndefined();
+
+    await publishAll(bus.nats, numbered("a", 3));
+    await waitFor(() => handled.length === 2);
+    const heard = consuming.lastHeard();
+    await waitFor(async () => (await check())?.startsWith("one is in hand for "));
+    await waitFor(() => consuming.lastHeard() > heard, { timeout: 20_000 });
+    expect(await check()).toMatch(/^one is in hand for \d+ s$/);
+    await consuming[Symbol.asyncDispose]();
   });
 
   test("a disposal lets the event in hand be finished and acknowledged", async () => {

@@ -624,6 +624,58 @@ describe.concurrent("queue", () => {
     expect(lines).toEqual(["ready", "disposed"]);
   });
 
+  test("a job that never ends is seen by its age", async () => {
+    await using bull = await setup();
+    const gate = Promise.withResolvers<void>();
+    const worker = await bull.work(() => gate.promise);
+    expect(worker.inHandMs()).toBe(0);
+
+    await bull.queue.add({ name: "a" }, { id: "a" });
+
+    await waitFor(() => worker.inHandMs() > 100);
+    gate.resolve();
+    await waitFor(() => worker.inHandMs() === 0);
+  });
+
+  test("turns that nobody takes are told; not those in hand, and not those that a limit holds", async () => {
+    await using bull = await setup();
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await bull.queue.add({ name: "b" }, { id: "b" });
+    await waitFor(async () => (await bull.queue.standingMs()) > 100);
+
+    await bull.queue.limit({ concurrency: 1, rateLimit: { max: 1, per: 60_000 } });
+    const gate = Promise.withResolvers<void>();
+    const taken: string[] = [];
+    await bull.work(async ({ name }) => {
+      taken.push(name);
+      await gate.promise;
+    });
+    await waitFor(() => taken.length === 1);
+    const waits = async () => {
+      const { waiting, active } = await bull.queue.counts();
+      return `${waiting} ${active} ${await bull.queue.standingMs()}`;
+    };
+    expect(await waits()).toBe("1 1 0");
+    gate.resolve();
+    await waitFor(async () => (await bull.queue.counts()).active === 0);
+    expect(await waits()).toBe("1 0 0");
+  });
+
+  test("a Redis that hangs is found by asking, given up, and used again when it goes on", async () => {
+    await using bull = await setup();
+    const done: string[] = [];
+    const worker = await bull.work(async ({ name }) => void done.push(name));
+    expect(await bull.queue.probe()).toBeUndefined();
+
+    bull.redis.freeze();
+    expect(await bull.queue.probe()).toBe("no answer in time");
+    await waitFor(() => bull.queue.fault() !== undefined && worker.fault() !== undefined);
+    bull.redis.thaw();
+    await waitFor(async () => (await bull.queue.probe()) === undefined);
+    await bull.queue.add({ name: "a" }, { id: "a" });
+    await waitFor(() => done.length === 1);
+  });
+
   test("when a worker last did something is known", async () => {
     await using bull = await setup();
     const worker = await bull.work(async () => undefined);

@@ -1,6 +1,7 @@
 import { watchConfig } from "@rollcast/shared/config/watch";
 import { RolloutEvent } from "@rollcast/shared/events";
 import type { Host } from "@rollcast/shared/host";
+import { firstFault, liveness } from "@rollcast/shared/liveness";
 import type { Metrics } from "@rollcast/shared/metrics";
 import type { Tracer } from "@rollcast/shared/trace";
 import type { Nats } from "@rollcast/shared/nats/connect";
@@ -8,11 +9,12 @@ import { consume } from "@rollcast/shared/nats/consume";
 import { openKv } from "@rollcast/shared/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
 import type { Uses } from "@rollcast/shared/nats/provision";
+import { servingFault } from "@rollcast/shared/nats/serving";
 import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
 import { createAnnouncer } from "./announce.ts";
-import { startNotifierApi } from "./api/start.ts";
 import type { Context } from "./context.ts";
 import { createJoiner } from "./group/joiner.ts";
+import { notifierSigns } from "./health.ts";
 import { openLive } from "./setup/live.ts";
 import type { Live } from "./setup/live.ts";
 import { createNotifierMetrics } from "./metrics.ts";
@@ -27,14 +29,13 @@ import { openWorkers } from "./deliver/workers.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
-/** Events handled at once: those of one group are written together, so many in hand are few writes. */
 /** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
 const FIRST_START_MS = 600_000;
+/** Events handled at once: those of one group are written together, so many in hand are few writes. */
 const EVENTS_AT_ONCE = 128;
 const SWEEP_MS = 60_000;
 /** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
 const CHANNEL_GAP_MS = 1_000;
-const WORK_PROOF_MS = 120_000;
 
 /** Opens what the parts share. */
 function openContext(
@@ -90,17 +91,12 @@ export async function startNotifier(host: Host): Promise<void> {
   const live = stack.use(await openLive(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };
   const queues = stack.use(await openQueues(queueOptions));
-  ready.redis = queues.fault;
+  ready.redis = queues.probe;
   jobsGauge(metrics, queues);
 
   const ctx = openContext(deps, { nats, metrics, queues, live, tracer });
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   ready.workers = workers.fault;
-  alive.groups = async () => {
-    if (queues.fault() !== undefined || Date.now() - workers.lastGroup() < WORK_PROOF_MS) return;
-    if ((await queues.waitingGroups()) > 0) return "groups wait and none was taken for two minutes";
-    return;
-  };
   const parts = { ctx, queues, workers, sweep: () => sweeping.now("configuration") };
   await live.apply(config, { ...parts, sweep: () => undefined });
   const sweeping = stack.use(startSweeping(ctx, SWEEP_MS));
@@ -131,14 +127,17 @@ export async function startNotifier(host: Host): Promise<void> {
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be routed", [], async (gauge) => {
     if (nats.fault() === undefined) gauge.set(await consuming.pending());
   });
-  alive.consumer = () =>
-    nats.fault() === undefined && Date.now() - consuming.lastHeard() > WORK_PROOF_MS
-      ? "nothing was heard of the event stream for two minutes"
-      : undefined;
+  alive.work = liveness({
+    stillAfterMs: config.health.stillAfter,
+    explained: () => firstFault([servingFault(nats), queues.probe()]),
+    signs: () => notifierSigns({ consuming, sweeping, queues, workers }),
+  });
   const { api } = config.notifier;
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();
     const current = () => live.config.notifier;
+    // Only where it is on: the framework and the schemas of the API are megabytes.
+    const { startNotifierApi } = await import("./api/start.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
   }
   stack.use(

@@ -42,8 +42,8 @@ export async function createSecret(
 }
 
 /** What the servers are told; each in the server's folder under this name. */
-const SERVER_FILE = /^(?:(nats)-(keys\.conf)|(redis)-(.+\.sha256))$/;
-const USER_FILE = /^(nats|redis)-([a-z]+)(\.nk)?$/;
+const SERVER_FILE = /^(?:(nats)-(keys(?:-all-in-one)?\.conf)|(redis)-(.+\.sha256))$/;
+const USER_FILE = /^(nats|redis)-([a-z-]+)(\.nk)?$/;
 
 /** Folder and name of a file, so that each holder is given one folder: `watcher/nats.nk`, `restarter/redis`, `nats/nats-keys.conf`, `redis/restarter.sha256`. */
 export function placeOf(name: string): readonly [folder: string, file: string] {

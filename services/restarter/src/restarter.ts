@@ -4,6 +4,7 @@ import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { SourceEvent, rolloutEvent } from "@rollcast/shared/events";
 import { followNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import type { Host } from "@rollcast/shared/host";
+import { firstFault, liveness } from "@rollcast/shared/liveness";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { consume } from "@rollcast/shared/nats/consume";
 import { openKv } from "@rollcast/shared/nats/kv";
@@ -11,16 +12,17 @@ import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provisio
 import type { Uses } from "@rollcast/shared/nats/provision";
 import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
 import { publish } from "@rollcast/shared/nats/publish";
+import { servingFault } from "@rollcast/shared/nats/serving";
 import { SourceRecord } from "@rollcast/shared/records";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startTellingFaults } from "./tell/annotation-faults.ts";
-import { openRestarterApi } from "./api/open.ts";
 import { describeSelf } from "./api/self.ts";
 import { awaitInstallation } from "./await-installation.ts";
 import { openControl } from "./control/open.ts";
 import { startSteering } from "./control/steer.ts";
 import type { Context } from "./context.ts";
 import { startFollowing } from "./follow/follow.ts";
+import { restarterSigns } from "./health.ts";
 import { followKinds, kindsOf } from "./workloads/kinds.ts";
 import { createTeller } from "./tell/kube-events.ts";
 import { createRestarterMetrics } from "./tell/metrics.ts";
@@ -56,7 +58,6 @@ const USES: Uses = {
 
 const SETTLE_AT_ONCE = 32;
 const PLAN_AT_ONCE = 8;
-const WORK_PROOF_MS = 120_000;
 /** Patches at once in one process: more would only wait in the API server. */
 const PATCHES_AT_ONCE = 40;
 
@@ -148,7 +149,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
       maxConcurrency: PATCHES_AT_ONCE,
     }),
   );
-  ready.redis = queues.fault;
+  ready.redis = queues.probe;
   startQueueMetrics(metrics, ctx, queues);
   const settler = stack.use(
     createSettler(
@@ -203,14 +204,13 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
     followable,
   );
   host.notes.push(followed.notes);
-  live.watch = followed.live;
   await followed.known;
   ready.watch = followed.ready;
 
   const queueNames = config.queues.map(({ name }) => name);
   stack.use(startSteering(ctx, control, { queues, following, names: queueNames }));
-  const works = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
-  ready.worker = () => works.map((one) => one.fault()).find((fault) => fault !== undefined);
+  const worked = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
+  ready.worker = () => firstFault(worked.map(({ work }) => work.fault()));
   const sweeping = stack.use(startSweeping(ctx, settler, following, config.rollout.sweepInterval));
   for (const turns of queues.all()) turns.onReconnect(() => sweeping.now("redis-reconnect"));
   nats.onReconnect(() => sweeping.now("nats-reconnect"));
@@ -229,12 +229,16 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be planned", [], async (g) => {
     if (nats.fault() === undefined) g.set(await consuming.pending());
   });
-  live.consumer = () =>
-    nats.fault() === undefined && Date.now() - consuming.lastHeard() > WORK_PROOF_MS
-      ? "nothing was heard of the event stream for two minutes"
-      : undefined;
+  const still = liveness({
+    stillAfterMs: config.health.stillAfter,
+    explained: () => firstFault([servingFault(nats), queues.probe()]),
+    signs: () => restarterSigns({ kinds: followed, consuming, sweeping, worked }),
+  });
+  live.work = still;
   const fault = () => nats.fault() ?? queues.fault();
   if (config.restarter.api !== undefined) {
+    // Only where it is on: the framework and the schemas of the API are megabytes.
+    const { openRestarterApi } = await import("./api/open.ts");
     const api = await openRestarterApi({
       ctx,
       operations: control.operations,
@@ -246,7 +250,14 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
         workload === undefined ? DEFAULT_QUEUE : control.gates.queueOf(workload),
       takeTurn: (key) => queues.of(index.get(key)).takeNow(splitKey(key)),
       self: () =>
-        describeSelf({ instance, nats, consuming, kinds: followed, redisFault: queues.fault }),
+        describeSelf({
+          instance,
+          nats,
+          consuming,
+          kinds: followed,
+          redisFault: queues.probe,
+          still,
+        }),
     });
     stack.use(api);
   }

@@ -1,8 +1,6 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventWord } from "@rollcast/shared/events";
-import { writeKubeconfig } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { kubeconfigFor } from "@rollcast/testkit/cluster";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
@@ -116,10 +114,7 @@ const SICK: { name: string; rules: Rule[]; lastsMs: number }[] = [
 test("an API server that is sick in the middle of 200 rollouts: all end, none twice", async () => {
   const cluster = useCluster();
   await using proxy = await startFaultProxy(cluster);
-  const kubeconfig = await writeKubeconfig(
-    join(cluster.dir, `proxy-${new URL(proxy.url).port}.kubeconfig`),
-    { url: proxy.url, caFile: cluster.caFile, token: tokenOf("admin") },
-  );
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
   await using rig = await startRig({ kubeconfig });
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);

@@ -21,10 +21,11 @@ test("a workload is in the queue that its namespace's labels, its own and its an
     { name: "canary", match: { workloadSelector: "canary" }, window: "100ms" },
     { name: "default", window: "100ms" },
   ];
-  const scope = { namespaces: [] };
   const queueAnnotation = { namespaceSelector: "may-choose" };
-  await using rig = await startRig({ config: { queues, scope, queueAnnotation } });
+  await using rig = await startRig({ config: { queues, queueAnnotation } });
   const { api, namespace } = rig;
+  // With namespaces in the scope their labels would not be known.
+  const scope = { namespaceSelector: `kubernetes.io/metadata.name=${namespace}` };
   const namespacePath = `/api/v1/namespaces/${namespace}`;
   await rig.adopt("cfg", "0");
   const names = ["plain", "canary", "choosing", "lost"];
@@ -39,7 +40,7 @@ test("a workload is in the queue that its namespace's labels, its own and its an
   });
   await annotate("choosing", "gold");
   await annotate("lost", "glod");
-  await Promise.all([rig.start(), rig.start()]);
+  await Promise.all([rig.start({ config: { scope } }), rig.start({ config: { scope } })]);
   await rig.waitAll(names);
   const queuesOf = (round: number) =>
     Promise.all(names.map(async (name) => (await rig.waitEvent("started", name, round)).queue));

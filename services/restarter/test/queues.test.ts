@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import { eventWord } from "@rollcast/shared/events";
-import { writeKubeconfig } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { kubeconfigFor } from "@rollcast/testkit/cluster";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
@@ -20,10 +18,7 @@ async function startSlow(
   await using undo = new AsyncDisposableStack();
   const cluster = useCluster();
   const proxy = undo.use(await startFaultProxy(cluster));
-  const kubeconfig = await writeKubeconfig(
-    join(cluster.dir, `proxy-${new URL(proxy.url).port}.kubeconfig`),
-    { url: proxy.url, caFile: cluster.caFile, token: tokenOf("admin") },
-  );
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
   proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
   const config = { queues: [{ name: "default", window: "100ms", ...queue }] };
   const rig = undo.use(await startRig({ kubeconfig, config }));

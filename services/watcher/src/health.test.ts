@@ -6,29 +6,18 @@ const followed = (fault: string | undefined, staleness: number) => ({
   resource: "secrets",
   reflector: { fault: () => fault, staleness: () => staleness },
 });
-const nats = (fault?: string) => ({ nats: { fault: () => fault } }) as never;
-const MINUTE = 60_000;
+const pool = (oldest = 0) => ({ pool: { oldestMs: () => oldest } }) as never;
 
-test("a fault makes the watcher unready and names what has it, a restart would not help", () => {
-  const health = watcherHealth(
-    [followed(undefined, 0), followed("not synced", 9 * MINUTE)],
-    nats(),
-  );
-
+test("a fault makes the watcher unready and names what has it", () => {
+  expect(watcherHealth([followed(undefined, 9)], pool()).ready()).toBeUndefined();
+  const health = watcherHealth([followed(undefined, 0), followed("not synced", 9)], pool());
   expect(health.ready()).toBe("Secret in shop: not synced");
-  expect(health.live()).toBeUndefined();
 });
 
-test("a watch that consumes nothing, without a fault that explains it, needs a restart", () => {
-  const health = watcherHealth([followed(undefined, 6 * MINUTE)], nats());
-
-  expect(health.ready()).toBeUndefined();
-  expect(health.live()).toBe("Secret in shop: nothing consumed for 360 s");
-});
-
-test("bookmarks that come are proof of life, and without NATS nothing can be consumed", () => {
-  expect(watcherHealth([followed(undefined, MINUTE)], nats()).live()).toBeUndefined();
-  expect(watcherHealth([followed(undefined, 9 * MINUTE)], nats("not connected")).live()).toBe(
-    undefined,
-  );
+test("a watch and a source in hand must go on; a watch with a fault is explained by it", () => {
+  const watches = [followed(undefined, 7), followed("503 ServiceUnavailable", 9)];
+  expect(watcherHealth(watches, pool(3)).signs()).toEqual([
+    { what: "Secret in shop: nothing consumed", ms: 7 },
+    { what: "a source is in hand", ms: 3 },
+  ]);
 });

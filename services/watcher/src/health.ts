@@ -1,4 +1,5 @@
 import type { Reflector } from "@rollcast/kube/reflector";
+import type { Sign } from "@rollcast/shared/liveness";
 import type { Metrics } from "@rollcast/shared/metrics";
 import type { WatcherContext } from "./context.ts";
 
@@ -12,16 +13,13 @@ export type Followed = {
 export type WatcherHealth = {
   /** Why the watcher cannot do its work now, or undefined. It is not ready before the first sync. */
   ready(): string | undefined;
-  /** Why a restart is due, or undefined: changes are not consumed, and nothing outside explains it. */
-  live(): string | undefined;
+  /** What must not stand still for long. */
+  signs(): Sign[];
 };
-
-/** Bookmarks come every minute: a watch without one for so long, and without a known fault, consumes nothing. */
-const STALE_MS = 5 * 60_000;
 
 export function watcherHealth(
   followed: readonly Followed[],
-  { nats }: Pick<WatcherContext, "nats">,
+  { pool }: Pick<WatcherContext, "pool">,
 ): WatcherHealth {
   return {
     ready() {
@@ -31,14 +29,15 @@ export function watcherHealth(
       }
       return undefined;
     },
-    live() {
-      if (nats.fault() !== undefined) return undefined;
-      for (const { name, reflector } of followed) {
-        const stale = reflector.staleness();
-        if (stale < STALE_MS || reflector.fault() !== undefined) continue;
-        return `${name}: nothing consumed for ${Math.round(stale / 1_000)} s`;
-      }
-      return undefined;
+    signs() {
+      // Bookmarks come every minute, so a quiet cluster is no standstill; where the API server is at fault, no restart helps.
+      const watches = followed
+        .filter(({ reflector }) => reflector.fault() === undefined)
+        .map(({ name, reflector }) => ({
+          what: `${name}: nothing consumed`,
+          ms: reflector.staleness(),
+        }));
+      return [...watches, { what: "a source is in hand", ms: pool.oldestMs() }];
     },
   };
 }

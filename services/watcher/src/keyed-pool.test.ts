@@ -55,3 +55,17 @@ test("a task that throws is told and holds nobody up", async () => {
 
   expect(errors).toMatchObject([{ message: "no" }]);
 });
+
+test("how long the oldest task has been admitted is known, also where it never ends", async () => {
+  let now = 0;
+  const pool = createKeyedPool(10, fail, () => now);
+  const gate = Promise.withResolvers<void>();
+  await pool.run("a", () => new Promise(() => undefined));
+  now = 5;
+  await pool.run("b", () => gate.promise);
+  now = 20;
+  gate.resolve();
+  await gate.promise;
+
+  expect(pool.oldestMs()).toBe(20);
+});

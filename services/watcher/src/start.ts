@@ -1,7 +1,9 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/shared/host";
+import { liveness } from "@rollcast/shared/liveness";
 import { EVENT_STREAM } from "@rollcast/shared/nats/provision";
 import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
+import { servingFault } from "@rollcast/shared/nats/serving";
 import { obtainKey } from "./installation-key.ts";
 import { stepProbe } from "./steps.ts";
 import { startWatcher } from "./watcher.ts";
@@ -20,6 +22,10 @@ export async function startWatcherIn(host: WatcherHost): Promise<void> {
   const watcher = stack.use(
     await startWatcher({ config, logger, metrics, tracer, nats, client, key, probe, signal }),
   );
-  host.ready.watcher = watcher.ready;
-  host.live.watcher = watcher.live;
+  host.ready.watch = watcher.ready;
+  host.live.work = liveness({
+    stillAfterMs: config.health.stillAfter,
+    explained: () => servingFault(nats),
+    signs: watcher.signs,
+  });
 }

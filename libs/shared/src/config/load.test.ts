@@ -36,6 +36,7 @@ test("everything but the cluster's name has a default", () => {
       loopBreaker: { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 },
     },
     notifier: { receivers: [] },
+    health: { stillAfter: 300_000 },
     log: { level: "info" },
   });
 });
@@ -99,7 +100,7 @@ colour: blue
     "  rollout.loopBreaker.maxRollouts: must be a whole number, not number",
     "  rollout.loopBreaker.burst: unknown key, known here: maxRollouts, period, minInterval, maxInterval",
     "  log.level: must be trace or debug or info or warn or error",
-    "  colour: unknown key, known here: apiVersion, kind, cluster, mode, nats, redis, scope, reload, kinds, installationKey, queues, queueAnnotation, rollout, restarter, notifier, log",
+    "  colour: unknown key, known here: apiVersion, kind, cluster, mode, nats, redis, scope, reload, kinds, installationKey, queues, queueAnnotation, rollout, restarter, notifier, health, log",
   ]);
 });
 

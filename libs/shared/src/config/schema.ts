@@ -84,6 +84,12 @@ const Keys = z.strictObject({
   rollout: Rollout.prefault({}),
   restarter: z.strictObject({ api: Api("0.0.0.0:8081").optional() }).prefault({}),
   notifier: NotifierConfig.prefault({}),
+  health: z
+    .strictObject({
+      /** How long a part of a service may stand still, with nothing outside that explains it, before `/livez` says so. */
+      stillAfter: duration({ min: "1s", max: "1h" }).prefault("5m"),
+    })
+    .prefault({}),
   log: z
     .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info") })
     .prefault({}),

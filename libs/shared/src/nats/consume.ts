@@ -3,6 +3,7 @@ import { AckPolicy, DeliverPolicy, JetStreamApiError } from "@nats-io/jetstream"
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "../backoff.ts";
+import { createInHand } from "../in-hand.ts";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle.ts";
 import { EVENT_STREAM } from "./provision.ts";
@@ -27,6 +28,8 @@ export type Consuming = AsyncDisposable & {
   pending(): Promise<number>;
   /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat), or an event was done with. */
   lastHeard(): number;
+  /** For how many milliseconds the oldest event in hand has been so; 0 where none is. */
+  inHandMs(): number;
 };
 
 /** How long the events of a replica that was killed wait; those in hand are renewed well within it. */
@@ -73,10 +76,15 @@ async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promis
 /** Events in hand, bounded. */
 function createHands(limit: number) {
   const held = new Set<Promise<void>>();
+  const ages = createInHand();
   return {
     /** Takes a work that never fails; returns when another may be taken. */
     async take(work: Promise<void>): Promise<void> {
-      const one = work.finally(() => held.delete(one));
+      const end = ages.begin();
+      const one = work.finally(() => {
+        end();
+        held.delete(one);
+      });
       held.add(one);
       if (held.size >= limit) await Promise.race(held);
     },
@@ -84,6 +92,7 @@ function createHands(limit: number) {
       await Promise.all(held);
     },
     count: () => held.size,
+    oldestMs: ages.oldestMs,
   };
 }
 
@@ -169,6 +178,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       return info.num_pending + info.num_ack_pending;
     },
     lastHeard: () => heard,
+    inHandMs: hands.oldestMs,
     async [Symbol.asyncDispose]() {
       stop.abort();
       messages?.stop();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PermissionViolationError } from "@nats-io/transport-node";
 import { backoffDelay } from "../backoff.ts";
+import { ConfigError } from "../errors.ts";
 import type { Nats } from "./connect.ts";
 import { provision } from "./provision.ts";
 import type { Uses } from "./provision.ts";
@@ -12,27 +13,55 @@ function refusalOf(err: unknown): PermissionViolationError | undefined {
   return cause instanceof PermissionViolationError ? cause : undefined;
 }
 
-/**
- * Checks what a service works on, and makes it where its user may. Where it may not, waits until the provision step has made it, or `signal` fires (throws its
- * reason). Throws {@link ConfigError} as {@link provision} does.
- */
-export async function awaitProvisioned(
+function tell({ logger }: Nats, err: unknown, attempt: number): void {
+  const refusal = refusalOf(err);
+  if (refusal === undefined) logger.warn({ err, attempt }, "streams not reached, trying again");
+  else {
+    const { operation, subject } = refusal;
+    const data = { operation, subject, attempt };
+    logger.warn(data, "not provisioned, and this user may not do it: waiting");
+  }
+}
+
+/** Provisions until it is done, or `signal` fires (throws its reason), or an error comes that `lasts`. */
+async function insist(
   nats: Nats,
-  replicas: number,
-  uses: Uses,
+  once: () => Promise<void>,
+  lasts: (err: unknown) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
-      await provision(nats, replicas, uses);
+      await once();
       return;
     } catch (err) {
-      const refusal = refusalOf(err);
-      if (refusal === undefined) throw err;
-      const data = { operation: refusal.operation, subject: refusal.subject, attempt };
-      nats.logger.warn(data, "not provisioned, and this user may not do it: waiting");
+      signal.throwIfAborted();
+      if (err instanceof ConfigError || lasts(err)) throw err;
+      tell(nats, err, attempt);
     }
     await sleep(backoffDelay(AGAIN, attempt), undefined, { signal });
   }
+}
+
+/**
+ * Makes everything, once JetStream serves: a cluster of NATS that has just been started takes connections before it has a leader. Throws {@link ConfigError} as
+ * {@link provision} does, what the server says where this user may not do it, and the reason of `signal` when it fires.
+ */
+export function provisionWhenServed(nats: Nats, replicas: number, signal: AbortSignal) {
+  const lasts = (err: unknown) => refusalOf(err) !== undefined;
+  return insist(nats, () => provision(nats, replicas), lasts, signal);
+}
+
+/**
+ * Checks what a service works on, and makes it where its user may. Where it may not, waits until the provision step has made it; where JetStream does not serve,
+ * until it does. Throws {@link ConfigError} as {@link provision} does, and the reason of `signal` when it fires.
+ */
+export function awaitProvisioned(nats: Nats, replicas: number, uses: Uses, signal: AbortSignal) {
+  return insist(
+    nats,
+    () => provision(nats, replicas, uses),
+    () => false,
+    signal,
+  );
 }

@@ -18,6 +18,8 @@ export type QueueOptions = RedisIdentity & {
 };
 
 const RECONNECT_MAX_MS = 2_000;
+/** Longer than a worker waits for a job: a Redis that owes an answer for so long is gone, though its connection stands. */
+const SILENCE_MS = 15_000;
 
 /** What all keys of a cluster begin with. */
 export function prefix(cluster: string): string {
@@ -36,6 +38,7 @@ export async function connectRedis(options: QueueOptions, forWorker: boolean): P
     connectionName: `rollcast-${options.name}`,
     retryStrategy: (times) => Math.min(250 * times, RECONNECT_MAX_MS),
     connectTimeout: 5_000,
+    socketTimeout: SILENCE_MS,
     maxRetriesPerRequest: forWorker ? null : 1,
     enableOfflineQueue: forWorker,
   });

@@ -3,6 +3,7 @@ import type { Job } from "bullmq";
 import { backoffDelay } from "../backoff.ts";
 import type { Backoff } from "../backoff.ts";
 import { RetryLater, TerminalError, toError } from "../errors.ts";
+import { createInHand } from "../in-hand.ts";
 import { mask } from "../mask.ts";
 import { connectRedis, prefix } from "./redis.ts";
 import type { QueueOptions } from "./redis.ts";
@@ -30,6 +31,8 @@ export type JobContext = {
 export type Work = AsyncDisposable & {
   /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
   lastActive(): number;
+  /** For how many milliseconds the oldest job in hand has been so; 0 where none is. */
+  inHandMs(): number;
   fault(): string | undefined;
   /** Takes so many jobs at once from now on. */
   setConcurrency(concurrency: number): void;
@@ -121,6 +124,7 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
     active = Date.now();
   };
   const inHand = new Set<Promise<void>>();
+  const ages = createInHand();
   const { rateLimit } = options;
   const hold = async (ms: number) => {
     if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be held");
@@ -133,7 +137,11 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
       const given = signal ?? new AbortController().signal;
       const one = processJob(options, job, token, { signal: given, hold });
       inHand.add(one);
-      await one.finally(() => inHand.delete(one));
+      const end = ages.begin();
+      await one.finally(() => {
+        end();
+        inHand.delete(one);
+      });
     },
     {
       connection: redis,
@@ -158,6 +166,7 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   await worker.waitUntilReady();
   return {
     lastActive: () => active,
+    inHandMs: ages.oldestMs,
     fault: () => fault() ?? (worker.isRunning() ? errors.refusal() : "worker is not running"),
     setConcurrency(concurrency) {
       worker.concurrency = concurrency;

@@ -104,6 +104,8 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const { security } = options;
   const dispatchers = createDispatchers(proxiesOf(options.env ?? {}), {
     connect: { lookup: guardedLookup(security, options.resolve ?? resolveAll), timeout: 10_000 },
+    // Over HTTP/2 the end of a session may end the process: docs/decisions/0015-http-of-node.md.
+    allowH2: false,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
     connections: 4,

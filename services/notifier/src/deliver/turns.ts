@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { RateLimit } from "@rollcast/shared/config/notifier";
+import { firstFault } from "@rollcast/shared/liveness";
 import type { Logger } from "@rollcast/shared/logger";
 import { openQueue } from "@rollcast/shared/queue";
 import type { Queue, RedisIdentity } from "@rollcast/shared/queue";
@@ -26,11 +27,13 @@ export type Queues = AsyncDisposable & {
   /** Removes what is in Redis of receivers' queues that are closed. */
   forget(receivers: readonly string[]): Promise<void>;
   fault(): string | undefined;
+  /** The same, and Redis is asked. */
+  probe(): Promise<string | undefined>;
   onReconnect(listener: () => void): void;
   /** Jobs by receiver (none: the groups) and state. */
   counts(): Promise<ReadonlyMap<string, Record<string, number>>>;
-  /** Groups whose turn has come. */
-  waitingGroups(): Promise<number>;
+  /** By receiver (none: the groups), for how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
+  standing(): Promise<ReadonlyMap<string, number>>;
 };
 
 export const GROUPS_QUEUE = "notify";
@@ -50,7 +53,12 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
   const open = (name: string) => openQueue<Turn>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
   const byReceiver = new Map<string, Queue<Turn>>();
+  const named = (): [string, Queue<Turn>][] => [["", groups], ...byReceiver];
   const all = () => [groups, ...byReceiver.values()];
+  const ofEach = async <T>(ask: (queue: Queue<Turn>) => Promise<T>) =>
+    new Map(
+      await Promise.all(named().map(async ([name, queue]) => [name, await ask(queue)] as const)),
+    );
   return {
     turns: {
       flush: (group, delayMs) => groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
@@ -88,15 +96,9 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
         .find((fault) => fault !== undefined),
     // Each queue has its own connection; what one finds empty, the others do.
     onReconnect: (listener) => groups.onReconnect(listener),
-    waitingGroups: async () => (await groups.counts()).waiting ?? 0,
-    counts: async () => {
-      const named: [string, Queue<Turn>][] = [["", groups], ...byReceiver];
-      return new Map(
-        await Promise.all(
-          named.map(async ([name, queue]) => [name, await queue.counts()] as const),
-        ),
-      );
-    },
+    probe: () => firstFault(all().map((queue) => queue.probe())),
+    counts: () => ofEach((queue) => queue.counts()),
+    standing: () => ofEach((queue) => queue.standingMs()),
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((queue) => queue[Symbol.asyncDispose]()));
     },

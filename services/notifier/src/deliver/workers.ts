@@ -67,8 +67,10 @@ export type Workers = AsyncDisposable & {
   /** Works on the queues of these receivers, at their limits, and on no others. What is in hand of a queue that is closed ends before this returns. */
   set(limits: Limits): Promise<void>;
   fault(): string | undefined;
-  /** Milliseconds since the epoch when a turn of a group was last taken or ended, or none was left. */
-  lastGroup(): number;
+  /** For how many milliseconds the oldest turn in hand has been so; 0 where none is. */
+  inHandMs(): number;
+  /** Milliseconds since the epoch when a turn of this receiver (none: of a group) was last taken or ended; undefined where its queue is not worked on. */
+  lastActive(receiver: string): number | undefined;
 };
 
 /** Works all queues off; after `signal`, what is in hand has a moment to end. */
@@ -97,7 +99,9 @@ export async function openWorkers(
       all()
         .map((work) => work.fault())
         .find((fault) => fault !== undefined),
-    lastGroup: groups.lastActive,
+    inHandMs: () => Math.max(...all().map((work) => work.inHandMs())),
+    lastActive: (receiver) =>
+      (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
     // At once: each may have to wait for what it has in hand.
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((work) => work[Symbol.asyncDispose]()));

@@ -1,3 +1,4 @@
+import { createInHand } from "@rollcast/shared/in-hand";
 import type { Entry } from "@rollcast/shared/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
@@ -7,7 +8,11 @@ import { countWaiting } from "./waiting.ts";
 import type { Waiting } from "./waiting.ts";
 
 /** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
-export type Sweeping = AsyncDisposable & { now(why: string): void };
+export type Sweeping = AsyncDisposable & {
+  now(why: string): void;
+  /** For how many milliseconds the sweep in hand has been so; 0 where none is. */
+  inHandMs(): number;
+};
 
 async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Promise<boolean> {
   const { value } = entry;
@@ -44,15 +49,19 @@ async function sweep(ctx: Context, why: string): Promise<void> {
 
 /** Sweeps now and every `intervalMs`. */
 export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
+  const hand = createInHand();
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;
   const run = async (first: string) => {
     for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
       again = undefined;
-      await sweep(ctx, why).catch((err: unknown) =>
-        ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
-      );
+      const end = hand.begin();
+      await sweep(ctx, why)
+        .catch((err: unknown) =>
+          ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
+        )
+        .finally(end);
     }
   };
   const now = (why: string) => {
@@ -67,6 +76,7 @@ export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
   now("start");
   return {
     now,
+    inHandMs: hand.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

@@ -1,3 +1,4 @@
+import type { Check } from "@rollcast/shared/http";
 import type { Consuming } from "@rollcast/shared/nats/consume";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import type { Kinds } from "../workloads/kinds.ts";
@@ -9,7 +10,9 @@ type Parts = {
   readonly consuming: Consuming;
   readonly kinds: Kinds;
   /** Why Redis cannot be used now. */
-  readonly redisFault: () => string | undefined;
+  readonly redisFault: () => Promise<string | undefined>;
+  /** What stands still though nothing outside explains it. */
+  readonly still: Check;
 };
 
 function named(what: string, fault: string | undefined): string | undefined {
@@ -19,13 +22,10 @@ function named(what: string, fault: string | undefined): string | undefined {
 /** What this replica says of itself. */
 export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]> {
   const { instance, nats, consuming, kinds } = parts;
-  const redis = parts.redisFault();
-  const faults = [
-    named("nats", nats.fault()),
-    named("redis", redis),
-    kinds.live(),
-    kinds.ready(),
-  ].filter((one) => one !== undefined);
+  const [redis, still] = await Promise.all([parts.redisFault(), parts.still()]);
+  const faults = [named("nats", nats.fault()), named("redis", redis), still, kinds.ready()].filter(
+    (one) => one !== undefined,
+  );
   const staleness = kinds.staleness();
   const pending = nats.fault() === undefined ? await consuming.pending() : undefined;
   return {

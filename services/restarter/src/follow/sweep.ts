@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { createInHand } from "@rollcast/shared/in-hand";
+import type { InHand } from "@rollcast/shared/in-hand";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { Following } from "./follow.ts";
@@ -7,13 +9,17 @@ import { workloadKey } from "../workloads/workload.ts";
 import type { WorkloadKey } from "../workloads/workload.ts";
 
 /** Compares every workload with its sources; this, not any queue, is what makes that nothing is lost. */
-export type Sweep = AsyncDisposable & { now(reason: string): void };
+export type Sweep = AsyncDisposable & {
+  now(reason: string): void;
+  /** For how long the records have been read, where that is going on: what they ask for then is not waited for here. */
+  inHandMs(): number;
+};
 
-/**
- * One sweep: every opted-in workload and every record is settled, which adopts, follows, ends and enqueues whatever is due.
- */
-export async function sweep(ctx: Context, settler: Settler, following: Following): Promise<void> {
-  const began = clock();
+/** What a sweep has asked for is waited for so long, and never longer than until the next is due. */
+const SETTLED_MS = 60_000;
+
+/** Asks for every opted-in workload and every record to be settled, which adopts, follows, ends and enqueues whatever is due; how many they are. */
+async function request(ctx: Context, settler: Settler, following: Following): Promise<number> {
   const keys = new Set<WorkloadKey>();
   for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
     following.see(value);
@@ -23,9 +29,23 @@ export async function sweep(ctx: Context, settler: Settler, following: Following
     if (workload.mayRoll) keys.add(workloadKey(workload));
   }
   for (const key of keys) settler.request(key);
-  await settler.idle();
+  return keys.size;
+}
+
+/** One sweep, until all it asked for is settled, or `waitMs` have passed: one workload that cannot be settled must not keep the next sweep from the others. */
+async function sweep(
+  ctx: Context,
+  settler: Settler,
+  following: Following,
+  { hand, signal, waitMs }: { hand: InHand; signal: AbortSignal; waitMs: number },
+): Promise<void> {
+  const began = clock();
+  const end = hand.begin();
+  const workloads = await request(ctx, settler, following).finally(end);
+  const late = sleep(waitMs, undefined, { signal }).catch(() => undefined);
+  await Promise.race([settler.idle(), late]);
   ctx.metrics.sweepSeconds.observe((clock() - began) / 1_000);
-  ctx.logger.info({ workloads: keys.size, stale: following.stale().count }, "sweep done");
+  ctx.logger.info({ workloads, stale: following.stale().count }, "sweep done");
 }
 
 /** Sweeps at once, every `intervalMs` (with jitter, so that replicas spread), and whenever asked. */
@@ -36,6 +56,8 @@ export function startSweeping(
   intervalMs: number,
 ): Sweep {
   const stop = new AbortController();
+  const hand = createInHand();
+  const options = { hand, signal: stop.signal, waitMs: Math.min(SETTLED_MS, intervalMs) };
   let wake: (() => void) | undefined;
   let asked = "start";
   const loop = async () => {
@@ -44,7 +66,7 @@ export function startSweeping(
       asked = "";
       try {
         ctx.logger.debug({ reason }, "sweep begins");
-        await sweep(ctx, settler, following);
+        await sweep(ctx, settler, following, options);
       } catch (err) {
         ctx.logger.error({ err }, "sweep failed, trying again");
         asked = "retry";
@@ -65,6 +87,7 @@ export function startSweeping(
       asked = reason;
       wake?.();
     },
+    inHandMs: hand.oldestMs,
     async [Symbol.asyncDispose]() {
       stop.abort();
       wake?.();

@@ -1,4 +1,5 @@
 import type { Queue } from "@rollcast/shared/config/queues";
+import { firstFault } from "@rollcast/shared/liveness";
 import type { Logger } from "@rollcast/shared/logger";
 import type { RedisIdentity, Work } from "@rollcast/shared/queue";
 import { clock } from "../clock.ts";
@@ -16,13 +17,15 @@ export type Queues = AsyncDisposable & {
   of(workload: Workload | undefined): Turns;
   all(): readonly Turns[];
   fault(): string | undefined;
+  /** The same, and Redis is asked. */
+  probe(): Promise<string | undefined>;
   /** Sets every queue's limits to what the gates say now; only what is others than before costs a request. */
   retune(): Promise<void>;
   /** Begins to work the turns off, until `stack` is disposed. */
   work(
     stack: AsyncDisposableStack,
     roll: (key: WorkloadKey, attempt: Attempt) => Promise<Settled>,
-  ): Promise<Work[]>;
+  ): Promise<{ readonly turns: Turns; readonly work: Work }[]>;
   /** A turn for what was found to be due, at the end of its window. */
   takeLeft(key: WorkloadKey, left: Settled): Promise<void>;
 };
@@ -82,12 +85,13 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
       all()
         .map(({ turns }) => turns.fault())
         .find((fault) => fault !== undefined),
+    probe: () => firstFault(all().map(({ turns }) => turns.probe())),
     takeLeft,
     async retune() {
       await Promise.all(all().map(tune));
     },
     async work(until, roll) {
-      const works: Work[] = [];
+      const worked: { turns: Turns; work: Work }[] = [];
       for (const config of queues) {
         const one = opened.get(config.name);
         if (one === undefined) continue;
@@ -99,13 +103,13 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
           else await takeLeft(key, await roll(key, attempt));
         });
         until.use(work);
-        works.push(work);
+        worked.push({ turns: one.turns, work });
         one.work = work;
         work.setConcurrency(
           Math.min(gates.settings(config.name).concurrency, options.maxConcurrency),
         );
       }
-      return works;
+      return worked;
     },
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };

@@ -34,6 +34,10 @@ export type Turns = AsyncDisposable & {
    */
   takeSince(ref: Turn, since: number | undefined, now: number): Promise<void>;
   fault(): string | undefined;
+  /** The same, and Redis is asked. */
+  probe(): Promise<string | undefined>;
+  /** For how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
+  standingMs(): Promise<number>;
   counts(): Promise<Record<string, number>>;
   /** For how many milliseconds the turn that is next has been due. */
   waitedMs(): Promise<number>;
@@ -71,6 +75,8 @@ export async function openTurns(options: TurnsOptions): Promise<Turns> {
     takeNow: (ref) => add(ref, 0, true),
     takeSince: (ref, since, now) => add(ref, restOfWindow(config.window, since, now), true),
     fault: queue.fault,
+    probe: queue.probe,
+    standingMs: queue.standingMs,
     counts: queue.counts,
     waitedMs: queue.waitedMs,
     onReconnect: queue.onReconnect,

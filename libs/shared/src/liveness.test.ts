@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { liveness } from "./liveness.ts";
+import type { Sign } from "./liveness.ts";
+
+const MINUTE = 60_000;
+const check = (signs: readonly Sign[], explained?: string) =>
+  liveness({ stillAfterMs: 5 * MINUTE, explained: () => explained, signs: () => signs })();
+
+const quiet: Sign = { what: "events: nothing heard", ms: 4 * MINUTE };
+const still: Sign = { what: "Secret: nothing consumed", ms: 6 * MINUTE };
+
+test.each([
+  ["nothing is looked at", [], undefined],
+  ["everything goes on", [quiet, { ...still, ms: 0 }], undefined],
+  ["one is at the limit", [{ ...still, ms: 5 * MINUTE }], undefined],
+  ["one stands still", [quiet, still], "Secret: nothing consumed for 360 s"],
+  [
+    "two stand still",
+    [still, { what: "the sweep is in hand", ms: 301_000 }],
+    "Secret: nothing consumed for 360 s; the sweep is in hand for 301 s",
+  ],
+] as const)("%s", async (_, signs, expected) => {
+  expect(await check(signs)).toBe(expected);
+});
+
+test("what an outage explains needs no restart", async () => {
+  expect(await check([still], "not connected")).toBeUndefined();
+});
+
+test("in an outage no sign is asked for: it may be what does not answer", async () => {
+  const asked = liveness({
+    stillAfterMs: 0,
+    explained: async () => "not connected",
+    signs: () => {
+      throw new Error("asked");
+    },
+  });
+  expect(await asked()).toBeUndefined();
+});

@@ -1,0 +1,29 @@
+import type { Sign } from "@rollcast/shared/liveness";
+import type { Consuming } from "@rollcast/shared/nats/consume";
+import type { Queues } from "./deliver/turns.ts";
+import type { Workers } from "./deliver/workers.ts";
+import type { Sweeping } from "./sweep/sweep.ts";
+
+export type Parts = {
+  readonly consuming: Pick<Consuming, "lastHeard" | "inHandMs">;
+  readonly sweeping: Pick<Sweeping, "inHandMs">;
+  readonly queues: Pick<Queues, "standing">;
+  readonly workers: Pick<Workers, "inHandMs" | "lastActive">;
+};
+
+/** What must not stand still for long in a notifier. */
+export async function notifierSigns(parts: Parts, now = Date.now()): Promise<Sign[]> {
+  const { consuming, sweeping, queues, workers } = parts;
+  const waiting = Array.from(await queues.standing(), ([receiver, ms]) => ({
+    what: `${receiver === "" ? "groups" : `receiver ${receiver}`}: turns wait and none is taken`,
+    // Without a worker of its own here, it is for another replica.
+    ms: Math.min(ms, now - (workers.lastActive(receiver) ?? now)),
+  }));
+  return [
+    { what: "events: nothing heard", ms: now - consuming.lastHeard() },
+    { what: "events: one is in hand", ms: consuming.inHandMs() },
+    { what: "the sweep is in hand", ms: sweeping.inHandMs() },
+    { what: "a turn is in hand", ms: workers.inHandMs() },
+    ...waiting,
+  ];
+}

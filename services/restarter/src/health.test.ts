@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { restarterSigns } from "./health.ts";
+
+const NOW = 1_000_000;
+
+test("every part of a restarter has its sign", async () => {
+  const parts = {
+    kinds: { signs: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
+    consuming: { lastHeard: () => NOW - 2, inHandMs: () => 3 },
+    sweeping: { inHandMs: () => 4 },
+    worked: [
+      {
+        turns: { queue: "default", standingMs: async () => 90 },
+        work: { inHandMs: () => 5, lastActive: () => NOW - 6 },
+      },
+      {
+        turns: { queue: "slow", standingMs: async () => 8 },
+        work: { inHandMs: () => 7, lastActive: () => NOW - 90 },
+      },
+    ],
+  };
+
+  expect(await restarterSigns(parts, NOW)).toEqual([
+    { what: "deployments: nothing consumed", ms: 1 },
+    { what: "events: nothing heard", ms: 2 },
+    { what: "events: one is in hand", ms: 3 },
+    { what: "the sweep is in hand", ms: 4 },
+    { what: "queue default: a turn is in hand", ms: 5 },
+    // A worker that was idle for long has not left a turn waiting that came just now, nor one that has just been active.
+    { what: "queue default: turns wait and none is taken", ms: 6 },
+    { what: "queue slow: a turn is in hand", ms: 7 },
+    { what: "queue slow: turns wait and none is taken", ms: 8 },
+  ]);
+});
