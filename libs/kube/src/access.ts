@@ -1,9 +1,9 @@
-import { setImmediate } from "node:timers/promises";
 import { createHash } from "node:crypto";
+import type { Agent } from "node:http";
 import type { Logger } from "@rollcast/shared/logger";
+import { destroyAgents, isIdle, openAgents } from "./agents.ts";
+import type { Agents, Route, TlsMaterial } from "./agents.ts";
 import { KubeError } from "./kube-error.ts";
-import { openDispatchers } from "./transport.ts";
-import type { Dispatchers, Route, TlsMaterial } from "./transport.ts";
 
 /** What a request needs to be let in. `fingerprint` changes with the TLS material and the route. */
 export type Credentials = {
@@ -25,11 +25,11 @@ const TLS_KEYS = [
   "servername",
 ] as const;
 
-/** Credentials of headers and TLS material (more of the latter is left out), through `proxy` where there is one. */
+/** Credentials of headers and TLS material (more of the latter is left out), through `proxy` where there is one: its URL, and an agent for it. */
 export function credentialsOf(
   headers: Record<string, string>,
   material: TlsMaterial,
-  proxy?: string,
+  proxy?: { readonly url: string; readonly agent: Agent },
 ): Credentials {
   const tls: TlsMaterial = {};
   const hash = createHash("sha256");
@@ -39,17 +39,14 @@ export function credentialsOf(
     Object.assign(tls, { [key]: value });
     hash.update(`${key}\0${String(value)}\0`);
   }
-  hash.update(proxy ?? "");
-  const route: Route =
-    proxy === undefined || proxy === ""
-      ? { kind: "direct", tls }
-      : { kind: proxy.startsWith("socks") ? "socks" : "proxy", tls, proxy };
+  hash.update(proxy?.url ?? "");
+  const route = proxy === undefined ? { tls } : { tls, through: proxy.agent };
   return { headers, route, fingerprint: hash.digest("hex") };
 }
 
 export type Access = {
   readonly headers: Record<string, string>;
-  readonly dispatchers: Dispatchers;
+  readonly agents: Agents;
   /** Grows when the credentials were loaded anew. */
   readonly generation: number;
 };
@@ -71,15 +68,16 @@ function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
 
 /** Reads credentials as they change, and keeps one set of connections for as long as the TLS material is the same. */
 export function openAccess(
+  server: URL,
   source: CredentialSource,
   options: { readonly connections?: number; readonly logger: Logger },
 ) {
   let fingerprint = "";
-  let dispatchers: Dispatchers | undefined;
+  let agents: Agents | undefined;
   let cached: { access: Promise<Access>; until: number } | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
   let generation = 0;
-  const opened = new Set<Dispatchers>();
+  const opened = new Set<Agents>();
 
   const resolve = async (): Promise<Access> => {
     const of = generation;
@@ -87,19 +85,14 @@ export function openAccess(
       if (err instanceof KubeError) throw err;
       throw new KubeError(0, "Credentials", "the credentials cannot be read", { cause: err });
     });
-    if (dispatchers === undefined || credentials.fingerprint !== fingerprint) {
-      const retired = dispatchers;
-      dispatchers = openDispatchers(credentials.route, options.connections ?? CONNECTIONS);
+    if (agents === undefined || credentials.fingerprint !== fingerprint) {
+      // What runs on the connections before may end there: a watch does so within minutes.
+      for (const before of opened) if (isIdle(before)) opened.delete(before);
+      agents = openAgents(server, credentials.route, options.connections ?? CONNECTIONS);
       fingerprint = credentials.fingerprint;
-      opened.add(dispatchers);
-      if (retired !== undefined) {
-        // What runs on the old connections may end there: a watch does so within minutes.
-        void Promise.all([retired.requests.close(), retired.streams.close()])
-          .catch(() => undefined)
-          .finally(() => opened.delete(retired));
-      }
+      opened.add(agents);
     }
-    return { headers: credentials.headers, dispatchers, generation: of };
+    return { headers: credentials.headers, agents, generation: of };
   };
 
   return {
@@ -135,11 +128,8 @@ export function openAccess(
       generation++;
       return true;
     },
-    async destroy() {
-      // In a turn of its own: a body that arrived in this one has no listener for its error yet, and that would end the process.
-      await setImmediate();
-      const all = [...opened].flatMap(({ requests, streams }) => [requests, streams]);
-      await Promise.all(all.map((dispatcher) => dispatcher.destroy().catch(() => undefined)));
+    destroy() {
+      for (const one of opened) destroyAgents(one);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -6,6 +7,7 @@ import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/shared/logger";
 import { credentialsOf, openAccess } from "./access.ts";
 import type { Access, CredentialSource, Credentials } from "./access.ts";
+import type { TlsMaterial } from "./agents.ts";
 import { findInCluster } from "./in-cluster.ts";
 import type { InCluster } from "./in-cluster.ts";
 import { KubeError } from "./kube-error.ts";
@@ -13,7 +15,7 @@ import { loadLibrary } from "./library.ts";
 import type { KubeConfig } from "./library.ts";
 import { tokenFilesOf } from "./token-files.ts";
 import { open, send } from "./transport.ts";
-import type { Exchange, TlsMaterial } from "./transport.ts";
+import type { Exchange } from "./transport.ts";
 
 export { KubeError } from "./kube-error.ts";
 
@@ -109,7 +111,7 @@ function loadKubeConfig(
 
 async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
   const options: RequestOptions = {};
-  // The library's public way to resolve files, exec plugins and providers; the agent it adds is never used, so it opens nothing.
+  // The library's public way to resolve files, exec plugins and providers; of the agents it adds, one for a proxy is used.
   await kubeConfig.applyToHTTPSOptions(options);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.headers ?? {})) {
@@ -118,7 +120,9 @@ async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
   if (options.auth !== undefined && options.auth !== null) {
     headers.authorization = `Basic ${Buffer.from(options.auth).toString("base64")}`;
   }
-  return credentialsOf(headers, options as TlsMaterial, kubeConfig.getCurrentCluster()?.proxyUrl);
+  const url = kubeConfig.getCurrentCluster()?.proxyUrl ?? "";
+  const proxy = url === "" ? undefined : { url, agent: options.agent as Agent };
+  return credentialsOf(headers, options as TlsMaterial, proxy);
 }
 
 type Target = { readonly server: string; readonly source: CredentialSource };
@@ -181,7 +185,7 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
 export async function connectKube(options: ConnectKubeOptions): Promise<KubeClient> {
   const { server, source } = await openTarget(options);
   const base = new URL(server);
-  const access = openAccess(source, options);
+  const access = openAccess(base, source, options);
 
   const withAccess = async <R>(use: (access: Access) => Promise<R>): Promise<R> => {
     const first = await access.get();
@@ -196,16 +200,16 @@ export async function connectKube(options: ConnectKubeOptions): Promise<KubeClie
   return {
     server,
     request: <T>(request: KubeRequest) =>
-      withAccess(async ({ headers, dispatchers }) => {
+      withAccess(async ({ headers, agents }) => {
         const exchange = exchangeOf(base, request, headers);
-        const bytes = await send(dispatchers.requests, exchange, request.maxBytes ?? MAX_BYTES);
+        const bytes = await send(agents.requests, exchange, request.maxBytes ?? MAX_BYTES);
         return (request.parse ?? parseJson)(bytes) as T;
       }),
     stream: (request) =>
-      withAccess(({ headers, dispatchers }) =>
-        open(dispatchers.streams, exchangeOf(base, request, headers)),
-      ),
-    [Symbol.asyncDispose]: () => access.destroy(),
+      withAccess(({ headers, agents }) => open(agents.streams, exchangeOf(base, request, headers))),
+    async [Symbol.asyncDispose]() {
+      access.destroy();
+    },
   };
 }
 

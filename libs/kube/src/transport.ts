@@ -1,53 +1,18 @@
-import type { SecureContextOptions } from "node:tls";
-import { Agent, ProxyAgent, Socks5ProxyAgent } from "undici";
-import type { Dispatcher } from "undici";
+import { request as plainRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { request as tlsRequest } from "node:https";
+import { checkServerIdentity } from "node:tls";
+import type { PeerCertificate } from "node:tls";
+import { toError } from "@rollcast/shared/errors";
+import type { Connections } from "./agents.ts";
 import { KubeError, fromStatus, parseRetryAfter } from "./kube-error.ts";
 
-export type TlsMaterial = SecureContextOptions & {
-  rejectUnauthorized?: boolean;
-  servername?: string;
-};
-
-/** How to reach the API server: TLS material and, where the kubeconfig names one, a proxy. */
-export type Route = {
-  readonly kind: "direct" | "proxy" | "socks";
-  readonly tls: TlsMaterial;
-  readonly proxy?: string;
-};
-
-/** Connections for requests (bounded) and for watches, which hold one each and must not use those up. */
-export type Dispatchers = { readonly requests: Dispatcher; readonly streams: Dispatcher };
-
 const CONNECT_MS = 10_000;
-// Below the minute after which common load balancers forget an idle connection.
-const TCP_KEEP_ALIVE_MS = 30_000;
-
-function openDispatcher(route: Route, connections: number | null): Dispatcher {
-  const common = { connections, headersTimeout: 0, bodyTimeout: 0 };
-  const connect = {
-    ...route.tls,
-    timeout: CONNECT_MS,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-  };
-  if (route.proxy === undefined) return new Agent({ ...common, connect });
-  if (route.kind === "socks") {
-    return new Socks5ProxyAgent(route.proxy, { ...common, requestTls: connect });
-  }
-  return new ProxyAgent({ ...common, uri: route.proxy, requestTls: connect });
-}
-
-export function openDispatchers(route: Route, connections: number): Dispatchers {
-  return {
-    requests: openDispatcher(route, connections),
-    streams: openDispatcher(route, null),
-  };
-}
 
 /** One HTTP exchange as the transport needs it. */
 export type Exchange = {
   url: URL;
-  method: Dispatcher.HttpMethod;
+  method: string;
   headers: Record<string, string>;
   body: string | null;
   /** Milliseconds until the whole answer (`send`) or its headers (`open`) must be there. */
@@ -98,48 +63,78 @@ async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number): Promi
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
-async function refusal(response: Dispatcher.ResponseData): Promise<KubeError> {
+async function refusal(response: IncomingMessage): Promise<KubeError> {
   const retryAfterMs = parseRetryAfter(response.headers["retry-after"], Date.now());
   let status: unknown;
   try {
-    const bytes = await readBounded(response.body, MAX_ERROR_BYTES);
+    const bytes = await readBounded(response, MAX_ERROR_BYTES);
     status = JSON.parse(bytes.toString("utf8"));
   } catch {
     // A proxy's page or a cut answer: the HTTP status says enough.
   }
-  return fromStatus(status, response.statusCode, retryAfterMs);
+  return fromStatus(status, response.statusCode ?? 0, retryAfterMs);
 }
 
-async function dispatch(
-  dispatcher: Dispatcher,
-  exchange: Exchange,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> {
-  const { url, method, headers, body } = exchange;
-  const response = await dispatcher.request({
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method,
-    headers,
-    body,
-    signal,
+/** Gives up a connection that does not come about, whatever time the answer has. */
+function limitConnecting(request: ClientRequest): void {
+  const expire = () =>
+    request.destroy(new KubeError(0, "ConnectTimeout", `no connection within ${CONNECT_MS} ms`));
+  request.once("socket", (socket) => {
+    if (request.reusedSocket) return;
+    const timer = setTimeout(expire, CONNECT_MS);
+    const clear = () => clearTimeout(timer);
+    socket.once("encrypted" in socket ? "secureConnect" : "connect", clear);
+    request.once("close", clear);
   });
-  // Whoever reads is told; without a listener, the end of a connection whose body nobody reads any more would end the process.
-  response.body.on("error", () => undefined);
-  return response;
+}
+
+/** Sends; resolves with the answer when its headers are there. When `signal` fires, the request or the reading of its answer fails. */
+function dispatch(
+  { agent, serverName }: Connections,
+  { url, method, headers, body }: Exchange,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const begin = url.protocol === "https:" ? tlsRequest : plainRequest;
+  // Through SOCKS, the agent's own check of an address would be for another name.
+  const identity =
+    serverName === undefined
+      ? {}
+      : {
+          checkServerIdentity: (_: string, cert: PeerCertificate) =>
+            checkServerIdentity(serverName, cert),
+        };
+  const request = begin(url, { method, headers, agent, ...identity });
+  let answer: IncomingMessage | undefined;
+  // For good: without a listener, an error that comes when nobody waits any more would end the process.
+  request.on("error", reject);
+  request.once("response", (response) => {
+    answer = response;
+    response.on("error", () => undefined);
+    resolve(response);
+  });
+  const onAbort = () => (answer ?? request).destroy(toError(signal.reason));
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (serverName === undefined) limitConnecting(request);
+  request.end(body ?? undefined);
+  return promise;
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode <= 299;
 }
 
 /** Sends and reads the whole answer, at most `maxBytes`; throws {@link KubeError} unless it is 2xx, or the caller's abort reason. */
 export async function send(
-  dispatcher: Dispatcher,
+  connections: Connections,
   exchange: Exchange,
   maxBytes: number,
 ): Promise<Buffer> {
   const { controller, end } = deadline(exchange.signal, exchange.timeoutMs);
   try {
-    const response = await dispatch(dispatcher, exchange, controller.signal);
-    if (response.statusCode < 200 || response.statusCode > 299) throw await refusal(response);
-    return await readBounded(response.body, maxBytes);
+    const response = await dispatch(connections, exchange, controller.signal);
+    if (!isSuccess(response)) throw await refusal(response);
+    return await readBounded(response, maxBytes);
   } catch (err) {
     throw noAnswer(err, controller.signal);
   } finally {
@@ -149,14 +144,14 @@ export async function send(
 
 /** Sends and returns the body as it arrives; ending the iteration closes the connection. Errors as in {@link send}. */
 export async function open(
-  dispatcher: Dispatcher,
+  connections: Connections,
   exchange: Exchange,
 ): Promise<AsyncIterable<Uint8Array>> {
   const { controller, clearTimer, end } = deadline(exchange.signal, exchange.timeoutMs);
-  let response: Dispatcher.ResponseData;
+  let response: IncomingMessage;
   try {
-    response = await dispatch(dispatcher, exchange, controller.signal);
-    if (response.statusCode < 200 || response.statusCode > 299) throw await refusal(response);
+    response = await dispatch(connections, exchange, controller.signal);
+    if (!isSuccess(response)) throw await refusal(response);
   } catch (err) {
     end();
     throw noAnswer(err, controller.signal);
@@ -164,7 +159,7 @@ export async function open(
   clearTimer();
   return (async function* chunks() {
     try {
-      for await (const chunk of response.body) yield chunk as Buffer;
+      for await (const chunk of response) yield chunk as Buffer;
     } catch (err) {
       throw noAnswer(err, controller.signal);
     } finally {

@@ -1,23 +1,34 @@
+import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createSecureServer } from "node:http2";
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { readFileSync } from "node:fs";
 import { tokenOf } from "@rollcast/testkit/control-plane";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test, vi } from "vitest";
 import { connectKube } from "../src/client.ts";
 import { connectTo, silent, startMirror } from "./mirror.ts";
+import { startSocksProxy } from "./socks-proxy.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
 const WRONG_CA = rootCertificates[0] ?? "";
 const EXEC_API = "client.authentication.k8s.io/v1";
 
-async function kubeconfigWith(parts: { user: object; ca?: string }) {
+async function kubeconfigWith(parts: {
+  user: object;
+  ca?: string;
+  server?: string;
+  proxy?: string;
+}) {
   const dir = await mkdtemp(join(tmpdir(), "rollcast-kube-"));
   const caFile = join(dir, "ca.crt");
   await writeFile(caFile, parts.ca ?? readFileSync(cluster.caFile));
@@ -25,7 +36,16 @@ async function kubeconfigWith(parts: { user: object; ca?: string }) {
   const config = {
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: "c", cluster: { server: cluster.url, "certificate-authority": "ca.crt" } }],
+    clusters: [
+      {
+        name: "c",
+        cluster: {
+          server: parts.server ?? cluster.url,
+          "certificate-authority": "ca.crt",
+          ...(parts.proxy === undefined ? {} : { "proxy-url": parts.proxy }),
+        },
+      },
+    ],
     users: [{ name: "u", user: parts.user }],
     contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
     "current-context": "x",
@@ -203,4 +223,96 @@ test("a kubeconfig that is missing or lacks the context is refused with what it 
   await expect(
     connectKube({ logger: silent, kubeconfig: cluster.kubeconfig, context: "prod" }),
   ).rejects.toThrow('no context "prod": it has rollcast');
+});
+
+test("a server that offers HTTP/2 is spoken to over HTTP/1.1, whose connections end without harm", async () => {
+  const cert = readFileSync(cluster.caFile);
+  const key = readFileSync(cluster.caFile.replace(/\.crt$/, ".key"));
+  const spoken: string[] = [];
+  const server = createSecureServer({ cert, key, allowHTTP1: true }, (request, response) => {
+    spoken.push(request.httpVersion);
+    response.end("{}");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using config = await kubeconfigWith({ user: { token: "t" }, server: url });
+  {
+    await using client = await connectKube({ logger: silent, kubeconfig: config.file });
+    await client.request(version);
+    for await (const _ of await client.stream(version));
+  }
+  server.close();
+  expect(spoken).toEqual(["1.1", "1.1"]);
+});
+
+test.each([
+  ["http", startForwardProxy],
+  ["socks5", startSocksProxy],
+] as const)(
+  "a kubeconfig's proxy of the scheme %s carries requests and watches",
+  async (scheme, start) => {
+    await using proxy = await start();
+    await using config = await kubeconfigWith({
+      user: { token: tokenOf("admin") },
+      proxy: `${scheme}://127.0.0.1:${proxy.port}`,
+    });
+    await using client = await connectKube({ logger: silent, kubeconfig: config.file });
+    const { host } = new URL(cluster.url);
+    expect(name(await client.request<NamespaceAnswer>(version))).toBe("default");
+    const watch = await client.stream({
+      method: "GET",
+      path: "/api/v1/namespaces",
+      query: { watch: "1", timeoutSeconds: "1" },
+    });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of watch) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toContain('"ADDED"');
+    expect(proxy.asked).toEqual([`CONNECT ${host}`, `CONNECT ${host}`]);
+  },
+);
+
+test("through a proxy too, the certificate must be for the server's name", async () => {
+  await using proxy = await startForwardProxy();
+  await using config = await kubeconfigWith({
+    user: { token: tokenOf("admin") },
+    server: cluster.url.replace("127.0.0.1", "localhost"),
+    proxy: `http://127.0.0.1:${proxy.port}`,
+  });
+  await using client = await connectKube({ logger: silent, kubeconfig: config.file });
+  const refused = { status: 0, reason: "ERR_TLS_CERT_ALTNAME_INVALID" };
+  await expect(client.request(version)).rejects.toMatchObject(refused);
+});
+
+test("what is under way through a proxy ends with its signal", async () => {
+  await using proxy = await startForwardProxy();
+  await using config = await kubeconfigWith({
+    user: { token: tokenOf("admin") },
+    proxy: `http://127.0.0.1:${proxy.port}`,
+  });
+  await using client = await connectKube({ logger: silent, kubeconfig: config.file });
+  const stop = new AbortController();
+  const path = "/api/v1/namespaces";
+  const watch = await client.stream({
+    method: "GET",
+    path,
+    query: { watch: "1" },
+    signal: stop.signal,
+  });
+  const reading = (async () => {
+    for await (const _ of watch) stop.abort(new Error("enough"));
+  })();
+  await expect(reading).rejects.toThrow("enough");
+});
+
+test("a server that takes a connection and says nothing is given up before the answer's time is over", async () => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using config = await kubeconfigWith({ user: { token: "t" }, server: url });
+  await using client = await connectKube({ logger: silent, kubeconfig: config.file });
+  const asking = client.request({ ...version, timeoutMs: 60_000 });
+  await expect(asking).rejects.toMatchObject({ status: 0, reason: "ConnectTimeout" });
+  for (const socket of sockets) socket.destroy();
+  server.close();
 });

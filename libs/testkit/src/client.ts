@@ -52,6 +52,7 @@ export type Api = AsyncDisposable & {
 export function createApi(url: string, token: string, caFile?: string): Api {
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
   const agent = new Agent({
+    allowH2: false,
     connections: 32,
     connect: ca === undefined ? { rejectUnauthorized: false } : { ca },
   });

@@ -74,6 +74,16 @@ export async function writeKubeconfig(
   return file;
 }
 
+/** Writes a kubeconfig for one of the users and returns its path; `at` is a proxy in front, which must be of the caller alone, as the file then is. */
+export function kubeconfigFor(
+  { dir, url, caFile }: ClusterAccess,
+  user: User,
+  at = url,
+): Promise<string> {
+  const file = join(dir, `${user}-${new URL(at).port}.kubeconfig`);
+  return writeKubeconfig(file, { url: at, caFile, token: tokenOf(user) });
+}
+
 async function addNode(api: Api): Promise<void> {
   await api.create("/api/v1/nodes", NODE).catch((err: unknown) => {
     if (!(err instanceof ApiError) || err.status !== 409) throw err;
@@ -151,12 +161,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     caFile,
     ...(auditLog === undefined ? {} : { auditLog }),
     api,
-    kubeconfigFor: (user, at = url) =>
-      writeKubeconfig(join(dir, `${user}-${new URL(at).port}.kubeconfig`), {
-        url: at,
-        caFile,
-        token: tokenOf(user),
-      }),
+    kubeconfigFor: (user, at) => kubeconfigFor({ dir, url, caFile, kubeconfig }, user, at),
     async killApiServer() {
       await apiServer.kill("SIGKILL");
     },

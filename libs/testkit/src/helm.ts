@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import { parseAllDocuments } from "yaml";
 import { repositoryRoot, serverBinary } from "./binaries.ts";
+import type { AnyObject } from "./client.ts";
 
 const run = promisify(execFile);
 
@@ -13,7 +15,7 @@ export function chartDir(): string {
   return join(repositoryRoot(), "deploy", "charts", "rollcast");
 }
 
-/** Runs Helm, without a cluster and without anything of the user's, and returns what it prints. Throws what it says where it fails. */
+/** Runs Helm, without anything of the user's (a cluster is the one that `--kubeconfig` names), and returns what it prints. Throws what it says where it fails. */
 export async function helm(...args: readonly string[]): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), "rollcast-helm-"));
   try {
@@ -45,4 +47,11 @@ export function renderChart(options: RenderOptions = {}): Promise<string> {
     ...values.map((file) => `--values=${file}`),
     ...set.map((one) => `--set=${one}`),
   );
+}
+
+/** The objects of a manifest, as Helm prints them. */
+export function objectsIn(manifest: string): AnyObject[] {
+  return parseAllDocuments(manifest)
+    .map((doc) => doc.toJS() as AnyObject | null)
+    .filter((object) => object !== null);
 }

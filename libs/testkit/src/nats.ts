@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { serverBinary } from "./binaries.ts";
 import { accepts, freePort } from "./net.ts";
 import { startProcess } from "./process.ts";
@@ -12,6 +13,9 @@ export type NatsServer = AsyncDisposable & {
   readonly port: number;
   /** kill -9. */
   kill(): Promise<void>;
+  /** Stops it where it is, its connections open, until {@link thaw}: as a server that hangs. */
+  freeze(): void;
+  thaw(): void;
   /** Starts again on the same port and store; with `empty`, the store is lost first. */
   restart(options?: { empty?: boolean }): Promise<void>;
 };
@@ -22,6 +26,8 @@ export type NatsServerOptions = {
   port?: number;
   /** More lines for the server's configuration file, e.g. `authorization { ... }`. */
   config?: string;
+  /** Its whole configuration file instead, which must listen on `port`. */
+  whole?: string;
 };
 
 /** A real nats-server with JetStream on its own port. */
@@ -31,10 +37,8 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   const file = join(dir, "nats.conf");
   const store = join(dir, "jetstream");
   const start = async (): Promise<Running> => {
-    await writeFile(
-      file,
-      `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(store)} }\n${options.config ?? ""}\n`,
-    );
+    const usual = `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(store)} }\n`;
+    await writeFile(file, options.whole ?? `${usual}${options.config ?? ""}\n`);
     const running = await startProcess(serverBinary("nats-server"), ["-c", file]);
     await waitFor(
       () => {
@@ -52,6 +56,8 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     async kill() {
       await running.kill("SIGKILL");
     },
+    freeze: () => void process.kill(running.pid, "SIGSTOP"),
+    thaw: () => void process.kill(running.pid, "SIGCONT"),
     async restart({ empty = false } = {}) {
       await running.kill("SIGKILL");
       if (empty) await rm(store, { recursive: true, force: true });

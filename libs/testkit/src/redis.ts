@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { accepts, freePort } from "./net.ts";
 import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
@@ -13,6 +14,9 @@ export type RedisServer = AsyncDisposable & {
   readonly dir: string;
   /** kill -9. */
   kill(): Promise<void>;
+  /** Stops it where it is, its connections open, until {@link thaw}: as a server that hangs. */
+  freeze(): void;
+  thaw(): void;
   /** Starts again on the same port and data; with `empty`, the data is lost first. */
   restart(options?: { empty?: boolean }): Promise<void>;
 };
@@ -58,6 +62,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     async kill() {
       await running.kill("SIGKILL");
     },
+    freeze: () => void process.kill(running.pid, "SIGSTOP"),
+    thaw: () => void process.kill(running.pid, "SIGCONT"),
     async restart({ empty = false } = {}) {
       await running.kill("SIGKILL");
       if (empty) await rm(dir, { recursive: true, force: true });

@@ -43,6 +43,10 @@ export type ServiceOptions = {
   onLog?: (line: LogLine) => void;
   /** A folder that holds the service as an image does; else this repository. */
   root?: string;
+  /** What goes before the command, e.g. `nice`. */
+  through?: readonly string[];
+  /** Options of Node. */
+  nodeOptions?: readonly string[];
 };
 
 function parseLine(line: string): LogLine {
@@ -61,8 +65,13 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   const file = join(dir, "rollcast.yaml");
   await writeFile(file, stringify(options.config));
   const logs: LogLine[] = [];
-  const main = join(options.root ?? repositoryRoot(), "services", name, "src", "main.ts");
-  const running: Running = await startProcess(process.execPath, [main], {
+  const main =
+    options.root === undefined
+      ? join(repositoryRoot(), "services", name, "src", "main.ts")
+      : join(options.root, "main.mjs");
+  const { through = [], nodeOptions = [] } = options;
+  const [program, ...args] = [...through, process.execPath, ...nodeOptions, main];
+  const running: Running = await startProcess(program ?? process.execPath, args, {
     env: {
       ROLLCAST_CONFIG: file,
       ROLLCAST_NATS_URL: options.natsUrl,

@@ -1,43 +1,52 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:https";
+import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startProxy } from "./proxy-server.ts";
-import type { Proxy } from "./proxy-server.ts";
+import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
+import type { ForwardProxy } from "@rollcast/testkit/forward-proxy";
 import { startRig } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 
 const TLS = join(repositoryRoot(), "test", "fixtures", "tls");
 
-/** A receiver at https://localhost, which its certificate is for. */
+/** A receiver at https://localhost, which its certificate is for; it offers HTTP/2. */
 async function startTlsReceiver() {
   const [cert, key] = await Promise.all(
     ["test.crt", "test.key"].map((name) => readFile(join(TLS, name))),
   );
   const paths: string[] = [];
-  const server = createServer({ cert, key }, (req, res) => {
-    paths.push(req.url ?? "");
+  const versions = new Set<string>();
+  const server = createSecureServer({ cert, key, allowHTTP1: true }, (req, res) => {
+    paths.push(req.url);
+    versions.add(req.httpVersion);
     req.resume().on("end", () => res.end("ok"));
   }).listen(0, "127.0.0.1");
+  const sockets = new Set<Disposable>();
+  server.on("connection", (socket) => {
+    sockets.add({ [Symbol.dispose]: () => socket.destroy() });
+  });
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
     paths,
+    versions,
     async [Symbol.asyncDispose]() {
       server.close();
-      server.closeAllConnections();
+      for (const socket of sockets) socket[Symbol.dispose]();
       await once(server, "close");
     },
   };
 }
 
-function startVia(rig: Rig, proxy: Proxy, url: string, env: Readonly<Record<string, string>> = {}) {
+type Via = { env?: Readonly<Record<string, string>>; allowCidrs?: readonly string[] };
+
+function startVia(rig: Rig, proxy: ForwardProxy, url: string, { env, allowCidrs = [] }: Via = {}) {
   const allowedPorts = [Number(new URL(url).port)];
-  const security = { allowedPorts, allowHttp: url.startsWith("http:") };
+  const security = { allowedPorts, allowCidrs, allowHttp: url.startsWith("http:") };
   return rig.start({
     notifier: { receivers: [{ name: "hook", webhook: { url }, security }] },
     env: {
@@ -51,13 +60,14 @@ function startVia(rig: Rig, proxy: Proxy, url: string, env: Readonly<Record<stri
 
 test("https goes through a tunnel of the proxy, which resolves the name", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   // Resolved here it would be refused: a loopback address is nothing public.
   await startVia(rig, proxy, `https://localhost:${hook.port}/hook?token=query-is-secret`);
   await rig.tell("failed", "web");
   await rig.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook?token=query-is-secret"]);
+  expect(hook.versions).toEqual(new Set(["1.1"]));
   expect(proxy.asked).toEqual([`CONNECT localhost:${hook.port}`]);
   const credentials = Buffer.from("ops:proxy-password").toString("base64");
   expect(proxy.credentials).toEqual([`Basic ${credentials}`]);
@@ -65,7 +75,7 @@ test("https goes through a tunnel of the proxy, which resolves the name", async 
 
 test("plain http is forwarded by the proxy", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   await startVia(rig, proxy, `http://hooks.nowhere.invalid:${rig.hook.port}/hook`);
   await rig.tell("failed", "web");
   await rig.waitEvent("sent");
@@ -75,18 +85,27 @@ test("plain http is forwarded by the proxy", async () => {
 
 test("what NO_PROXY names is reached directly, and then its addresses are checked", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
-  await startVia(rig, proxy, `https://localhost:${hook.port}/hook`, { NO_PROXY: "localhost" });
+  const env = { NO_PROXY: "localhost" };
+  const url = `https://localhost:${hook.port}/hook`;
+  const refusing = await startVia(rig, proxy, url, { env });
   await rig.tell("failed", "web");
   expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "address-refused" } });
-  expect(proxy.asked).toEqual([]);
   expect(hook.paths).toEqual([]);
+  await refusing.kill("SIGTERM");
+
+  await startVia(rig, proxy, url, { env, allowCidrs: ["127.0.0.0/8", "::1/128"] });
+  await rig.tell("failed", "api");
+  await rig.waitEvent("sent");
+  expect(hook.paths).toEqual(["/hook"]);
+  expect(hook.versions).toEqual(new Set(["1.1"]));
+  expect(proxy.asked).toEqual([]);
 });
 
 test("a literal address is checked before any proxy is asked", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   const url = "https://169.254.169.254/latest/meta-data";
   const started = await rig.start({
     notifier: { receivers: [{ name: "hook", webhook: { url } }] },
@@ -100,7 +119,7 @@ test("a literal address is checked before any proxy is asked", async () => {
 
 test("through the proxy too, the certificate must be for the name", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   await startVia(rig, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
   await rig.tell("failed", "web");
@@ -113,7 +132,7 @@ test("through the proxy too, the certificate must be for the name", async () => 
 
 test("a proxy that refuses is a fault of the network, told without its password", async () => {
   await using rig = await startRig();
-  await using proxy = await startProxy();
+  await using proxy = await startForwardProxy();
   proxy.refuse(407);
   await startVia(rig, proxy, "https://hooks.nowhere.invalid:8443/hook");
   await rig.tell("failed", "web");

@@ -145,6 +145,7 @@ export async function startRig(): Promise<Rig> {
     readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
   const kept = undo.move();
   let count = 0;
+  let told = 0;
   const config = (notifier: object = {}) => ({
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -179,7 +180,9 @@ export async function startRig(): Promise<Rig> {
       const parts = { id, cluster: CLUSTER, service: "restarter", time: Date.now() };
       const subject = rolloutSubject(CLUSTER, outcome, data.workload);
       const signal = AbortSignal.timeout(60_000);
-      await publish(connection, subject, rolloutEvent(parts, outcome, data), signal);
+      const event = rolloutEvent(parts, outcome, data);
+      const { seq } = await publish(connection, subject, event, signal);
+      told = Math.max(told, seq);
       return id;
     },
     async tellRaw(subject, body) {
@@ -193,7 +196,9 @@ export async function startRig(): Promise<Rig> {
       await waitFor(
         async () => {
           const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
-          return info.num_pending === 0 && info.num_ack_pending === 0;
+          // A consumer hears of a message only after who published it: with nothing pending it may not know of the last.
+          const heard = info.delivered.stream_seq >= told;
+          return heard && info.num_pending === 0 && info.num_ack_pending === 0;
         },
         { timeout: 60_000, message: "every event to be acknowledged" },
       );

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 /** A forward proxy: every name is this machine to it. */
-export type Proxy = AsyncDisposable & {
+export type ForwardProxy = AsyncDisposable & {
   readonly port: number;
   /** What it was asked for: `CONNECT host:port` or `POST http://host:port/path`. */
   readonly asked: readonly string[];
@@ -35,7 +35,7 @@ function tunnel(req: IncomingMessage, socket: Socket): void {
   socket.on("error", () => onward.destroy());
 }
 
-export async function startProxy(): Promise<Proxy> {
+export async function startForwardProxy(): Promise<ForwardProxy> {
   const asked: string[] = [];
   const credentials: (string | undefined)[] = [];
   let refusal: number | undefined;
