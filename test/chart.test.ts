@@ -4,20 +4,14 @@ import { parseConfig } from "@rollcast/shared/config/load";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { exampleValues, renderedFiles } from "@rollcast/testkit/chart";
 import type { AnyObject } from "@rollcast/testkit/client";
-import { chartDir, helm, renderChart } from "@rollcast/testkit/helm";
+import { chartDir, helm, objectsIn, renderChart } from "@rollcast/testkit/helm";
 import { afterAll, describe, expect, test } from "vitest";
-import { parse, parseAllDocuments, stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { temporaryDir } from "./temporary.ts";
 
 const rendered = await renderedFiles();
 const scratch = await temporaryDir("chart");
 afterAll(() => scratch[Symbol.asyncDispose]());
-
-function objects(text: string): AnyObject[] {
-  return parseAllDocuments(text)
-    .map((doc) => doc.toJS() as AnyObject | null)
-    .filter((object) => object !== null);
-}
 
 describe.each(rendered.map((one) => [one.file.split("/").at(-1) ?? "", one] as const))(
   "%s",
@@ -27,14 +21,14 @@ describe.each(rendered.map((one) => [one.file.split("/").at(-1) ?? "", one] as c
     });
 
     test("holds a rollcast.yaml that the services take", async () => {
-      const [config] = objects(await readFile(file, "utf8"))
+      const [config] = objectsIn(await readFile(file, "utf8"))
         .filter(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "rollcast")
         .map(({ data }) => (data as Record<string, string>)["rollcast.yaml"] ?? "");
       expect(parseConfig(config ?? "", file).apiVersion).toBe("rollcast.dev/v1");
     });
 
     test("has every namespaced object in the release's namespace or in one of the scope", async () => {
-      for (const { kind, metadata } of objects(await readFile(file, "utf8"))) {
+      for (const { kind, metadata } of objectsIn(await readFile(file, "utf8"))) {
         if (/^(Namespace|ClusterRole|ClusterRoleBinding)$/.test(kind ?? "")) continue;
         expect(["rollcast", "team-a", "team-a-test"], `${kind} ${metadata.name}`).toContain(
           metadata.namespace,
@@ -44,7 +38,7 @@ describe.each(rendered.map((one) => [one.file.split("/").at(-1) ?? "", one] as c
   },
 );
 
-test.each(["default", "production", "namespaced"])("helm lint: %s", async (name) => {
+test.each(["default", "production", "namespaced", "all-in-one"])("helm lint: %s", async (name) => {
   const values = name === "default" ? [] : [`--values=${exampleValues(name)}`];
   expect(await helm("lint", "--strict", chartDir(), ...values)).toMatch(/0 chart\(s\) failed/);
 });
@@ -59,6 +53,16 @@ describe("values that are wrong are refused, each by its name", () => {
     ["Reloader's strategy by another word", ["rollcast.reloadStrategy=default"], /reloadStrategy/],
     ["an external NATS nowhere", ["nats.enabled=false"], /nats\.url is needed/],
     ["an external Redis nowhere", ["redis.enabled=false"], /redis\.url is needed/],
+    ["no such value of the one process", ["allInOne.enable=true"], /allInOne/],
+    [
+      "two APIs of one process on one port",
+      [
+        "allInOne.enabled=true",
+        "config.restarter.api.listen=0.0.0.0:8082",
+        "config.notifier.api.tokenFile=/etc/token",
+      ],
+      /need ports of their own/,
+    ],
     ["TLS without a certificate", ["nats.tls.enabled=true"], /nats\.tls\.serverSecret is needed/],
   ])("%s", async (_name, set, said) => {
     await expect(renderChart({ set })).rejects.toThrow(said);
@@ -93,7 +97,7 @@ test("what `config` says wins over the values named like Reloader's, and the per
   const scope = { namespaces: ["shop"], ignoreKinds: ["Secret"] };
   await writeFile(file, stringify({ config: { scope, reload: { strategy: "marker" } } }));
   const set = ["rollcast.reloadStrategy=env-vars"];
-  const made = objects(await renderChart({ values: [file], set }));
+  const made = objectsIn(await renderChart({ values: [file], set }));
   const kinds = made.map(({ kind }) => kind);
   expect(kinds).not.toContain("ClusterRole");
   const role = made.find(({ kind, metadata }) => kind === "Role" && metadata.namespace === "shop");
@@ -121,7 +125,7 @@ test("every example of values in docs/install.md is one that the chart takes", a
   for (const [i, block] of blocks.entries()) {
     const file = join(scratch.dir, `docs-${i}.yaml`);
     await writeFile(file, block);
-    const config = objects(await renderChart({ values: [file] })).find(
+    const config = objectsIn(await renderChart({ values: [file] })).find(
       ({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "rollcast",
     );
     const data = config?.data as Record<string, string> | undefined;
@@ -129,9 +133,87 @@ test("every example of values in docs/install.md is one that the chart takes", a
   }
 });
 
+describe("where allInOne is enabled", () => {
+  const enabled = async (...set: string[]) =>
+    objectsIn(await renderChart({ set: ["allInOne.enabled=true", ...set] }));
+  const nameOf = ({ kind, metadata }: AnyObject) => `${kind} ${metadata.name}`;
+  type Bound = { kind: string; name: string };
+
+  test("its process stands in place of the three, with what each of them had", async () => {
+    const without = objectsIn(await renderChart()).map(nameOf);
+    const own = (await enabled()).map(nameOf);
+
+    expect(own.filter((one) => !without.includes(one))).toEqual(
+      ["NetworkPolicy", "ServiceAccount", "Service", "Deployment"].map(
+        (kind) => `${kind} rollcast-all-in-one`,
+      ),
+    );
+    expect(without.filter((one) => !own.includes(one)).toSorted()).toEqual(
+      [
+        ...["watcher", "restarter", "notifier"].flatMap((name) =>
+          ["Deployment", "NetworkPolicy", "Service"].map((kind) => `${kind} rollcast-${name}`),
+        ),
+        "ServiceAccount rollcast-watcher",
+        "ServiceAccount rollcast-restarter",
+      ].toSorted(),
+    );
+  });
+
+  test.each([
+    ["the whole cluster", []],
+    ["namespaces by their labels", ["rollcast.namespaceSelector=team=shop"]],
+    ["some namespaces", ["rollcast.watchGlobally=false", "rollcast.namespaces={a,b}"]],
+  ])("every role of the watcher and the restarter is bound to it: %s", async (_name, set) => {
+    const all = await enabled(...set);
+    const roles = all.filter(
+      ({ kind, metadata }) => kind?.endsWith("Role") === true && metadata.name !== "rollcast-keys",
+    );
+    expect(roles.length).toBeGreaterThan(2);
+    for (const { kind, metadata } of roles) {
+      const binding = all.find(
+        (one) =>
+          one.kind === `${kind}Binding` &&
+          one.metadata.name === metadata.name &&
+          one.metadata.namespace === metadata.namespace,
+      );
+      const name = "rollcast-all-in-one";
+      const subjects = (binding?.subjects ?? []) as Bound[];
+      expect(subjects, metadata.name).toEqual([
+        { kind: "ServiceAccount", name, namespace: "rollcast" },
+      ]);
+    }
+  });
+
+  test("the servers know its user and none of the three; else they know no user of that name", async () => {
+    const bus = (all: AnyObject[]) =>
+      JSON.stringify(all.filter(({ metadata }) => /-(nats|redis)$/.test(metadata.name)));
+    const one = bus(await enabled());
+    expect(one).toMatch(/ROLLCAST_NKEY_ALL_IN_ONE/);
+    expect(one).not.toMatch(/NKEY_(?:WATCHER|RESTARTER|NOTIFIER)|component":"(?:watch|rest|noti)/);
+    expect(one).not.toMatch(/"redis-(?:restarter|notifier)|"(?:restarter|notifier)"/);
+    expect(await renderChart()).not.toMatch(/all.in.one/i);
+  });
+
+  test("a change of shape restarts NATS, which reads its users at its start", async () => {
+    const checksum = (all: AnyObject[]) =>
+      /"checksum\/config":"\w+"/.exec(
+        JSON.stringify(all.find((one) => nameOf(one) === "StatefulSet rollcast-nats")),
+      )?.[0];
+    expect(checksum(await enabled())).not.toBe(checksum(objectsIn(await renderChart())));
+  });
+
+  test("more than one replica has a disruption budget, and values of the three mean nothing", async () => {
+    const all = await enabled("allInOne.replicas=2", "watcher.replicas=3", "watcher.env[0].name=X");
+    expect(all.map(nameOf)).toContain("PodDisruptionBudget rollcast-all-in-one");
+    const deployment = all.find((one) => nameOf(one) === "Deployment rollcast-all-in-one");
+    expect(deployment?.spec).toMatchObject({ replicas: 2 });
+    expect(JSON.stringify(deployment)).not.toContain('"name":"X"');
+  });
+});
+
 describe("the notifier", () => {
   const of = async (kind: string) =>
-    objects(await renderChart()).find(
+    objectsIn(await renderChart()).find(
       (object) => object.kind === kind && object.metadata.name === "rollcast-notifier",
     );
 
@@ -156,7 +238,7 @@ test("the dashboard and the alerts arrive as they are", async () => {
   });
   const file = async (name: string) => readFile(join(chartDir(), "files", name), "utf8");
   const of = (kind: string, name: string) =>
-    objects(text).find((one) => one.kind === kind && one.metadata.name === name);
+    objectsIn(text).find((one) => one.kind === kind && one.metadata.name === name);
   const dashboard = of("ConfigMap", "rollcast-dashboard")?.data as Record<string, string>;
   expect(JSON.parse(dashboard["rollcast.json"] ?? "")).toEqual(
     JSON.parse(await file("dashboard.json")),

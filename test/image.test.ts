@@ -4,13 +4,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { assembleImage, imageNodeOptions } from "@rollcast/testkit/image";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const run = promisify(execFile);
-const SERVICES = ["watcher", "restarter", "notifier", "provision"] as const;
+const SERVICES = ["watcher", "restarter", "notifier", "all-in-one", "provision"] as const;
 type Name = (typeof SERVICES)[number];
 const MIB = 1_048_576;
 /** Of what lies on top of the base image. */
@@ -18,6 +19,7 @@ const LIMIT_MIB: Readonly<Record<Name, number>> = {
   watcher: 75,
   restarter: 75,
   notifier: 40,
+  "all-in-one": 80,
   provision: 75,
 };
 
@@ -28,8 +30,7 @@ beforeAll(async () => {
   const { dir } = stack.use(await temporaryDir("image"));
   for (const service of SERVICES) {
     const out = join(dir, service);
-    const tool = join(repositoryRoot(), "tools", "image-tree.mjs");
-    await run(process.execPath, [tool, service, out], { maxBuffer: 16 << 20 });
+    await assembleImage(service, out);
     trees.set(service, out);
   }
 });
@@ -48,8 +49,10 @@ describe.each(SERVICES)("what the image of %s holds", (service) => {
     const files = entries.filter((entry) => entry.isFile());
     const names = files.map((entry) => join(entry.parentPath, entry.name).slice(tree.length + 1));
     const own = names.filter((name) => !name.includes("node_modules"));
-    expect(own.filter((name) => /\.test\.ts$|\/test\//.test(name))).toEqual([]);
-    expect(await readdir(join(tree, "services"))).toEqual([service]);
+    // JavaScript alone, and no tests.
+    expect(own.filter((name) => /\.ts$|\.test\.|\/test\//.test(name))).toEqual([]);
+    const others = service === "all-in-one" ? ["notifier", "restarter", "watcher"] : [];
+    expect(await readdir(join(tree, "services"))).toEqual([service, ...others]);
     for (const name of ["vitest", "typescript", "@rollcast+testkit"]) {
       expect(names.filter((path) => path.includes(`.pnpm/${name}@`))).toEqual([]);
     }
@@ -64,16 +67,15 @@ test("the services run from what their images hold, and write nothing to the fil
   await using bed = await startStack({ secure: true, services: [] });
   const { api, namespace } = bed;
   // What a read-only root would refuse, Node refuses here.
-  const NODE_OPTIONS = "--permission --allow-fs-read=* --max-old-space-size-percentage=60";
-  const env = { NODE_OPTIONS };
-  const step = await bed.start("provision", { root: treeOf("provision"), env });
+  const nodeOptions = [...(await imageNodeOptions()), "--permission", "--allow-fs-read=*"];
+  const step = await bed.start("provision", { root: treeOf("provision"), nodeOptions });
   expect(await step.exited).toBe(0);
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
   await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
   await waitRolledOut(api, namespace, "web");
   for (const name of ["watcher", "restarter", "notifier"] as const) {
-    await bed.start(name, { root: treeOf(name), env });
+    await bed.start(name, { root: treeOf(name), nodeOptions });
   }
   await waitSettled(bed, "web");
 
@@ -91,7 +93,7 @@ test("the services run from what their images hold, and write nothing to the fil
 test("the health check says ready only of a service that is", async () => {
   const root = treeOf("watcher");
   const check = (port: string) =>
-    run(process.execPath, [join(root, "libs", "shared", "src", "healthcheck.ts")], {
+    run(process.execPath, [join(root, "libs", "shared", "src", "healthcheck.js")], {
       env: { ROLLCAST_HTTP_PORT: port },
     }).then(
       () => 0,
@@ -108,8 +110,9 @@ test("the health check says ready only of a service that is", async () => {
 test("the Dockerfile makes the tree as this test does, and runs what is in it", async () => {
   const text = await readFile(join(repositoryRoot(), "Dockerfile"), "utf8");
   expect(text).toContain('node tools/image-tree.mjs "${SERVICE');
+  expect(text).toContain('ENTRYPOINT ["/nodejs/bin/node", ');
   expect(text).toContain('CMD ["main.mjs"]');
   expect(await readFile(join(treeOf("watcher"), "main.mjs"), "utf8")).toBe(
-    'await import("./services/watcher/src/main.ts");\n',
+    'await import("./services/watcher/src/main.js");\n',
   );
 });

@@ -1,6 +1,7 @@
 // What an image of one service holds: `node tools/image-tree.mjs SERVICE OUT`. The Dockerfile runs it, and a test. Needs pnpm and nothing else.
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -48,7 +49,34 @@ async function closure(name) {
 }
 
 /**
- * Copies manifests and sources into `out`; tests and what only they need stay behind.
+ * A source as Node runs it without its TypeScript loader, which would hold 30 MiB in every process. Types become blanks, so that lines and columns stay.
+ * @param {string} text
+ */
+function toJavaScript(text) {
+  return stripTypeScriptTypes(text).replaceAll(/(["'])(\.\.?\/[^"'\n]+)\.ts\1/g, "$1$2.js$1");
+}
+
+/**
+ * Copies a folder of sources as JavaScript, without tests.
+ * @param {string} from
+ * @param {string} to
+ */
+async function convert(from, to) {
+  await mkdir(to, { recursive: true });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const { name } = entry;
+    const [source, target] = [join(from, name), join(to, name)];
+    if (entry.isDirectory()) await convert(source, target);
+    else if (name.endsWith(".test.ts")) continue;
+    else if (name.endsWith(".ts")) {
+      const text = toJavaScript(await readFile(source, "utf8"));
+      await writeFile(target.replace(/\.ts$/, ".js"), text);
+    } else await cp(source, target);
+  }
+}
+
+/**
+ * Puts manifests and sources into `out`; tests and what only they need stay behind.
  * @param {string} service
  * @param {string} out
  */
@@ -56,11 +84,10 @@ async function assemble(service, out) {
   await mkdir(out, { recursive: true });
   for (const file of FILES) await cp(join(ROOT, file), join(out, file));
   for (const dir of await closure(`@rollcast/${service}`)) {
-    await cp(join(ROOT, dir, "package.json"), join(out, dir, "package.json"));
-    await cp(join(ROOT, dir, "src"), join(out, dir, "src"), {
-      recursive: true,
-      filter: (file) => !file.endsWith(".test.ts"),
-    });
+    await convert(join(ROOT, dir, "src"), join(out, dir, "src"));
+    const manifest = await readFile(join(ROOT, dir, "package.json"), "utf8");
+    // Its exports.
+    await writeFile(join(out, dir, "package.json"), manifest.replaceAll('.ts"', '.js"'));
   }
 }
 
@@ -96,5 +123,5 @@ if (service === undefined || out === undefined) {
   install(service, out);
   await prune(join(out, "node_modules", ".pnpm"));
   // One name for every service, for the image's command.
-  await writeFile(join(out, "main.mjs"), `await import("./services/${service}/src/main.ts");\n`);
+  await writeFile(join(out, "main.mjs"), `await import("./services/${service}/src/main.js");\n`);
 }

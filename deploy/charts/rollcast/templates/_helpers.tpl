@@ -29,6 +29,38 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version }}
 {{- end -}}
 
+{{/* The processes that run all the time, as an array: the three services, or the one that is all of them. */}}
+{{- define "rollcast.processes" -}}
+{{- ternary (list "all-in-one") (list "watcher" "restarter" "notifier") .Values.allInOne.enabled | toYaml -}}
+{{- end -}}
+
+{{/* The services in a process, as an array; a process of another kind, as a Job's, has none. */}}
+{{- define "rollcast.servicesIn" -}}
+{{- $all := list "watcher" "restarter" "notifier" -}}
+{{- if eq . "all-in-one" }}{{ toYaml $all }}{{ else }}{{ has . $all | ternary (list .) list | toYaml }}{{ end -}}
+{{- end -}}
+
+{{- define "rollcast.usesKube" -}}
+{{- $in := include "rollcast.servicesIn" . | fromYamlArray -}}
+{{- if or (has "watcher" $in) (has "restarter" $in) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "rollcast.usesRedis" -}}
+{{- $in := include "rollcast.servicesIn" . | fromYamlArray -}}
+{{- if or (has "restarter" $in) (has "notifier" $in) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Name of a process in values.yaml. */}}
+{{- define "rollcast.valuesKey" -}}
+{{- ternary "allInOne" . (eq . "all-in-one") -}}
+{{- end -}}
+
+{{/* Name of a file of users or public keys, which are other ones in each shape; (list . "nats-users.conf") */}}
+{{- define "rollcast.ofShape" -}}
+{{- $file := index . 1 -}}
+{{- ternary (regexReplaceAll "\\." $file "-all-in-one.") $file (index . 0).Values.allInOne.enabled -}}
+{{- end -}}
+
 {{/* Image of a service; (list . "watcher") */}}
 {{- define "rollcast.image" -}}
 {{- $ := index . 0 -}}{{- $service := index . 1 -}}

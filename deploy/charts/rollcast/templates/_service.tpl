@@ -1,10 +1,8 @@
-{{/* The Deployment of a service, with its PodDisruptionBudget; (list . "watcher") */}}
+{{/* The Deployment of a process, with its PodDisruptionBudget; (list . "watcher") */}}
 {{- define "rollcast.service" -}}
 {{- $ := index . 0 -}}{{- $service := index . 1 -}}
-{{- $v := get $.Values $service -}}
+{{- $v := get $.Values (include "rollcast.valuesKey" $service) -}}
 {{- $name := printf "%s-%s" (include "rollcast.fullname" $) $service -}}
-{{- $usesKube := ne $service "notifier" -}}
-{{- $usesRedis := ne $service "watcher" -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -27,7 +25,7 @@ spec:
         checksum/config: {{ include "rollcast.config" $ | sha256sum }}
         {{- with $v.podAnnotations }}{{ toYaml . | nindent 8 }}{{ end }}
     spec:
-      {{- if $usesKube }}
+      {{- if include "rollcast.usesKube" $service }}
       serviceAccountName: {{ $name }}
       {{- else }}
       # It never talks to the Kubernetes API.
@@ -49,7 +47,7 @@ spec:
             - { name: ROLLCAST_CONFIG, value: /etc/rollcast/config/rollcast.yaml }
             - { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
             - { name: POD_NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
-            {{- if and $usesRedis $.Values.redis.acl }}
+            {{- if and (include "rollcast.usesRedis" $service) $.Values.redis.acl }}
             - name: ROLLCAST_REDIS_URL
               value: {{ include "rollcast.redisUrl" $ | replace "://" (printf "://%s@" $service) }}
             {{- end }}
@@ -59,8 +57,8 @@ spec:
           {{- end }}
           ports:
             - { name: http, containerPort: 8080 }
-            {{- with include "rollcast.apiPort" . }}
-            - { name: api, containerPort: {{ . }} }
+            {{- range include "rollcast.apiPorts" . | fromYamlArray }}
+            - { name: {{ .name }}, containerPort: {{ .port }} }
             {{- end }}
           startupProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 2, failureThreshold: 60, timeoutSeconds: 6 }
           livenessProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 10, failureThreshold: 6, timeoutSeconds: 6 }
@@ -121,7 +119,7 @@ spec:
 {{- if or $.Values.nats.tls.caSecret $.Values.nats.tls.clientSecret }}
 - { name: nats-tls, mountPath: /etc/rollcast/nats-tls, readOnly: true }
 {{- end }}
-{{- if and (has $service (list "restarter" "notifier")) (or $.Values.redis.tls.caSecret $.Values.redis.tls.clientSecret) }}
+{{- if and (include "rollcast.usesRedis" $service) (or $.Values.redis.tls.caSecret $.Values.redis.tls.clientSecret) }}
 - { name: redis-tls, mountPath: /etc/rollcast/redis-tls, readOnly: true }
 {{- end }}
 {{- end -}}
@@ -139,7 +137,7 @@ spec:
       {{- if or $.Values.nats.enabled $.Values.nats.nkeys }}
       - { key: nats-{{ $service }}.nk, path: nats.nk }
       {{- end }}
-      {{- if and $.Values.redis.acl (has $service (list "restarter" "notifier")) }}
+      {{- if and $.Values.redis.acl (include "rollcast.usesRedis" $service) }}
       - { key: redis-{{ $service }}, path: redis }
       {{- end }}
 {{- end }}
@@ -147,7 +145,7 @@ spec:
 - name: nats-tls
   {{- include "rollcast.tlsVolume" $.Values.nats.tls | nindent 2 }}
 {{- end }}
-{{- if and (has $service (list "restarter" "notifier")) (or $.Values.redis.tls.caSecret $.Values.redis.tls.clientSecret) }}
+{{- if and (include "rollcast.usesRedis" $service) (or $.Values.redis.tls.caSecret $.Values.redis.tls.clientSecret) }}
 - name: redis-tls
   {{- include "rollcast.tlsVolume" $.Values.redis.tls | nindent 2 }}
 {{- end }}
@@ -164,11 +162,20 @@ projected:
     {{- end }}
 {{- end -}}
 
-{{/* Port of a service's HTTP API, where `config` has one; (list . "restarter") */}}
-{{- define "rollcast.apiPort" -}}
-{{- $service := index . 1 -}}
-{{- $own := get ((index . 0).Values.config) $service | default dict -}}
-{{- with $own.api -}}
-{{- .listen | default (get (dict "restarter" "0.0.0.0:8081" "notifier" "0.0.0.0:8082") $service) | splitList ":" | last -}}
+{{/* Ports of the HTTP APIs in a process, where `config` has them, as an array; (list . "restarter") */}}
+{{- define "rollcast.apiPorts" -}}
+{{- $ := index . 0 -}}{{- $process := index . 1 -}}
+{{- $default := dict "restarter" "0.0.0.0:8081" "notifier" "0.0.0.0:8082" -}}
+{{- $ports := list -}}
+{{- range $service := include "rollcast.servicesIn" $process | fromYamlArray -}}
+{{- with (get $.Values.config $service | default dict).api -}}
+{{- $port := .listen | default (get $default $service) | splitList ":" | last -}}
+{{- range $ports -}}
+{{- if eq .port $port }}{{ fail "where allInOne.enabled is true, config.restarter.api and config.notifier.api need ports of their own" }}{{ end -}}
 {{- end -}}
+{{- $name := eq $process $service | ternary "api" (printf "%s-api" $service) -}}
+{{- $ports = append $ports (dict "name" $name "port" $port) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $ports -}}
 {{- end -}}
