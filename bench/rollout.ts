@@ -2,9 +2,9 @@
  * What a rollout costs: fan-out of one ConfigMap to many Deployments (replicas 0) beside the same patches sent by 32 plain connections, latency from
  * a change to the pod template beside the raw latency of a PATCH, and requests, CPU and memory per rollout. Real control plane, one run, ratios.
  *
- * Fan-outs run with the default window of 1 s, latencies with none.
+ * Fan-outs run with the default window of 1 s, latencies with none. Watcher and restarter run as in pods (Linux, as root).
  *
- *     node bench/rollout.ts [--rounds 3] [--workloads 50,500] [--changes 100]
+ *     node bench/rollout.ts [--rounds 3] [--workloads 50,500] [--changes 100] [--limit 256] [--flags=...]
  */
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -20,6 +20,9 @@ import { startRedis } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
+import { openImages } from "./image.ts";
+import type { Images } from "./image.ts";
+import { lanes } from "./lanes.ts";
 import { median, percentile, spread, usageOf } from "./stats.ts";
 
 const MARKER = "rollcast.dev/config";
@@ -56,15 +59,6 @@ async function list(bench: Bench): Promise<Deployment[]> {
     paths.deployment(bench.namespace),
   );
   return items;
-}
-
-async function lanes<T>(items: readonly T[], count: number, work: (item: T) => Promise<unknown>) {
-  const iterator = items.values();
-  await Promise.all(
-    Array.from({ length: count }, async () => {
-      for (const item of iterator) await work(item);
-    }),
-  );
 }
 
 /** The same patches as the restarter's, as fast as plain connections can send them; patches a second. */
@@ -230,7 +224,7 @@ async function changeLatency(bench: Bench, name: string, count: number): Promise
   return times;
 }
 
-type Servers = { cluster: Cluster; natsUrl: string; redisUrl: string };
+type Servers = { cluster: Cluster; images: Images; natsUrl: string; redisUrl: string };
 
 /** Watcher and restarter over one namespace of `count` Deployments that use the ConfigMap `cfg`. */
 async function withPipeline(
@@ -238,7 +232,7 @@ async function withPipeline(
   { count, window }: { count: number; window: string },
   body: (bench: Bench) => Promise<void>,
 ): Promise<void> {
-  const { cluster, natsUrl, redisUrl } = servers;
+  const { cluster, images, natsUrl, redisUrl } = servers;
   await using namespace = await createNamespace(cluster.api, "bench");
   const names = Array.from({ length: count }, (_, i) => `web-${i}`);
   await cluster.api.create(
@@ -255,28 +249,21 @@ async function withPipeline(
       }),
     ),
   );
-  const options = {
-    config: {
-      apiVersion: "rollcast.dev/v1",
-      kind: "Config",
-      cluster: namespace.name,
-      scope: { namespaces: [namespace.name] },
-      queues: [{ name: "default", window, concurrency: PATCHERS }],
-      rollout: { loopBreaker: { maxRollouts: 1_000 } },
-    },
-    natsUrl,
-    redisUrl,
-    env: { ROLLCAST_NAMESPACE: namespace.name },
+  const config = {
+    apiVersion: "rollcast.dev/v1",
+    kind: "Config",
+    cluster: namespace.name,
+    scope: { namespaces: [namespace.name] },
+    queues: [{ name: "default", window, concurrency: PATCHERS }],
+    rollout: { loopBreaker: { maxRollouts: 1_000 } },
   };
-  const kubeconfig = (user: "watcher" | "restarter") => cluster.kubeconfigFor(user);
-  await using watcher = await startService("watcher", {
-    ...options,
-    kubeconfig: await kubeconfig("watcher"),
-  });
-  await using restarter = await startService("restarter", {
-    ...options,
-    kubeconfig: await kubeconfig("restarter"),
-  });
+  const start = async (user: "watcher" | "restarter") => {
+    const image = await images.start(user, { cluster, user, limit, more });
+    const env = { ...image.env, ROLLCAST_NAMESPACE: namespace.name };
+    return startService(user, { ...image, config, natsUrl, redisUrl, env });
+  };
+  await using watcher = await start("watcher");
+  await using restarter = await start("restarter");
   await Promise.all([watcher.waitReady(60_000), restarter.waitReady(60_000)]);
   const bench: Bench = { cluster, namespace: namespace.name, restarter };
   await settled(bench);
@@ -298,14 +285,19 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     workloads: { type: "string", default: "50,500" },
     changes: { type: "string", default: "100" },
+    limit: { type: "string", default: "256" },
+    flags: { type: "string" },
   },
 });
+const limit = Number(values.limit);
+const more = values.flags?.split(" ") ?? [];
 
 await using cluster = await startCluster({ audit: true, pods: false });
 await using nats = await startNats();
 await using redis = await startRedis();
 await grantAll(cluster, ["watcher", "restarter"]);
-const servers = { cluster, natsUrl: nats.url, redisUrl: redis.url };
+await using images = await openImages(["watcher", "restarter"]);
+const servers = { cluster, images, natsUrl: nats.url, redisUrl: redis.url };
 for (const count of values.workloads.split(",").map(Number)) {
   await withPipeline(servers, { count, window: "1s" }, async (bench) => {
     await fanOut(bench, count, Number(values.rounds));

@@ -1,6 +1,7 @@
 /**
  * What watching costs: a cold sync of many Secrets beside the API server's own paginated list, memory at its peak and settled and what each source adds to it,
- * a warm start, and the latency from a change to its event in the stream beside the API server's own from write to watch. Real control plane and NATS, one run.
+ * a warm start, and the latency from a change to its event in the stream beside the API server's own from write to watch. Real control plane and NATS, one
+ * run; the watcher as in a pod (Linux, as root).
  *
  *     node bench/watcher.ts [--sources 10000] [--changes 1000] [--sync-always]
  */
@@ -19,6 +20,8 @@ import type { NatsServer } from "@rollcast/testkit/nats";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
+import { nodeOptionsOf, openImages } from "./image.ts";
+import { lanes, numbers } from "./lanes.ts";
 import { median, percentile, usageOf } from "./stats.ts";
 
 const KEYS = 10;
@@ -26,8 +29,8 @@ const BYTES = 2_048;
 const PAGE = 500;
 const WRITERS = 16;
 const MIB = 1_048_576;
-/** As in the image: without them the heap's idea of plenty follows the memory of the machine. */
-const NODE_FLAGS = "--max-semi-space-size=4 --max-old-space-size=512";
+/** Memory limit in MiB: the chart's. */
+const LIMIT = 256;
 const silent = createLogger("bench", "silent");
 
 function print(line: string): void {
@@ -37,17 +40,12 @@ function print(line: string): void {
 const nameOf = (i: number) => `secret-${String(i).padStart(6, "0")}`;
 
 async function createSecrets(cluster: Cluster, namespace: string, from: number, to: number) {
-  let next = from;
-  const write = async () => {
-    while (next < to) {
-      const i = next++;
-      const value = Buffer.alloc(Math.floor(BYTES / KEYS), `${i}-`).toString("base64");
-      const data = Object.fromEntries(Array.from({ length: KEYS }, (_, k) => [`key-${k}`, value]));
-      const metadata = { name: nameOf(i) };
-      await cluster.api.create(paths.secret(namespace), { metadata, type: "Opaque", data });
-    }
-  };
-  await Promise.all(Array.from({ length: WRITERS }, write));
+  await lanes(numbers(from, to), WRITERS, (i) => {
+    const value = Buffer.alloc(Math.floor(BYTES / KEYS), `${i}-`).toString("base64");
+    const data = Object.fromEntries(Array.from({ length: KEYS }, (_, k) => [`key-${k}`, value]));
+    const metadata = { name: nameOf(i) };
+    return cluster.api.create(paths.secret(namespace), { metadata, type: "Opaque", data });
+  });
 }
 
 type Page = { metadata: { continue?: string }; items: unknown[] };
@@ -69,13 +67,19 @@ async function listRate(cluster: Cluster): Promise<number> {
 type Running = { service: Service; namespace: string };
 
 async function startWatcher(cluster: Cluster, nats: NatsServer, namespace: string) {
-  const probe = join(import.meta.dirname, "memory-probe.ts");
+  const probe = join(import.meta.dirname, "memory-probe.mjs");
+  const image = await images.start("watcher", {
+    cluster,
+    user: "admin",
+    limit: LIMIT,
+    more: [`--import=${probe}`],
+  });
   const config = { apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "bench" };
   return startService("watcher", {
+    ...image,
     config: { ...config, log: { level: "debug" } },
-    kubeconfig: cluster.kubeconfig,
     natsUrl: nats.url,
-    env: { ROLLCAST_NAMESPACE: namespace, NODE_OPTIONS: `--import ${probe} ${NODE_FLAGS}` },
+    env: { ...image.env, ROLLCAST_NAMESPACE: namespace },
   });
 }
 
@@ -243,9 +247,10 @@ const { values } = parseArgs({
 const sources = Number(values.sources);
 const options = values["sync-always"] ? { config: "jetstream { sync_interval: always }" } : {};
 
+await using images = await openImages(["watcher"]);
 await using cluster = await startCluster({ controllers: false });
 const { name: namespace } = await createNamespace(cluster.api, "bench");
-print(`node ${NODE_FLAGS}`);
+print((await nodeOptionsOf(LIMIT)).join(" "));
 print(`${sources} Secrets of ${BYTES} bytes in ${KEYS} keys are written ...`);
 await createSecrets(cluster, namespace, 0, sources);
 const rates = [await listRate(cluster), await listRate(cluster), await listRate(cluster)];

@@ -2,9 +2,10 @@ import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-// Loaded into the service by --import: on SIGUSR2 it collects all garbage and logs what is left.
+// Loaded into the service by --import (JavaScript, as what is measured): on SIGUSR2 it collects all garbage and logs what is left.
 setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
+/** @type {() => void} */
+const collect = runInNewContext("gc");
 
 process.on("SIGUSR2", () => {
   for (let i = 0; i < 3; i++) collect();
