@@ -4,7 +4,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { elapsed } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
-import { closingLine, countTests, readReport, sum, troubles } from "./tally.mjs";
+import { closingLine, countTests, readJson, sum, troubles, uncaughtTroubles } from "./tally.mjs";
+import { UNCAUGHT_FILE } from "./uncaught-reporter.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
 /** @typedef {{tally: Tally, troubles: readonly string[]}} Outcome */
@@ -40,20 +41,31 @@ async function timed(name, options, work) {
  * @returns {Promise<Outcome>}
  */
 async function runVitest(project, args, options) {
-  const report = join(options.cwd, ".cache", `vitest-${project}-${process.pid}.json`);
-  await mkdir(join(options.cwd, ".cache"), { recursive: true });
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const cache = join(options.cwd, ".cache");
+  const report = join(cache, `vitest-${project}-${process.pid}.json`);
+  const uncaught = join(cache, `uncaught-${project}-${process.pid}.json`);
+  await mkdir(cache, { recursive: true });
+  const reporters = [
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    `--reporter=${join(options.cwd, "tools", "uncaught-reporter.mjs")}`,
+  ];
   // Arguments may name files of the other project only.
   const some = args.length > 0 ? ["--passWithNoTests"] : [];
   const vitest = join(options.cwd, "node_modules", ".bin", "vitest");
   const code = await runOpenly(
     vitest,
     ["run", "--project", project, ...reporters, ...some, ...args],
-    options,
+    { ...options, env: { ...(options.env ?? process.env), [UNCAUGHT_FILE]: uncaught } },
   );
-  const found = await readReport(report);
-  await rm(report, { force: true });
-  return { tally: countTests(found, code), troubles: troubles(found, options.cwd) };
+  /** @type {import("./tally.mjs").Report | undefined} */
+  const found = await readJson(report);
+  /** @type {import("./tally.mjs").Uncaught[] | undefined} */
+  const errors = await readJson(uncaught);
+  for (const file of [report, uncaught]) await rm(file, { force: true });
+  const lines = [...troubles(found, options.cwd), ...uncaughtTroubles(errors, options.cwd)];
+  return { tally: countTests(found, code), troubles: lines };
 }
 
 /**

@@ -24,10 +24,21 @@ import { relative } from "node:path";
  */
 
 /**
- * @param {string} file
- * @returns {Promise<Report | undefined>}
+ * An error that nobody caught, as vitest hands it to its reporters: the test that ran then need not be the one that caused it.
+ * @typedef {object} Uncaught
+ * @property {string} [type] e.g. `Unhandled Rejection`
+ * @property {string} [name]
+ * @property {string} [message]
+ * @property {string} [stack]
+ * @property {string} [VITEST_TEST_PATH]
+ * @property {string} [VITEST_TEST_NAME]
  */
-export async function readReport(file) {
+
+/**
+ * @param {string} file
+ * @returns {Promise<any>} undefined where it is not there, or not JSON
+ */
+export async function readJson(file) {
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch {
@@ -105,4 +116,26 @@ export function troubles(report, root) {
     }
   }
   return lines;
+}
+
+const MAX_FRAMES = 4;
+
+/**
+ * One line for each error that nobody caught: what it says, what ran then, and where it comes from.
+ * @param {readonly Uncaught[] | undefined} errors
+ * @param {string} root
+ * @returns {string[]}
+ */
+export function uncaughtTroubles(errors, root) {
+  return (errors ?? []).map(({ type, name, message, stack, ...ran }) => {
+    const { VITEST_TEST_PATH: file, VITEST_TEST_NAME: test } = ran;
+    const during =
+      file === undefined
+        ? ""
+        : ` during ${[relative(root, file), test].filter(Boolean).join(" > ")}`;
+    const frames = (stack ?? "").split("\n").filter((line) => line.trim().startsWith("at "));
+    const where = frames.slice(0, MAX_FRAMES).map((line) => line.trim().replaceAll(`${root}/`, ""));
+    const what = `${name ?? "Error"}: ${firstLine(message ?? "")}`;
+    return `${(type ?? "uncaught").toLowerCase()}${during}: ${what} ${where.join(" ")}`.trimEnd();
+  });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { closingLine, countTests, sum, troubles } from "./tally.mjs";
+import { closingLine, countTests, sum, troubles, uncaughtTroubles } from "./tally.mjs";
 
 const report = {
   numPassedTests: 7,
@@ -57,4 +57,21 @@ test("what did not pass at once is named, with its file and the first line of wh
     `passed only when run again: b.test.ts > two: ${expected}`,
   ]);
   expect(troubles(undefined, "/w")).toEqual([]);
+});
+
+test("an error that nobody caught is named, with what ran then and where it comes from", () => {
+  const frames = ["a (/w/src/a.ts:1:2)", "b (/w/src/b.ts:3:4)", "c", "d", "e"];
+  const error = {
+    type: "Unhandled Rejection",
+    name: "ClosedConnectionError",
+    message: "closed connection\nand more",
+    stack: `ClosedConnectionError: closed connection\n${frames.map((one) => `    at ${one}`).join("\n")}`,
+    VITEST_TEST_PATH: "/w/test/a.test.ts",
+    VITEST_TEST_NAME: "it goes on",
+  };
+  expect(uncaughtTroubles([error, { message: "bare" }], "/w")).toEqual([
+    "unhandled rejection during test/a.test.ts > it goes on: ClosedConnectionError: closed connection at a (src/a.ts:1:2) at b (src/b.ts:3:4) at c at d",
+    "uncaught: Error: bare",
+  ]);
+  expect(uncaughtTroubles(undefined, "/w")).toEqual([]);
 });

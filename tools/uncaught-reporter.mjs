@@ -1,0 +1,17 @@
+// A vitest reporter for what its JSON report leaves out: errors that nobody caught, which fail a run though every test passed.
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+
+/** The environment variable that names the file to write. */
+export const UNCAUGHT_FILE = "ROLLCAST_UNCAUGHT_FILE";
+
+export default class UncaughtReporter {
+  /**
+   * @param {unknown} _modules
+   * @param {readonly import("./tally.mjs").Uncaught[]} errors
+   */
+  onTestRunEnd(_modules, errors) {
+    const file = process.env[UNCAUGHT_FILE];
+    if (file !== undefined) writeFileSync(file, JSON.stringify(errors));
+  }
+}
