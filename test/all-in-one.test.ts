@@ -1,8 +1,11 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { chartDir } from "@rollcast/testkit/helm";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { families } from "./exposition.ts";
-import { setKey, startStack, waitSettled, wordsOf } from "./stack.ts";
+import { families, metricsIn, seriesNames } from "./exposition.ts";
+import { generationOf, setKey, startStack, waitSettled, wordsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
 const NAMES = ["watcher", "restarter", "notifier"] as const;
@@ -44,6 +47,32 @@ test("one process watches, rolls and tells, also after it was stopped and starte
   expect(ends).toHaveLength(2);
 });
 
+test("from three services to one process and back, beside each other for a while, each change is rolled once", async () => {
+  await using stack = await startStack({ services: [] });
+  const { api, namespace } = stack;
+  await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
+  await deploy(stack, "web");
+  const three = await Promise.all(NAMES.map((name) => stack.start(name)));
+  await waitSettled(stack, "web");
+
+  await setKey(stack, "cfg", "a", "1");
+  await stack.waitEvent("changed", "cfg");
+  const one = await stack.start("all-in-one");
+  await Promise.all(three.map((service) => service.kill("SIGTERM")));
+  await stack.waitEvent("succeeded", "web");
+  await waitSettled(stack, "web");
+  expect(await generationOf(stack, "web")).toBe(2);
+
+  expect(await one.kill("SIGTERM")).toBe(0);
+  await setKey(stack, "cfg", "a", "2");
+  await Promise.all(NAMES.map((name) => stack.start(name)));
+  await stack.waitEvent("succeeded", "web", 2);
+  await waitSettled(stack, "web");
+  expect(await generationOf(stack, "web")).toBe(3);
+  const started = wordsOf(await stack.events(), "web").filter((word) => word === "started");
+  expect(started).toHaveLength(2);
+});
+
 test("one server answers for all three: metrics by component, checks by name", async () => {
   await using stack = await startStack({ services: ["all-in-one"] });
   const [service] = stack.services;
@@ -59,6 +88,19 @@ test("one server answers for all three: metrics by component, checks by name", a
   expect(text).toMatch(/^rollcast_consumer_pending\{component="restarter"\} \d/m);
   expect(text).toMatch(/^rollcast_consumer_pending\{component="notifier"\} \d/m);
   expect(text).toMatch(/^rollcast_watch_\w+\{.*component="watcher".*\} \d/m);
+  // What the dashboard and the alerts ask for is there in this shape too.
+  const known = new Set(families(text).flatMap(seriesNames));
+  for (const file of ["dashboard.json", "alerts.yaml"]) {
+    const queries = await readFile(join(chartDir(), "files", file), "utf8");
+    const asked = [...queries.matchAll(/"?expr"?: (.*)/g)].flatMap(([, expr = ""]) =>
+      metricsIn(expr),
+    );
+    expect(asked.length, file).toBeGreaterThan(10);
+    expect(
+      asked.filter((name) => !known.has(name)),
+      file,
+    ).toEqual([]);
+  }
   expect(text).toMatch(/^process_resident_memory_bytes \d/m);
 
   await stack.redis.kill();

@@ -30,7 +30,7 @@ test("without --server the API is found through the kubeconfig: a forwarded port
       "app.kubernetes.io/name": "rollcast",
       "app.kubernetes.io/component": "restarter",
     },
-    port: Number(port),
+    ports: { api: Number(port) },
   });
   const locked = await ask();
   expect([locked.code, locked.err]).toEqual([3, expect.stringContaining("rollcast-api")]);
@@ -40,4 +40,39 @@ test("without --server the API is found through the kubeconfig: a forwarded port
   const found = await ask();
   expect(found).toMatchObject({ code: 0, err: "" });
   expect(found.out).toContain("cluster test, mode active");
+});
+
+test("where the services are one process, each API is found by the name of its port", async () => {
+  await using access = await apiToken();
+  await using stack = await startStack({ services: [] });
+  const { api, namespace } = stack;
+  const config = {
+    restarter: { api: access.config },
+    notifier: { api: access.config },
+  };
+  const service = await stack.start("all-in-one", { config });
+  const ports: Record<string, number> = {};
+  for (const name of ["restarter", "notifier"]) {
+    const line = await service.waitLog(
+      (one) => one.msg === "api listening" && one.service === name,
+    );
+    ports[`${name}-api`] = Number(line.port);
+  }
+  await using kubelet = await startFakeKubelet(api);
+  const labels = {
+    "app.kubernetes.io/name": "rollcast",
+    "app.kubernetes.io/component": "all-in-one",
+  };
+  const { node } = kubelet;
+  await createReadyPod(api, namespace, { name: "rollcast-all-in-one-0", node, labels, ports });
+  const { token } = access;
+  await api.create(paths.secret(namespace), secret(namespace, "rollcast-api", { token }));
+  const { kubeconfig } = useCluster();
+  const where = ["--kubeconfig", kubeconfig, "--rollcast-namespace", namespace];
+
+  const status = await rollcast(["status", ...where]);
+  expect(status).toMatchObject({ code: 0, err: "" });
+  expect(status.out).toContain("cluster test, mode active");
+  const letters = await rollcast(["dead-letters", "list", ...where]);
+  expect(letters).toMatchObject({ code: 0, err: "" });
 });

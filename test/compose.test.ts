@@ -6,11 +6,12 @@ import { promisify } from "node:util";
 import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { composed } from "@rollcast/testkit/compose";
+import { assembleImage } from "@rollcast/testkit/image";
 import { accepts, freePort } from "@rollcast/testkit/net";
 import { startProcess } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
-import { compose } from "./composition.ts";
+import { compose, inCheckout } from "./composition.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const run = promisify(execFile);
@@ -51,7 +52,7 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
       const built = service.build?.args?.SERVICE;
       if (typeof built === "string") await access(join(ROOT, "services", built, "src", "main.ts"));
       const words = [...(service.command ?? []), ...(service.healthcheck?.test ?? [])];
-      for (const word of words) if (word.endsWith(".ts")) await access(join(ROOT, word));
+      for (const word of words) if (word.endsWith(".js")) await access(inCheckout(word));
     }
   });
 
@@ -117,7 +118,7 @@ test("every service but k3s runs as the file says, and the demo sees its signed 
   const { dir } = undo.use(await temporaryDir("compose"));
   const cluster = undo.use(await startCluster());
   const tree = join(dir, "image");
-  await run(process.execPath, [join(ROOT, "tools", "image-tree.mjs"), "demo", tree]);
+  await assembleImage("demo", tree);
   const port = {
     nats: await freePort(),
     monitor: await freePort(),

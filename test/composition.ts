@@ -71,12 +71,18 @@ async function makeRoot(
   return (text) => (text.startsWith("/") && isAbove(text) ? join(root, text) : fit(text));
 }
 
+/** The program of a checkout that is this one in an image, where it is JavaScript. */
+export function inCheckout(program: string): string {
+  return join(repositoryRoot(), program.replace(/\.js$/, ".ts"));
+}
+
 /** What the container's image starts. */
 function commandOf(service: ComposeService, { tree, args = [] }: Own): string[] {
   const { build, command, entrypoint } = service;
   if (build === undefined) return [...(entrypoint ?? []), ...(command ?? []), ...args];
-  const main = tree === undefined ? `services/${build.args?.SERVICE}/src/main.ts` : "main.mjs";
-  return [process.execPath, ...(command ?? [main]), ...args];
+  if (tree !== undefined) return [process.execPath, ...(command ?? ["main.mjs"]), ...args];
+  const [program, ...words] = command ?? [`services/${build.args?.SERVICE}/src/main.js`];
+  return [process.execPath, inCheckout(program ?? ""), ...words, ...args];
 }
 
 type Checked = {
@@ -86,8 +92,8 @@ type Checked = {
 
 async function isHealthy({ service, env }: Checked, own: Own): Promise<boolean> {
   if (own.isHealthy !== undefined) return own.isHealthy();
-  const [, , ...args] = service.healthcheck?.test ?? [];
-  await using check = await startProcess(process.execPath, args, { env, cwd: repositoryRoot() });
+  const [, , program = "", ...args] = service.healthcheck?.test ?? [];
+  await using check = await startProcess(process.execPath, [inCheckout(program), ...args], { env });
   return (await check.exited) === 0;
 }
 

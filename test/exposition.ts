@@ -1,14 +1,46 @@
 /** A metric family as Prometheus' text format tells of it: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export type Family = { readonly name: string; readonly type: string; readonly help: string };
+export type Family = {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+};
+
+/** One line; of a histogram, `name` ends in `_bucket`, `_sum` or `_count`. */
+export type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+
+function pairs(text: string): Record<string, string> {
+  return Object.fromEntries(
+    [...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = "", value = ""]) => [name, value]),
+  );
+}
+
+/** Labels that Prometheus adds. */
+export const SCRAPED: ReadonlySet<string> = new Set(["namespace", "pod", "job", "instance"]);
+
+/** Labels that a PromQL expression groups by. */
+export function groupedBy(expr: string): string[] {
+  return [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, names = ""]) => names.split(/, */));
+}
+
+/** What an expression asks of a metric's own labels by `=`. */
+export function matchersOf(expr: string, metric: string): [label: string, value: string][] {
+  const selectors = expr.matchAll(new RegExp(`\\b${metric}\\{([^}]*)\\}`, "g"));
+  return [...selectors].flatMap(([, inside = ""]) => Object.entries(pairs(inside)));
+}
 
 /** The families of a `/metrics` answer. */
 export function families(text: string): Family[] {
   const helps = new Map<string, string>();
-  const found: Family[] = [];
+  const found: (Family & { samples: Sample[] })[] = [];
   for (const line of text.split("\n")) {
     const [, word, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
     if (word === "HELP") helps.set(name, rest);
-    if (word === "TYPE") found.push({ name, type: rest, help: helps.get(name) ?? "" });
+    if (word === "TYPE") {
+      found.push({ name, type: rest, help: helps.get(name) ?? "", samples: [] });
+    }
+    const [, sample, inside = ""] = /^([a-z0-9_]+)(?:\{(.*)\})? /.exec(line) ?? [];
+    if (sample !== undefined) found.at(-1)?.samples.push({ name: sample, labels: pairs(inside) });
   }
   return found;
 }

@@ -82,18 +82,22 @@ export async function startFakeKubelet(api: Api): Promise<AsyncDisposable & { no
 export async function createReadyPod(
   api: Api,
   namespace: string,
-  pod: { name: string; node: string; labels: Record<string, string>; port: number },
+  pod: {
+    name: string;
+    node: string;
+    labels: Record<string, string>;
+    ports: Readonly<Record<string, number>>;
+  },
 ): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/pods`;
+  const ports = Object.entries(pod.ports).map(([name, containerPort]) => ({ name, containerPort }));
   await api.create(path, {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: pod.name, namespace, labels: pod.labels, annotations: OWN_STATUS },
     spec: {
       nodeName: pod.node,
-      containers: [
-        { name: "c", image: "example/app:1", ports: [{ name: "api", containerPort: pod.port }] },
-      ],
+      containers: [{ name: "c", image: "example/app:1", ports }],
     },
   });
   await api.patch(`${path}/${pod.name}/status`, {

@@ -1,36 +1,41 @@
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import type { ServiceName } from "@rollcast/testkit/services";
 import { expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";
 
-test("each service as its own user of NATS and Redis rolls, follows and delivers, and is refused nothing", async () => {
-  await using stack = await startStack({ secure: true, services: [] });
-  const { api, namespace } = stack;
-  await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
-  const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
-  await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
-  await waitRolledOut(api, namespace, "web");
-  // They wait for what they may not make.
-  const services = await Promise.all(
-    (["watcher", "restarter", "notifier"] as const).map((name) =>
-      stack.start(name, { wait: false }),
-    ),
-  );
-  for (const service of services) {
-    await service.waitLog((line) => line.msg.startsWith("not provisioned"));
-  }
-  const step = await stack.start("provision");
-  expect(await step.exited).toBe(0);
-  await Promise.all(services.map((service) => service.waitReady(60_000)));
-  await waitSettled(stack, "web");
+const SHAPES: readonly [string, true | "all-in-one", readonly ServiceName[]][] = [
+  ["three services", true, ["watcher", "restarter", "notifier"]],
+  ["all in one", "all-in-one", ["all-in-one"]],
+];
 
-  await setKey(stack, "cfg", "a", "1");
-  await stack.waitEvent("succeeded", "web");
-  await stack.waitEvent("sent", "hook");
-  const refused = services.flatMap((service) =>
-    service.logs
-      .slice(service.logs.findLastIndex((line) => line.msg.startsWith("not provisioned")))
-      .slice(1)
-      .filter((line) => /permission|NOPERM|NOAUTH/i.test(JSON.stringify(line))),
-  );
-  expect(refused).toEqual([]);
-});
+test.each(SHAPES)(
+  "%s: each process as its own user of NATS and Redis rolls, follows and delivers, and is refused nothing",
+  async (_name, secure, names) => {
+    await using stack = await startStack({ secure, services: [] });
+    const { api, namespace } = stack;
+    await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
+    const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+    await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
+    await waitRolledOut(api, namespace, "web");
+    // They wait for what they may not make.
+    const services = await Promise.all(names.map((name) => stack.start(name, { wait: false })));
+    for (const service of services) {
+      await service.waitLog((line) => line.msg.startsWith("not provisioned"));
+    }
+    const step = await stack.start("provision");
+    expect(await step.exited).toBe(0);
+    await Promise.all(services.map((service) => service.waitReady(60_000)));
+    await waitSettled(stack, "web");
+
+    await setKey(stack, "cfg", "a", "1");
+    await stack.waitEvent("succeeded", "web");
+    await stack.waitEvent("sent", "hook");
+    const refused = services.flatMap((service) =>
+      service.logs
+        .slice(service.logs.findLastIndex((line) => line.msg.startsWith("not provisioned")))
+        .slice(1)
+        .filter((line) => /permission|NOPERM|NOAUTH/i.test(JSON.stringify(line))),
+    );
+    expect(refused).toEqual([]);
+  },
+);

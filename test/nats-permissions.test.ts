@@ -4,7 +4,7 @@ import type { Nats } from "@rollcast/shared/nats/connect";
 import { provision } from "@rollcast/shared/nats/provision";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { NATS_USERS, startSecureBus } from "./secure.ts";
+import { NATS_USERS, startSecureBus, usersFile } from "./secure.ts";
 import type { NatsUser, SecureBus } from "./secure.ts";
 
 const logger = createLogger("test", "silent");
@@ -16,11 +16,14 @@ async function connectAs(bus: SecureBus, user: NatsUser | "test"): Promise<Nats>
   return connectNats({ url: bus.nats.url, name: user, logger, nkey });
 }
 
+const started: { bus?: SecureBus } = {};
+
 beforeAll(async () => {
   const bus = stack.use(await startSecureBus("test"));
   for (const user of [...NATS_USERS, "test"] as const) {
     connections.set(user, stack.use(await connectAs(bus, user)));
   }
+  started.bus = bus;
   await provision(as("provision"), 1);
 });
 afterAll(() => stack.disposeAsync());
@@ -187,8 +190,46 @@ describe("the subscriber", () => {
   });
 });
 
-test("nobody gets in without a key", async () => {
+test("nobody gets in without a key, or with one of another shape", async () => {
   const { nc } = as("test");
   const url = `nats://${nc.getServer()}`;
   await expect(connectNats({ url, name: "nobody", logger })).rejects.toThrow(/refuses/);
+  if (started.bus === undefined) throw new Error("not started");
+  await expect(connectAs(started.bus, "all-in-one")).rejects.toThrow(/refuses/);
+});
+
+describe("where the services are one process", () => {
+  /** Its users' part of the file, by name; what is not users is the rest. */
+  async function read(shape: "services" | "all-in-one") {
+    const text = (await usersFile("nats-users.conf", shape)).replaceAll(/^#.*\n/gm, "");
+    const user = /^ {6}\{\n {8}nkey: \$ROLLCAST_NKEY_(\w+)\n.*?^ {6}\}\n/gms;
+    const users = new Map([...text.matchAll(user)].map(([all, name = ""]) => [name, all]));
+    return { users, rest: text.replaceAll(user, "") };
+  }
+  const publishes = (part = "") =>
+    [...(/publish: \[(.*?)\]/s.exec(part)?.[1] ?? "").matchAll(/"(.+?)"/g)].map(
+      ([, subject = ""]) => subject,
+    );
+
+  test("its user may publish what the three may, and the others are as they are", async () => {
+    const three = await read("services");
+    const one = await read("all-in-one");
+
+    const own = one.users.get("ALL_IN_ONE");
+    const wanted = ["WATCHER", "RESTARTER", "NOTIFIER"].flatMap((name) =>
+      publishes(three.users.get(name)),
+    );
+    expect(publishes(own).toSorted()).toEqual([...new Set(wanted)].toSorted());
+    expect(own).toContain('subscribe: ["_INBOX_all-in-one.>"]');
+    expect([...one.users.keys()]).toEqual(["ALL_IN_ONE", "PROVISION", "SUBSCRIBER"]);
+    for (const name of ["PROVISION", "SUBSCRIBER"]) {
+      expect(one.users.get(name), name).toBe(three.users.get(name));
+    }
+    expect(one.rest).toBe(three.rest);
+  });
+
+  test.each(["watcher", "restarter", "notifier"] as const)("%s is nobody", async (user) => {
+    await using bus = await startSecureBus("test", { shape: "all-in-one" });
+    await expect(connectAs(bus, user)).rejects.toThrow(/refuses/);
+  });
 });

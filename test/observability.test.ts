@@ -7,11 +7,13 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { promtool } from "@rollcast/testkit/promtool";
 import { beforeAll, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { families, metricsIn, seriesNames } from "./exposition.ts";
+import { EXAMPLES, ruleTests } from "./alerts.ts";
+import { SCRAPED, families, groupedBy, matchersOf, metricsIn, seriesNames } from "./exposition.ts";
 import type { Family } from "./exposition.ts";
 import { setKey, startStack } from "./stack.ts";
+import { temporaryDir } from "./temporary.ts";
 
 const ROOT = repositoryRoot();
 const DASHBOARD = join(ROOT, "deploy", "charts", "rollcast", "files", "dashboard.json");
@@ -127,4 +129,86 @@ test("Prometheus' own tool takes the alert rules", async () => {
   const { stdout } = await promisify(execFile)(tool, ["check", "rules", ALERTS]);
   const count = (await alerts()).length;
   expect(stdout).toContain(`SUCCESS: ${count} rules found`);
+});
+
+test("every alert fires where it should, and not where it should not, as Prometheus' own tool reckons", async () => {
+  const rules = await alerts();
+  expect([...new Set(EXAMPLES.map(({ alert }) => alert))]).toEqual(rules.map(({ alert }) => alert));
+  const tool = await promtool();
+  if (tool === undefined) return;
+  await using temporary = await temporaryDir("alerts");
+  const file = join(temporary.dir, "alerts.test.yaml");
+  await writeFile(file, stringify(ruleTests(ALERTS, rules)));
+
+  // It fails where an alert does not fire, or fires in vain, and says which.
+  const { stdout } = await promisify(execFile)(tool, ["test", "rules", file]);
+  expect(stdout).toContain("SUCCESS");
+});
+
+/** These count what a good run does not have. */
+const UNSEEN = new Set([
+  "rollcast_notifications_dead_total",
+  "rollcast_notifications_retried_total",
+  "rollcast_patch_errors_total",
+]);
+
+/** What a metric has only where the services are one process: test/all-in-one.test.ts. */
+const OF_ONE_PROCESS = "component";
+
+test("labels and their values in queries and alerts are those of the live metrics", async () => {
+  const { panels } = Dashboard.parse(JSON.parse(await readFile(DASHBOARD, "utf8")));
+  const rules = (await alerts()).map(({ alert, expr }) => ({ title: alert, expr }));
+  const queries = panels.flatMap(({ title, targets }) =>
+    targets.map(({ expr }) => ({ title, expr })),
+  );
+  const ours = live
+    .values()
+    .flatMap((all) => all.flatMap(({ samples }) => samples))
+    .toArray();
+
+  for (const { title, expr } of [...queries, ...rules]) {
+    for (const name of metricsIn(expr).filter((one) => !UNSEEN.has(one))) {
+      const samples = ours.filter((one) => one.name === name);
+      expect(samples, `${title}: no sample of ${name}`).not.toEqual([]);
+      for (const label of groupedBy(expr)) {
+        if (SCRAPED.has(label) || label === OF_ONE_PROCESS) continue;
+        const has = samples.every(({ labels }) => label in labels);
+        expect(has, `${title}: ${name} has no label ${label}`).toBe(true);
+      }
+      for (const [label, value] of matchersOf(expr, name)) {
+        const has = samples.some(({ labels }) => labels[label] === value);
+        expect(has, `${title}: ${name} is never ${label}="${value}"`).toBe(true);
+      }
+    }
+  }
+});
+
+/** Everything that a service of ours may say. */
+async function sourcesOf(service: string): Promise<string> {
+  const dirs = [join("services", service), join("libs", "shared"), join("libs", "kube")];
+  const texts = dirs.map(async (dir) => {
+    const src = join(ROOT, dir, "src");
+    const files = (await readdir(src, { recursive: true })).filter((name) => name.endsWith(".ts"));
+    return Promise.all(files.map((file) => readFile(join(src, file), "utf8")));
+  });
+  return (await Promise.all(texts)).flat(2).join("\n").toLowerCase();
+}
+
+test("what runbooks look for in logs and Events is what the services say", async () => {
+  let looked = 0;
+  for (const file of await readdir(RUNBOOKS)) {
+    const text = await readFile(join(RUNBOOKS, file), "utf8");
+    const logs = text.matchAll(
+      /logs deployment\/rollcast-(\w+)[^\n|]*(?:\| grep (?:-i )?'?([^'\n]+))?/g,
+    );
+    for (const [, service = "", words = ""] of logs) {
+      expect(ORDER, file).toContain(service);
+      expect(await sourcesOf(service), file).toContain(words.toLowerCase());
+      looked++;
+    }
+    for (const [, reason = ""] of text.matchAll(/--field-selector reason=(\w+)/g)) {
+      expect(await sourcesOf("restarter"), file).toContain(`"${reason.toLowerCase()}"`);
+    }
+  }
+  expect(looked).toBeGreaterThan(10);
 });

@@ -1,5 +1,7 @@
 import { ApiError, createApi } from "@rollcast/testkit/client";
 import type { Api } from "@rollcast/testkit/client";
+import { startCluster } from "@rollcast/testkit/cluster";
+import type { ClusterAccess } from "@rollcast/testkit/cluster";
 import { configMap, deployment, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
@@ -42,9 +44,11 @@ async function expectRoll(stack: Stack): Promise<void> {
   expect(refused).toEqual([]);
 }
 
-async function expectSeparation(stack: Stack, accounts: ServiceAccounts): Promise<void> {
-  const { namespace } = stack;
-  const { url, caFile } = useCluster();
+async function expectSeparation(
+  { url, caFile }: ClusterAccess,
+  { namespace }: Stack,
+  accounts: ServiceAccounts,
+): Promise<void> {
   const as = async (account: "watcher" | "restarter"): Promise<Api> =>
     createApi(url, await accounts.token(account), caFile);
   await using watcher = await as("watcher");
@@ -58,28 +62,29 @@ async function expectSeparation(stack: Stack, accounts: ServiceAccounts): Promis
 }
 
 test("with the chart's ClusterRoles the pipeline works, the watcher cannot patch and the restarter cannot read a source", async () => {
-  await using stack = await startStack({ services: [] });
-  await using accounts = await installServiceAccounts(useCluster(), stack.namespace);
+  await using cluster = await startCluster();
+  await using stack = await startStack({ services: [], cluster });
+  await using accounts = await installServiceAccounts(cluster, stack.namespace);
   await deploy(stack);
   await startWith(stack, accounts, {});
 
   await expectRoll(stack);
-  await expectSeparation(stack, accounts);
+  await expectSeparation(cluster, stack, accounts);
 });
 
 test("with namespaces in the scope the pipeline works with Roles alone, and sees nothing of other namespaces", async () => {
+  const cluster = useCluster();
   await using stack = await startStack({ services: [] });
   const { namespace } = stack;
   const set = ["rollcast.watchGlobally=false", `rollcast.namespaces={${namespace}}`];
-  await using accounts = await installServiceAccounts(useCluster(), namespace, set);
+  await using accounts = await installServiceAccounts(cluster, namespace, set);
   expect(accounts.roles.map(({ kind }) => kind)).not.toContain("ClusterRole");
   await deploy(stack);
   await startWith(stack, accounts, { namespaces: [namespace] });
 
   await expectRoll(stack);
-  await expectSeparation(stack, accounts);
-  const { url, caFile } = useCluster();
-  await using watcher = createApi(url, await accounts.token("watcher"), caFile);
+  await expectSeparation(cluster, stack, accounts);
+  await using watcher = createApi(cluster.url, await accounts.token("watcher"), cluster.caFile);
   expect(await statusOf(watcher.get("/api/v1/secrets"))).toBe(403);
   expect(await statusOf(watcher.get(paths.secret("kube-system")))).toBe(403);
 });

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { createLogger } from "@rollcast/shared/logger";
 import { openQueue, openWorker } from "@rollcast/shared/queue";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { REDIS_USERS, startSecureBus } from "./secure.ts";
+import { REDIS_USERS, startSecureBus, usersFile } from "./secure.ts";
 import type { RedisUser, SecureBus } from "./secure.ts";
 
 const logger = createLogger("test", "silent");
@@ -37,7 +37,7 @@ function ask(user: RedisUser, command: string): Promise<string> {
   return answer([`AUTH ${user} ${bus().passwords[user]}`, command]);
 }
 
-const OWN: Readonly<Record<RedisUser, string>> = {
+const OWN: Readonly<Record<(typeof REDIS_USERS)[number], string>> = {
   restarter: "{rollcast-test}:rollout-default:wait",
   notifier: "{rollcast-test}:notify-hook:wait",
 };
@@ -97,4 +97,24 @@ test("without a password one may ping, which is the health check, and nothing el
   for (const command of ["GET x", "INFO", "KEYS *"]) {
     expect(await answer([command]), command).toMatch(/^-NOPERM/);
   }
+});
+
+test("the user of the one process may do what the two may, in a file that has neither of them", async () => {
+  const lines = async (shape: "services" | "all-in-one") =>
+    (await usersFile("redis-users.txt", shape)).trim().split("\n");
+  const rules = (line = "") =>
+    line.split(" ").filter((word) => !/^(?:#.*|restarter|notifier|all-in-one)$/.test(word));
+  const [nobody, restarter, notifier] = await lines("services");
+  const [nobodyToo, own, ...others] = await lines("all-in-one");
+
+  expect(nobodyToo).toBe(nobody);
+  expect(rules(own).toSorted()).toEqual(
+    [...new Set([...rules(restarter), ...rules(notifier)])].toSorted(),
+  );
+  // A later word may take back an earlier one.
+  expect(rules(own).filter((rule) => !rule.startsWith("~"))).toEqual(
+    rules(restarter).filter((rule) => !rule.startsWith("~")),
+  );
+  expect(others).toEqual([]);
+  expect(await ask("all-in-one", "GET x")).toMatch(/^-NOPERM/);
 });

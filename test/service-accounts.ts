@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { ApiError } from "@rollcast/testkit/client";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { writeKubeconfig } from "@rollcast/testkit/cluster";
-import { renderChart } from "@rollcast/testkit/helm";
-import { parseAllDocuments } from "yaml";
+import { objectsIn, renderChart } from "@rollcast/testkit/helm";
 import { temporaryDir } from "./temporary.ts";
 
 export const ACCOUNTS = ["watcher", "restarter"] as const;
@@ -40,10 +39,9 @@ export async function installServiceAccounts(
   const { api } = cluster;
   const release = `rollcast-${namespace}`;
   const { dir } = undo.use(await temporaryDir("accounts"));
-  const objects = parseAllDocuments(await renderChart({ release, namespace, set }))
-    .map((doc) => doc.toJS() as AnyObject | null)
-    .filter((object) => object !== null)
-    .filter(({ kind, metadata }) => RBAC.test(kind ?? "") && !metadata.name.endsWith("-keys"));
+  const objects = objectsIn(await renderChart({ release, namespace, set })).filter(
+    ({ kind, metadata }) => RBAC.test(kind ?? "") && !metadata.name.endsWith("-keys"),
+  );
   for (const object of objects) {
     const path = collection(object);
     await api.create(path, object);

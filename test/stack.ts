@@ -27,6 +27,8 @@ export type Stack = AsyncDisposable & {
   readonly api: Api;
   readonly namespace: string;
   readonly nats: NatsServer;
+  /** All servers of NATS. */
+  readonly natsServers: readonly NatsServer[];
   readonly redis: RedisServer;
   readonly receiver: Receiver;
   /** The services that were started, also those that are gone. */
@@ -49,6 +51,8 @@ export type StartOptions = {
   kubeconfig?: string;
   /** A folder that holds the service as an image does. */
   root?: string;
+  /** Options of Node. */
+  nodeOptions?: readonly string[];
   /** Return before it is ready. */
   wait?: boolean;
 };
@@ -60,8 +64,10 @@ export type StackOptions = {
   kubeconfig?: string;
   /** Another control plane than the one that all tests share. */
   cluster?: ClusterAccess & { readonly api: Api };
-  /** NATS and Redis as the chart ships them, each service as its own user; `provision` must be started too. */
-  secure?: boolean;
+  /** NATS and Redis as the chart ships them, each service as its own user, or all as one; `provision` must be started too. */
+  secure?: true | "all-in-one";
+  /** Three: a cluster of NATS as the chart ships it, which is secure. */
+  natsServers?: 1 | 3;
 };
 
 const SIGNING_SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
@@ -104,7 +110,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const cluster = options.cluster ?? useCluster();
   if (options.cluster === undefined) undo.use(cluster.api);
   const namespace = undo.use(await createNamespace(cluster.api, "app"));
-  const secure = options.secure === true ? undo.use(await startSecureBus("test")) : undefined;
+  const shape = options.secure === "all-in-one" ? options.secure : "services";
+  const servers = options.natsServers ?? 1;
+  const secure =
+    options.secure !== undefined || servers === 3
+      ? undo.use(await startSecureBus("test", { shape, servers }))
+      : undefined;
   const nats = secure?.nats ?? undo.use(await startNats());
   const redis = secure?.redis ?? undo.use(await startRedis());
   const receiver = undo.use(await startReceiver());
@@ -115,20 +126,24 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const base = { ...baseConfig(namespace.name, receiver), ...options.config };
   const silent = createLogger("test", "silent");
   const nkey = secure === undefined ? {} : { nkey: { file: secure.seedFile("test") } };
-  const connect = () => connectNats({ url: nats.url, name: "test", logger: silent, ...nkey });
+  const natsUrl = secure?.natsUrl ?? nats.url;
+  const connect = () => connectNats({ url: natsUrl, name: "test", logger: silent, ...nkey });
   const connection = undo.use(await connect());
 
   const start = async (name: ServiceName, more: StartOptions = {}): Promise<Service> => {
-    if (secure !== undefined && name === "all-in-one") {
-      throw new Error("the chart has no user for all services together");
+    const identity = secure?.identity(name);
+    const config = { ...base, ...identity, ...more.config };
+    // It would roll what other tests look at on the control plane that they share.
+    if (options.cluster === undefined && (config.scope.namespaces ?? []).length === 0) {
+      throw new Error("a scope without namespaces needs a control plane of its own");
     }
-    const identity = name === "all-in-one" ? {} : secure?.identity(name);
     const service = await startService(name, {
-      config: { ...base, ...identity, ...more.config },
+      config,
       kubeconfig: more.kubeconfig ?? options.kubeconfig ?? cluster.kubeconfig,
-      natsUrl: nats.url,
+      natsUrl,
       redisUrl: redis.url,
       ...(more.root === undefined ? {} : { root: more.root }),
+      ...(more.nodeOptions === undefined ? {} : { nodeOptions: more.nodeOptions }),
       env: {
         ROLLCAST_NAMESPACE: namespace.name,
         TEST_SIGNING_SECRET: SIGNING_SECRET,
@@ -149,6 +164,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     api: cluster.api,
     namespace: namespace.name,
     nats,
+    natsServers: secure?.natsServers ?? [nats],
     redis,
     receiver,
     services,

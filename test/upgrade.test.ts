@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Nats } from "@rollcast/shared/nats/connect";
 import { provision } from "@rollcast/shared/nats/provision";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
@@ -53,7 +54,8 @@ async function stopAll(stack: Stack): Promise<void> {
 }
 
 test("what version 1 kept is read by every service, and no part of it is refused", async () => {
-  await using stack = await startStack({ services: [], config: { scope: {} } });
+  await using cluster = await startCluster({ controllers: false });
+  await using stack = await startStack({ services: [], cluster, config: { scope: {} } });
   const state = JSON.parse(await readFile(FIXTURE, "utf8")) as State;
   await using nats = await stack.connect();
   await provision(nats, 1);

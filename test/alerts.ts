@@ -1,0 +1,167 @@
+/** Series in promtool's notation, one sample a minute: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series */
+export type Series = Readonly<Record<string, string>>;
+
+/** When an alert must fire and when not; both are looked at `at` a time of which it must have been so for long enough. */
+export type Example = {
+  readonly alert: string;
+  readonly at: string;
+  readonly fires: Series;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly quiet: Series;
+};
+
+const NS = 'namespace="rollcast"';
+const namespace = "rollcast";
+
+/** An alert on a counter of outcomes that rises. */
+function outcome(alert: string, word: string): Example {
+  const name = `rollcast_rollouts_total{${NS},outcome="${word}"}`;
+  return {
+    alert,
+    at: "20m",
+    fires: { [name]: "0x10 1x30" },
+    labels: { namespace },
+    quiet: { [name]: "3x40", [`rollcast_rollouts_total{${NS},outcome="succeeded"}`]: "0+1x40" },
+  };
+}
+
+/** An alert on a gauge that is too large; `limit` is not. */
+function above(
+  alert: string,
+  gauge: string,
+  { limit, at, by = {} }: { limit: number; at: string; by?: Record<string, string> },
+): Example {
+  const labels = { namespace, ...by };
+  const inside = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  const name = `${gauge}{${inside.join()}}`;
+  return {
+    alert,
+    at,
+    fires: { [name]: `${limit + 1}x90` },
+    labels,
+    quiet: { [name]: `${limit}x90` },
+  };
+}
+
+const DEAD = `rollcast_notifications_dead_total{${NS},receiver="hook",reason="404"}`;
+const REFUSED = `rollcast_source_refused_total{${NS}}`;
+const patchErrors = (status: number) =>
+  `rollcast_patch_errors_total{${NS},status="${status}",pod="a"}`;
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    alert: "RollcastDown",
+    at: "6m",
+    fires: { 'up{job="rollcast-watcher"}': "0x10" },
+    labels: { job: "rollcast-watcher" },
+    quiet: { 'up{job="rollcast-watcher"}': "1x10", 'up{job="other"}': "0x10" },
+  },
+  above("RollcastWatchStale", "rollcast_watch_staleness_seconds", {
+    limit: 300,
+    at: "6m",
+    by: { pod: "a", resource: "secrets" },
+  }),
+  {
+    alert: "RollcastSourcesRefused",
+    at: "20m",
+    fires: { [REFUSED]: "0x10 1x30" },
+    labels: { namespace },
+    quiet: { [REFUSED]: "2x40" },
+  },
+  above("RollcastOutboxStuck", "rollcast_outbox_pending", { limit: 0, at: "6m" }),
+  above("RollcastConsumerBehind", "rollcast_consumer_pending", {
+    limit: 1_000,
+    at: "11m",
+    by: { job: "rollcast-restarter" },
+  }),
+  above("RollcastWorkloadsStale", "rollcast_stale_workloads_oldest_seconds", {
+    limit: 1_800,
+    at: "31m",
+  }),
+  outcome("RollcastRolloutsFailing", "failed"),
+  outcome("RollcastRolloutsStalled", "stalled"),
+  outcome("RollcastWorkloadThrottled", "throttled"),
+  {
+    alert: "RollcastPatchErrors",
+    at: "25m",
+    fires: { [patchErrors(403)]: "0+12x40" },
+    labels: { namespace, status: "403" },
+    quiet: { [patchErrors(422)]: "0+60x40", [patchErrors(500)]: "0+1x40" },
+  },
+  above("RollcastKindForbidden", "rollcast_kind_forbidden", {
+    limit: 0,
+    at: "16m",
+    by: { kind: "Job" },
+  }),
+  {
+    alert: "RollcastAnnotationFaults",
+    at: "20m",
+    fires: { [`rollcast_annotation_faults_total{${NS}}`]: "0x10 1x30" },
+    labels: { namespace },
+    quiet: { [`rollcast_annotation_faults_total{${NS}}`]: "4x40" },
+  },
+  {
+    alert: "RollcastNotificationsDead",
+    at: "20m",
+    fires: { [DEAD]: "1x10 2x30" },
+    labels: { namespace, receiver: "hook", reason: "404" },
+    quiet: { [DEAD]: "2x40" },
+  },
+  {
+    alert: "RollcastNotificationsDead",
+    at: "20m",
+    fires: { [DEAD]: "_x10 1x30" },
+    labels: { namespace, receiver: "hook", reason: "404" },
+    quiet: { [DEAD]: "_x2 1x40" },
+  },
+  {
+    alert: "RollcastReceiverUnreachable",
+    at: "16m",
+    fires: { [`rollcast_receiver_circuit{${NS},receiver="hook",state="open"}`]: "1x20" },
+    labels: { namespace, receiver: "hook" },
+    quiet: {
+      [`rollcast_receiver_circuit{${NS},receiver="hook",state="open"}`]: "0x20",
+      [`rollcast_receiver_circuit{${NS},receiver="hook",state="closed"}`]: "1x20",
+    },
+  },
+  above("RollcastNotificationsLate", "rollcast_notifications_oldest_seconds", {
+    limit: 900,
+    at: "6m",
+    by: { receiver: "hook" },
+  }),
+  {
+    alert: "RollcastConfigReloadFailed",
+    at: "1m",
+    fires: { [`rollcast_config_last_reload_successful{${NS}}`]: "0x5" },
+    labels: { namespace },
+    quiet: { [`rollcast_config_last_reload_successful{${NS}}`]: "1x5" },
+  },
+];
+
+type Rule = {
+  readonly alert: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+/** Promtool's unit tests of the examples. */
+export function ruleTests(file: string, rules: readonly Rule[]): object {
+  const test = (one: Example, series: Series, expected: readonly object[]) => ({
+    interval: "1m",
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    alert_rule_test: [{ eval_time: one.at, alertname: one.alert, exp_alerts: expected }],
+  });
+  return {
+    rule_files: [file],
+    evaluation_interval: "1m",
+    tests: EXAMPLES.flatMap((one) => {
+      const rule = rules.find(({ alert }) => alert === one.alert);
+      if (rule === undefined) throw new Error(`there is no alert ${one.alert}`);
+      const expected = {
+        exp_labels: { ...one.labels, ...rule.labels },
+        exp_annotations: rule.annotations,
+      };
+      return [test(one, one.fires, [expected]), test(one, one.quiet, [])];
+    }),
+  };
+}

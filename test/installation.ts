@@ -1,0 +1,175 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { createLogger } from "@rollcast/shared/logger";
+import { connectNats } from "@rollcast/shared/nats/connect";
+import { openKv } from "@rollcast/shared/nats/kv";
+import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { accepts, freePort } from "@rollcast/testkit/net";
+import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import type { Running } from "@rollcast/testkit/process";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect } from "vitest";
+import { z } from "zod";
+import { inCheckout } from "./composition.ts";
+import { fit, runPod } from "./kubelet.ts";
+import type { Node, PodTemplate } from "./kubelet.ts";
+
+function templateOf(objects: readonly AnyObject[], kind: string, name: string): PodTemplate {
+  const found = objects.find(
+    (one) => one.kind === kind && one.metadata.name.startsWith(`rollcast-${name}`),
+  );
+  if (found === undefined) throw new Error(`no ${kind} ${name} was rendered`);
+  return (found.spec as { template: PodTemplate }).template;
+}
+
+/** Names of the services that run all the time. */
+function deployed(objects: readonly AnyObject[]): string[] {
+  return objects
+    .filter(({ kind }) => kind === "Deployment")
+    .map(({ metadata }) => metadata.name.replace("rollcast-", ""));
+}
+
+/** A service that runs, and every line it logged. */
+export type Service = { readonly running: Running; readonly lines: readonly string[] };
+
+/** The installation on this machine: each container of the rendered pods as a process. */
+export async function runInstallation(node: Node, objects: readonly AnyObject[]) {
+  await using undo = new AsyncDisposableStack();
+  const main = (service: string) => join(repositoryRoot(), "services", service, "src", "main.ts");
+  const run = async (kind: string, name: string): Promise<Service> => {
+    const lines: string[] = [];
+    const running = undo.use(
+      await runPod(node, {
+        name,
+        template: templateOf(objects, kind, name),
+        command: async ([entry, ...args], mounts) => {
+          const config = mounts.get("/etc/rollcast/config");
+          if (config !== undefined) await rewrite(node, mounts, join(config, "rollcast.yaml"));
+          const file = entry === undefined ? main(name) : inCheckout(entry);
+          return [process.execPath, file, ...args];
+        },
+        env: { ROLLCAST_HTTP_PORT: "0" },
+        onLine: (line) => lines.push(line),
+      }),
+    );
+    return { running, lines };
+  };
+  const done = async (job: string) => {
+    const { running } = await run("Job", job);
+    expect(await running.exited, running.output()).toBe(0);
+  };
+  await done("keys");
+  undo.use(await startNatsPod(node, objects));
+  undo.use(await startRedisPod(node, objects));
+  const services: Service[] = [];
+  for (const name of deployed(objects)) services.push(await run("Deployment", name));
+  await done("provision");
+  const kept = undo.move();
+  return { services, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function rewrite(node: Node, mounts: ReadonlyMap<string, string>, file: string) {
+  await writeFile(file, fit(node, mounts, await readFile(file, "utf8")));
+}
+
+async function listening(node: Node, service: string, running: Running): Promise<void> {
+  const port = Number(node.hosts.get(service)?.split(":")[1]);
+  await waitFor(
+    () => {
+      if (running.hasExited()) throw new Error(`${service} ended: ${running.output()}`);
+      return accepts(port);
+    },
+    { message: `${service} to listen` },
+  );
+}
+
+async function startNatsPod(node: Node, objects: readonly AnyObject[]): Promise<Running> {
+  const port = await freePort();
+  node.hosts.set("rollcast-nats:4222", `127.0.0.1:${port}`);
+  const here: Node = {
+    ...node,
+    hosts: new Map([
+      ["0.0.0.0:4222", `127.0.0.1:${port}`],
+      ["0.0.0.0:8222", `127.0.0.1:${await freePort()}`],
+    ]),
+  };
+  const running = await runPod(here, {
+    name: "nats",
+    template: templateOf(objects, "StatefulSet", "nats"),
+    command: async (args, mounts) => {
+      await rewrite(here, mounts, join(mounts.get("/etc/nats") ?? "", "nats.conf"));
+      return [serverBinary("nats-server"), ...args];
+    },
+  });
+  await listening(node, "rollcast-nats:4222", running);
+  return running;
+}
+
+async function startRedisPod(node: Node, objects: readonly AnyObject[]): Promise<Running> {
+  const port = await freePort();
+  node.hosts.set("rollcast-redis:6379", `127.0.0.1:${port}`);
+  const running = await runPod(node, {
+    name: "redis",
+    template: templateOf(objects, "StatefulSet", "redis"),
+    command: async (args) => ["redis-server", ...args, "--port", String(port)],
+  });
+  await listening(node, "rollcast-redis:6379", running);
+  return running;
+}
+
+/** A Deployment in a namespace of its own whose ConfigMap is changed: the demo. */
+export async function demo(api: Api, namespace: string): Promise<void> {
+  await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
+  const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+  await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
+  await waitRolledOut(api, namespace, "web");
+}
+
+/** Changes the ConfigMap of the demo. */
+export async function change(api: Api, namespace: string, value: string): Promise<void> {
+  await api.patch(paths.configMap(namespace, "cfg"), { data: { a: value } }, "kubectl-edit");
+}
+
+/** Waits until the Deployment of the demo is of this generation, and no other. */
+export async function rolls(api: Api, namespace: string, generation: number): Promise<void> {
+  const path = paths.deployment(namespace, "web");
+  await waitFor(
+    async () => {
+      const found = (await api.get<AnyObject>(path)).metadata.generation ?? 0;
+      expect(found).toBeLessThanOrEqual(generation);
+      return found === generation;
+    },
+    { message: `generation ${generation} of the Deployment`, timeout: 30_000 },
+  );
+}
+
+export async function ready({ running, lines }: Service): Promise<void> {
+  await waitFor(
+    async () => {
+      if (running.hasExited()) throw new Error(`ended: ${running.output()}`);
+      const line = lines.find((one) => one.includes("http server listening")) ?? "{}";
+      const { port } = JSON.parse(line) as { port?: number };
+      return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
+    },
+    { message: "a service to be ready", timeout: 60_000 },
+  ).catch((err: unknown) => {
+    throw new Error(running.output(), { cause: err });
+  });
+}
+
+/** Waits until the restarter knows what the workload runs with, so that a change after it is one; asked as the restarter itself, or as `user`. */
+export async function adopted(node: Node, user = "restarter"): Promise<void> {
+  await using nats = await connectNats({
+    url: `nats://${node.hosts.get("rollcast-nats:4222")}`,
+    name: user,
+    logger: createLogger("test", "silent"),
+    nkey: { file: join(node.dir, user, "identity", "nats.nk") },
+  });
+  const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
+  await waitFor(
+    async () => (await records.get("default.deployment.demo.web"))?.value.phase === "current",
+    { message: "the record of web" },
+  );
+}

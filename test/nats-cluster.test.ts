@@ -1,0 +1,143 @@
+import type { RollcastEvent } from "@rollcast/shared/events";
+import type { Nats } from "@rollcast/shared/nats/connect";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import { serverName } from "@rollcast/testkit/nats-cluster";
+import type { NatsServer } from "@rollcast/testkit/nats";
+import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import type { Service } from "@rollcast/testkit/services";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { generationOf, setKey, startStack, waitSettled, wordsOf } from "./stack.ts";
+import type { Stack } from "./stack.ts";
+
+const STREAMS = [EVENT_STREAM, DEAD_LETTER_STREAM, ...BUCKETS.map((bucket) => `KV_${bucket}`)];
+const SERVICES = ["watcher", "restarter", "notifier"] as const;
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => `web-${i}`);
+
+async function deploy({ api, namespace }: Stack, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await api.create(paths.configMap(namespace), configMap(namespace, `${name}-cfg`, { a: "0" }));
+    const uses = [{ as: "envFrom", configMap: `${name}-cfg` }] as const;
+    await api.create(paths.deployment(namespace), deployment(namespace, name, { uses }));
+  }
+  for (const name of names) await waitRolledOut(api, namespace, name);
+}
+
+/** The servers have only begun to look for each other when it starts. */
+async function provision(stack: Stack): Promise<void> {
+  const step = await stack.start("provision");
+  expect(await step.exited).toBe(0);
+}
+
+async function leaderOf(stack: Stack, nats: Nats): Promise<NatsServer> {
+  const { cluster } = await nats.jsm.streams.info(EVENT_STREAM);
+  const leader = stack.natsServers.find((_, index) => serverName(index) === cluster?.leader);
+  if (leader === undefined) throw new Error(`no server is the leader ${cluster?.leader}`);
+  return leader;
+}
+
+function succeeded(events: readonly RollcastEvent[]): Set<string | undefined> {
+  const ends = events.filter(({ type }) => type === "dev.rollcast.rollout.succeeded.v1");
+  return new Set(ends.map(({ subject }) => subject));
+}
+
+/** Waits until every stream has three copies that are all as new as its leader's. */
+async function waitCopied(nats: Nats): Promise<void> {
+  for (const stream of STREAMS) {
+    await waitFor(
+      async () => {
+        const { config, cluster } = await nats.jsm.streams.info(stream);
+        const current = cluster?.replicas?.filter((one) => one.current && one.offline !== true);
+        return config.num_replicas === 3 && current?.length === 2;
+      },
+      { message: `three copies of ${stream}`, timeout: 60_000, every: 200 },
+    );
+  }
+}
+
+/**
+ * A notifier that starts without the majority and waits for it. A server that has not noticed yet may answer the first question and not the second: that start
+ * ends, and the kubelet's next one waits.
+ */
+async function startLate(stack: Stack): Promise<Service> {
+  for (;;) {
+    const late = await stack.start("notifier", { wait: false });
+    const waits = () => late.logs.some(({ msg }) => msg === "streams not reached, trying again");
+    await waitFor(() => late.hasExited() || waits(), { message: "a notifier to wait for NATS" });
+    if (!late.hasExited()) return late;
+    expect(JSON.stringify(late.logs)).toContain("JetStream system temporarily unavailable");
+  }
+}
+
+test("three servers of NATS as the chart has them: one is killed while changes happen, every change rolls once", async () => {
+  await using stack = await startStack({ services: [], natsServers: 3 });
+  await provision(stack);
+  await using nats = await stack.connect();
+  await waitCopied(nats);
+  const names = numbered(30);
+  await deploy(stack, names);
+  for (const name of SERVICES) await stack.start(name);
+  for (const name of names) await waitSettled(stack, name);
+
+  const leader = await leaderOf(stack, nats);
+  // Every write is synced three times, on one disk here.
+  const wait = { message: "changes to be rolled", timeout: 180_000, every: 200 };
+  for (const [i, name] of names.entries()) {
+    if (i === 10) await leader.kill();
+    await setKey(stack, `${name}-cfg`, "a", "1");
+    if (i === 20) await waitFor(async () => succeeded(await stack.events()).size > 10, wait);
+  }
+  await waitFor(async () => succeeded(await stack.events()).size === names.length, wait);
+  await leader.restart();
+  await waitCopied(nats);
+
+  for (const name of names) await waitSettled(stack, name);
+  const events = await stack.events();
+  for (const name of names) {
+    expect(await generationOf(stack, name), name).toBe(2);
+    const words = wordsOf(events, name).filter((word) => word !== "planned");
+    expect(words, name).toEqual(["started", "succeeded"]);
+  }
+  const told = () => stack.receiver.received.map(({ body }) => body).join("\n");
+  for (const name of names) {
+    await waitFor(() => told().includes(`"${name}"`), { message: `${name} to be told` });
+  }
+  for (const service of stack.services) {
+    if (service.name !== "provision") expect(service.hasExited(), service.name).toBe(false);
+  }
+}, 500_000);
+
+test("without its majority NATS makes the services unready, not dead; they go on when it is back", async () => {
+  await using stack = await startStack({ services: [], natsServers: 3 });
+  await provision(stack);
+  await deploy(stack, ["web"]);
+  for (const name of SERVICES) await stack.start(name);
+  await waitSettled(stack, "web");
+  const probes = (path: string) =>
+    Promise.all(
+      stack.services
+        .filter((service) => service.name !== "provision" && !service.hasExited())
+        .map(async (service) => (await fetch(`${service.http()}${path}`)).status),
+    );
+
+  const [, ...others] = stack.natsServers;
+  for (const server of others) await server.kill();
+  await waitFor(async () => (await probes("/readyz")).every((status) => status === 503), {
+    message: "every service to be unready",
+    timeout: 60_000,
+  });
+  expect(await probes("/livez")).toEqual([200, 200, 200]);
+  const late = await startLate(stack);
+  expect(late.hasExited()).toBe(false);
+  await late.kill();
+  await setKey(stack, "web-cfg", "a", "1");
+  for (const server of others) await server.restart();
+  await waitFor(async () => (await probes("/readyz")).every((status) => status === 200), {
+    message: "every service to be ready",
+    timeout: 60_000,
+  });
+
+  await stack.waitEvent("succeeded", "web");
+  expect(await generationOf(stack, "web")).toBe(2);
+}, 400_000);

@@ -1,0 +1,33 @@
+import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { ClusterAccess } from "@rollcast/testkit/cluster";
+import { chartDir, helm, objectsIn } from "@rollcast/testkit/helm";
+import { available } from "./apply.ts";
+
+/** The release `rollcast` in a cluster, made, changed and removed by Helm itself. */
+export type Release = {
+  /** What Helm prints, with the chart's notes. */
+  install(...set: readonly string[]): Promise<string>;
+  upgrade(...set: readonly string[]): Promise<string>;
+  uninstall(): Promise<string>;
+  /** What it consists of now, once all of it is available. */
+  objects(): Promise<AnyObject[]>;
+};
+
+export function helmRelease(
+  { kubeconfig, api }: ClusterAccess & { readonly api: Api },
+  namespace: string,
+): Release {
+  const where = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
+  const values = (set: readonly string[]) => set.map((one) => `--set=${one}`);
+  return {
+    install: (...set) =>
+      helm("install", "rollcast", chartDir(), "--create-namespace", ...where, ...values(set)),
+    upgrade: (...set) => helm("upgrade", "rollcast", chartDir(), ...where, ...values(set)),
+    uninstall: () => helm("uninstall", "rollcast", ...where),
+    async objects() {
+      const objects = objectsIn(await helm("get", "manifest", "rollcast", ...where));
+      await available(api, objects);
+      return objects;
+    },
+  };
+}
