@@ -47,8 +47,9 @@ export function withCluster(command: Command): Command {
   );
 }
 
+/** A ready pod of the service, or of all three in one, where the port of each API carries its name. */
 async function findPod(kube: KubeClient, namespace: string, service: ApiService) {
-  const selector = `app.kubernetes.io/name=rollcast,app.kubernetes.io/component=${service}`;
+  const selector = `app.kubernetes.io/name=rollcast,app.kubernetes.io/component in (${service},all-in-one)`;
   const answer = await kube.request<unknown>({
     method: "GET",
     path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
@@ -64,8 +65,8 @@ async function findPod(kube: KubeClient, namespace: string, service: ApiService)
     throw new Failure(EXIT.unreachable, `no ${service} is ready in ${namespace}`, hint);
   }
   const ports = ready.spec.containers.flatMap((one) => one.ports ?? []);
-  const port = ports.find(({ name }) => name === "api")?.containerPort ?? DEFAULT_PORT[service];
-  return { pod: ready.metadata.name, port };
+  const port = ports.find(({ name }) => name === "api" || name === `${service}-api`);
+  return { pod: ready.metadata.name, port: port?.containerPort ?? DEFAULT_PORT[service] };
 }
 
 async function readToken(kube: KubeClient, namespace: string): Promise<string> {
