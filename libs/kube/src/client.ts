@@ -166,14 +166,17 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
     accept: request.accept ?? "application/json",
     ...headers,
   };
-  if (request.body !== undefined) {
+  const body = request.body === undefined ? null : JSON.stringify(request.body);
+  if (body !== null) {
     sent["content-type"] = request.contentType ?? "application/json";
+    // Node tells the length by itself, but not of a DELETE: its body would be taken for the next request.
+    sent["content-length"] = String(Buffer.byteLength(body));
   }
   return {
     url,
     method: request.method,
     headers: sent,
-    body: request.body === undefined ? null : JSON.stringify(request.body),
+    body,
     timeoutMs: request.timeoutMs ?? TIMEOUT_MS,
     signal: request.signal,
   };

@@ -186,6 +186,19 @@ test("a Status is an error with its reason", async () => {
   ).rejects.toMatchObject({ status: 422, reason: "Invalid" });
 });
 
+test("what is asked of a deletion is heeded", async () => {
+  await using ns = await createNamespace(api, "deletion");
+  const namespace = ns.name;
+  await using kube = await connectTo(cluster);
+  const path = `${paths.configMap(namespace)}/kept`;
+  await api.create(paths.configMap(namespace), configMap(namespace, "kept", { a: "ö" }));
+  const body = { preconditions: { uid: "another, with an ö" } };
+  await expect(kube.request({ method: "DELETE", path, body })).rejects.toMatchObject({
+    status: 409,
+  });
+  expect(await api.get(path)).toMatchObject({ data: { a: "ö" } });
+});
+
 test("time-outs, lost connections, too large and garbled answers have no status", async () => {
   await using proxy = await startFaultProxy(cluster);
   await using client = await connectTo(cluster, proxy.url);

@@ -1,4 +1,5 @@
 import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
@@ -13,6 +14,15 @@ type Owned = AnyObject & {
 async function jobsOf(api: Api, namespace: string, owner: string): Promise<Owned[]> {
   const { items } = await api.get<{ items: Owned[] }>(pathOf("batch/v1", namespace, "jobs"));
   return items.filter((one) => one.metadata.ownerReferences?.[0]?.name === owner);
+}
+
+/** The Jobs, by uid, that the pods labelled as this Job's are of. */
+async function ownersOfPods(api: Api, namespace: string, name: string): Promise<string[]> {
+  const path = `${paths.pod(namespace)}?labelSelector=batch.kubernetes.io/job-name%3D${name}`;
+  const { items } = await api.get<{ items: AnyObject[] }>(path);
+  return items.map(
+    ({ metadata }) => metadata.labels?.["batch.kubernetes.io/controller-uid"] ?? "nobody's",
+  );
 }
 
 async function adopted(rig: Rig, kind: string, names: readonly string[]): Promise<void> {
@@ -125,6 +135,11 @@ test("a Job is made again under its name; a finished one only where it asks for 
   }
   const uids = new Map<string, string | undefined>();
   for (const each of [...names, "owned"]) uids.set(each, (await one(each)).metadata.uid);
+  for (const running of ["running", "running-template"]) {
+    await waitFor(async () => (await ownersOfPods(api, namespace, running)).length > 0, {
+      message: `${running} to have a pod`,
+    });
+  }
   await rig.start();
   await adopted(rig, "Job", names);
 
@@ -144,6 +159,13 @@ test("a Job is made again under its name; a finished one only where it asks for 
     const record = await rig.record(each, "Job");
     expect(record?.uid, each).toBe((await one(each)).metadata.uid);
     expect(record?.recreate, each).toBeUndefined();
+    await waitFor(
+      async () => {
+        const owners = await ownersOfPods(api, namespace, each);
+        return owners.length > 0 && owners.every((owner) => owner === record?.uid);
+      },
+      { message: `${each} to have no pods but its own` },
+    );
   }
   const events = await rig.events();
   expect(wordsOf(events, "done")).toEqual(["planned", "started", "succeeded"]);
