@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError } from "@rollcast/testkit/client";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
@@ -40,6 +41,10 @@ test("a Job that the API server does not let be made again is kept, told, and ma
   expect(JSON.parse(kept?.recreate?.manifest ?? "{}")).toMatchObject({ metadata: { name: "one" } });
   const gone = await api.get(`${jobs}/one`).catch((err: unknown) => err);
   expect(gone).toMatchObject({ status: 404 });
+
+  // The watch told of the deletion, and that asked for a turn too.
+  await sleep(1_500);
+  expect((await rig.record("one", "Job"))?.failure?.tries).toBe(1);
 
   await api.remove(`${quotas}/none`);
   await rig.waitEvent("succeeded", "one");

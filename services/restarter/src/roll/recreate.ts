@@ -12,6 +12,7 @@ import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { askCluster } from "./gather.ts";
 import { MARKER } from "../workloads/marker.ts";
+import { contentsHash } from "../decide/decide.ts";
 import type { WorkloadRecord } from "../decide/record.ts";
 import { commit } from "./records.ts";
 import { giveUp, isTransient, notCarriedOut } from "./refusals.ts";
@@ -111,6 +112,8 @@ export async function makeAgain(
   const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
   const kept = entry?.value.recreate;
   if (entry === undefined || kept === undefined) return "none";
+  // Its deletion asks for a turn as well, which may come after this content was refused.
+  if (isPutOff(entry.value, kept)) return "done";
   let object: KubeObject;
   try {
     object = await createJob(ctx, entry.value.namespace, JSON.parse(kept.manifest));
@@ -130,6 +133,10 @@ export async function makeAgain(
   const now = clock();
   const next = recreatedRecord({ ...ctx, workload, now }, { ...entry.value, recreate: kept });
   return (await begin(ctx, entry, next, workload)) ? "done" : "again";
+}
+
+function isPutOff({ failure }: WorkloadRecord, { rollout }: Recreate): boolean {
+  return failure?.wanted === contentsHash(rollout.wanted) && failure.retryAt > clock();
 }
 
 /** The Job is deleted and was not made: what it is made from stays in the record. */
