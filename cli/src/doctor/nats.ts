@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 
 /** NATS: its version, and what `provision` makes there. */
 export async function checkNats(nats: Nats): Promise<Finding[]> {
-  const { version, isNew, missing } = await inspectNats(nats);
+  const { version, isNew, missing, faults } = await inspectNats(nats);
   return [
     isNew
       ? ok("nats", `reached, version ${version}`)
@@ -17,5 +17,6 @@ export async function checkNats(nats: Nats): Promise<Finding[]> {
           `missing: ${missing.join(", ")}`,
           "run the provision step, and check your rights",
         ),
+    ...faults.map((fault) => todo("nats", fault, "bring the other servers of NATS back")),
   ];
 }

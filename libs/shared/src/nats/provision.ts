@@ -9,6 +9,7 @@ import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { ConfigError } from "../errors.ts";
 import type { Nats } from "./connect.ts";
+import { quorumFault } from "./quorum.ts";
 
 /** The stream that holds every event for a week. */
 export const EVENT_STREAM = "ROLLCAST";
@@ -71,6 +72,13 @@ function checkServer(nats: Nats): void {
 
 /** The stream as it is, or undefined where there is none; any other failure is thrown, so that an outage is not taken for an empty server. */
 async function find(nats: Nats, name: string): Promise<StreamInfo | undefined> {
+  const info = await ask(nats, name);
+  const fault = info === undefined ? undefined : quorumFault(info);
+  if (fault !== undefined) throw new Error(fault);
+  return info;
+}
+
+async function ask(nats: Nats, name: string): Promise<StreamInfo | undefined> {
   try {
     return await nats.jsm.streams.info(name);
   } catch (err) {
