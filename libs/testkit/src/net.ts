@@ -1,15 +1,33 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+/**
+ * Below those that systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere): among them, a server that was killed could find its port taken by
+ * a connection of anybody's when it starts again, its own clients' included.
+ */
+const PORTS = { from: 20_000, to: 32_768 };
+const TRIES = 50;
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, "close");
-  return port;
+  return true;
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago, and is nobody's but a server's. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`${TRIES} ports from ${PORTS.from} to ${PORTS.to} are taken`);
 }
 
 /** Whether something accepts connections on `port`. */
