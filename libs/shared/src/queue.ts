@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Queue as BullQueue } from "bullmq";
+import type { Redis } from "ioredis";
 import { createLimits } from "./queue/limits.ts";
 import type { Limits } from "./queue/limits.ts";
 import { toError } from "./errors.ts";
@@ -44,21 +46,46 @@ export type Queue<T> = AsyncDisposable & {
 
 const DEFAULT_ATTEMPTS = 5;
 
+const REOPEN_MS = 500;
+
+/**
+ * BullMQ asks Redis for its version once, when a queue is opened, and an error there, of a Redis that goes away just then, would be the answer to everything that is
+ * ever added: such a queue is opened again. Throws the reason of the signal.
+ */
+async function openBull(options: QueueOptions, redis: Redis): Promise<BullQueue> {
+  const { logger, name, signal } = options;
+  for (;;) {
+    const queue = new BullQueue(name, {
+      connection: redis,
+      prefix: prefix(options.cluster),
+      skipMetasUpdate: true,
+      defaultJobOptions: {
+        removeOnComplete: true,
+        removeOnFail: { age: 3_600, count: 1_000 },
+        backoff: { type: "custom" },
+        stackTraceLimit: 0,
+      },
+    });
+    queue.on("error", (err) => logger.warn({ err, queue: name }, "queue error"));
+    try {
+      await queue.waitUntilReady();
+      return queue;
+    } catch (err) {
+      logger.warn({ err, queue: name }, "queue not opened, trying again");
+      await queue.close().catch(() => undefined);
+    }
+    signal?.throwIfAborted();
+    await sleep(REOPEN_MS, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
 /** Opens a queue to add to; waits until Redis answers. */
 export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
   const { redis, fault } = await connectRedis(options, false);
-  const queue = new BullQueue(options.name, {
-    connection: redis,
-    prefix: prefix(options.cluster),
-    skipMetasUpdate: true,
-    defaultJobOptions: {
-      removeOnComplete: true,
-      removeOnFail: { age: 3_600, count: 1_000 },
-      backoff: { type: "custom" },
-      stackTraceLimit: 0,
-    },
+  const queue = await openBull(options, redis).catch((err: unknown) => {
+    redis.disconnect();
+    throw err;
   });
-  queue.on("error", (err) => options.logger.warn({ err, queue: options.name }, "queue error"));
   const limits = createLimits(redis, (part) => queue.toKey(part), options);
   const add = (data: T, opts: AddOptions) =>
     queue.add("job", data, {

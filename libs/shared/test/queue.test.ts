@@ -15,7 +15,7 @@ import { RetryLater, TerminalError } from "../src/errors.ts";
 import { openQueue, openWorker } from "../src/queue.ts";
 import type { JobContext, Queue, Work, WorkOptions } from "../src/queue.ts";
 import type { Logger } from "../src/logger.ts";
-import { recordingLogger, silent, startGate } from "./setup.ts";
+import { recordingLogger, silent, startGate, startTrapdoor } from "./setup.ts";
 
 type Turn = { name: string };
 type Process = (turn: Turn, context: JobContext) => Promise<void>;
@@ -442,6 +442,22 @@ describe.concurrent("queue", () => {
     await waitFor(() => done.length === 1, { timeout: 40_000 });
     expect(done).toEqual(["a 1"]);
     await stuck[Symbol.asyncDispose]();
+  });
+
+  test("a Redis that goes away just as a queue is opened loses none of what is added later", async () => {
+    await using redis = await startRedis();
+    await using door = await startTrapdoor(redis.port);
+    await using queue = await openQueue<Turn>(optionsOf(`redis://127.0.0.1:${door.port}`));
+
+    await waitFor(() =>
+      queue.add({ name: "a" }, { id: "a" }).then(
+        () => true,
+        () => false,
+      ),
+    );
+
+    expect(door.hasOpened()).toBe(true);
+    expect(await queue.counts()).toMatchObject({ waiting: 1 });
   });
 
   test("both wait for a Redis that starts later", async () => {
