@@ -138,6 +138,9 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     message: "NATS to be met again",
   });
   expect(await api.service.kill("SIGTERM")).toBe(0);
+  await waitFor(async () => (await rig.events()).length > 0, {
+    message: "events to be read again",
+  });
 
   const told = JSON.stringify({
     logs: rig.logs(),
