@@ -91,7 +91,7 @@ function createHands(limit: number) {
     async empty(): Promise<void> {
       await Promise.all(held);
     },
-    count: () => held.size,
+    count: ages.count,
     oldestMs: ages.oldestMs,
   };
 }
