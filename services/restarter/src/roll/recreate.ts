@@ -12,10 +12,9 @@ import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { askCluster } from "./gather.ts";
 import { MARKER } from "../workloads/marker.ts";
-import { contentsHash } from "../decide/decide.ts";
 import type { WorkloadRecord } from "../decide/record.ts";
 import { commit } from "./records.ts";
-import { giveUp, isTransient, notCarriedOut } from "./refusals.ts";
+import { giveUp, isPutOff, isTransient, notCarriedOut } from "./refusals.ts";
 import type { Attempt, Pending } from "./refusals.ts";
 import { recreatedRecord, recreation } from "../decide/take-over.ts";
 import { projectWorkload, splitKey, workloadKey } from "../workloads/workload.ts";
@@ -113,7 +112,7 @@ export async function makeAgain(
   const kept = entry?.value.recreate;
   if (entry === undefined || kept === undefined) return "none";
   // Its deletion asks for a turn as well, which may come after this content was refused.
-  if (isPutOff(entry.value, kept)) return "done";
+  if (isPutOff(entry.value, clock())) return "done";
   let object: KubeObject;
   try {
     object = await createJob(ctx, entry.value.namespace, JSON.parse(kept.manifest));
@@ -133,10 +132,6 @@ export async function makeAgain(
   const now = clock();
   const next = recreatedRecord({ ...ctx, workload, now }, { ...entry.value, recreate: kept });
   return (await begin(ctx, entry, next, workload)) ? "done" : "again";
-}
-
-function isPutOff({ failure }: WorkloadRecord, { rollout }: Recreate): boolean {
-  return failure?.wanted === contentsHash(rollout.wanted) && failure.retryAt > clock();
 }
 
 /** The Job is deleted and was not made: what it is made from stays in the record. */

@@ -63,6 +63,12 @@ export async function notCarriedOut(
   return giveUp(ctx, workload.generation, pending, thrown);
 }
 
+/** Whether the Job that was deleted is not to be made again yet, since the API server has refused it with this content. */
+export function isPutOff({ failure, recreate }: WorkloadRecord, now: number): boolean {
+  if (failure === undefined || recreate === undefined) return false;
+  return failure.wanted === contentsHash(recreate.rollout.wanted) && failure.retryAt > now;
+}
+
 /** Writes down that the content is wanted and was refused: it stays due, and is tried again, slower and slower. */
 export async function giveUp(
   ctx: Context,

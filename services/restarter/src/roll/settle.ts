@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { askCluster, assessFresh } from "./gather.ts";
 import { cancelled } from "../decide/outcomes.ts";
 import { announce, commit, flush } from "./records.ts";
+import { isPutOff } from "./refusals.ts";
 import { splitKey } from "../workloads/workload.ts";
 import type { WorkloadKey } from "../workloads/workload.ts";
 
@@ -57,10 +58,9 @@ async function isRolling(ctx: Context, key: WorkloadKey): Promise<boolean> {
 /** Whether the workload is gone only because we deleted it to make it again, and whether that can be gone on with now. */
 async function beingMadeAgain(ctx: Context, key: WorkloadKey) {
   const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
-  const { recreate, failure } = entry?.value ?? {};
   return {
-    interrupted: recreate !== undefined,
-    due: failure === undefined || failure.retryAt <= clock(),
+    interrupted: entry?.value.recreate !== undefined,
+    due: entry !== undefined && !isPutOff(entry.value, clock()),
   };
 }
 
