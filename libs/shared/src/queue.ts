@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue as BullQueue } from "bullmq";
-import type { Redis } from "ioredis";
 import { createLimits } from "./queue/limits.ts";
 import type { Limits } from "./queue/limits.ts";
 import { toError } from "./errors.ts";
 import { connectRedis, prefix } from "./queue/redis.ts";
-import type { QueueOptions } from "./queue/redis.ts";
+import type { Client, QueueOptions } from "./queue/redis.ts";
 import { ANSWER_MS, within } from "./within.ts";
 
 export type { RedisIdentity } from "./queue/access.ts";
@@ -52,7 +51,7 @@ const REOPEN_MS = 500;
  * BullMQ asks Redis for its version once, when a queue is opened, and an error there, of a Redis that goes away just then, would be the answer to everything that is
  * ever added: such a queue is opened again. Throws the reason of the signal.
  */
-async function openBull(options: QueueOptions, redis: Redis): Promise<BullQueue> {
+async function openBull(options: QueueOptions, redis: Client["redis"]): Promise<BullQueue> {
   const { logger, name, signal } = options;
   for (;;) {
     const queue = new BullQueue(name, {
