@@ -52,6 +52,8 @@ export type ClusterOptions = {
   /** Kept after disposal, and taken up again where it holds a cluster; a temporary folder unless told. */
   dir?: string;
   ports?: Ports;
+  /** Address of this machine at which the API server listens; 127.0.0.1 unless told, which containers cannot reach. */
+  address?: string;
 };
 
 /** Writes a kubeconfig for `access.url`, which may be a proxy that speaks plain HTTP, and returns its path. */
@@ -110,12 +112,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     peer: await freePort(),
   };
   await writeFiles(dir);
-  const url = `https://127.0.0.1:${ports.api}`;
+  const address = options.address ?? "127.0.0.1";
+  const url = `https://${address}:${ports.api}`;
   const auditLog = options.audit === true ? join(dir, "audit.log") : undefined;
   const caFile = join(dir, "certs", "apiserver.crt");
 
+  const apiServerOptions = { address, auditLog };
+
   let etcd: Running = await startEtcd(dir, ports);
-  let apiServer: Running = await startApiServer(dir, ports, auditLog);
+  let apiServer: Running = await startApiServer(dir, ports, apiServerOptions);
   const ready = async () => {
     const anonymous = createApi(url, tokenOf("admin"));
     try {
@@ -151,7 +156,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   const startBoth = async () => {
     etcd = await startEtcd(dir, ports);
-    apiServer = await startApiServer(dir, ports, auditLog);
+    apiServer = await startApiServer(dir, ports, apiServerOptions);
     await ready();
   };
   return {
@@ -166,7 +171,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await apiServer.kill("SIGKILL");
     },
     async startApiServer() {
-      apiServer = await startApiServer(dir, ports, auditLog);
+      apiServer = await startApiServer(dir, ports, apiServerOptions);
       await ready();
     },
     async snapshot() {

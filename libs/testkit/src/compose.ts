@@ -10,6 +10,7 @@ export type Mount = {
   readonly source: string;
   readonly target: string;
   readonly read_only?: boolean;
+  readonly bind?: { readonly create_host_path?: boolean };
 };
 
 /** A service as compose sees it: interpolated, in its long form, with absolute paths. */

@@ -5,8 +5,14 @@ import { serverBinary } from "./binaries.ts";
 import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
 
-/** Ports of one control plane on 127.0.0.1. */
+/** Ports of one control plane: of etcd on 127.0.0.1, of the API server there too unless told. */
 export type Ports = { readonly api: number; readonly etcd: number; readonly peer: number };
+
+export type ApiServerOptions = {
+  /** Where the API server listens, which is the address in its certificate. */
+  readonly address: string;
+  readonly auditLog: string | undefined;
+};
 
 /** Users that a test may act as, each by its token; `admin` may do everything, the others nothing until a test gives them a role. */
 export const USERS = ["admin", "watcher", "restarter", "notifier", "alice"] as const;
@@ -61,7 +67,7 @@ export async function startEtcd(dir: string, ports: Ports): Promise<Running> {
 export async function startApiServer(
   dir: string,
   ports: Ports,
-  auditLog: string | undefined,
+  { address, auditLog }: ApiServerOptions,
 ): Promise<Running> {
   const audit = [
     `--audit-policy-file=${join(dir, "audit.yaml")}`,
@@ -69,7 +75,7 @@ export async function startApiServer(
   ];
   return startProcess(serverBinary("kube-apiserver"), [
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
-    "--bind-address=127.0.0.1",
+    `--bind-address=${address}`,
     `--secure-port=${ports.api}`,
     `--cert-dir=${join(dir, "certs")}`,
     `--service-account-key-file=${join(dir, "sa.pub")}`,

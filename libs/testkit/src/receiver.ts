@@ -51,7 +51,8 @@ function reply(res: ServerResponse, answer: Answer): void {
   }, answer.delayMs ?? 0);
 }
 
-export async function startReceiver(first: Answer = {}): Promise<Receiver> {
+/** Answers every request so until told otherwise. `address` is one of this machine: 127.0.0.1 unless told, which containers cannot reach. */
+export async function startReceiver(first: Answer = {}, address = "127.0.0.1"): Promise<Receiver> {
   const received: Received[] = [];
   let answer: Answer | ((received: Received) => Answer) = first;
   const server = createServer((req, res) => {
@@ -68,11 +69,11 @@ export async function startReceiver(first: Answer = {}): Promise<Receiver> {
       received.push(one);
       reply(res, typeof answer === "function" ? answer(one) : answer);
     });
-  }).listen(0, "127.0.0.1");
+  }).listen(0, address);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${address}:${port}`,
     port,
     received,
     answer(next) {
