@@ -29,6 +29,16 @@ export default defineConfig({
           retry: 1,
         },
       },
+      {
+        test: {
+          name: "containers",
+          include: ["test/containers/**/*.test.ts"],
+          // One engine, one set of ports.
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+        },
+      },
     ],
   },
 });

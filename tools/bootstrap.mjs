@@ -1,7 +1,8 @@
-// `npm start` and `npm test` on a fresh machine: brings what is needed, then hands over to Node 24. No dependencies; runs on Node 20.
+// `npm start`, `npm test` and `npm run containers` on a fresh machine: brings what is needed, then hands over to Node 24. No dependencies; runs on Node 20.
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { installEngine } from "./apt.mjs";
 import { cacheDir } from "./cache.mjs";
 import { runChecks } from "./checks.mjs";
 import { lookAround } from "./facts.mjs";
@@ -69,24 +70,30 @@ async function bringRedis(context, plan) {
  * @param {import("./plan.mjs").Wish} wish
  */
 async function bring(context, stop, wish) {
-  const facts = await lookAround(context.env);
+  const look = () => lookAround(context.env, { engine: wish.command === "containers" });
+  const facts = await look();
   const plan = planOrSayWhatIsMissing(facts, wish);
   for (const note of plan.notes) context.progress.say(`  ${note}`);
   const work = async (/** @type {Plan} */ now) => {
     const node = bringToolchain(context).then(() => installDependencies(context));
     const build = now.compiler && buildServers(context, now.build, now.compiler);
-    await allOrNone(stop, [node, bringRedis(context, now), Promise.resolve(build)]);
+    const packages = bringRedis(context, now).then(() =>
+      installEngine(context, now.engine?.packages ?? []),
+    );
+    await allOrNone(stop, [node, packages, Promise.resolve(build)]);
   };
-  if (plan.compiler === undefined && facts.toolchain) await work(plan);
+  const installs = (plan.engine?.packages ?? []).length > 0;
+  if (plan.compiler === undefined && facts.toolchain && !installs) await work(plan);
   else {
     const onWait = () =>
       context.progress.say("  .. waiting for another start or test that brings the same");
     const lock = join(cacheDir(context.env), "lock");
     // The one that was waited for may have brought it.
-    const fresh = async () => work(planOrSayWhatIsMissing(await lookAround(context.env), wish));
+    const fresh = async () => work(planOrSayWhatIsMissing(await look(), wish));
     await withLock(lock, fresh, { onWait, signal: stop.signal });
   }
   await linkServers(context, plan.servers, facts.natsServer);
+  return plan;
 }
 
 /**
@@ -123,6 +130,7 @@ function listen(stop, env) {
  */
 function greeting(command, args) {
   if (command === "test") return "getting ready to test";
+  if (command === "containers") return "getting ready to test containers";
   const told = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
   return told === null ? "getting ready" : `getting ready for your ${told[1]} ${told[2]}`;
 }
@@ -133,8 +141,8 @@ function greeting(command, args) {
  * @returns {Promise<number>} exit code
  */
 async function main(command, args) {
-  if (command !== "start" && command !== "test") {
-    process.stderr.write("usage: node tools/bootstrap.mjs start|test [ARGS...]\n");
+  if (command !== "start" && command !== "test" && command !== "containers") {
+    process.stderr.write("usage: node tools/bootstrap.mjs start|test|containers [ARGS...]\n");
     return 2;
   }
   const since = Date.now();
@@ -145,12 +153,16 @@ async function main(command, args) {
   const cluster = args.some((arg) => /^--(context|kubeconfig)(=|$)/.test(arg));
   try {
     progress.say(`Rollcast: ${greeting(command, args)}`);
-    await bring(context, stop, { command, cluster: command === "start" && cluster });
+    const plan = await bring(context, stop, { command, cluster: command === "start" && cluster });
     progress.done("ready", since);
     const options = { cwd: ROOT, env: handOverEnv(context), progress, signal: stop.signal };
     if (command === "test") return await runChecks(args, options);
-    const program = join(ROOT, "tools", "start.ts");
-    return await runOpenly(nodePath(context.env), [program, ...args], options);
+    const tools = join(ROOT, "tools");
+    const program =
+      plan.engine === undefined
+        ? [join(tools, "start.ts")]
+        : [join(tools, "containers", "main.ts"), plan.engine.engine];
+    return await runOpenly(nodePath(context.env), [...program, ...args], options);
   } catch (err) {
     process.stderr.write(`\n${err instanceof Error ? err.message : String(err)}\n`);
     return 1;

@@ -19,7 +19,25 @@ export function cacheDir(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcast");
 }
 
-/** @typedef {"servers" | "helm" | "compose"} GoModule A Go module in `tools/`. */
+/**
+ * The folder of the container engine that `npm run containers` starts where there is none.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+export function engineDir(env = process.env) {
+  return join(cacheDir(env), "engine");
+}
+
+/**
+ * What DOCKER_HOST is for that engine.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {string}
+ */
+export function engineHost(env = process.env) {
+  return `unix://${join(engineDir(env), "docker.sock")}`;
+}
+
+/** @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker"} GoModule A Go module in `tools/`. */
 
 /**
  * The folder of what is built from a Go module; its name changes with what is built.

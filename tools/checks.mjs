@@ -69,7 +69,7 @@ async function runVitest(project, args, options) {
 }
 
 /**
- * Prints what ran, and last `N passed, N failed`.
+ * Runs the checks and the projects of `npm test`. Prints what ran, and last `N passed, N failed`.
  * @param {readonly string[]} args for vitest
  * @param {Options} options
  * @returns {Promise<number>} exit code
@@ -85,13 +85,43 @@ export async function runChecks(args, options) {
     };
     results.push(await timed(name, options, work));
   }
-  for (const project of PROJECTS) {
+  return report([...results, ...(await runProjects(PROJECTS, args, options))], options);
+}
+
+/**
+ * Runs projects of vitest alone. Prints what ran, and last `N passed, N failed`.
+ * @param {readonly string[]} projects
+ * @param {readonly string[]} args for vitest
+ * @param {Options} options
+ * @returns {Promise<number>} exit code
+ */
+export async function runTests(projects, args, options) {
+  return report(await runProjects(projects, args, options), options);
+}
+
+/**
+ * @param {readonly string[]} projects
+ * @param {readonly string[]} args
+ * @param {Options} options
+ */
+async function runProjects(projects, args, options) {
+  const results = [];
+  for (const project of projects) {
     results.push(await timed(`${project} tests`, options, () => runVitest(project, args, options)));
   }
-  const tests = results.slice(CHECKS.length).map((result) => result.tally);
-  if (sum(tests).passed + sum(tests).failed + sum(tests).skipped === 0) {
+  const { passed, failed, skipped } = sum(results.map((result) => result.tally));
+  if (passed + failed + skipped === 0) {
     results.push({ name: "no test was found", ms: 0, tally: FAILURE, troubles: [] });
   }
+  return results;
+}
+
+/**
+ * @param {readonly (Outcome & {name: string, ms: number})[]} results
+ * @param {Options} options
+ * @returns {number} exit code
+ */
+function report(results, options) {
   options.progress.say("");
   for (const { name, ms, tally, troubles: lines } of results) {
     options.progress.say(

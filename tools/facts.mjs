@@ -3,11 +3,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { builtDir } from "./cache.mjs";
+import { engineFacts } from "./engine-facts.mjs";
 import { probe, which } from "./run-command.mjs";
+import { moduleOf } from "./servers.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
 /** What only the tests need; each is a Go module of its own. */
 export const TEST_TOOLS = /** @type {const} */ (["helm", "compose"]);
+/** What only containers without a registry need: compose, buildx, and for the stand-in of k3s its kubectl. */
+export const CONTAINER_TOOLS = ["docker-compose", "docker-buildx", "kubectl"];
 export const KUBERNETES_SERVERS = [
   "etcd",
   "kube-apiserver",
@@ -32,13 +36,15 @@ export const KUBERNETES_SERVERS = [
  * @property {boolean} apt Debian's packages can be installed.
  * @property {boolean} natsUrl NATS_URL is set.
  * @property {boolean} redisUrl REDIS_URL is set.
+ * @property {import("./engine-facts.mjs").EngineFacts} [engine] Only for the tests of containers.
  */
 
 /**
  * @param {Readonly<Record<string, string | undefined>>} env
+ * @param {{engine?: boolean}} options `engine`: whether to look for a container engine and what belongs to it
  * @returns {Promise<Facts>}
  */
-export async function lookAround(env = process.env) {
+export async function lookAround(env = process.env, { engine = false } = {}) {
   const natsServer = which("nats-server", env);
   const redisServer = which("redis-server", env);
   const [natsVersion, redisVersion, go, docker] = await Promise.all([
@@ -49,18 +55,18 @@ export async function lookAround(env = process.env) {
       ? undefined
       : probe("docker", ["info", "--format", "{{.ServerVersion}}"]),
   ]);
-  const has = (/** @type {string} */ dir) => (/** @type {string} */ name) =>
-    existsSync(join(dir, name));
   const assets = env.KUBEBUILDER_ASSETS ?? "";
   return {
     node: process.version,
     npm: which("npm", env) !== undefined,
     toolchain: existsSync(toolchainDir(env)),
-    built: [
-      ...["nats-server", ...KUBERNETES_SERVERS].filter(has(builtDir("servers", env))),
-      ...TEST_TOOLS.filter((name) => has(builtDir(name, env))(name)),
-    ],
-    assets: assets === "" ? [] : ["etcd", "kube-apiserver"].filter(has(assets)),
+    built: ["nats-server", ...KUBERNETES_SERVERS, ...TEST_TOOLS, ...CONTAINER_TOOLS].filter(
+      (name) => existsSync(join(builtDir(moduleOf(name), env), name)),
+    ),
+    assets:
+      assets === ""
+        ? []
+        : ["etcd", "kube-apiserver"].filter((name) => existsSync(join(assets, name))),
     natsServer,
     natsVersion,
     redisServer,
@@ -70,5 +76,6 @@ export async function lookAround(env = process.env) {
     apt: process.getuid?.() === 0 && which("apt-get", env) !== undefined,
     natsUrl: Boolean(env.NATS_URL),
     redisUrl: Boolean(env.REDIS_URL),
+    ...(engine ? { engine: await engineFacts(env) } : {}),
   };
 }

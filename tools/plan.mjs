@@ -1,10 +1,11 @@
 // What to bring, from what is there. Pure.
-import { KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
+import { planEngine } from "./engine-plan.mjs";
+import { CONTAINER_TOOLS, KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
 import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
 
 /**
  * @typedef {object} Wish
- * @property {"start" | "test"} command
+ * @property {"start" | "test" | "containers"} command
  * @property {boolean} cluster The user named a cluster, so that none is brought.
  */
 
@@ -14,9 +15,12 @@ import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
  * @property {"go" | "container" | undefined} compiler What builds them.
  * @property {"url" | "path" | "apt" | "container" | undefined} redis Where Redis comes from.
  * @property {Readonly<Record<string, "cache" | "path" | "assets">>} servers Where each server lies when all is built.
+ * @property {import("./engine-plan.mjs").EnginePlan | undefined} engine For the tests of containers.
  * @property {readonly string[]} notes What a user may wonder about.
  * @property {readonly string[]} missing What has to be there and is not, each with the command that brings it.
  */
+
+const REDIS = `redis-server >= ${REDIS_FLOOR}, or Docker: on Debian and Ubuntu \`sudo apt-get install redis-server\`, on Fedora \`sudo dnf install redis\`, on macOS \`brew install redis\``;
 
 /**
  * @param {import("./facts.mjs").Facts} facts
@@ -28,9 +32,18 @@ export function makePlan(facts, wish) {
   const servers = {};
   /** @type {string[]} */
   const notes = [];
-  const needed = neededServers(facts, wish);
-  for (const name of needed) servers[name] = sourceOf(name, facts);
-  if (needed.includes("nats-server") && servers["nats-server"] !== "path" && facts.natsServer) {
+  const containers = wish.command === "containers";
+  const engine =
+    containers && facts.engine !== undefined ? planEngine(facts.engine, facts.apt) : undefined;
+  const needed = neededServers(facts, wish, engine?.plan?.engine);
+  // What goes into an image must be what we built, which needs no library.
+  for (const name of needed) servers[name] = containers ? "cache" : sourceOf(name, facts);
+  if (
+    needed.includes("nats-server") &&
+    !containers &&
+    servers["nats-server"] !== "path" &&
+    facts.natsServer
+  ) {
     notes.push(
       `${facts.natsServer} is ${facts.natsVersion ?? "of no known version"}, older than ${NATS_FLOOR}: not used`,
     );
@@ -46,23 +59,30 @@ export function makePlan(facts, wish) {
     compiler,
     redis,
     servers,
+    engine: engine?.plan,
     notes,
-    missing: missing(facts, build, compiler, redis),
+    missing: [
+      ...missing(facts, build, compiler),
+      ...(redis === undefined && !containers ? [REDIS] : []),
+      ...(engine?.missing ?? []),
+    ],
   };
 }
 
 /**
  * @param {import("./facts.mjs").Facts} facts
  * @param {Wish} wish
+ * @param {"own" | "host" | undefined} engine
  * @returns {string[]}
  */
-function neededServers(facts, wish) {
+function neededServers(facts, wish, engine) {
   // The tests kill and restart servers, so they need their own whatever runs elsewhere.
-  const nats = wish.command === "test" || !facts.natsUrl ? ["nats-server"] : [];
+  const tests = wish.command !== "start";
   return [
-    ...nats,
-    ...(wish.command === "test" || !wish.cluster ? KUBERNETES_SERVERS : []),
-    ...(wish.command === "test" ? TEST_TOOLS : []),
+    ...(tests || !facts.natsUrl ? ["nats-server"] : []),
+    ...(tests || !wish.cluster ? KUBERNETES_SERVERS : []),
+    ...(tests ? TEST_TOOLS : []),
+    ...(engine === "own" ? CONTAINER_TOOLS : []),
   ];
 }
 
@@ -88,6 +108,7 @@ function compilerOf(facts) {
  * @param {Wish} wish
  */
 function redisOf(facts, wish) {
+  if (wish.command === "containers") return undefined;
   if (wish.command === "start" && facts.redisUrl) return "url";
   if (atLeast(facts.redisVersion ?? "", REDIS_FLOOR)) return "path";
   // Where Debian's own is too old, Debian has no newer one.
@@ -99,10 +120,9 @@ function redisOf(facts, wish) {
  * @param {import("./facts.mjs").Facts} facts
  * @param {readonly string[]} build
  * @param {Plan["compiler"]} compiler
- * @param {Plan["redis"]} redis
  * @returns {string[]}
  */
-function missing(facts, build, compiler, redis) {
+function missing(facts, build, compiler) {
   const lines = [];
   if (!facts.npm && !facts.toolchain) {
     lines.push("npm, which brings Node 24 and pnpm: it comes with Node, https://nodejs.org");
@@ -111,11 +131,6 @@ function missing(facts, build, compiler, redis) {
     const old = facts.go === undefined ? "" : ` (${facts.go} is older)`;
     lines.push(
       `Go >= ${GO_FLOOR}${old}, or Docker, to build ${build.join(", ")}: https://go.dev/doc/install, or on macOS \`brew install go\``,
-    );
-  }
-  if (redis === undefined) {
-    lines.push(
-      `redis-server >= ${REDIS_FLOOR}, or Docker: on Debian and Ubuntu \`sudo apt-get install redis-server\`, on Fedora \`sudo dnf install redis\`, on macOS \`brew install redis\``,
     );
   }
   return lines;

@@ -36,6 +36,17 @@ const REDIS: Partial<Facts> = {
 const START = { command: "start", cluster: false } as const;
 const OWN_CLUSTER = { command: "start", cluster: true } as const;
 const TEST = { command: "test", cluster: false } as const;
+const CONTAINERS = { command: "containers", cluster: false } as const;
+const ENGINE = { choice: undefined, plugins: ["compose", "buildx"], commands: [] };
+/** A Debian without an engine, as root. */
+const OWN_ENGINE: Partial<Facts> = {
+  apt: true,
+  engine: { ...ENGINE, answers: false, root: true, debian: "bookworm" },
+};
+const HOST_ENGINE: Partial<Facts> = {
+  docker: true,
+  engine: { ...ENGINE, answers: true, root: false, debian: undefined },
+};
 
 describe("what is missing is named all at once", () => {
   test.each([
@@ -102,6 +113,20 @@ describe("what is built", () => {
       [...SERVERS, "helm", "compose"],
       "go",
     ],
+    [
+      "all that goes into images, whatever is on PATH",
+      CONTAINERS,
+      { ...GO, ...OWN_ENGINE, natsServer: "/n", natsVersion: "nats-server: v2.15.2" },
+      [...SERVERS, "helm", "compose", "docker-compose", "docker-buildx", "kubectl"],
+      "go",
+    ],
+    [
+      "nothing for images where the engine has a registry",
+      CONTAINERS,
+      { ...GO, ...HOST_ENGINE },
+      [...SERVERS, "helm", "compose"],
+      "go",
+    ],
   ] as const)("%s", (_, wish, facts, build, compiler) => {
     const plan = makePlan({ ...BARE, ...facts }, wish);
     expect(plan.build).toEqual(build);
@@ -120,6 +145,15 @@ describe("where Redis comes from", () => {
   ] as const)("%s", (_, wish, facts, redis) => {
     expect(makePlan({ ...BARE, ...facts }, wish).redis).toBe(redis);
   });
+});
+
+test("containers need no Redis of this machine, but an engine", () => {
+  const own = makePlan({ ...BARE, ...GO, ...OWN_ENGINE }, CONTAINERS);
+  expect(own).toMatchObject({ redis: undefined, missing: [], engine: { engine: "own" } });
+  const engine = { ...ENGINE, answers: false, root: false, debian: undefined };
+  const none = makePlan({ ...BARE, ...GO, engine }, CONTAINERS);
+  expect(none.missing).toEqual([expect.stringContaining("a Docker engine")]);
+  expect(makePlan({ ...BARE, ...GO, ...REDIS }, TEST).engine).toBeUndefined();
 });
 
 test("what is not used although it is there is told", () => {

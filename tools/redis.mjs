@@ -3,6 +3,7 @@ import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { aptInstall } from "./apt.mjs";
 import { probe, runQuietly, which } from "./run-command.mjs";
 import { link, linkDir } from "./servers.mjs";
 import { REDIS_IMAGE } from "./versions.mjs";
@@ -14,17 +15,12 @@ const WRAPPER = join(dirname(fileURLToPath(import.meta.url)), "redis-in-containe
  * redis-server would only add a service that starts now and with the machine, which nobody asked for.
  * @param {import("./toolchain.mjs").Context} context
  */
-export async function installRedis({ root, env, progress, signal }) {
+export async function installRedis(context) {
+  const { root, env, progress } = context;
   const since = Date.now();
-  const options = { env: { ...env, DEBIAN_FRONTEND: "noninteractive" }, signal };
-  const install = () =>
-    runQuietly("apt-get", ["install", "-y", "--no-install-recommends", "redis-tools"], options);
   if (which("redis-check-rdb", env) === undefined) {
-    const first = install().catch(async () => {
-      await runQuietly("apt-get", ["update"], options);
-      await install();
-    });
-    await progress.live("installing Debian's Redis (no service)", first);
+    const install = aptInstall(context, ["redis-tools"]);
+    await progress.live("installing Debian's Redis (no service)", install);
   }
   const file = join(linkDir(root), "redis-server");
   await link(which("redis-check-rdb", env) ?? "redis-check-rdb", file);

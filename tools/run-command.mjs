@@ -69,6 +69,23 @@ export function runOpenly(command, args, { env, cwd, signal }) {
 }
 
 /**
+ * Runs a command that writes into an open file; resolves with its exit code.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {RunOptions & {log: number}} options `log`: the file's descriptor
+ * @returns {Promise<number>}
+ */
+export function runLogged(command, args, { env, cwd, log, signal }) {
+  const child = spawn(process.execPath, [GUARD, command, ...args], {
+    env,
+    cwd,
+    stdio: ["pipe", log, log],
+    detached: true,
+  });
+  return ended(child, signal);
+}
+
+/**
  * Runs a command in silence. Throws with the end of what it printed where it fails.
  * @param {string} command
  * @param {readonly string[]} args

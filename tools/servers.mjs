@@ -1,4 +1,4 @@
-// Real servers, and for the tests Helm and the loader of compose files, built once from the Go modules in tools/ into the user's cache folder.
+// Real servers, and for the tests Helm, the loader of compose files and the tools of containers, built once from the Go modules in tools/ into the user's cache folder.
 import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
@@ -6,9 +6,19 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { builtDir, cacheDir } from "./cache.mjs";
 import { runQuietly } from "./run-command.mjs";
-import { GO_IMAGE, HELM, KUBERNETES, buildEstimate } from "./versions.mjs";
+import {
+  DOCKER_BUILDX,
+  DOCKER_COMPOSE,
+  GO_IMAGE,
+  HELM,
+  KUBERNETES,
+  buildEstimate,
+} from "./versions.mjs";
 
 const TOOLS = dirname(fileURLToPath(import.meta.url));
+/** Measured, in minutes of one core. */
+const KUBERNETES_MINUTES = 10;
+const PLUGINS_MINUTES = 7;
 
 /** Package of each program, the name that `go build` gives it where that is another, and its module where that is not `servers`. */
 const PACKAGES = {
@@ -18,11 +28,22 @@ const PACKAGES = {
   "kube-controller-manager": { path: "k8s.io/kubernetes/cmd/kube-controller-manager" },
   "kube-scheduler": { path: "k8s.io/kubernetes/cmd/kube-scheduler" },
   kwok: { path: "sigs.k8s.io/kwok/cmd/kwok" },
+  kubectl: { path: "k8s.io/kubernetes/cmd/kubectl", module: /** @type {const} */ ("kubectl") },
   helm: { path: "helm.sh/helm/v3/cmd/helm", module: /** @type {const} */ ("helm") },
   compose: { path: "rollcast.dev/tools/compose", module: /** @type {const} */ ("compose") },
+  "docker-compose": {
+    path: "github.com/docker/compose/v2/cmd",
+    builtAs: "cmd",
+    module: /** @type {const} */ ("docker"),
+  },
+  "docker-buildx": {
+    path: "github.com/docker/buildx/cmd/buildx",
+    builtAs: "buildx",
+    module: /** @type {const} */ ("docker"),
+  },
 };
-/** In the order of their building. Helm after the servers: by then most of what it needs is compiled. */
-const MODULES = /** @type {const} */ (["servers", "helm", "compose"]);
+/** In the order of their building. What shares code with the servers comes after them: by then most of it is compiled. */
+const MODULES = /** @type {const} */ (["servers", "kubectl", "helm", "compose", "docker"]);
 
 /**
  * @param {string} name
@@ -32,8 +53,11 @@ function packageOf(name) {
   return PACKAGES[/** @type {ServerName} */ (name)];
 }
 
-/** @param {string} name */
-function moduleOf(name) {
+/**
+ * The Go module of a server or tool.
+ * @param {string} name
+ */
+export function moduleOf(name) {
   return packageOf(name).module ?? "servers";
 }
 
@@ -44,12 +68,21 @@ function moduleOf(name) {
  * @param {readonly string[]} names
  */
 function describe(names) {
-  const servers = names.filter((name) => moduleOf(name) === "servers");
-  if (servers.length === 0) return "building tools for the tests from source, once, a minute";
-  const kubernetes = servers.some((name) => name !== "nats-server");
-  if (!kubernetes) return "building nats-server from source, once, about a minute";
-  const and = names.includes("nats-server") ? " and nats-server" : "";
-  return `building a local Kubernetes ${KUBERNETES}${and} from source, once, ${buildEstimate(cpus().length)}`;
+  const own = names.filter((name) => moduleOf(name) === "servers");
+  const kubernetes = own.some((name) => name !== "nats-server");
+  const plugins = names.some((name) => moduleOf(name) === "docker");
+  if (!kubernetes && !plugins) {
+    return own.length > 0
+      ? "building nats-server from source, once, about a minute"
+      : "building tools for the tests from source, once, a minute";
+  }
+  const what = [
+    ...(kubernetes ? [`a local Kubernetes ${KUBERNETES}`] : []),
+    ...(own.includes("nats-server") ? ["nats-server"] : []),
+    ...(plugins ? ["Docker's compose and buildx"] : []),
+  ];
+  const minutes = (kubernetes ? KUBERNETES_MINUTES : 0) + (plugins ? PLUGINS_MINUTES : 0);
+  return `building ${what.join(" and ")} from source, once, ${buildEstimate(minutes, cpus().length)}`;
 }
 
 /**
@@ -98,6 +131,8 @@ function stamps() {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES) ?? [];
   const helm = "helm.sh/helm/v3";
   return {
+    "github.com/docker/compose/v2/internal.Version": DOCKER_COMPOSE,
+    "github.com/docker/buildx/version.Version": DOCKER_BUILDX,
     "k8s.io/component-base/version.gitVersion": KUBERNETES,
     [`${helm}/internal/version.version`]: HELM,
     [`${helm}/pkg/chartutil.k8sVersionMajor`]: major,

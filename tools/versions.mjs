@@ -5,6 +5,10 @@ import process from "node:process";
 export const PNPM = "10.34.9";
 export const KUBERNETES = "v1.36.3";
 export const HELM = "v3.21.4";
+export const DOCKER_COMPOSE = "v2.40.3";
+export const DOCKER_BUILDX = "v0.30.1";
+/** For the stand-in of Node's image, whose npm package is the binary alone. */
+export const NPM = "11.21.2";
 export const NODE_FLOOR = "24.12.0";
 export const NATS_FLOOR = "2.12.0";
 export const REDIS_FLOOR = "6.2.0";
@@ -42,9 +46,12 @@ export function atLeast(version, floor) {
   return true;
 }
 
-/** How long the whole build takes, measured as ten minutes of one core, for people to know what they wait for. */
-export function buildEstimate(cores = cpus().length) {
-  const minutes = Math.max(1, Math.round(10 / cores));
+/**
+ * How long a build takes, for people to know what they wait for.
+ * @param {number} coreMinutes what one core would take, in minutes
+ */
+export function buildEstimate(coreMinutes, cores = cpus().length) {
+  const minutes = Math.max(1, Math.round(coreMinutes / cores));
   const told = minutes === 1 ? "1 minute" : `${minutes} minutes`;
   return `about ${told} on ${cores} ${cores === 1 ? "core" : "cores"}`;
 }

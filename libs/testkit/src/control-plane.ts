@@ -49,10 +49,11 @@ omitStages: [RequestReceived]
 rules: [{ level: Metadata }]
 `;
 
-export async function startEtcd(dir: string, ports: Ports): Promise<Running> {
+/** Flags of an etcd that keeps its data in `dir`. */
+export function etcdFlags(dir: string, ports: Ports): string[] {
   const client = `http://127.0.0.1:${ports.etcd}`;
   const peer = `http://127.0.0.1:${ports.peer}`;
-  return startProcess(serverBinary("etcd"), [
+  return [
     `--data-dir=${join(dir, "etcd")}`,
     "--unsafe-no-fsync",
     `--listen-client-urls=${client}`,
@@ -61,7 +62,28 @@ export async function startEtcd(dir: string, ports: Ports): Promise<Running> {
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
     "--log-level=error",
-  ]);
+  ];
+}
+
+export async function startEtcd(dir: string, ports: Ports): Promise<Running> {
+  return startProcess(serverBinary("etcd"), etcdFlags(dir, ports));
+}
+
+/** Flags of an API server, but for whom it lets in and where it listens; its keys for service accounts are `sa.pub` and `sa.key` in `dir`. */
+export function apiServerFlags(dir: string, ports: Ports): string[] {
+  return [
+    `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+    `--secure-port=${ports.api}`,
+    `--service-account-key-file=${join(dir, "sa.pub")}`,
+    `--service-account-signing-key-file=${join(dir, "sa.key")}`,
+    "--service-account-issuer=https://kubernetes.default.svc",
+    "--authorization-mode=RBAC",
+    "--disable-admission-plugins=ServiceAccount",
+    "--service-cluster-ip-range=10.0.0.0/24",
+    "--endpoint-reconciler-type=none",
+    "--max-requests-inflight=1600",
+    "--max-mutating-requests-inflight=800",
+  ];
 }
 
 export async function startApiServer(
@@ -74,20 +96,10 @@ export async function startApiServer(
     `--audit-log-path=${auditLog ?? ""}`,
   ];
   return startProcess(serverBinary("kube-apiserver"), [
-    `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+    ...apiServerFlags(dir, ports),
     `--bind-address=${address}`,
-    `--secure-port=${ports.api}`,
     `--cert-dir=${join(dir, "certs")}`,
-    `--service-account-key-file=${join(dir, "sa.pub")}`,
-    `--service-account-signing-key-file=${join(dir, "sa.key")}`,
-    "--service-account-issuer=https://kubernetes.default.svc",
     `--token-auth-file=${join(dir, "tokens.csv")}`,
-    "--authorization-mode=RBAC",
-    "--disable-admission-plugins=ServiceAccount",
-    "--service-cluster-ip-range=10.0.0.0/24",
-    "--endpoint-reconciler-type=none",
-    "--max-requests-inflight=1600",
-    "--max-mutating-requests-inflight=800",
     ...(auditLog === undefined ? [] : audit),
   ]);
 }
@@ -104,8 +116,8 @@ const CONTROLLERS = [
   "resourcequota-controller",
 ];
 
-export async function startControllers(kubeconfig: string): Promise<Running> {
-  return startProcess(serverBinary("kube-controller-manager"), [
+export function controllerFlags(kubeconfig: string): string[] {
+  return [
     `--kubeconfig=${kubeconfig}`,
     `--controllers=${CONTROLLERS.join(",")}`,
     "--kube-api-qps=1000",
@@ -114,25 +126,34 @@ export async function startControllers(kubeconfig: string): Promise<Running> {
     "--concurrent-replicaset-syncs=10",
     "--leader-elect=false",
     "--secure-port=0",
-  ]);
+  ];
+}
+
+export async function startControllers(kubeconfig: string): Promise<Running> {
+  return startProcess(serverBinary("kube-controller-manager"), controllerFlags(kubeconfig));
+}
+
+export function schedulerFlags(kubeconfig: string): string[] {
+  return [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"];
 }
 
 export async function startScheduler(kubeconfig: string): Promise<Running> {
-  return startProcess(serverBinary("kube-scheduler"), [
-    `--kubeconfig=${kubeconfig}`,
-    "--leader-elect=false",
-    "--secure-port=0",
-  ]);
+  return startProcess(serverBinary("kube-scheduler"), schedulerFlags(kubeconfig));
 }
 
-export async function startKwok(dir: string, kubeconfig: string): Promise<Running> {
-  return startProcess(serverBinary("kwok"), [
+/** Flags of a kwok that plays the nodes and pods as `stages.yaml` in `dir` says. */
+export function kwokFlags(dir: string, kubeconfig: string): string[] {
+  return [
     `--kubeconfig=${kubeconfig}`,
     "--manage-all-nodes=true",
     `--config=${join(dir, "stages.yaml")}`,
     "--server-address=127.0.0.1:0",
     "--node-lease-duration-seconds=0",
-  ]);
+  ];
+}
+
+export async function startKwok(dir: string, kubeconfig: string): Promise<Running> {
+  return startProcess(serverBinary("kwok"), kwokFlags(dir, kubeconfig));
 }
 
 /** Pods with this annotation never get ready: a rollout to them cannot finish. */
@@ -154,7 +175,7 @@ export const NODE = {
 };
 
 /** How kwok plays nodes and pods: ready at once, complete where their Job is done, gone when deleted. https://kwok.sigs.k8s.io/docs/user/stages-configuration/ */
-const STAGES = `apiVersion: kwok.x-k8s.io/v1alpha1
+export const STAGES = `apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: { name: node-initialize }
 spec:

@@ -1,0 +1,14 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const DEFAULT = "https://registry.npmjs.org/";
+
+/** Where builds get npm's packages from, where the user's configuration of npm names another place than the usual one. */
+export async function registryEnv(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ NPM_CONFIG_REGISTRY?: string }> {
+  const run = promisify(execFile);
+  const { stdout } = await run("npm", ["config", "get", "registry"], { env });
+  const registry = stdout.trim();
+  return registry === DEFAULT ? {} : { NPM_CONFIG_REGISTRY: registry };
+}

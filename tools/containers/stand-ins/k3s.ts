@@ -1,0 +1,87 @@
+import { chmod, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  NODE,
+  STAGES,
+  apiServerFlags,
+  controllerFlags,
+  etcdFlags,
+  kwokFlags,
+  schedulerFlags,
+} from "@rollcast/testkit/control-plane";
+import { put } from "../materials.ts";
+import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
+import type { StandIn } from "./stand-in.ts";
+
+const SERVERS = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kwok",
+  "kubectl",
+] as const;
+const DATA = "/var/lib/rancher/k3s/server";
+const CONFIG = "/etc/stand-in";
+const KUBECONFIG = join(DATA, "admin.kubeconfig");
+const PORTS = { api: 6443, etcd: 2379, peer: 2380 };
+
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  etcd: etcdFlags(DATA, PORTS),
+  "kube-apiserver": [
+    ...apiServerFlags(DATA, PORTS),
+    `--client-ca-file=${DATA}/tls/ca.crt`,
+    `--tls-cert-file=${DATA}/tls/server.crt`,
+    `--tls-private-key-file=${DATA}/tls/server.key`,
+  ],
+  "kube-controller-manager": controllerFlags(KUBECONFIG),
+  "kube-scheduler": schedulerFlags(KUBECONFIG),
+  kwok: kwokFlags(CONFIG, KUBECONFIG),
+};
+
+/** A node of the name NODE. */
+const node = {
+  ...NODE,
+  metadata: {
+    ...NODE.metadata,
+    name: "NODE",
+    labels: { ...NODE.metadata.labels, "kubernetes.io/hostname": "NODE" },
+  },
+};
+
+/** The control plane of the tests, with k3s' command line, files and kubectl. */
+export const k3s: StandIn = {
+  images: /^rancher\/k3s:v1\.\d+\.\d+-k3s\d+$/,
+  changes: [
+    PATH,
+    // Half a gigabyte is enough, rather than what the collector likes best.
+    "ENV GOGC=50",
+    "VOLUME /var/lib/rancher/k3s",
+    "EXPOSE 6443",
+    'ENTRYPOINT ["/bin/k3s"]',
+    'CMD ["agent"]',
+  ],
+  inputs: async (materials) => [
+    ...(await Promise.all(SERVERS.map((name) => materials.serverId(name)))),
+    JSON.stringify([FLAGS, STAGES, node]),
+  ],
+  async fill(root, materials) {
+    await materials.unpackDebian(root, "bookworm", ["openssl", "libssl3", "libc6"]);
+    await rm(join(root, "usr/share"), { recursive: true, force: true });
+    await materials.busybox(root);
+    for (const name of SERVERS) await materials.copyServer(root, `usr/local/bin/${name}`, name);
+    const script = await readFile(join(import.meta.dirname, "k3s.sh"), "utf8");
+    await put(root, "bin/k3s", script, 0o755);
+    for (const [name, flags] of Object.entries(FLAGS)) {
+      await put(root, `${CONFIG}/${name}.flags`, `${flags.join("\n")}\n`);
+    }
+    await put(root, `${CONFIG}/stages.yaml`, STAGES);
+    await put(root, `${CONFIG}/node.json`, JSON.stringify(node));
+    await put(root, "etc/passwd", ROOT_USER);
+    await put(root, "etc/group", ROOT_GROUP);
+    for (const name of ["root", "tmp", "run", "var/run"]) {
+      await mkdir(join(root, name), { recursive: true });
+    }
+    await chmod(join(root, "tmp"), 0o1777);
+  },
+};

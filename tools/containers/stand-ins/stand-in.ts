@@ -1,0 +1,17 @@
+import type { Materials } from "../materials.ts";
+
+/** How an image is made that behaves like one of a registry as far as Rollcast goes. */
+export type StandIn = {
+  /** The names of the images for which it stands. */
+  readonly images: RegExp;
+  /** Lines of a Dockerfile: environment, user, entrypoint and the like. */
+  readonly changes: readonly string[];
+  /** What it depends on beside the code in this folder: when that changes, it is made anew. */
+  inputs(materials: Materials): Promise<readonly string[]>;
+  /** Fills the image's root folder. */
+  fill(root: string, materials: Materials): Promise<void>;
+};
+
+export const PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const ROOT_USER = "root:x:0:0:root:/root:/bin/sh\n";
+export const ROOT_GROUP = "root:x:0:\n";
