@@ -17,6 +17,8 @@ import { registryEnv } from "./registry.ts";
 import { buildStandIns } from "./stand-ins/build.ts";
 import type { Docker } from "./docker.ts";
 
+// Whatever root's is, others than root read what lies in images.
+process.umask(0o022);
 const [kind = "", ...args] = process.argv.slice(2);
 const keep = args.includes("--keep");
 const vitestArgs = args.filter((arg) => arg !== "--keep");
@@ -25,6 +27,9 @@ const progress = createProgress(process.stdout);
 const stop = new AbortController();
 const { signal } = stop;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
+
+/** What a shell needs for the engine and the tests, beside what is added for them. */
+const ENGINE_VARIABLES = ["DOCKER_HOST", "DOCKER_CONFIG", "ROLLCAST_SERVERS_DIR"];
 
 async function onOwnEngine(): Promise<number> {
   const dir = engineDir(env);
@@ -57,23 +62,19 @@ async function onHostEngine(): Promise<number> {
 
 /** Runs the tests, or keeps the engine for those that somebody runs by hand. */
 async function useEngine(engine: Docker, more: Record<string, string>): Promise<number> {
-  const names = new Set([
-    "DOCKER_HOST",
-    "DOCKER_CONFIG",
-    "ROLLCAST_SERVERS_DIR",
-    ...Object.keys(more),
-  ]);
-  const testEnv = { ...engine.env, ...more, ...(await registryEnv(engine.env)) };
+  const added = { ...more, ...(await registryEnv(engine.env)) };
+  const testEnv: Readonly<Record<string, string | undefined>> = { ...engine.env, ...added };
   if (!keep) {
     return runTests(["containers"], vitestArgs, {
       cwd: repositoryRoot(),
-      env: testEnv,
+      env: { ...testEnv },
       progress,
       signal,
     });
   }
-  const told = Object.entries(testEnv).filter(([name]) => names.has(name));
-  for (const [name, value] of told) progress.say(`export ${name}='${value}'`);
+  for (const name of [...ENGINE_VARIABLES, ...Object.keys(added)]) {
+    if (testEnv[name] !== undefined) progress.say(`export ${name}='${testEnv[name]}'`);
+  }
   progress.say("Ctrl-C ends the engine");
   if (!signal.aborted) await once(signal, "abort");
   return 0;

@@ -14,12 +14,15 @@ import type { Docker } from "../docker.ts";
 import type { Materials } from "../materials.ts";
 import type { StandIn } from "./stand-in.ts";
 
-const STAND_INS: readonly StandIn[] = [node, distroless, nats, redis, k3s];
+/** Each by the name of its files. */
+const STAND_INS: Readonly<Record<string, StandIn>> = { node, distroless, nats, redis, k3s };
+/** What all are made with. */
+const COMMON = ["stand-in.ts", "../materials.ts", "../debian.ts"];
 const LABEL = "dev.rollcast.stand-in";
 
 /** What stands in for an image. Throws where nothing does. */
 export function standInFor(image: string): StandIn {
-  const found = STAND_INS.find(({ images }) => images.test(image));
+  const found = Object.values(STAND_INS).find(({ images }) => images.test(image));
   if (found === undefined) {
     throw new Error(`nothing stands in for the image ${image}: tools/containers/stand-ins`);
   }
@@ -44,9 +47,8 @@ export async function buildStandIns(images: readonly string[], options: BuildOpt
   await mkdir(work, { recursive: true });
   try {
     const materials = createMaterials({ work, servers, env: engine.env, signal });
-    const code = await codeHash();
     for (const { image, standIn } of standIns) {
-      const hash = await standInHash(code, standIn, materials);
+      const hash = await standInHash(standIn, materials);
       if ((await labelOf(engine, image)) === hash) continue;
       const since = Date.now();
       const root = join(work, `root-${hash.slice(0, 12)}`);
@@ -69,16 +71,12 @@ async function labelOf(engine: Docker, image: string): Promise<string | undefine
   return docker(engine, ["image", "inspect", "--format", format, image]).catch(() => undefined);
 }
 
-async function standInHash(code: string, standIn: StandIn, materials: Materials): Promise<string> {
-  const inputs = [code, ...standIn.changes, ...(await standIn.inputs(materials))];
-  return createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
-}
-
-/** Of everything that says how an image is made. */
-async function codeHash(): Promise<string> {
+/** Of the code that says how an image is made, and of all else that it is made of. */
+async function standInHash(standIn: StandIn, materials: Materials): Promise<string> {
   const dir = import.meta.dirname;
-  const files = (await readdir(dir)).toSorted().map((name) => join(dir, name));
+  const [name = ""] = Object.entries(STAND_INS).find(([, value]) => value === standIn) ?? [];
+  const own = (await readdir(dir)).filter((file) => file.startsWith(`${name}.`)).toSorted();
   const hash = createHash("sha256");
-  for (const file of [...files, join(dir, "..", "materials.ts")]) hash.update(await readFile(file));
-  return hash.digest("hex");
+  for (const file of [...COMMON, ...own]) hash.update(await readFile(join(dir, file)));
+  return hash.update(JSON.stringify(await standIn.inputs(materials))).digest("hex");
 }

@@ -25,13 +25,13 @@ export const distroless: StandIn = {
     "WORKDIR /home/nonroot",
     'ENTRYPOINT ["/nodejs/bin/node"]',
   ],
-  inputs: async () => [...PACKAGES, nodePackage("linux"), await certificatesHash()],
+  inputs: async () => [nodePackage("linux"), await certificatesHash()],
   async fill(root, materials) {
     await materials.unpackDebian(root, "bookworm", PACKAGES);
     await putCertificates(root);
     await put(root, "etc/passwd", PASSWD);
     await put(root, "etc/group", GROUP);
-    const unpacked = join(materials.work, "node-distroless");
+    const unpacked = await materials.scratch();
     await materials.unpackNpm(unpacked, nodePackage("linux"));
     await mkdir(join(root, "nodejs/bin"), { recursive: true });
     await copyFile(join(unpacked, "bin", "node"), join(root, "nodejs/bin/node"));

@@ -30,11 +30,11 @@ export const node: StandIn = {
     'ENTRYPOINT ["docker-entrypoint.sh"]',
     'CMD ["node"]',
   ],
-  inputs: async () => [...PACKAGES, nodePackage("linux"), NPM, await certificatesHash()],
+  inputs: async () => [nodePackage("linux"), NPM, await certificatesHash()],
   async fill(root, materials) {
     await materials.unpackDebian(root, "bookworm", PACKAGES, { dependencies: true });
     await putCertificates(root);
-    const unpacked = join(materials.work, "node");
+    const unpacked = await materials.scratch();
     await materials.unpackNpm(unpacked, nodePackage("linux"));
     await mkdir(join(root, "usr/local/bin"), { recursive: true });
     await copyFile(join(unpacked, "bin", "node"), join(root, "usr/local/bin/node"));

@@ -47,9 +47,9 @@ export const redis: StandIn = {
     'ENTRYPOINT ["docker-entrypoint.sh"]',
     'CMD ["redis-server"]',
   ],
-  inputs: async () => PACKAGES,
+  inputs: async () => [],
   async fill(root, materials) {
-    const debian = join(materials.work, "redis");
+    const debian = await materials.scratch();
     await materials.unpackDebian(debian, "trixie", PACKAGES);
     const copy = (from: string, to: string) =>
       materials.run("cp", ["-a", join(debian, from), join(root, to)]);

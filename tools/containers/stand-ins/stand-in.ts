@@ -6,7 +6,7 @@ export type StandIn = {
   readonly images: RegExp;
   /** Lines of a Dockerfile: environment, user, entrypoint and the like. */
   readonly changes: readonly string[];
-  /** What it depends on beside the code in this folder: when that changes, it is made anew. */
+  /** What it depends on beside its own files in this folder: when that changes, it is made anew. */
   inputs(materials: Materials): Promise<readonly string[]>;
   /** Fills the image's root folder. */
   fill(root: string, materials: Materials): Promise<void>;
