@@ -36,6 +36,7 @@ test("a compose file fetches the images of what it does not build", () => {
     other: { image: `nats:2.12-alpine@sha256:${"a".repeat(64)}` },
     watcher: { image: "rollcast-watcher", build: {} },
     again: { build: {} },
+    shares: { image: "rollcast-watcher" },
   };
   expect(baseImages("", services)).toEqual(["nats:2.12-alpine"]);
 });

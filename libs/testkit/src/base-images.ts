@@ -10,13 +10,16 @@ export async function checkoutImages(): Promise<string[]> {
   return baseImages(await readFile(join(root, "Dockerfile"), "utf8"), services);
 }
 
-/** The names of `FROM` and `COPY --from` that are no stages, and those of services that are not built. Pure. */
+/** The names of `FROM` and `COPY --from` that are no stages, and those of services that none builds. Pure. */
 export function baseImages(
   dockerfile: string,
   services: Readonly<Record<string, { image?: string; build?: object | null }>>,
 ): string[] {
-  const fetched = Object.values(services).flatMap(({ image, build }) =>
-    image === undefined || build ? [] : [image],
+  const all = Object.values(services);
+  // A service may run what another one builds.
+  const built = new Set(all.flatMap(({ image, build }) => (build ? [image] : [])));
+  const fetched = all.flatMap(({ image }) =>
+    image === undefined || built.has(image) ? [] : [image],
   );
   return [...new Set([...imagesOf(dockerfile), ...fetched].map(withoutDigest))].toSorted();
 }
