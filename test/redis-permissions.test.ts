@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { openQueue } from "@rollcast/queue/open";
+import { openWorker } from "@rollcast/queue/worker";
 import { createLogger } from "@rollcast/shared/logger";
-import { openQueue, openWorker } from "@rollcast/shared/queue";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS_USERS, startSecureBus, usersFile } from "./secure.ts";
 import type { RedisUser, SecureBus } from "./secure.ts";

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openQueue } from "@rollcast/queue/open";
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import { createNkey } from "@rollcast/shared/nats/nkey";
-import { openQueue } from "@rollcast/shared/queue";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { startNats } from "@rollcast/testkit/nats";
 import { startRedis } from "@rollcast/testkit/redis";

@@ -7,11 +7,12 @@ import { pathToFileURL } from "node:url";
 import { startNats } from "@rollcast/testkit/nats";
 import { freePort } from "@rollcast/testkit/net";
 import { startProcess } from "@rollcast/testkit/process";
+import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ConfigError } from "../src/errors.ts";
 import { connectNats } from "../src/nats/connect.ts";
-import { recordingLogger, silent, startGate } from "./setup.ts";
+import { recordingLogger, silent } from "./setup.ts";
 
 const DISPOSAL_MS = 8_000;
 
@@ -166,12 +167,12 @@ test(
   { timeout: DISPOSAL_MS },
   async () => {
     await using server = await startNats();
-    await using gate = await startGate(server.port);
-    const url = `nats://127.0.0.1:${gate.port}`;
+    await using proxy = await startTcpProxy(server.port);
+    const url = `nats://127.0.0.1:${proxy.port}`;
     const nats = await connectNats({ url, name: "test", logger: silent });
     nats.nc.subscribe("x");
     await nats.nc.flush();
-    gate.stall();
+    proxy.stall();
 
     await nats[Symbol.asyncDispose]();
 

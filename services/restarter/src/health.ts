@@ -1,6 +1,6 @@
+import type { Work } from "@rollcast/queue/worker";
 import type { Sign } from "@rollcast/shared/liveness";
 import type { Consuming } from "@rollcast/shared/nats/consume";
-import type { Work } from "@rollcast/shared/queue";
 import type { Sweep } from "./follow/sweep.ts";
 import type { Turns } from "./queue/turns.ts";
 import type { Kinds } from "./workloads/kinds.ts";

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import type { RedisIdentity } from "@rollcast/queue/access";
+import { openQueue } from "@rollcast/queue/open";
+import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/notifier";
 import { firstFault } from "@rollcast/shared/liveness";
 import type { Logger } from "@rollcast/shared/logger";
-import { openQueue } from "@rollcast/shared/queue";
-import type { Queue, RedisIdentity } from "@rollcast/shared/queue";
 import type { Addressed, Turns } from "../context.ts";
 
 export const Turn = z.union([

@@ -1,6 +1,6 @@
+import { openWorker } from "@rollcast/queue/worker";
+import type { Work } from "@rollcast/queue/worker";
 import { RetryLater, isAborted } from "@rollcast/shared/errors";
-import { openWorker } from "@rollcast/shared/queue";
-import type { Work } from "@rollcast/shared/queue";
 import type { Context } from "../context.ts";
 import { deliver } from "./deliver.ts";
 import type { DeliverOptions } from "./deliver.ts";

@@ -1,7 +1,8 @@
+import type { RedisIdentity } from "@rollcast/queue/access";
+import type { Work } from "@rollcast/queue/worker";
 import type { Queue } from "@rollcast/shared/config/queues";
 import { firstFault } from "@rollcast/shared/liveness";
 import type { Logger } from "@rollcast/shared/logger";
-import type { RedisIdentity, Work } from "@rollcast/shared/queue";
 import { clock } from "../clock.ts";
 import type { GateKeeper } from "../control/gates.ts";
 import type { Settled } from "../roll/settle.ts";

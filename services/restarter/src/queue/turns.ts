@@ -1,8 +1,10 @@
 import { z } from "zod";
+import type { RedisIdentity } from "@rollcast/queue/access";
+import { openQueue } from "@rollcast/queue/open";
+import { openWorker } from "@rollcast/queue/worker";
+import type { Work } from "@rollcast/queue/worker";
 import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/shared/logger";
-import { openQueue, openWorker } from "@rollcast/shared/queue";
-import type { RedisIdentity, Work } from "@rollcast/shared/queue";
 import { carried } from "@rollcast/shared/trace";
 import type { Attempt } from "../roll/refusals.ts";
 import type { WorkloadKey } from "../workloads/workload.ts";

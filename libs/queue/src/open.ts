@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { toError } from "@rollcast/shared/errors";
+import { ANSWER_MS, within } from "@rollcast/shared/within";
 import { Queue as BullQueue } from "bullmq";
-import { createLimits } from "./queue/limits.ts";
-import type { Limits } from "./queue/limits.ts";
-import { toError } from "./errors.ts";
-import { connectRedis, prefix } from "./queue/redis.ts";
-import type { Client, QueueOptions } from "./queue/redis.ts";
-import { ANSWER_MS, within } from "./within.ts";
-
-export type { RedisIdentity } from "./queue/access.ts";
-export type { QueueOptions } from "./queue/redis.ts";
-export { openWorker } from "./queue/worker.ts";
-export type { JobContext, Work, WorkOptions } from "./queue/worker.ts";
+import { createLimits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
+import { connectRedis, prefix } from "./redis.ts";
+import type { Client, QueueOptions } from "./redis.ts";
 
 export type AddOptions = {
   /** Jobs of one id are one job while it waits; while it runs, one more waits behind it. */

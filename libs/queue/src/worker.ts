@@ -1,10 +1,10 @@
+import { backoffDelay } from "@rollcast/shared/backoff";
+import type { Backoff } from "@rollcast/shared/backoff";
+import { RetryLater, TerminalError, toError } from "@rollcast/shared/errors";
+import { createInHand } from "@rollcast/shared/in-hand";
+import { mask } from "@rollcast/shared/mask";
 import { DelayedError, UnrecoverableError, Worker } from "bullmq";
 import type { Job } from "bullmq";
-import { backoffDelay } from "../backoff.ts";
-import type { Backoff } from "../backoff.ts";
-import { RetryLater, TerminalError, toError } from "../errors.ts";
-import { createInHand } from "../in-hand.ts";
-import { mask } from "../mask.ts";
 import { connectRedis, prefix } from "./redis.ts";
 import type { QueueOptions } from "./redis.ts";
 

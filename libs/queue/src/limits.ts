@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "@rollcast/shared/logger";
 import type { Redis } from "ioredis";
-import type { Logger } from "../logger.ts";
 
 /** What BullMQ keeps for all workers of a queue. `per` in milliseconds; a window of the rate begins with its first job. */
 export type Limits = {

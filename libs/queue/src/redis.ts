@@ -1,6 +1,6 @@
 import process from "node:process";
+import type { Logger } from "@rollcast/shared/logger";
 import { Redis } from "ioredis";
-import type { Logger } from "../logger.ts";
 import { redisAccess } from "./access.ts";
 import type { RedisIdentity } from "./access.ts";
 

@@ -5,17 +5,20 @@ import process from "node:process";
 import { text } from "node:stream/consumers";
 import { setTimeout as later } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { RetryLater, TerminalError } from "@rollcast/shared/errors";
+import type { Logger } from "@rollcast/shared/logger";
 import { freePort } from "@rollcast/testkit/net";
 import { startProcess } from "@rollcast/testkit/process";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
+import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
-import { RetryLater, TerminalError } from "../src/errors.ts";
-import { openQueue, openWorker } from "../src/queue.ts";
-import type { JobContext, Queue, Work, WorkOptions } from "../src/queue.ts";
-import type { Logger } from "../src/logger.ts";
-import { recordingLogger, silent, startGate, startTrapdoor } from "./setup.ts";
+import { openQueue } from "../src/open.ts";
+import type { Queue } from "../src/open.ts";
+import { openWorker } from "../src/worker.ts";
+import type { JobContext, Work, WorkOptions } from "../src/worker.ts";
+import { recordingLogger, silent, startTrapdoor } from "./setup.ts";
 
 type Turn = { name: string };
 type Process = (turn: Turn, context: JobContext) => Promise<void>;
@@ -426,16 +429,16 @@ describe.concurrent("queue", () => {
 
   test("a job whose worker died is done by another", async () => {
     await using bull = await setup();
-    await using gate = await startGate(bull.redis.port);
+    await using proxy = await startTcpProxy(bull.redis.port);
     const began = Promise.withResolvers<void>();
-    const stuck = await work(`redis://127.0.0.1:${gate.port}`, async () => {
+    const stuck = await work(`redis://127.0.0.1:${proxy.port}`, async () => {
       began.resolve();
       await new Promise(() => undefined);
     });
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
     await began.promise;
 
-    gate.stall();
+    proxy.stall();
     const done: string[] = [];
     await bull.work(async ({ name }, { attempt }) => void done.push(`${name} ${attempt}`));
 
@@ -613,8 +616,9 @@ describe.concurrent("queue", () => {
     const module = (name: string) =>
       JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "src", name)).href);
     const script = `
-      import { openQueue, openWorker } from ${module("queue.ts")};
-      import { createLogger } from ${module("logger.ts")};
+      import { openQueue } from ${module("open.ts")};
+      import { openWorker } from ${module("worker.ts")};
+      import { createLogger } from "@rollcast/shared/logger";
       const options = { url: ${JSON.stringify(redis.url)}, cluster: "prod", name: "q", logger: createLogger("child", "silent") };
       const queue = await openQueue(options);
       const worker = await openWorker({ ...options, concurrency: 2, backoff: { initial: 1, max: 1 }, process: async () => console.log("ready") });

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
+import type { Env } from "@rollcast/shared/config/load";
+import { readSecret } from "@rollcast/shared/config/secret-ref";
+import type { SecretRef } from "@rollcast/shared/config/secret-ref";
+import { ConfigError } from "@rollcast/shared/errors";
 import type { RedisOptions } from "ioredis";
-import type { Env } from "../config/load.ts";
-import { readSecret } from "../config/secret-ref.ts";
-import type { SecretRef } from "../config/secret-ref.ts";
-import { ConfigError } from "../errors.ts";
 
 /** Who this client is to Redis, and how it knows the server; read once, at the start. */
 export type RedisIdentity = {
