@@ -1,5 +1,5 @@
+import { startApi } from "@rollcast/api/server";
 import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
-import { startApi } from "@rollcast/shared/api/server";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { NotificationEvent } from "@rollcast/shared/events";
 import type { Metrics } from "@rollcast/shared/metrics";

@@ -1,5 +1,5 @@
+import { startApi } from "@rollcast/api/server";
 import { RESTARTER_INFO } from "@rollcast/shared/api/restarter";
-import { startApi } from "@rollcast/shared/api/server";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
 import type { Metrics } from "@rollcast/shared/metrics";

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { readSecret } from "../config/secret-ref.ts";
-import { ConfigError, toError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import { readSecret } from "@rollcast/shared/config/secret-ref";
+import { ConfigError, toError } from "@rollcast/shared/errors";
+import type { Logger } from "@rollcast/shared/logger";
 
 const MIN_LENGTH = 16;
 

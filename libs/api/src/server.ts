@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
+import { openApiDocument } from "@rollcast/shared/api/openapi";
+import type { ApiInfo } from "@rollcast/shared/api/openapi";
+import { ApiProblem, problemBody } from "@rollcast/shared/api/problem";
+import type { Route, RouteSpec } from "@rollcast/shared/api/route";
+import type { ApiConfig } from "@rollcast/shared/config/api";
+import { faultLines } from "@rollcast/shared/config/faults";
+import type { Logger } from "@rollcast/shared/logger";
+import type { Metrics } from "@rollcast/shared/metrics";
 import fastify from "fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
-import { faultLines } from "../config/faults.ts";
-import type { ApiConfig } from "../config/api.ts";
-import type { Logger } from "../logger.ts";
-import type { Metrics } from "../metrics.ts";
-import { openApiDocument } from "./openapi.ts";
-import type { ApiInfo } from "./openapi.ts";
-import { ApiProblem, problemBody } from "./problem.ts";
-import type { Route, RouteSpec } from "./route.ts";
 import { openGuard } from "./token.ts";
 
 export type ApiOptions = {

@@ -1,14 +1,14 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PageQuery, pageOf, paginate } from "@rollcast/shared/api/page";
+import { ApiProblem, Problem } from "@rollcast/shared/api/problem";
+import { defineRoute, serve } from "@rollcast/shared/api/route";
+import type { Route } from "@rollcast/shared/api/route";
+import { createLogger } from "@rollcast/shared/logger";
+import { createMetrics } from "@rollcast/shared/metrics";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createLogger } from "../logger.ts";
-import { createMetrics } from "../metrics.ts";
-import { PageQuery, pageOf, paginate } from "./page.ts";
-import { ApiProblem, Problem } from "./problem.ts";
-import { defineRoute, serve } from "./route.ts";
-import type { Route } from "./route.ts";
 import { startApi } from "./server.ts";
 
 const TOKEN = "a-token-of-the-tests-1";
