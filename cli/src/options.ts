@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
+import { fileFault } from "@rollcast/shared/file-fault";
 import type { Api } from "./api-client.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { withCluster } from "./forward.ts";
@@ -57,8 +58,9 @@ function tokenOf({ tokenFile, token: found }: ApiOptions): string {
   try {
     return readFileSync(tokenFile, "utf8").trim();
   } catch (err) {
-    const hint = "check --token-file";
-    throw new Failure(EXIT.usage, `${tokenFile} cannot be read`, hint, { cause: err });
+    const hint = "check --token-file or ROLLCAST_TOKEN_FILE";
+    const fault = `${tokenFile} cannot be read: ${fileFault(err, tokenFile)}`;
+    throw new Failure(EXIT.usage, fault, hint, { cause: err });
   }
 }
 

@@ -3,6 +3,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import { parseConfig } from "@rollcast/shared/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
+import { fileFault } from "@rollcast/shared/file-fault";
 import { EXIT, Failure } from "../failure.ts";
 import { findReloaders, kubeFailure, openKube, withKube } from "../kube.ts";
 import type { KubeOptions } from "../kube.ts";
@@ -16,7 +17,8 @@ function read(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (err) {
-    throw new Failure(EXIT.usage, `${file} cannot be read`, "check its path", { cause: err });
+    const fault = `${file} cannot be read: ${fileFault(err, file)}`;
+    throw new Failure(EXIT.usage, fault, "check its path", { cause: err });
   }
 }
 

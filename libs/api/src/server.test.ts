@@ -70,6 +70,7 @@ async function start(token = TOKEN) {
     await startApi({
       listen: { host: "127.0.0.1", port: 0 },
       tokenFile,
+      tokenKey: "test.api.tokenFile",
       info: { title: "Test", version: "1", description: "Test" },
       routes: ROUTES,
       fault: () => state.fault,

@@ -16,6 +16,8 @@ import { openGuard } from "./token.ts";
 export type ApiOptions = {
   readonly listen: ApiConfig["listen"];
   readonly tokenFile: string;
+  /** Where the configuration names the file: `restarter.api.tokenFile`. */
+  readonly tokenKey: string;
   readonly info: ApiInfo;
   readonly routes: readonly Route[];
   /** Why the service cannot answer now (`nats: not connected`): an unexpected error then is a 503. */
@@ -125,7 +127,7 @@ export async function startApi(
   options: ApiOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { listen, routes, logger, metrics } = options;
-  const guard = await openGuard(options.tokenFile, logger);
+  const guard = await openGuard(options.tokenFile, options.tokenKey, logger);
   const specs = routes.map(({ spec }) => spec);
   const document = openApiDocument(options.info, specs);
   const requests = metrics.counter("rollcast_api_requests_total", "Requests of the HTTP API", [

@@ -16,34 +16,34 @@ function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-async function readToken(file: string): Promise<Buffer> {
-  const token = await readSecret({ file }, {});
+async function readToken(file: string, key: string): Promise<Buffer> {
+  const token = await readSecret({ file }, {}, key);
   if (token.length < MIN_LENGTH || /\s/.test(token)) {
     throw new ConfigError(
-      `${file} holds no token of the API: it must be one line of at least ${MIN_LENGTH} characters without blanks`,
+      `${key}: ${file} holds no token of the API: it must be one line of at least ${MIN_LENGTH} characters without blanks`,
     );
   }
   return digest(token);
 }
 
 /**
- * Reads the token in `file`, and again whenever the file changes, as Kubernetes replaces the files of a Secret. Throws {@link ConfigError} where there is
- * none. Where a later one cannot be read, nobody is let in.
+ * Reads the token in `file`, and again whenever the file changes, as Kubernetes replaces the files of a Secret. Throws {@link ConfigError}, which names `key` of
+ * the configuration, where there is none. Where a later one cannot be read, nobody is let in.
  */
-export async function openGuard(file: string, logger: Logger): Promise<Guard> {
+export async function openGuard(file: string, key: string, logger: Logger): Promise<Guard> {
   const versionOf = async () => {
     // Follows links: of a mounted Secret, only the target of a link changes.
     const { ino, mtimeMs, size } = await stat(file);
     return `${ino} ${mtimeMs} ${size}`;
   };
-  let wanted: Buffer | undefined = await readToken(file);
+  let wanted: Buffer | undefined = await readToken(file, key);
   let version = await versionOf().catch(() => "");
   const refresh = async () => {
     const now = await versionOf().catch(() => "");
     if (now === version) return;
     version = now;
     try {
-      wanted = await readToken(file);
+      wanted = await readToken(file, key);
       logger.info({ file }, "token of the api read again");
     } catch (err) {
       wanted = undefined;

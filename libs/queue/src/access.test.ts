@@ -33,9 +33,9 @@ test.each([
 test("what is missing is named", async () => {
   const url = "redis://r:6379";
   await expect(redisAccess({ url, password: { file: "/no/such" } }, {})).rejects.toThrow(
-    "secret file /no/such cannot be read",
+    "redis.password: secret file /no/such cannot be read: no such file or directory (ENOENT)",
   );
   await expect(redisAccess({ url, tls: { ca: "/no/ca" } }, {})).rejects.toThrow(
-    "the TLS file /no/ca of Redis cannot be read",
+    "redis.tls.ca: /no/ca cannot be read: no such file or directory (ENOENT)",
   );
 });

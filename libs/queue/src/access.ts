@@ -3,6 +3,7 @@ import type { Env } from "@rollcast/shared/config/load";
 import { readSecret } from "@rollcast/shared/config/secret-ref";
 import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
+import { fileFault } from "@rollcast/shared/file-fault";
 import type { RedisOptions } from "ioredis";
 
 /** Who this client is to Redis, and how it knows the server; read once, at the start. */
@@ -22,11 +23,13 @@ export type RedisIdentity = {
     | undefined;
 };
 
-async function pem(file: string): Promise<Buffer> {
+async function pem(file: string, key: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (err) {
-    throw new ConfigError(`the TLS file ${file} of Redis cannot be read`, { cause: err });
+    throw new ConfigError(`redis.tls.${key}: ${file} cannot be read: ${fileFault(err, file)}`, {
+      cause: err,
+    });
   }
 }
 
@@ -50,7 +53,7 @@ export async function redisAccess(identity: RedisIdentity, env: Env): Promise<Re
   const files: Record<string, Buffer> = {};
   for (const name of ["ca", "cert", "key"] as const) {
     const file = tls?.[name];
-    if (file !== undefined) files[name] = await pem(file);
+    if (file !== undefined) files[name] = await pem(file, name);
   }
   // Given, it replaces what `rediss:` asks for, which has no files.
   const encryption = tls === undefined ? {} : { tls: files };
@@ -60,5 +63,6 @@ export async function redisAccess(identity: RedisIdentity, env: Env): Promise<Re
     return { url: identity.url, options: { ...encryption, ...user } };
   }
   const { url, ...user } = whoAndWhere(identity);
-  return { url, options: { ...encryption, ...user, password: await readSecret(password, env) } };
+  const secret = await readSecret(password, env, "redis.password");
+  return { url, options: { ...encryption, ...user, password: secret } };
 }

@@ -6,6 +6,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/shared/backoff";
 import type { Env } from "@rollcast/shared/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
+import { fileFault } from "@rollcast/shared/file-fault";
 import type { Logger } from "@rollcast/shared/logger";
 import { MIN_KEY_BYTES, installationKey } from "./digest.ts";
 import type { InstallationKey } from "./digest.ts";
@@ -34,7 +35,9 @@ function checked(bytes: Buffer, where: string): InstallationKey {
 /** The key in a file, its bytes as they are. Throws {@link ConfigError} where it is missing or short. */
 export async function readKeyFile(file: string): Promise<InstallationKey> {
   const bytes = await readFile(file).catch((err: unknown) => {
-    throw new ConfigError(`the installation key file ${file} cannot be read`, { cause: err });
+    throw new ConfigError(`installationKey.file: ${file} cannot be read: ${fileFault(err, file)}`, {
+      cause: err,
+    });
   });
   return checked(bytes, file);
 }

@@ -186,6 +186,18 @@ test.each([
   expect(faults(text)[0]).toContain(`rollcast.yaml ${fault}`);
 });
 
+test.each([
+  ["a text behind a value", `redis: { url: "redis://r:6379" } s3cr3t`],
+  ["a bracket too many", `log:\n}s3cr3t`],
+  ["what looks like a tag", "redis: { password: !s3cr3t }"],
+  ["what looks like an alias", "redis: { password: *s3cr3t }"],
+  ["a header of a block", "redis: |s3cr3t\n  x"],
+])("the fault of invalid YAML does not quote it: %s", (_, text) => {
+  const lines = faults(`${HEAD}${text}\n`);
+  expect(lines[0]).toContain("is not valid YAML");
+  expect(lines.join("\n")).not.toContain("s3cr3t");
+});
+
 test("duplicate keys are told with their places, all of them", () => {
   const lines = faults(`${HEAD}nats: { replicas: 1, replicas: 3 }\ncluster: other\n`);
 
@@ -272,7 +284,7 @@ test("the file is found by ROLLCAST_CONFIG, and its absence tells how", async ()
 
     expect(loadConfig({ ROLLCAST_CONFIG: file }).cluster).toBe("prod-eu1");
     expect(() => loadConfig({ ROLLCAST_CONFIG: join(dir, "none.yaml") })).toThrow(
-      `${join(dir, "none.yaml")} cannot be read: set ROLLCAST_CONFIG`,
+      `${join(dir, "none.yaml")} cannot be read: no such file or directory (ENOENT); ROLLCAST_CONFIG names the file`,
     );
     await writeFile(file, "cluster: A_B");
     expect(() => loadConfig({ ROLLCAST_CONFIG: file })).toThrow(file);

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { ConfigError, toError } from "../errors.ts";
+import { fileFault } from "../file-fault.ts";
 import { faultLines } from "./faults.ts";
 import { Config } from "./schema.ts";
+import { yamlFault } from "./yaml-fault.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,9 +23,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 /** The file's mapping; throws where it is none or not valid YAML. */
 function parseYaml(text: string, file: string): Record<string, unknown> {
   const doc = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  const faults = [...doc.errors, ...doc.warnings].map(
-    (err) => `  ${(err.message.split("\n")[0] ?? "").replace(/:$/, "")}`,
-  );
+  const faults = [...doc.errors, ...doc.warnings].map((err) => `  ${yamlFault(err)}`);
   if (faults.length > 0) throw new ConfigError(`${file} is not valid YAML:\n${faults.join("\n")}`);
   let raw: unknown;
   try {
@@ -31,8 +31,7 @@ function parseYaml(text: string, file: string): Record<string, unknown> {
     // Throws where an alias holds itself.
     JSON.stringify(raw);
   } catch (err) {
-    const [message] = toError(err).message.split("\n");
-    throw new ConfigError(`${file} is not valid YAML:\n  ${message}`, { cause: err });
+    throw new ConfigError(`${file} is not valid YAML:\n  ${yamlFault(toError(err))}`);
   }
   if (raw === null) {
     throw new ConfigError(`${file} is empty: it must start with apiVersion: rollcast.dev/v1`);
@@ -79,7 +78,7 @@ export function loadConfig(env: Env): Config {
     text = readFileSync(file, "utf8");
   } catch (err) {
     throw new ConfigError(
-      `${file} cannot be read: set ROLLCAST_CONFIG to the path of rollcast.yaml`,
+      `${file} cannot be read: ${fileFault(err, file)}; ROLLCAST_CONFIG names the file`,
       { cause: err },
     );
   }

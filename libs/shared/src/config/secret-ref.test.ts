@@ -60,7 +60,10 @@ test("what is missing is named", async () => {
   const missing = join(tmpdir(), "rollcast-no-such-file");
 
   expect(await faultOf(readSecret({ file: missing }, {}))).toBe(
-    `secret file ${missing} cannot be read`,
+    `secret file ${missing} cannot be read: no such file or directory (ENOENT)`,
+  );
+  expect(await faultOf(readSecret({ file: missing }, {}, "redis.password"))).toMatch(
+    `redis.password: secret file ${missing} cannot be read`,
   );
   expect(await faultOf(readSecret({ file: tmpdir() }, {}))).toContain("cannot be read");
   expect(await faultOf(readSecret({ env: "HOOK_KEY" }, {}))).toBe(

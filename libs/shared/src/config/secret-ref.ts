@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
+import { fileFault } from "../file-fault.ts";
 
 const ENV_NAME = /^[A-Z_][A-Z0-9_]*$/;
 
@@ -33,21 +34,28 @@ function checked(bytes: Uint8Array, where: string): string {
   return text;
 }
 
-/** The secret behind `ref`; throws {@link ConfigError} where it is missing, empty, too large or no text. The text is never part of the error. */
+/**
+ * The secret behind `ref`; throws {@link ConfigError} where it is missing, empty, too large or no text. The text is never part of the error, `key` is: where in the
+ * configuration `ref` stands.
+ */
 export async function readSecret(
   ref: SecretRef,
   env: Readonly<Record<string, string | undefined>>,
+  key?: string,
 ): Promise<string> {
+  const at = key === undefined ? "" : `${key}: `;
   if ("env" in ref) {
+    const where = `${at}environment variable ${ref.env}`;
     const value = env[ref.env];
-    if (value === undefined) throw new ConfigError(`environment variable ${ref.env} is not set`);
-    return checked(Buffer.from(value), `environment variable ${ref.env}`);
+    if (value === undefined) throw new ConfigError(`${where} is not set`);
+    return checked(Buffer.from(value), where);
   }
+  const where = `${at}secret file ${ref.file}`;
   let bytes: Buffer;
   try {
     bytes = await readFile(ref.file);
   } catch (err) {
-    throw new ConfigError(`secret file ${ref.file} cannot be read`, { cause: err });
+    throw new ConfigError(`${where} cannot be read: ${fileFault(err, ref.file)}`, { cause: err });
   }
-  return checked(bytes, `secret file ${ref.file}`);
+  return checked(bytes, where);
 }

@@ -9,7 +9,7 @@ import { watchConfig } from "./watch.ts";
 
 const HEAD = "apiVersion: rollcast.dev/v1\nkind: Config\n";
 
-/** A watched file, what was applied of it, and the metric. */
+/** A watched file, what was applied of it, what was logged, and the metric. */
 async function watched(apply?: (config: Config) => Promise<void>, also?: () => Promise<string>) {
   await using undo = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "rollcast-watch-"));
@@ -21,11 +21,12 @@ async function watched(apply?: (config: Config) => Promise<void>, also?: () => P
   };
   await write(`${HEAD}cluster: first\n`);
   const applied: string[] = [];
+  const lines: string[] = [];
   const metrics = createMetrics();
   undo.use(
     watchConfig({
       env: { ROLLCAST_CONFIG: file },
-      logger: createLogger("test", "silent"),
+      logger: createLogger("test", "error", { write: (line) => void lines.push(line) }),
       metrics,
       periodMs: 10,
       apply: async (config) => {
@@ -40,7 +41,7 @@ async function watched(apply?: (config: Config) => Promise<void>, also?: () => P
     const text = await metrics.text();
     return /^rollcast_config_last_reload_successful (\d)$/m.exec(text)?.[1];
   };
-  return { file, write, applied, ok, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { file, write, applied, lines, ok, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 const until = { timeout: 10_000, interval: 5 };
@@ -70,6 +71,8 @@ test("a file that is gone keeps what counts", async () => {
   await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
   await rm(one.file);
   await vi.waitFor(async () => expect(await one.ok()).toBe("0"), until);
+  const fault = `${one.file} cannot be read: no such file or directory (ENOENT)`;
+  expect(one.lines.map((line) => JSON.parse(line).err.message)).toEqual([fault]);
   await one.write(`${HEAD}cluster: second\n`);
   await vi.waitFor(() => expect(one.applied).toEqual(["first", "second"]), until);
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { ConfigError } from "../errors.ts";
+import { fileFault } from "../file-fault.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
 import { configFile, parseConfig } from "./load.ts";
@@ -27,11 +28,13 @@ export type WatchingConfig = AsyncDisposable;
 
 const PERIOD_MS = 2_000;
 
-async function readText(file: string): Promise<string | undefined> {
+type Read = { readonly text: string } | { readonly fault: string };
+
+async function readText(file: string): Promise<Read> {
   try {
-    return await readFile(file, "utf8");
-  } catch {
-    return undefined;
+    return { text: await readFile(file, "utf8") };
+  } catch (err) {
+    return { fault: fileFault(err, file) };
   }
 }
 
@@ -61,25 +64,25 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   const tell = createReloadMetrics(options.metrics);
   /** Digests: of what counts, of what was refused, of what the last look saw. */
   const seen = { running: "", refused: "", last: "" };
-  const digest = async (text: string | undefined) =>
+  const digest = async (read: Read) =>
     createHash("sha256")
-      .update(JSON.stringify([text, await also()]))
+      .update(JSON.stringify([read, await also()]))
       .digest("hex");
   let fault = false;
 
   const look = async () => {
-    const text = await readText(file);
-    const now = await digest(text);
+    const read = await readText(file);
+    const now = await digest(read);
     const settled = now === seen.last;
     seen.last = now;
     if (!settled || now === seen.refused) return;
     if (now === seen.running) {
       if (fault) logger.info({ file }, "configuration is again the one that counts");
     } else {
-      if (text === undefined) throw new ConfigError(`${file} cannot be read`);
-      await apply(parseConfig(text, file, env));
+      if ("fault" in read) throw new ConfigError(`${file} cannot be read: ${read.fault}`);
+      await apply(parseConfig(read.text, file, env));
       // What it refers to may be other secrets now.
-      seen.running = await digest(text);
+      seen.running = await digest(read);
       seen.last = seen.running;
       logger.info({ file }, "configuration taken");
     }

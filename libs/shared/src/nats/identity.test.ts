@@ -41,8 +41,11 @@ test.each([
 
 test("a file that is missing is named", () => {
   const path = join(dir, "none");
-  expect(() => openIdentity({ nkey: { file: path } }, false)).toThrow(`${path} cannot be read`);
-  expect(() => openIdentity({ tls: { ca: path } }, true)).toThrow(`${path} of NATS cannot be read`);
+  const fault = `${path} cannot be read: no such file or directory (ENOENT)`;
+  expect(() => openIdentity({ nkey: { file: path } }, false)).toThrow(`nats.nkey.file: ${fault}`);
+  for (const key of ["ca", "cert", "key"]) {
+    expect(() => openIdentity({ tls: { [key]: path } }, true)).toThrow(`nats.tls.${key}: ${fault}`);
+  }
 });
 
 test("TLS is asked for by the URL or by a file, and by nothing else", () => {

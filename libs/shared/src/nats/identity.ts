@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { nkeyAuthenticator } from "@nats-io/transport-node";
 import type { ConnectionOptions } from "@nats-io/transport-node";
 import { ConfigError } from "../errors.ts";
+import { fileFault } from "../file-fault.ts";
 
 /** Who this client is to the server, and how it knows the server. Files are read again at each connection, so what is rotated is found. */
 export type NatsIdentity = {
@@ -25,11 +26,15 @@ export function readSeed(file: string): Uint8Array {
   try {
     text = readFileSync(file, "utf8");
   } catch (err) {
-    throw new ConfigError(`the nkey seed file ${file} cannot be read`, { cause: err });
+    throw new ConfigError(`nats.nkey.file: ${file} cannot be read: ${fileFault(err, file)}`, {
+      cause: err,
+    });
   }
   const seed = text.split(/\s+/).find((word) => SEED.test(word));
   if (seed === undefined) {
-    throw new ConfigError(`${file} holds no nkey seed of a user: 58 characters that begin with SU`);
+    throw new ConfigError(
+      `nats.nkey.file: ${file} holds no nkey seed of a user: 58 characters that begin with SU`,
+    );
   }
   return new TextEncoder().encode(seed);
 }
@@ -47,11 +52,13 @@ function seedOf(file: string): () => Uint8Array {
   };
 }
 
-function checkReadable(file: string): void {
+function checkReadable(file: string, key: string): void {
   try {
     readFileSync(file);
   } catch (err) {
-    throw new ConfigError(`the TLS file ${file} of NATS cannot be read`, { cause: err });
+    throw new ConfigError(`nats.tls.${key}: ${file} cannot be read: ${fileFault(err, file)}`, {
+      cause: err,
+    });
   }
 }
 
@@ -61,7 +68,9 @@ export function openIdentity(
   tls: boolean,
 ): Pick<ConnectionOptions, "tls" | "authenticator"> {
   const { ca, cert, key } = identity.tls ?? {};
-  for (const file of [ca, cert, key]) if (file !== undefined) checkReadable(file);
+  for (const [name, file] of Object.entries({ ca, cert, key })) {
+    if (file !== undefined) checkReadable(file, name);
+  }
   const files = {
     ...(ca === undefined ? {} : { caFile: ca }),
     ...(cert === undefined ? {} : { certFile: cert }),

@@ -28,6 +28,7 @@ export function startNotifierApi(options: NotifierApiOptions): Promise<AsyncDisp
   };
   return startApi({
     ...api,
+    tokenKey: "notifier.api.tokenFile",
     info: NOTIFIER_INFO,
     routes: notifierRoutes({ ctx, config, last, letters: openDeadLetters(nats) }),
     fault,

@@ -29,10 +29,10 @@ export type HttpReceiverOptions = {
 
 export const JSON_TYPE = "application/json; charset=utf-8";
 
-/** The URL that a secret holds. Throws {@link ConfigError} without telling it. */
-export async function readUrl(ref: SecretRef, env: Env): Promise<URL> {
-  const url = URL.parse(await readSecret(ref, env));
-  if (url === null) throw new ConfigError("the secret with the URL of the receiver holds no URL");
+/** The URL that a secret holds. Throws {@link ConfigError}, which names `key` of the receiver's configuration, without telling it. */
+export async function readUrl(ref: SecretRef, env: Env, key: string): Promise<URL> {
+  const url = URL.parse(await readSecret(ref, env, key));
+  if (url === null) throw new ConfigError(`${key}: the secret holds no URL`);
   return url;
 }
 

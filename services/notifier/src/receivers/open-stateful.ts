@@ -19,7 +19,7 @@ export async function openBot(opening: Opening, slack: SlackReceiver): Promise<R
   const { name } = config;
   const { tokenFrom, channel = "", thread = true } = slack;
   if (tokenFrom === undefined) throw new ConfigError("there is no token");
-  const token = () => readSecret(tokenFrom, env);
+  const token = () => readSecret(tokenFrom, env, "slack.tokenFrom");
   const base = new URL(slack.apiUrl ?? SLACK_API);
   checkUrl(base, security);
   await token();
@@ -40,7 +40,8 @@ export async function openAlertmanager(
   const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
   const urls = alertmanager.urls.map((url) => new URL(url));
   for (const url of urls) checkUrl(url, security);
-  const token = async () => (tokenFrom === undefined ? undefined : readSecret(tokenFrom, env));
+  const token = async () =>
+    tokenFrom === undefined ? undefined : readSecret(tokenFrom, env, "alertmanager.tokenFrom");
   await token();
   return createAlertmanager({
     name: config.name,

@@ -28,16 +28,21 @@ function formOf({ config, env }: Opening): Form | undefined {
   const { webhook, slack, teams, googleChat } = config;
   if (slack?.webhookUrlFrom !== undefined) {
     const ref = slack.webhookUrlFrom;
-    return { url: () => readUrl(ref, env), render: renderSlack, judge: judgeSlack };
+    const url = () => readUrl(ref, env, "slack.webhookUrlFrom");
+    return { url, render: renderSlack, judge: judgeSlack };
   }
-  if (teams !== undefined) return { url: () => readUrl(teams.urlFrom, env), render: renderTeams };
+  if (teams !== undefined) {
+    return { url: () => readUrl(teams.urlFrom, env, "teams.urlFrom"), render: renderTeams };
+  }
   if (googleChat !== undefined) {
-    return { url: () => readUrl(googleChat.urlFrom, env), render: renderGoogleChat };
+    const url = () => readUrl(googleChat.urlFrom, env, "googleChat.urlFrom");
+    return { url, render: renderGoogleChat };
   }
   if (webhook === undefined) return undefined;
   const { url = "", urlFrom } = webhook;
   return {
-    url: async () => (urlFrom === undefined ? new URL(url) : readUrl(urlFrom, env)),
+    url: async () =>
+      urlFrom === undefined ? new URL(url) : readUrl(urlFrom, env, "webhook.urlFrom"),
     render: (message) => renderWebhook(message, webhook, env),
     check: () => readKeys(webhook, env),
   };

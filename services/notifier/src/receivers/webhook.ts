@@ -31,7 +31,9 @@ export function webhookBody(message: Message, format: WebhookReceiver["format"])
 /** Keys to sign with, read anew for each try. Throws {@link ConfigError} where a secret is missing or none. */
 export async function readKeys(config: WebhookReceiver, env: Env): Promise<Buffer[]> {
   const refs = config.signing?.secretsFrom ?? [];
-  return (await Promise.all(refs.map((ref) => readSecret(ref, env)))).map(signingKey);
+  const key = (at: number) => `webhook.signing.secretsFrom[${at}]`;
+  const secrets = await Promise.all(refs.map((ref, at) => readSecret(ref, env, key(at))));
+  return secrets.map(signingKey);
 }
 
 /** A generic webhook, signed by Standard Webhooks. */

@@ -36,6 +36,7 @@ export function openRestarterApi(options: OpenApiOptions): ReturnType<typeof sta
   return startApi({
     listen: config.listen,
     tokenFile: config.tokenFile,
+    tokenKey: "restarter.api.tokenFile",
     info: RESTARTER_INFO,
     routes: restarterRoutes(api),
     fault,
