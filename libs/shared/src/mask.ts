@@ -1,3 +1,5 @@
+import { ConfigError } from "./errors.ts";
+
 /** Keys whose values are never told, whatever is in them; compared without regard to case and separators. */
 export const SECRET_KEYS = [
   "apikey",
@@ -55,23 +57,24 @@ function isSecretKey(key: string): boolean {
   return SECRET.has(key.toLowerCase().replaceAll(/[-_]/g, ""));
 }
 
-/** An error as plain data, with its causes and what it bundles; masked. */
-function plainError(err: Error, depth: number): Record<string, unknown> {
+/** An error as plain data, with its causes and what it bundles; masked. A fault of the configuration is none of the code: no stack, neither its own nor its cause's. */
+function plainError(err: Error, depth: number, stacks: boolean): Record<string, unknown> {
   const plain: Record<string, unknown> = { type: err.name, message: mask(err.message) };
-  if (err.stack !== undefined) plain.stack = mask(err.stack);
+  const isCode = stacks && !(err instanceof ConfigError);
+  if (isCode && err.stack !== undefined) plain.stack = mask(err.stack);
   for (const key of ["code", "reason", "cause", "error", "suppressed", "errors"] as const) {
     const value: unknown = Reflect.get(err, key);
-    if (value !== undefined) plain[key] = hideSecrets(value, depth + 1);
+    if (value !== undefined) plain[key] = hideSecrets(value, depth + 1, isCode);
   }
   return plain;
 }
 
 /** A copy of `value` in which the values of secret keys are hidden and every text is masked, at any depth; errors become plain data. */
-export function hideSecrets(value: unknown, depth = 0): unknown {
+export function hideSecrets(value: unknown, depth = 0, stacks = true): unknown {
   if (typeof value === "string") return mask(value);
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) return "[deep]";
-  if (value instanceof Error) return plainError(value, depth);
+  if (value instanceof Error) return plainError(value, depth, stacks);
   if (Array.isArray(value)) return value.map((item) => hideSecrets(item, depth + 1));
   if ("toJSON" in value) return value;
   return Object.fromEntries(

@@ -10,6 +10,7 @@ import { expect, test } from "vitest";
 
 const GRACE_MS = 1_500;
 const HEAD = `
+import { ConfigError } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "errors.ts")).href)};
 import { createLogger } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "logger.ts")).href)};
 import { run } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "run.ts")).href)};
 const say = (text) => process.stdout.write(text + "\\n");
@@ -110,6 +111,28 @@ test("an error of the start closes what was opened and ends with 1", async () =>
     { level: "fatal", msg: "stopped by an error", err: { message: "no redis://***@redis" } },
     { msg: "stopped", exitCode: 1 },
   ]);
+});
+
+test("each fault of a configuration gets a line of its own, and none a stack", async () => {
+  await using child = await service(
+    `throw new ConfigError("f is refused:\\n  a: is missing\\n  b: is empty", { cause: new Error("c") });`,
+  );
+
+  expect(await child.running.exited).toBe(1);
+
+  const logs = child.logs();
+  expect(logs).toMatchObject([
+    { level: "error", msg: "configuration fault", fault: "f is refused:" },
+    { level: "error", msg: "configuration fault", fault: "a: is missing" },
+    { level: "error", msg: "configuration fault", fault: "b: is empty" },
+    { level: "fatal", msg: "stopped by an error" },
+    { msg: "stopped", exitCode: 1 },
+  ]);
+  expect(logs[3].err).toMatchObject({
+    type: "ConfigError",
+    message: expect.stringContaining("a: is"),
+  });
+  expect(JSON.stringify(logs[3].err)).not.toContain("stack");
 });
 
 test("an error of a disposal lets the others be disposed and ends with 1", async () => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import process from "node:process";
-import { isAborted } from "./errors.ts";
+import { ConfigError, isAborted } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
 /** Opens what the service needs, pushing each on `stack`; `signal` fires when it must stop. */
@@ -55,6 +55,15 @@ function listen(logger: Logger, abort: AbortController, graceMs: number): Dispos
   };
 }
 
+/** Logs what ended the process. Of a configuration with several faults each gets a line of its own: in one, people cannot read them. */
+function logEnd(logger: Logger, err: unknown): void {
+  const lines = err instanceof ConfigError ? err.message.split("\n") : [];
+  if (lines.length > 1) {
+    for (const line of lines) logger.error({ fault: line.trim() }, "configuration fault");
+  }
+  logger.fatal({ err }, "stopped by an error");
+}
+
 /**
  * Runs a service until SIGTERM or SIGINT, then disposes what `start` opened, newest first; also when `start` itself fails.
  * Exit code 0 after a signal, 1 after an error. A second signal, or `graceMs` (milliseconds) without an end, exits at once with 1.
@@ -69,7 +78,7 @@ export async function run(logger: Logger, start: Start, graceMs = 25_000): Promi
     if (!abort.signal.aborted) await once(abort.signal, "abort");
   } catch (err) {
     if (!(abort.signal.aborted && isAborted(err))) {
-      logger.fatal({ err }, "stopped by an error");
+      logEnd(logger, err);
       exitCode = 1;
     }
   }
@@ -91,7 +100,7 @@ export async function runOnce(
     await work(abort.signal);
     process.exitCode = 0;
   } catch (err) {
-    if (!(abort.signal.aborted && isAborted(err))) logger.fatal({ err }, "stopped by an error");
+    if (!(abort.signal.aborted && isAborted(err))) logEnd(logger, err);
   }
   setTimeout(() => process.exit(), LEAK_MS).unref();
 }
