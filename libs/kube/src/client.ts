@@ -1,7 +1,5 @@
 import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
 import process from "node:process";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/shared/logger";
@@ -11,9 +9,13 @@ import type { TlsMaterial } from "./agents.ts";
 import { findInCluster } from "./in-cluster.ts";
 import type { InCluster } from "./in-cluster.ts";
 import { KubeError } from "./kube-error.ts";
+import { credentialsFault } from "./credentials-fault.ts";
+import { forLibrary } from "./kubeconfig-files.ts";
+import type { KubeconfigTarget } from "./kubeconfig.ts";
 import { loadLibrary } from "./library.ts";
 import type { KubeConfig } from "./library.ts";
-import { tokenFilesOf } from "./token-files.ts";
+import { readKubeconfig } from "./read-kubeconfig.ts";
+import type { KubeconfigOptions } from "./read-kubeconfig.ts";
 import { open, send } from "./transport.ts";
 import type { Exchange } from "./transport.ts";
 
@@ -52,14 +54,11 @@ export type KubeClient = AsyncDisposable & {
   stream(options: KubeRequest): Promise<AsyncIterable<Uint8Array>>;
 };
 
-export type ConnectKubeOptions = {
+/** `kubeconfig`: else `KUBECONFIG`, the service account of the pod, `~/.kube/config`, in this order. */
+export type ConnectKubeOptions = KubeconfigOptions & {
   logger: Logger;
-  /** Path of a kubeconfig; else `KUBECONFIG`, the service account of the pod, `~/.kube/config`, in this order. */
-  kubeconfig?: string;
   /** Where a pod's service account is mounted, if not where the kubelet mounts it. */
   serviceAccountDir?: string;
-  /** Name of a context in it; else its current one. */
-  context?: string;
   /** Connections for requests; 32 unless told. Each watch has one more. */
   connections?: number;
 };
@@ -67,52 +66,29 @@ export type ConnectKubeOptions = {
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 64 * 1_048_576;
 
-/** Where a kubeconfig is, as the library looks for it; none in a pod. */
-function kubeconfigFiles({ kubeconfig }: Pick<ConnectKubeOptions, "kubeconfig">): string[] {
-  if (kubeconfig !== undefined) return [kubeconfig];
-  const told = process.env.KUBECONFIG;
-  if (told !== undefined && told !== "") return told.split(delimiter).filter((path) => path !== "");
-  return [join(homedir(), ".kube", "config")];
-}
+/** A kubeconfig, and what it is to the library. */
+type Loaded = { readonly target: KubeconfigTarget; readonly kubeConfig: KubeConfig };
 
-function loadKubeConfig(
-  kubeConfig: KubeConfig,
-  options: Pick<ConnectKubeOptions, "kubeconfig" | "context">,
-): KubeConfig {
+/** Throws {@link ConfigError}. */
+function load(library: { KubeConfig: new () => KubeConfig }, options: KubeconfigOptions): Loaded {
+  const target = readKubeconfig(options, process.env);
+  const kubeConfig = new library.KubeConfig();
   try {
-    if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
-    else kubeConfig.loadFromFile(options.kubeconfig);
+    kubeConfig.loadFromString(forLibrary(target));
   } catch (err) {
-    throw new ConfigError(`the kubeconfig ${options.kubeconfig ?? ""} cannot be read`, {
-      cause: err,
-    });
+    // Its words are not quoted: what it complains of may be a secret.
+    const { file } = target.cluster;
+    throw new ConfigError(`the kubeconfig ${file} is none that can be used`, { cause: err });
   }
-  const tokenFiles = tokenFilesOf(kubeconfigFiles(options));
-  kubeConfig.users = kubeConfig.users.map((user) => {
-    const tokenFile = tokenFiles.get(user.name);
-    if (tokenFile === undefined) return user;
-    const { token: _, ...rest } = user;
-    return { ...rest, authProvider: { name: "tokenFile", config: { tokenFile } } };
-  });
-  // The library refuses plain HTTP (kubectl proxy) unless told not to verify TLS, of which there is none.
-  kubeConfig.clusters = kubeConfig.clusters.map((cluster) =>
-    cluster.server.startsWith("http:") ? { ...cluster, skipTLSVerify: true } : cluster,
-  );
-  if (options.context !== undefined) kubeConfig.setCurrentContext(options.context);
-  const name = kubeConfig.getCurrentContext();
-  if (kubeConfig.getCurrentCluster() === null) {
-    const known = kubeConfig.getContexts().map((context) => context.name);
-    throw new ConfigError(
-      `the kubeconfig has no context "${name}": it has ${known.join(", ") || "none"}`,
-    );
-  }
-  return kubeConfig;
+  return { target, kubeConfig };
 }
 
-async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
+async function readCredentials({ kubeConfig, target }: Loaded): Promise<Credentials> {
   const options: RequestOptions = {};
   // The library's public way to resolve files, exec plugins and providers; of the agents it adds, one for a proxy is used.
-  await kubeConfig.applyToHTTPSOptions(options);
+  await kubeConfig.applyToHTTPSOptions(options).catch((err: unknown) => {
+    throw new KubeError(0, "Credentials", credentialsFault(target, err), { cause: err });
+  });
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     headers[name.toLowerCase()] = String(value).trim();
@@ -128,32 +104,31 @@ async function readCredentials(kubeConfig: KubeConfig): Promise<Credentials> {
 type Target = { readonly server: string; readonly source: CredentialSource };
 
 /** The kubeconfig that the options name, as it is now. Throws {@link ConfigError}. */
-export async function readKubeConfig(
-  options: Pick<ConnectKubeOptions, "kubeconfig" | "context">,
-): Promise<KubeConfig> {
-  const library = await loadLibrary();
-  return loadKubeConfig(new library.KubeConfig(), options);
+export async function readKubeConfig(options: KubeconfigOptions): Promise<KubeConfig> {
+  return load(await loadLibrary(), options).kubeConfig;
 }
 
 /** The cluster and the credentials of a kubeconfig, as they are now. */
 async function openKubeconfig(options: ConnectKubeOptions): Promise<Target> {
   const library = await loadLibrary();
-  let kubeConfig = loadKubeConfig(new library.KubeConfig(), options);
+  let loaded = load(library, options);
   return {
-    server: kubeConfig.getCurrentCluster()?.server ?? "",
+    server: loaded.target.cluster.server,
     source: {
-      read: () => readCredentials(kubeConfig),
+      read: () => readCredentials(loaded),
       reload() {
-        kubeConfig = loadKubeConfig(new library.KubeConfig(), options);
+        loaded = load(library, options);
       },
     },
   };
 }
 
 function openTarget(options: ConnectKubeOptions): InCluster | Promise<Target> {
-  const told = options.kubeconfig ?? process.env.KUBECONFIG ?? "";
-  const named = told !== "" || options.context !== undefined;
-  const inCluster = named ? undefined : findInCluster(process.env, options.serviceAccountDir);
+  const named = options.kubeconfig ?? process.env.KUBECONFIG ?? "";
+  const usesKubeconfig = named !== "" || options.context !== undefined;
+  const inCluster = usesKubeconfig
+    ? undefined
+    : findInCluster(process.env, options.serviceAccountDir);
   return inCluster ?? openKubeconfig(options);
 }
 

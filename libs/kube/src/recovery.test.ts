@@ -5,7 +5,7 @@ import { faultOf, recover } from "./recovery.ts";
 const backoff = { initial: 1_000, max: 8_000 };
 const after = (err: unknown, failures: number) => recover(err, failures, backoff, () => 1);
 const error = (status: number, reason: string, retryAfterMs?: number) =>
-  new KubeError(status, reason, "", { retryAfterMs });
+  new KubeError(status, reason, "what happened", { retryAfterMs });
 
 test.each([
   {
@@ -81,6 +81,7 @@ test.each([
 test.each([
   { err: error(429, "TooManyRequests"), want: "429 TooManyRequests" },
   { err: error(0, "ECONNREFUSED"), want: "ECONNREFUSED" },
+  { err: error(0, "Credentials"), want: "what happened" },
   { err: new TypeError("x"), want: "TypeError" },
   { err: "x", want: "unknown error" },
 ])("a fault in one line: $want", ({ err, want }) => {

@@ -33,9 +33,10 @@ export function recover(
   return { delayMs: Math.max(waited, told), relist };
 }
 
-/** A failure in one line, for a health check: `429 TooManyRequests`, `ECONNREFUSED`. */
+/** A failure in one line, for a health check: `429 TooManyRequests`, `ECONNREFUSED`, or which file of the credentials cannot be read. */
 export function faultOf(err: unknown): string {
   if (err instanceof KubeError) {
+    if (err.reason === "Credentials") return err.message;
     return err.status === 0 ? err.reason : `${err.status} ${err.reason}`;
   }
   return err instanceof Error ? err.name : "unknown error";
