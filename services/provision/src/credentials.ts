@@ -1,17 +1,17 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createNkey } from "@rollcast/shared/nats/nkey";
+import { createNkey, publicKeyOf } from "@rollcast/shared/nats/nkey";
 
 /**
  * Who is a user of NATS; the permissions of each are in the chart's files. Each shape has its own file of public keys, for nats-server refuses a key that its
  * configuration does not use, and must not let in whom the shape has no use for.
  */
 const NATS_USERS: Readonly<Record<string, readonly string[]>> = {
-  "nats-keys.conf": ["watcher", "restarter", "notifier", "provision", "subscriber"],
-  "nats-keys-all-in-one.conf": ["all-in-one", "provision", "subscriber"],
+  "nats-keys.conf": ["watcher", "restarter", "notifier", "provision", "subscriber", "operator"],
+  "nats-keys-all-in-one.conf": ["all-in-one", "provision", "subscriber", "operator"],
 };
 const REDIS_USERS = ["restarter", "notifier", "all-in-one"] as const;
 const PASSWORD_BYTES = 24;
-const INSTALLATION_KEY_BYTES = 32;
+const KEY_BYTES = 32;
 
 /** File name -> content; also the keys of the Secret. */
 export type Credentials = Readonly<Record<string, string>>;
@@ -25,26 +25,46 @@ export type Credentials = Readonly<Record<string, string>>;
  *     redis-<user>.sha256           its hash, for redis-server (https://redis.io/docs/latest/commands/acl-setuser/)
  */
 export function makeCredentials(): Credentials {
+  const secrets = makeSecrets();
+  return { ...secrets, ...serverFilesOf(secrets) };
+}
+
+/** What the users alone know, new. */
+export function makeSecrets(): Credentials {
+  const seeds = [...new Set(Object.values(NATS_USERS).flat())].map(
+    (user) => [`nats-${user}.nk`, createNkey().seed] as const,
+  );
+  const passwords = REDIS_USERS.map(
+    (user) => [`redis-${user}`, randomBytes(PASSWORD_BYTES).toString("base64url")] as const,
+  );
+  return Object.fromEntries([...seeds, ...passwords]);
+}
+
+/** What the servers know of those secrets: nothing else decides it, so it fits them. A file of public keys needs the seeds of all of its users. */
+export function serverFilesOf(secrets: Credentials): Credentials {
   const files: Record<string, string> = {};
-  const publicKeys = new Map<string, string>();
-  for (const user of new Set(Object.values(NATS_USERS).flat())) {
-    const { seed, publicKey } = createNkey();
-    files[`nats-${user}.nk`] = seed;
-    const variable = `ROLLCAST_NKEY_${user.toUpperCase().replaceAll("-", "_")}`;
-    publicKeys.set(user, `${variable}: ${publicKey}\n`);
+  for (const user of REDIS_USERS) {
+    const password = secrets[`redis-${user}`];
+    if (password === undefined) continue;
+    files[`redis-${user}.sha256`] = createHash("sha256").update(password).digest("hex");
   }
   for (const [file, users] of Object.entries(NATS_USERS)) {
-    files[file] = users.map((user) => publicKeys.get(user)).join("");
-  }
-  for (const user of REDIS_USERS) {
-    const password = randomBytes(PASSWORD_BYTES).toString("base64url");
-    files[`redis-${user}`] = password;
-    files[`redis-${user}.sha256`] = createHash("sha256").update(password).digest("hex");
+    const lines = users.flatMap((user) => {
+      const seed = secrets[`nats-${user}.nk`];
+      const variable = `ROLLCAST_NKEY_${user.toUpperCase().replaceAll("-", "_")}`;
+      return seed === undefined ? [] : [`${variable}: ${publicKeyOf(seed)}\n`];
+    });
+    if (lines.length === users.length) files[file] = lines.join("");
   }
   return files;
 }
 
 /** The watcher's key of digests, where it is not kept in the cluster. */
 export function makeInstallationKey(): Credentials {
-  return { "installation-key": randomBytes(INSTALLATION_KEY_BYTES).toString("base64url") };
+  return { "installation-key": randomBytes(KEY_BYTES).toString("base64url") };
+}
+
+/** The token of the HTTP APIs, where it is not in a Secret. */
+export function makeApiToken(): Credentials {
+  return { "api-token": randomBytes(KEY_BYTES).toString("base64url") };
 }

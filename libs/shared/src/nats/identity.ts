@@ -20,6 +20,11 @@ export type NatsIdentity = {
 
 const SEED = /^SU[A-Z2-7]{56}$/;
 
+/** The first word of a text that has the form of a user's seed. */
+export function findSeed(text: string): string | undefined {
+  return text.split(/\s+/).find((word) => SEED.test(word));
+}
+
 /** The seed in `file`: a line of its own, among others as `nk` and `nsc` write them. Throws {@link ConfigError}, which does not quote it. */
 export function readSeed(file: string): Uint8Array {
   let text: string;
@@ -30,7 +35,7 @@ export function readSeed(file: string): Uint8Array {
       cause: err,
     });
   }
-  const seed = text.split(/\s+/).find((word) => SEED.test(word));
+  const seed = findSeed(text);
   if (seed === undefined) {
     throw new ConfigError(
       `nats.nkey.file: ${file} holds no nkey seed of a user: 58 characters that begin with SU`,

@@ -1,0 +1,39 @@
+/** Whom keys are made for; undefined: for both shapes. */
+export type Shape = "services" | "all-in-one";
+
+const USERS_OF_OTHERS: Readonly<Record<Shape, ReadonlySet<string>>> = {
+  services: new Set(["all-in-one"]),
+  "all-in-one": new Set(["watcher", "restarter", "notifier"]),
+};
+
+/** What a server knows; in the server's folder. */
+const SERVER_FILE = /^(?:(nats)-(keys(?:-all-in-one)?\.conf)|(redis)-(.+\.sha256))$/;
+const USER_FILE = /^(nats|redis)-([a-z-]+)(\.nk)?$/;
+
+/** Folder and name of a file, so that each holder is given one folder: `watcher/nats.nk`, `restarter/redis`, `nats/nats-keys.conf`, `redis/restarter.sha256`. */
+export type Place = readonly [folder: string, file: string];
+
+/** Where a file is, below the folder of all keys. */
+export function placeOf(name: string, shape: Shape | undefined): Place {
+  if (name === "installation-key") return [shape === "all-in-one" ? shape : "watcher", name];
+  if (name === "api-token") return [shape === "all-in-one" ? shape : "restarter", name];
+  const [, nats, , redis, hash] = SERVER_FILE.exec(name) ?? [];
+  if (nats !== undefined) return [nats, name];
+  if (redis !== undefined && hash !== undefined) return [redis, hash];
+  const [, server, user, suffix = ""] = USER_FILE.exec(name) ?? [];
+  if (server === undefined || user === undefined) throw new Error(`${name} has no holder`);
+  return [user, `${server}${suffix}`];
+}
+
+/** Whether the user whose secret this is has work in the shape. */
+export function isOfShape(name: string, shape: Shape | undefined): boolean {
+  const [holder] = placeOf(name, shape);
+  return shape === undefined || !USERS_OF_OTHERS[shape].has(holder);
+}
+
+/** Where else the token of the API is: whoever serves an API, and the one who asks it. */
+export function tokenCopies(shape: Shape | undefined): Place[] {
+  const folders = shape === "all-in-one" ? ["operator"] : ["notifier", "operator"];
+  if (shape === undefined) folders.push("all-in-one");
+  return folders.map((folder) => [folder, "api-token"]);
+}
