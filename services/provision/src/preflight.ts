@@ -1,0 +1,39 @@
+import process from "node:process";
+import { readKubeconfig, unreadableReferences } from "@rollcast/kube/read-kubeconfig";
+import { loadConfig } from "@rollcast/shared/config/load";
+import { ConfigError } from "@rollcast/shared/errors";
+import { createLogger } from "@rollcast/shared/logger";
+import { runOnce } from "@rollcast/shared/run";
+import { containerFaults } from "./container-faults.ts";
+
+/** What `read` gives, or the faults that it names. */
+function attempt<T>(read: () => T): { value: T } | { faults: string[] } {
+  try {
+    return { value: read() };
+  } catch (err) {
+    if (err instanceof ConfigError) return { faults: err.message.split("\n") };
+    throw err;
+  }
+}
+
+// Before the services start in containers: everything that would keep them from starting and can be seen without asking anybody, told at once. It connects to nothing.
+const logger = createLogger("preflight");
+await runOnce(logger, async () => {
+  const config = attempt(() => loadConfig(process.env));
+  const target = attempt(() => readKubeconfig({}, process.env));
+  const faults = [
+    ...("faults" in config ? config.faults : []),
+    ...("faults" in target
+      ? target.faults
+      : [...unreadableReferences(target.value), ...containerFaults(target.value)]),
+  ];
+  if (faults.length > 0 || "faults" in config || "faults" in target) {
+    throw new ConfigError(faults.join("\n"));
+  }
+  const { context, cluster } = target.value;
+  const { cluster: name, mode } = config.value;
+  logger.info(
+    { cluster: name, mode, context, server: cluster.server },
+    "configuration and kubeconfig can be used",
+  );
+});
