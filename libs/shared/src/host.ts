@@ -1,6 +1,7 @@
-import { httpPort, loadConfig } from "./config/load.ts";
+import { loadConfig } from "./config/load.ts";
 import type { Env } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { httpPort } from "./http-port.ts";
 import { startHealth } from "./http.ts";
 import type { Check } from "./http.ts";
 import { createLogger } from "./logger.ts";

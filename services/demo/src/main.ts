@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import process from "node:process";
 import { connectKube } from "@rollcast/kube/client";
-import { httpPort, loadConfig } from "@rollcast/shared/config/load";
+import { loadConfig } from "@rollcast/shared/config/load";
+import { httpPort } from "@rollcast/shared/http-port";
 import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";

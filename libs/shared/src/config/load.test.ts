@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ConfigError } from "../errors.ts";
-import { httpPort, loadConfig, parseConfig } from "./load.ts";
+import { loadConfig, parseConfig } from "./load.ts";
 
 const HEAD = "apiVersion: rollcast.dev/v1\nkind: Config\ncluster: prod-eu1\n";
 
@@ -291,20 +291,6 @@ test("the file is found by ROLLCAST_CONFIG, and its absence tells how", async ()
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-});
-
-test.each([
-  [undefined, 8080],
-  ["", 8080],
-  ["0", 0],
-  ["9090", 9090],
-  ["65535", 65535],
-])("ROLLCAST_HTTP_PORT=%s is port %d", (text, port) => {
-  expect(httpPort({ ROLLCAST_HTTP_PORT: text })).toBe(port);
-});
-
-test.each(["65536", "-1", "1.5", "http", "0x50", " 80", "1e3"])("port %j is refused", (text) => {
-  expect(() => httpPort({ ROLLCAST_HTTP_PORT: text })).toThrow("must be 0 to 65535");
 });
 
 test("where an API listens is read, and refused where it is nothing to listen on", () => {
