@@ -1,8 +1,6 @@
-import { execFile } from "node:child_process";
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
-import { promisify } from "node:util";
 import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { composed } from "@rollcast/testkit/compose";
@@ -14,28 +12,32 @@ import { describe, expect, test } from "vitest";
 import { compose, inCheckout } from "./composition.ts";
 import { temporaryDir } from "./temporary.ts";
 
-const run = promisify(execFile);
 const ROOT = repositoryRoot();
 const COMPOSE = join(ROOT, "docker-compose.yml");
-const ALWAYS = ["keys", "nats", "notifier", "provision", "redis", "restarter", "watcher"];
+const ALWAYS = [
+  "keys",
+  "nats",
+  "notifier",
+  "preflight",
+  "provision",
+  "redis",
+  "restarter",
+  "watcher",
+];
 const DEMO = ["demo", "k3s", "kubeconfig"];
 const PROFILES: readonly [profiles: string[], services: string[]][] = [
   [[], ALWAYS],
   [["demo"], [...ALWAYS, ...DEMO].toSorted()],
+  [["cli"], [...ALWAYS, "rollcast"].toSorted()],
 ];
+/** Whose keys a service is given, where it is not its own name's. */
+const USERS: Readonly<Record<string, string>> = { demo: "subscriber", rollcast: "operator" };
+const WITHOUT_KEYS = new Set(["k3s", "kubeconfig", "preflight"]);
 
 describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
   test("the compose specification's own loader takes the file", async () => {
     const { services } = await composed([COMPOSE], { profiles });
     expect(Object.keys(services).toSorted()).toEqual(expected);
-  });
-
-  test("docker compose takes the file, where there is a plugin that can say so", async (context) => {
-    const version = await run("docker", ["compose", "version"]).catch(() => undefined);
-    context.skip(version === undefined, "no docker compose here");
-    const chosen = profiles.flatMap((name) => ["--profile", name]);
-    const args = ["compose", "--file", COMPOSE, ...chosen, "config", "--quiet"];
-    expect((await run("docker", args)).stdout).toBe("");
   });
 
   test("whatever a service mounts, runs, waits for or is built of is there", async () => {
@@ -50,7 +52,8 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
         expect(services[other]?.healthcheck, `${name} waits for ${other}`).toBeDefined();
       }
       const built = service.build?.args?.SERVICE;
-      if (typeof built === "string") await access(join(ROOT, "services", built, "src", "main.ts"));
+      const folder = built === "cli" ? "cli" : join("services", built ?? "");
+      if (typeof built === "string") await access(join(ROOT, folder, "src", "main.ts"));
       const words = [...(service.command ?? []), ...(service.healthcheck?.test ?? [])];
       for (const word of words) if (word.endsWith(".js")) await access(inCheckout(word));
     }
@@ -61,36 +64,52 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
     const { keys: _, ...others } = services;
     for (const [name, { volumes = [] }] of Object.entries(others)) {
       const keys = volumes.map(({ source }) => source).filter((one) => one.startsWith("keys-"));
-      const user = name === "demo" ? "subscriber" : name;
-      const has = ["k3s", "kubeconfig"].includes(name) ? [] : [`keys-${user}`];
+      const has = WITHOUT_KEYS.has(name) ? [] : [`keys-${USERS[name] ?? name}`];
       expect(keys, name).toEqual(has);
     }
   });
 
-  test.each(["watcher", "restarter"])(
-    "%s takes the user's kubeconfig, else the demo's",
+  test.each(["watcher", "restarter", "preflight"])(
+    "%s reads the user's kubeconfig, else the demo's",
     async (name) => {
-      const mounts = async (env: Record<string, string>) => {
+      const kubeconfigOf = async (env: Record<string, string>) => {
         const { services } = await composed([COMPOSE], { profiles, env });
         const { environment = {}, volumes = [] } = services[name] ?? {};
-        expect(environment.KUBECONFIG).toBe("/etc/rollcast/kube/config");
-        return volumes
-          .filter(({ target }) => target.startsWith("/etc/rollcast/kube"))
-          .map(({ source, target }) => ({ source, target }));
+        const file = environment.KUBECONFIG ?? "";
+        return volumes.find(({ target }) => file.startsWith(target));
       };
-      const target = "/etc/rollcast/kube";
-      expect(await mounts({})).toEqual([{ source: "kubeconfig", target }]);
+      expect(await kubeconfigOf({})).toMatchObject({ type: "volume", source: "kubeconfig" });
       const source = "/home/me/.kube/config";
-      expect(await mounts({ ROLLCAST_KUBECONFIG: source })).toEqual([
-        { source, target: `${target}/config` },
-      ]);
+      expect(await kubeconfigOf({ ROLLCAST_KUBECONFIG: source })).toMatchObject({
+        type: "bind",
+        source,
+        read_only: true,
+      });
     },
   );
+
+  test("folders are mounted, not files, and none is made on the host", async () => {
+    const { services } = await composed([COMPOSE], { profiles });
+    for (const [name, { volumes = [] }] of Object.entries(services)) {
+      for (const { type, source, target, bind } of volumes) {
+        if (type !== "bind") continue;
+        expect(bind?.create_host_path ?? false, `${name}: ${target}`).toBe(false);
+        // The kubeconfig's folder may hold those of other clusters.
+        if (target.endsWith("/kube/config")) continue;
+        expect((await stat(source)).isDirectory(), `${name}: ${source}`).toBe(true);
+      }
+    }
+  });
 });
 
 test.each([
   ["a key that compose does not know", "image: nats:", "imagine: nats:", /services\.nats.*imagine/],
-  ["a volume that nothing defines", "- redis:/data", "- radish:/data", /undefined volume radish/],
+  [
+    "a volume that nothing defines",
+    "- redis:/data\n",
+    "- radish:/data\n",
+    /undefined volume radish/,
+  ],
   ["a service that is not there", "{ keys: { cond", "{ kees: { cond", /undefined service "kees"/],
 ])("the loader refuses %s", async (_what, before, after, why) => {
   const text = await readFile(COMPOSE, "utf8");
@@ -132,11 +151,15 @@ test("every service but k3s runs as the file says, and the demo sees its signed 
     compose({
       composed: await composed([COMPOSE], { profiles: ["demo"] }),
       dir,
-      given: ["k3s"],
+      // The cluster is at an address of this machine here, which the preflight refuses.
+      given: ["k3s", "preflight"],
       instead: new Map([
         ["nats:4222", local(port.nats)],
         ["0.0.0.0:4222", local(port.nats)],
-        ["0.0.0.0:8222", local(port.monitor)],
+        ["127.0.0.1:8222", local(port.monitor)],
+        // Who runs the test need not be root.
+        ["1000:1000=", `${process.getuid?.()}:${process.getgid?.()}=`],
+        ["999:1000=", `${process.getuid?.()}:${process.getgid?.()}=`],
         ["redis:6379", local(port.redis)],
         ["demo:8080", local(port.demo)],
         ["allowedPorts: [8080]", `allowedPorts: [${port.demo}]`],
@@ -178,40 +201,3 @@ test("the demo leaves a cluster alone that is the user's", async () => {
   expect(await demo.exited).toBe(1);
   expect(demo.output()).toContain("ROLLCAST_KUBECONFIG is set");
 });
-
-const ENGINE_MS = 20 * 60_000;
-
-test(
-  "docker compose brings up the demo, and a webhook is delivered, where a Docker engine runs",
-  { timeout: ENGINE_MS },
-  async (context) => {
-    const asked = ["compose version", "info"].map((args) => run("docker", args.split(" ")));
-    const faults = (await Promise.allSettled(asked)).filter(({ status }) => status === "rejected");
-    context.skip(faults.length > 0, "no Docker engine with docker compose here");
-    await using undo = new AsyncDisposableStack();
-    const { dir } = undo.use(await temporaryDir("compose"));
-    // Other servers may have the ports.
-    const override = join(dir, "override.yml");
-    const noPorts = "{ ports: !reset [] }";
-    await writeFile(override, `services: { nats: ${noPorts}, redis: ${noPorts} }`);
-    const files = ["--file", COMPOSE, "--file", override];
-    const env = { ...process.env, ROLLCAST_KUBECONFIG: "" };
-    const docker = (...args: string[]) =>
-      run(
-        "docker",
-        ["compose", ...files, "--project-name", "rollcast-test", "--profile", "demo", ...args],
-        {
-          env,
-          maxBuffer: 64 << 20,
-        },
-      );
-    undo.defer(async () => {
-      await docker("down", "--volumes", "--timeout", "5");
-    });
-    await docker("up", "--build", "--detach");
-    const told = async () => (await docker("logs", "--no-log-prefix", "demo")).stdout;
-    const isOver = async () => /it stays up|stopped by an error/.test(await told());
-    await waitFor(isOver, { timeout: 300_000, every: 1_000 }).catch(() => undefined);
-    for (const part of STORY) expect(await told()).toMatch(part);
-  },
-);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
@@ -48,6 +48,20 @@ function replacer(pairs: ReadonlyMap<string, string>): (text: string) => string 
   return (text) => text.replaceAll(all, (found) => pairs.get(found) ?? found);
 }
 
+/** Copies a file or a folder that is mounted, with what `fit` makes of each text. */
+async function copyMount(
+  source: string,
+  target: string,
+  fit: (text: string) => string,
+): Promise<void> {
+  if ((await stat(source)).isDirectory()) {
+    await mkdir(target, { recursive: true });
+    for (const name of await readdir(source)) {
+      await copyMount(join(source, name), join(target, name), fit);
+    }
+  } else await writeFile(target, fit(await readFile(source, "utf8")));
+}
+
 /** Makes a container's root with its mounts in it; returns what makes a text of the container one of this machine. */
 async function makeRoot(
   { dir, instead }: CompositionOptions,
@@ -61,7 +75,7 @@ async function makeRoot(
   for (const { type, source, target } of volumes) {
     const path = join(root, target);
     await mkdir(dirname(path), { recursive: true });
-    if (type === "bind") await writeFile(path, fit(await readFile(source, "utf8")));
+    if (type === "bind") await copyMount(source, path, fit);
     else {
       await mkdir(join(dir, source), { recursive: true });
       await symlink(join(dir, source), path);
@@ -78,10 +92,10 @@ export function inCheckout(program: string): string {
 
 /** What the container's image starts. */
 function commandOf(service: ComposeService, { tree, args = [] }: Own): string[] {
-  const { build, command, entrypoint } = service;
-  if (build === undefined) return [...(entrypoint ?? []), ...(command ?? []), ...args];
+  const { command, entrypoint, image } = service;
+  if (!image.startsWith("rollcast-")) return [...(entrypoint ?? []), ...(command ?? []), ...args];
   if (tree !== undefined) return [process.execPath, ...(command ?? ["main.mjs"]), ...args];
-  const [program, ...words] = command ?? [`services/${build.args?.SERVICE}/src/main.js`];
+  const [program, ...words] = command ?? [`services/${image.replace("rollcast-", "")}/src/main.js`];
   return [process.execPath, inCheckout(program ?? ""), ...words, ...args];
 }
 
@@ -113,8 +127,7 @@ export function compose(options: CompositionOptions): Composition {
     for (const [key, value] of Object.entries(service.environment ?? {})) {
       env[key] = fit(value ?? "");
     }
-    const config = fit("/etc/rollcast/rollcast.yaml");
-    Object.assign(env, { ROLLCAST_CONFIG: config }, mine.env);
+    Object.assign(env, mine.env);
     const [program = "", ...args] = commandOf(service, mine).map(fit);
     const lines: string[] = [];
     const running = await startProcess(program, args, {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
 import process from "node:process";
 import { readKubeconfig, unreadableReferences } from "@rollcast/kube/read-kubeconfig";
 import { loadConfig } from "@rollcast/shared/config/load";
@@ -16,6 +18,14 @@ function attempt<T>(read: () => T): { value: T } | { faults: string[] } {
   }
 }
 
+/** What to do where there is no kubeconfig at all. */
+function missingCure({ KUBECONFIG: files = "" }: NodeJS.ProcessEnv): string[] {
+  if (files.split(delimiter).some((file) => existsSync(file))) return [];
+  return [
+    "set ROLLCAST_KUBECONFIG to the path of your kubeconfig, or bring a cluster with docker compose --profile demo up",
+  ];
+}
+
 // Before the services start in containers: everything that would keep them from starting and can be seen without asking anybody, told at once. It connects to nothing.
 const logger = createLogger("preflight");
 await runOnce(logger, async () => {
@@ -24,7 +34,7 @@ await runOnce(logger, async () => {
   const faults = [
     ...("faults" in config ? config.faults : []),
     ...("faults" in target
-      ? target.faults
+      ? [...target.faults, ...missingCure(process.env)]
       : [...unreadableReferences(target.value), ...containerFaults(target.value)]),
   ];
   if (faults.length > 0 || "faults" in config || "faults" in target) {
