@@ -28,6 +28,8 @@ export type Nats = AsyncDisposable & {
   readonly logger: Logger;
   /** Why nothing can be published now, or undefined. */
   fault(): string | undefined;
+  /** Set while a reconnect fails because the server refuses the credentials; it is retried. */
+  authError(): Error | undefined;
   /** Calls `listener` after each reconnect, until disposal or until the function that is returned is called. */
   onReconnect(listener: () => void): () => void;
 };
@@ -87,7 +89,7 @@ async function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) 
 
 /** Keeps track of the connection's state until it is closed. */
 function follow(nc: NatsConnection, logger: Logger) {
-  const state = { connected: true };
+  const state: { connected: boolean; authError?: Error } = { connected: true };
   const listeners = new Set<() => void>();
   const tell = () => {
     for (const listener of listeners) {
@@ -105,9 +107,11 @@ function follow(nc: NatsConnection, logger: Logger) {
         logger.warn({ server: nc.getServer() }, "nats disconnected");
       } else if (status.type === "reconnect") {
         state.connected = true;
+        delete state.authError;
         logger.info({ server: nc.getServer() }, "nats reconnected");
         tell();
       } else if (status.type === "error") {
+        if (status.error instanceof AuthorizationError) state.authError = status.error;
         logger.error({ err: status.error }, "nats error");
       }
     }
@@ -145,6 +149,7 @@ export async function connectNats(options: NatsOptions, signal?: AbortSignal): P
     jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
     logger,
     fault: () => (state.connected && !nc.isClosed() ? undefined : "not connected"),
+    authError: () => state.authError,
     onReconnect(listener) {
       // Its own function, so that one given twice is called twice and taken away alone.
       const own = () => listener();

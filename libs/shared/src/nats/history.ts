@@ -25,16 +25,21 @@ export async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
   return events;
 }
 
+/** Where to read on: at a sequence of the stream, or at the first message since then (RFC 3339). */
+export type ReadFrom = { readonly seq: number } | { readonly start_time: string };
+
 /**
- * The first message from `seq` on whose subject matches; null where there is none. Not by a direct read: its answer is the message itself, which whoever may read directly could
- * have the server send to any subject (docs/decisions/0008-subscribers-have-their-own-account.md).
+ * The first message from there on whose subject matches; null where there is none. The stream's
+ * leader answers, so null is true of everything that was acknowledged. A direct read is answered by
+ * any replica, also one that lags; and its answer is the message itself, which whoever may read
+ * directly can have sent to any subject (docs/decisions/0008-subscribers-have-their-own-account.md).
  */
 export function readNext(
   nats: Nats,
   stream: string,
-  { seq, subject }: { seq: number; subject: string },
+  { subject, ...from }: ReadFrom & { readonly subject: string },
 ): Promise<StoredMsg | null> {
-  const query = { seq, next_by_subj: subject };
+  const query: unknown = { ...from, next_by_subj: subject };
   // The server takes it (JSApiMsgGetRequest), the client's type knows it for direct reads only.
   return nats.jsm.streams.getMessage(stream, query as MsgRequest);
 }

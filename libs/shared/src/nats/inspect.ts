@@ -1,5 +1,5 @@
-import { TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connect.ts";
+import { natsErrorKind } from "./nats-error.ts";
 import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "./provision.ts";
 import { quorumFault } from "./quorum.ts";
 
@@ -9,9 +9,11 @@ export const MIN_SERVER = "2.12";
 export type Inspection = {
   readonly version: string;
   readonly isNew: boolean;
-  /** Streams that are not there, or not for this user. */
+  /** Streams that are not there. */
   readonly missing: readonly string[];
-  /** Why streams that are there can store nothing. */
+  /** Streams that this user may not ask about. */
+  readonly forbidden: readonly string[];
+  /** Why streams can store nothing, or what is not known of them. */
   readonly faults: readonly string[];
 };
 
@@ -21,15 +23,19 @@ function isAtLeast(version: string, wanted: string): boolean {
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
-/** Whether a stream is there, and why it can store nothing. */
-async function look(nats: Nats, stream: string): Promise<{ isThere: boolean; fault?: string }> {
+type StreamState = "ok" | "missing" | "forbidden" | { readonly fault: string };
+
+async function inspectStream(nats: Nats, stream: string): Promise<StreamState> {
   try {
     const fault = quorumFault(await nats.jsm.streams.info(stream));
-    return { isThere: true, ...(fault === undefined ? {} : { fault }) };
+    return fault === undefined ? "ok" : { fault };
   } catch (err) {
+    const kind = natsErrorKind(err);
+    if (kind === "permission") return "forbidden";
+    if (kind === "missing") return "missing";
     // Whose leader is gone is not answered for.
-    if (err instanceof TimeoutError) return { isThere: true, fault: `stream ${stream}: no answer` };
-    return { isThere: false };
+    const why = kind === "unanswered" || !(err instanceof Error) ? "no answer" : err.message;
+    return { fault: `stream ${stream}: ${why}` };
   }
 }
 
@@ -37,11 +43,13 @@ async function look(nats: Nats, stream: string): Promise<{ isThere: boolean; fau
 export async function inspectNats(nats: Nats): Promise<Inspection> {
   const version = nats.nc.info?.version ?? "unknown";
   const streams = [EVENT_STREAM, DEAD_LETTER_STREAM, ...BUCKETS.map((bucket) => `KV_${bucket}`)];
-  const found = await Promise.all(streams.map((stream) => look(nats, stream)));
+  const states = await Promise.all(streams.map((stream) => inspectStream(nats, stream)));
+  const inState = (wanted: StreamState) => streams.filter((_, i) => states[i] === wanted);
   return {
     version,
     isNew: isAtLeast(version, MIN_SERVER),
-    missing: streams.filter((_, i) => found[i]?.isThere !== true),
-    faults: found.flatMap(({ fault }) => fault ?? []),
+    missing: inState("missing"),
+    forbidden: inState("forbidden"),
+    faults: states.flatMap((state) => (typeof state === "string" ? [] : [state.fault])),
   };
 }

@@ -1,23 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { PermissionViolationError } from "@nats-io/transport-node";
 import { backoffDelay } from "../backoff.ts";
 import { ConfigError } from "../errors.ts";
 import type { Nats } from "./connect.ts";
+import { violationOf } from "./nats-error.ts";
 import { provision } from "./provision.ts";
 import type { Uses } from "./provision.ts";
 
 const AGAIN = { initial: 500, max: 5_000 };
 
-function refusalOf(err: unknown): PermissionViolationError | undefined {
-  const cause = err instanceof Error ? (err.cause ?? err) : err;
-  return cause instanceof PermissionViolationError ? cause : undefined;
-}
-
 function tell({ logger }: Nats, err: unknown, attempt: number): void {
-  const refusal = refusalOf(err);
-  if (refusal === undefined) logger.warn({ err, attempt }, "streams not reached, trying again");
+  const violation = violationOf(err);
+  if (violation === undefined) logger.warn({ err, attempt }, "streams not reached, trying again");
   else {
-    const { operation, subject } = refusal;
+    const { operation, subject } = violation;
     const data = { operation, subject, attempt };
     logger.warn(data, "not provisioned, and this user may not do it: waiting");
   }
@@ -49,7 +44,7 @@ async function insist(
  * {@link provision} does, what the server says where this user may not do it, and the reason of `signal` when it fires.
  */
 export function provisionWhenServed(nats: Nats, replicas: number, signal: AbortSignal) {
-  const lasts = (err: unknown) => refusalOf(err) !== undefined;
+  const lasts = (err: unknown) => violationOf(err) !== undefined;
   return insist(nats, () => provision(nats, replicas), lasts, signal);
 }
 
