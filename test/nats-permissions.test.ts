@@ -1,7 +1,8 @@
 import { createLogger } from "@rollcast/shared/logger";
 import { connectNats } from "@rollcast/shared/nats/connect";
 import type { Nats } from "@rollcast/shared/nats/connect";
-import { provision } from "@rollcast/shared/nats/provision";
+import { inspectNats } from "@rollcast/shared/nats/inspect";
+import { BUCKETS, provision } from "@rollcast/shared/nats/provision";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NATS_USERS, startSecureBus, usersFile } from "./secure.ts";
@@ -111,9 +112,10 @@ const PUBLISH: readonly [string, readonly (typeof SERVICES)[number][]][] = [
 /** What may be listened to: each its own answers, and nothing of the others. */
 const SUBSCRIBE: readonly [string, readonly NatsUser[]][] = [
   ...NATS_USERS.map((user): [string, NatsUser[]] => [`_INBOX_${user}.>`, [user]]),
-  ["rollcast.v1.test.>", ["subscriber"]],
-  ["rollcast.v1.test.rollout.failed.>", ["subscriber"]],
-  ["rollcast.v1.other.>", []],
+  ["rollcast.v1.test.>", ["subscriber", "operator"]],
+  ["rollcast.v1.test.rollout.failed.>", ["subscriber", "operator"]],
+  // No message comes: only the events of its own cluster are imported.
+  ["rollcast.v1.other.>", ["operator"]],
   ["rollcast.dlq.v1.>", []],
   ["$KV.>", []],
   ["$JS.API.>", []],
@@ -151,8 +153,8 @@ describe("subscribe", () => {
 });
 
 describe("the subscriber", () => {
-  test("sees events as they happen, and keeps them in a stream of its own", async () => {
-    const { nc, jsm } = as("subscriber");
+  test("sees events as they happen, and takes them from a stream of its own", async () => {
+    const { nc, js, jsm } = as("subscriber");
     const seen: string[] = [];
     nc.subscribe("rollcast.v1.test.>", {
       callback: (_err, msg) => {
@@ -168,6 +170,20 @@ describe("the subscriber", () => {
     const kept = async () => (await jsm.streams.info("MINE")).state.messages;
     await waitFor(async () => (await kept()) > 0, { message: "the event to be kept" });
     expect(await kept()).toBe(1);
+
+    // As docs/events.md says.
+    await jsm.consumers.add("MINE", { durable_name: "mine", ack_policy: "explicit" });
+    const message = await (await js.consumers.get("MINE", "mine")).next();
+    expect(message?.subject).toBe(subject);
+    expect(await message?.ackAck()).toBe(true);
+  });
+
+  test("has no history but that of its own streams", async () => {
+    const { jsm } = as("subscriber");
+    await expect(jsm.streams.info("ROLLCAST")).rejects.toThrow(/not found/);
+    await expect(
+      jsm.consumers.add("ROLLCAST", { durable_name: "mine", ack_policy: "explicit" }),
+    ).rejects.toThrow(/not found/);
   });
 
   test("has nothing of Rollcast's streams and buckets, and cannot have the server write into them", async () => {
@@ -189,6 +205,110 @@ describe("the subscriber", () => {
     expect(Object.keys(state.subjects ?? {})).not.toContain(reply);
   });
 });
+
+const STREAMS = ["ROLLCAST", "ROLLCAST_DLQ", ...BUCKETS.map((bucket) => `KV_${bucket}`)];
+/** All that an operator may ask. */
+const ASKED_BY_OPERATORS = [
+  ...STREAMS.map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+  "$JS.API.STREAM.MSG.GET.ROLLCAST",
+];
+/** What could be done to streams, or read of them, besides. */
+const API = ["CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "INFO"]
+  .flatMap((verb) => STREAMS.map((stream) => `$JS.API.STREAM.${verb}.${stream}`))
+  .concat(STREAMS.map((stream) => `$JS.API.DIRECT.GET.${stream}`))
+  .concat(STREAMS.map((stream) => `$JS.API.CONSUMER.CREATE.${stream}`))
+  .concat(STREAMS.map((stream) => `$JS.API.CONSUMER.CREATE.${stream}.mine`))
+  .concat(["$JS.API.CONSUMER.NAMES.ROLLCAST", "$JS.API.CONSUMER.LIST.ROLLCAST"]);
+
+describe("the operator", () => {
+  test("may publish what reading needs, and nothing else", async () => {
+    const { nc } = as("operator");
+    const refused = async (subject: string) =>
+      isRefused(as("operator"), () => nc.publish(subject, "", { reply: "_INBOX_operator.probe" }));
+    const subjects = new Set([...PUBLISH.map(([subject]) => subject), ...API, "anything"]);
+    const allowed = [];
+    for (const subject of subjects) if (!(await refused(subject))) allowed.push(subject);
+    expect(allowed.toSorted()).toEqual(ASKED_BY_OPERATORS.toSorted());
+  });
+
+  test("reads events, and learns of each stream", async () => {
+    const { jsm } = as("operator");
+    const subject = "rollcast.v1.test.rollout.failed.deployment.shop.read";
+    const { seq } = await as("restarter").js.publish(subject, "{}");
+    expect(await jsm.streams.getMessage("ROLLCAST", { seq })).toMatchObject({ subject, seq });
+    for (const stream of STREAMS) {
+      expect((await jsm.streams.info(stream)).config.name).toBe(stream);
+    }
+    expect(await inspectNats(as("operator"))).toMatchObject({
+      missing: [],
+      forbidden: [],
+      faults: [],
+    });
+  });
+
+  test("hears of the events of its cluster only, and of nobody's answers", async () => {
+    const { nc } = as("operator");
+    const heard: string[] = [];
+    const subscription = nc.subscribe("rollcast.v1.>", {
+      callback: (_err, { subject }) => void heard.push(subject),
+    });
+    await nc.flush();
+    const subjects = ["other", "test"].map((cluster) => `rollcast.v1.${cluster}.source.x`);
+    for (const subject of subjects) await as("test").js.publish(subject, "{}");
+    await waitFor(() => heard.includes(subjects[1] ?? ""), { message: "the event" });
+    subscription.unsubscribe();
+    expect(heard).toEqual([subjects[1]]);
+  });
+
+  test("cannot have the server write an answer into a bucket, or as an event", async () => {
+    const { nc, jsm } = as("operator");
+    const before = await lastSequences();
+    const replies = [
+      "$KV.workloads.test.deployment.shop.forged",
+      "$KV.sources.test.configmap.shop.forged",
+      "rollcast.v1.test.rollout.failed.deployment.shop.forged",
+      "rollcast.dlq.v1.restarter-test.forged",
+      "_INBOX_restarter.forged",
+    ];
+    const told: string[] = [];
+    as("subscriber").nc.subscribe("rollcast.v1.test.>", {
+      callback: (_err, { subject }) => void told.push(subject),
+    });
+    await as("subscriber").nc.flush();
+    const own: string[] = [];
+    const subscription = nc.subscribe("rollcast.v1.>", {
+      callback: (_err, { subject }) => void own.push(subject),
+    });
+    const trace = (await jsm.streams.getMessage("ROLLCAST", { seq: 1 }))?.header;
+    if (trace === undefined) throw new Error("no headers");
+    for (const subject of ASKED_BY_OPERATORS) {
+      const body = subject.includes("MSG.GET") ? JSON.stringify({ seq: 1 }) : "";
+      for (const reply of replies) {
+        trace.set("Nats-Trace-Dest", reply);
+        nc.publish(subject, body, { reply });
+        nc.publish(subject, body, { reply: "_INBOX_operator.probe", headers: trace });
+      }
+    }
+    // The answers come to this account, in the order of the requests.
+    await waitFor(() => own.length >= ASKED_BY_OPERATORS.length, { message: "the answers" });
+    subscription.unsubscribe();
+    await jsm.streams.info("ROLLCAST");
+
+    const marker = "rollcast.v1.test.source.marker";
+    await as("test").js.publish(marker, "{}");
+    await waitFor(() => told.includes(marker), { message: "the event after the answers" });
+    expect(told).toEqual([marker]);
+    expect(await lastSequences()).toEqual({ ...before, ROLLCAST: (before.ROLLCAST ?? 0) + 1 });
+  });
+});
+
+async function lastSequences(): Promise<Record<string, number>> {
+  const { jsm } = as("test");
+  const sequences = STREAMS.map(
+    async (stream) => [stream, (await jsm.streams.info(stream)).state.last_seq] as const,
+  );
+  return Object.fromEntries(await Promise.all(sequences));
+}
 
 test("nobody gets in without a key, or with one of another shape", async () => {
   const { nc } = as("test");
@@ -221,8 +341,8 @@ describe("where the services are one process", () => {
     );
     expect(publishes(own).toSorted()).toEqual([...new Set(wanted)].toSorted());
     expect(own).toContain('subscribe: ["_INBOX_all-in-one.>"]');
-    expect([...one.users.keys()]).toEqual(["ALL_IN_ONE", "PROVISION", "SUBSCRIBER"]);
-    for (const name of ["PROVISION", "SUBSCRIBER"]) {
+    expect([...one.users.keys()]).toEqual(["ALL_IN_ONE", "PROVISION", "SUBSCRIBER", "OPERATOR"]);
+    for (const name of ["PROVISION", "SUBSCRIBER", "OPERATOR"]) {
       expect(one.users.get(name), name).toBe(three.users.get(name));
     }
     expect(one.rest).toBe(three.rest);

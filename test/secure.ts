@@ -15,7 +15,14 @@ import { startProcess } from "@rollcast/testkit/process";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 
-export const NATS_USERS = ["watcher", "restarter", "notifier", "provision", "subscriber"] as const;
+export const NATS_USERS = [
+  "watcher",
+  "restarter",
+  "notifier",
+  "provision",
+  "subscriber",
+  "operator",
+] as const;
 export type NatsUser = (typeof NATS_USERS)[number] | "all-in-one";
 export const REDIS_USERS = ["restarter", "notifier"] as const;
 export type RedisUser = (typeof REDIS_USERS)[number] | "all-in-one";
@@ -88,10 +95,17 @@ async function makeKeys(dir: string): Promise<void> {
   if ((await making.exited) !== 0) throw new Error(`no keys were made: ${making.output()}`);
 }
 
-/** `servers`: how many of NATS there are; three are a cluster, of three services. */
+export type SecureOptions = {
+  shape?: Shape;
+  /** How many servers of NATS there are; three are a cluster, of three services. */
+  servers?: 1 | 3;
+  /** More lines for the configuration of a NATS of one server. */
+  config?: string;
+};
+
 export async function startSecureBus(
   cluster: string,
-  { shape = "services", servers = 1 }: { shape?: Shape; servers?: 1 | 3 } = {},
+  { shape = "services", servers = 1, config = "" }: SecureOptions = {},
 ): Promise<SecureBus> {
   await using undo = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "rollcast-secure-"));
@@ -108,7 +122,13 @@ export async function startSecureBus(
   const natsServers =
     servers === 3
       ? undo.use(await startCluster(cluster, dir, test)).servers
-      : [undo.use(await startNats({ config: await natsConfig(cluster, shape, dir, test) }))];
+      : [
+          undo.use(
+            await startNats({
+              config: `${config}\n${await natsConfig(cluster, shape, dir, test)}`,
+            }),
+          ),
+        ];
   const [nats] = natsServers;
   if (nats === undefined) throw new Error("no server of NATS");
   const args = await redisUsers(cluster, shape, dir, known.test);
