@@ -15,7 +15,8 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   const access = cleanup.use(await apiToken());
-  stack = cleanup.use(await startStack({ services: ["watcher"] }));
+  stack = cleanup.use(await startStack({ secure: true, services: [] }));
+  for (const name of ["provision", "watcher"] as const) await stack.start(name);
   const { api, namespace } = stack;
   for (const source of ["cfg", "other", "frozen"]) {
     await api.create(paths.configMap(namespace), configMap(namespace, source, { a: "1", b: "1" }));
@@ -63,6 +64,7 @@ beforeAll(async () => {
     ROLLCAST_TOKEN: access.token,
     ROLLCAST_ACTOR: "ann@example.com",
     ROLLCAST_NATS_URL: stack.nats.url,
+    ROLLCAST_NKEY_FILE: stack.seedFile("operator"),
     KUBECONFIG: useCluster().kubeconfig,
   };
 });
@@ -197,6 +199,9 @@ test("events tail tells what the stream holds, by subject and time", async () =>
   expect(new Set(types)).toEqual(new Set(["dev.rollcast.rollout.succeeded.v1"]));
   expect(await run([...args, "--filter", "rollout.failed.*.none.>"])).toBe("");
   expect(await run([...args, "--since", "soon"], 2)).toContain("1h");
+  expect(await run([...args, "--filter", "rollout..failed"], 2)).toContain("rollout.failed.>");
+  const nobody = await run([...args], 3, { ROLLCAST_NKEY_FILE: "" });
+  expect(nobody).toContain("seed of the user operator");
 });
 
 test("dead letters are listed, shown, sent again and dropped", async () => {
@@ -228,6 +233,7 @@ test("dead letters are listed, shown, sent again and dropped", async () => {
 test("doctor finds that all is well, and what is not", async () => {
   const { api, namespace } = stack;
   const well = await run(["doctor"]);
+  for (const line of well.trim().split("\n").slice(1)) expect(line).toMatch(/^(ok| ) /);
   for (const line of [
     /ok +cluster +reached/,
     /ok +nats +reached/,

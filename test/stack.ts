@@ -17,6 +17,7 @@ import type { Receiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { startSecureBus } from "./secure.ts";
+import type { NatsUser } from "./secure.ts";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service, ServiceName } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
@@ -43,6 +44,8 @@ export type Stack = AsyncDisposable & {
   logs(): LogLine[];
   /** A connection for a look into streams and buckets. */
   connect(): Promise<Nats>;
+  /** Path of the seed of a user of NATS, where it has users. */
+  seedFile(user: NatsUser): string;
 };
 
 export type StartOptions = {
@@ -184,6 +187,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ),
     logs: () => services.flatMap((service) => service.logs),
     connect,
+    seedFile(user) {
+      if (secure === undefined) throw new Error("this NATS has no users");
+      return secure.seedFile(user);
+    },
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }

@@ -10,10 +10,10 @@ import type { Finding } from "../doctor/finding.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { openKube } from "../kube.ts";
 import type { KubeOptions } from "../kube.ts";
+import { hasNatsTarget, openNats, withNats } from "../nats.ts";
+import type { NatsOptions } from "../nats.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
-import { openNats, withNats } from "./events.ts";
-import type { NatsOptions } from "./events.ts";
 
 type Options = ApiOptions & OutputOptions & KubeOptions & NatsOptions;
 
@@ -35,7 +35,7 @@ async function cluster(options: Options): Promise<Finding[]> {
 }
 
 async function nats(options: Options): Promise<Finding[]> {
-  if (options.nats === undefined && options.config === undefined) {
+  if (!hasNatsTarget(options)) {
     return [ok("nats", "not looked at: name it by --nats or --config")];
   }
   await using connection = await openNats(options);

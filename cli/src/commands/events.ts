@@ -1,57 +1,22 @@
 import process from "node:process";
-import { Option } from "commander";
 import type { Command } from "commander";
-import { loadConfig } from "@rollcast/shared/config/load";
 import { parseDuration } from "@rollcast/shared/duration";
-import { ConfigError } from "@rollcast/shared/errors";
 import { eventWord } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import type { Nats } from "@rollcast/shared/nats/connect";
 import { tailEvents } from "@rollcast/shared/nats/tail";
 import { EXIT, Failure } from "../failure.ts";
+import { natsFailure, openNats, withNats } from "../nats.ts";
+import type { NatsOptions } from "../nats.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
 import type { Output } from "../output.ts";
 import { refText } from "../refs.ts";
 
-const CONNECT_MS = 10_000;
 /** Where the object begins. */
 const HANG = 27;
 
-export type NatsOptions = { readonly nats?: string; readonly config?: string };
-
-export function withNats(command: Command): Command {
-  return command
-    .addOption(new Option("--nats <url>", "where NATS is").env("ROLLCAST_NATS_URL"))
-    .addOption(
-      new Option("--config <file>", "a rollcast.yaml that says how to reach it").env(
-        "ROLLCAST_CONFIG",
-      ),
-    );
-}
-
-/** Connects as the options say. Throws {@link Failure} where nothing answers in time. */
-export async function openNats(options: NatsOptions): Promise<Nats> {
-  const { nats: url, config: file } = options;
-  if (url === undefined && file === undefined) {
-    throw new Failure(EXIT.usage, "where is NATS?", "name it by --nats, or by --config");
-  }
-  const logger = createLogger("rollcast", "silent");
-  try {
-    const known = file === undefined ? {} : loadConfig({ ROLLCAST_CONFIG: file }).nats;
-    const target = { ...known, ...(url === undefined ? {} : { url }) } as { url: string };
-    const signal = AbortSignal.timeout(CONNECT_MS);
-    return await connectNats({ ...target, name: "rollcast", logger }, signal);
-  } catch (err) {
-    if (err instanceof ConfigError) {
-      throw new Failure(EXIT.usage, err.message, "rollcast config check FILE", { cause: err });
-    }
-    const hint = "check --nats, and that you may connect";
-    throw new Failure(EXIT.unreachable, "NATS cannot be reached", hint, { cause: err });
-  }
-}
+/** Tokens of a subject, `>` being the last. */
+const FILTER = /^(?:(?:[\w-]+|\*)\.)*(?:[\w-]+|[*>])$/;
 
 type Options = OutputOptions &
   NatsOptions & { readonly filter: string; readonly since?: string; readonly follow: boolean };
@@ -90,7 +55,7 @@ async function tail(options: Options): Promise<void> {
   if (since !== undefined && back === undefined) {
     throw new Failure(EXIT.usage, `--since ${since} is no duration`, "write it like 1h or 30m");
   }
-  if (!/^[\w*.>-]+$/.test(filter)) {
+  if (!FILTER.test(filter)) {
     const hint = "write it like rollout.failed.> or source.*.secret.shop.*";
     throw new Failure(EXIT.usage, "--filter is no subject", hint);
   }
@@ -103,7 +68,11 @@ async function tail(options: Options): Promise<void> {
     follow: options.follow,
     signal: stop.signal,
   });
-  for await (const event of events) out.stream(event, () => show(out, event));
+  try {
+    for await (const event of events) out.stream(event, () => show(out, event));
+  } catch (err) {
+    throw natsFailure(err);
+  }
 }
 
 export function addEvents(program: Command): void {
