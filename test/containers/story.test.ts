@@ -172,7 +172,7 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
     });
     await writeFile(`${file}~`, stringify(config));
     await rename(`${file}~`, file);
-    const isTaken = async () => (await project.logs("notifier")).includes('"receivers":3');
+    const isTaken = async () => (await project.logs("notifier")).includes('"added":["hook"]');
     await waitFor(isTaken, {
       message: "the notifier to take the file",
       every: 500,
