@@ -150,7 +150,9 @@ test("the health check says ready only of a service that is", async () => {
 
 test("the Dockerfile makes the tree as this test does, and runs what is in it", async () => {
   const text = await readFile(join(repositoryRoot(), "Dockerfile"), "utf8");
-  expect(text).toMatch(/ node tools\/image-tree\.mjs "\$\{SERVICE:\?.*\}" \/packages\/app packages$/m);
+  expect(text).toMatch(
+    / node tools\/image-tree\.mjs "\$\{SERVICE:\?.*\}" \/packages\/app packages$/m,
+  );
   expect(text).toMatch(/ node tools\/image-tree\.mjs "\$SERVICE" \/sources\/app sources$/m);
   expect(text).toContain("COPY --from=build /packages /\nCOPY --from=build /sources /\n");
   const [, cli = "", service = ""] = text.split(/^FROM image AS .*$/m);
