@@ -3,6 +3,7 @@ import process from "node:process";
 import type { z } from "zod";
 import { Problem } from "@rollcast/shared/api/problem";
 import type { RouteSpec } from "@rollcast/shared/api/route";
+import { toError } from "@rollcast/shared/errors";
 import { EXIT, Failure } from "./failure.ts";
 
 /** An API that was found. */
@@ -39,6 +40,16 @@ function urlOf(api: Api, spec: RouteSpec, input: CallInput<unknown, unknown, unk
   return `${api.server.replace(/\/$/, "")}${path}${search}`;
 }
 
+/** Why no answer came. A name with several addresses fails with an error for each. */
+function reasonOf(err: unknown): string {
+  if (!(err instanceof Error)) return "";
+  if (err.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1_000} s`;
+  const { cause } = err;
+  if (cause instanceof AggregateError)
+    return cause.errors.map((one) => toError(one).message).join(", ");
+  return cause instanceof Error ? cause.message : err.message;
+}
+
 async function send(url: string, api: Api, method: string, body: unknown): Promise<Response> {
   try {
     return await fetch(url, {
@@ -53,9 +64,9 @@ async function send(url: string, api: Api, method: string, body: unknown): Promi
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (err) {
-    const cause = err instanceof Error && err.cause instanceof Error ? err.cause.message : "";
+    const reason = reasonOf(err);
     const hint = "check --server (or ROLLCAST_SERVER), and that the service has its API turned on";
-    const message = `the API at ${api.server} cannot be reached${cause === "" ? "" : `: ${cause}`}`;
+    const message = `the API at ${api.server} cannot be reached${reason === "" ? "" : `: ${reason}`}`;
     throw new Failure(EXIT.unreachable, message, hint, { cause: err });
   }
 }
