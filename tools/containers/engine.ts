@@ -16,7 +16,11 @@ const LOG_CHARACTERS = 4_000;
 const MAX_DIR = 107 - "/exec/containerd/containerd-debug.sock".length;
 const PLUGINS = ["docker-compose", "docker-buildx"];
 
-export type Engine = AsyncDisposable & Docker;
+export type Engine = AsyncDisposable &
+  Docker & {
+    /** Resolves when it has ended, by itself or told. */
+    readonly ended: Promise<unknown>;
+  };
 
 export type EngineOptions = {
   /** Where everything of the engine lies; kept when it ends, but for containers, networks and volumes. */
@@ -39,13 +43,13 @@ export async function startEngine({ dir, servers, env, signal }: EngineOptions):
   const logFile = join(dir, "dockerd.log");
   const log = await open(logFile, "w");
   const keeper = join(import.meta.dirname, "keeper.ts");
-  let ended = false;
+  let isOver = false;
   const exited = runLogged(process.execPath, [keeper, dir], {
     env: own.env,
     log: log.fd,
     signal: stop.signal,
   }).finally(() => {
-    ended = true;
+    isOver = true;
   });
   const end = async () => {
     stop.abort();
@@ -56,18 +60,18 @@ export async function startEngine({ dir, servers, env, signal }: EngineOptions):
     await waitFor(
       async () => {
         signal.throwIfAborted();
-        return ended || docker(own, ["info"]);
+        return isOver || docker(own, ["info"]);
       },
       { timeout: START_MS, every: 200, message: "the engine to answer" },
     );
-    if (ended) throw new Error("it ended at once");
+    if (isOver) throw new Error("it ended at once");
     await removeLeftOvers(own);
   } catch (err) {
     await end();
     const text = await readFile(logFile, "utf8");
     throw new Error(`no container engine:\n${text.slice(-LOG_CHARACTERS)}`, { cause: err });
   }
-  return { ...own, [Symbol.asyncDispose]: end };
+  return { ...own, ended: exited, [Symbol.asyncDispose]: end };
 }
 
 /** The environment in which `docker` finds the engine and its plugins, and nothing of another one. */

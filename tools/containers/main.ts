@@ -42,7 +42,7 @@ async function onOwnEngine(): Promise<number> {
     progress.done("a container engine of our own", since);
     await buildStandIns(await checkoutImages(), { engine, dir, servers, signal, progress });
     // Awaited, so that the engine ends after its use.
-    return await useEngine(engine, { ROLLCAST_STAND_INS: "1" });
+    return await useEngine(engine, { ROLLCAST_STAND_INS: "1" }, engine.ended);
   };
   return withLock(join(dir, "lock"), work, { onWait, signal });
 }
@@ -61,7 +61,11 @@ async function onHostEngine(): Promise<number> {
 }
 
 /** Runs the tests, or keeps the engine for those that somebody runs by hand. */
-async function useEngine(engine: Docker, more: Record<string, string>): Promise<number> {
+async function useEngine(
+  engine: Docker,
+  more: Record<string, string>,
+  ended?: Promise<unknown>,
+): Promise<number> {
   const added = { ...more, ...(await registryEnv(engine.env)) };
   const testEnv: Readonly<Record<string, string | undefined>> = { ...engine.env, ...added };
   if (!keep) {
@@ -76,8 +80,9 @@ async function useEngine(engine: Docker, more: Record<string, string>): Promise<
     if (testEnv[name] !== undefined) progress.say(`export ${name}='${testEnv[name]}'`);
   }
   progress.say("Ctrl-C ends the engine");
-  if (!signal.aborted) await once(signal, "abort");
-  return 0;
+  const aborted = signal.aborted ? undefined : once(signal, "abort");
+  await Promise.race([aborted, ...(ended === undefined ? [] : [ended])]);
+  return signal.aborted ? 0 : 1;
 }
 
 try {
