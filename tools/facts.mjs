@@ -5,7 +5,7 @@ import process from "node:process";
 import { builtDir } from "./cache.mjs";
 import { engineFacts } from "./engine-facts.mjs";
 import { probe, which } from "./run-command.mjs";
-import { moduleOf } from "./servers.mjs";
+import { moduleOf } from "./go-packages.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
 /** What only the tests need; each is a Go module of its own. */

@@ -5,63 +5,14 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { builtDir, cacheDir } from "./cache.mjs";
+import { MODULES, moduleOf, packageOf, stamps } from "./go-packages.mjs";
 import { runQuietly } from "./run-command.mjs";
-import {
-  DOCKER_BUILDX,
-  DOCKER_COMPOSE,
-  GO_IMAGE,
-  HELM,
-  KUBERNETES,
-  buildEstimate,
-} from "./versions.mjs";
+import { GO_IMAGE, KUBERNETES, buildEstimate } from "./versions.mjs";
 
 const TOOLS = dirname(fileURLToPath(import.meta.url));
 /** Measured, in minutes of one core. */
 const KUBERNETES_MINUTES = 10;
 const PLUGINS_MINUTES = 7;
-
-/** Package of each program, the name that `go build` gives it where that is another, and its module where that is not `servers`. */
-const PACKAGES = {
-  "nats-server": { path: "github.com/nats-io/nats-server/v2" },
-  etcd: { path: "go.etcd.io/etcd/server/v3", builtAs: "server" },
-  "kube-apiserver": { path: "k8s.io/kubernetes/cmd/kube-apiserver" },
-  "kube-controller-manager": { path: "k8s.io/kubernetes/cmd/kube-controller-manager" },
-  "kube-scheduler": { path: "k8s.io/kubernetes/cmd/kube-scheduler" },
-  kwok: { path: "sigs.k8s.io/kwok/cmd/kwok" },
-  kubectl: { path: "k8s.io/kubernetes/cmd/kubectl", module: /** @type {const} */ ("kubectl") },
-  helm: { path: "helm.sh/helm/v3/cmd/helm", module: /** @type {const} */ ("helm") },
-  compose: { path: "rollcast.dev/tools/compose", module: /** @type {const} */ ("compose") },
-  "docker-compose": {
-    path: "github.com/docker/compose/v2/cmd",
-    builtAs: "cmd",
-    module: /** @type {const} */ ("docker"),
-  },
-  "docker-buildx": {
-    path: "github.com/docker/buildx/cmd/buildx",
-    builtAs: "buildx",
-    module: /** @type {const} */ ("docker"),
-  },
-};
-/** In the order of their building. What shares code with the servers comes after them: by then most of it is compiled. */
-const MODULES = /** @type {const} */ (["servers", "kubectl", "helm", "compose", "docker"]);
-
-/**
- * @param {string} name
- * @returns {{path: string, builtAs?: string, module?: import("./cache.mjs").GoModule}}
- */
-function packageOf(name) {
-  return PACKAGES[/** @type {ServerName} */ (name)];
-}
-
-/**
- * The Go module of a server or tool.
- * @param {string} name
- */
-export function moduleOf(name) {
-  return packageOf(name).module ?? "servers";
-}
-
-/** @typedef {keyof typeof PACKAGES} ServerName */
 
 /**
  * What the build is called in a line of progress.
@@ -124,22 +75,6 @@ async function buildModule(context, module, names, compiler) {
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
-}
-
-/** Without the stamps clients cannot read the server's version, and Helm takes the cluster for an ancient one. */
-function stamps() {
-  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES) ?? [];
-  const helm = "helm.sh/helm/v3";
-  return {
-    "github.com/docker/compose/v2/internal.Version": DOCKER_COMPOSE,
-    "github.com/docker/buildx/version.Version": DOCKER_BUILDX,
-    "k8s.io/component-base/version.gitVersion": KUBERNETES,
-    [`${helm}/internal/version.version`]: HELM,
-    [`${helm}/pkg/chartutil.k8sVersionMajor`]: major,
-    [`${helm}/pkg/chartutil.k8sVersionMinor`]: minor,
-    [`${helm}/pkg/lint/rules.k8sVersionMajor`]: major,
-    [`${helm}/pkg/lint/rules.k8sVersionMinor`]: minor,
-  };
 }
 
 /** @typedef {{source: string, out: string}} Folders */

@@ -49,18 +49,26 @@ export function createMaterials({ work, servers, env, signal }: MaterialOptions)
     runQuietly(command, args, { env: { ...env }, cwd, signal });
   const unpackDebian = createDebian({ work, env, run });
   const scratch = () => mkdtemp(join(work, "scratch-"));
+  const fetchNpm = once(async (spec: string) => {
+    const dir = await scratch();
+    await run("npm", ["pack", "--silent", spec], dir);
+    const [file = ""] = await readdir(dir);
+    return join(dir, file);
+  });
+  const fetchBusybox = once(async () => {
+    const dir = await scratch();
+    await unpackDebian(dir, "bookworm", ["busybox-static"]);
+    return dir;
+  });
   return {
     unpackDebian,
     async unpackNpm(root, spec) {
-      const dir = await scratch();
+      const tarball = await fetchNpm(spec);
       await mkdir(root, { recursive: true });
-      await run("npm", ["pack", "--silent", spec], dir);
-      const [file = ""] = await readdir(dir);
-      await run("tar", ["-xzf", file, "-C", root, "--strip-components=1"], dir);
+      await run("tar", ["-xzf", tarball, "-C", root, "--strip-components=1"]);
     },
     async busybox(root) {
-      const dir = await scratch();
-      await unpackDebian(dir, "bookworm", ["busybox-static"]);
+      const dir = await fetchBusybox();
       await mkdir(join(root, "bin"), { recursive: true });
       const busybox = join(root, "bin", "busybox");
       await copyFile(join(dir, "bin", "busybox"), busybox);
@@ -77,6 +85,16 @@ export function createMaterials({ work, servers, env, signal }: MaterialOptions)
     serverId: (name) => realpath(join(servers, name)),
     run,
     scratch,
+  };
+}
+
+/** Fetches each thing once. */
+function once(fetch: (name: string) => Promise<string>): (name?: string) => Promise<string> {
+  const fetched = new Map<string, Promise<string>>();
+  return (name = "") => {
+    const found = fetched.get(name) ?? fetch(name);
+    fetched.set(name, found);
+    return found;
   };
 }
 
