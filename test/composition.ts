@@ -70,7 +70,9 @@ async function makeRoot(
 ): Promise<(text: string) => string> {
   const root = join(dir, "roots", name);
   const pairs = new Map(instead);
-  for (const { target } of volumes) pairs.set(target, join(root, target));
+  for (const { type, source, target } of volumes) {
+    pairs.set(target, type === "bind" ? join(root, target) : join(dir, source));
+  }
   const fit = replacer(pairs);
   for (const { type, source, target } of volumes) {
     const path = join(root, target);
