@@ -48,6 +48,8 @@ dockerd.once("error", (err) => {
 });
 dockerd.once("exit", (code) => {
   ip("delete", bridge);
+  // What a dockerd that was killed has left mounted: nobody could take the folder away.
+  while (spawnSync("umount", [join(dir, "data")], { stdio: "ignore" }).status === 0);
   process.exit(ending ? 0 : (code ?? 1));
 });
 process.stdin.on("end", end).on("error", end).resume();
