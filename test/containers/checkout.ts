@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { promisify } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { temporaryDir } from "../temporary.ts";
@@ -22,7 +23,17 @@ export async function copyCheckout(): Promise<AsyncDisposable & { readonly dir: 
       if (err.code !== "ENOENT") throw err;
     });
   }
+  if (process.env.ROLLCAST_STAND_INS === "1") await stripDigests(copy.dir);
   return copy;
+}
+
+/** What stands in for a registry's image has its name, not its digest. */
+async function stripDigests(dir: string): Promise<void> {
+  for (const file of ["Dockerfile", "docker-compose.yml"]) {
+    const path = join(dir, file);
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replaceAll(/@sha256:[0-9a-f]{64}/g, ""));
+  }
 }
 
 /** Replaces `before`, which must be there, in a file of a checkout. */
