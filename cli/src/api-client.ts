@@ -21,9 +21,18 @@ export type CallInput<P, Q, B> = {
 const TIMEOUT_MS = 30_000;
 const MAX_PAGES = 200;
 
+/** In a container the user may be a number alone. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
 function actor(): string {
   const { ROLLCAST_ACTOR: told } = process.env;
-  const name = told !== undefined && told !== "" ? told : `${userInfo().username}@${hostname()}`;
+  const name = told !== undefined && told !== "" ? told : `${userName()}@${hostname()}`;
   return name.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 }
 
