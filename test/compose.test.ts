@@ -22,13 +22,13 @@ const ALWAYS = [
   "provision",
   "redis",
   "restarter",
+  "rollcast",
   "watcher",
 ];
 const DEMO = ["demo", "k3s", "kubeconfig"];
 const PROFILES: readonly [profiles: string[], services: string[]][] = [
   [[], ALWAYS],
   [["demo"], [...ALWAYS, ...DEMO].toSorted()],
-  [["cli"], [...ALWAYS, "rollcast"].toSorted()],
 ];
 /** Whose keys a service is given, where it is not its own name's. */
 const USERS: Readonly<Record<string, string>> = { demo: "subscriber", rollcast: "operator" };
@@ -56,6 +56,23 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
       if (typeof built === "string") await access(join(ROOT, folder, "src", "main.ts"));
       const words = [...(service.command ?? []), ...(service.healthcheck?.test ?? [])];
       for (const word of words) if (word.endsWith(".js")) await access(inCheckout(word));
+    }
+  });
+
+  test("no container has more than it needs, but k3s, which starts containers of its own", async () => {
+    const { services } = await composed([COMPOSE], { profiles });
+    for (const [name, service] of Object.entries(services)) {
+      expect(service.mem_limit, name).toBeDefined();
+      expect(service.logging, name).toMatchObject({ options: { "max-size": "10m" } });
+      if (name === "k3s") continue;
+      expect(service, name).toMatchObject({
+        read_only: true,
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+      });
+      expect(service.privileged, name).toBeUndefined();
+      expect(service.cap_add, name).toEqual(name === "keys" ? ["CHOWN"] : undefined);
+      if (service.image.startsWith("rollcast-")) expect(service.pull_policy, name).toBe("never");
     }
   });
 

@@ -27,27 +27,44 @@ export function withOutput(command: Command): Command {
   );
 }
 
-/** Adds where the API is, `variable` being the one of the environment. */
-export function withApi(command: Command, variable = "ROLLCAST_SERVER"): Command {
+/** Variables of the environment that say where an API is, and which file holds its token. */
+export type ApiVariables = { readonly server: string; readonly tokenFile: string };
+
+const RESTARTER: ApiVariables = { server: "ROLLCAST_SERVER", tokenFile: "ROLLCAST_TOKEN_FILE" };
+/** Its token may be another. */
+export const NOTIFIER: ApiVariables = {
+  server: "ROLLCAST_NOTIFIER_SERVER",
+  tokenFile: "ROLLCAST_NOTIFIER_TOKEN_FILE",
+};
+
+/** Adds where the API is, the restarter's unless told. */
+export function withApi(command: Command, variables: ApiVariables = RESTARTER): Command {
   return withCluster(withOutput(command))
     .addOption(
       new Option("--server <url>", "where the API is; else it is found through the kubeconfig").env(
-        variable,
+        variables.server,
       ),
     )
     .addOption(
       new Option("--token-file <file>", "its token; else the variable ROLLCAST_TOKEN").env(
-        "ROLLCAST_TOKEN_FILE",
+        variables.tokenFile,
       ),
     );
 }
 
-/** Whether the token is given by option or environment. */
-export function knowsToken({ tokenFile }: ApiOptions): boolean {
-  return tokenFile !== undefined || (process.env.ROLLCAST_TOKEN ?? "") !== "";
+/** The file with the token: that of the API, else that of both. */
+function tokenFileOf({ tokenFile }: ApiOptions): string | undefined {
+  return tokenFile ?? process.env.ROLLCAST_TOKEN_FILE;
 }
 
-function tokenOf({ tokenFile, token: found }: ApiOptions): string {
+/** Whether the token is given by option or environment. */
+export function knowsToken(options: ApiOptions): boolean {
+  return tokenFileOf(options) !== undefined || (process.env.ROLLCAST_TOKEN ?? "") !== "";
+}
+
+function tokenOf(options: ApiOptions): string {
+  const { token: found } = options;
+  const tokenFile = tokenFileOf(options);
   if (tokenFile === undefined) {
     const { ROLLCAST_TOKEN: token } = process.env;
     if (token !== undefined && token !== "") return token.trim();

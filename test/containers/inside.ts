@@ -11,7 +11,7 @@ export type Inside = {
   readonly writes: Readonly<Record<string, string>>;
   /** Files of its identity that it can read. */
   readonly identity: readonly string[];
-  /** Folders of keys that are not its own but reachable. */
+  /** What NATS' monitoring answers it. */
   readonly monitoring: string;
 };
 

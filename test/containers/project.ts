@@ -39,6 +39,7 @@ export type Inspected = {
     readonly LogConfig: { readonly Config: Readonly<Record<string, string>> };
   };
   readonly RestartCount: number;
+  readonly Mounts: readonly { readonly Name?: string; readonly Destination: string }[];
 };
 
 export type Ports = {
@@ -122,8 +123,7 @@ export async function openProject(env: Readonly<Record<string, string>> = {}): P
   };
   const compose = (...args: string[]) => must(["docker", "compose", ...args].map(quote).join(" "));
   undo.defer(async () => {
-    const profiles = "--profile demo --profile cli";
-    await sh(`docker compose ${profiles} down --volumes --timeout 5 --remove-orphans`);
+    await sh("docker compose --profile demo down --volumes --timeout 5 --remove-orphans");
   });
   const inspect = async () => {
     const ids = (await compose("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");

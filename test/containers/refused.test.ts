@@ -107,6 +107,16 @@ describe("what no service could use is refused before any starts, and up ends wi
     await writeFile(join(project.dir, config), before);
   });
 
+  test("a cluster that NATS and Redis are not set up for, with the variable to set", async () => {
+    await writeFile(file, kubeconfig(FAR));
+    const config = "deploy/compose/config/rollcast.yaml";
+    await edit(project.dir, config, "cluster: local\n", "cluster: prod-eu1\n");
+    const said = await refused({ ROLLCAST_KUBECONFIG: file, ROLLCAST_USER: OWN_USER });
+    expect(said).toContain("ROLLCAST_CLUSTER");
+    expect(said).toContain("prod-eu1");
+    await edit(project.dir, config, "cluster: prod-eu1\n", "cluster: local\n");
+  });
+
   test("a folder of the configuration that is not there", async () => {
     const env = {
       ROLLCAST_KUBECONFIG: file,

@@ -15,7 +15,7 @@ import { edit } from "./checkout.ts";
 import { lookInside } from "./inside.ts";
 import { openProject } from "./project.ts";
 import type { Inspected, Project } from "./project.ts";
-import { change, each, makeWorkloads, rollsOf, toldOf } from "./workloads.ts";
+import { change, each, makeWorkloads, otherOutcomes, rollsOf, toldOf } from "./workloads.ts";
 
 const SERVICES = ["watcher", "restarter", "notifier"] as const;
 const SERVERS = ["nats", "redis"] as const;
@@ -35,6 +35,8 @@ let namespace: string;
 let token: string;
 /** How often each workload has been changed so far. */
 let rounds = 0;
+/** How often each had been rolled when that was looked at last. */
+let expected: readonly number[] = [];
 
 beforeAll(async () => {
   cluster = stack.use(await startBridgedCluster());
@@ -62,12 +64,14 @@ async function changeAll(everyMs = 0, indexes = Array.from({ length: COUNT }, (_
   }
 }
 
-/** Every workload was rolled so often, and the receiver was told of each rollout once. */
+/** Every workload was rolled so often, and the receiver was told of each rollout once, and of no failure. */
 async function expectRolledAndTold(times: readonly number[]): Promise<void> {
+  expected = times;
   await waitCurrent(project, token, namespace, COUNT);
   const isTold = () => toldOf(receiver, namespace, COUNT).every((n, i) => n >= (times[i] ?? 0));
   await waitFor(isTold, { timeout: TOLD_MS, every: 500 }).catch(() => undefined);
   expect(toldOf(receiver, namespace, COUNT), "told").toEqual(times);
+  expect(otherOutcomes(receiver, namespace)).toEqual([]);
   expect(await rollsOf(cluster.api, namespace, COUNT), "rolled").toEqual(times);
 }
 
@@ -129,6 +133,22 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
         expect(why, place).toMatch(/^(EROFS|EACCES)$/);
       expect(monitoring, `${name} asks NATS' monitoring`).toMatch(/^refused/);
     }
+    for (const [name, { Mounts }] of found) {
+      if (name === "keys") continue;
+      const keys = Mounts.map(({ Name = "" }) => /_keys-(.+)$/.exec(Name)?.[1] ?? "");
+      expect(
+        keys.filter((user) => user !== ""),
+        name,
+      ).toEqual(name === "preflight" ? [] : [name]);
+      const reads = Mounts.some(({ Destination }) => Destination.includes("/kube"));
+      expect(reads, `${name} sees a kubeconfig`).toBe(
+        ["watcher", "restarter", "preflight"].includes(name),
+      );
+    }
+    const foreign = `fetch("http://restarter:8081/v1/status", { headers: { authorization: "Bearer " + require("node:fs").readFileSync("/etc/rollcast/identity/api-token", "utf8").trim() } }).then(({ status }) => process.stdout.write(String(status)))`;
+    expect(await project.evaluate("restarter", foreign), "its own token").toBe("200");
+    expect(await project.evaluate("notifier", foreign), "the notifier's token").toBe("401");
+
     const ids = { nats: ["1000", "1000"], redis: ["999", "1000"] };
     for (const name of SERVERS) {
       const script =
@@ -263,7 +283,7 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
     expect(await rollcast("status")).toMatch(/current\s+100/i);
     expect(await rollcast(`explain deploy/web-0 -n ${namespace}`)).toMatch(/configmap\/web-0/);
     expect(await rollcast("queues list")).toMatch(/default/);
-    expect(await rollcast("dead-letters list")).toBeDefined();
+    expect(JSON.parse(await rollcast("dead-letters list -o json"))).toEqual([]);
     const lines = (
       await rollcast("events tail --since 1h --no-follow --filter 'rollout.succeeded.>' -o json")
     )
@@ -313,7 +333,8 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
     await expectRolledAndTold(each(COUNT, 2).fill(3, 0, 18));
   });
 
-  test("everything stops in time, with exit code 0", async () => {
+  test("everything stops in time, with exit code 0; nothing was told twice meanwhile", async () => {
+    expect(toldOf(receiver, namespace, COUNT), "told").toEqual(expected);
     await project.compose("stop");
     const found = await containers();
     for (const name of SERVICES) expect(found.get(name)?.State.ExitCode, name).toBe(0);

@@ -6,7 +6,7 @@ import {
   redriveDeadLetter,
 } from "@rollcast/shared/api/notifier";
 import { call, callAll } from "../api-client.ts";
-import { apiOf, outputOf, withApi } from "../options.ts";
+import { NOTIFIER, apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { ago } from "../show.ts";
 
@@ -80,21 +80,20 @@ export function addDeadLetters(program: Command): void {
   const letters = program
     .command("dead-letters")
     .description("messages that could not be delivered (asks the notifier's API)");
-  const variable = "ROLLCAST_NOTIFIER_SERVER";
   const first = letters
     .command("list")
     .description("what waits, oldest first")
     .option("--receiver <name>", "only for this receiver")
     .action(list);
-  withApi(first, variable);
+  withApi(first, NOTIFIER);
   withApi(
     letters.command("show <id>").description("one with its tries and events").action(show),
-    variable,
+    NOTIFIER,
   );
   const again = letters.command("redrive <id...>").description("send them again").action(redrive);
-  withApi(again, variable);
+  withApi(again, NOTIFIER);
   withApi(
     letters.command("drop <id...>").description("remove them for good").action(drop),
-    variable,
+    NOTIFIER,
   );
 }

@@ -64,7 +64,8 @@ export function makeInstallationKey(): Credentials {
   return { "installation-key": randomBytes(KEY_BYTES).toString("base64url") };
 }
 
-/** The token of the HTTP APIs, where it is not in a Secret. */
-export function makeApiToken(): Credentials {
-  return { "api-token": randomBytes(KEY_BYTES).toString("base64url") };
+/** A token for each HTTP API, where they are not in a Secret. */
+export function makeApiTokens(): Credentials {
+  const token = () => randomBytes(KEY_BYTES).toString("base64url");
+  return { "restarter-api-token": token(), "notifier-api-token": token() };
 }

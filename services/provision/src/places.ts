@@ -8,6 +8,7 @@ const USERS_OF_OTHERS: Readonly<Record<Shape, ReadonlySet<string>>> = {
 
 /** What a server knows; in the server's folder. */
 const SERVER_FILE = /^(?:(nats)-(keys(?:-all-in-one)?\.conf)|(redis)-(.+\.sha256))$/;
+const API_TOKEN = /^(restarter|notifier)-api-token$/;
 const USER_FILE = /^(nats|redis)-([a-z-]+)(\.nk)?$/;
 
 /** Folder and name of a file, so that each holder is given one folder: `watcher/nats.nk`, `restarter/redis`, `nats/nats-keys.conf`, `redis/restarter.sha256`. */
@@ -16,7 +17,10 @@ export type Place = readonly [folder: string, file: string];
 /** Where a file is, below the folder of all keys. */
 export function placeOf(name: string, shape: Shape | undefined): Place {
   if (name === "installation-key") return [shape === "all-in-one" ? shape : "watcher", name];
-  if (name === "api-token") return [shape === "all-in-one" ? shape : "restarter", name];
+  const [, service] = API_TOKEN.exec(name) ?? [];
+  if (service !== undefined) {
+    return shape === "all-in-one" ? [shape, name] : [service, "api-token"];
+  }
   const [, nats, , redis, hash] = SERVER_FILE.exec(name) ?? [];
   if (nats !== undefined) return [nats, name];
   if (redis !== undefined && hash !== undefined) return [redis, hash];
@@ -31,9 +35,13 @@ export function isOfShape(name: string, shape: Shape | undefined): boolean {
   return shape === undefined || !USERS_OF_OTHERS[shape].has(holder);
 }
 
-/** Where else the token of the API is: whoever serves an API, and the one who asks it. */
-export function tokenCopies(shape: Shape | undefined): Place[] {
-  const folders = shape === "all-in-one" ? ["operator"] : ["notifier", "operator"];
-  if (shape === undefined) folders.push("all-in-one");
-  return folders.map((folder) => [folder, "api-token"]);
+/** Whether this is the token of an API. */
+export function isApiToken(name: string): boolean {
+  return API_TOKEN.test(name);
+}
+
+/** Where else the token of an API is: whoever asks it, and in no other service, which could steer this one then. */
+export function tokenCopies(name: string, shape: Shape | undefined): Place[] {
+  const folders = shape === undefined ? ["operator", "all-in-one"] : ["operator"];
+  return folders.map((folder) => [folder, name]);
 }

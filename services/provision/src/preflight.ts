@@ -26,13 +26,21 @@ function missingCure({ KUBECONFIG: files = "" }: NodeJS.ProcessEnv): string[] {
   ];
 }
 
+/** NATS and Redis are set up for one cluster by its name, which compose hands over. */
+function clusterFaults(config: { cluster: string }, { CLUSTER }: NodeJS.ProcessEnv): string[] {
+  if (CLUSTER === undefined || CLUSTER === config.cluster) return [];
+  return [
+    `cluster is "${config.cluster}", and NATS and Redis are set up for "${CLUSTER}": set ROLLCAST_CLUSTER to "${config.cluster}" too`,
+  ];
+}
+
 // Before the services start in containers: everything that would keep them from starting and can be seen without asking anybody, told at once. It connects to nothing.
 const logger = createLogger("preflight");
 await runOnce(logger, async () => {
   const config = attempt(() => loadConfig(process.env));
   const target = attempt(() => readKubeconfig({}, process.env));
   const faults = [
-    ...("faults" in config ? config.faults : []),
+    ...("faults" in config ? config.faults : clusterFaults(config.value, process.env)),
     ...("faults" in target
       ? [...target.faults, ...missingCure(process.env)]
       : [...unreadableReferences(target.value), ...containerFaults(target.value)]),

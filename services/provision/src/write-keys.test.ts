@@ -58,9 +58,14 @@ function expectWhole(dir: string): void {
       .digest("hex");
     expect(files.get(`redis/${dirname(path)}.sha256`), path).toBe(hash);
   }
-  const tokens = paths.filter((path) => path.endsWith("/api-token"));
-  expect(new Set(tokens.map((path) => files.get(path))).size).toBe(1);
-  expect(files.get(tokens[0] ?? "")).toMatch(/^[\w-]{43}$/);
+  const tokens = paths.filter((path) => path.endsWith("api-token"));
+  for (const path of tokens) expect(files.get(path), path).toMatch(/^[\w-]{43}$/);
+  // One for each API: a service cannot ask another's.
+  expect(new Set(tokens.map((path) => files.get(path))).size).toBe(2);
+  for (const service of ["restarter", "notifier"]) {
+    const own = files.get(`${service}/api-token`) ?? files.get(`all-in-one/${service}-api-token`);
+    expect(files.get(`operator/${service}-api-token`), service).toBe(own);
+  }
   expect(paths.filter((path) => path.includes(".tmp"))).toEqual([]);
 }
 
@@ -69,8 +74,9 @@ const SERVICES = [
   "notifier/api-token",
   "notifier/nats.nk",
   "notifier/redis",
-  "operator/api-token",
   "operator/nats.nk",
+  "operator/notifier-api-token",
+  "operator/restarter-api-token",
   "provision/nats.nk",
   "redis/notifier.sha256",
   "redis/restarter.sha256",
@@ -82,15 +88,17 @@ const SERVICES = [
   "watcher/nats.nk",
 ];
 const ALL_IN_ONE = [
-  "all-in-one/api-token",
   "all-in-one/nats.nk",
+  "all-in-one/notifier-api-token",
   "all-in-one/redis",
+  "all-in-one/restarter-api-token",
   "nats/nats-keys-all-in-one.conf",
   "redis/all-in-one.sha256",
 ];
 const SHARED = [
-  "operator/api-token",
   "operator/nats.nk",
+  "operator/notifier-api-token",
+  "operator/restarter-api-token",
   "provision/nats.nk",
   "subscriber/nats.nk",
 ];
@@ -132,7 +140,8 @@ test("a user that is new gets his keys, and the others keep theirs", async () =>
 });
 
 const isSecret = (path: string) =>
-  /\/(nats\.nk|redis|installation-key)$/.test(path) || path === "restarter/api-token";
+  /\/(nats\.nk|redis|installation-key)$/.test(path) ||
+  /^(restarter|notifier)\/api-token$/.test(path);
 
 test(
   "whatever files of whichever runs are there, the keys fit after the next, and no secret is replaced",

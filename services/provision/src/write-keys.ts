@@ -3,9 +3,9 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { findSeed } from "@rollcast/shared/nats/identity";
 import { publicKeyOf } from "@rollcast/shared/nats/nkey";
 import { createFile, prepareFolder, readIfThere, replaceFile } from "./atomic-file.ts";
-import { makeApiToken, makeInstallationKey, makeSecrets, serverFilesOf } from "./credentials.ts";
+import { makeApiTokens, makeInstallationKey, makeSecrets, serverFilesOf } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
-import { isOfShape, placeOf, tokenCopies } from "./places.ts";
+import { isApiToken, isOfShape, placeOf, tokenCopies } from "./places.ts";
 import type { Place, Shape } from "./places.ts";
 
 export type WriteKeysOptions = {
@@ -36,7 +36,7 @@ function secretIn(name: string, text: string): string {
 function faultOf(name: string, text: string): string | undefined {
   if (name.endsWith(".nk")) return isSeed(text) ? undefined : "holds no nkey seed of a user";
   if (name === "installation-key") return text.length < 32 ? "is shorter than 32 bytes" : undefined;
-  if (name !== "api-token") return text === "" ? "is empty" : undefined;
+  if (!isApiToken(name)) return text === "" ? "is empty" : undefined;
   return /^\S{16,}$/.test(text) ? undefined : "is no line of at least 16 characters";
 }
 
@@ -51,10 +51,11 @@ async function keep(name: string, path: string, text: string, mode: number) {
 
 /** What follows from the secrets, by its place. The public keys come last: nats-server does not start without. */
 function derived(secrets: Credentials, shape: Shape | undefined): [Place, string][] {
-  const copies = tokenCopies(shape).map((place): [Place, string] => [
-    place,
-    secrets["api-token"] ?? "",
-  ]);
+  const copies = Object.entries(secrets)
+    .filter(([name]) => isApiToken(name))
+    .flatMap(([name, token]) =>
+      tokenCopies(name, shape).map((place): [Place, string] => [place, token]),
+    );
   const files = Object.entries(serverFilesOf(secrets));
   return [...copies, ...files.map(([name, text]): [Place, string] => [placeOf(name, shape), text])];
 }
@@ -66,7 +67,7 @@ function derived(secrets: Credentials, shape: Shape | undefined): [Place, string
  */
 export async function writeKeys({ dir, shape, mode }: WriteKeysOptions): Promise<string[]> {
   const written: string[] = [];
-  const fresh = { ...makeSecrets(), ...makeInstallationKey(), ...makeApiToken() };
+  const fresh = { ...makeSecrets(), ...makeInstallationKey(), ...makeApiTokens() };
   const secrets: Record<string, string> = {};
   const pathOf = async ([folder, file]: Place) => {
     await prepareFolder(join(dir, folder));
