@@ -88,6 +88,15 @@ describe.each(NAMES)("what the image of %s holds", (name) => {
   });
 });
 
+test("the build is sent sources and manifests, and no document, test or other tool", () => {
+  const { names } = filesOf(join(dir, "context"));
+  const sent =
+    /^(LICENSE|package\.json|pnpm-\w+\.yaml|tools\/image-\w+\.mjs|(cli|(libs|services)\/[^/]+)\/(package\.json|src\/.+\.ts))$/;
+  expect(
+    names.filter((name) => !sent.test(name) || /\.test\.|^libs\/testkit\//.test(name)),
+  ).toEqual([]);
+});
+
 test("the command line runs from what its image holds, and is given its words", async () => {
   const main = join(await treeOf("cli"), "main.mjs");
   const rollcast = (...args: string[]) => run(process.execPath, [main, ...args]);
