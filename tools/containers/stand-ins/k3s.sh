@@ -132,7 +132,11 @@ ready() {
 # Without the taint that every new node gets: the controller that would take it off does not run.
 has_node() {
   kubectl get node "$node" || sed "s/NODE/$node/g" /etc/stand-in/node.json | kubectl create -f - || return 1
+  # Looked at again after each patch, and not before the node is ready: whoever else writes the node meanwhile may bring the taint back.
+  [ "$(kubectl get node "$node" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}')" = True ] || return 1
+  [ -z "$(kubectl get node "$node" -o jsonpath='{.spec.taints}')" ] && return 0
   kubectl patch node "$node" --type=merge --patch='{"spec":{"taints":null}}'
+  return 1
 }
 
 alive() {
