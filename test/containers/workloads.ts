@@ -48,14 +48,6 @@ export function toldOf(receiver: Receiver, namespace: string, count: number): nu
   return told;
 }
 
-/** Outcomes other than success that a receiver was told of in a namespace. */
-export function otherOutcomes(receiver: Receiver, namespace: string): string[] {
-  return deliveredTo(receiver)
-    .filter(({ subject }) => subject?.split("/")[1] === namespace)
-    .map(({ type, subject }) => `${eventWord(type).word} ${subject}`)
-    .filter((outcome) => !outcome.startsWith("succeeded "));
-}
-
 /** `times` for each of `count`. */
 export function each(count: number, times: number): number[] {
   return Array.from({ length: count }, () => times);
