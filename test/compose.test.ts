@@ -10,6 +10,7 @@ import { startProcess } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
 import { compose, inCheckout } from "./composition.ts";
+import { STORY } from "./demo-story.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const ROOT = repositoryRoot();
@@ -136,18 +137,6 @@ test.each([
   await writeFile(file, text.replace(before, after));
   await expect(composed([file])).rejects.toThrow(why);
 });
-
-/** What the demo tells, in any order that the story allows. */
-const STORY = [
-  /somebody sets LOG_LEVEL=debug in ConfigMap demo\/web-config/,
-  /ConfigMap demo\/web-config changed: LOG_LEVEL/,
-  /demo\/web rolled/,
-  /demo\/api rolled/,
-  /demo\/web healthy/,
-  /demo\/api healthy/,
-  /delivered to webhook \(signature verified\): "Rolled out/,
-  /it stays up/,
-];
 
 test("every service but k3s runs as the file says, and the demo sees its signed webhook", async () => {
   await using undo = new AsyncDisposableStack();

@@ -1,19 +1,9 @@
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
+import { STORY } from "../demo-story.ts";
 import { commandsOf } from "./install-page.ts";
 import { openProject } from "./project.ts";
 
-/** What the demo tells, in any order that the story allows. */
-const STORY = [
-  /somebody sets LOG_LEVEL=debug in ConfigMap demo\/web-config/,
-  /ConfigMap demo\/web-config changed: LOG_LEVEL/,
-  /demo\/web rolled/,
-  /demo\/api rolled/,
-  /demo\/web healthy/,
-  /demo\/api healthy/,
-  /delivered to webhook \(signature verified\): "Rolled out/,
-  /it stays up/,
-];
 const STORY_MS = 300_000;
 
 test("docs/install.md, followed line by line, for the demo: a cluster, a rollout, its signed webhook", async () => {
