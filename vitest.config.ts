@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "{libs,services}/*/src/**/*.test.ts",
+            "{libs,services,jobs,examples}/*/src/**/*.test.ts",
             "cli/src/**/*.test.ts",
             "tools/**/*.test.ts",
           ],
@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["{libs,services}/*/test/**/*.test.ts", "test/*.test.ts"],
+          include: ["{libs,services,jobs,examples}/*/test/**/*.test.ts", "test/*.test.ts"],
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,

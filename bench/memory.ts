@@ -8,8 +8,8 @@
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
 import type { AnyObject } from "@rollcast/testkit/client";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { Cluster } from "@rollcast/testkit/cluster";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseConfig } from "@rollcast/shared/config/load";
+import { parseConfig } from "@rollcast/runtime/config/load";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { exampleValues, renderedFiles } from "@rollcast/testkit/chart";
 import type { AnyObject } from "@rollcast/testkit/client";

@@ -1,6 +1,6 @@
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
 import { NEVER_READY } from "@rollcast/testkit/control-plane";
 import { configMap, deployment, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import type { Received } from "@rollcast/testkit/receiver";

@@ -1,6 +1,6 @@
 import { access, readFile, readdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { parseConfig } from "@rollcast/shared/config/load";
+import { parseConfig } from "@rollcast/runtime/config/load";
 import { Config } from "@rollcast/shared/config/schema";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { describe, expect, test } from "vitest";

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
 import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { accepts, freePort } from "@rollcast/testkit/net";

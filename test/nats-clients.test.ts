@@ -13,7 +13,7 @@ import type { NatsUser, SecureBus, Shape } from "./secure.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const OPERATOR = ["operator", ["cli/src/main.ts", "events", "tail"]] as const;
-const PROVISION = ["provision", ["services/provision/src/main.ts"]] as const;
+const PROVISION = ["provision", ["jobs/provision/src/main.ts"]] as const;
 
 /** For each shape, the program that each user is for. */
 const SHAPES: readonly [Shape, readonly (readonly [NatsUser, readonly string[]])[]][] = [
@@ -24,7 +24,7 @@ const SHAPES: readonly [Shape, readonly (readonly [NatsUser, readonly string[]])
       ["restarter", ["services/restarter/src/main.ts"]],
       ["notifier", ["services/notifier/src/main.ts"]],
       PROVISION,
-      ["subscriber", ["services/demo/src/main.ts"]],
+      ["subscriber", ["examples/demo/src/main.ts"]],
       OPERATOR,
     ],
   ],

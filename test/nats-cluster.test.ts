@@ -1,6 +1,6 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/shared/nats/provision";
+import type { Nats } from "@rollcast/nats/connect";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
 import { serverName } from "@rollcast/testkit/nats-cluster";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";

@@ -1,8 +1,8 @@
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { inspectNats } from "@rollcast/shared/nats/inspect";
-import { BUCKETS, provision } from "@rollcast/shared/nats/provision";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import { inspectNats } from "@rollcast/nats/inspect";
+import { BUCKETS, provision } from "@rollcast/nats/provision";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NATS_USERS, startSecureBus, usersFile } from "./secure.ts";

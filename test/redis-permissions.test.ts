@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { openQueue } from "@rollcast/queue/open";
 import { openWorker } from "@rollcast/queue/worker";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS_USERS, startSecureBus, usersFile } from "./secure.ts";
 import type { RedisUser, SecureBus } from "./secure.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { provision } from "@rollcast/shared/nats/provision";
+import type { Nats } from "@rollcast/nats/connect";
+import { provision } from "@rollcast/nats/provision";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";

@@ -1,6 +1,6 @@
 import { DEMO } from "@rollcast/demo/objects";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
+import type { Nats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
 import { z } from "zod";
 

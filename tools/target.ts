@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { connectKube } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { Options } from "./options.ts";
 

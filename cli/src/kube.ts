@@ -4,7 +4,7 @@ import { z } from "zod";
 import { KubeError, connectKube } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import { ConfigError } from "@rollcast/shared/errors";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { EXIT, Failure } from "./failure.ts";
 import { ReloaderDeployment, isReloader } from "./reloader-deployment.ts";
 

@@ -1,11 +1,11 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { loadConfig } from "@rollcast/shared/config/load";
+import { loadConfig } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { natsErrorKind, violationOf } from "@rollcast/shared/nats/nats-error";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import { natsErrorKind, violationOf } from "@rollcast/nats/nats-error";
 import { EXIT, Failure } from "./failure.ts";
 
 const CONNECT_MS = 10_000;

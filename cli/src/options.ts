@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import { fileFault } from "@rollcast/shared/file-fault";
+import { fileFault } from "@rollcast/runtime/files/file-fault";
 import type { Api } from "./api-client.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { withCluster } from "./forward.ts";

@@ -1,4 +1,4 @@
-import { parseConfig } from "@rollcast/shared/config/load";
+import { parseConfig } from "@rollcast/runtime/config/load";
 import { selectorFault } from "@rollcast/shared/config/scope";
 import { stringify } from "yaml";
 

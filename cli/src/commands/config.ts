@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Command } from "commander";
-import { parseConfig } from "@rollcast/shared/config/load";
+import { parseConfig } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
-import { fileFault } from "@rollcast/shared/file-fault";
+import { fileFault } from "@rollcast/runtime/files/file-fault";
 import { EXIT, Failure } from "../failure.ts";
 import { findReloaders, kubeFailure, openKube, withKube } from "../kube.ts";
 import type { KubeOptions } from "../kube.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { parseDuration } from "@rollcast/shared/duration";
 import { eventWord } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
-import { tailEvents } from "@rollcast/shared/nats/tail";
+import { tailEvents } from "@rollcast/nats/tail";
 import { EXIT, Failure } from "../failure.ts";
 import { natsFailure, openNats, withNats } from "../nats.ts";
 import type { NatsOptions } from "../nats.ts";

@@ -1,5 +1,5 @@
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { MIN_SERVER, inspectNats } from "@rollcast/shared/nats/inspect";
+import type { Nats } from "@rollcast/nats/connect";
+import { MIN_SERVER, inspectNats } from "@rollcast/nats/inspect";
 import { SEED_HINT } from "../nats.ts";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";

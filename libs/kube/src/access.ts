@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Agent } from "node:http";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { destroyAgents, isIdle, openAgents } from "./agents.ts";
 import type { Agents, Route, TlsMaterial } from "./agents.ts";
 import { KubeError } from "./kube-error.ts";

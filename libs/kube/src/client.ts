@@ -2,7 +2,7 @@ import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
 import process from "node:process";
 import { ConfigError } from "@rollcast/shared/errors";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { credentialsOf, openAccess } from "./access.ts";
 import type { Access, CredentialSource, Credentials } from "./access.ts";
 import type { TlsMaterial } from "./agents.ts";

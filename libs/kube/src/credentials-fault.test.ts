@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { connectKube } from "./client.ts";
 import type { ConnectKubeOptions } from "./client.ts";

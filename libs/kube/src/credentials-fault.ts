@@ -1,4 +1,4 @@
-import { systemReason } from "@rollcast/shared/file-fault";
+import { systemReason } from "@rollcast/runtime/files/file-fault";
 import { referencedFiles } from "./kubeconfig-files.ts";
 import type { KubeconfigTarget } from "./kubeconfig.ts";
 import { dig } from "./object.ts";

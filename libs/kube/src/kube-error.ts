@@ -1,4 +1,4 @@
-import { mask } from "@rollcast/shared/logger";
+import { mask } from "@rollcast/runtime/logger";
 
 const MAX_MESSAGE = 1_024;
 

@@ -1,4 +1,4 @@
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { KubeClient } from "./client.ts";
 import { parseTime } from "./object.ts";
 import type { KubeObject } from "./object.ts";

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import type { Env } from "@rollcast/shared/config/load";
-import { yamlFault } from "@rollcast/shared/config/yaml-fault";
+import type { Env } from "@rollcast/runtime/config/load";
+import { yamlFault } from "@rollcast/runtime/config/yaml-fault";
 import { ConfigError, toError } from "@rollcast/shared/errors";
-import { denialOf, fileFault } from "@rollcast/shared/file-fault";
+import { denialOf, fileFault } from "@rollcast/runtime/files/file-fault";
 import { parseDocument } from "yaml";
 import { referencedFiles } from "./kubeconfig-files.ts";
 import type { ReferencedFile } from "./kubeconfig-files.ts";

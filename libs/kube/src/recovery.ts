@@ -1,5 +1,5 @@
-import { backoffDelay } from "@rollcast/shared/backoff";
-import type { Backoff } from "@rollcast/shared/backoff";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Backoff } from "@rollcast/async/backoff";
 import { KubeError } from "./kube-error.ts";
 
 /** How a reflector goes on: after `delayMs` milliseconds, by a new list or by resuming its watch. */

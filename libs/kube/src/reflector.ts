@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Backoff } from "@rollcast/shared/backoff";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Backoff } from "@rollcast/async/backoff";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import { LIST_LIMITS, listInto } from "./list.ts";

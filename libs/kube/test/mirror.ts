@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { writeKubeconfig } from "@rollcast/testkit/cluster";
 import type { ClusterAccess } from "@rollcast/testkit/cluster";
 import { tokenOf } from "@rollcast/testkit/control-plane";

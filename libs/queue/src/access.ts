@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Env } from "@rollcast/shared/config/load";
-import { readSecret } from "@rollcast/shared/config/secret-ref";
+import type { Env } from "@rollcast/runtime/config/load";
+import { readSecret } from "@rollcast/runtime/files/read-secret";
 import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
-import { fileFault } from "@rollcast/shared/file-fault";
+import { fileFault } from "@rollcast/runtime/files/file-fault";
 import type { RedisOptions } from "ioredis";
 
 /** Who this client is to Redis, and how it knows the server; read once, at the start. */

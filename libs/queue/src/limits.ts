@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { Redis } from "ioredis";
 
 /** What BullMQ keeps for all workers of a queue. `per` in milliseconds; a window of the rate begins with its first job. */

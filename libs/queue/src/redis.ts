@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { Redis } from "ioredis";
 import { redisAccess } from "./access.ts";
 import type { RedisIdentity } from "./access.ts";

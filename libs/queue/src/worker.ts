@@ -1,8 +1,8 @@
-import { backoffDelay } from "@rollcast/shared/backoff";
-import type { Backoff } from "@rollcast/shared/backoff";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Backoff } from "@rollcast/async/backoff";
 import { RetryLater, TerminalError, toError } from "@rollcast/shared/errors";
-import { createInHand } from "@rollcast/shared/in-hand";
-import { mask } from "@rollcast/shared/mask";
+import { createInHand } from "@rollcast/async/in-hand";
+import { mask } from "@rollcast/runtime/mask";
 import { DelayedError, UnrecoverableError, Worker } from "bullmq";
 import type { Job } from "bullmq";
 import { connectRedis, prefix } from "./redis.ts";

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as later } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { RetryLater, TerminalError } from "@rollcast/shared/errors";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { freePort } from "@rollcast/testkit/net";
 import { startProcess } from "@rollcast/testkit/process";
 import { startRedis } from "@rollcast/testkit/redis";
@@ -618,7 +618,7 @@ describe.concurrent("queue", () => {
     const script = `
       import { openQueue } from ${module("open.ts")};
       import { openWorker } from ${module("worker.ts")};
-      import { createLogger } from "@rollcast/shared/logger";
+      import { createLogger } from "@rollcast/runtime/logger";
       const options = { url: ${JSON.stringify(redis.url)}, cluster: "prod", name: "q", logger: createLogger("child", "silent") };
       const queue = await openQueue(options);
       const worker = await openWorker({ ...options, concurrency: 2, backoff: { initial: 1, max: 1 }, process: async () => console.log("ready") });

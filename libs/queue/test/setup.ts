@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
-import { createLogger } from "@rollcast/shared/logger";
-import type { Logger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { freePort } from "@rollcast/testkit/net";
 
 export const silent = createLogger("test", "silent");

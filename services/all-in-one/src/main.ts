@@ -2,9 +2,9 @@ import process from "node:process";
 import { connectKube } from "@rollcast/kube/client";
 import { startNotifier } from "@rollcast/notifier/start";
 import { startRestarter } from "@rollcast/restarter/start";
-import { openProcess } from "@rollcast/shared/host";
-import { createLogger } from "@rollcast/shared/logger";
-import { run } from "@rollcast/shared/run";
+import { openProcess } from "@rollcast/host/host";
+import { createLogger } from "@rollcast/runtime/logger";
+import { run } from "@rollcast/runtime/run";
 import { startWatcherIn } from "@rollcast/watcher/start";
 import { startTogether } from "./together.ts";
 

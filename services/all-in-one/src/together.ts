@@ -1,5 +1,5 @@
-import { startIn } from "@rollcast/shared/host";
-import type { Host, Process } from "@rollcast/shared/host";
+import { startIn } from "@rollcast/host/host";
+import type { Host, Process } from "@rollcast/host/host";
 
 /**
  * Starts several services in one process, all at once: the restarter waits for what the watcher writes at its start. They are closed at once too, as pods

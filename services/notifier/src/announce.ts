@@ -1,8 +1,8 @@
 import { notificationEvent, stableId } from "@rollcast/shared/events";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { publish, publishDeadLetter } from "@rollcast/shared/nats/publish";
-import { carried } from "@rollcast/shared/trace";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
+import { publish, publishDeadLetter } from "@rollcast/nats/publish";
+import { carried } from "@rollcast/runtime/tracing/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { NotificationRecord } from "./record.ts";

@@ -1,6 +1,6 @@
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
-import type { Tracer } from "@rollcast/shared/trace";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
+import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { Announce } from "./announce.ts";
 import type { Circuit } from "./deliver/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";

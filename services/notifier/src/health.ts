@@ -1,5 +1,5 @@
-import type { Sign } from "@rollcast/shared/liveness";
-import type { Consuming } from "@rollcast/shared/nats/consume";
+import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { Consuming } from "@rollcast/nats/consume";
 import type { Queues } from "./deliver/turns.ts";
 import type { Workers } from "./deliver/workers.ts";
 import type { Sweeping } from "./sweep/sweep.ts";

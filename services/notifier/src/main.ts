@@ -1,7 +1,7 @@
 import process from "node:process";
-import { openProcess, startIn } from "@rollcast/shared/host";
-import { createLogger } from "@rollcast/shared/logger";
-import { run } from "@rollcast/shared/run";
+import { openProcess, startIn } from "@rollcast/host/host";
+import { createLogger } from "@rollcast/runtime/logger";
+import { run } from "@rollcast/runtime/run";
 import { startNotifier } from "./notifier.ts";
 
 const { env } = process;

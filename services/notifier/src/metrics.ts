@@ -1,6 +1,6 @@
 import { CIRCUIT_STATES } from "./deliver/circuit.ts";
 import type { Circuit } from "./deliver/circuit.ts";
-import type { Metrics } from "@rollcast/shared/metrics";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Waiting } from "./sweep/waiting.ts";
 
 export type NotifierMetrics = {

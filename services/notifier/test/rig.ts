@@ -1,11 +1,11 @@
 import { RollcastEvent, eventWord, rolloutEvent, stableId } from "@rollcast/shared/events";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
-import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/shared/nats/provision";
-import { publish, publishDeadLetter } from "@rollcast/shared/nats/publish";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
+import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/nats/provision";
+import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";

@@ -1,6 +1,6 @@
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";

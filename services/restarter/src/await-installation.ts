@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { openInstallation, readInstallation } from "@rollcast/shared/installation";
-import type { Installation } from "@rollcast/shared/installation";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import { openInstallation, readInstallation } from "@rollcast/nats/installation";
+import type { Installation } from "@rollcast/nats/installation";
+import type { Nats } from "@rollcast/nats/connect";
 
 const LOOK_MS = 250;
 

@@ -1,8 +1,8 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
-import type { Tracer } from "@rollcast/shared/trace";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
+import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./workloads/rules.ts";
 import type { SourceNames } from "./workloads/source-names.ts";

@@ -1,6 +1,6 @@
 import type { Work } from "@rollcast/queue/worker";
-import type { Sign } from "@rollcast/shared/liveness";
-import type { Consuming } from "@rollcast/shared/nats/consume";
+import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { Consuming } from "@rollcast/nats/consume";
 import type { Sweep } from "./follow/sweep.ts";
 import type { Turns } from "./queue/turns.ts";
 import type { Kinds } from "./workloads/kinds.ts";

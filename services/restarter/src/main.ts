@@ -1,8 +1,8 @@
 import process from "node:process";
 import { connectKube } from "@rollcast/kube/client";
-import { openProcess, startIn } from "@rollcast/shared/host";
-import { createLogger } from "@rollcast/shared/logger";
-import { run } from "@rollcast/shared/run";
+import { openProcess, startIn } from "@rollcast/host/host";
+import { createLogger } from "@rollcast/runtime/logger";
+import { run } from "@rollcast/runtime/run";
 import { startRestarter } from "./restarter.ts";
 
 const { env } = process;

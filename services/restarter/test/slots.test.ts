@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "@rollcast/shared/logger";
-import { connectNats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
-import { provision } from "@rollcast/shared/nats/provision";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
+import { provision } from "@rollcast/nats/provision";
 import { startNats } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

@@ -1,11 +1,11 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { ReflectorTimes } from "@rollcast/kube/reflector";
 import type { Config } from "@rollcast/shared/config/schema";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
 import type { CoverageBook } from "./coverage.ts";
 import type { InstallationKey } from "./digest.ts";
-import type { KeyedPool } from "./keyed-pool.ts";
+import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import type { KnownSources } from "./known.ts";
 import type { WatcherMetrics } from "./metrics.ts";
 import type { Outbox } from "./outbox.ts";

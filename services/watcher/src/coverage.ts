@@ -1,6 +1,6 @@
-import { Coverage, coverageKey, coverageKeys } from "@rollcast/shared/installation";
-import { openKv } from "@rollcast/shared/nats/kv";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import { Coverage, coverageKey, coverageKeys } from "@rollcast/nats/installation";
+import { openKv } from "@rollcast/nats/kv";
+import type { Nats } from "@rollcast/nats/connect";
 import type { Unit } from "./scope.ts";
 
 /** Since when the sources of each unit are known, over restarts: it tells a new source from one that was there before Rollcast looked. */

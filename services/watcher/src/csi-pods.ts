@@ -1,11 +1,11 @@
-import type { Kv } from "@rollcast/shared/nats/kv";
-import { openKv } from "@rollcast/shared/nats/kv";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import type { Kv } from "@rollcast/nats/kv";
+import { openKv } from "@rollcast/nats/kv";
+import type { Nats } from "@rollcast/nats/connect";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
 import type { PodStatus } from "./csi-reduce.ts";
 import { insist } from "./insist.ts";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 
 /**
  * What a pod status showed last, in the bucket `sources` under `<cluster>.csi.pods.<namespace>.<name>`. A change is that of a status that was seen before: a new pod may

@@ -1,6 +1,6 @@
 import type { Reflector } from "@rollcast/kube/reflector";
-import type { Sign } from "@rollcast/shared/liveness";
-import type { Metrics } from "@rollcast/shared/metrics";
+import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
 
 /** Something that follows the API server, by the plural of its resource; `name` tells it from others in health checks. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay } from "@rollcast/shared/backoff";
+import { backoffDelay } from "@rollcast/async/backoff";
 import { TerminalError, isAborted } from "@rollcast/shared/errors";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 
 /** Repeats `work` through network faults of NATS until it succeeds. Throws when `signal` fires and where no repetition can help. */
 export async function insist<R>(

@@ -3,11 +3,11 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
-import { backoffDelay } from "@rollcast/shared/backoff";
-import type { Env } from "@rollcast/shared/config/load";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Env } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
-import { fileFault } from "@rollcast/shared/file-fault";
-import type { Logger } from "@rollcast/shared/logger";
+import { fileFault } from "@rollcast/runtime/files/file-fault";
+import type { Logger } from "@rollcast/runtime/logger";
 import { MIN_KEY_BYTES, installationKey } from "./digest.ts";
 import type { InstallationKey } from "./digest.ts";
 

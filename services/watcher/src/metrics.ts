@@ -1,6 +1,6 @@
 import type { ReflectorEvent } from "@rollcast/kube/reflector";
-import { LATENCY_BUCKETS } from "@rollcast/shared/metrics";
-import type { Metrics } from "@rollcast/shared/metrics";
+import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
+import type { Metrics } from "@rollcast/runtime/metrics";
 
 /** The watcher's own metrics. */
 export function watcherMetrics(metrics: Metrics) {

@@ -1,10 +1,10 @@
-import type { Logger } from "@rollcast/shared/logger";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import type { Entry, Kv } from "@rollcast/shared/nats/kv";
-import { publish } from "@rollcast/shared/nats/publish";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
+import type { Entry, Kv } from "@rollcast/nats/kv";
+import { publish } from "@rollcast/nats/publish";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { carried } from "@rollcast/shared/trace";
-import type { Tracer } from "@rollcast/shared/trace";
+import { carried } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import { eventOf } from "./events.ts";
 import { insist } from "./insist.ts";
 import type { KnownSources } from "./known.ts";

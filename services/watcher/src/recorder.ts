@@ -4,7 +4,7 @@ import { recordKey } from "@rollcast/shared/subjects";
 import { compare, compareGone } from "./compare.ts";
 import type { Circumstances, Gone } from "./compare.ts";
 import type { CoverageBook } from "./coverage.ts";
-import type { KeyedPool } from "./keyed-pool.ts";
+import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import { fingerprintOfSeen } from "./known.ts";
 import type { KnownSources } from "./known.ts";
 import type { Outbox } from "./outbox.ts";

@@ -1,9 +1,9 @@
 import type { KubeClient } from "@rollcast/kube/client";
-import type { Host } from "@rollcast/shared/host";
-import { liveness } from "@rollcast/shared/liveness";
-import { EVENT_STREAM } from "@rollcast/shared/nats/provision";
-import { awaitProvisioned } from "@rollcast/shared/nats/provisioned";
-import { servingFault } from "@rollcast/shared/nats/serving";
+import type { Host } from "@rollcast/host/host";
+import { liveness } from "@rollcast/runtime/health/liveness";
+import { EVENT_STREAM } from "@rollcast/nats/provision";
+import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { servingFault } from "@rollcast/nats/serving";
 import { obtainKey } from "./installation-key.ts";
 import { stepProbe } from "./steps.ts";
 import { startWatcher } from "./watcher.ts";

@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 
 /** The boundaries of the outbox: a process that dies at any of them must lose and double nothing. */
 export const STEPS = ["before-put", "after-put", "after-publish", "after-published"] as const;

@@ -1,8 +1,8 @@
-import type { Logger } from "@rollcast/shared/logger";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
-import type { Kv } from "@rollcast/shared/nats/kv";
-import { sourceKeys } from "@rollcast/shared/installation";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
+import type { Kv } from "@rollcast/nats/kv";
+import { sourceKeys } from "@rollcast/nats/installation";
 import { SourceRecord } from "@rollcast/shared/records";
 import { createKnownSources } from "./known.ts";
 import type { KnownSources } from "./known.ts";

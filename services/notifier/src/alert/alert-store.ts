@@ -1,8 +1,8 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import { stableId } from "@rollcast/shared/events";
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
 import type { AlertRecord } from "./alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";

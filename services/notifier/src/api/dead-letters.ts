@@ -5,7 +5,7 @@ import type {
   redriveDeadLetter,
 } from "@rollcast/shared/api/notifier";
 import { ApiProblem } from "@rollcast/shared/api/problem";
-import type { DeadLetters, Page, StoredLetter } from "@rollcast/shared/nats/dead-letters";
+import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { NotificationRecord, notificationKey } from "../record.ts";
 

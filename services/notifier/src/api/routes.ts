@@ -10,7 +10,7 @@ import {
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
-import type { DeadLetters } from "@rollcast/shared/nats/dead-letters";
+import type { DeadLetters } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { dropLetter, listLetters, redriveLetter, showLetter } from "./dead-letters.ts";
 import { explain } from "./explain.ts";

@@ -1,11 +1,11 @@
-import { startApi } from "@rollcast/api/server";
+import { startApi } from "@rollcast/http-api/server";
 import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { NotificationEvent } from "@rollcast/shared/events";
-import type { Metrics } from "@rollcast/shared/metrics";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openDeadLetters } from "@rollcast/shared/nats/dead-letters";
-import { readLastEvent } from "@rollcast/shared/nats/history";
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Nats } from "@rollcast/nats/connect";
+import { openDeadLetters } from "@rollcast/nats/dead-letters";
+import { readLastEvent } from "@rollcast/nats/history";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import { notifierRoutes } from "./routes.ts";
 import type { ApiParts } from "./routes.ts";

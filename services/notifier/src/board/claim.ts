@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Entry, Kv } from "@rollcast/shared/nats/kv";
+import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { BoardRecord } from "./board-record.ts";
 import type { NotifyRecord } from "../record.ts";
 

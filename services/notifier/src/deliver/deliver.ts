@@ -1,6 +1,6 @@
 import { RetryLater } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/shared/nats/kv";
-import type { SpanOptions } from "@rollcast/shared/trace";
+import type { Entry } from "@rollcast/nats/kv";
+import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/flush.ts";
 import { knownReceivers } from "../setup/known.ts";

@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupOptions } from "node:dns";
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/notifier";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";

@@ -1,4 +1,4 @@
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
 import { Agent, EnvHttpProxyAgent } from "undici";
 import type { Dispatcher } from "undici";

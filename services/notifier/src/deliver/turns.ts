@@ -3,8 +3,8 @@ import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/notifier";
-import { firstFault } from "@rollcast/shared/liveness";
-import type { Logger } from "@rollcast/shared/logger";
+import { firstFault } from "@rollcast/runtime/health/liveness";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { Addressed, Turns } from "../context.ts";
 
 export const Turn = z.union([

@@ -1,5 +1,5 @@
 import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
-import { mask } from "@rollcast/shared/logger";
+import { mask } from "@rollcast/runtime/logger";
 import { retryAfter } from "./retry-after.ts";
 
 /** What one try to deliver came to. `reason` is a machine word, bounded in kind; `message` is for people and holds no secret. */

@@ -1,5 +1,5 @@
 import { RetryLater } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { notificationOf, seal, unseal } from "./group.ts";
 import type { GroupRecord } from "../record.ts";

@@ -1,5 +1,5 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { ALERT_OUTCOMES, alertsOf } from "../alert/alert.ts";
 import type { Alert, AlertSettings, AlertText } from "../alert/alert.ts";
 import { createAlertStore } from "../alert/alert-store.ts";

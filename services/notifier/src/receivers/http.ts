@@ -1,5 +1,5 @@
-import type { Env } from "@rollcast/shared/config/load";
-import { readSecret } from "@rollcast/shared/config/secret-ref";
+import type { Env } from "@rollcast/runtime/config/load";
+import { readSecret } from "@rollcast/runtime/files/read-secret";
 import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { GuardedFetch } from "../deliver/guarded-fetch.ts";

@@ -1,5 +1,5 @@
 import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
-import { readSecret } from "@rollcast/shared/config/secret-ref";
+import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { ConfigError } from "@rollcast/shared/errors";
 import { checkUrl } from "../deliver/address.ts";
 import { claimBoard } from "../board/claim.ts";

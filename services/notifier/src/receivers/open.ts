@@ -3,7 +3,7 @@ import type { RateLimit, Receiver as ReceiverConfig } from "@rollcast/shared/con
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { Templates } from "@rollcast/shared/config/templates";
 import { ConfigError } from "@rollcast/shared/errors";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { checkUrl } from "../deliver/address.ts";
 import { createGuardedFetch } from "../deliver/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";

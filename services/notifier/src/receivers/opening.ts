@@ -1,7 +1,7 @@
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 import type { Receiver as ReceiverConfig, Security } from "@rollcast/shared/config/notifier";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
 import type { Pacer } from "../deliver/pacer.ts";
 import type { NotifyRecord } from "../record.ts";
 import type { Step } from "../steps.ts";

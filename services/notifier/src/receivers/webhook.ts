@@ -1,7 +1,7 @@
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
-import { readSecret } from "@rollcast/shared/config/secret-ref";
-import { carried } from "@rollcast/shared/trace";
+import { readSecret } from "@rollcast/runtime/files/read-secret";
+import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Message } from "../message/message.ts";
 import { signatureHeaders, signingKey } from "./sign.ts";
 import { JSON_TYPE } from "./http.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Env } from "@rollcast/shared/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
 import type { Receiver } from "@rollcast/shared/config/notifier";
-import { SecretRef, readSecret } from "@rollcast/shared/config/secret-ref";
+import { readSecret } from "@rollcast/runtime/files/read-secret";
+import { SecretRef } from "@rollcast/shared/config/secret-ref";
 
 /** Every reference to a secret in a part of the configuration, wherever it is. */
 function secretRefs(part: unknown): SecretRef[] {

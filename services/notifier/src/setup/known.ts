@@ -1,5 +1,5 @@
 import { TerminalError } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { receiversKey } from "../record.ts";
 import type { NotifyRecord } from "../record.ts";

@@ -1,5 +1,5 @@
-import { createInHand } from "@rollcast/shared/in-hand";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import { createInHand } from "@rollcast/async/in-hand";
+import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
 import { forget } from "../group/flush.ts";

@@ -7,7 +7,7 @@ import { recordKey } from "@rollcast/shared/subjects";
 import { sourceKey } from "../decide/content.ts";
 import { assess } from "../roll/gather.ts";
 import type { SourceReads } from "../roll/gather.ts";
-import { mapLimit } from "../map-limit.ts";
+import { mapLimit } from "@rollcast/async/map-limit";
 import { workloadKey } from "../workloads/workload.ts";
 import type { ApiContext } from "./context.ts";
 import { impactOn } from "./impact.ts";

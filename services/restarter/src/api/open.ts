@@ -1,10 +1,10 @@
-import { startApi } from "@rollcast/api/server";
+import { startApi } from "@rollcast/http-api/server";
 import { RESTARTER_INFO } from "@rollcast/shared/api/restarter";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
-import type { Metrics } from "@rollcast/shared/metrics";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { readLastEvent } from "@rollcast/shared/nats/history";
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Nats } from "@rollcast/nats/connect";
+import { readLastEvent } from "@rollcast/nats/history";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { ApiContext } from "./context.ts";
 import { restarterRoutes } from "./routes.ts";

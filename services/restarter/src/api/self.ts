@@ -1,6 +1,6 @@
-import type { Check } from "@rollcast/shared/http";
-import type { Consuming } from "@rollcast/shared/nats/consume";
-import type { Nats } from "@rollcast/shared/nats/connect";
+import type { Check } from "@rollcast/runtime/health/http";
+import type { Consuming } from "@rollcast/nats/consume";
+import type { Nats } from "@rollcast/nats/connect";
 import type { Kinds } from "../workloads/kinds.ts";
 import type { ApiContext } from "./context.ts";
 

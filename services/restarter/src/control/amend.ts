@@ -7,8 +7,8 @@ import type {
   QueueEvent,
   QueueOutcome,
 } from "@rollcast/shared/events";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";

@@ -1,4 +1,4 @@
-import type { Kv } from "@rollcast/shared/nats/kv";
+import type { Kv } from "@rollcast/nats/kv";
 import { emptyState, stateKey } from "./entries.ts";
 import type { ControlEntry, QueueState } from "./entries.ts";
 import type { Mirror } from "./mirror.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay } from "@rollcast/shared/backoff";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Kv } from "@rollcast/shared/nats/kv";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
 
 /** A bucket's records in memory, at most as old as the network is slow. */
 export type Mirror<T> = {

@@ -1,8 +1,8 @@
 import type { Config } from "@rollcast/shared/config/schema";
-import type { Logger } from "@rollcast/shared/logger";
-import type { Nats } from "@rollcast/shared/nats/connect";
-import { openKv } from "@rollcast/shared/nats/kv";
-import { publish } from "@rollcast/shared/nats/publish";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
+import { publish } from "@rollcast/nats/publish";
 import { stableId } from "@rollcast/shared/events";
 import { createOperations } from "./operations.ts";
 import type { Operations } from "./operations.ts";

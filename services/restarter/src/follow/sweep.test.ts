@@ -1,5 +1,5 @@
 import { waitFor } from "@rollcast/testkit/wait";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { expect, test } from "vitest";
 import type { Context } from "../context.ts";
 import { startSweeping } from "./sweep.ts";

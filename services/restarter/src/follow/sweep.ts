@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createInHand } from "@rollcast/shared/in-hand";
-import type { InHand } from "@rollcast/shared/in-hand";
+import { createInHand } from "@rollcast/async/in-hand";
+import type { InHand } from "@rollcast/async/in-hand";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { Following } from "./follow.ts";

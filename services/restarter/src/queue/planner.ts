@@ -13,7 +13,7 @@ import { changesOf, isGate } from "../decide/gate.ts";
 import type { Queues } from "./queues.ts";
 import type { Turns } from "./turns.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { mapLimit } from "../map-limit.ts";
+import { mapLimit } from "@rollcast/async/map-limit";
 
 const AT_ONCE = 32;
 

@@ -1,8 +1,8 @@
 import type { RedisIdentity } from "@rollcast/queue/access";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue } from "@rollcast/shared/config/queues";
-import { firstFault } from "@rollcast/shared/liveness";
-import type { Logger } from "@rollcast/shared/logger";
+import { firstFault } from "@rollcast/runtime/health/liveness";
+import type { Logger } from "@rollcast/runtime/logger";
 import { clock } from "../clock.ts";
 import type { GateKeeper } from "../control/gates.ts";
 import type { Settled } from "../roll/settle.ts";

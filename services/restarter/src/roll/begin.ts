@@ -1,4 +1,4 @@
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { started } from "../decide/outcomes.ts";
 import type { WorkloadRecord } from "../decide/record.ts";

@@ -2,7 +2,7 @@ import { apiPath } from "@rollcast/kube/patch";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
 import { job } from "@rollcast/kube/workloads/job";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { SourceKey } from "../decide/content.ts";

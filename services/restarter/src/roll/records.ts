@@ -1,6 +1,6 @@
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
-import { carried } from "@rollcast/shared/trace";
+import { carried } from "@rollcast/runtime/tracing/trace";
 import { endSpan } from "../tell/tracing.ts";
 import type { Context } from "../context.ts";
 import { noticeOf } from "../tell/kube-events.ts";

@@ -4,7 +4,7 @@ import { apiPath } from "@rollcast/kube/patch";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
 import { RetryLater } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
 import { begin } from "./begin.ts";
 import { createJob } from "./carry-out.ts";

@@ -1,7 +1,7 @@
 import { KubeError } from "@rollcast/kube/client";
-import { backoffDelay } from "@rollcast/shared/backoff";
+import { backoffDelay } from "@rollcast/async/backoff";
 import { RetryLater } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/shared/nats/kv";
+import type { Entry } from "@rollcast/nats/kv";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decide/decide.ts";

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { createLogger } from "@rollcast/shared/logger";
+import { createLogger } from "@rollcast/runtime/logger";
 import { expect, test } from "vitest";
 import { createSettler } from "./settler.ts";
 import type { WorkloadKey } from "../workloads/workload.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay } from "@rollcast/shared/backoff";
-import type { Logger } from "@rollcast/shared/logger";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadKey } from "../workloads/workload.ts";
 
 /** Does something for one workload at a time, coalescing: however often asked for while it waits, it is done once. */

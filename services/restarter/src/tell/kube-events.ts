@@ -3,8 +3,8 @@ import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { stableId } from "@rollcast/shared/events";
-import type { Logger } from "@rollcast/shared/logger";
-import { mapLimit } from "../map-limit.ts";
+import type { Logger } from "@rollcast/runtime/logger";
+import { mapLimit } from "@rollcast/async/map-limit";
 import type { Outcome } from "../decide/record.ts";
 
 type Told = { readonly type: "Normal" | "Warning"; readonly reason: string };

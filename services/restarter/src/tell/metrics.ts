@@ -1,5 +1,5 @@
-import { LATENCY_BUCKETS } from "@rollcast/shared/metrics";
-import type { Counter, Histogram, Metrics } from "@rollcast/shared/metrics";
+import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
+import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { CHECK_NAMES } from "../decide/policy.ts";
 import type { Outcome } from "../decide/record.ts";

@@ -1,4 +1,4 @@
-import type { Metrics } from "@rollcast/shared/metrics";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
 import type { Queues } from "../queue/queues.ts";
 

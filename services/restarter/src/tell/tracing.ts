@@ -1,6 +1,6 @@
 import type { SourceEvent } from "@rollcast/shared/events";
-import { carried } from "@rollcast/shared/trace";
-import type { SpanOptions } from "@rollcast/shared/trace";
+import { carried } from "@rollcast/runtime/tracing/trace";
+import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
 import { splitSourceKey } from "../decide/content.ts";
 import type { SourceKey } from "../decide/content.ts";
 import type { Assessment } from "../roll/gather.ts";

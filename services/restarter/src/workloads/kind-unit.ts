@@ -3,7 +3,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import { startReflector } from "@rollcast/kube/reflector";
 import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { Rules } from "./rules.ts";
 import { projectWorkload } from "./workload.ts";
 import type { Workload } from "./workload.ts";

@@ -8,8 +8,8 @@ import { genericKind } from "@rollcast/kube/workloads/generic";
 import { job } from "@rollcast/kube/workloads/job";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { Config } from "@rollcast/shared/config/schema";
-import type { Sign } from "@rollcast/shared/liveness";
-import type { Metrics } from "@rollcast/shared/metrics";
+import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import { watchKind } from "./kind-watch.ts";
 import type { KindWatch, KindWatchOptions } from "./kind-watch.ts";
 

@@ -1,7 +1,7 @@
-import { sourceKeys } from "@rollcast/shared/installation";
-import type { Kv } from "@rollcast/shared/nats/kv";
+import { sourceKeys } from "@rollcast/nats/installation";
+import type { Kv } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Logger } from "@rollcast/shared/logger";
+import type { Logger } from "@rollcast/runtime/logger";
 import { sourceKey } from "../decide/content.ts";
 import type { SourceKey } from "../decide/content.ts";
 import type { SourcePattern } from "../decide/policy.ts";

@@ -1,0 +1,71 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createNkey, publicKeyOf } from "@rollcast/nats/nkey";
+
+/**
+ * Who is a user of NATS; the permissions of each are in the chart's files. Each shape has its own file of public keys, for nats-server refuses a key that its
+ * configuration does not use, and must not let in whom the shape has no use for.
+ */
+const NATS_USERS: Readonly<Record<string, readonly string[]>> = {
+  "nats-keys.conf": ["watcher", "restarter", "notifier", "provision", "subscriber", "operator"],
+  "nats-keys-all-in-one.conf": ["all-in-one", "provision", "subscriber", "operator"],
+};
+const REDIS_USERS = ["restarter", "notifier", "all-in-one"] as const;
+const PASSWORD_BYTES = 24;
+const KEY_BYTES = 32;
+
+/** File name -> content; also the keys of the Secret. */
+export type Credentials = Readonly<Record<string, string>>;
+
+/**
+ * New keys for every user:
+ *
+ *     nats-<user>.nk                the seed, for the service alone
+ *     nats-keys[-all-in-one].conf   the public keys, as variables that the configuration of nats-server refers to
+ *     redis-<user>                  the password, for the service alone
+ *     redis-<user>.sha256           its hash, for redis-server (https://redis.io/docs/latest/commands/acl-setuser/)
+ */
+export function makeCredentials(): Credentials {
+  const secrets = makeSecrets();
+  return { ...secrets, ...serverFilesOf(secrets) };
+}
+
+/** What the users alone know, new. */
+export function makeSecrets(): Credentials {
+  const seeds = [...new Set(Object.values(NATS_USERS).flat())].map(
+    (user) => [`nats-${user}.nk`, createNkey().seed] as const,
+  );
+  const passwords = REDIS_USERS.map(
+    (user) => [`redis-${user}`, randomBytes(PASSWORD_BYTES).toString("base64url")] as const,
+  );
+  return Object.fromEntries([...seeds, ...passwords]);
+}
+
+/** What the servers know of those secrets: nothing else decides it, so it fits them. A file of public keys needs the seeds of all of its users. */
+export function serverFilesOf(secrets: Credentials): Credentials {
+  const files: Record<string, string> = {};
+  for (const user of REDIS_USERS) {
+    const password = secrets[`redis-${user}`];
+    if (password === undefined) continue;
+    files[`redis-${user}.sha256`] = createHash("sha256").update(password).digest("hex");
+  }
+  for (const [file, users] of Object.entries(NATS_USERS)) {
+    const lines = users.flatMap((user) => {
+      const seed = secrets[`nats-${user}.nk`];
+      const variable = `ROLLCAST_NKEY_${user.toUpperCase().replaceAll("-", "_")}`;
+      return seed === undefined ? [] : [`${variable}: ${publicKeyOf(seed)}\n`];
+    });
+    if (lines.length === users.length) files[file] = lines.join("");
+  }
+  return files;
+}
+
+/** The watcher's key of digests, where it is not kept in the cluster. */
+export function makeInstallationKey(): Credentials {
+  return { "installation-key": randomBytes(KEY_BYTES).toString("base64url") };
+}
+
+/** A token for each HTTP API, where they are not in a Secret. */
+export function makeApiTokens(): Credentials {
+  const token = () => randomBytes(KEY_BYTES).toString("base64url");
+  return { "restarter-api-token": token(), "notifier-api-token": token() };
+}

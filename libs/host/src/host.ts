@@ -1,0 +1,117 @@
+import { loadConfig } from "@rollcast/runtime/config/load";
+import type { Env } from "@rollcast/runtime/config/load";
+import type { Config } from "@rollcast/shared/config/schema";
+import { httpPort } from "@rollcast/runtime/health/http-port";
+import { startHealth } from "@rollcast/runtime/health/http";
+import type { Check } from "@rollcast/runtime/health/http";
+import { createLogger } from "@rollcast/runtime/logger";
+import type { Logger } from "@rollcast/runtime/logger";
+import { createMetrics } from "@rollcast/runtime/metrics";
+import type { Metrics } from "@rollcast/runtime/metrics";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import { servingFault } from "@rollcast/nats/serving";
+import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import { openTracing } from "@rollcast/runtime/tracing/open";
+
+/** What a service gets from the process it runs in, be it alone there or not. */
+export type Host = {
+  readonly config: Config;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly nats: Nats;
+  readonly tracer: Tracer;
+  /** Everything the service opens is pushed here, in the order in which it must be closed again, last first. */
+  readonly stack: AsyncDisposableStack;
+  /** Fires when the service must stop. */
+  readonly signal: AbortSignal;
+  /** Checks behind `/readyz` and `/livez`, by name; the service adds its own. */
+  readonly ready: Record<string, Check>;
+  readonly live: Record<string, Check>;
+  /** Lines behind the `ok` of `/readyz`. */
+  readonly notes: (() => readonly string[])[];
+};
+
+type Checks = Pick<Host, "ready" | "live" | "notes">;
+
+/** A process of Rollcast. */
+export type Process = Pick<Host, "config" | "env" | "logger" | "nats" | "stack" | "signal"> & {
+  /** The place of the service that the process is for, or of all of them together. */
+  readonly host: Host;
+  /** A place for one of several services; its metrics carry the label `component`, its checks and log lines its name. It closes what it opens by itself. */
+  component(name: string, stack: AsyncDisposableStack, signal: AbortSignal): Host;
+};
+
+function checksAtStart(): Checks {
+  return { ready: { start: () => "not started" }, live: {}, notes: [] };
+}
+
+/** The checks of all components, each under its component's name where it has one. */
+function allChecks(parts: ReadonlyMap<string, Checks>, which: "ready" | "live") {
+  const named = [...parts].flatMap(([component, checks]) =>
+    Object.entries(checks[which]).map(
+      ([name, check]) => [component === "" ? name : `${component} ${name}`, check] as const,
+    ),
+  );
+  return Object.fromEntries(named);
+}
+
+/**
+ * Opens what every process of Rollcast has: configuration, logger, metrics, the server of `/livez`, `/readyz` and `/metrics`, and NATS, for which it waits.
+ * `name` is the client's name in NATS and `service` of the log. Throws {@link ConfigError}.
+ */
+export async function openProcess(
+  name: string,
+  { env, stack, signal }: Pick<Host, "env" | "stack" | "signal">,
+): Promise<Process> {
+  const config = loadConfig(env);
+  const logger = createLogger(name, config.log.level);
+  const metrics = createMetrics();
+  const own = checksAtStart();
+  const parts = new Map([["", own]]);
+  own.ready.nats = () => "not connected";
+  const health = {
+    port: httpPort(env),
+    metrics,
+    logger,
+    get ready() {
+      return allChecks(parts, "ready");
+    },
+    get live() {
+      return allChecks(parts, "live");
+    },
+    notes: () => [...parts.values()].flatMap(({ notes }) => notes.flatMap((note) => note())),
+  };
+  stack.use(await startHealth(health));
+  const tracing = stack.use(await openTracing({ env, cluster: config.cluster, logger }));
+  const nats = stack.use(await connectNats({ ...config.nats, name, logger }, signal));
+  own.ready.nats = () => servingFault(nats);
+  const common = { config, env, logger, nats, stack, signal };
+  return {
+    ...common,
+    host: { ...common, metrics, tracer: tracing.tracer(name), ...own },
+    component(component, theirs, until) {
+      const checks = checksAtStart();
+      parts.set(component, checks);
+      return {
+        ...common,
+        ...checks,
+        logger: createLogger(component, config.log.level),
+        metrics: metrics.component(component),
+        tracer: tracing.tracer(component),
+        stack: theirs,
+        signal: until,
+      };
+    },
+  };
+}
+
+/** Starts what is in `host`; until then, `/readyz` says that it has not started. */
+export async function startIn<H extends Host>(
+  host: H,
+  start: (host: H) => Promise<void>,
+): Promise<void> {
+  await start(host);
+  delete host.ready.start;
+}

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
+import { AuthorizationError, connect } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { backoffDelay } from "@rollcast/async/backoff";
+import { ConfigError } from "@rollcast/shared/errors";
+import type { Logger } from "@rollcast/runtime/logger";
+import { openIdentity } from "./identity.ts";
+import type { NatsIdentity } from "./identity.ts";
+import { parseServers } from "./servers.ts";
+
+export type NatsOptions = NatsIdentity & {
+  /** `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in {@link parseServers}. */
+  url: string;
+  /** Name of this client in the server's monitoring: the service. Answers come to `_INBOX_<name>.>`, which only its user may read. */
+  name: string;
+  logger: Logger;
+  /** Milliseconds a JetStream request may take; 5 s unless told. */
+  timeoutMs?: number;
+};
+
+/** A connection to NATS with JetStream; it reconnects for ever. Disposal drains: what was published is flushed. */
+export type Nats = AsyncDisposable & {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly logger: Logger;
+  /** Why nothing can be published now, or undefined. */
+  fault(): string | undefined;
+  /** Set while a reconnect fails because the server refuses the credentials; it is retried. */
+  authError(): Error | undefined;
+  /** Calls `listener` after each reconnect, until disposal or until the function that is returned is called. */
+  onReconnect(listener: () => void): () => void;
+};
+
+const TIMEOUT_MS = 5_000;
+const DRAIN_MS = 4_000;
+
+/** One try of each server. Where `signal` fires first, a connection that comes about later is closed again. */
+async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
+  const { tls, ...where } = parseServers(options.url);
+  const connecting = connect({
+    ...where,
+    ...openIdentity(options, tls),
+    name: `rollcast-${options.name}`,
+    inboxPrefix: `_INBOX_${options.name}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // Credentials that are refused for a while, e.g. while they are rotated, must not end a connection for good.
+    ignoreAuthErrorAbort: true,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
+    noAsyncTraces: true,
+  });
+  if (signal === undefined) return connecting;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (err) {
+    if (signal.aborted) connecting.then((late) => late.close()).catch(() => undefined);
+    throw err;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await dial(options, signal);
+    } catch (err) {
+      signal?.throwIfAborted();
+      if (err instanceof ConfigError) throw err;
+      if (err instanceof AuthorizationError) {
+        throw new ConfigError("NATS refuses the credentials", { cause: err });
+      }
+      options.logger.warn({ err, attempt }, "nats not reachable, trying again");
+      const delay = backoffDelay({ initial: 250, max: 2_000 }, attempt);
+      await sleep(delay, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}
+
+/** Keeps track of the connection's state until it is closed. */
+function follow(nc: NatsConnection, logger: Logger) {
+  const state: { connected: boolean; authError?: Error } = { connected: true };
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (err) {
+        logger.error({ err }, "reconnect listener failed");
+      }
+    }
+  };
+  const watchStatus = async () => {
+    for await (const status of nc.status()) {
+      if (status.type === "disconnect") {
+        state.connected = false;
+        logger.warn({ server: nc.getServer() }, "nats disconnected");
+      } else if (status.type === "reconnect") {
+        state.connected = true;
+        delete state.authError;
+        logger.info({ server: nc.getServer() }, "nats reconnected");
+        tell();
+      } else if (status.type === "error") {
+        if (status.error instanceof AuthorizationError) state.authError = status.error;
+        logger.error({ err: status.error }, "nats error");
+      }
+    }
+  };
+  watchStatus().catch((err: unknown) => logger.error({ err }, "nats status ended"));
+  nc.closed().then((err) => {
+    state.connected = false;
+    if (err instanceof Error) logger.error({ err }, "nats connection closed");
+  });
+  return { state, listeners };
+}
+
+/** Flushes what was published, but does not wait for a server that does not answer. */
+async function close(nc: NatsConnection, connected: boolean): Promise<void> {
+  if (nc.isClosed()) return;
+  const timer = setTimeout(() => void nc.close(), DRAIN_MS);
+  const ending = connected ? nc.drain() : nc.close();
+  // A drain that was cut by the connection's end does not always settle.
+  await Promise.race([ending.catch(() => nc.close()), nc.closed()]);
+  clearTimeout(timer);
+}
+
+/**
+ * Connects, waiting until a server answers or `signal` fires (throws its reason). Throws {@link ConfigError} where the server refuses the credentials.
+ * Reconnects are tried every 250 ms or so: the changes that wait meanwhile are somebody's certificates.
+ */
+export async function connectNats(options: NatsOptions, signal?: AbortSignal): Promise<Nats> {
+  const { logger } = options;
+  const nc = await dialUntil(options, signal);
+  const { state, listeners } = follow(nc, logger);
+  const timeout = options.timeoutMs ?? TIMEOUT_MS;
+  return {
+    nc,
+    js: jetstream(nc, { timeout, checkAPI: false }),
+    jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
+    logger,
+    fault: () => (state.connected && !nc.isClosed() ? undefined : "not connected"),
+    authError: () => state.authError,
+    onReconnect(listener) {
+      // Its own function, so that one given twice is called twice and taken away alone.
+      const own = () => listener();
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    [Symbol.asyncDispose]: () => close(nc, state.connected),
+  };
+}

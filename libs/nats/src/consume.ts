@@ -1,0 +1,196 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy, JetStreamApiError } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { z } from "zod";
+import { backoffDelay } from "@rollcast/async/backoff";
+import { createInHand } from "@rollcast/async/in-hand";
+import type { Nats } from "./connect.ts";
+import { handleMessage } from "./handle.ts";
+import { EVENT_STREAM } from "./provision.ts";
+
+export type ConsumeOptions<T> = {
+  /** Name of the durable consumer, shared by all replicas of a service. */
+  durable: string;
+  /** One subject filter (`rollcast.v1.prod.source.>`): one can be enforced by permission, several cannot. */
+  filter: string;
+  schema: z.ZodType<T>;
+  /** Handles one event. Returns: acknowledged. {@link RetryLater}: again after its delay. {@link TerminalError}: dead letters. Else: again, with backoff. */
+  handle: (event: T, signal: AbortSignal) => Promise<void>;
+  /** Events handled at once; 16 unless told. */
+  concurrency?: number;
+  /** Where a consumer begins that is not there yet: with what comes from now on (unless told otherwise), all there is, or the last so many milliseconds. */
+  from?: "all" | "new" | { readonly lastMs: number };
+};
+
+/** A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever: what does not end is delivered again. */
+export type Consuming = AsyncDisposable & {
+  /** Messages that wait in the stream, for the lag gauge. */
+  pending(): Promise<number>;
+  /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat), or an event was done with. */
+  lastHeard(): number;
+  /** For how many milliseconds the oldest event in hand has been so; 0 where none is. */
+  inHandMs(): number;
+};
+
+/** How long the events of a replica that was killed wait; those in hand are renewed well within it. */
+const ACK_WAIT_MS = 15_000;
+/** JetStream's answer where the durable exists with other settings. */
+const EXISTS_DIFFERENT = 10_148;
+/** When a disposal tells the handlers to end, and when it goes on without them. */
+const HAND_BACK_MS = 7_000;
+const GIVE_UP_MS = 9_000;
+const REOPEN = { initial: 200, max: 5_000 };
+
+function startOf<T>({ from = "new" }: ConsumeOptions<T>) {
+  if (from === "all") return { deliver_policy: DeliverPolicy.All };
+  if (from === "new") return { deliver_policy: DeliverPolicy.New };
+  const time = new Date(Date.now() - from.lastMs).toISOString();
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: time };
+}
+
+async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
+  const { durable, filter } = options;
+  const { consumers } = nats.jsm;
+  const settings = {
+    filter_subject: filter,
+    ack_wait: ACK_WAIT_MS * 1_000_000,
+    // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
+    max_deliver: -1,
+    max_ack_pending: 1_000,
+  };
+  try {
+    await consumers.add(EVENT_STREAM, {
+      ...settings,
+      durable_name: durable,
+      ack_policy: AckPolicy.Explicit,
+      ...startOf(options),
+    });
+  } catch (err) {
+    if (!(err instanceof JetStreamApiError && err.code === EXISTS_DIFFERENT)) throw err;
+    // Made by another replica, an earlier start or another version: where it begins cannot be changed, and its place in the stream is kept.
+    await consumers.update(EVENT_STREAM, durable, settings);
+  }
+  return nats.js.consumers.get(EVENT_STREAM, durable);
+}
+
+/** Events in hand, bounded. */
+function createHands(limit: number) {
+  const held = new Set<Promise<void>>();
+  const ages = createInHand();
+  return {
+    /** Takes a work that never fails; returns when another may be taken. */
+    async take(work: Promise<void>): Promise<void> {
+      const end = ages.begin();
+      const one = work.finally(() => {
+        end();
+        held.delete(one);
+      });
+      held.add(one);
+      if (held.size >= limit) await Promise.race(held);
+    },
+    async empty(): Promise<void> {
+      await Promise.all(held);
+    },
+    count: ages.count,
+    oldestMs: ages.oldestMs,
+  };
+}
+
+/**
+ * Consumes events of the stream through a durable pull consumer, made where it is missing, until disposal.
+ * Survives restarts of the server and the loss of the consumer: a subscription that ends is opened again.
+ */
+export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consuming> {
+  const { durable } = options;
+  const concurrency = options.concurrency ?? 16;
+  const stop = new AbortController();
+  const handBack = new AbortController();
+  const hands = createHands(concurrency);
+  let consumer = await ensureConsumer(nats, options);
+  let messages: ConsumerMessages | undefined;
+  let heard = Date.now();
+  const hear = () => {
+    heard = Date.now();
+  };
+
+  const handle = async (msg: JsMsg) => {
+    try {
+      await handleMessage(nats, options, msg, handBack.signal);
+    } catch (err) {
+      const data = { err, subject: msg.subject };
+      nats.logger.error(data, "event neither acknowledged nor put back");
+    }
+    hear();
+  };
+  const followStatus = async (opened: ConsumerMessages) => {
+    for await (const { type } of opened.status()) {
+      // The others are about what this side does or misses.
+      if (type === "heartbeat" || type === "debug" || type === "discard") hear();
+    }
+  };
+  const subscribe = async () => {
+    const opened = await consumer.consume({
+      // What waits here cannot be taken by another replica, and is delivered again after the time for its acknowledgement.
+      max_messages: concurrency,
+      idle_heartbeat: 5_000,
+      expires: 30_000,
+      abort_on_missing_resource: true,
+    });
+    messages = opened;
+    if (stop.signal.aborted) opened.stop();
+    followStatus(opened).catch(() => undefined);
+    let lost = false;
+    const off = nats.onReconnect(() => {
+      // The server has forgotten what was asked of it.
+      lost = true;
+      opened.stop();
+    });
+    try {
+      for await (const msg of opened) {
+        hear();
+        if (stop.signal.aborted) msg.nak();
+        else await hands.take(handle(msg));
+      }
+      if (!lost && !stop.signal.aborted) throw new Error("the subscription ended by itself");
+    } finally {
+      off();
+    }
+  };
+  const pump = async () => {
+    for (let failures = 0; !stop.signal.aborted;) {
+      try {
+        if (failures > 0)
+          await sleep(backoffDelay(REOPEN, failures), undefined, { signal: stop.signal });
+        if (messages !== undefined) consumer = await ensureConsumer(nats, options);
+        hear();
+        failures = 0;
+        await subscribe();
+      } catch (err) {
+        failures += 1;
+        if (!stop.signal.aborted) nats.logger.warn({ err, durable }, "subscription ended");
+      }
+    }
+  };
+  const pumping = pump();
+  return {
+    pending: async () => {
+      const info = await consumer.info(false);
+      return info.num_pending + info.num_ack_pending;
+    },
+    lastHeard: () => heard,
+    inHandMs: hands.oldestMs,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      messages?.stop();
+      const late = Promise.withResolvers<void>();
+      const timers = [
+        setTimeout(() => handBack.abort(), HAND_BACK_MS),
+        setTimeout(late.resolve, GIVE_UP_MS),
+      ];
+      await Promise.race([pumping.then(hands.empty), late.promise]);
+      for (const timer of timers) clearTimeout(timer);
+      const events = hands.count();
+      if (events > 0) nats.logger.warn({ durable, events }, "events left to be delivered again");
+    },
+  };
+}

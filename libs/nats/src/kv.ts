@@ -1,0 +1,137 @@
+import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { KvWatchInclude, Kvm } from "@nats-io/kv";
+import type { KV } from "@nats-io/kv";
+import type { z } from "zod";
+import { TerminalError } from "@rollcast/shared/errors";
+import { keepWatching, readBucket } from "./bucket.ts";
+import type { Nats } from "./connect.ts";
+import type { Bucket } from "./provision.ts";
+
+/** A value with the revision that compare-and-set needs. */
+export type Entry<T> = { readonly key: string; readonly value: T; readonly revision: number };
+
+/**
+ * A bucket of records of one form. Reads go to the leader, so they see every acknowledged write. Every write is a compare-and-set; a lost
+ * one returns undefined (read again and decide again). A write that times out may have happened: the next one then loses.
+ * Network faults are thrown.
+ */
+export type Kv<T> = {
+  /** The record, or undefined. Throws {@link TerminalError} (`unreadable`) where it is not of the form, e.g. of a newer version. */
+  get(key: string): Promise<Entry<T> | undefined>;
+  /** Writes where nothing is; the new revision, or undefined where something was. */
+  create(key: string, value: T): Promise<number | undefined>;
+  /** Writes where `revision` still is the newest; the new revision, or undefined where it is not. */
+  update(key: string, value: T, revision: number): Promise<number | undefined>;
+  /** Removes where `revision` still is the newest; whether it did. */
+  remove(key: string, revision: number): Promise<boolean>;
+  /** Every present record, oldest write first; unreadable ones are logged and left out. `filter` is a subject filter of keys (`prod.>`). */
+  snapshot(filter?: string): AsyncIterable<Entry<T>>;
+  /** Calls back for each write from now on (value undefined: removed), until `signal` fires. A gap in the subscription calls `onGap`. */
+  watch(options: WatchOptions<T>): void;
+};
+
+export type WatchOptions<T> = {
+  filter?: string;
+  signal: AbortSignal;
+  onEntry: (key: string, value: T | undefined, revision: number) => void;
+  onGap: () => void;
+  /** Called each time the subscription stands: every later write is told. Before `onGap` where both are due. */
+  onOpen?: () => void;
+};
+
+function isConflict(err: unknown): boolean {
+  return (
+    err instanceof JetStreamApiError &&
+    (err.code === JetStreamApiCodes.StreamWrongLastSequence ||
+      err.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
+  );
+}
+
+async function orUndefinedOnConflict<R>(write: Promise<R>): Promise<R | undefined> {
+  try {
+    return await write;
+  } catch (err) {
+    if (isConflict(err)) return undefined;
+    throw err;
+  }
+}
+
+/** How records of one form are read from bytes. */
+function reader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
+  const parse = (key: string, bytes: Uint8Array): T => {
+    const parsed = schema.safeParse(safeJson(bytes));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new TerminalError(
+      "unreadable",
+      `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
+    );
+  };
+  const tryParse = (key: string, bytes: Uint8Array): T | undefined => {
+    try {
+      return parse(key, bytes);
+    } catch (err) {
+      nats.logger.error({ err, key, bucket }, "record left alone");
+      return undefined;
+    }
+  };
+  return { parse, tryParse };
+}
+
+function safeJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes where no record is: where nothing was ever, or where a removal is the newest. */
+async function create(kv: KV, key: string, text: string): Promise<number | undefined> {
+  const first = await orUndefinedOnConflict(kv.put(key, text, { previousSeq: 0 }));
+  if (first !== undefined) return first;
+  const entry = await kv.get(key);
+  // Gone since: whoever removed the last trace of it, it is for the caller to decide again.
+  if (entry === null || (entry.operation === "PUT" && entry.value.length > 0)) return undefined;
+  return orUndefinedOnConflict(kv.update(key, text, entry.revision));
+}
+
+/** Opens a bucket that `provision` made. */
+export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
+  const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
+  const { parse, tryParse } = reader(nats, bucket, schema);
+  return {
+    async get(key) {
+      const entry = await kv.get(key);
+      if (entry === null || entry.operation !== "PUT" || entry.value.length === 0) return undefined;
+      return { key, value: parse(key, entry.value), revision: entry.revision };
+    },
+    create: (key, value) => create(kv, key, JSON.stringify(value)),
+    update: (key, value, revision) =>
+      orUndefinedOnConflict(kv.update(key, JSON.stringify(value), revision)),
+    async remove(key, revision) {
+      // The client would remove all that match, and without a look at their revisions.
+      if (/[*>]/.test(key)) throw new Error("a key holds no wildcard");
+      const done = orUndefinedOnConflict(
+        kv.purge(key, { previousSeq: revision, ttl: "1h" }).then(() => true),
+      );
+      return (await done) ?? false;
+    },
+    async *snapshot(filter = ">") {
+      for await (const { key, bytes, revision } of readBucket(nats, bucket, filter)) {
+        const value = tryParse(key, bytes);
+        if (value !== undefined) yield { key, value, revision };
+      }
+    },
+    watch({ filter = ">", signal, onEntry, onGap, onOpen }) {
+      const onUpdate = (key: string, bytes: Uint8Array | undefined, revision: number) => {
+        const value = bytes === undefined ? undefined : tryParse(key, bytes);
+        if (bytes === undefined || value !== undefined) onEntry(key, value, revision);
+      };
+      const open = () => kv.watch({ key: filter, include: KvWatchInclude.UpdatesOnly });
+      keepWatching(nats, { bucket, open, signal, onUpdate, onGap, onOpen }).catch((err: unknown) =>
+        nats.logger.error({ err, bucket }, "bucket watch failed"),
+      );
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { isDeepStrictEqual } from "node:util";
+import { systemReason } from "../files/file-fault.ts";
+import { ask } from "./ask.ts";
+import type { Answer } from "./ask.ts";
+import { decide } from "./decide.ts";
+import type { Limits } from "./decide.ts";
+import { readMemory, writeMemory } from "./memory.ts";
+import { findService } from "./processes.ts";
+
+export type CheckOptions = Partial<Limits> & {
+  /** Of the service's `/readyz` and `/livez`. */
+  readonly port: number;
+  /** Milliseconds until an answer must be there; 6 s unless told, as for the probes of the chart. */
+  readonly timeoutMs?: number;
+  /** The process whose only child is the service; 1 unless told. */
+  readonly initPid?: number;
+  /** Where a check writes down what the next one needs; in the folder for temporary files unless told. */
+  readonly memoryFile?: string;
+};
+
+export type Health = { readonly ready: boolean; readonly text: string };
+
+const TIMEOUT_MS = 6_000;
+/** That of the chart's startup probe. */
+const START_WITHIN_MS = 120_000;
+/** Longer than a service takes at the most, 25 s. */
+const GRACE_MS = 30_000;
+/** What a container engine keeps of what a check says. */
+const MAX_BYTES = 4_096;
+
+const NO_EFFECT = "a service that is not live will not be ended";
+
+const isOk = (answer: Answer) => "status" in answer && answer.status === 200;
+
+/** What a path says, each line behind `prefix`. */
+function linesOf(path: string, answer: Answer, prefix = ""): string[] {
+  if ("fault" in answer) return [`${path} is not reachable: ${answer.fault}`];
+  // Whoever looks at it may do so in a terminal.
+  const lines = answer.text.replaceAll(/[^\P{Cc}\n]/gu, " ").split("\n");
+  return lines.filter((line) => line !== "").map((line) => `${prefix}${line}`);
+}
+
+function bounded(lines: readonly string[]): string {
+  const text = `${lines.join("\n")}\n`;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= MAX_BYTES) return text;
+  const cut = bytes.subarray(0, MAX_BYTES - 4).toString("utf8");
+  // A letter that was cut in two.
+  return `${cut.replace(/\uFFFD$/, "")}...\n`;
+}
+
+function send(pid: number, signal: NodeJS.Signals): string | undefined {
+  try {
+    process.kill(pid, signal);
+    return undefined;
+  } catch (err) {
+    return `process ${pid} cannot be sent ${signal}: ${systemReason(err)}`;
+  }
+}
+
+/** Ends a service that is not live for too long, so that the engine starts it again; returns what to say of it. */
+function endIfDue(
+  options: CheckOptions & { readonly endAfterMs: number },
+  live: boolean,
+): string[] {
+  const { initPid = 1, startWithinMs = START_WITHIN_MS, graceMs = GRACE_MS, endAfterMs } = options;
+  const file = options.memoryFile ?? join(tmpdir(), "rollcast-healthcheck.json");
+  const service = findService(initPid);
+  if ("fault" in service) return [`${NO_EFFECT}: ${service.fault}`];
+  const memory = readMemory(file);
+  // A clock of all processes, which nobody sets and which stands still while the machine sleeps.
+  const now = Number(process.hrtime.bigint() / 1_000_000n);
+  const limits = { endAfterMs, startWithinMs, graceMs };
+  const decision = decide({ process: service.id, live, now, memory }, limits);
+  const notes = decision.note === undefined ? [] : [decision.note];
+  if (!isDeepStrictEqual(decision.memory, memory)) {
+    const fault = writeMemory(file, decision.memory);
+    // What cannot be written down would be done again and again.
+    if (fault !== undefined) return [`${NO_EFFECT}: ${fault}`];
+  }
+  if (decision.signal === undefined) return notes;
+  return [send(service.pid, decision.signal) ?? "", ...notes].filter((line) => line !== "");
+}
+
+/**
+ * Whether the service on this port is ready, and what it says of it, in at most 4 KiB. With `endAfterMs`, on Linux, it is ended where `/livez` has failed or not
+ * answered for so long.
+ */
+export async function check(options: CheckOptions): Promise<Health> {
+  const { port, timeoutMs = TIMEOUT_MS, endAfterMs } = options;
+  if (endAfterMs === undefined || process.platform !== "linux") {
+    const answer = await ask(port, "/readyz", timeoutMs);
+    return { ready: isOk(answer), text: bounded(linesOf("/readyz", answer)) };
+  }
+  const [ready, live] = await Promise.all([
+    ask(port, "/readyz", timeoutMs),
+    ask(port, "/livez", timeoutMs),
+  ]);
+  const ended = endIfDue({ ...options, endAfterMs }, isOk(live));
+  const why = isOk(live) ? [] : linesOf("/livez", live, "livez: ");
+  return { ready: isOk(ready), text: bounded([...ended, ...why, ...linesOf("/readyz", ready)]) };
+}
