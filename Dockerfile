@@ -1,6 +1,6 @@
 # One image for each service: docker build --build-arg SERVICE=watcher -t rollcast-watcher .
 # The command line:           docker build --build-arg SERVICE=cli --target cli -t rollcast-cli .
-# SERVICE is a folder of services/, or cli. An image holds JavaScript: its sources without their types. It gets a new id where what it holds is new, and only there.
+# SERVICE is a folder of services/, jobs/ or examples/, or cli. An image holds JavaScript: its sources without their types. It gets a new id where what it holds is new, and only there.
 
 # Manifests alone, so that a changed source installs nothing anew.
 FROM node:24-bookworm-slim AS manifests
@@ -21,10 +21,10 @@ RUN pnpm fetch --prod && rm -r node_modules
 FROM packages AS build
 ARG SERVICE
 COPY --from=manifests /manifests ./
-COPY tools tools
-RUN npm_config_offline=true node tools/image-tree.mjs "${SERVICE:?say --build-arg SERVICE=watcher, restarter, notifier, all-in-one, provision, demo or cli}" /packages/app packages
+COPY scripts scripts
+RUN npm_config_offline=true node scripts/image/tree.mjs "${SERVICE:?say --build-arg SERVICE=watcher, restarter, notifier, all-in-one, provision, demo or cli}" /packages/app packages
 COPY . .
-RUN node tools/image-tree.mjs "$SERVICE" /sources/app sources
+RUN node scripts/image/tree.mjs "$SERVICE" /sources/app sources
 
 # No shell, no package manager; user 65532.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS image

@@ -12,7 +12,7 @@ export default defineConfig({
           include: [
             "{libs,services,jobs,examples}/*/src/**/*.test.ts",
             "cli/src/**/*.test.ts",
-            "tools/**/*.test.ts",
+            "scripts/**/*.test.ts",
           ],
           // None takes a second on a quiet machine; a busy one must not fail a test for being busy.
           testTimeout: 30_000,

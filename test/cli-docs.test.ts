@@ -10,7 +10,7 @@ import { usersFile } from "./secure.ts";
 
 /** Keys of the Secret that the keys step makes. */
 async function secretKeys(): Promise<string[]> {
-  const main = join(repositoryRoot(), "services", "provision", "src", "keys.ts");
+  const main = join(repositoryRoot(), "jobs", "provision", "src", "keys.ts");
   const command = [main, "--secret", "rollcast-credentials", "--print"];
   const { stdout } = await promisify(execFile)(process.execPath, command);
   return Object.keys((JSON.parse(stdout) as { stringData: object }).stringData);

@@ -1,7 +1,7 @@
 import { access, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
-import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
+import { packageDir, repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { composed } from "@rollcast/testkit/compose";
 import { assembleImage } from "@rollcast/testkit/image";
@@ -53,8 +53,7 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
         expect(services[other]?.healthcheck, `${name} waits for ${other}`).toBeDefined();
       }
       const built = service.build?.args?.SERVICE;
-      const folder = built === "cli" ? "cli" : join("services", built ?? "");
-      if (typeof built === "string") await access(join(ROOT, folder, "src", "main.ts"));
+      if (typeof built === "string") await access(join(ROOT, packageDir(built), "src", "main.ts"));
       const words = [...(service.command ?? []), ...(service.healthcheck?.test ?? [])];
       for (const word of words) if (word.endsWith(".js")) await access(inCheckout(word));
     }
@@ -201,7 +200,7 @@ test("every service but k3s runs as the file says, and the demo sees its signed 
 });
 
 test("the demo leaves a cluster alone that is the user's", async () => {
-  const main = join(ROOT, "services", "demo", "src", "main.ts");
+  const main = join(ROOT, "examples", "demo", "src", "main.ts");
   const env = { ROLLCAST_KUBECONFIG: "/home/me/.kube/config", ROLLCAST_CONFIG: "/nowhere" };
   await using demo = await startProcess(process.execPath, [main], { env });
   expect(await demo.exited).toBe(1);

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { packageDir, repositoryRoot } from "@rollcast/testkit/binaries";
 import type { Composed, ComposeService } from "@rollcast/testkit/compose";
 import { startProcess } from "@rollcast/testkit/process";
 import type { Running } from "@rollcast/testkit/process";
@@ -97,7 +97,9 @@ function commandOf(service: ComposeService, { tree, args = [] }: Own): string[] 
   const { command, entrypoint, image } = service;
   if (!image.startsWith("rollcast-")) return [...(entrypoint ?? []), ...(command ?? []), ...args];
   if (tree !== undefined) return [process.execPath, ...(command ?? ["main.mjs"]), ...args];
-  const [program, ...words] = command ?? [`services/${image.replace("rollcast-", "")}/src/main.js`];
+  const [program, ...words] = command ?? [
+    `${packageDir(image.replace("rollcast-", ""))}/src/main.js`,
+  ];
   return [process.execPath, inCheckout(program ?? ""), ...words, ...args];
 }
 

@@ -91,7 +91,7 @@ describe.each(NAMES)("what the image of %s holds", (name) => {
 test("the build is sent sources and manifests, and no document, test or other tool", () => {
   const { names } = filesOf(join(dir, "context"));
   const sent =
-    /^(LICENSE|package\.json|pnpm-\w+\.yaml|tools\/image-\w+\.mjs|(cli|(libs|services)\/[^/]+)\/(package\.json|src\/.+\.ts))$/;
+    /^(LICENSE|package\.json|pnpm-\w+\.yaml|scripts\/image\/\w+\.mjs|(cli|(libs|services|jobs|examples)\/[^/]+)\/(package\.json|src\/.+\.ts))$/;
   expect(
     names.filter((name) => !sent.test(name) || /\.test\.|^libs\/testkit\//.test(name)),
   ).toEqual([]);
@@ -160,9 +160,9 @@ test("the health check says ready only of a service that is", async () => {
 test("the Dockerfile makes the tree as this test does, and runs what is in it", async () => {
   const text = await readFile(join(repositoryRoot(), "Dockerfile"), "utf8");
   expect(text).toMatch(
-    / node tools\/image-tree\.mjs "\$\{SERVICE:\?.*\}" \/packages\/app packages$/m,
+    / node scripts\/image\/tree\.mjs "\$\{SERVICE:\?.*\}" \/packages\/app packages$/m,
   );
-  expect(text).toMatch(/ node tools\/image-tree\.mjs "\$SERVICE" \/sources\/app sources$/m);
+  expect(text).toMatch(/ node scripts\/image\/tree\.mjs "\$SERVICE" \/sources\/app sources$/m);
   expect(text).toContain("COPY --from=build /packages /\nCOPY --from=build /sources /\n");
   const [, cli = "", service = ""] = text.split(/^FROM image AS .*$/m);
   expect(cli).toContain('ENTRYPOINT ["/nodejs/bin/node", "/app/main.mjs"]');

@@ -4,7 +4,7 @@ import process from "node:process";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
-import { repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
+import { packageDir, repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { accepts, freePort } from "@rollcast/testkit/net";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
@@ -37,7 +37,7 @@ export type Service = { readonly running: Running; readonly lines: readonly stri
 /** The installation on this machine: each container of the rendered pods as a process. */
 export async function runInstallation(node: Node, objects: readonly AnyObject[]) {
   await using undo = new AsyncDisposableStack();
-  const main = (service: string) => join(repositoryRoot(), "services", service, "src", "main.ts");
+  const main = (service: string) => join(repositoryRoot(), packageDir(service), "src", "main.ts");
   const run = async (kind: string, name: string): Promise<Service> => {
     const lines: string[] = [];
     const running = undo.use(

@@ -185,7 +185,8 @@ test("labels and their values in queries and alerts are those of the live metric
 
 /** Everything that a service of ours may say. */
 async function sourcesOf(service: string): Promise<string> {
-  const dirs = [join("services", service), join("libs", "shared"), join("libs", "kube")];
+  const libs = ["shared", "kube", "nats", "runtime", "host"].map((name) => join("libs", name));
+  const dirs = [join("services", service), ...libs];
   const texts = dirs.map(async (dir) => {
     const src = join(ROOT, dir, "src");
     const files = (await readdir(src, { recursive: true })).filter((name) => name.endsWith(".ts"));

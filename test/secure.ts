@@ -90,7 +90,7 @@ async function redisUsers(
 }
 
 async function makeKeys(dir: string): Promise<void> {
-  const main = join(repositoryRoot(), "services", "provision", "src", "keys.ts");
+  const main = join(repositoryRoot(), "jobs", "provision", "src", "keys.ts");
   const making = await startProcess(process.execPath, [main, "--dir", dir]);
   if ((await making.exited) !== 0) throw new Error(`no keys were made: ${making.output()}`);
 }

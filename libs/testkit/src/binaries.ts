@@ -19,7 +19,7 @@ function builtServers(name: ServerName): string {
   const told = process.env.ROLLCAST_SERVERS_DIR;
   if (told !== undefined && told !== "") return told;
   const module = name === "helm" || name === "compose" ? name : "servers";
-  const args = [join(ROOT, "tools", "cache.mjs"), module];
+  const args = [join(ROOT, "scripts", "bootstrap", "cache.mjs"), module];
   return execFileSync(process.execPath, args, { encoding: "utf8" });
 }
 
@@ -38,4 +38,14 @@ export function serverBinary(name: ServerName): string {
 /** The repository's root folder. */
 export function repositoryRoot(): string {
   return ROOT;
+}
+
+const GROUPS = ["services", "jobs", "examples", "libs"];
+
+/** The folder of a package of the workspace, `watcher` or `cli`, relative to the root. Throws where there is none. */
+export function packageDir(name: string): string {
+  const dirs = [name, ...GROUPS.map((group) => join(group, name))];
+  const found = dirs.find((dir) => existsSync(join(ROOT, dir, "package.json")));
+  if (found === undefined) throw new Error(`the workspace has no package ${name}`);
+  return found;
 }

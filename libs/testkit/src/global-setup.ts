@@ -6,7 +6,7 @@ import type { ClusterAccess } from "./cluster.ts";
 import "./shared-cluster.ts";
 
 /**
- * Starts the one control plane that the integration tests share, or takes the one whose access `ROLLCAST_TEST_CLUSTER` names (a file that `tools/dev-cluster.ts`
+ * Starts the one control plane that the integration tests share, or takes the one whose access `ROLLCAST_TEST_CLUSTER` names (a file that `scripts/start/dev-cluster.ts`
  * wrote), which spares a developer its start.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

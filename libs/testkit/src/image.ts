@@ -20,7 +20,7 @@ export async function assembleImage(
   out: string,
   { root = repositoryRoot(), part }: AssemblyOptions = {},
 ): Promise<void> {
-  const tool = join(root, "tools", "image-tree.mjs");
+  const tool = join(root, "scripts", "image", "tree.mjs");
   const args = [tool, service, out, ...(part === undefined ? [] : [part])];
   await run(process.execPath, args, { maxBuffer: 16 << 20 });
 }

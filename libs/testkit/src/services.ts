@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { stringify } from "yaml";
-import { repositoryRoot } from "./binaries.ts";
+import { packageDir, repositoryRoot } from "./binaries.ts";
 import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
 import { waitFor } from "./wait.ts";
@@ -67,7 +67,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   const logs: LogLine[] = [];
   const main =
     options.root === undefined
-      ? join(repositoryRoot(), "services", name, "src", "main.ts")
+      ? join(repositoryRoot(), packageDir(name), "src", "main.ts")
       : join(options.root, "main.mjs");
   const { through = [], nodeOptions = [] } = options;
   const [program, ...args] = [...through, process.execPath, ...nodeOptions, main];

@@ -1,0 +1,82 @@
+// Makes the images that stand in for those of registries, each only when what it is made of has changed.
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { docker, importImage } from "../docker.ts";
+import { createMaterials } from "../materials.ts";
+import { distroless } from "./distroless.ts";
+import { k3s } from "./k3s.ts";
+import { nats } from "./nats.ts";
+import { node } from "./node.ts";
+import { redis } from "./redis.ts";
+import type { Progress } from "../../bootstrap/progress.mjs";
+import type { Docker } from "../docker.ts";
+import type { Materials } from "../materials.ts";
+import type { StandIn } from "./stand-in.ts";
+
+/** Each by the name of its files. */
+const STAND_INS: Readonly<Record<string, StandIn>> = { node, distroless, nats, redis, k3s };
+/** What all are made with. */
+const COMMON = ["stand-in.ts", "../materials.ts", "../debian.ts"];
+const LABEL = "dev.rollcast.stand-in";
+
+/** What stands in for an image. Throws where nothing does. */
+export function standInFor(image: string): StandIn {
+  const found = Object.values(STAND_INS).find(({ images }) => images.test(image));
+  if (found === undefined) {
+    throw new Error(`nothing stands in for the image ${image}: scripts/containers/stand-ins`);
+  }
+  return found;
+}
+
+export type BuildOptions = {
+  engine: Docker;
+  /** Where what is fetched lies meanwhile. */
+  dir: string;
+  servers: string;
+  signal: AbortSignal;
+  progress: Progress;
+};
+
+/** Makes what stands in for `images` where it is not there yet. */
+export async function buildStandIns(images: readonly string[], options: BuildOptions) {
+  const { engine, servers, signal, progress } = options;
+  const standIns = images.map((image) => ({ image, standIn: standInFor(image) }));
+  const work = join(options.dir, "work");
+  await rm(work, { recursive: true, force: true });
+  await mkdir(work, { recursive: true });
+  try {
+    const materials = createMaterials({ work, servers, env: engine.env, signal });
+    for (const { image, standIn } of standIns) {
+      const hash = await standInHash(standIn, materials);
+      if ((await labelOf(engine, image)) === hash) continue;
+      const since = Date.now();
+      const root = join(work, `root-${hash.slice(0, 12)}`);
+      await mkdir(root);
+      const changes = [...standIn.changes, `LABEL ${LABEL}=${hash}`];
+      const made = standIn
+        .fill(root, materials)
+        .then(() => importImage(engine, { name: image, root, changes }));
+      await progress.live(`making what stands in for ${image}`, made);
+      await rm(root, { recursive: true, force: true });
+      progress.done(`made what stands in for ${image}`, since);
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function labelOf(engine: Docker, image: string): Promise<string | undefined> {
+  const format = `{{index .Config.Labels "${LABEL}"}}`;
+  return docker(engine, ["image", "inspect", "--format", format, image]).catch(() => undefined);
+}
+
+/** Of the code that says how an image is made, and of all else that it is made of. */
+async function standInHash(standIn: StandIn, materials: Materials): Promise<string> {
+  const dir = import.meta.dirname;
+  const [name = ""] = Object.entries(STAND_INS).find(([, value]) => value === standIn) ?? [];
+  const own = (await readdir(dir)).filter((file) => file.startsWith(`${name}.`)).toSorted();
+  const hash = createHash("sha256");
+  for (const file of [...COMMON, ...own]) hash.update(await readFile(join(dir, file)));
+  return hash.update(JSON.stringify(await standIn.inputs(materials))).digest("hex");
+}

@@ -1,0 +1,55 @@
+// The packages of the workspace that an image may hold.
+import { readFile, readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** @typedef {{name: string, version?: string, license?: string, type?: string, exports?: Record<string, string>, dependencies?: Record<string, string>}} Manifest */
+/** @typedef {{dir: string, manifest: Manifest}} Package */
+
+/** By name. Folders are relative to the root. */
+async function packages() {
+  const inGroup = async (/** @type {string} */ group) =>
+    (await readdir(join(ROOT, group))).map((name) => `${group}/${name}`);
+  /** @type {Map<string, Package>} */
+  const found = new Map();
+  const groups = await Promise.all(["libs", "services", "jobs", "examples"].map(inGroup));
+  for (const dir of [...groups.flat(), "cli"]) {
+    const text = await readFile(join(ROOT, dir, "package.json"), "utf8").catch(() => undefined);
+    if (text === undefined) continue;
+    const manifest = /** @type {Manifest} */ (JSON.parse(text));
+    found.set(manifest.name, { dir, manifest });
+  }
+  return found;
+}
+
+/**
+ * The package of a service, or of the command line, first, and those of the workspace that it needs. Throws where there is no such service.
+ * @param {string} service
+ * @returns {Promise<[Package, ...Package[]]>}
+ */
+export async function closure(service) {
+  const all = await packages();
+  const main = all.get(`@rollcast/${service}`);
+  if (main === undefined || main.dir.startsWith("libs/")) {
+    const dirs = [...all.values()].map(({ dir }) => dir).filter((dir) => !dir.startsWith("libs/"));
+    throw new Error(
+      `there is no service ${service}, only ${dirs.map((dir) => basename(dir)).join(", ")}`,
+    );
+  }
+  /** @type {Map<string, Package>} */
+  const needed = new Map();
+  const visit = (/** @type {string} */ name) => {
+    const found = all.get(name);
+    if (found === undefined) throw new Error(`the workspace has no package ${name}`);
+    if (needed.has(name)) return;
+    needed.set(name, found);
+    for (const dependency of Object.keys(found.manifest.dependencies ?? {})) {
+      if (dependency.startsWith("@rollcast/")) visit(dependency);
+    }
+  };
+  visit(main.manifest.name);
+  needed.delete(main.manifest.name);
+  return [main, ...needed.values()];
+}

@@ -1,0 +1,107 @@
+// `npm start` from here on with Node 24: everything Rollcast needs, the three services, and the demo.
+import process from "node:process";
+import { createPrinter } from "@rollcast/demo/printer";
+import { createWitness, playDemo } from "@rollcast/demo/story";
+import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { isAdopted } from "./adopted.ts";
+import { withLock } from "../bootstrap/lock.mjs";
+import { USAGE, parseOptions } from "./options.ts";
+import type { Options } from "./options.ts";
+import { createProgress } from "../bootstrap/progress.mjs";
+import { which } from "../bootstrap/run-command.mjs";
+import { setStage } from "./stage.ts";
+import type { Scene } from "./stage.ts";
+import { dataDir } from "./target.ts";
+import { whatNext } from "./what-next.ts";
+
+const DEMO_MS = 180_000;
+
+/** Resolves when told to stop, or (with `--once`) when the demo is over. Throws with the reason where something failed. */
+async function run(scene: Scene): Promise<void> {
+  const { options, printer, signal } = scene;
+  const witness = createWitness();
+  const play = async () => {
+    const stage = await setStage(scene, witness);
+    if (options.demo) {
+      const { client, name } = stage.target;
+      const isSettled = () => isAdopted(stage.nats, name);
+      const demo = playDemo({ client, isSettled, printer, witness, signal });
+      await Promise.race([demo, stage.services.broken]);
+    }
+    return stage;
+  };
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`no success within ${DEMO_MS / 60_000} minutes`)),
+    DEMO_MS,
+  );
+  const { target, services } = await Promise.race([play(), late.promise]);
+  clearTimeout(timer);
+  if (options.once) return;
+  printer.say(`\n${whatNext(target.kubectlArgs, options.demo, which("kubectl") !== undefined)}\n`);
+  await services.broken;
+}
+
+/** One run at a time works on a user's cluster; local ones each have their own. */
+async function alone(options: Options, dir: string, work: () => Promise<void>): Promise<void> {
+  if (options.cluster === undefined) return work();
+  const onWait = () => {
+    throw new Error("another `npm start` works on this cluster already");
+  };
+  return withLock(`${dir}.lock`, work, { onWait });
+}
+
+/** A signal that fires when this is told to stop, or the guard that started it is gone: it holds the other end of the standard input. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onStop = () => stop.abort();
+  process.on("SIGINT", onStop).on("SIGTERM", onStop);
+  process.stdin.on("end", onStop).on("error", onStop).resume();
+  return stop.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function main(options: Options): Promise<number> {
+  const root = repositoryRoot();
+  const signal = stopSignal();
+  const printer = createPrinter((text) => void process.stdout.write(text));
+  const progress = createProgress({ write: printer.write });
+  const dir = await dataDir(root, options);
+  const stack = new AsyncDisposableStack();
+  const scene = { root, options, dir: dir.path, printer, progress, stack, signal };
+  try {
+    await alone(options, dir.path, async () => {
+      try {
+        await Promise.race([run(scene), aborted(signal)]);
+      } finally {
+        if (!options.once || signal.aborted) printer.say("ending what was started");
+        await stack.disposeAsync();
+      }
+    });
+    return signal.aborted && options.once ? 130 : 0;
+  } catch (err) {
+    printer.say(`\nfailed: ${err instanceof Error ? err.message : String(err)}`);
+    return 1;
+  } finally {
+    await dir[Symbol.asyncDispose]();
+  }
+}
+
+function optionsOrUsage(args: readonly string[]): Options | undefined {
+  try {
+    return parseOptions(args);
+  } catch (err) {
+    process.stderr.write(`${err instanceof Error ? err.message : String(err)}\n\n${USAGE}`);
+    return undefined;
+  }
+}
+
+const options = optionsOrUsage(process.argv.slice(2));
+// What was still being started when this was told to stop ends with the process.
+process.exit(options === undefined ? 2 : await main(options));
