@@ -1,0 +1,113 @@
+import { posix } from "node:path";
+
+/** Rows of folders and files, the lowest first: an import goes from a row to a lower one, never sideways or up. `.` is what lies in the folder itself and is not named. */
+type Rows = readonly (readonly string[])[];
+
+/** `layers.json`. Paths are relative to the root. */
+export type Layers = {
+  readonly packages: Rows;
+  /** Packages that must not know each other though their rows would let them. */
+  readonly apart: readonly { readonly from: string; readonly to: string }[];
+  /** Who may import a third-party package, by its name or `@scope/*`. */
+  readonly clients: Readonly<Record<string, readonly string[]>>;
+  /** The rows inside of a package, by the folder that they lie in. */
+  readonly folders: Readonly<Record<string, Rows>>;
+};
+
+/** A source and the specifiers that it imports, types too. */
+export type Source = { readonly file: string; readonly imports: readonly string[] };
+
+/** A package of the workspace: its name and its folder. */
+export type Workspace = ReadonlyMap<string, string>;
+
+function isIn(file: string, place: string): boolean {
+  return file === place || file.startsWith(`${place}/`);
+}
+
+function rowOf(rows: Rows, name: string): number {
+  return rows.findIndex((row) => row.includes(name));
+}
+
+/** The name in `rows` under which a file of `folder` is found: its folder, or itself, or `.`. */
+function placeIn(rows: Rows, folder: string, file: string): string {
+  const [first = "", ...rest] = file.slice(folder.length + 1).split("/");
+  if (rest.length > 0 || rowOf(rows, first) !== -1) return first;
+  return ".";
+}
+
+function arrowFault(rows: Rows, from: string, to: string): string | undefined {
+  if (from === to) return undefined;
+  const [here, there] = [rowOf(rows, from), rowOf(rows, to)];
+  if (here === -1) return `${from} stands in no row`;
+  if (there === -1) return `${to} stands in no row`;
+  return there < here ? undefined : `${from} is not above ${to}`;
+}
+
+function packageOf(workspace: Workspace, file: string): string | undefined {
+  return [...workspace.values()].find((dir) => isIn(file, dir));
+}
+
+/** The file in the workspace that `specifier` names, or the folder of its package; undefined for a third party's. */
+function targetOf(workspace: Workspace, file: string, specifier: string): string | undefined {
+  if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
+  const name = specifier.split("/").slice(0, 2).join("/");
+  return workspace.get(name);
+}
+
+function clientFault({ clients }: Layers, file: string, specifier: string): string | undefined {
+  for (const [client, places] of Object.entries(clients)) {
+    const named = client.endsWith("/*")
+      ? specifier.startsWith(client.slice(0, -1))
+      : isIn(specifier, client);
+    if (named && !places.some((place) => isIn(file, place))) {
+      return `only ${places.join(" and ")} may import it`;
+    }
+  }
+  return undefined;
+}
+
+function faultOf(layers: Layers, workspace: Workspace, file: string, specifier: string) {
+  const target = targetOf(workspace, file, specifier);
+  if (target === undefined) return clientFault(layers, file, specifier);
+  const from = packageOf(workspace, file);
+  const to = packageOf(workspace, target);
+  if (from === undefined || to === undefined) return "it lies in no package";
+  if (from !== to) {
+    if (layers.apart.some((pair) => pair.from === from && pair.to === to)) {
+      return `${from} must not know ${to}`;
+    }
+    return arrowFault(layers.packages, from, to);
+  }
+  const folder = Object.keys(layers.folders).find((one) => isIn(file, one));
+  if (folder === undefined || !isIn(target, folder)) return undefined;
+  const rows = layers.folders[folder] ?? [];
+  return arrowFault(rows, placeIn(rows, folder, file), placeIn(rows, folder, target));
+}
+
+/** Folders below which lie two or more folders with sources must have rows, or a circle between them would not be seen. */
+function unlisted({ folders }: Layers, sources: readonly Source[]): string[] {
+  const inside = new Map<string, Set<string>>();
+  for (const { file } of sources) {
+    const [top, first] = /^(.*?\/src)\/(?:([^/]+)\/)?/.exec(file)?.slice(1) ?? [];
+    if (top === undefined) continue;
+    inside.set(top, (inside.get(top) ?? new Set()).add(first ?? "."));
+  }
+  return [...inside]
+    .filter(([top, names]) => names.size > 1 && folders[top] === undefined)
+    .map(([top]) => `${top}: its folders stand in no rows`);
+}
+
+/** Every import that `layers` forbids, a line each: what imports what, and why not. */
+export function layerFaults(
+  layers: Layers,
+  workspace: Workspace,
+  sources: readonly Source[],
+): string[] {
+  const faults = sources.flatMap(({ file, imports }) =>
+    imports.flatMap((specifier) => {
+      const fault = faultOf(layers, workspace, file, specifier);
+      return fault === undefined ? [] : [`${file} imports ${specifier}: ${fault}`];
+    }),
+  );
+  return [...faults, ...unlisted(layers, sources)];
+}
