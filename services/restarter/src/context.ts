@@ -4,14 +4,14 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Rules } from "./workloads/rules.ts";
-import type { SourceNames } from "./workloads/source-names.ts";
-import type { GateKeeper } from "./control/gates.ts";
-import type { Situation } from "./decide/situation.ts";
-import type { RestarterMetrics } from "./tell/metrics.ts";
-import type { Notice } from "./tell/kube-events.ts";
-import type { Outcome, WorkloadRecord } from "./decide/record.ts";
-import type { WorkloadIndex } from "./workloads/workload-index.ts";
+import type { Rules } from "./model/rules.ts";
+import type { SourceNames } from "./index/source-names.ts";
+import type { GateKeeper } from "./admission/admission.ts";
+import type { Situation } from "./decision/decision-input.ts";
+import type { RestarterMetrics } from "./metrics.ts";
+import type { Notice } from "./events/kube-events.ts";
+import type { Outcome, WorkloadRecord } from "./model/workload-record.ts";
+import type { WorkloadIndex } from "./index/workload-index.ts";
 
 /** What every part of the restarter works with; made once, in main.ts. */
 export type Context = {

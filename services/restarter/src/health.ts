@@ -1,9 +1,9 @@
 import type { Work } from "@rollcast/queue/worker";
 import type { Sign } from "@rollcast/runtime/health/liveness";
 import type { Consuming } from "@rollcast/nats/consume";
-import type { Sweep } from "./follow/sweep.ts";
-import type { Turns } from "./queue/turns.ts";
-import type { Kinds } from "./workloads/kinds.ts";
+import type { Sweep } from "./reconcile/resync.ts";
+import type { Turns } from "./queue/rollout-queue.ts";
+import type { Kinds } from "./index/kinds.ts";
 
 /** A queue and the worker of this replica. */
 export type Worked = {

@@ -15,39 +15,39 @@ import { publish } from "@rollcast/nats/publish";
 import { servingFault } from "@rollcast/nats/serving";
 import { SourceRecord } from "@rollcast/shared/records";
 import { rolloutSubject } from "@rollcast/shared/subjects";
-import { startTellingFaults } from "./tell/annotation-faults.ts";
+import { startTellingFaults } from "./events/annotation-faults.ts";
 import { describeSelf } from "./api/self.ts";
-import { awaitInstallation } from "./await-installation.ts";
-import { openControl } from "./control/open.ts";
-import { startSteering } from "./control/steer.ts";
+import { awaitInstallation } from "./wait-installation.ts";
+import { openControl } from "./operations/control.ts";
+import { startSteering } from "./queue/apply-settings.ts";
 import type { Context } from "./context.ts";
-import { startFollowing } from "./follow/follow.ts";
+import { startFollowing } from "./reconcile/progress-watch.ts";
 import { restarterSigns } from "./health.ts";
-import { followKinds, kindsOf } from "./workloads/kinds.ts";
-import { createTeller } from "./tell/kube-events.ts";
-import { createRestarterMetrics } from "./tell/metrics.ts";
-import { notifyOf } from "./decide/notify.ts";
+import { followKinds, kindsOf } from "./index/kinds.ts";
+import { createTeller } from "./events/kube-events.ts";
+import { createRestarterMetrics } from "./metrics.ts";
+import { notifyOf } from "./events/notify.ts";
 import { plan } from "./queue/planner.ts";
-import { WorkloadRecord } from "./decide/record.ts";
-import type { Outcome } from "./decide/record.ts";
-import { startQueueMetrics } from "./tell/queue-metrics.ts";
-import { startTellingRefusals } from "./tell/queue-refusals.ts";
-import { needsNamespaceLabels } from "./queue/queue-of.ts";
-import { openQueues } from "./queue/queues.ts";
-import { roll } from "./roll/roller.ts";
-import { createRules } from "./workloads/rules.ts";
-import { settle } from "./roll/settle.ts";
-import { createSettler } from "./roll/settler.ts";
-import { testSteps } from "./steps.ts";
-import { createSourceNames, followSourceNames } from "./workloads/source-names.ts";
-import { startSweeping } from "./follow/sweep.ts";
-import { createAffected } from "./workloads/affected.ts";
+import { WorkloadRecord } from "./model/workload-record.ts";
+import type { Outcome } from "./model/workload-record.ts";
+import { startQueueMetrics } from "./queue/queue-metrics.ts";
+import { startTellingRefusals } from "./events/queue-refusals.ts";
+import { needsNamespaceLabels } from "./model/queue-assignment.ts";
+import { openQueues } from "./queue/rollout-queues.ts";
+import { roll } from "./rollout/roll.ts";
+import { createRules } from "./model/rules.ts";
+import { settle } from "./reconcile/reconcile.ts";
+import { createSettler } from "./reconcile/workqueue.ts";
+import { testSteps } from "./failpoints.ts";
+import { createSourceNames, followSourceNames } from "./index/source-names.ts";
+import { startSweeping } from "./reconcile/resync.ts";
+import { createAffected } from "./index/affected-workloads.ts";
 import { carried } from "@rollcast/runtime/tracing/trace";
-import { planSpan, tracedBy } from "./tell/tracing.ts";
-import { createWorkloadIndex } from "./workloads/workload-index.ts";
-import type { WorkloadIndex } from "./workloads/workload-index.ts";
-import { splitKey, workloadKey } from "./workloads/workload.ts";
-import type { WorkloadKey } from "./workloads/workload.ts";
+import { planSpan, tracedBy } from "./events/spans.ts";
+import { createWorkloadIndex } from "./index/workload-index.ts";
+import type { WorkloadIndex } from "./index/workload-index.ts";
+import { splitKey, workloadKey } from "./model/workload.ts";
+import type { WorkloadKey } from "./model/workload.ts";
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
@@ -238,7 +238,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const fault = () => nats.fault() ?? queues.fault();
   if (config.restarter.api !== undefined) {
     // Only where it is on: the framework and the schemas of the API are megabytes.
-    const { openRestarterApi } = await import("./api/open.ts");
+    const { openRestarterApi } = await import("./api/start-api.ts");
     const api = await openRestarterApi({
       ctx,
       operations: control.operations,

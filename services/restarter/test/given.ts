@@ -1,10 +1,10 @@
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import type { KubeObject } from "@rollcast/kube/object";
 import { Reload } from "@rollcast/shared/config/reload";
-import { createRules } from "../src/workloads/rules.ts";
-import type { Rules } from "../src/workloads/rules.ts";
-import { projectWorkload } from "../src/workloads/workload.ts";
-import type { Workload } from "../src/workloads/workload.ts";
+import { createRules } from "../src/model/rules.ts";
+import type { Rules } from "../src/model/rules.ts";
+import { projectWorkload } from "../src/model/workload.ts";
+import type { Workload } from "../src/model/workload.ts";
 
 /** Rules as the configuration `reload: {...}` makes them. */
 export function rulesOf(reload: object = {}): Rules {

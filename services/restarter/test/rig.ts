@@ -24,10 +24,10 @@ import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
-import { contentDigest } from "../src/decide/content.ts";
-import { openControl } from "../src/control/open.ts";
-import type { Control } from "../src/control/open.ts";
-import { WorkloadRecord } from "../src/decide/record.ts";
+import { contentDigest } from "../src/model/content.ts";
+import { openControl } from "../src/operations/control.ts";
+import type { Control } from "../src/operations/control.ts";
+import { WorkloadRecord } from "../src/model/workload-record.ts";
 
 /**
  * Restarters on real servers, with a source that is written as the watcher writes it: its record, then its event. So a test says to the millisecond

@@ -6,11 +6,11 @@ import { provision } from "@rollcast/nats/provision";
 import { startNats } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { ControlEntry, stateKey } from "../src/control/entries.ts";
-import { createKeeper } from "../src/control/keeper.ts";
-import type { Keeper } from "../src/control/keeper.ts";
-import { openMirror } from "../src/control/mirror.ts";
-import { mayTake } from "../src/control/slots.ts";
+import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
+import { createKeeper } from "../src/admission/quota-store.ts";
+import type { Keeper } from "../src/admission/quota-store.ts";
+import { openMirror } from "../src/admission/kv-cache.ts";
+import { mayTake } from "../src/decision/quota.ts";
 
 const CLUSTER = "test";
 

@@ -1,8 +1,8 @@
 import type { StatusView } from "@rollcast/shared/api/restarter";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
-import type { Operations } from "../control/operations.ts";
-import type { Workload, WorkloadKey } from "../workloads/workload.ts";
+import type { Operations } from "../operations/operations.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 /** What the API asks of the rest of the restarter. */
 export type ApiContext = {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { T0, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { CFG } from "../../test/given-situation.ts";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { decide } from "../decide/decide.ts";
-import type { Situation } from "../decide/situation.ts";
+import { decide } from "../decision/decide.ts";
+import type { Situation } from "../decision/decision-input.ts";
 import { impactOn } from "./impact.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };

@@ -2,11 +2,11 @@ import type { z } from "zod";
 import type { Decision as DecisionView, getImpact } from "@rollcast/shared/api/restarter";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { sourceKey } from "../decide/content.ts";
-import type { SourceKey } from "../decide/content.ts";
-import { decide } from "../decide/decide.ts";
-import { presentContents, verdict, verdicts } from "../decide/policy.ts";
-import type { Situation } from "../decide/situation.ts";
+import { sourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
+import { decide } from "../decision/decide.ts";
+import { presentContents, verdict, verdicts } from "../model/policy.ts";
+import type { Situation } from "../decision/decision-input.ts";
 import { decisionView } from "./view.ts";
 
 type Answer = z.input<NonNullable<typeof getImpact.response>>;

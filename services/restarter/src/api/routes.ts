@@ -1,9 +1,9 @@
 import type { Route } from "@rollcast/shared/api/route";
 import type { ApiContext } from "./context.ts";
 import { impactRoute } from "./impact-route.ts";
-import { requestRoutes } from "./requests.ts";
-import { steeringRoutes } from "./steering.ts";
-import { workloadRoutes } from "./workloads.ts";
+import { requestRoutes } from "./request-routes.ts";
+import { steeringRoutes } from "./operation-routes.ts";
+import { workloadRoutes } from "./workload-routes.ts";
 
 /** Every route of the restarter. */
 export function restarterRoutes(api: ApiContext): Route[] {

@@ -1,7 +1,7 @@
 import type { Check } from "@rollcast/runtime/health/http";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Nats } from "@rollcast/nats/connect";
-import type { Kinds } from "../workloads/kinds.ts";
+import type { Kinds } from "../index/kinds.ts";
 import type { ApiContext } from "./context.ts";
 
 type Parts = {

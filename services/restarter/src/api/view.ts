@@ -7,12 +7,12 @@ import type {
 } from "@rollcast/shared/api/restarter";
 import { eventWord } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../decide/content.ts";
-import type { Content } from "../decide/content.ts";
-import type { Decision } from "../decide/decide.ts";
-import { explain, presentContents, verdicts } from "../decide/policy.ts";
-import type { WorkloadRecord } from "../decide/record.ts";
-import type { Situation } from "../decide/situation.ts";
+import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
+import type { Content } from "../model/content.ts";
+import type { Decision } from "../decision/decide.ts";
+import { explain, presentContents, verdicts } from "../model/policy.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Situation } from "../decision/decision-input.ts";
 
 const SHORT = 8;
 

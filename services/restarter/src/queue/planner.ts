@@ -1,18 +1,18 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { sourceKey, splitSourceKey } from "../decide/content.ts";
-import type { SourceKey } from "../decide/content.ts";
+import { sourceKey, splitSourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { assess, readSource } from "../roll/gather.ts";
-import type { SourceReads } from "../roll/gather.ts";
-import { planned } from "../decide/outcomes.ts";
-import { verdict } from "../decide/policy.ts";
-import { changesOf, isGate } from "../decide/gate.ts";
-import type { Queues } from "./queues.ts";
-import type { Turns } from "./turns.ts";
-import type { Workload } from "../workloads/workload.ts";
+import { assess, readSource } from "../reconcile/evaluate.ts";
+import type { SourceReads } from "../reconcile/evaluate.ts";
+import { planned } from "../decision/outcomes.ts";
+import { verdict } from "../model/policy.ts";
+import { changesOf, isGate } from "../decision/blocking-gate.ts";
+import type { Queues } from "./rollout-queues.ts";
+import type { Turns } from "./rollout-queue.ts";
+import type { Workload } from "../model/workload.ts";
 import { mapLimit } from "@rollcast/async/map-limit";
 
 const AT_ONCE = 32;

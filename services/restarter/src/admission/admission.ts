@@ -1,0 +1,250 @@
+import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
+import type { Queue } from "@rollcast/shared/config/queues";
+import { clock } from "../clock.ts";
+import type { Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { Gates } from "../decision/decision-input.ts";
+import { workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { emptyState, freezeKey, overrideKey, stateKey } from "../model/control-entry.ts";
+import type { Change, ControlEntry, QueueState } from "../model/control-entry.ts";
+import type { Keeper } from "./quota-store.ts";
+import type { Mirror } from "./kv-cache.ts";
+import type { Placing } from "./namespace-assignment.ts";
+import { effective } from "./settings.ts";
+import type { Effective } from "./settings.ts";
+import {
+  admitted,
+  failuresOf,
+  inOrder,
+  isLimited,
+  mayStart,
+  mayTake,
+  withFailure,
+  withoutFailure,
+  withoutOutdated,
+} from "../decision/quota.ts";
+import type { Waiter } from "../decision/quota.ts";
+
+/** What lets rollouts of this replica begin and what holds them back, with everything that operators and other replicas did. */
+export type GateKeeper = {
+  /** `since`: when it became due, in milliseconds since the epoch; undefined: only now. */
+  of(workload: Workload, since: number | undefined): Gates;
+  queueOf(workload: Workload): string;
+  settings(queue: string): Effective;
+  state(queue: string): QueueState;
+  /** Takes a slot where the rollout needs one; false: there is none. */
+  take(workload: Workload, rollout: Rollout): Promise<boolean>;
+  /** Gives the slot of a rollout back that will have no end of its own. */
+  leave(key: WorkloadKey, rollout: Rollout): Promise<void>;
+  /** Counts a rollout that has stalled as a failure of its changes, for as long as it is neither through nor overtaken. Safe to repeat. */
+  stalled(outcome: Outcome): Promise<void>;
+  /** Frees the slot of a rollout that has ended, and counts its failure. Safe to repeat. */
+  ended(outcome: Outcome): Promise<void>;
+  /** Forgets failures of changes that a source has left behind. */
+  moved(present: Change): Promise<void>;
+  /** Takes note of who waits for a slot; undefined: nobody of that name any more. */
+  see(key: WorkloadKey, record: WorkloadRecord | undefined): void;
+  /** Whether what holds the record back is open now. Who waits for a slot is asked for all at once ({@link admitted}). */
+  isOpen(record: WorkloadRecord, workload: Workload): boolean;
+  /** Who may take the slots that are free now, oldest first. */
+  admitted(): WorkloadKey[];
+};
+
+export type GateOptions = {
+  readonly cluster: string;
+  readonly queues: readonly Queue[];
+  readonly mirror: Mirror<ControlEntry>;
+  readonly keeper: Keeper;
+  readonly placing: Placing;
+  readonly workload: (key: WorkloadKey) => Workload | undefined;
+  /** The failures of one change have reached the queue's bound. */
+  readonly halted: (queue: string, changes: readonly Change[], failed: number) => Promise<void>;
+};
+
+/** What became of a rollout: whether its slot is free, which changes failed with it, and whether it no longer counts as a failure. */
+type Fate = {
+  readonly frees: boolean;
+  readonly broke?: readonly Change[] | undefined;
+  readonly mends?: boolean;
+};
+
+function lasts(until: number | undefined): boolean {
+  return until === undefined || until > clock();
+}
+
+function createReading(options: GateOptions) {
+  const { cluster, mirror, placing } = options;
+  const queues = new Map(options.queues.map((queue) => [queue.name, queue]));
+  const fileOf = (name: string): Queue => {
+    // A record may name a queue that the file has no more.
+    const queue = queues.get(name) ?? queues.get(DEFAULT_QUEUE);
+    if (queue === undefined) throw new Error("the configuration has no default queue");
+    return queue;
+  };
+  const state = (queue: string) => {
+    const found = mirror.get(stateKey(cluster, queue))?.value;
+    return found?.type === "state" ? found : emptyState(queue);
+  };
+  const settings = (queue: string) => {
+    const found = mirror.get(overrideKey(cluster, queue))?.value;
+    return effective(fileOf(queue), found?.type === "override" ? found : undefined, clock());
+  };
+  /** The freeze that holds longest. */
+  const frozen = ({ kind, namespace, name }: Workload): Gates["frozen"] => {
+    const scopes = [
+      { level: "cluster" },
+      { level: "namespace", namespace },
+      { level: "workload", kind, namespace, name },
+    ] as const;
+    const found = scopes
+      .map((scope) => mirror.get(freezeKey(cluster, scope))?.value)
+      .filter((one) => one?.type === "freeze")
+      .filter((one) => lasts(one.until));
+    if (found.length === 0) return undefined;
+    const until = Math.max(...found.map((one) => one.until ?? Number.POSITIVE_INFINITY));
+    return Number.isFinite(until) ? { until } : {};
+  };
+  const queueOf = (workload: Workload) => placing.of(workload).queue;
+  return { fileOf, state, settings, frozen, queueOf };
+}
+
+/** Who waits for a slot, and since when. */
+function createWaiters(queueOf: (workload: Workload) => string, options: GateOptions) {
+  const waiting = new Map<WorkloadKey, number>();
+  return {
+    see(key: WorkloadKey, record: WorkloadRecord | undefined) {
+      if (record?.due?.reason === "max-rolling") waiting.set(key, record.staleSince ?? 0);
+      else waiting.delete(key);
+    },
+    of(queue: string): Waiter[] {
+      const waiters: Waiter[] = [];
+      for (const [key, since] of waiting) {
+        const workload = options.workload(key);
+        if (workload !== undefined && queueOf(workload) === queue) waiters.push({ key, since });
+      }
+      return inOrder(waiters);
+    },
+  };
+}
+
+export function createGates(options: GateOptions): GateKeeper {
+  const { keeper } = options;
+  const { fileOf, state, settings, frozen, queueOf } = createReading(options);
+  const waiters = createWaiters(queueOf, options);
+
+  const slot = (queue: string, limits: Effective, self: Waiter): Gates["slot"] => {
+    if (!isLimited(limits)) return "none";
+    const { rolling } = state(queue);
+    // Where nothing is free, which is the rule while many wait, nobody has to be put in order.
+    if (!mayStart(rolling, limits, [], self)) return "full";
+    return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
+  };
+  /** Writes what became of a rollout into the queue's state, and tells where that halts its changes. */
+  const note = async (queue: string, key: string, rollout: string, fate: Fate) => {
+    const { frees, broke, mends } = fate;
+    const answer = await keeper.change(
+      queue,
+      (before) => {
+        const { [key]: holder, ...others } = before.rolling;
+        const rolling = frees && holder?.rollout === rollout ? others : before.rolling;
+        const left = mends ? withoutFailure(before.failures, rollout) : before.failures;
+        const failures = broke === undefined ? left : withFailure(left, broke, rollout);
+        const same = rolling === before.rolling && failures === before.failures;
+        return {
+          state: same ? before : { ...before, rolling, failures: [...failures] },
+          answer: broke === undefined ? 0 : failuresOf(failures, broke),
+        };
+      },
+      { fresh: true },
+    );
+    if (broke !== undefined && answer >= fileOf(queue).haltAfter) {
+      await options.halted(queue, broke, answer);
+    }
+  };
+  const of = (workload: Workload, since: number | undefined): Gates => {
+    const queue = queueOf(workload);
+    const limits = settings(queue);
+    const freeze = frozen(workload);
+    return {
+      queue,
+      haltAfter: fileOf(queue).haltAfter,
+      failures: state(queue).failures,
+      slot: slot(queue, limits, { key: workloadKey(workload), since: since ?? clock() }),
+      ...(freeze === undefined ? {} : { frozen: freeze }),
+      ...(limits.paused === undefined ? {} : { paused: limits.paused }),
+    };
+  };
+  return {
+    of,
+    queueOf,
+    settings,
+    state,
+    see: waiters.see,
+    async take(workload, rollout) {
+      const { queue = queueOf(workload), changes = [] } = rollout;
+      if (rollout.slot !== true) return true;
+      const key = workloadKey(workload);
+      const ids = changes.map(({ id }) => id);
+      return keeper.change(queue, (before) => {
+        const { haltAfter } = fileOf(queue);
+        const may = mayTake(before, settings(queue), { key, changes: ids, haltAfter });
+        if (!may) return { state: before, answer: false };
+        if (before.rolling[key]?.rollout === rollout.id) return { state: before, answer: true };
+        const holder = { rollout: rollout.id, since: clock(), changes: ids };
+        return {
+          state: { ...before, rolling: { ...before.rolling, [key]: holder } },
+          answer: true,
+        };
+      });
+    },
+    async leave(key, rollout) {
+      if (rollout.slot === true && rollout.queue !== undefined) {
+        await note(rollout.queue, key, rollout.id, { frees: true });
+      }
+    },
+    async stalled({ data: { rollout, queue, workload }, broke }) {
+      if (rollout === undefined || queue === undefined || broke === undefined) return;
+      await note(queue, workloadKey(workload), rollout, { frees: false, broke });
+    },
+    async ended({ data, frees, broke, mends = false }) {
+      const { rollout, queue, workload } = data;
+      if (rollout === undefined) return;
+      const key = workloadKey(workload);
+      const holds = queue !== undefined && state(queue).rolling[key]?.rollout === rollout;
+      if (frees === undefined && broke === undefined && !mends && !holds) return;
+      const where = frees ?? queue;
+      if (where !== undefined) await note(where, key, rollout, { frees: true, broke, mends });
+    },
+    async moved(present) {
+      for (const { name } of options.queues) {
+        // Where the mirror knows of none, there is none but what fails just now, which the next change of the source takes along.
+        if (withoutOutdated(state(name).failures, present) === state(name).failures) continue;
+        await keeper.change(name, (before) => {
+          const failures = withoutOutdated(before.failures, present);
+          const isSame = failures === before.failures;
+          return {
+            state: isSame ? before : { ...before, failures: [...failures] },
+            answer: undefined,
+          };
+        });
+      }
+    },
+    isOpen({ due }, workload) {
+      const queue = queueOf(workload);
+      if (due?.reason === "frozen") return frozen(workload) === undefined;
+      if (due?.reason === "queue-paused") return settings(queue).paused === undefined;
+      if (due?.reason === "halted") {
+        return failuresOf(state(queue).failures, due.changes ?? []) < fileOf(queue).haltAfter;
+      }
+      return false;
+    },
+    admitted() {
+      return options.queues.flatMap(({ name }) => {
+        const limits = settings(name);
+        const list = waiters.of(name);
+        if (!isLimited(limits)) return list.map(({ key }) => key as WorkloadKey);
+        return admitted(state(name).rolling, limits, list).map(({ key }) => key as WorkloadKey);
+      });
+    },
+  };
+}

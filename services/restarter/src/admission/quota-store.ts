@@ -1,0 +1,106 @@
+import type { Kv } from "@rollcast/nats/kv";
+import { emptyState, stateKey } from "../model/control-entry.ts";
+import type { ControlEntry, QueueState } from "../model/control-entry.ts";
+import type { Mirror } from "./kv-cache.ts";
+
+/** The state after a change, the same object where nothing changes, and what to answer whoever asked. */
+export type Changed<R> = { readonly state: QueueState; readonly answer: R };
+
+/** The states of the queues, changed by compare-and-set: over all replicas, one change after the other. */
+export type Keeper = {
+  /** `fresh`: an answer that changes nothing is given on the state as the server has it, not on the mirror's. */
+  change<R>(
+    queue: string,
+    apply: (state: QueueState) => Changed<R>,
+    options?: { fresh?: boolean },
+  ): Promise<R>;
+};
+
+type Waiting = {
+  apply: (state: QueueState) => QueueState;
+  fresh: boolean;
+  settle: (err?: unknown) => void;
+};
+
+type Stored = { readonly value: QueueState; readonly revision: number | undefined };
+
+/** Whoever comes while a write is under way is in the next one: one write for many. */
+export function createKeeper(
+  cluster: string,
+  kv: Kv<ControlEntry>,
+  mirror: Mirror<ControlEntry>,
+): Keeper {
+  const waiting = new Map<string, Waiting[]>();
+  const busy = new Set<string>();
+
+  const known = (queue: string): Stored => {
+    const found = mirror.get(stateKey(cluster, queue));
+    if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
+    return { value: found.value, revision: found.revision };
+  };
+  const read = async (queue: string): Promise<Stored> => {
+    const found = await kv.get(stateKey(cluster, queue));
+    if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
+    mirror.put(found.key, found.value, found.revision);
+    return { value: found.value, revision: found.revision };
+  };
+  const write = async (queue: string, next: QueueState, revision: number | undefined) => {
+    const key = stateKey(cluster, queue);
+    const written =
+      revision === undefined ? await kv.create(key, next) : await kv.update(key, next, revision);
+    if (written !== undefined) mirror.put(key, next, written);
+    return written !== undefined;
+  };
+  const settleAll = async (queue: string, batch: readonly Waiting[]) => {
+    let stored = known(queue);
+    for (let isFresh = false; ; isFresh = true) {
+      let next = stored.value;
+      let needsFresh = false;
+      for (const one of batch) {
+        const before = next;
+        next = one.apply(before);
+        needsFresh ||= one.fresh && next === before;
+      }
+      const isWritten = next !== stored.value && (await write(queue, next, stored.revision));
+      if (isWritten || (next === stored.value && (isFresh || !needsFresh))) return;
+      stored = await read(queue);
+    }
+  };
+  const pump = async (queue: string) => {
+    if (busy.has(queue)) return;
+    busy.add(queue);
+    for (;;) {
+      const batch = waiting.get(queue) ?? [];
+      waiting.delete(queue);
+      if (batch.length === 0) break;
+      const err = await settleAll(queue, batch).then(
+        () => undefined,
+        (failure: unknown) => failure ?? new Error("the queue's state was not written"),
+      );
+      for (const one of batch) one.settle(err);
+    }
+    busy.delete(queue);
+  };
+  return {
+    change<R>(
+      queue: string,
+      apply: (state: QueueState) => Changed<R>,
+      options: { fresh?: boolean } = {},
+    ): Promise<R> {
+      const { promise, resolve, reject } = Promise.withResolvers<R>();
+      let answer: R;
+      const one: Waiting = {
+        apply(state) {
+          const changed = apply(state);
+          ({ answer } = changed);
+          return changed.state;
+        },
+        fresh: options.fresh === true,
+        settle: (err) => (err === undefined ? resolve(answer) : reject(err)),
+      };
+      waiting.set(queue, [...(waiting.get(queue) ?? []), one]);
+      void pump(queue);
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import type { QueueLimits } from "@rollcast/shared/config/queues";
+import type { Override } from "../model/control-entry.ts";
+
+const bound = z.number().int().min(1).max(1_000);
+
+/** What can be set while running; null: no limit. `per` in milliseconds. */
+export const LiveLimits = z
+  .strictObject({
+    concurrency: bound,
+    rateLimit: z
+      .strictObject({
+        max: z.number().int().min(1).max(100_000),
+        per: z.number().int().min(100).max(86_400_000),
+      })
+      .nullable(),
+    maxRolling: bound.nullable(),
+    maxRollingPerNamespace: bound.nullable(),
+  })
+  .partial();
+export type LiveLimits = z.infer<typeof LiveLimits>;
+
+/** What holds for a queue now. Absent: no limit. */
+export type Effective = {
+  readonly concurrency: number;
+  readonly rateLimit?: { readonly max: number; readonly per: number };
+  readonly maxRolling?: number;
+  readonly maxRollingPerNamespace?: number;
+  readonly paused?: { readonly until?: number };
+};
+
+/** The names of what can be overridden. */
+export const SETTINGS = [
+  "concurrency",
+  "rateLimit",
+  "maxRolling",
+  "maxRollingPerNamespace",
+  "paused",
+] as const;
+type SettingName = (typeof SETTINGS)[number];
+
+/** Live settings by their names. */
+export type Settings = Omit<Override, "v" | "type" | "queue">;
+
+/** The settings that have not ended at `now`. */
+export function lasting(override: Settings | undefined, now: number): Settings {
+  const kept: Partial<Record<SettingName, unknown>> = {};
+  for (const name of SETTINGS) {
+    const one = override?.[name];
+    if (one !== undefined && (one.until === undefined || one.until > now)) kept[name] = one;
+  }
+  return kept as Settings;
+}
+
+/** The limits of the file with the live ones over them, as they hold at `now` (milliseconds since the epoch). Pure. */
+export function effective(
+  file: QueueLimits,
+  override: Settings | undefined,
+  now: number,
+): Effective {
+  const live = lasting(override, now);
+  const pick = <T>(over: { value: T | null } | undefined, own: T | undefined): T | undefined =>
+    over === undefined ? own : (over.value ?? undefined);
+  const rateLimit = pick(live.rateLimit, file.rateLimit);
+  const maxRolling = pick(live.maxRolling, file.maxRolling);
+  const perNamespace = pick(live.maxRollingPerNamespace, file.maxRollingPerNamespace);
+  const { paused } = live;
+  return {
+    concurrency: live.concurrency?.value ?? file.concurrency,
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...(maxRolling === undefined ? {} : { maxRolling }),
+    ...(perNamespace === undefined ? {} : { maxRollingPerNamespace: perNamespace }),
+    ...(paused === undefined
+      ? {}
+      : { paused: paused.until === undefined ? {} : { until: paused.until } }),
+  };
+}

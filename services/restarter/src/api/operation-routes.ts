@@ -1,0 +1,145 @@
+import type { z } from "zod";
+import { ApiProblem } from "@rollcast/shared/api/problem";
+import { serve } from "@rollcast/shared/api/route";
+import type { Route } from "@rollcast/shared/api/route";
+import {
+  createFreeze,
+  listFreezes,
+  listQueues,
+  removeFreeze,
+  resumeHalted,
+  tuneQueue,
+} from "@rollcast/shared/api/steering";
+import type { FreezeView, QueueView } from "@rollcast/shared/api/steering";
+import { formatDuration } from "@rollcast/shared/duration";
+import type { FreezeScope } from "@rollcast/shared/events";
+import type { Freeze } from "../model/control-entry.ts";
+import { OperationError } from "../operations/operation-error.ts";
+import type { LiveLimits } from "../admission/settings.ts";
+import type { QueueStatus } from "../operations/queue-status.ts";
+import type { Operations } from "../operations/operations.ts";
+import type { ApiContext } from "./context.ts";
+import { isoTime } from "./view.ts";
+
+type Limits = QueueView["file"];
+type Rate = { readonly max: number; readonly per: number };
+
+function limitsView(limits: {
+  readonly concurrency: number;
+  readonly rateLimit?: Rate | undefined;
+  readonly maxRolling?: number | undefined;
+  readonly maxRollingPerNamespace?: number | undefined;
+}): Limits {
+  const { concurrency, rateLimit, maxRolling, maxRollingPerNamespace } = limits;
+  return {
+    concurrency,
+    ...(rateLimit === undefined ? {} : { rateLimit: { max: rateLimit.max, perMs: rateLimit.per } }),
+    ...(maxRolling === undefined ? {} : { maxRolling }),
+    ...(maxRollingPerNamespace === undefined ? {} : { maxRollingPerNamespace }),
+  };
+}
+
+function valueText(value: number | true | Rate | null): string {
+  if (value === null) return "none";
+  if (typeof value !== "object") return String(value);
+  return `${value.max}/${formatDuration(value.per)}`;
+}
+
+function originView(origin: { by: string; at: number; until?: number | undefined }) {
+  const { by, at, until } = origin;
+  return { by, at: isoTime(at), ...(until === undefined ? {} : { until: isoTime(until) }) };
+}
+
+function queueView(status: QueueStatus): QueueView {
+  const { name, file, live, effective, rolling, halts } = status;
+  return {
+    name,
+    file: limitsView(file),
+    effective: limitsView(effective),
+    paused: effective.paused !== undefined,
+    live: Object.entries(live).flatMap(([setting, one]) =>
+      one === undefined ? [] : [{ setting, value: valueText(one.value), ...originView(one) }],
+    ),
+    rolling: rolling.map((one) => ({ ...one, since: isoTime(one.since) })),
+    halted: halts.map(({ changes, failed }) => ({
+      sources: [...new Set(changes.map(({ source }) => source))],
+      failed,
+    })),
+  };
+}
+
+function freezeView({ scope, reason, ...origin }: Freeze): FreezeView {
+  return { ...scope, ...(reason === undefined ? {} : { reason }), ...originView(origin) };
+}
+
+/** What an operation throws, as a problem. */
+async function operate<T>(work: Promise<T>): Promise<T> {
+  return work.catch((err: unknown) => {
+    if (!(err instanceof OperationError)) throw err;
+    if (err.reason === "not-found") throw new ApiProblem(404, "no-such-queue", err.message);
+    throw new ApiProblem(422, "invalid", err.message);
+  });
+}
+
+function who(actor: string | undefined, forMs?: number): { by: string; until?: number } {
+  const by = actor ?? "api";
+  return forMs === undefined ? { by } : { by, until: Date.now() + forMs };
+}
+
+type Tuning = z.infer<NonNullable<typeof tuneQueue.body>>;
+
+function tune(operations: Operations, queue: string, body: Tuning, actor: string | undefined) {
+  if ("reset" in body) return operations.resetQueue(queue, who(actor));
+  if ("paused" in body) {
+    return body.paused
+      ? operations.pauseQueue(queue, who(actor, body.for))
+      : operations.resumeQueue(queue, who(actor));
+  }
+  const { rateLimit, ...others } = body.limits;
+  const rate =
+    rateLimit === undefined || rateLimit === null
+      ? rateLimit
+      : { max: rateLimit.max, per: rateLimit.perMs };
+  const limits = { ...others, ...(rate === undefined ? {} : { rateLimit: rate }) };
+  return operations.setQueue(queue, limits as LiveLimits, who(actor, body.for));
+}
+
+function scopeOf(query: z.infer<NonNullable<typeof removeFreeze.query>>): FreezeScope {
+  const { level, kind, namespace, name } = query;
+  if (level === "cluster") return { level };
+  if (level === "namespace" && namespace !== undefined) return { level, namespace };
+  if (level === "workload" && kind !== undefined && namespace !== undefined && name !== undefined) {
+    return { level, kind, namespace, name };
+  }
+  const wanted = level === "namespace" ? "namespace" : "kind, namespace and name";
+  throw new ApiProblem(400, "bad-request", `a freeze of a ${level} is named by its ${wanted}`);
+}
+
+/** The routes that steer queues, freezes and halted changes. */
+export function steeringRoutes({ operations }: ApiContext): Route[] {
+  return [
+    serve(listQueues, () => ({ items: operations.listQueues().map(queueView) })),
+    serve(tuneQueue, async ({ params, body, actor }) =>
+      queueView(await operate(tune(operations, params.queue, body, actor))),
+    ),
+    serve(listFreezes, () => ({ items: operations.listFreezes().map(freezeView) })),
+    serve(createFreeze, async ({ body, actor }) => {
+      const { for: forMs, reason, ...scope } = body;
+      const by = { ...who(actor, forMs), ...(reason === undefined ? {} : { reason }) };
+      return freezeView(await operate(operations.freeze(scope, by)));
+    }),
+    serve(removeFreeze, async ({ query, actor }) => {
+      const removed = await operate(operations.unfreeze(scopeOf(query), who(actor)));
+      const detail = "there is no such freeze: GET /v1/freezes lists them";
+      if (!removed) throw new ApiProblem(404, "no-such-freeze", detail);
+    }),
+    serve(resumeHalted, async ({ body, actor }) => {
+      const { queue, source } = body;
+      const which = {
+        ...(queue === undefined ? {} : { queue }),
+        ...(source === undefined ? {} : { source }),
+      };
+      return { resumed: await operate(operations.resumeHalted(which, who(actor))) };
+    }),
+  ];
+}

@@ -1,0 +1,85 @@
+import { ApiProblem } from "@rollcast/shared/api/problem";
+import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
+import type { WorkloadRef } from "@rollcast/shared/api/restarter";
+import { serve } from "@rollcast/shared/api/route";
+import type { Route } from "@rollcast/shared/api/route";
+import { onlyTold } from "../decision/decide.ts";
+import type { Assessment } from "../reconcile/evaluate.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { commit } from "../reconcile/commit.ts";
+import { withRequest } from "../decision/requests.ts";
+import { settle } from "../reconcile/reconcile.ts";
+import { workloadKey } from "../model/workload.ts";
+import type { ApiContext } from "./context.ts";
+import { findWorkload } from "./find-workload.ts";
+
+const MAX_TRIES = 10;
+
+function checkRollable({ situation }: Assessment): void {
+  if (!situation.workload.mayRoll) {
+    const detail =
+      "no annotation opts the workload in, so Rollcast rolls it never: annotate it, or use kubectl rollout restart";
+    throw new ApiProblem(409, "not-opted-in", detail);
+  }
+  const told = onlyTold(situation);
+  if (told === "observe") {
+    throw new ApiProblem(409, told, "the configuration says mode: observe, so nothing is rolled");
+  }
+  if (told === "notify") {
+    const detail = "the workload is annotated rollcast.dev/effect: notify, so it is never rolled";
+    throw new ApiProblem(409, told, detail);
+  }
+}
+
+/** Writes what `change` makes of the record; false where it makes nothing of it. */
+async function amend(
+  api: ApiContext,
+  ref: WorkloadRef,
+  change: (record: WorkloadRecord) => WorkloadRecord | undefined,
+): Promise<boolean> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const found = await findWorkload(api.ctx, ref);
+    checkRollable(found);
+    const { entry, situation } = found;
+    if (entry === undefined || entry.value.uid !== situation.workload.uid) {
+      await settle(api.ctx, workloadKey(ref));
+      continue;
+    }
+    const next = change(entry.value);
+    if (next === undefined) return false;
+    if ((await commit(api.ctx, entry, next)) !== undefined) return true;
+  }
+  const detail = "the workload changes faster than the request can be noted: try again";
+  throw new ApiProblem(409, "conflict", detail);
+}
+
+/** A refused rollout whose next try is due now. */
+function dueNow(record: WorkloadRecord): WorkloadRecord {
+  const { failure } = record;
+  if (failure === undefined) {
+    const detail =
+      record.phase === "failed"
+        ? "its pods have the present content, and the rollout did not become healthy: mend it, or roll it again"
+        : "nothing of it waits for another try";
+    throw new ApiProblem(409, "nothing-to-retry", detail);
+  }
+  return { ...record, failure: { ...failure, retryAt: Date.now() } };
+}
+
+/** The routes by which people ask for a rollout. */
+export function requestRoutes(api: ApiContext): Route[] {
+  return [
+    serve(rollWorkload, async ({ params, body, actor }) => {
+      const request = { id: body.requestId, by: actor ?? "api", at: Date.now() };
+      const accepted = await amend(api, params, (record) => withRequest(record, request));
+      // Also where it was taken before: whoever took it may not have come so far.
+      await api.takeTurn(workloadKey(params));
+      return { workload: params, accepted };
+    }),
+    serve(retryWorkload, async ({ params }) => {
+      const accepted = await amend(api, params, dueNow);
+      await api.takeTurn(workloadKey(params));
+      return { workload: params, accepted };
+    }),
+  ];
+}

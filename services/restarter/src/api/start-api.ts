@@ -1,0 +1,46 @@
+import { startApi } from "@rollcast/http-api/server";
+import { RESTARTER_INFO } from "@rollcast/shared/api/restarter";
+import type { ApiConfig } from "@rollcast/shared/config/api";
+import { RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Nats } from "@rollcast/nats/connect";
+import { readLastEvent } from "@rollcast/nats/history";
+import { rolloutSubject } from "@rollcast/shared/subjects";
+import type { ApiContext } from "./context.ts";
+import { restarterRoutes } from "./routes.ts";
+import { splitKey } from "../model/workload.ts";
+
+export type OpenApiOptions = Omit<ApiContext, "rolloutEvents"> & {
+  readonly nats: Nats;
+  readonly config: ApiConfig;
+  readonly metrics: Metrics;
+  readonly fault: () => string | undefined;
+};
+
+function rolloutEvents(nats: Nats, cluster: string): ApiContext["rolloutEvents"] {
+  return async (key) => {
+    const subjects = RolloutOutcome.options.map((outcome) =>
+      rolloutSubject(cluster, outcome, splitKey(key)),
+    );
+    const events = await Promise.all(subjects.map((subject) => readLastEvent(nats, subject)));
+    return events
+      .flatMap((event) => RolloutEvent.safeParse(event).data ?? [])
+      .toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time));
+  };
+}
+
+/** Opens the restarter's HTTP API. */
+export function openRestarterApi(options: OpenApiOptions): ReturnType<typeof startApi> {
+  const { nats, config, metrics, fault, ...rest } = options;
+  const api: ApiContext = { ...rest, rolloutEvents: rolloutEvents(nats, rest.ctx.cluster) };
+  return startApi({
+    listen: config.listen,
+    tokenFile: config.tokenFile,
+    tokenKey: "restarter.api.tokenFile",
+    info: RESTARTER_INFO,
+    routes: restarterRoutes(api),
+    fault,
+    metrics,
+    logger: rest.ctx.logger,
+  });
+}

@@ -1,0 +1,44 @@
+import { stableId } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { SourceKey } from "../model/content.ts";
+import type { Change } from "../model/control-entry.ts";
+import { failuresOf } from "./quota.ts";
+import type { Pace } from "./throttle.ts";
+import type { Gates } from "./decision-input.ts";
+
+const ID_LENGTH = 16;
+
+/** The last change of each source: another content, or the same again later, is another change. */
+export function changesOf(
+  sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
+  keys: readonly SourceKey[],
+): Change[] {
+  return keys.toSorted().flatMap((key) => {
+    const source = sources.get(key);
+    if (source === undefined) return [];
+    const digests = JSON.stringify(Object.entries(source.digests).toSorted());
+    const time = source.changedAt ?? source.createdAt;
+    const id = stableId(key, source.uid, String(time), digests).slice(0, ID_LENGTH);
+    return [{ source: key, id }];
+  });
+}
+
+function until(at: number | undefined): { at?: number } {
+  return at === undefined ? {} : { at };
+}
+
+/** Why no rollout that brings `changes` may begin, whenever it is due; undefined: it may. Whether a slot is free is asked last, elsewhere. */
+export function closedGate(gates: Gates, changes: readonly Change[]): Pace | undefined {
+  const { frozen, paused, failures, haltAfter } = gates;
+  if (frozen !== undefined) return { reason: "frozen", ...until(frozen.until) };
+  if (failuresOf(failures, changes) >= haltAfter) return { reason: "halted" };
+  if (paused !== undefined) return { reason: "queue-paused", ...until(paused.until) };
+  return undefined;
+}
+
+const GATES: ReadonlySet<string> = new Set(["frozen", "halted", "queue-paused", "max-rolling"]);
+
+/** Whether what is put off for this reason waits for something to open, not for a time. */
+export function isGate(reason: string): boolean {
+  return GATES.has(reason);
+}

@@ -1,0 +1,244 @@
+import type { KubeObject } from "@rollcast/kube/object";
+import { cronJob } from "@rollcast/kube/workloads/cronjob";
+import { job } from "@rollcast/kube/workloads/job";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { describe, expect, test } from "vitest";
+import { givenWorkload, rulesOf } from "../../test/given.ts";
+import { sourceKey } from "../model/content.ts";
+import { decide } from "./decide.ts";
+import type { Decision } from "./decide.ts";
+import { verdict } from "../model/policy.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { FollowedJob, Situation } from "./decision-input.ts";
+import { patchedRecord } from "./patched.ts";
+import { projectWorkload } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
+
+const T0 = Date.parse("2026-01-10T12:00:00.000Z");
+const CFG = sourceKey("ConfigMap", "shop", "cfg");
+const rules = rulesOf();
+
+type Shape = { uid?: string; madeBy?: string; spec?: object; image?: string; status?: object };
+
+function object(kind: WorkloadKind, shape: Shape): KubeObject {
+  const container = {
+    name: "c",
+    image: shape.image ?? "x:1",
+    envFrom: [{ configMapRef: { name: "cfg" } }],
+  };
+  const template = { spec: { containers: [container] } };
+  const spec = kind === job ? { template } : { jobTemplate: { spec: { template } } };
+  return {
+    metadata: {
+      name: "one",
+      namespace: "shop",
+      uid: shape.uid ?? "u1",
+      resourceVersion: "9",
+      generation: 1,
+      // Younger than the installation, older than the change.
+      creationTimestamp: new Date(T0 - 60_000).toISOString(),
+      annotations: {
+        "rollcast.dev/auto": "true",
+        ...(shape.madeBy === undefined ? {} : { [ROLLOUT]: shape.madeBy }),
+      },
+    },
+    spec: { ...spec, ...shape.spec },
+    status: shape.status,
+  };
+}
+
+const of = (kind: WorkloadKind, shape: Shape = {}) =>
+  projectWorkload(kind, object(kind, shape), rules);
+
+function source(content: string): SourceRecord {
+  return {
+    v: 1,
+    kind: "ConfigMap",
+    namespace: "shop",
+    name: "cfg",
+    uid: "src",
+    resourceVersion: "5",
+    keyId: "k1",
+    digests: { a: content.padEnd(32, "0") },
+    state: "published",
+    change: "changed",
+    createdAt: 0,
+    changedAt: T0 - 30_000,
+    annotations: {},
+  };
+}
+
+function ask(
+  workload: Workload,
+  record: WorkloadRecord | undefined,
+  content: string,
+  followed?: FollowedJob,
+): Decision {
+  const s: Situation = {
+    rules,
+    workload,
+    record,
+    ...(followed === undefined ? {} : { job: followed }),
+    sources: new Map([[CFG, source(content)]]),
+    installedAt: T0 - 3_600_000,
+    now: T0,
+    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    mode: "active",
+    breaker: { maxRollouts: 20, period: 1, minInterval: 1, maxInterval: 1 },
+    stalledAfterMs: 60_000,
+    affected: () => 1,
+    newId: "new",
+    trusted: true,
+  };
+  return decide(s);
+}
+
+function recordOf(decision: Decision): WorkloadRecord {
+  if (decision.do === "look-again") throw new Error("no record");
+  return decision.record;
+}
+
+const words = (decision: Decision) => recordOf(decision).outbox.map(({ word }) => word);
+const sent = (record: WorkloadRecord): WorkloadRecord => ({ ...record, outbox: [] });
+
+/** A CronJob whose Job for content `bb` runs. */
+function running(shape: Shape = {}): WorkloadRecord {
+  const pending = ask(of(cronJob, shape), recordOf(ask(of(cronJob, shape), undefined, "aa")), "bb");
+  if (pending.do !== "roll") throw new Error("does not roll");
+  const workload = of(cronJob, shape);
+  const rollout = { ...pending.record.rollout, job: "one-0123456789" };
+  const at = {
+    workload,
+    now: T0,
+    breaker: { maxRollouts: 9, period: 1, minInterval: 1, maxInterval: 1 },
+  };
+  return patchedRecord({ ...at, stalledAfterMs: 60_000 }, pending.record, rollout, 1);
+}
+
+describe("a CronJob", () => {
+  test("is adopted with what is there: its runs read it when they start", () => {
+    expect(ask(of(cronJob), undefined, "bb")).toMatchObject({ do: "keep" });
+  });
+
+  test("waits while it is suspended, told once, and rolls when it is not any more", () => {
+    const asleep = of(cronJob, { spec: { suspend: true, jobTemplate: object(cronJob, {}).spec } });
+    const suspended = { ...asleep, references: of(cronJob).references };
+    const adopted = recordOf(ask(suspended, undefined, "aa"));
+    const first = ask(suspended, adopted, "bb");
+    expect(first).toMatchObject({ do: "keep", record: { phase: "deferred", held: "Suspended" } });
+    expect(words(first)).toEqual(["deferred"]);
+    expect(words(ask(suspended, sent(recordOf(first)), "bb"))).toEqual([]);
+    expect(ask(of(cronJob), sent(recordOf(first)), "bb").do).toBe("roll");
+    const back = ask(suspended, sent(recordOf(first)), "aa");
+    expect(back).toMatchObject({ do: "keep", record: { phase: "current" } });
+    expect(recordOf(back).held).toBeUndefined();
+  });
+
+  test("whose Job runs alone waits for it; with others it is superseded", () => {
+    const alone = { ...of(cronJob), exclusive: true as const };
+    expect(ask(alone, running(), "cc")).toMatchObject({
+      do: "keep",
+      record: { phase: "rolling", held: "Running" },
+    });
+    const beside = ask(of(cronJob), running(), "cc");
+    expect(beside.do).toBe("roll");
+    expect(words(beside)).toEqual(["superseded"]);
+    const done = ask(alone, running(), "cc", { status: { state: "complete" } });
+    expect(done.do).toBe("roll");
+    expect(words(done)).toEqual(["succeeded"]);
+  });
+
+  test.each([
+    { job: undefined, expected: [] },
+    { job: { status: { state: "progressing" } }, expected: [] },
+    { job: { status: { state: "complete" } }, expected: ["succeeded"] },
+    { job: { status: { state: "failed", reason: "X", message: "" } }, expected: ["failed"] },
+    { job: "gone", expected: ["cancelled"] },
+  ] as const)("ends as its Job: $job", ({ job: followed, expected }) => {
+    expect(words(ask(of(cronJob), running(), "bb", followed))).toEqual(expected);
+    // Another template is for the next run.
+    expect(words(ask(of(cronJob, { image: "x:2" }), running(), "bb", followed))).toEqual(expected);
+  });
+
+  test("goes on with the rollout that a crash left, also after it was edited or held up", () => {
+    const adopted = recordOf(ask(of(cronJob), undefined, "aa"));
+    const pending = recordOf(ask(of(cronJob), adopted, "bb"));
+    const edited = { ...of(cronJob, { image: "x:2" }), generation: 2 };
+    const again = ask(edited, pending, "bb");
+    expect(recordOf(again).rollout?.id).toBe(pending.rollout?.id);
+    const held = recordOf(ask({ ...edited, hold: "Suspended" }, pending, "bb"));
+    expect(
+      recordOf(ask(edited, { ...held, rollout: { ...held.rollout, id: "kept" } as never }, "bb")),
+    ).toMatchObject({ phase: "pending", rollout: { id: "kept" } });
+  });
+});
+
+describe("a Job", () => {
+  const adopted = () => ({ ...recordOf(ask(of(job), undefined, "bb")), phase: "current" as const });
+  const pending = () => {
+    const decision = ask(
+      of(job),
+      {
+        ...adopted(),
+        running: recordOf(ask(of(job), { ...adopted(), running: {} }, "aa")).running,
+      },
+      "bb",
+    );
+    if (decision.do !== "roll") throw new Error("does not roll");
+    const { rollout } = decision.record;
+    return { ...decision.record, recreate: { manifest: "{}", rollout } };
+  };
+
+  test("that is suspended takes what is there when it starts: told as skipped", () => {
+    const before = pending();
+    const decision = ask({ ...of(job), hold: "Suspended" }, before, "bb");
+    expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
+    expect(words(decision)).toEqual(["skipped"]);
+    expect(recordOf(decision).recreate).toBeUndefined();
+    expect(words(ask({ ...of(job), hold: "Suspended" }, sent(recordOf(decision)), "bb"))).toEqual(
+      [],
+    );
+  });
+
+  test("that we made again goes on under its new uid", () => {
+    const before = pending();
+    const made = of(job, { uid: "u2", madeBy: before.rollout.id });
+    const decision = ask(made, before, "bb");
+    expect(decision).toMatchObject({ do: "keep", record: { phase: "rolling", uid: "u2" } });
+    expect(words(decision)).toEqual(["started"]);
+    expect(recordOf(decision).recreate).toBeUndefined();
+    // As does one whose first try was refused, under another rollout.
+    const failure = { wanted: "", reason: "", message: "", generation: 1, tries: 1, retryAt: 0 };
+    const { rollout: _, ...rest } = before;
+    const later = ask(made, { ...rest, phase: "failed", failure }, "bb");
+    expect(later).toMatchObject({ do: "keep", record: { phase: "rolling", uid: "u2" } });
+    expect(recordOf(later).rollout?.id).not.toBe(before.rollout.id);
+  });
+
+  test("that its owner made again is another Job", () => {
+    const before = pending();
+    const decision = ask(of(job, { uid: "u2", status: { active: 1 } }), before, "bb");
+    expect(recordOf(decision).uid).toBe("u2");
+    expect(recordOf(decision).recreate).toBeUndefined();
+    expect(words(decision)).toEqual([]);
+  });
+});
+
+test.each([
+  { own: { "rollcast.dev/auto": "true" }, template: {}, want: "auto" },
+  { own: { "configmap.rollcast.dev/reload": "cfg" }, template: {}, want: "named" },
+  { own: {}, template: { "rollcast.dev/auto": "true" }, want: "job-finished" },
+  { own: {}, template: { "configmap.rollcast.dev/reload": "cfg" }, want: "named" },
+  { own: {}, template: {}, want: "job-finished" },
+])("a Job that has ended, annotated $own and in its template $template: $want", (given) => {
+  const workload = {
+    ...givenWorkload({ annotations: given.own, templateAnnotations: given.template, rules }),
+    kind: "Job",
+    finished: true as const,
+  };
+  const named = { kind: "ConfigMap", namespace: "shop", name: "cfg" } as const;
+  const question = { rules: rulesOf({ auto: true }), workload, source: named, record: undefined };
+  expect(verdict(question).check).toBe(given.want);
+});

@@ -1,0 +1,810 @@
+import { deployment } from "@rollcast/kube/workloads/deployment";
+import type { KubeObject } from "@rollcast/kube/object";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { describe, expect, test } from "vitest";
+import { rulesOf } from "../../test/given.ts";
+import { ABSENT, UNKNOWN, contentDigest, sourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
+import { contentsHash, decide } from "./decide.ts";
+import { patchedRecord } from "./patched.ts";
+import type { Decision } from "./decide.ts";
+import type { Situation } from "./decision-input.ts";
+import { MARKER, formatMarker } from "../model/marker.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Rules } from "../model/rules.ts";
+import { projectWorkload } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
+
+const rules = rulesOf();
+const T0 = Date.parse("2026-01-10T12:00:00.000Z");
+const at = (seconds: number) => T0 + seconds * 1_000;
+const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };
+const CFG: SourceKey = sourceKey("ConfigMap", "shop", "cfg");
+
+type Shape = {
+  generation?: number;
+  uid?: string;
+  marker?: string;
+  image?: string;
+  editedAt?: number;
+  createdAt?: number;
+  auto?: string;
+  annotations?: Record<string, string>;
+  paused?: boolean;
+  replicas?: number;
+  status?: Record<string, unknown>;
+  deleting?: boolean;
+  extraKeys?: string[];
+  rules?: Rules;
+};
+
+function workload(shape: Shape = {}): Workload {
+  const generation = shape.generation ?? 1;
+  const object: KubeObject = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: {
+      name: "web",
+      namespace: "shop",
+      uid: shape.uid ?? "uid-1",
+      resourceVersion: "100",
+      generation,
+      creationTimestamp: new Date(shape.createdAt ?? at(-3_600)).toISOString(),
+      annotations: { "reloader.stakater.com/auto": shape.auto ?? "true", ...shape.annotations },
+      ...(shape.deleting === true ? { deletionTimestamp: new Date(T0).toISOString() } : {}),
+      managedFields: [
+        {
+          manager: "kubectl",
+          operation: "Update",
+          time: new Date(shape.editedAt ?? shape.createdAt ?? at(-3_600)).toISOString(),
+          fieldsV1: { "f:spec": { "f:template": {} } },
+        },
+      ],
+    },
+    spec: {
+      replicas: shape.replicas ?? 1,
+      ...(shape.paused === true ? { paused: true } : {}),
+      template: {
+        metadata: {
+          labels: { app: "web" },
+          ...(shape.marker === undefined ? {} : { annotations: { [MARKER]: shape.marker } }),
+        },
+        spec: {
+          containers: [
+            {
+              name: "web",
+              image: shape.image ?? "web:1",
+              env: ["a", ...(shape.extraKeys ?? [])].map((key) => ({
+                name: key,
+                valueFrom: { configMapKeyRef: { name: "cfg", key } },
+              })),
+            },
+          ],
+        },
+      },
+    },
+    status: shape.status ?? { observedGeneration: generation, replicas: 1, updatedReplicas: 0 },
+  };
+  return projectWorkload(deployment, object, shape.rules ?? rules);
+}
+
+const complete = (generation: number) => ({
+  observedGeneration: generation,
+  replicas: 1,
+  updatedReplicas: 1,
+  availableReplicas: 1,
+});
+
+function source(content: string, over: Partial<SourceRecord> = {}): SourceRecord {
+  return {
+    v: 1,
+    kind: "ConfigMap",
+    namespace: "shop",
+    name: "cfg",
+    uid: "src-1",
+    resourceVersion: "50",
+    keyId: "k1",
+    digests: { a: content.padEnd(32, "0"), b: "0".repeat(32) },
+    state: "published",
+    change: "changed",
+    createdAt: at(-7_200),
+    annotations: {},
+    ...over,
+  };
+}
+
+function situation(over: Partial<Situation> & { source?: SourceRecord | undefined }): Situation {
+  const { source: one, ...rest } = over;
+  return {
+    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    rules,
+    workload: workload(),
+    record: undefined,
+    sources: new Map([[CFG, one ?? source("aa")]]),
+    installedAt: at(-60),
+    now: T0,
+    mode: "active",
+    breaker,
+    stalledAfterMs: 600_000,
+    affected: () => 3,
+    newId: "rollout-1",
+    trusted: false,
+    ...rest,
+  };
+}
+
+function recordOf(decision: Decision): WorkloadRecord {
+  if (decision.do === "look-again") throw new Error("no record");
+  return decision.record;
+}
+
+/** The record of a workload that was adopted at content `content`. */
+function adopted(content = "aa", shape: Shape = {}): WorkloadRecord {
+  return recordOf(decide(situation({ workload: workload(shape), source: source(content) })));
+}
+
+/** The record after the rollout to `content` was patched. */
+function rolling(content = "bb"): { record: WorkloadRecord; marker: string } {
+  const changed = source(content, { changedAt: at(-1) });
+  const decision = decide(situation({ record: adopted(), source: changed }));
+  if (decision.do !== "roll") throw new Error("does not roll");
+  const { rollout } = decision.record;
+  const patched = workload({ generation: 2, marker: rollout.marker });
+  const record = patchedRecord(
+    { workload: patched, now: at(0), breaker, stalledAfterMs: 1 },
+    decision.record,
+    rollout,
+    2,
+  );
+  return { record, marker: rollout.marker };
+}
+
+describe("first sight", () => {
+  test("adopts the present content and rolls nothing", () => {
+    const decision = decide(situation({}));
+    expect(decision).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
+    expect(recordOf(decision).running[CFG]?.digest).toBe(contentDigest(source("aa"), ["a"]));
+    expect(recordOf(decision).outbox).toEqual([]);
+  });
+
+  test("takes a marker on the template over and rolls what differs from it", () => {
+    const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
+    const same = decide(situation({ workload: workload({ marker }) }));
+    expect(same.do).toBe("keep");
+    const other = decide(situation({ workload: workload({ marker }), source: source("bb") }));
+    expect(other.do).toBe("roll");
+  });
+
+  test("a rollout says how many workloads its cause rolls, and at least itself", () => {
+    const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
+    const due = { workload: workload({ marker }), source: source("bb") };
+    expect(recordOf(decide(situation(due))).rollout?.affected).toBe(3);
+    const behind = situation({ ...due, affected: () => 0 });
+    expect(recordOf(decide(behind)).rollout?.affected).toBe(1);
+  });
+
+  test("a marker made under another installation key is no reason to roll", () => {
+    const other = contentDigest(source("aa", { keyId: "k9" }), ["a"]);
+    const marker = formatMarker({ [CFG]: { digest: other } }, "shop");
+    expect(decide(situation({ workload: workload({ marker }) })).do).toBe("keep");
+  });
+
+  test.each([
+    {
+      name: "an old workload is adopted although its source changed after its start",
+      createdAt: at(-3_600),
+      changedAt: at(-5),
+      want: "keep",
+    },
+    {
+      name: "a young one is due when its source changed after its start",
+      createdAt: at(-30),
+      changedAt: at(-5),
+      want: "roll",
+    },
+    {
+      name: "a young one is adopted when its source changed in the second of its start",
+      createdAt: at(-30),
+      changedAt: at(-30) + 900,
+      want: "keep",
+    },
+    {
+      name: "a young one is adopted when its source changed before its start",
+      createdAt: at(-30),
+      changedAt: at(-31),
+      want: "keep",
+    },
+    {
+      name: "a young one is adopted when its source was only created",
+      createdAt: at(-30),
+      changedAt: undefined,
+      want: "keep",
+    },
+  ])("$name", ({ createdAt, changedAt, want }) => {
+    const one = source("bb", changedAt === undefined ? {} : { changedAt });
+    const decision = decide(situation({ workload: workload({ createdAt }), source: one }));
+    expect(decision.do).toBe(want);
+    const running = recordOf(decision).running[CFG]?.digest;
+    expect(running === UNKNOWN).toBe(want === "roll");
+  });
+
+  test.each([
+    ["later", "40", "roll"],
+    ["earlier", "60", "keep"],
+  ])(
+    "of a change in the second in which a young one was seen to be created, by version %s",
+    (_, editedVersion, want) => {
+      const one = { ...workload({ createdAt: at(-30) }), editedVersion };
+      const changed = { ...source("bb", { changedAt: at(-30) + 900 }), resourceVersion: "50" };
+      expect(decide(situation({ workload: one, source: changed })).do).toBe(want);
+    },
+  );
+
+  test("a source that is not there yet is adopted when it is created, due when it changed after that", () => {
+    const absent = recordOf(decide({ ...situation({}), sources: new Map() }));
+    expect(absent.running[CFG]?.digest).toBe(ABSENT);
+    expect(decide(situation({ record: absent, now: at(5) })).do).toBe("keep");
+    const changed = source("bb", { changedAt: at(4) });
+    expect(decide(situation({ record: absent, source: changed, now: at(5) })).do).toBe("roll");
+  });
+});
+
+describe("changes", () => {
+  test("new content rolls once: pending with the marker, guarded by the generation", () => {
+    const changed = source("bb", { changedAt: at(-1), changedBy: { manager: "kubectl-edit" } });
+    const decision = decide(situation({ record: adopted(), source: changed }));
+    expect(decision).toMatchObject({
+      do: "roll",
+      changed: true,
+      record: {
+        phase: "pending",
+        rollout: {
+          id: "rollout-1",
+          guard: 1,
+          cause: { name: "cfg", changedBy: { manager: "kubectl-edit" } },
+        },
+      },
+    });
+  });
+
+  test("a key that the workload does not use is no change", () => {
+    const changed = source("aa", { digests: { a: "aa".padEnd(32, "0"), b: "f".repeat(32) } });
+    expect(decide(situation({ record: adopted(), source: changed })).do).toBe("keep");
+  });
+
+  test("the same situation gives the same decision", () => {
+    const s = situation({ record: adopted(), source: source("bb") });
+    expect(decide(s)).toEqual(decide(s));
+  });
+
+  test("a pending record of the same content is carried out as it is, without a write", () => {
+    const s = situation({ record: adopted(), source: source("bb") });
+    const pending = recordOf(decide(s));
+    const again = decide({ ...s, record: pending, newId: "rollout-2" });
+    expect(again).toMatchObject({
+      do: "roll",
+      changed: false,
+      record: { rollout: { id: "rollout-1" } },
+    });
+  });
+
+  test("a pending record whose workload moved on is guarded anew under the same id", () => {
+    const s = situation({ record: adopted(), source: source("bb") });
+    const pending = recordOf(decide(s));
+    const again = decide({
+      ...s,
+      record: pending,
+      newId: "rollout-2",
+      workload: workload({ generation: 2 }),
+    });
+    expect(again).toMatchObject({
+      do: "roll",
+      changed: true,
+      record: { rollout: { id: "rollout-1", guard: 2 } },
+    });
+  });
+
+  test("content that came back before the patch rolls nothing", () => {
+    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
+    const back = decide(situation({ record: pending, source: source("aa") }));
+    expect(back).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
+    expect(recordOf(back).rollout).toBeUndefined();
+  });
+
+  test("a deleted source rolls nothing, and nothing when it returns with the same data", () => {
+    const record = adopted();
+    const gone = decide(situation({ record, source: source("aa", { deletedAt: T0 }) }));
+    expect(gone.do).toBe("keep");
+    expect(decide(situation({ record: recordOf(gone) })).do).toBe("keep");
+    expect(decide(situation({ record: recordOf(gone), source: source("bb") })).do).toBe("roll");
+  });
+
+  test("a rollback that left the wanted marker on the template still gets another one", () => {
+    const { record } = rolling("bb");
+    const first = formatMarker({ [CFG]: { digest: contentDigest(source("cc"), ["a"]) } }, "shop");
+    const rolledBack = workload({ generation: 3, marker: first });
+    const decision = decide(situation({ record, workload: rolledBack, source: source("cc") }));
+    expect(decision.do).toBe("roll");
+    expect(recordOf(decision).rollout?.marker).not.toBe(first);
+  });
+
+  test("a workload being deleted is left alone", () => {
+    const s = situation({
+      record: adopted(),
+      source: source("bb"),
+      workload: workload({ deleting: true }),
+    });
+    expect(decide(s).do).toBe("keep");
+  });
+});
+
+describe("crash recovery", () => {
+  test("a pending record past its guard with the wanted marker was patched: it is followed, and its start is told", () => {
+    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
+    const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
+    const decision = decide(
+      situation({ record: pending, workload: patched, source: source("bb") }),
+    );
+    expect(decision).toMatchObject({
+      do: "keep",
+      changed: true,
+      record: { phase: "rolling", rollout: { generation: 2 } },
+    });
+    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["started"]);
+  });
+
+  test("and newer content supersedes it, with both told in order", () => {
+    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
+    const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
+    const decision = decide(
+      situation({ record: pending, workload: patched, source: source("cc"), newId: "rollout-2" }),
+    );
+    expect(decision).toMatchObject({
+      do: "roll",
+      record: { rollout: { id: "rollout-2", guard: 2 } },
+    });
+    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["started", "superseded"]);
+  });
+
+  test("an index older than the record does not decide; the API server's own word does", () => {
+    const { record } = rolling();
+    const behind = situation({
+      record,
+      source: source("bb"),
+      workload: workload({ generation: 1 }),
+    });
+    expect(decide(behind)).toEqual({ do: "look-again", ask: false });
+    expect(decide({ ...behind, trusted: true }).do).not.toBe("look-again");
+  });
+
+  test("another uid is another workload: asked for, then adopted, the old rollout cancelled", () => {
+    const { record } = rolling();
+    const other = situation({ record, source: source("bb"), workload: workload({ uid: "uid-2" }) });
+    expect(decide(other)).toEqual({ do: "look-again", ask: true });
+    const decision = decide({ ...other, trusted: true });
+    expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
+    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["cancelled"]);
+  });
+});
+
+describe("following", () => {
+  test.each([
+    {
+      name: "complete ends as succeeded",
+      status: complete(2),
+      word: "succeeded",
+      phase: "current",
+    },
+    {
+      name: "ProgressDeadlineExceeded ends as failed with the cluster's reason",
+      status: {
+        observedGeneration: 2,
+        conditions: [
+          {
+            type: "Progressing",
+            status: "False",
+            reason: "ProgressDeadlineExceeded",
+            message: "timed out",
+          },
+        ],
+      },
+      word: "failed",
+      phase: "failed",
+    },
+  ])("$name", ({ status, word, phase }) => {
+    const { record, marker } = rolling();
+    const decision = decide(
+      situation({
+        record,
+        source: source("bb"),
+        workload: workload({ generation: 2, marker, status }),
+        now: at(3),
+      }),
+    );
+    expect(decision).toMatchObject({ do: "keep", changed: true, record: { phase } });
+    expect(recordOf(decision).outbox).toMatchObject([{ word, data: { durationMs: 3_000 } }]);
+  });
+
+  test("newer content in the middle ends as superseded and rolls again", () => {
+    const { record, marker } = rolling();
+    const decision = decide(
+      situation({
+        record,
+        source: source("cc"),
+        workload: workload({ generation: 2, marker }),
+        newId: "rollout-2",
+      }),
+    );
+    expect(decision).toMatchObject({ do: "roll", record: { rollout: { id: "rollout-2" } } });
+    expect(recordOf(decision).outbox).toMatchObject([
+      { word: "superseded", data: { reason: "NewerContent" } },
+    ]);
+  });
+
+  test("a template edited by others in the middle ends as superseded and rolls nothing more", () => {
+    const { record, marker } = rolling();
+    const edited = workload({ generation: 3, marker, image: "web:2", editedAt: at(2) });
+    const decision = decide(
+      situation({ record, source: source("bb", { changedAt: at(-1) }), workload: edited }),
+    );
+    expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
+    expect(recordOf(decision).outbox).toMatchObject([
+      { word: "superseded", data: { reason: "TemplateChanged" } },
+    ]);
+  });
+
+  test("a marker that others removed is no reason to roll", () => {
+    const { record } = rolling();
+    const decision = decide(
+      situation({ record, source: source("bb"), workload: workload({ generation: 3 }) }),
+    );
+    expect(decision.do).toBe("keep");
+  });
+
+  test("the deadline is told once, as a warning, and not while paused", () => {
+    const { record, marker } = rolling();
+    const late = { record, source: source("bb"), now: at(3_600) };
+    const paused = decide(
+      situation({ ...late, workload: workload({ generation: 2, marker, paused: true }) }),
+    );
+    expect(recordOf(paused).outbox).toEqual([]);
+    const stalled = decide(situation({ ...late, workload: workload({ generation: 2, marker }) }));
+    const { changes = [] } = record.rollout ?? {};
+    expect(changes).toHaveLength(1);
+    expect(recordOf(stalled)).toMatchObject({
+      phase: "rolling",
+      outbox: [{ word: "stalled", broke: changes }],
+    });
+    const told = { ...recordOf(stalled), outbox: [] };
+    const again = decide(
+      situation({ ...late, record: told, workload: workload({ generation: 2, marker }) }),
+    );
+    expect(again).toMatchObject({ do: "keep", changed: false });
+    const ended = workload({ generation: 2, marker, status: complete(2) });
+    const through = decide(situation({ ...late, record: told, workload: ended }));
+    expect(recordOf(through).outbox).toMatchObject([{ word: "succeeded", mends: true }]);
+  });
+});
+
+test("while paused there is no deadline, and it begins anew with the resume", () => {
+  const { record, marker } = rolling();
+  const on = (now: number, from: WorkloadRecord, shape: Shape) => {
+    const one = workload({ generation: 2, marker, ...shape });
+    return decide(situation({ record: from, source: source("bb"), now: at(now), workload: one }));
+  };
+  const paused = recordOf(on(60, record, { paused: true }));
+  expect(paused.rollout?.deadline).toBeUndefined();
+  expect(on(7_200, paused, { paused: true })).toMatchObject({ do: "keep", changed: false });
+  const resumed = recordOf(on(7_200, paused, {}));
+  expect(resumed).toMatchObject({ outbox: [], rollout: { deadline: at(7_800) } });
+  expect(recordOf(on(7_801, resumed, {})).outbox).toMatchObject([{ word: "stalled" }]);
+});
+
+describe("edits by others", () => {
+  test("what changed before the edit is current by it", () => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
+    const changed = source("bb", { changedAt: at(-5) });
+    const decision = decide(situation({ record: adopted(), workload: edited, source: changed }));
+    expect(decision).toMatchObject({ do: "keep", changed: true });
+    expect(recordOf(decision).running[CFG]?.digest).toBe(contentDigest(changed, ["a"]));
+  });
+
+  test("what changed after the edit rolls", () => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-5) });
+    const changed = source("bb", { changedAt: at(-1) });
+    expect(decide(situation({ record: adopted(), workload: edited, source: changed })).do).toBe(
+      "roll",
+    );
+  });
+
+  test("what changed in the very second of the edit rolls, where only the second is known", () => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
+    const changed = source("bb", { changedAt: at(-1) - 500, changedWithin: 999 });
+    const s = situation({ record: adopted(), workload: edited, source: changed });
+    expect(decide(s).do).toBe("roll");
+    const exact = source("bb", { changedAt: at(-1) - 500, changedWithin: 0 });
+    expect(decide({ ...s, sources: new Map([[CFG, exact]]) }).do).toBe("keep");
+  });
+
+  test.each([
+    ["after the edit, though the clocks say before it", "300", at(-5), "roll"],
+    ["before it, as the clocks say", "90", at(-5), "keep"],
+    ["before it, though the clocks say after it", "90", at(1), "roll"],
+    ["after it, as the clocks say", "300", at(1), "roll"],
+  ])("a change whose version is %s", (_, resourceVersion, changedAt, expected) => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
+    const changed = { ...source("bb", { changedAt }), resourceVersion };
+    const s = situation({
+      record: adopted(),
+      workload: { ...edited, editedVersion: "200" },
+      source: changed,
+    });
+    expect(decide(s).do).toBe(expected);
+  });
+
+  test("an edit of a paused workload restarts nothing, so it makes nothing current", () => {
+    const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1), paused: true });
+    const changed = source("bb", { changedAt: at(-5) });
+    expect(decide(situation({ record: adopted(), workload: edited, source: changed })).do).toBe(
+      "roll",
+    );
+  });
+
+  test("a key that an edit added is adopted", () => {
+    const edited = workload({ generation: 2, extraKeys: ["b"], editedAt: at(-1) });
+    expect(decide(situation({ record: adopted(), workload: edited })).do).toBe("keep");
+  });
+});
+
+describe("modes and waits", () => {
+  test("observe tells once per content and patches nothing", () => {
+    const s = situation({ record: adopted(), source: source("bb"), mode: "observe" });
+    const first = decide(s);
+    expect(first).toMatchObject({ do: "skip", changed: true });
+    expect(recordOf(first).outbox).toMatchObject([
+      { word: "skipped", data: { reason: "observe" } },
+    ]);
+    const told = { ...recordOf(first), outbox: [] };
+    expect(decide({ ...s, record: told })).toMatchObject({ do: "keep", changed: false });
+    expect(decide({ ...s, record: told, mode: "active" }).do).toBe("roll");
+  });
+
+  test("a refused patch waits for its time, another content or a change of the workload", () => {
+    const s = situation({ record: adopted(), source: source("bb") });
+    const pending = decide(s);
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const { rollout: _rollout, ...record } = pending.record;
+    const failure = {
+      wanted: "",
+      reason: "Forbidden",
+      message: "no",
+      generation: 1,
+      tries: 1,
+      retryAt: at(30),
+    };
+    const hash = hashOf(pending.record);
+    const refused: WorkloadRecord = {
+      ...record,
+      phase: "failed",
+      failure: { ...failure, wanted: hash },
+    };
+    expect(decide({ ...s, record: refused })).toMatchObject({ do: "wait", until: at(30) });
+    expect(decide({ ...s, record: refused, now: at(31) }).do).toBe("roll");
+    expect(decide({ ...s, record: refused, sources: new Map([[CFG, source("cc")]]) }).do).toBe(
+      "roll",
+    );
+    expect(decide({ ...s, record: refused, workload: workload({ generation: 2 }) }).do).toBe(
+      "roll",
+    );
+    expect(
+      decide({ ...s, record: refused, sources: new Map([[CFG, source("aa")]]) }),
+    ).toMatchObject({
+      do: "keep",
+      record: { phase: "current" },
+    });
+  });
+
+  test("min-interval defers and is told once", () => {
+    const annotations = { "rollcast.dev/min-interval": "1m" };
+    const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
+    const s = situation({ record, source: source("bb"), workload: workload({ annotations }) });
+    const first = decide(s);
+    expect(first).toMatchObject({ do: "wait", until: at(40), record: { phase: "deferred" } });
+    expect(recordOf(first).outbox).toMatchObject([
+      { word: "deferred", data: { reason: "min-interval" } },
+    ]);
+    const told = { ...recordOf(first), outbox: [] };
+    expect(
+      recordOf(decide({ ...s, record: told, sources: new Map([[CFG, source("cc")]]) })).outbox,
+    ).toEqual([]);
+    expect(decide({ ...s, record: told, now: at(41) }).do).toBe("roll");
+  });
+});
+
+function hashOf(record: WorkloadRecord): string {
+  return contentsHash(record.rollout?.wanted ?? {});
+}
+
+describe("what the configuration asks for besides changes", () => {
+  const eager = rulesOf({ onCreate: true, onDelete: true });
+  const without = () => {
+    const s = { ...situation({ rules: eager }), sources: new Map([[CFG, undefined]]) };
+    return recordOf(decide(s));
+  };
+
+  test("onCreate: a source that a known workload had to do without is due when it is created", () => {
+    const made = source("aa", { change: "created", createdAt: at(4) });
+    const on = situation({ rules: eager, record: without(), source: made, now: at(5) });
+    expect(decide(on).do).toBe("roll");
+    expect(decide({ ...on, rules }).do).toBe("keep");
+    const adoptedByWatcher = source("aa", { change: "none" });
+    expect(decide({ ...on, sources: new Map([[CFG, adoptedByWatcher]]) }).do).toBe("keep");
+  });
+
+  test("onDelete: a source that was deleted is due, one that is merely not known is not", () => {
+    const gone = source("aa", { change: "deleted", deletedAt: at(4) });
+    const on = situation({ rules: eager, record: adopted(), source: gone, now: at(5) });
+    const decision = decide(on);
+    expect(decision.do).toBe("roll");
+    expect(recordOf(decision).rollout?.wanted[CFG]).toMatchObject({ digest: ABSENT, since: at(5) });
+    expect(decide({ ...on, rules }).do).toBe("keep");
+    expect(decide({ ...on, sources: new Map([[CFG, undefined]]) }).do).toBe("keep");
+  });
+
+  test("effect notify is told once for each content and never rolled", () => {
+    const shape = { annotations: { "rollcast.dev/effect": "notify" } };
+    const s = situation({
+      workload: workload(shape),
+      record: adopted(),
+      source: source("bb", { changedAt: at(-1) }),
+    });
+    const first = decide(s);
+    expect(first.do).toBe("skip");
+    expect(recordOf(first).outbox).toMatchObject([{ word: "skipped", data: { reason: "notify" } }]);
+    expect(decide({ ...s, record: recordOf(first) }).do).toBe("keep");
+  });
+
+  test("a source that its own annotation makes count is due for a change since, or in the same edit", () => {
+    const shape = {
+      auto: "",
+      annotations: { "reloader.stakater.com/search": "true" },
+    };
+    const on = (over: Partial<SourceRecord>, record?: WorkloadRecord) =>
+      situation({
+        workload: workload(shape),
+        ...(record === undefined ? {} : { record }),
+        source: source("bb", over),
+        now: at(9),
+      });
+    const before = recordOf(decide(on({})));
+    expect(before.running).toEqual({});
+    const match = { annotations: { "reloader.stakater.com/match": "true" } };
+    const seconds = (changed: number) =>
+      decide(on({ ...match, changedAt: at(changed), annotatedAt: at(5) }, before)).do;
+    expect([seconds(4), seconds(5), seconds(6)]).toEqual(["keep", "roll", "roll"]);
+  });
+
+  test("a restart by Reloader is an edit: what changed before it is current, what it leaves is no template change of its own", () => {
+    const marked = (value: string, generation: number, editedAt: number): Workload => {
+      const one = workload({ generation, editedAt });
+      return { ...one, marks: { ...one.marks, reloader: value } };
+    };
+    const record = adopted();
+    const changed = source("bb", { changedAt: at(1) });
+    const reloaded = decide(
+      situation({ workload: marked("x", 2, at(3)), record, source: changed, now: at(4) }),
+    );
+    expect(reloaded.do).toBe("keep");
+    expect(recordOf(reloaded).marks).toBe("x");
+    const ours = decide(
+      situation({ workload: marked("", 2, at(3)), record, source: changed, now: at(4) }),
+    );
+    expect(ours.do).toBe("roll");
+  });
+
+  test("keeps which check decided on each source", () => {
+    expect(adopted().verdicts).toEqual({ [CFG]: "auto" });
+  });
+});
+
+describe("what holds a rollout back from outside", () => {
+  const open: Situation["gates"] = situation({}).gates;
+  const due = (gates: Partial<Situation["gates"]>, over: Partial<Situation> = {}) =>
+    decide(
+      situation({ record: adopted(), source: source("bb"), ...over, gates: { ...open, ...gates } }),
+    );
+  const changes = () => {
+    const rolled = decide(situation({ record: adopted(), source: source("bb") }));
+    return recordOf(rolled).rollout?.changes ?? [];
+  };
+  const failures = (count: number) => [
+    { changes: changes(), rollouts: Array.from({ length: count }, (_, i) => `r${i}`) },
+  ];
+
+  test.each([
+    ["frozen", { frozen: {} }, undefined],
+    ["frozen", { frozen: { until: at(60) }, slot: "full" }, at(60)],
+    ["queue-paused", { paused: { until: at(90) } }, at(90)],
+    ["halted", { failures: failures(3) }, undefined],
+    ["max-rolling", { slot: "full" }, undefined],
+  ] as const)("%s: told once, due when it opens", (reason, gates, until) => {
+    const first = due(gates as Partial<Situation["gates"]>);
+
+    expect(first).toMatchObject({
+      do: "wait",
+      until,
+      record: { phase: "deferred", due: { reason } },
+    });
+    expect(recordOf(first).outbox).toMatchObject([{ word: "deferred", data: { reason } }]);
+    expect(recordOf(first).outbox[0]?.data.dueAt).toBe(
+      until === undefined ? undefined : new Date(until).toISOString(),
+    );
+    const record = { ...recordOf(first), outbox: [] };
+    const again = due(gates as Partial<Situation["gates"]>, { record });
+    expect(again).toMatchObject({ do: "wait", changed: false });
+    expect(due({}, { record }).do).toBe("roll");
+  });
+
+  test("of several reasons the first is told, in the order of the documentation", () => {
+    const all = { frozen: {}, failures: failures(3), paused: {}, slot: "full" } as const;
+    const annotations = { "rollcast.dev/min-interval": "1m" };
+    const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
+    const over = { record, workload: workload({ annotations }) };
+    const reasonWith = (gates: Partial<Situation["gates"]>) =>
+      recordOf(due(gates, over)).due?.reason;
+    const { frozen: _f, ...noFreeze } = all;
+    const { failures: _h, ...noHalt } = noFreeze;
+    const { paused: _p, ...noPause } = noHalt;
+    expect([all, noFreeze, noHalt, noPause].map(reasonWith)).toEqual([
+      "frozen",
+      "halted",
+      "queue-paused",
+      "min-interval",
+    ]);
+  });
+
+  test("a halt holds what the change brings, and lets the fix through, or fewer failures than its bound", () => {
+    expect(due({ failures: failures(2) }).do).toBe("roll");
+    expect(due({ failures: failures(2), haltAfter: 2 }).do).toBe("wait");
+    const fix = new Map([[CFG, source("cc", { changedAt: at(-1) })]]);
+    expect(due({ failures: failures(3) }, { sources: fix }).do).toBe("roll");
+    // The same content again, later, is another change: somebody put it there.
+    const again = new Map([[CFG, source("bb", { changedAt: at(-1) })]]);
+    expect(due({ failures: failures(3) }, { sources: again }).do).toBe("roll");
+  });
+
+  test("what is pending waits as it is, so that whoever finds it patched knows the rollout", () => {
+    const pending = due({});
+    const { record } = pending as { record: WorkloadRecord };
+    for (const gates of [{ frozen: {} }, { slot: "full" }] as const) {
+      expect(due(gates, { record })).toMatchObject({ do: "wait", changed: false });
+    }
+  });
+
+  test("a rollout that is under way is followed while its workload is frozen", () => {
+    const pending = due({});
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const { rollout } = pending.record;
+    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const ended = workload({ generation: 2, marker: rollout.marker, status: complete(2) });
+    const after = due({ frozen: {} }, { record, workload: ended });
+    expect(recordOf(after).outbox).toMatchObject([{ word: "succeeded" }]);
+  });
+
+  test("where the queue bounds rollouts, the end frees the slot, and tells what it broke", () => {
+    const pending = due({ slot: "free" });
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const { rollout } = pending.record;
+    expect(rollout).toMatchObject({ slot: true, queue: "default" });
+    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const conditions = [
+      { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no" },
+    ];
+    const status = { observedGeneration: 2, replicas: 1, updatedReplicas: 0, conditions };
+    const broken = workload({ generation: 2, marker: rollout.marker, status });
+    const after = due({ slot: "free" }, { record, workload: broken });
+    expect(recordOf(after).outbox).toMatchObject([
+      { word: "failed", frees: "default", broke: rollout.changes },
+    ]);
+  });
+});

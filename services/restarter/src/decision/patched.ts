@@ -1,0 +1,83 @@
+import { stableId } from "@rollcast/shared/events";
+import { started } from "./outcomes.ts";
+import { paceAfterStart } from "./throttle.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { withRequestsDone } from "./requests.ts";
+import type { Situation } from "./decision-input.ts";
+
+/** A record whose patch was made by somebody who died before writing so. */
+export function takeOver(s: Situation, record: WorkloadRecord): WorkloadRecord {
+  const { rollout } = record;
+  if (record.phase !== "pending" || rollout === undefined) return record;
+  const patched = s.workload.generation > rollout.guard && s.workload.marker === rollout.marker;
+  if (!patched) return record;
+  const next = patchedRecord(s, record, rollout, s.workload.generation);
+  return { ...next, outbox: [...next.outbox, started(next, next.rollout ?? rollout)] };
+}
+
+/** The rollout that makes a Job again: after a try that was refused and told as failed, under an id of its own. */
+export function recreation(
+  record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
+): Rollout {
+  const { rollout } = record.recreate;
+  const tries = record.failure?.tries;
+  return tries === undefined ? rollout : { ...rollout, id: stableId(rollout.id, String(tries)) };
+}
+
+/** The record of a Job that we deleted, as it goes on with the one that we made in its place: known by our rollout's id, under another uid. */
+export function madeAgain(s: Situation): WorkloadRecord | undefined {
+  const { record, workload } = s;
+  const { recreate } = record ?? {};
+  if (record === undefined || recreate === undefined) return undefined;
+  if (workload.madeBy !== recreate.rollout.id) return undefined;
+  const next = recreatedRecord(s, { ...record, recreate });
+  return next.rollout === undefined
+    ? next
+    : { ...next, outbox: [...next.outbox, started(next, next.rollout)] };
+}
+
+/** The record after a Job was made again: `s.workload` is the new one. */
+export function recreatedRecord(
+  s: Pick<Situation, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
+): WorkloadRecord {
+  const { uid, templateHash, generation } = s.workload;
+  const rollout = { ...recreation(record), templateHash };
+  return patchedRecord(s, { ...record, uid }, rollout, generation);
+}
+
+/** The record after its rollout's patch was made, which gave the workload `generation`. */
+export function patchedRecord(
+  s: Pick<Situation, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  record: WorkloadRecord,
+  rollout: Rollout,
+  generation: number,
+): WorkloadRecord {
+  const {
+    due: _due,
+    failure: _failure,
+    throttle: _throttle,
+    staleSince: _staleSince,
+    held: _held,
+    recreate: _recreate,
+    ...rest
+  } = record;
+  const patience = s.workload.deadlineMs ?? s.stalledAfterMs;
+  return {
+    ...rest,
+    ...paceAfterStart(record, s.breaker, s.now),
+    ...withRequestsDone(record),
+    phase: "rolling",
+    running: rollout.wanted,
+    generation,
+    templateHash: rollout.templateHash,
+    marks: s.workload.marks.reloader,
+    rollout: {
+      ...rollout,
+      generation,
+      startedAt: s.now,
+      patience,
+      ...(s.workload.paused ? {} : { deadline: s.now + patience }),
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { emptyState } from "../model/control-entry.ts";
+import type { Holder, QueueState } from "../model/control-entry.ts";
+import {
+  admitted,
+  failuresOf,
+  inOrder,
+  mayStart,
+  mayTake,
+  withFailure,
+  withoutFailure,
+  withoutOutdated,
+} from "./quota.ts";
+import type { SlotLimits, Waiter } from "./quota.ts";
+
+function rolling(...keys: string[]): Record<string, Holder> {
+  return Object.fromEntries(keys.map((key) => [key, { rollout: key, since: 0, changes: [] }]));
+}
+
+const key = (namespace: string, name: string | number) => `Deployment/${namespace}/${name}`;
+const waiting = (...keys: string[]): Waiter[] => keys.map((one, i) => ({ key: one, since: i }));
+
+describe("who gets a free slot", () => {
+  test("the oldest, as many as are free", () => {
+    const list = waiting(key("a", 1), key("b", 2), key("a", 3));
+    expect(admitted(rolling(key("x", 0)), { maxRolling: 3 }, list)).toEqual(list.slice(0, 2));
+  });
+
+  test("one that is stopped by its namespace's bound holds up nobody of another", () => {
+    const list = waiting(key("a", 1), key("a", 2), key("b", 3), key("c", 4));
+    const limits = { maxRolling: 3, maxRollingPerNamespace: 1 };
+    expect(admitted(rolling(key("a", 0)), limits, list).map((one) => one.key)).toEqual([
+      key("b", 3),
+      key("c", 4),
+    ]);
+  });
+
+  test("who comes now goes behind those who wait, unless more is free than they take", () => {
+    const list = waiting(key("a", 1), key("a", 2));
+    const self = { key: key("b", 9), since: 100 };
+    expect(mayStart({}, { maxRolling: 2 }, list, self)).toBe(false);
+    expect(mayStart({}, { maxRolling: 3 }, list, self)).toBe(true);
+    expect(mayStart({}, { maxRolling: 2 }, list, { key: key("a", 2), since: 1 })).toBe(true);
+  });
+
+  test("who holds a slot keeps it, also where the bound was lowered below it", () => {
+    const self = { key: key("a", 1), since: 100 };
+    expect(mayStart(rolling(key("a", 1), key("a", 2)), { maxRolling: 1 }, [], self)).toBe(true);
+  });
+});
+
+const limits = fc.record<SlotLimits>(
+  {
+    maxRolling: fc.integer({ min: 1, max: 5 }),
+    maxRollingPerNamespace: fc.integer({ min: 1, max: 3 }),
+  },
+  { requiredKeys: [] },
+);
+const keys = fc.uniqueArray(
+  fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(6)).map(([ns, i]) => key(ns, i)),
+);
+const waiters = keys.chain((list) =>
+  fc.tuple(...list.map((one) => fc.nat(4).map((since) => ({ key: one, since })))).map(inOrder),
+);
+
+function within(
+  held: readonly string[],
+  { maxRolling = 99, maxRollingPerNamespace = 99 }: SlotLimits,
+) {
+  const namespaces = held.map((one) => one.split("/")[1] ?? "");
+  const most = Math.max(0, ...namespaces.map((ns) => namespaces.filter((x) => x === ns).length));
+  return held.length <= maxRolling && most <= maxRollingPerNamespace;
+}
+
+test("whoever asks in whatever order, no bound is exceeded, and all who were admitted fit together", () => {
+  fc.assert(
+    fc.property(limits, waiters, (bounds, list) => {
+      const granted = admitted({}, bounds, list);
+      expect(
+        within(
+          granted.map((one) => one.key),
+          bounds,
+        ),
+      ).toBe(true);
+      // Nobody who was left out would fit beside them, and the oldest is never left out.
+      for (const one of list) {
+        if (granted.includes(one)) continue;
+        expect(within([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
+      }
+      expect(granted[0]).toBe(list[0]);
+    }),
+  );
+});
+
+test("each who is admitted may start alone, whatever the others do first", () => {
+  fc.assert(
+    fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
+      const granted = admitted({}, bounds, list);
+      let held: Record<string, Holder> = {};
+      for (const one of granted.toSorted((a, b) => ((a.key.length * seed) % 7) - (b.since % 5))) {
+        expect(
+          mayStart(
+            held,
+            bounds,
+            list.filter((w) => !Object.hasOwn(held, w.key)),
+            one,
+          ),
+        ).toBe(true);
+        held = { ...held, ...rolling(one.key) };
+      }
+    }),
+  );
+});
+
+const change = (id: string) => ({ id, source: `ConfigMap/shop/${id}` });
+
+describe("failures of a change", () => {
+  test("count for whoever would bring all of it, once for each rollout", () => {
+    const first = withFailure([], [change("x")], "r1");
+    const twice = withFailure(first, [change("x")], "r1");
+    expect(twice).toBe(first);
+    const both = withFailure(twice, [change("y"), change("x")], "r2");
+    expect(failuresOf(both, [change("x")])).toBe(1);
+    expect(failuresOf(both, [change("x"), change("y")])).toBe(2);
+    expect(failuresOf(both, [change("x"), change("y"), change("z")])).toBe(2);
+    expect(failuresOf(both, [change("y")])).toBe(0);
+    // The fix of x is another change of it.
+    expect(failuresOf(both, [change("x2"), change("y")])).toBe(0);
+  });
+
+  test("are forgotten when a source has left one of the changes behind", () => {
+    const both = withFailure([], [change("y"), change("x")], "r1");
+    expect(withoutOutdated(both, change("x"))).toBe(both);
+    expect(withoutOutdated(both, { source: change("z").source, id: "z" })).toBe(both);
+    expect(withoutOutdated(both, { source: change("x").source, id: "x2" })).toEqual([]);
+  });
+
+  test("of a rollout that brought no change count for nobody", () => {
+    expect(withFailure([], [], "r1")).toEqual([]);
+  });
+
+  test("a rollout that had only stalled is taken back, and its set with the last of it", () => {
+    const failures = withFailure(withFailure([], [change("x")], "r1"), [change("x")], "r2");
+    const left = withoutFailure(failures, "r1");
+    expect(failuresOf(left, [change("x")])).toBe(1);
+    expect(withoutFailure(left, "r2")).toEqual([]);
+    expect(withoutFailure(left, "r9")).toBe(left);
+  });
+
+  test("one that has stalled and still rolls counts once", () => {
+    const holder = (rollout: string) => ({ rollout, since: 0, changes: ["x"] });
+    const state = {
+      ...emptyState("q"),
+      rolling: { [key("a", 1)]: holder("r1"), [key("a", 2)]: holder("r2") },
+      failures: [...withFailure([], [change("x")], "r1")],
+    };
+    const wanted = { key: key("a", 3), changes: ["x"] };
+    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 3 })).toBe(true);
+    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 2 })).toBe(false);
+  });
+
+  test("are forgotten beyond 50 sets, the oldest first", () => {
+    let failures = withFailure([], [change("first")], "r");
+    for (let i = 0; i < 50; i++) failures = withFailure(failures, [change(`c${i}`)], "r");
+    expect(failures).toHaveLength(50);
+    expect(failuresOf(failures, [change("first")])).toBe(0);
+    expect(failuresOf(failures, [change("c0")])).toBe(1);
+  });
+});
+
+/** Rolls a broken change over many workloads: at each step one more begins, where it may, or one that rolls fails. */
+function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean[]): number {
+  let state: QueueState = emptyState("q");
+  let next = 0;
+  let failed = 0;
+  for (const isStart of steps) {
+    const held = Object.keys(state.rolling);
+    if (isStart) {
+      const wanted = { key: key("a", next), changes: ["x"], haltAfter };
+      const isHalted = failuresOf(state.failures, [change("x")]) >= haltAfter;
+      if (isHalted || !mayTake(state, { maxRolling }, wanted)) continue;
+      const holder = { rollout: `r${next}`, since: 0, changes: ["x"] };
+      state = { ...state, rolling: { ...state.rolling, [wanted.key]: holder } };
+      next += 1;
+    } else {
+      const [first] = held;
+      if (first === undefined) continue;
+      const { [first]: gone, ...others } = state.rolling;
+      const failures = [...withFailure(state.failures, [change("x")], gone?.rollout ?? "")];
+      state = { ...state, rolling: others, failures };
+      failed += 1;
+    }
+  }
+  return failed;
+}
+
+test("of a change that breaks everything, no more fail than haltAfter, or than were under way before the first failure", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.boolean(), { maxLength: 60 }),
+      (maxRolling, haltAfter, steps) => {
+        expect(breakAll(maxRolling, haltAfter, steps)).toBeLessThanOrEqual(
+          Math.max(maxRolling, haltAfter),
+        );
+      },
+    ),
+  );
+});

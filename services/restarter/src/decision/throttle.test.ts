@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { pace, paceAfterStart } from "./throttle.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+
+const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };
+const NOW = 10_000_000;
+type State = Pick<WorkloadRecord, "history" | "due" | "throttle">;
+const plain = (annotations: Record<string, string> = {}) => ({
+  annotations,
+  templateAnnotations: {},
+});
+const times = (count: number, apart: number, last = NOW - 1_000) =>
+  Array.from({ length: count }, (_, i) => last - (count - 1 - i) * apart);
+
+describe("pace", () => {
+  test.each<{ name: string; annotations?: Record<string, string>; state: State; want: unknown }>([
+    { name: "nothing waits without a reason", state: { history: [] }, want: undefined },
+    {
+      name: "min-interval counts from the last start",
+      annotations: { "rollcast.dev/min-interval": "1m" },
+      state: { history: [NOW - 20_000] },
+      want: { at: NOW + 40_000, reason: "min-interval" },
+    },
+    {
+      name: "min-interval that has passed does not wait",
+      annotations: { "rollcast.dev/min-interval": "1m" },
+      state: { history: [NOW - 60_000] },
+      want: undefined,
+    },
+    {
+      name: "an interval that is none is no interval",
+      annotations: { "rollcast.dev/min-interval": "soon" },
+      state: { history: [NOW - 1] },
+      want: undefined,
+    },
+    {
+      name: "pause-period begins with the first change",
+      annotations: { "rollcast.dev/pause-period": "5m" },
+      state: { history: [] },
+      want: { at: NOW + 300_000, reason: "pause-period" },
+    },
+    {
+      name: "pause-period is not pushed away by later changes",
+      annotations: { "rollcast.dev/pause-period": "5m" },
+      state: { history: [], due: { at: NOW + 100, reason: "pause-period", told: true } },
+      want: { at: NOW + 100, reason: "pause-period" },
+    },
+    {
+      name: "pause-period that has passed does not wait again",
+      annotations: { "rollcast.dev/pause-period": "5m" },
+      state: { history: [], due: { at: NOW, reason: "pause-period", told: true } },
+      want: undefined,
+    },
+    {
+      name: "19 rollouts in the period are normal",
+      state: { history: times(19, 1_000) },
+      want: undefined,
+    },
+    {
+      name: "20 are a loop: the smallest interval holds",
+      state: { history: times(20, 1_000) },
+      want: { at: NOW + 9_000, reason: "throttled" },
+    },
+    {
+      name: "a throttle holds also when the period has passed",
+      state: { history: [NOW - 60_000], throttle: { interval: 90_000 } },
+      want: { at: NOW + 30_000, reason: "throttled" },
+    },
+  ])("$name", ({ annotations, state, want }) => {
+    expect(pace(plain(annotations), state, breaker, NOW)).toEqual(want);
+  });
+});
+
+describe("the loop breaker over time", () => {
+  test("a source that never stops changing: the interval doubles to its largest, and what it lets through is bounded", () => {
+    let state: State = { history: [] };
+    let now = 0;
+    const starts: number[] = [];
+    // Due all the time: a change every 200 ms, one hour long.
+    while (now < 3_600_000) {
+      const wait = pace(plain(), state, breaker, now);
+      if (wait === undefined) {
+        state = paceAfterStart(state, breaker, now);
+        starts.push(now);
+        now += 1_000;
+      } else {
+        state = { ...state, due: { at: wait.at, reason: wait.reason, told: true } };
+        now = wait.at ?? Number.NaN;
+      }
+    }
+    expect(starts.length).toBeLessThanOrEqual(20 + 10);
+    const gaps = starts.slice(1).map((start, i) => start - (starts[i] ?? 0));
+    expect(gaps.slice(19, 24)).toEqual([10_000, 10_000, 20_000, 40_000, 80_000]);
+    expect(Math.max(...gaps)).toBe(900_000);
+  });
+
+  test("falls back, halving, when changes no longer have to wait", () => {
+    let state: State = { history: [NOW], throttle: { interval: 40_000 } };
+    const seen: (number | undefined)[] = [];
+    for (let i = 1; i <= 4; i++) {
+      state = paceAfterStart(state, breaker, NOW + i * 3_600_000);
+      seen.push(state.throttle?.interval);
+    }
+    expect(seen).toEqual([20_000, 10_000, undefined, undefined]);
+  });
+});

@@ -1,0 +1,99 @@
+import { ANNOTATIONS } from "@rollcast/shared/annotations";
+import { parseDuration } from "@rollcast/shared/duration";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+
+/** The loop breaker's settings; times in milliseconds. */
+export type LoopBreaker = {
+  /** So many rollouts of one workload inside `period` are normal; more are a loop. */
+  readonly maxRollouts: number;
+  readonly period: number;
+  readonly minInterval: number;
+  readonly maxInterval: number;
+};
+
+export type PaceReason =
+  | "pause-period"
+  | "min-interval"
+  | "throttled"
+  | "frozen"
+  | "halted"
+  | "queue-paused"
+  | "max-rolling";
+
+/** The rollout may start at `at` (milliseconds since the epoch), later than now, or when something opens; why it waits. */
+export type Pace = { readonly at?: number; readonly reason: PaceReason };
+
+const MIN_INTERVAL = "rollcast.dev/min-interval";
+const PAUSE_PERIOD = ANNOTATIONS.pausePeriod.own;
+const MAX_WAIT_MS = 7 * 24 * 3_600_000;
+
+function annotated(annotations: Readonly<Record<string, string>>, name: string): number {
+  return Math.min(parseDuration(annotations[name] ?? "") ?? 0, MAX_WAIT_MS);
+}
+
+type Paced = {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly templateAnnotations: Readonly<Record<string, string>>;
+};
+
+function duration(workload: Paced, name: string): number {
+  return annotated(workload.annotations, name) || annotated(workload.templateAnnotations, name);
+}
+
+/**
+ * When a rollout that is due now may start; undefined: at once.
+ * - `pause-period` (Reloader's annotation): so long after the first change, whatever came in between.
+ * - `min-interval`: so long after the workload's last rollout started.
+ * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval holds.
+ */
+export function pace(
+  workload: Paced,
+  record: Pick<WorkloadRecord, "history" | "due" | "throttle">,
+  breaker: LoopBreaker,
+  now: number,
+): Pace | undefined {
+  const waits: (Pace & { at: number })[] = [];
+  const last = record.history.at(-1);
+  const period = duration(workload, PAUSE_PERIOD);
+  if (period > 0) {
+    // The period runs from the first change: a later one must not push it away.
+    const began = record.due?.reason === "pause-period" ? (record.due.at ?? now) : now + period;
+    waits.push({ at: Math.min(began, now + period), reason: "pause-period" });
+  }
+  if (last !== undefined) {
+    waits.push({ at: last + duration(workload, MIN_INTERVAL), reason: "min-interval" });
+    const interval = record.throttle?.interval ?? loopInterval(record.history, breaker, now);
+    if (interval !== undefined) waits.push({ at: last + interval, reason: "throttled" });
+  }
+  const later = waits.filter((wait) => wait.at > now).toSorted((a, b) => b.at - a.at);
+  return later[0];
+}
+
+function loopInterval(
+  history: readonly number[],
+  breaker: LoopBreaker,
+  now: number,
+): number | undefined {
+  const recent = history.filter((time) => time > now - breaker.period);
+  return recent.length >= breaker.maxRollouts ? breaker.minInterval : undefined;
+}
+
+/**
+ * The record's pace after a rollout that starts `now`: the loop breaker's interval doubles while changes kept it waiting, halves when they did not,
+ * and ends below its smallest.
+ */
+export function paceAfterStart(
+  record: Pick<WorkloadRecord, "history" | "due" | "throttle">,
+  breaker: LoopBreaker,
+  now: number,
+): Pick<WorkloadRecord, "history" | "throttle"> {
+  const history = [...record.history, now].slice(-breaker.maxRollouts - 1);
+  const waited = record.due?.reason === "throttled";
+  const before = record.throttle?.interval;
+  if (waited) {
+    const interval = Math.min((before ?? breaker.minInterval / 2) * 2, breaker.maxInterval);
+    return { history, throttle: { interval } };
+  }
+  const halved = (before ?? 0) / 2;
+  return halved >= breaker.minInterval ? { history, throttle: { interval: halved } } : { history };
+}

@@ -1,0 +1,18 @@
+import type { Context } from "../context.ts";
+import type { Workload } from "../model/workload.ts";
+
+/** Tells what of a workload's annotations cannot be read, once for each edit that leaves it so. */
+export function startTellingFaults(ctx: Pick<Context, "index" | "logger" | "metrics">): void {
+  const tell = (workload: Workload, before: Workload | undefined) => {
+    const { faults } = workload.optIn;
+    const known = before?.optIn.faults ?? [];
+    if (faults.length === 0 || faults.join() === known.join()) return;
+    const { kind, namespace, name } = workload;
+    ctx.metrics.annotationFaults.inc(faults.length);
+    ctx.logger.warn(
+      { workload: { kind, namespace, name }, faults },
+      "entries of annotations are passed over",
+    );
+  };
+  ctx.index.listen({ changed: tell, removed: () => undefined });
+}

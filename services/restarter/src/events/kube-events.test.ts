@@ -1,0 +1,66 @@
+import { deployment } from "@rollcast/kube/workloads/deployment";
+import { expect, test } from "vitest";
+import { kubeEvent, noticeOf } from "./kube-events.ts";
+import type { Outcome } from "../model/workload-record.ts";
+
+const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
+  id: "0123456789abcdef",
+  word,
+  time: Date.parse("2026-01-10T12:00:00.123Z"),
+  data: {
+    workload: { kind: "Deployment", namespace: "shop", name, uid: "uid-1" },
+    cause: {
+      kind: "Secret",
+      namespace: "shop",
+      name: "tls",
+      changedBy: { manager: "cert-manager" },
+    },
+    reason: "Forbidden",
+    message: "quota",
+    dueAt: "2026-01-10T12:10:00.000Z",
+  },
+});
+
+function eventOf(one: Outcome, instance = "pod-1") {
+  const notice = noticeOf(one);
+  return notice === undefined ? undefined : kubeEvent(notice, deployment, instance);
+}
+
+test.each([
+  {
+    word: "started",
+    type: "Normal",
+    reason: "Reloaded",
+    note: "Rolled by Rollcast: Secret tls changed",
+  },
+  {
+    word: "failed",
+    type: "Warning",
+    reason: "ReloadFail",
+    note: "Rollout for Secret tls failed (Forbidden): quota",
+  },
+  {
+    word: "throttled",
+    type: "Warning",
+    reason: "ReloadThrottled",
+    note: "Secret tls changes too often, written by cert-manager: next rollout at 2026-01-10T12:10:00.000Z",
+  },
+] as const)("$word is told as $reason", ({ word, ...want }) => {
+  expect(eventOf(outcome(word))).toMatchObject({
+    ...want,
+    eventTime: "2026-01-10T12:00:00.123000Z",
+    regarding: { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "uid-1" },
+  });
+});
+
+test("what nobody must be told of is not", () => {
+  expect(eventOf(outcome("planned"))).toBeUndefined();
+  expect(eventOf(outcome("succeeded"))).toBeUndefined();
+});
+
+test("one outcome has one name, inside Kubernetes' limit", () => {
+  const name = "w".repeat(253);
+  const event = eventOf(outcome("started", name));
+  expect(event?.metadata.name).toBe(eventOf(outcome("started", name), "x")?.metadata.name);
+  expect(event?.metadata.name.length).toBeLessThanOrEqual(253);
+});

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeClient } from "@rollcast/kube/client";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { stableId } from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/runtime/logger";
+import { mapLimit } from "@rollcast/async/map-limit";
+import type { Outcome } from "../model/workload-record.ts";
+
+type Told = { readonly type: "Normal" | "Warning"; readonly reason: string };
+
+/** The outcomes that somebody who looks at the workload should see, under the reasons that Reloader's users know. */
+const TOLD: Readonly<Partial<Record<Outcome["word"], Told>>> = {
+  started: { type: "Normal", reason: "Reloaded" },
+  failed: { type: "Warning", reason: "ReloadFail" },
+  throttled: { type: "Warning", reason: "ReloadThrottled" },
+};
+
+function note(outcome: Outcome): string {
+  const { cause, reason, message, dueAt } = outcome.data;
+  const source = cause === undefined ? "a source" : `${cause.kind} ${cause.name}`;
+  if (outcome.word === "started") return `Rolled by Rollcast: ${source} changed`;
+  if (outcome.word === "throttled") {
+    const by = cause?.changedBy === undefined ? "" : `, written by ${cause.changedBy.manager}`;
+    return `${source} changes too often${by}: next rollout at ${dueAt ?? "a later time"}`;
+  }
+  const why = message === undefined || message === "" ? "" : `: ${message}`;
+  return `Rollout for ${source} failed (${reason ?? "unknown"})${why}`;
+}
+
+/** What somebody who looks at a workload should see. `time` in milliseconds since the epoch; the same `id` is told once. */
+export type Notice = Told & {
+  readonly id: string;
+  readonly workload: {
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  };
+  readonly time: number;
+  readonly note: string;
+};
+
+/** What is told of an outcome; undefined: nothing. */
+export function noticeOf(outcome: Outcome): Notice | undefined {
+  const told = TOLD[outcome.word];
+  if (told === undefined) return undefined;
+  const id = stableId(outcome.id, outcome.word);
+  const { workload } = outcome.data;
+  return { ...told, id, workload, time: outcome.time, note: note(outcome) };
+}
+
+/** The `events.k8s.io/v1` object for a notice; its name depends on the notice's id alone, so that telling twice is one Event. */
+export function kubeEvent(notice: Notice, kind: WorkloadKind, instance: string) {
+  const { workload } = notice;
+  const prefix = workload.name.slice(0, 200);
+  return {
+    apiVersion: "events.k8s.io/v1",
+    kind: "Event",
+    metadata: { name: `${prefix}.${notice.id.slice(0, 16)}`, namespace: workload.namespace },
+    eventTime: `${new Date(notice.time).toISOString().slice(0, -1)}000Z`,
+    reportingController: "rollcast.dev/restarter",
+    reportingInstance: instance.slice(0, 128),
+    action: "Rollout",
+    reason: notice.reason,
+    type: notice.type,
+    note: notice.note.slice(0, 1_024),
+    regarding: {
+      apiVersion: kind.group === "" ? kind.version : `${kind.group}/${kind.version}`,
+      kind: kind.kind,
+      namespace: workload.namespace,
+      name: workload.name,
+      uid: workload.uid,
+    },
+  };
+}
+
+const AT_ONCE = 4;
+const BATCH = 100;
+const LOOK_MS = 50;
+const MAX_WAIT_MS = 5_000;
+const MAX_WAITING = 10_000;
+
+/** Tells notices to who looks at the workload. Disposal writes what still waits. */
+export type Teller = AsyncDisposable & { tell(notice: Notice | undefined): void };
+
+export type TellerOptions = {
+  kube: KubeClient;
+  kinds: ReadonlyMap<string, WorkloadKind>;
+  /** Which process tells. */
+  instance: string;
+  /** Whether something more urgent is sent to the API server now. */
+  busy: () => boolean;
+  logger: Logger;
+};
+
+async function write(options: TellerOptions, notice: Notice): Promise<void> {
+  const { workload } = notice;
+  const kind = options.kinds.get(workload.kind);
+  if (kind === undefined) return;
+  const body = kubeEvent(notice, kind, options.instance);
+  const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
+  try {
+    await options.kube.request({ method: "POST", path, body });
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 409) return;
+    options.logger.warn({ err, workload }, "kubernetes event not written");
+  }
+}
+
+/**
+ * Writes notices as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
+ * logged: the event stream has it anyway.
+ */
+export function createTeller(options: TellerOptions): Teller {
+  const waiting: Notice[] = [];
+  let closing = false;
+  let pumping: Promise<void> | undefined;
+  const pump = async () => {
+    while (waiting.length > 0) {
+      for (let waited = 0; waited < MAX_WAIT_MS && options.busy() && !closing; waited += LOOK_MS) {
+        await sleep(LOOK_MS);
+      }
+      await mapLimit(waiting.splice(0, BATCH), AT_ONCE, (notice) => write(options, notice));
+    }
+    pumping = undefined;
+  };
+  return {
+    tell(notice) {
+      if (notice === undefined) return;
+      if (waiting.length >= MAX_WAITING)
+        options.logger.warn("too many kubernetes events, one dropped");
+      else waiting.push(notice);
+      pumping ??= pump();
+    },
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      await pumping;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { stableId } from "@rollcast/shared/events";
+import { clock } from "../clock.ts";
+import type { Context } from "../context.ts";
+import type { Notice } from "./kube-events.ts";
+import type { Placement } from "../model/queue-assignment.ts";
+import { workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+const MAX_NAME = 100;
+
+function noticeFor(workload: Workload, { queue, refused }: Placement): Notice | undefined {
+  if (refused === undefined) return undefined;
+  const { kind, namespace, name, uid } = workload;
+  const asked = JSON.stringify(refused.name.slice(0, MAX_NAME));
+  const why =
+    refused.why === "unknown"
+      ? `no queue is named ${asked}`
+      : `queueAnnotation does not let namespace ${namespace} choose the queue ${asked}`;
+  return {
+    id: stableId(uid, "queue-refused", refused.name, refused.why),
+    workload: { kind, namespace, name, uid },
+    time: clock(),
+    type: "Warning",
+    reason: "QueueRefused",
+    note: `${why}: rolled in the queue ${queue}`,
+  };
+}
+
+/** Tells on the workload, once for each name, which queue it asks for and does not get. */
+export function startTellingRefusals(
+  ctx: Pick<Context, "index" | "tell">,
+  placementOf: (workload: Workload) => Placement,
+): void {
+  const told = new Map<WorkloadKey, string>();
+  ctx.index.listen({
+    changed(workload) {
+      const key = workloadKey(workload);
+      // Labels of the namespace may have changed since: what was told is compared, not what the workload was.
+      const notice = workload.mayRoll ? noticeFor(workload, placementOf(workload)) : undefined;
+      if (notice === undefined) told.delete(key);
+      else if (told.get(key) !== notice.id) {
+        told.set(key, notice.id);
+        ctx.tell(notice);
+      }
+    },
+    removed: (workload) => void told.delete(workloadKey(workload)),
+  });
+}

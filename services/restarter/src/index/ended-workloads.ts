@@ -1,0 +1,27 @@
+import { workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+const MAX_KEPT = 1_000;
+
+/** The last that was seen of workloads that ended and are gone: a Job may be cleared away before its end was looked at. Bounded, oldest out first. */
+export type LastSeen = {
+  add(workload: Workload): void;
+  get(key: WorkloadKey): Workload | undefined;
+};
+
+export function createLastSeen(): LastSeen {
+  const kept = new Map<WorkloadKey, Workload>();
+  return {
+    add(workload) {
+      if (workload.finished !== true) return;
+      const key = workloadKey(workload);
+      kept.delete(key);
+      kept.set(key, workload);
+      for (const oldest of kept.keys()) {
+        if (kept.size <= MAX_KEPT) break;
+        kept.delete(oldest);
+      }
+    },
+    get: (key) => kept.get(key),
+  };
+}

@@ -1,0 +1,105 @@
+import { mayList } from "@rollcast/kube/discovery";
+import type { KubeClient } from "@rollcast/kube/client";
+import { startReflector } from "@rollcast/kube/reflector";
+import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Rules } from "../model/rules.ts";
+import { projectWorkload } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
+import type { WorkloadIndex } from "./workload-index.ts";
+
+export type UnitOptions = {
+  client: KubeClient;
+  index: WorkloadIndex;
+  rules: Rules;
+  logger: Logger;
+  signal: AbortSignal;
+};
+
+/** One kind in one namespace, or in all. `forbidden`: its list is refused for want of permission. */
+export type Unit = AsyncDisposable & {
+  state(): "starting" | "watching" | "forbidden";
+  readonly reflector: Reflector | undefined;
+  /** Starts what can be started and gives up what the API server no longer serves or allows; called again and again. */
+  look(): Promise<void>;
+};
+
+/** Keeps out of the index what can never roll, of kinds whose objects come and go in numbers. */
+function keptBy(
+  kind: WorkloadKind,
+  handler: ReflectorHandler<Workload>,
+): ReflectorHandler<Workload> {
+  if (kind.transient !== true) return handler;
+  return {
+    ...handler,
+    upsert: (workload, origin) =>
+      workload.mayRoll || workload.madeBy !== undefined
+        ? handler.upsert(workload, origin)
+        : handler.removed(workload),
+  };
+}
+
+/** Follows a kind as long as it may be listed. What it brought stays in the index until the kind is no longer served or the unit is disposed of. */
+export function createUnit(
+  options: UnitOptions,
+  kind: WorkloadKind,
+  namespace: string | undefined,
+): Unit {
+  const { client, index, rules, logger, signal } = options;
+  const { group, version, plural } = kind;
+  const resource = { group, version, plural, ...(namespace === undefined ? {} : { namespace }) };
+  const what = { resource: plural, group, ...(namespace === undefined ? {} : { namespace }) };
+  const handler = keptBy(kind, index.handler());
+  let reflector: Reflector | undefined;
+  let forbidden = false;
+  let synced = false;
+
+  const start = () => {
+    const started = startReflector({
+      client,
+      resource,
+      reduce: (object) => projectWorkload(kind, object, rules),
+      handler,
+      logger,
+      signal,
+    });
+    reflector = started;
+    started.synced.then(
+      () => {
+        synced = true;
+      },
+      () => undefined,
+    );
+  };
+  const stop = async () => {
+    await reflector?.[Symbol.asyncDispose]();
+    reflector = undefined;
+    synced = false;
+  };
+  const forbid = (refused: boolean) => {
+    if (refused && !forbidden) {
+      logger.error(what, "no permission to list, this kind is not followed until it is given");
+    } else if (!refused && forbidden) logger.info(what, "permission to list was given");
+    forbidden = refused;
+  };
+  return {
+    state: () => (forbidden ? "forbidden" : synced ? "watching" : "starting"),
+    get reflector() {
+      return reflector;
+    },
+    async look() {
+      const fault = reflector?.fault();
+      if (fault?.startsWith("403 ") === true || fault?.startsWith("404 ") === true) await stop();
+      if (reflector !== undefined) return;
+      forbid(!(await mayList(client, resource, signal)));
+      if (!forbidden) start();
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      // As an empty list: nothing of it is there any more.
+      await handler.listStarted?.();
+      await handler.listed({ resourceVersion: "0" });
+    },
+  };
+}

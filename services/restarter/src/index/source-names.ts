@@ -1,0 +1,82 @@
+import { sourceKeys } from "@rollcast/nats/installation";
+import type { Kv } from "@rollcast/nats/kv";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { Logger } from "@rollcast/runtime/logger";
+import { sourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
+import type { SourcePattern } from "../model/policy.ts";
+import type { NamePatterns } from "../model/name-patterns.ts";
+
+/** The names of all sources, for annotations that name them by patterns. */
+export type SourceNames = {
+  /** At most {@link MAX_MATCHES}, in the order of their names. */
+  matching(pattern: SourcePattern): SourceKey[];
+  add(source: { kind: string; namespace: string; name: string }): void;
+  size(): number;
+};
+
+/** More sources than these for one pattern make a record and a marker that nobody can keep. */
+export const MAX_MATCHES = 200;
+
+/** An empty set of names. `onNew` is told each name that was not there before. */
+export function createSourceNames(
+  patterns: NamePatterns,
+  onNew: (source: SourceKey) => void,
+): SourceNames {
+  const byPlace = new Map<string, Set<string>>();
+  return {
+    matching({ kind, namespace, pattern }) {
+      const names = byPlace.get(`${kind}/${namespace}`) ?? [];
+      return [...names]
+        .filter((name) => patterns.matches(pattern, name))
+        .toSorted()
+        .slice(0, MAX_MATCHES)
+        .map((name) => sourceKey(kind, namespace, name));
+    },
+    add({ kind, namespace, name }) {
+      const place = `${kind}/${namespace}`;
+      const names = byPlace.get(place) ?? new Set();
+      byPlace.set(place, names);
+      if (names.has(name)) return;
+      names.add(name);
+      onNew(sourceKey(kind, namespace, name));
+    },
+    size: () => [...byPlace.values()].reduce((sum, names) => sum + names.size, 0),
+  };
+}
+
+/** What feeds the names. */
+export type NameFeed = {
+  readonly sources: Kv<SourceRecord>;
+  readonly cluster: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Feeds `names` from the records of sources, present and to come, until `signal` fires; resolves when the present ones are in. A name stays when its
+ * record goes: what is asked for it then finds nothing.
+ */
+export async function followSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
+  const { sources, cluster, logger, signal } = feed;
+  const filter = sourceKeys(cluster);
+  const read = async () => {
+    for await (const { value } of sources.snapshot(filter)) names.add(value);
+  };
+  const opened = Promise.withResolvers<void>();
+  sources.watch({
+    filter,
+    signal,
+    onEntry: (_key, record) => {
+      if (record !== undefined) names.add(record);
+    },
+    onOpen: () => opened.resolve(),
+    onGap: () => {
+      read().catch((err: unknown) => logger.warn({ err }, "names of sources not read again"));
+    },
+  });
+  signal.addEventListener("abort", () => opened.resolve(), { once: true });
+  // What is written from here on is told, what was written before is read.
+  await opened.promise;
+  await read();
+}

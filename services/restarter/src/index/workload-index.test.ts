@@ -1,0 +1,176 @@
+import { expect, test } from "vitest";
+import { givenWorkload, rulesOf } from "../../test/given.ts";
+import { createWorkloadIndex } from "./workload-index.ts";
+import type { Workload } from "../model/workload.ts";
+
+function workload(name: string, over: Partial<Workload> = {}): Workload {
+  return {
+    kind: "Deployment",
+    namespace: "shop",
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: "10",
+    generation: 1,
+    templateHash: "t1",
+    references: [{ kind: "ConfigMap", name: "cfg", keys: "*" }],
+    optIn: givenWorkload().optIn,
+    marks: givenWorkload().marks,
+    ...over,
+  } as Workload;
+}
+const users = (index: ReturnType<typeof createWorkloadIndex>, source = "cfg") =>
+  index.usersOf(`ConfigMap/shop/${source}`).map((one) => one.name);
+
+test("knows who uses a source, also after the use changed", () => {
+  const index = createWorkloadIndex(rulesOf());
+  index.apply(workload("a"));
+  index.apply(workload("b"));
+  expect(users(index)).toEqual(["a", "b"]);
+  const other = [{ kind: "ConfigMap", name: "other", keys: "*" }] as const;
+  index.apply(workload("a", { resourceVersion: "11", references: other }));
+  expect(users(index)).toEqual(["b"]);
+  expect(users(index, "other")).toEqual(["a"]);
+});
+
+test("knows who names a source, plainly, by a pattern and in another namespace", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const rules = rulesOf({ sharedNamespaces: ["common"] });
+  const naming = (name: string, list: string) =>
+    givenWorkload({
+      annotations: { "configmap.reloader.stakater.com/reload": list },
+      metadata: { name },
+      spec: { containers: [] },
+      rules,
+    });
+  index.apply(naming("plain", "other"));
+  index.apply(naming("pattern", "cfg-.*"));
+  index.apply(naming("shared", "common/cfg-.*,common/plain"));
+  expect(users(index, "other")).toEqual(["plain"]);
+  expect(users(index, "cfg-1")).toEqual(["pattern"]);
+  expect(users(index, "cfg")).toEqual([]);
+  const shared = (source: string) =>
+    index.usersOf(`ConfigMap/common/${source}`).map(({ name }) => name);
+  expect([shared("cfg-1"), shared("plain"), shared("no")]).toEqual([["shared"], ["shared"], []]);
+  index.forget("Deployment/shop/pattern");
+  expect(users(index, "cfg-1")).toEqual([]);
+});
+
+test("never goes back to an older version, except of another uid", () => {
+  const index = createWorkloadIndex(rulesOf());
+  index.apply(workload("a", { resourceVersion: "12", generation: 2 }));
+  index.apply(workload("a", { resourceVersion: "9" }));
+  expect(index.get("Deployment/shop/a")?.generation).toBe(2);
+  index.apply(workload("a", { resourceVersion: "9", uid: "uid-new" }));
+  expect(index.get("Deployment/shop/a")?.uid).toBe("uid-new");
+});
+
+test("a full list removes what it no longer holds, and only what its own reflector held", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const [shop, other] = [index.handler(), index.handler()];
+  void shop.upsert(workload("a"), "list");
+  void shop.upsert(workload("b"), "list");
+  void other.upsert(workload("c", { namespace: "other" }), "list");
+  const removed: string[] = [];
+  index.listen({ changed: () => undefined, removed: (one) => removed.push(one.name) });
+  void shop.listStarted?.();
+  void shop.upsert(workload("b"), "list");
+  void shop.listed({ resourceVersion: "20" });
+  expect(removed).toEqual(["a"]);
+  expect([...index.all()].map((one) => one.name)).toEqual(["b", "c"]);
+});
+
+test("an edit that was watched is dated by the clock and has its version, and both stay", () => {
+  const index = createWorkloadIndex(rulesOf(), () => 4_300);
+  const watch = index.handler();
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  watch.upsert(
+    workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
+  const edited = { editedAt: 4_300, editedVersion: "11" };
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
+  watch.upsert(
+    workload("a", { resourceVersion: "12", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
+  index.apply(workload("a", { resourceVersion: "13", templateHash: "t2", editedAt: 4_000 }));
+  expect(index.get("Deployment/shop/a")).toMatchObject(edited);
+});
+
+test("an edit that a lagging watch shows late is dated in the second that managedFields names", () => {
+  const index = createWorkloadIndex(rulesOf(), () => 25_000);
+  const watch = index.handler();
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  watch.upsert(
+    workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
+    "watch",
+  );
+  expect(index.get("Deployment/shop/a")?.editedAt).toBe(4_999);
+  watch.upsert(
+    workload("a", { resourceVersion: "12", templateHash: "t3", editedAt: undefined }),
+    "watch",
+  );
+  expect(index.get("Deployment/shop/a")?.editedAt).toBe(25_000);
+});
+
+test.each(["a list", "an answer"])(
+  "an edit that %s shows has the second of managedFields, and no version",
+  (how) => {
+    const index = createWorkloadIndex(rulesOf(), () => 4_300);
+    const watch = index.handler();
+    watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+    watch.upsert(
+      workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 2_000 }),
+      "watch",
+    );
+    const next = workload("a", { resourceVersion: "12", templateHash: "t3", editedAt: 4_000 });
+    if (how === "an answer") index.apply(next);
+    else watch.upsert(next, "list");
+    const { editedAt, editedVersion } = index.get("Deployment/shop/a") ?? {};
+    expect({ editedAt, editedVersion }).toEqual({ editedAt: 4_000, editedVersion: undefined });
+  },
+);
+
+test("waits for the next change of one workload", async () => {
+  const index = createWorkloadIndex(rulesOf());
+  const waited = index.nextChange("Deployment/shop/a", 60_000);
+  index.apply(workload("b"));
+  index.apply(workload("a"));
+  expect(await waited).toBe(true);
+  expect(await index.nextChange("Deployment/shop/a", 1)).toBe(false);
+});
+
+test("a workload whose template another one takes tells of pods what that one tells", () => {
+  const rules = rulesOf();
+  const index = createWorkloadIndex(rules);
+  const lender = givenWorkload({ metadata: { name: "tpl", generation: 3 } });
+  const borrower = (seen: number, over: Partial<Workload> = {}): Workload => ({
+    ...givenWorkload({ metadata: { name: "roll", uid: "r" } }),
+    kind: "Rollout",
+    annotations: { "rollcast.dev/auto": "true" },
+    paused: true,
+    borrows: { kind: "Deployment", name: "tpl", seen },
+    status: { state: "complete" },
+    mayRoll: false,
+    ...over,
+  });
+  const state = () => {
+    const one = index.get("Deployment/shop/tpl");
+    return [one?.mayRoll, one?.paused, one?.status.state];
+  };
+  index.apply(lender);
+  expect(state()).toEqual([false, false, lender.status.state]);
+  const told: string[] = [];
+  index.listen({ changed: ({ name }) => told.push(name), removed: () => undefined });
+  index.apply(borrower(2));
+  expect(told).toEqual(["roll", "tpl"]);
+  expect(state()).toEqual([true, true, "unobserved"]);
+  index.apply(borrower(3, { paused: false }));
+  expect(state()).toEqual([true, false, "complete"]);
+  // Also where the template changes later.
+  index.apply({ ...lender, resourceVersion: "101", generation: 4 });
+  expect(state()).toEqual([true, false, "unobserved"]);
+  index.forget("Rollout/shop/roll");
+  expect(state()).toEqual([false, false, lender.status.state]);
+});

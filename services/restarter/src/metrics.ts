@@ -1,0 +1,72 @@
+import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
+import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { CHECK_NAMES } from "./model/policy.ts";
+import type { Outcome } from "./model/workload-record.ts";
+
+export type RestarterMetrics = {
+  readonly patchSeconds: Histogram;
+  readonly patchErrors: Counter<"status">;
+  readonly sweepSeconds: Histogram;
+  readonly annotationFaults: Counter;
+  readonly verdicts: Counter<"check">;
+  outcome(outcome: Outcome): void;
+};
+
+/** The restarter's metrics; every outcome starts at 0, so that a rate over it is right from the first one. */
+export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
+  const outcomes = metrics.counter("rollcast_rollouts_total", "Rollout events by outcome", [
+    "outcome",
+  ]);
+  for (const outcome of RolloutOutcome.options) outcomes.inc({ outcome }, 0);
+  const verdicts = metrics.counter(
+    "rollcast_verdicts_total",
+    "Workloads that a source event was judged for, by the check that decided",
+    ["check"],
+  );
+  for (const check of CHECK_NAMES) verdicts.inc({ check }, 0);
+  const duration = metrics.histogram(
+    "rollcast_rollout_duration_seconds",
+    "From the patch to the end of the rollout",
+    ["outcome"],
+    LATENCY_BUCKETS,
+  );
+  const healthy = metrics.histogram(
+    "rollcast_change_to_healthy_seconds",
+    "From the change of the source to the workload's rollout being complete",
+    [],
+    LATENCY_BUCKETS,
+  );
+  return {
+    patchSeconds: metrics.histogram(
+      "rollcast_patch_duration_seconds",
+      "Patches of workloads at the API server",
+      [],
+      LATENCY_BUCKETS,
+    ),
+    patchErrors: metrics.counter(
+      "rollcast_patch_errors_total",
+      "Patches that the API server did not carry out, by HTTP status (0: no answer, 422: mostly our guard)",
+      ["status"],
+    ),
+    verdicts,
+    annotationFaults: metrics.counter(
+      "rollcast_annotation_faults_total",
+      "Entries of workloads' annotations that could not be read",
+      [],
+    ),
+    sweepSeconds: metrics.histogram(
+      "rollcast_sweep_duration_seconds",
+      "Comparisons of every workload with its sources",
+      [],
+      LATENCY_BUCKETS,
+    ),
+    outcome({ word, data }) {
+      outcomes.inc({ outcome: word });
+      if (data.durationMs !== undefined && word !== "stalled") {
+        duration.observe({ outcome: word }, data.durationMs / 1_000);
+      }
+      if (data.changeToHealthyMs !== undefined) healthy.observe(data.changeToHealthyMs / 1_000);
+    },
+  };
+}

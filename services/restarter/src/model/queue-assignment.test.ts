@@ -1,0 +1,146 @@
+import { Config } from "@rollcast/shared/config/schema";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createPlacing } from "./queue-assignment.ts";
+import type { Queued } from "./queue-assignment.ts";
+
+function placing(parts: object) {
+  return createPlacing(
+    Config.parse({ apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "c", ...parts }),
+  );
+}
+
+const QUEUES = [
+  { name: "shop-web", match: { namespaces: ["shop"], workloadSelector: "app=web" } },
+  { name: "shop", match: { namespaces: ["shop"] } },
+  { name: "gold", match: { namespaceSelector: "tier=gold", kinds: ["Deployment", "StatefulSet"] } },
+  { name: "canary", match: { workloadSelector: "canary" } },
+];
+
+type Case = {
+  namespace?: string;
+  kind?: string;
+  labels?: Record<string, string>;
+  annotation?: string;
+  templateAnnotation?: string;
+  tier?: string;
+};
+
+function workload(one: Case): Queued {
+  const annotated = (value: string | undefined): Record<string, string> =>
+    value === undefined ? {} : { "rollcast.dev/queue": value };
+  return {
+    kind: one.kind ?? "Deployment",
+    namespace: one.namespace ?? "blog",
+    labels: one.labels ?? {},
+    annotations: annotated(one.annotation),
+    templateAnnotations: annotated(one.templateAnnotation),
+  };
+}
+
+function place(one: Case, annotation: object = {}) {
+  const labels: Record<string, string> = one.tier === undefined ? {} : { tier: one.tier };
+  return placing({ queues: QUEUES, queueAnnotation: annotation })(workload(one), labels);
+}
+
+test.each<[Case, string]>([
+  [{}, "default"],
+  [{ namespace: "shop" }, "shop"],
+  [{ namespace: "shop", labels: { app: "web" } }, "shop-web"],
+  [{ namespace: "shop", labels: { app: "api" } }, "shop"],
+  [{ labels: { app: "web" } }, "default"],
+  [{ tier: "gold" }, "gold"],
+  [{ tier: "gold", kind: "StatefulSet" }, "gold"],
+  [{ tier: "gold", kind: "CronJob" }, "default"],
+  [{ tier: "silver" }, "default"],
+  [{ tier: "gold", namespace: "shop" }, "shop"],
+  [{ tier: "gold", labels: { canary: "" } }, "gold"],
+  [{ labels: { canary: "" } }, "canary"],
+])("%j is put into %s", (one, queue) => {
+  expect(place(one)).toEqual({ queue });
+});
+
+test.each<[string, Case, object, object]>([
+  ["chooses", { annotation: "gold" }, { namespaces: ["blog"] }, { queue: "gold" }],
+  [
+    "chooses by its template",
+    { templateAnnotation: "gold" },
+    { namespaces: ["*"] },
+    { queue: "gold" },
+  ],
+  [
+    "is asked before its template",
+    { annotation: "shop", templateAnnotation: "gold" },
+    { namespaces: ["*"] },
+    { queue: "shop" },
+  ],
+  [
+    "chooses where labels of its namespace allow it",
+    { annotation: "default", tier: "gold" },
+    { namespaceSelector: "tier" },
+    { queue: "default" },
+  ],
+  [
+    "may not choose by default",
+    { annotation: "gold", namespace: "shop" },
+    {},
+    { queue: "shop", refused: { name: "gold", why: "not-allowed" } },
+  ],
+  [
+    "may not choose from another namespace",
+    { annotation: "gold" },
+    { namespaces: ["shop"], namespaceSelector: "tier" },
+    { queue: "default", refused: { name: "gold", why: "not-allowed" } },
+  ],
+  [
+    "needs no leave for where it is anyway",
+    { annotation: "shop", namespace: "shop" },
+    {},
+    { queue: "shop" },
+  ],
+  [
+    "asks for what is not there",
+    { annotation: "glod", namespace: "shop" },
+    { namespaces: ["*"] },
+    { queue: "default", refused: { name: "glod", why: "unknown" } },
+  ],
+])("a workload that %s", (_, one, annotation, placement) => {
+  expect(place(one, annotation)).toEqual(placement);
+});
+
+const names = fc.constantFrom("default", "shop-web", "shop", "gold", "canary");
+const cases = fc.record<Case>(
+  {
+    namespace: fc.constantFrom("shop", "blog", "toString"),
+    kind: fc.constantFrom("Deployment", "CronJob"),
+    labels: fc.dictionary(fc.constantFrom("app", "canary", "x"), fc.constantFrom("web", "")),
+    annotation: fc.oneof(names, fc.string()),
+    templateAnnotation: names,
+    tier: fc.constantFrom("gold", "silver"),
+  },
+  { requiredKeys: [] },
+);
+const annotations = fc.constantFrom({}, { namespaces: ["*"] }, { namespaces: ["shop"] });
+
+test("every workload is in exactly one configured queue, the same each time, whatever it asks for", () => {
+  const known = new Set(["default", "shop-web", "shop", "gold", "canary"]);
+  fc.assert(
+    fc.property(cases, annotations, (one, annotation) => {
+      const placement = place(one, annotation);
+      expect(known.has(placement.queue)).toBe(true);
+      expect(place(one, annotation)).toEqual(placement);
+      const asked = one.annotation ?? one.templateAnnotation;
+      if (asked === undefined) expect(placement.refused).toBeUndefined();
+      else expect(placement.refused === undefined).toBe(placement.queue === asked);
+    }),
+  );
+});
+
+test("where no namespace may choose, an annotation that names a queue moves nobody", () => {
+  fc.assert(
+    fc.property(cases, names, (one, annotation) => {
+      const { annotation: _, templateAnnotation: __, ...plain } = one;
+      expect(place({ ...plain, annotation }).queue).toBe(place(plain).queue);
+    }),
+  );
+});

@@ -1,0 +1,67 @@
+import type { FreezeScope } from "@rollcast/shared/events";
+import { SubjectError } from "@rollcast/shared/subjects";
+import { clock } from "../clock.ts";
+import { ITSELF, origin, untilText } from "./update.ts";
+import type { AmendOptions, Amending, By } from "./update.ts";
+import { freezeKey } from "../model/control-entry.ts";
+import type { Freeze } from "../model/control-entry.ts";
+import { OperationError } from "./operation-error.ts";
+
+const MAX_REASON = 256;
+
+function isOver(freeze: Freeze): boolean {
+  return freeze.until !== undefined && freeze.until <= clock();
+}
+
+export function freezeOperations({ cluster, mirror }: AmendOptions, amending: Amending) {
+  const keyOf = (scope: FreezeScope) => {
+    try {
+      return freezeKey(cluster, scope);
+    } catch (err) {
+      if (!(err instanceof SubjectError)) throw err;
+      throw new OperationError(
+        "invalid",
+        "kind, namespace and name must be as Kubernetes has them",
+      );
+    }
+  };
+  const held = () => [...mirror.all()].filter((one) => one.type === "freeze");
+  return {
+    listFreezes: (): Freeze[] => held().filter((one) => !isOver(one)),
+    async freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze> {
+      const reason = who.reason?.slice(0, MAX_REASON);
+      const freeze: Freeze = {
+        v: 1,
+        type: "freeze",
+        scope,
+        ...(reason === undefined ? {} : { reason }),
+        ...origin(who),
+      };
+      const id = await amending.amend(keyOf(scope), () => freeze);
+      if (id !== undefined) {
+        await amending.tellFreeze(id, "frozen", {
+          scope,
+          by: freeze.by,
+          ...untilText(freeze.until),
+          ...(reason === undefined ? {} : { reason }),
+        });
+      }
+      return freeze;
+    },
+    async unfreeze(scope: FreezeScope, who: By): Promise<boolean> {
+      const id = await amending.amend(keyOf(scope), () => null);
+      if (id === undefined) return false;
+      await amending.tellFreeze(id, "unfrozen", { scope, by: origin(who).by });
+      return true;
+    },
+    async expire(): Promise<void> {
+      for (const { scope } of held().filter(isOver)) {
+        const id = await amending.amend(keyOf(scope), (one) =>
+          one?.type === "freeze" && isOver(one) ? null : undefined,
+        );
+        if (id === undefined) continue;
+        await amending.tellFreeze(id, "unfrozen", { scope, by: ITSELF, reason: "expired" });
+      }
+    },
+  };
+}

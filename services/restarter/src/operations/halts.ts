@@ -1,0 +1,60 @@
+import { stableId } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/events";
+import type { Halt, OperationsOptions } from "./queue-status.ts";
+import { clock } from "../clock.ts";
+import { origin } from "./update.ts";
+import type { Amending, By } from "./update.ts";
+import type { Change, Failures } from "../model/control-entry.ts";
+import { failuresOf } from "../decision/quota.ts";
+
+const MAX_SOURCES = 20;
+
+/** The sources of changes, as events say them. */
+export function sourcesOf(changes: readonly Change[]): ObjectId[] {
+  const keys = [...new Set(changes.map(({ source }) => source))].slice(0, MAX_SOURCES);
+  return keys.map((key) => {
+    const [kind = "", namespace = "", name = ""] = key.split("/");
+    return { kind, namespace, name };
+  });
+}
+
+export function haltOperations({ queues, gates, keeper }: OperationsOptions, amending: Amending) {
+  const listHalts = (): Halt[] =>
+    queues.flatMap(({ name: queue, haltAfter }) => {
+      const { failures } = gates.state(queue);
+      return failures
+        .map(({ changes }) => ({ queue, changes, failed: failuresOf(failures, changes) }))
+        .filter(({ failed }) => failed >= haltAfter);
+    });
+  return {
+    listHalts,
+    async resumeHalted(
+      which: { readonly queue?: string; readonly source?: string },
+      who: By,
+    ): Promise<number> {
+      const { by } = origin(who);
+      const isMeant = ({ changes }: Failures) =>
+        which.source === undefined || changes.some(({ source }) => source === which.source);
+      let count = 0;
+      for (const { name: queue } of queues) {
+        if (which.queue !== undefined && which.queue !== queue) continue;
+        const freed = await keeper.change(
+          queue,
+          (state) => {
+            const kept = state.failures.filter((one) => !isMeant(one));
+            const gone = state.failures.filter(isMeant);
+            if (gone.length === 0) return { state, answer: gone };
+            return { state: { ...state, failures: kept }, answer: gone };
+          },
+          { fresh: true },
+        );
+        if (freed.length === 0) continue;
+        count += freed.length;
+        const sources = sourcesOf(freed.flatMap(({ changes }) => changes));
+        const id = stableId(queue, "released", String(clock()), by);
+        await amending.tellQueue(id, "released", { queue, by, sources });
+      }
+      return count;
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import type { Queue } from "@rollcast/shared/config/queues";
+import type { QueueData, QueueOutcome } from "@rollcast/shared/events";
+import { clock } from "../clock.ts";
+import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
+import { ITSELF, origin, untilText } from "./update.ts";
+import type { Amending, By } from "./update.ts";
+import { overrideKey } from "../model/control-entry.ts";
+import { OperationError } from "./operation-error.ts";
+import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
+import type { Settings } from "../admission/settings.ts";
+
+/** The limits among live settings, as events say them; without a limit: left out. */
+function limitsOf(settings: Settings): NonNullable<QueueData["limits"]> {
+  const { concurrency, rateLimit, maxRolling, maxRollingPerNamespace } = settings;
+  return {
+    ...(concurrency === undefined ? {} : { concurrency: concurrency.value }),
+    ...(rateLimit === undefined ? {} : { rateLimit: rateLimit.value }),
+    ...(maxRolling === undefined ? {} : { maxRolling: maxRolling.value }),
+    ...(maxRollingPerNamespace === undefined
+      ? {}
+      : { maxRollingPerNamespace: maxRollingPerNamespace.value }),
+  };
+}
+
+function parseLimits(limits: LiveLimits): LiveLimits {
+  const parsed = LiveLimits.safeParse(limits);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.join(".") ?? "";
+    throw new OperationError("invalid", `${where || "the limits"}: ${issue?.message ?? "wrong"}`);
+  }
+  const given = Object.values(parsed.data).filter((value) => value !== undefined);
+  if (given.length === 0) throw new OperationError("invalid", "no limit is named");
+  return parsed.data;
+}
+
+export function queueOperations(
+  options: OperationsOptions,
+  amending: Amending,
+  listHalts: () => Halt[],
+) {
+  const { cluster, queues, mirror, gates } = options;
+  const overrideOf = (name: string) => {
+    const found = mirror.get(overrideKey(cluster, name))?.value;
+    return found?.type === "override" ? found : undefined;
+  };
+  const statusOf = (file: Queue): QueueStatus => {
+    const { name } = file;
+    const holders = Object.entries(gates.state(name).rolling);
+    return {
+      name,
+      file,
+      live: lasting(overrideOf(name), clock()),
+      effective: gates.settings(name),
+      rolling: holders.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
+      halts: listHalts().filter((one) => one.queue === name),
+    };
+  };
+  const find = (name: string) => {
+    const file = queues.find((one) => one.name === name);
+    if (file !== undefined) return file;
+    const names = queues.map((one) => one.name).join(", ");
+    throw new OperationError("not-found", `no queue is named so; there are: ${names}`);
+  };
+  /** Writes the settings that last, changed by `change`, and tells what came of it. */
+  const change = async (
+    file: Queue,
+    outcome: QueueOutcome,
+    who: { by: string; until?: number; reason?: string },
+    edit: (settings: Settings) => Settings | undefined,
+  ) => {
+    const { name: queue } = file;
+    let limits: QueueData["limits"];
+    const id = await amending.amend(overrideKey(cluster, queue), (before) => {
+      const known = before?.type === "override" ? before : undefined;
+      const next = edit(known ?? {});
+      if (next === undefined) return undefined;
+      limits = limitsOf(next);
+      const isEmpty = SETTINGS.every((name) => next[name] === undefined);
+      if (isEmpty) return known === undefined ? undefined : null;
+      return { ...next, v: 1, type: "override", queue };
+    });
+    if (id !== undefined) {
+      const { by, until, reason } = who;
+      const told = outcome === "tuned" && limits !== undefined ? { limits } : {};
+      const why = reason === undefined ? {} : { reason };
+      await amending.tellQueue(id, outcome, { queue, by, ...untilText(until), ...told, ...why });
+    }
+    return statusOf(file);
+  };
+  return {
+    listQueues: (): QueueStatus[] => queues.map(statusOf),
+    async setQueue(name: string, limits: LiveLimits, who: By): Promise<QueueStatus> {
+      const file = find(name);
+      const from = origin(who);
+      const given = Object.entries(parseLimits(limits))
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => [key, { value, ...from }]);
+      return change(file, "tuned", from, (before) => ({
+        ...lasting(before, clock()),
+        ...(Object.fromEntries(given) as Settings),
+      }));
+    },
+    async pauseQueue(name: string, who: By): Promise<QueueStatus> {
+      const from = origin(who);
+      return change(find(name), "paused", from, (before) => ({
+        ...lasting(before, clock()),
+        paused: { value: true, ...from },
+      }));
+    },
+    async resumeQueue(name: string, who: By): Promise<QueueStatus> {
+      return change(find(name), "resumed", origin(who), ({ paused, ...others }) =>
+        paused === undefined ? undefined : others,
+      );
+    },
+    async resetQueue(name: string, who: By): Promise<QueueStatus> {
+      return change(find(name), "reset", origin(who), () => ({}));
+    },
+    async expire(): Promise<void> {
+      const itself = { by: ITSELF, reason: "expired" };
+      for (const file of queues) {
+        const known = overrideOf(file.name);
+        if (known === undefined) continue;
+        const kept = lasting(known, clock());
+        const over = SETTINGS.filter(
+          (name) => known[name] !== undefined && kept[name] === undefined,
+        );
+        if (over.length === 0) continue;
+        const outcome = over.some((name) => name !== "paused") ? "tuned" : "resumed";
+        await change(file, outcome, itself, (before) => {
+          const next = lasting(before, clock());
+          return SETTINGS.some((name) => before[name] !== undefined && next[name] === undefined)
+            ? next
+            : undefined;
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { freezeEvent, queueEvent, stableId } from "@rollcast/shared/events";
+import type {
+  FreezeData,
+  FreezeEvent,
+  FreezeOutcome,
+  QueueData,
+  QueueEvent,
+  QueueOutcome,
+} from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Kv } from "@rollcast/nats/kv";
+import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
+import type { Subject } from "@rollcast/shared/subjects";
+import { clock } from "../clock.ts";
+import type { ControlEntry } from "../model/control-entry.ts";
+import type { Mirror } from "../admission/kv-cache.ts";
+import { OperationError } from "./operation-error.ts";
+
+/** Who asks, and until when it holds (milliseconds since the epoch); absent: until it is taken back. */
+export type By = { readonly by: string; readonly until?: number };
+
+export type AmendOptions = {
+  readonly cluster: string;
+  readonly kv: Kv<ControlEntry>;
+  readonly mirror: Mirror<ControlEntry>;
+  readonly publish: (subject: Subject, event: QueueEvent | FreezeEvent) => Promise<void>;
+  readonly logger: Logger;
+};
+
+/** The entry as it should be; null: none; undefined: as it is. */
+type Next = (before: ControlEntry | undefined) => ControlEntry | null | undefined;
+
+/** Changes entries and tells of it. */
+export type Amending = {
+  /** The id of the change, the same whoever tells of it; undefined where nothing was to be changed. */
+  amend(key: string, next: Next): Promise<string | undefined>;
+  tellQueue(id: string, outcome: QueueOutcome, data: QueueData): Promise<void>;
+  tellFreeze(id: string, outcome: FreezeOutcome, data: FreezeData): Promise<void>;
+};
+
+/** What Rollcast does by itself. */
+export const ITSELF = "rollcast";
+
+const MAX_TEXT = 128;
+
+/** Who and when, as it is kept; throws {@link OperationError} where the end is past. */
+export function origin({ by, until }: By): { by: string; at: number; until?: number } {
+  const at = clock();
+  if (until === undefined) return { by: by.slice(0, MAX_TEXT), at };
+  if (!(until > at)) throw new OperationError("invalid", "the end must be later than now");
+  return { by: by.slice(0, MAX_TEXT), at, until };
+}
+
+/** An end, as events say it. */
+export function untilText(until: number | undefined): { until?: string } {
+  return until === undefined ? {} : { until: new Date(until).toISOString() };
+}
+
+export function createAmending(options: AmendOptions): Amending {
+  const { cluster, kv, mirror, logger } = options;
+  const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: clock() });
+  return {
+    async amend(key, next) {
+      for (;;) {
+        const before = await kv.get(key);
+        const value = next(before?.value);
+        if (value === undefined || (value === null && before === undefined)) return undefined;
+        if (value === null && before !== undefined) {
+          if (!(await kv.remove(key, before.revision))) continue;
+          mirror.put(key, undefined, before.revision + 1);
+          return stableId(cluster, key, "removed", String(before.revision));
+        }
+        if (value === null) continue;
+        const revision =
+          before === undefined
+            ? await kv.create(key, value)
+            : await kv.update(key, value, before.revision);
+        if (revision === undefined) continue;
+        mirror.put(key, value, revision);
+        return stableId(cluster, key, "put", String(revision));
+      }
+    },
+    async tellQueue(id, outcome, data) {
+      const eventId = stableId(id, outcome);
+      await options.publish(
+        queueSubject(cluster, outcome, data.queue),
+        queueEvent(partsOf(eventId), outcome, data),
+      );
+      logger.info({ ...data, outcome }, "queue steered");
+    },
+    async tellFreeze(id, outcome, data) {
+      const eventId = stableId(id, outcome);
+      await options.publish(
+        freezeSubject(cluster, outcome, data.scope),
+        freezeEvent(partsOf(eventId), outcome, data),
+      );
+      logger.info({ ...data, outcome }, "freeze steered");
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Context } from "../context.ts";
+import type { Queues } from "./rollout-queues.ts";
+
+/** What the queues hold; labels are bounded by the queues that are configured. */
+export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Queues): void {
+  metrics.gauge("rollcast_queue_jobs", "Jobs by queue and state", ["queue", "state"], async (g) => {
+    for (const turns of queues.all()) {
+      if (turns.fault() !== undefined) continue;
+      for (const [state, count] of Object.entries(await turns.counts())) {
+        g.set({ queue: turns.queue, state }, count);
+      }
+    }
+  });
+  metrics.gauge(
+    "rollcast_queue_oldest_seconds",
+    "For how long the turn that is next has been due",
+    ["queue"],
+    async (g) => {
+      for (const turns of queues.all()) {
+        if (turns.fault() !== undefined) continue;
+        g.set({ queue: turns.queue }, (await turns.waitedMs()) / 1_000);
+      }
+    },
+  );
+  metrics.gauge(
+    "rollcast_queue_slots_taken",
+    "Unfinished rollouts that hold a slot, in queues that bound them",
+    ["queue"],
+    (g) => {
+      for (const { queue } of queues.all()) {
+        g.set({ queue }, Object.keys(ctx.gates.state(queue).rolling).length);
+      }
+    },
+  );
+}

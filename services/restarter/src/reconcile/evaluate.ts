@@ -1,0 +1,136 @@
+import { apiPath } from "@rollcast/kube/patch";
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeObject } from "@rollcast/kube/object";
+import { job } from "@rollcast/kube/workloads/job";
+import type { Entry } from "@rollcast/nats/kv";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { recordKey } from "@rollcast/shared/subjects";
+import type { SourceKey } from "../model/content.ts";
+import { clock, newId } from "../clock.ts";
+import type { Context } from "../context.ts";
+import { decide } from "../decision/decide.ts";
+import type { Decision } from "../decision/decide.ts";
+import type { FollowedJob, Situation } from "../decision/decision-input.ts";
+import { patternsOf, watchedSources } from "../model/policy.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { projectWorkload, splitKey, workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+/** Reads of sources that belong together, each read once. */
+export type SourceReads = Map<SourceKey, Promise<SourceRecord | undefined>>;
+
+/** The record of a source, read once for all who ask with the same `reads`. */
+export function readSource(
+  ctx: Context,
+  key: SourceKey,
+  reads: SourceReads,
+): Promise<SourceRecord | undefined> {
+  const before = reads.get(key);
+  if (before !== undefined) return before;
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  const read = ctx.sources
+    .get(recordKey(ctx.cluster, { kind, namespace, name }))
+    .then((entry) => entry?.value);
+  reads.set(key, read);
+  return read;
+}
+
+/** Every source that may make the workload roll. */
+export function candidates(ctx: Pick<Context, "names">, workload: Workload): SourceKey[] {
+  const matching = patternsOf(workload).flatMap((pattern) => ctx.names.matching(pattern));
+  return [...new Set([...watchedSources(workload), ...matching])];
+}
+
+/** The Job that a rollout under way has run. Where Jobs are not watched, or it is not known yet, the API server is asked. */
+async function followedJob(ctx: Context, record: WorkloadRecord | undefined): Promise<FollowedJob> {
+  const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
+  if (record === undefined || name === undefined) return undefined;
+  const known = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
+  if (known !== undefined) return known;
+  try {
+    const path = apiPath(job, record.namespace, name);
+    const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    return projectWorkload(job, object, ctx.rules);
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return "gone";
+    if (err instanceof KubeError && err.status === 403) return undefined;
+    throw err;
+  }
+}
+
+/** A decision and what it was made on. */
+export type Assessment = {
+  readonly decision: Decision;
+  readonly situation: Situation;
+  readonly entry: Entry<WorkloadRecord> | undefined;
+};
+
+/** Reads the record and the present sources of a workload and decides. Sees every write that was acknowledged before the call. */
+export async function assess(
+  ctx: Context,
+  workload: Workload,
+  trusted = false,
+  reads: SourceReads = new Map(),
+): Promise<Assessment> {
+  const keys = candidates(ctx, workload);
+  const [entry, ...found] = await Promise.all([
+    ctx.records.get(recordKey(ctx.cluster, workload)),
+    ...keys.map((key) => readSource(ctx, key, reads)),
+  ]);
+  const followed = await followedJob(ctx, entry?.value);
+  const situation: Situation = {
+    rules: ctx.rules,
+    workload,
+    record: entry?.value,
+    ...(followed === undefined ? {} : { job: followed }),
+    sources: new Map(keys.map((key, i) => [key, found[i]])),
+    installedAt: ctx.installedAt,
+    now: clock(),
+    mode: ctx.mode,
+    breaker: ctx.breaker,
+    stalledAfterMs: ctx.stalledAfterMs,
+    affected: ctx.affected,
+    newId: newId(),
+    trusted,
+    gates: ctx.gates.of(workload, entry?.value.staleSince),
+  };
+  return { decision: decide(situation), situation, entry };
+}
+
+/** The workload as the API server itself says, put into the index; undefined where it is gone. */
+export async function askCluster(ctx: Context, key: WorkloadKey): Promise<Workload | undefined> {
+  const { kind, namespace, name } = splitKey(key);
+  const known = ctx.kinds.get(kind);
+  if (known === undefined) return undefined;
+  try {
+    const path = apiPath(known, namespace, name);
+    const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    const workload = projectWorkload(known, object, ctx.rules);
+    ctx.index.apply(workload);
+    return ctx.index.get(workloadKey(workload)) ?? workload;
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    ctx.index.forget(key);
+    return undefined;
+  }
+}
+
+const CATCH_UP_MS = 2_000;
+
+/**
+ * Like {@link assess}, and where the index is behind the record, waits for it, then asks the API server, whose word decides (a restored cluster may have
+ * gone back). Undefined where the workload is gone.
+ */
+export async function assessFresh(ctx: Context, key: WorkloadKey): Promise<Assessment | undefined> {
+  const deadline = clock() + CATCH_UP_MS;
+  for (;;) {
+    const workload = ctx.index.get(key);
+    const assessment = workload === undefined ? undefined : await assess(ctx, workload);
+    if (assessment !== undefined && assessment.decision.do !== "look-again") return assessment;
+    const ask = assessment?.decision.do !== "look-again" || assessment.decision.ask;
+    const wait = deadline - clock();
+    if (!ask && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
+    const asked = await askCluster(ctx, key);
+    return asked === undefined ? undefined : assess(ctx, asked, true);
+  }
+}

@@ -1,0 +1,55 @@
+import { KubeError } from "@rollcast/kube/client";
+import { listPages } from "@rollcast/kube/list";
+import type { ObjectMeta } from "@rollcast/kube/object";
+import { nameSome, namesOfLeft } from "@rollcast/kube/workloads/pods";
+import type { Context } from "../context.ts";
+import type { Outcome } from "../model/workload-record.ts";
+import { workloadKey } from "../model/workload.ts";
+
+/** Beyond this many, names help nobody. */
+const MAX_PODS = 1_000;
+const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
+
+/**
+ * The end of a rollout whose pods wait for their owner to delete them (`OnDelete`), with their names: one list of the workload's pods, metadata only, and for no
+ * other outcome. Without permission to list pods the number alone is told.
+ */
+export async function withLeftPods(ctx: Context, outcome: Outcome): Promise<Outcome> {
+  const { reason, message, workload: ref } = outcome.data;
+  if (outcome.word !== "succeeded" || reason !== "OnDelete") return outcome;
+  const workload = ctx.index.get(workloadKey(ref));
+  const left = workload?.leftPods;
+  if (workload === undefined || left === undefined) return outcome;
+  const resource = {
+    group: "",
+    version: "v1",
+    plural: "pods",
+    namespace: ref.namespace,
+    labelSelector: left.selector,
+    metadataOnly: true,
+  };
+  const signal = AbortSignal.timeout(LIMITS.timeoutMs);
+  const reduce = ({ metadata }: { metadata: ObjectMeta }) => metadata;
+  try {
+    const pods: ObjectMeta[] = [];
+    for await (const page of listPages({
+      client: ctx.kube,
+      resource,
+      reduce,
+      limits: LIMITS,
+      signal,
+    })) {
+      pods.push(...page.items);
+      if (pods.length > MAX_PODS) return outcome;
+    }
+    const own = pods.filter((pod) => pod.ownerReferences?.some((owner) => owner.uid === ref.uid));
+    const names = namesOfLeft(own, left);
+    if (names.length === 0) return outcome;
+    const named = `${message ?? ""}: ${nameSome(names)}`.slice(0, 1_024);
+    return { ...outcome, data: { ...outcome.data, message: named } };
+  } catch (err) {
+    if (!(err instanceof KubeError)) throw err;
+    ctx.logger.warn({ err, workload: ref }, "pods that are left to their owner are not named");
+    return outcome;
+  }
+}

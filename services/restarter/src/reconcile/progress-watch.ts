@@ -1,0 +1,168 @@
+import { recordKey } from "@rollcast/shared/subjects";
+import { advance } from "../decision/advance.ts";
+import { clock } from "../clock.ts";
+import type { Context } from "../context.ts";
+import { isGate } from "../decision/blocking-gate.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+const TICK_MS = 1_000;
+/** After this a record that is `pending` has lost whoever wrote it. */
+const ORPHAN_MS = 30_000;
+
+/** What is followed now. */
+export type Following = {
+  /** Takes a record as it was read elsewhere, e.g. by the sweep. */
+  see(record: WorkloadRecord): void;
+  /** The record of a workload that is followed, as it was last seen. */
+  get(key: WorkloadKey): WorkloadRecord | undefined;
+  all(): Iterable<readonly [WorkloadKey, WorkloadRecord]>;
+  /** Asks for everything that may go on now: something that held rollouts back may have opened. */
+  look(): void;
+  /** Asks for those who may take the slots that are free now. */
+  fillSlots(): void;
+  count(): number;
+  /** Workloads whose pods do not run the present content, and since when the oldest of them (milliseconds since the epoch). */
+  stale(): { count: number; since: number | undefined };
+};
+
+function needsWatching(record: WorkloadRecord): boolean {
+  return (
+    record.phase === "pending" ||
+    record.phase === "rolling" ||
+    record.due !== undefined ||
+    record.failure !== undefined ||
+    record.staleSince !== undefined ||
+    record.outbox.length > 0
+  );
+}
+
+function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const { due, rollout } = record;
+  const workload = ctx.index.get(workloadKey(record));
+  if (due !== undefined && isGate(due.reason)) {
+    if (workload !== undefined && ctx.gates.isOpen(record, workload)) return true;
+  } else {
+    if (due?.at !== undefined && due.at <= now) return true;
+    if (record.failure !== undefined && record.failure.retryAt <= now) return true;
+  }
+  if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
+  return comesFurther(ctx, record, now);
+}
+
+/** Whether what is followed has ended, or is late. */
+function comesFurther(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const workload = ctx.index.get(workloadKey(record));
+  const jobName = record.rollout?.job;
+  const job =
+    jobName === undefined
+      ? undefined
+      : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
+  return workload !== undefined && advance(record, workload, now, job) !== record;
+}
+
+/** Which workload has run this Job, if one did. */
+function runnerOf(job: Workload): WorkloadKey | undefined {
+  const { owner, namespace, madeBy } = job;
+  return owner === undefined || madeBy === undefined
+    ? undefined
+    : workloadKey({ ...owner, namespace });
+}
+
+function specChanged(now: Workload, before: Workload | undefined): boolean {
+  return (
+    before === undefined ||
+    before.uid !== now.uid ||
+    before.templateHash !== now.templateHash ||
+    before.marks.reloader !== now.marks.reloader ||
+    before.paused !== now.paused ||
+    before.hold !== now.hold ||
+    before.rollBy !== now.rollBy ||
+    before.finished !== now.finished ||
+    before.deleting !== now.deleting ||
+    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations) ||
+    JSON.stringify(before.templateAnnotations) !== JSON.stringify(now.templateAnnotations)
+  );
+}
+
+/**
+ * Watches the index and the records, and asks for a workload to be settled when it may have come further: its rollout ended or is late, its spec was
+ * edited, it is gone, what was put off is due. Following costs no request: all it needs comes by watches that are there anyway.
+ */
+export function startFollowing(
+  ctx: Context,
+  request: (key: WorkloadKey) => void,
+  signal: AbortSignal,
+): Following {
+  const active = new Map<WorkloadKey, WorkloadRecord>();
+  const see = (record: WorkloadRecord) => {
+    const key = workloadKey(record);
+    ctx.gates.see(key, record);
+    if (needsWatching(record)) active.set(key, record);
+    else active.delete(key);
+    if (active.has(key) && isDue(ctx, record, clock())) request(key);
+  };
+  ctx.index.listen({
+    changed(workload, before) {
+      const key = workloadKey(workload);
+      const record = active.get(key);
+      const opted = workload.mayRoll || (before !== undefined && before.mayRoll);
+      if (specChanged(workload, before) && (opted || record !== undefined)) request(key);
+      else if (record !== undefined && comesFurther(ctx, record, clock())) request(key);
+      const runner = runnerOf(workload);
+      if (runner !== undefined && active.has(runner)) request(runner);
+    },
+    removed(workload) {
+      const runner = runnerOf(workload);
+      if (runner !== undefined && active.has(runner)) request(runner);
+      if (workload.mayRoll || active.has(workloadKey(workload))) request(workloadKey(workload));
+    },
+  });
+  const byRecordKey = new Map<string, WorkloadKey>();
+  ctx.records.watch({
+    filter: `${ctx.cluster}.>`,
+    signal,
+    onEntry(key, record) {
+      if (record !== undefined) {
+        byRecordKey.set(recordKey(ctx.cluster, record), workloadKey(record));
+        see(record);
+        if (!active.has(workloadKey(record))) byRecordKey.delete(key);
+        return;
+      }
+      const gone = byRecordKey.get(key);
+      if (gone !== undefined) active.delete(gone);
+      if (gone !== undefined) ctx.gates.see(gone, undefined);
+      byRecordKey.delete(key);
+    },
+    onGap() {
+      for (const key of active.keys()) request(key);
+    },
+  });
+  const fillSlots = () => {
+    for (const key of ctx.gates.admitted()) request(key);
+  };
+  const look = () => {
+    const now = clock();
+    for (const [key, record] of active) {
+      if (isDue(ctx, record, now)) request(key);
+    }
+    fillSlots();
+  };
+  const tick = setInterval(look, TICK_MS);
+  signal.addEventListener("abort", () => clearInterval(tick), { once: true });
+  return {
+    see,
+    get: (key) => active.get(key),
+    all: () => active,
+    look,
+    fillSlots,
+    count: () => active.size,
+    stale() {
+      const since = [...active.values()]
+        .map((one) => one.staleSince)
+        .filter((one) => one !== undefined);
+      return { count: since.length, since: since.length === 0 ? undefined : Math.min(...since) };
+    },
+  };
+}

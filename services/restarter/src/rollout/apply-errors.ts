@@ -1,0 +1,93 @@
+import { KubeError } from "@rollcast/kube/client";
+import { backoffDelay } from "@rollcast/async/backoff";
+import { RetryLater } from "@rollcast/shared/errors";
+import type { Entry } from "@rollcast/nats/kv";
+import { clock } from "../clock.ts";
+import type { Context } from "../context.ts";
+import { contentsHash } from "../decision/decide.ts";
+import { askCluster } from "../reconcile/evaluate.ts";
+import { refused } from "../decision/outcomes.ts";
+import type { Failure, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { commit, flush } from "../reconcile/commit.ts";
+import type { Workload } from "../model/workload.ts";
+
+const RETRY = { initial: 30_000, max: 900_000 };
+
+/** A record whose rollout is decided, as it was written. */
+export type Pending = Entry<WorkloadRecord> & { readonly value: { readonly rollout: Rollout } };
+
+/** Which attempt this is, and whether another will follow by itself. */
+export type Attempt = {
+  readonly signal: AbortSignal;
+  readonly lastAttempt: boolean;
+  /** W3C trace context of what asked for the turn first. */
+  readonly traceparent?: string | undefined;
+};
+
+function isGuard(err: KubeError): boolean {
+  // Of our two kinds of 422, a failed `test` names itself; everything else is the object being invalid.
+  return err.status === 422 && /testing|test operation|test failed/i.test(err.message);
+}
+
+export function isTransient(err: KubeError): boolean {
+  return err.status === 0 || err.status === 429 || err.status >= 500 || err.status === 401;
+}
+
+/** Whether the request was dealt with (false: look again) where the API server did not carry it out; throws where another try is due. */
+export async function notCarriedOut(
+  ctx: Context,
+  workload: Workload,
+  pending: Pending,
+  attempt: Attempt,
+  thrown: unknown,
+): Promise<boolean> {
+  if (!(thrown instanceof KubeError)) throw thrown;
+  const { kind, namespace, name } = workload;
+  ctx.metrics.patchErrors.inc({ status: String(thrown.status) });
+  if (isGuard(thrown) || thrown.status === 409) {
+    ctx.logger.debug({ workload: { kind, namespace, name } }, "patch refused by its guard");
+    // Rather than wait for the watch: the next look decides on what the server has now.
+    await askCluster(ctx, `${kind}/${namespace}/${name}`);
+    return false;
+  }
+  if (thrown.status === 404) {
+    await askCluster(ctx, `${kind}/${namespace}/${name}`);
+    return false;
+  }
+  if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
+    throw new RetryLater(thrown.retryAfterMs, "the API server asks to come back later", {
+      cause: thrown,
+    });
+  }
+  if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
+  return giveUp(ctx, workload.generation, pending, thrown);
+}
+
+/** Whether the Job that was deleted is not to be made again yet, since the API server has refused it with this content. */
+export function isPutOff({ failure, recreate }: WorkloadRecord, now: number): boolean {
+  if (failure === undefined || recreate === undefined) return false;
+  return failure.wanted === contentsHash(recreate.rollout.wanted) && failure.retryAt > now;
+}
+
+/** Writes down that the content is wanted and was refused: it stays due, and is tried again, slower and slower. */
+export async function giveUp(
+  ctx: Context,
+  generation: number,
+  pending: Pending,
+  err: KubeError,
+): Promise<boolean> {
+  const { value: record } = pending;
+  const wanted = contentsHash(record.rollout.wanted);
+  const tries = record.failure?.wanted === wanted ? record.failure.tries + 1 : 1;
+  const failure: Failure = {
+    wanted,
+    reason: err.reason === "" ? `HTTP ${err.status}` : err.reason,
+    message: err.message.slice(0, 1_024),
+    generation,
+    tries,
+    retryAt: clock() + backoffDelay(RETRY, tries),
+  };
+  const written = await commit(ctx, pending, refused(record, record.rollout, failure, clock()));
+  if (written === undefined) return false;
+  return (await flush(ctx, written)) !== undefined;
+}

@@ -1,0 +1,114 @@
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeObject } from "@rollcast/kube/object";
+import { FIELD_MANAGER, JSON_PATCH, apiPath, guardedRestart } from "@rollcast/kube/patch";
+import { job } from "@rollcast/kube/workloads/job";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
+import { RetryLater } from "@rollcast/shared/errors";
+import { stableId } from "@rollcast/shared/events";
+import type { Context } from "../context.ts";
+import { contentsHash } from "../decision/decide.ts";
+import { askCluster } from "../reconcile/evaluate.ts";
+import { MARKER } from "../model/marker.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { templatePatch } from "./template-patch.ts";
+import { projectWorkload, workloadKey } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
+
+const WRITE_MS = 15_000;
+const DIGEST_LENGTH = 10;
+
+/** The workload and its rollout after what the rollout does was done. */
+export type Carried = { readonly workload: Workload; readonly rollout: Rollout };
+
+type Decided = WorkloadRecord & { readonly rollout: Rollout };
+
+/** Does what the rollout of a workload does, once however often it is called; undefined: the workload is another than was decided on. Throws {@link KubeError}. */
+export function carryOut(
+  ctx: Context,
+  kind: WorkloadKind,
+  workload: Workload,
+  record: Decided,
+): Promise<Carried | undefined> {
+  return workload.rollBy === "job"
+    ? runJob(ctx, kind, workload, record)
+    : patchWorkload(ctx, kind, workload, record);
+}
+
+async function patchWorkload(
+  ctx: Context,
+  kind: WorkloadKind,
+  workload: Workload,
+  record: Decided,
+): Promise<Carried> {
+  const object = await ctx.kube.request<KubeObject>({
+    method: "PATCH",
+    path: apiPath(kind, workload.namespace, workload.name),
+    query: { fieldManager: FIELD_MANAGER },
+    contentType: JSON_PATCH,
+    body:
+      workload.rollBy === "restart"
+        ? guardedRestart(workload, record.rollout.marker)
+        : templatePatch({ kind, workload, record, rules: ctx.rules }),
+    timeoutMs: WRITE_MS,
+  });
+  return { workload: projectWorkload(kind, object, ctx.rules), rollout: record.rollout };
+}
+
+/** The end of the name of the Job for this content: of this rollout, since content that comes back is rolled again. */
+function contentDigest({ id, wanted }: Rollout): string {
+  return stableId(contentsHash(wanted), id).slice(0, DIGEST_LENGTH);
+}
+
+/** Runs a Job from the template of a CronJob. Its name depends on the content, so that a second try finds it there. */
+async function runJob(
+  ctx: Context,
+  kind: WorkloadKind,
+  workload: Workload,
+  { rollout }: Decided,
+): Promise<Carried | undefined> {
+  const { namespace } = workload;
+  const path = apiPath(kind, namespace, workload.name);
+  const cronJob = await ctx.kube.request<KubeObject>({ method: "GET", path });
+  if (cronJob.metadata.uid !== workload.uid) {
+    await askCluster(ctx, workloadKey(workload));
+    return undefined;
+  }
+  const name = jobName(workload.name, contentDigest(rollout));
+  const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
+  const made = await createJob(ctx, namespace, jobFrom(cronJob, name, marks));
+  const projected = projectWorkload(job, made, ctx.rules);
+  const ours = projected.madeBy === rollout.id && projected.owner?.name === workload.name;
+  if (!ours) throw new KubeError(422, "NameTaken", "another Job has this one's name");
+  return { workload, rollout: { ...rollout, job: name } };
+}
+
+/** Creates a Job; the one that is there where its name is taken. */
+export async function createJob(
+  ctx: Context,
+  namespace: string,
+  body: unknown,
+): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({
+      method: "POST",
+      path: apiPath(job, namespace),
+      query: { fieldManager: FIELD_MANAGER },
+      body,
+      timeoutMs: WRITE_MS,
+    });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
+    const { name } = (body as KubeObject).metadata;
+    return present(ctx, apiPath(job, namespace, name));
+  }
+}
+
+async function present(ctx: Context, path: string): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({ method: "GET", path });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    throw new RetryLater(500, "the Job that was there is gone now", { cause: err });
+  }
+}
