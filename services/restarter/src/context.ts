@@ -10,6 +10,7 @@ import type { GateKeeper } from "./admission/admission.ts";
 import type { Situation } from "./decision/decision-input.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { Notice } from "./events/kube-events.ts";
+import type { Step } from "./failpoints.ts";
 import type { Outcome, WorkloadRecord } from "./model/workload-record.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 
@@ -42,16 +43,3 @@ export type Context = {
   /** A step boundary at which a test may kill this process; does nothing otherwise. */
   readonly step: (name: Step) => void;
 };
-
-export type Step =
-  | "record-read"
-  | "slot-taken"
-  | "pending-written"
-  | "patched"
-  | "manifest-written"
-  | "deleted"
-  | "created"
-  | "started-published"
-  | "rolling-written"
-  | "end-written"
-  | "end-published";

@@ -1,5 +1,18 @@
 import process from "node:process";
-import type { Step } from "./context.ts";
+
+/** A place where a test may kill this process. */
+export type Step =
+  | "record-read"
+  | "slot-taken"
+  | "pending-written"
+  | "patched"
+  | "manifest-written"
+  | "deleted"
+  | "created"
+  | "started-published"
+  | "rolling-written"
+  | "end-written"
+  | "end-published";
 
 /**
  * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told).

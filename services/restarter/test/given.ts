@@ -3,7 +3,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { Reload } from "@rollcast/shared/config/reload";
 import { createRules } from "../src/model/rules.ts";
 import type { Rules } from "../src/model/rules.ts";
-import { projectWorkload } from "../src/model/workload.ts";
+import { projectWorkload } from "../src/index/project-workload.ts";
 import type { Workload } from "../src/model/workload.ts";
 
 /** Rules as the configuration `reload: {...}` makes them. */

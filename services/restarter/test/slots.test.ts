@@ -10,7 +10,7 @@ import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createKeeper } from "../src/admission/quota-store.ts";
 import type { Keeper } from "../src/admission/quota-store.ts";
 import { openMirror } from "../src/admission/kv-cache.ts";
-import { mayTake } from "../src/decision/quota.ts";
+import { mayTake } from "../src/decision/change-failures.ts";
 
 const CLUSTER = "test";
 

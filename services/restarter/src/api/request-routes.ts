@@ -3,7 +3,7 @@ import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
 import type { WorkloadRef } from "@rollcast/shared/api/restarter";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
-import { onlyTold } from "../decision/decide.ts";
+import { onlyTold } from "../decision/decide-rollout.ts";
 import type { Assessment } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";

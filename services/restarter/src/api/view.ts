@@ -9,7 +9,7 @@ import { eventWord } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
-import type { Decision } from "../decision/decide.ts";
+import type { Decision } from "../decision/decision.ts";
 import { explain, presentContents, verdicts } from "../model/policy.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Situation } from "../decision/decision-input.ts";

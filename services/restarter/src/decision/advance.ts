@@ -1,5 +1,6 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
-import { failed, jobGone, stalled, succeeded } from "./outcomes.ts";
+import { stalled } from "./outcomes.ts";
+import { failed, jobGone, succeeded } from "./rollout-ends.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { FollowedJob } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";

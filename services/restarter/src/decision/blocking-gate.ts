@@ -2,7 +2,7 @@ import { stableId } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { SourceKey } from "../model/content.ts";
 import type { Change } from "../model/control-entry.ts";
-import { failuresOf } from "./quota.ts";
+import { failuresOf } from "./change-failures.ts";
 import type { Pace } from "./throttle.ts";
 import type { Gates } from "./decision-input.ts";
 

@@ -8,12 +8,12 @@ import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { sourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
-import type { Decision } from "./decide.ts";
+import type { Decision } from "./decision.ts";
 import { verdict } from "../model/policy.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { FollowedJob, Situation } from "./decision-input.ts";
 import { patchedRecord } from "./patched.ts";
-import { projectWorkload } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 
 const T0 = Date.parse("2026-01-10T12:00:00.000Z");

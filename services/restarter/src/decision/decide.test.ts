@@ -5,14 +5,15 @@ import { describe, expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
 import { ABSENT, UNKNOWN, contentDigest, sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { contentsHash, decide } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { contentsHash } from "./contents.ts";
 import { patchedRecord } from "./patched.ts";
-import type { Decision } from "./decide.ts";
+import type { Decision } from "./decision.ts";
 import type { Situation } from "./decision-input.ts";
 import { MARKER, formatMarker } from "../model/marker.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
-import { projectWorkload } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 
 const rules = rulesOf();

@@ -5,9 +5,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
 import { decide } from "./decide.ts";
-import { patternsOf, verdicts, watchedSources } from "../model/policy.ts";
+import { verdicts } from "../model/policy.ts";
+import { patternsOf, watchedSources } from "../model/watched-sources.ts";
 import { templatePatch } from "../rollout/template-patch.ts";
-import { projectWorkload } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 
 /** Anything, most of the time of nearly the right form. */
 const junk = fc.oneof(

@@ -2,16 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyState } from "../model/control-entry.ts";
 import type { Holder, QueueState } from "../model/control-entry.ts";
+import { admitted, inOrder, mayStart } from "./quota.ts";
 import {
-  admitted,
   failuresOf,
-  inOrder,
-  mayStart,
   mayTake,
   withFailure,
   withoutFailure,
   withoutOutdated,
-} from "./quota.ts";
+} from "./change-failures.ts";
 import type { SlotLimits, Waiter } from "./quota.ts";
 
 function rolling(...keys: string[]): Record<string, Holder> {

@@ -1,8 +1,14 @@
-import type { Context } from "../context.ts";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { WorkloadIndex } from "../index/workload-index.ts";
+import type { RestarterMetrics } from "../metrics.ts";
 import type { Workload } from "../model/workload.ts";
 
 /** Tells what of a workload's annotations cannot be read, once for each edit that leaves it so. */
-export function startTellingFaults(ctx: Pick<Context, "index" | "logger" | "metrics">): void {
+export function startTellingFaults(ctx: {
+  readonly index: Pick<WorkloadIndex, "listen">;
+  readonly logger: Logger;
+  readonly metrics: Pick<RestarterMetrics, "annotationFaults">;
+}): void {
   const tell = (workload: Workload, before: Workload | undefined) => {
     const { faults } = workload.optIn;
     const known = before?.optIn.faults ?? [];

@@ -1,6 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import { clock } from "../clock.ts";
-import type { Context } from "../context.ts";
+import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { Notice } from "./kube-events.ts";
 import type { Placement } from "../model/queue-assignment.ts";
 import { workloadKey } from "../model/workload.ts";
@@ -28,7 +28,10 @@ function noticeFor(workload: Workload, { queue, refused }: Placement): Notice | 
 
 /** Tells on the workload, once for each name, which queue it asks for and does not get. */
 export function startTellingRefusals(
-  ctx: Pick<Context, "index" | "tell">,
+  ctx: {
+    readonly index: Pick<WorkloadIndex, "listen">;
+    readonly tell: (notice: Notice) => void;
+  },
   placementOf: (workload: Workload) => Placement,
 ): void {
   const told = new Map<WorkloadKey, string>();

@@ -5,7 +5,7 @@ import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Rules } from "../model/rules.ts";
-import { projectWorkload } from "../model/workload.ts";
+import { projectWorkload } from "./project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
 

@@ -4,7 +4,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Logger } from "@rollcast/runtime/logger";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import type { SourcePattern } from "../model/policy.ts";
+import type { SourcePattern } from "../model/watched-sources.ts";
 import type { NamePatterns } from "../model/name-patterns.ts";
 
 /** The names of all sources, for annotations that name them by patterns. */

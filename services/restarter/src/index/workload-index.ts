@@ -2,13 +2,13 @@ import type { ReflectorHandler } from "@rollcast/kube/reflector";
 import type { SourceKey } from "../model/content.ts";
 import { splitSourceKey } from "../model/content.ts";
 import { lenderOf, lent } from "./workload-ref.ts";
-import { patternsOf, watchedSources } from "../model/policy.ts";
-import type { SourcePattern } from "../model/policy.ts";
+import { patternsOf, watchedSources } from "../model/watched-sources.ts";
+import type { SourcePattern } from "../model/watched-sources.ts";
 import { createLastSeen } from "./ended-workloads.ts";
-import { reloaderRestarted } from "../decision/running.ts";
 import type { Rules } from "../model/rules.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { withEdit } from "./edit-time.ts";
 
 export type IndexListener = {
   /** A workload appeared or changed; `before` is what was known. */
@@ -37,31 +37,6 @@ export type WorkloadIndex = {
 
 function isOlder(a: Workload, b: Workload): boolean {
   return a.uid === b.uid && BigInt(a.resourceVersion) < BigInt(b.resourceVersion);
-}
-
-const LAST_OF_SECOND_MS = 999;
-
-/**
- * A template that changed while we `watched` was edited now, by this version: more exact than the second that managedFields knows, but never later than it. A
- * watch that lags would else date an edit after a change of a source that came in between, and the change would be taken for rolled. An edit that a list or an
- * answer shows was made at any time and version before.
- */
-function withEdit(
-  now: Workload,
-  before: Workload | undefined,
-  { time, watched }: { time: number; watched: boolean },
-): Workload {
-  if (before === undefined || before.uid !== now.uid) {
-    return watched ? { ...now, editedVersion: now.resourceVersion } : now;
-  }
-  if (before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader)) {
-    if (!watched) return now;
-    const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
-    return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
-  }
-  const { editedAt, editedVersion } = before;
-  if (editedAt === undefined || editedAt < (now.editedAt ?? 0)) return now;
-  return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
 }
 
 function add<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {

@@ -1,5 +1,5 @@
 import { readOptIn } from "../model/opt-in.ts";
-import { mayRoll } from "../model/policy.ts";
+import { mayRoll } from "../model/watched-sources.ts";
 import type { Rules } from "../model/rules.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";

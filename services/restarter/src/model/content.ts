@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { SourceKind } from "@rollcast/shared/events";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Keys } from "./references.ts";
+import type { Keys } from "./source-references.ts";
 
 /** Which source: `<kind>/<namespace>/<name>`. */
 export type SourceKey = `${string}/${string}/${string}`;

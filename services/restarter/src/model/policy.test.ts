@@ -3,7 +3,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { explain, presentContents, verdict, verdicts } from "./policy.ts";
-import type { CheckName } from "./policy.ts";
+import type { CheckName } from "./policy-checks.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 type Case = {

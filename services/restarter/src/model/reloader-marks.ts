@@ -4,6 +4,7 @@ import type { SourceKind } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
 import type { Rules } from "./rules.ts";
 import { targetContainer } from "./target-container.ts";
+import type { Workload } from "./workload.ts";
 
 /** Where Reloader's strategy `annotations` leaves its mark on the pod template. */
 export const LAST_RELOADED_FROM = "reloader.stakater.com/last-reloaded-from";
@@ -33,7 +34,9 @@ export type Marks = {
 };
 
 const VARIABLE = /^STAKATER_[A-Z0-9_]*_(?:CONFIGMAP|SECRET|SECRETPROVIDERCLASS)$/;
+
 const SHA1 = /^[0-9a-f]{40}$/;
+
 /** A digest of ours, `<id of the installation key>.<128 bits>`: what tells our marks from Reloader's. */
 const OURS = /^[a-z0-9]+\.[0-9a-f]{32}$/;
 
@@ -123,4 +126,9 @@ export function withoutMarks(template: PodTemplate | undefined): PodTemplate | u
     metadata: { ...template.metadata, annotations: rest },
     ...(template.spec === undefined ? {} : { spec: { ...template.spec, containers: clean } }),
   };
+}
+
+/** Whether Reloader has restarted the pods since its marks were these: it left others. */
+export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
+  return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
 }

@@ -1,6 +1,6 @@
 import { dig } from "@rollcast/kube/object";
 import type { PodTemplate } from "@rollcast/kube/workloads/kind";
-import { containerReferences, volumeReferences } from "./references.ts";
+import { containerReferences, volumeReferences } from "./source-references.ts";
 
 function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];

@@ -5,7 +5,7 @@ import { clock } from "../clock.ts";
 import { origin } from "./update.ts";
 import type { Amending, By } from "./update.ts";
 import type { Change, Failures } from "../model/control-entry.ts";
-import { failuresOf } from "../decision/quota.ts";
+import { failuresOf } from "../decision/change-failures.ts";
 
 const MAX_SOURCES = 20;
 

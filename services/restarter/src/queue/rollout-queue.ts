@@ -6,7 +6,7 @@ import type { Work } from "@rollcast/queue/worker";
 import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/runtime/logger";
 import { carried } from "@rollcast/runtime/tracing/trace";
-import type { Attempt } from "../rollout/apply-errors.ts";
+import type { Attempt } from "../rollout/attempt.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";
 

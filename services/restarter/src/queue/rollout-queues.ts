@@ -8,7 +8,7 @@ import type { GateKeeper } from "../admission/admission.ts";
 import type { Settled } from "../reconcile/reconcile.ts";
 import { openRoller, openTurns } from "./rollout-queue.ts";
 import type { Turns } from "./rollout-queue.ts";
-import type { Attempt } from "../rollout/apply-errors.ts";
+import type { Attempt } from "../rollout/attempt.ts";
 import { splitKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 

@@ -9,11 +9,12 @@ import type { SourceKey } from "../model/content.ts";
 import { clock, newId } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import type { Decision } from "../decision/decide.ts";
+import type { Decision } from "../decision/decision.ts";
 import type { FollowedJob, Situation } from "../decision/decision-input.ts";
-import { patternsOf, watchedSources } from "../model/policy.ts";
+import { patternsOf, watchedSources } from "../model/watched-sources.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { projectWorkload, splitKey, workloadKey } from "../model/workload.ts";
+import { splitKey, workloadKey } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 /** Reads of sources that belong together, each read once. */

@@ -1,13 +1,13 @@
 import { recordKey } from "@rollcast/shared/subjects";
-import { advance } from "../decision/advance.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { askCluster, assessFresh } from "./evaluate.ts";
-import { cancelled } from "../decision/outcomes.ts";
-import { announce, commit, flush } from "./commit.ts";
-import { isPutOff } from "../rollout/apply-errors.ts";
+import { commit } from "./commit.ts";
+import { flush } from "./outbox.ts";
+import { isPutOff } from "../decision/put-off.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
+import { remove } from "./finalize.ts";
 
 /** What is left to do after the record is up to date: nothing, or a turn in the queue, for content that is due since a time where it is known. */
 export type Settled =
@@ -62,30 +62,4 @@ async function beingMadeAgain(ctx: Context, key: WorkloadKey) {
     interrupted: entry?.value.recreate !== undefined,
     due: entry !== undefined && !isPutOff(entry.value, clock()),
   };
-}
-
-/** Removes the record of a workload that is gone or no longer opted in; the end of a rollout that was under way is published first. */
-export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
-    if (entry === undefined) return;
-    const { rollout, ...rest } = entry.value;
-    // Nobody else has what the Job is made again from.
-    if (entry.value.recreate !== undefined) return;
-    if (entry.value.phase === "rolling" && rollout !== undefined) {
-      const last = ctx.index.last(key);
-      const seen = last === undefined ? entry.value : advance(entry.value, last, clock());
-      if (seen.phase !== "rolling") {
-        await commit(ctx, entry, seen);
-        continue;
-      }
-      const end = cancelled(entry.value, rollout, "Deleted", clock());
-      await commit(ctx, entry, { ...rest, phase: "current", outbox: [...rest.outbox, end] });
-      continue;
-    }
-    for (const outcome of entry.value.outbox) await announce(ctx, outcome);
-    if (!(await ctx.records.remove(entry.key, entry.revision))) continue;
-    if (rollout !== undefined) await ctx.gates.leave(key, rollout);
-    return;
-  }
 }

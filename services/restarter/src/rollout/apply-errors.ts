@@ -1,28 +1,18 @@
 import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
 import { RetryLater } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/nats/kv";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { contentsHash } from "../decision/decide.ts";
+import { contentsHash } from "../decision/contents.ts";
 import { askCluster } from "../reconcile/evaluate.ts";
-import { refused } from "../decision/outcomes.ts";
-import type { Failure, Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { commit, flush } from "../reconcile/commit.ts";
+import { refused } from "../decision/rollout-ends.ts";
+import type { Failure } from "../model/workload-record.ts";
+import { commit } from "../reconcile/commit.ts";
+import { flush } from "../reconcile/outbox.ts";
 import type { Workload } from "../model/workload.ts";
+import type { Attempt, Pending } from "./attempt.ts";
 
 const RETRY = { initial: 30_000, max: 900_000 };
-
-/** A record whose rollout is decided, as it was written. */
-export type Pending = Entry<WorkloadRecord> & { readonly value: { readonly rollout: Rollout } };
-
-/** Which attempt this is, and whether another will follow by itself. */
-export type Attempt = {
-  readonly signal: AbortSignal;
-  readonly lastAttempt: boolean;
-  /** W3C trace context of what asked for the turn first. */
-  readonly traceparent?: string | undefined;
-};
 
 function isGuard(err: KubeError): boolean {
   // Of our two kinds of 422, a failed `test` names itself; everything else is the object being invalid.
@@ -61,12 +51,6 @@ export async function notCarriedOut(
   }
   if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
   return giveUp(ctx, workload.generation, pending, thrown);
-}
-
-/** Whether the Job that was deleted is not to be made again yet, since the API server has refused it with this content. */
-export function isPutOff({ failure, recreate }: WorkloadRecord, now: number): boolean {
-  if (failure === undefined || recreate === undefined) return false;
-  return failure.wanted === contentsHash(recreate.rollout.wanted) && failure.retryAt > now;
 }
 
 /** Writes down that the content is wanted and was refused: it stays due, and is tried again, slower and slower. */

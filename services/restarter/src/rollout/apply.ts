@@ -4,18 +4,18 @@ import { FIELD_MANAGER, JSON_PATCH, apiPath, guardedRestart } from "@rollcast/ku
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
-import { RetryLater } from "@rollcast/shared/errors";
 import { stableId } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
-import { contentsHash } from "../decision/decide.ts";
+import { contentsHash } from "../decision/contents.ts";
 import { askCluster } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/marker.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { templatePatch } from "./template-patch.ts";
-import { projectWorkload, workloadKey } from "../model/workload.ts";
+import { workloadKey } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
+import { WRITE_MS, createJob } from "./create-job.ts";
 
-const WRITE_MS = 15_000;
 const DIGEST_LENGTH = 10;
 
 /** The workload and its rollout after what the rollout does was done. */
@@ -81,34 +81,4 @@ async function runJob(
   const ours = projected.madeBy === rollout.id && projected.owner?.name === workload.name;
   if (!ours) throw new KubeError(422, "NameTaken", "another Job has this one's name");
   return { workload, rollout: { ...rollout, job: name } };
-}
-
-/** Creates a Job; the one that is there where its name is taken. */
-export async function createJob(
-  ctx: Context,
-  namespace: string,
-  body: unknown,
-): Promise<KubeObject> {
-  try {
-    return await ctx.kube.request<KubeObject>({
-      method: "POST",
-      path: apiPath(job, namespace),
-      query: { fieldManager: FIELD_MANAGER },
-      body,
-      timeoutMs: WRITE_MS,
-    });
-  } catch (err) {
-    if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
-    const { name } = (body as KubeObject).metadata;
-    return present(ctx, apiPath(job, namespace, name));
-  }
-}
-
-async function present(ctx: Context, path: string): Promise<KubeObject> {
-  try {
-    return await ctx.kube.request<KubeObject>({ method: "GET", path });
-  } catch (err) {
-    if (!(err instanceof KubeError) || err.status !== 404) throw err;
-    throw new RetryLater(500, "the Job that was there is gone now", { cause: err });
-  }
 }

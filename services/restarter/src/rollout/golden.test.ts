@@ -10,7 +10,7 @@ import { formatMarker, MARKER, restartTime } from "../model/marker.ts";
 import { kindsOf } from "../index/kinds.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { templatePatch } from "./template-patch.ts";
-import { projectWorkload } from "../model/workload.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { rulesOf } from "../../test/given.ts";
 import { cronJob, custom, daemonSet, job, statefulSet } from "../../test/shapes.ts";

@@ -2,7 +2,8 @@ import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { started } from "../decision/outcomes.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { announce, commit } from "../reconcile/commit.ts";
+import { commit } from "../reconcile/commit.ts";
+import { announce } from "../reconcile/outbox.ts";
 import type { Workload } from "../model/workload.ts";
 
 /**

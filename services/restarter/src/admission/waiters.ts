@@ -1,0 +1,24 @@
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { inOrder } from "../decision/quota.ts";
+import type { Waiter } from "../decision/quota.ts";
+import type { GateOptions } from "./admission-state.ts";
+
+/** Who waits for a slot, and since when. */
+export function createWaiters(queueOf: (workload: Workload) => string, options: GateOptions) {
+  const waiting = new Map<WorkloadKey, number>();
+  return {
+    see(key: WorkloadKey, record: WorkloadRecord | undefined) {
+      if (record?.due?.reason === "max-rolling") waiting.set(key, record.staleSince ?? 0);
+      else waiting.delete(key);
+    },
+    of(queue: string): Waiter[] {
+      const waiters: Waiter[] = [];
+      for (const [key, since] of waiting) {
+        const workload = options.workload(key);
+        if (workload !== undefined && queueOf(workload) === queue) waiters.push({ key, since });
+      }
+      return inOrder(waiters);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import type { Host } from "@rollcast/host/host";
+import type { KubeClient } from "@rollcast/kube/client";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { openKv } from "@rollcast/nats/kv";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
+import type { Uses } from "@rollcast/nats/provision";
+import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { SourceRecord } from "@rollcast/shared/records";
+import type { Context } from "./context.ts";
+import { createTeller } from "./events/kube-events.ts";
+import { createOutcomePublisher } from "./events/publish-outcome.ts";
+import { testSteps } from "./failpoints.ts";
+import { createAffected } from "./index/affected-workloads.ts";
+import { kindsOf } from "./index/kinds.ts";
+import { createSourceNames } from "./index/source-names.ts";
+import { createWorkloadIndex } from "./index/workload-index.ts";
+import { createRestarterMetrics } from "./metrics.ts";
+import { createRules } from "./model/rules.ts";
+import { workloadKey } from "./model/workload.ts";
+import type { WorkloadKey } from "./model/workload.ts";
+import { WorkloadRecord } from "./model/workload-record.ts";
+import { openControl } from "./operations/control.ts";
+import type { Control } from "./operations/control.ts";
+import { awaitInstallation } from "./wait-installation.ts";
+
+export type RestarterHost = Host & { readonly kube: KubeClient };
+
+const USES: Uses = {
+  streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
+  buckets: ["sources", "workloads", "control"],
+};
+
+/** The context, and what only the start of the restarter needs besides. */
+export type Created = {
+  readonly ctx: Context;
+  readonly control: Control;
+  /** The kinds that the configuration lets be rolled. */
+  readonly followable: readonly WorkloadKind[];
+  readonly instance: string;
+  /** Called back with each workload that newly may use a source, once there is somebody to call. */
+  readonly late: { request: (key: WorkloadKey) => void };
+  /** Adds a kind that the cluster serves. */
+  readonly served: (kind: WorkloadKind) => void;
+};
+
+/** Waits for the streams, the buckets and the installation's record, and makes what every part of the restarter works with. */
+export async function createContext(host: RestarterHost): Promise<Created> {
+  const { config, env, kube, logger, metrics, nats, signal, stack, tracer } = host;
+  const { cluster } = config;
+  const own = createRestarterMetrics(metrics);
+  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
+  const installation = await awaitInstallation(nats, cluster, signal);
+
+  // Work in hand is finished after the intake has stopped, so its calls must not end with `signal`.
+  const ending = new AbortController();
+  stack.defer(() => ending.abort());
+  const kinds = new Map<string, WorkloadKind>();
+  const followable = kindsOf(config);
+  const rules = createRules(
+    config.reload,
+    // What a CronJob runs is never made again, whether CronJobs are followed or not.
+    [...followable.map((kind) => kind.kind), "CronJob"],
+  );
+  const index = createWorkloadIndex(rules);
+  const patching = { count: 0 };
+  const instance = env.POD_NAME ?? env.HOSTNAME ?? "restarter";
+  const teller = stack.use(
+    createTeller({
+      kube,
+      kinds,
+      instance,
+      busy: () => patching.count > 0,
+      logger,
+    }),
+  );
+  const late: Created["late"] = { request: () => undefined };
+  const names = createSourceNames(rules.patterns, (source) => {
+    for (const workload of index.usersOf(source)) late.request(workloadKey(workload));
+  });
+  const control = await openControl({
+    config,
+    nats,
+    workload: index.get,
+    logger,
+    signal,
+    ending: ending.signal,
+  });
+  const ctx: Context = {
+    cluster,
+    mode: config.mode,
+    breaker: config.rollout.loopBreaker,
+    stalledAfterMs: config.rollout.stalledAfter,
+    installedAt: installation.installedAt,
+    rules,
+    names,
+    affected: createAffected(index, rules),
+    kinds,
+    kube,
+    index,
+    records: await openKv(nats, "workloads", WorkloadRecord),
+    sources: await openKv(nats, "sources", SourceRecord),
+    logger,
+    metrics: own,
+    tracer,
+    gates: control.gates,
+    publish: createOutcomePublisher(nats, cluster, index, ending.signal),
+    tell: teller.tell,
+    patching,
+    step: testSteps(env),
+  };
+  const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
+  return { ctx, control, followable, instance, late, served };
+}

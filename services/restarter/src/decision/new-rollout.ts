@@ -1,0 +1,74 @@
+import type { Cause } from "@rollcast/shared/events";
+import { sourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
+import { changesOf } from "./blocking-gate.ts";
+import { formatMarker, restartTime } from "../model/marker.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { openRequest } from "./requests.ts";
+import type { Contents, Situation } from "./decision-input.ts";
+import type { Workload } from "../model/workload.ts";
+
+export function causeOf(s: Situation, keys: readonly SourceKey[]): Cause | undefined {
+  const sources = keys.map((key) => s.sources.get(key)).filter((one) => one !== undefined);
+  const [newest] = sources.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
+  if (newest === undefined) return undefined;
+  const { kind, namespace, name, changedKeys, changedBy, changedAt } = newest;
+  return {
+    kind,
+    namespace,
+    name,
+    ...(changedKeys === undefined ? {} : { changedKeys }),
+    ...(changedBy === undefined ? {} : { changedBy }),
+    ...(changedAt === undefined ? {} : { changedAt: new Date(changedAt).toISOString() }),
+  };
+}
+
+/** How many workloads the cause rolls; where nothing is known of it, nothing is said. */
+function affectedBy(s: Situation, cause: Cause | undefined): { affected?: number } {
+  if (cause === undefined) return {};
+  const key = sourceKey(cause.kind, cause.namespace, cause.name);
+  const record = s.sources.get(key);
+  // At least the one that rolls: the index may be a moment behind.
+  return record === undefined ? {} : { affected: Math.max(1, s.affected(key, record)) };
+}
+
+function markerOf(workload: Workload, wanted: Contents, changedAt: number): string {
+  if (workload.rollBy === "restart") return restartTime(changedAt, workload.marker);
+  const plain = formatMarker(wanted, workload.namespace);
+  // A template that already carries this very marker (a rollback) would not restart its pods for it.
+  return workload.marker === plain
+    ? formatMarker(wanted, workload.namespace, workload.generation)
+    : plain;
+}
+
+export function newRollout(
+  s: Situation,
+  record: WorkloadRecord,
+  wanted: Contents,
+  keys: SourceKey[],
+) {
+  const { workload } = s;
+  const cause = causeOf(s, keys);
+  // One that was held up in the middle is the same one: what it has done already is found by its id.
+  const heldUp = record.phase === "deferred" && record.held !== undefined;
+  const pending = record.phase === "pending" || heldUp ? record.rollout : undefined;
+  const changedAt = cause?.changedAt === undefined ? undefined : Date.parse(cause.changedAt);
+  const rollout: Rollout = {
+    id: pending?.id ?? s.newId,
+    wanted,
+    changed: keys.length,
+    guard: workload.generation,
+    marker: markerOf(workload, wanted, changedAt ?? s.now),
+    templateHash: workload.templateHash,
+    decidedAt: pending?.decidedAt ?? s.now,
+    queue: s.gates.queue,
+    ...(s.gates.slot === "none" ? {} : { slot: true }),
+    changes: changesOf(s.sources, keys),
+    ...(cause === undefined ? {} : { cause }),
+    ...(keys.length === 0 ? { requestedBy: openRequest(record)?.by ?? "" } : {}),
+    ...(changedAt === undefined ? {} : { changedAt }),
+    ...(workload.revision === undefined ? {} : { revision: workload.revision }),
+    ...affectedBy(s, cause),
+  };
+  return rollout;
+}

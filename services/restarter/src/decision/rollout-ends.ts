@@ -1,0 +1,119 @@
+import { about, traced } from "./outcomes.ts";
+import { stableId } from "@rollcast/shared/events";
+import type { RolloutOutcome } from "@rollcast/shared/events";
+import type { Failure, Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { Extra } from "./outcomes.ts";
+import { MAX_MESSAGE, outcome } from "./outcomes.ts";
+
+function end(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  word: RolloutOutcome,
+  extra: Extra & { reason: string },
+  now: number,
+): Outcome {
+  const durationMs = Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt));
+  // One id for every way to end: the record lets one of them be written.
+  const one = outcome(record, stableId(rollout.id, "end"), word, now, {
+    ...about(rollout),
+    durationMs,
+    ...extra,
+  });
+  const broke = word === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
+  return {
+    ...one,
+    ...traced(rollout),
+    ...(rollout.slot === true && rollout.queue !== undefined ? { frees: rollout.queue } : {}),
+    ...(broke === undefined ? {} : { broke }),
+    ...(rollout.stalled === true && word !== "failed" ? { mends: true } : {}),
+  };
+}
+
+/** The record after its rollout has ended; the end waits in the outbox. */
+function ended(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  one: Outcome,
+  phase: "current" | "failed",
+): WorkloadRecord {
+  const { rollout: _rollout, ...rest } = record;
+  return {
+    ...rest,
+    phase,
+    last: { rollout: rollout.id, word: one.word, time: one.time, reason: one.data.reason ?? "" },
+    outbox: [...record.outbox, one],
+  };
+}
+
+/** `how.reason` is given where the kind leaves a part of it to others (`OnDelete`): then nothing is said of being healthy. */
+export function succeeded(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  how: { reason?: string; message?: string },
+  now: number,
+): WorkloadRecord {
+  const { reason = "Complete", message } = how;
+  const whole = how.reason === undefined && rollout.changedAt !== undefined;
+  const extra = {
+    reason,
+    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE) }),
+    ...(whole ? { changeToHealthyMs: Math.max(0, now - (rollout.changedAt ?? now)) } : {}),
+  };
+  const one = end(record, rollout, "succeeded", extra, now);
+  return ended(record, rollout, one, "current");
+}
+
+export function failed(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  why: { reason: string; message: string },
+  now: number,
+): WorkloadRecord {
+  const extra = { reason: why.reason, message: why.message.slice(0, MAX_MESSAGE) };
+  return ended(record, rollout, end(record, rollout, "failed", extra, now), "failed");
+}
+
+/**
+ * The record of a rollout whose patch was refused, or given up after its attempts: it stays due and is tried again at `failure.retryAt`.
+ * Told once for the same content and reason.
+ */
+export function refused(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  failure: Failure,
+  now: number,
+): WorkloadRecord {
+  const before = record.failure;
+  const told = before?.wanted === failure.wanted && before.reason === failure.reason;
+  const next = { ...record, failure };
+  if (!told) return failed(next, rollout, failure, now);
+  const { rollout: _rollout, ...rest } = next;
+  return { ...rest, phase: "failed" };
+}
+
+export function superseded(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  reason: "NewerContent" | "TemplateChanged" | "Requested",
+  now: number,
+): WorkloadRecord {
+  const one = end(record, rollout, "superseded", { reason }, now);
+  return ended(record, rollout, one, "current");
+}
+
+/** The record of a rollout whose Job is gone, and nobody has seen how it ended. */
+export function jobGone(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
+  const message = "the Job is gone, and how it ended was not seen";
+  const one = end(record, rollout, "cancelled", { reason: "JobDeleted", message }, now);
+  return ended(record, rollout, one, "current");
+}
+
+/** The end of a rollout whose workload is gone. */
+export function cancelled(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  reason: "Deleted" | "Recreated",
+  now: number,
+): Outcome {
+  return end(record, rollout, "cancelled", { reason }, now);
+}

@@ -1,0 +1,27 @@
+import { reloaderRestarted } from "../model/reloader-marks.ts";
+import type { Workload } from "../model/workload.ts";
+
+const LAST_OF_SECOND_MS = 999;
+
+/**
+ * A template that changed while we `watched` was edited now, by this version: more exact than the second that managedFields knows, but never later than it. A
+ * watch that lags would else date an edit after a change of a source that came in between, and the change would be taken for rolled. An edit that a list or an
+ * answer shows was made at any time and version before.
+ */
+export function withEdit(
+  now: Workload,
+  before: Workload | undefined,
+  { time, watched }: { time: number; watched: boolean },
+): Workload {
+  if (before === undefined || before.uid !== now.uid) {
+    return watched ? { ...now, editedVersion: now.resourceVersion } : now;
+  }
+  if (before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader)) {
+    if (!watched) return now;
+    const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
+    return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
+  }
+  const { editedAt, editedVersion } = before;
+  if (editedAt === undefined || editedAt < (now.editedAt ?? 0)) return now;
+  return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
+}

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { dig, parseTime } from "@rollcast/kube/object";
+import type { KubeObject } from "@rollcast/kube/object";
+import type { PodTemplate, WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { FIELD_MANAGER } from "@rollcast/kube/patch";
+import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
+import { MARKER } from "../model/marker.ts";
+import { readOptIn } from "../model/opt-in.ts";
+import { mayRoll } from "../model/watched-sources.ts";
+import { references } from "../model/references.ts";
+import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
+import type { Rules } from "../model/rules.ts";
+import type { Workload } from "../model/workload.ts";
+
+function hashTemplate(template: PodTemplate | undefined): string {
+  const { metadata, ...rest } = (withoutMarks(template) ?? {}) as {
+    metadata?: Record<string, unknown>;
+  };
+  const { annotations: written, ...others } = metadata ?? {};
+  const { [MARKER]: _, ...annotations } = (written ?? {}) as Record<string, string>;
+  // The API server serialises one object's fields always in the same order, so equal templates give equal text; a custom resource has them by name, so our
+  // annotations must not decide on anything's place.
+  const text = JSON.stringify([others, annotations, rest]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function editedByOthers(object: KubeObject, templatePath: string): number | undefined {
+  const path = templatePath
+    .slice(1)
+    .split("/")
+    .map((step) => `f:${step}`);
+  const times = (object.metadata.managedFields ?? [])
+    .filter((entry) => entry.manager !== FIELD_MANAGER && (entry.subresource ?? "") === "")
+    .filter((entry) => dig(entry.fieldsV1, ...path) !== undefined)
+    .map((entry) => parseTime(entry.time))
+    .filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+function ownerOf({ metadata }: KubeObject): Workload["owner"] {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  return owner === undefined ? undefined : { kind: owner.kind, name: owner.name };
+}
+
+/** Reduces an object as the API server gives it to what the index keeps. */
+export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: Rules): Workload {
+  const { metadata } = object;
+  const template = kind.template(object);
+  const borrows = kind.borrows?.(object);
+  const templateAnnotations = template?.metadata?.annotations;
+  const annotations = rules.annotations(metadata.annotations);
+  const rollBy = kind.rollBy?.(object, annotations) ?? "patch";
+  const ofTemplate = rules.annotations(templateAnnotations);
+  const decisive = {
+    kind: kind.kind,
+    owner: ownerOf(object),
+    optIn: readOptIn(annotations, ofTemplate, rules),
+    references: references(template, rules),
+    ...(borrows === undefined ? {} : { borrows }),
+  };
+  return {
+    ...decisive,
+    mayRoll: mayRoll(decisive, rules),
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    generation: metadata.generation ?? 0,
+    createdAt: parseTime(metadata.creationTimestamp) ?? 0,
+    deleting: metadata.deletionTimestamp !== undefined,
+    paused: kind.paused(object),
+    restartsOnEdit: kind.restartsOnEdit(object),
+    deadlineMs: kind.deadlineMs(object),
+    annotations,
+    templateAnnotations: ofTemplate,
+    labels: metadata.labels ?? {},
+    hasTemplateMetadata: template?.metadata !== undefined,
+    hasTemplateAnnotations: templateAnnotations !== undefined,
+    marker: rollBy === "restart" ? kind.restartedAt?.(object) : templateAnnotations?.[MARKER],
+    marks: readMarks(template, rules.strategy),
+    templateHash: hashTemplate(template),
+    editedAt: editedByOthers(object, kind.templatePath),
+    status: kind.status(object),
+    rollBy,
+    ...rarities(kind, object),
+  };
+}
+
+/** What most workloads do not have. */
+function rarities(kind: WorkloadKind, object: KubeObject) {
+  const leftPods = kind.leftPods?.(object);
+  const hold = kind.hold?.(object);
+  const revision = kind.revision?.(object);
+  const madeBy = object.metadata.annotations?.[ROLLOUT];
+  return {
+    ...(leftPods === undefined ? {} : { leftPods }),
+    ...(hold === undefined ? {} : { hold }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(kind.exclusive?.(object) === true ? { exclusive: true as const } : {}),
+    ...(kind.finished?.(object) === true ? { finished: true as const } : {}),
+    ...(madeBy === undefined ? {} : { madeBy }),
+  };
+}

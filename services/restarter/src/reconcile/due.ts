@@ -1,0 +1,60 @@
+import { advance } from "../decision/advance.ts";
+import type { Context } from "../context.ts";
+import { isGate } from "../decision/blocking-gate.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { workloadKey } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
+
+/** After this a record that is `pending` has lost whoever wrote it. */
+const ORPHAN_MS = 30_000;
+
+export function needsWatching(record: WorkloadRecord): boolean {
+  return (
+    record.phase === "pending" ||
+    record.phase === "rolling" ||
+    record.due !== undefined ||
+    record.failure !== undefined ||
+    record.staleSince !== undefined ||
+    record.outbox.length > 0
+  );
+}
+
+export function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const { due, rollout } = record;
+  const workload = ctx.index.get(workloadKey(record));
+  if (due !== undefined && isGate(due.reason)) {
+    if (workload !== undefined && ctx.gates.isOpen(record, workload)) return true;
+  } else {
+    if (due?.at !== undefined && due.at <= now) return true;
+    if (record.failure !== undefined && record.failure.retryAt <= now) return true;
+  }
+  if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
+  return comesFurther(ctx, record, now);
+}
+
+/** Whether what is followed has ended, or is late. */
+export function comesFurther(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const workload = ctx.index.get(workloadKey(record));
+  const jobName = record.rollout?.job;
+  const job =
+    jobName === undefined
+      ? undefined
+      : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
+  return workload !== undefined && advance(record, workload, now, job) !== record;
+}
+
+export function specChanged(now: Workload, before: Workload | undefined): boolean {
+  return (
+    before === undefined ||
+    before.uid !== now.uid ||
+    before.templateHash !== now.templateHash ||
+    before.marks.reloader !== now.marks.reloader ||
+    before.paused !== now.paused ||
+    before.hold !== now.hold ||
+    before.rollBy !== now.rollBy ||
+    before.finished !== now.finished ||
+    before.deleting !== now.deleting ||
+    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations) ||
+    JSON.stringify(before.templateAnnotations) !== JSON.stringify(now.templateAnnotations)
+  );
+}

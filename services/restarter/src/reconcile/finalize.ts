@@ -1,0 +1,37 @@
+import { recordKey } from "@rollcast/shared/subjects";
+import { advance } from "../decision/advance.ts";
+import { clock } from "../clock.ts";
+import type { Context } from "../context.ts";
+import { cancelled } from "../decision/rollout-ends.ts";
+import { commit } from "./commit.ts";
+import { announce } from "./outbox.ts";
+import { splitKey } from "../model/workload.ts";
+import type { WorkloadKey } from "../model/workload.ts";
+
+const MAX_LOOKS = 10;
+
+/** Removes the record of a workload that is gone or no longer opted in; the end of a rollout that was under way is published first. */
+export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
+    if (entry === undefined) return;
+    const { rollout, ...rest } = entry.value;
+    // Nobody else has what the Job is made again from.
+    if (entry.value.recreate !== undefined) return;
+    if (entry.value.phase === "rolling" && rollout !== undefined) {
+      const last = ctx.index.last(key);
+      const seen = last === undefined ? entry.value : advance(entry.value, last, clock());
+      if (seen.phase !== "rolling") {
+        await commit(ctx, entry, seen);
+        continue;
+      }
+      const end = cancelled(entry.value, rollout, "Deleted", clock());
+      await commit(ctx, entry, { ...rest, phase: "current", outbox: [...rest.outbox, end] });
+      continue;
+    }
+    for (const outcome of entry.value.outbox) await announce(ctx, outcome);
+    if (!(await ctx.records.remove(entry.key, entry.revision))) continue;
+    if (rollout !== undefined) await ctx.gates.leave(key, rollout);
+    return;
+  }
+}

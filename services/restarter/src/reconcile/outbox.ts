@@ -1,0 +1,43 @@
+import { carried } from "@rollcast/runtime/tracing/trace";
+import type { Entry } from "@rollcast/nats/kv";
+import { endSpan } from "../events/spans.ts";
+import type { Context } from "../context.ts";
+import { noticeOf } from "../events/kube-events.ts";
+import { withLeftPods } from "./left-pods.ts";
+import type { Outcome, WorkloadRecord } from "../model/workload-record.ts";
+import { commit } from "./commit.ts";
+
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+/** Publishes an outcome, tells it to who looks at the workload, and counts it. */
+export async function announce(ctx: Context, decided: Outcome): Promise<void> {
+  const outcome = await withLeftPods(ctx, decided);
+  if (outcome.word === "stalled") await ctx.gates.stalled(outcome);
+  if (ENDS.has(outcome.word)) {
+    await ctx.gates.ended(outcome);
+    const publish = () => ctx.publish({ ...outcome, ...carried() });
+    await ctx.tracer.span("rollout", endSpan(outcome), publish);
+  } else await ctx.publish(outcome);
+  ctx.tell(noticeOf(outcome));
+  ctx.metrics.outcome(outcome);
+  const { workload, rollout, reason, message, durationMs } = outcome.data;
+  const level = outcome.word === "failed" ? "warn" : "info";
+  ctx.logger[level](
+    { workload, rollout, outcome: outcome.word, reason, message, durationMs },
+    "rollout outcome",
+  );
+}
+
+/** Publishes what the record's outbox holds, then empties it. Whoever is interrupted in between leaves it to the next, who publishes under the same ids. */
+export async function flush(
+  ctx: Context,
+  entry: Entry<WorkloadRecord>,
+): Promise<Entry<WorkloadRecord> | undefined> {
+  if (entry.value.outbox.length === 0) return entry;
+  for (const outcome of entry.value.outbox) {
+    if (ENDS.has(outcome.word)) ctx.step("end-written");
+    await announce(ctx, outcome);
+    if (ENDS.has(outcome.word)) ctx.step("end-published");
+  }
+  return commit(ctx, entry, { ...entry.value, outbox: [] });
+}

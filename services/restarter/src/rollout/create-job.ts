@@ -1,0 +1,39 @@
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeObject } from "@rollcast/kube/object";
+import { FIELD_MANAGER, apiPath } from "@rollcast/kube/patch";
+import { job } from "@rollcast/kube/workloads/job";
+import { RetryLater } from "@rollcast/shared/errors";
+import type { Context } from "../context.ts";
+
+/** The time that the API server has for one write, in milliseconds. */
+export const WRITE_MS = 15_000;
+
+/** Creates a Job; the one that is there where its name is taken. */
+export async function createJob(
+  ctx: Context,
+  namespace: string,
+  body: unknown,
+): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({
+      method: "POST",
+      path: apiPath(job, namespace),
+      query: { fieldManager: FIELD_MANAGER },
+      body,
+      timeoutMs: WRITE_MS,
+    });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
+    const { name } = (body as KubeObject).metadata;
+    return present(ctx, apiPath(job, namespace, name));
+  }
+}
+
+async function present(ctx: Context, path: string): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({ method: "GET", path });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    throw new RetryLater(500, "the Job that was there is gone now", { cause: err });
+  }
+}
