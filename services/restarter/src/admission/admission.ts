@@ -6,16 +6,11 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { Change, QueueState } from "../model/control-entry.ts";
 import type { Effective } from "./settings.ts";
 import { admitted, isLimited, mayStart } from "../decision/quota.ts";
-import {
-  failuresOf,
-  mayTake,
-  withFailure,
-  withoutFailure,
-  withoutOutdated,
-} from "../decision/change-failures.ts";
+import { failuresOf, mayTake, withoutOutdated } from "../decision/change-failures.ts";
 import type { Waiter } from "../decision/quota.ts";
 import type { GateOptions } from "./admission-state.ts";
 import { createReading } from "./admission-state.ts";
+import { createFateWriter } from "./fate.ts";
 import { createWaiters } from "./waiters.ts";
 
 /** What lets rollouts of this replica begin and what holds them back, with everything that operators and other replicas did. */
@@ -43,13 +38,6 @@ export type GateKeeper = {
   admitted(): WorkloadKey[];
 };
 
-/** What became of a rollout: whether its slot is free, which changes failed with it, and whether it no longer counts as a failure. */
-type Fate = {
-  readonly frees: boolean;
-  readonly broke?: readonly Change[] | undefined;
-  readonly mends?: boolean;
-};
-
 export function createGates(options: GateOptions): GateKeeper {
   const { keeper } = options;
   const { fileOf, state, settings, frozen, queueOf } = createReading(options);
@@ -62,28 +50,7 @@ export function createGates(options: GateOptions): GateKeeper {
     if (!mayStart(rolling, limits, [], self)) return "full";
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
-  /** Writes what became of a rollout into the queue's state, and tells where that halts its changes. */
-  const note = async (queue: string, key: string, rollout: string, fate: Fate) => {
-    const { frees, broke, mends } = fate;
-    const answer = await keeper.change(
-      queue,
-      (before) => {
-        const { [key]: holder, ...others } = before.rolling;
-        const rolling = frees && holder?.rollout === rollout ? others : before.rolling;
-        const left = mends ? withoutFailure(before.failures, rollout) : before.failures;
-        const failures = broke === undefined ? left : withFailure(left, broke, rollout);
-        const same = rolling === before.rolling && failures === before.failures;
-        return {
-          state: same ? before : { ...before, rolling, failures: [...failures] },
-          answer: broke === undefined ? 0 : failuresOf(failures, broke),
-        };
-      },
-      { fresh: true },
-    );
-    if (broke !== undefined && answer >= fileOf(queue).haltAfter) {
-      await options.halted(queue, broke, answer);
-    }
-  };
+  const note = createFateWriter(options, fileOf);
   const of = (workload: Workload, since: number | undefined): Gates => {
     const queue = queueOf(workload);
     const limits = settings(queue);

@@ -7,7 +7,8 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./context.ts";
 import { findWorkload } from "./find-workload.ts";
-import { decisionView, isoTime, lineOf, sourceViews, statesOf, summaryOf } from "./view.ts";
+import { decisionView, isoTime, lineOf, sourceViews } from "./view.ts";
+import { statesOf, summaryOf } from "./workload-view.ts";
 
 const ROLLOUTS_SHOWN = 5;
 

@@ -1,0 +1,39 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import { workloadKey } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+/** The writes of the index. */
+type Writes = {
+  readonly get: (key: WorkloadKey) => Workload | undefined;
+  readonly put: (workload: Workload, watched: boolean) => void;
+  readonly drop: (key: WorkloadKey, last?: Workload) => void;
+};
+
+/** Feeds the index from one reflector; a full list removes what it no longer holds. */
+export function createIndexHandler({ get, put, drop }: Writes): ReflectorHandler<Workload> {
+  let held = new Set<WorkloadKey>();
+  let listing: Set<WorkloadKey> | undefined;
+  return {
+    listStarted() {
+      listing = new Set();
+    },
+    upsert(workload, origin) {
+      const key = workloadKey(workload);
+      held.add(key);
+      listing?.add(key);
+      put(workload, origin === "watch");
+    },
+    removed(workload) {
+      const key = workloadKey(workload);
+      held.delete(key);
+      const known = get(key);
+      // The one that was made in its place may have been known before this was heard.
+      if (known === undefined || known.uid === workload.uid) drop(key, workload);
+    },
+    listed() {
+      for (const key of held) if (listing?.has(key) === false) drop(key);
+      held = listing ?? held;
+      listing = undefined;
+    },
+  };
+}
