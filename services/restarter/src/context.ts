@@ -6,25 +6,25 @@ import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
 import type { SourceNames } from "./index/source-names.ts";
-import type { GateKeeper } from "./admission/admission.ts";
-import type { Situation } from "./decision/decision-input.ts";
+import type { Admission } from "./admission/admission.ts";
+import type { DecisionInput } from "./decision/decision-input.ts";
 import type { RestarterMetrics } from "./metrics.ts";
-import type { Notice } from "./events/kube-events.ts";
-import type { Step } from "./failpoints.ts";
+import type { KubeEvent } from "./events/kube-events.ts";
+import type { Failpoint } from "./failpoints.ts";
 import type { Outcome, WorkloadRecord } from "./model/workload-record.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 
 /** What every part of the restarter works with; made once, in main.ts. */
 export type Context = {
   readonly cluster: string;
-  readonly mode: Situation["mode"];
-  readonly breaker: Situation["breaker"];
+  readonly mode: DecisionInput["mode"];
+  readonly breaker: DecisionInput["breaker"];
   readonly stalledAfterMs: number;
   readonly installedAt: number;
   readonly rules: Rules;
   readonly names: SourceNames;
   readonly kinds: ReadonlyMap<string, WorkloadKind>;
-  readonly affected: Situation["affected"];
+  readonly affected: DecisionInput["affected"];
   readonly kube: KubeClient;
   readonly index: WorkloadIndex;
   readonly records: Kv<WorkloadRecord>;
@@ -33,13 +33,13 @@ export type Context = {
   readonly metrics: RestarterMetrics;
   readonly tracer: Tracer;
   /** What lets rollouts begin and what holds them back. */
-  readonly gates: GateKeeper;
+  readonly admission: Admission;
   /** Publishes an outcome and returns when the stream has it. */
   readonly publish: (outcome: Outcome) => Promise<void>;
   /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
-  readonly tell: (notice: Notice | undefined) => void;
+  readonly recordEvent: (event: KubeEvent | undefined) => void;
   /** How many patches are under way in this process. */
   readonly patching: { count: number };
   /** A step boundary at which a test may kill this process; does nothing otherwise. */
-  readonly step: (name: Step) => void;
+  readonly failpoint: (name: Failpoint) => void;
 };

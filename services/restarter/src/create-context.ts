@@ -7,10 +7,10 @@ import type { Uses } from "@rollcast/nats/provision";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "./context.ts";
-import { createTeller } from "./events/kube-events.ts";
+import { createEventRecorder } from "./events/kube-events.ts";
 import { createOutcomePublisher } from "./events/publish-outcome.ts";
-import { testSteps } from "./failpoints.ts";
-import { createAffected } from "./index/affected-workloads.ts";
+import { openFailpoints } from "./failpoints.ts";
+import { createAffectedCounts } from "./index/affected-workloads.ts";
 import { kindsOf } from "./index/kinds.ts";
 import { createSourceNames } from "./index/source-names.ts";
 import { createWorkloadIndex } from "./index/workload-index.ts";
@@ -21,7 +21,7 @@ import type { WorkloadKey } from "./model/workload.ts";
 import { WorkloadRecord } from "./model/workload-record.ts";
 import { openControl } from "./operations/control.ts";
 import type { Control } from "./operations/control.ts";
-import { awaitInstallation } from "./wait-installation.ts";
+import { waitInstallation } from "./wait-installation.ts";
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
@@ -35,10 +35,10 @@ export type Created = {
   readonly ctx: Context;
   readonly control: Control;
   /** The kinds that the configuration lets be rolled. */
-  readonly followable: readonly WorkloadKind[];
+  readonly watchable: readonly WorkloadKind[];
   readonly instance: string;
   /** Called back with each workload that newly may use a source, once there is somebody to call. */
-  readonly late: { request: (key: WorkloadKey) => void };
+  readonly onSourceNamed: { enqueue: (key: WorkloadKey) => void };
   /** Adds a kind that the cluster serves. */
   readonly served: (kind: WorkloadKind) => void;
 };
@@ -49,23 +49,23 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   const { cluster } = config;
   const own = createRestarterMetrics(metrics);
   await awaitProvisioned(nats, config.nats.replicas, USES, signal);
-  const installation = await awaitInstallation(nats, cluster, signal);
+  const installation = await waitInstallation(nats, cluster, signal);
 
   // Work in hand is finished after the intake has stopped, so its calls must not end with `signal`.
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const kinds = new Map<string, WorkloadKind>();
-  const followable = kindsOf(config);
+  const watchable = kindsOf(config);
   const rules = createRules(
     config.reload,
     // What a CronJob runs is never made again, whether CronJobs are followed or not.
-    [...followable.map((kind) => kind.kind), "CronJob"],
+    [...watchable.map((kind) => kind.kind), "CronJob"],
   );
   const index = createWorkloadIndex(rules);
   const patching = { count: 0 };
   const instance = env.POD_NAME ?? env.HOSTNAME ?? "restarter";
-  const teller = stack.use(
-    createTeller({
+  const recorder = stack.use(
+    createEventRecorder({
       kube,
       kinds,
       instance,
@@ -73,9 +73,9 @@ export async function createContext(host: RestarterHost): Promise<Created> {
       logger,
     }),
   );
-  const late: Created["late"] = { request: () => undefined };
+  const onSourceNamed: Created["onSourceNamed"] = { enqueue: () => undefined };
   const names = createSourceNames(rules.patterns, (source) => {
-    for (const workload of index.usersOf(source)) late.request(workloadKey(workload));
+    for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
   });
   const control = await openControl({
     config,
@@ -93,7 +93,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     installedAt: installation.installedAt,
     rules,
     names,
-    affected: createAffected(index, rules),
+    affected: createAffectedCounts(index, rules),
     kinds,
     kube,
     index,
@@ -102,12 +102,12 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     logger,
     metrics: own,
     tracer,
-    gates: control.gates,
+    admission: control.admission,
     publish: createOutcomePublisher(nats, cluster, index, ending.signal),
-    tell: teller.tell,
+    recordEvent: recorder.recordEvent,
     patching,
-    step: testSteps(env),
+    failpoint: openFailpoints(env),
   };
   const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
-  return { ctx, control, followable, instance, late, served };
+  return { ctx, control, watchable, instance, onSourceNamed, served };
 }

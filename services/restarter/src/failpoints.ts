@@ -1,7 +1,7 @@
 import process from "node:process";
 
 /** A place where a test may kill this process. */
-export type Step =
+export type Failpoint =
   | "record-read"
   | "slot-taken"
   | "pending-written"
@@ -18,12 +18,14 @@ export type Step =
  * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told).
  * Without it, and in production, a step costs a function call and does nothing.
  */
-export function testSteps(env: Readonly<Record<string, string | undefined>>): (step: Step) => void {
+export function openFailpoints(
+  env: Readonly<Record<string, string | undefined>>,
+): (failpoint: Failpoint) => void {
   const wanted = env.ROLLCAST_TEST_KILL_AT;
   if (wanted === undefined || wanted === "") return () => undefined;
   const [name, times = "1"] = wanted.split(":");
   let left = Number(times);
-  return (step) => {
-    if (step === name && --left === 0) process.kill(process.pid, "SIGKILL");
+  return (failpoint) => {
+    if (failpoint === name && --left === 0) process.kill(process.pid, "SIGKILL");
   };
 }

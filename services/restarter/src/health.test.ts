@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { restarterSigns } from "./health.ts";
+import { restarterChecks } from "./health.ts";
 
 const NOW = 1_000_000;
 
@@ -7,20 +7,20 @@ test("every part of a restarter has its sign", async () => {
   const parts = {
     kinds: { signs: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
     consuming: { lastHeard: () => NOW - 2, inHandMs: () => 3 },
-    sweeping: { inHandMs: () => 4 },
+    resync: { inHandMs: () => 4 },
     worked: [
       {
-        turns: { queue: "default", standingMs: async () => 90 },
+        queue: { queue: "default", standingMs: async () => 90 },
         work: { inHandMs: () => 5, lastActive: () => NOW - 6 },
       },
       {
-        turns: { queue: "slow", standingMs: async () => 8 },
+        queue: { queue: "slow", standingMs: async () => 8 },
         work: { inHandMs: () => 7, lastActive: () => NOW - 90 },
       },
     ],
   };
 
-  expect(await restarterSigns(parts, NOW)).toEqual([
+  expect(await restarterChecks(parts, NOW)).toEqual([
     { what: "deployments: nothing consumed", ms: 1 },
     { what: "events: nothing heard", ms: 2 },
     { what: "events: one is in hand", ms: 3 },

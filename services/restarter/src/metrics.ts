@@ -7,7 +7,7 @@ import type { Outcome } from "./model/workload-record.ts";
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
   readonly patchErrors: Counter<"status">;
-  readonly sweepSeconds: Histogram;
+  readonly resyncSeconds: Histogram;
   readonly annotationFaults: Counter;
   readonly verdicts: Counter<"check">;
   outcome(outcome: Outcome): void;
@@ -55,7 +55,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       "Entries of workloads' annotations that could not be read",
       [],
     ),
-    sweepSeconds: metrics.histogram(
+    resyncSeconds: metrics.histogram(
       "rollcast_sweep_duration_seconds",
       "Comparisons of every workload with its sources",
       [],

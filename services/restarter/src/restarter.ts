@@ -5,69 +5,69 @@ import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { describeSelf } from "./api/self.ts";
 import { createContext } from "./create-context.ts";
 import type { RestarterHost } from "./create-context.ts";
-import { startTellingFaults } from "./events/annotation-faults.ts";
-import { startTellingRefusals } from "./events/queue-refusals.ts";
-import { restarterSigns } from "./health.ts";
-import { followKinds } from "./index/kinds.ts";
-import { followSourceNames } from "./index/source-names.ts";
+import { watchAnnotationFaults } from "./events/annotation-faults.ts";
+import { watchQueueRejections } from "./events/queue-refusals.ts";
+import { restarterChecks } from "./health.ts";
+import { watchKinds } from "./index/kinds.ts";
+import { watchSourceNames } from "./index/source-names.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 import { splitKey } from "./model/workload.ts";
-import { startSteering } from "./queue/apply-settings.ts";
+import { startApplyingSettings } from "./queue/apply-settings.ts";
 import { startQueueMetrics } from "./queue/queue-metrics.ts";
-import { openQueues } from "./queue/rollout-queues.ts";
+import { openRolloutQueues } from "./queue/rollout-queues.ts";
 import { startSourceConsumer } from "./queue/source-consumer.ts";
 import { startProgressMetrics } from "./reconcile/progress-metrics.ts";
-import { startFollowing } from "./reconcile/progress-watch.ts";
-import { settle } from "./reconcile/reconcile.ts";
-import { startSweeping } from "./reconcile/resync.ts";
-import { createSettler } from "./reconcile/workqueue.ts";
+import { startProgressWatch } from "./reconcile/progress-watch.ts";
+import { reconcile } from "./reconcile/reconcile.ts";
+import { startResync } from "./reconcile/resync.ts";
+import { createWorkqueue } from "./reconcile/workqueue.ts";
 import { roll } from "./rollout/roll.ts";
 
-const SETTLE_AT_ONCE = 32;
+const RECONCILE_CONCURRENCY = 32;
 /** Patches at once in one process: more would only wait in the API server. */
-const PATCHES_AT_ONCE = 40;
+const MAX_PATCHES = 40;
 
 /** Starts the restarter in its host. */
 export async function startRestarter(host: RestarterHost): Promise<void> {
   const { config, kube, live, logger, metrics, nats, ready, signal, stack } = host;
   const { cluster } = config;
-  const { ctx, control, followable, instance, late, served } = await createContext(host);
+  const { ctx, control, watchable, instance, onSourceNamed, served } = await createContext(host);
 
   const queues = stack.use(
-    await openQueues({
+    await openRolloutQueues({
       redis: config.redis,
       cluster,
       queues: config.queues,
-      gates: control.gates,
+      admission: control.admission,
       workload: ctx.index.get,
       logger,
-      maxConcurrency: PATCHES_AT_ONCE,
+      maxConcurrency: MAX_PATCHES,
     }),
   );
   ready.redis = queues.probe;
   startQueueMetrics(metrics, ctx, queues);
-  const settler = stack.use(
-    createSettler(
+  const workqueue = stack.use(
+    createWorkqueue(
       async (key) => {
-        await queues.takeLeft(key, await settle(ctx, key));
+        await queues.requeue(key, await reconcile(ctx, key));
       },
-      SETTLE_AT_ONCE,
+      RECONCILE_CONCURRENCY,
       logger,
     ),
   );
-  late.request = settler.request;
-  startTellingFaults(ctx);
-  startTellingRefusals(ctx, control.placing.of);
-  await followSourceNames(ctx.names, { sources: ctx.sources, cluster, logger, signal });
-  const following = startFollowing(ctx, settler.request, signal);
-  startProgressMetrics(metrics, following);
+  onSourceNamed.enqueue = workqueue.enqueue;
+  watchAnnotationFaults(ctx);
+  watchQueueRejections(ctx, control.assigner.of);
+  await watchSourceNames(ctx.names, { sources: ctx.sources, cluster, logger, signal });
+  const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
+  startProgressMetrics(metrics, progress);
   if (needsNamespaceLabels(config)) {
-    const { relabel: onLabels } = control.placing;
+    const { relabel: onLabels } = control.assigner;
     const labels = stack.use(followNamespaceLabels({ client: kube, logger, signal, onLabels }));
     ready.namespaces = labels.fault;
     await labels.synced;
   }
-  const followed = followKinds(
+  const watched = watchKinds(
     {
       client: kube,
       index: ctx.index,
@@ -79,24 +79,24 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
       metrics,
       stack,
     },
-    followable,
+    watchable,
   );
-  host.notes.push(followed.notes);
-  await followed.known;
-  ready.watch = followed.ready;
+  host.notes.push(watched.notes);
+  await watched.known;
+  ready.watch = watched.ready;
 
   const queueNames = config.queues.map(({ name }) => name);
-  stack.use(startSteering(ctx, control, { queues, following, names: queueNames }));
+  stack.use(startApplyingSettings(ctx, control, { queues, progress, names: queueNames }));
   const worked = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
   ready.worker = () => firstFault(worked.map(({ work }) => work.fault()));
-  const sweeping = stack.use(startSweeping(ctx, settler, following, config.rollout.sweepInterval));
-  for (const turns of queues.all()) turns.onReconnect(() => sweeping.now("redis-reconnect"));
-  nats.onReconnect(() => sweeping.now("nats-reconnect"));
-  const consuming = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, settler }));
+  const resync = stack.use(startResync(ctx, workqueue, progress, config.rollout.sweepInterval));
+  for (const queue of queues.all()) queue.onReconnect(() => resync.now("redis-reconnect"));
+  nats.onReconnect(() => resync.now("nats-reconnect"));
+  const consuming = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, workqueue }));
   const still = liveness({
     stillAfterMs: config.health.stillAfter,
     explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => restarterSigns({ kinds: followed, consuming, sweeping, worked }),
+    signs: () => restarterChecks({ kinds: watched, consuming, resync, worked }),
   });
   live.work = still;
   if (config.restarter.api !== undefined) {
@@ -110,14 +110,14 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
       metrics,
       fault: () => nats.fault() ?? queues.fault(),
       queueOf: (workload) =>
-        workload === undefined ? DEFAULT_QUEUE : control.gates.queueOf(workload),
-      takeTurn: (key) => queues.of(ctx.index.get(key)).takeNow(splitKey(key)),
+        workload === undefined ? DEFAULT_QUEUE : control.admission.queueOf(workload),
+      enqueueJob: (key) => queues.of(ctx.index.get(key)).enqueueNow(splitKey(key)),
       self: () =>
         describeSelf({
           instance,
           nats,
           consuming,
-          kinds: followed,
+          kinds: watched,
           redisFault: queues.probe,
           still,
         }),

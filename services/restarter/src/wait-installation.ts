@@ -3,10 +3,10 @@ import { openInstallation, readInstallation } from "@rollcast/nats/installation"
 import type { Installation } from "@rollcast/nats/installation";
 import type { Nats } from "@rollcast/nats/connect";
 
-const LOOK_MS = 250;
+const POLL_INTERVAL_MS = 250;
 
 /** The installation's record, which the first watcher makes: without it, no workload could be told from one that was there before. */
-export async function awaitInstallation(
+export async function waitInstallation(
   nats: Nats,
   cluster: string,
   signal: AbortSignal,
@@ -16,6 +16,6 @@ export async function awaitInstallation(
     const found = await readInstallation(kv, cluster);
     if (found !== undefined) return found;
     if (look === 0) nats.logger.info({ cluster }, "waiting for the watcher's first start");
-    await sleep(LOOK_MS, undefined, { signal });
+    await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
 }

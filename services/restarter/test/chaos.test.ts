@@ -70,7 +70,7 @@ test("restarters killed at every step, beside one that lives: all end, none twic
   let times = 0;
   for (const steps of rounds) {
     const victims = await Promise.all(
-      steps.map((step) => rig.start({ env: { ROLLCAST_TEST_KILL_AT: `${step}:3` } })),
+      steps.map((failpoint) => rig.start({ env: { ROLLCAST_TEST_KILL_AT: `${failpoint}:3` } })),
     );
     const alive = () => victims.filter((victim) => !victim.hasExited());
     // Who does which step, chance decides: a change may pass without one of the victims having come to its own.

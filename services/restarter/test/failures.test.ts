@@ -235,11 +235,11 @@ test("what was put off survives a restart and comes when it is due, with the las
   const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });
   Object.assign(patient.metadata.annotations, { "rollcast.dev/min-interval": "8s" });
   await rig.api.create(paths.deployment(rig.namespace), patient);
-  const late = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
-  Object.assign(late.metadata.annotations, {
+  const onSourceNamed = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
+  Object.assign(onSourceNamed.metadata.annotations, {
     "deployment.reloader.stakater.com/pause-period": "6s",
   });
-  await rig.api.create(paths.deployment(rig.namespace), late);
+  await rig.api.create(paths.deployment(rig.namespace), onSourceNamed);
   const first = await rig.start();
   await rig.waitAll(["patient", "late"]);
 

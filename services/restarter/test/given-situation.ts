@@ -1,7 +1,7 @@
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../src/model/content.ts";
 import type { SourceKey } from "../src/model/content.ts";
-import type { Situation } from "../src/decision/decision-input.ts";
+import type { DecisionInput } from "../src/decision/decision-input.ts";
 import { givenWorkload, rulesOf } from "./given.ts";
 
 export const T0 = Date.parse("2026-01-10T12:00:00.000Z");
@@ -27,7 +27,7 @@ export function givenSource(content: string, over: Partial<SourceRecord> = {}): 
 }
 
 /** A Deployment that uses `shop/cfg` and is opted in, first seen at {@link T0}. */
-export function givenSituation(over: Partial<Situation> = {}): Situation {
+export function givenSituation(over: Partial<DecisionInput> = {}): DecisionInput {
   return {
     rules: rulesOf(),
     workload: givenWorkload({ annotations: { "rollcast.dev/auto": "true" } }),
@@ -41,7 +41,7 @@ export function givenSituation(over: Partial<Situation> = {}): Situation {
     newId: "rollout-1",
     trusted: false,
     affected: () => 1,
-    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
     ...over,
   };
 }

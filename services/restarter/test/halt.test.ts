@@ -130,14 +130,19 @@ test("StatefulSets that hang halt their change too, until they are through", asy
   const { operations } = await rig.operate(queues);
   const record = (name: string) => rig.record(name, "StatefulSet");
   await waitFor(() => record("late"), { message: "late to be known" });
-  const late = { level: "workload", kind: "StatefulSet", namespace, name: "late" } as const;
-  await operations.freeze(late, { by: "anna" });
+  const onSourceNamed = {
+    level: "workload",
+    kind: "StatefulSet",
+    namespace,
+    name: "late",
+  } as const;
+  await operations.freeze(onSourceNamed, { by: "anna" });
 
   await rig.change("cfg", "broken");
   await rig.waitEvent("stalled", "one");
   await rig.waitEvent("stalled", "two");
   await waitFor(() => operations.listHalts()[0]?.failed === 2, { message: "the change to halt" });
-  await operations.unfreeze(late, { by: "anna" });
+  await operations.unfreeze(onSourceNamed, { by: "anna" });
   await waitFor(async () => (await record("late"))?.due?.reason === "halted", {
     message: "late to be halted",
   });

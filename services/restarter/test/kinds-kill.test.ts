@@ -28,12 +28,12 @@ test.each(Object.entries(STEPS))(
       message: "the workload to be adopted",
     });
     const uids = new Set<string>();
-    for (const [i, step] of steps.entries()) {
+    for (const [i, failpoint] of steps.entries()) {
       for (const one of (await api.get<List>(jobs)).items) uids.add(one.metadata.uid ?? "");
       await restarter.kill();
-      const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: step } });
-      await rig.change("cfg", `content ${step}`);
-      expect(await victim.exited, step).toBe("SIGKILL");
+      const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
+      await rig.change("cfg", `content ${failpoint}`);
+      expect(await victim.exited, failpoint).toBe("SIGKILL");
       // With Redis goes the victim's turn, which would else be waited for: the records say what is due.
       await rig.redis.restart({ empty: true });
       restarter = await rig.start();
@@ -42,7 +42,7 @@ test.each(Object.entries(STEPS))(
       // One more than there were, and (a Job) only under its one name.
       expect(
         items.filter((one) => !uids.has(one.metadata.uid ?? "")),
-        step,
+        failpoint,
       ).toHaveLength(1);
       if (kind === "Job") expect(items.map((one) => one.metadata.name)).toEqual(["one"]);
     }

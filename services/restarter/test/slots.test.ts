@@ -7,9 +7,9 @@ import { startNats } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
-import { createKeeper } from "../src/admission/quota-store.ts";
-import type { Keeper } from "../src/admission/quota-store.ts";
-import { openMirror } from "../src/admission/kv-cache.ts";
+import { createQuotaStore } from "../src/admission/quota-store.ts";
+import type { QuotaStore } from "../src/admission/quota-store.ts";
+import { openKvCache } from "../src/admission/kv-cache.ts";
 import { mayTake } from "../src/decision/change-failures.ts";
 
 const CLUSTER = "test";
@@ -23,8 +23,8 @@ async function startKeepers(count: number) {
     const connection = undo.use(await connectNats({ url: nats.url, name: "slots", logger }));
     await provision(connection, 1);
     const kv = await openKv(connection, "control", ControlEntry);
-    const mirror = await openMirror({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });
-    return { mirror, keeper: createKeeper(CLUSTER, kv, mirror) };
+    const cache = await openKvCache({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });
+    return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
   };
   const keepers = await Promise.all(Array.from({ length: count }, open));
   undo.defer(() => stop.abort());
@@ -34,8 +34,8 @@ async function startKeepers(count: number) {
 
 const limits = { maxRolling: 5 };
 
-function take(keeper: Keeper, key: string): Promise<boolean> {
-  return keeper.change("q", (state) => {
+function reserveQuota(quotaStore: QuotaStore, key: string): Promise<boolean> {
+  return quotaStore.change("q", (state) => {
     if (!mayTake(state, limits, { key, changes: [], haltAfter: 3 }))
       return { state, answer: false };
     const holder = { rollout: key, since: 1, changes: [] };
@@ -43,8 +43,8 @@ function take(keeper: Keeper, key: string): Promise<boolean> {
   });
 }
 
-function leave(keeper: Keeper, key: string): Promise<number> {
-  return keeper.change(
+function releaseQuota(quotaStore: QuotaStore, key: string): Promise<number> {
+  return quotaStore.change(
     "q",
     (state) => {
       const { [key]: gone, ...rolling } = state.rolling;
@@ -60,14 +60,18 @@ test("three replicas that take and leave at once never hold more than the bound,
   let held = 0;
   let most = 0;
   let done = 0;
-  const workload = async (keeper: Keeper, key: string) => {
-    await waitFor(() => take(keeper, key), { timeout: 60_000, every: 5, message: "a slot" });
+  const workload = async (quotaStore: QuotaStore, key: string) => {
+    await waitFor(() => reserveQuota(quotaStore, key), {
+      timeout: 60_000,
+      every: 5,
+      message: "a slot",
+    });
     held += 1;
     most = Math.max(most, held);
     await sleep(3);
     // Whoever leaves counts as gone from here on: the next can be in before the answer is.
     held -= 1;
-    await leave(keeper, key);
+    await releaseQuota(quotaStore, key);
     done += 1;
   };
   const keys = Array.from({ length: 120 }, (_, i) => `Deployment/ns-${i % 3}/web-${i}`);
@@ -75,15 +79,15 @@ test("three replicas that take and leave at once never hold more than the bound,
     keys.map((key, i) => {
       const one = world.keepers[i % 3];
       if (one === undefined) throw new Error("no keeper");
-      return workload(one.keeper, key);
+      return workload(one.quotaStore, key);
     }),
   );
   expect(done).toBe(120);
   expect(most).toBeLessThanOrEqual(limits.maxRolling);
   expect(most).toBeGreaterThan(1);
-  for (const { mirror } of world.keepers) {
+  for (const { cache } of world.keepers) {
     await waitFor(() => {
-      const entry = mirror.get(stateKey(CLUSTER, "q"))?.value;
+      const entry = cache.get(stateKey(CLUSTER, "q"))?.value;
       return entry?.type === "state" && Object.keys(entry.rolling).length === 0;
     });
   }
@@ -93,16 +97,18 @@ test("a mirror that missed everything while NATS was away knows it when it is ba
   await using world = await startKeepers(2);
   const [one, two] = world.keepers;
   if (one === undefined || two === undefined) throw new Error("no keepers");
-  expect(await take(one.keeper, "Deployment/a/1")).toBe(true);
+  expect(await reserveQuota(one.quotaStore, "Deployment/a/1")).toBe(true);
   await world.nats.kill();
   await world.nats.restart();
-  await waitFor(() => take(two.keeper, "Deployment/a/2"), { message: "NATS to take a write" });
-  const size = (mirror: typeof one.mirror) => {
-    const entry = mirror.get(stateKey(CLUSTER, "q"))?.value;
+  await waitFor(() => reserveQuota(two.quotaStore, "Deployment/a/2"), {
+    message: "NATS to take a write",
+  });
+  const size = (cache: typeof one.cache) => {
+    const entry = cache.get(stateKey(CLUSTER, "q"))?.value;
     return entry?.type === "state" ? Object.keys(entry.rolling).length : 0;
   };
-  await waitFor(() => size(one.mirror) === 2, { message: "the mirror to catch up" });
+  await waitFor(() => size(one.cache) === 2, { message: "the mirror to catch up" });
   // Its own answer is the server's, although nothing told it.
-  expect(await leave(one.keeper, "Deployment/a/2")).toBe(1);
-  await waitFor(() => size(two.mirror) === 1);
+  expect(await releaseQuota(one.quotaStore, "Deployment/a/2")).toBe(1);
+  await waitFor(() => size(two.cache) === 1);
 });

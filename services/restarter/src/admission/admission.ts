@@ -1,29 +1,29 @@
 import { clock } from "../clock.ts";
 import type { Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import type { Gates } from "../decision/decision-input.ts";
+import type { AdmissionState } from "../decision/decision-input.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { Change, QueueState } from "../model/control-entry.ts";
 import type { Effective } from "./settings.ts";
-import { admitted, isLimited, mayStart } from "../decision/quota.ts";
+import { admissible, isLimited, mayStart } from "../decision/quota.ts";
 import { failuresOf, mayTake, withoutOutdated } from "../decision/change-failures.ts";
 import type { Waiter } from "../decision/quota.ts";
-import type { GateOptions } from "./admission-state.ts";
-import { createReading } from "./admission-state.ts";
+import type { AdmissionOptions } from "./admission-state.ts";
+import { createAdmissionReader } from "./admission-state.ts";
 import { createFateWriter } from "./fate.ts";
 import { createWaiters } from "./waiters.ts";
 
 /** What lets rollouts of this replica begin and what holds them back, with everything that operators and other replicas did. */
-export type GateKeeper = {
+export type Admission = {
   /** `since`: when it became due, in milliseconds since the epoch; undefined: only now. */
-  of(workload: Workload, since: number | undefined): Gates;
+  of(workload: Workload, since: number | undefined): AdmissionState;
   queueOf(workload: Workload): string;
   settings(queue: string): Effective;
   state(queue: string): QueueState;
   /** Takes a slot where the rollout needs one; false: there is none. */
-  take(workload: Workload, rollout: Rollout): Promise<boolean>;
+  reserveQuota(workload: Workload, rollout: Rollout): Promise<boolean>;
   /** Gives the slot of a rollout back that will have no end of its own. */
-  leave(key: WorkloadKey, rollout: Rollout): Promise<void>;
+  releaseQuota(key: WorkloadKey, rollout: Rollout): Promise<void>;
   /** Counts a rollout that has stalled as a failure of its changes, for as long as it is neither through nor overtaken. Safe to repeat. */
   stalled(outcome: Outcome): Promise<void>;
   /** Frees the slot of a rollout that has ended, and counts its failure. Safe to repeat. */
@@ -31,19 +31,19 @@ export type GateKeeper = {
   /** Forgets failures of changes that a source has left behind. */
   moved(present: Change): Promise<void>;
   /** Takes note of who waits for a slot; undefined: nobody of that name any more. */
-  see(key: WorkloadKey, record: WorkloadRecord | undefined): void;
-  /** Whether what holds the record back is open now. Who waits for a slot is asked for all at once ({@link admitted}). */
+  observe(key: WorkloadKey, record: WorkloadRecord | undefined): void;
+  /** Whether what holds the record back is open now. Who waits for a slot is asked for all at once ({@link admissible}). */
   isOpen(record: WorkloadRecord, workload: Workload): boolean;
   /** Who may take the slots that are free now, oldest first. */
-  admitted(): WorkloadKey[];
+  admissible(): WorkloadKey[];
 };
 
-export function createGates(options: GateOptions): GateKeeper {
-  const { keeper } = options;
-  const { fileOf, state, settings, frozen, queueOf } = createReading(options);
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { quotaStore } = options;
+  const { fileOf, state, settings, frozen, queueOf } = createAdmissionReader(options);
   const waiters = createWaiters(queueOf, options);
 
-  const slot = (queue: string, limits: Effective, self: Waiter): Gates["slot"] => {
+  const slot = (queue: string, limits: Effective, self: Waiter): AdmissionState["slot"] => {
     if (!isLimited(limits)) return "none";
     const { rolling } = state(queue);
     // Where nothing is free, which is the rule while many wait, nobody has to be put in order.
@@ -51,7 +51,7 @@ export function createGates(options: GateOptions): GateKeeper {
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
   const note = createFateWriter(options, fileOf);
-  const of = (workload: Workload, since: number | undefined): Gates => {
+  const of = (workload: Workload, since: number | undefined): AdmissionState => {
     const queue = queueOf(workload);
     const limits = settings(queue);
     const freeze = frozen(workload);
@@ -69,13 +69,13 @@ export function createGates(options: GateOptions): GateKeeper {
     queueOf,
     settings,
     state,
-    see: waiters.see,
-    async take(workload, rollout) {
+    observe: waiters.observe,
+    async reserveQuota(workload, rollout) {
       const { queue = queueOf(workload), changes = [] } = rollout;
       if (rollout.slot !== true) return true;
       const key = workloadKey(workload);
       const ids = changes.map(({ id }) => id);
-      return keeper.change(queue, (before) => {
+      return quotaStore.change(queue, (before) => {
         const { haltAfter } = fileOf(queue);
         const may = mayTake(before, settings(queue), { key, changes: ids, haltAfter });
         if (!may) return { state: before, answer: false };
@@ -87,7 +87,7 @@ export function createGates(options: GateOptions): GateKeeper {
         };
       });
     },
-    async leave(key, rollout) {
+    async releaseQuota(key, rollout) {
       if (rollout.slot === true && rollout.queue !== undefined) {
         await note(rollout.queue, key, rollout.id, { frees: true });
       }
@@ -109,7 +109,7 @@ export function createGates(options: GateOptions): GateKeeper {
       for (const { name } of options.queues) {
         // Where the mirror knows of none, there is none but what fails just now, which the next change of the source takes along.
         if (withoutOutdated(state(name).failures, present) === state(name).failures) continue;
-        await keeper.change(name, (before) => {
+        await quotaStore.change(name, (before) => {
           const failures = withoutOutdated(before.failures, present);
           const isSame = failures === before.failures;
           return {
@@ -128,12 +128,12 @@ export function createGates(options: GateOptions): GateKeeper {
       }
       return false;
     },
-    admitted() {
+    admissible() {
       return options.queues.flatMap(({ name }) => {
         const limits = settings(name);
         const list = waiters.of(name);
         if (!isLimited(limits)) return list.map(({ key }) => key as WorkloadKey);
-        return admitted(state(name).rolling, limits, list).map(({ key }) => key as WorkloadKey);
+        return admissible(state(name).rolling, limits, list).map(({ key }) => key as WorkloadKey);
       });
     },
   };

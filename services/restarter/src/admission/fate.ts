@@ -1,7 +1,7 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import { failuresOf, withFailure, withoutFailure } from "../decision/change-failures.ts";
 import type { Change } from "../model/control-entry.ts";
-import type { GateOptions } from "./admission-state.ts";
+import type { AdmissionOptions } from "./admission-state.ts";
 
 /** What became of a rollout: whether its slot is free, which changes failed with it, and whether it no longer counts as a failure. */
 export type Fate = {
@@ -12,12 +12,12 @@ export type Fate = {
 
 /** Writes what became of a rollout into its queue's state, and tells where that halts its changes. */
 export function createFateWriter(
-  { keeper, halted }: Pick<GateOptions, "keeper" | "halted">,
+  { quotaStore, halted }: Pick<AdmissionOptions, "quotaStore" | "halted">,
   fileOf: (queue: string) => Queue,
 ): (queue: string, key: string, rollout: string, fate: Fate) => Promise<void> {
   return async (queue, key, rollout, fate) => {
     const { frees, broke, mends } = fate;
-    const answer = await keeper.change(
+    const answer = await quotaStore.change(
       queue,
       (before) => {
         const { [key]: holder, ...others } = before.rolling;

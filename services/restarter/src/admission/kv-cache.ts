@@ -4,7 +4,7 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 
 /** A bucket's records in memory, at most as old as the network is slow. */
-export type Mirror<T> = {
+export type KvCache<T> = {
   get(key: string): { readonly value: T; readonly revision: number } | undefined;
   all(): Iterable<T>;
   /** Takes a record as it was just written or read. */
@@ -12,7 +12,7 @@ export type Mirror<T> = {
   listen(listener: (key: string) => void): void;
 };
 
-export type MirrorOptions<T> = {
+export type KvCacheOptions<T> = {
   kv: Kv<T>;
   filter: string;
   signal: AbortSignal;
@@ -24,7 +24,7 @@ type Held<T> = { readonly value: T | undefined; readonly revision: number };
 const RETRY = { initial: 200, max: 5_000 };
 
 /** Follows the records of `filter`; resolves when every one that was there at the call is known. */
-export async function openMirror<T>(options: MirrorOptions<T>): Promise<Mirror<T>> {
+export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCache<T>> {
   const { kv, filter, signal, logger } = options;
   const held = new Map<string, Held<T>>();
   const listeners: ((key: string) => void)[] = [];

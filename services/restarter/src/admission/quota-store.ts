@@ -1,13 +1,13 @@
 import type { Kv } from "@rollcast/nats/kv";
 import { emptyState, stateKey } from "../model/control-entry.ts";
 import type { ControlEntry, QueueState } from "../model/control-entry.ts";
-import type { Mirror } from "./kv-cache.ts";
+import type { KvCache } from "./kv-cache.ts";
 
 /** The state after a change, the same object where nothing changes, and what to answer whoever asked. */
 export type Changed<R> = { readonly state: QueueState; readonly answer: R };
 
 /** The states of the queues, changed by compare-and-set: over all replicas, one change after the other. */
-export type Keeper = {
+export type QuotaStore = {
   /** `fresh`: an answer that changes nothing is given on the state as the server has it, not on the mirror's. */
   change<R>(
     queue: string,
@@ -19,36 +19,36 @@ export type Keeper = {
 type Waiting = {
   apply: (state: QueueState) => QueueState;
   fresh: boolean;
-  settle: (err?: unknown) => void;
+  reconcile: (err?: unknown) => void;
 };
 
 type Stored = { readonly value: QueueState; readonly revision: number | undefined };
 
 /** Whoever comes while a write is under way is in the next one: one write for many. */
-export function createKeeper(
+export function createQuotaStore(
   cluster: string,
   kv: Kv<ControlEntry>,
-  mirror: Mirror<ControlEntry>,
-): Keeper {
+  cache: KvCache<ControlEntry>,
+): QuotaStore {
   const waiting = new Map<string, Waiting[]>();
   const busy = new Set<string>();
 
   const known = (queue: string): Stored => {
-    const found = mirror.get(stateKey(cluster, queue));
+    const found = cache.get(stateKey(cluster, queue));
     if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
     return { value: found.value, revision: found.revision };
   };
   const read = async (queue: string): Promise<Stored> => {
     const found = await kv.get(stateKey(cluster, queue));
     if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
-    mirror.put(found.key, found.value, found.revision);
+    cache.put(found.key, found.value, found.revision);
     return { value: found.value, revision: found.revision };
   };
   const write = async (queue: string, next: QueueState, revision: number | undefined) => {
     const key = stateKey(cluster, queue);
     const written =
       revision === undefined ? await kv.create(key, next) : await kv.update(key, next, revision);
-    if (written !== undefined) mirror.put(key, next, written);
+    if (written !== undefined) cache.put(key, next, written);
     return written !== undefined;
   };
   const settleAll = async (queue: string, batch: readonly Waiting[]) => {
@@ -77,7 +77,7 @@ export function createKeeper(
         () => undefined,
         (failure: unknown) => failure ?? new Error("the queue's state was not written"),
       );
-      for (const one of batch) one.settle(err);
+      for (const one of batch) one.reconcile(err);
     }
     busy.delete(queue);
   };
@@ -96,7 +96,7 @@ export function createKeeper(
           return changed.state;
         },
         fresh: options.fresh === true,
-        settle: (err) => (err === undefined ? resolve(answer) : reject(err)),
+        reconcile: (err) => (err === undefined ? resolve(answer) : reject(err)),
       };
       waiting.set(queue, [...(waiting.get(queue) ?? []), one]);
       void pump(queue);

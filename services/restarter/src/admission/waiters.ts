@@ -2,13 +2,13 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { inOrder } from "../decision/quota.ts";
 import type { Waiter } from "../decision/quota.ts";
-import type { GateOptions } from "./admission-state.ts";
+import type { AdmissionOptions } from "./admission-state.ts";
 
 /** Who waits for a slot, and since when. */
-export function createWaiters(queueOf: (workload: Workload) => string, options: GateOptions) {
+export function createWaiters(queueOf: (workload: Workload) => string, options: AdmissionOptions) {
   const waiting = new Map<WorkloadKey, number>();
   return {
-    see(key: WorkloadKey, record: WorkloadRecord | undefined) {
+    observe(key: WorkloadKey, record: WorkloadRecord | undefined) {
       if (record?.due?.reason === "max-rolling") waiting.set(key, record.staleSince ?? 0);
       else waiting.delete(key);
     },

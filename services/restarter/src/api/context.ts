@@ -11,7 +11,7 @@ export type ApiContext = {
   /** The queue that a workload is in. */
   readonly queueOf: (workload: Workload | undefined) => string;
   /** A turn for the workload now; its record says what is due. */
-  readonly takeTurn: (key: WorkloadKey) => Promise<void>;
+  readonly enqueueJob: (key: WorkloadKey) => Promise<void>;
   /** The newest event of each outcome about one workload, oldest first. */
   readonly rolloutEvents: (key: WorkloadKey) => Promise<RolloutEvent[]>;
   /** What only this process knows of itself. */

@@ -1,18 +1,18 @@
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { WorkloadRef } from "@rollcast/shared/api/restarter";
 import type { Context } from "../context.ts";
-import { assessFresh } from "../reconcile/evaluate.ts";
-import type { Assessment } from "../reconcile/evaluate.ts";
+import { evaluateFresh } from "../reconcile/evaluate.ts";
+import type { Evaluation } from "../reconcile/evaluate.ts";
 import { workloadKey } from "../model/workload.ts";
 
 /** The workload as it is now, its record, and what is decided on it. Throws a problem where there is none. */
-export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Assessment> {
+export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Evaluation> {
   if (!ctx.kinds.has(ref.kind)) {
     const known = [...ctx.kinds.keys()].join(", ");
     const detail = `no workloads of the kind ${ref.kind} are watched, only ${known}`;
     throw new ApiProblem(404, "unknown-kind", detail);
   }
-  const found = await assessFresh(ctx, workloadKey(ref));
+  const found = await evaluateFresh(ctx, workloadKey(ref));
   if (found !== undefined) return found;
   const detail = `there is no ${ref.kind} ${ref.name} in the namespace ${ref.namespace}, or it is out of scope`;
   throw new ApiProblem(404, "no-such-workload", detail);

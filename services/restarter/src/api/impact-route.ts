@@ -5,7 +5,7 @@ import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
 import { recordKey } from "@rollcast/shared/subjects";
 import { sourceKey } from "../model/content.ts";
-import { assess } from "../reconcile/evaluate.ts";
+import { evaluate } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
 import { mapLimit } from "@rollcast/async/map-limit";
 import { workloadKey } from "../model/workload.ts";
@@ -13,7 +13,7 @@ import type { ApiContext } from "./context.ts";
 import { impactOn } from "./impact.ts";
 import type { Impacted } from "./impact.ts";
 
-const AT_ONCE = 16;
+const CONCURRENCY = 16;
 const MAX_KEYS = 100;
 
 function splitKeys(keys: string | undefined): string[] | undefined {
@@ -38,9 +38,9 @@ export function impactRoute({ ctx }: ApiContext): Route {
     const page = paginate(users, workloadKey, query);
     const reads: SourceReads = new Map();
     const found = new Map<string, Impacted>();
-    await mapLimit(page.items, AT_ONCE, async (workload) => {
-      const { situation } = await assess(ctx, workload, true, reads);
-      found.set(workloadKey(workload), impactOn(situation, source, keys));
+    await mapLimit(page.items, CONCURRENCY, async (workload) => {
+      const { input } = await evaluate(ctx, workload, true, reads);
+      found.set(workloadKey(workload), impactOn(input, source, keys));
     });
     const items = page.items
       .map((workload) => found.get(workloadKey(workload)))

@@ -3,7 +3,7 @@ import { T0, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { CFG } from "../../test/given-situation.ts";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { decide } from "../decision/decide.ts";
-import type { Situation } from "../decision/decision-input.ts";
+import type { DecisionInput } from "../decision/decision-input.ts";
 import { impactOn } from "./impact.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
@@ -20,7 +20,7 @@ const ONE_KEY = {
 const onlyA = () => givenWorkload({ annotations: AUTO, spec: ONE_KEY });
 const gone = new Map([[CFG, givenSource("aa", { deletedAt: T0 - 60_000 })]]);
 
-const CASES: [string, Partial<Situation>, string[] | undefined, object][] = [
+const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = [
   ["an opted-in workload rolls", {}, undefined, { would: "roll", check: "auto", keys: "*" }],
   [
     "one that is not opted in is kept",

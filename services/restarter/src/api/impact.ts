@@ -6,7 +6,7 @@ import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "../decision/decide.ts";
 import { presentContents, verdict, verdicts } from "../model/policy.ts";
-import type { Situation } from "../decision/decision-input.ts";
+import type { DecisionInput } from "../decision/decision-input.ts";
 import { decisionView } from "./view.ts";
 
 type Answer = z.input<NonNullable<typeof getImpact.response>>;
@@ -50,7 +50,7 @@ function changed(
  * What the workload of the situation would do if the source changed now: by the very checks and the very decision that a change goes through. Pure.
  */
 export function impactOn(
-  s: Situation,
+  s: DecisionInput,
   source: { readonly kind: string; readonly namespace: string; readonly name: string },
   keys: readonly string[] | undefined,
 ): Impacted {
@@ -66,8 +66,8 @@ export function impactOn(
   });
   const about = { kind, namespace, name, check, reason };
   if (!roll) return { ...about, would: "keep" };
-  const judged = verdicts(s.workload, sources, s.rules);
-  const used = presentContents(s.workload, sources, judged)[key]?.keys ?? "*";
+  const verdictBySource = verdicts(s.workload, sources, s.rules);
+  const used = presentContents(s.workload, sources, verdictBySource)[key]?.keys ?? "*";
   const told = { keys: used === "*" ? used : [...used] };
   if (keys !== undefined && used !== "*" && !keys.some((one) => used.includes(one))) {
     const words = `the workload uses only other keys: ${used.join(", ")}`;

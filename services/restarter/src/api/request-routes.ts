@@ -3,25 +3,25 @@ import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
 import type { WorkloadRef } from "@rollcast/shared/api/restarter";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
-import { onlyTold } from "../decision/decide-rollout.ts";
-import type { Assessment } from "../reconcile/evaluate.ts";
+import { reportOnly } from "../decision/decide-rollout.ts";
+import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
 import { withRequest } from "../decision/requests.ts";
-import { settle } from "../reconcile/reconcile.ts";
+import { reconcile } from "../reconcile/reconcile.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./context.ts";
 import { findWorkload } from "./find-workload.ts";
 
 const MAX_TRIES = 10;
 
-function checkRollable({ situation }: Assessment): void {
-  if (!situation.workload.mayRoll) {
+function checkRollable({ input }: Evaluation): void {
+  if (!input.workload.mayRoll) {
     const detail =
       "no annotation opts the workload in, so Rollcast rolls it never: annotate it, or use kubectl rollout restart";
     throw new ApiProblem(409, "not-opted-in", detail);
   }
-  const told = onlyTold(situation);
+  const told = reportOnly(input);
   if (told === "observe") {
     throw new ApiProblem(409, told, "the configuration says mode: observe, so nothing is rolled");
   }
@@ -32,7 +32,7 @@ function checkRollable({ situation }: Assessment): void {
 }
 
 /** Writes what `change` makes of the record; false where it makes nothing of it. */
-async function amend(
+async function update(
   api: ApiContext,
   ref: WorkloadRef,
   change: (record: WorkloadRecord) => WorkloadRecord | undefined,
@@ -40,9 +40,9 @@ async function amend(
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const found = await findWorkload(api.ctx, ref);
     checkRollable(found);
-    const { entry, situation } = found;
-    if (entry === undefined || entry.value.uid !== situation.workload.uid) {
-      await settle(api.ctx, workloadKey(ref));
+    const { entry, input } = found;
+    if (entry === undefined || entry.value.uid !== input.workload.uid) {
+      await reconcile(api.ctx, workloadKey(ref));
       continue;
     }
     const next = change(entry.value);
@@ -71,14 +71,14 @@ export function requestRoutes(api: ApiContext): Route[] {
   return [
     serve(rollWorkload, async ({ params, body, actor }) => {
       const request = { id: body.requestId, by: actor ?? "api", at: Date.now() };
-      const accepted = await amend(api, params, (record) => withRequest(record, request));
+      const accepted = await update(api, params, (record) => withRequest(record, request));
       // Also where it was taken before: whoever took it may not have come so far.
-      await api.takeTurn(workloadKey(params));
+      await api.enqueueJob(workloadKey(params));
       return { workload: params, accepted };
     }),
     serve(retryWorkload, async ({ params }) => {
-      const accepted = await amend(api, params, dueNow);
-      await api.takeTurn(workloadKey(params));
+      const accepted = await update(api, params, dueNow);
+      await api.enqueueJob(workloadKey(params));
       return { workload: params, accepted };
     }),
   ];

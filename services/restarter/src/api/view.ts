@@ -9,7 +9,7 @@ import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content
 import type { Content } from "../model/content.ts";
 import type { Decision } from "../decision/decision.ts";
 import { explain, presentContents, verdicts } from "../model/policy.ts";
-import type { Situation } from "../decision/decision-input.ts";
+import type { DecisionInput } from "../decision/decision-input.ts";
 
 const SHORT = 8;
 
@@ -43,7 +43,7 @@ export function decisionView(decision: Decision): DecisionView {
 
 /** Every source that may matter to the workload: what runs, what is there, and each check's verdict. */
 export function sourceViews(
-  s: Situation,
+  s: DecisionInput,
   running: Readonly<Record<string, Content>>,
 ): SourceView[] {
   const { workload, sources, rules } = s;

@@ -26,9 +26,9 @@ function show(api: ApiContext, record: WorkloadRecord) {
 }
 
 async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail> {
-  const { decision, situation, entry } = await findWorkload(api.ctx, ref);
-  const { workload } = situation;
-  const record = decision.do === "look-again" ? situation.record : decision.record;
+  const { decision, input, entry } = await findWorkload(api.ctx, ref);
+  const { workload } = input;
+  const record = decision.do === "look-again" ? input.record : decision.record;
   const events = await api.rolloutEvents(workloadKey(workload));
   const { kind, namespace, name } = workload;
   const queue = api.queueOf(workload);
@@ -42,7 +42,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     generation: workload.generation,
     mayRoll: workload.mayRoll,
     next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "not-opted-in" },
-    sources: sourceViews(situation, record?.running ?? {}),
+    sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? []).slice(-ROLLOUTS_SHOWN).toReversed().map(isoTime),
     events: events.map(lineOf).toReversed(),
   };

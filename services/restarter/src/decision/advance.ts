@@ -2,7 +2,7 @@ import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
 import { stalled } from "./outcomes.ts";
 import { failed, jobGone, succeeded } from "./rollout-ends.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import type { FollowedJob } from "./decision-input.ts";
+import type { RolloutJob } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";
 
 const UNKNOWN: RolloutStatus = { state: "progressing" };
@@ -22,7 +22,7 @@ export function advance(
   record: WorkloadRecord,
   workload: Workload,
   now: number,
-  job?: FollowedJob,
+  job?: RolloutJob,
 ): WorkloadRecord {
   const { rollout } = record;
   if (record.phase !== "rolling" || rollout?.generation === undefined) return record;
@@ -57,6 +57,6 @@ function withStatus(
 ): WorkloadRecord {
   if (status.state === "complete") return succeeded(record, rollout, status, now);
   if (status.state === "failed") return failed(record, rollout, status, now);
-  const late = rollout.deadline !== undefined && now > rollout.deadline;
-  return late && rollout.stalled !== true ? stalled(record, rollout, now) : record;
+  const onSourceNamed = rollout.deadline !== undefined && now > rollout.deadline;
+  return onSourceNamed && rollout.stalled !== true ? stalled(record, rollout, now) : record;
 }

@@ -3,8 +3,8 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { SourceKey } from "../model/content.ts";
 import type { Change } from "../model/control-entry.ts";
 import { failuresOf } from "./change-failures.ts";
-import type { Pace } from "./throttle.ts";
-import type { Gates } from "./decision-input.ts";
+import type { Delay } from "./throttle.ts";
+import type { AdmissionState } from "./decision-input.ts";
 
 const ID_LENGTH = 16;
 
@@ -28,8 +28,11 @@ function until(at: number | undefined): { at?: number } {
 }
 
 /** Why no rollout that brings `changes` may begin, whenever it is due; undefined: it may. Whether a slot is free is asked last, elsewhere. */
-export function closedGate(gates: Gates, changes: readonly Change[]): Pace | undefined {
-  const { frozen, paused, failures, haltAfter } = gates;
+export function blockingGate(
+  admission: AdmissionState,
+  changes: readonly Change[],
+): Delay | undefined {
+  const { frozen, paused, failures, haltAfter } = admission;
   if (frozen !== undefined) return { reason: "frozen", ...until(frozen.until) };
   if (failuresOf(failures, changes) >= haltAfter) return { reason: "halted" };
   if (paused !== undefined) return { reason: "queue-paused", ...until(paused.until) };

@@ -1,5 +1,5 @@
 import type { Change, Failures, QueueState } from "../model/control-entry.ts";
-import type { SlotLimits } from "./quota.ts";
+import type { QuotaLimits } from "./quota.ts";
 import { hasRoom } from "./quota.ts";
 
 /** Rollouts that failed, or have stalled, though they brought nothing but what `changes` would bring too. */
@@ -32,7 +32,7 @@ function unfinishedOf(
  */
 export function mayTake(
   state: QueueState,
-  limits: SlotLimits,
+  limits: QuotaLimits,
   wanted: { key: string; changes: readonly string[]; haltAfter: number },
 ): boolean {
   const { key, changes, haltAfter } = wanted;

@@ -1,9 +1,9 @@
 import { stableId } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import type { Contents, Situation } from "./decision-input.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
 
-export function differing(s: Situation, running: Contents, present: Contents): SourceKey[] {
+export function differing(s: DecisionInput, running: Contents, present: Contents): SourceKey[] {
   return (Object.keys(present) as SourceKey[]).filter((key) => {
     const wanted = present[key];
     if (wanted === undefined || wanted.digest === running[key]?.digest) return false;
@@ -13,7 +13,7 @@ export function differing(s: Situation, running: Contents, present: Contents): S
 }
 
 /** A record that went away, or a source that was never seen, is no deletion. */
-function deletionCounts(s: Situation, key: SourceKey, running: string | undefined): boolean {
+function deletionCounts(s: DecisionInput, key: SourceKey, running: string | undefined): boolean {
   const ran = running !== undefined && running !== UNKNOWN;
   return s.rules.onDelete && ran && s.sources.get(key)?.deletedAt !== undefined;
 }

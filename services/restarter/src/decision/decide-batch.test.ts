@@ -11,7 +11,7 @@ import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import { verdict } from "../model/policy.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { FollowedJob, Situation } from "./decision-input.ts";
+import type { RolloutJob, DecisionInput } from "./decision-input.ts";
 import { patchedRecord } from "./patched.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -74,17 +74,17 @@ function ask(
   workload: Workload,
   record: WorkloadRecord | undefined,
   content: string,
-  followed?: FollowedJob,
+  watched?: RolloutJob,
 ): Decision {
-  const s: Situation = {
+  const s: DecisionInput = {
     rules,
     workload,
     record,
-    ...(followed === undefined ? {} : { job: followed }),
+    ...(watched === undefined ? {} : { job: watched }),
     sources: new Map([[CFG, source(content)]]),
     installedAt: T0 - 3_600_000,
     now: T0,
-    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
     mode: "active",
     breaker: { maxRollouts: 20, period: 1, minInterval: 1, maxInterval: 1 },
     stalledAfterMs: 60_000,
@@ -156,10 +156,10 @@ describe("a CronJob", () => {
     { job: { status: { state: "complete" } }, expected: ["succeeded"] },
     { job: { status: { state: "failed", reason: "X", message: "" } }, expected: ["failed"] },
     { job: "gone", expected: ["cancelled"] },
-  ] as const)("ends as its Job: $job", ({ job: followed, expected }) => {
-    expect(words(ask(of(cronJob), running(), "bb", followed))).toEqual(expected);
+  ] as const)("ends as its Job: $job", ({ job: watched, expected }) => {
+    expect(words(ask(of(cronJob), running(), "bb", watched))).toEqual(expected);
     // Another template is for the next run.
-    expect(words(ask(of(cronJob, { image: "x:2" }), running(), "bb", followed))).toEqual(expected);
+    expect(words(ask(of(cronJob, { image: "x:2" }), running(), "bb", watched))).toEqual(expected);
   });
 
   test("goes on with the rollout that a crash left, also after it was edited or held up", () => {

@@ -1,14 +1,14 @@
 import { withRequestsDone } from "./requests.ts";
 import { ABSENT } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import { changesOf, closedGate } from "./blocking-gate.ts";
+import { changesOf, blockingGate } from "./blocking-gate.ts";
 import { skipped } from "./outcomes.ts";
 import { deferred, held } from "./deferrals.ts";
 import { superseded } from "./rollout-ends.ts";
-import { pace } from "./throttle.ts";
+import { throttle } from "./throttle.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { openRequest } from "./requests.ts";
-import type { Contents, Situation } from "./decision-input.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
 import type { Decision } from "./decision.ts";
 import { contentsHash } from "./contents.ts";
 import { causeOf, newRollout } from "./new-rollout.ts";
@@ -16,7 +16,7 @@ import { causeOf, newRollout } from "./new-rollout.ts";
 /** `notify`: what would roll the workload is told and not done, in place of Reloader's webhook mode. */
 const EFFECT = "rollcast.dev/effect";
 
-export function settled(record: WorkloadRecord): WorkloadRecord {
+export function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   const {
     due: _due,
     held: _held,
@@ -33,40 +33,44 @@ export function settled(record: WorkloadRecord): WorkloadRecord {
   return rest;
 }
 
-export function changedFrom(before: WorkloadRecord | undefined, after: WorkloadRecord): boolean {
+export function isChanged(before: WorkloadRecord | undefined, after: WorkloadRecord): boolean {
   return before === undefined || JSON.stringify(before) !== JSON.stringify(after);
 }
 
 /** Why the rollout is told and not made, or undefined: it is made. */
-export function onlyTold({
+export function reportOnly({
   mode,
   workload,
-}: Pick<Situation, "mode" | "workload">): "observe" | "notify" | undefined {
+}: Pick<DecisionInput, "mode" | "workload">): "observe" | "notify" | undefined {
   if (mode === "observe") return "observe";
   const effect = workload.annotations[EFFECT] ?? workload.templateAnnotations[EFFECT];
   return effect === "notify" ? "notify" : undefined;
 }
 
 /** Whether a rollout was begun that can only be gone on with: nobody edited the workload since, or (a Job is run) that does not matter. */
-function begun({ workload }: Situation, record: WorkloadRecord, rollout: Rollout): boolean {
+function isInterrupted(
+  { workload }: DecisionInput,
+  record: WorkloadRecord,
+  rollout: Rollout,
+): boolean {
   if (record.phase !== "pending") return false;
   return rollout.guard === workload.generation || workload.rollBy === "job";
 }
 
 /** The record without what was kept to make the workload again: it is still there. */
-function notBegun(record: WorkloadRecord): WorkloadRecord {
+function withoutRecreate(record: WorkloadRecord): WorkloadRecord {
   const { recreate: _, ...rest } = record;
   return rest;
 }
 
 /** Why a rollout must wait for the workload. */
-function heldBy({ workload }: Situation, record: WorkloadRecord): string | undefined {
+function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string | undefined {
   const runs = workload.exclusive === true && record.phase === "rolling";
   return workload.hold ?? (runs ? "Running" : undefined);
 }
 
 export function decideRoll(
-  s: Situation,
+  s: DecisionInput,
   record: WorkloadRecord,
   present: Contents,
   keys: SourceKey[],
@@ -79,9 +83,9 @@ export function decideRoll(
   }
   const hash = contentsHash(wanted);
   const { rollout, failure } = record;
-  const done = (next: WorkloadRecord) => changedFrom(s.record, next);
+  const done = (next: WorkloadRecord) => isChanged(s.record, next);
 
-  const told = onlyTold(s);
+  const told = reportOnly(s);
   const answered = { ...record, ...withRequestsDone(record) };
   if (told !== undefined) {
     if (record.observed === hash) return { do: "keep", record: answered, changed: done(answered) };
@@ -90,20 +94,24 @@ export function decideRoll(
     return { do: "skip", record: next, changed: true };
   }
   const changes = changesOf(s.sources, keys);
-  const gate = closedGate(s.gates, changes);
-  const waits = heldBy(s, record);
+  const gate = blockingGate(s.admission, changes);
+  const waits = holdReason(s, record);
   if (waits !== undefined) {
     // A Job that is suspended starts its pods later, with what is there then.
     const passed = workload.rollBy === "recreate";
     const cause = causeOf(s, keys);
     const next = passed
-      ? skipped(settled({ ...answered, running: wanted }), waits, cause, s.now, s.newId)
-      : held(notBegun(record), waits, cause, s);
+      ? skipped(withoutDeferral({ ...answered, running: wanted }), waits, cause, s.now, s.newId)
+      : held(withoutRecreate(record), waits, cause, s);
     return { do: "keep", record: next, changed: done(next) };
   }
-  if (rollout !== undefined && begun(s, record, rollout) && contentsHash(rollout.wanted) === hash) {
+  if (
+    rollout !== undefined &&
+    isInterrupted(s, record, rollout) &&
+    contentsHash(rollout.wanted) === hash
+  ) {
     // Its patch may have been made: whoever finds the workload past the guard must find this rollout in the record.
-    const isHeld = gate !== undefined || s.gates.slot === "full";
+    const isHeld = gate !== undefined || s.admission.slot === "full";
     if (isHeld) return { do: "wait", record, changed: done(record), until: gate?.at };
     return { do: "roll", record: { ...record, rollout }, changed: done(record) };
   }
@@ -115,13 +123,13 @@ export function decideRoll(
   const asked = openRequest(record) !== undefined;
   const wait =
     gate ??
-    (asked ? undefined : pace(workload, record, s.breaker, s.now)) ??
-    (s.gates.slot === "full" ? ({ reason: "max-rolling" } as const) : undefined);
+    (asked ? undefined : throttle(workload, record, s.breaker, s.now)) ??
+    (s.admission.slot === "full" ? ({ reason: "max-rolling" } as const) : undefined);
   if (wait !== undefined) {
     const next = deferred(record, { wait, cause: causeOf(s, keys), changes }, s.now, s.newId);
     return { do: "wait", record: next, changed: done(next), until: wait.at };
   }
-  let base = notBegun(record);
+  let base = withoutRecreate(record);
   if (record.phase === "rolling" && rollout !== undefined) {
     const reason = keys.length === 0 ? "Requested" : "NewerContent";
     base = superseded(base, rollout, reason, s.now);

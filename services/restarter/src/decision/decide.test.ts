@@ -9,7 +9,7 @@ import { decide } from "./decide.ts";
 import { contentsHash } from "./contents.ts";
 import { patchedRecord } from "./patched.ts";
 import type { Decision } from "./decision.ts";
-import type { Situation } from "./decision-input.ts";
+import type { DecisionInput } from "./decision-input.ts";
 import { MARKER, formatMarker } from "../model/marker.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
@@ -114,10 +114,12 @@ function source(content: string, over: Partial<SourceRecord> = {}): SourceRecord
   };
 }
 
-function situation(over: Partial<Situation> & { source?: SourceRecord | undefined }): Situation {
+function input(
+  over: Partial<DecisionInput> & { source?: SourceRecord | undefined },
+): DecisionInput {
   const { source: one, ...rest } = over;
   return {
-    gates: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
     rules,
     workload: workload(),
     record: undefined,
@@ -141,13 +143,13 @@ function recordOf(decision: Decision): WorkloadRecord {
 
 /** The record of a workload that was adopted at content `content`. */
 function adopted(content = "aa", shape: Shape = {}): WorkloadRecord {
-  return recordOf(decide(situation({ workload: workload(shape), source: source(content) })));
+  return recordOf(decide(input({ workload: workload(shape), source: source(content) })));
 }
 
 /** The record after the rollout to `content` was patched. */
 function rolling(content = "bb"): { record: WorkloadRecord; marker: string } {
   const changed = source(content, { changedAt: at(-1) });
-  const decision = decide(situation({ record: adopted(), source: changed }));
+  const decision = decide(input({ record: adopted(), source: changed }));
   if (decision.do !== "roll") throw new Error("does not roll");
   const { rollout } = decision.record;
   const patched = workload({ generation: 2, marker: rollout.marker });
@@ -162,7 +164,7 @@ function rolling(content = "bb"): { record: WorkloadRecord; marker: string } {
 
 describe("first sight", () => {
   test("adopts the present content and rolls nothing", () => {
-    const decision = decide(situation({}));
+    const decision = decide(input({}));
     expect(decision).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
     expect(recordOf(decision).running[CFG]?.digest).toBe(contentDigest(source("aa"), ["a"]));
     expect(recordOf(decision).outbox).toEqual([]);
@@ -170,24 +172,24 @@ describe("first sight", () => {
 
   test("takes a marker on the template over and rolls what differs from it", () => {
     const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
-    const same = decide(situation({ workload: workload({ marker }) }));
+    const same = decide(input({ workload: workload({ marker }) }));
     expect(same.do).toBe("keep");
-    const other = decide(situation({ workload: workload({ marker }), source: source("bb") }));
+    const other = decide(input({ workload: workload({ marker }), source: source("bb") }));
     expect(other.do).toBe("roll");
   });
 
   test("a rollout says how many workloads its cause rolls, and at least itself", () => {
     const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
     const due = { workload: workload({ marker }), source: source("bb") };
-    expect(recordOf(decide(situation(due))).rollout?.affected).toBe(3);
-    const behind = situation({ ...due, affected: () => 0 });
+    expect(recordOf(decide(input(due))).rollout?.affected).toBe(3);
+    const behind = input({ ...due, affected: () => 0 });
     expect(recordOf(decide(behind)).rollout?.affected).toBe(1);
   });
 
   test("a marker made under another installation key is no reason to roll", () => {
     const other = contentDigest(source("aa", { keyId: "k9" }), ["a"]);
     const marker = formatMarker({ [CFG]: { digest: other } }, "shop");
-    expect(decide(situation({ workload: workload({ marker }) })).do).toBe("keep");
+    expect(decide(input({ workload: workload({ marker }) })).do).toBe("keep");
   });
 
   test.each([
@@ -223,7 +225,7 @@ describe("first sight", () => {
     },
   ])("$name", ({ createdAt, changedAt, want }) => {
     const one = source("bb", changedAt === undefined ? {} : { changedAt });
-    const decision = decide(situation({ workload: workload({ createdAt }), source: one }));
+    const decision = decide(input({ workload: workload({ createdAt }), source: one }));
     expect(decision.do).toBe(want);
     const running = recordOf(decision).running[CFG]?.digest;
     expect(running === UNKNOWN).toBe(want === "roll");
@@ -237,23 +239,23 @@ describe("first sight", () => {
     (_, editedVersion, want) => {
       const one = { ...workload({ createdAt: at(-30) }), editedVersion };
       const changed = { ...source("bb", { changedAt: at(-30) + 900 }), resourceVersion: "50" };
-      expect(decide(situation({ workload: one, source: changed })).do).toBe(want);
+      expect(decide(input({ workload: one, source: changed })).do).toBe(want);
     },
   );
 
   test("a source that is not there yet is adopted when it is created, due when it changed after that", () => {
-    const absent = recordOf(decide({ ...situation({}), sources: new Map() }));
+    const absent = recordOf(decide({ ...input({}), sources: new Map() }));
     expect(absent.running[CFG]?.digest).toBe(ABSENT);
-    expect(decide(situation({ record: absent, now: at(5) })).do).toBe("keep");
+    expect(decide(input({ record: absent, now: at(5) })).do).toBe("keep");
     const changed = source("bb", { changedAt: at(4) });
-    expect(decide(situation({ record: absent, source: changed, now: at(5) })).do).toBe("roll");
+    expect(decide(input({ record: absent, source: changed, now: at(5) })).do).toBe("roll");
   });
 });
 
 describe("changes", () => {
   test("new content rolls once: pending with the marker, guarded by the generation", () => {
     const changed = source("bb", { changedAt: at(-1), changedBy: { manager: "kubectl-edit" } });
-    const decision = decide(situation({ record: adopted(), source: changed }));
+    const decision = decide(input({ record: adopted(), source: changed }));
     expect(decision).toMatchObject({
       do: "roll",
       changed: true,
@@ -270,16 +272,16 @@ describe("changes", () => {
 
   test("a key that the workload does not use is no change", () => {
     const changed = source("aa", { digests: { a: "aa".padEnd(32, "0"), b: "f".repeat(32) } });
-    expect(decide(situation({ record: adopted(), source: changed })).do).toBe("keep");
+    expect(decide(input({ record: adopted(), source: changed })).do).toBe("keep");
   });
 
   test("the same situation gives the same decision", () => {
-    const s = situation({ record: adopted(), source: source("bb") });
+    const s = input({ record: adopted(), source: source("bb") });
     expect(decide(s)).toEqual(decide(s));
   });
 
   test("a pending record of the same content is carried out as it is, without a write", () => {
-    const s = situation({ record: adopted(), source: source("bb") });
+    const s = input({ record: adopted(), source: source("bb") });
     const pending = recordOf(decide(s));
     const again = decide({ ...s, record: pending, newId: "rollout-2" });
     expect(again).toMatchObject({
@@ -290,7 +292,7 @@ describe("changes", () => {
   });
 
   test("a pending record whose workload moved on is guarded anew under the same id", () => {
-    const s = situation({ record: adopted(), source: source("bb") });
+    const s = input({ record: adopted(), source: source("bb") });
     const pending = recordOf(decide(s));
     const again = decide({
       ...s,
@@ -306,31 +308,31 @@ describe("changes", () => {
   });
 
   test("content that came back before the patch rolls nothing", () => {
-    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
-    const back = decide(situation({ record: pending, source: source("aa") }));
+    const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
+    const back = decide(input({ record: pending, source: source("aa") }));
     expect(back).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
     expect(recordOf(back).rollout).toBeUndefined();
   });
 
   test("a deleted source rolls nothing, and nothing when it returns with the same data", () => {
     const record = adopted();
-    const gone = decide(situation({ record, source: source("aa", { deletedAt: T0 }) }));
+    const gone = decide(input({ record, source: source("aa", { deletedAt: T0 }) }));
     expect(gone.do).toBe("keep");
-    expect(decide(situation({ record: recordOf(gone) })).do).toBe("keep");
-    expect(decide(situation({ record: recordOf(gone), source: source("bb") })).do).toBe("roll");
+    expect(decide(input({ record: recordOf(gone) })).do).toBe("keep");
+    expect(decide(input({ record: recordOf(gone), source: source("bb") })).do).toBe("roll");
   });
 
   test("a rollback that left the wanted marker on the template still gets another one", () => {
     const { record } = rolling("bb");
     const first = formatMarker({ [CFG]: { digest: contentDigest(source("cc"), ["a"]) } }, "shop");
     const rolledBack = workload({ generation: 3, marker: first });
-    const decision = decide(situation({ record, workload: rolledBack, source: source("cc") }));
+    const decision = decide(input({ record, workload: rolledBack, source: source("cc") }));
     expect(decision.do).toBe("roll");
     expect(recordOf(decision).rollout?.marker).not.toBe(first);
   });
 
   test("a workload being deleted is left alone", () => {
-    const s = situation({
+    const s = input({
       record: adopted(),
       source: source("bb"),
       workload: workload({ deleting: true }),
@@ -341,11 +343,9 @@ describe("changes", () => {
 
 describe("crash recovery", () => {
   test("a pending record past its guard with the wanted marker was patched: it is followed, and its start is told", () => {
-    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
+    const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
-    const decision = decide(
-      situation({ record: pending, workload: patched, source: source("bb") }),
-    );
+    const decision = decide(input({ record: pending, workload: patched, source: source("bb") }));
     expect(decision).toMatchObject({
       do: "keep",
       changed: true,
@@ -355,10 +355,10 @@ describe("crash recovery", () => {
   });
 
   test("and newer content supersedes it, with both told in order", () => {
-    const pending = recordOf(decide(situation({ record: adopted(), source: source("bb") })));
+    const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
     const decision = decide(
-      situation({ record: pending, workload: patched, source: source("cc"), newId: "rollout-2" }),
+      input({ record: pending, workload: patched, source: source("cc"), newId: "rollout-2" }),
     );
     expect(decision).toMatchObject({
       do: "roll",
@@ -369,7 +369,7 @@ describe("crash recovery", () => {
 
   test("an index older than the record does not decide; the API server's own word does", () => {
     const { record } = rolling();
-    const behind = situation({
+    const behind = input({
       record,
       source: source("bb"),
       workload: workload({ generation: 1 }),
@@ -380,7 +380,7 @@ describe("crash recovery", () => {
 
   test("another uid is another workload: asked for, then adopted, the old rollout cancelled", () => {
     const { record } = rolling();
-    const other = situation({ record, source: source("bb"), workload: workload({ uid: "uid-2" }) });
+    const other = input({ record, source: source("bb"), workload: workload({ uid: "uid-2" }) });
     expect(decide(other)).toEqual({ do: "look-again", ask: true });
     const decision = decide({ ...other, trusted: true });
     expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
@@ -415,7 +415,7 @@ describe("following", () => {
   ])("$name", ({ status, word, phase }) => {
     const { record, marker } = rolling();
     const decision = decide(
-      situation({
+      input({
         record,
         source: source("bb"),
         workload: workload({ generation: 2, marker, status }),
@@ -429,7 +429,7 @@ describe("following", () => {
   test("newer content in the middle ends as superseded and rolls again", () => {
     const { record, marker } = rolling();
     const decision = decide(
-      situation({
+      input({
         record,
         source: source("cc"),
         workload: workload({ generation: 2, marker }),
@@ -446,7 +446,7 @@ describe("following", () => {
     const { record, marker } = rolling();
     const edited = workload({ generation: 3, marker, image: "web:2", editedAt: at(2) });
     const decision = decide(
-      situation({ record, source: source("bb", { changedAt: at(-1) }), workload: edited }),
+      input({ record, source: source("bb", { changedAt: at(-1) }), workload: edited }),
     );
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
     expect(recordOf(decision).outbox).toMatchObject([
@@ -457,19 +457,21 @@ describe("following", () => {
   test("a marker that others removed is no reason to roll", () => {
     const { record } = rolling();
     const decision = decide(
-      situation({ record, source: source("bb"), workload: workload({ generation: 3 }) }),
+      input({ record, source: source("bb"), workload: workload({ generation: 3 }) }),
     );
     expect(decision.do).toBe("keep");
   });
 
   test("the deadline is told once, as a warning, and not while paused", () => {
     const { record, marker } = rolling();
-    const late = { record, source: source("bb"), now: at(3_600) };
+    const onSourceNamed = { record, source: source("bb"), now: at(3_600) };
     const paused = decide(
-      situation({ ...late, workload: workload({ generation: 2, marker, paused: true }) }),
+      input({ ...onSourceNamed, workload: workload({ generation: 2, marker, paused: true }) }),
     );
     expect(recordOf(paused).outbox).toEqual([]);
-    const stalled = decide(situation({ ...late, workload: workload({ generation: 2, marker }) }));
+    const stalled = decide(
+      input({ ...onSourceNamed, workload: workload({ generation: 2, marker }) }),
+    );
     const { changes = [] } = record.rollout ?? {};
     expect(changes).toHaveLength(1);
     expect(recordOf(stalled)).toMatchObject({
@@ -478,11 +480,11 @@ describe("following", () => {
     });
     const told = { ...recordOf(stalled), outbox: [] };
     const again = decide(
-      situation({ ...late, record: told, workload: workload({ generation: 2, marker }) }),
+      input({ ...onSourceNamed, record: told, workload: workload({ generation: 2, marker }) }),
     );
     expect(again).toMatchObject({ do: "keep", changed: false });
     const ended = workload({ generation: 2, marker, status: complete(2) });
-    const through = decide(situation({ ...late, record: told, workload: ended }));
+    const through = decide(input({ ...onSourceNamed, record: told, workload: ended }));
     expect(recordOf(through).outbox).toMatchObject([{ word: "succeeded", mends: true }]);
   });
 });
@@ -491,7 +493,7 @@ test("while paused there is no deadline, and it begins anew with the resume", ()
   const { record, marker } = rolling();
   const on = (now: number, from: WorkloadRecord, shape: Shape) => {
     const one = workload({ generation: 2, marker, ...shape });
-    return decide(situation({ record: from, source: source("bb"), now: at(now), workload: one }));
+    return decide(input({ record: from, source: source("bb"), now: at(now), workload: one }));
   };
   const paused = recordOf(on(60, record, { paused: true }));
   expect(paused.rollout?.deadline).toBeUndefined();
@@ -505,7 +507,7 @@ describe("edits by others", () => {
   test("what changed before the edit is current by it", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
     const changed = source("bb", { changedAt: at(-5) });
-    const decision = decide(situation({ record: adopted(), workload: edited, source: changed }));
+    const decision = decide(input({ record: adopted(), workload: edited, source: changed }));
     expect(decision).toMatchObject({ do: "keep", changed: true });
     expect(recordOf(decision).running[CFG]?.digest).toBe(contentDigest(changed, ["a"]));
   });
@@ -513,15 +515,13 @@ describe("edits by others", () => {
   test("what changed after the edit rolls", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-5) });
     const changed = source("bb", { changedAt: at(-1) });
-    expect(decide(situation({ record: adopted(), workload: edited, source: changed })).do).toBe(
-      "roll",
-    );
+    expect(decide(input({ record: adopted(), workload: edited, source: changed })).do).toBe("roll");
   });
 
   test("what changed in the very second of the edit rolls, where only the second is known", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
     const changed = source("bb", { changedAt: at(-1) - 500, changedWithin: 999 });
-    const s = situation({ record: adopted(), workload: edited, source: changed });
+    const s = input({ record: adopted(), workload: edited, source: changed });
     expect(decide(s).do).toBe("roll");
     const exact = source("bb", { changedAt: at(-1) - 500, changedWithin: 0 });
     expect(decide({ ...s, sources: new Map([[CFG, exact]]) }).do).toBe("keep");
@@ -535,7 +535,7 @@ describe("edits by others", () => {
   ])("a change whose version is %s", (_, resourceVersion, changedAt, expected) => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
     const changed = { ...source("bb", { changedAt }), resourceVersion };
-    const s = situation({
+    const s = input({
       record: adopted(),
       workload: { ...edited, editedVersion: "200" },
       source: changed,
@@ -546,20 +546,18 @@ describe("edits by others", () => {
   test("an edit of a paused workload restarts nothing, so it makes nothing current", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1), paused: true });
     const changed = source("bb", { changedAt: at(-5) });
-    expect(decide(situation({ record: adopted(), workload: edited, source: changed })).do).toBe(
-      "roll",
-    );
+    expect(decide(input({ record: adopted(), workload: edited, source: changed })).do).toBe("roll");
   });
 
   test("a key that an edit added is adopted", () => {
     const edited = workload({ generation: 2, extraKeys: ["b"], editedAt: at(-1) });
-    expect(decide(situation({ record: adopted(), workload: edited })).do).toBe("keep");
+    expect(decide(input({ record: adopted(), workload: edited })).do).toBe("keep");
   });
 });
 
 describe("modes and waits", () => {
   test("observe tells once per content and patches nothing", () => {
-    const s = situation({ record: adopted(), source: source("bb"), mode: "observe" });
+    const s = input({ record: adopted(), source: source("bb"), mode: "observe" });
     const first = decide(s);
     expect(first).toMatchObject({ do: "skip", changed: true });
     expect(recordOf(first).outbox).toMatchObject([
@@ -571,7 +569,7 @@ describe("modes and waits", () => {
   });
 
   test("a refused patch waits for its time, another content or a change of the workload", () => {
-    const s = situation({ record: adopted(), source: source("bb") });
+    const s = input({ record: adopted(), source: source("bb") });
     const pending = decide(s);
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout: _rollout, ...record } = pending.record;
@@ -608,7 +606,7 @@ describe("modes and waits", () => {
   test("min-interval defers and is told once", () => {
     const annotations = { "rollcast.dev/min-interval": "1m" };
     const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
-    const s = situation({ record, source: source("bb"), workload: workload({ annotations }) });
+    const s = input({ record, source: source("bb"), workload: workload({ annotations }) });
     const first = decide(s);
     expect(first).toMatchObject({ do: "wait", until: at(40), record: { phase: "deferred" } });
     expect(recordOf(first).outbox).toMatchObject([
@@ -629,13 +627,13 @@ function hashOf(record: WorkloadRecord): string {
 describe("what the configuration asks for besides changes", () => {
   const eager = rulesOf({ onCreate: true, onDelete: true });
   const without = () => {
-    const s = { ...situation({ rules: eager }), sources: new Map([[CFG, undefined]]) };
+    const s = { ...input({ rules: eager }), sources: new Map([[CFG, undefined]]) };
     return recordOf(decide(s));
   };
 
   test("onCreate: a source that a known workload had to do without is due when it is created", () => {
     const made = source("aa", { change: "created", createdAt: at(4) });
-    const on = situation({ rules: eager, record: without(), source: made, now: at(5) });
+    const on = input({ rules: eager, record: without(), source: made, now: at(5) });
     expect(decide(on).do).toBe("roll");
     expect(decide({ ...on, rules }).do).toBe("keep");
     const adoptedByWatcher = source("aa", { change: "none" });
@@ -644,7 +642,7 @@ describe("what the configuration asks for besides changes", () => {
 
   test("onDelete: a source that was deleted is due, one that is merely not known is not", () => {
     const gone = source("aa", { change: "deleted", deletedAt: at(4) });
-    const on = situation({ rules: eager, record: adopted(), source: gone, now: at(5) });
+    const on = input({ rules: eager, record: adopted(), source: gone, now: at(5) });
     const decision = decide(on);
     expect(decision.do).toBe("roll");
     expect(recordOf(decision).rollout?.wanted[CFG]).toMatchObject({ digest: ABSENT, since: at(5) });
@@ -654,7 +652,7 @@ describe("what the configuration asks for besides changes", () => {
 
   test("effect notify is told once for each content and never rolled", () => {
     const shape = { annotations: { "rollcast.dev/effect": "notify" } };
-    const s = situation({
+    const s = input({
       workload: workload(shape),
       record: adopted(),
       source: source("bb", { changedAt: at(-1) }),
@@ -671,7 +669,7 @@ describe("what the configuration asks for besides changes", () => {
       annotations: { "reloader.stakater.com/search": "true" },
     };
     const on = (over: Partial<SourceRecord>, record?: WorkloadRecord) =>
-      situation({
+      input({
         workload: workload(shape),
         ...(record === undefined ? {} : { record }),
         source: source("bb", over),
@@ -693,12 +691,12 @@ describe("what the configuration asks for besides changes", () => {
     const record = adopted();
     const changed = source("bb", { changedAt: at(1) });
     const reloaded = decide(
-      situation({ workload: marked("x", 2, at(3)), record, source: changed, now: at(4) }),
+      input({ workload: marked("x", 2, at(3)), record, source: changed, now: at(4) }),
     );
     expect(reloaded.do).toBe("keep");
     expect(recordOf(reloaded).marks).toBe("x");
     const ours = decide(
-      situation({ workload: marked("", 2, at(3)), record, source: changed, now: at(4) }),
+      input({ workload: marked("", 2, at(3)), record, source: changed, now: at(4) }),
     );
     expect(ours.do).toBe("roll");
   });
@@ -709,13 +707,18 @@ describe("what the configuration asks for besides changes", () => {
 });
 
 describe("what holds a rollout back from outside", () => {
-  const open: Situation["gates"] = situation({}).gates;
-  const due = (gates: Partial<Situation["gates"]>, over: Partial<Situation> = {}) =>
+  const open: DecisionInput["admission"] = input({}).admission;
+  const due = (admission: Partial<DecisionInput["admission"]>, over: Partial<DecisionInput> = {}) =>
     decide(
-      situation({ record: adopted(), source: source("bb"), ...over, gates: { ...open, ...gates } }),
+      input({
+        record: adopted(),
+        source: source("bb"),
+        ...over,
+        admission: { ...open, ...admission },
+      }),
     );
   const changes = () => {
-    const rolled = decide(situation({ record: adopted(), source: source("bb") }));
+    const rolled = decide(input({ record: adopted(), source: source("bb") }));
     return recordOf(rolled).rollout?.changes ?? [];
   };
   const failures = (count: number) => [
@@ -728,8 +731,8 @@ describe("what holds a rollout back from outside", () => {
     ["queue-paused", { paused: { until: at(90) } }, at(90)],
     ["halted", { failures: failures(3) }, undefined],
     ["max-rolling", { slot: "full" }, undefined],
-  ] as const)("%s: told once, due when it opens", (reason, gates, until) => {
-    const first = due(gates as Partial<Situation["gates"]>);
+  ] as const)("%s: told once, due when it opens", (reason, admission, until) => {
+    const first = due(admission as Partial<DecisionInput["admission"]>);
 
     expect(first).toMatchObject({
       do: "wait",
@@ -741,7 +744,7 @@ describe("what holds a rollout back from outside", () => {
       until === undefined ? undefined : new Date(until).toISOString(),
     );
     const record = { ...recordOf(first), outbox: [] };
-    const again = due(gates as Partial<Situation["gates"]>, { record });
+    const again = due(admission as Partial<DecisionInput["admission"]>, { record });
     expect(again).toMatchObject({ do: "wait", changed: false });
     expect(due({}, { record }).do).toBe("roll");
   });
@@ -751,8 +754,8 @@ describe("what holds a rollout back from outside", () => {
     const annotations = { "rollcast.dev/min-interval": "1m" };
     const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
     const over = { record, workload: workload({ annotations }) };
-    const reasonWith = (gates: Partial<Situation["gates"]>) =>
-      recordOf(due(gates, over)).due?.reason;
+    const reasonWith = (admission: Partial<DecisionInput["admission"]>) =>
+      recordOf(due(admission, over)).due?.reason;
     const { frozen: _f, ...noFreeze } = all;
     const { failures: _h, ...noHalt } = noFreeze;
     const { paused: _p, ...noPause } = noHalt;
@@ -777,8 +780,8 @@ describe("what holds a rollout back from outside", () => {
   test("what is pending waits as it is, so that whoever finds it patched knows the rollout", () => {
     const pending = due({});
     const { record } = pending as { record: WorkloadRecord };
-    for (const gates of [{ frozen: {} }, { slot: "full" }] as const) {
-      expect(due(gates, { record })).toMatchObject({ do: "wait", changed: false });
+    for (const admission of [{ frozen: {} }, { slot: "full" }] as const) {
+      expect(due(admission, { record })).toMatchObject({ do: "wait", changed: false });
     }
   });
 
@@ -786,7 +789,7 @@ describe("what holds a rollout back from outside", () => {
     const pending = due({});
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout } = pending.record;
-    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const record = patchedRecord(input({}), pending.record, rollout, 2);
     const ended = workload({ generation: 2, marker: rollout.marker, status: complete(2) });
     const after = due({ frozen: {} }, { record, workload: ended });
     expect(recordOf(after).outbox).toMatchObject([{ word: "succeeded" }]);
@@ -797,7 +800,7 @@ describe("what holds a rollout back from outside", () => {
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout } = pending.record;
     expect(rollout).toMatchObject({ slot: true, queue: "default" });
-    const record = patchedRecord(situation({}), pending.record, rollout, 2);
+    const record = patchedRecord(input({}), pending.record, rollout, 2);
     const conditions = [
       { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no" },
     ];

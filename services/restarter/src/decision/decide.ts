@@ -7,16 +7,16 @@ import { openRequest } from "./requests.ts";
 import { advance } from "./advance.ts";
 import { optInHash, reconcileRunning } from "./running.ts";
 import { reconcileEdit } from "./edits.ts";
-import type { Contents, Situation } from "./decision-input.ts";
-import { madeAgain, takeOver } from "./patched.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
+import { recreatedBefore, adoptPatched } from "./patched.ts";
 import type { Decision } from "./decision.ts";
 import { differing } from "./contents.ts";
 import { causeOf } from "./new-rollout.ts";
-import { changedFrom, decideRoll, settled } from "./decide-rollout.ts";
+import { isChanged, decideRoll, withoutDeferral } from "./decide-rollout.ts";
 
 const MAX_VERDICTS = 200;
 
-function fresh(s: Situation): WorkloadRecord {
+function newRecord(s: DecisionInput): WorkloadRecord {
   const { workload, record } = s;
   const overtaken = record === undefined ? [] : [...record.outbox];
   if (record?.phase === "rolling" && record.rollout !== undefined) {
@@ -39,8 +39,8 @@ function fresh(s: Situation): WorkloadRecord {
 }
 
 /** Which check decided on each source, for who asks why, at most 200. */
-function keptVerdicts(judged: ReadonlyMap<SourceKey, Verdict>): Record<string, string> {
-  const found = [...judged].map(([key, { check }]) => [key, check] as const);
+function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Record<string, string> {
+  const found = [...verdictBySource].map(([key, { check }]) => [key, check] as const);
   return Object.fromEntries(found.slice(0, MAX_VERDICTS));
 }
 
@@ -48,17 +48,17 @@ function keptVerdicts(judged: ReadonlyMap<SourceKey, Verdict>): Record<string, s
  * Decides what is to be done with a workload, from present state alone: the same situation gives the same decision whatever event, retry or
  * sweep asked. Pure.
  */
-export function decide(s: Situation): Decision {
+export function decide(s: DecisionInput): Decision {
   const { workload } = s;
-  const known = s.record?.uid === workload.uid ? s.record : madeAgain(s);
+  const known = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
   if (!s.trusted && s.record !== undefined) {
     // Which of two uids is the newer one, only the API server can tell.
     if (known === undefined) return { do: "look-again", ask: true };
     if (workload.generation < known.generation) return { do: "look-again", ask: false };
   }
-  const judged = verdicts(workload, s.sources, s.rules);
-  const present = presentContents(workload, s.sources, judged);
-  let record = takeOver(s, known ?? fresh(s));
+  const verdictBySource = verdicts(workload, s.sources, s.rules);
+  const present = presentContents(workload, s.sources, verdictBySource);
+  let record = adoptPatched(s, known ?? newRecord(s));
   record = advance(record, workload, s.now, s.job);
   record = reconcileEdit(s, record, present);
   record = {
@@ -66,7 +66,7 @@ export function decide(s: Situation): Decision {
     running: reconcileRunning(s, record, present),
     generation: workload.generation,
     optIn: optInHash(workload),
-    verdicts: keptVerdicts(judged),
+    verdicts: boundedVerdicts(verdictBySource),
   };
   const keys = differing(s, record.running as Contents, present);
   if (keys.length > 0) {
@@ -75,6 +75,6 @@ export function decide(s: Situation): Decision {
     return decideRoll(s, { ...record, staleSince: since }, present, keys);
   }
   if (openRequest(record) !== undefined) return decideRoll(s, record, present, keys);
-  const kept = settled(record);
-  return { do: "keep", record: kept, changed: changedFrom(s.record, kept) };
+  const kept = withoutDeferral(record);
+  return { do: "keep", record: kept, changed: isChanged(s.record, kept) };
 }

@@ -8,7 +8,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 
 /** What holds rollouts of a workload back from outside. Times are milliseconds since the epoch. */
-export type Gates = {
+export type AdmissionState = {
   readonly queue: string;
   readonly frozen?: { readonly until?: number };
   readonly paused?: { readonly until?: number };
@@ -20,15 +20,15 @@ export type Gates = {
 };
 
 /** A Job whose end is the end of a rollout. */
-export type FollowedJob = Pick<Workload, "status"> | "gone" | undefined;
+export type RolloutJob = Pick<Workload, "status"> | "gone" | undefined;
 
 /** All that a decision is made of. Times are milliseconds since the epoch. */
-export type Situation = {
+export type DecisionInput = {
   readonly rules: Rules;
   readonly workload: Workload;
   readonly record: WorkloadRecord | undefined;
   /** The Job that a CronJob's rollout has run: as it is, or gone; undefined where that is not known. */
-  readonly job?: FollowedJob;
+  readonly job?: RolloutJob;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
   /** When Rollcast was installed in this cluster: older workloads are adopted as they are. */
   readonly installedAt: number;
@@ -43,7 +43,7 @@ export type Situation = {
   readonly newId: string;
   /** The workload was just read from the API server itself: it decides even where the record knows a newer generation. */
   readonly trusted: boolean;
-  readonly gates: Gates;
+  readonly admission: AdmissionState;
 };
 
 /** Content by source. */

@@ -1,7 +1,7 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
 import type { Change } from "../model/control-entry.ts";
-import type { Pace } from "./throttle.ts";
+import type { Delay } from "./throttle.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { outcome } from "./outcomes.ts";
 
@@ -20,12 +20,12 @@ export function held(
 }
 
 /** What is put off, why, and what would have brought it. */
-type Deferral = { wait: Pace; cause: Cause | undefined; changes: readonly Change[] };
+type DeferralInput = { wait: Delay; cause: Cause | undefined; changes: readonly Change[] };
 
 /** The record of a rollout that is due later; told once for each time it is put off for that reason. */
 export function deferred(
   before: WorkloadRecord,
-  { wait, cause, changes }: Deferral,
+  { wait, cause, changes }: DeferralInput,
   now: number,
   id: string,
 ): WorkloadRecord {

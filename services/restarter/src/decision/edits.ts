@@ -3,11 +3,11 @@ import type { Content, SourceKey } from "../model/content.ts";
 import { compareVersions } from "@rollcast/kube/resource-version";
 import { superseded } from "./rollout-ends.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { Contents, Situation } from "./decision-input.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
 import { reloaderRestarted } from "../model/reloader-marks.ts";
 
 /** The latest moment at which a source can have changed last; undefined where it never did since its creation. */
-export function lastChange(s: Situation, key: SourceKey): number | undefined {
+export function lastChange(s: DecisionInput, key: SourceKey): number | undefined {
   const source = s.sources.get(key);
   return source?.changedAt === undefined
     ? undefined
@@ -18,7 +18,7 @@ export function lastChange(s: Situation, key: SourceKey): number | undefined {
  * Whether the source's last write is known to be later than the workload's last edit, or its creation: etcd numbers all writes in one order. Clocks differ and
  * watches lag; but the API promises an order within a resource type only (KEP-5504), so versions overrule a clock that says "before", and never one that says "after".
  */
-export function isLaterByVersion(s: Situation, key: SourceKey): boolean {
+export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
   const { editedVersion } = s.workload;
   const version = s.sources.get(key)?.resourceVersion;
   if (editedVersion === undefined || version === undefined) return false;
@@ -26,7 +26,7 @@ export function isLaterByVersion(s: Situation, key: SourceKey): boolean {
 }
 
 /** Whether pods that the last edit of the template started run what the source has been since its last change. */
-function isBeforeEdit(s: Situation, key: SourceKey): boolean {
+function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
   const { editedAt } = s.workload;
   const changedBy = lastChange(s, key);
   if (changedBy === undefined) return true;
@@ -39,7 +39,7 @@ export function sameSecondOrEarlier(time: number, than: number): boolean {
 
 /** The record after an edit of the pod template by others: it ended what was rolling, and since it restarts the pods, what changed before it is current. */
 export function reconcileEdit(
-  s: Situation,
+  s: DecisionInput,
   record: WorkloadRecord,
   present: Contents,
 ): WorkloadRecord {

@@ -5,10 +5,10 @@ import { changesOf } from "./blocking-gate.ts";
 import { formatMarker, restartTime } from "../model/marker.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { openRequest } from "./requests.ts";
-import type { Contents, Situation } from "./decision-input.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";
 
-export function causeOf(s: Situation, keys: readonly SourceKey[]): Cause | undefined {
+export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | undefined {
   const sources = keys.map((key) => s.sources.get(key)).filter((one) => one !== undefined);
   const [newest] = sources.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
   if (newest === undefined) return undefined;
@@ -24,7 +24,7 @@ export function causeOf(s: Situation, keys: readonly SourceKey[]): Cause | undef
 }
 
 /** How many workloads the cause rolls; where nothing is known of it, nothing is said. */
-function affectedBy(s: Situation, cause: Cause | undefined): { affected?: number } {
+function affectedBy(s: DecisionInput, cause: Cause | undefined): { affected?: number } {
   if (cause === undefined) return {};
   const key = sourceKey(cause.kind, cause.namespace, cause.name);
   const record = s.sources.get(key);
@@ -42,7 +42,7 @@ function markerOf(workload: Workload, wanted: Contents, changedAt: number): stri
 }
 
 export function newRollout(
-  s: Situation,
+  s: DecisionInput,
   record: WorkloadRecord,
   wanted: Contents,
   keys: SourceKey[],
@@ -61,8 +61,8 @@ export function newRollout(
     marker: markerOf(workload, wanted, changedAt ?? s.now),
     templateHash: workload.templateHash,
     decidedAt: pending?.decidedAt ?? s.now,
-    queue: s.gates.queue,
-    ...(s.gates.slot === "none" ? {} : { slot: true }),
+    queue: s.admission.queue,
+    ...(s.admission.slot === "none" ? {} : { slot: true }),
     changes: changesOf(s.sources, keys),
     ...(cause === undefined ? {} : { cause }),
     ...(keys.length === 0 ? { requestedBy: openRequest(record)?.by ?? "" } : {}),

@@ -1,12 +1,12 @@
 import { stableId } from "@rollcast/shared/events";
 import { started } from "./outcomes.ts";
-import { paceAfterStart } from "./throttle.ts";
+import { throttleAfterStart } from "./throttle.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { withRequestsDone } from "./requests.ts";
-import type { Situation } from "./decision-input.ts";
+import type { DecisionInput } from "./decision-input.ts";
 
 /** A record whose patch was made by somebody who died before writing so. */
-export function takeOver(s: Situation, record: WorkloadRecord): WorkloadRecord {
+export function adoptPatched(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
   const { rollout } = record;
   if (record.phase !== "pending" || rollout === undefined) return record;
   const patched = s.workload.generation > rollout.guard && s.workload.marker === rollout.marker;
@@ -25,7 +25,7 @@ export function recreation(
 }
 
 /** The record of a Job that we deleted, as it goes on with the one that we made in its place: known by our rollout's id, under another uid. */
-export function madeAgain(s: Situation): WorkloadRecord | undefined {
+export function recreatedBefore(s: DecisionInput): WorkloadRecord | undefined {
   const { record, workload } = s;
   const { recreate } = record ?? {};
   if (record === undefined || recreate === undefined) return undefined;
@@ -38,7 +38,7 @@ export function madeAgain(s: Situation): WorkloadRecord | undefined {
 
 /** The record after a Job was made again: `s.workload` is the new one. */
 export function recreatedRecord(
-  s: Pick<Situation, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
   record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
 ): WorkloadRecord {
   const { uid, templateHash, generation } = s.workload;
@@ -48,7 +48,7 @@ export function recreatedRecord(
 
 /** The record after its rollout's patch was made, which gave the workload `generation`. */
 export function patchedRecord(
-  s: Pick<Situation, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
   record: WorkloadRecord,
   rollout: Rollout,
   generation: number,
@@ -65,7 +65,7 @@ export function patchedRecord(
   const patience = s.workload.deadlineMs ?? s.stalledAfterMs;
   return {
     ...rest,
-    ...paceAfterStart(record, s.breaker, s.now),
+    ...throttleAfterStart(record, s.breaker, s.now),
     ...withRequestsDone(record),
     phase: "rolling",
     running: rollout.wanted,

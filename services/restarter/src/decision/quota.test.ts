@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyState } from "../model/control-entry.ts";
 import type { Holder, QueueState } from "../model/control-entry.ts";
-import { admitted, inOrder, mayStart } from "./quota.ts";
+import { admissible, inOrder, mayStart } from "./quota.ts";
 import {
   failuresOf,
   mayTake,
@@ -10,7 +10,7 @@ import {
   withoutFailure,
   withoutOutdated,
 } from "./change-failures.ts";
-import type { SlotLimits, Waiter } from "./quota.ts";
+import type { QuotaLimits, Waiter } from "./quota.ts";
 
 function rolling(...keys: string[]): Record<string, Holder> {
   return Object.fromEntries(keys.map((key) => [key, { rollout: key, since: 0, changes: [] }]));
@@ -22,13 +22,13 @@ const waiting = (...keys: string[]): Waiter[] => keys.map((one, i) => ({ key: on
 describe("who gets a free slot", () => {
   test("the oldest, as many as are free", () => {
     const list = waiting(key("a", 1), key("b", 2), key("a", 3));
-    expect(admitted(rolling(key("x", 0)), { maxRolling: 3 }, list)).toEqual(list.slice(0, 2));
+    expect(admissible(rolling(key("x", 0)), { maxRolling: 3 }, list)).toEqual(list.slice(0, 2));
   });
 
   test("one that is stopped by its namespace's bound holds up nobody of another", () => {
     const list = waiting(key("a", 1), key("a", 2), key("b", 3), key("c", 4));
     const limits = { maxRolling: 3, maxRollingPerNamespace: 1 };
-    expect(admitted(rolling(key("a", 0)), limits, list).map((one) => one.key)).toEqual([
+    expect(admissible(rolling(key("a", 0)), limits, list).map((one) => one.key)).toEqual([
       key("b", 3),
       key("c", 4),
     ]);
@@ -48,7 +48,7 @@ describe("who gets a free slot", () => {
   });
 });
 
-const limits = fc.record<SlotLimits>(
+const limits = fc.record<QuotaLimits>(
   {
     maxRolling: fc.integer({ min: 1, max: 5 }),
     maxRollingPerNamespace: fc.integer({ min: 1, max: 3 }),
@@ -64,7 +64,7 @@ const waiters = keys.chain((list) =>
 
 function within(
   held: readonly string[],
-  { maxRolling = 99, maxRollingPerNamespace = 99 }: SlotLimits,
+  { maxRolling = 99, maxRollingPerNamespace = 99 }: QuotaLimits,
 ) {
   const namespaces = held.map((one) => one.split("/")[1] ?? "");
   const most = Math.max(0, ...namespaces.map((ns) => namespaces.filter((x) => x === ns).length));
@@ -74,7 +74,7 @@ function within(
 test("whoever asks in whatever order, no bound is exceeded, and all who were admitted fit together", () => {
   fc.assert(
     fc.property(limits, waiters, (bounds, list) => {
-      const granted = admitted({}, bounds, list);
+      const granted = admissible({}, bounds, list);
       expect(
         within(
           granted.map((one) => one.key),
@@ -94,7 +94,7 @@ test("whoever asks in whatever order, no bound is exceeded, and all who were adm
 test("each who is admitted may start alone, whatever the others do first", () => {
   fc.assert(
     fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
-      const granted = admitted({}, bounds, list);
+      const granted = admissible({}, bounds, list);
       let held: Record<string, Holder> = {};
       for (const one of granted.toSorted((a, b) => ((a.key.length * seed) % 7) - (b.since % 5))) {
         expect(

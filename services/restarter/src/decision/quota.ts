@@ -1,7 +1,7 @@
 import type { Holder, QueueState } from "../model/control-entry.ts";
 
 /** Bounds of unfinished rollouts; absent: none. */
-export type SlotLimits = {
+export type QuotaLimits = {
   readonly maxRolling?: number;
   readonly maxRollingPerNamespace?: number;
 };
@@ -11,7 +11,7 @@ export type Waiter = { readonly key: string; readonly since: number };
 
 type Rolling = QueueState["rolling"];
 
-export function isLimited(limits: SlotLimits): boolean {
+export function isLimited(limits: QuotaLimits): boolean {
   return limits.maxRolling !== undefined || limits.maxRollingPerNamespace !== undefined;
 }
 
@@ -20,7 +20,7 @@ function namespaceOf(key: string): string {
 }
 
 /** Counts what holds a slot, all in all and by namespace. */
-function counter(rolling: Rolling, limits: SlotLimits) {
+function counter(rolling: Rolling, limits: QuotaLimits) {
   const { maxRolling = Number.POSITIVE_INFINITY } = limits;
   const { maxRollingPerNamespace: perNamespace = Number.POSITIVE_INFINITY } = limits;
   const byNamespace = new Map<string, number>();
@@ -40,7 +40,7 @@ function counter(rolling: Rolling, limits: SlotLimits) {
 }
 
 /** Whether one more may begin, whoever else waits. */
-export function hasRoom(rolling: Rolling, limits: SlotLimits, key: string): boolean {
+export function hasRoom(rolling: Rolling, limits: QuotaLimits, key: string): boolean {
   return Object.hasOwn(rolling, key) || counter(rolling, limits).hasRoom(key);
 }
 
@@ -54,9 +54,9 @@ export function inOrder(waiters: Iterable<Waiter>): Waiter[] {
 }
 
 /** Which of those who wait, oldest first, get the slots that are free; who is stopped by its namespace's bound holds up nobody of another. */
-export function admitted(
+export function admissible(
   rolling: Rolling,
-  limits: SlotLimits,
+  limits: QuotaLimits,
   waiters: readonly Waiter[],
 ): Waiter[] {
   const count = counter(rolling, limits);
@@ -73,7 +73,7 @@ export function admitted(
 /** Whether the workload may begin now, given who waits (oldest first) and may be before it. */
 export function mayStart(
   rolling: Rolling,
-  limits: SlotLimits,
+  limits: QuotaLimits,
   waiters: readonly Waiter[],
   self: Waiter,
 ): boolean {
@@ -84,7 +84,7 @@ export function mayStart(
     if (waiter.key !== self.key) ahead.push(waiter);
   }
   const before = Object.fromEntries(
-    admitted(rolling, limits, ahead).map(({ key }) => [key, NOBODY]),
+    admissible(rolling, limits, ahead).map(({ key }) => [key, NOBODY]),
   );
   return hasRoom({ ...rolling, ...before }, limits, self.key);
 }

@@ -3,7 +3,7 @@ import type { Content, SourceKey } from "../model/content.ts";
 import { parseMarker } from "../model/marker.ts";
 import { stableId } from "@rollcast/shared/events";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { Contents, Situation } from "./decision-input.ts";
+import type { Contents, DecisionInput } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";
 import { isLaterByVersion, lastChange, sameSecondOrEarlier } from "./edits.ts";
 
@@ -13,19 +13,19 @@ export function optInHash(workload: Pick<Workload, "optIn">): string {
 }
 
 /** Whether the source, which a known workload had to do without, was created: an installation or a wider scope adopts it instead. */
-function createdSince(s: Situation, key: SourceKey): boolean {
+function createdSince(s: DecisionInput, key: SourceKey): boolean {
   const change = s.sources.get(key)?.change;
   return s.rules.onCreate && change !== undefined && change !== "none";
 }
 
 /** Whether the source changed since (or as) its own annotations made it count. */
-function changedSinceAnnotated(s: Situation, key: SourceKey): boolean {
+function changedSinceAnnotated(s: DecisionInput, key: SourceKey): boolean {
   const { changedAt, annotatedAt } = s.sources.get(key) ?? {};
   return changedAt !== undefined && annotatedAt !== undefined && changedAt >= annotatedAt;
 }
 
 /** Whether the annotations and the template are those with which the record was made. */
-function sameRequest({ record, workload }: Situation): boolean {
+function sameRequest({ record, workload }: DecisionInput): boolean {
   return (
     record?.uid === workload.uid &&
     record.templateHash === workload.templateHash &&
@@ -34,7 +34,7 @@ function sameRequest({ record, workload }: Situation): boolean {
 }
 
 /** The content that pods run which were started with the workload's present template, as far as can be known. */
-function adopt(s: Situation, key: SourceKey, present: Content): Content {
+function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const { workload } = s;
   if (present.digest === ABSENT) return { ...present, since: s.now };
   // Runs that a CronJob starts later read what is there then.
@@ -53,7 +53,7 @@ function sameKeys(a: Content, b: Content): boolean {
 
 /** What runs now of one source: the record; where it has none, the marker; where there is none, the present content. */
 function runningNow(
-  s: Situation,
+  s: DecisionInput,
   key: SourceKey,
   known: Content | undefined,
   present: Content,
@@ -85,7 +85,7 @@ function runningNow(
  * that the workload newly uses is adopted, since the edit that added it has rolled the pods.
  */
 export function reconcileRunning(
-  s: Situation,
+  s: DecisionInput,
   record: WorkloadRecord,
   present: Contents,
 ): Contents {

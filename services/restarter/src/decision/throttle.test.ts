@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pace, paceAfterStart } from "./throttle.ts";
+import { throttle, throttleAfterStart } from "./throttle.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 
 const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };
@@ -67,7 +67,7 @@ describe("pace", () => {
       want: { at: NOW + 30_000, reason: "throttled" },
     },
   ])("$name", ({ annotations, state, want }) => {
-    expect(pace(plain(annotations), state, breaker, NOW)).toEqual(want);
+    expect(throttle(plain(annotations), state, breaker, NOW)).toEqual(want);
   });
 });
 
@@ -78,9 +78,9 @@ describe("the loop breaker over time", () => {
     const starts: number[] = [];
     // Due all the time: a change every 200 ms, one hour long.
     while (now < 3_600_000) {
-      const wait = pace(plain(), state, breaker, now);
+      const wait = throttle(plain(), state, breaker, now);
       if (wait === undefined) {
-        state = paceAfterStart(state, breaker, now);
+        state = throttleAfterStart(state, breaker, now);
         starts.push(now);
         now += 1_000;
       } else {
@@ -98,7 +98,7 @@ describe("the loop breaker over time", () => {
     let state: State = { history: [NOW], throttle: { interval: 40_000 } };
     const seen: (number | undefined)[] = [];
     for (let i = 1; i <= 4; i++) {
-      state = paceAfterStart(state, breaker, NOW + i * 3_600_000);
+      state = throttleAfterStart(state, breaker, NOW + i * 3_600_000);
       seen.push(state.throttle?.interval);
     }
     expect(seen).toEqual([20_000, 10_000, undefined, undefined]);

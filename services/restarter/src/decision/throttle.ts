@@ -11,7 +11,7 @@ export type LoopBreaker = {
   readonly maxInterval: number;
 };
 
-export type PaceReason =
+export type DelayReason =
   | "pause-period"
   | "min-interval"
   | "throttled"
@@ -21,7 +21,7 @@ export type PaceReason =
   | "max-rolling";
 
 /** The rollout may start at `at` (milliseconds since the epoch), later than now, or when something opens; why it waits. */
-export type Pace = { readonly at?: number; readonly reason: PaceReason };
+export type Delay = { readonly at?: number; readonly reason: DelayReason };
 
 const MIN_INTERVAL = "rollcast.dev/min-interval";
 const PAUSE_PERIOD = ANNOTATIONS.pausePeriod.own;
@@ -31,12 +31,12 @@ function annotated(annotations: Readonly<Record<string, string>>, name: string):
   return Math.min(parseDuration(annotations[name] ?? "") ?? 0, MAX_WAIT_MS);
 }
 
-type Paced = {
+type Throttled = {
   readonly annotations: Readonly<Record<string, string>>;
   readonly templateAnnotations: Readonly<Record<string, string>>;
 };
 
-function duration(workload: Paced, name: string): number {
+function duration(workload: Throttled, name: string): number {
   return annotated(workload.annotations, name) || annotated(workload.templateAnnotations, name);
 }
 
@@ -46,13 +46,13 @@ function duration(workload: Paced, name: string): number {
  * - `min-interval`: so long after the workload's last rollout started.
  * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval holds.
  */
-export function pace(
-  workload: Paced,
+export function throttle(
+  workload: Throttled,
   record: Pick<WorkloadRecord, "history" | "due" | "throttle">,
   breaker: LoopBreaker,
   now: number,
-): Pace | undefined {
-  const waits: (Pace & { at: number })[] = [];
+): Delay | undefined {
+  const waits: (Delay & { at: number })[] = [];
   const last = record.history.at(-1);
   const period = duration(workload, PAUSE_PERIOD);
   if (period > 0) {
@@ -82,7 +82,7 @@ function loopInterval(
  * The record's pace after a rollout that starts `now`: the loop breaker's interval doubles while changes kept it waiting, halves when they did not,
  * and ends below its smallest.
  */
-export function paceAfterStart(
+export function throttleAfterStart(
   record: Pick<WorkloadRecord, "history" | "due" | "throttle">,
   breaker: LoopBreaker,
   now: number,

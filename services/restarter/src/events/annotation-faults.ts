@@ -4,12 +4,12 @@ import type { RestarterMetrics } from "../metrics.ts";
 import type { Workload } from "../model/workload.ts";
 
 /** Tells what of a workload's annotations cannot be read, once for each edit that leaves it so. */
-export function startTellingFaults(ctx: {
+export function watchAnnotationFaults(ctx: {
   readonly index: Pick<WorkloadIndex, "listen">;
   readonly logger: Logger;
   readonly metrics: Pick<RestarterMetrics, "annotationFaults">;
 }): void {
-  const tell = (workload: Workload, before: Workload | undefined) => {
+  const recordEvent = (workload: Workload, before: Workload | undefined) => {
     const { faults } = workload.optIn;
     const known = before?.optIn.faults ?? [];
     if (faults.length === 0 || faults.join() === known.join()) return;
@@ -20,5 +20,5 @@ export function startTellingFaults(ctx: {
       "entries of annotations are passed over",
     );
   };
-  ctx.index.listen({ changed: tell, removed: () => undefined });
+  ctx.index.listen({ changed: recordEvent, removed: () => undefined });
 }

@@ -1,6 +1,6 @@
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { expect, test } from "vitest";
-import { kubeEvent, noticeOf } from "./kube-events.ts";
+import { eventObject, kubeEventOf } from "./kube-events.ts";
 import type { Outcome } from "../model/workload-record.ts";
 
 const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
@@ -22,8 +22,8 @@ const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
 });
 
 function eventOf(one: Outcome, instance = "pod-1") {
-  const notice = noticeOf(one);
-  return notice === undefined ? undefined : kubeEvent(notice, deployment, instance);
+  const event = kubeEventOf(one);
+  return event === undefined ? undefined : eventObject(event, deployment, instance);
 }
 
 test.each([

@@ -7,10 +7,10 @@ import type { Logger } from "@rollcast/runtime/logger";
 import { mapLimit } from "@rollcast/async/map-limit";
 import type { Outcome } from "../model/workload-record.ts";
 
-type Told = { readonly type: "Normal" | "Warning"; readonly reason: string };
+type EventReason = { readonly type: "Normal" | "Warning"; readonly reason: string };
 
 /** The outcomes that somebody who looks at the workload should see, under the reasons that Reloader's users know. */
-const TOLD: Readonly<Partial<Record<Outcome["word"], Told>>> = {
+const EVENT_REASONS: Readonly<Partial<Record<Outcome["word"], EventReason>>> = {
   started: { type: "Normal", reason: "Reloaded" },
   failed: { type: "Warning", reason: "ReloadFail" },
   throttled: { type: "Warning", reason: "ReloadThrottled" },
@@ -29,7 +29,7 @@ function note(outcome: Outcome): string {
 }
 
 /** What somebody who looks at a workload should see. `time` in milliseconds since the epoch; the same `id` is told once. */
-export type Notice = Told & {
+export type KubeEvent = EventReason & {
   readonly id: string;
   readonly workload: {
     readonly kind: string;
@@ -42,8 +42,8 @@ export type Notice = Told & {
 };
 
 /** What is told of an outcome; undefined: nothing. */
-export function noticeOf(outcome: Outcome): Notice | undefined {
-  const told = TOLD[outcome.word];
+export function kubeEventOf(outcome: Outcome): KubeEvent | undefined {
+  const told = EVENT_REASONS[outcome.word];
   if (told === undefined) return undefined;
   const id = stableId(outcome.id, outcome.word);
   const { workload } = outcome.data;
@@ -51,20 +51,20 @@ export function noticeOf(outcome: Outcome): Notice | undefined {
 }
 
 /** The `events.k8s.io/v1` object for a notice; its name depends on the notice's id alone, so that telling twice is one Event. */
-export function kubeEvent(notice: Notice, kind: WorkloadKind, instance: string) {
-  const { workload } = notice;
+export function eventObject(event: KubeEvent, kind: WorkloadKind, instance: string) {
+  const { workload } = event;
   const prefix = workload.name.slice(0, 200);
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    metadata: { name: `${prefix}.${notice.id.slice(0, 16)}`, namespace: workload.namespace },
-    eventTime: `${new Date(notice.time).toISOString().slice(0, -1)}000Z`,
+    metadata: { name: `${prefix}.${event.id.slice(0, 16)}`, namespace: workload.namespace },
+    eventTime: `${new Date(event.time).toISOString().slice(0, -1)}000Z`,
     reportingController: "rollcast.dev/restarter",
     reportingInstance: instance.slice(0, 128),
     action: "Rollout",
-    reason: notice.reason,
-    type: notice.type,
-    note: notice.note.slice(0, 1_024),
+    reason: event.reason,
+    type: event.type,
+    note: event.note.slice(0, 1_024),
     regarding: {
       apiVersion: kind.group === "" ? kind.version : `${kind.group}/${kind.version}`,
       kind: kind.kind,
@@ -75,16 +75,16 @@ export function kubeEvent(notice: Notice, kind: WorkloadKind, instance: string) 
   };
 }
 
-const AT_ONCE = 4;
+const CONCURRENCY = 4;
 const BATCH = 100;
-const LOOK_MS = 50;
+const POLL_INTERVAL_MS = 50;
 const MAX_WAIT_MS = 5_000;
 const MAX_WAITING = 10_000;
 
 /** Tells notices to who looks at the workload. Disposal writes what still waits. */
-export type Teller = AsyncDisposable & { tell(notice: Notice | undefined): void };
+export type EventRecorder = AsyncDisposable & { recordEvent(event: KubeEvent | undefined): void };
 
-export type TellerOptions = {
+export type EventRecorderOptions = {
   kube: KubeClient;
   kinds: ReadonlyMap<string, WorkloadKind>;
   /** Which process tells. */
@@ -94,11 +94,11 @@ export type TellerOptions = {
   logger: Logger;
 };
 
-async function write(options: TellerOptions, notice: Notice): Promise<void> {
-  const { workload } = notice;
+async function write(options: EventRecorderOptions, event: KubeEvent): Promise<void> {
+  const { workload } = event;
   const kind = options.kinds.get(workload.kind);
   if (kind === undefined) return;
-  const body = kubeEvent(notice, kind, options.instance);
+  const body = eventObject(event, kind, options.instance);
   const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
   try {
     await options.kube.request({ method: "POST", path, body });
@@ -112,25 +112,29 @@ async function write(options: TellerOptions, notice: Notice): Promise<void> {
  * Writes notices as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
  * logged: the event stream has it anyway.
  */
-export function createTeller(options: TellerOptions): Teller {
-  const waiting: Notice[] = [];
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const waiting: KubeEvent[] = [];
   let closing = false;
   let pumping: Promise<void> | undefined;
   const pump = async () => {
     while (waiting.length > 0) {
-      for (let waited = 0; waited < MAX_WAIT_MS && options.busy() && !closing; waited += LOOK_MS) {
-        await sleep(LOOK_MS);
+      for (
+        let waited = 0;
+        waited < MAX_WAIT_MS && options.busy() && !closing;
+        waited += POLL_INTERVAL_MS
+      ) {
+        await sleep(POLL_INTERVAL_MS);
       }
-      await mapLimit(waiting.splice(0, BATCH), AT_ONCE, (notice) => write(options, notice));
+      await mapLimit(waiting.splice(0, BATCH), CONCURRENCY, (event) => write(options, event));
     }
     pumping = undefined;
   };
   return {
-    tell(notice) {
-      if (notice === undefined) return;
+    recordEvent(event) {
+      if (event === undefined) return;
       if (waiting.length >= MAX_WAITING)
         options.logger.warn("too many kubernetes events, one dropped");
-      else waiting.push(notice);
+      else waiting.push(event);
       pumping ??= pump();
     },
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { countAffected, createAffected } from "./affected-workloads.ts";
+import { countAffected, createAffectedCounts } from "./affected-workloads.ts";
 
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };
@@ -69,7 +69,7 @@ test("each change is counted once, and the next one anew", () => {
     asked++;
     return ALL.slice(0, asked);
   };
-  const affected = createAffected({ usersOf }, RULES);
+  const affected = createAffectedCounts({ usersOf }, RULES);
   const count = (resourceVersion: string, name = "cfg") =>
     affected(`ConfigMap/shop/${name}`, record({ resourceVersion }));
   expect([count("10"), count("10"), count("11"), count("11")]).toEqual([1, 1, 2, 2]);

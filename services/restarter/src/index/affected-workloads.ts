@@ -39,7 +39,10 @@ export function countAffected(
 }
 
 /** Counts each change once: the rollouts of one change say the same number, and a change that rolls thousands does not ask thousands of times. */
-export function createAffected(index: Pick<WorkloadIndex, "usersOf">, rules: Rules): Affected {
+export function createAffectedCounts(
+  index: Pick<WorkloadIndex, "usersOf">,
+  rules: Rules,
+): Affected {
   const counts = new Map<SourceKey, { version: string; count: number }>();
   return (source, record) => {
     const version = `${record.uid} ${record.resourceVersion}`;

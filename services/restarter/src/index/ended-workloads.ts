@@ -4,12 +4,12 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 const MAX_KEPT = 1_000;
 
 /** The last that was seen of workloads that ended and are gone: a Job may be cleared away before its end was looked at. Bounded, oldest out first. */
-export type LastSeen = {
+export type EndedWorkloads = {
   add(workload: Workload): void;
   get(key: WorkloadKey): Workload | undefined;
 };
 
-export function createLastSeen(): LastSeen {
+export function createEndedWorkloads(): EndedWorkloads {
   const kept = new Map<WorkloadKey, Workload>();
   return {
     add(workload) {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isServed } from "@rollcast/kube/discovery";
 import type { Reflector } from "@rollcast/kube/reflector";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import { createUnit } from "./namespace-watch.ts";
-import type { Unit, UnitOptions } from "./namespace-watch.ts";
+import { createNamespaceWatch } from "./namespace-watch.ts";
+import type { NamespaceWatch, NamespaceWatchOptions } from "./namespace-watch.ts";
 
-export type KindWatchOptions = UnitOptions & {
+export type KindWatchOptions = NamespaceWatchOptions & {
   /** Empty: all, with one watch. */
   namespaces: readonly string[];
   /** Told of a kind as it is served. */
@@ -29,8 +29,8 @@ export type KindWatch = AsyncDisposable & {
 };
 
 /** How often it is looked whether a kind is served now and may be listed. */
-const LOOK_MS = 10_000;
-const FIRST_LOOKS_MS = 500;
+const CHECK_INTERVAL_MS = 10_000;
+const FIRST_CHECK_INTERVAL_MS = 500;
 
 export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWatch {
   const { client, logger, signal } = options;
@@ -38,46 +38,50 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   const ending = AbortSignal.any([signal, stop.signal]);
   const namespaces = options.namespaces.length === 0 ? [undefined] : options.namespaces;
   const known = Promise.withResolvers<void>();
-  let units: Unit[] = [];
+  let namespaceWatches: NamespaceWatch[] = [];
   let settled = false;
 
   const close = async () => {
-    const closing = units;
-    units = [];
-    await Promise.all(closing.map((unit) => unit[Symbol.asyncDispose]()));
+    const closing = namespaceWatches;
+    namespaceWatches = [];
+    await Promise.all(closing.map((watch) => watch[Symbol.asyncDispose]()));
   };
-  const look = async () => {
+  const check = async () => {
     if (kind.optional === true && !(await isServed(client, kind, ending))) {
-      if (units.length > 0) logger.info({ kind: kind.kind }, "kind is no longer served");
+      if (namespaceWatches.length > 0) logger.info({ kind: kind.kind }, "kind is no longer served");
       await close();
       return;
     }
-    if (units.length === 0) {
+    if (namespaceWatches.length === 0) {
       options.served(kind);
-      units = namespaces.map((namespace) => createUnit(options, kind, namespace));
+      namespaceWatches = namespaces.map((namespace) =>
+        createNamespaceWatch(options, kind, namespace),
+      );
     }
-    await Promise.all(units.map((unit) => unit.look()));
+    await Promise.all(namespaceWatches.map((watch) => watch.check()));
   };
   const loop = async () => {
     while (!ending.aborted) {
       try {
-        await look();
-        settled ||= units.every((unit) => unit.state() !== "starting");
+        await check();
+        settled ||= namespaceWatches.every((watch) => watch.state() !== "starting");
         if (settled) known.resolve();
       } catch (err) {
         if (ending.aborted) break;
         logger.warn({ err, kind: kind.kind }, "it is unknown whether the kind can be followed");
       }
-      const delay = settled ? LOOK_MS : FIRST_LOOKS_MS;
+      const delay = settled ? CHECK_INTERVAL_MS : FIRST_CHECK_INTERVAL_MS;
       await Promise.race([
         sleep(delay, undefined, { signal: ending }).catch(() => undefined),
-        ...(settled ? [] : [firstLists(units)]),
+        ...(settled ? [] : [firstLists(namespaceWatches)]),
       ]);
     }
   };
   const looping = loop();
   const longest = (counts: (one: Reflector) => boolean) => {
-    const open = units.map((unit) => unit.reflector).filter((one) => one !== undefined);
+    const open = namespaceWatches
+      .map((watch) => watch.reflector)
+      .filter((one) => one !== undefined);
     const counted = open.filter(counts);
     if (counted.length === 0) return undefined;
     return { resource: kind.plural, ms: Math.max(...counted.map((one) => one.staleness())) };
@@ -85,12 +89,12 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   return {
     kind: kind.kind,
     known: known.promise,
-    forbidden: () => units.filter((unit) => unit.state() === "forbidden").length,
-    watching: () => units.some((unit) => unit.state() === "watching"),
+    forbidden: () => namespaceWatches.filter((watch) => watch.state() === "forbidden").length,
+    watching: () => namespaceWatches.some((watch) => watch.state() === "watching"),
     fault: () =>
-      units
-        .filter((unit) => unit.state() === "watching")
-        .map((unit) => unit.reflector?.fault())
+      namespaceWatches
+        .filter((watch) => watch.state() === "watching")
+        .map((watch) => watch.reflector?.fault())
         .find((one) => one !== undefined),
     staleness: () => longest(() => true),
     silence: () => longest((one) => one.fault() === undefined),
@@ -98,14 +102,14 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
       stop.abort();
       await looping;
       // What is known stays known: only following ends.
-      await Promise.all(units.map((unit) => unit.reflector?.[Symbol.asyncDispose]()));
+      await Promise.all(namespaceWatches.map((watch) => watch.reflector?.[Symbol.asyncDispose]()));
     },
   };
 }
 
 /** Settles when every list that was begun is there; never where one of them cannot come. */
-async function firstLists(units: readonly Unit[]): Promise<void> {
-  const open = units.map((unit) => unit.reflector).filter((one) => one !== undefined);
+async function firstLists(namespaceWatches: readonly NamespaceWatch[]): Promise<void> {
+  const open = namespaceWatches.map((watch) => watch.reflector).filter((one) => one !== undefined);
   if (open.length === 0) return new Promise(() => undefined);
   await Promise.all(open.map((one) => one.synced.catch(() => undefined)));
 }

@@ -44,7 +44,7 @@ export type Kinds = {
 };
 
 /** Follows `kinds`; what is opened is pushed on `stack`. */
-export function followKinds(
+export function watchKinds(
   options: KindWatchOptions & { metrics: Metrics; stack: AsyncDisposableStack },
   kinds: readonly WorkloadKind[],
 ): Kinds {

@@ -9,7 +9,7 @@ import { projectWorkload } from "./project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
 
-export type UnitOptions = {
+export type NamespaceWatchOptions = {
   client: KubeClient;
   index: WorkloadIndex;
   rules: Rules;
@@ -18,11 +18,11 @@ export type UnitOptions = {
 };
 
 /** One kind in one namespace, or in all. `forbidden`: its list is refused for want of permission. */
-export type Unit = AsyncDisposable & {
+export type NamespaceWatch = AsyncDisposable & {
   state(): "starting" | "watching" | "forbidden";
   readonly reflector: Reflector | undefined;
   /** Starts what can be started and gives up what the API server no longer serves or allows; called again and again. */
-  look(): Promise<void>;
+  check(): Promise<void>;
 };
 
 /** Keeps out of the index what can never roll, of kinds whose objects come and go in numbers. */
@@ -41,11 +41,11 @@ function keptBy(
 }
 
 /** Follows a kind as long as it may be listed. What it brought stays in the index until the kind is no longer served or the unit is disposed of. */
-export function createUnit(
-  options: UnitOptions,
+export function createNamespaceWatch(
+  options: NamespaceWatchOptions,
   kind: WorkloadKind,
   namespace: string | undefined,
-): Unit {
+): NamespaceWatch {
   const { client, index, rules, logger, signal } = options;
   const { group, version, plural } = kind;
   const resource = { group, version, plural, ...(namespace === undefined ? {} : { namespace }) };
@@ -88,7 +88,7 @@ export function createUnit(
     get reflector() {
       return reflector;
     },
-    async look() {
+    async check() {
       const fault = reflector?.fault();
       if (fault?.startsWith("403 ") === true || fault?.startsWith("404 ") === true) await stop();
       if (reflector !== undefined) return;

@@ -82,12 +82,12 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     editedAt: editedByOthers(object, kind.templatePath),
     status: kind.status(object),
     rollBy,
-    ...rarities(kind, object),
+    ...optionalFields(kind, object),
   };
 }
 
 /** What most workloads do not have. */
-function rarities(kind: WorkloadKind, object: KubeObject) {
+function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const leftPods = kind.leftPods?.(object);
   const hold = kind.hold?.(object);
   const revision = kind.revision?.(object);

@@ -57,7 +57,7 @@ export type NameFeed = {
  * Feeds `names` from the records of sources, present and to come, until `signal` fires; resolves when the present ones are in. A name stays when its
  * record goes: what is asked for it then finds nothing.
  */
-export async function followSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
+export async function watchSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
   const { sources, cluster, logger, signal } = feed;
   const filter = sourceKeys(cluster);
   const read = async () => {

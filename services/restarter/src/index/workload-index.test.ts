@@ -144,8 +144,8 @@ test("waits for the next change of one workload", async () => {
 test("a workload whose template another one takes tells of pods what that one tells", () => {
   const rules = rulesOf();
   const index = createWorkloadIndex(rules);
-  const lender = givenWorkload({ metadata: { name: "tpl", generation: 3 } });
-  const borrower = (seen: number, over: Partial<Workload> = {}): Workload => ({
+  const target = givenWorkload({ metadata: { name: "tpl", generation: 3 } });
+  const referrer = (seen: number, over: Partial<Workload> = {}): Workload => ({
     ...givenWorkload({ metadata: { name: "roll", uid: "r" } }),
     kind: "Rollout",
     annotations: { "rollcast.dev/auto": "true" },
@@ -159,18 +159,18 @@ test("a workload whose template another one takes tells of pods what that one te
     const one = index.get("Deployment/shop/tpl");
     return [one?.mayRoll, one?.paused, one?.status.state];
   };
-  index.apply(lender);
-  expect(state()).toEqual([false, false, lender.status.state]);
+  index.apply(target);
+  expect(state()).toEqual([false, false, target.status.state]);
   const told: string[] = [];
   index.listen({ changed: ({ name }) => told.push(name), removed: () => undefined });
-  index.apply(borrower(2));
+  index.apply(referrer(2));
   expect(told).toEqual(["roll", "tpl"]);
   expect(state()).toEqual([true, true, "unobserved"]);
-  index.apply(borrower(3, { paused: false }));
+  index.apply(referrer(3, { paused: false }));
   expect(state()).toEqual([true, false, "complete"]);
   // Also where the template changes later.
-  index.apply({ ...lender, resourceVersion: "101", generation: 4 });
+  index.apply({ ...target, resourceVersion: "101", generation: 4 });
   expect(state()).toEqual([true, false, "unobserved"]);
   index.forget("Rollout/shop/roll");
-  expect(state()).toEqual([false, false, lender.status.state]);
+  expect(state()).toEqual([false, false, target.status.state]);
 });

@@ -3,8 +3,8 @@ import { createIndexHandler } from "./index-handler.ts";
 import { createSourceUsers } from "./source-users.ts";
 import type { ReflectorHandler } from "@rollcast/kube/reflector";
 import type { SourceKey } from "../model/content.ts";
-import { lenderOf, lent } from "./workload-ref.ts";
-import { createLastSeen } from "./ended-workloads.ts";
+import { workloadRefOf, withReferrer } from "./workload-ref.ts";
+import { createEndedWorkloads } from "./ended-workloads.ts";
 import type { Rules } from "../model/rules.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
@@ -45,35 +45,35 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const workloads = new Map<WorkloadKey, Workload>();
   const users = createSourceUsers(patterns, (key) => workloads.get(key));
   /** By workload whose template is borrowed: who borrows it, and what it is itself. */
-  const borrowers = new Map<WorkloadKey, WorkloadKey>();
+  const referrers = new Map<WorkloadKey, WorkloadKey>();
   const own = new Map<WorkloadKey, Workload>();
-  const ended = createLastSeen();
+  const ended = createEndedWorkloads();
   const listeners: IndexListener[] = [];
   const waiters = createChangeWaiters();
 
   /** Lends the template anew after its borrower changed, came or went. */
-  const relend = (key: WorkloadKey) => {
-    const lender = own.get(key) ?? workloads.get(key);
-    if (lender !== undefined) put(lender);
+  const reproject = (key: WorkloadKey) => {
+    const target = own.get(key) ?? workloads.get(key);
+    if (target !== undefined) put(target);
   };
   const put = (workload: Workload, watched = false) => {
     const key = workloadKey(workload);
     const before = workloads.get(key);
     if (before !== undefined && isOlder(workload, before)) return;
-    const borrower = workloads.get(borrowers.get(key) ?? key);
-    const borrowed = borrower !== undefined && borrowers.has(key);
+    const referrer = workloads.get(referrers.get(key) ?? key);
+    const borrowed = referrer !== undefined && referrers.has(key);
     if (borrowed) own.set(key, workload);
-    const told = borrowed ? lent(workload, borrower, rules) : workload;
+    const told = borrowed ? withReferrer(workload, referrer, rules) : workload;
     const next = withEdit(told, before, { time: clock(), watched });
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);
     for (const listener of listeners) listener.changed(next, before);
     waiters.wake(key);
-    const lender = lenderOf(next);
-    if (lender === undefined) return;
-    borrowers.set(lender, key);
-    relend(lender);
+    const target = workloadRefOf(next);
+    if (target === undefined) return;
+    referrers.set(target, key);
+    reproject(target);
   };
   const drop = (key: WorkloadKey, last?: Workload) => {
     const before = workloads.get(key);
@@ -84,11 +84,11 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     own.delete(key);
     for (const listener of listeners) listener.removed(before);
     waiters.wake(key);
-    const lender = lenderOf(before);
-    if (lender === undefined) return;
-    borrowers.delete(lender);
-    relend(lender);
-    own.delete(lender);
+    const target = workloadRefOf(before);
+    if (target === undefined) return;
+    referrers.delete(target);
+    reproject(target);
+    own.delete(target);
   };
 
   return {

@@ -61,10 +61,10 @@ export function verdicts(
 export function presentContents(
   workload: Workload,
   sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
-  judged: ReadonlyMap<SourceKey, Verdict>,
+  verdictBySource: ReadonlyMap<SourceKey, Verdict>,
 ): Record<SourceKey, Content> {
   const contents: Record<SourceKey, Content> = {};
-  for (const [key, { roll, check }] of judged) {
+  for (const [key, { roll, check }] of verdictBySource) {
     if (!roll) continue;
     const record = sources.get(key);
     const used = keysUsed({ workload, source: splitSourceKey(key) });

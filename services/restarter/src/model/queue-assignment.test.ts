@@ -1,11 +1,11 @@
 import { Config } from "@rollcast/shared/config/schema";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createPlacing } from "./queue-assignment.ts";
-import type { Queued } from "./queue-assignment.ts";
+import { createAssignQueue } from "./queue-assignment.ts";
+import type { QueueCriteria } from "./queue-assignment.ts";
 
-function placing(parts: object) {
-  return createPlacing(
+function assigner(parts: object) {
+  return createAssignQueue(
     Config.parse({ apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "c", ...parts }),
   );
 }
@@ -26,7 +26,7 @@ type Case = {
   tier?: string;
 };
 
-function workload(one: Case): Queued {
+function workload(one: Case): QueueCriteria {
   const annotated = (value: string | undefined): Record<string, string> =>
     value === undefined ? {} : { "rollcast.dev/queue": value };
   return {
@@ -40,7 +40,7 @@ function workload(one: Case): Queued {
 
 function place(one: Case, annotation: object = {}) {
   const labels: Record<string, string> = one.tier === undefined ? {} : { tier: one.tier };
-  return placing({ queues: QUEUES, queueAnnotation: annotation })(workload(one), labels);
+  return assigner({ queues: QUEUES, queueAnnotation: annotation })(workload(one), labels);
 }
 
 test.each<[Case, string]>([
@@ -104,8 +104,8 @@ test.each<[string, Case, object, object]>([
     { namespaces: ["*"] },
     { queue: "default", refused: { name: "glod", why: "unknown" } },
   ],
-])("a workload that %s", (_, one, annotation, placement) => {
-  expect(place(one, annotation)).toEqual(placement);
+])("a workload that %s", (_, one, annotation, assignment) => {
+  expect(place(one, annotation)).toEqual(assignment);
 });
 
 const names = fc.constantFrom("default", "shop-web", "shop", "gold", "canary");
@@ -126,12 +126,12 @@ test("every workload is in exactly one configured queue, the same each time, wha
   const known = new Set(["default", "shop-web", "shop", "gold", "canary"]);
   fc.assert(
     fc.property(cases, annotations, (one, annotation) => {
-      const placement = place(one, annotation);
-      expect(known.has(placement.queue)).toBe(true);
-      expect(place(one, annotation)).toEqual(placement);
+      const assignment = place(one, annotation);
+      expect(known.has(assignment.queue)).toBe(true);
+      expect(place(one, annotation)).toEqual(assignment);
       const asked = one.annotation ?? one.templateAnnotation;
-      if (asked === undefined) expect(placement.refused).toBeUndefined();
-      else expect(placement.refused === undefined).toBe(placement.queue === asked);
+      if (asked === undefined) expect(assignment.refused).toBeUndefined();
+      else expect(assignment.refused === undefined).toBe(assignment.queue === asked);
     }),
   );
 });

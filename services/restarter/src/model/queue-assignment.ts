@@ -6,7 +6,7 @@ import type { Workload } from "./workload.ts";
 type Labels = Readonly<Record<string, string>>;
 
 /** What chooses a queue. */
-export type Queued = Pick<
+export type QueueCriteria = Pick<
   Workload,
   "kind" | "namespace" | "labels" | "annotations" | "templateAnnotations"
 >;
@@ -15,16 +15,16 @@ export type Queued = Pick<
  * The queue of a workload. `refused` is the name that its annotation asks for and does not get: `unknown` where no queue is called so, `not-allowed` where
  * its namespace may not choose.
  */
-export type Placement = {
+export type QueueAssignment = {
   readonly queue: string;
   readonly refused?: { readonly name: string; readonly why: "unknown" | "not-allowed" };
 };
 
-export type PlaceQueue = (workload: Queued, namespaceLabels: Labels) => Placement;
+export type AssignQueue = (workload: QueueCriteria, namespaceLabels: Labels) => QueueAssignment;
 
 const QUEUE_ANNOTATION = "rollcast.dev/queue";
 
-type Matches = (workload: Queued, namespaceLabels: Labels) => boolean;
+type Matches = (workload: QueueCriteria, namespaceLabels: Labels) => boolean;
 
 function matcher({ match }: Pick<Queue, "match">): Matches {
   if (match === undefined) return () => false;
@@ -49,10 +49,10 @@ function chooser({ namespaces, namespaceSelector }: QueueAnnotation): Matches {
  * How workloads are put into queues: the annotation where its namespace may choose, else the first queue in the order of the configuration that matches,
  * else `default`. Pure.
  */
-export function createPlacing(config: {
+export function createAssignQueue(config: {
   readonly queues: readonly Pick<Queue, "name" | "match">[];
   readonly queueAnnotation: QueueAnnotation;
-}): PlaceQueue {
+}): AssignQueue {
   const names = new Set([DEFAULT_QUEUE, ...config.queues.map(({ name }) => name)]);
   const matchers = config.queues.map((queue) => ({ name: queue.name, matches: matcher(queue) }));
   const mayChoose = chooser(config.queueAnnotation);

@@ -6,25 +6,25 @@ import { publish } from "@rollcast/nats/publish";
 import { stableId } from "@rollcast/shared/events";
 import { createOperations } from "./operations.ts";
 import type { Operations } from "./operations.ts";
-import { createPlacing } from "../model/queue-assignment.ts";
+import { createAssignQueue } from "../model/queue-assignment.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { ITSELF, createAmending } from "./update.ts";
+import { ROLLCAST, createUpdater } from "./update.ts";
 import { ControlEntry } from "../model/control-entry.ts";
 import type { Change } from "../model/control-entry.ts";
-import { createGates } from "../admission/admission.ts";
-import type { GateKeeper } from "../admission/admission.ts";
-import { createKeeper } from "../admission/quota-store.ts";
-import type { Keeper } from "../admission/quota-store.ts";
-import { openMirror } from "../admission/kv-cache.ts";
+import { createAdmission } from "../admission/admission.ts";
+import type { Admission } from "../admission/admission.ts";
+import { createQuotaStore } from "../admission/quota-store.ts";
+import type { QuotaStore } from "../admission/quota-store.ts";
+import { openKvCache } from "../admission/kv-cache.ts";
 import { sourcesOf } from "./halts.ts";
-import { createNamespacePlacing } from "../admission/namespace-assignment.ts";
-import type { Placing } from "../admission/namespace-assignment.ts";
+import { createQueueAssigner } from "../admission/namespace-assignment.ts";
+import type { QueueAssigner } from "../admission/namespace-assignment.ts";
 
 /** Everything about how rollouts are steered while running. */
 export type Control = {
-  readonly gates: GateKeeper;
-  readonly placing: Placing;
-  readonly keeper: Keeper;
+  readonly admission: Admission;
+  readonly assigner: QueueAssigner;
+  readonly quotaStore: QuotaStore;
   readonly operations: Operations;
   /** Takes back what has ended by itself. */
   expire(): Promise<void>;
@@ -47,27 +47,35 @@ export async function openControl(options: ControlOptions): Promise<Control> {
   const { config, nats, workload, logger, signal, ending } = options;
   const { cluster, queues } = config;
   const kv = await openKv(nats, "control", ControlEntry);
-  const mirror = await openMirror({ kv, filter: `${cluster}.>`, signal, logger });
-  const keeper = createKeeper(cluster, kv, mirror);
-  const placing = createNamespacePlacing(createPlacing(config));
-  const amending = {
+  const cache = await openKvCache({ kv, filter: `${cluster}.>`, signal, logger });
+  const quotaStore = createQuotaStore(cluster, kv, cache);
+  const assigner = createQueueAssigner(createAssignQueue(config));
+  const updater = {
     cluster,
     kv,
-    mirror,
+    cache,
     logger,
     publish: async (
-      ...[subject, event]: Parameters<Parameters<typeof createAmending>[0]["publish"]>
+      ...[subject, event]: Parameters<Parameters<typeof createUpdater>[0]["publish"]>
     ) => {
       await publish(nats, subject, event, ending);
     },
   };
-  const { tellQueue } = createAmending(amending);
+  const { publishQueue } = createUpdater(updater);
   const halted = async (queue: string, changes: readonly Change[], failed: number) => {
     const id = stableId(cluster, queue, "halted", ...changes.map((one) => one.id));
     const sources = sourcesOf(changes);
-    await tellQueue(id, "halted", { queue, by: ITSELF, sources, failed });
+    await publishQueue(id, "halted", { queue, by: ROLLCAST, sources, failed });
   };
-  const gates = createGates({ cluster, queues, mirror, keeper, placing, workload, halted });
-  const { expire, ...operations } = createOperations({ ...amending, queues, keeper, gates });
-  return { gates, placing, keeper, operations, expire, listen: mirror.listen };
+  const admission = createAdmission({
+    cluster,
+    queues,
+    cache,
+    quotaStore,
+    assigner,
+    workload,
+    halted,
+  });
+  const { expire, ...operations } = createOperations({ ...updater, queues, quotaStore, admission });
+  return { admission, assigner, quotaStore, operations, expire, listen: cache.listen };
 }

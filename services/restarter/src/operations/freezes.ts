@@ -1,8 +1,8 @@
 import type { FreezeScope } from "@rollcast/shared/events";
 import { SubjectError } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
-import { ITSELF, origin, untilText } from "./update.ts";
-import type { AmendOptions, Amending, By } from "./update.ts";
+import { ROLLCAST, origin, untilText } from "./update.ts";
+import type { UpdaterOptions, Updater, By } from "./update.ts";
 import { freezeKey } from "../model/control-entry.ts";
 import type { Freeze } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
@@ -13,7 +13,7 @@ function isOver(freeze: Freeze): boolean {
   return freeze.until !== undefined && freeze.until <= clock();
 }
 
-export function freezeOperations({ cluster, mirror }: AmendOptions, amending: Amending) {
+export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Updater) {
   const keyOf = (scope: FreezeScope) => {
     try {
       return freezeKey(cluster, scope);
@@ -25,7 +25,7 @@ export function freezeOperations({ cluster, mirror }: AmendOptions, amending: Am
       );
     }
   };
-  const held = () => [...mirror.all()].filter((one) => one.type === "freeze");
+  const held = () => [...cache.all()].filter((one) => one.type === "freeze");
   return {
     listFreezes: (): Freeze[] => held().filter((one) => !isOver(one)),
     async freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze> {
@@ -37,9 +37,9 @@ export function freezeOperations({ cluster, mirror }: AmendOptions, amending: Am
         ...(reason === undefined ? {} : { reason }),
         ...origin(who),
       };
-      const id = await amending.amend(keyOf(scope), () => freeze);
+      const id = await updater.update(keyOf(scope), () => freeze);
       if (id !== undefined) {
-        await amending.tellFreeze(id, "frozen", {
+        await updater.publishFreeze(id, "frozen", {
           scope,
           by: freeze.by,
           ...untilText(freeze.until),
@@ -49,18 +49,18 @@ export function freezeOperations({ cluster, mirror }: AmendOptions, amending: Am
       return freeze;
     },
     async unfreeze(scope: FreezeScope, who: By): Promise<boolean> {
-      const id = await amending.amend(keyOf(scope), () => null);
+      const id = await updater.update(keyOf(scope), () => null);
       if (id === undefined) return false;
-      await amending.tellFreeze(id, "unfrozen", { scope, by: origin(who).by });
+      await updater.publishFreeze(id, "unfrozen", { scope, by: origin(who).by });
       return true;
     },
     async expire(): Promise<void> {
       for (const { scope } of held().filter(isOver)) {
-        const id = await amending.amend(keyOf(scope), (one) =>
+        const id = await updater.update(keyOf(scope), (one) =>
           one?.type === "freeze" && isOver(one) ? null : undefined,
         );
         if (id === undefined) continue;
-        await amending.tellFreeze(id, "unfrozen", { scope, by: ITSELF, reason: "expired" });
+        await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "expired" });
       }
     },
   };

@@ -3,7 +3,7 @@ import type { ObjectId } from "@rollcast/shared/events";
 import type { Halt, OperationsOptions } from "./queue-status.ts";
 import { clock } from "../clock.ts";
 import { origin } from "./update.ts";
-import type { Amending, By } from "./update.ts";
+import type { Updater, By } from "./update.ts";
 import type { Change, Failures } from "../model/control-entry.ts";
 import { failuresOf } from "../decision/change-failures.ts";
 
@@ -18,10 +18,13 @@ export function sourcesOf(changes: readonly Change[]): ObjectId[] {
   });
 }
 
-export function haltOperations({ queues, gates, keeper }: OperationsOptions, amending: Amending) {
+export function haltOperations(
+  { queues, admission, quotaStore }: OperationsOptions,
+  updater: Updater,
+) {
   const listHalts = (): Halt[] =>
     queues.flatMap(({ name: queue, haltAfter }) => {
-      const { failures } = gates.state(queue);
+      const { failures } = admission.state(queue);
       return failures
         .map(({ changes }) => ({ queue, changes, failed: failuresOf(failures, changes) }))
         .filter(({ failed }) => failed >= haltAfter);
@@ -38,7 +41,7 @@ export function haltOperations({ queues, gates, keeper }: OperationsOptions, ame
       let count = 0;
       for (const { name: queue } of queues) {
         if (which.queue !== undefined && which.queue !== queue) continue;
-        const freed = await keeper.change(
+        const freed = await quotaStore.change(
           queue,
           (state) => {
             const kept = state.failures.filter((one) => !isMeant(one));
@@ -52,7 +55,7 @@ export function haltOperations({ queues, gates, keeper }: OperationsOptions, ame
         count += freed.length;
         const sources = sourcesOf(freed.flatMap(({ changes }) => changes));
         const id = stableId(queue, "released", String(clock()), by);
-        await amending.tellQueue(id, "released", { queue, by, sources });
+        await updater.publishQueue(id, "released", { queue, by, sources });
       }
       return count;
     },

@@ -1,5 +1,5 @@
 import type { FreezeScope } from "@rollcast/shared/events";
-import { createAmending } from "./update.ts";
+import { createUpdater } from "./update.ts";
 import type { By } from "./update.ts";
 import type { Freeze } from "../model/control-entry.ts";
 import { freezeOperations } from "./freezes.ts";
@@ -34,10 +34,10 @@ export type Operations = {
 export function createOperations(
   options: OperationsOptions,
 ): Operations & { expire(): Promise<void> } {
-  const amending = createAmending(options);
-  const freezes = freezeOperations(options, amending);
-  const halts = haltOperations(options, amending);
-  const queues = queueOperations(options, amending, halts.listHalts);
+  const updater = createUpdater(options);
+  const freezes = freezeOperations(options, updater);
+  const halts = haltOperations(options, updater);
+  const queues = queueOperations(options, updater, halts.listHalts);
   return {
     listQueues: queues.listQueues,
     setQueue: queues.setQueue,

@@ -1,8 +1,8 @@
 import type { Queue } from "@rollcast/shared/config/queues";
-import type { AmendOptions } from "./update.ts";
+import type { UpdaterOptions } from "./update.ts";
 import type { Change } from "../model/control-entry.ts";
-import type { GateKeeper } from "../admission/admission.ts";
-import type { Keeper } from "../admission/quota-store.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { QuotaStore } from "../admission/quota-store.ts";
 import type { Effective, Settings } from "../admission/settings.ts";
 
 /** A change whose rollouts failed so often that what is left of it waits. */
@@ -29,8 +29,8 @@ export type QueueStatus = {
 };
 
 /** What the operations on queues, freezes and halts are made of. */
-export type OperationsOptions = AmendOptions & {
+export type OperationsOptions = UpdaterOptions & {
   readonly queues: readonly Queue[];
-  readonly keeper: Keeper;
-  readonly gates: GateKeeper;
+  readonly quotaStore: QuotaStore;
+  readonly admission: Admission;
 };

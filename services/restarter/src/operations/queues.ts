@@ -2,8 +2,8 @@ import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/events";
 import { clock } from "../clock.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
-import { ITSELF, origin, untilText } from "./update.ts";
-import type { Amending, By } from "./update.ts";
+import { ROLLCAST, origin, untilText } from "./update.ts";
+import type { Updater, By } from "./update.ts";
 import { overrideKey } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
 import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
@@ -36,22 +36,22 @@ function parseLimits(limits: LiveLimits): LiveLimits {
 
 export function queueOperations(
   options: OperationsOptions,
-  amending: Amending,
+  updater: Updater,
   listHalts: () => Halt[],
 ) {
-  const { cluster, queues, mirror, gates } = options;
+  const { cluster, queues, cache, admission } = options;
   const overrideOf = (name: string) => {
-    const found = mirror.get(overrideKey(cluster, name))?.value;
+    const found = cache.get(overrideKey(cluster, name))?.value;
     return found?.type === "override" ? found : undefined;
   };
   const statusOf = (file: Queue): QueueStatus => {
     const { name } = file;
-    const holders = Object.entries(gates.state(name).rolling);
+    const holders = Object.entries(admission.state(name).rolling);
     return {
       name,
       file,
       live: lasting(overrideOf(name), clock()),
-      effective: gates.settings(name),
+      effective: admission.settings(name),
       rolling: holders.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
       halts: listHalts().filter((one) => one.queue === name),
     };
@@ -71,7 +71,7 @@ export function queueOperations(
   ) => {
     const { name: queue } = file;
     let limits: QueueData["limits"];
-    const id = await amending.amend(overrideKey(cluster, queue), (before) => {
+    const id = await updater.update(overrideKey(cluster, queue), (before) => {
       const known = before?.type === "override" ? before : undefined;
       const next = edit(known ?? {});
       if (next === undefined) return undefined;
@@ -84,7 +84,7 @@ export function queueOperations(
       const { by, until, reason } = who;
       const told = outcome === "tuned" && limits !== undefined ? { limits } : {};
       const why = reason === undefined ? {} : { reason };
-      await amending.tellQueue(id, outcome, { queue, by, ...untilText(until), ...told, ...why });
+      await updater.publishQueue(id, outcome, { queue, by, ...untilText(until), ...told, ...why });
     }
     return statusOf(file);
   };
@@ -117,7 +117,7 @@ export function queueOperations(
       return change(find(name), "reset", origin(who), () => ({}));
     },
     async expire(): Promise<void> {
-      const itself = { by: ITSELF, reason: "expired" };
+      const itself = { by: ROLLCAST, reason: "expired" };
       for (const file of queues) {
         const known = overrideOf(file.name);
         if (known === undefined) continue;

@@ -13,16 +13,16 @@ import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import type { ControlEntry } from "../model/control-entry.ts";
-import type { Mirror } from "../admission/kv-cache.ts";
+import type { KvCache } from "../admission/kv-cache.ts";
 import { OperationError } from "./operation-error.ts";
 
 /** Who asks, and until when it holds (milliseconds since the epoch); absent: until it is taken back. */
 export type By = { readonly by: string; readonly until?: number };
 
-export type AmendOptions = {
+export type UpdaterOptions = {
   readonly cluster: string;
   readonly kv: Kv<ControlEntry>;
-  readonly mirror: Mirror<ControlEntry>;
+  readonly cache: KvCache<ControlEntry>;
   readonly publish: (subject: Subject, event: QueueEvent | FreezeEvent) => Promise<void>;
   readonly logger: Logger;
 };
@@ -31,15 +31,15 @@ export type AmendOptions = {
 type Next = (before: ControlEntry | undefined) => ControlEntry | null | undefined;
 
 /** Changes entries and tells of it. */
-export type Amending = {
+export type Updater = {
   /** The id of the change, the same whoever tells of it; undefined where nothing was to be changed. */
-  amend(key: string, next: Next): Promise<string | undefined>;
-  tellQueue(id: string, outcome: QueueOutcome, data: QueueData): Promise<void>;
-  tellFreeze(id: string, outcome: FreezeOutcome, data: FreezeData): Promise<void>;
+  update(key: string, next: Next): Promise<string | undefined>;
+  publishQueue(id: string, outcome: QueueOutcome, data: QueueData): Promise<void>;
+  publishFreeze(id: string, outcome: FreezeOutcome, data: FreezeData): Promise<void>;
 };
 
 /** What Rollcast does by itself. */
-export const ITSELF = "rollcast";
+export const ROLLCAST = "rollcast";
 
 const MAX_TEXT = 128;
 
@@ -56,18 +56,18 @@ export function untilText(until: number | undefined): { until?: string } {
   return until === undefined ? {} : { until: new Date(until).toISOString() };
 }
 
-export function createAmending(options: AmendOptions): Amending {
-  const { cluster, kv, mirror, logger } = options;
+export function createUpdater(options: UpdaterOptions): Updater {
+  const { cluster, kv, cache, logger } = options;
   const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: clock() });
   return {
-    async amend(key, next) {
+    async update(key, next) {
       for (;;) {
         const before = await kv.get(key);
         const value = next(before?.value);
         if (value === undefined || (value === null && before === undefined)) return undefined;
         if (value === null && before !== undefined) {
           if (!(await kv.remove(key, before.revision))) continue;
-          mirror.put(key, undefined, before.revision + 1);
+          cache.put(key, undefined, before.revision + 1);
           return stableId(cluster, key, "removed", String(before.revision));
         }
         if (value === null) continue;
@@ -76,11 +76,11 @@ export function createAmending(options: AmendOptions): Amending {
             ? await kv.create(key, value)
             : await kv.update(key, value, before.revision);
         if (revision === undefined) continue;
-        mirror.put(key, value, revision);
+        cache.put(key, value, revision);
         return stableId(cluster, key, "put", String(revision));
       }
     },
-    async tellQueue(id, outcome, data) {
+    async publishQueue(id, outcome, data) {
       const eventId = stableId(id, outcome);
       await options.publish(
         queueSubject(cluster, outcome, data.queue),
@@ -88,7 +88,7 @@ export function createAmending(options: AmendOptions): Amending {
       );
       logger.info({ ...data, outcome }, "queue steered");
     },
-    async tellFreeze(id, outcome, data) {
+    async publishFreeze(id, outcome, data) {
       const eventId = stableId(id, outcome);
       await options.publish(
         freezeSubject(cluster, outcome, data.scope),

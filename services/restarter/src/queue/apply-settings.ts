@@ -1,12 +1,12 @@
 import type { Context } from "../context.ts";
-import type { Following } from "../reconcile/progress-watch.ts";
-import type { Queues } from "./rollout-queues.ts";
+import type { ProgressWatch } from "../reconcile/progress-watch.ts";
+import type { RolloutQueues } from "./rollout-queues.ts";
 import { isStateKey } from "../model/control-entry.ts";
-import { startHealing } from "../operations/quota-repair.ts";
+import { startQuotaRepair } from "../operations/quota-repair.ts";
 import type { Control } from "../operations/control.ts";
 
 /** After so many milliseconds of changes in a row, one look at all of them. */
-const GATHER_MS = 25;
+const BATCH_MS = 25;
 /** How late an end that was set beforehand is noticed. */
 const EXPIRE_MS = 500;
 
@@ -14,47 +14,52 @@ const EXPIRE_MS = 500;
  * Carries what is steered out in this replica, until disposal: limits go to Redis, whoever may go on now is asked for, what has ended is taken back, slots
  * without a rollout are freed.
  */
-export function startSteering(
+export function startApplyingSettings(
   ctx: Context,
   control: Control,
   parts: {
-    readonly queues: Queues;
-    readonly following: Following;
+    readonly queues: RolloutQueues;
+    readonly progress: ProgressWatch;
     readonly names: readonly string[];
   },
 ): AsyncDisposable {
-  const { queues, following, names: queueNames } = parts;
-  const healing = startHealing({ ctx, keeper: control.keeper, following, queues: queueNames });
+  const { queues, progress, names: queueNames } = parts;
+  const repair = startQuotaRepair({
+    ctx,
+    quotaStore: control.quotaStore,
+    progress,
+    queues: queueNames,
+  });
   let pending: NodeJS.Timeout | undefined;
-  let isSteered = false;
+  let isSettingChanged = false;
   let last = "";
   let isStopped = false;
-  const retune = () =>
-    queues.retune().catch((err: unknown) => {
+  const applySettings = () =>
+    queues.applySettings().catch((err: unknown) => {
       ctx.logger.warn({ err }, "queue limits not set, trying again");
     });
-  const look = () => {
+  const enqueueDue = () => {
     pending = undefined;
     // What only changed who rolls can let nobody go on but those who wait for a slot.
-    if (!isSteered) return following.fillSlots();
-    isSteered = false;
-    void retune();
-    following.look();
+    if (!isSettingChanged) return progress.enqueueAdmissible();
+    isSettingChanged = false;
+    void applySettings();
+    progress.enqueueDue();
   };
-  const soon = (isRollingOnly: boolean) => {
-    isSteered ||= !isRollingOnly;
-    if (!isStopped) pending ??= setTimeout(look, GATHER_MS);
+  const schedule = (isRollingOnly: boolean) => {
+    isSettingChanged ||= !isRollingOnly;
+    if (!isStopped) pending ??= setTimeout(enqueueDue, BATCH_MS);
   };
-  control.listen((key) => soon(isStateKey(key)));
+  control.listen((key) => schedule(isStateKey(key)));
   const tick = () => {
     // Ends come by the clock, not by a write.
-    const now = JSON.stringify(queueNames.map((name) => ctx.gates.settings(name)));
+    const now = JSON.stringify(queueNames.map((name) => ctx.admission.settings(name)));
     if (now !== last) {
-      healing.now();
-      soon(false);
+      repair.now();
+      schedule(false);
     }
     last = now;
-    void retune();
+    void applySettings();
     control.expire().catch((err: unknown) => {
       ctx.logger.warn({ err }, "what has ended was not taken back, trying again");
     });
@@ -65,7 +70,7 @@ export function startSteering(
       isStopped = true;
       clearInterval(timer);
       clearTimeout(pending);
-      await healing[Symbol.asyncDispose]();
+      await repair[Symbol.asyncDispose]();
     },
   };
 }

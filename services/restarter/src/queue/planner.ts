@@ -5,17 +5,17 @@ import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { assess, readSource } from "../reconcile/evaluate.ts";
+import { evaluate, readSource } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
 import { planned } from "../decision/outcomes.ts";
 import { verdict } from "../model/policy.ts";
 import { changesOf, isGate } from "../decision/blocking-gate.ts";
-import type { Queues } from "./rollout-queues.ts";
-import type { Turns } from "./rollout-queue.ts";
+import type { RolloutQueues } from "./rollout-queues.ts";
+import type { RolloutQueue } from "./rollout-queue.ts";
 import type { Workload } from "../model/workload.ts";
 import { mapLimit } from "@rollcast/async/map-limit";
 
-const AT_ONCE = 32;
+const CONCURRENCY = 32;
 
 /**
  * Handles one event of a source: finds the workloads that use it, decides for each from present state, and gives those that are due a turn in the
@@ -23,9 +23,9 @@ const AT_ONCE = 32;
  */
 export async function plan(
   ctx: Context,
-  queues: Queues,
+  queues: RolloutQueues,
   event: SourceEvent,
-  request: (workload: Workload) => void,
+  enqueue: (workload: Workload) => void,
 ): Promise<void> {
   const { kind, namespace, name } = event.data;
   ctx.names.add(event.data);
@@ -34,18 +34,18 @@ export async function plan(
   const all = ctx.index.usersOf(source);
   const present = await readSource(ctx, source, reads);
   for (const change of changesOf(new Map([[source, present]]), [source])) {
-    await ctx.gates.moved(change);
+    await ctx.admission.moved(change);
   }
-  judge(ctx, source, present, all);
+  countVerdicts(ctx, source, present, all);
   const users = all.filter((workload) => workload.mayRoll);
-  await mapLimit(users, AT_ONCE, (workload) =>
-    planOne(ctx, queues, { event, workload, reads, request }),
+  await mapLimit(users, CONCURRENCY, (workload) =>
+    planOne(ctx, queues, { event, workload, reads, enqueue }),
   );
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
 }
 
 /** Counts the verdict on each workload that uses the source, and logs it for who asks why. */
-function judge(
+function countVerdicts(
   ctx: Context,
   key: SourceKey,
   record: SourceRecord | undefined,
@@ -67,20 +67,20 @@ type One = {
   event: SourceEvent;
   workload: Workload;
   reads: SourceReads;
-  request: (workload: Workload) => void;
+  enqueue: (workload: Workload) => void;
 };
 
-async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
+async function planOne(ctx: Context, queues: RolloutQueues, one: One): Promise<void> {
   const { event, workload, reads } = one;
-  const { decision, situation } = await assess(ctx, workload, false, reads);
+  const { decision, input } = await evaluate(ctx, workload, false, reads);
   if (decision.do === "keep") {
-    if (decision.changed) one.request(workload);
+    if (decision.changed) one.enqueue(workload);
     return;
   }
-  const turns = queues.of(workload);
+  const queue = queues.of(workload);
   const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   // What waits for a gate needs no turn until it opens.
-  if (!isHeld) await takeTurn(turns, workload, situation.record?.phase === "pending");
+  if (!isHeld) await enqueueJob(queue, workload, input.record?.phase === "pending");
   if (decision.do === "look-again") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
@@ -89,7 +89,7 @@ async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
     decision.record,
     event.id,
     {
-      queue: turns.queue,
+      queue: queue.queue,
       cause,
       sources,
       ...(rollout?.affected === undefined ? {} : { affected: rollout.affected }),
@@ -98,8 +98,8 @@ async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
   );
   await ctx.publish(outcome);
   ctx.metrics.outcome(outcome);
-  if (isHeld) one.request(workload);
-  const { uid } = situation.workload;
+  if (isHeld) one.enqueue(workload);
+  const { uid } = input.workload;
   ctx.logger.info(
     { workload: outcome.data.workload, uid, source: event.subject, decision: decision.do },
     "rollout planned",
@@ -107,9 +107,9 @@ async function planOne(ctx: Context, queues: Queues, one: One): Promise<void> {
 }
 
 /** `tried`: a patch was tried and may wait for its next try. Before one is tried the record says `pending`. */
-async function takeTurn(turns: Turns, workload: Workload, tried: boolean): Promise<void> {
-  if (turns.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
-  await turns.take(workload, tried).catch((err: unknown) => {
+async function enqueueJob(queue: RolloutQueue, workload: Workload, tried: boolean): Promise<void> {
+  if (queue.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
+  await queue.enqueue(workload, tried).catch((err: unknown) => {
     throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
   });
 }

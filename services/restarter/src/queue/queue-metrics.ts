@@ -1,14 +1,14 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
-import type { Queues } from "./rollout-queues.ts";
+import type { RolloutQueues } from "./rollout-queues.ts";
 
 /** What the queues hold; labels are bounded by the queues that are configured. */
-export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Queues): void {
+export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: RolloutQueues): void {
   metrics.gauge("rollcast_queue_jobs", "Jobs by queue and state", ["queue", "state"], async (g) => {
-    for (const turns of queues.all()) {
-      if (turns.fault() !== undefined) continue;
-      for (const [state, count] of Object.entries(await turns.counts())) {
-        g.set({ queue: turns.queue, state }, count);
+    for (const queue of queues.all()) {
+      if (queue.fault() !== undefined) continue;
+      for (const [state, count] of Object.entries(await queue.counts())) {
+        g.set({ queue: queue.queue, state }, count);
       }
     }
   });
@@ -17,9 +17,9 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Queues
     "For how long the turn that is next has been due",
     ["queue"],
     async (g) => {
-      for (const turns of queues.all()) {
-        if (turns.fault() !== undefined) continue;
-        g.set({ queue: turns.queue }, (await turns.waitedMs()) / 1_000);
+      for (const queue of queues.all()) {
+        if (queue.fault() !== undefined) continue;
+        g.set({ queue: queue.queue }, (await queue.waitedMs()) / 1_000);
       }
     },
   );
@@ -29,7 +29,7 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Queues
     ["queue"],
     (g) => {
       for (const { queue } of queues.all()) {
-        g.set({ queue }, Object.keys(ctx.gates.state(queue).rolling).length);
+        g.set({ queue }, Object.keys(ctx.admission.state(queue).rolling).length);
       }
     },
   );

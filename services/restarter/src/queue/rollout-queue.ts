@@ -11,30 +11,30 @@ import type { WorkloadKey } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";
 
 /** A turn names a workload: what is to be done is read when the turn comes. */
-const Turn = z.object({
+const Job = z.object({
   kind: z.string(),
   namespace: z.string(),
   name: z.string(),
   /** W3C trace context of what asked for it. */
   traceparent: z.string().optional(),
 });
-type Turn = z.infer<typeof Turn>;
+type Job = z.infer<typeof Job>;
 
 /** The queue of rollouts. */
-export type Turns = AsyncDisposable & {
+export type RolloutQueue = AsyncDisposable & {
   readonly queue: string;
   /**
    * A turn for the workload after the queue's window; turns of one workload inside it are one. With `wake`, a turn that waits for its next try is taken
    * now.
    */
-  take(ref: Turn, wake: boolean): Promise<void>;
+  enqueue(ref: Job, wake: boolean): Promise<void>;
   /** A turn now, for what has waited already. */
-  takeNow(ref: Turn): Promise<void>;
+  enqueueNow(ref: Job): Promise<void>;
   /**
    * A turn at the end of the window that began at `since`: now where it is over, and where nothing is known of it. Whoever finds a change before its event is
    * handled must not roll it before its time, or a source that never stops changing would roll more than once in a window.
    */
-  takeSince(ref: Turn, since: number | undefined, now: number): Promise<void>;
+  enqueueAtWindowEnd(ref: Job, since: number | undefined, now: number): Promise<void>;
   fault(): string | undefined;
   /** The same, and Redis is asked. */
   probe(): Promise<string | undefined>;
@@ -51,7 +51,7 @@ export type Turns = AsyncDisposable & {
 /** Concurrency and rate. */
 export type Limits = Pick<QueueConfig, "concurrency" | "rateLimit">;
 
-export type TurnsOptions = RedisIdentity & {
+export type RolloutQueueOptions = RedisIdentity & {
   cluster: string;
   config: QueueConfig;
   logger: Logger;
@@ -62,20 +62,21 @@ export function restOfWindow(windowMs: number, since: number | undefined, now: n
   return since === undefined ? 0 : Math.min(windowMs, Math.max(0, since + windowMs - now));
 }
 
-export async function openTurns(options: TurnsOptions): Promise<Turns> {
+export async function openRolloutQueue(options: RolloutQueueOptions): Promise<RolloutQueue> {
   const { config, ...where } = options;
-  const queue = await openQueue<Turn>({ ...where, name: `rollout-${config.name}` });
-  const add = (ref: Turn, delayMs: number, wake: boolean) => {
+  const queue = await openQueue<Job>({ ...where, name: `rollout-${config.name}` });
+  const add = (ref: Job, delayMs: number, wake: boolean) => {
     const { kind, namespace, name } = ref;
-    const turn = { kind, namespace, name, ...carried() };
+    const job = { kind, namespace, name, ...carried() };
     const addOptions = { id: workloadKey(ref), delayMs, attempts: config.attempts };
-    return wake ? queue.addAndWake(turn, addOptions) : queue.add(turn, addOptions);
+    return wake ? queue.addAndWake(job, addOptions) : queue.add(job, addOptions);
   };
   return {
     queue: config.name,
-    take: (ref, wake) => add(ref, config.window, wake),
-    takeNow: (ref) => add(ref, 0, true),
-    takeSince: (ref, since, now) => add(ref, restOfWindow(config.window, since, now), true),
+    enqueue: (ref, wake) => add(ref, config.window, wake),
+    enqueueNow: (ref) => add(ref, 0, true),
+    enqueueAtWindowEnd: (ref, since, now) =>
+      add(ref, restOfWindow(config.window, since, now), true),
     fault: queue.fault,
     probe: queue.probe,
     standingMs: queue.standingMs,
@@ -88,8 +89,8 @@ export async function openTurns(options: TurnsOptions): Promise<Turns> {
 }
 
 /** Works the turns off with `roll`, one at a time until it is told otherwise. */
-export function openRoller(
-  options: TurnsOptions,
+export function openRolloutWorker(
+  options: RolloutQueueOptions,
   roll: (key: WorkloadKey, attempt: Attempt) => Promise<void>,
 ): Promise<Work> {
   const { config, ...where } = options;
@@ -100,13 +101,12 @@ export function openRoller(
     concurrency: 1,
     backoff: config.backoff,
     process: async (data, { signal, lastAttempt }) => {
-      const turn = Turn.safeParse(data);
+      const job = Job.safeParse(data);
       // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
-      if (!turn.success)
-        logger.error({ queue: config.name }, "turn dropped, it is not of the form");
+      if (!job.success) logger.error({ queue: config.name }, "turn dropped, it is not of the form");
       else {
-        const { traceparent } = turn.data;
-        await roll(workloadKey(turn.data), { signal, lastAttempt, traceparent });
+        const { traceparent } = job.data;
+        await roll(workloadKey(job.data), { signal, lastAttempt, traceparent });
       }
     },
   });

@@ -6,27 +6,27 @@ import { SourceEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { planSpan } from "../events/spans.ts";
 import { workloadKey } from "../model/workload.ts";
-import type { Settler } from "../reconcile/workqueue.ts";
+import type { Workqueue } from "../reconcile/workqueue.ts";
 import { plan } from "./planner.ts";
-import type { Queues } from "./rollout-queues.ts";
+import type { RolloutQueues } from "./rollout-queues.ts";
 
-const PLAN_AT_ONCE = 8;
+const PLAN_CONCURRENCY = 8;
 
 /** Consumes the events of sources and plans each, until disposal. */
 export async function startSourceConsumer(
   ctx: Context,
   nats: Nats,
   metrics: Metrics,
-  { queues, settler }: { readonly queues: Queues; readonly settler: Settler },
+  { queues, workqueue }: { readonly queues: RolloutQueues; readonly workqueue: Workqueue },
 ): Promise<Consuming> {
   const consuming = await consume(nats, {
     durable: `restarter-${ctx.cluster}`,
     filter: `rollcast.v1.${ctx.cluster}.source.>`,
     schema: SourceEvent,
-    concurrency: PLAN_AT_ONCE,
+    concurrency: PLAN_CONCURRENCY,
     handle: (event) =>
       ctx.tracer.span("plan", planSpan(event), () =>
-        plan(ctx, queues, event, (workload) => settler.request(workloadKey(workload))),
+        plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
       ),
   });
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be planned", [], async (g) => {

@@ -18,7 +18,7 @@ export async function commit(
   const { phase, rollout } = before?.value ?? {};
   const isDropped = phase === "pending" && rollout?.id !== record.rollout?.id;
   if (revision !== undefined && isDropped && rollout !== undefined) {
-    await ctx.gates.leave(workloadKey(record), rollout);
+    await ctx.admission.releaseQuota(workloadKey(record), rollout);
   }
   return revision === undefined ? undefined : { key, value: record, revision };
 }

@@ -8,7 +8,7 @@ import type { Workload } from "../model/workload.ts";
 /** After this a record that is `pending` has lost whoever wrote it. */
 const ORPHAN_MS = 30_000;
 
-export function needsWatching(record: WorkloadRecord): boolean {
+export function isUnfinished(record: WorkloadRecord): boolean {
   return (
     record.phase === "pending" ||
     record.phase === "rolling" ||
@@ -23,17 +23,17 @@ export function isDue(ctx: Context, record: WorkloadRecord, now: number): boolea
   const { due, rollout } = record;
   const workload = ctx.index.get(workloadKey(record));
   if (due !== undefined && isGate(due.reason)) {
-    if (workload !== undefined && ctx.gates.isOpen(record, workload)) return true;
+    if (workload !== undefined && ctx.admission.isOpen(record, workload)) return true;
   } else {
     if (due?.at !== undefined && due.at <= now) return true;
     if (record.failure !== undefined && record.failure.retryAt <= now) return true;
   }
   if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
-  return comesFurther(ctx, record, now);
+  return hasProgressed(ctx, record, now);
 }
 
 /** Whether what is followed has ended, or is late. */
-export function comesFurther(ctx: Context, record: WorkloadRecord, now: number): boolean {
+export function hasProgressed(ctx: Context, record: WorkloadRecord, now: number): boolean {
   const workload = ctx.index.get(workloadKey(record));
   const jobName = record.rollout?.job;
   const job =

@@ -10,7 +10,7 @@ import { clock, newId } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import type { Decision } from "../decision/decision.ts";
-import type { FollowedJob, Situation } from "../decision/decision-input.ts";
+import type { RolloutJob, DecisionInput } from "../decision/decision-input.ts";
 import { patternsOf, watchedSources } from "../model/watched-sources.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { splitKey, workloadKey } from "../model/workload.ts";
@@ -43,7 +43,7 @@ export function candidates(ctx: Pick<Context, "names">, workload: Workload): Sou
 }
 
 /** The Job that a rollout under way has run. Where Jobs are not watched, or it is not known yet, the API server is asked. */
-async function followedJob(ctx: Context, record: WorkloadRecord | undefined): Promise<FollowedJob> {
+async function rolloutJob(ctx: Context, record: WorkloadRecord | undefined): Promise<RolloutJob> {
   const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
   if (record === undefined || name === undefined) return undefined;
   const known = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
@@ -60,30 +60,30 @@ async function followedJob(ctx: Context, record: WorkloadRecord | undefined): Pr
 }
 
 /** A decision and what it was made on. */
-export type Assessment = {
+export type Evaluation = {
   readonly decision: Decision;
-  readonly situation: Situation;
+  readonly input: DecisionInput;
   readonly entry: Entry<WorkloadRecord> | undefined;
 };
 
 /** Reads the record and the present sources of a workload and decides. Sees every write that was acknowledged before the call. */
-export async function assess(
+export async function evaluate(
   ctx: Context,
   workload: Workload,
   trusted = false,
   reads: SourceReads = new Map(),
-): Promise<Assessment> {
+): Promise<Evaluation> {
   const keys = candidates(ctx, workload);
   const [entry, ...found] = await Promise.all([
     ctx.records.get(recordKey(ctx.cluster, workload)),
     ...keys.map((key) => readSource(ctx, key, reads)),
   ]);
-  const followed = await followedJob(ctx, entry?.value);
-  const situation: Situation = {
+  const watched = await rolloutJob(ctx, entry?.value);
+  const input: DecisionInput = {
     rules: ctx.rules,
     workload,
     record: entry?.value,
-    ...(followed === undefined ? {} : { job: followed }),
+    ...(watched === undefined ? {} : { job: watched }),
     sources: new Map(keys.map((key, i) => [key, found[i]])),
     installedAt: ctx.installedAt,
     now: clock(),
@@ -93,13 +93,13 @@ export async function assess(
     affected: ctx.affected,
     newId: newId(),
     trusted,
-    gates: ctx.gates.of(workload, entry?.value.staleSince),
+    admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
-  return { decision: decide(situation), situation, entry };
+  return { decision: decide(input), input, entry };
 }
 
 /** The workload as the API server itself says, put into the index; undefined where it is gone. */
-export async function askCluster(ctx: Context, key: WorkloadKey): Promise<Workload | undefined> {
+export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Workload | undefined> {
   const { kind, namespace, name } = splitKey(key);
   const known = ctx.kinds.get(kind);
   if (known === undefined) return undefined;
@@ -119,19 +119,22 @@ export async function askCluster(ctx: Context, key: WorkloadKey): Promise<Worklo
 const CATCH_UP_MS = 2_000;
 
 /**
- * Like {@link assess}, and where the index is behind the record, waits for it, then asks the API server, whose word decides (a restored cluster may have
+ * Like {@link evaluate}, and where the index is behind the record, waits for it, then asks the API server, whose word decides (a restored cluster may have
  * gone back). Undefined where the workload is gone.
  */
-export async function assessFresh(ctx: Context, key: WorkloadKey): Promise<Assessment | undefined> {
+export async function evaluateFresh(
+  ctx: Context,
+  key: WorkloadKey,
+): Promise<Evaluation | undefined> {
   const deadline = clock() + CATCH_UP_MS;
   for (;;) {
     const workload = ctx.index.get(key);
-    const assessment = workload === undefined ? undefined : await assess(ctx, workload);
-    if (assessment !== undefined && assessment.decision.do !== "look-again") return assessment;
-    const ask = assessment?.decision.do !== "look-again" || assessment.decision.ask;
+    const evaluation = workload === undefined ? undefined : await evaluate(ctx, workload);
+    if (evaluation !== undefined && evaluation.decision.do !== "look-again") return evaluation;
+    const ask = evaluation?.decision.do !== "look-again" || evaluation.decision.ask;
     const wait = deadline - clock();
     if (!ask && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
-    const asked = await askCluster(ctx, key);
-    return asked === undefined ? undefined : assess(ctx, asked, true);
+    const asked = await readWorkload(ctx, key);
+    return asked === undefined ? undefined : evaluate(ctx, asked, true);
   }
 }

@@ -4,15 +4,15 @@ import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { cancelled } from "../decision/rollout-ends.ts";
 import { commit } from "./commit.ts";
-import { announce } from "./outbox.ts";
+import { publishOutcome } from "./outbox.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
-const MAX_LOOKS = 10;
+const MAX_ATTEMPTS = 10;
 
 /** Removes the record of a workload that is gone or no longer opted in; the end of a rollout that was under way is published first. */
 export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
-  for (let look = 0; look < MAX_LOOKS; look++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
     if (entry === undefined) return;
     const { rollout, ...rest } = entry.value;
@@ -29,9 +29,9 @@ export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
       await commit(ctx, entry, { ...rest, phase: "current", outbox: [...rest.outbox, end] });
       continue;
     }
-    for (const outcome of entry.value.outbox) await announce(ctx, outcome);
+    for (const outcome of entry.value.outbox) await publishOutcome(ctx, outcome);
     if (!(await ctx.records.remove(entry.key, entry.revision))) continue;
-    if (rollout !== undefined) await ctx.gates.leave(key, rollout);
+    if (rollout !== undefined) await ctx.admission.releaseQuota(key, rollout);
     return;
   }
 }

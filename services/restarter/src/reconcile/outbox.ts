@@ -2,7 +2,7 @@ import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Entry } from "@rollcast/nats/kv";
 import { endSpan } from "../events/spans.ts";
 import type { Context } from "../context.ts";
-import { noticeOf } from "../events/kube-events.ts";
+import { kubeEventOf } from "../events/kube-events.ts";
 import { withLeftPods } from "./left-pods.ts";
 import type { Outcome, WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "./commit.ts";
@@ -10,15 +10,15 @@ import { commit } from "./commit.ts";
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 /** Publishes an outcome, tells it to who looks at the workload, and counts it. */
-export async function announce(ctx: Context, decided: Outcome): Promise<void> {
+export async function publishOutcome(ctx: Context, decided: Outcome): Promise<void> {
   const outcome = await withLeftPods(ctx, decided);
-  if (outcome.word === "stalled") await ctx.gates.stalled(outcome);
+  if (outcome.word === "stalled") await ctx.admission.stalled(outcome);
   if (ENDS.has(outcome.word)) {
-    await ctx.gates.ended(outcome);
+    await ctx.admission.ended(outcome);
     const publish = () => ctx.publish({ ...outcome, ...carried() });
     await ctx.tracer.span("rollout", endSpan(outcome), publish);
   } else await ctx.publish(outcome);
-  ctx.tell(noticeOf(outcome));
+  ctx.recordEvent(kubeEventOf(outcome));
   ctx.metrics.outcome(outcome);
   const { workload, rollout, reason, message, durationMs } = outcome.data;
   const level = outcome.word === "failed" ? "warn" : "info";
@@ -29,15 +29,15 @@ export async function announce(ctx: Context, decided: Outcome): Promise<void> {
 }
 
 /** Publishes what the record's outbox holds, then empties it. Whoever is interrupted in between leaves it to the next, who publishes under the same ids. */
-export async function flush(
+export async function flushOutbox(
   ctx: Context,
   entry: Entry<WorkloadRecord>,
 ): Promise<Entry<WorkloadRecord> | undefined> {
   if (entry.value.outbox.length === 0) return entry;
   for (const outcome of entry.value.outbox) {
-    if (ENDS.has(outcome.word)) ctx.step("end-written");
-    await announce(ctx, outcome);
-    if (ENDS.has(outcome.word)) ctx.step("end-published");
+    if (ENDS.has(outcome.word)) ctx.failpoint("end-written");
+    await publishOutcome(ctx, outcome);
+    if (ENDS.has(outcome.word)) ctx.failpoint("end-published");
   }
   return commit(ctx, entry, { ...entry.value, outbox: [] });
 }

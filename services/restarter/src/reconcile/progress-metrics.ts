@@ -1,24 +1,24 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { clock } from "../clock.ts";
-import type { Following } from "./progress-watch.ts";
+import type { ProgressWatch } from "./progress-watch.ts";
 
 /** Gauges of the workloads whose rollouts are not finished. */
-export function startProgressMetrics(metrics: Metrics, following: Following): void {
+export function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
   metrics.gauge("rollcast_workloads_followed", "Workloads that are not settled", [], (g) =>
-    g.set(following.count()),
+    g.set(progress.count()),
   );
   metrics.gauge(
     "rollcast_stale_workloads",
     "Workloads whose pods do not run the present content of their sources",
     [],
-    (g) => g.set(following.stale().count),
+    (g) => g.set(progress.stale().count),
   );
   metrics.gauge(
     "rollcast_stale_workloads_oldest_seconds",
     "How long the longest of them has been so",
     [],
     (g) => {
-      const { since } = following.stale();
+      const { since } = progress.stale();
       g.set(since === undefined ? 0 : (clock() - since) / 1_000);
     },
   );

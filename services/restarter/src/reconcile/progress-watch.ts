@@ -4,21 +4,21 @@ import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { comesFurther, isDue, needsWatching, specChanged } from "./due.ts";
+import { hasProgressed, isDue, isUnfinished, specChanged } from "./due.ts";
 
 const TICK_MS = 1_000;
 
 /** What is followed now. */
-export type Following = {
+export type ProgressWatch = {
   /** Takes a record as it was read elsewhere, e.g. by the sweep. */
-  see(record: WorkloadRecord): void;
+  observe(record: WorkloadRecord): void;
   /** The record of a workload that is followed, as it was last seen. */
   get(key: WorkloadKey): WorkloadRecord | undefined;
   all(): Iterable<readonly [WorkloadKey, WorkloadRecord]>;
   /** Asks for everything that may go on now: something that held rollouts back may have opened. */
-  look(): void;
+  enqueueDue(): void;
   /** Asks for those who may take the slots that are free now. */
-  fillSlots(): void;
+  enqueueAdmissible(): void;
   count(): number;
   /** Workloads whose pods do not run the present content, and since when the oldest of them (milliseconds since the epoch). */
   stale(): { count: number; since: number | undefined };
@@ -36,33 +36,33 @@ function runnerOf(job: Workload): WorkloadKey | undefined {
  * Watches the index and the records, and asks for a workload to be settled when it may have come further: its rollout ended or is late, its spec was
  * edited, it is gone, what was put off is due. Following costs no request: all it needs comes by watches that are there anyway.
  */
-export function startFollowing(
+export function startProgressWatch(
   ctx: Context,
-  request: (key: WorkloadKey) => void,
+  enqueue: (key: WorkloadKey) => void,
   signal: AbortSignal,
-): Following {
+): ProgressWatch {
   const active = new Map<WorkloadKey, WorkloadRecord>();
-  const see = (record: WorkloadRecord) => {
+  const observe = (record: WorkloadRecord) => {
     const key = workloadKey(record);
-    ctx.gates.see(key, record);
-    if (needsWatching(record)) active.set(key, record);
+    ctx.admission.observe(key, record);
+    if (isUnfinished(record)) active.set(key, record);
     else active.delete(key);
-    if (active.has(key) && isDue(ctx, record, clock())) request(key);
+    if (active.has(key) && isDue(ctx, record, clock())) enqueue(key);
   };
   ctx.index.listen({
     changed(workload, before) {
       const key = workloadKey(workload);
       const record = active.get(key);
       const opted = workload.mayRoll || (before !== undefined && before.mayRoll);
-      if (specChanged(workload, before) && (opted || record !== undefined)) request(key);
-      else if (record !== undefined && comesFurther(ctx, record, clock())) request(key);
+      if (specChanged(workload, before) && (opted || record !== undefined)) enqueue(key);
+      else if (record !== undefined && hasProgressed(ctx, record, clock())) enqueue(key);
       const runner = runnerOf(workload);
-      if (runner !== undefined && active.has(runner)) request(runner);
+      if (runner !== undefined && active.has(runner)) enqueue(runner);
     },
     removed(workload) {
       const runner = runnerOf(workload);
-      if (runner !== undefined && active.has(runner)) request(runner);
-      if (workload.mayRoll || active.has(workloadKey(workload))) request(workloadKey(workload));
+      if (runner !== undefined && active.has(runner)) enqueue(runner);
+      if (workload.mayRoll || active.has(workloadKey(workload))) enqueue(workloadKey(workload));
     },
   });
   const byRecordKey = new Map<string, WorkloadKey>();
@@ -72,37 +72,37 @@ export function startFollowing(
     onEntry(key, record) {
       if (record !== undefined) {
         byRecordKey.set(recordKey(ctx.cluster, record), workloadKey(record));
-        see(record);
+        observe(record);
         if (!active.has(workloadKey(record))) byRecordKey.delete(key);
         return;
       }
       const gone = byRecordKey.get(key);
       if (gone !== undefined) active.delete(gone);
-      if (gone !== undefined) ctx.gates.see(gone, undefined);
+      if (gone !== undefined) ctx.admission.observe(gone, undefined);
       byRecordKey.delete(key);
     },
     onGap() {
-      for (const key of active.keys()) request(key);
+      for (const key of active.keys()) enqueue(key);
     },
   });
-  const fillSlots = () => {
-    for (const key of ctx.gates.admitted()) request(key);
+  const enqueueAdmissible = () => {
+    for (const key of ctx.admission.admissible()) enqueue(key);
   };
-  const look = () => {
+  const enqueueDue = () => {
     const now = clock();
     for (const [key, record] of active) {
-      if (isDue(ctx, record, now)) request(key);
+      if (isDue(ctx, record, now)) enqueue(key);
     }
-    fillSlots();
+    enqueueAdmissible();
   };
-  const tick = setInterval(look, TICK_MS);
+  const tick = setInterval(enqueueDue, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(tick), { once: true });
   return {
-    see,
+    observe,
     get: (key) => active.get(key),
     all: () => active,
-    look,
-    fillSlots,
+    enqueueDue,
+    enqueueAdmissible,
     count: () => active.size,
     stale() {
       const since = [...active.values()]

@@ -1,51 +1,52 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { askCluster, assessFresh } from "./evaluate.ts";
+import { readWorkload, evaluateFresh } from "./evaluate.ts";
 import { commit } from "./commit.ts";
-import { flush } from "./outbox.ts";
-import { isPutOff } from "../decision/put-off.ts";
+import { flushOutbox } from "./outbox.ts";
+import { isBackingOff } from "../decision/put-off.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { remove } from "./finalize.ts";
 
 /** What is left to do after the record is up to date: nothing, or a turn in the queue, for content that is due since a time where it is known. */
-export type Settled =
+export type ReconcileResult =
   | { readonly roll: false }
   | { readonly roll: true; readonly since?: number | undefined };
 
-const MAX_LOOKS = 10;
+const MAX_ATTEMPTS = 10;
 
 /**
  * Brings the record of a workload up to date without patching: adopts, follows, ends, publishes what was decided and not published. Says whether a
  * rollout is due now. What is due later stands in the record.
  */
-export async function settle(ctx: Context, key: WorkloadKey): Promise<Settled> {
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    const workload = ctx.index.get(key) ?? (await askCluster(ctx, key));
+export async function reconcile(ctx: Context, key: WorkloadKey): Promise<ReconcileResult> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
     if (workload === undefined) {
-      const { interrupted, due } = await beingMadeAgain(ctx, key);
+      const { interrupted, due } = await beingRecreated(ctx, key);
       if (interrupted) return { roll: due };
     }
     if (workload === undefined || !workload.mayRoll) {
-      const following = workload !== undefined && (await isRolling(ctx, key));
-      if (!following) {
+      const progress = workload !== undefined && (await isRolling(ctx, key));
+      if (!progress) {
         await remove(ctx, key);
         return { roll: false };
       }
     }
-    const assessment = await assessFresh(ctx, key);
-    if (assessment === undefined) continue;
-    const { decision, entry } = assessment;
+    const evaluation = await evaluateFresh(ctx, key);
+    if (evaluation === undefined) continue;
+    const { decision, entry } = evaluation;
     if (decision.do === "look-again") continue;
     // Writing `pending` belongs to who patches right after it.
     if (decision.do === "roll") return { roll: true, since: decision.record.staleSince };
     if (!decision.changed) {
-      if (entry !== undefined && (await flush(ctx, entry)) === undefined) continue;
+      if (entry !== undefined && (await flushOutbox(ctx, entry)) === undefined) continue;
       return { roll: false };
     }
     const written = await commit(ctx, entry, decision.record);
-    if (written !== undefined && (await flush(ctx, written)) !== undefined) return { roll: false };
+    if (written !== undefined && (await flushOutbox(ctx, written)) !== undefined)
+      return { roll: false };
   }
   return { roll: true };
 }
@@ -56,10 +57,10 @@ async function isRolling(ctx: Context, key: WorkloadKey): Promise<boolean> {
 }
 
 /** Whether the workload is gone only because we deleted it to make it again, and whether that can be gone on with now. */
-async function beingMadeAgain(ctx: Context, key: WorkloadKey) {
+async function beingRecreated(ctx: Context, key: WorkloadKey) {
   const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
   return {
     interrupted: entry?.value.recreate !== undefined,
-    due: entry !== undefined && !isPutOff(entry.value, clock()),
+    due: entry !== undefined && !isBackingOff(entry.value, clock()),
   };
 }

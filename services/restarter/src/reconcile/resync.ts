@@ -3,13 +3,13 @@ import { createInHand } from "@rollcast/async/in-hand";
 import type { InHand } from "@rollcast/async/in-hand";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import type { Following } from "./progress-watch.ts";
-import type { Settler } from "./workqueue.ts";
+import type { ProgressWatch } from "./progress-watch.ts";
+import type { Workqueue } from "./workqueue.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
 /** Compares every workload with its sources; this, not any queue, is what makes that nothing is lost. */
-export type Sweep = AsyncDisposable & {
+export type Resync = AsyncDisposable & {
   now(reason: string): void;
   /** For how long the records have been read, where that is going on: what they ask for then is not waited for here. */
   inHandMs(): number;
@@ -19,42 +19,46 @@ export type Sweep = AsyncDisposable & {
 const SETTLED_MS = 60_000;
 
 /** Asks for every opted-in workload and every record to be settled, which adopts, follows, ends and enqueues whatever is due; how many they are. */
-async function request(ctx: Context, settler: Settler, following: Following): Promise<number> {
+async function enqueue(
+  ctx: Context,
+  workqueue: Workqueue,
+  progress: ProgressWatch,
+): Promise<number> {
   const keys = new Set<WorkloadKey>();
   for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
-    following.see(value);
+    progress.observe(value);
     keys.add(workloadKey(value));
   }
   for (const workload of ctx.index.all()) {
     if (workload.mayRoll) keys.add(workloadKey(workload));
   }
-  for (const key of keys) settler.request(key);
+  for (const key of keys) workqueue.enqueue(key);
   return keys.size;
 }
 
 /** One sweep, until all it asked for is settled, or `waitMs` have passed: one workload that cannot be settled must not keep the next sweep from the others. */
-async function sweep(
+async function resync(
   ctx: Context,
-  settler: Settler,
-  following: Following,
+  workqueue: Workqueue,
+  progress: ProgressWatch,
   { hand, signal, waitMs }: { hand: InHand; signal: AbortSignal; waitMs: number },
 ): Promise<void> {
   const began = clock();
   const end = hand.begin();
-  const workloads = await request(ctx, settler, following).finally(end);
-  const late = sleep(waitMs, undefined, { signal }).catch(() => undefined);
-  await Promise.race([settler.idle(), late]);
-  ctx.metrics.sweepSeconds.observe((clock() - began) / 1_000);
-  ctx.logger.info({ workloads, stale: following.stale().count }, "sweep done");
+  const workloads = await enqueue(ctx, workqueue, progress).finally(end);
+  const onSourceNamed = sleep(waitMs, undefined, { signal }).catch(() => undefined);
+  await Promise.race([workqueue.idle(), onSourceNamed]);
+  ctx.metrics.resyncSeconds.observe((clock() - began) / 1_000);
+  ctx.logger.info({ workloads, stale: progress.stale().count }, "sweep done");
 }
 
 /** Sweeps at once, every `intervalMs` (with jitter, so that replicas spread), and whenever asked. */
-export function startSweeping(
+export function startResync(
   ctx: Context,
-  settler: Settler,
-  following: Following,
+  workqueue: Workqueue,
+  progress: ProgressWatch,
   intervalMs: number,
-): Sweep {
+): Resync {
   const stop = new AbortController();
   const hand = createInHand();
   const options = { hand, signal: stop.signal, waitMs: Math.min(SETTLED_MS, intervalMs) };
@@ -66,7 +70,7 @@ export function startSweeping(
       asked = "";
       try {
         ctx.logger.debug({ reason }, "sweep begins");
-        await sweep(ctx, settler, following, options);
+        await resync(ctx, workqueue, progress, options);
       } catch (err) {
         ctx.logger.error({ err }, "sweep failed, trying again");
         asked = "retry";

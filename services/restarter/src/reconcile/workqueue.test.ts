@@ -1,36 +1,36 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { createLogger } from "@rollcast/runtime/logger";
 import { expect, test } from "vitest";
-import { createSettler } from "./workqueue.ts";
+import { createWorkqueue } from "./workqueue.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
 const silent = createLogger("test", "silent");
 const KEY: WorkloadKey = "Deployment/shop/web";
 
 test("asked often while it runs, it runs once more", async () => {
-  const gates: (() => void)[] = [];
-  await using settler = createSettler(
-    () => new Promise<void>((resolve) => gates.push(resolve)),
+  const admission: (() => void)[] = [];
+  await using workqueue = createWorkqueue(
+    () => new Promise<void>((resolve) => admission.push(resolve)),
     2,
     silent,
   );
-  for (let i = 0; i < 5; i++) settler.request(KEY);
-  expect(gates).toHaveLength(1);
-  settler.request(KEY);
-  settler.request(KEY);
-  gates[0]?.();
+  for (let i = 0; i < 5; i++) workqueue.enqueue(KEY);
+  expect(admission).toHaveLength(1);
+  workqueue.enqueue(KEY);
+  workqueue.enqueue(KEY);
+  admission[0]?.();
   await turn();
-  expect(gates).toHaveLength(2);
-  gates[1]?.();
-  await settler.idle();
-  expect(gates).toHaveLength(2);
+  expect(admission).toHaveLength(2);
+  admission[1]?.();
+  await workqueue.idle();
+  expect(admission).toHaveLength(2);
 });
 
 test("never more than its limit at once, and never twice for one key", async () => {
   let now = 0;
   let most = 0;
   const held = new Set<string>();
-  await using settler = createSettler(
+  await using workqueue = createWorkqueue(
     async (key) => {
       expect(held.has(key)).toBe(false);
       held.add(key);
@@ -42,28 +42,28 @@ test("never more than its limit at once, and never twice for one key", async () 
     3,
     silent,
   );
-  for (let i = 0; i < 200; i++) settler.request(`Deployment/shop/web-${i % 20}`);
-  await settler.idle();
+  for (let i = 0; i < 200; i++) workqueue.enqueue(`Deployment/shop/web-${i % 20}`);
+  await workqueue.idle();
   expect(most).toBe(3);
 });
 
 test("what throws is tried again until it succeeds", async () => {
   let tries = 0;
-  await using settler = createSettler(
+  await using workqueue = createWorkqueue(
     async () => {
       if (++tries < 2) throw new Error("not yet");
     },
     1,
     silent,
   );
-  settler.request(KEY);
-  await settler.idle();
+  workqueue.enqueue(KEY);
+  await workqueue.idle();
   expect(tries).toBe(2);
 });
 
 test("disposal waits for what runs and drops what waits", async () => {
   const done: string[] = [];
-  const settler = createSettler(
+  const workqueue = createWorkqueue(
     async (key) => {
       await turn();
       done.push(key);
@@ -71,8 +71,8 @@ test("disposal waits for what runs and drops what waits", async () => {
     1,
     silent,
   );
-  settler.request("Deployment/shop/a");
-  settler.request("Deployment/shop/b");
-  await settler[Symbol.asyncDispose]();
+  workqueue.enqueue("Deployment/shop/a");
+  workqueue.enqueue("Deployment/shop/b");
+  await workqueue[Symbol.asyncDispose]();
   expect(done).toEqual(["Deployment/shop/a"]);
 });

@@ -4,8 +4,8 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadKey } from "../model/workload.ts";
 
 /** Does something for one workload at a time, coalescing: however often asked for while it waits, it is done once. */
-export type Settler = AsyncDisposable & {
-  request(key: WorkloadKey): void;
+export type Workqueue = AsyncDisposable & {
+  enqueue(key: WorkloadKey): void;
   /** Resolves when nothing waits and nothing runs. */
   idle(): Promise<void>;
 };
@@ -16,11 +16,11 @@ const RETRY = { initial: 500, max: 30_000 };
  * `work` is called for each requested key, at most `concurrency` at once and never twice at once for one key. Where it throws it is called again, with
  * backoff, until it succeeds: what it does is computed from present state, so late is as good as now.
  */
-export function createSettler(
+export function createWorkqueue(
   work: (key: WorkloadKey) => Promise<void>,
   concurrency: number,
   logger: Logger,
-): Settler {
+): Workqueue {
   const waiting = new Set<WorkloadKey>();
   const running = new Map<WorkloadKey, boolean>();
   const stop = new AbortController();
@@ -64,7 +64,7 @@ export function createSettler(
     });
   };
   return {
-    request(key) {
+    enqueue(key) {
       if (stop.signal.aborted) return;
       if (running.has(key)) running.set(key, true);
       else waiting.add(key);

@@ -4,11 +4,11 @@ import { RetryLater } from "@rollcast/shared/errors";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decision/contents.ts";
-import { askCluster } from "../reconcile/evaluate.ts";
+import { readWorkload } from "../reconcile/evaluate.ts";
 import { refused } from "../decision/rollout-ends.ts";
 import type { Failure } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
-import { flush } from "../reconcile/outbox.ts";
+import { flushOutbox } from "../reconcile/outbox.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 
@@ -24,7 +24,7 @@ export function isTransient(err: KubeError): boolean {
 }
 
 /** Whether the request was dealt with (false: look again) where the API server did not carry it out; throws where another try is due. */
-export async function notCarriedOut(
+export async function handleApplyError(
   ctx: Context,
   workload: Workload,
   pending: Pending,
@@ -37,11 +37,11 @@ export async function notCarriedOut(
   if (isGuard(thrown) || thrown.status === 409) {
     ctx.logger.debug({ workload: { kind, namespace, name } }, "patch refused by its guard");
     // Rather than wait for the watch: the next look decides on what the server has now.
-    await askCluster(ctx, `${kind}/${namespace}/${name}`);
+    await readWorkload(ctx, `${kind}/${namespace}/${name}`);
     return false;
   }
   if (thrown.status === 404) {
-    await askCluster(ctx, `${kind}/${namespace}/${name}`);
+    await readWorkload(ctx, `${kind}/${namespace}/${name}`);
     return false;
   }
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
@@ -50,11 +50,11 @@ export async function notCarriedOut(
     });
   }
   if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
-  return giveUp(ctx, workload.generation, pending, thrown);
+  return recordFailure(ctx, workload.generation, pending, thrown);
 }
 
 /** Writes down that the content is wanted and was refused: it stays due, and is tried again, slower and slower. */
-export async function giveUp(
+export async function recordFailure(
   ctx: Context,
   generation: number,
   pending: Pending,
@@ -73,5 +73,5 @@ export async function giveUp(
   };
   const written = await commit(ctx, pending, refused(record, record.rollout, failure, clock()));
   if (written === undefined) return false;
-  return (await flush(ctx, written)) !== undefined;
+  return (await flushOutbox(ctx, written)) !== undefined;
 }

@@ -7,7 +7,7 @@ import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
 import { stableId } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decision/contents.ts";
-import { askCluster } from "../reconcile/evaluate.ts";
+import { readWorkload } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/marker.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { templatePatch } from "./template-patch.ts";
@@ -19,17 +19,17 @@ import { WRITE_MS, createJob } from "./create-job.ts";
 const DIGEST_LENGTH = 10;
 
 /** The workload and its rollout after what the rollout does was done. */
-export type Carried = { readonly workload: Workload; readonly rollout: Rollout };
+export type Applied = { readonly workload: Workload; readonly rollout: Rollout };
 
 type Decided = WorkloadRecord & { readonly rollout: Rollout };
 
 /** Does what the rollout of a workload does, once however often it is called; undefined: the workload is another than was decided on. Throws {@link KubeError}. */
-export function carryOut(
+export function apply(
   ctx: Context,
   kind: WorkloadKind,
   workload: Workload,
   record: Decided,
-): Promise<Carried | undefined> {
+): Promise<Applied | undefined> {
   return workload.rollBy === "job"
     ? runJob(ctx, kind, workload, record)
     : patchWorkload(ctx, kind, workload, record);
@@ -40,7 +40,7 @@ async function patchWorkload(
   kind: WorkloadKind,
   workload: Workload,
   record: Decided,
-): Promise<Carried> {
+): Promise<Applied> {
   const object = await ctx.kube.request<KubeObject>({
     method: "PATCH",
     path: apiPath(kind, workload.namespace, workload.name),
@@ -66,12 +66,12 @@ async function runJob(
   kind: WorkloadKind,
   workload: Workload,
   { rollout }: Decided,
-): Promise<Carried | undefined> {
+): Promise<Applied | undefined> {
   const { namespace } = workload;
   const path = apiPath(kind, namespace, workload.name);
   const cronJob = await ctx.kube.request<KubeObject>({ method: "GET", path });
   if (cronJob.metadata.uid !== workload.uid) {
-    await askCluster(ctx, workloadKey(workload));
+    await readWorkload(ctx, workloadKey(workload));
     return undefined;
   }
   const name = jobName(workload.name, contentDigest(rollout));

@@ -4,14 +4,14 @@ import { job } from "@rollcast/kube/workloads/job";
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
-import { begin } from "./record-started.ts";
+import { recordStarted } from "./record-started.ts";
 import { createJob } from "./create-job.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
-import { giveUp, isTransient } from "./apply-errors.ts";
-import { isPutOff } from "../decision/put-off.ts";
+import { recordFailure, isTransient } from "./apply-errors.ts";
+import { isBackingOff } from "../decision/put-off.ts";
 import type { Attempt } from "./attempt.ts";
 import { recreatedRecord, recreation } from "../decision/patched.ts";
 import { splitKey } from "../model/workload.ts";
@@ -23,7 +23,7 @@ const GONE_MS = 1_000;
 type Recreate = NonNullable<WorkloadRecord["recreate"]>;
 
 /** Makes a Job again that was deleted for it. `none`: the record says nothing of one; `again`: look again. */
-export async function makeAgain(
+export async function recreateJob(
   ctx: Context,
   key: WorkloadKey,
   attempt: Attempt,
@@ -32,7 +32,7 @@ export async function makeAgain(
   const kept = entry?.value.recreate;
   if (entry === undefined || kept === undefined) return "none";
   // Its deletion asks for a turn as well, which may come after this content was refused.
-  if (isPutOff(entry.value, clock())) return "done";
+  if (isBackingOff(entry.value, clock())) return "done";
   let object: KubeObject;
   try {
     object = await createJob(ctx, entry.value.namespace, JSON.parse(kept.manifest));
@@ -48,10 +48,10 @@ export async function makeAgain(
     ctx.index.apply(workload);
     return "again";
   }
-  ctx.step("created");
+  ctx.failpoint("created");
   const now = clock();
   const next = recreatedRecord({ ...ctx, workload, now }, { ...entry.value, recreate: kept });
-  return (await begin(ctx, entry, next, workload)) ? "done" : "again";
+  return (await recordStarted(ctx, entry, next, workload)) ? "done" : "again";
 }
 
 /** The Job is deleted and was not made: what it is made from stays in the record. */
@@ -72,5 +72,5 @@ async function notMade(
   if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
   const rollout = recreation({ ...entry.value, recreate: kept });
   const pending = { ...entry, value: { ...entry.value, rollout } };
-  return (await giveUp(ctx, kept.rollout.guard, pending, thrown)) ? "done" : "again";
+  return (await recordFailure(ctx, kept.rollout.guard, pending, thrown)) ? "done" : "again";
 }

@@ -3,24 +3,24 @@ import type { Context } from "../context.ts";
 import { started } from "../decision/outcomes.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
-import { announce } from "../reconcile/outbox.ts";
+import { publishOutcome } from "../reconcile/outbox.ts";
 import type { Workload } from "../model/workload.ts";
 
 /**
  * Tells that a rollout has begun and writes it down: `next` in place of `before`, `workload` being as the rollout made it. False where somebody else wrote the
  * record meanwhile.
  */
-export async function begin(
+export async function recordStarted(
   ctx: Context,
   before: Entry<WorkloadRecord>,
   next: WorkloadRecord,
   workload: Workload,
 ): Promise<boolean> {
-  for (const outcome of before.value.outbox) await announce(ctx, outcome);
-  if (next.rollout !== undefined) await announce(ctx, started(next, next.rollout));
-  ctx.step("started-published");
+  for (const outcome of before.value.outbox) await publishOutcome(ctx, outcome);
+  if (next.rollout !== undefined) await publishOutcome(ctx, started(next, next.rollout));
+  ctx.failpoint("started-published");
   const written = await commit(ctx, before, { ...next, outbox: [] });
-  if (written !== undefined) ctx.step("rolling-written");
+  if (written !== undefined) ctx.failpoint("rolling-written");
   // Only now: whoever sees the new generation in the index finds a record that knows of it.
   ctx.index.apply(workload);
   return written !== undefined;

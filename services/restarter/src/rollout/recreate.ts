@@ -4,14 +4,14 @@ import { apiPath } from "@rollcast/kube/patch";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
 import type { Context } from "../context.ts";
-import { askCluster } from "../reconcile/evaluate.ts";
+import { readWorkload } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/marker.ts";
 import { commit } from "../reconcile/commit.ts";
-import { isTransient, notCarriedOut } from "./apply-errors.ts";
+import { isTransient, handleApplyError } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { makeAgain } from "./make-again.ts";
+import { recreateJob } from "./make-again.ts";
 
 /** NATS takes 1 MiB a message unless told, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
@@ -34,13 +34,13 @@ export async function recreate(
   try {
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
     if (object.metadata.uid !== pending.value.uid) {
-      await askCluster(ctx, key);
+      await readWorkload(ctx, key);
       return false;
     }
     const written = await keepManifest(ctx, pending, object);
     if (written === undefined) return false;
     at = written;
-    ctx.step("manifest-written");
+    ctx.failpoint("manifest-written");
     await deleteJob(ctx, path, pending.value.uid);
   } catch (err) {
     const gone = err instanceof KubeError && err.status === 404;
@@ -48,9 +48,9 @@ export async function recreate(
     const byUs = gone && pending.value.recreate !== undefined;
     if (!byUs) return notDeleted(ctx, workload, at, attempt, err);
   }
-  ctx.step("deleted");
+  ctx.failpoint("deleted");
   ctx.index.forget(key);
-  return (await makeAgain(ctx, key, attempt)) === "done";
+  return (await recreateJob(ctx, key, attempt)) === "done";
 }
 
 async function keepManifest(
@@ -90,5 +90,5 @@ async function notDeleted(
     if (written === undefined) return false;
     clean = written as Pending;
   }
-  return notCarriedOut(ctx, workload, clean, attempt, thrown);
+  return handleApplyError(ctx, workload, clean, attempt, thrown);
 }

@@ -1,53 +1,57 @@
 import { RetryLater } from "@rollcast/shared/errors";
-import { begin } from "./record-started.ts";
-import { carryOut } from "./apply.ts";
-import type { Carried } from "./apply.ts";
+import { recordStarted } from "./record-started.ts";
+import { apply } from "./apply.ts";
+import type { Applied } from "./apply.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import { assessFresh } from "../reconcile/evaluate.ts";
-import type { Assessment } from "../reconcile/evaluate.ts";
+import { evaluateFresh } from "../reconcile/evaluate.ts";
+import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { Rollout } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
-import { flush } from "../reconcile/outbox.ts";
+import { flushOutbox } from "../reconcile/outbox.ts";
 import { recreate } from "./recreate.ts";
-import { makeAgain } from "./make-again.ts";
-import { notCarriedOut } from "./apply-errors.ts";
+import { recreateJob } from "./make-again.ts";
+import { handleApplyError } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 import { remove } from "../reconcile/finalize.ts";
-import type { Settled } from "../reconcile/reconcile.ts";
+import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { patchedRecord } from "../decision/patched.ts";
 import { rollSpan, traced } from "./roll-span.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-const MAX_LOOKS = 20;
+const MAX_ATTEMPTS = 20;
 
 /**
  * Brings one workload to the present content of its sources: reads the record and the sources, decides, and patches at most once. Running it twice,
  * anywhere, at any time, does nothing more. What has become due since it patched is left to a turn of its own, after its window.
  */
-export async function roll(ctx: Context, key: WorkloadKey, attempt: Attempt): Promise<Settled> {
+export async function roll(
+  ctx: Context,
+  key: WorkloadKey,
+  attempt: Attempt,
+): Promise<ReconcileResult> {
   const held: Held = { rollout: undefined, tried: undefined };
   try {
-    for (let look = 0; look < MAX_LOOKS; look++) {
+    for (let attemptNumber = 0; attemptNumber < MAX_ATTEMPTS; attemptNumber++) {
       attempt.signal.throwIfAborted();
-      const assessment = await assessFresh(ctx, key);
-      if (assessment === undefined) {
-        const made = await makeAgain(ctx, key, attempt);
+      const evaluation = await evaluateFresh(ctx, key);
+      if (evaluation === undefined) {
+        const made = await recreateJob(ctx, key, attempt);
         if (made === "none") await remove(ctx, key);
         if (made !== "again") return { roll: false };
         continue;
       }
-      ctx.step("record-read");
-      const { decision } = assessment;
+      ctx.failpoint("record-read");
+      const { decision } = evaluation;
       if (decision.do === "roll" && isAnother(decision.record.rollout, held)) {
         return { roll: true, since: decision.record.staleSince };
       }
-      if (await act(ctx, assessment, attempt, held)) return { roll: false };
+      if (await act(ctx, evaluation, attempt, held)) return { roll: false };
     }
     throw new RetryLater(1_000, "the workload changes faster than it can be decided on");
   } finally {
-    if (held.rollout !== undefined) await ctx.gates.leave(key, held.rollout);
+    if (held.rollout !== undefined) await ctx.admission.releaseQuota(key, held.rollout);
   }
 }
 
@@ -59,41 +63,43 @@ function isAnother(rollout: Rollout, { tried }: Held): boolean {
 }
 
 /** Takes a slot for the rollout that was decided; where there is none, the decision is to wait. */
-async function withSlot(ctx: Context, assessment: Assessment, held: Held): Promise<Assessment> {
-  const { decision, situation } = assessment;
-  if (decision.do !== "roll") return assessment;
+async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Promise<Evaluation> {
+  const { decision, input } = evaluation;
+  if (decision.do !== "roll") return evaluation;
   const { rollout } = decision.record;
-  if (await ctx.gates.take(situation.workload, rollout)) {
-    if (rollout.slot === true) ctx.step("slot-taken");
+  if (await ctx.admission.reserveQuota(input.workload, rollout)) {
+    if (rollout.slot === true) ctx.failpoint("slot-taken");
     if (decision.changed && rollout.slot === true) held.rollout = rollout;
-    return assessment;
+    return evaluation;
   }
-  const gates = { ...situation.gates, slot: "full" as const };
-  return { ...assessment, decision: decide({ ...situation, gates }) };
+  const admission = { ...input.admission, slot: "full" as const };
+  return { ...evaluation, decision: decide({ ...input, admission }) };
 }
 
 /** Whether the decision was carried out; false: somebody was faster, look again. */
 async function act(
   ctx: Context,
-  assessed: Assessment,
+  evaluated: Evaluation,
   attempt: Attempt,
   held: Held,
 ): Promise<boolean> {
-  const assessment = await withSlot(ctx, assessed, held);
-  if (assessment.decision.do === "look-again") return false;
-  if (assessment.decision.do !== "roll") return carryOn(ctx, assessment, attempt, held);
-  const span = rollSpan(assessment, attempt);
-  return ctx.tracer.span("roll", span, () => carryOn(ctx, traced(assessment), attempt, held));
+  const evaluation = await withQuota(ctx, evaluated, held);
+  if (evaluation.decision.do === "look-again") return false;
+  if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, held);
+  const span = rollSpan(evaluation, attempt);
+  return ctx.tracer.span("roll", span, () =>
+    commitAndApply(ctx, traced(evaluation), attempt, held),
+  );
 }
 
 /** Writes what was decided, and patches where it is to be rolled. */
-async function carryOn(
+async function commitAndApply(
   ctx: Context,
-  assessment: Assessment,
+  evaluation: Evaluation,
   attempt: Attempt,
   held: Held,
 ): Promise<boolean> {
-  const { decision, situation, entry } = assessment;
+  const { decision, input, entry } = evaluation;
   if (decision.do === "look-again") return false;
   let written = entry;
   if (decision.changed) {
@@ -102,10 +108,10 @@ async function carryOn(
     if (decision.do === "roll") held.rollout = undefined;
   }
   if (written === undefined) return true;
-  if (decision.do !== "roll") return (await flush(ctx, written)) !== undefined;
-  ctx.step("pending-written");
+  if (decision.do !== "roll") return (await flushOutbox(ctx, written)) !== undefined;
+  ctx.failpoint("pending-written");
   held.tried = decision.record.rollout.id;
-  return patch(ctx, situation.workload, written as Pending, attempt);
+  return patch(ctx, input.workload, written as Pending, attempt);
 }
 
 async function patch(
@@ -118,23 +124,23 @@ async function patch(
   if (kind === undefined) return true;
   if (workload.rollBy === "recreate") return recreate(ctx, workload, pending, attempt);
   const began = clock();
-  let carried: Carried | undefined;
+  let carried: Applied | undefined;
   ctx.patching.count++;
   try {
     const patching = { kind: "client" } as const;
     carried = await ctx.tracer.span("patch", patching, () =>
-      carryOut(ctx, kind, workload, pending.value),
+      apply(ctx, kind, workload, pending.value),
     );
   } catch (err) {
-    return notCarriedOut(ctx, workload, pending, attempt, err);
+    return handleApplyError(ctx, workload, pending, attempt, err);
   } finally {
     ctx.patching.count--;
     ctx.metrics.patchSeconds.observe((clock() - began) / 1_000);
   }
   if (carried === undefined) return false;
   const { workload: patched, rollout } = carried;
-  ctx.step("patched");
+  ctx.failpoint("patched");
   const at = { ...ctx, workload: patched, now: clock() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);
-  return begin(ctx, pending, next, patched);
+  return recordStarted(ctx, pending, next, patched);
 }
