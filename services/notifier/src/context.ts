@@ -1,13 +1,13 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
-import type { Announce } from "./announce.ts";
-import type { Circuit } from "./deliver/circuit.ts";
+import type { Announce } from "./events/publish-outcome.ts";
+import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
-import type { NotificationRecord, NotifyRecord } from "./record.ts";
+import type { NotificationRecord, NotifyRecord } from "./model/notify-record.ts";
 import type { Router } from "./route/route.ts";
-import type { Step } from "./steps.ts";
+import type { Step } from "./failpoints.ts";
 
 /** What the parts of the notifier share. */
 export type Context = {

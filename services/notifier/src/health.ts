@@ -1,8 +1,8 @@
 import type { Sign } from "@rollcast/runtime/health/liveness";
 import type { Consuming } from "@rollcast/nats/consume";
-import type { Queues } from "./deliver/turns.ts";
-import type { Workers } from "./deliver/workers.ts";
-import type { Sweeping } from "./sweep/sweep.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
+import type { Workers } from "./queue/workers.ts";
+import type { Sweeping } from "./resync/resync.ts";
 
 export type Parts = {
   readonly consuming: Pick<Consuming, "lastHeard" | "inHandMs">;

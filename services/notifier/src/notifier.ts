@@ -11,21 +11,21 @@ import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
 import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
-import { createAnnouncer } from "./announce.ts";
+import { createAnnouncer } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierSigns } from "./health.ts";
-import { openLive } from "./setup/live.ts";
-import type { Live } from "./setup/live.ts";
+import { openLive } from "./reloader.ts";
+import type { Live } from "./reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import { createPacer } from "./deliver/pacer.ts";
+import { createPacer } from "./http/pacer.ts";
 import type { ReceiverDeps } from "./receivers/opening.ts";
-import { NotifyRecord } from "./record.ts";
-import { testSteps } from "./steps.ts";
-import { startSweeping } from "./sweep/sweep.ts";
-import { openQueues } from "./deliver/turns.ts";
-import type { Queues } from "./deliver/turns.ts";
-import { openWorkers } from "./deliver/workers.ts";
+import { NotifyRecord } from "./model/notify-record.ts";
+import { testSteps } from "./failpoints.ts";
+import { startSweeping } from "./resync/resync.ts";
+import { openQueues } from "./queue/delivery-queues.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
+import { openWorkers } from "./queue/workers.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
@@ -137,7 +137,7 @@ export async function startNotifier(host: Host): Promise<void> {
     const fault = () => nats.fault() ?? queues.fault();
     const current = () => live.config.notifier;
     // Only where it is on: the framework and the schemas of the API are megabytes.
-    const { startNotifierApi } = await import("./api/start.ts");
+    const { startNotifierApi } = await import("./api/start-api.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
   }
   stack.use(

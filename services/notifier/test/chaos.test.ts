@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { STEPS } from "../src/steps.ts";
-import type { Step } from "../src/steps.ts";
+import { STEPS } from "../src/failpoints.ts";
+import type { Step } from "../src/failpoints.ts";
 import { hookReceiver, startRig, toldIds, webhookIds } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 

@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import type { NotificationRecord } from "../src/record.ts";
+import type { NotificationRecord } from "../src/model/notify-record.ts";
 import { SECRET, bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
 
 test("a failed rollout is delivered, signed, with what a person on call wants and the event itself", async () => {

@@ -16,7 +16,7 @@ import type { RedisServer } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { NotificationRecord, NotifyRecord, notificationKey } from "../src/record.ts";
+import { NotificationRecord, NotifyRecord, notificationKey } from "../src/model/notify-record.ts";
 
 export type DeadLetter = {
   readonly reason: string;

@@ -5,7 +5,7 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import type { NotifyRecord } from "../src/record.ts";
+import type { NotifyRecord } from "../src/model/notify-record.ts";
 import { startBot, startSlack } from "./fake-slack.ts";
 import { bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
 import type { Rig } from "./rig.ts";

@@ -3,11 +3,11 @@ import { stableId } from "@rollcast/shared/events";
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
-import type { AlertRecord } from "./alert-record.ts";
+import type { AlertRecord } from "../model/alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";
-import { alertKey } from "../record.ts";
-import type { NotifyRecord } from "../record.ts";
+import { alertKey } from "../model/notify-record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 export type AlertStoreOptions = {
   records: Kv<NotifyRecord>;

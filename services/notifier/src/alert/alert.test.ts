@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutOutcome } from "@rollcast/shared/events";
-import { AlertRecord } from "./alert-record.ts";
+import { AlertRecord } from "../model/alert-record.ts";
 import { ALERT_OUTCOMES, alertsOf, foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings } from "./alert.ts";
 

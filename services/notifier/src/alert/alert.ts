@@ -1,5 +1,5 @@
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
-import type { AlertRecord, AlertState } from "./alert-record.ts";
+import type { AlertRecord, AlertState } from "../model/alert-record.ts";
 import { wordOf } from "../message/facts.ts";
 
 /** An alert as `POST /api/v2/alerts` takes it. https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert) */

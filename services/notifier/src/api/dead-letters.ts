@@ -7,7 +7,7 @@ import type {
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
-import { NotificationRecord, notificationKey } from "../record.ts";
+import { NotificationRecord, notificationKey } from "../model/notify-record.ts";
 
 type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
 type Summary = Omit<Detail, "tries" | "events" | "body">;

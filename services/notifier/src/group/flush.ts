@@ -2,8 +2,8 @@ import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { notificationOf, seal, unseal } from "./group.ts";
-import type { GroupRecord } from "../record.ts";
-import { groupKey, notificationKey } from "../record.ts";
+import type { GroupRecord } from "../model/notify-record.ts";
+import { groupKey, notificationKey } from "../model/notify-record.ts";
 
 type GroupEntry = Entry<GroupRecord>;
 

@@ -1,6 +1,6 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
-import type { GroupRecord, NotificationRecord } from "../record.ts";
+import type { GroupRecord, NotificationRecord } from "../model/notify-record.ts";
 
 /** Which group an event belongs to. */
 export type Membership = {

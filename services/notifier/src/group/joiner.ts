@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { flush, readGroup } from "./flush.ts";
 import { groupId, join } from "./group.ts";
 import type { Membership } from "./group.ts";
-import { groupKey } from "../record.ts";
+import { groupKey } from "../model/notify-record.ts";
 
 type Waiter = {
   readonly event: RolloutEvent;

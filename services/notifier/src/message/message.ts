@@ -1,8 +1,8 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { factsOf, groupFacts, unique, wordOf, workloadName } from "./facts.ts";
 import type { Fact } from "./facts.ts";
-import { nextCommands } from "./next.ts";
-import type { NotificationRecord } from "../record.ts";
+import { nextCommands } from "./next-commands.ts";
+import type { NotificationRecord } from "../model/notify-record.ts";
 import { compareWords, severityOf } from "./severity.ts";
 import type { Severity } from "./severity.ts";
 

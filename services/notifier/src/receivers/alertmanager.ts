@@ -5,12 +5,12 @@ import type { Alert, AlertSettings, AlertText } from "../alert/alert.ts";
 import { createAlertStore } from "../alert/alert-store.ts";
 import type { AlertStoreOptions } from "../alert/alert-store.ts";
 import { wordOf } from "../message/facts.ts";
-import type { GuardedFetch } from "../deliver/guarded-fetch.ts";
+import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { cut } from "../message/text.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../deliver/verdict.ts";
-import type { Verdict } from "../deliver/verdict.ts";
+import { judgeAnswer, judgeError, withoutSecrets } from "../http/send-result.ts";
+import type { Verdict } from "../http/send-result.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Receiver } from "./receiver.ts";
 

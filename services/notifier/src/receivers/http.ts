@@ -2,10 +2,10 @@ import type { Env } from "@rollcast/runtime/config/load";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
-import type { GuardedFetch } from "../deliver/guarded-fetch.ts";
+import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../deliver/verdict.ts";
-import type { Answer, Verdict } from "../deliver/verdict.ts";
+import { judgeAnswer, judgeError, withoutSecrets } from "../http/send-result.ts";
+import type { Answer, Verdict } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
 
 /** A message in the form of a receiver. */

@@ -1,10 +1,10 @@
 import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { ConfigError } from "@rollcast/shared/errors";
-import { checkUrl } from "../deliver/address.ts";
-import { claimBoard } from "../board/claim.ts";
-import { createGuardedFetch } from "../deliver/guarded-fetch.ts";
-import { boardKey } from "../record.ts";
+import { checkUrl } from "../http/address.ts";
+import { claimBoard } from "../message-log/lease.ts";
+import { createGuardedFetch } from "../http/guarded-fetch.ts";
+import { boardKey } from "../model/notify-record.ts";
 import { createAlertmanager } from "./alertmanager.ts";
 import type { Opening } from "./opening.ts";
 import type { Receiver } from "./receiver.ts";

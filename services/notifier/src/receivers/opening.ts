@@ -2,9 +2,9 @@ import type { Env } from "@rollcast/runtime/config/load";
 import type { Receiver as ReceiverConfig, Security } from "@rollcast/shared/config/notifier";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
-import type { Pacer } from "../deliver/pacer.ts";
-import type { NotifyRecord } from "../record.ts";
-import type { Step } from "../steps.ts";
+import type { Pacer } from "../http/pacer.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
+import type { Step } from "../failpoints.ts";
 import type { Dress } from "../message/templates.ts";
 
 /** What receivers share. */

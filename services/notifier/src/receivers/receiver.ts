@@ -1,5 +1,5 @@
 import type { Message } from "../message/message.ts";
-import type { Verdict } from "../deliver/verdict.ts";
+import type { Verdict } from "../http/send-result.ts";
 
 /** Where messages go. One try: whether and when another follows is not its business. It throws only after `signal`. */
 export type Receiver = AsyncDisposable & {

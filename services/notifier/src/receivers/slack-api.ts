@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { GuardedFetch } from "../deliver/guarded-fetch.ts";
-import { judgeAnswer, withoutSecrets } from "../deliver/verdict.ts";
-import type { Answer, Verdict } from "../deliver/verdict.ts";
+import type { GuardedFetch } from "../http/guarded-fetch.ts";
+import { judgeAnswer, withoutSecrets } from "../http/send-result.ts";
+import type { Answer, Verdict } from "../http/send-result.ts";
 import { JSON_TYPE } from "./http.ts";
 
 /** `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`; both with status 200. https://docs.slack.dev/apis/web-api/#responses */

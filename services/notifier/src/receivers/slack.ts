@@ -1,6 +1,6 @@
 import type { Message } from "../message/message.ts";
-import { judgeAnswer } from "../deliver/verdict.ts";
-import type { Answer, Verdict } from "../deliver/verdict.ts";
+import { judgeAnswer } from "../http/send-result.ts";
+import type { Answer, Verdict } from "../http/send-result.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 import { slackContent } from "./slack-blocks.ts";

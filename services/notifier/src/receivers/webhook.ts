@@ -3,7 +3,7 @@ import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Message } from "../message/message.ts";
-import { signatureHeaders, signingKey } from "./sign.ts";
+import { signatureHeaders, signingKey } from "./signature.ts";
 import { JSON_TYPE } from "./http.ts";
 import type { Rendered } from "./http.ts";
 

@@ -13,8 +13,8 @@ import { ALERT_OUTCOMES } from "../alert/alert.ts";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels, Matcher } from "./matcher.ts";
 import { severityOf } from "../message/severity.ts";
-import { readNamed } from "./named.ts";
-import type { Refusal } from "./named.ts";
+import { readNamed } from "./named-receivers.ts";
+import type { Refusal } from "./named-receivers.ts";
 
 /** Who is told of an event, in which groups, and why. */
 export type Routing = {

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import type { NotifyRecord } from "../record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 /** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
 export type Waiting = { readonly count: number; readonly oldestAt: number };

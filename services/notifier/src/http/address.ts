@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import type { Security } from "@rollcast/shared/config/notifier";
-import { AddressRefused } from "./verdict.ts";
+import { AddressRefused } from "./send-result.ts";
 
 type Address = ReturnType<typeof ipaddr.process>;
 

@@ -3,7 +3,7 @@ import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
 import { forget } from "../group/flush.ts";
-import type { NotifyRecord } from "../record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 import { countWaiting } from "./waiting.ts";
 import type { Waiting } from "./waiting.ts";
 

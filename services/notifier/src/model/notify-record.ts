@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
-import { AlertRecord } from "./alert/alert-record.ts";
-import { BoardRecord } from "./board/board-record.ts";
+import { AlertRecord } from "./alert-record.ts";
+import { BoardRecord } from "./message-log-record.ts";
 
 /**
  * A group of events that wait to be told together, in the KV bucket `notify` under `<cluster>.group.<id>`. An event is acknowledged when its group has it.

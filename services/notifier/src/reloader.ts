@@ -1,12 +1,12 @@
 import type { Config } from "@rollcast/shared/config/schema";
-import type { Context } from "../context.ts";
-import { fingerprintOf } from "./fingerprint.ts";
-import { tellReceivers } from "./known.ts";
-import { createRetiring, openSetup } from "./setup.ts";
-import type { ReceiverDeps } from "../receivers/opening.ts";
-import type { Setup } from "./setup.ts";
-import type { Queues } from "../deliver/turns.ts";
-import type { Workers } from "../deliver/workers.ts";
+import type { Context } from "./context.ts";
+import { fingerprintOf } from "./registry/fingerprint.ts";
+import { tellReceivers } from "./registry/registered.ts";
+import { createRetiring, openSetup } from "./registry/receiver-registry.ts";
+import type { ReceiverDeps } from "./receivers/opening.ts";
+import type { Setup } from "./registry/receiver-registry.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
+import type { Workers } from "./queue/workers.ts";
 
 /** What the configuration says now, and how it becomes another while the notifier runs. */
 export type Live = AsyncDisposable & {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
 import { retryAfter } from "./retry-after.ts";
-import { RETRY_DELAYS, retryDelay } from "./schedule.ts";
-import { AddressRefused, judgeAnswer, judgeError } from "./verdict.ts";
+import { RETRY_DELAYS, retryDelay } from "../delivery/retry-schedule.ts";
+import { AddressRefused, judgeAnswer, judgeError } from "./send-result.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutOutcome } from "@rollcast/shared/events";
-import { matchesGlob } from "./named.ts";
+import { matchesGlob } from "./named-receivers.ts";
 import { createRouter } from "./route.ts";
 
 test.each([

@@ -1,6 +1,6 @@
 import type { NotifierConfig, RateLimit } from "@rollcast/shared/config/notifier";
-import { createCircuit } from "../deliver/circuit.ts";
-import type { Circuit } from "../deliver/circuit.ts";
+import { createCircuit } from "../http/circuit.ts";
+import type { Circuit } from "../http/circuit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { openReceivers, rateLimitOf } from "../receivers/open.ts";
 import type { ReceiverDeps } from "../receivers/opening.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createCircuit } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "./send-result.ts";
 
 const FAILED: Verdict = { kind: "failed", reason: "network", message: "" };
 const SENT: Verdict = { kind: "sent" };

@@ -1,6 +1,6 @@
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { Cause, RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
-import type { BoardRecord, Post, Tracked } from "./board-record.ts";
+import type { BoardRecord, Post, Tracked } from "../model/message-log-record.ts";
 import { wordOf } from "../message/facts.ts";
 import type { Message } from "../message/message.ts";
 import { severityOf } from "../message/severity.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry, Kv } from "@rollcast/nats/kv";
-import type { BoardRecord } from "./board-record.ts";
-import type { NotifyRecord } from "../record.ts";
+import type { BoardRecord } from "../model/message-log-record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 /** Longer than one call of a receiver takes, with the pause before it. */
 const LEASE_MS = 20_000;

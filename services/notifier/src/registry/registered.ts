@@ -1,8 +1,8 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { receiversKey } from "../record.ts";
-import type { NotifyRecord } from "../record.ts";
+import { receiversKey } from "../model/notify-record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 type Part = Pick<Context, "cluster" | "logger" | "records">;
 

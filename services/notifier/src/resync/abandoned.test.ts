@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { isAbandoned } from "./abandoned.ts";
-import type { NotifyRecord } from "../record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 const HOUR = 3_600_000;
 const STATE = { summary: "", description: "" };

@@ -2,11 +2,11 @@ import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";
 import { RetryLater, isAborted } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
-import { deliver } from "./deliver.ts";
-import type { DeliverOptions } from "./deliver.ts";
+import { deliver } from "../delivery/deliver.ts";
+import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
-import { GROUPS_QUEUE, Turn, queueName } from "./turns.ts";
-import type { Limits, QueuesOptions } from "./turns.ts";
+import { GROUPS_QUEUE, Turn, queueName } from "./delivery-queues.ts";
+import type { Limits, QueuesOptions } from "./delivery-queues.ts";
 
 const GROUPS_AT_ONCE = 8;
 const SENT_AT_ONCE = 4;

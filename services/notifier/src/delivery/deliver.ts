@@ -3,12 +3,12 @@ import type { Entry } from "@rollcast/nats/kv";
 import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/flush.ts";
-import { knownReceivers } from "../setup/known.ts";
+import { knownReceivers } from "../registry/registered.ts";
 import { messageOf } from "../message/message.ts";
-import type { NotificationRecord } from "../record.ts";
-import { notificationKey } from "../record.ts";
-import { MAX_AGE_MS, retryDelay } from "./schedule.ts";
-import type { Verdict } from "./verdict.ts";
+import type { NotificationRecord } from "../model/notify-record.ts";
+import { notificationKey } from "../model/notify-record.ts";
+import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
+import type { Verdict } from "../http/send-result.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
 

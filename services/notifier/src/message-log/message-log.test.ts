@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
-import { BoardRecord } from "./board-record.ts";
-import { eventsOf, fold, replacePost, withPost, withReply } from "./board.ts";
+import { BoardRecord } from "../model/message-log-record.ts";
+import { eventsOf, fold, replacePost, withPost, withReply } from "./message-log.ts";
 import { wordOf } from "../message/facts.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");

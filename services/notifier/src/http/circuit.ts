@@ -1,4 +1,4 @@
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "./send-result.ts";
 
 /** Keeps a receiver that does not answer from being asked by every message that waits for it. One a receiver and process. */
 export type Circuit = {

@@ -1,4 +1,4 @@
-import type { NotifyRecord } from "../record.ts";
+import type { NotifyRecord } from "../model/notify-record.ts";
 
 /** Longer than a receiver is away by mistake; then what it showed is of use to nobody. */
 const KEPT_MS = 24 * 3_600_000;

@@ -4,8 +4,8 @@ import type { Nats } from "@rollcast/nats/connect";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
-import type { NotifierMetrics } from "./metrics.ts";
-import type { NotificationRecord } from "./record.ts";
+import type { NotifierMetrics } from "../metrics.ts";
+import type { NotificationRecord } from "../model/notify-record.ts";
 
 export type AnnounceOptions = {
   nats: Nats;
