@@ -3,21 +3,15 @@ import { RolloutEvent } from "@rollcast/shared/events";
 import type { Host } from "@rollcast/host/host";
 import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
-import type { Nats } from "@rollcast/nats/connect";
 import { consume } from "@rollcast/nats/consume";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
 import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
-import { createAnnouncer } from "./events/publish-outcome.ts";
-import type { Context } from "./context.ts";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierSigns } from "./health.ts";
 import { openLive } from "./reloader.ts";
-import type { Live } from "./reloader.ts";
-import { createNotifierMetrics } from "./metrics.ts";
 import { createPacer } from "./http/pacer.ts";
 import type { ReceiverDeps } from "./receivers/opening.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
@@ -26,43 +20,20 @@ import { startSweeping } from "./resync/resync.ts";
 import { openQueues } from "./queue/delivery-queues.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
+import { openContext } from "./create-context.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
 /** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
 const FIRST_START_MS = 600_000;
+
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
 const EVENTS_AT_ONCE = 128;
+
 const SWEEP_MS = 60_000;
+
 /** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
 const CHANNEL_GAP_MS = 1_000;
-
-/** Opens what the parts share. */
-function openContext(
-  deps: ReceiverDeps,
-  shared: { nats: Nats; metrics: Metrics; queues: Queues; live: Live; tracer: Tracer },
-): Context {
-  const { nats, queues, live } = shared;
-  const { cluster, logger, step } = deps;
-  const metrics = createNotifierMetrics(shared.metrics, () => live.setup.circuits);
-  return {
-    cluster,
-    records: deps.records,
-    get receivers() {
-      return live.setup.receivers;
-    },
-    get circuits() {
-      return live.setup.circuits;
-    },
-    route: (event) => live.setup.route(event),
-    turns: queues.turns,
-    announce: createAnnouncer({ nats, cluster, metrics, logger }),
-    metrics,
-    tracer: shared.tracer,
-    logger,
-    step,
-  };
-}
 
 function jobsGauge(metrics: Metrics, queues: Queues): void {
   const help = "Turns by receiver (none: the groups) and state";

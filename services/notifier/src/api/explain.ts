@@ -4,7 +4,7 @@ import type { NotifierConfig, RootRoute, Route } from "@rollcast/shared/config/n
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "../route/matcher.ts";
 import type { Labels } from "../route/matcher.ts";
-import { labelsOf } from "../route/route.ts";
+import { labelsOf } from "../route/labels.ts";
 import type { Router } from "../route/route.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;

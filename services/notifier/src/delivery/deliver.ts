@@ -1,6 +1,5 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
-import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/flush.ts";
 import { knownReceivers } from "../registry/registered.ts";
@@ -9,6 +8,7 @@ import type { NotificationRecord } from "../model/notify-record.ts";
 import { notificationKey } from "../model/notify-record.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
 import type { Verdict } from "../http/send-result.ts";
+import { deliverSpan } from "./delivery-span.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
 
@@ -43,13 +43,6 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
     ctx.step("answered");
     return settle(ctx, entry, verdict, options);
   });
-}
-
-/** Goes on with the trace of the first event it tells of, and is linked to those of the others. */
-function deliverSpan({ id, receiver, events }: NotificationRecord): SpanOptions {
-  const [parent, ...links] = events.map((event) => event.traceparent).filter(Boolean);
-  const attributes = { "rollcast.receiver": receiver, "rollcast.notification": id };
-  return { kind: "client", parent, links, attributes };
 }
 
 /** From when on its age counts. */

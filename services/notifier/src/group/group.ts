@@ -1,23 +1,15 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
 import type { GroupRecord, NotificationRecord } from "../model/notify-record.ts";
-
-/** Which group an event belongs to. */
-export type Membership = {
-  readonly receiver: string;
-  /** Distinguishes routes that send to one receiver. */
-  readonly route: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Milliseconds the first event of a group waits for others. */
-  readonly groupWaitMs: number;
-  /** Milliseconds between two messages of one group. */
-  readonly groupIntervalMs: number;
-};
+import type { Membership } from "../model/membership.ts";
 
 /** A record must fit into one NATS message (1 MiB) with everything around the events. */
 export const MAX_GROUP_BYTES = 700_000;
+
 export const MAX_GROUP_EVENTS = 1_000;
+
 const MAX_TOLD = 2_000;
+
 const SHORT_ID = 16;
 
 export function groupId(membership: Membership): string {

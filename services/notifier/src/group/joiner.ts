@@ -3,7 +3,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { flush, readGroup } from "./flush.ts";
 import { groupId, join } from "./group.ts";
-import type { Membership } from "./group.ts";
+import type { Membership } from "../model/membership.ts";
 import { groupKey } from "../model/notify-record.ts";
 
 type Waiter = {

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { BoardRecord } from "../model/message-log-record.ts";
-import { eventsOf, fold, replacePost, withPost, withReply } from "./message-log.ts";
+import { fold } from "./message-log.ts";
+import { eventsOf, replacePost, withPost, withReply } from "./posts.ts";
 import { wordOf } from "../message/facts.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");

@@ -1,7 +1,7 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
 import { ALERT_OUTCOMES, alertsOf } from "../alert/alert.ts";
-import type { Alert, AlertSettings, AlertText } from "../alert/alert.ts";
+import type { AlertSettings, AlertText } from "../alert/alert.ts";
 import { createAlertStore } from "../alert/alert-store.ts";
 import type { AlertStoreOptions } from "../alert/alert-store.ts";
 import { wordOf } from "../message/facts.ts";
@@ -9,10 +9,10 @@ import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { cut } from "../message/text.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../http/send-result.ts";
+import { judgeError } from "../http/send-result.ts";
 import type { Verdict } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
 import type { Receiver } from "./receiver.ts";
+import { postAll, postBatch } from "./alert-post.ts";
 
 export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster"> & {
   name: string;
@@ -28,9 +28,8 @@ export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster">
   logger: Logger;
 };
 
-/** Alerts in one request. */
-const BATCH = 64;
 const SUMMARY_LIMIT = 300;
+
 const DESCRIPTION_LIMIT = 2_000;
 
 /** What the alert of one event says. */
@@ -40,61 +39,6 @@ export function alertText(message: Message): AlertText {
     summary: cut(message.title, SUMMARY_LIMIT),
     description: `${cut(message.text, DESCRIPTION_LIMIT - next.length)}${next}`,
   };
-}
-
-function endpoint(base: URL): URL {
-  return new URL(`${base.pathname.replace(/\/+$/, "")}/api/v2/alerts`, base);
-}
-
-async function postTo(
-  options: AlertmanagerOptions,
-  base: URL,
-  alerts: readonly Alert[],
-  signal: AbortSignal,
-): Promise<Verdict> {
-  try {
-    const token = await options.token();
-    const headers = {
-      "content-type": JSON_TYPE,
-      "user-agent": "rollcast-notifier",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    };
-    const body = JSON.stringify(alerts);
-    const answer = await options.fetch.post({ url: endpoint(base), headers, body }, signal);
-    const secrets = token === undefined ? [] : [token];
-    return judgeAnswer(withoutSecrets(answer, secrets), Date.now());
-  } catch (err) {
-    if (signal.aborted) throw err;
-    return judgeError(err);
-  }
-}
-
-/** The one that promises most: one instance that took the alerts is enough, the others are told again soon. */
-const BEST: readonly Verdict["kind"][] = ["sent", "later", "failed", "refused"];
-
-async function postBatch(
-  options: AlertmanagerOptions,
-  alerts: readonly Alert[],
-  signal: AbortSignal,
-): Promise<Verdict> {
-  const verdicts = await Promise.all(
-    options.urls.map((url) => postTo(options, url, alerts, signal)),
-  );
-  const rank = ({ kind }: Verdict) => BEST.indexOf(kind);
-  const [best = { kind: "sent" as const }] = verdicts.toSorted((a, b) => rank(a) - rank(b));
-  return best;
-}
-
-async function postAll(
-  options: AlertmanagerOptions,
-  alerts: readonly Alert[],
-  signal: AbortSignal,
-): Promise<Verdict> {
-  for (let i = 0; i < alerts.length; i += BATCH) {
-    const verdict = await postBatch(options, alerts.slice(i, i + BATCH), signal);
-    if (verdict.kind !== "sent") return verdict;
-  }
-  return { kind: "sent" };
 }
 
 /**

@@ -7,7 +7,7 @@ import { RolloutEvent } from "@rollcast/shared/events";
 import { anyEvent, anyMessage } from "../../test/any-message.ts";
 import { ALERT_OUTCOMES, alertsOf, foldAlert } from "../alert/alert.ts";
 import { BoardRecord } from "../model/message-log-record.ts";
-import { eventsOf, withPost } from "../message-log/message-log.ts";
+import { eventsOf, withPost } from "../message-log/posts.ts";
 import { wordOf } from "../message/facts.ts";
 import { messageOf } from "../message/message.ts";
 import { alertText } from "./alertmanager.ts";

@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import { forget } from "../group/flush.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 import { countWaiting } from "./waiting.ts";
-import type { Waiting } from "./waiting.ts";
+import type { Waiting } from "../model/waiting.ts";
 
 /** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
 export type Sweeping = AsyncDisposable & {

@@ -1,8 +1,6 @@
 import type { Context } from "../context.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
-
-/** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
-export type Waiting = { readonly count: number; readonly oldestAt: number };
+import type { Waiting } from "../model/waiting.ts";
 
 /** Adds a record to what is known to wait. */
 export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord): void {

@@ -4,7 +4,9 @@ import { NotifierConfig, ROUTE_LABELS } from "@rollcast/shared/config/notifier";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels } from "./matcher.ts";
-import { compileRoute, createRouter, labelsOf, matchRoutes } from "./route.ts";
+import { createRouter, matchRoutes } from "./route.ts";
+import { labelsOf } from "./labels.ts";
+import { compileRoute } from "./compile-route.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 

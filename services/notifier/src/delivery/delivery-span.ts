@@ -1,0 +1,9 @@
+import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
+import type { NotificationRecord } from "../model/notify-record.ts";
+
+/** Goes on with the trace of the first event it tells of, and is linked to those of the others. */
+export function deliverSpan({ id, receiver, events }: NotificationRecord): SpanOptions {
+  const [parent, ...links] = events.map((event) => event.traceparent).filter(Boolean);
+  const attributes = { "rollcast.receiver": receiver, "rollcast.notification": id };
+  return { kind: "client", parent, links, attributes };
+}

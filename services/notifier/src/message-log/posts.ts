@@ -1,0 +1,57 @@
+import { rolloutEvent } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { BoardRecord, Post } from "../model/message-log-record.ts";
+import type { Message } from "../message/message.ts";
+import { track } from "./tracked-rollout.ts";
+import { bounded } from "./message-log.ts";
+
+const MAX_REPLIES = 20;
+
+/** Where a message was posted. */
+export type Place = { readonly channel: string; readonly ts: string };
+
+/** The board with one more message. */
+export function withPost(
+  board: BoardRecord,
+  message: Pick<Message, "id" | "labels">,
+  posted: Place & { events: readonly RolloutEvent[]; now: number },
+): BoardRecord {
+  const { channel, ts, events, now } = posted;
+  let post: Post = {
+    notification: message.id,
+    channel,
+    ts,
+    labels: { ...message.labels },
+    createdAt: now,
+    updatedAt: now,
+    causes: [],
+    rollouts: [],
+    replies: [],
+  };
+  for (const event of events) post = track(post, event, now);
+  // Of nothing that has a rollout: nothing will ever edit it.
+  return post.rollouts.length === 0 ? board : bounded({ ...board, posts: [...board.posts, post] });
+}
+
+/** The board with another state of one message. */
+export function replacePost(board: BoardRecord, place: number, post: Post): BoardRecord {
+  return { ...board, posts: board.posts.map((one, i) => (i === place ? post : one)) };
+}
+
+/** The post after a reply told of a notification. */
+export function withReply(post: Post, notification: string): Post {
+  return { ...post, replies: [...post.replies, notification].slice(-MAX_REPLIES) };
+}
+
+/** What a message tells of now, as events. */
+export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
+  return post.rollouts.map((one) => {
+    const { event: id, at, word, workload, cause, ...data } = one;
+    const known = cause === undefined ? undefined : post.causes[cause];
+    return rolloutEvent({ id, cluster, service: "restarter", time: at }, word, {
+      ...data,
+      workload: { ...workload, uid: "" },
+      ...(known === undefined ? {} : { cause: known }),
+    });
+  });
+}

@@ -1,0 +1,73 @@
+import type { Cause, RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
+import type { Post, Tracked } from "../model/message-log-record.ts";
+import { wordOf } from "../message/facts.ts";
+
+const MAX_KEYS = 10;
+
+const MAX_MESSAGE = 300;
+
+/** A rollout goes this way only; whatever comes late says nothing new. */
+export const RANK: Readonly<Record<RolloutOutcome, number>> = {
+  planned: 0,
+  deferred: 0,
+  throttled: 0,
+  skipped: 3,
+  started: 1,
+  stalled: 2,
+  succeeded: 3,
+  failed: 3,
+  superseded: 3,
+  cancelled: 3,
+};
+
+function outcomeOf(event: RolloutEvent): RolloutOutcome {
+  return wordOf(event) as RolloutOutcome;
+}
+
+/** A cause with no more key names than are shown. */
+function shortCause(cause: Cause): Cause {
+  const { changedKeys, ...rest } = cause;
+  if (changedKeys === undefined) return rest;
+  const { added, changed, removed, more = 0 } = changedKeys;
+  const keep = (names: readonly string[]) => names.slice(0, MAX_KEYS);
+  const lists = { added: keep(added), changed: keep(changed), removed: keep(removed) };
+  const left =
+    more +
+    [added, changed, removed].reduce((sum, names) => sum + Math.max(names.length - MAX_KEYS, 0), 0);
+  return { ...rest, changedKeys: { ...lists, ...(left > 0 ? { more: left } : {}) } };
+}
+
+/** The post with what the event says of its rollout. */
+export function track(post: Post, event: RolloutEvent, now: number): Post {
+  const { workload, rollout, cause, reason, message, durationMs, affected } = event.data;
+  if (rollout === undefined) return post;
+  const causes = [...post.causes];
+  let index: number | undefined;
+  if (cause !== undefined) {
+    const text = JSON.stringify(shortCause(cause));
+    index = causes.findIndex((one) => JSON.stringify(one) === text);
+    if (index === -1) index = causes.push(shortCause(cause)) - 1;
+  }
+  const { kind, namespace, name } = workload;
+  const tracked: Tracked = {
+    rollout,
+    workload: { kind, namespace, name },
+    word: outcomeOf(event),
+    event: event.id,
+    at: Date.parse(event.time),
+    ...(index === undefined ? {} : { cause: index }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE).toWellFormed() }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(affected === undefined ? {} : { affected }),
+  };
+  const rollouts = post.rollouts.filter((one) => one.rollout !== rollout);
+  return { ...post, causes, rollouts: [...rollouts, tracked], updatedAt: now };
+}
+
+/** Whether the event says more of its rollout than is known, or is what is known (of an earlier try). */
+export function counts(known: Tracked, event: RolloutEvent): boolean {
+  if (known.event === event.id) return true;
+  const more = RANK[outcomeOf(event)] - RANK[known.word];
+  return more > 0 || (more === 0 && Date.parse(event.time) > known.at);
+}
