@@ -1,13 +1,13 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
-import type { Announce } from "./events/publish-outcome.ts";
+import type { PublishOutcome } from "./events/publish-outcome.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
 import type { NotificationRecord, NotifyRecord } from "./model/notify-record.ts";
 import type { Router } from "./route/route.ts";
-import type { Step } from "./failpoints.ts";
+import type { Failpoint } from "./failpoints.ts";
 
 /** What the parts of the notifier share. */
 export type Context = {
@@ -17,19 +17,19 @@ export type Context = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly route: Router;
-  readonly turns: Turns;
-  readonly announce: Announce;
+  readonly jobs: DeliveryJobs;
+  readonly publishOutcome: PublishOutcome;
   readonly metrics: NotifierMetrics;
   readonly tracer: Tracer;
   readonly logger: Logger;
-  readonly step: (step: Step) => void;
+  readonly failpoint: (failpoint: Failpoint) => void;
 };
 
 /** What names a notification's turn. */
 export type Addressed = Pick<NotificationRecord, "id" | "receiver" | "redriven">;
 
 /** The turns in Redis. They name a record and nothing else; one that cannot be added now is added by the sweep. */
-export type Turns = {
+export type DeliveryJobs = {
   readonly flush: (group: string, delayMs: number) => Promise<void>;
   readonly deliver: (notification: Addressed, delayMs: number) => Promise<void>;
   /** Puts a turn into the queue of its receiver, whether that is known here or not. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { notifierSigns } from "./health.ts";
+import { notifierChecks } from "./health.ts";
 
 const NOW = 1_000_000;
 
@@ -10,7 +10,7 @@ test("every part of a notifier has its sign", async () => {
   ]);
   const parts = {
     consuming: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
-    sweeping: { inHandMs: () => 3 },
+    resync: { inHandMs: () => 3 },
     queues: {
       standing: async () =>
         new Map([
@@ -22,7 +22,7 @@ test("every part of a notifier has its sign", async () => {
     workers: { inHandMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
   };
 
-  expect(await notifierSigns(parts, NOW)).toEqual([
+  expect(await notifierChecks(parts, NOW)).toEqual([
     { what: "events: nothing heard", ms: 1 },
     { what: "events: one is in hand", ms: 2 },
     { what: "the sweep is in hand", ms: 3 },

@@ -56,8 +56,8 @@ test("a failure fires at every instance, and the workload's next success ends it
   await using rig = await startRig();
   await using other = await startReceiver();
   await start(rig, [rig.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
-  await rig.tell("failed", "web", { reason: "ProgressDeadlineExceeded" });
-  await rig.tell("stalled", "api");
+  await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded" });
+  await rig.send("stalled", "api");
   await settled(rig);
   for (const manager of [rig.hook, other]) {
     const alerts = alertsAt(manager);
@@ -81,7 +81,7 @@ test("a failure fires at every instance, and the workload's next success ends it
     "rollcast explain deployment/web -n shop",
   );
   expect(rig.hook.received[0]?.headers.authorization).toBe("Bearer token-of-the-alertmanager");
-  await rig.tell("succeeded", "web");
+  await rig.send("succeeded", "web");
   await settled(rig);
   for (const manager of [rig.hook, other]) {
     expect(alertsAt(manager).filter(({ firing }) => firing)).toMatchObject([
@@ -93,14 +93,14 @@ test("a failure fires at every instance, and the workload's next success ends it
 test("what fires is told again over a restart of the notifier, and a success ends it then", async () => {
   await using rig = await startRig();
   const first = await start(rig, [rig.hook], { resendInterval: "1s" });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await settled(rig);
   await first.kill("SIGKILL");
   const before = rig.hook.received.length;
   await start(rig, [rig.hook], { resendInterval: "1s" });
   await waitFor(() => rig.hook.received.length >= before + 2, { message: "it to be told again" });
   expect(alertsAt(rig.hook)).toMatchObject([{ firing: true }]);
-  await rig.tell("succeeded", "web");
+  await rig.send("succeeded", "web");
   await settled(rig);
   const ended = rig.hook.received.length;
   await waitFor(() => rig.hook.received.length > ended, { message: "its end to be told again" });
@@ -111,7 +111,7 @@ test("one instance that takes it is enough, the other is told when it is back", 
   await using rig = await startRig();
   await using other = await startReceiver({ status: 503 });
   await start(rig, [rig.hook, other], { resendInterval: "1s" });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   expect(await rig.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
   other.answer({});
   const refused = other.received.length;
@@ -131,7 +131,7 @@ test.each([
     return refuse ? answer : {};
   });
   await start(rig, [rig.hook]);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await settled(rig);
   expect(rig.hook.received).toHaveLength(2);
 });
@@ -140,9 +140,9 @@ test("a failure that was put off and is older than the success does not fire", a
   await using rig = await startRig();
   rig.hook.answer(() => (rig.hook.received.length === 1 ? { status: 503 } : {}));
   await start(rig, [rig.hook]);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
-  await rig.tell("succeeded", "web");
+  await rig.send("succeeded", "web");
   await settled(rig);
   expect(rig.hook.received.length).toBeGreaterThanOrEqual(3);
   expect(alertsAt(rig.hook)).toMatchObject([{ firing: false }]);
@@ -152,7 +152,7 @@ test("what is no alert asks whether it is there", async () => {
   await using rig = await startRig();
   rig.hook.answer({ status: 401 });
   await start(rig, [rig.hook], {}, { receiver: "alerts" });
-  await rig.tell("skipped", "web");
+  await rig.send("skipped", "web");
   expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "unauthorized" } });
   expect(rig.hook.received).toMatchObject([{ body: "[]" }]);
 });
@@ -161,7 +161,7 @@ test("400 puts the message into the dead letters at once", async () => {
   await using rig = await startRig();
   rig.hook.answer({ status: 400, body: "token-of-the-alertmanager" });
   await start(rig, [rig.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("dead");
   await settled(rig);
   const letters = await rig.deadLetters();

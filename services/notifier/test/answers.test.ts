@@ -107,7 +107,7 @@ test("whatever a receiver answers, what is promised happens, and no other receiv
     return (count > 1 ? one?.later : undefined) ?? one?.answer ?? { status: 404 };
   });
   await rig.start({ notifier: { receivers: receiversOf(rig) }, env: environment(rig) });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   const good = ALL.filter(({ one }) => one.name === "200").map(({ name }) => name);
   await waitFor(
     async () => {

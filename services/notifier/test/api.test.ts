@@ -25,11 +25,11 @@ test("receivers are told with their state, and without a token nothing is", asyn
     { name: "nobody", kind: "none", waiting: 0 },
     { name: "second", kind: "webhook", circuit: "closed", waiting: 0 },
   ]);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("sent");
   await second.waitFor(() => true);
   rig.hook.answer({ status: 410 });
-  await rig.tell("failed", "api");
+  await rig.send("failed", "api");
   const dead = await rig.waitEvent("dead");
   const sent = await rig.waitEvent("sent");
   const [hook, , other] = await states();

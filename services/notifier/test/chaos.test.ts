@@ -5,7 +5,7 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { STEPS } from "../src/failpoints.ts";
-import type { Step } from "../src/failpoints.ts";
+import type { Failpoint } from "../src/failpoints.ts";
 import { hookReceiver, startRig, toldIds, webhookIds } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 
@@ -15,15 +15,17 @@ function expectOneIdEach(received: readonly Received[]): void {
 }
 
 /** Steps at which a message may be under way to the receiver: only there may one come twice. */
-const IN_FLIGHT: ReadonlySet<Step> = new Set(["turn-added", "answered"]);
+const IN_FLIGHT: ReadonlySet<Failpoint> = new Set(["turn-added", "answered"]);
 
 /** Every step but those of receivers that edit, and of operators. */
-const WEBHOOK_STEPS = STEPS.filter((step) => step !== "posted" && step !== "letter-revived");
+const WEBHOOK_STEPS = STEPS.filter(
+  (failpoint) => failpoint !== "posted" && failpoint !== "letter-revived",
+);
 
-test.for(WEBHOOK_STEPS)("killed at %s, it repeats at most the same message", async (step) => {
+test.for(WEBHOOK_STEPS)("killed at %s, it repeats at most the same message", async (failpoint) => {
   await using rig = await startRig();
-  const first = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: step } });
-  const ids = [await rig.tell("failed", "web"), await rig.tell("failed", "api")];
+  const first = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
+  const ids = [await rig.send("failed", "web"), await rig.send("failed", "api")];
   expect(await first.exited).toBe("SIGKILL");
   await rig.start();
   await rig.waitAcknowledged();
@@ -31,7 +33,9 @@ test.for(WEBHOOK_STEPS)("killed at %s, it repeats at most the same message", asy
   expect(toldIds(rig.hook.received)).toEqual(new Set(ids));
   expectOneIdEach(rig.hook.received);
   const messages = new Set(rig.hook.received.map((one) => one.headers["webhook-id"]));
-  expect(rig.hook.received.length - messages.size).toBeLessThanOrEqual(IN_FLIGHT.has(step) ? 1 : 0);
+  expect(rig.hook.received.length - messages.size).toBeLessThanOrEqual(
+    IN_FLIGHT.has(failpoint) ? 1 : 0,
+  );
   expect(await rig.deadLetters()).toEqual([]);
 });
 
@@ -39,9 +43,9 @@ test("Redis killed and emptied loses neither a group that waits nor a notificati
   await using rig = await startRig();
   rig.hook.answer({ status: 503 });
   await rig.start({ notifier: { route: { groupWait: "3s", groupInterval: "3s" } } });
-  const failed = await rig.tell("failed", "web");
+  const failed = await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
-  const stalled = await rig.tell("stalled", "api");
+  const stalled = await rig.send("stalled", "api");
   await waitFor(
     async () =>
       (await rig.records()).some(
@@ -79,7 +83,7 @@ test.each([
     const ids = new Set<string>();
     const tellMore = async () => {
       const more = Array.from({ length: 50 }, (_, i) =>
-        rig.tell(i % 5 === 0 ? "failed" : "succeeded", `web-${ids.size + i}`),
+        rig.send(i % 5 === 0 ? "failed" : "succeeded", `web-${ids.size + i}`),
       );
       for (const id of await Promise.all(more)) ids.add(id);
     };
@@ -121,7 +125,7 @@ test("500 outcomes reach three receivers while notifier, Redis and NATS are kill
     for (let i = 0; i < count; i += 25) {
       const more = Array.from({ length: 25 }, (_, j) => {
         const outcome = j % 5 === 0 ? "failed" : "succeeded";
-        return rig.tell(outcome, `web-${ids.size + j}`);
+        return rig.send(outcome, `web-${ids.size + j}`);
       });
       for (const id of await Promise.all(more)) ids.add(id);
     }
@@ -160,7 +164,7 @@ test("500 workloads rolled by one change are one message", async () => {
   await rig.start({ notifier: { route: { groupWait: "10s", groupInterval: "10s" } } });
   const ids = new Set<string>();
   for (let i = 0; i < 500; i += 50) {
-    const more = Array.from({ length: 50 }, (_, j) => rig.tell("succeeded", `web-${i + j}`));
+    const more = Array.from({ length: 50 }, (_, j) => rig.send("succeeded", `web-${i + j}`));
     for (const id of await Promise.all(more)) ids.add(id);
   }
   await rig.hook.waitFor(() => true);
@@ -181,7 +185,7 @@ test("two notifiers tell each outcome once", async () => {
   const ids = new Set<string>();
   for (let i = 0; i < 200; i += 50) {
     const more = Array.from({ length: 50 }, (_, j) =>
-      rig.tell("succeeded", `web-${(i + j) % 100}`),
+      rig.send("succeeded", `web-${(i + j) % 100}`),
     );
     for (const id of await Promise.all(more)) ids.add(id);
   }

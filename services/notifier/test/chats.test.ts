@@ -31,7 +31,7 @@ test.each(CHATS)("$name: what it takes is sent, once", async ({ kind, ok }) => {
   await using rig = await startRig();
   rig.hook.answer(ok);
   await start(rig, kind);
-  await rig.tell("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
+  await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
   await settled(rig);
   expect(rig.hook.received).toHaveLength(1);
   const [received] = rig.hook.received;
@@ -54,13 +54,14 @@ test.each(CHATS)(
     await using rig = await startRig();
     rig.hook.answer(({ path }) => ({ status: 413, body: `too large for ${path}` }));
     await start(rig, kind);
-    await rig.tell("failed", "web");
+    await rig.send("failed", "web");
     await rig.waitEvent("dead");
     await settled(rig);
     const letters = await rig.deadLetters();
     expect(letters).toMatchObject([{ reason: "too-large", record: { receiver: "chat" } }]);
-    const told = JSON.stringify([letters, await rig.events(), rig.logs()]) + (await rig.metrics());
-    expect(told).not.toContain("query-is-secret");
-    expect(told).not.toContain(SECRET_PATH);
+    const logged =
+      JSON.stringify([letters, await rig.events(), rig.logs()]) + (await rig.metrics());
+    expect(logged).not.toContain("query-is-secret");
+    expect(logged).not.toContain(SECRET_PATH);
   },
 );

@@ -26,7 +26,7 @@ test("a dead message is listed, shown, sent again under its id, and then its let
   await using token = await tokenFile();
   rig.hook.answer({ status: 404 });
   const api = await startApi(rig, token);
-  const event = await rig.tell("failed", "web");
+  const event = await rig.send("failed", "web");
   const letter = await firstLetter(api);
   const webhookId = rig.hook.received[0]?.headers["webhook-id"];
   expect(letter).toMatchObject({
@@ -61,7 +61,7 @@ test("a message that is redriven and dies again at once is a dead letter again",
   await using token = await tokenFile();
   rig.hook.answer({ status: 404 });
   const api = await startApi(rig, token);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   for (let i = 1; i <= 3; i++) {
     const { id } = await firstLetter(api);
     expect((await api.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
@@ -78,7 +78,7 @@ test("killed between sending again and removing the letter, both are there, unde
   await using token = await tokenFile();
   rig.hook.answer({ status: 404 });
   const first = await startApi(rig, token, { env: { ROLLCAST_TEST_KILL_AT: "letter-revived" } });
-  const event = await rig.tell("failed", "web");
+  const event = await rig.send("failed", "web");
   const { id } = await firstLetter(first);
   rig.hook.answer({});
   await expect(first.call("POST", `/v1/dead-letters/${id}/redrive`)).rejects.toThrow(
@@ -158,7 +158,7 @@ test("a message to a receiver that is no more waits in the dead letters until th
   await using token = await tokenFile();
   rig.hook.answer({ status: 404 });
   const first = await startApi(rig, token);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await firstLetter(first);
   await first.service.kill("SIGTERM");
   const receivers = [hookReceiver(rig.hook, { name: "new" })];

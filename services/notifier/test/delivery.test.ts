@@ -8,7 +8,7 @@ import { SECRET, bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
 test("a failed rollout is delivered, signed, with what a person on call wants and the event itself", async () => {
   await using rig = await startRig();
   const notifier = await rig.start();
-  const id = await rig.tell("failed", "web", { reason: "ProgressDeadlineExceeded" });
+  const id = await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded" });
   const received = await rig.hook.waitFor(() => true);
   const headers = received.headers as Record<string, string>;
   expect(new Webhook(SECRET).verify(received.body, headers)).toBeTruthy();
@@ -41,10 +41,10 @@ test("successes of one namespace are one message; what nobody needs to know is n
   await using rig = await startRig();
   await rig.start({ notifier: { route: { groupWait: "2s", groupInterval: "2s" } } });
   for (const quiet of ["planned", "started", "superseded", "cancelled", "deferred"]) {
-    await rig.tell(quiet as "planned", "web");
+    await rig.send(quiet as "planned", "web");
   }
   const ids = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => rig.tell("succeeded", `web-${i}`)),
+    Array.from({ length: 20 }, (_, i) => rig.send("succeeded", `web-${i}`)),
   );
   await rig.hook.waitFor(() => true);
   await rig.waitIdle();
@@ -58,7 +58,7 @@ test("format cloudevents sends the events as a batch", async () => {
   await using rig = await startRig();
   const webhook = { url: `${rig.hook.url}/ce`, format: "cloudevents" };
   await rig.start({ notifier: { receivers: [hookReceiver(rig.hook, { webhook })] } });
-  const id = await rig.tell("stalled", "web");
+  const id = await rig.send("stalled", "web");
   const received = await rig.hook.waitFor(() => true);
   expect(received.headers["content-type"]).toContain("application/cloudevents-batch+json");
   expect(received.headers["webhook-signature"]).toBeUndefined();
@@ -74,7 +74,7 @@ test("429 with Retry-After is waited for, without using an attempt, and under th
     return refuse ? { status: 429, headers: { "retry-after": "2" } } : {};
   });
   await rig.start();
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("sent");
   const [one, two, ...rest] = rig.hook.received;
   expect(rest).toEqual([]);
@@ -95,7 +95,7 @@ test.each([
     return refuse ? answer : {};
   });
   await rig.start();
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   expect(await rig.waitEvent("sent")).toMatchObject({ data: { attempts: 2 } });
   const ids = new Set(rig.hook.received.map((one) => one.headers["webhook-id"]));
   expect(ids.size).toBe(1);
@@ -112,7 +112,7 @@ test.each([
   const elsewhere = `${rig.hook.url}/elsewhere?token=query-is-secret`;
   rig.hook.answer({ status, headers: { location: elsewhere }, body: `see ${elsewhere}` });
   await rig.start();
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
   expect(await rig.waitEvent("dead")).toMatchObject({ data: { receiver: "hook", reason } });
   await rig.waitIdle();
   expect(rig.hook.received).toHaveLength(1);
@@ -121,9 +121,9 @@ test.each([
   expect(letters[0]).toMatchObject({ reason, record: { receiver: "hook", reason } });
   expect(letters[0]?.record.tries).toHaveLength(1);
   expect(letters[0]?.record.events.map((event) => event.id)).toEqual([id]);
-  const told = JSON.stringify([letters, await rig.events(), rig.logs()]);
-  expect(told).not.toContain("query-is-secret");
-  expect(told).not.toContain(SECRET);
+  const logged = JSON.stringify([letters, await rig.events(), rig.logs()]);
+  expect(logged).not.toContain("query-is-secret");
+  expect(logged).not.toContain(SECRET);
 });
 
 test("while a receiver asks to wait, nothing else is sent to it either", async () => {
@@ -132,12 +132,12 @@ test("while a receiver asks to wait, nothing else is sent to it either", async (
     rig.hook.received.length === 1 ? { status: 429, headers: { "retry-after": "3" } } : {},
   );
   await rig.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   const refused = await rig.hook.waitFor(() => true);
   await waitFor(async () => (await rig.metrics()).includes('reason="throttled"'), {
     message: "the pause to be counted",
   });
-  for (const name of ["api", "db", "cache"]) await rig.tell("failed", name);
+  for (const name of ["api", "db", "cache"]) await rig.send("failed", name);
   await rig.waitAcknowledged();
   await rig.waitIdle();
   expect(rig.hook.received).toHaveLength(5);
@@ -154,7 +154,7 @@ test("a receiver is not sent more than its rate limit", async () => {
       route: { groupBy: ["workload"], groupWait: "0" },
     },
   });
-  for (let i = 0; i < 8; i++) await rig.tell("failed", `web-${i}`);
+  for (let i = 0; i < 8; i++) await rig.send("failed", `web-${i}`);
   await rig.waitAcknowledged();
   await rig.waitIdle();
   const times = rig.hook.received.map(({ at }) => at).toSorted((a, b) => a - b);
@@ -221,7 +221,7 @@ test("a receiver that hangs delays no other one, and is handed back at the end",
   const notifier = await rig.start({
     notifier: { receivers: [hookReceiver(rig.hook), hookReceiver(other, { name: "other" })] },
   });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
   await other.waitFor(() => true);
   expect(await rig.waitEvent("sent")).toMatchObject({ data: { receiver: "other" } });
@@ -239,7 +239,7 @@ test("what waits for a receiver that was removed goes to the dead letters", asyn
   await using rig = await startRig();
   rig.hook.answer({ status: 503 });
   const first = await rig.start();
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
   await first.kill("SIGKILL");
   await rig.start({ notifier: { receivers: [hookReceiver(rig.hook, { name: "new" })] } });

@@ -64,7 +64,7 @@ test("https goes through a tunnel of the proxy, which resolves the name", async 
   await using hook = await startTlsReceiver();
   // Resolved here it would be refused: a loopback address is nothing public.
   await startVia(rig, proxy, `https://localhost:${hook.port}/hook?token=query-is-secret`);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook?token=query-is-secret"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
@@ -77,7 +77,7 @@ test("plain http is forwarded by the proxy", async () => {
   await using rig = await startRig();
   await using proxy = await startForwardProxy();
   await startVia(rig, proxy, `http://hooks.nowhere.invalid:${rig.hook.port}/hook`);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("sent");
   expect(rig.hook.received.map(({ path }) => path)).toEqual(["/hook"]);
   expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${rig.hook.port}/hook`]);
@@ -90,13 +90,13 @@ test("what NO_PROXY names is reached directly, and then its addresses are checke
   const env = { NO_PROXY: "localhost" };
   const url = `https://localhost:${hook.port}/hook`;
   const refusing = await startVia(rig, proxy, url, { env });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "address-refused" } });
   expect(hook.paths).toEqual([]);
   await refusing.kill("SIGTERM");
 
   await startVia(rig, proxy, url, { env, allowCidrs: ["127.0.0.0/8", "::1/128"] });
-  await rig.tell("failed", "api");
+  await rig.send("failed", "api");
   await rig.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
@@ -122,7 +122,7 @@ test("through the proxy too, the certificate must be for the name", async () => 
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   await startVia(rig, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await waitFor(async () => (await rig.metrics()).includes('reason="network"'), {
     message: "a try that failed",
   });
@@ -135,7 +135,7 @@ test("a proxy that refuses is a fault of the network, told without its password"
   await using proxy = await startForwardProxy();
   proxy.refuse(407);
   await startVia(rig, proxy, "https://hooks.nowhere.invalid:8443/hook");
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   const put = await waitFor(() => rig.logs().find(({ msg }) => msg === "notification put off"), {
     message: "a try that failed",
   });

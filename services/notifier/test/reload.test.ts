@@ -39,7 +39,7 @@ test("a receiver that is added is told from then on; one that is taken out leave
   rig.hook.answer({ status: 503 });
   const notifier = await rig.start();
   await notifier.waitLog(({ msg }) => msg === TAKEN);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
   const receivers = [hookReceiver(second, { name: "second" })];
   await change(notifier, rig.config({ receivers }), TAKEN);
@@ -47,7 +47,7 @@ test("a receiver that is added is told from then on; one that is taken out leave
   expect(await rig.deadLetters()).toMatchObject([
     { reason: "receiver-removed", record: { receiver: "hook" } },
   ]);
-  const id = await rig.tell("failed", "api");
+  const id = await rig.send("failed", "api");
   await second.waitFor(() => true);
   await rig.waitIdle();
   expect(toldIds(second.received)).toEqual(new Set([id]));
@@ -82,7 +82,7 @@ test("a bad file keeps the configuration that counted, loudly, until it is mende
     expect(JSON.stringify(line?.err)).toContain(says);
     expect(await rig.metrics()).toContain(`${successful} 0`);
   }
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
   expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
   await change(notifier, rig.config({ route: { groupWait: "0" } }), TAKEN);
@@ -108,7 +108,7 @@ test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", 
   await version("..2026_2", rig.config({ receivers: [hookReceiver(second, { name: "second" })] }));
   await rm(join(dir.path, "..2026_1"), { recursive: true });
   await notifier.waitLog(({ msg }) => msg === "receivers are others now");
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
   await second.waitFor(() => true);
   expect(toldIds(second.received)).toEqual(new Set([id]));
 });
@@ -125,11 +125,11 @@ test("a receiver that is gone is asked again when the file with its URL has chan
   const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts };
   const receivers = [{ name: "hook", webhook, security }];
   const notifier = await rig.start({ notifier: { receivers } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("dead");
   await write(file, `${moved.url}/new`);
   await notifier.waitLog(({ msg }) => msg === "receivers are others now");
-  const id = await rig.tell("failed", "api");
+  const id = await rig.send("failed", "api");
   await moved.waitFor(() => true);
   expect(toldIds(moved.received)).toEqual(new Set([id]));
   expect(rig.hook.received).toHaveLength(1);
@@ -142,7 +142,7 @@ test("a replica that has not read the newest configuration leaves a new receiver
   await rig.start({ notifier: { receivers: [], route } });
   const receivers = [hookReceiver(second, { name: "second", rateLimit: { max: 100 } })];
   await rig.start({ notifier: { receivers, route } });
-  for (let i = 0; i < 60; i++) await rig.tell("failed", `web-${i}`);
+  for (let i = 0; i < 60; i++) await rig.send("failed", `web-${i}`);
   await waitFor(() => toldIds(second.received).size > 0, {
     message: "the new receiver to be told",
   });

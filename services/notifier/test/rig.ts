@@ -1,4 +1,4 @@
-import { RollcastEvent, eventWord, rolloutEvent, stableId } from "@rollcast/shared/events";
+import { RollcastEvent, eventOutcome, rolloutEvent, stableId } from "@rollcast/shared/events";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
@@ -33,7 +33,7 @@ export type Rig = AsyncDisposable & {
   start(options?: StartOptions): Promise<Service>;
   /** A rollcast.yaml with this `notifier:` part. */
   config(notifier?: object): object;
-  tell(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
+  send(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
   /** Puts bytes on the event stream that need not be an event. */
   tellRaw(subject: string, body: string): Promise<void>;
   /** Puts a dead letter on its stream. */
@@ -46,7 +46,7 @@ export type Rig = AsyncDisposable & {
   /** Puts a notification's record as an earlier notifier would have left it. */
   leave(record: NotificationRecord): Promise<void>;
   events(): Promise<RollcastEvent[]>;
-  waitEvent(word: string): Promise<RollcastEvent>;
+  waitEvent(outcome: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
   /** Dead letters as they lie in the stream, of whatever kind. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
@@ -145,7 +145,7 @@ export async function startRig(): Promise<Rig> {
     readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
   const kept = undo.move();
   let count = 0;
-  let told = 0;
+  let recentEvents = 0;
   const config = (notifier: object = {}) => ({
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -174,7 +174,7 @@ export async function startRig(): Promise<Rig> {
       if (options.wait !== false) await service.waitReady();
       return service;
     },
-    async tell(outcome, name, more) {
+    async send(outcome, name, more) {
       const data = dataOf(name, more);
       const id = stableId("event", name, outcome, String(count++));
       const parts = { id, cluster: CLUSTER, service: "restarter", time: Date.now() };
@@ -182,7 +182,7 @@ export async function startRig(): Promise<Rig> {
       const signal = AbortSignal.timeout(60_000);
       const event = rolloutEvent(parts, outcome, data);
       const { seq } = await publish(connection, subject, event, signal);
-      told = Math.max(told, seq);
+      recentEvents = Math.max(recentEvents, seq);
       return id;
     },
     async tellRaw(subject, body) {
@@ -197,7 +197,7 @@ export async function startRig(): Promise<Rig> {
         async () => {
           const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
           // A consumer hears of a message only after who published it: with nothing pending it may not know of the last.
-          const heard = info.delivered.stream_seq >= told;
+          const heard = info.delivered.stream_seq >= recentEvents;
           return heard && info.num_pending === 0 && info.num_ack_pending === 0;
         },
         { timeout: 60_000, message: "every event to be acknowledged" },
@@ -216,10 +216,13 @@ export async function startRig(): Promise<Rig> {
       await kv.create(notificationKey(CLUSTER, record.id), record);
     },
     events,
-    waitEvent: (word) =>
-      waitFor(async () => (await events()).find((one) => eventWord(one.type).word === word), {
-        message: `the event ${word}`,
-      }),
+    waitEvent: (outcome) =>
+      waitFor(
+        async () => (await events()).find((one) => eventOutcome(one.type).outcome === outcome),
+        {
+          message: `the event ${outcome}`,
+        },
+      ),
     deadLetters: () => readDeadLetters(connection),
     letters: () =>
       readAll(connection, DEAD_LETTER_STREAM, ">", (msg) => ({

@@ -42,10 +42,10 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
       CHAT_URL: `${chat.url}/v1/spaces/1/messages?key=secret-query`,
     },
   });
-  await rig.tell("planned", "web-1");
-  await rig.tell("failed", "web-1");
-  await rig.tell("succeeded", "api");
-  const other = await rig.tell("skipped", "db");
+  await rig.send("planned", "web-1");
+  await rig.send("failed", "web-1");
+  await rig.send("succeeded", "api");
+  const other = await rig.send("skipped", "db");
   expect((await slack.waitFor(() => true)).body).toContain("Rollout failed");
   expect((await teams.waitFor(() => true)).body).toContain("AdaptiveCard");
   expect((await chat.waitFor(() => true)).body).toContain("Rolled out: Deployment shop/api");
@@ -70,19 +70,19 @@ test("a receiver that tells its own URL back does not make it known", async () =
   ];
   const env = { SLACK_URL: `${slack.url}/services/T0/B0/secret-path?sig=secret-query` };
   await rig.start({ notifier: { receivers }, env });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.waitEvent("dead");
-  const told = JSON.stringify([rig.logs(), await rig.events(), await rig.deadLetters()]);
-  expect(told).toContain("the receiver answered 404: no ***");
-  expect(told).not.toMatch(/secret-(path|query)/);
+  const recentEvents = JSON.stringify([rig.logs(), await rig.events(), await rig.deadLetters()]);
+  expect(recentEvents).toContain("the receiver answered 404: no ***");
+  expect(recentEvents).not.toMatch(/secret-(path|query)/);
 });
 
 test("a group that was told of is told again after its interval, all at once", async () => {
   await using rig = await startRig();
   await rig.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
-  await rig.tell("failed", "first");
+  await rig.send("failed", "first");
   const first = await rig.hook.waitFor(() => true);
-  const later = [await rig.tell("failed", "second"), await rig.tell("failed", "third")];
+  const later = [await rig.send("failed", "second"), await rig.send("failed", "third")];
   await waitFor(() => rig.hook.received.length === 2, { message: "the second message" });
   const [, second] = rig.hook.received;
   expect(toldIds(rig.hook.received.slice(1))).toEqual(new Set(later));
@@ -94,7 +94,7 @@ test("a receiver that fails five times in a row is asked no more until a probe i
   rig.hook.answer({ status: 500 });
   const route = { groupBy: ["workload"], groupWait: "0", groupInterval: "0" };
   const notifier = await rig.start({ notifier: { route } });
-  for (let i = 0; i < 20; i++) await rig.tell("failed", `web-${i}`);
+  for (let i = 0; i < 20; i++) await rig.send("failed", `web-${i}`);
   const metric = 'rollcast_receiver_circuit{receiver="hook",state="open"} 1';
   await waitFor(
     async () => (await (await fetch(`${notifier.http()}/metrics`)).text()).includes(metric),
@@ -117,9 +117,9 @@ test("a receiver that is gone is asked once; what else waits for it goes to the 
   await using rig = await startRig();
   rig.hook.answer({ status: 410 });
   await rig.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await waitFor(async () => (await rig.deadLetters()).length === 1);
-  await rig.tell("failed", "api");
+  await rig.send("failed", "api");
   await waitFor(async () => (await rig.deadLetters()).length === 2);
   expect(rig.hook.received).toHaveLength(1);
   expect((await rig.deadLetters()).map(({ reason }) => reason)).toEqual(["gone", "gone"]);
@@ -153,9 +153,9 @@ test("a workload's annotation adds a receiver where its namespace may; elsewhere
   const annotation = { namespaces: ["shop"] };
   const notifier = await rig.start({ notifier: { receivers, route, annotation } });
   const workload = { kind: "Deployment", namespace: "other", name: "web", uid: "u" };
-  const both = await rig.tell("failed", "web", { notify: ["team"] });
-  const alone = await rig.tell("failed", "api", { notify: ["none", "team"] });
-  const refused = await rig.tell("failed", "db", { workload, notify: ["none", "team"] });
+  const both = await rig.send("failed", "web", { notify: ["team"] });
+  const alone = await rig.send("failed", "api", { notify: ["none", "team"] });
+  const refused = await rig.send("failed", "db", { workload, notify: ["none", "team"] });
   await rig.waitAcknowledged();
   await rig.waitIdle();
   expect(toldIds(rig.hook.received)).toEqual(new Set([both, refused]));

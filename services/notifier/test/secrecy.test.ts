@@ -111,7 +111,7 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
   });
   const notifier = { receivers: receiversOf(rig) };
   const api = await startApi(rig, token, { notifier, env: environment(rig) });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   const asked = () => new Set(rig.hook.received.map(({ path }) => path.split("/")[1]));
   await waitFor(() => asked().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
     message: "every receiver to be asked",
@@ -142,7 +142,7 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     message: "events to be read again",
   });
 
-  const told = JSON.stringify({
+  const recentEvents = JSON.stringify({
     logs: rig.logs(),
     events: await rig.events(),
     records: await rig.records(),
@@ -150,11 +150,11 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     answers,
     metrics,
   });
-  const found = secrets().filter((secret) => told.includes(secret));
+  const found = secrets().filter((secret) => recentEvents.includes(secret));
   expect(found).toEqual([]);
   // What was searched is what it is about.
-  for (const word of ["the receiver answered 404: no ***", "notification put off", "redirect"]) {
-    expect(told).toContain(word);
+  for (const outcome of ["the receiver answered 404: no ***", "notification put off", "redirect"]) {
+    expect(recentEvents).toContain(outcome);
   }
   expect(metrics).toContain(
     'rollcast_notifications_dead_total{receiver="moved",reason="redirect"}',

@@ -20,7 +20,7 @@ test.each([
     return refuse ? answer : undefined;
   });
   await startBot(rig, slack);
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await settled(rig);
   expect(slack.messages).toHaveLength(1);
   expect(slack.calls("chat.postMessage")).toHaveLength(2);
@@ -33,14 +33,14 @@ test.each(["invalid_auth", "never_heard_of"])(
     await using slack = await startSlack();
     slack.instead(() => ({ body: JSON.stringify({ ok: false, error, token: SLACK_TOKEN }) }));
     await startBot(rig, slack);
-    await rig.tell("failed", "web");
+    await rig.send("failed", "web");
     await rig.waitEvent("dead");
     await settled(rig);
     expect(slack.calls("chat.postMessage")).toHaveLength(1);
     const letters = await rig.deadLetters();
     const reason = error === "never_heard_of" ? "slack-error" : error.replaceAll("_", "-");
     expect(letters).toMatchObject([{ reason, record: { receiver: "slack" } }]);
-    const told = JSON.stringify([letters, await rig.events(), rig.logs()]);
-    expect(told + (await rig.metrics())).not.toContain(SLACK_TOKEN);
+    const recentEvents = JSON.stringify([letters, await rig.events(), rig.logs()]);
+    expect(recentEvents + (await rig.metrics())).not.toContain(SLACK_TOKEN);
   },
 );

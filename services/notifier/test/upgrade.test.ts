@@ -63,7 +63,7 @@ test("a newer version's list of receivers is left alone, and the notifier does i
   await bucket.renew("test.receivers", { type: "receivers", names: { of: "another form" } });
 
   await rig.start();
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
 
   expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
@@ -76,7 +76,7 @@ test("a newer version's message is left alone, and the others are sent", async (
   await bucket.renew("test.message.tomorrows", { type: "notification", receiver: "hook" });
 
   await rig.start();
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
   await rig.hook.waitFor(() => true);
   await rig.waitIdle();
 
@@ -90,7 +90,7 @@ test("a newer version's group is left alone, its events go to the dead letters, 
   await using second = await startReceiver();
   const receivers = [hookReceiver(rig.hook), hookReceiver(second, { name: "second" })];
   const first = await rig.start({ notifier: { receivers } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await Promise.all([rig.hook.waitFor(() => true), second.waitFor(() => true)]);
   await rig.waitIdle();
   await first.kill();
@@ -98,7 +98,7 @@ test("a newer version's group is left alone, its events go to the dead letters, 
   await bucket.renew(key);
 
   await rig.start({ notifier: { receivers } });
-  const id = await rig.tell("failed", "api");
+  const id = await rig.send("failed", "api");
   await second.waitFor((one) => bodyOf(one).data.events.some((event) => event.id === id));
 
   const letter = await waitFor(async () => (await rig.letters())[0], { message: "a dead letter" });
@@ -122,7 +122,7 @@ test("a newer version's alert is left alone, and those of other workloads fire",
   await using bucket = await openBucket(rig);
   const receivers = [alertmanager(rig.hook)];
   const first = await rig.start({ notifier: { receivers } });
-  await rig.tell("failed", "web");
+  await rig.send("failed", "web");
   await rig.hook.waitFor(({ body }) => body.includes('"web"'));
   await rig.waitIdle();
   await first.kill();
@@ -130,8 +130,8 @@ test("a newer version's alert is left alone, and those of other workloads fire",
   await bucket.renew(key);
 
   // One message of both.
-  await rig.tell("failed", "web");
-  await rig.tell("failed", "api");
+  await rig.send("failed", "web");
+  await rig.send("failed", "api");
   await rig.start({ notifier: { receivers } });
 
   await rig.hook.waitFor(({ body }) => body.includes('"api"'));
@@ -144,7 +144,7 @@ test("a newer version's list of what a bot posted is left alone, and the message
   await using bucket = await openBucket(rig);
   await using slack = await startSlack();
   const first = await startBot(rig, slack);
-  await rig.tell("started", "web");
+  await rig.send("started", "web");
   await rig.waitAcknowledged();
   await rig.waitIdle();
   await first.kill();
@@ -152,7 +152,7 @@ test("a newer version's list of what a bot posted is left alone, and the message
   await bucket.renew(key);
 
   const second = await startBot(rig, slack);
-  const id = await rig.tell("failed", "web");
+  const id = await rig.send("failed", "web");
 
   const put = await second.waitLog(({ msg }) => msg === "notification put off");
   expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });

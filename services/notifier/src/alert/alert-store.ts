@@ -22,7 +22,7 @@ export type AlertStoreOptions = {
 /** What the workloads' alerts are, for one receiver. */
 export type AlertStore = {
   /** Writes what the events say; the records of their workloads as they are then. One of a newer version is left alone, and no other waits for it. */
-  take(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
+  enqueue(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
   /** Every record; those that are of no use any more are removed. */
   all(): Promise<AlertRecord[]>;
 };
@@ -75,7 +75,7 @@ async function takeReadable(
 export function createAlertStore(options: AlertStoreOptions): AlertStore {
   const { records, cluster, receiver } = options;
   return {
-    async take(events) {
+    async enqueue(events) {
       const byWorkload = Map.groupBy(events, ({ data }) => idOf(data.workload));
       const ids = [...byWorkload.keys()];
       const taken: AlertRecord[] = [];

@@ -19,9 +19,9 @@ const SETTINGS: AlertSettings = {
 type Told = readonly [RolloutOutcome, number];
 
 /** The record after events, each with its minute. */
-function after(told: readonly Told[], name = "web"): AlertRecord {
+function after(registered: readonly Told[], name = "web"): AlertRecord {
   let record: AlertRecord | undefined;
-  for (const [outcome, minute] of told) {
+  for (const [outcome, minute] of registered) {
     const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
     const time = TIME + minute * MINUTE;
     const parts = { id: `${outcome}-${minute}`, cluster: "prod", service: "r", time };
@@ -34,8 +34,8 @@ function after(told: readonly Told[], name = "web"): AlertRecord {
 }
 
 /** `failed 0-` fires since minute 0, `failed 0-5` ended at minute 5. */
-function shown(told: readonly Told[]): string[] {
-  const { failed, stalled } = after(told);
+function shown(registered: readonly Told[]): string[] {
+  const { failed, stalled } = after(registered);
   return Object.entries({ failed, stalled }).flatMap(([name, { startsAt, endsAt }]) => {
     if (startsAt === undefined) return [];
     const minute = (at: number | undefined) => (at === undefined ? "" : (at - TIME) / MINUTE);
@@ -44,58 +44,58 @@ function shown(told: readonly Told[]): string[] {
 }
 
 test.each([
-  { told: [["failed", 0]], alerts: ["failed 0-"] },
+  { registered: [["failed", 0]], alerts: ["failed 0-"] },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    told: [
+    registered: [
       ["stalled", 0],
       ["failed", 5],
     ],
     alerts: ["failed 5-", "stalled 0-5"],
   },
   {
-    told: [
+    registered: [
       ["stalled", 0],
       ["superseded", 5],
     ],
     alerts: ["stalled 0-5"],
   },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["superseded", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["cancelled", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["started", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["failed", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    registered: [
       ["failed", 0],
       ["succeeded", 5],
       ["failed", 9],
@@ -103,37 +103,40 @@ test.each([
     alerts: ["failed 9-"],
   },
   {
-    told: [
+    registered: [
       ["succeeded", 5],
       ["failed", 0],
     ],
     alerts: [],
   },
   {
-    told: [
+    registered: [
       ["failed", 5],
       ["stalled", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    told: [
+    registered: [
       ["failed", 5],
       ["succeeded", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    told: [
+    registered: [
       ["failed", 5],
       ["failed", 0],
       ["succeeded", 3],
     ],
     alerts: ["failed 5-"],
   },
-] satisfies { told: Told[]; alerts: string[] }[])("$told: $alerts", ({ told, alerts }) => {
-  expect(shown(told)).toEqual(alerts);
-});
+] satisfies { registered: Told[]; alerts: string[] }[])(
+  "$told: $alerts",
+  ({ registered, alerts }) => {
+    expect(shown(registered)).toEqual(alerts);
+  },
+);
 
 test("in whatever order and however often the same is heard, the last word is the newest one's", () => {
   const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");
@@ -190,10 +193,10 @@ test("labels of the configuration replace the severity and nothing of the worklo
 });
 
 test.each([
-  { name: "fires", told: [["failed", 0]], minutes: 60, told_of: 1, spent: false },
+  { name: "fires", registered: [["failed", 0]], minutes: 60, told_of: 1, spent: false },
   {
     name: "has ended a moment ago",
-    told: [
+    registered: [
       ["failed", 0],
       ["succeeded", 5],
     ],
@@ -203,7 +206,7 @@ test.each([
   },
   {
     name: "ended long ago",
-    told: [
+    registered: [
       ["failed", 0],
       ["succeeded", 5],
     ],
@@ -213,7 +216,7 @@ test.each([
   },
   {
     name: "ended hours ago",
-    told: [
+    registered: [
       ["failed", 0],
       ["succeeded", 5],
     ],
@@ -221,22 +224,31 @@ test.each([
     told_of: 0,
     spent: true,
   },
-  { name: "fires for too long", told: [["failed", 0]], minutes: 25 * 60, told_of: 0, spent: true },
-] satisfies { name: string; told: Told[]; minutes: number; told_of: number; spent: boolean }[])(
-  "what $name is told $told_of times",
-  ({ told, minutes, told_of: count, spent }) => {
-    const now = TIME + minutes * MINUTE;
-    const record = after(told);
-    expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
-    expect(isSpent(record, SETTINGS, now)).toBe(spent);
+  {
+    name: "fires for too long",
+    registered: [["failed", 0]],
+    minutes: 25 * 60,
+    told_of: 0,
+    spent: true,
   },
-);
+] satisfies {
+  name: string;
+  registered: Told[];
+  minutes: number;
+  told_of: number;
+  spent: boolean;
+}[])("what $name is told $told_of times", ({ registered, minutes, told_of: count, spent }) => {
+  const now = TIME + minutes * MINUTE;
+  const record = after(registered);
+  expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
+  expect(isSpent(record, SETTINGS, now)).toBe(spent);
+});
 
 test("whatever happens, no alert is one that Alertmanager refuses", () => {
   const outcome = fc.constantFrom(...([...ALERT_OUTCOMES] as RolloutOutcome[]));
-  const told = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
+  const registered = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
   fc.assert(
-    fc.property(told, fc.nat({ max: 3_000 }), (all, minutes) => {
+    fc.property(registered, fc.nat({ max: 3_000 }), (all, minutes) => {
       const record = after(all);
       expect(AlertRecord.parse(record)).toEqual(record);
       for (const alert of alertsOf(record, SETTINGS, TIME + minutes * MINUTE)) {

@@ -1,6 +1,6 @@
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 
 /** An alert as `POST /api/v2/alerts` takes it. https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert) */
 export type Alert = {
@@ -78,7 +78,7 @@ export function foldAlert(
   };
   const at = Date.parse(event.time);
   const { failed, stalled } = record;
-  switch (wordOf(event)) {
+  switch (outcomeOf(event)) {
     case "failed":
       return { ...record, at: now, failed: fire(failed, at, text), stalled: clear(stalled, at) };
     case "stalled":

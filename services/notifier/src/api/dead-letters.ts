@@ -16,7 +16,7 @@ type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"]>>;
 
 export type LettersContext = Pick<
   Context,
-  "cluster" | "receivers" | "records" | "turns" | "logger" | "step"
+  "cluster" | "receivers" | "records" | "jobs" | "logger" | "failpoint"
 >;
 
 const MAX_BODY = 65_536;
@@ -137,9 +137,9 @@ export async function redriveLetter(
   }
   const next = revived(record, Date.now());
   await revive(ctx, next);
-  ctx.step("letter-revived");
+  ctx.failpoint("letter-revived");
   const data = { letter: id, notification: record.id, receiver };
-  await ctx.turns.deliver(next, 0).catch((err: unknown) => {
+  await ctx.jobs.deliver(next, 0).catch((err: unknown) => {
     ctx.logger.warn({ err, ...data }, "turn of a notification not added, the sweep will");
   });
   await letters.drop(id);

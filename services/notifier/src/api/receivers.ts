@@ -17,7 +17,7 @@ type Tested = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
 
 /** The last event of a receiver, by the word of its end. */
 export type LastEvent = (
-  word: "sent" | "dead",
+  outcome: "sent" | "dead",
   receiver: string,
 ) => Promise<NotificationEvent | undefined>;
 
@@ -80,10 +80,10 @@ export async function sendTest(
     message: "This is a test of the receiver: nothing was rolled.",
   });
   const message = messageOf({ id, events: [event], labels: {}, createdAt }, ctx.cluster);
-  const verdict = await receiver.send(message, signal);
+  const sent = await receiver.send(message, signal);
   const durationMs = Date.now() - createdAt;
-  if (verdict.kind === "sent") return { result: "sent", durationMs };
-  const { kind: result, reason } = verdict;
-  if (verdict.kind === "later") return { result, reason, durationMs };
-  return { result, reason, message: verdict.message, durationMs };
+  if (sent.kind === "sent") return { result: "sent", durationMs };
+  const { kind: result, reason } = sent;
+  if (sent.kind === "later") return { result, reason, durationMs };
+  return { result, reason, message: sent.message, durationMs };
 }

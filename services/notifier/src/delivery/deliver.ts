@@ -2,12 +2,12 @@ import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/flush.ts";
-import { knownReceivers } from "../registry/registered.ts";
+import { registeredReceivers } from "../registry/registered.ts";
 import { messageOf } from "../message/message.ts";
 import type { NotificationRecord } from "../model/notify-record.ts";
 import { notificationKey } from "../model/notify-record.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
-import type { Verdict } from "../http/send-result.ts";
+import type { SendResult } from "../http/send-result.ts";
 import { deliverSpan } from "./delivery-span.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
@@ -32,21 +32,21 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
   const wait = entry.value.dueAt - Date.now();
   const known = ctx.receivers.has(entry.value.receiver);
   // The receiver has come since the turn was added, here or at a replica that has read a newer configuration: its own queue keeps to its rate limit.
-  const elsewhere = !known && (await knownReceivers(ctx)).has(entry.value.receiver);
+  const elsewhere = !known && (await registeredReceivers(ctx)).has(entry.value.receiver);
   if (elsewhere || (known && options.receiver === undefined)) {
-    await ctx.turns.handOver(entry.value, Math.max(wait, 0));
+    await ctx.jobs.handOver(entry.value, Math.max(wait, 0));
     return;
   }
   if (wait > 0 && known) throw new RetryLater(wait, "the notification is not due yet");
   return ctx.tracer.span("deliver", deliverSpan(entry.value), async () => {
-    const verdict = await attempt(ctx, entry.value, options.signal);
-    ctx.step("answered");
-    return settle(ctx, entry, verdict, options);
+    const result = await attempt(ctx, entry.value, options.signal);
+    ctx.failpoint("answered");
+    return recordResult(ctx, entry, result, options);
   });
 }
 
 /** From when on its age counts. */
-function bornAt({ createdAt, redriven }: NotificationRecord): number {
+function queuedAt({ createdAt, redriven }: NotificationRecord): number {
   return redriven?.at ?? createdAt;
 }
 
@@ -54,14 +54,14 @@ async function attempt(
   ctx: Context,
   record: NotificationRecord,
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<SendResult> {
   const receiver = ctx.receivers.get(record.receiver);
   const circuit = ctx.circuits.get(record.receiver);
   if (receiver === undefined || circuit === undefined) {
     const message = "the receiver is not in the configuration any more";
     return { kind: "refused", reason: "receiver-removed", message };
   }
-  if (Date.now() - bornAt(record) > MAX_AGE_MS) {
+  if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
     return { kind: "refused", reason: "expired", message: "it was not delivered within a day" };
   }
   const entered = circuit.enter(Date.now());
@@ -71,36 +71,36 @@ async function attempt(
     return { kind: "refused", reason: "gone", message };
   }
   if (entered !== "go") throw new RetryLater(entered, "the receiver's circuit is open");
-  let verdict: Verdict | undefined;
+  let result: SendResult | undefined;
   try {
-    verdict = await receiver.send(messageOf(record, ctx.cluster), signal);
-    return verdict;
+    result = await receiver.send(messageOf(record, ctx.cluster), signal);
+    return result;
   } finally {
-    circuit.leave(verdict, Date.now());
+    circuit.leave(result, Date.now());
   }
 }
 
-async function settle(
+async function recordResult(
   ctx: Context,
   entry: NotificationEntry,
-  verdict: Verdict,
+  result: SendResult,
   { signal, hold }: DeliverOptions,
 ): Promise<void> {
   const { value } = entry;
   const now = Date.now();
-  if (verdict.kind === "sent")
+  if (result.kind === "sent")
     return finish(ctx, await write(ctx, entry, { ...value, state: "sent" }), signal);
-  const { reason } = verdict;
-  const message = verdict.kind === "later" ? "the receiver asks to wait" : verdict.message;
+  const { reason } = result;
+  const message = result.kind === "later" ? "the receiver asks to wait" : result.message;
   const tries =
-    verdict.kind === "later" ? value.tries : [...value.tries, { at: now, reason, message }];
+    result.kind === "later" ? value.tries : [...value.tries, { at: now, reason, message }];
   const delayMs =
-    verdict.kind === "refused"
+    result.kind === "refused"
       ? undefined
-      : verdict.kind === "later"
-        ? verdict.delayMs
+      : result.kind === "later"
+        ? result.delayMs
         : retryDelay(tries.length);
-  const tooOld = delayMs !== undefined && now + delayMs - bornAt(value) > MAX_AGE_MS;
+  const tooOld = delayMs !== undefined && now + delayMs - queuedAt(value) > MAX_AGE_MS;
   if (delayMs === undefined || tooOld) {
     const dead = { ...value, tries, state: "dead" as const, reason: tooOld ? "expired" : reason };
     return finish(ctx, await write(ctx, entry, { ...dead, message }), signal);
@@ -118,7 +118,7 @@ async function settle(
     },
     "notification put off",
   );
-  if (verdict.kind === "later") await hold(delayMs);
+  if (result.kind === "later") await hold(delayMs);
   throw new RetryLater(delayMs, message);
 }
 
@@ -135,10 +135,10 @@ async function write(
 
 /** Publishes what was decided, then forgets the notification. */
 async function finish(ctx: Context, entry: NotificationEntry, signal: AbortSignal): Promise<void> {
-  ctx.step("outcome-written");
-  await ctx.announce(entry.value, signal);
-  ctx.step("outcome-published");
+  ctx.failpoint("outcome-written");
+  await ctx.publishOutcome(entry.value, signal);
+  ctx.failpoint("outcome-published");
   await releaseGroup(ctx, entry.value.group, entry.value.id);
   await ctx.records.remove(entry.key, entry.revision);
-  ctx.step("record-removed");
+  ctx.failpoint("record-removed");
 }

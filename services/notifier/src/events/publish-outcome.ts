@@ -15,13 +15,15 @@ export type AnnounceOptions = {
 };
 
 /** Tells how a notification ended; ends early only when `signal` fires. */
-export type Announce = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
+export type PublishOutcome = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
 
 const MAX_IDS = 100;
 
 /** Identifies how a notification ended: one that was redriven ends again, and the stream must not take that for a repetition. */
-function endId(word: string, { id, redriven }: NotificationRecord): string {
-  return redriven === undefined ? stableId(word, id) : stableId(word, id, String(redriven.count));
+function endId(outcome: string, { id, redriven }: NotificationRecord): string {
+  return redriven === undefined
+    ? stableId(outcome, id)
+    : stableId(outcome, id, String(redriven.count));
 }
 
 async function bury(
@@ -41,25 +43,25 @@ async function bury(
 }
 
 /** Tells by `notification.sent`, or by the dead letters and `notification.dead`. Repeated, it has the same ids. */
-export function createAnnouncer(options: AnnounceOptions): Announce {
+export function createOutcomePublisher(options: AnnounceOptions): PublishOutcome {
   const { nats, cluster, metrics, logger } = options;
   return async (record, signal) => {
     const { id, receiver, events, tries, reason, message } = record;
-    const word = record.state === "sent" ? "sent" : "dead";
-    if (word === "dead") await bury(options, record, signal);
-    const parts = { id: endId(word, record), cluster, service: "notifier", time: Date.now() };
-    const event = notificationEvent(parts, word, {
+    const outcome = record.state === "sent" ? "sent" : "dead";
+    if (outcome === "dead") await bury(options, record, signal);
+    const parts = { id: endId(outcome, record), cluster, service: "notifier", time: Date.now() };
+    const event = notificationEvent(parts, outcome, {
       receiver,
       notification: id,
       events: events.slice(0, MAX_IDS).map((one) => one.id),
-      attempts: tries.length + (word === "sent" ? 1 : 0),
+      attempts: tries.length + (outcome === "sent" ? 1 : 0),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
     });
-    const subject = notificationSubject(cluster, word, receiver);
+    const subject = notificationSubject(cluster, outcome, receiver);
     await publish(nats, subject, { ...event, ...carried() }, signal);
     const data = { receiver, notification: id, events: events.length, tries: tries.length };
-    if (word === "sent") {
+    if (outcome === "sent") {
       metrics.sent(receiver);
       logger.info(data, "notification sent");
     } else {

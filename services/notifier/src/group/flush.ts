@@ -1,7 +1,7 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { notificationOf, seal, unseal } from "./group.ts";
+import { notificationOf, closeGroup, reopenGroup } from "./group.ts";
 import type { GroupRecord } from "../model/notify-record.ts";
 import { groupKey, notificationKey } from "../model/notify-record.ts";
 
@@ -39,22 +39,22 @@ export async function flush(
     throw new RetryLater(wait, "the group is not due yet");
   }
   const sealed =
-    found.value.sealed === undefined ? await write(ctx, found, seal(found.value)) : found;
-  ctx.step("group-sealed");
+    found.value.sealed === undefined ? await write(ctx, found, closeGroup(found.value)) : found;
+  ctx.failpoint("group-sealed");
   const notification = notificationOf(sealed.value, Date.now());
   if (notification === undefined) return;
   // Where it exists already, it is the same one, by an earlier try of this.
   await ctx.records.create(notificationKey(ctx.cluster, notification.id), notification);
-  ctx.step("notification-written");
+  ctx.failpoint("notification-written");
   const after = await empty(ctx, sealed);
-  ctx.step("group-emptied");
+  ctx.failpoint("group-emptied");
   try {
-    await ctx.turns.deliver(notification, 0);
+    await ctx.jobs.deliver(notification, 0);
   } catch (err) {
     const data = { err, notification: notification.id };
     ctx.logger.warn(data, "turn of a notification not added, the sweep will");
   }
-  ctx.step("turn-added");
+  ctx.failpoint("turn-added");
   if (after.value.dueAt !== undefined && options.force !== true) {
     throw new RetryLater(Math.max(after.value.dueAt - Date.now(), 1), "others joined meanwhile");
   }
@@ -66,7 +66,7 @@ async function empty(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
     const mark = entry.value.sealed?.notification;
     // Somebody else went on from our mark.
     if (mark !== sealed.value.sealed?.notification) return entry;
-    const value = unseal(entry.value, Date.now());
+    const value = reopenGroup(entry.value, Date.now());
     const revision = await ctx.records.update(entry.key, value, entry.revision);
     if (revision !== undefined) return { key: entry.key, value, revision };
     entry = await readGroup(ctx, sealed.value.id);
@@ -85,8 +85,8 @@ export async function releaseGroup(ctx: Context, id: string, notification: strin
 
 /** Forgets a group in which nothing waits and whose memory is no longer needed. */
 export async function forget(ctx: Context, entry: GroupEntry, now: number): Promise<void> {
-  const { events, toldAt = 0, intervalMs } = entry.value;
-  if (events.length === 0 && now - toldAt > Math.max(REMEMBER_MS, intervalMs)) {
+  const { events, lastSentAt = 0, intervalMs } = entry.value;
+  if (events.length === 0 && now - lastSentAt > Math.max(REMEMBER_MS, intervalMs)) {
     await ctx.records.remove(entry.key, entry.revision);
   }
 }

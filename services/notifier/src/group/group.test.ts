@@ -8,8 +8,8 @@ import {
   groupId,
   join,
   notificationOf,
-  seal,
-  unseal,
+  closeGroup,
+  reopenGroup,
 } from "./group.ts";
 import type { Membership } from "../model/membership.ts";
 import type { GroupRecord } from "../model/notify-record.ts";
@@ -33,11 +33,14 @@ function idsOf(record: GroupRecord | undefined): string[] {
   return (record?.events ?? []).map(({ id }) => id);
 }
 
-function told(record: GroupRecord, now: number): { ids: string[]; after: GroupRecord; id: string } {
-  const sealed = seal(record);
+function sealed(
+  record: GroupRecord,
+  now: number,
+): { ids: string[]; after: GroupRecord; id: string } {
+  const sealed = closeGroup(record);
   const notification = notificationOf(sealed, now);
   const ids = (notification?.events ?? []).map(({ id }) => id);
-  return { ids, after: unseal(sealed, now), id: notification?.id ?? "" };
+  return { ids, after: reopenGroup(sealed, now), id: notification?.id ?? "" };
 }
 
 test("the first event of a group says when it is due; later ones do not put it off", () => {
@@ -52,13 +55,13 @@ test("an event that comes again joins once, also after it was told", () => {
   const record = join(undefined, MEMBERSHIP, [event("a"), event("a")], NOW).record;
   expect(idsOf(record)).toEqual(["a"]);
   expect(join(record, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, taken: 1 });
-  const { after } = told(record, NOW);
+  const { after } = sealed(record, NOW);
   expect(join(after, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, taken: 1 });
 });
 
 test("after a message the group's next one waits for the interval", () => {
   const record = join(undefined, MEMBERSHIP, [event("a")], NOW).record;
-  const { after } = told(record, NOW + 10_000);
+  const { after } = sealed(record, NOW + 10_000);
   expect(after.dueAt).toBeUndefined();
   const soon = join(after, MEMBERSHIP, [event("b")], NOW + 20_000).record;
   expect(soon.dueAt).toBe(NOW + 70_000);
@@ -67,17 +70,19 @@ test("after a message the group's next one waits for the interval", () => {
 });
 
 test("what joins a sealed group is not part of the message and is told next", () => {
-  const sealed = seal(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
+  const sealed = closeGroup(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
   const joined = join(sealed, MEMBERSHIP, [event("b")], NOW).record;
   expect(notificationOf(joined, NOW)).toEqual(notificationOf(sealed, NOW));
-  const after = unseal(joined, NOW);
+  const after = reopenGroup(joined, NOW);
   expect(idsOf(after)).toEqual(["b"]);
   expect(after.dueAt).toBe(NOW + 60_000);
 });
 
 test("sealing again changes nothing, so that a second try makes the same message", () => {
-  const sealed = seal(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
-  expect(seal(join(sealed, MEMBERSHIP, [event("b")], NOW).record).sealed).toEqual(sealed.sealed);
+  const sealed = closeGroup(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
+  expect(closeGroup(join(sealed, MEMBERSHIP, [event("b")], NOW).record).sealed).toEqual(
+    sealed.sealed,
+  );
 });
 
 test("a full group takes no more, and says how many it took", () => {
@@ -99,25 +104,25 @@ test("groups are told apart by receiver, route and labels, whatever the labels' 
 });
 
 test("however joins, repeats and messages interleave, each event is told exactly once", () => {
-  const step = fc.oneof(
+  const failpoint = fc.oneof(
     fc.record({ do: fc.constant("join" as const), ids: fc.array(fc.nat({ max: 30 })) }),
     fc.record({ do: fc.constant("tell" as const) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(failpoint, { maxLength: 40 }), (steps) => {
       let record: GroupRecord | undefined;
       const given = new Set<string>();
       const out: string[] = [];
       const messages: string[] = [];
-      const tell = () => {
+      const send = () => {
         if (record === undefined || record.events.length === 0) return;
-        const { ids, after, id } = told(record, NOW);
+        const { ids, after, id } = sealed(record, NOW);
         out.push(...ids);
         messages.push(id);
         record = after;
       };
       for (const one of steps) {
-        if (one.do === "tell") tell();
+        if (one.do === "tell") send();
         else {
           const ids = one.ids.map((id) => `e${id}`);
           for (const id of ids) given.add(id);
@@ -129,7 +134,7 @@ test("however joins, repeats and messages interleave, each event is told exactly
           ).record;
         }
       }
-      tell();
+      send();
       expect(out.toSorted()).toEqual([...given].toSorted());
       expect(new Set(messages).size).toBe(messages.length);
     }),

@@ -48,9 +48,9 @@ export function join(
     labels: { ...membership.labels },
     events: [],
     intervalMs: membership.groupIntervalMs,
-    told: [],
+    recentEvents: [],
   };
-  const known = new Set([...record.told, ...record.events.map(shortId)]);
+  const known = new Set([...record.recentEvents, ...record.events.map(shortId)]);
   const kept = [...record.events];
   let bytes = kept.reduce((sum, event) => sum + sizeOf(event), 0);
   let taken = 0;
@@ -66,7 +66,7 @@ export function join(
   const changed = kept.length > record.events.length;
   const next = Math.max(
     now + membership.groupWaitMs,
-    (record.toldAt ?? -Infinity) + membership.groupIntervalMs,
+    (record.lastSentAt ?? -Infinity) + membership.groupIntervalMs,
   );
   const dueAt = record.dueAt ?? (changed ? next : undefined);
   const joined: GroupRecord = {
@@ -79,7 +79,7 @@ export function join(
 }
 
 /** Marks what is told now. The mark names the notification and how many events are in it, so that whoever goes on after a crash makes the same one. */
-export function seal(record: GroupRecord): GroupRecord {
+export function closeGroup(record: GroupRecord): GroupRecord {
   const [first] = record.events;
   if (first === undefined || record.sealed !== undefined) return record;
   const notification = stableId(record.receiver, record.id, first.id);
@@ -105,16 +105,19 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
 }
 
 /** The group without what was sealed, whose notification exists. What joined meanwhile waits for the group's interval from now on. */
-export function unseal(record: GroupRecord, now: number): GroupRecord {
+export function reopenGroup(record: GroupRecord, now: number): GroupRecord {
   if (record.sealed === undefined) return record;
   const { sealed, dueAt: _, ...rest } = record;
-  const told = [...record.told, ...record.events.slice(0, sealed.events).map(shortId)];
+  const recentEvents = [
+    ...record.recentEvents,
+    ...record.events.slice(0, sealed.events).map(shortId),
+  ];
   const events = record.events.slice(sealed.events);
   return {
     ...rest,
     events,
-    told: told.slice(-MAX_TOLD),
-    toldAt: now,
+    recentEvents: recentEvents.slice(-MAX_TOLD),
+    lastSentAt: now,
     ...(events.length === 0 ? {} : { dueAt: now + record.intervalMs }),
   };
 }

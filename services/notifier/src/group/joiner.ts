@@ -80,7 +80,7 @@ async function joinBatch(
 
 async function addTurn(ctx: Context, id: string, dueAt: number): Promise<void> {
   try {
-    await ctx.turns.flush(id, Math.max(dueAt - Date.now(), 0));
+    await ctx.jobs.flush(id, Math.max(dueAt - Date.now(), 0));
   } catch (err) {
     ctx.logger.warn({ err, group: id }, "turn of a group not added, the sweep will");
   }

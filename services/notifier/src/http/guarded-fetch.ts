@@ -4,7 +4,7 @@ import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/notifier";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";
-import { AddressRefused } from "./send-result.ts";
+import { AddressRefusedError } from "./send-result.ts";
 import type { Answer } from "./send-result.ts";
 
 export type Post = {
@@ -16,7 +16,7 @@ export type Post = {
 /** Posts to where the receiver may be reached, and nowhere else. */
 export type GuardedFetch = AsyncDisposable & {
   /**
-   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefused} before anything is sent where the
+   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefusedError} before anything is sent where the
    * URL or any address its name resolves to is not allowed (through a proxy, which resolves names itself: only the URL); network faults, `signal` and the time-out are thrown as they are.
    */
   post(post: Post, signal: AbortSignal): Promise<Answer>;
@@ -65,7 +65,7 @@ function guardedLookup(security: Security, resolve: Resolve) {
         const fault = addressFault(address, security.allowCidrs);
         if (fault === undefined) continue;
         const message = `the host of the receiver resolves to ${address}, which ${fault}`;
-        callback(new AddressRefused(message), []);
+        callback(new AddressRefusedError(message), []);
         return;
       }
       const [first] = addresses;

@@ -3,7 +3,7 @@ import { mask } from "@rollcast/runtime/logger";
 import { retryAfter } from "./retry-after.ts";
 
 /** What one try to deliver came to. `reason` is a machine word, bounded in kind; `message` is for people and holds no secret. */
-export type Verdict =
+export type SendResult =
   | { readonly kind: "sent" }
   /** The receiver asks for a pause; no attempt is used. */
   | { readonly kind: "later"; readonly delayMs: number; readonly reason: string }
@@ -38,7 +38,7 @@ function excerpt(body: string): string {
 }
 
 /** What an HTTP answer means. `now` in milliseconds since the epoch. */
-export function judgeAnswer(answer: Answer, now: number): Verdict {
+export function classifyAnswer(answer: Answer, now: number): SendResult {
   const { status, body } = answer;
   if (status >= 200 && status < 300) return { kind: "sent" };
   const message = `the receiver answered ${status}${excerpt(body)}`;
@@ -62,7 +62,7 @@ export function judgeAnswer(answer: Answer, now: number): Verdict {
 }
 
 /** The address is not one that this receiver may be sent to. */
-export class AddressRefused extends Error {
+export class AddressRefusedError extends Error {
   override name = "AddressRefused";
 }
 
@@ -74,9 +74,9 @@ function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefine
 }
 
 /** What a failed request means: a refused address is final, everything else of a network may pass. */
-export function judgeError(thrown: unknown): Verdict {
+export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
-  const refused = causeOf(err, AddressRefused);
+  const refused = causeOf(err, AddressRefusedError);
   if (refused !== undefined) {
     return { kind: "refused", reason: "address-refused", message: refused.message };
   }

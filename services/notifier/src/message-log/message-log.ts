@@ -1,6 +1,6 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { BoardRecord, Post } from "../model/message-log-record.ts";
-import { wordOf } from "../message/facts.ts";
+import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
+import { outcomeOf } from "../message/facts.ts";
 import { severityOf } from "../message/severity.ts";
 import { RANK, counts, track } from "./tracked-rollout.ts";
 
@@ -21,7 +21,7 @@ const MAX_BYTES_GROWN = 800_000;
 
 /** What a notification does to what is posted. */
 export type Folded = {
-  readonly board: BoardRecord;
+  readonly log: MessageLogRecord;
   /** Which messages are to be edited, by their place, and which of the events are warnings or failures of each. */
   readonly edits: ReadonlyMap<number, readonly RolloutEvent[]>;
   /** Events of which no message tells yet. */
@@ -29,8 +29,8 @@ export type Folded = {
 };
 
 /** Puts the events into the messages that tell of their rollouts; `now` in milliseconds since the epoch. */
-export function fold(board: BoardRecord, events: readonly RolloutEvent[], now: number): Folded {
-  const posts = board.posts.filter((post) => !isOver(post, now));
+export function fold(log: MessageLogRecord, events: readonly RolloutEvent[], now: number): Folded {
+  const posts = log.posts.filter((post) => !isOver(post, now));
   const places = new Map(
     posts.flatMap(({ rollouts }, i) => rollouts.map((one) => [one.rollout, i] as const)),
   );
@@ -46,31 +46,31 @@ export function fold(board: BoardRecord, events: readonly RolloutEvent[], now: n
     const known = post.rollouts.find((one) => one.rollout === event.data.rollout);
     if (known === undefined || !counts(known, event)) continue;
     posts[place] = track(post, event, now);
-    const loud = severityOf(wordOf(event)) === "info" ? [] : [event];
+    const loud = severityOf(outcomeOf(event)) === "info" ? [] : [event];
     edits.set(place, [...(edits.get(place) ?? []), ...loud]);
   }
-  return { board: slim({ ...board, posts }), edits, fresh };
+  return { log: slim({ ...log, posts }), edits, fresh };
 }
 
 /** Without the cluster's sentences where they would make the record too large: reasons stay. */
-function slim(board: BoardRecord): BoardRecord {
-  if (Buffer.byteLength(JSON.stringify(board)) <= MAX_BYTES_GROWN) return board;
-  const posts = board.posts.map((post) => ({
+function slim(log: MessageLogRecord): MessageLogRecord {
+  if (Buffer.byteLength(JSON.stringify(log)) <= MAX_BYTES_GROWN) return log;
+  const posts = log.posts.map((post) => ({
     ...post,
     rollouts: post.rollouts.map(({ message: _message, ...rest }) => rest),
   }));
-  return { ...board, posts };
+  return { ...log, posts };
 }
 
 function isOver({ rollouts, updatedAt }: Post, now: number): boolean {
-  const ended = rollouts.every(({ word }) => RANK[word] === RANK.succeeded);
+  const ended = rollouts.every(({ outcome }) => RANK[outcome] === RANK.succeeded);
   return now - updatedAt > (ended ? ENDED_MS : OPEN_MS);
 }
 
 /** Without the oldest messages where there are too many: what they tell of is posted anew when it goes on. */
-export function bounded(board: BoardRecord): BoardRecord {
-  let posts = board.posts.slice(-MAX_POSTS);
+export function bounded(log: MessageLogRecord): MessageLogRecord {
+  let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));
   while (posts.length > 0 && size() > MAX_BYTES) posts = posts.slice(1);
-  return { ...board, posts };
+  return { ...log, posts };
 }

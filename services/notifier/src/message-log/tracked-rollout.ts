@@ -1,6 +1,6 @@
 import type { Cause, RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
 import type { Post, Tracked } from "../model/message-log-record.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 
 const MAX_KEYS = 10;
 
@@ -20,8 +20,8 @@ export const RANK: Readonly<Record<RolloutOutcome, number>> = {
   cancelled: 3,
 };
 
-function outcomeOf(event: RolloutEvent): RolloutOutcome {
-  return wordOf(event) as RolloutOutcome;
+function rolloutOutcome(event: RolloutEvent): RolloutOutcome {
+  return outcomeOf(event) as RolloutOutcome;
 }
 
 /** A cause with no more key names than are shown. */
@@ -52,7 +52,7 @@ export function track(post: Post, event: RolloutEvent, now: number): Post {
   const tracked: Tracked = {
     rollout,
     workload: { kind, namespace, name },
-    word: outcomeOf(event),
+    outcome: rolloutOutcome(event),
     event: event.id,
     at: Date.parse(event.time),
     ...(index === undefined ? {} : { cause: index }),
@@ -68,6 +68,6 @@ export function track(post: Post, event: RolloutEvent, now: number): Post {
 /** Whether the event says more of its rollout than is known, or is what is known (of an earlier try). */
 export function counts(known: Tracked, event: RolloutEvent): boolean {
   if (known.event === event.id) return true;
-  const more = RANK[outcomeOf(event)] - RANK[known.word];
+  const more = RANK[rolloutOutcome(event)] - RANK[known.outcome];
   return more > 0 || (more === 0 && Date.parse(event.time) > known.at);
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from "@rollcast/shared/duration";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { compareWords } from "./severity.ts";
 
@@ -8,8 +8,8 @@ export type Fact = { readonly name: string; readonly value: string };
 const LISTED = 20;
 const KEYS_LISTED = 10;
 
-export function wordOf(event: RolloutEvent): string {
-  return eventWord(event.type).word;
+export function outcomeOf(event: RolloutEvent): string {
+  return eventOutcome(event.type).outcome;
 }
 
 export function workloadName({ data }: RolloutEvent): string {
@@ -51,9 +51,9 @@ export function reasonText({ data }: RolloutEvent): string | undefined {
 function othersText(events: readonly RolloutEvent[]): string | undefined {
   const affected = Math.max(...events.map(({ data }) => data.affected ?? 0));
   if (affected === 0) return undefined;
-  const told = unique(events.map(workloadName)).length;
-  const others = Math.max(affected - told, 0);
-  if (others === 0) return told === 1 ? "no other workload" : "no others";
+  const registered = unique(events.map(workloadName)).length;
+  const others = Math.max(affected - registered, 0);
+  if (others === 0) return registered === 1 ? "no other workload" : "no others";
   return `${others} other ${others === 1 ? "workload" : "workloads"}`;
 }
 
@@ -63,7 +63,7 @@ export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   return present([
     ["Cluster", cluster],
     ["Workload", workloadName(event)],
-    ["Outcome", wordOf(event)],
+    ["Outcome", outcomeOf(event)],
     ["Reason", reasonText(event)],
     ["Cause", causeText(event)],
     ["Changed by", changedByText(event)],
@@ -90,21 +90,21 @@ function listed(values: readonly string[]): string {
 
 /** The workloads, by outcome where they differ, worst first. */
 function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
-  const words = unique(events.map(wordOf)).toSorted(compareWords);
+  const words = unique(events.map(outcomeOf)).toSorted(compareWords);
   if (words.length === 1) {
     return [
       ["Workloads", listed(unique(events.map(workloadName)))],
       ["Outcome", words.join("")],
     ];
   }
-  const by = words.map((word) => {
-    const names = unique(events.filter((one) => wordOf(one) === word).map(workloadName));
-    return { word, names };
+  const by = words.map((outcome) => {
+    const names = unique(events.filter((one) => outcomeOf(one) === outcome).map(workloadName));
+    return { outcome, names };
   });
   return [
-    ["Outcome", by.map(({ word, names }) => `${names.length} ${word}`).join(", ")],
-    ...by.map(({ word, names }): [string, string] => [
-      `${word.charAt(0).toUpperCase()}${word.slice(1)}`,
+    ["Outcome", by.map(({ outcome, names }) => `${names.length} ${outcome}`).join(", ")],
+    ...by.map(({ outcome, names }): [string, string] => [
+      `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`,
       listed(names),
     ]),
   ];

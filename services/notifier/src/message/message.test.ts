@@ -82,16 +82,16 @@ test("a stall and a failure can be told apart at a glance", () => {
 });
 
 test.each([
-  { affected: undefined, told: 1, says: undefined },
-  { affected: 1, told: 1, says: "no other workload" },
-  { affected: 2, told: 1, says: "1 other workload" },
-  { affected: 12, told: 2, says: "10 other workloads" },
-  { affected: 2, told: 2, says: "no others" },
-  { affected: 2, told: 3, says: "no others" },
-])("of $affected affected, with $told told of: $says", ({ affected, told, says }) => {
+  { affected: undefined, registered: 1, says: undefined },
+  { affected: 1, registered: 1, says: "no other workload" },
+  { affected: 2, registered: 1, says: "1 other workload" },
+  { affected: 12, registered: 2, says: "10 other workloads" },
+  { affected: 2, registered: 2, says: "no others" },
+  { affected: 2, registered: 3, says: "no others" },
+])("of $affected affected, with $told told of: $says", ({ affected, registered, says }) => {
   const more = affected === undefined ? {} : { affected };
   const cause = { kind: "Secret" as const, namespace: "shop", name: "db" };
-  const events = Array.from({ length: told }, (_, i) =>
+  const events = Array.from({ length: registered }, (_, i) =>
     event("failed", `web-${i}`, { cause, ...more }),
   );
   const { facts } = messageOf(record(events), "prod");

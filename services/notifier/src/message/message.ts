@@ -1,5 +1,5 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { factsOf, groupFacts, unique, wordOf, workloadName } from "./facts.ts";
+import { factsOf, groupFacts, unique, outcomeOf, workloadName } from "./facts.ts";
 import type { Fact } from "./facts.ts";
 import { nextCommands } from "./next-commands.ts";
 import type { NotificationRecord } from "../model/notify-record.ts";
@@ -49,7 +49,7 @@ export function messageOf(
   cluster: string,
 ): Message {
   const { events } = record;
-  const words = unique(events.map(wordOf)).toSorted(compareWords);
+  const words = unique(events.map(outcomeOf)).toSorted(compareWords);
   const [worst = "mixed"] = words;
   const outcome = words.length === 1 ? worst : "mixed";
   const [only] = events;
@@ -58,7 +58,7 @@ export function messageOf(
   const facts = single ? factsOf(only, cluster) : groupFacts(events, cluster);
   const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${words.join(", ")}`;
   const next = events
-    .toSorted((a, b) => compareWords(wordOf(a), wordOf(b)))
+    .toSorted((a, b) => compareWords(outcomeOf(a), outcomeOf(b)))
     .flatMap(nextCommands)
     .slice(0, NEXT_COMMANDS);
   return {

@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 
 /** A command is only made of names that Kubernetes itself would take, so that what is pasted into a shell does nothing else. */
@@ -29,12 +29,12 @@ const EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"
 /** What to run next about one rollout, e.g. `kubectl -n shop rollout status deployment/web`; nothing where all is well. */
 export function nextCommands(event: RolloutEvent): string[] {
   const { kind, namespace, name } = event.data.workload;
-  const { word } = eventWord(event.type);
+  const { outcome } = eventOutcome(event.type);
   const status = STATUS.get(kind);
   if (status === undefined || !NAME.test(namespace) || !NAME.test(name)) return [];
   return [
-    ...(LOOK.has(word) ? [status(name, namespace)] : []),
-    ...(EXPLAIN.has(word)
+    ...(LOOK.has(outcome) ? [status(name, namespace)] : []),
+    ...(EXPLAIN.has(outcome)
       ? [`rollcast explain ${kind.toLowerCase()}/${name} -n ${namespace}`]
       : []),
   ];

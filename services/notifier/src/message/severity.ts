@@ -8,8 +8,8 @@ const OF_WORD: Readonly<Record<string, Severity>> = {
 };
 
 /** How bad an outcome is, by its word (`failed`). */
-export function severityOf(word: string): Severity {
-  return OF_WORD[word] ?? "info";
+export function severityOf(outcome: string): Severity {
+  return OF_WORD[outcome] ?? "info";
 }
 
 /** Worst first, then by name. */

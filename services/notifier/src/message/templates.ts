@@ -11,7 +11,7 @@ import { cut } from "./text.ts";
 import { variablesOf } from "./variables.ts";
 
 /** Puts the configured title and text on a message. */
-export type Dress = (message: Message) => Message;
+export type ApplyTemplates = (message: Message) => Message;
 
 /** Templates and where they are in the configuration, the nearest first. */
 export type TemplateSource = { readonly path: string; readonly templates: Templates };
@@ -82,7 +82,7 @@ function compileOne(
 export function compileTemplates(
   sources: readonly TemplateSource[],
   onFault: (fault: string) => void,
-): Dress {
+): ApplyTemplates {
   const compile = createLiquid();
   const found = new Map<string, Found>();
   const faults: string[] = [];

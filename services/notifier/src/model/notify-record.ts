@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
 import { AlertRecord } from "./alert-record.ts";
-import { BoardRecord } from "./message-log-record.ts";
+import { MessageLogRecord } from "./message-log-record.ts";
 
 /**
  * A group of events that wait to be told together, in the KV bucket `notify` under `<cluster>.group.<id>`. An event is acknowledged when its group has it.
@@ -23,9 +23,9 @@ export const GroupRecord = z.object({
   /** The first `events` of the list are being made into this notification; what joins meanwhile is not part of it. */
   sealed: z.object({ notification: z.string(), events: z.number().int() }).optional(),
   /** Short ids of events that were told lately, so that one delivered again does not join again. */
-  told: z.array(z.string()),
+  recentEvents: z.array(z.string()),
   /** When the last of them were handed over. */
-  toldAt: z.number().optional(),
+  lastSentAt: z.number().optional(),
 });
 export type GroupRecord = z.infer<typeof GroupRecord>;
 
@@ -77,7 +77,7 @@ export const NotifyRecord = z.discriminatedUnion("type", [
   GroupRecord,
   NotificationRecord,
   ReceiversRecord,
-  BoardRecord,
+  MessageLogRecord,
   AlertRecord,
 ]);
 export type NotifyRecord = z.infer<typeof NotifyRecord>;
@@ -91,7 +91,7 @@ export function alertKey(cluster: string, receiver: string, id: string): string 
   return `${cluster}.alert.${receiver}.${id}`;
 }
 
-export function boardKey(cluster: string, receiver: string): string {
+export function messageLogKey(cluster: string, receiver: string): string {
   return `${cluster}.board.${receiver}`;
 }
 

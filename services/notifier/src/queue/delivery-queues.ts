@@ -5,22 +5,22 @@ import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/notifier";
 import { firstFault } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
-import type { Addressed, Turns } from "../context.ts";
+import type { Addressed, DeliveryJobs } from "../context.ts";
 
-export const Turn = z.union([
+export const Job = z.union([
   z.strictObject({ group: z.string() }),
   z.strictObject({ notification: z.string() }),
 ]);
-export type Turn = z.infer<typeof Turn>;
+export type Job = z.infer<typeof Job>;
 
-export type QueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
+export type DeliveryQueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
 
 /** Receivers with a queue of their own, and how fast each may be sent to. */
 export type Limits = ReadonlyMap<string, RateLimit>;
 
 /** The queues: one for the groups, and one for each receiver, so that a dead one delays no other. */
-export type Queues = AsyncDisposable & {
-  readonly turns: Turns;
+export type DeliveryQueues = AsyncDisposable & {
+  readonly jobs: DeliveryJobs;
   /** Opens the queues of receivers that have none yet. */
   open(limits: Limits): Promise<void>;
   /** Closes the queues of receivers that are in `limits` no more. */
@@ -44,24 +44,24 @@ export function queueName(receiver: string): string {
   return `${GROUPS_QUEUE}-${receiver}`;
 }
 
-function addDelivery(queue: Queue<Turn>, one: Addressed, delayMs: number): Promise<void> {
+function addDelivery(queue: Queue<Job>, one: Addressed, delayMs: number): Promise<void> {
   // A turn that was left from before a redrive must not take the new one in.
   const id = one.redriven === undefined ? one.id : `${one.id}-${one.redriven.count}`;
   return queue.add({ notification: one.id }, { id, delayMs, attempts: ATTEMPTS });
 }
 
-export async function openQueues(options: QueuesOptions): Promise<Queues> {
-  const open = (name: string) => openQueue<Turn>({ ...options, name });
+export async function openDeliveryQueues(options: DeliveryQueuesOptions): Promise<DeliveryQueues> {
+  const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
-  const byReceiver = new Map<string, Queue<Turn>>();
-  const named = (): [string, Queue<Turn>][] => [["", groups], ...byReceiver];
+  const byReceiver = new Map<string, Queue<Job>>();
+  const named = (): [string, Queue<Job>][] => [["", groups], ...byReceiver];
   const all = () => [groups, ...byReceiver.values()];
-  const ofEach = async <T>(ask: (queue: Queue<Turn>) => Promise<T>) =>
+  const ofEach = async <T>(ask: (queue: Queue<Job>) => Promise<T>) =>
     new Map(
       await Promise.all(named().map(async ([name, queue]) => [name, await ask(queue)] as const)),
     );
   return {
-    turns: {
+    jobs: {
       flush: (group, delayMs) => groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
       // Nobody works on the queue of a receiver that was removed: the turn that buries its message is one of the groups'.
       deliver: (one, delayMs) => addDelivery(byReceiver.get(one.receiver) ?? groups, one, delayMs),

@@ -5,8 +5,8 @@ import type { Context } from "../context.ts";
 import { deliver } from "../delivery/deliver.ts";
 import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
-import { GROUPS_QUEUE, Turn, queueName } from "./delivery-queues.ts";
-import type { Limits, QueuesOptions } from "./delivery-queues.ts";
+import { GROUPS_QUEUE, Job, queueName } from "./delivery-queues.ts";
+import type { Limits, DeliveryQueuesOptions } from "./delivery-queues.ts";
 
 const GROUPS_AT_ONCE = 8;
 const SENT_AT_ONCE = 4;
@@ -32,8 +32,8 @@ async function handBack(work: Promise<void>, signal: AbortSignal): Promise<void>
   }
 }
 
-async function take(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
-  const turn = Turn.safeParse(data);
+async function enqueue(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
+  const turn = Job.safeParse(data);
   // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
   if (!turn.success) ctx.logger.error({ err: turn.error }, "turn dropped, it is not of the form");
   else if ("group" in turn.data) await flush(ctx, turn.data.group);
@@ -43,7 +43,7 @@ async function take(ctx: Context, data: unknown, options: DeliverOptions): Promi
 /** Opens the worker of one queue; the groups' where no receiver is given. */
 type Open = (receiver?: string, limits?: Limits) => Promise<Work>;
 
-function opener(ctx: Context, options: QueuesOptions, stopping: AbortSignal): Open {
+function opener(ctx: Context, options: DeliveryQueuesOptions, stopping: AbortSignal): Open {
   const end = endOf(stopping);
   return (receiver, limits) => {
     const limit = receiver === undefined ? undefined : limits?.get(receiver);
@@ -54,7 +54,7 @@ function opener(ctx: Context, options: QueuesOptions, stopping: AbortSignal): Op
       concurrency: receiver === undefined ? GROUPS_AT_ONCE : SENT_AT_ONCE,
       ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
       process: (data, { signal, hold }) =>
-        take(ctx, data, {
+        enqueue(ctx, data, {
           signal: AbortSignal.any([signal, end]),
           hold: limit === undefined ? async () => undefined : hold,
           ...(receiver === undefined ? {} : { receiver }),
@@ -76,7 +76,7 @@ export type Workers = AsyncDisposable & {
 /** Works all queues off; after `signal`, what is in hand has a moment to end. */
 export async function openWorkers(
   ctx: Context,
-  options: QueuesOptions,
+  options: DeliveryQueuesOptions,
   stopping: AbortSignal,
 ): Promise<Workers> {
   const open = opener(ctx, options, stopping);

@@ -2,11 +2,11 @@ import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/confi
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { ConfigError } from "@rollcast/shared/errors";
 import { checkUrl } from "../http/address.ts";
-import { claimBoard } from "../message-log/lease.ts";
+import { acquireLease } from "../message-log/lease.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
-import { boardKey } from "../model/notify-record.ts";
+import { messageLogKey } from "../model/notify-record.ts";
 import { createAlertmanager } from "./alertmanager.ts";
-import type { Opening } from "./opening.ts";
+import type { ReceiverOptions } from "./opening.ts";
 import type { Receiver } from "./receiver.ts";
 import { createSlackApi } from "./slack-api.ts";
 import { createSlackBot } from "./slack-bot.ts";
@@ -14,8 +14,8 @@ import { createSlackBot } from "./slack-bot.ts";
 const SLACK_API = "https://slack.com/api/";
 
 /** A bot of Slack. Throws {@link ConfigError} where its token cannot be read or its address is not allowed. */
-export async function openBot(opening: Opening, slack: SlackReceiver): Promise<Receiver> {
-  const { config, security, env, cluster, records, dress, step, pace } = opening;
+export async function openBot(opening: ReceiverOptions, slack: SlackReceiver): Promise<Receiver> {
+  const { config, security, env, cluster, records, applyTemplates, failpoint, pace } = opening;
   const { name } = config;
   const { tokenFrom, channel = "", thread = true } = slack;
   if (tokenFrom === undefined) throw new ConfigError("there is no token");
@@ -26,17 +26,27 @@ export async function openBot(opening: Opening, slack: SlackReceiver): Promise<R
   const fetch = createGuardedFetch({ security, env });
   const where = `${base.host} ${channel}`;
   const call = createSlackApi({ fetch, base, token, pace: (signal) => pace(where, signal) });
-  const key = boardKey(cluster, name);
-  const claim = (signal: AbortSignal) => claimBoard({ records, key, receiver: name, signal });
-  return createSlackBot({ name, fetch, call, channel, thread, cluster, claim, dress, step });
+  const key = messageLogKey(cluster, name);
+  const lease = (signal: AbortSignal) => acquireLease({ records, key, receiver: name, signal });
+  return createSlackBot({
+    name,
+    fetch,
+    call,
+    channel,
+    thread,
+    cluster,
+    lease,
+    applyTemplates,
+    failpoint,
+  });
 }
 
 /** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openBot} does. */
 export async function openAlertmanager(
-  opening: Opening,
+  opening: ReceiverOptions,
   alertmanager: AlertmanagerReceiver,
 ): Promise<Receiver> {
-  const { config, security, env, cluster, records, dress, logger } = opening;
+  const { config, security, env, cluster, records, applyTemplates, logger } = opening;
   const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
   const urls = alertmanager.urls.map((url) => new URL(url));
   for (const url of urls) checkUrl(url, security);
@@ -52,7 +62,7 @@ export async function openAlertmanager(
     token,
     settings: { cluster, labels, generatorUrl, resolveAfterMs: resolveAfter },
     resendMs: resendInterval,
-    dress,
+    applyTemplates,
     logger,
   });
 }

@@ -7,14 +7,14 @@ import type { Logger } from "@rollcast/runtime/logger";
 import { checkUrl } from "../http/address.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";
-import type { Dress } from "../message/templates.ts";
+import type { ApplyTemplates } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
 import { createHttpReceiver, readUrl } from "./http.ts";
 import type { HttpReceiverOptions } from "./http.ts";
 import { openAlertmanager, openBot } from "./open-stateful.ts";
-import type { Opening, ReceiverDeps } from "./opening.ts";
+import type { ReceiverOptions, ReceiverDeps } from "./opening.ts";
 import type { Receiver } from "./receiver.ts";
-import { judgeSlack, renderSlack } from "./slack.ts";
+import { classifySlackAnswer, renderSlack } from "./slack.ts";
 import { renderTeams } from "./teams.ts";
 import { readKeys, renderWebhook } from "./webhook.ts";
 
@@ -24,12 +24,12 @@ type Form = Pick<HttpReceiverOptions, "url" | "render" | "judge"> & {
 };
 
 /** How a receiver that takes one POST for a message is sent to. */
-function formOf({ config, env }: Opening): Form | undefined {
+function formOf({ config, env }: ReceiverOptions): Form | undefined {
   const { webhook, slack, teams, googleChat } = config;
   if (slack?.webhookUrlFrom !== undefined) {
     const ref = slack.webhookUrlFrom;
     const url = () => readUrl(ref, env, "slack.webhookUrlFrom");
-    return { url, render: renderSlack, judge: judgeSlack };
+    return { url, render: renderSlack, judge: classifySlackAnswer };
   }
   if (teams !== undefined) {
     return { url: () => readUrl(teams.urlFrom, env, "teams.urlFrom"), render: renderTeams };
@@ -54,8 +54,8 @@ export function rateLimitOf(config: ReceiverConfig): RateLimit {
   return config.rateLimit ?? { max: isMachine ? 10 : 1, per: 1_000 };
 }
 
-async function openReceiver(opening: Opening): Promise<Receiver | undefined> {
-  const { config, security, dress, env } = opening;
+async function openReceiver(opening: ReceiverOptions): Promise<Receiver | undefined> {
+  const { config, security, applyTemplates, env } = opening;
   if (config.slack?.tokenFrom !== undefined) return openBot(opening, config.slack);
   if (config.alertmanager !== undefined) return openAlertmanager(opening, config.alertmanager);
   const form = formOf(opening);
@@ -64,10 +64,10 @@ async function openReceiver(opening: Opening): Promise<Receiver | undefined> {
   checkUrl(await form.url(), security);
   await check?.();
   const fetch = createGuardedFetch({ security, env });
-  return createHttpReceiver({ name: config.name, fetch, dress, ...rest });
+  return createHttpReceiver({ name: config.name, fetch, applyTemplates, ...rest });
 }
 
-function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): Dress {
+function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): ApplyTemplates {
   const { name, templates = {} } = one;
   return compileTemplates(
     [
@@ -87,9 +87,9 @@ export async function openReceivers(
   const faults: string[] = [];
   for (const one of config.receivers) {
     try {
-      const dress = dressOf(one, config.templates, deps.logger);
+      const applyTemplates = dressOf(one, config.templates, deps.logger);
       const security = one.security ?? Security.parse({});
-      const receiver = await openReceiver({ ...deps, config: one, security, dress });
+      const receiver = await openReceiver({ ...deps, config: one, security, applyTemplates });
       if (receiver !== undefined) opened.set(one.name, receiver);
     } catch (err) {
       faults.push(`  ${one.name}: ${err instanceof Error ? err.message : String(err)}`);

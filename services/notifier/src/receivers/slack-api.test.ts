@@ -14,25 +14,25 @@ test("an answer that is ok says where the message is", () => {
 });
 
 test.each([
-  { error: "ratelimited", retryAfter: "7", verdict: { kind: "later", delayMs: 7_000 } },
-  { error: "rate_limited", retryAfter: undefined, verdict: { kind: "later", delayMs: 30_000 } },
-  { error: "internal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "fatal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "service_unavailable", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "team_added_to_org", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "invalid_auth", verdict: { kind: "refused", reason: "invalid-auth" } },
-  { error: "token_revoked", verdict: { kind: "refused", reason: "token-revoked" } },
-  { error: "channel_not_found", verdict: { kind: "refused", reason: "channel-not-found" } },
-  { error: "not_in_channel", verdict: { kind: "refused", reason: "not-in-channel" } },
-  { error: "is_archived", verdict: { kind: "refused", reason: "is-archived" } },
-  { error: "invalid_blocks", verdict: { kind: "refused", reason: "invalid-blocks" } },
-  { error: "missing_scope", verdict: { kind: "refused", reason: "missing-scope" } },
-  { error: "something_new", verdict: { kind: "refused", reason: "slack-error" } },
-  { error: "__proto__", verdict: { kind: "refused", reason: "slack-error" } },
-  { error: "Something <new>", verdict: { kind: "refused", reason: "slack-error" } },
-])("ok:false with $error is $verdict.kind", ({ error, retryAfter, verdict }) => {
-  const result = judge({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
-  expect(result).toMatchObject({ ok: false, error, verdict });
+  { error: "ratelimited", retryAfter: "7", result: { kind: "later", delayMs: 7_000 } },
+  { error: "rate_limited", retryAfter: undefined, result: { kind: "later", delayMs: 30_000 } },
+  { error: "internal_error", result: { kind: "failed", reason: "slack-trouble" } },
+  { error: "fatal_error", result: { kind: "failed", reason: "slack-trouble" } },
+  { error: "service_unavailable", result: { kind: "failed", reason: "slack-trouble" } },
+  { error: "team_added_to_org", result: { kind: "failed", reason: "slack-trouble" } },
+  { error: "invalid_auth", result: { kind: "refused", reason: "invalid-auth" } },
+  { error: "token_revoked", result: { kind: "refused", reason: "token-revoked" } },
+  { error: "channel_not_found", result: { kind: "refused", reason: "channel-not-found" } },
+  { error: "not_in_channel", result: { kind: "refused", reason: "not-in-channel" } },
+  { error: "is_archived", result: { kind: "refused", reason: "is-archived" } },
+  { error: "invalid_blocks", result: { kind: "refused", reason: "invalid-blocks" } },
+  { error: "missing_scope", result: { kind: "refused", reason: "missing-scope" } },
+  { error: "something_new", result: { kind: "refused", reason: "slack-error" } },
+  { error: "__proto__", result: { kind: "refused", reason: "slack-error" } },
+  { error: "Something <new>", result: { kind: "refused", reason: "slack-error" } },
+])("ok:false with $error is $result.kind", ({ error, retryAfter, result }) => {
+  const judged = judge({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
+  expect(judged).toMatchObject({ ok: false, error, result });
 });
 
 test.each([
@@ -42,5 +42,5 @@ test.each([
   { name: "503", body: "", status: 503, kind: "failed" },
   { name: "a redirect", body: "", status: 302, kind: "refused" },
 ])("$name is $kind", ({ body, status, kind }) => {
-  expect(judge(body, { status })).toMatchObject({ ok: false, error: undefined, verdict: { kind } });
+  expect(judge(body, { status })).toMatchObject({ ok: false, error: undefined, result: { kind } });
 });

@@ -1,11 +1,11 @@
 import { fold } from "../message-log/message-log.ts";
-import { ClaimLost } from "../message-log/lease.ts";
-import type { Claim } from "../message-log/lease.ts";
+import { LeaseLostError } from "../message-log/lease.ts";
+import type { Lease } from "../message-log/lease.ts";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import type { Step } from "../failpoints.ts";
-import { judgeError } from "../http/send-result.ts";
-import type { Verdict } from "../http/send-result.ts";
+import type { Failpoint } from "../failpoints.ts";
+import { classifyError } from "../http/send-result.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
 import type { SlackApi } from "./slack-api.ts";
 import { BUSY_MS, edit, postFresh, reply } from "./slack-posts.ts";
@@ -20,24 +20,24 @@ export type SlackBotOptions = {
   thread: boolean;
   cluster: string;
   /** Holds the record of what was posted. */
-  claim: (signal: AbortSignal) => Promise<Claim>;
+  lease: (signal: AbortSignal) => Promise<Lease>;
   /** Puts templates on a message. */
-  dress: (message: Message) => Message;
-  step: (step: Step) => void;
+  applyTemplates: (message: Message) => Message;
+  failpoint: (failpoint: Failpoint) => void;
 };
 
-async function tell(sending: Sending): Promise<Verdict> {
-  const { claim, message } = sending;
-  const { board, edits, fresh } = fold(claim.board(), message.events, Date.now());
-  await claim.save(board);
+async function send(sending: Sending): Promise<SendResult> {
+  const { lease, message } = sending;
+  const { log, edits, fresh } = fold(lease.log(), message.events, Date.now());
+  await lease.save(log);
   // Warnings and failures first: they are what people wait for.
   for (const [place, loud] of edits) {
-    const verdict = await reply(sending, place, loud);
-    if (verdict.kind !== "sent") return verdict;
+    const result = await reply(sending, place, loud);
+    if (result.kind !== "sent") return result;
   }
   for (const place of edits.keys()) {
-    const verdict = await edit(sending, place);
-    if (verdict.kind !== "sent") return verdict;
+    const result = await edit(sending, place);
+    if (result.kind !== "sent") return result;
   }
   // Last: it moves the places, and what has no rollout is not known afterwards.
   return postFresh(sending, fresh);
@@ -50,19 +50,20 @@ async function tell(sending: Sending): Promise<Verdict> {
 export function createSlackBot(options: SlackBotOptions): Receiver {
   return {
     name: options.name,
-    async send(plain, signal): Promise<Verdict> {
-      let claim: Claim | undefined;
+    async send(plain, signal): Promise<SendResult> {
+      let lease: Lease | undefined;
       try {
-        claim = await options.claim(signal);
-        const message = options.dress(plain);
-        return await tell({ options, message, claim, signal });
+        lease = await options.lease(signal);
+        const message = options.applyTemplates(plain);
+        return await send({ options, message, lease, signal });
       } catch (err) {
         if (signal.aborted) throw err;
-        if (err instanceof ClaimLost) return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
-        return judgeError(err);
+        if (err instanceof LeaseLostError)
+          return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
+        return classifyError(err);
       } finally {
         // Where it cannot be let go, it ends by itself.
-        await claim?.release().catch(() => undefined);
+        await lease?.release().catch(() => undefined);
       }
     },
     [Symbol.asyncDispose]: () => options.fetch[Symbol.asyncDispose](),

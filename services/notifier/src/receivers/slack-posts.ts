@@ -1,10 +1,10 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { eventsOf, replacePost, withPost, withReply } from "../message-log/posts.ts";
 import type { Post } from "../model/message-log-record.ts";
-import type { Claim } from "../message-log/lease.ts";
+import type { Lease } from "../message-log/lease.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
-import type { Verdict } from "../http/send-result.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { SlackResult } from "./slack-api.ts";
 import { slackContent } from "./slack-blocks.ts";
 import type { SlackBotOptions } from "./slack-bot.ts";
@@ -30,7 +30,7 @@ const NO_THREAD = new Set([
 
 export const BUSY_MS = 5_000;
 
-const SENT: Verdict = { kind: "sent" };
+const SENT: SendResult = { kind: "sent" };
 
 // Slack would make links, previews and mentions of what an event says.
 const PLAIN = { unfurl_links: false, unfurl_media: false, parse: "none", link_names: false };
@@ -38,18 +38,18 @@ const PLAIN = { unfurl_links: false, unfurl_media: false, parse: "none", link_na
 export type Sending = {
   readonly options: SlackBotOptions;
   readonly message: Message;
-  readonly claim: Claim;
+  readonly lease: Lease;
   readonly signal: AbortSignal;
 };
 
-function verdictOf(result: SlackResult): Verdict {
-  return result.ok ? SENT : result.verdict;
+function sendResultOf(result: SlackResult): SendResult {
+  return result.ok ? SENT : result.result;
 }
 
 /** The message about some of its events only. */
 function part({ options, message }: Sending, events: readonly RolloutEvent[]): Message {
   if (events.length === message.events.length) return message;
-  return options.dress(messageOf({ ...message, events: [...events] }, options.cluster));
+  return options.applyTemplates(messageOf({ ...message, events: [...events] }, options.cluster));
 }
 
 async function post({ options, signal }: Sending, message: Message, more: object = {}) {
@@ -62,22 +62,25 @@ async function post({ options, signal }: Sending, message: Message, more: object
 }
 
 /** Makes a posted message say what is true now; posts it anew where it is gone. */
-export async function edit(sending: Sending, place: number): Promise<Verdict> {
-  const { options, claim, signal } = sending;
-  const before = claim.board().posts[place];
+export async function edit(sending: Sending, place: number): Promise<SendResult> {
+  const { options, lease, signal } = sending;
+  const before = lease.log().posts[place];
   if (before === undefined) return SENT;
   const { channel, ts, labels, createdAt, notification: id } = before;
   const events = eventsOf(before, options.cluster);
-  const message = options.dress(messageOf({ id, events, labels, createdAt }, options.cluster));
+  const message = options.applyTemplates(
+    messageOf({ id, events, labels, createdAt }, options.cluster),
+  );
   const { unfurl_links: _l, unfurl_media: _m, ...plain } = PLAIN;
   const body = { channel, ts, ...slackContent(message), ...plain };
   const result = await options.call("chat.update", body, signal);
-  if (result.ok || result.error === undefined || !LOST.has(result.error)) return verdictOf(result);
+  if (result.ok || result.error === undefined || !LOST.has(result.error))
+    return sendResultOf(result);
   const again = await post(sending, message);
-  options.step("posted");
-  if (!again.ok) return again.verdict;
+  options.failpoint("posted");
+  if (!again.ok) return again.result;
   const moved: Post = { ...before, channel: again.channel ?? options.channel, ts: again.ts ?? "" };
-  await claim.save(replacePost(claim.board(), place, moved));
+  await lease.save(replacePost(lease.log(), place, moved));
   return SENT;
 }
 
@@ -86,22 +89,22 @@ export async function reply(
   sending: Sending,
   place: number,
   events: readonly RolloutEvent[],
-): Promise<Verdict> {
-  const { options, claim, message } = sending;
-  const before = claim.board().posts[place];
+): Promise<SendResult> {
+  const { options, lease, message } = sending;
+  const before = lease.log().posts[place];
   if (before === undefined || events.length === 0 || before.replies.includes(message.id)) {
     return SENT;
   }
-  const told = part(sending, events);
+  const registered = part(sending, events);
   const inThread = options.thread && before.channel === options.channel && before.ts !== "";
   const thread = inThread ? { thread_ts: before.ts, reply_broadcast: true } : {};
-  let result = await post(sending, told, thread);
+  let result = await post(sending, registered, thread);
   if (inThread && !result.ok && NO_THREAD.has(result.error ?? "")) {
-    result = await post(sending, told);
+    result = await post(sending, registered);
   }
-  options.step("posted");
-  if (!result.ok) return result.verdict;
-  await claim.save(replacePost(claim.board(), place, withReply(before, message.id)));
+  options.failpoint("posted");
+  if (!result.ok) return result.result;
+  await lease.save(replacePost(lease.log(), place, withReply(before, message.id)));
   return SENT;
 }
 
@@ -109,16 +112,16 @@ export async function reply(
 export async function postFresh(
   sending: Sending,
   events: readonly RolloutEvent[],
-): Promise<Verdict> {
-  const { options, claim } = sending;
+): Promise<SendResult> {
+  const { options, lease } = sending;
   if (events.length === 0) return SENT;
   const message = part(sending, events);
   const result = await post(sending, message);
-  options.step("posted");
-  if (!result.ok) return result.verdict;
+  options.failpoint("posted");
+  if (!result.ok) return result.result;
   const { channel = options.channel, ts } = result;
   if (ts === undefined) return SENT;
   const now = Date.now();
-  await claim.save(withPost(claim.board(), message, { channel, ts, events, now }));
+  await lease.save(withPost(lease.log(), message, { channel, ts, events, now }));
   return SENT;
 }

@@ -9,7 +9,7 @@ import { createRouter } from "../route/route.ts";
 import type { Router } from "../route/route.ts";
 
 /** What the configuration says now; replaced as a whole when it changes. */
-export type Setup = {
+export type ReceiverRegistry = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly rateLimits: ReadonlyMap<string, RateLimit>;
@@ -23,7 +23,7 @@ export type SetupOptions = {
   readonly deps: ReceiverDeps;
 };
 
-const NOTHING: Setup = {
+const NOTHING: ReceiverRegistry = {
   receivers: new Map(),
   circuits: new Map(),
   rateLimits: new Map(),
@@ -35,26 +35,29 @@ const NOTHING: Setup = {
  * Opens what `config` names. A receiver that is as in `before` is kept as it is, with its circuit; any other is opened anew, so one that answered 410 is asked again.
  * Throws a ConfigError that names every fault, and then nothing has changed.
  */
-export async function openSetup(options: SetupOptions, before: Setup = NOTHING): Promise<Setup> {
+export async function openReceiverRegistry(
+  options: SetupOptions,
+  before: ReceiverRegistry = NOTHING,
+): Promise<ReceiverRegistry> {
   const { config, deps } = options;
   const route = createRouter(config, deps.cluster);
   const templates = JSON.stringify(config.templates);
-  const told = config.receivers.filter(({ none }) => none === undefined);
+  const registered = config.receivers.filter(({ none }) => none === undefined);
   const fingerprints = new Map<string, string>();
-  for (const one of told) {
+  for (const one of registered) {
     fingerprints.set(one.name, `${await fingerprintOf(one, deps.env)} ${templates}`);
   }
   const isKept = (name: string) => before.fingerprints.get(name) === fingerprints.get(name);
-  const changed = told.filter(({ name }) => !isKept(name));
+  const changed = registered.filter(({ name }) => !isKept(name));
   const fresh = await openReceivers({ ...config, receivers: changed }, deps);
   const receivers = new Map<string, Receiver>();
   const circuits = new Map<string, Circuit>();
-  for (const { name } of told) {
+  for (const { name } of registered) {
     const receiver = fresh.get(name) ?? before.receivers.get(name);
     if (receiver !== undefined) receivers.set(name, receiver);
     circuits.set(name, (isKept(name) ? before.circuits.get(name) : undefined) ?? createCircuit());
   }
-  const rateLimits = new Map(told.map((one) => [one.name, rateLimitOf(one)]));
+  const rateLimits = new Map(registered.map((one) => [one.name, rateLimitOf(one)]));
   return { receivers, circuits, rateLimits, route, fingerprints };
 }
 
@@ -62,9 +65,11 @@ export async function openSetup(options: SetupOptions, before: Setup = NOTHING):
 const RETIRE_MS = 90_000;
 
 /** Receivers that were replaced: what was under way to them ends as it would have, then they are closed; at the latest at disposal. */
-export type Retiring = AsyncDisposable & { retire(before: Setup, after: Setup): void };
+export type Retiring = AsyncDisposable & {
+  retire(before: ReceiverRegistry, after: ReceiverRegistry): void;
+};
 
-export function createRetiring(): Retiring {
+export function createRetirement(): Retiring {
   const waiting = new Map<Receiver, NodeJS.Timeout>();
   const close = async (receiver: Receiver) => {
     clearTimeout(waiting.get(receiver));

@@ -23,21 +23,22 @@ function namesIn(entry: Entry<NotifyRecord> | undefined): readonly string[] {
 }
 
 /** The receivers of the configuration that any replica read last. */
-export async function knownReceivers(ctx: Part): Promise<ReadonlySet<string>> {
+export async function registeredReceivers(ctx: Part): Promise<ReadonlySet<string>> {
   const entry = await read(ctx);
   return new Set(entry === "unreadable" ? [] : namesIn(entry));
 }
 
 /** Tells the other replicas which receivers there are now; returns those that there were before and are no more. */
-export async function tellReceivers(ctx: Part, names: readonly string[]): Promise<string[]> {
+export async function registerReceivers(ctx: Part, names: readonly string[]): Promise<string[]> {
   const key = receiversKey(ctx.cluster);
   const record = { v: 1 as const, type: "receivers" as const, names: [...names], at: Date.now() };
   for (;;) {
     const before = await read(ctx);
     if (before === "unreadable") return [];
-    const told = namesIn(before);
-    const removed = told.filter((name) => !names.includes(name));
-    if (before !== undefined && removed.length === 0 && told.length === names.length) return [];
+    const registered = namesIn(before);
+    const removed = registered.filter((name) => !names.includes(name));
+    if (before !== undefined && removed.length === 0 && registered.length === names.length)
+      return [];
     const revision =
       before === undefined
         ? await ctx.records.create(key, record)

@@ -44,22 +44,22 @@ function routing(notify: string[], namespace = "shop", outcome: RolloutOutcome =
 }
 
 test.each([
-  { notify: [], told: ["ops"], refused: [] },
-  { notify: ["team-a"], told: ["ops", "team-a"], refused: [] },
-  { notify: ["team-a", "team-b"], told: ["ops", "team-a", "team-b"], refused: [] },
-  { notify: ["ops"], told: ["ops"], refused: [] },
-  { notify: ["nobody"], told: ["ops"], refused: [] },
-  { notify: ["none"], told: [], refused: [] },
-  { notify: ["none", "team-a"], told: ["team-a"], refused: [] },
-  { notify: ["who"], told: ["ops"], refused: [{ name: "who", why: "unknown" }] },
+  { notify: [], registered: ["ops"], refused: [] },
+  { notify: ["team-a"], registered: ["ops", "team-a"], refused: [] },
+  { notify: ["team-a", "team-b"], registered: ["ops", "team-a", "team-b"], refused: [] },
+  { notify: ["ops"], registered: ["ops"], refused: [] },
+  { notify: ["nobody"], registered: ["ops"], refused: [] },
+  { notify: ["none"], registered: [], refused: [] },
+  { notify: ["none", "team-a"], registered: ["team-a"], refused: [] },
+  { notify: ["who"], registered: ["ops"], refused: [{ name: "who", why: "unknown" }] },
   {
     notify: ["none", "team-a", "who"],
-    told: ["ops", "team-a"],
+    registered: ["ops", "team-a"],
     refused: [{ name: "who", why: "unknown" }],
   },
-])("$notify tells $told", ({ notify, told, refused }) => {
+])("$notify tells $told", ({ notify, registered, refused }) => {
   const result = routing(notify);
-  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(told);
+  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(registered);
   expect(result.refused).toEqual(refused);
 });
 

@@ -90,8 +90,10 @@ function receiversFor(route: object, one = event("failed")): string[] {
 }
 
 test("without a route every receiver is told of what people want to know", () => {
-  const told = RolloutOutcome.options.filter((one) => receiversFor({}, event(one)).length > 0);
-  expect(told.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
+  const registered = RolloutOutcome.options.filter(
+    (one) => receiversFor({}, event(one)).length > 0,
+  );
+  expect(registered.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
   expect(receiversFor({})).toEqual(["a", "b", "c"]);
 });
 
@@ -198,9 +200,11 @@ test.each([
 ])("without a route $name is told of ends, stalls and $more", ({ receiver, more }) => {
   const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
   const route = createRouter(config, "prod");
-  const told = RolloutOutcome.options.filter((word) => route(event(word)).memberships.length > 0);
+  const registered = RolloutOutcome.options.filter(
+    (outcome) => route(event(outcome)).memberships.length > 0,
+  );
   const wanted = ["failed", "stalled", "succeeded", ...more.split(" ")];
-  expect(told.toSorted()).toEqual(wanted.toSorted());
+  expect(registered.toSorted()).toEqual(wanted.toSorted());
 });
 
 test("a child inherits exactly what it does not set", () => {
@@ -234,9 +238,9 @@ test("whatever the tree, every event ends somewhere, and a match without continu
   const outcome = fc.constantFrom(...RolloutOutcome.options);
   const receivers = [hook("a"), hook("b"), hook("c")];
   fc.assert(
-    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, word) => {
+    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, outcome) => {
       const config = NotifierConfig.parse({ receivers, route: { receiver: "a", routes } });
-      const labels: Labels = labelsOf(event(word), "prod");
+      const labels: Labels = labelsOf(event(outcome), "prod");
       const ends = matchRoutes(compileRoute(config.route), labels);
       expect(ends.length).toBeGreaterThan(0);
       const direct = routes.filter(({ match }) => match.every((one) => parseMatcher(one)(labels)));

@@ -33,7 +33,7 @@ export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[
 }
 
 /** What a receiver is told without a route: one that edits its messages also that a rollout began, as its end then makes no message more; one for alerts, what changes them. */
-function wants({ slack, alertmanager }: ReceiverConfig, outcome: string): boolean {
+function accepts({ slack, alertmanager }: ReceiverConfig, outcome: string): boolean {
   if (alertmanager !== undefined) return ALERT_OUTCOMES.has(outcome);
   if (DEFAULT_OUTCOMES.has(outcome)) return true;
   return slack?.tokenFrom !== undefined && outcome === "started";
@@ -45,7 +45,7 @@ function receiversOf(
   all: readonly ReceiverConfig[],
 ): readonly string[] {
   if (node.receiver !== undefined) return [node.receiver];
-  return all.filter((one) => wants(one, labels.outcome)).map(({ name }) => name);
+  return all.filter((one) => accepts(one, labels.outcome)).map(({ name }) => name);
 }
 
 /** The route in whose groups events are that a workload's annotation sends to a receiver. */
@@ -67,21 +67,21 @@ export function createRouter(config: NotifierConfig, cluster: string): Router {
     config.receivers.flatMap(({ name, none }) => (none === undefined ? [] : [name])),
   );
   const byName = new Map(config.receivers.map((one) => [one.name, one]));
-  const told = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
+  const registered = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
     names.filter((name) => !silent.has(name)).map((name) => membershipOf(node, name, labels));
   return (event) => {
     const labels = labelsOf(event, cluster);
     const named = readNamed(config, labels.namespace, event.data.notify ?? []);
     const nodes = named.alone ? [] : matchRoutes(root, labels);
     const routed = nodes.flatMap((node) =>
-      told(node, receiversOf(node, labels, config.receivers), labels),
+      registered(node, receiversOf(node, labels, config.receivers), labels),
     );
     const has = new Set(routed.map(({ receiver }) => receiver));
     const names = named.receivers.filter((name) => {
       const receiver = byName.get(name);
-      return receiver !== undefined && !has.has(name) && wants(receiver, labels.outcome);
+      return receiver !== undefined && !has.has(name) && accepts(receiver, labels.outcome);
     });
-    const added = told({ ...root, path: ANNOTATION_ROUTE }, names, labels);
+    const added = registered({ ...root, path: ANNOTATION_ROUTE }, names, labels);
     return {
       memberships: [...routed, ...added],
       routes: nodes.map(({ path }) => path),
