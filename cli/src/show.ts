@@ -1,4 +1,4 @@
-import type { State } from "@rollcast/shared/api/restarter";
+import type { State } from "@rollcast/shared/api/workload-views";
 import { formatDuration } from "@rollcast/shared/duration";
 import type { Style } from "./table.ts";
 

@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { startCluster } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 
 const told = process.env.ROLLCAST_TEST_CLUSTER ?? "";
 if (told === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");

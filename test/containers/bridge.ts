@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { Cluster } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { tokenOf } from "@rollcast/testkit/users";
 
 const run = promisify(execFile);
 

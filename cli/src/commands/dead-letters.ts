@@ -4,7 +4,7 @@ import {
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/notifier";
+} from "@rollcast/shared/api/dead-letters";
 import { call, callAll } from "../api-client.ts";
 import { NOTIFIER, apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";

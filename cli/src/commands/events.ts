@@ -14,7 +14,6 @@ import { refText } from "../refs.ts";
 
 /** Where the object begins. */
 const HANG = 27;
-
 /** Tokens of a subject, `>` being the last. */
 const FILTER = /^(?:(?:[\w-]+|\*)\.)*(?:[\w-]+|[*>])$/;
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { getImpact, getWorkload } from "@rollcast/shared/api/restarter";
-import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/restarter";
+import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { formatDuration } from "@rollcast/shared/duration";
 import { call } from "../api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { z } from "zod";
-import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/steering";
+import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freezes";
 import { call } from "../api-client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";

@@ -1,8 +1,8 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { z } from "zod";
-import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/steering";
-import type { QueueView } from "@rollcast/shared/api/steering";
+import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/queues";
+import type { QueueView } from "@rollcast/shared/api/queues";
 import { formatDuration, parseDuration } from "@rollcast/shared/duration";
 import { call } from "../api-client.ts";
 import { EXIT, Failure } from "../failure.ts";

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { getStatus, listWorkloads } from "@rollcast/shared/api/restarter";
-import type { WorkloadSummary } from "@rollcast/shared/api/restarter";
-import { listFreezes, listQueues } from "@rollcast/shared/api/steering";
-import type { FreezeView } from "@rollcast/shared/api/steering";
+import type { WorkloadSummary } from "@rollcast/shared/api/workload-views";
+import { listQueues } from "@rollcast/shared/api/queues";
+import { listFreezes } from "@rollcast/shared/api/freezes";
+import type { FreezeView } from "@rollcast/shared/api/freezes";
 import { call, callAll } from "../api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";

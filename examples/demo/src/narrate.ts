@@ -1,4 +1,5 @@
-import type { ChangedBy, ChangedKeys, ObjectId, RollcastEvent } from "@rollcast/shared/events";
+import type { ChangedBy, ChangedKeys, RollcastEvent } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 
 type Named = { readonly namespace: string; readonly name: string };
 

@@ -1,14 +1,13 @@
 import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  NODE,
-  STAGES,
   apiServerFlags,
   controllerFlags,
   etcdFlags,
-  kwokFlags,
   schedulerFlags,
 } from "@rollcast/testkit/control-plane";
+import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
+import { NODE } from "@rollcast/testkit/node";
 import { put } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";

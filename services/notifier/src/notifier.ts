@@ -5,7 +5,7 @@ import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { consume } from "@rollcast/nats/consume";
 import { openKv } from "@rollcast/nats/kv";
-import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
@@ -23,15 +23,11 @@ import { openWorkers } from "./queue/workers.ts";
 import { createContext } from "./create-context.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
-
 /** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
 const FIRST_START_MS = 600_000;
-
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
 const EVENT_CONCURRENCY = 128;
-
 const RESYNC_INTERVAL_MS = 60_000;
-
 /** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
 const CHANNEL_GAP_MS = 1_000;
 

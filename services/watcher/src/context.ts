@@ -1,5 +1,5 @@
 import type { KubeClient } from "@rollcast/kube/client";
-import type { ReflectorTimes } from "@rollcast/kube/reflector";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";

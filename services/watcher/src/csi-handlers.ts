@@ -1,4 +1,4 @@
-import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";

@@ -1,7 +1,8 @@
 import type { ReflectedResource } from "@rollcast/kube/resource";
 import type { KubeObject } from "@rollcast/kube/object";
 import { startReflector } from "@rollcast/kube/reflector";
-import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
+import type { Reflector } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { WatcherContext } from "./context.ts";
 import { classHandler, podStatusHandler } from "./csi-handlers.ts";
 import type { CsiState } from "./csi-handlers.ts";

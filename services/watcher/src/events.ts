@@ -1,4 +1,5 @@
-import { sourceEvent, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import { sourceEvent } from "@rollcast/shared/event-builders";
 import type { SourceData, SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceSubject } from "@rollcast/shared/subjects";

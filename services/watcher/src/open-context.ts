@@ -1,5 +1,5 @@
 import type { KubeClient } from "@rollcast/kube/client";
-import type { ReflectorTimes } from "@rollcast/kube/reflector";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import { isAborted } from "@rollcast/shared/errors";
 import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";

@@ -1,4 +1,4 @@
-import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { apiPath } from "@rollcast/kube/patch";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";

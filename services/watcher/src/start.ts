@@ -1,7 +1,7 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/host/host";
 import { liveness } from "@rollcast/runtime/health/liveness";
-import { EVENT_STREAM } from "@rollcast/nats/provision";
+import { EVENT_STREAM } from "@rollcast/nats/streams";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { servingFault } from "@rollcast/nats/serving";
 import { obtainKey } from "./installation-key.ts";

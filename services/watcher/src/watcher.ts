@@ -1,7 +1,7 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import { followNamespaces } from "@rollcast/kube/namespaces";
 import type { Namespaces } from "@rollcast/kube/namespaces";
-import type { ReflectorTimes } from "@rollcast/kube/reflector";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";

@@ -1,4 +1,5 @@
-import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
 import { outcomeOf } from "../message/facts.ts";
 
@@ -28,7 +29,6 @@ export const ALERT_OUTCOMES: ReadonlySet<string> = new Set([
 const ENDED_MS = 15 * 60_000;
 /** How long it is remembered that all was well. */
 const CLEARED_MS = 2 * 3_600_000;
-
 const NOTHING: AlertState = { summary: "", description: "" };
 
 function isFiring({ startsAt, endsAt }: AlertState): boolean {

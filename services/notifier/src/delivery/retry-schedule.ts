@@ -1,7 +1,6 @@
 const S = 1_000;
 const M = 60 * S;
 const H = 60 * M;
-
 /** Milliseconds from a failed try to the next one. */
 export const RETRY_DELAYS = [5 * S, 30 * S, 2 * M, 5 * M, 15 * M, 30 * M, H, 2 * H, 4 * H, 8 * H];
 /** A notification that is older is of use to nobody; milliseconds. */

@@ -1,4 +1,5 @@
-import { notificationEvent, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import { notificationEvent } from "@rollcast/shared/event-builders";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";

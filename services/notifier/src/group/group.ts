@@ -5,11 +5,8 @@ import type { Membership } from "../model/membership.ts";
 
 /** A record must fit into one NATS message (1 MiB) with everything around the events. */
 export const MAX_GROUP_BYTES = 700_000;
-
 export const MAX_GROUP_EVENTS = 1_000;
-
 const MAX_TOLD = 2_000;
-
 const SHORT_ID = 16;
 
 export function groupId(membership: Membership): string {

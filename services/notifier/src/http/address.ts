@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import type { Security } from "@rollcast/shared/config/notifier";
+import type { Security } from "@rollcast/shared/config/receivers";
 import { AddressRefusedError } from "./send-result.ts";
 
 type Address = ReturnType<typeof ipaddr.process>;

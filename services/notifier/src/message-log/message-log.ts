@@ -5,18 +5,13 @@ import { severityOf } from "../message/severity.ts";
 import { RANK, counts, track } from "./tracked-rollout.ts";
 
 const MINUTE = 60_000;
-
 /** For how long a message whose rollouts have all ended is known: a late `started` must not be posted after its end. */
 const ENDED_MS = 15 * MINUTE;
-
 /** For how long one that never ends is. */
 const OPEN_MS = 24 * 60 * MINUTE;
-
 const MAX_POSTS = 100;
-
 /** A record must fit into one NATS message, 1 MiB. */
 const MAX_BYTES = 500_000;
-
 const MAX_BYTES_GROWN = 800_000;
 
 /** What a notification does to what is posted. */

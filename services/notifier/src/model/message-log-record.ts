@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Cause, ObjectId, RolloutOutcome } from "@rollcast/shared/events";
+import { Cause, RolloutOutcome } from "@rollcast/shared/events";
+import { ObjectId } from "@rollcast/shared/event-envelope";
 
 /** What was last heard of one rollout that a posted message tells of. */
 export const Tracked = z.object({

@@ -29,7 +29,6 @@ export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster">
 };
 
 const SUMMARY_LIMIT = 300;
-
 const DESCRIPTION_LIMIT = 2_000;
 
 /** What the alert of one event says. */

@@ -29,7 +29,6 @@ const NO_THREAD = new Set([
 ]);
 
 export const BUSY_MS = 5_000;
-
 const SENT: SendResult = { kind: "sent" };
 
 // Slack would make links, previews and mentions of what an event says.

@@ -15,7 +15,6 @@ import { recreateJob } from "./make-again.ts";
 
 /** NATS takes 1 MiB a message unless told, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
-
 const WRITE_MS = 15_000;
 
 /**

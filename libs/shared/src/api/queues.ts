@@ -5,7 +5,9 @@ import { defineRoute } from "./route.ts";
 /** The part of the restarter's HTTP API that steers it while running. Times are RFC 3339 with milliseconds. */
 
 const Time = z.iso.datetime({ precision: 3 });
+
 const QueueName = z.string().max(63);
+
 const bound = z.number().int().min(1).max(1_000);
 
 const RateLimit = z.strictObject({
@@ -20,7 +22,7 @@ const Limits = z.object({
   maxRollingPerNamespace: z.number().optional(),
 });
 
-const Origin = { by: z.string(), at: Time, until: Time.optional() };
+export const Origin = { by: z.string(), at: Time, until: Time.optional() };
 
 const LiveSetting = z.object({
   setting: z.string(),
@@ -52,7 +54,7 @@ export const listQueues = defineRoute({
 });
 
 /** How long a live setting or a freeze lasts; without it, until it is taken back. */
-const For = duration({ min: "1s", max: "8760h" }).optional();
+export const For = duration({ min: "1s", max: "8760h" }).optional();
 
 export const tuneQueue = defineRoute({
   method: "PATCH",
@@ -77,62 +79,6 @@ export const tuneQueue = defineRoute({
     z.strictObject({ reset: z.literal(true) }),
   ]),
   response: QueueView,
-});
-
-export const FreezeView = z
-  .object({
-    level: z.enum(["cluster", "namespace", "workload"]),
-    kind: z.string().optional(),
-    namespace: z.string().optional(),
-    name: z.string().optional(),
-    reason: z.string().optional(),
-    ...Origin,
-  })
-  .meta({ description: "Nothing in this scope is rolled until then, or until it is taken back" });
-export type FreezeView = z.infer<typeof FreezeView>;
-
-const Namespace = z.string().min(1).max(63);
-const Text = z.string().min(1).max(253);
-const Scope = {
-  cluster: { level: z.literal("cluster") },
-  namespace: { level: z.literal("namespace"), namespace: Namespace },
-  workload: { level: z.literal("workload"), kind: Text, namespace: Namespace, name: Text },
-};
-const FreezeOptions = { for: For, reason: z.string().max(256).optional() };
-
-export const listFreezes = defineRoute({
-  method: "GET",
-  path: "/v1/freezes",
-  name: "listFreezes",
-  summary: "What is frozen",
-  response: z.object({ items: z.array(FreezeView) }),
-});
-
-export const createFreeze = defineRoute({
-  method: "POST",
-  path: "/v1/freezes",
-  name: "createFreeze",
-  summary: "Freeze the cluster, a namespace or a workload, or set such a freeze anew",
-  body: z.union([
-    z.strictObject({ ...Scope.cluster, ...FreezeOptions }),
-    z.strictObject({ ...Scope.namespace, ...FreezeOptions }),
-    z.strictObject({ ...Scope.workload, ...FreezeOptions }),
-  ]),
-  response: FreezeView,
-  status: 201,
-});
-
-export const removeFreeze = defineRoute({
-  method: "DELETE",
-  path: "/v1/freezes",
-  name: "removeFreeze",
-  summary: "Take a freeze back: what became due is done once, with the last content",
-  query: z.strictObject({
-    level: z.enum(["cluster", "namespace", "workload"]),
-    kind: Text.optional(),
-    namespace: Namespace.optional(),
-    name: Text.optional(),
-  }),
 });
 
 export const resumeHalted = defineRoute({
