@@ -84,53 +84,35 @@ await using images = await openImages(["watcher"]);
 await using cluster = await startCluster({ controllers: false });
 
 const { name: namespace } = await createNamespace(cluster.api, "bench");
-
 print((await nodeOptionsOf(LIMIT)).join(" "));
-
 print(`${sources} Secrets of ${BYTES} bytes in ${KEYS} keys are written ...`);
-
 await createSecrets(cluster, namespace, 0, sources);
-
 const rates = [await listRate(cluster), await listRate(cluster), await listRate(cluster)];
-
 print(`the API server's own paginated list:   ${median(rates).toFixed(0)} Secrets a second`);
-
 await using firstNats = await startNats(options);
-
 const first = await coldSync(cluster, firstNats, namespace);
-
 print(
   `cold sync of ${sources}: ${first.seconds.toFixed(2)} s, ${(sources / first.seconds).toFixed(0)} a second`,
 );
 print(
   `  resident at its peak ${first.peakMiB.toFixed(0)} MiB, settled ${(first.settled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(first.settled.heap / MIB).toFixed(1)} MiB)`,
 );
-
 await createSecrets(cluster, namespace, sources, 2 * sources);
-
 await using secondNats = await startNats(options);
-
 const second = await coldSync(cluster, secondNats, namespace);
-
 print(
   `cold sync of ${2 * sources}: ${second.seconds.toFixed(2)} s, ${((2 * sources) / second.seconds).toFixed(0)} a second`,
 );
 print(
   `  resident at its peak ${second.peakMiB.toFixed(0)} MiB, settled ${(second.settled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(second.settled.heap / MIB).toFixed(1)} MiB)`,
 );
-
 const grown = (key: keyof Memory) => (second.settled[key] - first.settled[key]) / sources;
-
 print(
   `memory of a source: ${grown("heap").toFixed(0)} bytes of heap and buffers, ${grown("rss").toFixed(0)} bytes resident`,
 );
-
 const before = await recordWrites(secondNats);
-
 await using service = await startWatcher(cluster, secondNats, namespace);
-
 const warm = await syncSeconds({ service, namespace });
-
 print(
   `warm start with ${2 * sources}: ${warm.toFixed(2)} s, ${(await recordWrites(secondNats)) - before} records written`,
 );

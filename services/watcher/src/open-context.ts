@@ -3,7 +3,7 @@ import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import { isAborted } from "@rollcast/shared/errors";
 import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";

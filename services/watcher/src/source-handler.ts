@@ -1,6 +1,6 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
-import { apiPath } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
 import type { Gone } from "./compare.ts";
 import type { WatcherContext } from "./context.ts";

@@ -5,7 +5,7 @@ import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
 import { startCsi } from "./csi.ts";

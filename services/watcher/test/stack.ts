@@ -7,7 +7,7 @@ import { parseConfig } from "@rollcast/runtime/config/load";
 import { SourceEvent } from "@rollcast/shared/events";
 import { sourceKeys } from "@rollcast/nats/installation";
 import { createLogger } from "@rollcast/runtime/logger";
-import { noTracer } from "@rollcast/runtime/tracing/trace";
+import { noTracer } from "@rollcast/runtime/trace";
 import { createMetrics } from "@rollcast/runtime/metrics";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";

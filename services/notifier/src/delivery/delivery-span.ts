@@ -1,4 +1,4 @@
-import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
+import type { SpanOptions } from "@rollcast/runtime/trace";
 import type { NotificationRecord } from "../model/notify-record.ts";
 
 /** Goes on with the trace of the first event it tells of, and is linked to those of the others. */

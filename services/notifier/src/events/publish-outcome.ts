@@ -3,7 +3,7 @@ import { notificationEvent } from "@rollcast/shared/event-builders";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
-import { carried } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "../metrics.ts";
 import type { NotificationRecord } from "../model/notify-record.ts";

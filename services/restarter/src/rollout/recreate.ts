@@ -1,6 +1,6 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
-import { apiPath } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
 import type { Context } from "../context.ts";
