@@ -3,7 +3,7 @@ import process from "node:process";
 import { CommanderError } from "commander";
 import { EXIT, Failure } from "./failure.ts";
 import { createProgram } from "./program.ts";
-import { clean } from "./table.ts";
+import { clean } from "./output/table.ts";
 
 function tell(message: string, hint?: string): void {
   process.stderr.write(`rollcast: ${message.split("\n").map(clean).join("\n")}\n`);

@@ -3,11 +3,11 @@ import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
-import type { Api } from "./api-client.ts";
+import type { Api } from "./clients/api-client.ts";
 import { EXIT, Failure } from "./failure.ts";
-import { withCluster } from "./forward.ts";
-import { createOutput } from "./output.ts";
-import type { Format, Output } from "./output.ts";
+import { withCluster } from "./clients/forward.ts";
+import { createOutput } from "./output/output.ts";
+import type { Format, Output } from "./output/output.ts";
 
 /** What every command that talks to an API is told. */
 export type ApiOptions = {

@@ -8,8 +8,8 @@ import { addFreeze } from "./commands/freeze.ts";
 import { addQueues } from "./commands/queues.ts";
 import { addRequests } from "./commands/requests.ts";
 import { addStatus } from "./commands/status.ts";
-import { findApi } from "./forward.ts";
-import type { ClusterOptions } from "./forward.ts";
+import { findApi } from "./clients/forward.ts";
+import type { ClusterOptions } from "./clients/forward.ts";
 import { knowsToken } from "./options.ts";
 import type { ApiOptions } from "./options.ts";
 

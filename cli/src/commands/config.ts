@@ -5,13 +5,13 @@ import { parseConfig } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
 import { EXIT, Failure } from "../failure.ts";
-import { findReloaders, kubeFailure, openKube, withKube } from "../kube.ts";
-import type { KubeOptions } from "../kube.ts";
+import { findReloaders, kubeFailure, openKube, withKube } from "../clients/kube.ts";
+import type { KubeOptions } from "../clients/kube.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
-import { findInManifest, setupOf } from "../reloader-deployment.ts";
-import type { ReloaderDeployment } from "../reloader-deployment.ts";
-import { renderConfig, translate } from "../reloader.ts";
+import { findInManifest, setupOf } from "../reloader/reloader-deployment.ts";
+import type { ReloaderDeployment } from "../reloader/reloader-deployment.ts";
+import { renderConfig, translate } from "../reloader/reloader.ts";
 
 function read(file: string): string {
   try {

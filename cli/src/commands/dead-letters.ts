@@ -5,10 +5,10 @@ import {
   listDeadLetters,
   redriveDeadLetter,
 } from "@rollcast/shared/api/notifier";
-import { call, callAll } from "../api-client.ts";
+import { call, callAll } from "../clients/api-client.ts";
 import { NOTIFIER, apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
-import { ago } from "../show.ts";
+import { ago } from "../output/show.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly receiver?: string };
 

@@ -1,17 +1,17 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { getStatus } from "@rollcast/shared/api/restarter";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { checkKube, checkReloader, checkRights } from "../doctor/cluster.ts";
 import { checkApi } from "../doctor/api.ts";
 import { checkNats } from "../doctor/nats.ts";
 import { ok, todo } from "../doctor/finding.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { EXIT, Failure } from "../failure.ts";
-import { openKube } from "../kube.ts";
-import type { KubeOptions } from "../kube.ts";
-import { hasNatsTarget, openNats, withNats } from "../nats.ts";
-import type { NatsOptions } from "../nats.ts";
+import { openKube } from "../clients/kube.ts";
+import type { KubeOptions } from "../clients/kube.ts";
+import { hasNatsTarget, openNats, withNats } from "../clients/nats.ts";
+import type { NatsOptions } from "../clients/nats.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 

@@ -5,11 +5,11 @@ import { eventWord } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { tailEvents } from "@rollcast/nats/tail";
 import { EXIT, Failure } from "../failure.ts";
-import { natsFailure, openNats, withNats } from "../nats.ts";
-import type { NatsOptions } from "../nats.ts";
+import { natsFailure, openNats, withNats } from "../clients/nats.ts";
+import type { NatsOptions } from "../clients/nats.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { refText } from "../refs.ts";
 
 /** Where the object begins. */

@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import { getImpact, getWorkload } from "@rollcast/shared/api/restarter";
 import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/restarter";
 import { formatDuration } from "@rollcast/shared/duration";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { parseSource, parseWorkload, refText } from "../refs.ts";
-import { ago, styleOf, until } from "../show.ts";
-import type { Row } from "../table.ts";
+import { ago, styleOf, until } from "../output/show.ts";
+import type { Row } from "../output/table.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly namespace: string; readonly keys?: string };
 

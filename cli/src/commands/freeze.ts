@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import type { z } from "zod";
 import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/steering";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseWorkload } from "../refs.ts";
-import { ago, until } from "../show.ts";
+import { ago, until } from "../output/show.ts";
 import { scopeText } from "./status.ts";
 
 type Options = ApiOptions &

@@ -4,13 +4,13 @@ import type { z } from "zod";
 import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/steering";
 import type { QueueView } from "@rollcast/shared/api/steering";
 import { formatDuration, parseDuration } from "@rollcast/shared/duration";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
-import { until } from "../show.ts";
-import type { Output } from "../output.ts";
+import { until } from "../output/show.ts";
+import type { Output } from "../output/output.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly for?: string };
 type Limits = {

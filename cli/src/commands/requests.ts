@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseWorkload, refText } from "../refs.ts";

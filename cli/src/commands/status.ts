@@ -3,11 +3,11 @@ import { getStatus, listWorkloads } from "@rollcast/shared/api/restarter";
 import type { WorkloadSummary } from "@rollcast/shared/api/restarter";
 import { listFreezes, listQueues } from "@rollcast/shared/api/steering";
 import type { FreezeView } from "@rollcast/shared/api/steering";
-import { call, callAll } from "../api-client.ts";
+import { call, callAll } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { refText } from "../refs.ts";
-import { ago, counts, styleOf, until } from "../show.ts";
+import { ago, counts, styleOf, until } from "../output/show.ts";
 
 /** Why a workload is in its state, in a sentence. */
 export function whyOf(one: WorkloadSummary, now: number): string {

@@ -1,7 +1,7 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import { KubeError } from "@rollcast/kube/client";
 import { z } from "zod";
-import { findReloaders, kubeFailure } from "../kube.ts";
+import { findReloaders, kubeFailure } from "../clients/kube.ts";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 

@@ -1,14 +1,7 @@
-import type { Reflector } from "@rollcast/kube/reflector";
 import type { Sign } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
-
-/** Something that follows the API server, by the plural of its resource; `name` tells it from others in health checks. */
-export type Followed = {
-  readonly name: string;
-  readonly resource: string;
-  readonly reflector: Pick<Reflector, "fault" | "staleness">;
-};
+import type { Followed } from "./sources/reflect.ts";
 
 export type WatcherHealth = {
   /** Why the watcher cannot do its work now, or undefined. It is not ready before the first sync. */

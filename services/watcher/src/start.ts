@@ -4,8 +4,8 @@ import { liveness } from "@rollcast/runtime/health/liveness";
 import { EVENT_STREAM } from "@rollcast/nats/provision";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { servingFault } from "@rollcast/nats/serving";
-import { obtainKey } from "./installation-key.ts";
-import { stepProbe } from "./steps.ts";
+import { obtainKey } from "./store/installation-key.ts";
+import { stepProbe } from "./failpoints.ts";
 import { startWatcher } from "./watcher.ts";
 
 export type WatcherHost = Host & { readonly kube: KubeClient };

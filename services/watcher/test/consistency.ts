@@ -5,8 +5,8 @@ import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
-import { decisiveAnnotations, reduceData } from "../src/reduce.ts";
-import type { Seen } from "../src/reduce.ts";
+import { decisiveAnnotations, reduceData } from "../src/model/transform.ts";
+import type { Seen } from "../src/model/transform.ts";
 import { CLUSTER } from "./stack.ts";
 import type { Bed } from "./stack.ts";
 

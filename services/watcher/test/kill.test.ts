@@ -3,7 +3,7 @@ import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
-import { STEPS } from "../src/steps.ts";
+import { STEPS } from "../src/failpoints.ts";
 import { churn, createOne, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { configOf, startBed } from "./stack.ts";

@@ -22,8 +22,8 @@ import type { User } from "@rollcast/testkit/control-plane";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
-import { installationKey } from "../src/digest.ts";
-import type { InstallationKey } from "../src/digest.ts";
+import { installationKey } from "../src/model/digest.ts";
+import type { InstallationKey } from "../src/model/digest.ts";
 import { startWatcher } from "../src/watcher.ts";
 import type { Watcher } from "../src/watcher.ts";
 

@@ -3,7 +3,7 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
-import { TOMBSTONE_MS } from "../src/upkeep.ts";
+import { TOMBSTONE_MS } from "../src/sources/maintenance.ts";
 import { changeOne, createOne, each, removeOne } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { CLUSTER, startBed, startHere, told } from "./stack.ts";
