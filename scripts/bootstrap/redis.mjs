@@ -5,7 +5,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { aptInstall } from "./apt.mjs";
 import { probe, runQuietly, which } from "./run-command.mjs";
-import { link, linkDir } from "./servers.mjs";
+import { link, linkDir } from "./link-servers.mjs";
 import { REDIS_IMAGE } from "./versions.mjs";
 
 const WRAPPER = join(dirname(fileURLToPath(import.meta.url)), "redis-in-container.mjs");

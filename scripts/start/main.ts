@@ -1,17 +1,18 @@
 // `npm start` from here on with Node 24: everything Rollcast needs, the three services, and the demo.
 import process from "node:process";
 import { createPrinter } from "@rollcast/demo/printer";
-import { createWitness, playDemo } from "@rollcast/demo/story";
+import { createWitness } from "@rollcast/demo/demo-expectation";
+import { playDemo } from "@rollcast/demo/play-demo";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { isAdopted } from "./adopted.ts";
+import { isAdopted } from "./is-adopted.ts";
 import { withLock } from "../bootstrap/lock.mjs";
 import { USAGE, parseOptions } from "./options.ts";
 import type { Options } from "./options.ts";
 import { createProgress } from "../bootstrap/progress.mjs";
 import { which } from "../bootstrap/run-command.mjs";
-import { setStage } from "./stage.ts";
-import type { Scene } from "./stage.ts";
-import { dataDir } from "./target.ts";
+import { setStage } from "./environment.ts";
+import type { Scene } from "./environment.ts";
+import { dataDir } from "./data-dir.ts";
 import { whatNext } from "./what-next.ts";
 
 const DEMO_MS = 180_000;

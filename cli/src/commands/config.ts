@@ -11,7 +11,7 @@ import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
 import { findInManifest, setupOf } from "../reloader/reloader-deployment.ts";
 import type { ReloaderDeployment } from "../reloader/reloader-deployment.ts";
-import { renderConfig, translate } from "../reloader/reloader.ts";
+import { renderConfig, translate } from "../reloader/translate.ts";
 
 function read(file: string): string {
   try {

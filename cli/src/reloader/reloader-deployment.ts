@@ -1,6 +1,6 @@
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import type { ReloaderSetup } from "./reloader.ts";
+import type { ReloaderSetup } from "./flags.ts";
 
 const Env = z.object({ name: z.string(), value: z.string().optional() });
 const Container = z.object({

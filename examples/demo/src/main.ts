@@ -8,12 +8,13 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { run } from "@rollcast/runtime/run";
-import { openHook } from "./hook.ts";
-import { listenToEvents } from "./listen.ts";
+import { openHook } from "./webhook-server.ts";
+import { listenToEvents } from "./listen-to-events.ts";
 import { narrateDelivery } from "./narrate.ts";
-import { isDemoSettled } from "./objects.ts";
+import { isDemoSettled } from "./demo-state.ts";
 import { createPrinter } from "./printer.ts";
-import { createWitness, playDemo, prepareDemo } from "./story.ts";
+import { playDemo, prepareDemo } from "./play-demo.ts";
+import { createWitness } from "./demo-expectation.ts";
 
 const LATE_MS = 180_000;
 

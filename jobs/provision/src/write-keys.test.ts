@@ -17,7 +17,7 @@ import { publicKeyOf } from "@rollcast/nats/nkey";
 import { startProcess } from "@rollcast/testkit/process";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Shape } from "./places.ts";
+import type { Shape } from "./key-places.ts";
 import { writeKeys } from "./write-keys.ts";
 
 let root = "";

@@ -1,6 +1,6 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector";
 import { compareGone } from "../model/compare.ts";
-import type { Gone } from "../model/compare.ts";
+import type { Gone } from "../model/observation.ts";
 import type { WatcherContext } from "../context.ts";
 import type { ProviderClass } from "./csi-transform.ts";
 import { startListPass } from "../sources/list-pass.ts";

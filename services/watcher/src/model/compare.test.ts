@@ -1,8 +1,9 @@
 import { SourceRecord } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { changedKeys, compare, compareGone } from "./compare.ts";
-import type { Circumstances } from "./compare.ts";
+import { compare, compareGone } from "./compare.ts";
+import { changedKeys } from "./changed-keys.ts";
+import type { Circumstances } from "./observation.ts";
 import type { Seen } from "./transform.ts";
 
 const CREATED = Date.parse("2026-11-23T04:00:00Z");

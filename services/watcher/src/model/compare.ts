@@ -1,86 +1,10 @@
 import { compareVersions } from "@rollcast/kube/resource-version";
-import type { ChangedBy, ChangedKeys } from "@rollcast/shared/events";
+import type { ChangedBy } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Editor, Seen } from "./transform.ts";
-
-/** Under which circumstances something was seen. */
-export type Circumstances = {
-  /** Id of the installation key that made the digests. */
-  readonly keyId: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly origin: "list" | "watch";
-  /** The first sync of this kind and namespace is over: what is unknown is new. */
-  readonly covered: boolean;
-  /** The cluster was restored from a backup and this is of the list that showed it: contents count, versions do not. */
-  readonly restored: boolean;
-};
-
-/** A source that is not there any more, as of a resourceVersion. */
-export type Gone = { readonly uid?: string; readonly resourceVersion: string };
-
-const MAX_KEY_NAMES = 100;
-/** managedFields' times are whole seconds, cut. */
-const SECOND_MS = 999;
-/** A change that was made less than this before it was seen was seen happening. */
-const LIVE_MS = 2_000;
-
-type Digests = Readonly<Record<string, string>>;
-
-/** Names of the keys that differ, sorted, at most 100 over the three lists. */
-export function changedKeys(before: Digests, after: Digests): ChangedKeys {
-  const added: string[] = [];
-  const changed: string[] = [];
-  const removed: string[] = [];
-  for (const key of Object.keys(after).sort()) {
-    if (!Object.hasOwn(before, key)) added.push(key);
-    else if (before[key] !== after[key]) changed.push(key);
-  }
-  for (const key of Object.keys(before).sort()) {
-    if (!Object.hasOwn(after, key)) removed.push(key);
-  }
-  const total = added.length + changed.length + removed.length;
-  let room = MAX_KEY_NAMES;
-  const take = (names: string[]) => {
-    const taken = names.slice(0, room);
-    room -= taken.length;
-    return taken;
-  };
-  const kept = { changed: take(changed), added: take(added), removed: take(removed) };
-  return { ...kept, ...(total > MAX_KEY_NAMES ? { more: total - MAX_KEY_NAMES } : {}) };
-}
-
-function sameEntries(a: Digests, b: Digests): boolean {
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
-}
-
-type ChangeTime = { changedAt: number; changedWithin: number };
-
-/** Who set one of the added or changed keys to what it is; the newest of several. */
-function setterOf(keys: ChangedKeys, { editors }: Seen): Editor | undefined {
-  const set = [...keys.added, ...keys.changed];
-  return editors.find((editor) => set.some((key) => editor.keys?.has(key) ?? true));
-}
-
-/**
- * When the change happened. An editor's time counts only for keys that it set: removing one leaves the times as they were. Where the change was seen
- * happening our clock is more exact; where nothing better is known, now, which is never too early.
- */
-function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
-  const told = setter?.time;
-  const live = at.origin === "watch" && (told === undefined || Math.abs(at.now - told) < LIVE_MS);
-  if (told === undefined || live) return { changedAt: at.now, changedWithin: 0 };
-  return { changedAt: told, changedWithin: SECOND_MS };
-}
-
-/** For a source without a known past: its data was edited after it was created. */
-function editedAfterCreation({ editors, createdAt }: Seen): Partial<ChangeTime> {
-  const time = editors[0]?.time;
-  if (time === undefined || time <= createdAt) return {};
-  return { changedAt: time, changedWithin: SECOND_MS };
-}
+import { changedKeys, sameEntries } from "./changed-keys.ts";
+import type { Circumstances, Gone } from "./observation.ts";
+import { changeTime, editedAfterCreation, setterOf } from "./change-time.ts";
 
 function by(editor: Editor | undefined): { changedBy?: ChangedBy } {
   if (editor === undefined) return {};

@@ -2,13 +2,13 @@ import type { ReflectorHandler } from "@rollcast/kube/reflector";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { apiPath } from "@rollcast/kube/patch";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
-import type { Gone } from "../model/compare.ts";
+import type { Gone } from "../model/observation.ts";
 import type { WatcherContext } from "../context.ts";
 import { SOURCE_TYPES } from "../model/source-kinds.ts";
 import { startListPass } from "./list-pass.ts";
 import type { ListPass } from "./list-pass.ts";
 import type { Seen } from "../model/transform.ts";
-import type { Sighting } from "../store/recorder.ts";
+import type { Sighting } from "../model/observation.ts";
 import type { DataUnit } from "../model/scope.ts";
 
 type Existing = { items?: readonly { metadata?: { uid?: string } }[] };

@@ -1,11 +1,10 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
-import { publish } from "@rollcast/nats/publish";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
-import { eventOf } from "../model/event-of.ts";
+import { publishEvent } from "./publish-event.ts";
 import { insist } from "./retry.ts";
 import type { KnownSources } from "./source-cache.ts";
 import type { WatcherMetrics } from "../metrics.ts";
@@ -42,7 +41,7 @@ export type Outbox = {
 type Found = Entry<SourceRecord>;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { cluster, nats, kv, known, metrics, tracer, logger, probe, signal } = options;
+  const { kv, known, metrics, tracer, probe } = options;
 
   const read = async (key: string): Promise<Found | undefined> => {
     const entry = await insist(() => kv.get(key), options);
@@ -64,17 +63,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   const publishPending = async (found: Found, since?: number): Promise<Found | undefined> => {
-    const due = eventOf(cluster, found.value);
-    if (due !== undefined) {
-      const { duplicate } = await publish(nats, due.subject, due.event, signal);
-      const type = found.value.change;
-      metrics.published.inc({ type, result: duplicate ? "duplicate" : "stored" });
-      if (since !== undefined) metrics.lag.observe({ type }, (performance.now() - since) / 1_000);
-      const { kind, namespace, name, resourceVersion, changedKeys, reason } = found.value;
-      const source = `${kind}/${namespace}/${name}`;
-      const data = { source, change: type, resourceVersion, changedKeys, reason, duplicate };
-      logger.info({ ...data, id: due.event.id }, "source event published");
-    }
+    await publishEvent(options, found.value, since);
     probe("after-publish");
     return put(found.key, { ...found.value, state: "published" }, found);
   };

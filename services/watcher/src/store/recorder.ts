@@ -2,16 +2,13 @@ import { compareVersions } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import { compare, compareGone } from "../model/compare.ts";
-import type { Circumstances, Gone } from "../model/compare.ts";
+import type { Circumstances, Gone, Sighting } from "../model/observation.ts";
 import type { CoverageBook } from "./coverage.ts";
 import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import { fingerprintOfSeen } from "./source-cache.ts";
 import type { KnownSources } from "./source-cache.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Seen } from "../model/transform.ts";
-
-/** Where something was seen; `restored`: on a list that showed that the cluster was restored from a backup. */
-export type Sighting = { readonly origin: "list" | "watch"; readonly restored: boolean };
 
 /** Takes what is seen of sources to their records: at once where nothing differs, else in the pool. Resolves when it is admitted there. */
 export type Recorder = {

@@ -1,6 +1,6 @@
 import { RollcastEvent } from "@rollcast/shared/events";
 import { expect, test } from "vitest";
-import { createWitness } from "./story.ts";
+import { createWitness } from "./demo-expectation.ts";
 
 function ended(word: "succeeded" | "failed", name: string, namespace = "demo"): RollcastEvent {
   return RollcastEvent.parse({

@@ -1,51 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
-import { openHook } from "@rollcast/demo/hook";
-import type { Delivery, Hook } from "@rollcast/demo/hook";
-import { startNats } from "@rollcast/testkit/nats";
-import { startRedis } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
 import type { Target } from "./target.ts";
+import type { Ground } from "./backends.ts";
+import type { SignedHook } from "./signed-webhook.ts";
 
 const SERVICES = ["watcher", "restarter", "notifier"] as const;
+
 const READY_MS = 60_000;
-
-export type Ground = AsyncDisposable & {
-  readonly natsUrl: string;
-  readonly redisUrl: string;
-};
-
-/** NATS and Redis: the user's where `NATS_URL` and `REDIS_URL` are set, else own ones that keep their data below `dir`. */
-export async function startGround(dir: string): Promise<Ground> {
-  await using undo = new AsyncDisposableStack();
-  const { NATS_URL: natsUrl = "", REDIS_URL: redisUrl = "" } = process.env;
-  const storeDir = join(dir, "nats");
-  await mkdir(storeDir, { recursive: true });
-  const nats = natsUrl === "" ? undo.use(await startNats({ storeDir })) : { url: natsUrl };
-  const redis =
-    redisUrl === ""
-      ? undo.use(await startRedis({ dataDir: join(dir, "redis") }))
-      : { url: redisUrl };
-  const kept = undo.move();
-  return {
-    natsUrl: nats.url,
-    redisUrl: redis.url,
-    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
-  };
-}
-
-/** A local webhook, and the secret of its signatures: `whsec_...`, of this run only. */
-export type SignedHook = Hook & { readonly secret: string };
-
-export async function startHook(onDelivery: (delivery: Delivery) => void): Promise<SignedHook> {
-  const secret = `whsec_${randomBytes(32).toString("base64")}`;
-  return Object.assign(await openHook({ secret, host: "127.0.0.1", port: 0, onDelivery }), {
-    secret,
-  });
-}
 
 /** The installation's key of digests in a file, so that nothing has to be created in the cluster. */
 async function keyFile(dir: string): Promise<string> {

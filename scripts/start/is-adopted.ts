@@ -1,4 +1,4 @@
-import { DEMO } from "@rollcast/demo/objects";
+import { DEMO } from "@rollcast/demo/demo-objects";
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";

@@ -1,11 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RollcastEvent } from "@rollcast/shared/events";
-import type { KubeClient } from "@rollcast/kube/client";
-import type { Delivery } from "./hook.ts";
-import { DEMO, applyDemo, editDemo, isDemoRunning } from "./objects.ts";
-import type { Printer } from "./printer.ts";
-
-const LOOK_MS = 100;
+import type { Delivery } from "./webhook-server.ts";
+import { DEMO } from "./demo-objects.ts";
 
 /** What the story waits for, told by the pipeline itself. */
 export type Witness = {
@@ -49,43 +44,4 @@ export function createWitness(): Witness {
     },
     happened: promise,
   };
-}
-
-async function until(look: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-  while (!(await look())) await sleep(LOOK_MS, undefined, { signal });
-}
-
-export type StoryOptions = {
-  readonly client: KubeClient;
-  /** Whether a change from now on is one: what the Deployments run with is known. */
-  readonly isSettled: () => Promise<boolean>;
-  readonly printer: Printer;
-  readonly witness: Witness;
-  readonly signal: AbortSignal;
-};
-
-/** Applies the demo (disposal of what is returned takes it away) and waits until it runs. */
-export async function prepareDemo(
-  client: KubeClient,
-  signal: AbortSignal,
-): Promise<AsyncDisposable> {
-  await using undo = new AsyncDisposableStack();
-  undo.use(await applyDemo(client));
-  await until(() => isDemoRunning(client), signal);
-  const kept = undo.move();
-  return { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
-}
-
-/** Changes the demo's ConfigMap and waits for what follows. Throws with the reason where it does not. */
-export async function playDemo(options: StoryOptions): Promise<void> {
-  const { client, isSettled, printer, witness, signal } = options;
-  await until(isSettled, signal);
-  printer.say("");
-  witness.begin();
-  const value = await editDemo(client);
-  printer.tell(
-    `somebody sets ${DEMO.key}=${value} in ConfigMap ${DEMO.namespace}/${DEMO.configMap}`,
-    Date.now(),
-  );
-  await witness.happened;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { findInManifest, setupOf } from "./reloader-deployment.ts";
-import { renderConfig, translate } from "./reloader.ts";
+import { renderConfig, translate } from "./translate.ts";
 
 function manifest(args: readonly string[], env: readonly object[] = []): string {
   return JSON.stringify({
