@@ -15,11 +15,11 @@ import { createOutbox } from "./store/outbox.ts";
 import { createRecorder } from "./store/recorder.ts";
 import { decisiveAnnotations } from "./model/transform.ts";
 import type { Scope } from "./model/scope.ts";
-import type { Step } from "./failpoints.ts";
+import type { Failpoint } from "./failpoints.ts";
 import { openSourceStore } from "./store/source-store.ts";
 
 /** Sources in hand at once; more wait in the API server's connections. */
-const IN_HAND = 256;
+const MAX_IN_FLIGHT = 256;
 type ContextOptions = {
   config: Config;
   logger: Logger;
@@ -29,11 +29,11 @@ type ContextOptions = {
   metrics: WatcherMetrics;
   tracer: Tracer;
   times: Partial<ReflectorTimes>;
-  probe: (step: Step) => void;
+  failpoint: (failpoint: Failpoint) => void;
 };
 
 /** Opens what is known of the sources, and what records them. `signal` ends the work in hand. Network faults are thrown. */
-export async function openContext(
+export async function createContext(
   options: ContextOptions,
   scope: Scope,
   signal: AbortSignal,
@@ -42,14 +42,14 @@ export async function openContext(
   const { cluster } = config;
   await ensureInstallation(await openInstallation(nats), cluster, Date.now());
   const coverage = await openCoverage(nats, cluster, scope.units.flatMap(scope.covered));
-  const { kv, known } = await openSourceStore({ nats, cluster, logger, signal });
-  const pool = createKeyedPool(IN_HAND, (err) => {
+  const { kv, cache } = await openSourceStore({ nats, cluster, logger, signal });
+  const pool = createKeyedPool(MAX_IN_FLIGHT, (err) => {
     if (signal.aborted && isAborted(err)) return;
     metrics.refused.inc();
     logger.error({ err }, "source refused");
   });
-  const outbox = createOutbox({ ...options, cluster, kv, known, signal });
-  const recorder = createRecorder({ cluster, keyId: key.id, known, pool, outbox, coverage });
+  const outbox = createOutbox({ ...options, cluster, kv, cache, signal });
+  const recorder = createRecorder({ cluster, keyId: key.id, cache, pool, outbox, coverage });
   return {
     config,
     logger,
@@ -61,7 +61,7 @@ export async function openContext(
     metrics,
     scope,
     coverage,
-    known,
+    cache,
     pool,
     outbox,
     recorder,
@@ -70,8 +70,8 @@ export async function openContext(
 }
 
 /** Removes the records of what is not in scope any more; coming back later, it begins with a first sync. */
-export async function removeOutOfScope({ known, scope, recorder, pool, logger }: WatcherContext) {
-  const out = [...known.keys()].filter((key) => !scope.holds(key));
+export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: WatcherContext) {
+  const out = [...cache.keys()].filter((key) => !scope.includesKey(key));
   if (out.length === 0) return;
   logger.info({ records: out.length }, "records out of scope are removed");
   for (const key of out) await recorder.forget(key);

@@ -1,6 +1,6 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector";
-import { compareGone } from "../model/compare.ts";
-import type { Gone } from "../model/observation.ts";
+import { compareDeleted } from "../model/compare.ts";
+import type { DeletedSource } from "../model/observation.ts";
 import type { WatcherContext } from "../context.ts";
 import type { ProviderClass } from "./csi-transform.ts";
 import { startListPass } from "../sources/list-pass.ts";
@@ -23,14 +23,14 @@ export function classHandler(
   unit: Unit,
   { classes, revived }: CsiState,
 ): ReflectorHandler<ProviderClass> {
-  const { known, pool, outbox, scope, recorder } = context;
+  const { cache, pool, outbox, scope, recorder } = context;
   const { cluster } = context.config;
   let pass: ListPass | undefined;
 
-  const gone = async (key: string, what: Gone, restored: boolean) => {
+  const recordDeleted = async (key: string, what: DeletedSource, restored: boolean) => {
     classes.delete(key);
     await pool.run(key, () =>
-      outbox.apply(key, (record) => compareGone(record, what, { now: Date.now(), restored })),
+      outbox.apply(key, (record) => compareDeleted(record, what, { now: Date.now(), restored })),
     );
   };
   return {
@@ -40,32 +40,36 @@ export function classHandler(
     listing({ resourceVersion }) {
       pass?.begun(resourceVersion);
     },
-    async upsert(seen) {
-      if (!(await scope.admits(seen.namespace))) return;
-      const key = classKey(cluster, seen.namespace, seen.name);
+    async upsert(observed) {
+      if (!(await scope.whenInScope(observed.namespace))) return;
+      const key = classKey(cluster, observed.namespace, observed.name);
       pass?.missing.delete(key);
       const before = classes.get(key);
-      classes.set(key, seen);
-      const entry = known.get(key);
+      classes.set(key, observed);
+      const entry = cache.get(key);
       if (entry === undefined) return;
       if (entry.deletedAt !== undefined) revived();
-      if (before !== undefined && sameAnnotations(before.annotations, seen.annotations)) return;
-      await recorder.amend(key, (record) =>
-        sameAnnotations(record.annotations, seen.annotations)
+      if (before !== undefined && sameAnnotations(before.annotations, observed.annotations)) return;
+      await recorder.update(key, (record) =>
+        sameAnnotations(record.annotations, observed.annotations)
           ? undefined
-          : { ...record, annotations: { ...seen.annotations } },
+          : { ...record, annotations: { ...observed.annotations } },
       );
     },
-    async removed(seen) {
-      if (!(await scope.admits(seen.namespace))) return;
-      const { uid, resourceVersion } = seen;
-      await gone(classKey(cluster, seen.namespace, seen.name), { uid, resourceVersion }, false);
+    async removed(observed) {
+      if (!(await scope.whenInScope(observed.namespace))) return;
+      const { uid, resourceVersion } = observed;
+      await recordDeleted(
+        classKey(cluster, observed.namespace, observed.name),
+        { uid, resourceVersion },
+        false,
+      );
     },
     async listed({ resourceVersion }) {
       const restored = pass?.restored() === true;
       for (const key of pass?.missing ?? []) {
-        if (known.get(key)?.deletedAt !== undefined && !restored) continue;
-        await gone(key, { resourceVersion }, restored);
+        if (cache.get(key)?.deletedAt !== undefined && !restored) continue;
+        await recordDeleted(key, { resourceVersion }, restored);
       }
       pass = undefined;
     },

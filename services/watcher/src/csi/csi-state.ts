@@ -1,5 +1,5 @@
 import { recordKey } from "@rollcast/shared/subjects";
-import type { SeenPods } from "./observed-pods.ts";
+import type { ObservedPods } from "./observed-pods.ts";
 import { CLASS_KIND } from "./csi-transform.ts";
 import type { ProviderClass } from "./csi-transform.ts";
 
@@ -7,7 +7,7 @@ import type { ProviderClass } from "./csi-transform.ts";
 export type CsiState = {
   /** The classes that exist, by record key. */
   readonly classes: Map<string, ProviderClass>;
-  readonly pods: SeenPods;
+  readonly pods: ObservedPods;
   /** Has the statuses listed again, for a class that came back while its pods stayed. */
   readonly revived: () => void;
 };

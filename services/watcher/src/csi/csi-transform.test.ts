@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { reducePodStatus } from "./csi-transform.ts";
+import { transformPodStatus } from "./csi-transform.ts";
 import { installationKey } from "../model/digest.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
@@ -18,8 +18,8 @@ const objects = [
 ];
 
 test("two pods with the same versions show the same content, in any order", () => {
-  const one = reducePodStatus(key, status("web-1", objects));
-  const two = reducePodStatus(key, status("web-2", objects.toReversed()));
+  const one = transformPodStatus(key, status("web-1", objects));
+  const two = transformPodStatus(key, status("web-2", objects.toReversed()));
 
   expect(one?.content).toMatch(/^[0-9a-f]{32}$/);
   expect(two?.content).toBe(one?.content);
@@ -28,7 +28,7 @@ test("two pods with the same versions show the same content, in any order", () =
 });
 
 test("another version, or another class, is other content", () => {
-  const content = (of: ReturnType<typeof status>) => reducePodStatus(key, of)?.content;
+  const content = (of: ReturnType<typeof status>) => transformPodStatus(key, of)?.content;
   const base = content(status("web-1", objects));
 
   expect(content(status("web-1", [objects[0], { id: "secret/api", version: "v8" }]))).not.toBe(
@@ -38,18 +38,18 @@ test("another version, or another class, is other content", () => {
 });
 
 test("before anything is mounted there is no content", () => {
-  expect(reducePodStatus(key, status("web-1", undefined))?.content).toBe("");
-  expect(reducePodStatus(key, status("web-1", []))?.content).toBe("");
+  expect(transformPodStatus(key, status("web-1", undefined))?.content).toBe("");
+  expect(transformPodStatus(key, status("web-1", []))?.content).toBe("");
 });
 
 test("a status that names no class is left out, and odd objects are no reason to fail", () => {
-  expect(reducePodStatus(key, status("web-1", objects, 7))).toBeUndefined();
-  expect(reducePodStatus(key, status("web-1", [null, 5, { id: 1 }]))?.content).toBe("");
+  expect(transformPodStatus(key, status("web-1", objects, 7))).toBeUndefined();
+  expect(transformPodStatus(key, status("web-1", [null, 5, { id: 1 }]))?.content).toBe("");
 });
 
 test("long ids are cut and stay apart", () => {
   const long = "x".repeat(300);
-  const pod = reducePodStatus(
+  const pod = transformPodStatus(
     key,
     status("web-1", [
       { id: `${long}a`, version: "1" },

@@ -4,7 +4,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { boundDigests, digestValue } from "../model/digest.ts";
 import type { InstallationKey } from "../model/digest.ts";
 import { annotationsOf, editorsOf } from "../model/transform.ts";
-import type { Editor, Seen } from "../model/transform.ts";
+import type { Editor, ObservedSource } from "../model/transform.ts";
 
 /**
  * What the Secrets Store CSI driver says that it mounted into one pod: a SecretProviderClassPodStatus
@@ -46,7 +46,10 @@ function boundId(id: string): string {
 }
 
 /** Undefined where the status names no class. */
-export function reducePodStatus(key: InstallationKey, object: KubeObject): PodStatus | undefined {
+export function transformPodStatus(
+  key: InstallationKey,
+  object: KubeObject,
+): PodStatus | undefined {
   const { metadata } = object;
   const className = dig(object, "status", "secretProviderClassName");
   if (typeof className !== "string" || className === "") return undefined;
@@ -74,7 +77,7 @@ export function reducePodStatus(key: InstallationKey, object: KubeObject): PodSt
   };
 }
 
-export function reduceClass(object: KubeObject, names: readonly string[]): ProviderClass {
+export function transformClass(object: KubeObject, names: readonly string[]): ProviderClass {
   const { metadata } = object;
   return {
     namespace: metadata.namespace ?? "",
@@ -87,11 +90,11 @@ export function reduceClass(object: KubeObject, names: readonly string[]): Provi
 }
 
 /** A class with the content that one of its pods shows, as a source of that version. */
-export function classAsSeen(
+export function observedClass(
   owner: ProviderClass,
   pod: PodStatus,
   resourceVersion = pod.resourceVersion,
-): Seen {
+): ObservedSource {
   return {
     kind: CLASS_KIND,
     namespace: owner.namespace,

@@ -8,14 +8,14 @@ import type { WatcherContext } from "../context.ts";
 import { podStatusHandler } from "./pod-status-handler.ts";
 import { classHandler } from "./class-handler.ts";
 import type { CsiState } from "./csi-state.ts";
-import { openSeenPods } from "./observed-pods.ts";
+import { openObservedPods } from "./observed-pods.ts";
 import type { NamespaceFollower } from "../sources/namespace-scope.ts";
 import { CLASS_KIND } from "./csi-transform.ts";
-import { csiResources, reduceClassIn, reducePodIn, reflectCsiUnit } from "./reflect-csi-unit.ts";
+import { csiResources, classTransform, podTransform, reflectCsiUnit } from "./reflect-csi-unit.ts";
 
 const SERVED_PATH = "/apis/secrets-store.csi.x-k8s.io/v1";
 /** How often it is looked whether the driver has been installed. */
-const LOOK_MS = 60_000;
+const POLL_INTERVAL_MS = 60_000;
 
 /** The part of a watcher that follows the Secrets Store CSI driver, where it is installed, from when on it is. */
 export type Csi = AsyncDisposable &
@@ -38,7 +38,7 @@ async function isServed(client: KubeClient, signal: AbortSignal): Promise<boolea
 export async function startCsi(context: WatcherContext, intake: AbortSignal): Promise<Csi> {
   const { nats, client, logger, config, key, scope, signal } = context;
   const { cluster } = config;
-  const pods = await openSeenPods({ nats, logger, signal, keyId: key.id, cluster });
+  const pods = await openObservedPods({ nats, logger, signal, keyId: key.id, cluster });
   const reflectors: Reflector[] = [];
   const state: CsiState = {
     classes: new Map(),
@@ -61,7 +61,7 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
         logger.warn({ err }, "it is unknown whether the secrets store CSI driver is installed");
       }
       if (!served)
-        await sleep(fault === undefined ? LOOK_MS : 1_000, undefined, { signal: intake });
+        await sleep(fault === undefined ? POLL_INTERVAL_MS : 1_000, undefined, { signal: intake });
     }
     const units = scope.units.filter(({ kind }) => kind === CLASS_KIND);
     for (const unit of units) reflectors.push(reflectCsiUnit(context, unit, state, intake));
@@ -83,9 +83,9 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
       const unit = { kind: CLASS_KIND, namespace } as const;
       const { classes, statuses } = csiResources(context, namespace);
       const common = { client, limits: LIST_LIMITS, signal };
-      const classList = { ...common, resource: classes, reduce: reduceClassIn(context) };
+      const classList = { ...common, resource: classes, reduce: classTransform(context) };
       await listInto(classHandler(within, unit, state), classList);
-      const statusList = { ...common, resource: statuses, reduce: reducePodIn(within) };
+      const statusList = { ...common, resource: statuses, reduce: podTransform(within) };
       await listInto(podStatusHandler(within, unit, state), statusList);
     },
     async leave(namespace) {

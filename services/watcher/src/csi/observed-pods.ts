@@ -4,7 +4,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
 import type { PodStatus } from "./csi-transform.ts";
-import { insist } from "../store/retry.ts";
+import { retry } from "../store/retry.ts";
 import type { Logger } from "@rollcast/runtime/logger";
 
 /**
@@ -20,7 +20,7 @@ const PodRecord = z.object({
 type PodRecord = z.infer<typeof PodRecord>;
 
 /** The pod statuses that were seen before. */
-export type SeenPods = {
+export type ObservedPods = {
   /** Whether the memory says that nothing differs, without asking the bucket. */
   isSame(pod: PodStatus): boolean;
   /** Whether a status that was seen before, with content, now shows other content. */
@@ -32,13 +32,13 @@ export type SeenPods = {
   keyOf(pod: Pick<PodStatus, "namespace" | "name">): string;
 };
 
-export async function openSeenPods(options: {
+export async function openObservedPods(options: {
   nats: Nats;
   cluster: string;
   keyId: string;
   logger: Logger;
   signal: AbortSignal;
-}): Promise<SeenPods> {
+}): Promise<ObservedPods> {
   const { keyId } = options;
   const kv: Kv<PodRecord> = await openKv(options.nats, "sources", PodRecord);
   const prefix = `${encodeToken(options.cluster)}.csi.pods.`;
@@ -47,7 +47,7 @@ export async function openSeenPods(options: {
   for await (const { key, value } of kv.snapshot(`${prefix}*.*`)) {
     contents.set(key, contentOf(value));
   }
-  const read = (key: string) => insist(() => kv.get(key), options);
+  const read = (key: string) => retry(() => kv.get(key), options);
   const keyOf = ({ namespace, name }: Pick<PodStatus, "namespace" | "name">) =>
     `${prefix}${encodeToken(namespace)}.${encodeToken(name)}`;
   const recordOf = ({ uid, content }: PodStatus): PodRecord => ({ v: 1, uid, keyId, content });
@@ -63,10 +63,10 @@ export async function openSeenPods(options: {
       const key = keyOf(pod);
       const record = recordOf(pod);
       for (;;) {
-        const found = await read(key);
-        const written = await insist(
+        const entry = await read(key);
+        const written = await retry(
           () =>
-            found === undefined ? kv.create(key, record) : kv.update(key, record, found.revision),
+            entry === undefined ? kv.create(key, record) : kv.update(key, record, entry.revision),
           options,
         );
         if (written !== undefined) break;
@@ -74,8 +74,8 @@ export async function openSeenPods(options: {
       contents.set(key, contentOf(record));
     },
     async forget(key) {
-      const found = await read(key);
-      if (found !== undefined) await insist(() => kv.remove(key, found.revision), options);
+      const entry = await read(key);
+      if (entry !== undefined) await retry(() => kv.remove(key, entry.revision), options);
       contents.delete(key);
     },
     keys(namespace) {

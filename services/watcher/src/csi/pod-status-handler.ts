@@ -3,11 +3,11 @@ import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { compare } from "../model/compare.ts";
 import type { WatcherContext } from "../context.ts";
-import { classAsSeen } from "./csi-transform.ts";
+import { observedClass } from "./csi-transform.ts";
 import type { PodStatus } from "./csi-transform.ts";
 import { keysOf, startListPass } from "../sources/list-pass.ts";
 import type { ListPass } from "../sources/list-pass.ts";
-import type { Sighting } from "../model/observation.ts";
+import type { Observation } from "../model/observation.ts";
 import type { Unit } from "../model/scope.ts";
 import type { CsiState } from "./csi-state.ts";
 import { classKey } from "./csi-state.ts";
@@ -18,11 +18,11 @@ export function podStatusHandler(
   unit: Unit,
   { classes, pods }: CsiState,
 ): ReflectorHandler<PodStatus | undefined> {
-  const { known, pool, outbox, scope, recorder, coverage } = context;
+  const { cache, pool, outbox, scope, recorder, coverage } = context;
   const { cluster } = context.config;
   const keyId = context.key.id;
   let pass: ListPass | undefined;
-  let unseen = new Set<string>();
+  let unlisted = new Set<string>();
   /** Of a class without content, the newest status on the running list. */
   let newest = new Map<string, PodStatus>();
 
@@ -30,13 +30,13 @@ export function podStatusHandler(
     record === undefined || record.deletedAt !== undefined || record.keyId !== keyId;
 
   /** Takes a class's content from `pod`: any change of it, or (`first`) only what nobody has recorded yet. */
-  const take = async (pod: PodStatus, first: boolean, { origin, restored }: Sighting) => {
+  const take = async (pod: PodStatus, first: boolean, { origin, restored }: Observation) => {
     const key = classKey(cluster, pod.namespace, pod.className);
     const owner = classes.get(key);
     if (owner === undefined || pod.content === "") return;
     // A class that came back is newer than what its pods mounted before.
     const version = newerVersion(owner.resourceVersion, pod.resourceVersion);
-    const seen = first ? classAsSeen(owner, pod, version) : classAsSeen(owner, pod);
+    const observed = first ? observedClass(owner, pod, version) : observedClass(owner, pod);
     const since = performance.now();
     await outbox.apply(
       key,
@@ -44,7 +44,7 @@ export function podStatusHandler(
         if (first && !lacksContent(record)) return undefined;
         // Its first pod has just started with it: nobody waits for a creation.
         const at = { keyId, now: Date.now(), origin, covered: false, restored };
-        return compare(record, seen, at);
+        return compare(record, observed, at);
       },
       since,
     );
@@ -53,29 +53,29 @@ export function podStatusHandler(
   return {
     listStarted() {
       pass = startListPass(context, unit);
-      unseen = new Set(pods.keys(unit.namespace));
+      unlisted = new Set(pods.keys(unit.namespace));
       newest = new Map();
     },
     listing({ resourceVersion }) {
       pass?.begun(resourceVersion);
     },
     async upsert(pod, origin) {
-      if (pod === undefined || !(await scope.admits(pod.namespace))) return;
-      unseen.delete(pods.keyOf(pod));
+      if (pod === undefined || !(await scope.whenInScope(pod.namespace))) return;
+      unlisted.delete(pods.keyOf(pod));
       const key = classKey(cluster, pod.namespace, pod.className);
-      const sighting = { origin, restored: origin === "list" && pass?.restored() === true };
+      const observation = { origin, restored: origin === "list" && pass?.restored() === true };
       if (origin === "list") {
         const other = newest.get(key)?.resourceVersion;
         if (other === undefined || compareVersions(pod.resourceVersion, other) > 0) {
           newest.set(key, pod);
         }
       }
-      const entry = known.get(key);
+      const entry = cache.get(key);
       const hasContent = entry !== undefined && entry.deletedAt === undefined;
       if (pods.isSame(pod) && hasContent && !pool.busy(key)) return;
       await pool.run(key, async () => {
-        if (await pods.differs(pod)) await take(pod, false, sighting);
-        else if (origin === "watch") await take(pod, true, sighting);
+        if (await pods.differs(pod)) await take(pod, false, observation);
+        else if (origin === "watch") await take(pod, true, observation);
         await pods.keep(pod);
       });
     },
@@ -89,10 +89,10 @@ export function podStatusHandler(
       for (const [key, pod] of newest) {
         await pool.run(key, () => take(pod, true, { origin: "list", restored }));
       }
-      for (const key of unseen) await pool.run(key, () => pods.forget(key));
+      for (const key of unlisted) await pool.run(key, () => pods.forget(key));
       if (restored) {
         for (const key of keysOf(context, unit)) {
-          await recorder.amend(key, (record) =>
+          await recorder.update(key, (record) =>
             compareVersions(record.resourceVersion, resourceVersion) > 0
               ? { ...record, resourceVersion }
               : undefined,

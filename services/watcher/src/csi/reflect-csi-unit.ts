@@ -6,9 +6,9 @@ import type { WatcherContext } from "../context.ts";
 import { podStatusHandler } from "./pod-status-handler.ts";
 import { classHandler } from "./class-handler.ts";
 import type { CsiState } from "./csi-state.ts";
-import { reduceClass, reducePodStatus } from "./csi-transform.ts";
+import { transformClass, transformPodStatus } from "./csi-transform.ts";
 import type { PodStatus } from "./csi-transform.ts";
-import { narrowed } from "../model/source-kinds.ts";
+import { narrowResource } from "../model/source-kinds.ts";
 import { observe } from "../metrics.ts";
 import type { Unit } from "../model/scope.ts";
 
@@ -20,19 +20,19 @@ const STATUSES = { ...GROUP, plural: "secretproviderclasspodstatuses" };
 export function csiResources({ config }: WatcherContext, namespace: string | undefined) {
   const options = { namespace, byLabels: false };
   return {
-    classes: narrowed(CLASSES, config.scope, options),
-    statuses: narrowed(STATUSES, config.scope, options),
+    classes: narrowResource(CLASSES, config.scope, options),
+    statuses: narrowResource(STATUSES, config.scope, options),
   };
 }
 
 /** Reduces pod statuses of namespaces in scope. */
-export function reducePodIn({ scope, key }: WatcherContext) {
+export function podTransform({ scope, key }: WatcherContext) {
   return (object: KubeObject): PodStatus | undefined =>
-    scope.reads(object.metadata.namespace ?? "") ? reducePodStatus(key, object) : undefined;
+    scope.reads(object.metadata.namespace ?? "") ? transformPodStatus(key, object) : undefined;
 }
 
-export function reduceClassIn({ annotations }: WatcherContext) {
-  return (object: KubeObject) => reduceClass(object, annotations);
+export function classTransform({ annotations }: WatcherContext) {
+  return (object: KubeObject) => transformClass(object, annotations);
 }
 
 /** Reflects the classes of a unit and, once these are known, the statuses of the pods that mount them. */
@@ -59,9 +59,9 @@ export function reflectCsiUnit(
       times,
       observe: (event) => observe(metrics, resource.plural, event),
     });
-  const first = start(classes, reduceClassIn(context), classHandler(context, unit, state));
+  const first = start(classes, classTransform(context), classHandler(context, unit, state));
   return inTurn(first, () =>
-    start(statuses, reducePodIn(context), podStatusHandler(context, unit, state)),
+    start(statuses, podTransform(context), podStatusHandler(context, unit, state)),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ChangedKeys } from "@rollcast/shared/events";
-import type { Editor, Seen } from "./transform.ts";
+import type { Editor, ObservedSource } from "./transform.ts";
 import type { Circumstances } from "./observation.ts";
 
 /** managedFields' times are whole seconds, cut. */
@@ -11,7 +11,7 @@ const LIVE_MS = 2_000;
 type ChangeTime = { changedAt: number; changedWithin: number };
 
 /** Who set one of the added or changed keys to what it is; the newest of several. */
-export function setterOf(keys: ChangedKeys, { editors }: Seen): Editor | undefined {
+export function setterOf(keys: ChangedKeys, { editors }: ObservedSource): Editor | undefined {
   const set = [...keys.added, ...keys.changed];
   return editors.find((editor) => set.some((key) => editor.keys?.has(key) ?? true));
 }
@@ -21,14 +21,15 @@ export function setterOf(keys: ChangedKeys, { editors }: Seen): Editor | undefin
  * happening our clock is more exact; where nothing better is known, now, which is never too early.
  */
 export function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
-  const told = setter?.time;
-  const live = at.origin === "watch" && (told === undefined || Math.abs(at.now - told) < LIVE_MS);
-  if (told === undefined || live) return { changedAt: at.now, changedWithin: 0 };
-  return { changedAt: told, changedWithin: SECOND_MS };
+  const editedAt = setter?.time;
+  const live =
+    at.origin === "watch" && (editedAt === undefined || Math.abs(at.now - editedAt) < LIVE_MS);
+  if (editedAt === undefined || live) return { changedAt: at.now, changedWithin: 0 };
+  return { changedAt: editedAt, changedWithin: SECOND_MS };
 }
 
 /** For a source without a known past: its data was edited after it was created. */
-export function editedAfterCreation({ editors, createdAt }: Seen): Partial<ChangeTime> {
+export function editedAfterCreation({ editors, createdAt }: ObservedSource): Partial<ChangeTime> {
   const time = editors[0]?.time;
   if (time === undefined || time <= createdAt) return {};
   return { changedAt: time, changedWithin: SECOND_MS };

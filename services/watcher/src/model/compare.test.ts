@@ -1,17 +1,17 @@
 import { SourceRecord } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compare, compareGone } from "./compare.ts";
+import { compare, compareDeleted } from "./compare.ts";
 import { changedKeys } from "./changed-keys.ts";
 import type { Circumstances } from "./observation.ts";
-import type { Seen } from "./transform.ts";
+import type { ObservedSource } from "./transform.ts";
 
 const CREATED = Date.parse("2026-11-23T04:00:00Z");
 const NOW = Date.parse("2026-11-23T05:00:00.300Z");
 const A = "a".repeat(32);
 const B = "b".repeat(32);
 
-const seen = (over: Partial<Seen> = {}): Seen => ({
+const observed = (over: Partial<ObservedSource> = {}): ObservedSource => ({
   kind: "ConfigMap",
   namespace: "shop",
   name: "web",
@@ -49,7 +49,7 @@ const at = (over: Partial<Circumstances> = {}): Circumstances => ({
 
 describe("a source without a record", () => {
   test("is created once the first sync is over", () => {
-    expect(compare(undefined, seen(), at())).toMatchObject({
+    expect(compare(undefined, observed(), at())).toMatchObject({
       state: "pending",
       change: "created",
       reason: "created",
@@ -58,7 +58,7 @@ describe("a source without a record", () => {
   });
 
   test("is adopted in the first sync, and nothing is told", () => {
-    expect(compare(undefined, seen(), at({ covered: false }))).toMatchObject({
+    expect(compare(undefined, observed(), at({ covered: false }))).toMatchObject({
       state: "published",
       change: "none",
     });
@@ -74,7 +74,7 @@ describe("a source without a record", () => {
   ])("$name", ({ time, want }) => {
     const adopted = compare(
       undefined,
-      seen({ editors: [{ manager: "m", time }] }),
+      observed({ editors: [{ manager: "m", time }] }),
       at({ covered: false }),
     );
 
@@ -85,13 +85,13 @@ describe("a source without a record", () => {
 
 describe("a source with a record", () => {
   test("of the same content is left alone, whatever else of it changed", () => {
-    expect(compare(record(), seen({ resourceVersion: "99" }), at())).toBeUndefined();
+    expect(compare(record(), observed({ resourceVersion: "99" }), at())).toBeUndefined();
   });
 
   test("of other content has changed", () => {
     const next = compare(
       record(),
-      seen({
+      observed({
         digests: { LOG: B, NEW: A },
         editors: [{ manager: "kubectl-edit", time: NOW - 300 }],
       }),
@@ -115,30 +115,30 @@ describe("a source with a record", () => {
     { name: "an older version", resourceVersion: "9" },
     { name: "the same version", resourceVersion: "10" },
   ])("never goes back to $name", ({ resourceVersion }) => {
-    const older = seen({ resourceVersion, digests: { LOG: B } });
+    const older = observed({ resourceVersion, digests: { LOG: B } });
 
     expect(compare(record(), older, at())).toBeUndefined();
-    expect(compareGone(record(), { resourceVersion }, at())).toBeUndefined();
+    expect(compareDeleted(record(), { resourceVersion }, at())).toBeUndefined();
   });
 
   test("dates annotations by the content where both changed in one step", () => {
     const annotations = { "rollcast.dev/match": "true" };
     const editors = [{ manager: "kubectl", time: NOW - 60_000 }];
-    const both = seen({ annotations, digests: { LOG: B }, editors });
+    const both = observed({ annotations, digests: { LOG: B }, editors });
     const changed = compare(record(), both, at({ origin: "list" }));
     expect(changed?.annotatedAt).toBe(changed?.changedAt);
-    const later = seen({ annotations, digests: { LOG: A }, resourceVersion: "30" });
+    const later = observed({ annotations, digests: { LOG: A }, resourceVersion: "30" });
     expect(compare(changed && { ...changed, state: "published" }, later, at())?.annotatedAt).toBe(
       changed?.annotatedAt,
     );
   });
 
   test("keeps what was told when only an annotation changed", () => {
-    const told = record({ change: "changed", reason: "data", changedAt: 5, changedWithin: 0 });
+    const published = record({ change: "changed", reason: "data", changedAt: 5, changedWithin: 0 });
     const annotations = { "rollcast.dev/ignore": "true" };
 
-    expect(compare(told, seen({ annotations }), at())).toEqual({
-      ...told,
+    expect(compare(published, observed({ annotations }), at())).toEqual({
+      ...published,
       annotations,
       annotatedAt: NOW,
       resourceVersion: "20",
@@ -146,7 +146,7 @@ describe("a source with a record", () => {
   });
 
   test("replaced by another object with the same data is no change", () => {
-    expect(compare(record(), seen({ uid: "u2" }), at())).toMatchObject({
+    expect(compare(record(), observed({ uid: "u2" }), at())).toMatchObject({
       uid: "u2",
       state: "published",
       change: "none",
@@ -154,14 +154,14 @@ describe("a source with a record", () => {
   });
 
   test("replaced by another object with other data has changed", () => {
-    expect(compare(record(), seen({ uid: "u2", digests: { LOG: B } }), at())).toMatchObject({
+    expect(compare(record(), observed({ uid: "u2", digests: { LOG: B } }), at())).toMatchObject({
       change: "changed",
       reason: "recreated",
     });
   });
 
   test("under another installation key is adopted anew, and nothing is told", () => {
-    const same = seen({ resourceVersion: "10", digests: { LOG: B } });
+    const same = observed({ resourceVersion: "10", digests: { LOG: B } });
     const next = compare(record(), same, at({ keyId: "k2" }));
 
     expect(next).toMatchObject({ keyId: "k2", state: "published", change: "none" });
@@ -172,8 +172,8 @@ describe("a source with a record", () => {
 });
 
 describe("when it changed", () => {
-  const changed = (over: Partial<Seen>, circumstances: Partial<Circumstances> = {}) => {
-    const next = compare(record(), seen({ digests: { LOG: B }, ...over }), at(circumstances));
+  const changed = (over: Partial<ObservedSource>, circumstances: Partial<Circumstances> = {}) => {
+    const next = compare(record(), observed({ digests: { LOG: B }, ...over }), at(circumstances));
     return [next?.changedAt, next?.changedWithin];
   };
   const long = NOW - 600_000;
@@ -210,7 +210,7 @@ describe("when it changed", () => {
   test("a removed key leaves the editors' times as they were, so they do not count", () => {
     const next = compare(
       record({ digests: { LOG: A, OLD: A } }),
-      seen({ editors: [{ manager: "m", time: long, keys: new Set(["LOG"]) }] }),
+      observed({ editors: [{ manager: "m", time: long, keys: new Set(["LOG"]) }] }),
       at({ origin: "list" }),
     );
 
@@ -225,7 +225,11 @@ test("the one who set a changed key changed it, also where another is as new", (
     { manager: "kubectl-edit", time, keys: new Set(["LOG"]) },
   ];
   const digests = { LOG: B, OTHER: A };
-  const next = compare(record({ digests: { LOG: A, OTHER: A } }), seen({ digests, editors }), at());
+  const next = compare(
+    record({ digests: { LOG: A, OTHER: A } }),
+    observed({ digests, editors }),
+    at(),
+  );
 
   expect(next?.changedBy?.manager).toBe("kubectl-edit");
 });
@@ -233,7 +237,11 @@ test("the one who set a changed key changed it, also where another is as new", (
 describe("a source that is gone", () => {
   test("keeps a tombstone with its digests, and its deletion is told", () => {
     const by = { manager: "m" };
-    const next = compareGone(record({ changedBy: by }), { uid: "u1", resourceVersion: "20" }, at());
+    const next = compareDeleted(
+      record({ changedBy: by }),
+      { uid: "u1", resourceVersion: "20" },
+      at(),
+    );
 
     expect(next).toMatchObject({
       state: "pending",
@@ -247,18 +255,18 @@ describe("a source that is gone", () => {
   });
 
   test("and was never recorded is nothing", () => {
-    expect(compareGone(undefined, { resourceVersion: "20" }, at())).toBeUndefined();
+    expect(compareDeleted(undefined, { resourceVersion: "20" }, at())).toBeUndefined();
   });
 
   test("and is gone already is nothing", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
 
-    expect(compareGone(tombstone, { resourceVersion: "20" }, at())).toBeUndefined();
+    expect(compareDeleted(tombstone, { resourceVersion: "20" }, at())).toBeUndefined();
   });
 
   test("and comes back with the same data is created, not changed", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted", changedAt: 5, changedWithin: 0 });
-    const next = compare(tombstone, seen({ uid: "u2" }), at());
+    const next = compare(tombstone, observed({ uid: "u2" }), at());
 
     expect(next).toMatchObject({ change: "created", reason: "recreated", changedAt: 5 });
     expect(next?.deletedAt).toBeUndefined();
@@ -266,7 +274,7 @@ describe("a source that is gone", () => {
 
   test("and comes back with other data has changed", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
-    const next = compare(tombstone, seen({ uid: "u2", digests: { LOG: B } }), at());
+    const next = compare(tombstone, observed({ uid: "u2", digests: { LOG: B } }), at());
 
     expect(next).toMatchObject({ change: "changed", reason: "recreated" });
     expect(next?.deletedAt).toBeUndefined();
@@ -275,7 +283,7 @@ describe("a source that is gone", () => {
 
 describe("after the cluster was restored from a backup", () => {
   const restored = at({ restored: true, origin: "list" });
-  const older = seen({ resourceVersion: "7" });
+  const older = observed({ resourceVersion: "7" });
 
   test("a record of the same content takes the older version, and nothing is told", () => {
     expect(compare(record(), older, restored)).toMatchObject({
@@ -293,18 +301,18 @@ describe("after the cluster was restored from a backup", () => {
   });
 
   test("a record that is right already is not written again", () => {
-    expect(compare(record(), seen({ resourceVersion: "10" }), restored)).toBeUndefined();
-    expect(compare(record(), seen({ resourceVersion: "11" }), restored)).toBeUndefined();
+    expect(compare(record(), observed({ resourceVersion: "10" }), restored)).toBeUndefined();
+    expect(compare(record(), observed({ resourceVersion: "11" }), restored)).toBeUndefined();
   });
 
   test("what is gone since is deleted as of the list, and an old tombstone takes its version", () => {
-    expect(compareGone(record(), { resourceVersion: "8" }, restored)).toMatchObject({
+    expect(compareDeleted(record(), { resourceVersion: "8" }, restored)).toMatchObject({
       change: "deleted",
       resourceVersion: "8",
       restoredFrom: "10",
     });
     const tombstone = record({ deletedAt: 1, change: "deleted" });
-    expect(compareGone(tombstone, { resourceVersion: "8" }, restored)).toEqual({
+    expect(compareDeleted(tombstone, { resourceVersion: "8" }, restored)).toEqual({
       ...tombstone,
       resourceVersion: "8",
     });
@@ -330,22 +338,25 @@ const twoReplicas = fc.array(digests, { minLength: 1, maxLength: 8 }).chain((con
 test("however two replicas interleave, the record ends at the newest and no version is told twice", () => {
   fc.assert(
     fc.property(twoReplicas, ({ contents, views, turns }) => {
-      let known: SourceRecord | undefined = record({ resourceVersion: "1", digests: {} });
-      const told: string[] = [];
+      let latest: SourceRecord | undefined = record({ resourceVersion: "1", digests: {} });
+      const published: string[] = [];
       const left = views.map((view) => [...view]);
       for (const turn of turns) {
         const mine = left[turn ? 1 : 0]?.length === 0 ? left[turn ? 0 : 1] : left[turn ? 1 : 0];
         const i = mine?.shift();
         if (i === undefined) break;
-        const sighting = seen({ resourceVersion: String(i + 2), digests: contents[i] ?? {} });
-        const next = compare(known, sighting, at());
+        const observation = observed({
+          resourceVersion: String(i + 2),
+          digests: contents[i] ?? {},
+        });
+        const next = compare(latest, observation, at());
         if (next === undefined) continue;
         expect(() => SourceRecord.parse(next)).not.toThrow();
-        if (next.state === "pending") told.push(next.resourceVersion);
-        known = { ...next, state: "published" };
+        if (next.state === "pending") published.push(next.resourceVersion);
+        latest = { ...next, state: "published" };
       }
-      expect(known?.digests).toEqual(contents.at(-1));
-      expect(new Set(told).size).toBe(told.length);
+      expect(latest?.digests).toEqual(contents.at(-1));
+      expect(new Set(published).size).toBe(published.length);
     }),
     { numRuns: 500 },
   );

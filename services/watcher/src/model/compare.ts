@@ -1,77 +1,88 @@
 import { compareVersions } from "@rollcast/kube/resource-version";
 import type { ChangedBy } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Editor, Seen } from "./transform.ts";
+import type { Editor, ObservedSource } from "./transform.ts";
 import { changedKeys, sameEntries } from "./changed-keys.ts";
-import type { Circumstances, Gone } from "./observation.ts";
+import type { Circumstances, DeletedSource } from "./observation.ts";
 import { changeTime, editedAfterCreation, setterOf } from "./change-time.ts";
 
 function by(editor: Editor | undefined): { changedBy?: ChangedBy } {
   if (editor === undefined) return {};
   const { manager, time } = editor;
-  const told = time === undefined ? {} : { time: new Date(time).toISOString() };
-  return { changedBy: { manager, ...told } };
+  const extra = time === undefined ? {} : { time: new Date(time).toISOString() };
+  return { changedBy: { manager, ...extra } };
 }
 
-function base(seen: Seen, at: Circumstances) {
+function base(observed: ObservedSource, at: Circumstances) {
   return {
     v: 1,
-    kind: seen.kind,
-    namespace: seen.namespace,
-    name: seen.name,
-    uid: seen.uid,
-    resourceVersion: seen.resourceVersion,
+    kind: observed.kind,
+    namespace: observed.namespace,
+    name: observed.name,
+    uid: observed.uid,
+    resourceVersion: observed.resourceVersion,
     keyId: at.keyId,
-    digests: { ...seen.digests },
-    createdAt: seen.createdAt,
-    annotations: { ...seen.annotations },
+    digests: { ...observed.digests },
+    createdAt: observed.createdAt,
+    annotations: { ...observed.annotations },
   } as const;
 }
 
-function adopted(seen: Seen, at: Circumstances): SourceRecord {
-  const told = { state: "published", change: "none" } as const;
-  return { ...base(seen, at), ...editedAfterCreation(seen), ...by(seen.editors[0]), ...told };
+function adopted(observed: ObservedSource, at: Circumstances): SourceRecord {
+  const extra = { state: "published", change: "none" } as const;
+  return {
+    ...base(observed, at),
+    ...editedAfterCreation(observed),
+    ...by(observed.editors[0]),
+    ...extra,
+  };
 }
 
-function created(seen: Seen, at: Circumstances, reason: string): SourceRecord {
+function created(observed: ObservedSource, at: Circumstances, reason: string): SourceRecord {
   return {
-    ...base(seen, at),
-    ...editedAfterCreation(seen),
-    ...by(seen.editors[0]),
+    ...base(observed, at),
+    ...editedAfterCreation(observed),
+    ...by(observed.editors[0]),
     state: "pending",
     change: "created",
-    changedKeys: changedKeys({}, seen.digests),
+    changedKeys: changedKeys({}, observed.digests),
     reason,
   };
 }
 
 /** What is not newer is no news; under another installation key the same version is, since nothing of it can be compared. */
 function isOlder(
-  known: SourceRecord,
+  record: SourceRecord,
   resourceVersion: string,
   at: { readonly restored: boolean; readonly keyId?: string },
 ): boolean {
-  const order = compareVersions(resourceVersion, known.resourceVersion);
-  const rekeyed = at.keyId !== undefined && at.keyId !== known.keyId;
+  const order = compareVersions(resourceVersion, record.resourceVersion);
+  const rekeyed = at.keyId !== undefined && at.keyId !== record.keyId;
   return !at.restored && (rekeyed ? order < 0 : order <= 0);
 }
 
 /** What the event's id needs when the version goes back. */
-function restoredFrom(known: SourceRecord, resourceVersion: string): { restoredFrom?: string } {
-  const back = compareVersions(resourceVersion, known.resourceVersion) <= 0;
-  return back ? { restoredFrom: known.resourceVersion } : {};
+function restoredFrom(record: SourceRecord, resourceVersion: string): { restoredFrom?: string } {
+  const back = compareVersions(resourceVersion, record.resourceVersion) <= 0;
+  return back ? { restoredFrom: record.resourceVersion } : {};
 }
 
 /** When the annotations became what they are. */
-function annotated(known: SourceRecord, seen: Seen, now: number): { annotatedAt?: number } {
-  const annotatedAt = sameEntries(known.annotations, seen.annotations) ? known.annotatedAt : now;
+function annotated(
+  record: SourceRecord,
+  observed: ObservedSource,
+  now: number,
+): { annotatedAt?: number } {
+  const annotatedAt = sameEntries(record.annotations, observed.annotations)
+    ? record.annotatedAt
+    : now;
   return annotatedAt === undefined ? {} : { annotatedAt };
 }
 
 /** What is kept of a record whose content is the same: what was told of it last. */
-function carried(known: SourceRecord, seen: Seen, at: Circumstances): SourceRecord {
-  const { deletedAt: _, ...rest } = known;
-  return { ...rest, ...base(seen, at), ...annotated(known, seen, at.now) };
+function carried(record: SourceRecord, observed: ObservedSource, at: Circumstances): SourceRecord {
+  const { deletedAt: _, ...rest } = record;
+  return { ...rest, ...base(observed, at), ...annotated(record, observed, at.now) };
 }
 
 /**
@@ -79,67 +90,68 @@ function carried(known: SourceRecord, seen: Seen, at: Circumstances): SourceReco
  * `known` must not be pending: what it tells is published first.
  */
 export function compare(
-  known: SourceRecord | undefined,
-  seen: Seen,
+  record: SourceRecord | undefined,
+  observed: ObservedSource,
   at: Circumstances,
 ): SourceRecord | undefined {
-  if (known === undefined) return at.covered ? created(seen, at, "created") : adopted(seen, at);
-  if (isOlder(known, seen.resourceVersion, at)) return undefined;
-  const back = restoredFrom(known, seen.resourceVersion);
-  const wasDeleted = known.deletedAt !== undefined;
-  if (known.keyId !== at.keyId) {
-    return wasDeleted ? { ...created(seen, at, "recreated"), ...back } : adopted(seen, at);
+  if (record === undefined)
+    return at.covered ? created(observed, at, "created") : adopted(observed, at);
+  if (isOlder(record, observed.resourceVersion, at)) return undefined;
+  const back = restoredFrom(record, observed.resourceVersion);
+  const wasDeleted = record.deletedAt !== undefined;
+  if (record.keyId !== at.keyId) {
+    return wasDeleted ? { ...created(observed, at, "recreated"), ...back } : adopted(observed, at);
   }
-  if (!sameEntries(known.digests, seen.digests)) {
-    const keys = changedKeys(known.digests, seen.digests);
-    const setter = setterOf(keys, seen);
+  if (!sameEntries(record.digests, observed.digests)) {
+    const keys = changedKeys(record.digests, observed.digests);
+    const setter = setterOf(keys, observed);
     const time = changeTime(setter, at);
     return {
-      ...base(seen, at),
-      ...by(setter ?? seen.editors[0]),
+      ...base(observed, at),
+      ...by(setter ?? observed.editors[0]),
       ...time,
-      ...annotated(known, seen, time.changedAt),
+      ...annotated(record, observed, time.changedAt),
       ...back,
       state: "pending",
       change: "changed",
       changedKeys: keys,
-      reason: wasDeleted || known.uid !== seen.uid ? "recreated" : "data",
+      reason: wasDeleted || record.uid !== observed.uid ? "recreated" : "data",
     };
   }
   if (wasDeleted) {
-    const { changedAt, changedWithin } = known;
+    const { changedAt, changedWithin } = record;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
-    const marked = annotated(known, seen, at.now);
-    return { ...created(seen, at, "recreated"), ...times, ...marked, ...back };
+    const marked = annotated(record, observed, at.now);
+    return { ...created(observed, at, "recreated"), ...times, ...marked, ...back };
   }
   const same =
-    known.uid === seen.uid &&
-    sameEntries(known.annotations, seen.annotations) &&
-    compareVersions(seen.resourceVersion, known.resourceVersion) >= 0;
-  return same ? undefined : carried(known, seen, at);
+    record.uid === observed.uid &&
+    sameEntries(record.annotations, observed.annotations) &&
+    compareVersions(observed.resourceVersion, record.resourceVersion) >= 0;
+  return same ? undefined : carried(record, observed, at);
 }
 
 /** The record to write for a source that is gone, or undefined where nothing is to be told. `known` must not be pending. */
-export function compareGone(
-  known: SourceRecord | undefined,
-  gone: Gone,
+export function compareDeleted(
+  record: SourceRecord | undefined,
+  deleted: DeletedSource,
   at: Pick<Circumstances, "now" | "restored">,
 ): SourceRecord | undefined {
-  if (known === undefined || isOlder(known, gone.resourceVersion, at)) return undefined;
-  const back = restoredFrom(known, gone.resourceVersion);
-  if (known.deletedAt !== undefined) {
-    const older = compareVersions(gone.resourceVersion, known.resourceVersion) < 0;
-    return older ? { ...known, resourceVersion: gone.resourceVersion } : undefined;
+  if (record === undefined || isOlder(record, deleted.resourceVersion, at)) return undefined;
+  const back = restoredFrom(record, deleted.resourceVersion);
+  if (record.deletedAt !== undefined) {
+    const older = compareVersions(deleted.resourceVersion, record.resourceVersion) < 0;
+    return older ? { ...record, resourceVersion: deleted.resourceVersion } : undefined;
   }
-  const { restoredFrom: _, changedBy: __, ...rest } = known;
+  const { restoredFrom: _, changedBy: __, ...rest } = record;
   return {
     ...rest,
     ...back,
-    ...(gone.uid === undefined ? {} : { uid: gone.uid }),
-    resourceVersion: gone.resourceVersion,
+    ...(deleted.uid === undefined ? {} : { uid: deleted.uid }),
+    resourceVersion: deleted.resourceVersion,
     state: "pending",
     change: "deleted",
-    changedKeys: changedKeys(known.digests, {}),
+    changedKeys: changedKeys(record.digests, {}),
     reason: "deleted",
     deletedAt: at.now,
   };

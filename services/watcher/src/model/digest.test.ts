@@ -3,10 +3,10 @@ import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundDigests, digestValue, installationKey } from "./digest.ts";
-import { decisiveAnnotations, reduceData } from "./transform.ts";
+import { decisiveAnnotations, transformData } from "./transform.ts";
 
 const key = installationKey(Buffer.alloc(32, 7));
-const reduction = { key, annotations: decisiveAnnotations({}) };
+const options = { key, annotations: decisiveAnnotations({}) };
 const ref = { kind: "Secret", namespace: "shop", name: "db" };
 const bytes = fc.uint8Array({ maxLength: 64 });
 const word = fc.string({ maxLength: 12 });
@@ -61,9 +61,9 @@ test("the order of the keys does not matter", () => {
   const entries = fc.uniqueArray(fc.tuple(word, fc.string()), { selector: ([name]) => name });
   fc.assert(
     fc.property(entries, (list) => {
-      const forward = reduceData(reduction, "ConfigMap", object(Object.fromEntries(list)));
-      const backward = reduceData(
-        reduction,
+      const forward = transformData(options, "ConfigMap", object(Object.fromEntries(list)));
+      const backward = transformData(
+        options,
         "ConfigMap",
         object(Object.fromEntries(list.toReversed())),
       );
@@ -79,7 +79,7 @@ test.each([
   { name: "swapped values", a: { x: "1", y: "2" }, b: { x: "2", y: "1" } },
 ])("$name differ", ({ a, b }) => {
   const digests = (data: Record<string, string>) =>
-    JSON.stringify(reduceData(reduction, "ConfigMap", object(data)).digests);
+    JSON.stringify(transformData(options, "ConfigMap", object(data)).digests);
 
   expect(digests(a)).not.toBe(digests(b));
 });
@@ -88,18 +88,18 @@ test("a Secret is digested as bytes, not as a string", () => {
   fc.assert(
     fc.property(bytes, (value) => {
       const data = { k: Buffer.from(value).toString("base64") };
-      const seen = reduceData(reduction, "Secret", object(data));
+      const observed = transformData(options, "Secret", object(data));
       const place = { kind: "Secret", namespace: "n", name: "c" };
-      expect(seen.digests.k).toBe(digestValue(key, place, "k", "text", value));
+      expect(observed.digests.k).toBe(digestValue(key, place, "k", "text", value));
     }),
   );
 });
 
 test("binaryData counts by its bytes", () => {
-  const seen = reduceData(reduction, "ConfigMap", object({}, { bin: "AP8=" }));
+  const observed = transformData(options, "ConfigMap", object({}, { bin: "AP8=" }));
   const place = { kind: "ConfigMap", namespace: "n", name: "c" };
 
-  expect(seen.digests).toEqual({
+  expect(observed.digests).toEqual({
     bin: digestValue(key, place, "bin", "binary", Buffer.from([0, 255])),
   });
 });

@@ -12,7 +12,7 @@ export type Circumstances = {
 };
 
 /** A source that is not there any more, as of a resourceVersion. */
-export type Gone = { readonly uid?: string; readonly resourceVersion: string };
+export type DeletedSource = { readonly uid?: string; readonly resourceVersion: string };
 
 /** Where something was seen; `restored`: on a list that showed that the cluster was restored from a backup. */
-export type Sighting = { readonly origin: "list" | "watch"; readonly restored: boolean };
+export type Observation = { readonly origin: "list" | "watch"; readonly restored: boolean };

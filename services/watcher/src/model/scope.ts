@@ -21,9 +21,9 @@ export type Scope = {
   /** Whether objects of a namespace are read; also while it is just coming into scope. */
   reads(namespace: string): boolean;
   /** Whether a namespace is in scope, told when it has come in completely. */
-  admits(namespace: string): boolean | Promise<boolean>;
+  whenInScope(namespace: string): boolean | Promise<boolean>;
   /** Whether the record of `key` belongs to what is in scope. */
-  holds(key: string): boolean;
+  includesKey(key: string): boolean;
   /** The units that are known completely when the list of `unit` is: those that the coverage is kept of. */
   covered(unit: Unit): readonly Unit[];
 };
@@ -50,8 +50,8 @@ export function fixedScope(config: ScopeConfig): Scope {
   return {
     units: wanted.size === 0 ? everywhere : each(),
     reads: includes,
-    admits: includes,
-    holds(key) {
+    whenInScope: includes,
+    includesKey(key) {
       const ref = parseRecordKey(key);
       return ref !== undefined && tokens.has(ref.kind) && includes(ref.namespace);
     },
@@ -66,12 +66,12 @@ export function selectedScope(config: ScopeConfig, namespaces: Namespaces): Scop
   return {
     units: kinds.map((kind) => ({ kind })),
     reads: (name) => namespaces.has(name) || namespaces.entering(name) !== undefined,
-    admits(name) {
+    whenInScope(name) {
       const entering = namespaces.entering(name);
       if (entering === undefined) return namespaces.has(name);
       return entering.then(() => namespaces.has(name));
     },
-    holds(key) {
+    includesKey(key) {
       const ref = parseRecordKey(key);
       return ref !== undefined && tokens.has(ref.kind) && namespaces.has(ref.namespace);
     },

@@ -1,14 +1,14 @@
 import type { ReflectedResource } from "@rollcast/kube/resource";
 import type { KubeObject } from "@rollcast/kube/object";
 import type { Scope as ScopeConfig } from "@rollcast/shared/config/scope";
-import { reduceData } from "./transform.ts";
-import type { Reduction, Seen } from "./transform.ts";
+import { transformData } from "./transform.ts";
+import type { TransformOptions, ObservedSource } from "./transform.ts";
 
 /** How a kind of source is listed and reduced. */
 export type SourceType = {
   readonly resource: ReflectedResource;
   /** Undefined for an object that is left out. */
-  readonly reduce: (reduction: Reduction, object: KubeObject) => Seen | undefined;
+  readonly transform: (options: TransformOptions, object: KubeObject) => ObservedSource | undefined;
 };
 
 /** Where a leader election writes its state, many times a minute. */
@@ -19,9 +19,9 @@ const SECRET_TYPES_LEFT_OUT = ["helm.sh/release.v1", "kubernetes.io/service-acco
 export const SOURCE_TYPES: Readonly<Record<"ConfigMap" | "Secret", SourceType>> = {
   ConfigMap: {
     resource: { group: "", version: "v1", plural: "configmaps" },
-    reduce: (reduction, object) =>
+    transform: (options, object) =>
       object.metadata.annotations?.[LEADER] === undefined
-        ? reduceData(reduction, "ConfigMap", object)
+        ? transformData(options, "ConfigMap", object)
         : undefined,
   },
   Secret: {
@@ -31,12 +31,12 @@ export const SOURCE_TYPES: Readonly<Record<"ConfigMap" | "Secret", SourceType>> 
       plural: "secrets",
       fieldSelector: SECRET_TYPES_LEFT_OUT.map((type) => `type!=${type}`).join(","),
     },
-    reduce: (reduction, object) => reduceData(reduction, "Secret", object),
+    transform: (options, object) => transformData(options, "Secret", object),
   },
 };
 
 /** A resource as the configured scope narrows it on the server. Only data is selected by labels: the objects of the CSI driver have none of the user's. */
-export function narrowed(
+export function narrowResource(
   resource: ReflectedResource,
   scope: ScopeConfig,
   options: { namespace: string | undefined; byLabels: boolean },

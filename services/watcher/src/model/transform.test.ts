@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { installationKey } from "./digest.ts";
-import { decisiveAnnotations, editorsOf, reduceData } from "./transform.ts";
+import { decisiveAnnotations, editorsOf, transformData } from "./transform.ts";
 import { SOURCE_TYPES } from "./source-kinds.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
-const reduction = { key, annotations: decisiveAnnotations({}) };
+const options = { key, annotations: decisiveAnnotations({}) };
 const metadata = {
   name: "web.config",
   namespace: "shop",
@@ -20,7 +20,7 @@ const manager = (name: string, time: string, fields: object) => ({
 });
 
 test("only what matters is kept of an object, and no value", () => {
-  const seen = reduceData(reduction, "Secret", {
+  const observed = transformData(options, "Secret", {
     metadata: {
       ...metadata,
       labels: { app: "web" },
@@ -33,7 +33,7 @@ test("only what matters is kept of an object, and no value", () => {
     type: "Opaque",
   });
 
-  expect(seen).toEqual({
+  expect(observed).toEqual({
     kind: "Secret",
     namespace: "shop",
     name: "web.config",
@@ -44,7 +44,7 @@ test("only what matters is kept of an object, and no value", () => {
     editors: [],
     annotations: { "reloader.stakater.com/match": "true" },
   });
-  expect(JSON.stringify(seen)).not.toContain("hunter2");
+  expect(JSON.stringify(observed)).not.toContain("hunter2");
 });
 
 test("editors are the managers that own data, the newest first", () => {
@@ -69,16 +69,16 @@ test("editors are the managers that own data, the newest first", () => {
 test.each([{ data: undefined }, { data: null }, { data: "text" }, { data: { a: 5 } }])(
   "odd data (%j) is no reason to fail",
   (odd) => {
-    expect(() => reduceData(reduction, "ConfigMap", { metadata, ...odd })).not.toThrow();
+    expect(() => transformData(options, "ConfigMap", { metadata, ...odd })).not.toThrow();
   },
 );
 
 test("a leader election's ConfigMap is left out", () => {
   const annotations = { "control-plane.alpha.kubernetes.io/leader": "{}" };
 
-  expect(SOURCE_TYPES.ConfigMap.reduce(reduction, { metadata: { ...metadata, annotations } })).toBe(
-    undefined,
-  );
+  expect(
+    SOURCE_TYPES.ConfigMap.transform(options, { metadata: { ...metadata, annotations } }),
+  ).toBe(undefined);
 });
 
 test("keeps the annotations that decide, under renamed names where the configuration renames them", () => {
@@ -91,7 +91,7 @@ test("keeps the annotations that decide, under renamed names where the configura
   };
   const names = decisiveAnnotations({ ignore: "example.com/ignore" });
   const object = { metadata: { ...metadata, annotations } };
-  expect(reduceData({ key, annotations: names }, "ConfigMap", object).annotations).toEqual({
+  expect(transformData({ key, annotations: names }, "ConfigMap", object).annotations).toEqual({
     "rollcast.dev/ignore": "false",
     "example.com/ignore": "true",
     "reloader.stakater.com/match": "true",

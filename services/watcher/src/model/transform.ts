@@ -17,7 +17,7 @@ export type Editor = {
 };
 
 /** All that is kept of a source object. */
-export type Seen = {
+export type ObservedSource = {
   readonly kind: SourceKind;
   readonly namespace: string;
   readonly name: string;
@@ -84,14 +84,17 @@ const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
 };
 
 /** With what sources are reduced: the key of the digests, and the names of the annotations that are kept. */
-export type Reduction = { readonly key: InstallationKey; readonly annotations: readonly string[] };
+export type TransformOptions = {
+  readonly key: InstallationKey;
+  readonly annotations: readonly string[];
+};
 
 /** Reduces a ConfigMap or Secret. No string of the result shares memory with a value. */
-export function reduceData(
-  { key, annotations }: Reduction,
+export function transformData(
+  { key, annotations }: TransformOptions,
   kind: "ConfigMap" | "Secret",
   object: KubeObject,
-): Seen {
+): ObservedSource {
   const { metadata } = object;
   const ref = { kind, namespace: metadata.namespace ?? "", name: metadata.name };
   const digests = new Map<string, string>();

@@ -10,9 +10,9 @@ export function keyPrefix(cluster: string, { kind, namespace }: Unit): string {
 }
 
 /** Keys of the records of a unit, tombstones included. */
-export function keysOf({ known, config }: Pick<WatcherContext, "known" | "config">, unit: Unit) {
+export function keysOf({ cache, config }: Pick<WatcherContext, "cache" | "config">, unit: Unit) {
   const prefix = keyPrefix(config.cluster, unit);
-  return [...known.keys()].filter((key) => key.startsWith(prefix));
+  return [...cache.keys()].filter((key) => key.startsWith(prefix));
 }
 
 /** One full list of a unit, from before it is asked for to its end. */
@@ -25,7 +25,7 @@ export type ListPass = {
 };
 
 export function startListPass(
-  { known, config, logger }: Pick<WatcherContext, "known" | "config" | "logger">,
+  { cache, config, logger }: Pick<WatcherContext, "cache" | "config" | "logger">,
   unit: Unit,
 ): ListPass {
   const ofUnit = keyPrefix(config.cluster, unit);
@@ -33,7 +33,7 @@ export function startListPass(
   const missing = new Set<string>();
   let newest: string | undefined;
   let restored = false;
-  for (const [key, entry] of known.entries()) {
+  for (const [key, entry] of cache.entries()) {
     if (!key.startsWith(ofKind)) continue;
     newest = newerVersion(newest, entry.resourceVersion);
     if (key.startsWith(ofUnit)) missing.add(key);

@@ -1,7 +1,7 @@
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
 import type { Namespace } from "@rollcast/kube/namespaces";
 import type { WatcherContext } from "../context.ts";
-import { SOURCE_TYPES, narrowed } from "../model/source-kinds.ts";
+import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
 import { keysOf } from "./list-pass.ts";
 import { isDataUnit, kindsOf } from "../model/scope.ts";
 import type { Unit } from "../model/scope.ts";
@@ -34,7 +34,7 @@ export async function enterNamespace(
   const { client, config, coverage, logger, signal } = context;
   const within: WatcherContext = {
     ...context,
-    scope: { ...context.scope, reads: () => true, admits: () => true },
+    scope: { ...context.scope, reads: () => true, whenInScope: () => true },
   };
   const units = unitsIn(context, name);
   if (Date.now() - createdAt < FRESH_MS) await coverage.add(units, createdAt);
@@ -46,8 +46,8 @@ export async function enterNamespace(
     const type = SOURCE_TYPES[unit.kind];
     await listInto(sourceHandler(within, unit), {
       client,
-      resource: narrowed(type.resource, config.scope, { namespace: name, byLabels: true }),
-      reduce: (object) => type.reduce(context, object),
+      resource: narrowResource(type.resource, config.scope, { namespace: name, byLabels: true }),
+      reduce: (object) => type.transform(context, object),
       limits: LIST_LIMITS,
       signal,
     });

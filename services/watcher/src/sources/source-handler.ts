@@ -2,13 +2,13 @@ import type { ReflectorHandler } from "@rollcast/kube/reflector";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { apiPath } from "@rollcast/kube/patch";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
-import type { Gone } from "../model/observation.ts";
+import type { DeletedSource } from "../model/observation.ts";
 import type { WatcherContext } from "../context.ts";
 import { SOURCE_TYPES } from "../model/source-kinds.ts";
 import { startListPass } from "./list-pass.ts";
 import type { ListPass } from "./list-pass.ts";
-import type { Seen } from "../model/transform.ts";
-import type { Sighting } from "../model/observation.ts";
+import type { ObservedSource } from "../model/transform.ts";
+import type { Observation } from "../model/observation.ts";
 import type { DataUnit } from "../model/scope.ts";
 
 type Existing = { items?: readonly { metadata?: { uid?: string } }[] };
@@ -35,18 +35,23 @@ async function uidOf(
 export function sourceHandler(
   context: WatcherContext,
   unit: DataUnit,
-): ReflectorHandler<Seen | undefined> {
-  const { known, pool, scope, coverage, recorder } = context;
+): ReflectorHandler<ObservedSource | undefined> {
+  const { cache, pool, scope, coverage, recorder } = context;
   const { cluster } = context.config;
   const selective = context.config.scope.resourceSelector !== "";
   let pass: ListPass | undefined;
 
   /** A source that is shown no more is deleted, or only labelled out of the selection. */
-  const vanished = async (key: string, what: Gone, name: [string, string], at: Sighting) => {
+  const vanished = async (
+    key: string,
+    what: DeletedSource,
+    name: [string, string],
+    at: Observation,
+  ) => {
     const uid = selective ? await uidOf(context, unit.kind, ...name) : undefined;
     if (uid !== undefined && (what.uid === undefined || what.uid === uid)) {
       await recorder.forget(key);
-    } else await recorder.gone(key, what, at);
+    } else await recorder.recordDeleted(key, what, at);
   };
 
   return {
@@ -56,26 +61,26 @@ export function sourceHandler(
     listing({ resourceVersion }) {
       pass?.begun(resourceVersion);
     },
-    async upsert(seen, origin) {
-      if (seen === undefined || !(await scope.admits(seen.namespace))) return;
-      if (origin === "list") pass?.missing.delete(recordKey(cluster, seen));
+    async upsert(observed, origin) {
+      if (observed === undefined || !(await scope.whenInScope(observed.namespace))) return;
+      if (origin === "list") pass?.missing.delete(recordKey(cluster, observed));
       const restored = origin === "list" && pass?.restored() === true;
-      await recorder.present(seen, { origin, restored });
+      await recorder.recordObserved(observed, { origin, restored });
     },
-    async removed(seen) {
-      if (seen === undefined || !(await scope.admits(seen.namespace))) return;
-      const { uid, resourceVersion, namespace, name } = seen;
-      const at: Sighting = { origin: "watch", restored: false };
-      await vanished(recordKey(cluster, seen), { uid, resourceVersion }, [namespace, name], at);
+    async removed(observed) {
+      if (observed === undefined || !(await scope.whenInScope(observed.namespace))) return;
+      const { uid, resourceVersion, namespace, name } = observed;
+      const at: Observation = { origin: "watch", restored: false };
+      await vanished(recordKey(cluster, observed), { uid, resourceVersion }, [namespace, name], at);
     },
     async listed({ resourceVersion }) {
       const restored = pass?.restored() === true;
       for (const key of pass?.missing ?? []) {
-        const entry = known.get(key);
+        const entry = cache.get(key);
         const ref = parseRecordKey(key);
         if (entry === undefined || ref === undefined) continue;
         if (entry.deletedAt !== undefined && !restored) continue;
-        const at: Sighting = { origin: "list", restored };
+        const at: Observation = { origin: "list", restored };
         await vanished(key, { resourceVersion }, [ref.namespace, ref.name], at);
       }
       pass = undefined;

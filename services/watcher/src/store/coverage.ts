@@ -4,7 +4,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import type { Unit } from "../model/scope.ts";
 
 /** Since when the sources of each unit are known, over restarts: it tells a new source from one that was there before Rollcast looked. */
-export type CoverageBook = {
+export type CoverageStore = {
   /**
    * Whether a source of `kind` in `namespace` that has no record is new: all of them were recorded once, and it was created after that
    * (`createdAt`, milliseconds since the epoch). One created before has come into scope by its labels.
@@ -20,11 +20,11 @@ type Entry = { since: number; revision: number };
 
 /** Clocks of ours and of the API server may differ so much, in milliseconds. */
 const CLOCK_SKEW_MS = 60_000;
-const AT_ONCE = 64;
+const MAX_CONCURRENT = 64;
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += AT_ONCE) {
-    await Promise.all(items.slice(i, i + AT_ONCE).map(work));
+  for (let i = 0; i < items.length; i += MAX_CONCURRENT) {
+    await Promise.all(items.slice(i, i + MAX_CONCURRENT).map(work));
   }
 }
 
@@ -33,7 +33,7 @@ export async function openCoverage(
   nats: Nats,
   cluster: string,
   units: readonly Unit[],
-): Promise<CoverageBook> {
+): Promise<CoverageStore> {
   const kv = await openKv(nats, "sources", Coverage);
   const entries = new Map<string, Entry>();
   for await (const { key, value, revision } of kv.snapshot(coverageKeys(cluster))) {
@@ -49,15 +49,15 @@ export async function openCoverage(
     const revision = await kv.create(key, { v: 1, since });
     if (revision !== undefined) entries.set(key, { since, revision });
     else {
-      const found = await kv.get(key);
-      if (found !== undefined) {
-        entries.set(key, { since: found.value.since, revision: found.revision });
+      const stored = await kv.get(key);
+      if (stored !== undefined) {
+        entries.set(key, { since: stored.value.since, revision: stored.revision });
       }
     }
   };
   const removeKey = async (key: string) => {
-    const found = await kv.get(key);
-    if (found !== undefined) await kv.remove(key, found.revision);
+    const stored = await kv.get(key);
+    if (stored !== undefined) await kv.remove(key, stored.revision);
     entries.delete(key);
   };
 

@@ -17,8 +17,8 @@ const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount
 
 /** Rollcast's own namespace: `ROLLCAST_NAMESPACE`, `POD_NAMESPACE`, that of the pod's service account, else `rollcast`. */
 export async function ownNamespace(env: Env): Promise<string> {
-  const told = env.ROLLCAST_NAMESPACE ?? env.POD_NAMESPACE;
-  if (told !== undefined && told !== "") return told;
+  const configured = env.ROLLCAST_NAMESPACE ?? env.POD_NAMESPACE;
+  if (configured !== undefined && configured !== "") return configured;
   const mounted = await readFile(SERVICE_ACCOUNT_NAMESPACE, "utf8").catch(() => "");
   return mounted.trim() || "rollcast";
 }

@@ -5,20 +5,20 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import { publishEvent } from "./publish-event.ts";
-import { insist } from "./retry.ts";
-import type { KnownSources } from "./source-cache.ts";
+import { retry } from "./retry.ts";
+import type { SourceCache } from "./source-cache.ts";
 import type { WatcherMetrics } from "../metrics.ts";
-import type { Step } from "../failpoints.ts";
+import type { Failpoint } from "../failpoints.ts";
 
 export type OutboxOptions = {
   cluster: string;
   nats: Nats;
   kv: Kv<SourceRecord>;
-  known: KnownSources;
+  cache: SourceCache;
   metrics: WatcherMetrics;
   tracer: Tracer;
   logger: Logger;
-  probe: (step: Step) => void;
+  failpoint: (failpoint: Failpoint) => void;
   signal: AbortSignal;
 };
 
@@ -33,66 +33,69 @@ export type Outbox = {
   /** Brings the record of `key` to what `decide` wants; `since` (`performance.now()`) is when the reason for it arrived. */
   apply(key: string, decide: Decide, since?: number): Promise<void>;
   /** Publishes what a pending record is due, e.g. that of a replica that died. */
-  settle(key: string): Promise<void>;
+  flush(key: string): Promise<void>;
   /** Removes the record of `key` where `wanted` says so of what it is now. */
   remove(key: string, wanted: (record: SourceRecord) => boolean): Promise<void>;
 };
 
-type Found = Entry<SourceRecord>;
+type RecordEntry = Entry<SourceRecord>;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { kv, known, metrics, tracer, probe } = options;
+  const { kv, cache, metrics, tracer, failpoint } = options;
 
-  const read = async (key: string): Promise<Found | undefined> => {
-    const entry = await insist(() => kv.get(key), options);
-    if (entry !== undefined) known.take(key, entry.value, entry.revision);
+  const read = async (key: string): Promise<RecordEntry | undefined> => {
+    const entry = await retry(() => kv.get(key), options);
+    if (entry !== undefined) cache.set(key, entry.value, entry.revision);
     return entry;
   };
 
   /** Writes over `found`; the new entry, or undefined where another writer was faster. */
-  const put = async (key: string, value: SourceRecord, found: Found | undefined) => {
+  const put = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
     const write = () =>
-      found === undefined ? kv.create(key, value) : kv.update(key, value, found.revision);
-    const revision = await insist(write, options);
+      entry === undefined ? kv.create(key, value) : kv.update(key, value, entry.revision);
+    const revision = await retry(write, options);
     if (revision === undefined) {
       metrics.conflicts.inc();
       return undefined;
     }
-    known.take(key, value, revision);
+    cache.set(key, value, revision);
     return { key, value, revision };
   };
 
-  const publishPending = async (found: Found, since?: number): Promise<Found | undefined> => {
-    await publishEvent(options, found.value, since);
-    probe("after-publish");
-    return put(found.key, { ...found.value, state: "published" }, found);
+  const publishPending = async (
+    entry: RecordEntry,
+    since?: number,
+  ): Promise<RecordEntry | undefined> => {
+    await publishEvent(options, entry.value, since);
+    failpoint("after-publish");
+    return put(entry.key, { ...entry.value, state: "published" }, entry);
   };
 
   /** The record, after whatever it had to tell is told. */
-  const settled = async (key: string): Promise<Found | undefined> => {
-    let found = await read(key);
-    while (found?.value.state === "pending") {
-      found = (await publishPending(found)) ?? (await read(key));
+  const flushed = async (key: string): Promise<RecordEntry | undefined> => {
+    let entry = await read(key);
+    while (entry?.value.state === "pending") {
+      entry = (await publishPending(entry)) ?? (await read(key));
     }
-    return found;
+    return entry;
   };
 
   type Writing = {
     key: string;
-    found: Found | undefined;
+    entry: RecordEntry | undefined;
     value: SourceRecord;
     since: number | undefined;
   };
 
   /** Takes a decision on `found` through all steps; false where another writer was faster. */
-  const write = async ({ key, found, value, since }: Writing) => {
-    probe("before-put");
-    const written = await put(key, value, found);
+  const write = async ({ key, entry, value, since }: Writing) => {
+    failpoint("before-put");
+    const written = await put(key, value, entry);
     if (written === undefined) return false;
-    probe("after-put");
+    failpoint("after-put");
     if (value.state !== "pending") return true;
     if ((await publishPending(written, since)) === undefined) await read(key);
-    probe("after-published");
+    failpoint("after-published");
     return true;
   };
 
@@ -118,27 +121,27 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   return {
     async apply(key, decide, since) {
-      if (known.get(key) === undefined) {
+      if (cache.get(key) === undefined) {
         // What is unknown here is most likely unknown to the bucket too, as in a first sync: no need to ask before.
         const value = decide(undefined);
-        if (value !== undefined && (await writeTraced({ key, found: undefined, value, since })))
+        if (value !== undefined && (await writeTraced({ key, entry: undefined, value, since })))
           return;
       }
       for (;;) {
-        const found = await settled(key);
-        const value = decide(found?.value);
-        if (value === undefined || (await writeTraced({ key, found, value, since }))) return;
+        const entry = await flushed(key);
+        const value = decide(entry?.value);
+        if (value === undefined || (await writeTraced({ key, entry, value, since }))) return;
       }
     },
-    async settle(key) {
-      await settled(key);
+    async flush(key) {
+      await flushed(key);
     },
     async remove(key, wanted) {
       for (;;) {
-        const found = await read(key);
-        if (found === undefined || !wanted(found.value)) return;
-        if (await insist(() => kv.remove(key, found.revision), options)) {
-          known.take(key, undefined, found.revision);
+        const entry = await read(key);
+        if (entry === undefined || !wanted(entry.value)) return;
+        if (await retry(() => kv.remove(key, entry.revision), options)) {
+          cache.set(key, undefined, entry.revision);
           return;
         }
       }

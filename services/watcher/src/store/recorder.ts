@@ -1,68 +1,73 @@
 import { compareVersions } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
-import { compare, compareGone } from "../model/compare.ts";
-import type { Circumstances, Gone, Sighting } from "../model/observation.ts";
-import type { CoverageBook } from "./coverage.ts";
+import { compare, compareDeleted } from "../model/compare.ts";
+import type { Circumstances, DeletedSource, Observation } from "../model/observation.ts";
+import type { CoverageStore } from "./coverage.ts";
 import type { KeyedPool } from "@rollcast/async/keyed-pool";
-import { fingerprintOfSeen } from "./source-cache.ts";
-import type { KnownSources } from "./source-cache.ts";
+import { fingerprintOfObserved } from "./source-cache.ts";
+import type { SourceCache } from "./source-cache.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Seen } from "../model/transform.ts";
+import type { ObservedSource } from "../model/transform.ts";
 
 /** Takes what is seen of sources to their records: at once where nothing differs, else in the pool. Resolves when it is admitted there. */
 export type Recorder = {
-  present(seen: Seen, sighting: Sighting): Promise<void>;
-  gone(key: string, what: Gone, sighting: Sighting): Promise<void>;
+  recordObserved(observed: ObservedSource, observation: Observation): Promise<void>;
+  recordDeleted(key: string, what: DeletedSource, observation: Observation): Promise<void>;
   /** Forgets a source that is out of scope now; nothing is told. */
   forget(key: string): Promise<void>;
   /** Any other change of a record, decided on the newest one. */
-  amend(key: string, decide: (record: SourceRecord) => SourceRecord | undefined): Promise<void>;
+  update(key: string, decide: (record: SourceRecord) => SourceRecord | undefined): Promise<void>;
 };
 
 export type RecorderOptions = {
   cluster: string;
   keyId: string;
-  known: KnownSources;
+  cache: SourceCache;
   pool: KeyedPool;
   outbox: Outbox;
-  coverage: CoverageBook;
+  coverage: CoverageStore;
 };
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { cluster, keyId, known, pool, outbox, coverage } = options;
+  const { cluster, keyId, cache, pool, outbox, coverage } = options;
 
-  const isKnown = (key: string, fingerprint: string, seen: Seen, { restored }: Sighting) => {
-    const entry = known.get(key);
+  const isRecorded = (
+    key: string,
+    fingerprint: string,
+    observed: ObservedSource,
+    { restored }: Observation,
+  ) => {
+    const entry = cache.get(key);
     // While a task of this key runs, what is known is not what will be.
     if (entry === undefined || entry.pending || pool.busy(key)) return false;
     if (entry.fingerprint !== fingerprint) return false;
-    return !restored || compareVersions(seen.resourceVersion, entry.resourceVersion) >= 0;
+    return !restored || compareVersions(observed.resourceVersion, entry.resourceVersion) >= 0;
   };
   return {
-    async present(seen, sighting) {
+    async recordObserved(observed, observation) {
       const since = performance.now();
-      const key = recordKey(cluster, seen);
-      const fingerprint = fingerprintOfSeen(seen, keyId);
-      known.see(key, fingerprint);
-      if (isKnown(key, fingerprint, seen, sighting)) return;
+      const key = recordKey(cluster, observed);
+      const fingerprint = fingerprintOfObserved(observed, keyId);
+      cache.observe(key, fingerprint);
+      if (isRecorded(key, fingerprint, observed, observation)) return;
       await pool.run(key, async () => {
-        const covered = coverage.covers(seen.kind, seen.namespace, seen.createdAt);
-        const at: Circumstances = { ...sighting, keyId, now: Date.now(), covered };
-        await outbox.apply(key, (record) => compare(record, seen, at), since);
-        known.see(key, fingerprint);
+        const covered = coverage.covers(observed.kind, observed.namespace, observed.createdAt);
+        const at: Circumstances = { ...observation, keyId, now: Date.now(), covered };
+        await outbox.apply(key, (record) => compare(record, observed, at), since);
+        cache.observe(key, fingerprint);
       });
     },
-    async gone(key, what, { restored }) {
+    async recordDeleted(key, what, { restored }) {
       const since = performance.now();
-      known.see(key, undefined);
+      cache.observe(key, undefined);
       await pool.run(key, () => {
         const at = { now: Date.now(), restored };
-        return outbox.apply(key, (record) => compareGone(record, what, at), since);
+        return outbox.apply(key, (record) => compareDeleted(record, what, at), since);
       });
     },
     forget: (key) => pool.run(key, () => outbox.remove(key, () => true)),
-    amend: (key, decide) =>
+    update: (key, decide) =>
       pool.run(key, () => outbox.apply(key, (record) => record && decide(record))),
   };
 }

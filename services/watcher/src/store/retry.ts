@@ -4,7 +4,7 @@ import { TerminalError, isAborted } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/runtime/logger";
 
 /** Repeats `work` through network faults of NATS until it succeeds. Throws when `signal` fires and where no repetition can help. */
-export async function insist<R>(
+export async function retry<R>(
   work: () => Promise<R>,
   { logger, signal }: { logger: Logger; signal: AbortSignal },
 ): Promise<R> {

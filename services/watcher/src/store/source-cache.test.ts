@@ -1,6 +1,6 @@
 import type { SourceRecord } from "@rollcast/shared/records";
 import { expect, test } from "vitest";
-import { createKnownSources, fingerprintOfRecord, fingerprintOfSeen } from "./source-cache.ts";
+import { createSourceCache, fingerprintOfRecord, fingerprintOfObserved } from "./source-cache.ts";
 
 const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
   v: 1,
@@ -17,10 +17,10 @@ const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
   annotations: {},
   ...over,
 });
-const seen = { ...record(), kind: "Secret" as const, editors: [] };
+const observed = { ...record(), kind: "Secret" as const, editors: [] };
 
 test("a record and what was seen have one fingerprint where they say the same", () => {
-  expect(fingerprintOfSeen({ ...seen, digests: { b: "2", a: "1" } }, "k")).toBe(
+  expect(fingerprintOfObserved({ ...observed, digests: { b: "2", a: "1" } }, "k")).toBe(
     fingerprintOfRecord(record()),
   );
 });
@@ -37,36 +37,36 @@ test.each([
 });
 
 test("an older revision is not taken", () => {
-  const known = createKnownSources();
-  known.take("key", record({ resourceVersion: "12" }), 5);
-  known.take("key", record({ resourceVersion: "11" }), 4);
+  const cache = createSourceCache();
+  cache.set("key", record({ resourceVersion: "12" }), 5);
+  cache.set("key", record({ resourceVersion: "11" }), 4);
 
-  expect(known.get("key")?.resourceVersion).toBe("12");
+  expect(cache.get("key")?.resourceVersion).toBe("12");
 });
 
 test("pending records are known until they are published or removed", () => {
-  const known = createKnownSources();
-  known.take("key", record({ state: "pending" }), 1);
-  expect([...known.pending]).toEqual(["key"]);
+  const cache = createSourceCache();
+  cache.set("key", record({ state: "pending" }), 1);
+  expect([...cache.pending]).toEqual(["key"]);
 
-  known.take("key", record(), 2);
-  expect(known.pending.size).toBe(0);
-  known.take("key", record({ state: "pending" }), 3);
-  known.take("key", undefined, 4);
-  expect(known.pending.size).toBe(0);
-  expect(known.size()).toBe(0);
+  cache.set("key", record(), 2);
+  expect(cache.pending.size).toBe(0);
+  cache.set("key", record({ state: "pending" }), 3);
+  cache.set("key", undefined, 4);
+  expect(cache.pending.size).toBe(0);
+  expect(cache.size()).toBe(0);
 });
 
 test("a record that differs from what was seen is noticed, and no longer when they agree", () => {
-  const known = createKnownSources();
-  known.take("key", record(), 1);
-  known.see("key", fingerprintOfSeen(seen, "k"));
-  expect(known.disagreeing.size).toBe(0);
+  const cache = createSourceCache();
+  cache.set("key", record(), 1);
+  cache.observe("key", fingerprintOfObserved(observed, "k"));
+  expect(cache.drifted.size).toBe(0);
 
-  known.take("key", record({ digests: {} }), 2);
-  expect([...known.disagreeing.keys()]).toEqual(["key"]);
-  known.see("key", undefined);
-  expect([...known.disagreeing.keys()]).toEqual(["key"]);
-  known.take("key", record({ deletedAt: 1 }), 3);
-  expect(known.disagreeing.size).toBe(0);
+  cache.set("key", record({ digests: {} }), 2);
+  expect([...cache.drifted.keys()]).toEqual(["key"]);
+  cache.observe("key", undefined);
+  expect([...cache.drifted.keys()]).toEqual(["key"]);
+  cache.set("key", record({ deletedAt: 1 }), 3);
+  expect(cache.drifted.size).toBe(0);
 });

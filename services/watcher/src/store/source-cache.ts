@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Seen } from "../model/transform.ts";
+import type { ObservedSource } from "../model/transform.ts";
 
 /**
  * What is kept in memory of each source: a fingerprint of its record and one of what the cluster showed last. The records themselves stay in the bucket:
  * they are read when a fingerprint differs.
  */
-export type Known = {
+export type CachedSource = {
   /** Of the record. */
   fingerprint: string;
   resourceVersion: string;
@@ -15,7 +15,7 @@ export type Known = {
   pending: boolean;
   deletedAt: number | undefined;
   /** What the cluster showed last; undefined before it showed anything. */
-  seenFingerprint: string | undefined;
+  observedFingerprint: string | undefined;
 };
 
 const GONE = "gone";
@@ -38,41 +38,41 @@ export function fingerprintOfRecord(record: SourceRecord): string {
   return record.deletedAt === undefined ? fingerprint(record) : GONE;
 }
 
-export function fingerprintOfSeen(seen: Seen, keyId: string): string {
-  return fingerprint({ ...seen, keyId });
+export function fingerprintOfObserved(observed: ObservedSource, keyId: string): string {
+  return fingerprint({ ...observed, keyId });
 }
 
 /** The sources of one cluster, by record key. */
-export type KnownSources = {
-  get(key: string): Known | undefined;
+export type SourceCache = {
+  get(key: string): CachedSource | undefined;
   size(): number;
   keys(): MapIterator<string>;
-  entries(): MapIterator<[string, Known]>;
+  entries(): MapIterator<[string, CachedSource]>;
   /** Takes a record as it is in the bucket at `revision`; an older revision than the known one is left out. `record` undefined: removed. */
-  take(key: string, record: SourceRecord | undefined, revision: number): void;
+  set(key: string, record: SourceRecord | undefined, revision: number): void;
   /** Notes what the cluster showed: `fingerprint` undefined where the object is gone. */
-  see(key: string, fingerprint: string | undefined): void;
+  observe(key: string, fingerprint: string | undefined): void;
   /** Keys of records whose event may not be published. */
   readonly pending: ReadonlySet<string>;
   /**
    * Keys whose record differs from what the cluster showed here last, with the `performance.now()` since which that is so. With several replicas that is
    * usual for moments, until this one sees what another has recorded; where it lasts, something was missed.
    */
-  readonly disagreeing: ReadonlyMap<string, number>;
+  readonly drifted: ReadonlyMap<string, number>;
 };
 
-export function createKnownSources(): KnownSources {
-  const sources = new Map<string, Known>();
+export function createSourceCache(): SourceCache {
+  const sources = new Map<string, CachedSource>();
   const pending = new Set<string>();
-  const disagreeing = new Map<string, number>();
+  const drifted = new Map<string, number>();
 
-  const refresh = (key: string, known: Known) => {
-    if (known.pending) pending.add(key);
+  const refresh = (key: string, cached: CachedSource) => {
+    if (cached.pending) pending.add(key);
     else pending.delete(key);
-    const { seenFingerprint } = known;
-    if (seenFingerprint === undefined || seenFingerprint === known.fingerprint) {
-      disagreeing.delete(key);
-    } else if (!disagreeing.has(key)) disagreeing.set(key, performance.now());
+    const { observedFingerprint } = cached;
+    if (observedFingerprint === undefined || observedFingerprint === cached.fingerprint) {
+      drifted.delete(key);
+    } else if (!drifted.has(key)) drifted.set(key, performance.now());
   };
   return {
     get: (key) => sources.get(key),
@@ -80,32 +80,32 @@ export function createKnownSources(): KnownSources {
     keys: () => sources.keys(),
     entries: () => sources.entries(),
     pending,
-    disagreeing,
-    take(key, record, revision) {
-      const known = sources.get(key);
-      if (known !== undefined && known.revision > revision) return;
+    drifted,
+    set(key, record, revision) {
+      const cached = sources.get(key);
+      if (cached !== undefined && cached.revision > revision) return;
       if (record === undefined) {
         sources.delete(key);
         pending.delete(key);
-        disagreeing.delete(key);
+        drifted.delete(key);
         return;
       }
-      const next: Known = {
+      const next: CachedSource = {
         fingerprint: fingerprintOfRecord(record),
         resourceVersion: record.resourceVersion,
         revision,
         pending: record.state === "pending",
         deletedAt: record.deletedAt,
-        seenFingerprint: known?.seenFingerprint,
+        observedFingerprint: cached?.observedFingerprint,
       };
       sources.set(key, next);
       refresh(key, next);
     },
-    see(key, seenFingerprint) {
-      const known = sources.get(key);
-      if (known === undefined) return;
-      known.seenFingerprint = seenFingerprint ?? GONE;
-      refresh(key, known);
+    observe(key, observedFingerprint) {
+      const cached = sources.get(key);
+      if (cached === undefined) return;
+      cached.observedFingerprint = observedFingerprint ?? GONE;
+      refresh(key, cached);
     },
   };
 }

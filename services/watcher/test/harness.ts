@@ -33,7 +33,7 @@ export const silent = createLogger("watcher", "silent");
 export const QUICK: Partial<ReflectorTimes> = { backoff: { initial: 50, max: 1_000 } };
 
 /** A NATS of its own, with what the watchers under test share. */
-export type Bed = AsyncDisposable & {
+export type Harness = AsyncDisposable & {
   readonly server: NatsServer;
   readonly nats: Nats;
   readonly key: InstallationKey;
@@ -50,7 +50,7 @@ export type Bed = AsyncDisposable & {
 
 const openRecords = (nats: Nats) => openKv(nats, "sources", SourceRecord);
 
-export async function startBed(dir: string): Promise<Bed> {
+export async function startHarness(dir: string): Promise<Harness> {
   await using opening = new AsyncDisposableStack();
   const server = opening.use(await startNats());
   const nats = opening.use(await connectNats({ url: server.url, name: "test", logger: silent }));
@@ -79,16 +79,16 @@ export async function startBed(dir: string): Promise<Bed> {
     record: async (kind, namespace, name) =>
       (await kv.get(recordKey(CLUSTER, { kind, namespace, name })))?.value,
     async records() {
-      const found = new Map<string, SourceRecord>();
-      for await (const { key, value } of kv.snapshot(sourceKeys(CLUSTER))) found.set(key, value);
-      return found;
+      const byKey = new Map<string, SourceRecord>();
+      for await (const { key, value } of kv.snapshot(sourceKeys(CLUSTER))) byKey.set(key, value);
+      return byKey;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 export type StartOptions = {
-  bed: Bed;
+  harness: Harness;
   cluster: ClusterAccess;
   scope: object;
   /** Of a proxy in front of the API server. */
@@ -103,15 +103,19 @@ export type StartOptions = {
 export type Started = Watcher & { readonly metrics: ReturnType<typeof createMetrics> };
 
 /** A watcher inside this process; ready unless told not to wait. */
-export async function startHere(options: StartOptions, wait = true): Promise<Started> {
+export async function startInProcess(options: StartOptions, wait = true): Promise<Started> {
   await using opening = new AsyncDisposableStack();
-  const { bed, cluster, url = cluster.url, user = "admin" } = options;
+  const { harness, cluster, url = cluster.url, user = "admin" } = options;
   const file = join(cluster.dir, `watcher-${user}-${new URL(url).port}.kubeconfig`);
   const { caFile } = cluster;
   const kubeconfig = await writeKubeconfig(file, { url, caFile, token: tokenOf(user) });
   const client = opening.use(await connectKube({ logger: silent, kubeconfig }));
   const nats = opening.use(
-    await connectNats({ url: options.natsUrl ?? bed.server.url, name: "watcher", logger: silent }),
+    await connectNats({
+      url: options.natsUrl ?? harness.server.url,
+      name: "watcher",
+      logger: silent,
+    }),
   );
   const text = JSON.stringify(configOf(options.scope));
   const metrics = createMetrics();
@@ -125,8 +129,8 @@ export async function startHere(options: StartOptions, wait = true): Promise<Sta
       tracer: noTracer,
       nats,
       client,
-      key: options.key ?? bed.key,
-      probe: () => undefined,
+      key: options.key ?? harness.key,
+      failpoint: () => undefined,
       signal: stop.signal,
       times: { ...QUICK, ...options.times },
     }),
@@ -141,7 +145,7 @@ export function configOf(scope: object): object {
 }
 
 /** The events of one source, as `changed data`, `deleted deleted`, ... */
-export function told(events: readonly SourceEvent[], name: string): string[] {
+export function changesOf(events: readonly SourceEvent[], name: string): string[] {
   return events
     .filter(({ data }) => data.name === name)
     .map(({ type, data }) => `${type.split(".")[3]} ${data.reason}`);
