@@ -2,7 +2,7 @@
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3, findings: 4 } as const;
 
 /** A command cannot go on: what is wrong, what to do about it, and with which code the process ends. */
-export class Failure extends Error {
+export class CliError extends Error {
   override name = "Failure";
   readonly exitCode: number;
   readonly hint: string | undefined;

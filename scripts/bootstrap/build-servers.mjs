@@ -84,8 +84,8 @@ async function buildModule(context, module, names, compiler) {
  * @param {readonly string[]} packages
  */
 function buildArgs(out, packages) {
-  const told = Object.entries(stamps()).map(([name, value]) => `-X ${name}=${value}`);
-  const flags = ["-s", "-w", ...told].join(" ");
+  const values = Object.entries(stamps()).map(([name, value]) => `-X ${name}=${value}`);
+  const flags = ["-s", "-w", ...values].join(" ");
   return ["build", "-trimpath", "-ldflags", flags, "-o", `${out}/`, ...packages];
 }
 
@@ -124,7 +124,7 @@ async function withContainer({ env, signal }, { source, out }, packages) {
   const user =
     process.getuid === undefined ? [] : ["--user", `${process.getuid()}:${process.getgid?.()}`];
   const mounts = ["-v", `${source}:/src:ro`, "-v", `${out}:/out`, "-v", `${cache}:/cache`];
-  const told = Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+  const values = Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   await runQuietly(
     "docker",
     [
@@ -133,7 +133,7 @@ async function withContainer({ env, signal }, { source, out }, packages) {
       "--init",
       ...user,
       ...mounts,
-      ...told,
+      ...values,
       "-w",
       "/src",
       GO_IMAGE,

@@ -47,8 +47,8 @@ function listen(stop, env) {
 function greeting(command, args) {
   if (command === "test") return "getting ready to test";
   if (command === "containers") return "getting ready to test containers";
-  const told = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
-  return told === null ? "getting ready" : `getting ready for your ${told[1]} ${told[2]}`;
+  const match = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
+  return match === null ? "getting ready" : `getting ready for your ${match[1]} ${match[2]}`;
 }
 
 /**

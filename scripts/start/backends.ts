@@ -4,13 +4,13 @@ import process from "node:process";
 import { startNats } from "@rollcast/testkit/nats";
 import { startRedis } from "@rollcast/testkit/redis";
 
-export type Ground = AsyncDisposable & {
+export type Backends = AsyncDisposable & {
   readonly natsUrl: string;
   readonly redisUrl: string;
 };
 
 /** NATS and Redis: the user's where `NATS_URL` and `REDIS_URL` are set, else own ones that keep their data below `dir`. */
-export async function startGround(dir: string): Promise<Ground> {
+export async function startBackends(dir: string): Promise<Backends> {
   await using undo = new AsyncDisposableStack();
   const { NATS_URL: natsUrl = "", REDIS_URL: redisUrl = "" } = process.env;
   const storeDir = join(dir, "nats");

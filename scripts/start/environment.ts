@@ -2,7 +2,7 @@ import { listenToEvents } from "@rollcast/demo/listen-to-events";
 import { narrateDelivery } from "@rollcast/demo/narrate";
 import type { Printer } from "@rollcast/demo/printer";
 import { prepareDemo } from "@rollcast/demo/play-demo";
-import type { Witness } from "@rollcast/demo/demo-expectation";
+import type { DemoExpectation } from "@rollcast/demo/demo-expectation";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
@@ -10,15 +10,15 @@ import type { LogLine } from "@rollcast/testkit/services";
 import { z } from "zod";
 import type { Options } from "./options.ts";
 import { startServices } from "./services.ts";
-import { startHook } from "./signed-webhook.ts";
-import { startGround } from "./backends.ts";
+import { startSignedWebhook } from "./signed-webhook.ts";
+import { startBackends } from "./backends.ts";
 import type { Services } from "./services.ts";
 import type { Progress } from "../bootstrap/progress.mjs";
 import { openLocal, openOwn } from "./target.ts";
 import type { Target } from "./target.ts";
 
 /** What a run is made of. Whatever is opened goes onto `stack`. */
-export type Scene = {
+export type RunContext = {
   readonly root: string;
   readonly options: Options;
   /** The folder of this run's data. */
@@ -30,10 +30,14 @@ export type Scene = {
 };
 
 /** Everything that runs. */
-export type Stage = { readonly target: Target; readonly nats: Nats; readonly services: Services };
+export type Environment = {
+  readonly target: Target;
+  readonly nats: Nats;
+  readonly services: Services;
+};
 
-async function openTarget(scene: Scene): Promise<Target> {
-  const { root, options, dir, printer, progress, stack } = scene;
+async function openTarget(context: RunContext): Promise<Target> {
+  const { root, options, dir, printer, progress, stack } = context;
   const logger = createLogger("start", "silent");
   if (options.cluster === undefined) {
     const since = Date.now();
@@ -48,23 +52,23 @@ async function openTarget(scene: Scene): Promise<Target> {
   return target;
 }
 
-async function openGround({ dir, progress, stack }: Scene) {
+async function openBackends({ dir, progress, stack }: RunContext) {
   const since = Date.now();
-  const ground = stack.use(await startGround(dir));
+  const backends = stack.use(await startBackends(dir));
   progress.done("NATS and Redis", since);
-  return ground;
+  return backends;
 }
 
-function openHook({ printer, stack }: Scene, witness: Witness) {
-  const hook = startHook((delivery) => {
-    printer.tell(narrateDelivery(delivery), Date.now());
-    witness.onDelivery(delivery);
+function openWebhook({ printer, stack }: RunContext, expectation: DemoExpectation) {
+  const webhook = startSignedWebhook((delivery) => {
+    printer.timed(narrateDelivery(delivery), Date.now());
+    expectation.onDelivery(delivery);
   });
-  return hook.then((opened) => stack.use(opened));
+  return webhook.then((opened) => stack.use(opened));
 }
 
 /** Applies the demo; a local cluster goes as a whole, from another it is removed at the end. */
-function openDemo({ options, stack, progress, signal }: Scene, target: Target) {
+function openDemo({ options, stack, progress, signal }: RunContext, target: Target) {
   const since = Date.now();
   const demo = prepareDemo(target.client, signal);
   demo.catch(() => undefined);
@@ -89,22 +93,25 @@ function troubleOf(line: LogLine): string {
 }
 
 /** Starts everything; resolves when the services are ready and, where it is wanted, the demo runs. */
-export async function setStage(scene: Scene, witness: Witness): Promise<Stage> {
-  const { options, dir, printer, progress, stack } = scene;
-  const hook = await openHook(scene, witness);
-  const [ground, target] = await Promise.all([openGround(scene), openTarget(scene)]);
+export async function startEnvironment(
+  context: RunContext,
+  expectation: DemoExpectation,
+): Promise<Environment> {
+  const { options, dir, printer, progress, stack } = context;
+  const webhook = await openWebhook(context, expectation);
+  const [backends, target] = await Promise.all([openBackends(context), openTarget(context)]);
   const logger = createLogger("start", "silent");
-  const nats = stack.use(await connectNats({ url: ground.natsUrl, name: "start", logger }));
+  const nats = stack.use(await connectNats({ url: backends.natsUrl, name: "start", logger }));
   await listenToEvents(nats, target.name, (event) => {
     // The receiver tells of a delivery itself.
     if (event.type !== "dev.rollcast.notification.sent.v1") printer.event(event);
-    witness.onEvent(event);
+    expectation.onEvent(event);
   });
-  const demoRuns = options.demo ? openDemo(scene, target) : undefined;
+  const demoRuns = options.demo ? openDemo(context, target) : undefined;
   const since = Date.now();
   const onTrouble = (service: string, line: LogLine) =>
     printer.say(`${service}: ${troubleOf(line)}`);
-  const services = stack.use(await startServices({ dir, target, ground, hook, onTrouble }));
+  const services = stack.use(await startServices({ dir, target, backends, webhook, onTrouble }));
   progress.done("watcher, restarter, notifier", since);
   await Promise.race([demoRuns?.(), services.broken]);
   return { target, nats, services };

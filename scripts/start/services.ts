@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
 import type { Target } from "./target.ts";
-import type { Ground } from "./backends.ts";
-import type { SignedHook } from "./signed-webhook.ts";
+import type { Backends } from "./backends.ts";
+import type { SignedWebhook } from "./signed-webhook.ts";
 
 const SERVICES = ["watcher", "restarter", "notifier"] as const;
 
@@ -21,7 +21,7 @@ async function keyFile(dir: string): Promise<string> {
   return file;
 }
 
-function configOf(target: Target, hook: SignedHook, installationKey: string) {
+function configOf(target: Target, webhook: SignedWebhook, installationKey: string) {
   return {
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -34,11 +34,11 @@ function configOf(target: Target, hook: SignedHook, installationKey: string) {
         {
           name: "webhook",
           webhook: {
-            url: `http://127.0.0.1:${hook.port}/hook`,
+            url: `http://127.0.0.1:${webhook.port}/hook`,
             format: "standard",
             signing: { secretsFrom: [{ env: "ROLLCAST_WEBHOOK_SECRET" }] },
           },
-          security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [hook.port] },
+          security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [webhook.port] },
         },
       ],
     },
@@ -53,26 +53,26 @@ export type Services = AsyncDisposable & {
 export type ServicesOptions = {
   readonly dir: string;
   readonly target: Target;
-  readonly ground: Ground;
-  readonly hook: SignedHook;
+  readonly backends: Backends;
+  readonly webhook: SignedWebhook;
   readonly onTrouble: (service: string, line: LogLine) => void;
 };
 
 /** Starts the three services and waits until they are ready. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   await using undo = new AsyncDisposableStack();
-  const { target, ground, hook } = options;
-  const config = configOf(target, hook, await keyFile(options.dir));
+  const { target, backends, webhook } = options;
+  const config = configOf(target, webhook, await keyFile(options.dir));
   const ending = { yes: false };
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
   const start = async (name: (typeof SERVICES)[number]): Promise<Service> => {
     const service = await startService(name, {
       config,
-      natsUrl: ground.natsUrl,
-      redisUrl: ground.redisUrl,
+      natsUrl: backends.natsUrl,
+      redisUrl: backends.redisUrl,
       env: {
-        ...(name === "notifier" ? { ROLLCAST_WEBHOOK_SECRET: hook.secret } : target.env),
+        ...(name === "notifier" ? { ROLLCAST_WEBHOOK_SECRET: webhook.secret } : target.env),
       },
       onLog: (line) => {
         if (["raw", "error", "fatal"].includes(line.level)) options.onTrouble(name, line);

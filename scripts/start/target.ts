@@ -22,8 +22,8 @@ export type Target = AsyncDisposable & {
 
 /** A DNS label for a cluster, the same each time. */
 export function clusterName(cluster: { context?: string; kubeconfig?: string }): string {
-  const told = cluster.context ?? cluster.kubeconfig ?? "";
-  const readable = told
+  const source = cluster.context ?? cluster.kubeconfig ?? "";
+  const readable = source
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .slice(-40)
@@ -39,19 +39,19 @@ export async function openLocal(root: string, dir: string, logger: Logger): Prom
   const { kubeconfig } = cluster;
   const client = undo.use(await connectKube({ logger, kubeconfig }));
   // Where people find it, whichever run this is.
-  const known = join(root, ".rollcast", "kubeconfig");
-  await copyFile(kubeconfig, known);
+  const sharedKubeconfig = join(root, ".rollcast", "kubeconfig");
+  await copyFile(kubeconfig, sharedKubeconfig);
   undo.defer(async () => {
-    const found = await readFile(known, "utf8").catch(() => "");
+    const text = await readFile(sharedKubeconfig, "utf8").catch(() => "");
     // Another run may have put its own there.
-    if (found.includes(cluster.url)) await rm(known, { force: true });
+    if (text.includes(cluster.url)) await rm(sharedKubeconfig, { force: true });
   });
   const kept = undo.move();
   return {
     name: "local",
     client,
     env: { KUBECONFIG: kubeconfig },
-    kubectlArgs: ["--kubeconfig", known],
+    kubectlArgs: ["--kubeconfig", sharedKubeconfig],
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }

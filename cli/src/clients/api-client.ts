@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { Problem } from "@rollcast/shared/api/problem";
 import type { RouteSpec } from "@rollcast/shared/api/route";
 import { toError } from "@rollcast/shared/errors";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, CliError } from "../cli-error.ts";
 
 /** An API that was found. */
 export type Api = { readonly server: string; readonly token: string };
@@ -31,8 +31,8 @@ function userName(): string {
 }
 
 function actor(): string {
-  const { ROLLCAST_ACTOR: told } = process.env;
-  const name = told !== undefined && told !== "" ? told : `${userName()}@${hostname()}`;
+  const { ROLLCAST_ACTOR: actor } = process.env;
+  const name = actor !== undefined && actor !== "" ? actor : `${userName()}@${hostname()}`;
   return name.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 }
 
@@ -55,7 +55,7 @@ function reasonOf(err: unknown): string {
   if (err.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1_000} s`;
   const { cause } = err;
   if (cause instanceof AggregateError)
-    return cause.errors.map((one) => toError(one).message).join(", ");
+    return cause.errors.map((error) => toError(error).message).join(", ");
   return cause instanceof Error ? cause.message : err.message;
 }
 
@@ -76,26 +76,26 @@ async function send(url: string, api: Api, method: string, body: unknown): Promi
     const reason = reasonOf(err);
     const hint = "check --server (or ROLLCAST_SERVER), and that the service has its API turned on";
     const message = `the API at ${api.server} cannot be reached${reason === "" ? "" : `: ${reason}`}`;
-    throw new Failure(EXIT.unreachable, message, hint, { cause: err });
+    throw new CliError(EXIT.unreachable, message, hint, { cause: err });
   }
 }
 
-async function failureOf(response: Response, server: string): Promise<Failure> {
+async function errorOf(response: Response, server: string): Promise<CliError> {
   const problem = Problem.safeParse(await response.json().catch(() => undefined)).data;
   if (response.status === 401) {
     const hint = "give its token by --token-file, ROLLCAST_TOKEN_FILE or ROLLCAST_TOKEN";
-    return new Failure(EXIT.unreachable, `the API at ${server} does not let you in`, hint);
+    return new CliError(EXIT.unreachable, `the API at ${server} does not let you in`, hint);
   }
   if (problem === undefined) {
     const hint =
       "check --server: dead letters are asked of the notifier, all else of the restarter";
-    return new Failure(EXIT.unreachable, `${server} answers ${response.status}`, hint);
+    return new CliError(EXIT.unreachable, `${server} answers ${response.status}`, hint);
   }
   const code = response.status === 503 ? EXIT.unreachable : EXIT.refused;
-  return new Failure(code, problem.detail);
+  return new CliError(code, problem.detail);
 }
 
-/** Calls a route; what it answers, checked. Throws {@link Failure}. */
+/** Calls a route; what it answers, checked. Throws {@link CliError}. */
 export async function call<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,
@@ -103,12 +103,12 @@ export async function call<
   R extends z.ZodType | undefined,
 >(api: Api, spec: RouteSpec<P, Q, B, R>, input: CallInput<P, Q, B> = {}): Promise<Out<R>> {
   const response = await send(urlOf(api, spec, input), api, spec.method, input.body);
-  if (!response.ok) throw await failureOf(response, api.server);
+  if (!response.ok) throw await errorOf(response, api.server);
   if (spec.response === undefined) return undefined as Out<R>;
   const parsed = spec.response.safeParse(await response.json().catch(() => undefined));
   if (parsed.success) return parsed.data as Out<R>;
   const hint = "is the service of another version than this command?";
-  throw new Failure(EXIT.refused, `${api.server} answers in a form that is not known`, hint);
+  throw new CliError(EXIT.refused, `${api.server} answers in a form that is not known`, hint);
 }
 
 /** Every entry of every page of a list. */
@@ -120,8 +120,8 @@ export async function callAll<Q extends z.ZodObject, T>(
   const items: T[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MAX_PAGES; page++) {
-    const asked = { ...query, limit: 500, ...(cursor === undefined ? {} : { cursor }) };
-    const answer = await call(api, spec, { query: asked as In<Q> });
+    const pageQuery = { ...query, limit: 500, ...(cursor === undefined ? {} : { cursor }) };
+    const answer = await call(api, spec, { query: pageQuery as In<Q> });
     items.push(...answer.items);
     cursor = answer.next;
     if (cursor === undefined) break;

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { forwardPort } from "@rollcast/kube/port-forward";
 import type { KubeClient } from "@rollcast/kube/client";
-import { EXIT, Failure } from "../failure.ts";
-import { kubeFailure, openKube, withKube } from "./kube.ts";
+import { EXIT, CliError } from "../cli-error.ts";
+import { toKubeCliError, openKube, withKube } from "./kube.ts";
 import type { KubeOptions } from "./kube.ts";
 
 /** Where Rollcast is installed, for who names no server. */
@@ -62,9 +62,9 @@ async function findPod(kube: KubeClient, namespace: string, service: ApiService)
   );
   if (ready === undefined) {
     const hint = "name the API by --server, or where Rollcast is by --rollcast-namespace";
-    throw new Failure(EXIT.unreachable, `no ${service} is ready in ${namespace}`, hint);
+    throw new CliError(EXIT.unreachable, `no ${service} is ready in ${namespace}`, hint);
   }
-  const ports = ready.spec.containers.flatMap((one) => one.ports ?? []);
+  const ports = ready.spec.containers.flatMap((container) => container.ports ?? []);
   const port = ports.find(({ name }) => name === "api" || name === `${service}-api`);
   return { pod: ready.metadata.name, port: port?.containerPort ?? DEFAULT_PORT[service] };
 }
@@ -77,7 +77,7 @@ async function readToken(kube: KubeClient, namespace: string): Promise<string> {
     .trim();
   if (token !== "") return token;
   const hint = "give the token by --token-file, ROLLCAST_TOKEN_FILE or ROLLCAST_TOKEN";
-  throw new Failure(EXIT.usage, `Secret ${TOKEN_SECRET} has no key "${TOKEN_KEY}"`, hint);
+  throw new CliError(EXIT.usage, `Secret ${TOKEN_SECRET} has no key "${TOKEN_KEY}"`, hint);
 }
 
 /** An API behind a forwarded port; `token` where it was not known before. */
@@ -85,7 +85,7 @@ export type Found = AsyncDisposable & { readonly server: string; readonly token?
 
 /**
  * Finds a service's API through the kubeconfig: forwards a port to a ready pod of it, and reads the token from the Secret `rollcast-api` unless it is known. Throws
- * {@link Failure}.
+ * {@link CliError}.
  */
 export async function findApi(
   options: ClusterOptions,
@@ -104,6 +104,6 @@ export async function findApi(
       [Symbol.asyncDispose]: () => forward[Symbol.asyncDispose](),
     };
   } catch (err) {
-    throw kubeFailure(err);
+    throw toKubeCliError(err);
   }
 }

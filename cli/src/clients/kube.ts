@@ -5,7 +5,7 @@ import { KubeError, connectKube } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/runtime/logger";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, CliError } from "../cli-error.ts";
 import { ReloaderDeployment, isReloader } from "../reloader/reloader-deployment.ts";
 
 export type KubeOptions = { readonly kubeconfig?: string; readonly context?: string };
@@ -27,19 +27,19 @@ export async function openKube({ kubeconfig, context }: KubeOptions): Promise<Ku
     });
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
-    throw new Failure(EXIT.usage, err.message, "check --kubeconfig and --context", { cause: err });
+    throw new CliError(EXIT.usage, err.message, "check --kubeconfig and --context", { cause: err });
   }
 }
 
 /** What went wrong with the cluster, as a failure. */
-export function kubeFailure(err: unknown): unknown {
+export function toKubeCliError(err: unknown): unknown {
   if (!(err instanceof KubeError)) return err;
   if (err.status === 401 || err.status === 403) {
     const hint = "use a kubeconfig that may do this";
-    return new Failure(EXIT.unreachable, `the cluster refuses: ${err.message}`, hint);
+    return new CliError(EXIT.unreachable, `the cluster refuses: ${err.message}`, hint);
   }
   const hint = "check --kubeconfig and --context";
-  return new Failure(EXIT.unreachable, `the cluster cannot be asked: ${err.message}`, hint);
+  return new CliError(EXIT.unreachable, `the cluster cannot be asked: ${err.message}`, hint);
 }
 
 const Deployments = z.object({
@@ -53,7 +53,7 @@ export async function findReloaders(
   namespace?: string,
 ): Promise<ReloaderDeployment[]> {
   const where = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-  const found: ReloaderDeployment[] = [];
+  const reloaders: ReloaderDeployment[] = [];
   let next: string | undefined;
   do {
     const answer = await kube.request<unknown>({
@@ -64,9 +64,9 @@ export async function findReloaders(
     const page = Deployments.parse(answer);
     for (const item of page.items) {
       const parsed = ReloaderDeployment.safeParse(item);
-      if (parsed.success && isReloader(parsed.data)) found.push(parsed.data);
+      if (parsed.success && isReloader(parsed.data)) reloaders.push(parsed.data);
     }
     next = page.metadata?.continue === "" ? undefined : page.metadata?.continue;
   } while (next !== undefined);
-  return found;
+  return reloaders;
 }

@@ -6,7 +6,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { natsErrorKind, violationOf } from "@rollcast/nats/nats-error";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, CliError } from "../cli-error.ts";
 
 const CONNECT_MS = 10_000;
 /** The user of NATS for people at the command line, whose answers come to `_INBOX_operator.>`. */
@@ -40,9 +40,9 @@ export function withNats(command: Command): Command {
 }
 
 /** What went wrong with NATS, as a failure that says what to do about it. */
-export function natsFailure(err: unknown): unknown {
+export function toNatsCliError(err: unknown): unknown {
   const fail = (message: string, hint: string) =>
-    new Failure(EXIT.unreachable, message, hint, { cause: err });
+    new CliError(EXIT.unreachable, message, hint, { cause: err });
   switch (natsErrorKind(err)) {
     case "permission": {
       const { operation = "", subject = "" } = violationOf(err) ?? {};
@@ -88,7 +88,7 @@ function targetOf(options: NatsOptions) {
   const known = file === undefined ? undefined : loadConfig({ ROLLCAST_CONFIG: file }).nats;
   const url = nonEmpty(options.nats) ?? known?.url;
   if (url === undefined) {
-    throw new Failure(EXIT.usage, "where is NATS?", "name it by --nats, or by --config");
+    throw new CliError(EXIT.usage, "where is NATS?", "name it by --nats, or by --config");
   }
   const seed = nonEmpty(options.nkey);
   const ca = nonEmpty(options.natsCa);
@@ -100,7 +100,7 @@ function targetOf(options: NatsOptions) {
   };
 }
 
-/** Connects. Throws {@link Failure} where nothing answers in time, or the user is refused. */
+/** Connects. Throws {@link CliError} where nothing answers in time, or the user is refused. */
 export async function openNats(options: NatsOptions): Promise<Nats> {
   const { logger, reason } = createReasonLogger();
   try {
@@ -108,15 +108,15 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
     const signal = AbortSignal.timeout(CONNECT_MS);
     return await connectNats({ ...target, name: USER, logger }, signal);
   } catch (err) {
-    if (err instanceof Failure) throw err;
-    if (natsErrorKind(err) === "credentials") throw natsFailure(err);
+    if (err instanceof CliError) throw err;
+    if (natsErrorKind(err) === "credentials") throw toNatsCliError(err);
     if (err instanceof ConfigError) {
       const hint =
         options.config === undefined ? "see rollcast --help" : "rollcast config check FILE";
-      throw new Failure(EXIT.usage, err.message, hint, { cause: err });
+      throw new CliError(EXIT.usage, err.message, hint, { cause: err });
     }
     const why = reason();
     const message = `NATS cannot be reached${why === undefined ? "" : `: ${why}`}`;
-    throw new Failure(EXIT.unreachable, message, "check --nats", { cause: err });
+    throw new CliError(EXIT.unreachable, message, "check --nats", { cause: err });
   }
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { tuneQueue } from "@rollcast/shared/api/steering";
 import { parseDuration } from "@rollcast/shared/duration";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, CliError } from "../cli-error.ts";
 
 export type Limits = {
   readonly concurrency?: string;
@@ -16,7 +16,7 @@ function count(text: string, flag: string, clears: boolean): number | null {
   if (clears && text === "none") return null;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   const hint = `give a number from 1 to 1000${clears ? ", or none" : ""}`;
-  throw new Failure(EXIT.usage, `${flag} ${text} is no limit`, hint);
+  throw new CliError(EXIT.usage, `${flag} ${text} is no limit`, hint);
 }
 
 /** `5/s`, `100/1m30s` or `none`. */
@@ -25,7 +25,7 @@ export function parseRate(text: string): { max: number; perMs: number } | null {
   const [, max, per = ""] = /^([1-9]\d{0,4})\/(.+)$/.exec(text) ?? [];
   const perMs = parseDuration(/^\d/.test(per) ? per : `1${per}`);
   if (max !== undefined && perMs !== undefined && perMs >= 100) return { max: Number(max), perMs };
-  throw new Failure(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
+  throw new CliError(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
 }
 
 export function limitsOf(options: Limits): Body {
@@ -48,5 +48,5 @@ export function limitsOf(options: Limits): Body {
   };
   if (Object.keys(limits).length > 0) return { limits };
   const hint = "give --concurrency, --rate, --max-rolling or --max-rolling-per-namespace";
-  throw new Failure(EXIT.usage, "no limit is named", hint);
+  throw new CliError(EXIT.usage, "no limit is named", hint);
 }

@@ -7,7 +7,7 @@ import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
-import { until } from "../output/show.ts";
+import { until } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import type { Body, Limits } from "./queue-limits.ts";
 import { limitsOf } from "./queue-limits.ts";
@@ -65,13 +65,13 @@ async function tune(queue: string, body: Body, options: Options): Promise<void> 
     params: { queue },
     body: lasting as Body,
   });
-  out.tell(answer, () => show(out, [answer]));
+  out.result(answer, () => show(out, [answer]));
 }
 
 async function list(options: Options): Promise<void> {
   const out = outputOf(options);
   const { items } = await call(apiOf(options), listQueues);
-  out.tell(items, () => show(out, items));
+  out.result(items, () => show(out, items));
 }
 
 type ResumeOptions = Options & { readonly queue?: string; readonly namespace: string };
@@ -85,7 +85,7 @@ async function resume(source: string | undefined, options: ResumeOptions): Promi
     ...(ref === undefined ? {} : { source: `${ref.kind}/${ref.namespace}/${ref.name}` }),
   };
   const answer = await call(apiOf(options), resumeHalted, { body });
-  out.tell(answer, () => out.line(`${answer.resumed} halted or failing changes go on`));
+  out.result(answer, () => out.line(`${answer.resumed} halted or failing changes go on`));
 }
 
 const FOR = () => new Option("--for <duration>", "only so long, like 2h; else until taken back");

@@ -23,6 +23,6 @@ export function styleOf(states: readonly State[]): Style {
 
 /** Counts with their words: `2 failed, 1 stale`. */
 export function counts(numbers: Readonly<Record<string, number | undefined>>): string {
-  const found = Object.entries(numbers).filter(([, count]) => (count ?? 0) > 0);
-  return found.map(([word, count]) => `${count} ${word}`).join(", ") || "none";
+  const nonZero = Object.entries(numbers).filter(([, count]) => (count ?? 0) > 0);
+  return nonZero.map(([word, count]) => `${count} ${word}`).join(", ") || "none";
 }

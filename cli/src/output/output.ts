@@ -14,7 +14,7 @@ export type Output = {
   /** A line for people, wrapped under its own indent, or `hang` columns more. */
   line(text?: string, style?: Style, hang?: number): void;
   /** Tells `value` as the format says; `show` writes it for people. */
-  tell(value: unknown, show: () => void): void;
+  result(value: unknown, show: () => void): void;
   /** One value a line, as it comes. */
   stream(value: unknown, show: () => void): void;
 };
@@ -22,8 +22,8 @@ export type Output = {
 const COLOURS = { good: "green", bad: "red", warn: "yellow", dim: "dim", head: "bold" } as const;
 
 function terminalWidth(): number {
-  const told = Number(process.env.COLUMNS);
-  if (Number.isInteger(told) && told >= 40) return told;
+  const columns = Number(process.env.COLUMNS);
+  if (Number.isInteger(columns) && columns >= 40) return columns;
   // What a program reads is not broken into lines.
   return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
 }
@@ -52,7 +52,7 @@ export function createOutput(format: Format): Output {
         write(`${start}${style === undefined ? line : look.paint(line, style)}`);
       }
     },
-    tell(value, show) {
+    result(value, show) {
       if (format === "json") write(JSON.stringify(value, undefined, 2));
       else if (format === "yaml") process.stdout.write(stringify(value));
       else show();

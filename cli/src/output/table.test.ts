@@ -23,8 +23,8 @@ test("no line is wider than the terminal, whatever the cells hold", () => {
 
 test("wrapping loses nothing but blanks", () => {
   fc.assert(
-    fc.property(text, fc.integer({ min: 5, max: 40 }), (one, width) => {
-      expect(wrap(one, width).join("").replaceAll(" ", "")).toBe(one.replaceAll(" ", ""));
+    fc.property(text, fc.integer({ min: 5, max: 40 }), (line, width) => {
+      expect(wrap(line, width).join("").replaceAll(" ", "")).toBe(line.replaceAll(" ", ""));
     }),
   );
 });

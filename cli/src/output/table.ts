@@ -56,11 +56,11 @@ function widths(rows: readonly (readonly Cell[])[], count: number, total: number
   const before = natural.slice(0, -1);
   const last = natural.at(-1) ?? 0;
   const room = total - GAP * (count - 1) - Math.min(last, MIN_LAST);
-  while (before.reduce((sum, one) => sum + one, 0) > room && Math.max(...before) > MIN_CUT) {
+  while (before.reduce((sum, width) => sum + width, 0) > room && Math.max(...before) > MIN_CUT) {
     const widest = before.indexOf(Math.max(...before));
     before[widest] = (before[widest] ?? 0) - 1;
   }
-  const used = before.reduce((sum, one) => sum + one + GAP, 0);
+  const used = before.reduce((sum, width) => sum + width + GAP, 0);
   return [...before, Math.max(MIN_LAST, total - used)];
 }
 
@@ -79,7 +79,7 @@ export function tableLines(head: readonly string[], rows: readonly Row[], look: 
       const padding = " ".repeat((columns[i] ?? 0) - text.length + GAP);
       return `${style === undefined ? text : look.paint(text, style)}${padding}`;
     });
-    const indent = columns.slice(0, -1).reduce((sum, one) => sum + one + GAP, 0);
+    const indent = columns.slice(0, -1).reduce((sum, width) => sum + width + GAP, 0);
     const style = isHead ? ("head" as const) : row.at(-1)?.style;
     return last.map((text, i) => {
       const painted = style === undefined ? text : look.paint(text, style);

@@ -43,8 +43,8 @@ export function isTrue(value: string | undefined): boolean {
 export function list(value: string | undefined): string[] {
   return (value ?? "")
     .split(",")
-    .map((one) => one.trim())
-    .filter((one) => one !== "");
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }
 
 /** A selector as Reloader takes it: `k:v` is an equality, `k=*` asks only that the label is there. */

@@ -15,10 +15,10 @@ type Draft = { config: Record<string, unknown>; notes: string[]; handled: Set<st
 function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
   const single = env.get("KUBERNETES_NAMESPACE");
   const namespaces = list(flags.get("namespaces") ?? single);
-  const found: Record<string, unknown> = namespaces.length === 0 ? {} : { namespaces };
+  const section: Record<string, unknown> = namespaces.length === 0 ? {} : { namespaces };
   const global = namespaces.length === 0;
   const ignored = list(flags.get("namespaces-to-ignore"));
-  if (ignored.length > 0 && global) found.ignoreNamespaces = ignored;
+  if (ignored.length > 0 && global) section.ignoreNamespaces = ignored;
   for (const [flag, key] of [
     ["namespace-selector", "namespaceSelector"],
     ["resource-label-selector", "resourceSelector"],
@@ -28,12 +28,12 @@ function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
     const translated = selector(text);
     const fault = selectorFault(translated);
     if (fault !== undefined) draft.notes.push(`--${flag}: ${fault}`);
-    else if (global || key === "resourceSelector") found[key] = translated;
+    else if (global || key === "resourceSelector") section[key] = translated;
   }
-  const kinds = list(flags.get("resources-to-ignore")).map((one) =>
-    one.toLowerCase() === "secrets" ? "Secret" : "ConfigMap",
+  const kinds = list(flags.get("resources-to-ignore")).map((resource) =>
+    resource.toLowerCase() === "secrets" ? "Secret" : "ConfigMap",
   );
-  if (kinds.length > 0) found.ignoreKinds = kinds;
+  if (kinds.length > 0) section.ignoreKinds = kinds;
   if (!global && (ignored.length > 0 || (flags.get("namespace-selector") ?? "") !== "")) {
     draft.notes.push(
       "namespaces to ignore and their selector count for nothing beside a list of namespaces",
@@ -48,29 +48,29 @@ function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
   ]) {
     draft.handled.add(flag);
   }
-  if (Object.keys(found).length > 0) draft.config.scope = found;
+  if (Object.keys(section).length > 0) draft.config.scope = section;
 }
 
 function reload({ flags }: ReloaderSetup, draft: Draft): void {
-  const found: Record<string, unknown> = {};
-  if (isTrue(flags.get("auto-reload-all"))) found.auto = true;
+  const section: Record<string, unknown> = {};
+  if (isTrue(flags.get("auto-reload-all"))) section.auto = true;
   // Reloader compares these two with the text "true".
-  if (flags.get("reload-on-create") === "true") found.onCreate = true;
-  if (flags.get("reload-on-delete") === "true") found.onDelete = true;
-  if (flags.get("reload-strategy") === "annotations") found.strategy = "reloader-annotations";
+  if (flags.get("reload-on-create") === "true") section.onCreate = true;
+  if (flags.get("reload-on-delete") === "true") section.onDelete = true;
+  if (flags.get("reload-strategy") === "annotations") section.strategy = "reloader-annotations";
   else {
     draft.notes.push(
       "reload.strategy is left at marker; set reloader-env-vars where something reads the STAKATER_ variables",
     );
   }
   const types = list(flags.get("ignored-workload-types"));
-  if (types.length > 0) found.ignoredWorkloadTypes = types;
+  if (types.length > 0) section.ignoredWorkloadTypes = types;
   const annotations = Object.entries(ANNOTATIONS).flatMap(([flag, key]) => {
     draft.handled.add(flag);
     const name = flags.get(flag);
     return name === undefined || name === "" ? [] : [[key, name]];
   });
-  if (annotations.length > 0) found.annotations = Object.fromEntries(annotations);
+  if (annotations.length > 0) section.annotations = Object.fromEntries(annotations);
   for (const flag of [
     "auto-reload-all",
     "reload-on-create",
@@ -80,7 +80,7 @@ function reload({ flags }: ReloaderSetup, draft: Draft): void {
   ]) {
     draft.handled.add(flag);
   }
-  if (Object.keys(found).length > 0) draft.config.reload = found;
+  if (Object.keys(section).length > 0) draft.config.reload = section;
 }
 
 function rest({ flags, env }: ReloaderSetup, draft: Draft): void {

@@ -23,7 +23,7 @@ function isStatus(err: unknown, status: number): boolean {
 export async function applyDemo(client: KubeClient): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
   for (const [collection, object] of demoObjects()) {
-    const uid = await createOrTake(client, collection, object);
+    const uid = await createOrAdopt(client, collection, object);
     // A namespace that was there stays, also where an earlier demo made it: others may have moved in.
     if (uid === undefined) continue;
     const path = `${collection}/${object.metadata.name}`;
@@ -34,7 +34,7 @@ export async function applyDemo(client: KubeClient): Promise<AsyncDisposable> {
 }
 
 /** The uid of what is ours to remove; undefined for a namespace that was there. */
-async function createOrTake(
+async function createOrAdopt(
   client: KubeClient,
   collection: string,
   object: DemoObject,
@@ -42,24 +42,24 @@ async function createOrTake(
   const path = `${collection}/${object.metadata.name}`;
   try {
     const query = { fieldManager: "rollcast-demo" };
-    const made = await client.request<DemoObject>({
+    const created = await client.request<DemoObject>({
       method: "POST",
       path: collection,
       query,
       body: object,
     });
-    return made.metadata.uid;
+    return created.metadata.uid;
   } catch (err) {
     if (!isStatus(err, 409)) throw err;
   }
   if (object.kind === "Namespace") return undefined;
-  const found = await client.request<DemoObject>({ method: "GET", path });
-  if (found.metadata.labels?.[LABEL] !== LABELS[LABEL]) {
+  const existing = await client.request<DemoObject>({ method: "GET", path });
+  if (existing.metadata.labels?.[LABEL] !== LABELS[LABEL]) {
     throw new Error(
       `${object.kind} ${DEMO.namespace}/${object.metadata.name} exists and is not the demo's: nothing was changed there`,
     );
   }
-  return found.metadata.uid;
+  return existing.metadata.uid;
 }
 
 async function remove(client: KubeClient, path: string, uid: string, kind: string): Promise<void> {

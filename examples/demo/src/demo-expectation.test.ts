@@ -1,6 +1,6 @@
 import { RollcastEvent } from "@rollcast/shared/events";
 import { expect, test } from "vitest";
-import { createWitness } from "./demo-expectation.ts";
+import { createDemoExpectation } from "./demo-expectation.ts";
 
 function ended(word: "succeeded" | "failed", name: string, namespace = "demo"): RollcastEvent {
   return RollcastEvent.parse({
@@ -26,34 +26,34 @@ async function outcome(happened: Promise<void>): Promise<string> {
 }
 
 test("the demo has happened when both Deployments are healthy and a signed message came", async () => {
-  const witness = createWitness();
-  witness.begin();
-  witness.onEvent(ended("succeeded", "web"));
-  witness.onEvent(ended("succeeded", "api"));
-  expect(await outcome(witness.happened)).toBe("waits");
-  witness.onDelivery({ title: "Rolled out" });
-  expect(await outcome(witness.happened)).toBe("happened");
+  const expectation = createDemoExpectation();
+  expectation.begin();
+  expectation.onEvent(ended("succeeded", "web"));
+  expectation.onEvent(ended("succeeded", "api"));
+  expect(await outcome(expectation.happened)).toBe("waits");
+  expectation.onDelivery({ title: "Rolled out" });
+  expect(await outcome(expectation.happened)).toBe("happened");
 });
 
 test("what was before, and what belongs to others, does not count", async () => {
-  const witness = createWitness();
-  witness.onEvent(ended("succeeded", "web"));
-  witness.onDelivery({});
-  witness.begin();
-  witness.onDelivery({});
-  witness.onEvent(ended("succeeded", "api"));
-  witness.onEvent(ended("succeeded", "web", "elsewhere"));
-  witness.onDelivery({});
-  expect(await outcome(witness.happened)).toBe("waits");
+  const expectation = createDemoExpectation();
+  expectation.onEvent(ended("succeeded", "web"));
+  expectation.onDelivery({});
+  expectation.begin();
+  expectation.onDelivery({});
+  expectation.onEvent(ended("succeeded", "api"));
+  expectation.onEvent(ended("succeeded", "web", "elsewhere"));
+  expectation.onDelivery({});
+  expect(await outcome(expectation.happened)).toBe("waits");
 });
 
 test("a failed rollout and a wrong signature end it with the reason", async () => {
-  const failed = createWitness();
+  const failed = createDemoExpectation();
   failed.begin();
   failed.onEvent(ended("failed", "web"));
   expect(await outcome(failed.happened)).toMatch(/demo\/web failed: ProgressDeadlineExceeded/);
 
-  const forged = createWitness();
+  const forged = createDemoExpectation();
   forged.onDelivery({ fault: "No matching signature found" });
   expect(await outcome(forged.happened)).toMatch(/signature is wrong: No matching/);
 });

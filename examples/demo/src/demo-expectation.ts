@@ -3,7 +3,7 @@ import type { Delivery } from "./webhook-server.ts";
 import { DEMO } from "./demo-objects.ts";
 
 /** What the story waits for, told by the pipeline itself. */
-export type Witness = {
+export type DemoExpectation = {
   /** From now on what is seen counts: in a cluster that was there before, something may have been under way. */
   begin(): void;
   onEvent(event: RollcastEvent): void;
@@ -13,13 +13,13 @@ export type Witness = {
 };
 
 /** Watches for the demo's end: every Deployment healthy again, and a signed message that arrived. */
-export function createWitness(): Witness {
+export function createDemoExpectation(): DemoExpectation {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => undefined);
   const waiting = new Set<string>(DEMO.deployments);
   let begun = false;
   let delivered = false;
-  const look = () => {
+  const check = () => {
     if (delivered && waiting.size === 0) resolve();
   };
   return {
@@ -34,13 +34,13 @@ export function createWitness(): Witness {
         const { reason = "", message = "" } = event.data;
         reject(new Error(`the rollout of ${DEMO.namespace}/${name} failed: ${reason} ${message}`));
       }
-      look();
+      check();
     },
     onDelivery({ fault }) {
       if (fault !== undefined) reject(new Error(`the webhook's signature is wrong: ${fault}`));
       // The first message may tell of one Deployment only, where the other takes longer.
       if (waiting.size < DEMO.deployments.length) delivered = true;
-      look();
+      check();
     },
     happened: promise,
   };

@@ -31,8 +31,8 @@ export async function isDemoSettled(client: KubeClient): Promise<boolean> {
 export async function isDemoRunning(client: KubeClient): Promise<boolean> {
   for (const { metadata, status } of await deploymentStates(client)) {
     const counts = [status?.updatedReplicas, status?.replicas, status?.availableReplicas];
-    const seen = (status?.observedGeneration ?? 0) >= metadata.generation;
-    if (!seen || counts.some((count) => count !== REPLICAS)) return false;
+    const observed = (status?.observedGeneration ?? 0) >= metadata.generation;
+    if (!observed || counts.some((count) => count !== REPLICAS)) return false;
   }
   return true;
 }

@@ -12,13 +12,13 @@ export async function listenToEvents(
   const subscription = nats.nc.subscribe(`rollcast.v1.${cluster}.>`);
   await nats.nc.flush();
   // A publisher that was not sure sends again under the same id: the stream drops that, a plain subscriber has to do it itself.
-  const seen = new Set<string>();
+  const recentIds = new Set<string>();
   const listen = async () => {
     for await (const msg of subscription) {
       const event = RollcastEvent.safeParse(msg.json());
-      if (!event.success || seen.has(event.data.id)) continue;
-      seen.add(event.data.id);
-      if (seen.size > REMEMBERED) seen.delete(seen.values().next().value ?? "");
+      if (!event.success || recentIds.has(event.data.id)) continue;
+      recentIds.add(event.data.id);
+      if (recentIds.size > REMEMBERED) recentIds.delete(recentIds.values().next().value ?? "");
       onEvent(event.data);
     }
   };

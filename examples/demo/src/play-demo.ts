@@ -4,20 +4,20 @@ import { applyDemo, editDemo } from "./apply-demo.ts";
 import { isDemoRunning } from "./demo-state.ts";
 import { DEMO } from "./demo-objects.ts";
 import type { Printer } from "./printer.ts";
-import type { Witness } from "./demo-expectation.ts";
+import type { DemoExpectation } from "./demo-expectation.ts";
 
-const LOOK_MS = 100;
+const POLL_INTERVAL_MS = 100;
 
-async function until(look: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-  while (!(await look())) await sleep(LOOK_MS, undefined, { signal });
+async function until(check: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  while (!(await check())) await sleep(POLL_INTERVAL_MS, undefined, { signal });
 }
 
-export type StoryOptions = {
+export type PlayOptions = {
   readonly client: KubeClient;
   /** Whether a change from now on is one: what the Deployments run with is known. */
   readonly isSettled: () => Promise<boolean>;
   readonly printer: Printer;
-  readonly witness: Witness;
+  readonly expectation: DemoExpectation;
   readonly signal: AbortSignal;
 };
 
@@ -34,15 +34,15 @@ export async function prepareDemo(
 }
 
 /** Changes the demo's ConfigMap and waits for what follows. Throws with the reason where it does not. */
-export async function playDemo(options: StoryOptions): Promise<void> {
-  const { client, isSettled, printer, witness, signal } = options;
+export async function playDemo(options: PlayOptions): Promise<void> {
+  const { client, isSettled, printer, expectation, signal } = options;
   await until(isSettled, signal);
   printer.say("");
-  witness.begin();
+  expectation.begin();
   const value = await editDemo(client);
-  printer.tell(
+  printer.timed(
     `somebody sets ${DEMO.key}=${value} in ConfigMap ${DEMO.namespace}/${DEMO.configMap}`,
     Date.now(),
   );
-  await witness.happened;
+  await expectation.happened;
 }

@@ -15,11 +15,11 @@ export type Delivery = {
   readonly fault?: string;
 };
 
-export type Hook = AsyncDisposable & {
+export type WebhookServer = AsyncDisposable & {
   readonly port: number;
 };
 
-export type HookOptions = {
+export type WebhookServerOptions = {
   /** `whsec_...` */
   readonly secret: string;
   readonly host: string;
@@ -40,7 +40,7 @@ async function verify(webhook: Webhook, request: IncomingMessage): Promise<Deliv
 }
 
 /** A webhook that accepts what carries a right signature, checked by the library of the Standard Webhooks. */
-export async function openHook(options: HookOptions): Promise<Hook> {
+export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const { secret, host, port, onDelivery } = options;
   const webhook = new Webhook(secret);
   const server = createServer((request, response) => {

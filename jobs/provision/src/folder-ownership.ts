@@ -18,11 +18,11 @@ export async function own({ uid, gid, folder }: Ownership): Promise<boolean> {
     const fault = fileFault(err, folder);
     throw new ConfigError(`${folder} cannot be given to ${uid}:${gid}: ${fault}`, { cause: err });
   };
-  const found = await lstat(folder).catch(fail);
-  if (!found.isDirectory()) {
+  const stats = await lstat(folder).catch(fail);
+  if (!stats.isDirectory()) {
     throw new ConfigError(`${folder} cannot be given to ${uid}:${gid}: it is no folder`);
   }
-  if (found.uid === uid && found.gid === gid) return false;
+  if (stats.uid === uid && stats.gid === gid) return false;
   await lchown(folder, uid, gid).catch(fail);
   return true;
 }

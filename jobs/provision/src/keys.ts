@@ -6,7 +6,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { runOnce } from "@rollcast/runtime/run";
 import { makeCredentials } from "./credentials.ts";
 import { createSecret, secretOf } from "./create-secret.ts";
-import { own, parseOwnership } from "./own-folders.ts";
+import { own, parseOwnership } from "./folder-ownership.ts";
 import type { Shape } from "./key-places.ts";
 import { writeKeys } from "./write-keys.ts";
 

@@ -52,7 +52,7 @@ function expectWhole(dir: string): void {
   }
   const known = confs.map((path) => files.get(path)).join("");
   for (const path of seeds) expect(known).toContain(publicKeyOf(files.get(path) ?? ""));
-  for (const path of paths.filter((one) => one.endsWith("/redis"))) {
+  for (const path of paths.filter((path) => path.endsWith("/redis"))) {
     const hash = createHash("sha256")
       .update(files.get(path) ?? "")
       .digest("hex");
