@@ -8,9 +8,9 @@ import process from "node:process";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 
-const told = process.env.ROLLCAST_TEST_CLUSTER ?? "";
-if (told === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");
-const file = resolve(told);
+const path = process.env.ROLLCAST_TEST_CLUSTER ?? "";
+if (path === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");
+const file = resolve(path);
 
 const stopped = Promise.withResolvers<void>();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

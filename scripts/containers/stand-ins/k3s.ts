@@ -71,6 +71,8 @@ export const k3s: StandIn = {
     for (const name of SERVERS) await materials.copyServer(root, `usr/local/bin/${name}`, name);
     const script = await readFile(join(import.meta.dirname, "k3s.sh"), "utf8");
     await put(root, "bin/k3s", script, 0o755);
+    const credentials = await readFile(join(import.meta.dirname, "k3s.credentials.sh"), "utf8");
+    await put(root, `${CONFIG}/credentials.sh`, credentials);
     for (const [name, flags] of Object.entries(FLAGS)) {
       await put(root, `${CONFIG}/${name}.flags`, `${flags.join("\n")}\n`);
     }
