@@ -56,7 +56,7 @@ export function changeOf(name: string): { subject: Subject; event: SourceEvent }
       uid: "u1",
       resourceVersion: "1",
       changedKeys: { added: [], changed: ["A"], removed: [] },
-      reason: "data",
+      reason: "DataChanged",
     },
   );
   return { subject: sourceSubject("prod", "changed", event.data), event };

@@ -153,7 +153,7 @@ test("what is no alert asks whether it is there", async () => {
   rig.hook.answer({ status: 401 });
   await start(rig, [rig.hook], {}, { receiver: "alerts" });
   await rig.send("skipped", "web");
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "unauthorized" } });
+  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "Unauthorized" } });
   expect(rig.hook.received).toMatchObject([{ body: "[]" }]);
 });
 
@@ -165,6 +165,6 @@ test("400 puts the message into the dead letters at once", async () => {
   await rig.waitEvent("dead");
   await settled(rig);
   const letters = await rig.deadLetters();
-  expect(letters).toMatchObject([{ reason: "bad-request" }]);
+  expect(letters).toMatchObject([{ reason: "BadRequest" }]);
   expect(JSON.stringify([letters, rig.logs()])).not.toContain("token-of-the-alertmanager");
 });

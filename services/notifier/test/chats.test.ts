@@ -58,7 +58,7 @@ test.each(CHATS)(
     await rig.waitEvent("dead");
     await settled(rig);
     const letters = await rig.deadLetters();
-    expect(letters).toMatchObject([{ reason: "too-large", record: { receiver: "chat" } }]);
+    expect(letters).toMatchObject([{ reason: "TooLarge", record: { receiver: "chat" } }]);
     const logged =
       JSON.stringify([letters, await rig.events(), rig.logs()]) + (await rig.metrics());
     expect(logged).not.toContain("query-is-secret");

@@ -31,7 +31,7 @@ test("a dead message is listed, shown, sent again under its id, and then its let
   const webhookId = rig.hook.received[0]?.headers["webhook-id"];
   expect(letter).toMatchObject({
     stage: "notifier",
-    reason: "not-found",
+    reason: "NotFound",
     message: "the receiver answered 404: ok",
     subject: "rollcast.v1.test.notification.dead.hook",
     notification: { id: webhookId, receiver: "hook", events: 1, tries: 1 },
@@ -43,7 +43,7 @@ test("a dead message is listed, shown, sent again under its id, and then its let
   const shown = await api.call("GET", `/v1/dead-letters/${letter.id}`);
   expect(shown).toMatchObject({
     status: 200,
-    body: { ...letter, tries: [{ reason: "not-found" }], events: [{ id: event }] },
+    body: { ...letter, tries: [{ reason: "NotFound" }], events: [{ id: event }] },
   });
   rig.hook.answer({});
   const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
@@ -103,7 +103,7 @@ test("what was no event is shown and dropped, and cannot be redriven", async () 
   const api = await startApi(rig, token);
   await rig.tellRaw("rollcast.v1.test.rollout.failed.deployment.shop.web", "no event at all");
   const letter = await firstLetter(api);
-  expect(letter).toMatchObject({ stage: "notifier-test", reason: "malformed" });
+  expect(letter).toMatchObject({ stage: "notifier-test", reason: "Malformed" });
   expect(letter.notification).toBeUndefined();
   const path = `/v1/dead-letters/${letter.id}`;
   expect(await api.call("GET", path)).toMatchObject({ body: { body: "no event at all" } });
@@ -124,7 +124,7 @@ test("letters come in pages; those of another cluster are nobody's here", async 
     const cluster = i === 3 ? "other" : "test";
     await rig.bury({
       stage: "restarter-x",
-      reason: "malformed",
+      reason: "Malformed",
       message: "",
       id: `letter-${i}`,
       subject: `rollcast.v1.${cluster}.source.changed.configmap.shop.web`,

@@ -103,10 +103,10 @@ test.each([
 });
 
 test.each([
-  { status: 302, reason: "redirect" },
-  { status: 400, reason: "bad-request" },
-  { status: 410, reason: "gone" },
-  { status: 413, reason: "too-large" },
+  { status: 302, reason: "Redirect" },
+  { status: 400, reason: "BadRequest" },
+  { status: 410, reason: "Gone" },
+  { status: 413, reason: "TooLarge" },
 ])("$status puts the whole message into the dead letters at once", async ({ status, reason }) => {
   await using rig = await startRig();
   const elsewhere = `${rig.hook.url}/elsewhere?token=query-is-secret`;
@@ -186,21 +186,21 @@ test.each([
   {
     name: "a message older than a day",
     record: leftRecord({ createdAt: Date.now() - 25 * HOUR }),
-    reason: "expired",
+    reason: "Expired",
     asked: 0,
   },
   {
     name: "a message whose tries are used up",
     record: leftRecord({
-      tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "status-503", message: "" })),
+      tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "Http503", message: "" })),
     }),
-    reason: "status-503",
+    reason: "Http503",
     asked: 1,
   },
   {
     name: "a message that is dead but was not published yet",
-    record: leftRecord({ state: "dead", reason: "gone", message: "" }),
-    reason: "gone",
+    record: leftRecord({ state: "dead", reason: "Gone", message: "" }),
+    reason: "Gone",
     asked: 0,
   },
 ])("$name goes to the dead letters", async ({ record, reason, asked }) => {
@@ -245,7 +245,7 @@ test("what waits for a receiver that was removed goes to the dead letters", asyn
   await rig.start({ notifier: { receivers: [hookReceiver(rig.hook, { name: "new" })] } });
   await waitFor(async () => (await rig.deadLetters()).length === 1, { message: "a dead letter" });
   expect(await rig.deadLetters()).toMatchObject([
-    { reason: "receiver-removed", record: { receiver: "hook" } },
+    { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
 });
 

@@ -91,7 +91,7 @@ test("what NO_PROXY names is reached directly, and then its addresses are checke
   const url = `https://localhost:${hook.port}/hook`;
   const refusing = await startVia(rig, proxy, url, { env });
   await rig.send("failed", "web");
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "address-refused" } });
+  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "AddressRefused" } });
   expect(hook.paths).toEqual([]);
   await refusing.kill("SIGTERM");
 
@@ -139,7 +139,7 @@ test("a proxy that refuses is a fault of the network, told without its password"
   const put = await waitFor(() => rig.logs().find(({ msg }) => msg === "notification put off"), {
     message: "a try that failed",
   });
-  expect(put).toMatchObject({ reason: "network", message: "the proxy answered 407" });
+  expect(put).toMatchObject({ reason: "Network", message: "the proxy answered 407" });
   expect(JSON.stringify(rig.logs())).not.toContain("proxy-password");
 });
 

@@ -45,7 +45,7 @@ test("a receiver that is added is told from then on; one that is taken out leave
   await change(notifier, rig.config({ receivers }), TAKEN);
   await waitFor(async () => (await rig.deadLetters()).length === 1, { message: "a dead letter" });
   expect(await rig.deadLetters()).toMatchObject([
-    { reason: "receiver-removed", record: { receiver: "hook" } },
+    { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
   const id = await rig.send("failed", "api");
   await second.waitFor(() => true);

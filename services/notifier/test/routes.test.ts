@@ -122,7 +122,7 @@ test("a receiver that is gone is asked once; what else waits for it goes to the 
   await rig.send("failed", "api");
   await waitFor(async () => (await rig.deadLetters()).length === 2);
   expect(rig.hook.received).toHaveLength(1);
-  expect((await rig.deadLetters()).map(({ reason }) => reason)).toEqual(["gone", "gone"]);
+  expect((await rig.deadLetters()).map(({ reason }) => reason)).toEqual(["Gone", "Gone"]);
 });
 
 test.each([

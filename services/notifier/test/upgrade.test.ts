@@ -102,7 +102,7 @@ test("a newer version's group is left alone, its events go to the dead letters, 
   await second.waitFor((one) => bodyOf(one).data.events.some((event) => event.id === id));
 
   const letter = await waitFor(async () => (await rig.letters())[0], { message: "a dead letter" });
-  expect(letter.headers).toContain("Rollcast-Reason: unreadable");
+  expect(letter.headers).toContain("Rollcast-Reason: Unreadable");
   expect(letter.headers).toContain(key);
   expect(letter.body).toContain(id);
   expect(rig.hook.received).toHaveLength(1);
@@ -155,7 +155,7 @@ test("a newer version's list of what a bot posted is left alone, and the message
   const id = await rig.send("failed", "web");
 
   const put = await second.waitLog(({ msg }) => msg === "notification put off");
-  expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });
+  expect(put).toMatchObject({ reason: "Unreadable", message: expect.stringContaining(key) });
   expect(slack.messages).toHaveLength(1);
   const waiting = (await rig.records()).filter((one) => one.type === "notification");
   expect(waiting.flatMap(({ events }) => events.map((event) => event.id))).toEqual([id]);

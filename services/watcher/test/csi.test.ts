@@ -137,7 +137,7 @@ test("a rotation that many pods show is one change; a new pod is none", async ()
     name: "vault",
     changedKeys: { added: [], changed: ["db"], removed: [] },
     changedBy: { manager: "secrets-store-csi-driver" },
-    reason: "data",
+    reason: "DataChanged",
   });
   expect(second?.data.changedKeys.changed).toEqual(["db"]);
 });

@@ -51,7 +51,7 @@ test("the first sync tells nothing; then each change is told once, a metadata ed
     resourceVersion: expect.stringMatching(/^\d+$/),
     changedKeys: { added: ["NEW"], changed: ["LOG"], removed: ["OLD"] },
     changedBy: { manager: "kubectl-edit", time: expect.any(String) },
-    reason: "data",
+    reason: "DataChanged",
   });
   expect(db?.data.changedKeys).toEqual({ added: [], changed: ["password"], removed: [] });
   expect(await harness.events()).toHaveLength(2);

@@ -56,7 +56,12 @@ test("a record that a dead replica left pending is told by one that lives", asyn
   await using t = await setUp(4);
   const { harness, key } = t;
   await using _watcher = await t.start();
-  const told0 = { change: "changed", reason: "data", state: "pending", changedAt: Date.now() };
+  const told0 = {
+    change: "changed",
+    reason: "DataChanged",
+    state: "pending",
+    changedAt: Date.now(),
+  };
 
   await tamper(harness, key(0), told0);
 

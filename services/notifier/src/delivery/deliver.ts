@@ -59,16 +59,16 @@ async function attempt(
   const circuit = ctx.circuits.get(record.receiver);
   if (receiver === undefined || circuit === undefined) {
     const message = "the receiver is not in the configuration any more";
-    return { kind: "refused", reason: "receiver-removed", message };
+    return { kind: "refused", reason: "ReceiverRemoved", message };
   }
   if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
-    return { kind: "refused", reason: "expired", message: "it was not delivered within a day" };
+    return { kind: "refused", reason: "Expired", message: "it was not delivered within a day" };
   }
   const entered = circuit.enter(Date.now());
   if (entered === "gone") {
     const message =
       "the receiver answered 410 before: it is not asked again before its configuration changes";
-    return { kind: "refused", reason: "gone", message };
+    return { kind: "refused", reason: "Gone", message };
   }
   if (entered !== "go") throw new RetryLater(entered, "the receiver's circuit is open");
   let result: SendResult | undefined;

@@ -34,7 +34,7 @@ async function bury(
 ): Promise<void> {
   const letter = {
     stage: "notifier",
-    reason: record.reason ?? "unknown",
+    reason: record.reason ?? "Unknown",
     message: record.message ?? "",
     id: endId("dead-letter", record),
     subject: notificationSubject(options.cluster, "dead", record.receiver),
@@ -66,7 +66,7 @@ export function createOutcomePublisher(options: AnnounceOptions): PublishOutcome
       metrics.sent(receiver);
       logger.info(data, "notification sent");
     } else {
-      metrics.dead(receiver, reason ?? "unknown");
+      metrics.dead(receiver, reason ?? "Unknown");
       logger.error({ ...data, reason, message }, "notification put into dead letters");
     }
   };

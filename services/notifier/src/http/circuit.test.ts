@@ -3,7 +3,7 @@ import { createCircuit } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
 import type { SendResult } from "./send-result.ts";
 
-const FAILED: SendResult = { kind: "failed", reason: "network", message: "" };
+const FAILED: SendResult = { kind: "failed", reason: "Network", message: "" };
 const SENT: SendResult = { kind: "sent" };
 
 function tried(circuit: Circuit, result: SendResult, now: number, times = 1): void {
@@ -56,7 +56,7 @@ test("a probe that was broken off leaves room for another, and the time has a bo
 test("a receiver that asks to wait, or refuses a message, is there", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 4);
-  tried(circuit, { kind: "later", delayMs: 1, reason: "throttled" }, 0, 10);
+  tried(circuit, { kind: "later", delayMs: 1, reason: "Throttled" }, 0, 10);
   tried(circuit, { kind: "refused", reason: "bad-request", message: "" }, 0);
   tried(circuit, FAILED, 0, 4);
   expect(circuit.state()).toBe("closed");
@@ -64,6 +64,6 @@ test("a receiver that asks to wait, or refuses a message, is there", () => {
 
 test("410 ends it", () => {
   const circuit = createCircuit();
-  tried(circuit, { kind: "refused", reason: "gone", message: "" }, 0);
+  tried(circuit, { kind: "refused", reason: "Gone", message: "" }, 0);
   expect(circuit.enter(1e12)).toBe("gone");
 });

@@ -51,7 +51,7 @@ export function createCircuit(): Circuit {
       // Whatever it says, it is there.
       failures = 0;
       openUntil = undefined;
-      gone = result.kind === "refused" && result.reason === "gone";
+      gone = result.kind === "refused" && result.reason === "Gone";
     },
     state: () => (gone ? "gone" : openUntil === undefined ? "closed" : "open"),
   };

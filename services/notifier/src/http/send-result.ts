@@ -20,12 +20,12 @@ export type Answer = {
 };
 
 const PERMANENT: Readonly<Record<number, string>> = {
-  400: "bad-request",
-  401: "unauthorized",
-  403: "forbidden",
-  404: "not-found",
-  410: "gone",
-  413: "too-large",
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  410: "Gone",
+  413: "TooLarge",
 };
 /** 408 Request Timeout, 425 Too Early, 429 Too Many Requests. */
 const TRANSIENT = new Set([408, 425, 429]);
@@ -45,25 +45,25 @@ export function classifyAnswer(answer: Answer, now: number): SendResult {
   if (ASKS_TO_WAIT.has(status)) {
     const delayMs = retryAfter(answer.retryAfter, now);
     if (delayMs !== undefined) {
-      return { kind: "later", delayMs, reason: status === 429 ? "throttled" : "unavailable" };
+      return { kind: "later", delayMs, reason: status === 429 ? "Throttled" : "Unavailable" };
     }
   }
   if (status >= 500 || TRANSIENT.has(status)) {
-    return { kind: "failed", reason: `status-${status}`, message };
+    return { kind: "failed", reason: `Http${status}`, message };
   }
   if (status < 400) {
     return {
       kind: "refused",
-      reason: "redirect",
+      reason: "Redirect",
       message: `${message}; redirects are not followed`,
     };
   }
-  return { kind: "refused", reason: PERMANENT[status] ?? "rejected", message };
+  return { kind: "refused", reason: PERMANENT[status] ?? "Rejected", message };
 }
 
 /** The address is not one that this receiver may be sent to. */
 export class AddressRefusedError extends Error {
-  override name = "AddressRefused";
+  override name = "AddressRefusedError";
 }
 
 function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
@@ -78,14 +78,14 @@ export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
   const refused = causeOf(err, AddressRefusedError);
   if (refused !== undefined) {
-    return { kind: "refused", reason: "address-refused", message: refused.message };
+    return { kind: "refused", reason: "AddressRefused", message: refused.message };
   }
   if (isAborted(err)) {
-    return { kind: "failed", reason: "timeout", message: "no whole answer in time" };
+    return { kind: "failed", reason: "Timeout", message: "no whole answer in time" };
   }
   // A secret that is missing for a moment, e.g. while its file is replaced.
   if (err instanceof ConfigError) {
-    return { kind: "failed", reason: "configuration", message: err.message.slice(0, EXCERPT) };
+    return { kind: "failed", reason: "Configuration", message: err.message.slice(0, EXCERPT) };
   }
   // A record of a newer version, which may be in the way for a while.
   if (err instanceof TerminalError) {
@@ -93,7 +93,7 @@ export function classifyError(thrown: unknown): SendResult {
   }
   const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
   const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
-  return { kind: "failed", reason: "network", message };
+  return { kind: "failed", reason: "Network", message };
 }
 
 /**

@@ -51,22 +51,27 @@ const PERMANENT: ReadonlyMap<string, string> = new Map([
   ["token_revoked", "the token was revoked"],
 ]);
 
+/** Slack's `channel_not_found` as a reason: `ChannelNotFound`. */
+function camelCase(error: string): string {
+  return error.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 function judgeWord(error: string, answer: Answer, now: number): SendResult {
   if (LIMITED.has(error)) {
     const asked = classifyAnswer({ ...answer, status: 429 }, now);
     const delayMs = asked.kind === "later" ? asked.delayMs : LIMITED_MS;
-    return { kind: "later", delayMs, reason: "throttled" };
+    return { kind: "later", delayMs, reason: "Throttled" };
   }
   const hint = PERMANENT.get(error);
   if (hint !== undefined) {
     const message = `Slack answered ${error}: ${hint}`;
-    return { kind: "refused", reason: error.replaceAll("_", "-"), message };
+    return { kind: "refused", reason: camelCase(error), message };
   }
   const outcome = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
   if (TRANSIENT.has(error)) {
-    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${outcome}` };
+    return { kind: "failed", reason: "SlackTrouble", message: `Slack answered ${outcome}` };
   }
-  return { kind: "refused", reason: "slack-error", message: `Slack answered ${outcome}` };
+  return { kind: "refused", reason: "SlackError", message: `Slack answered ${outcome}` };
 }
 
 /** What an answer of the Web API means. `now` in milliseconds since the epoch. */
@@ -76,7 +81,7 @@ export function judgeSlackApi(answer: Answer, now: number): SlackResult {
   const body = Body.safeParse(safeJson(answer.body));
   if (!body.success) {
     const message = "Slack answered 2xx with something else than an answer of its API";
-    return { ok: false, error: undefined, result: { kind: "failed", reason: "not-ok", message } };
+    return { ok: false, error: undefined, result: { kind: "failed", reason: "NotOk", message } };
   }
   if (body.data.ok) return { ok: true, channel: body.data.channel, ts: body.data.ts };
   const { error } = body.data;

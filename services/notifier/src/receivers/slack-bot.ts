@@ -59,7 +59,7 @@ export function createSlackBot(options: SlackBotOptions): Receiver {
       } catch (err) {
         if (signal.aborted) throw err;
         if (err instanceof LeaseLostError)
-          return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
+          return { kind: "later", delayMs: BUSY_MS, reason: "Busy" };
         return classifyError(err);
       } finally {
         // Where it cannot be let go, it ends by itself.

@@ -52,7 +52,7 @@ describe("a source without a record", () => {
     expect(compare(undefined, observed(), at())).toMatchObject({
       state: "pending",
       change: "created",
-      reason: "created",
+      reason: "Created",
       changedKeys: { added: ["LOG"], changed: [], removed: [] },
     });
   });
@@ -101,7 +101,7 @@ describe("a source with a record", () => {
     expect(next).toMatchObject({
       state: "pending",
       change: "changed",
-      reason: "data",
+      reason: "DataChanged",
       resourceVersion: "20",
       changedKeys: { added: ["NEW"], changed: ["LOG"], removed: [] },
       changedBy: { manager: "kubectl-edit", time: "2026-11-23T05:00:00.000Z" },
@@ -134,7 +134,12 @@ describe("a source with a record", () => {
   });
 
   test("keeps what was told when only an annotation changed", () => {
-    const published = record({ change: "changed", reason: "data", changedAt: 5, changedWithin: 0 });
+    const published = record({
+      change: "changed",
+      reason: "DataChanged",
+      changedAt: 5,
+      changedWithin: 0,
+    });
     const annotations = { "rollcast.dev/ignore": "true" };
 
     expect(compare(published, observed({ annotations }), at())).toEqual({
@@ -156,7 +161,7 @@ describe("a source with a record", () => {
   test("replaced by another object with other data has changed", () => {
     expect(compare(record(), observed({ uid: "u2", digests: { LOG: B } }), at())).toMatchObject({
       change: "changed",
-      reason: "recreated",
+      reason: "Recreated",
     });
   });
 
@@ -268,7 +273,7 @@ describe("a source that is gone", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted", changedAt: 5, changedWithin: 0 });
     const next = compare(tombstone, observed({ uid: "u2" }), at());
 
-    expect(next).toMatchObject({ change: "created", reason: "recreated", changedAt: 5 });
+    expect(next).toMatchObject({ change: "created", reason: "Recreated", changedAt: 5 });
     expect(next?.deletedAt).toBeUndefined();
   });
 
@@ -276,7 +281,7 @@ describe("a source that is gone", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
     const next = compare(tombstone, observed({ uid: "u2", digests: { LOG: B } }), at());
 
-    expect(next).toMatchObject({ change: "changed", reason: "recreated" });
+    expect(next).toMatchObject({ change: "changed", reason: "Recreated" });
     expect(next?.deletedAt).toBeUndefined();
   });
 });

@@ -95,12 +95,12 @@ export function compare(
   at: Circumstances,
 ): SourceRecord | undefined {
   if (record === undefined)
-    return at.covered ? created(observed, at, "created") : adopted(observed, at);
+    return at.covered ? created(observed, at, "Created") : adopted(observed, at);
   if (isOlder(record, observed.resourceVersion, at)) return undefined;
   const back = restoredFrom(record, observed.resourceVersion);
   const wasDeleted = record.deletedAt !== undefined;
   if (record.keyId !== at.keyId) {
-    return wasDeleted ? { ...created(observed, at, "recreated"), ...back } : adopted(observed, at);
+    return wasDeleted ? { ...created(observed, at, "Recreated"), ...back } : adopted(observed, at);
   }
   if (!sameEntries(record.digests, observed.digests)) {
     const keys = changedKeys(record.digests, observed.digests);
@@ -115,14 +115,14 @@ export function compare(
       state: "pending",
       change: "changed",
       changedKeys: keys,
-      reason: wasDeleted || record.uid !== observed.uid ? "recreated" : "data",
+      reason: wasDeleted || record.uid !== observed.uid ? "Recreated" : "DataChanged",
     };
   }
   if (wasDeleted) {
     const { changedAt, changedWithin } = record;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
     const marked = annotated(record, observed, at.now);
-    return { ...created(observed, at, "recreated"), ...times, ...marked, ...back };
+    return { ...created(observed, at, "Recreated"), ...times, ...marked, ...back };
   }
   const same =
     record.uid === observed.uid &&
@@ -152,7 +152,7 @@ export function compareDeleted(
     state: "pending",
     change: "deleted",
     changedKeys: changedKeys(record.digests, {}),
-    reason: "deleted",
+    reason: "Deleted",
     deletedAt: at.now,
   };
 }
