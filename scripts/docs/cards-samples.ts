@@ -2,7 +2,7 @@ import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { messageOf } from "../../services/notifier/src/message/message.ts";
 import type { Message } from "../../services/notifier/src/message/message.ts";
-import { renderSlack } from "../../services/notifier/src/receivers/slack.ts";
+import { renderSlack } from "../../services/notifier/src/receivers/slack-webhook.ts";
 import { renderTeams } from "../../services/notifier/src/receivers/teams.ts";
 
 type Told = readonly [RolloutOutcome, string, Partial<RolloutData>?];

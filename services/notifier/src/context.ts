@@ -5,8 +5,9 @@ import type { Announce } from "./events/publish-outcome.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
-import type { NotificationRecord, NotifyRecord } from "./model/notify-record.ts";
-import type { Router } from "./route/route.ts";
+import type { NotifyRecord } from "./model/notify-record.ts";
+import type { NotificationRecord } from "./model/notification-record.ts";
+import type { Router } from "./route/router.ts";
 import type { Step } from "./failpoints.ts";
 
 /** What the parts of the notifier share. */

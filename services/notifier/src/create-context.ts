@@ -3,9 +3,9 @@ import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import { createAnnouncer } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
-import type { Live } from "./reloader.ts";
+import type { Live } from "./receiver-reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 
 /** Opens what the parts share. */

@@ -1,7 +1,7 @@
 import { CIRCUIT_STATES } from "./http/circuit.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Waiting } from "./model/waiting.ts";
+import type { Waiting } from "./model/backlog.ts";
 
 export type NotifierMetrics = {
   /** Makes the counters of receivers visible before their first message. */

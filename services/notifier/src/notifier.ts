@@ -11,9 +11,9 @@ import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierSigns } from "./health.ts";
-import { openLive } from "./reloader.ts";
+import { openLive } from "./receiver-reloader.ts";
 import { createPacer } from "./http/pacer.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { testSteps } from "./failpoints.ts";
 import { startSweeping } from "./resync/resync.ts";
@@ -29,7 +29,6 @@ const FIRST_START_MS = 600_000;
 
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
 const EVENTS_AT_ONCE = 128;
-
 const SWEEP_MS = 60_000;
 
 /** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */

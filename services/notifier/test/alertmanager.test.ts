@@ -3,8 +3,8 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { settled } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startRig } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 type Alert = {
   readonly labels: Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Answer } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startRig } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Service } from "@rollcast/testkit/services";
-import { hookReceiver } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { hookReceiver } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 export const TOKEN = "a-token-of-the-tests-1";
 

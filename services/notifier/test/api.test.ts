@@ -3,7 +3,7 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { rolloutEvent } from "@rollcast/shared/events";
 import { startApi, tokenFile } from "./api-client.ts";
-import { dataOf, hookReceiver, startRig } from "./rig.ts";
+import { dataOf, hookReceiver, startRig } from "./harness.ts";
 
 test("receivers are told with their state, and without a token nothing is", async () => {
   await using rig = await startRig();

@@ -6,8 +6,9 @@ import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { STEPS } from "../src/failpoints.ts";
 import type { Step } from "../src/failpoints.ts";
-import { hookReceiver, startRig, toldIds, webhookIds } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { hookReceiver, startRig } from "./harness.ts";
+import { toldIds, webhookIds } from "./received.ts";
+import type { Rig } from "./harness.ts";
 
 /** What a receiver makes of duplicates: each event has one webhook-id, however often it came. */
 function expectOneIdEach(received: readonly Received[]): void {

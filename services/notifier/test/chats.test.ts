@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { settled } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startRig } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 const SECRET_PATH = "/triggers/a1B2c3D4e5F6g7H8i9J0";
 

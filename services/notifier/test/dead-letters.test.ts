@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startApi, tokenFile } from "./api-client.ts";
 import type { Api } from "./api-client.ts";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startRig } from "./harness.ts";
+import { toldIds } from "./received.ts";
 
 type Letter = {
   id: string;

@@ -2,8 +2,9 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import type { NotificationRecord } from "../src/model/notify-record.ts";
-import { SECRET, bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
+import type { NotificationRecord } from "../src/model/notification-record.ts";
+import { SECRET, hookReceiver, startRig } from "./harness.ts";
+import { bodyOf, toldIds } from "./received.ts";
 
 test("a failed rollout is delivered, signed, with what a person on call wants and the event itself", async () => {
   await using rig = await startRig();

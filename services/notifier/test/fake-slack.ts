@@ -1,7 +1,7 @@
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Answer, Received, Receiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
-import type { Rig } from "./rig.ts";
+import type { Rig } from "./harness.ts";
 
 /** A message in the fake's channels, as its last edit left it. */
 export type SlackMessage = {

@@ -8,8 +8,8 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import type { ForwardProxy } from "@rollcast/testkit/forward-proxy";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startRig } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 const TLS = join(repositoryRoot(), "test", "fixtures", "tls");
 

@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startRig } from "./harness.ts";
+import { toldIds } from "./received.ts";
 
 const TAKEN = "configuration taken";
 const REFUSED = "configuration refused, the one before is kept";

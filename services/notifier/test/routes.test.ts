@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startRig } from "./harness.ts";
+import { toldIds } from "./received.ts";
 
 function securityOf(server: Receiver) {
   return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [server.port] };

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Answer, Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { TOKEN, startApi, tokenFile } from "./api-client.ts";
-import { SECRET, startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { SECRET, startRig } from "./harness.ts";
+import type { Rig } from "./harness.ts";
 
 const SIGNING = `whsec_${Buffer.from("another signing secret of the tests").toString("base64")}`;
 const BOT_TOKEN = "xoxb-1234-secret-of-the-bot";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SLACK_TOKEN, settled, slackError, startBot, startSlack } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
+import { startRig } from "./harness.ts";
 
 test.each([
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { CHANNEL, settled, startBot, startSlack } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
+import { startRig } from "./harness.ts";
 
 test("a rollout is one message, edited from started to its end, over a restart of the notifier", async () => {
   await using rig = await startRig();

@@ -7,8 +7,9 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import type { NotifyRecord } from "../src/model/notify-record.ts";
 import { startBot, startSlack } from "./fake-slack.ts";
-import { bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { hookReceiver, startRig } from "./harness.ts";
+import { bodyOf, toldIds } from "./received.ts";
+import type { Rig } from "./harness.ts";
 
 const NOVELTY = { v: 2, novelty: ["of", "tomorrow"] };
 

@@ -6,7 +6,7 @@ import type { Kv } from "@rollcast/nats/kv";
 import type { AlertRecord } from "../model/alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";
-import { alertKey } from "../model/notify-record.ts";
+import { alertKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 export type AlertStoreOptions = {

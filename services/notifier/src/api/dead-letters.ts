@@ -7,7 +7,8 @@ import type {
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
-import { NotificationRecord, notificationKey } from "../model/notify-record.ts";
+import { NotificationRecord } from "../model/notification-record.ts";
+import { notificationKey } from "../model/record-keys.ts";
 
 type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
 type Summary = Omit<Detail, "tries" | "events" | "body">;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
-import { createRouter } from "../route/route.ts";
+import { createRouter } from "../route/router.ts";
 import { explain } from "./explain.ts";
 
 type Tree = { match: string[]; continue: boolean; receiver: string; routes: Tree[] };

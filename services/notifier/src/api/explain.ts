@@ -5,7 +5,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "../route/matcher.ts";
 import type { Labels } from "../route/matcher.ts";
 import { labelsOf } from "../route/labels.ts";
-import type { Router } from "../route/route.ts";
+import type { Router } from "../route/router.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
 type Asked = Explained["routes"][number];

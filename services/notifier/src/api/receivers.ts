@@ -9,7 +9,7 @@ import { rolloutEvent, stableId } from "@rollcast/shared/events";
 import type { NotificationEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
-import { waitingOf } from "../resync/waiting.ts";
+import { waitingOf } from "../model/backlog.ts";
 
 type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][number];
 type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;

@@ -1,14 +1,14 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { releaseGroup } from "../group/flush.ts";
-import { knownReceivers } from "../registry/registered.ts";
-import { messageOf } from "../message/message.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
-import { notificationKey } from "../model/notify-record.ts";
+import { releaseGroup } from "../group/group-store.ts";
+import { knownReceivers } from "../registry/registered-receivers.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import { notificationKey } from "../model/record-keys.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
 import type { Verdict } from "../http/send-result.ts";
-import { deliverSpan } from "./delivery-span.ts";
+import { deliverSpan } from "./deliver-span.ts";
+import { attempt, bornAt } from "./attempt.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
 
@@ -43,41 +43,6 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
     ctx.step("answered");
     return settle(ctx, entry, verdict, options);
   });
-}
-
-/** From when on its age counts. */
-function bornAt({ createdAt, redriven }: NotificationRecord): number {
-  return redriven?.at ?? createdAt;
-}
-
-async function attempt(
-  ctx: Context,
-  record: NotificationRecord,
-  signal: AbortSignal,
-): Promise<Verdict> {
-  const receiver = ctx.receivers.get(record.receiver);
-  const circuit = ctx.circuits.get(record.receiver);
-  if (receiver === undefined || circuit === undefined) {
-    const message = "the receiver is not in the configuration any more";
-    return { kind: "refused", reason: "receiver-removed", message };
-  }
-  if (Date.now() - bornAt(record) > MAX_AGE_MS) {
-    return { kind: "refused", reason: "expired", message: "it was not delivered within a day" };
-  }
-  const entered = circuit.enter(Date.now());
-  if (entered === "gone") {
-    const message =
-      "the receiver answered 410 before: it is not asked again before its configuration changes";
-    return { kind: "refused", reason: "gone", message };
-  }
-  if (entered !== "go") throw new RetryLater(entered, "the receiver's circuit is open");
-  let verdict: Verdict | undefined;
-  try {
-    verdict = await receiver.send(messageOf(record, ctx.cluster), signal);
-    return verdict;
-  } finally {
-    circuit.leave(verdict, Date.now());
-  }
 }
 
 async function settle(

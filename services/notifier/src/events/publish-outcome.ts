@@ -5,7 +5,7 @@ import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "../metrics.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 
 export type AnnounceOptions = {
   nats: Nats;

@@ -12,7 +12,7 @@ import {
   unseal,
 } from "./group.ts";
 import type { Membership } from "../model/membership.ts";
-import type { GroupRecord } from "../model/notify-record.ts";
+import type { GroupRecord } from "../model/group-record.ts";
 
 const NOW = 1_000_000;
 const MEMBERSHIP: Membership = {

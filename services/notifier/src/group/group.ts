@@ -1,6 +1,7 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
-import type { GroupRecord, NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import type { GroupRecord } from "../model/group-record.ts";
 import type { Membership } from "../model/membership.ts";
 
 /** A record must fit into one NATS message (1 MiB) with everything around the events. */
@@ -9,7 +10,6 @@ export const MAX_GROUP_BYTES = 700_000;
 export const MAX_GROUP_EVENTS = 1_000;
 
 const MAX_TOLD = 2_000;
-
 const SHORT_ID = 16;
 
 export function groupId(membership: Membership): string {

@@ -1,10 +1,11 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
-import { flush, readGroup } from "./flush.ts";
+import { flush } from "./flush.ts";
+import { readGroup } from "./group-store.ts";
 import { groupId, join } from "./group.ts";
 import type { Membership } from "../model/membership.ts";
-import { groupKey } from "../model/notify-record.ts";
+import { groupKey } from "../model/record-keys.ts";
 
 type Waiter = {
   readonly event: RolloutEvent;

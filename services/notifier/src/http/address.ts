@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import type { Security } from "@rollcast/shared/config/notifier";
-import { AddressRefused } from "./send-result.ts";
+import { AddressRefused } from "./address-refused-error.ts";
 
 type Address = ReturnType<typeof ipaddr.process>;
 

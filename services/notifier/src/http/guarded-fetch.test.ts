@@ -3,7 +3,7 @@ import { Security } from "@rollcast/shared/config/notifier";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { createGuardedFetch } from "./guarded-fetch.ts";
 import type { GuardedFetchOptions, Resolve } from "./guarded-fetch.ts";
-import { judgeError } from "./send-result.ts";
+import { judgeError } from "./classify-answer.ts";
 
 const never = new AbortController().signal;
 

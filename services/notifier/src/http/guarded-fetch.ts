@@ -4,8 +4,8 @@ import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/notifier";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";
-import { AddressRefused } from "./send-result.ts";
-import type { Answer } from "./send-result.ts";
+import { AddressRefused } from "./address-refused-error.ts";
+import type { Answer } from "./answer.ts";
 
 export type Post = {
   readonly url: URL;

@@ -1,7 +1,7 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { BoardRecord, Post } from "../model/message-log-record.ts";
 import { wordOf } from "../message/facts.ts";
-import { severityOf } from "../message/severity.ts";
+import { severityOf } from "../model/severity.ts";
 import { RANK, counts, track } from "./tracked-rollout.ts";
 
 const MINUTE = 60_000;
@@ -11,12 +11,10 @@ const ENDED_MS = 15 * MINUTE;
 
 /** For how long one that never ends is. */
 const OPEN_MS = 24 * 60 * MINUTE;
-
 const MAX_POSTS = 100;
 
 /** A record must fit into one NATS message, 1 MiB. */
 const MAX_BYTES = 500_000;
-
 const MAX_BYTES_GROWN = 800_000;
 
 /** What a notification does to what is posted. */

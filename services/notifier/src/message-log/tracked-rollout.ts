@@ -3,7 +3,6 @@ import type { Post, Tracked } from "../model/message-log-record.ts";
 import { wordOf } from "../message/facts.ts";
 
 const MAX_KEYS = 10;
-
 const MAX_MESSAGE = 300;
 
 /** A rollout goes this way only; whatever comes late says nothing new. */

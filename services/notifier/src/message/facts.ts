@@ -1,7 +1,7 @@
 import { formatDuration } from "@rollcast/shared/duration";
 import { eventWord } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { compareWords } from "./severity.ts";
+import { compareWords } from "../model/severity.ts";
 
 export type Fact = { readonly name: string; readonly value: string };
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { messageOf } from "./message.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 import { webhookBody } from "../receivers/webhook.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");

@@ -2,9 +2,9 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { factsOf, groupFacts, unique, wordOf, workloadName } from "./facts.ts";
 import type { Fact } from "./facts.ts";
 import { nextCommands } from "./next-commands.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
-import { compareWords, severityOf } from "./severity.ts";
-import type { Severity } from "./severity.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import { compareWords, severityOf } from "../model/severity.ts";
+import type { Severity } from "../model/severity.ts";
 
 /** What a person on call reads and a machine may parse; a receiver gives it its form. */
 export type Message = {

@@ -2,7 +2,7 @@ import { formatDuration } from "@rollcast/shared/duration";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { keysText, unique, wordOf, workloadName } from "./facts.ts";
 import type { Message } from "./message.ts";
-import { compareWords } from "./severity.ts";
+import { compareWords } from "../model/severity.ts";
 
 const LISTED = 100;
 

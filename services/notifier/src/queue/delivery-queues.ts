@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
@@ -6,12 +5,7 @@ import type { RateLimit } from "@rollcast/shared/config/notifier";
 import { firstFault } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Addressed, Turns } from "../context.ts";
-
-export const Turn = z.union([
-  z.strictObject({ group: z.string() }),
-  z.strictObject({ notification: z.string() }),
-]);
-export type Turn = z.infer<typeof Turn>;
+import type { Turn } from "./job.ts";
 
 export type QueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
 
@@ -38,6 +32,7 @@ export type Queues = AsyncDisposable & {
 };
 
 export const GROUPS_QUEUE = "notify";
+
 const ATTEMPTS = 20;
 
 export function queueName(receiver: string): string {

@@ -5,7 +5,8 @@ import type { Context } from "../context.ts";
 import { deliver } from "../delivery/deliver.ts";
 import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
-import { GROUPS_QUEUE, Turn, queueName } from "./delivery-queues.ts";
+import { GROUPS_QUEUE, queueName } from "./delivery-queues.ts";
+import { Turn } from "./job.ts";
 import type { Limits, QueuesOptions } from "./delivery-queues.ts";
 
 const GROUPS_AT_ONCE = 8;

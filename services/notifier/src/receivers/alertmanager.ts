@@ -9,10 +9,10 @@ import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { cut } from "../message/text.ts";
-import { judgeError } from "../http/send-result.ts";
+import { judgeError } from "../http/classify-answer.ts";
 import type { Verdict } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
-import { postAll, postBatch } from "./alert-post.ts";
+import { postAll, postBatch } from "./post-alerts.ts";
 
 export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster"> & {
   name: string;
@@ -29,7 +29,6 @@ export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster">
 };
 
 const SUMMARY_LIMIT = 300;
-
 const DESCRIPTION_LIMIT = 2_000;
 
 /** What the alert of one event says. */

@@ -5,7 +5,7 @@ import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
 import { escapeSlack } from "./slack-blocks.ts";
-import { judgeSlack, renderSlack } from "./slack.ts";
+import { judgeSlack, renderSlack } from "./slack-webhook.ts";
 import { plainCardText, renderTeams } from "./teams.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");

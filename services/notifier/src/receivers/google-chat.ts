@@ -1,7 +1,7 @@
 import type { Message } from "../message/message.ts";
 import { cut, utf8Size } from "../message/text.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 
 /** Bytes of a text message. https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages */
 const TEXT_LIMIT = 4_096;

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
-import { judgeAnswer, withoutSecrets } from "../http/send-result.ts";
-import type { Answer, Verdict } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
+import { withoutSecrets } from "../http/answer.ts";
+import { judgeAnswer } from "../http/classify-answer.ts";
+import type { Verdict } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
 
 /** `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`; both with status 200. https://docs.slack.dev/apis/web-api/#responses */
 const Body = z.union([

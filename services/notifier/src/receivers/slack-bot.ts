@@ -4,7 +4,7 @@ import type { Claim } from "../message-log/lease.ts";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
 import type { Step } from "../failpoints.ts";
-import { judgeError } from "../http/send-result.ts";
+import { judgeError } from "../http/classify-answer.ts";
 import type { Verdict } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
 import type { SlackApi } from "./slack-api.ts";

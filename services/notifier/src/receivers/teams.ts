@@ -1,9 +1,9 @@
 import type { Fact } from "../message/facts.ts";
 import type { Message } from "../message/message.ts";
-import type { Severity } from "../message/severity.ts";
+import type { Severity } from "../model/severity.ts";
 import { cut, jsonSize, utf8Size } from "../message/text.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 
 /** Teams refuses more than 28 kB; what it adds on its way is not documented. */
 const BUDGET = 24_000;

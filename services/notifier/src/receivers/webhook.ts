@@ -4,8 +4,8 @@ import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { carried } from "@rollcast/runtime/tracing/trace";
 import type { Message } from "../message/message.ts";
 import { signatureHeaders, signingKey } from "./signature.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 
 /**
  * The body of a webhook. `standard`: the envelope of Standard Webhooks, `{type, timestamp, data}`, where `data` holds the text for people and the events

@@ -2,11 +2,11 @@ import type { NotifierConfig, RateLimit } from "@rollcast/shared/config/notifier
 import { createCircuit } from "../http/circuit.ts";
 import type { Circuit } from "../http/circuit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { openReceivers, rateLimitOf } from "../receivers/open.ts";
-import type { ReceiverDeps } from "../receivers/opening.ts";
+import { openReceivers, rateLimitOf } from "../receivers/open-receivers.ts";
+import type { ReceiverDeps } from "../receivers/receiver-options.ts";
 import type { Receiver } from "../receivers/receiver.ts";
-import { createRouter } from "../route/route.ts";
-import type { Router } from "../route/route.ts";
+import { createRouter } from "../route/router.ts";
+import type { Router } from "../route/router.ts";
 
 /** What the configuration says now; replaced as a whole when it changes. */
 export type Setup = {

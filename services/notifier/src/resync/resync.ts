@@ -2,10 +2,10 @@ import { createInHand } from "@rollcast/async/in-hand";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
-import { forget } from "../group/flush.ts";
+import { forget } from "../group/group-store.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
-import { countWaiting } from "./waiting.ts";
-import type { Waiting } from "../model/waiting.ts";
+import { countWaiting } from "../model/backlog.ts";
+import type { Waiting } from "../model/backlog.ts";
 
 /** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
 export type Sweeping = AsyncDisposable & {

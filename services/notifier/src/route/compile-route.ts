@@ -19,7 +19,6 @@ export type CompiledRoute = Inherited & {
   readonly routes: readonly CompiledRoute[];
 };
 
-/** What is told where no route names a receiver: ends that people want to know of, and warnings. */
 /** What receivers are told without a route. `skipped` is what `mode: observe` would have rolled: whoever observes wants to know. */
 export const DEFAULT_OUTCOMES = new Set(["succeeded", "failed", "stalled", "throttled", "skipped"]);
 

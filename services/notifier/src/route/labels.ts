@@ -1,7 +1,7 @@
 import { eventWord } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Labels } from "./matcher.ts";
-import { severityOf } from "../message/severity.ts";
+import { severityOf } from "../model/severity.ts";
 
 export function labelsOf(event: RolloutEvent, cluster: string): Labels {
   const { workload, cause, reason = "", queue = "" } = event.data;

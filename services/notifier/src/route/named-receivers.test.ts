@@ -4,7 +4,7 @@ import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { matchesGlob } from "./named-receivers.ts";
-import { createRouter } from "./route.ts";
+import { createRouter } from "./router.ts";
 
 test.each([
   { pattern: "shop", yes: ["shop"], no: ["", "shop-1", "a-shop"] },

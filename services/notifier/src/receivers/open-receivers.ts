@@ -9,12 +9,13 @@ import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";
 import type { Dress } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
-import { createHttpReceiver, readUrl } from "./http.ts";
-import type { HttpReceiverOptions } from "./http.ts";
-import { openAlertmanager, openBot } from "./open-stateful.ts";
-import type { Opening, ReceiverDeps } from "./opening.ts";
+import { createHttpReceiver, readUrl } from "./http-receiver.ts";
+import type { HttpReceiverOptions } from "./http-receiver.ts";
+import { openAlertmanager } from "./open-alertmanager.ts";
+import { openBot } from "./open-slack-bot.ts";
+import type { Opening, ReceiverDeps } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
-import { judgeSlack, renderSlack } from "./slack.ts";
+import { judgeSlack, renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 import { readKeys, renderWebhook } from "./webhook.ts";
 

@@ -1,5 +1,5 @@
 import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 
 /** Goes on with the trace of the first event it tells of, and is linked to those of the others. */
 export function deliverSpan({ id, receiver, events }: NotificationRecord): SpanOptions {

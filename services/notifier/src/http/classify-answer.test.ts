@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
 import { retryAfter } from "./retry-after.ts";
 import { RETRY_DELAYS, retryDelay } from "../delivery/retry-schedule.ts";
-import { AddressRefused, judgeAnswer, judgeError } from "./send-result.ts";
+import { judgeAnswer, judgeError } from "./classify-answer.ts";
+import { AddressRefused } from "./address-refused-error.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 

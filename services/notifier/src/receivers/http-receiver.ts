@@ -4,8 +4,10 @@ import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../http/send-result.ts";
-import type { Answer, Verdict } from "../http/send-result.ts";
+import { withoutSecrets } from "../http/answer.ts";
+import { judgeAnswer, judgeError } from "../http/classify-answer.ts";
+import type { Verdict } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
 import type { Receiver } from "./receiver.ts";
 
 /** A message in the form of a receiver. */

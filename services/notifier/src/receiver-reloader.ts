@@ -1,9 +1,9 @@
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Context } from "./context.ts";
 import { fingerprintOf } from "./registry/fingerprint.ts";
-import { tellReceivers } from "./registry/registered.ts";
+import { tellReceivers } from "./registry/registered-receivers.ts";
 import { createRetiring, openSetup } from "./registry/receiver-registry.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { Setup } from "./registry/receiver-registry.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";

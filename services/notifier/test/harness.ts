@@ -2,7 +2,6 @@ import { RollcastEvent, eventWord, rolloutEvent, stableId } from "@rollcast/shar
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
-import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/nats/provision";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
@@ -10,19 +9,17 @@ import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Received, Receiver } from "@rollcast/testkit/receiver";
+import type { Receiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { NotificationRecord, NotifyRecord, notificationKey } from "../src/model/notify-record.ts";
-
-export type DeadLetter = {
-  readonly reason: string;
-  readonly subject: string;
-  readonly record: NotificationRecord;
-};
+import { NotifyRecord } from "../src/model/notify-record.ts";
+import type { NotificationRecord } from "../src/model/notification-record.ts";
+import { notificationKey } from "../src/model/record-keys.ts";
+import type { DeadLetter } from "./streams.ts";
+import { readAll, readDeadLetters } from "./streams.ts";
 
 /** Notifiers on real servers, with events as the restarter publishes them. */
 export type Rig = AsyncDisposable & {
@@ -62,6 +59,7 @@ export type StartOptions = {
 };
 
 export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
+
 const CLUSTER = "test";
 
 /** A webhook receiver's configuration that may send to a local server. */
@@ -94,33 +92,6 @@ export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutDa
     durationMs: 12_000,
     ...more,
   };
-}
-
-async function readAll<T>(
-  nats: Nats,
-  stream: string,
-  subject: string,
-  read: (msg: { json(): unknown; headers: unknown; seq: number; data: Uint8Array }) => T,
-): Promise<T[]> {
-  const consumer = await nats.js.consumers.get(stream, { filter_subjects: subject });
-  const { num_pending: count } = await consumer.info();
-  const found: T[] = [];
-  if (count > 0) {
-    const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
-    for await (const msg of messages) found.push(read(msg));
-  }
-  return found;
-}
-
-async function readDeadLetters(nats: Nats): Promise<DeadLetter[]> {
-  return readAll(nats, DEAD_LETTER_STREAM, "rollcast.dlq.v1.>", (msg) => {
-    const headers = msg.headers as { get(name: string): string };
-    return {
-      reason: headers.get("Rollcast-Reason"),
-      subject: headers.get("Rollcast-Subject"),
-      record: NotificationRecord.parse(msg.json()),
-    };
-  });
 }
 
 export async function startRig(): Promise<Rig> {
@@ -231,31 +202,4 @@ export async function startRig(): Promise<Rig> {
     logs: () => notifiers.flatMap((one) => one.logs),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
-}
-
-export type StandardBody = {
-  type: string;
-  timestamp: string;
-  data: { id: string; title: string; text: string; events: RollcastEvent[] };
-};
-
-export function bodyOf(received: Received): StandardBody {
-  return JSON.parse(received.body) as StandardBody;
-}
-
-/** Ids of the events a receiver was told of, each once. */
-export function toldIds(received: readonly Received[]): Set<string> {
-  return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
-}
-
-/** The ids under which a receiver was told of each event. */
-export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
-  const ids = new Map<string, Set<string>>();
-  for (const one of received) {
-    for (const event of bodyOf(one).data.events) {
-      const known = ids.get(event.id) ?? new Set();
-      ids.set(event.id, known.add(String(one.headers["webhook-id"])));
-    }
-  }
-  return ids;
 }

@@ -1,12 +1,11 @@
-import type { AlertmanagerReceiver, SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
+import type { SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { ConfigError } from "@rollcast/shared/errors";
 import { checkUrl } from "../http/address.ts";
 import { claimBoard } from "../message-log/lease.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
-import { boardKey } from "../model/notify-record.ts";
-import { createAlertmanager } from "./alertmanager.ts";
-import type { Opening } from "./opening.ts";
+import { boardKey } from "../model/record-keys.ts";
+import type { Opening } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
 import { createSlackApi } from "./slack-api.ts";
 import { createSlackBot } from "./slack-bot.ts";
@@ -29,30 +28,4 @@ export async function openBot(opening: Opening, slack: SlackReceiver): Promise<R
   const key = boardKey(cluster, name);
   const claim = (signal: AbortSignal) => claimBoard({ records, key, receiver: name, signal });
   return createSlackBot({ name, fetch, call, channel, thread, cluster, claim, dress, step });
-}
-
-/** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openBot} does. */
-export async function openAlertmanager(
-  opening: Opening,
-  alertmanager: AlertmanagerReceiver,
-): Promise<Receiver> {
-  const { config, security, env, cluster, records, dress, logger } = opening;
-  const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
-  const urls = alertmanager.urls.map((url) => new URL(url));
-  for (const url of urls) checkUrl(url, security);
-  const token = async () =>
-    tokenFrom === undefined ? undefined : readSecret(tokenFrom, env, "alertmanager.tokenFrom");
-  await token();
-  return createAlertmanager({
-    name: config.name,
-    records,
-    cluster,
-    fetch: createGuardedFetch({ security, env }),
-    urls,
-    token,
-    settings: { cluster, labels, generatorUrl, resolveAfterMs: resolveAfter },
-    resendMs: resendInterval,
-    dress,
-    logger,
-  });
 }

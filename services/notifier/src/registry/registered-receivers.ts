@@ -1,7 +1,7 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { receiversKey } from "../model/notify-record.ts";
+import { receiversKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 type Part = Pick<Context, "cluster" | "logger" | "records">;

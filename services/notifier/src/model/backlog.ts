@@ -1,6 +1,8 @@
-import type { Context } from "../context.ts";
-import type { NotifyRecord } from "../model/notify-record.ts";
-import type { Waiting } from "../model/waiting.ts";
+import type { Kv } from "@rollcast/nats/kv";
+import type { NotifyRecord } from "./notify-record.ts";
+
+/** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
+export type Waiting = { readonly count: number; readonly oldestAt: number };
 
 /** Adds a record to what is known to wait. */
 export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord): void {
@@ -11,11 +13,15 @@ export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord
 }
 
 /** What waits for each receiver now, over all replicas. */
-export async function waitingOf(
-  ctx: Pick<Context, "cluster" | "records">,
-): Promise<ReadonlyMap<string, Waiting>> {
+export async function waitingOf({
+  cluster,
+  records,
+}: {
+  readonly cluster: string;
+  readonly records: Kv<NotifyRecord>;
+}): Promise<ReadonlyMap<string, Waiting>> {
   const waiting = new Map<string, Waiting>();
-  for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.message.>`)) {
+  for await (const { value } of records.snapshot(`${cluster}.message.>`)) {
     countWaiting(waiting, value);
   }
   return waiting;

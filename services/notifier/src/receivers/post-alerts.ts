@@ -1,7 +1,8 @@
 import type { Alert } from "../alert/alert.ts";
-import { judgeAnswer, judgeError, withoutSecrets } from "../http/send-result.ts";
+import { withoutSecrets } from "../http/answer.ts";
+import { judgeAnswer, judgeError } from "../http/classify-answer.ts";
 import type { Verdict } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
 import type { AlertmanagerOptions } from "./alertmanager.ts";
 
 /** Alerts in one request. */

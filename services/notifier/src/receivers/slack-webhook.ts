@@ -1,8 +1,9 @@
 import type { Message } from "../message/message.ts";
-import { judgeAnswer } from "../http/send-result.ts";
-import type { Answer, Verdict } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { judgeAnswer } from "../http/classify-answer.ts";
+import type { Verdict } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 import { slackContent } from "./slack-blocks.ts";
 
 /** A message as Slack's incoming webhooks take it. */

@@ -4,7 +4,7 @@ import { NotifierConfig, ROUTE_LABELS } from "@rollcast/shared/config/notifier";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels } from "./matcher.ts";
-import { createRouter, matchRoutes } from "./route.ts";
+import { createRouter, matchRoutes } from "./router.ts";
 import { labelsOf } from "./labels.ts";
 import { compileRoute } from "./compile-route.ts";
 

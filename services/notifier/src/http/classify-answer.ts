@@ -1,0 +1,79 @@
+import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
+import { mask } from "@rollcast/runtime/logger";
+import { retryAfter } from "./retry-after.ts";
+import { AddressRefused } from "./address-refused-error.ts";
+import type { Verdict } from "./send-result.ts";
+import type { Answer } from "./answer.ts";
+
+const PERMANENT: Readonly<Record<number, string>> = {
+  400: "bad-request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not-found",
+  410: "gone",
+  413: "too-large",
+};
+
+/** 408 Request Timeout, 425 Too Early, 429 Too Many Requests. */
+const TRANSIENT = new Set([408, 425, 429]);
+const ASKS_TO_WAIT = new Set([429, 503]);
+const EXCERPT = 200;
+
+function excerpt(body: string): string {
+  const text = mask(body).replaceAll(/\s+/g, " ").trim();
+  return text === "" ? "" : `: ${text.slice(0, EXCERPT).toWellFormed()}`;
+}
+
+/** What an HTTP answer means. `now` in milliseconds since the epoch. */
+export function judgeAnswer(answer: Answer, now: number): Verdict {
+  const { status, body } = answer;
+  if (status >= 200 && status < 300) return { kind: "sent" };
+  const message = `the receiver answered ${status}${excerpt(body)}`;
+  if (ASKS_TO_WAIT.has(status)) {
+    const delayMs = retryAfter(answer.retryAfter, now);
+    if (delayMs !== undefined) {
+      return { kind: "later", delayMs, reason: status === 429 ? "throttled" : "unavailable" };
+    }
+  }
+  if (status >= 500 || TRANSIENT.has(status)) {
+    return { kind: "failed", reason: `status-${status}`, message };
+  }
+  if (status < 400) {
+    return {
+      kind: "refused",
+      reason: "redirect",
+      message: `${message}; redirects are not followed`,
+    };
+  }
+  return { kind: "refused", reason: PERMANENT[status] ?? "rejected", message };
+}
+
+function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
+  for (let at: unknown = err, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof type) return at;
+  }
+  return undefined;
+}
+
+/** What a failed request means: a refused address is final, everything else of a network may pass. */
+export function judgeError(thrown: unknown): Verdict {
+  const err = toError(thrown);
+  const refused = causeOf(err, AddressRefused);
+  if (refused !== undefined) {
+    return { kind: "refused", reason: "address-refused", message: refused.message };
+  }
+  if (isAborted(err)) {
+    return { kind: "failed", reason: "timeout", message: "no whole answer in time" };
+  }
+  // A secret that is missing for a moment, e.g. while its file is replaced.
+  if (err instanceof ConfigError) {
+    return { kind: "failed", reason: "configuration", message: err.message.slice(0, EXCERPT) };
+  }
+  // A record of a newer version, which may be in the way for a while.
+  if (err instanceof TerminalError) {
+    return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
+  }
+  const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
+  const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
+  return { kind: "failed", reason: "network", message };
+}

@@ -1,0 +1,29 @@
+import type { RollcastEvent } from "@rollcast/shared/events";
+import type { Received } from "@rollcast/testkit/receiver";
+
+export type StandardBody = {
+  type: string;
+  timestamp: string;
+  data: { id: string; title: string; text: string; events: RollcastEvent[] };
+};
+
+export function bodyOf(received: Received): StandardBody {
+  return JSON.parse(received.body) as StandardBody;
+}
+
+/** Ids of the events a receiver was told of, each once. */
+export function toldIds(received: readonly Received[]): Set<string> {
+  return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
+}
+
+/** The ids under which a receiver was told of each event. */
+export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
+  const ids = new Map<string, Set<string>>();
+  for (const one of received) {
+    for (const event of bodyOf(one).data.events) {
+      const known = ids.get(event.id) ?? new Set();
+      ids.set(event.id, known.add(String(one.headers["webhook-id"])));
+    }
+  }
+  return ids;
+}
