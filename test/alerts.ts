@@ -14,8 +14,8 @@ const NS = 'namespace="rollcast"';
 const namespace = "rollcast";
 
 /** An alert on a counter of outcomes that rises. */
-function outcome(alert: string, word: string): Example {
-  const name = `rollcast_rollouts_total{${NS},outcome="${word}"}`;
+function outcome(alert: string, outcome: string): Example {
+  const name = `rollcast_rollouts_total{${NS},outcome="${outcome}"}`;
   return {
     alert,
     at: "20m",

@@ -17,9 +17,9 @@ async function deploy(stack: Stack, name: string) {
   await waitRolledOut(api, namespace, name);
 }
 
-function told(stack: Stack, word: string, name: string) {
+function told(stack: Stack, outcome: string, name: string) {
   return stack.receiver.waitFor(
-    ({ body }) => body.includes(`rollout.${word}`) && body.includes(`"${name}"`),
+    ({ body }) => body.includes(`rollout.${outcome}`) && body.includes(`"${name}"`),
     60_000,
   );
 }
@@ -43,7 +43,7 @@ test("one process watches, rolls and tells, also after it was stopped and starte
   await setKey(stack, "cfg", "a", "2");
   await stack.start("all-in-one");
   await stack.waitEvent("succeeded", "web", 2);
-  const ends = wordsOf(await stack.events(), "web").filter((word) => word === "succeeded");
+  const ends = wordsOf(await stack.events(), "web").filter((outcome) => outcome === "succeeded");
   expect(ends).toHaveLength(2);
 });
 
@@ -69,7 +69,7 @@ test("from three services to one process and back, beside each other for a while
   await stack.waitEvent("succeeded", "web", 2);
   await waitSettled(stack, "web");
   expect(await generationOf(stack, "web")).toBe(3);
-  const started = wordsOf(await stack.events(), "web").filter((word) => word === "started");
+  const started = wordsOf(await stack.events(), "web").filter((outcome) => outcome === "started");
   expect(started).toHaveLength(2);
 });
 

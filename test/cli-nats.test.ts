@@ -83,8 +83,8 @@ test.each(SHAPES)(
     await stack.waitEvent("succeeded", "web");
     const history = await rollcast([...HISTORY, ...seed], nats);
     expect(history).toMatchObject({ code: 0, err: "" });
-    for (const word of ["source.changed", "rollout.planned", "rollout.succeeded"]) {
-      expect(history.out).toContain(word);
+    for (const outcome of ["source.changed", "rollout.planned", "rollout.succeeded"]) {
+      expect(history.out).toContain(outcome);
     }
     // It may have begun after the first.
     for (let count = 2; tail.lines.length === 0; count++) {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import specs from "@asyncapi/specs";
 import { asyncApiDocument } from "@rollcast/shared/asyncapi";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { Ajv } from "ajv";
@@ -59,12 +59,12 @@ test("every event of a run is as the document says, on a subject of its channel"
   const { components } = await checkedIn();
   const seen = new Set<string>();
   for (const event of await stack.events()) {
-    const { domain, word } = eventWord(event.type);
+    const { domain, outcome } = eventOutcome(event.type);
     const validate = ajv().compile(components.messages[domain]?.payload.schema ?? false);
     expect([validate(event), validate.errors], event.type).toEqual([true, null]);
     const broken = { ...event, type: "dev.rollcast.other.v1" };
     expect(validate(broken), "a check that takes anything checks nothing").toBe(false);
-    seen.add(`${domain}.${word}`);
+    seen.add(`${domain}.${outcome}`);
   }
   expect([...seen].toSorted()).toEqual([
     "notification.sent",

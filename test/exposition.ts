@@ -34,9 +34,9 @@ export function families(text: string): Family[] {
   const helps = new Map<string, string>();
   const found: (Family & { samples: Sample[] })[] = [];
   for (const line of text.split("\n")) {
-    const [, word, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    if (word === "HELP") helps.set(name, rest);
-    if (word === "TYPE") {
+    const [, outcome, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (outcome === "HELP") helps.set(name, rest);
+    if (outcome === "TYPE") {
       found.push({ name, type: rest, help: helps.get(name) ?? "", samples: [] });
     }
     const [, sample, inside = ""] = /^([a-z0-9_]+)(?:\{(.*)\})? /.exec(line) ?? [];

@@ -96,7 +96,7 @@ test("three servers of NATS as the chart has them: one is killed while changes h
   const events = await stack.events();
   for (const name of names) {
     expect(await generationOf(stack, name), name).toBe(2);
-    const words = wordsOf(events, name).filter((word) => word !== "planned");
+    const words = wordsOf(events, name).filter((outcome) => outcome !== "planned");
     expect(words, name).toEqual(["started", "succeeded"]);
   }
   const told = () => stack.receiver.received.map(({ body }) => body).join("\n");

@@ -67,7 +67,7 @@ test("a change made while Redis is down, and while NATS is down, is rolled when 
   await waitSettled(stack, "web");
   expect(await generationOf(stack, "web")).toBe(3);
   const words = wordsOf(await stack.events(), "web");
-  expect(words.filter((word) => word === "started")).toHaveLength(2);
+  expect(words.filter((outcome) => outcome === "started")).toHaveLength(2);
 });
 
 test("SIGTERM in the middle of work: exit code 0, and the work is done by the next", async () => {

@@ -10,7 +10,7 @@ export type Ran = { readonly code: number; readonly out: string; readonly err: s
 async function record(args: readonly string[], { code, out, err }: Ran): Promise<void> {
   const { ROLLCAST_TRANSCRIPT: file } = process.env;
   if (file === undefined || file === "" || args.includes("json")) return;
-  const words = args.map((word) => (/^[\w./:,=@-]+$/.test(word) ? word : `'${word}'`));
+  const words = args.map((outcome) => (/^[\w./:,=@-]+$/.test(outcome) ? outcome : `'${outcome}'`));
   const exit = code === 0 ? "" : `[exit code ${code}]\n`;
   await appendFile(
     file,

@@ -52,7 +52,7 @@ test("two replicas of each service are replaced one by one during 50 changes: ea
   const events = await stack.events();
   for (const name of names) {
     expect(await generationOf(stack, name), name).toBe(2);
-    const words = wordsOf(events, name).filter((word) => word !== "planned");
+    const words = wordsOf(events, name).filter((outcome) => outcome !== "planned");
     expect(words, name).toEqual(["started", "succeeded"]);
   }
   for (const name of names) {

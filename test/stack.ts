@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
@@ -39,7 +39,7 @@ export type Stack = AsyncDisposable & {
   /** Every event in the stream, oldest first. */
   events(): Promise<RollcastEvent[]>;
   /** Waits for an event about the object of this name. */
-  waitEvent(word: string, name: string, count?: number): Promise<RollcastEvent>;
+  waitEvent(outcome: string, name: string, count?: number): Promise<RollcastEvent>;
   /** Every log line of every service. */
   logs(): LogLine[];
   /** A connection for a look into streams and buckets. */
@@ -173,17 +173,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     services,
     start,
     events,
-    waitEvent: (word, name, count = 1) =>
+    waitEvent: (outcome, name, count = 1) =>
       waitFor(
         async () => {
           const found = (await events()).filter(
             (event) =>
-              eventWord(event.type).word === word &&
+              eventOutcome(event.type).outcome === outcome &&
               (event.subject === name || event.subject?.endsWith(`/${name}`)),
           );
           return found.length >= count ? found[count - 1] : undefined;
         },
-        { message: `${count} ${word} of ${name}`, timeout: 60_000, every: 100 },
+        { message: `${count} ${outcome} of ${name}`, timeout: 60_000, every: 100 },
       ),
     logs: () => services.flatMap((service) => service.logs),
     connect,
@@ -198,9 +198,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 /** Words of the rollout events about a workload, in the order of the stream. */
 export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
   return events
-    .filter((event) => eventWord(event.type).domain === "rollout")
+    .filter((event) => eventOutcome(event.type).domain === "rollout")
     .filter((event) => event.subject?.endsWith(`/${name}`))
-    .map((event) => eventWord(event.type).word);
+    .map((event) => eventOutcome(event.type).outcome);
 }
 
 /** Waits until a Deployment's record says that nothing is to be done any more, so that what follows is a new story. */

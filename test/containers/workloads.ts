@@ -1,5 +1,5 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { Api } from "@rollcast/testkit/client";
 import { configMap, deployment, paths, replicaSetsOf } from "@rollcast/testkit/objects";
 import type { Receiver } from "@rollcast/testkit/receiver";
@@ -42,7 +42,7 @@ export function toldOf(receiver: Receiver, namespace: string, count: number): nu
   for (const event of deliveredTo(receiver)) {
     const [, of, name] = (event.subject ?? "").split("/");
     const index = Number(name?.replace("web-", ""));
-    if (of !== namespace || eventWord(event.type).word !== "succeeded") continue;
+    if (of !== namespace || eventOutcome(event.type).outcome !== "succeeded") continue;
     told[index] = (told[index] ?? 0) + 1;
   }
   return told;

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { parseDuration } from "@rollcast/shared/duration";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { tailEvents } from "@rollcast/nats/tail";
 import { EXIT, Failure } from "../failure.ts";
@@ -37,14 +37,14 @@ function timeText(time: string): string {
 }
 
 function show(out: Output, event: RollcastEvent): void {
-  const { domain, word } = eventWord(event.type);
+  const { domain, outcome } = eventOutcome(event.type);
   const [kind = "", namespace, name] = (event.subject ?? "").split("/");
   const object =
     namespace === undefined || name === undefined
       ? (event.subject ?? "")
       : refText({ kind, namespace, name });
-  const parts = [timeText(event.time), `${domain}.${word}`.padEnd(17), object, about(event)];
-  const style = word === "failed" || word === "dead" ? "bad" : undefined;
+  const parts = [timeText(event.time), `${domain}.${outcome}`.padEnd(17), object, about(event)];
+  const style = outcome === "failed" || outcome === "dead" ? "bad" : undefined;
   out.line(parts.join(" ").trimEnd(), style, HANG);
 }
 

@@ -186,10 +186,10 @@ test("nothing holds the process after the disposal, also in an outage", async ()
     JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "src", name)).href);
   const lines: string[] = [];
   const script = `
-    import { connectNats } from ${module("nats/connect.ts")};
-    import { provision } from ${module("nats/provision.ts")};
-    import { openKv } from ${module("nats/kv.ts")};
-    import { createLogger } from ${module("logger.ts")};
+    import { connectNats } from ${module("connect.ts")};
+    import { provision } from ${module("provision.ts")};
+    import { openKv } from ${module("kv.ts")};
+    import { createLogger } from "@rollcast/runtime/logger";
     import { z } from "zod";
     const stop = new AbortController();
     const nats = await connectNats({ url: ${JSON.stringify(server.url)}, name: "child", logger: createLogger("child", "silent") });

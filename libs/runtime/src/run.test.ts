@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 
 const GRACE_MS = 1_500;
 const HEAD = `
-import { ConfigError } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "errors.ts")).href)};
+import { ConfigError } from ${JSON.stringify(import.meta.resolve("@rollcast/shared/errors"))};
 import { createLogger } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "logger.ts")).href)};
 import { run } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "run.ts")).href)};
 const say = (text) => process.stdout.write(text + "\\n");

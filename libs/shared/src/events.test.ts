@@ -7,7 +7,7 @@ import {
   RolloutOutcome,
   SourceEvent,
   SourceOutcome,
-  eventWord,
+  eventOutcome,
   notificationEvent,
   rolloutEvent,
   sourceEvent,
@@ -56,8 +56,8 @@ const notification: NotificationData = {
   message: "410",
 };
 
-test.each(SourceOutcome.options)("a built source.%s event is of its schema", (word) => {
-  const event = sourceEvent(parts, word, source);
+test.each(SourceOutcome.options)("a built source.%s event is of its schema", (outcome) => {
+  const event = sourceEvent(parts, outcome, source);
 
   expect(SourceEvent.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
   expect(RollcastEvent.parse(event)).toEqual(event);
@@ -68,18 +68,18 @@ test.each(SourceOutcome.options)("a built source.%s event is of its schema", (wo
     subject: "ConfigMap/shop/web.v1",
     time: "2026-01-01T00:00:00.123Z",
     datacontenttype: "application/json",
-    type: `dev.rollcast.source.${word}.v1`,
+    type: `dev.rollcast.source.${outcome}.v1`,
   });
-  expect(eventWord(event.type)).toEqual({ domain: "source", word });
+  expect(eventOutcome(event.type)).toEqual({ domain: "source", outcome });
 });
 
-test.each(RolloutOutcome.options)("a built rollout.%s event is of its schema", (word) => {
-  const event = rolloutEvent(parts, word, rollout);
+test.each(RolloutOutcome.options)("a built rollout.%s event is of its schema", (outcome) => {
+  const event = rolloutEvent(parts, outcome, rollout);
 
   expect(RolloutEvent.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
   expect(RollcastEvent.parse(event)).toEqual(event);
   expect(event.subject).toBe("Deployment/shop/web");
-  expect(eventWord(event.type)).toEqual({ domain: "rollout", word });
+  expect(eventOutcome(event.type)).toEqual({ domain: "rollout", outcome });
 });
 
 test("a rollout event needs no more than its workload", () => {
@@ -88,14 +88,17 @@ test("a rollout event needs no more than its workload", () => {
   expect(RolloutEvent.parse(event)).toEqual(event);
 });
 
-test.each(["sent", "dead"] as const)("a built notification.%s event is of its schema", (word) => {
-  const event = notificationEvent(parts, word, notification);
+test.each(["sent", "dead"] as const)(
+  "a built notification.%s event is of its schema",
+  (outcome) => {
+    const event = notificationEvent(parts, outcome, notification);
 
-  expect(NotificationEvent.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
-  expect(RollcastEvent.parse(event)).toEqual(event);
-  expect(event.subject).toBe("team-a");
-  expect(eventWord(event.type)).toEqual({ domain: "notification", word });
-});
+    expect(NotificationEvent.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
+    expect(RollcastEvent.parse(event)).toEqual(event);
+    expect(event.subject).toBe("team-a");
+    expect(eventOutcome(event.type)).toEqual({ domain: "notification", outcome });
+  },
+);
 
 const many = (length: number) => Array.from({ length }, (_, i) => `k${i}`);
 const sourceWith = (change: object) => ({

@@ -284,9 +284,9 @@ export function freezeEvent(
 }
 
 /** The domain and word of an event's type: `{domain: "rollout", word: "failed"}`. */
-export function eventWord(type: RollcastEvent["type"]): { domain: string; word: string } {
-  const [, , domain = "", word = ""] = type.split(".");
-  return { domain, word };
+export function eventOutcome(type: RollcastEvent["type"]): { domain: string; outcome: string } {
+  const [, , domain = "", outcome = ""] = type.split(".");
+  return { domain, outcome };
 }
 
 /** An id that is the same wherever and whenever the same parts meet: the first 128 bits of SHA-256, hex. */

@@ -11,7 +11,7 @@ import type { DecisionInput } from "./decision/decision-input.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
 import type { Failpoint } from "./failpoints.ts";
-import type { Outcome, WorkloadRecord } from "./model/workload-record.ts";
+import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 
 /** What every part of the restarter works with; made once, in main.ts. */
@@ -35,7 +35,7 @@ export type Context = {
   /** What lets rollouts begin and what holds them back. */
   readonly admission: Admission;
   /** Publishes an outcome and returns when the stream has it. */
-  readonly publish: (outcome: Outcome) => Promise<void>;
+  readonly publish: (outcome: OutboxEvent) => Promise<void>;
   /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
   readonly recordEvent: (event: KubeEvent | undefined) => void;
   /** How many patches are under way in this process. */

@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { CHECK_NAMES } from "./model/policy-checks.ts";
-import type { Outcome } from "./model/workload-record.ts";
+import type { OutboxEvent } from "./model/workload-record.ts";
 
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
@@ -10,7 +10,7 @@ export type RestarterMetrics = {
   readonly resyncSeconds: Histogram;
   readonly annotationFaults: Counter;
   readonly verdicts: Counter<"check">;
-  outcome(outcome: Outcome): void;
+  outcome(outcome: OutboxEvent): void;
 };
 
 /** The restarter's metrics; every outcome starts at 0, so that a rate over it is right from the first one. */
@@ -61,10 +61,10 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       [],
       LATENCY_BUCKETS,
     ),
-    outcome({ word, data }) {
-      outcomes.inc({ outcome: word });
-      if (data.durationMs !== undefined && word !== "stalled") {
-        duration.observe({ outcome: word }, data.durationMs / 1_000);
+    outcome({ outcome, data }) {
+      outcomes.inc({ outcome: outcome });
+      if (data.durationMs !== undefined && outcome !== "stalled") {
+        duration.observe({ outcome: outcome }, data.durationMs / 1_000);
       }
       if (data.changeToHealthyMs !== undefined) healthy.observe(data.changeToHealthyMs / 1_000);
     },

@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
 import { NEVER_READY } from "@rollcast/testkit/control-plane";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
@@ -11,7 +11,7 @@ const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
-  return events.filter((one): one is RolloutEvent => eventWord(one.type).domain === "rollout");
+  return events.filter((one): one is RolloutEvent => eventOutcome(one.type).domain === "rollout");
 }
 
 /**
@@ -20,9 +20,9 @@ function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
  */
 function mostUnfinished(events: readonly RollcastEvent[]): number {
   const steps = rollouts(events)
-    .map((one) => ({ word: eventWord(one.type).word, time: Date.parse(one.time) }))
-    .filter(({ word }) => word === "started" || ENDS.has(word))
-    .map(({ word, time }) => ({ time, by: word === "started" ? 1 : -1 }))
+    .map((one) => ({ outcome: eventOutcome(one.type).outcome, time: Date.parse(one.time) }))
+    .filter(({ outcome }) => outcome === "started" || ENDS.has(outcome))
+    .map(({ outcome, time }) => ({ time, by: outcome === "started" ? 1 : -1 }))
     // Of two in one millisecond, the end may have made the room.
     .toSorted((a, b) => a.time - b.time || a.by - b.by);
   let now = 0;
@@ -40,7 +40,7 @@ async function deployPods(rig: Rig, names: readonly string[]): Promise<void> {
 }
 
 function started(events: readonly RollcastEvent[]): RolloutEvent[] {
-  return rollouts(events).filter((one) => eventWord(one.type).word === "started");
+  return rollouts(events).filter((one) => eventOutcome(one.type).outcome === "started");
 }
 
 test("maxRolling bounds unfinished rollouts over three restarters, one killed, and no place is lost", async () => {
@@ -84,7 +84,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
   expect(faultsOf(events)).toEqual([]);
   for (const name of names) expect((await rig.get(name)).metadata.generation, name).toBe(2);
   await waitFor(() => rolling() === 0, { message: "every place to be free", timeout: 30_000 });
-  const deferrals = rollouts(events).filter((one) => eventWord(one.type).word === "deferred");
+  const deferrals = rollouts(events).filter((one) => eventOutcome(one.type).outcome === "deferred");
   expect(deferrals.length).toBeGreaterThan(10);
   expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["max-rolling"]));
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import { kubeconfigFor } from "@rollcast/testkit/cluster";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
@@ -11,8 +11,9 @@ import type { Rig } from "./rig.ts";
 
 const COUNT = 200;
 
-async function countOf(rig: Rig, word: string): Promise<number> {
-  return (await rig.events()).filter((event) => eventWord(event.type).word === word).length;
+async function countOf(rig: Rig, outcome: string): Promise<number> {
+  return (await rig.events()).filter((event) => eventOutcome(event.type).outcome === outcome)
+    .length;
 }
 
 /** Waits until a part of the rollouts has started, so that what follows happens in their middle. */
@@ -32,7 +33,7 @@ async function expectRolled(rig: Rig, names: readonly string[], times: number): 
   }
   const events = await rig.events();
   expect(faultsOf(events)).toEqual([]);
-  expect(events.filter((event) => eventWord(event.type).word === "started")).toHaveLength(
+  expect(events.filter((event) => eventOutcome(event.type).outcome === "started")).toHaveLength(
     COUNT * times,
   );
 }

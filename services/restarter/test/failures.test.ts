@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { AnyObject } from "@rollcast/testkit/client";
 import { NEVER_READY } from "@rollcast/testkit/control-plane";
@@ -10,17 +10,18 @@ import type { Rig } from "./rig.ts";
 
 const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 
-async function waitWord(rig: Rig, word: string, name: string, timeout = 40_000) {
+async function waitWord(rig: Rig, outcome: string, name: string, timeout = 40_000) {
   return waitFor(
     async () =>
       (await rig.events()).find(
-        (event) => eventWord(event.type).word === word && event.subject?.endsWith(`/${name}`),
+        (event) =>
+          eventOutcome(event.type).outcome === outcome && event.subject?.endsWith(`/${name}`),
       ) as RolloutEvent | undefined,
-    { message: `${word} of ${name}`, timeout, every: 100 },
+    { message: `${outcome} of ${name}`, timeout, every: 100 },
   ).catch(async (err: unknown) => {
     const words = wordsOf(await rig.events(), name).join(", ");
     const record = JSON.stringify(await rig.record(name));
-    throw new Error(`no ${word} of ${name} but ${words}; ${record}`, { cause: err });
+    throw new Error(`no ${outcome} of ${name} but ${words}; ${record}`, { cause: err });
   });
 }
 

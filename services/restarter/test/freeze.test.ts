@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
@@ -15,8 +15,8 @@ async function waitFrozen(rig: Rig, names: readonly string[]): Promise<void> {
 
 function freezes(events: readonly RollcastEvent[]) {
   return events
-    .filter(({ type }) => eventWord(type).domain === "freeze")
-    .map(({ type, data }) => ({ word: eventWord(type).word, ...data }));
+    .filter(({ type }) => eventOutcome(type).domain === "freeze")
+    .map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }));
 }
 
 test("a freeze holds over a restart of everything; what became due meanwhile is done once, with the last content", async () => {
@@ -61,8 +61,8 @@ test("a freeze holds over a restart of everything; what became due meanwhile is 
     expect(words, name).toEqual(["deferred", "started", "succeeded"]);
   }
   expect(freezes(events)).toEqual([
-    { word: "frozen", scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
-    { word: "unfrozen", scope: { level: "cluster" }, by: "ben" },
+    { outcome: "frozen", scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
+    { outcome: "unfrozen", scope: { level: "cluster" }, by: "ben" },
   ]);
 });
 
@@ -92,7 +92,7 @@ test("a namespace or one workload is frozen, the others go on; a freeze ends by 
   await rig.change("cfg", "2");
   await waitFrozen(rig, names);
   await waitFor(
-    async () => freezes(await rig.events()).filter((x) => x.word === "unfrozen").length === 2,
+    async () => freezes(await rig.events()).filter((x) => x.outcome === "unfrozen").length === 2,
     {
       message: "the shorter one to end",
     },
@@ -102,11 +102,11 @@ test("a namespace or one workload is frozen, the others go on; a freeze ends by 
   await rig.waitAll(names);
   expect(await generations(rig, names)).toEqual([3, 3, 3]);
 
-  const told = freezes(await rig.events()).filter(({ word }) => word === "unfrozen");
+  const told = freezes(await rig.events()).filter(({ outcome }) => outcome === "unfrozen");
   expect(told).toEqual([
-    { word: "unfrozen", scope: one, by: "rollcast", reason: "expired" },
-    { word: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "expired" },
-    { word: "unfrozen", scope: { level: "namespace", namespace }, by: "anna" },
+    { outcome: "unfrozen", scope: one, by: "rollcast", reason: "expired" },
+    { outcome: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "expired" },
+    { outcome: "unfrozen", scope: { level: "namespace", namespace }, by: "anna" },
   ]);
   await expect(
     operations.freeze({ level: "cluster" }, { by: "anna", until: Date.now() - 1 }),

@@ -41,7 +41,7 @@ export function givenSituation(over: Partial<DecisionInput> = {}): DecisionInput
     newId: "rollout-1",
     trusted: false,
     affected: () => 1,
-    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
     ...over,
   };
 }

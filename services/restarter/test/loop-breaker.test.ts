@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import { paths } from "@rollcast/testkit/objects";
 import { expect, test } from "vitest";
 import { startRig, wordsOf } from "./rig.ts";
@@ -41,16 +41,16 @@ test("controllers that rewrite a source every 200 ms and remove our marker every
   const events = await rig.events();
   for (const name of ["rewritten", "unmarked"]) {
     const words = wordsOf(events, name);
-    const starts = words.filter((word) => word === "started").length;
+    const starts = words.filter((outcome) => outcome === "started").length;
     // Five at once, then after 2, 2, 4, 8, 16, 30, 30, ... s.
     expect(starts, name).toBeLessThanOrEqual(5 + 10);
     expect(starts, name).toBeGreaterThanOrEqual(5 + 4);
     expect(
-      words.filter((word) => word === "throttled"),
+      words.filter((outcome) => outcome === "throttled"),
       name,
     ).toHaveLength(1);
   }
-  const throttled = events.find((event) => eventWord(event.type).word === "throttled");
+  const throttled = events.find((event) => eventOutcome(event.type).outcome === "throttled");
   expect(throttled?.data).toMatchObject({
     reason: "throttled",
     cause: { name: "cfg", changedBy: { manager: "bad-controller" } },

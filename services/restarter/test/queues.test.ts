@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import { kubeconfigFor } from "@rollcast/testkit/cluster";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
@@ -168,13 +168,13 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
   await operations.resetQueue("slow", { by: "anna" });
   expect(operations.listQueues()[1]).toMatchObject({ effective: { concurrency: 1 }, live: {} });
   const told = await waitFor(async () => {
-    const events = (await rig.events()).filter((one) => eventWord(one.type).domain === "queue");
+    const events = (await rig.events()).filter((one) => eventOutcome(one.type).domain === "queue");
     return events.length >= 4 ? events : undefined;
   });
-  expect(told.map(({ type, data }) => ({ word: eventWord(type).word, ...data }))).toEqual([
-    { word: "tuned", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
-    { word: "paused", queue: "default", by: "ben", until: expect.any(String) },
-    { word: "resumed", queue: "default", by: "rollcast", reason: "expired" },
-    { word: "reset", queue: "slow", by: "anna" },
+  expect(told.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }))).toEqual([
+    { outcome: "tuned", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
+    { outcome: "paused", queue: "default", by: "ben", until: expect.any(String) },
+    { outcome: "resumed", queue: "default", by: "rollcast", reason: "expired" },
+    { outcome: "reset", queue: "slow", by: "anna" },
   ]);
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { eventWord, sourceEvent, stableId } from "@rollcast/shared/events";
+import { eventOutcome, sourceEvent, stableId } from "@rollcast/shared/events";
 import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
 import type { RollcastEvent, RolloutData } from "@rollcast/shared/events";
 import { parseConfig } from "@rollcast/runtime/config/load";
@@ -59,7 +59,7 @@ export type Rig = AsyncDisposable & {
   waitAll(names: readonly string[], timeout?: number): Promise<void>;
   events(): Promise<RollcastEvent[]>;
   /** Waits for the `count`th rollout event of this word about a workload, and gives its data. */
-  waitEvent(word: string, workload: string, count?: number): Promise<RolloutData>;
+  waitEvent(outcome: string, workload: string, count?: number): Promise<RolloutData>;
   /** What operators do, as a replica without workloads would. */
   operate(queues?: readonly object[]): Promise<Control>;
   get(name: string): Promise<AnyObject>;
@@ -268,16 +268,16 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       });
     },
     events: () => readEvents(connection),
-    waitEvent: (word, workload, count = 1) =>
+    waitEvent: (outcome, workload, count = 1) =>
       waitFor(
         async () => {
           const found = (await readEvents(connection)).filter(
             ({ type, subject }) =>
-              eventWord(type).word === word && subject?.endsWith(`/${workload}`) === true,
+              eventOutcome(type).outcome === outcome && subject?.endsWith(`/${workload}`) === true,
           );
           return found[count - 1]?.data as RolloutData | undefined;
         },
-        { message: `${count} ${word} of ${workload}`, timeout: 60_000, every: 50 },
+        { message: `${count} ${outcome} of ${workload}`, timeout: 60_000, every: 50 },
       ),
     async operate(queues = []) {
       const config = parseConfig(
@@ -301,9 +301,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
 /** Words of the rollout events about a workload, in the order of the stream. */
 export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
   return events
-    .filter((event) => eventWord(event.type).domain === "rollout")
+    .filter((event) => eventOutcome(event.type).domain === "rollout")
     .filter((event) => event.subject?.endsWith(`/${name}`))
-    .map((event) => eventWord(event.type).word);
+    .map((event) => eventOutcome(event.type).outcome);
 }
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
@@ -318,11 +318,11 @@ export function faultsOf(events: readonly RollcastEvent[]): string[] {
   const ends = new Map<string, number>();
   const started = new Map<string, number>();
   for (const event of events) {
-    const { domain, word } = eventWord(event.type);
+    const { domain, outcome } = eventOutcome(event.type);
     const rollout = "rollout" in event.data ? event.data.rollout : undefined;
     if (domain !== "rollout" || rollout === undefined) continue;
-    if (word === "started") started.set(rollout, (started.get(rollout) ?? 0) + 1);
-    if (ENDS.has(word)) ends.set(rollout, (ends.get(rollout) ?? 0) + 1);
+    if (outcome === "started") started.set(rollout, (started.get(rollout) ?? 0) + 1);
+    if (ENDS.has(outcome)) ends.set(rollout, (ends.get(rollout) ?? 0) + 1);
   }
   for (const [rollout, count] of started) {
     if (count !== 1) faults.push(`rollout ${rollout} started ${count} times`);

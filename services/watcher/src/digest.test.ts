@@ -9,7 +9,7 @@ const key = installationKey(Buffer.alloc(32, 7));
 const reduction = { key, annotations: decisiveAnnotations({}) };
 const ref = { kind: "Secret", namespace: "shop", name: "db" };
 const bytes = fc.uint8Array({ maxLength: 64 });
-const word = fc.string({ maxLength: 12 });
+const outcome = fc.string({ maxLength: 12 });
 
 test("a digest is the first 128 bits of the HMAC over the place and the value", () => {
   const place = '["Secret","shop","db","password","text"]';
@@ -29,7 +29,13 @@ test("the same bytes in the same place have the same digest, other bytes another
 });
 
 test("no two places share a digest, however their parts are cut", () => {
-  const place = fc.record({ kind: word, namespace: word, name: word, key: word, value: word });
+  const place = fc.record({
+    kind: outcome,
+    namespace: outcome,
+    name: outcome,
+    key: outcome,
+    value: outcome,
+  });
   fc.assert(
     fc.property(place, place, (a, b) => {
       const digest = (p: typeof a) => digestValue(key, p, p.key, "text", Buffer.from(p.value));
@@ -58,7 +64,7 @@ const object = (data: Record<string, string>, binaryData?: Record<string, string
 });
 
 test("the order of the keys does not matter", () => {
-  const entries = fc.uniqueArray(fc.tuple(word, fc.string()), { selector: ([name]) => name });
+  const entries = fc.uniqueArray(fc.tuple(outcome, fc.string()), { selector: ([name]) => name });
   fc.assert(
     fc.property(entries, (list) => {
       const forward = reduceData(reduction, "ConfigMap", object(Object.fromEntries(list)));

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { startProcess } from "@rollcast/testkit/process";
 import { expect, test } from "vitest";
@@ -7,7 +8,7 @@ import { startHealth } from "../health/http.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 
-const MAIN = join(import.meta.dirname, "healthcheck.ts");
+const MAIN = join(import.meta.dirname, "main.ts");
 
 async function run(port: number, ...args: readonly string[]) {
   const env = { ROLLCAST_HTTP_PORT: String(port) };
@@ -46,10 +47,11 @@ function imports(file: string, seen = new Set<string>()): Set<string> {
   for (const [, name = ""] of readFileSync(file, "utf8").matchAll(
     /^(?:import|export)\s[^;]*?from "([^"]+)";/gms,
   )) {
-    const path = name.startsWith(".") ? join(dirname(file), name) : name;
+    const own = name.startsWith("@rollcast/") ? fileURLToPath(import.meta.resolve(name)) : name;
+    const path = name.startsWith(".") ? join(dirname(file), name) : own;
     if (seen.has(path)) continue;
     seen.add(path);
-    if (name.startsWith(".")) imports(path, seen);
+    if (path.startsWith("/")) imports(path, seen);
   }
   return seen;
 }

@@ -1,5 +1,5 @@
 import { clock } from "../clock.ts";
-import type { Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { AdmissionState } from "../decision/decision-input.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
@@ -25,9 +25,9 @@ export type Admission = {
   /** Gives the slot of a rollout back that will have no end of its own. */
   releaseQuota(key: WorkloadKey, rollout: Rollout): Promise<void>;
   /** Counts a rollout that has stalled as a failure of its changes, for as long as it is neither through nor overtaken. Safe to repeat. */
-  stalled(outcome: Outcome): Promise<void>;
+  stalled(outcome: OutboxEvent): Promise<void>;
   /** Frees the slot of a rollout that has ended, and counts its failure. Safe to repeat. */
-  ended(outcome: Outcome): Promise<void>;
+  ended(outcome: OutboxEvent): Promise<void>;
   /** Forgets failures of changes that a source has left behind. */
   moved(present: Change): Promise<void>;
   /** Takes note of who waits for a slot; undefined: nobody of that name any more. */
@@ -43,7 +43,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { fileOf, state, settings, frozen, queueOf } = createAdmissionReader(options);
   const waiters = createWaiters(queueOf, options);
 
-  const slot = (queue: string, limits: Effective, self: Waiter): AdmissionState["slot"] => {
+  const quota = (queue: string, limits: Effective, self: Waiter): AdmissionState["quota"] => {
     if (!isLimited(limits)) return "none";
     const { rolling } = state(queue);
     // Where nothing is free, which is the rule while many wait, nobody has to be put in order.
@@ -59,7 +59,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       queue,
       haltAfter: fileOf(queue).haltAfter,
       failures: state(queue).failures,
-      slot: slot(queue, limits, { key: workloadKey(workload), since: since ?? clock() }),
+      quota: quota(queue, limits, { key: workloadKey(workload), since: since ?? clock() }),
       ...(freeze === undefined ? {} : { frozen: freeze }),
       ...(limits.paused === undefined ? {} : { paused: limits.paused }),
     };
@@ -72,7 +72,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     observe: waiters.observe,
     async reserveQuota(workload, rollout) {
       const { queue = queueOf(workload), changes = [] } = rollout;
-      if (rollout.slot !== true) return true;
+      if (rollout.quota !== true) return true;
       const key = workloadKey(workload);
       const ids = changes.map(({ id }) => id);
       return quotaStore.change(queue, (before) => {
@@ -88,22 +88,24 @@ export function createAdmission(options: AdmissionOptions): Admission {
       });
     },
     async releaseQuota(key, rollout) {
-      if (rollout.slot === true && rollout.queue !== undefined) {
-        await note(rollout.queue, key, rollout.id, { frees: true });
+      if (rollout.quota === true && rollout.queue !== undefined) {
+        await note(rollout.queue, key, rollout.id, { releasesQuota: true });
       }
     },
-    async stalled({ data: { rollout, queue, workload }, broke }) {
-      if (rollout === undefined || queue === undefined || broke === undefined) return;
-      await note(queue, workloadKey(workload), rollout, { frees: false, broke });
+    async stalled({ data: { rollout, queue, workload }, failedChanges }) {
+      if (rollout === undefined || queue === undefined || failedChanges === undefined) return;
+      await note(queue, workloadKey(workload), rollout, { releasesQuota: false, failedChanges });
     },
-    async ended({ data, frees, broke, mends = false }) {
+    async ended({ data, releasesQuota, failedChanges, clearsFailure = false }) {
       const { rollout, queue, workload } = data;
       if (rollout === undefined) return;
       const key = workloadKey(workload);
       const holds = queue !== undefined && state(queue).rolling[key]?.rollout === rollout;
-      if (frees === undefined && broke === undefined && !mends && !holds) return;
-      const where = frees ?? queue;
-      if (where !== undefined) await note(where, key, rollout, { frees: true, broke, mends });
+      if (releasesQuota === undefined && failedChanges === undefined && !clearsFailure && !holds)
+        return;
+      const where = releasesQuota ?? queue;
+      if (where !== undefined)
+        await note(where, key, rollout, { releasesQuota: true, failedChanges, clearsFailure });
     },
     async moved(present) {
       for (const { name } of options.queues) {

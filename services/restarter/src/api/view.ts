@@ -3,7 +3,7 @@ import type {
   RolloutLine,
   SourceView,
 } from "@rollcast/shared/api/restarter";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
@@ -28,8 +28,8 @@ export function shortDigest(digest: string): string {
 /** A decision in a word, a reason and a time. */
 export function decisionView(decision: Decision): DecisionView {
   if (decision.do === "look-again") return { do: decision.do };
-  const { due, failure, held } = decision.record;
-  if (held !== undefined) return { do: "wait", reason: held };
+  const { due, failure, hold } = decision.record;
+  if (hold !== undefined) return { do: "wait", reason: hold };
   if (decision.do === "skip") return { do: decision.do, reason: "observe" };
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
@@ -75,7 +75,7 @@ export function lineOf(event: RolloutEvent): RolloutLine {
   const { rollout, reason, message, durationMs, cause } = event.data;
   return {
     at: event.time,
-    outcome: eventWord(event.type).word,
+    outcome: eventOutcome(event.type).outcome,
     ...(rollout === undefined ? {} : { rollout }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),

@@ -11,7 +11,7 @@ export function statesOf(record: WorkloadRecord): State[] {
   if (phase === "failed" || record.failure !== undefined) found.push("failed");
   if (record.throttle !== undefined) found.push("throttled");
   if (due?.reason === "halted" || due?.reason === "frozen") found.push(due.reason);
-  else if (due !== undefined || record.held !== undefined) found.push("waiting");
+  else if (due !== undefined || record.hold !== undefined) found.push("waiting");
   return found.length === 0 ? ["current"] : found;
 }
 
@@ -31,8 +31,8 @@ function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, 
 
 /** A record as the API shows it. */
 export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummary {
-  const { kind, namespace, name, staleSince, failure, last, held } = record;
-  const due = record.due ?? (held === undefined ? undefined : { reason: held });
+  const { kind, namespace, name, staleSince, failure, last, hold } = record;
+  const due = record.due ?? (hold === undefined ? undefined : { reason: hold });
   return {
     kind,
     namespace,
@@ -61,6 +61,6 @@ export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummar
         }),
     ...(last === undefined
       ? {}
-      : { last: { outcome: last.word, reason: last.reason, at: isoTime(last.time) } }),
+      : { last: { outcome: last.outcome, reason: last.reason, at: isoTime(last.time) } }),
   };
 }

@@ -9,7 +9,7 @@ const UNKNOWN: RolloutStatus = { state: "progressing" };
 
 /** Nothing comes further while its controller is paused, so nothing is late: the time begins anew with the resume. */
 function withoutDeadline(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
-  if (rollout.deadline === undefined || rollout.patience === undefined) return record;
+  if (rollout.deadline === undefined || rollout.stallTimeout === undefined) return record;
   const { deadline: _, ...rest } = rollout;
   return { ...record, rollout: rest };
 }
@@ -36,8 +36,8 @@ export function advance(
   const status = statusOf(rollout, workload);
   if (status.state === "complete") return succeeded(record, rollout, status, now);
   if (workload.paused) return withoutDeadline(record, rollout);
-  if (rollout.deadline === undefined && rollout.patience !== undefined) {
-    return { ...record, rollout: { ...rollout, deadline: now + rollout.patience } };
+  if (rollout.deadline === undefined && rollout.stallTimeout !== undefined) {
+    return { ...record, rollout: { ...rollout, deadline: now + rollout.stallTimeout } };
   }
   return withStatus(record, rollout, status, now);
 }

@@ -84,7 +84,7 @@ function ask(
     sources: new Map([[CFG, source(content)]]),
     installedAt: T0 - 3_600_000,
     now: T0,
-    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
     mode: "active",
     breaker: { maxRollouts: 20, period: 1, minInterval: 1, maxInterval: 1 },
     stalledAfterMs: 60_000,
@@ -100,7 +100,7 @@ function recordOf(decision: Decision): WorkloadRecord {
   return decision.record;
 }
 
-const words = (decision: Decision) => recordOf(decision).outbox.map(({ word }) => word);
+const words = (decision: Decision) => recordOf(decision).outbox.map(({ outcome }) => outcome);
 const sent = (record: WorkloadRecord): WorkloadRecord => ({ ...record, outbox: [] });
 
 /** A CronJob whose Job for content `bb` runs. */
@@ -127,20 +127,20 @@ describe("a CronJob", () => {
     const suspended = { ...asleep, references: of(cronJob).references };
     const adopted = recordOf(ask(suspended, undefined, "aa"));
     const first = ask(suspended, adopted, "bb");
-    expect(first).toMatchObject({ do: "keep", record: { phase: "deferred", held: "Suspended" } });
+    expect(first).toMatchObject({ do: "keep", record: { phase: "deferred", hold: "Suspended" } });
     expect(words(first)).toEqual(["deferred"]);
     expect(words(ask(suspended, sent(recordOf(first)), "bb"))).toEqual([]);
     expect(ask(of(cronJob), sent(recordOf(first)), "bb").do).toBe("roll");
     const back = ask(suspended, sent(recordOf(first)), "aa");
     expect(back).toMatchObject({ do: "keep", record: { phase: "current" } });
-    expect(recordOf(back).held).toBeUndefined();
+    expect(recordOf(back).hold).toBeUndefined();
   });
 
   test("whose Job runs alone waits for it; with others it is superseded", () => {
     const alone = { ...of(cronJob), exclusive: true as const };
     expect(ask(alone, running(), "cc")).toMatchObject({
       do: "keep",
-      record: { phase: "rolling", held: "Running" },
+      record: { phase: "rolling", hold: "Running" },
     });
     const beside = ask(of(cronJob), running(), "cc");
     expect(beside.do).toBe("roll");
@@ -168,9 +168,9 @@ describe("a CronJob", () => {
     const edited = { ...of(cronJob, { image: "x:2" }), generation: 2 };
     const again = ask(edited, pending, "bb");
     expect(recordOf(again).rollout?.id).toBe(pending.rollout?.id);
-    const held = recordOf(ask({ ...edited, hold: "Suspended" }, pending, "bb"));
+    const hold = recordOf(ask({ ...edited, hold: "Suspended" }, pending, "bb"));
     expect(
-      recordOf(ask(edited, { ...held, rollout: { ...held.rollout, id: "kept" } as never }, "bb")),
+      recordOf(ask(edited, { ...hold, rollout: { ...hold.rollout, id: "kept" } as never }, "bb")),
     ).toMatchObject({ phase: "pending", rollout: { id: "kept" } });
   });
 });

@@ -3,7 +3,7 @@ import { ABSENT } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { changesOf, blockingGate } from "./blocking-gate.ts";
 import { skipped } from "./outcomes.ts";
-import { deferred, held } from "./deferrals.ts";
+import { deferred, hold } from "./deferrals.ts";
 import { superseded } from "./rollout-ends.ts";
 import { throttle } from "./throttle.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
@@ -19,7 +19,7 @@ const EFFECT = "rollcast.dev/effect";
 export function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   const {
     due: _due,
-    held: _held,
+    hold: _held,
     recreate: _recreate,
     failure,
     staleSince: _staleSince,
@@ -88,9 +88,9 @@ export function decideRoll(
   const told = reportOnly(s);
   const answered = { ...record, ...withRequestsDone(record) };
   if (told !== undefined) {
-    if (record.observed === hash) return { do: "keep", record: answered, changed: done(answered) };
+    if (record.reported === hash) return { do: "keep", record: answered, changed: done(answered) };
     const cause = causeOf(s, keys);
-    const next = skipped({ ...answered, observed: hash }, told, cause, s.now, s.newId);
+    const next = skipped({ ...answered, reported: hash }, told, cause, s.now, s.newId);
     return { do: "skip", record: next, changed: true };
   }
   const changes = changesOf(s.sources, keys);
@@ -102,7 +102,7 @@ export function decideRoll(
     const cause = causeOf(s, keys);
     const next = passed
       ? skipped(withoutDeferral({ ...answered, running: wanted }), waits, cause, s.now, s.newId)
-      : held(withoutRecreate(record), waits, cause, s);
+      : hold(withoutRecreate(record), waits, cause, s);
     return { do: "keep", record: next, changed: done(next) };
   }
   if (
@@ -111,7 +111,7 @@ export function decideRoll(
     contentsHash(rollout.wanted) === hash
   ) {
     // Its patch may have been made: whoever finds the workload past the guard must find this rollout in the record.
-    const isHeld = gate !== undefined || s.admission.slot === "full";
+    const isHeld = gate !== undefined || s.admission.quota === "full";
     if (isHeld) return { do: "wait", record, changed: done(record), until: gate?.at };
     return { do: "roll", record: { ...record, rollout }, changed: done(record) };
   }
@@ -124,7 +124,7 @@ export function decideRoll(
   const wait =
     gate ??
     (asked ? undefined : throttle(workload, record, s.breaker, s.now)) ??
-    (s.admission.slot === "full" ? ({ reason: "max-rolling" } as const) : undefined);
+    (s.admission.quota === "full" ? ({ reason: "max-rolling" } as const) : undefined);
   if (wait !== undefined) {
     const next = deferred(record, { wait, cause: causeOf(s, keys), changes }, s.now, s.newId);
     return { do: "wait", record: next, changed: done(next), until: wait.at };

@@ -119,7 +119,7 @@ function input(
 ): DecisionInput {
   const { source: one, ...rest } = over;
   return {
-    admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+    admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
     rules,
     workload: workload(),
     record: undefined,
@@ -351,7 +351,7 @@ describe("crash recovery", () => {
       changed: true,
       record: { phase: "rolling", rollout: { generation: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["started"]);
+    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started"]);
   });
 
   test("and newer content supersedes it, with both told in order", () => {
@@ -364,7 +364,7 @@ describe("crash recovery", () => {
       do: "roll",
       record: { rollout: { id: "rollout-2", guard: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["started", "superseded"]);
+    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started", "superseded"]);
   });
 
   test("an index older than the record does not decide; the API server's own word does", () => {
@@ -384,7 +384,7 @@ describe("crash recovery", () => {
     expect(decide(other)).toEqual({ do: "look-again", ask: true });
     const decision = decide({ ...other, trusted: true });
     expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
-    expect(recordOf(decision).outbox.map((one) => one.word)).toEqual(["cancelled"]);
+    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["cancelled"]);
   });
 });
 
@@ -393,7 +393,7 @@ describe("following", () => {
     {
       name: "complete ends as succeeded",
       status: complete(2),
-      word: "succeeded",
+      outcome: "succeeded",
       phase: "current",
     },
     {
@@ -409,10 +409,10 @@ describe("following", () => {
           },
         ],
       },
-      word: "failed",
+      outcome: "failed",
       phase: "failed",
     },
-  ])("$name", ({ status, word, phase }) => {
+  ])("$name", ({ status, outcome, phase }) => {
     const { record, marker } = rolling();
     const decision = decide(
       input({
@@ -423,7 +423,7 @@ describe("following", () => {
       }),
     );
     expect(decision).toMatchObject({ do: "keep", changed: true, record: { phase } });
-    expect(recordOf(decision).outbox).toMatchObject([{ word, data: { durationMs: 3_000 } }]);
+    expect(recordOf(decision).outbox).toMatchObject([{ outcome, data: { durationMs: 3_000 } }]);
   });
 
   test("newer content in the middle ends as superseded and rolls again", () => {
@@ -438,7 +438,7 @@ describe("following", () => {
     );
     expect(decision).toMatchObject({ do: "roll", record: { rollout: { id: "rollout-2" } } });
     expect(recordOf(decision).outbox).toMatchObject([
-      { word: "superseded", data: { reason: "NewerContent" } },
+      { outcome: "superseded", data: { reason: "NewerContent" } },
     ]);
   });
 
@@ -450,7 +450,7 @@ describe("following", () => {
     );
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
     expect(recordOf(decision).outbox).toMatchObject([
-      { word: "superseded", data: { reason: "TemplateChanged" } },
+      { outcome: "superseded", data: { reason: "TemplateChanged" } },
     ]);
   });
 
@@ -476,7 +476,7 @@ describe("following", () => {
     expect(changes).toHaveLength(1);
     expect(recordOf(stalled)).toMatchObject({
       phase: "rolling",
-      outbox: [{ word: "stalled", broke: changes }],
+      outbox: [{ outcome: "stalled", failedChanges: changes }],
     });
     const told = { ...recordOf(stalled), outbox: [] };
     const again = decide(
@@ -485,7 +485,7 @@ describe("following", () => {
     expect(again).toMatchObject({ do: "keep", changed: false });
     const ended = workload({ generation: 2, marker, status: complete(2) });
     const through = decide(input({ ...onSourceNamed, record: told, workload: ended }));
-    expect(recordOf(through).outbox).toMatchObject([{ word: "succeeded", mends: true }]);
+    expect(recordOf(through).outbox).toMatchObject([{ outcome: "succeeded", clearsFailure: true }]);
   });
 });
 
@@ -500,7 +500,7 @@ test("while paused there is no deadline, and it begins anew with the resume", ()
   expect(on(7_200, paused, { paused: true })).toMatchObject({ do: "keep", changed: false });
   const resumed = recordOf(on(7_200, paused, {}));
   expect(resumed).toMatchObject({ outbox: [], rollout: { deadline: at(7_800) } });
-  expect(recordOf(on(7_801, resumed, {})).outbox).toMatchObject([{ word: "stalled" }]);
+  expect(recordOf(on(7_801, resumed, {})).outbox).toMatchObject([{ outcome: "stalled" }]);
 });
 
 describe("edits by others", () => {
@@ -561,7 +561,7 @@ describe("modes and waits", () => {
     const first = decide(s);
     expect(first).toMatchObject({ do: "skip", changed: true });
     expect(recordOf(first).outbox).toMatchObject([
-      { word: "skipped", data: { reason: "observe" } },
+      { outcome: "skipped", data: { reason: "observe" } },
     ]);
     const told = { ...recordOf(first), outbox: [] };
     expect(decide({ ...s, record: told })).toMatchObject({ do: "keep", changed: false });
@@ -610,7 +610,7 @@ describe("modes and waits", () => {
     const first = decide(s);
     expect(first).toMatchObject({ do: "wait", until: at(40), record: { phase: "deferred" } });
     expect(recordOf(first).outbox).toMatchObject([
-      { word: "deferred", data: { reason: "min-interval" } },
+      { outcome: "deferred", data: { reason: "min-interval" } },
     ]);
     const told = { ...recordOf(first), outbox: [] };
     expect(
@@ -659,7 +659,9 @@ describe("what the configuration asks for besides changes", () => {
     });
     const first = decide(s);
     expect(first.do).toBe("skip");
-    expect(recordOf(first).outbox).toMatchObject([{ word: "skipped", data: { reason: "notify" } }]);
+    expect(recordOf(first).outbox).toMatchObject([
+      { outcome: "skipped", data: { reason: "notify" } },
+    ]);
     expect(decide({ ...s, record: recordOf(first) }).do).toBe("keep");
   });
 
@@ -727,10 +729,10 @@ describe("what holds a rollout back from outside", () => {
 
   test.each([
     ["frozen", { frozen: {} }, undefined],
-    ["frozen", { frozen: { until: at(60) }, slot: "full" }, at(60)],
+    ["frozen", { frozen: { until: at(60) }, quota: "full" }, at(60)],
     ["queue-paused", { paused: { until: at(90) } }, at(90)],
     ["halted", { failures: failures(3) }, undefined],
-    ["max-rolling", { slot: "full" }, undefined],
+    ["max-rolling", { quota: "full" }, undefined],
   ] as const)("%s: told once, due when it opens", (reason, admission, until) => {
     const first = due(admission as Partial<DecisionInput["admission"]>);
 
@@ -739,7 +741,7 @@ describe("what holds a rollout back from outside", () => {
       until,
       record: { phase: "deferred", due: { reason } },
     });
-    expect(recordOf(first).outbox).toMatchObject([{ word: "deferred", data: { reason } }]);
+    expect(recordOf(first).outbox).toMatchObject([{ outcome: "deferred", data: { reason } }]);
     expect(recordOf(first).outbox[0]?.data.dueAt).toBe(
       until === undefined ? undefined : new Date(until).toISOString(),
     );
@@ -750,7 +752,7 @@ describe("what holds a rollout back from outside", () => {
   });
 
   test("of several reasons the first is told, in the order of the documentation", () => {
-    const all = { frozen: {}, failures: failures(3), paused: {}, slot: "full" } as const;
+    const all = { frozen: {}, failures: failures(3), paused: {}, quota: "full" } as const;
     const annotations = { "rollcast.dev/min-interval": "1m" };
     const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
     const over = { record, workload: workload({ annotations }) };
@@ -780,7 +782,7 @@ describe("what holds a rollout back from outside", () => {
   test("what is pending waits as it is, so that whoever finds it patched knows the rollout", () => {
     const pending = due({});
     const { record } = pending as { record: WorkloadRecord };
-    for (const admission of [{ frozen: {} }, { slot: "full" }] as const) {
+    for (const admission of [{ frozen: {} }, { quota: "full" }] as const) {
       expect(due(admission, { record })).toMatchObject({ do: "wait", changed: false });
     }
   });
@@ -792,23 +794,23 @@ describe("what holds a rollout back from outside", () => {
     const record = patchedRecord(input({}), pending.record, rollout, 2);
     const ended = workload({ generation: 2, marker: rollout.marker, status: complete(2) });
     const after = due({ frozen: {} }, { record, workload: ended });
-    expect(recordOf(after).outbox).toMatchObject([{ word: "succeeded" }]);
+    expect(recordOf(after).outbox).toMatchObject([{ outcome: "succeeded" }]);
   });
 
   test("where the queue bounds rollouts, the end frees the slot, and tells what it broke", () => {
-    const pending = due({ slot: "free" });
+    const pending = due({ quota: "free" });
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout } = pending.record;
-    expect(rollout).toMatchObject({ slot: true, queue: "default" });
+    expect(rollout).toMatchObject({ quota: true, queue: "default" });
     const record = patchedRecord(input({}), pending.record, rollout, 2);
     const conditions = [
       { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no" },
     ];
     const status = { observedGeneration: 2, replicas: 1, updatedReplicas: 0, conditions };
     const broken = workload({ generation: 2, marker: rollout.marker, status });
-    const after = due({ slot: "free" }, { record, workload: broken });
+    const after = due({ quota: "free" }, { record, workload: broken });
     expect(recordOf(after).outbox).toMatchObject([
-      { word: "failed", frees: "default", broke: rollout.changes },
+      { outcome: "failed", releasesQuota: "default", failedChanges: rollout.changes },
     ]);
   });
 });

@@ -16,7 +16,7 @@ export type AdmissionState = {
   readonly haltAfter: number;
   readonly failures: readonly Failures[];
   /** Whether one more rollout may begin: `none` where the queue does not bound them. */
-  readonly slot: "none" | "free" | "full";
+  readonly quota: "none" | "free" | "full";
 };
 
 /** A Job whose end is the end of a rollout. */

@@ -3,20 +3,20 @@ import type { Cause } from "@rollcast/shared/events";
 import type { Change } from "../model/control-entry.ts";
 import type { Delay } from "./throttle.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { outcome } from "./outcomes.ts";
+import { outboxEvent } from "./outcomes.ts";
 
 /** The record of a rollout that is due and must wait for the workload (`Suspended`, `Running`); told once. */
-export function held(
+export function hold(
   record: WorkloadRecord,
   reason: string,
   cause: Cause | undefined,
   { now, newId }: { now: number; newId: string },
 ): WorkloadRecord {
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
-  if (record.held === reason) return { ...record, phase };
+  if (record.hold === reason) return { ...record, phase };
   const extra = { reason, ...(cause === undefined ? {} : { cause }) };
-  const one = outcome(record, stableId(newId, "deferred"), "deferred", now, extra);
-  return { ...record, phase, held: reason, outbox: [...record.outbox, one] };
+  const one = outboxEvent(record, stableId(newId, "deferred"), "deferred", now, extra);
+  return { ...record, phase, hold: reason, outbox: [...record.outbox, one] };
 }
 
 /** What is put off, why, and what would have brought it. */
@@ -36,14 +36,14 @@ export function deferred(
   const due = {
     ...(wait.at === undefined ? {} : { at: wait.at }),
     reason: wait.reason,
-    told: true,
+    published: true,
     ...(wait.reason === "halted" ? { changes: [...changes] } : {}),
   };
   if (told || (wait.reason === "throttled" && record.throttle !== undefined)) {
     return { ...record, phase, due };
   }
-  const word = wait.reason === "throttled" ? "throttled" : "deferred";
-  const one = outcome(record, stableId(id, word), word, now, {
+  const outcome = wait.reason === "throttled" ? "throttled" : "deferred";
+  const one = outboxEvent(record, stableId(id, outcome), outcome, now, {
     reason: wait.reason,
     ...(wait.at === undefined ? {} : { dueAt: new Date(wait.at).toISOString() }),
     ...(cause === undefined ? {} : { cause }),

@@ -126,7 +126,7 @@ test("10,000 pod templates and sets of annotations: nothing throws, everything i
         now: 1,
         mode: "active",
         breaker: { maxRollouts: 2, period: 1, minInterval: 1, maxInterval: 1 },
-        admission: { queue: "default", haltAfter: 3, failures: [], slot: "none" },
+        admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
         stalledAfterMs: 1,
         affected: () => 1,
         newId: "r",

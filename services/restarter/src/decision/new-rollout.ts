@@ -50,7 +50,7 @@ export function newRollout(
   const { workload } = s;
   const cause = causeOf(s, keys);
   // One that was held up in the middle is the same one: what it has done already is found by its id.
-  const heldUp = record.phase === "deferred" && record.held !== undefined;
+  const heldUp = record.phase === "deferred" && record.hold !== undefined;
   const pending = record.phase === "pending" || heldUp ? record.rollout : undefined;
   const changedAt = cause?.changedAt === undefined ? undefined : Date.parse(cause.changedAt);
   const rollout: Rollout = {
@@ -62,7 +62,7 @@ export function newRollout(
     templateHash: workload.templateHash,
     decidedAt: pending?.decidedAt ?? s.now,
     queue: s.admission.queue,
-    ...(s.admission.slot === "none" ? {} : { slot: true }),
+    ...(s.admission.quota === "none" ? {} : { quota: true }),
     changes: changesOf(s.sources, keys),
     ...(cause === undefined ? {} : { cause }),
     ...(keys.length === 0 ? { requestedBy: openRequest(record)?.by ?? "" } : {}),

@@ -1,6 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause, RolloutData, RolloutOutcome } from "@rollcast/shared/events";
-import type { Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 
 export type Extra = Partial<Omit<RolloutData, "workload">>;
 
@@ -28,22 +28,22 @@ export function traced({ traceparent }: Rollout): { traceparent?: string } {
   return traceparent === undefined ? {} : { traceparent };
 }
 
-export function outcome(
+export function outboxEvent(
   record: WorkloadRecord,
   id: string,
-  word: RolloutOutcome,
+  outcome: RolloutOutcome,
   time: number,
   extra: Extra,
-): Outcome {
-  return { id, word, time, data: data(record, extra) };
+): OutboxEvent {
+  return { id, outcome, time, data: data(record, extra) };
 }
 
 /** `rollout.started`: its id depends on the rollout alone, so whoever publishes it publishes the same. */
-export function started(record: WorkloadRecord, rollout: Rollout): Outcome {
+export function started(record: WorkloadRecord, rollout: Rollout): OutboxEvent {
   const time = rollout.startedAt ?? rollout.decidedAt;
-  const paused = rollout.patience !== undefined && rollout.deadline === undefined;
+  const paused = rollout.stallTimeout !== undefined && rollout.deadline === undefined;
   const { requestedBy } = rollout;
-  const one = outcome(record, stableId(rollout.id, "started"), "started", time, {
+  const one = outboxEvent(record, stableId(rollout.id, "started"), "started", time, {
     ...about(rollout),
     ...(requestedBy === undefined ? {} : { reason: "Requested", message: requestedBy }),
     ...(paused ? { reason: "Paused", message: "it is paused: pods restart once resumed" } : {}),
@@ -52,7 +52,7 @@ export function started(record: WorkloadRecord, rollout: Rollout): Outcome {
 }
 
 export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
-  const one = outcome(record, stableId(rollout.id, "stalled"), "stalled", now, {
+  const one = outboxEvent(record, stableId(rollout.id, "stalled"), "stalled", now, {
     ...about(rollout),
     reason: "Deadline",
     durationMs: Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt)),
@@ -61,7 +61,7 @@ export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): 
   const told = {
     ...one,
     ...traced(rollout),
-    ...(changes === undefined ? {} : { broke: changes }),
+    ...(changes === undefined ? {} : { failedChanges: changes }),
   };
   return {
     ...record,
@@ -79,7 +79,7 @@ export function skipped(
   id: string,
 ): WorkloadRecord {
   const extra = { reason, ...(cause === undefined ? {} : { cause }) };
-  const one = outcome(record, stableId(id, "skipped"), "skipped", now, extra);
+  const one = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
   return { ...record, outbox: [...record.outbox, one] };
 }
 
@@ -89,6 +89,6 @@ export function planned(
   eventId: string,
   extra: { queue: string; cause?: Cause; sources: number; affected?: number },
   now: number,
-): Outcome {
-  return outcome(record, stableId(eventId, record.uid, "planned"), "planned", now, extra);
+): OutboxEvent {
+  return outboxEvent(record, stableId(eventId, record.uid, "planned"), "planned", now, extra);
 }

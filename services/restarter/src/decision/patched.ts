@@ -58,11 +58,11 @@ export function patchedRecord(
     failure: _failure,
     throttle: _throttle,
     staleSince: _staleSince,
-    held: _held,
+    hold: _held,
     recreate: _recreate,
     ...rest
   } = record;
-  const patience = s.workload.deadlineMs ?? s.stalledAfterMs;
+  const stallTimeout = s.workload.deadlineMs ?? s.stalledAfterMs;
   return {
     ...rest,
     ...throttleAfterStart(record, s.breaker, s.now),
@@ -76,8 +76,8 @@ export function patchedRecord(
       ...rollout,
       generation,
       startedAt: s.now,
-      patience,
-      ...(s.workload.paused ? {} : { deadline: s.now + patience }),
+      stallTimeout,
+      ...(s.workload.paused ? {} : { deadline: s.now + stallTimeout }),
     },
   };
 }

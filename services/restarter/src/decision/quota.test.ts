@@ -63,12 +63,12 @@ const waiters = keys.chain((list) =>
 );
 
 function within(
-  held: readonly string[],
+  hold: readonly string[],
   { maxRolling = 99, maxRollingPerNamespace = 99 }: QuotaLimits,
 ) {
-  const namespaces = held.map((one) => one.split("/")[1] ?? "");
+  const namespaces = hold.map((one) => one.split("/")[1] ?? "");
   const most = Math.max(0, ...namespaces.map((ns) => namespaces.filter((x) => x === ns).length));
-  return held.length <= maxRolling && most <= maxRollingPerNamespace;
+  return hold.length <= maxRolling && most <= maxRollingPerNamespace;
 }
 
 test("whoever asks in whatever order, no bound is exceeded, and all who were admitted fit together", () => {
@@ -95,17 +95,17 @@ test("each who is admitted may start alone, whatever the others do first", () =>
   fc.assert(
     fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
       const granted = admissible({}, bounds, list);
-      let held: Record<string, Holder> = {};
+      let hold: Record<string, Holder> = {};
       for (const one of granted.toSorted((a, b) => ((a.key.length * seed) % 7) - (b.since % 5))) {
         expect(
           mayStart(
-            held,
+            hold,
             bounds,
-            list.filter((w) => !Object.hasOwn(held, w.key)),
+            list.filter((w) => !Object.hasOwn(hold, w.key)),
             one,
           ),
         ).toBe(true);
-        held = { ...held, ...rolling(one.key) };
+        hold = { ...hold, ...rolling(one.key) };
       }
     }),
   );
@@ -173,7 +173,7 @@ function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean
   let next = 0;
   let failed = 0;
   for (const isStart of steps) {
-    const held = Object.keys(state.rolling);
+    const hold = Object.keys(state.rolling);
     if (isStart) {
       const wanted = { key: key("a", next), changes: ["x"], haltAfter };
       const isHalted = failuresOf(state.failures, [change("x")]) >= haltAfter;
@@ -182,7 +182,7 @@ function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean
       state = { ...state, rolling: { ...state.rolling, [wanted.key]: holder } };
       next += 1;
     } else {
-      const [first] = held;
+      const [first] = hold;
       if (first === undefined) continue;
       const { [first]: gone, ...others } = state.rolling;
       const failures = [...withFailure(state.failures, [change("x")], gone?.rollout ?? "")];

@@ -1,31 +1,34 @@
 import { about, traced } from "./outcomes.ts";
 import { stableId } from "@rollcast/shared/events";
 import type { RolloutOutcome } from "@rollcast/shared/events";
-import type { Failure, Outcome, Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { Failure, OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Extra } from "./outcomes.ts";
-import { MAX_MESSAGE, outcome } from "./outcomes.ts";
+import { MAX_MESSAGE, outboxEvent } from "./outcomes.ts";
 
 function end(
   record: WorkloadRecord,
   rollout: Rollout,
-  word: RolloutOutcome,
+  outcome: RolloutOutcome,
   extra: Extra & { reason: string },
   now: number,
-): Outcome {
+): OutboxEvent {
   const durationMs = Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt));
   // One id for every way to end: the record lets one of them be written.
-  const one = outcome(record, stableId(rollout.id, "end"), word, now, {
+  const one = outboxEvent(record, stableId(rollout.id, "end"), outcome, now, {
     ...about(rollout),
     durationMs,
     ...extra,
   });
-  const broke = word === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
+  const failedChanges =
+    outcome === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
   return {
     ...one,
     ...traced(rollout),
-    ...(rollout.slot === true && rollout.queue !== undefined ? { frees: rollout.queue } : {}),
-    ...(broke === undefined ? {} : { broke }),
-    ...(rollout.stalled === true && word !== "failed" ? { mends: true } : {}),
+    ...(rollout.quota === true && rollout.queue !== undefined
+      ? { releasesQuota: rollout.queue }
+      : {}),
+    ...(failedChanges === undefined ? {} : { failedChanges }),
+    ...(rollout.stalled === true && outcome !== "failed" ? { clearsFailure: true } : {}),
   };
 }
 
@@ -33,14 +36,19 @@ function end(
 function ended(
   record: WorkloadRecord,
   rollout: Rollout,
-  one: Outcome,
+  one: OutboxEvent,
   phase: "current" | "failed",
 ): WorkloadRecord {
   const { rollout: _rollout, ...rest } = record;
   return {
     ...rest,
     phase,
-    last: { rollout: rollout.id, word: one.word, time: one.time, reason: one.data.reason ?? "" },
+    last: {
+      rollout: rollout.id,
+      outcome: one.outcome,
+      time: one.time,
+      reason: one.data.reason ?? "",
+    },
     outbox: [...record.outbox, one],
   };
 }
@@ -114,6 +122,6 @@ export function cancelled(
   rollout: Rollout,
   reason: "Deleted" | "Recreated",
   now: number,
-): Outcome {
+): OutboxEvent {
   return end(record, rollout, "cancelled", { reason }, now);
 }

@@ -42,13 +42,13 @@ describe("pace", () => {
     {
       name: "pause-period is not pushed away by later changes",
       annotations: { "rollcast.dev/pause-period": "5m" },
-      state: { history: [], due: { at: NOW + 100, reason: "pause-period", told: true } },
+      state: { history: [], due: { at: NOW + 100, reason: "pause-period", published: true } },
       want: { at: NOW + 100, reason: "pause-period" },
     },
     {
       name: "pause-period that has passed does not wait again",
       annotations: { "rollcast.dev/pause-period": "5m" },
-      state: { history: [], due: { at: NOW, reason: "pause-period", told: true } },
+      state: { history: [], due: { at: NOW, reason: "pause-period", published: true } },
       want: undefined,
     },
     {
@@ -84,7 +84,7 @@ describe("the loop breaker over time", () => {
         starts.push(now);
         now += 1_000;
       } else {
-        state = { ...state, due: { at: wait.at, reason: wait.reason, told: true } };
+        state = { ...state, due: { at: wait.at, reason: wait.reason, published: true } };
         now = wait.at ?? Number.NaN;
       }
     }

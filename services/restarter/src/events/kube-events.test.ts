@@ -1,11 +1,11 @@
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { expect, test } from "vitest";
 import { eventObject, kubeEventOf } from "./kube-events.ts";
-import type { Outcome } from "../model/workload-record.ts";
+import type { OutboxEvent } from "../model/workload-record.ts";
 
-const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
+const outboxEvent = (outcome: OutboxEvent["outcome"], name = "web"): OutboxEvent => ({
   id: "0123456789abcdef",
-  word,
+  outcome,
   time: Date.parse("2026-01-10T12:00:00.123Z"),
   data: {
     workload: { kind: "Deployment", namespace: "shop", name, uid: "uid-1" },
@@ -21,32 +21,32 @@ const outcome = (word: Outcome["word"], name = "web"): Outcome => ({
   },
 });
 
-function eventOf(one: Outcome, instance = "pod-1") {
+function eventOf(one: OutboxEvent, instance = "pod-1") {
   const event = kubeEventOf(one);
   return event === undefined ? undefined : eventObject(event, deployment, instance);
 }
 
 test.each([
   {
-    word: "started",
+    outcome: "started",
     type: "Normal",
     reason: "Reloaded",
     note: "Rolled by Rollcast: Secret tls changed",
   },
   {
-    word: "failed",
+    outcome: "failed",
     type: "Warning",
     reason: "ReloadFail",
     note: "Rollout for Secret tls failed (Forbidden): quota",
   },
   {
-    word: "throttled",
+    outcome: "throttled",
     type: "Warning",
     reason: "ReloadThrottled",
     note: "Secret tls changes too often, written by cert-manager: next rollout at 2026-01-10T12:10:00.000Z",
   },
-] as const)("$word is told as $reason", ({ word, ...want }) => {
-  expect(eventOf(outcome(word))).toMatchObject({
+] as const)("$word is told as $reason", ({ outcome, ...want }) => {
+  expect(eventOf(outboxEvent(outcome))).toMatchObject({
     ...want,
     eventTime: "2026-01-10T12:00:00.123000Z",
     regarding: { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "uid-1" },
@@ -54,13 +54,13 @@ test.each([
 });
 
 test("what nobody must be told of is not", () => {
-  expect(eventOf(outcome("planned"))).toBeUndefined();
-  expect(eventOf(outcome("succeeded"))).toBeUndefined();
+  expect(eventOf(outboxEvent("planned"))).toBeUndefined();
+  expect(eventOf(outboxEvent("succeeded"))).toBeUndefined();
 });
 
 test("one outcome has one name, inside Kubernetes' limit", () => {
   const name = "w".repeat(253);
-  const event = eventOf(outcome("started", name));
-  expect(event?.metadata.name).toBe(eventOf(outcome("started", name), "x")?.metadata.name);
+  const event = eventOf(outboxEvent("started", name));
+  expect(event?.metadata.name).toBe(eventOf(outboxEvent("started", name), "x")?.metadata.name);
   expect(event?.metadata.name.length).toBeLessThanOrEqual(253);
 });

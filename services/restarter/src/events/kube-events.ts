@@ -5,22 +5,22 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { stableId } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
 import { mapLimit } from "@rollcast/async/map-limit";
-import type { Outcome } from "../model/workload-record.ts";
+import type { OutboxEvent } from "../model/workload-record.ts";
 
 type EventReason = { readonly type: "Normal" | "Warning"; readonly reason: string };
 
 /** The outcomes that somebody who looks at the workload should see, under the reasons that Reloader's users know. */
-const EVENT_REASONS: Readonly<Partial<Record<Outcome["word"], EventReason>>> = {
+const EVENT_REASONS: Readonly<Partial<Record<OutboxEvent["outcome"], EventReason>>> = {
   started: { type: "Normal", reason: "Reloaded" },
   failed: { type: "Warning", reason: "ReloadFail" },
   throttled: { type: "Warning", reason: "ReloadThrottled" },
 };
 
-function note(outcome: Outcome): string {
+function note(outcome: OutboxEvent): string {
   const { cause, reason, message, dueAt } = outcome.data;
   const source = cause === undefined ? "a source" : `${cause.kind} ${cause.name}`;
-  if (outcome.word === "started") return `Rolled by Rollcast: ${source} changed`;
-  if (outcome.word === "throttled") {
+  if (outcome.outcome === "started") return `Rolled by Rollcast: ${source} changed`;
+  if (outcome.outcome === "throttled") {
     const by = cause?.changedBy === undefined ? "" : `, written by ${cause.changedBy.manager}`;
     return `${source} changes too often${by}: next rollout at ${dueAt ?? "a later time"}`;
   }
@@ -42,10 +42,10 @@ export type KubeEvent = EventReason & {
 };
 
 /** What is told of an outcome; undefined: nothing. */
-export function kubeEventOf(outcome: Outcome): KubeEvent | undefined {
-  const told = EVENT_REASONS[outcome.word];
+export function kubeEventOf(outcome: OutboxEvent): KubeEvent | undefined {
+  const told = EVENT_REASONS[outcome.outcome];
   if (told === undefined) return undefined;
-  const id = stableId(outcome.id, outcome.word);
+  const id = stableId(outcome.id, outcome.outcome);
   const { workload } = outcome.data;
   return { ...told, id, workload, time: outcome.time, note: note(outcome) };
 }

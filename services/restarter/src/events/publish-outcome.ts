@@ -5,7 +5,7 @@ import { rolloutEvent } from "@rollcast/shared/events";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import { workloadKey } from "../model/workload.ts";
-import type { Outcome } from "../model/workload-record.ts";
+import type { OutboxEvent } from "../model/workload-record.ts";
 import { notifyOf } from "./notify.ts";
 import { tracedBy } from "./spans.ts";
 
@@ -15,13 +15,13 @@ export function createOutcomePublisher(
   cluster: string,
   index: Pick<WorkloadIndex, "get">,
   signal: AbortSignal,
-): (outcome: Outcome) => Promise<void> {
+): (outcome: OutboxEvent) => Promise<void> {
   return async (outcome) => {
     const parts = { id: outcome.id, cluster, service: "restarter", time: outcome.time };
     const workload = index.get(workloadKey(outcome.data.workload));
     const data = { ...outcome.data, ...notifyOf(workload?.annotations) };
-    const event = rolloutEvent(parts, outcome.word, data);
-    const subject = rolloutSubject(cluster, outcome.word, outcome.data.workload);
+    const event = rolloutEvent(parts, outcome.outcome, data);
+    const subject = rolloutSubject(cluster, outcome.outcome, outcome.data.workload);
     await publish(nats, subject, { ...event, ...carried(), ...tracedBy(outcome) }, signal);
   };
 }

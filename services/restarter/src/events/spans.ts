@@ -1,6 +1,6 @@
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
-import type { Outcome } from "../model/workload-record.ts";
+import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
 export function attributesOf(workload: Parameters<typeof workloadKey>[0] & { namespace: string }) {
@@ -18,15 +18,15 @@ export function planSpan({ traceparent, data }: SourceEvent): SpanOptions {
 }
 
 /** The trace that an outcome's rollout keeps, which is right also where something else asked for it. */
-export function tracedBy({ traceparent }: Outcome): { traceparent?: string } {
+export function tracedBy({ traceparent }: OutboxEvent): { traceparent?: string } {
   return traceparent === undefined ? {} : { traceparent };
 }
 
 /** The time from the patch to the end. */
-export function endSpan({ traceparent, time, word, data }: Outcome): SpanOptions {
+export function endSpan({ traceparent, time, outcome, data }: OutboxEvent): SpanOptions {
   return {
     parent: traceparent,
     startedAt: time - (data.durationMs ?? 0),
-    attributes: { ...attributesOf(data.workload), "rollcast.outcome": word },
+    attributes: { ...attributesOf(data.workload), "rollcast.outcome": outcome },
   };
 }

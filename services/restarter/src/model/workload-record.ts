@@ -4,22 +4,22 @@ import { Content } from "./content.ts";
 import { Change } from "./control-entry.ts";
 
 /** An event that was decided and must be published: by whoever finds it, under the same id. */
-export const Outcome = z.object({
+export const OutboxEvent = z.object({
   id: z.string(),
-  word: RolloutOutcome,
+  outcome: RolloutOutcome,
   /** Milliseconds since the epoch. */
   time: z.number(),
   data: RolloutData,
   /** W3C trace context that the event goes on with. */
   traceparent: z.string().optional(),
   /** The queue in which this end frees the rollout's slot. */
-  frees: z.string().optional(),
+  releasesQuota: z.string().optional(),
   /** Where the rollout began and failed, or has stalled: the changes that it brought. */
-  broke: z.array(Change).optional(),
+  failedChanges: z.array(Change).optional(),
   /** Set where the rollout had stalled and ends without having failed: what was counted against its changes is taken back. */
-  mends: z.boolean().optional(),
+  clearsFailure: z.boolean().optional(),
 });
-export type Outcome = z.infer<typeof Outcome>;
+export type OutboxEvent = z.infer<typeof OutboxEvent>;
 
 const Contents = z.record(z.string(), Content);
 
@@ -32,7 +32,7 @@ export const Rollout = z.object({
   traceparent: z.string().optional(),
   queue: z.string().optional(),
   /** It holds a slot of its queue. */
-  slot: z.boolean().optional(),
+  quota: z.boolean().optional(),
   /** The changes that it brings. */
   changes: z.array(Change).optional(),
   /** Who asked for it, where it is no change that caused it. */
@@ -56,7 +56,7 @@ export const Rollout = z.object({
   /** When it is told as stalled; none while the workload is paused. */
   deadline: z.number().optional(),
   /** How long it may take, in milliseconds, from the patch or the last resume on. */
-  patience: z.number().optional(),
+  stallTimeout: z.number().optional(),
   stalled: z.boolean().optional(),
   /** The newest rollout that the workload's controller had begun when this one was decided, where it counts them. */
   revision: z.number().optional(),
@@ -110,15 +110,15 @@ export const WorkloadRecord = z.object({
    */
   recreate: z.object({ manifest: z.string(), rollout: Rollout }).optional(),
   /** Set while it must not be rolled: why. */
-  held: z.string().optional(),
+  hold: z.string().optional(),
   /** Hash of the wanted content that `mode: observe` has told. */
-  observed: z.string().optional(),
+  reported: z.string().optional(),
   /** Set while `deferred`: why, until when at the latest, and which changes wait where it is they that are halted. */
   due: z
     .object({
       at: z.number().optional(),
       reason: z.string(),
-      told: z.boolean(),
+      published: z.boolean(),
       changes: z.array(Change).optional(),
     })
     .optional(),
@@ -134,8 +134,8 @@ export const WorkloadRecord = z.object({
     .optional(),
   /** How it ended last. */
   last: z
-    .object({ rollout: z.string(), word: RolloutOutcome, time: z.number(), reason: z.string() })
+    .object({ rollout: z.string(), outcome: RolloutOutcome, time: z.number(), reason: z.string() })
     .optional(),
-  outbox: z.array(Outcome),
+  outbox: z.array(OutboxEvent),
 });
 export type WorkloadRecord = z.infer<typeof WorkloadRecord>;

@@ -3,7 +3,7 @@ import { listPages } from "@rollcast/kube/list";
 import type { ObjectMeta } from "@rollcast/kube/object";
 import { nameSome, namesOfLeft } from "@rollcast/kube/workloads/pods";
 import type { Context } from "../context.ts";
-import type { Outcome } from "../model/workload-record.ts";
+import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
 /** Beyond this many, names help nobody. */
@@ -14,9 +14,9 @@ const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
  * The end of a rollout whose pods wait for their owner to delete them (`OnDelete`), with their names: one list of the workload's pods, metadata only, and for no
  * other outcome. Without permission to list pods the number alone is told.
  */
-export async function withLeftPods(ctx: Context, outcome: Outcome): Promise<Outcome> {
+export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<OutboxEvent> {
   const { reason, message, workload: ref } = outcome.data;
-  if (outcome.word !== "succeeded" || reason !== "OnDelete") return outcome;
+  if (outcome.outcome !== "succeeded" || reason !== "OnDelete") return outcome;
   const workload = ctx.index.get(workloadKey(ref));
   const left = workload?.leftPods;
   if (workload === undefined || left === undefined) return outcome;

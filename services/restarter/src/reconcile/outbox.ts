@@ -4,16 +4,16 @@ import { endSpan } from "../events/spans.ts";
 import type { Context } from "../context.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
 import { withLeftPods } from "./left-pods.ts";
-import type { Outcome, WorkloadRecord } from "../model/workload-record.ts";
+import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
 import { commit } from "./commit.ts";
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 /** Publishes an outcome, tells it to who looks at the workload, and counts it. */
-export async function publishOutcome(ctx: Context, decided: Outcome): Promise<void> {
+export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
   const outcome = await withLeftPods(ctx, decided);
-  if (outcome.word === "stalled") await ctx.admission.stalled(outcome);
-  if (ENDS.has(outcome.word)) {
+  if (outcome.outcome === "stalled") await ctx.admission.stalled(outcome);
+  if (ENDS.has(outcome.outcome)) {
     await ctx.admission.ended(outcome);
     const publish = () => ctx.publish({ ...outcome, ...carried() });
     await ctx.tracer.span("rollout", endSpan(outcome), publish);
@@ -21,9 +21,9 @@ export async function publishOutcome(ctx: Context, decided: Outcome): Promise<vo
   ctx.recordEvent(kubeEventOf(outcome));
   ctx.metrics.outcome(outcome);
   const { workload, rollout, reason, message, durationMs } = outcome.data;
-  const level = outcome.word === "failed" ? "warn" : "info";
+  const level = outcome.outcome === "failed" ? "warn" : "info";
   ctx.logger[level](
-    { workload, rollout, outcome: outcome.word, reason, message, durationMs },
+    { workload, rollout, outcome: outcome.outcome, reason, message, durationMs },
     "rollout outcome",
   );
 }
@@ -35,9 +35,9 @@ export async function flushOutbox(
 ): Promise<Entry<WorkloadRecord> | undefined> {
   if (entry.value.outbox.length === 0) return entry;
   for (const outcome of entry.value.outbox) {
-    if (ENDS.has(outcome.word)) ctx.failpoint("end-written");
+    if (ENDS.has(outcome.outcome)) ctx.failpoint("end-written");
     await publishOutcome(ctx, outcome);
-    if (ENDS.has(outcome.word)) ctx.failpoint("end-published");
+    if (ENDS.has(outcome.outcome)) ctx.failpoint("end-published");
   }
   return commit(ctx, entry, { ...entry.value, outbox: [] });
 }

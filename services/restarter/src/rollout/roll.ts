@@ -68,11 +68,11 @@ async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Prom
   if (decision.do !== "roll") return evaluation;
   const { rollout } = decision.record;
   if (await ctx.admission.reserveQuota(input.workload, rollout)) {
-    if (rollout.slot === true) ctx.failpoint("slot-taken");
-    if (decision.changed && rollout.slot === true) held.rollout = rollout;
+    if (rollout.quota === true) ctx.failpoint("slot-taken");
+    if (decision.changed && rollout.quota === true) held.rollout = rollout;
     return evaluation;
   }
-  const admission = { ...input.admission, slot: "full" as const };
+  const admission = { ...input.admission, quota: "full" as const };
   return { ...evaluation, decision: decide({ ...input, admission }) };
 }
 
