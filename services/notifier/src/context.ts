@@ -1,14 +1,14 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
-import type { Announce } from "./events/publish-outcome.ts";
+import type { PublishOutcome } from "./events/publish-outcome.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { Receiver } from "./receivers/receiver.ts";
 import type { NotifyRecord } from "./model/notify-record.ts";
 import type { NotificationRecord } from "./model/notification-record.ts";
 import type { Router } from "./route/router.ts";
-import type { Step } from "./failpoints.ts";
+import type { Failpoint } from "./failpoints.ts";
 
 /** What the parts of the notifier share. */
 export type Context = {
@@ -18,21 +18,21 @@ export type Context = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly route: Router;
-  readonly turns: Turns;
-  readonly announce: Announce;
+  readonly jobs: Jobs;
+  readonly publishOutcome: PublishOutcome;
   readonly metrics: NotifierMetrics;
   readonly tracer: Tracer;
   readonly logger: Logger;
-  readonly step: (step: Step) => void;
+  readonly failpoint: (failpoint: Failpoint) => void;
 };
 
 /** What names a notification's turn. */
-export type Addressed = Pick<NotificationRecord, "id" | "receiver" | "redriven">;
+export type NotificationRef = Pick<NotificationRecord, "id" | "receiver" | "redriven">;
 
 /** The turns in Redis. They name a record and nothing else; one that cannot be added now is added by the sweep. */
-export type Turns = {
-  readonly flush: (group: string, delayMs: number) => Promise<void>;
-  readonly deliver: (notification: Addressed, delayMs: number) => Promise<void>;
+export type Jobs = {
+  readonly enqueueFlush: (group: string, delayMs: number) => Promise<void>;
+  readonly enqueueDelivery: (notification: NotificationRef, delayMs: number) => Promise<void>;
   /** Puts a turn into the queue of its receiver, whether that is known here or not. */
-  readonly handOver: (notification: Addressed, delayMs: number) => Promise<void>;
+  readonly forward: (notification: NotificationRef, delayMs: number) => Promise<void>;
 };

@@ -1,36 +1,42 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Tracer } from "@rollcast/runtime/tracing/trace";
 import type { Nats } from "@rollcast/nats/connect";
-import { createAnnouncer } from "./events/publish-outcome.ts";
+import { createOutcomePublisher } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
-import type { Live } from "./receiver-reloader.ts";
+import type { ReceiverReloader } from "./receiver-reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
 import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 
 /** Opens what the parts share. */
-export function openContext(
+export function createContext(
   deps: ReceiverDeps,
-  shared: { nats: Nats; metrics: Metrics; queues: Queues; live: Live; tracer: Tracer },
+  shared: {
+    nats: Nats;
+    metrics: Metrics;
+    queues: Queues;
+    reloader: ReceiverReloader;
+    tracer: Tracer;
+  },
 ): Context {
-  const { nats, queues, live } = shared;
-  const { cluster, logger, step } = deps;
-  const metrics = createNotifierMetrics(shared.metrics, () => live.setup.circuits);
+  const { nats, queues, reloader } = shared;
+  const { cluster, logger, failpoint } = deps;
+  const metrics = createNotifierMetrics(shared.metrics, () => reloader.registry.circuits);
   return {
     cluster,
     records: deps.records,
     get receivers() {
-      return live.setup.receivers;
+      return reloader.registry.receivers;
     },
     get circuits() {
-      return live.setup.circuits;
+      return reloader.registry.circuits;
     },
-    route: (event) => live.setup.route(event),
-    turns: queues.turns,
-    announce: createAnnouncer({ nats, cluster, metrics, logger }),
+    route: (event) => reloader.registry.route(event),
+    jobs: queues.jobs,
+    publishOutcome: createOutcomePublisher({ nats, cluster, metrics, logger }),
     metrics,
     tracer: shared.tracer,
     logger,
-    step,
+    failpoint,
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { notifierSigns } from "./health.ts";
+import { notifierChecks } from "./health.ts";
 
 const NOW = 1_000_000;
 
@@ -9,20 +9,20 @@ test("every part of a notifier has its sign", async () => {
     ["hook", NOW - 90],
   ]);
   const parts = {
-    consuming: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
-    sweeping: { inHandMs: () => 3 },
+    consumer: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
+    resync: { inFlightMs: () => 3 },
     queues: {
-      standing: async () =>
+      stalledMs: async () =>
         new Map([
           ["", 90],
           ["hook", 6],
           ["new", 90],
         ]),
     },
-    workers: { inHandMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
+    workers: { inFlightMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
   };
 
-  expect(await notifierSigns(parts, NOW)).toEqual([
+  expect(await notifierChecks(parts, NOW)).toEqual([
     { what: "events: nothing heard", ms: 1 },
     { what: "events: one is in hand", ms: 2 },
     { what: "the sweep is in hand", ms: 3 },

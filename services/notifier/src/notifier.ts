@@ -10,17 +10,17 @@ import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { createJoiner } from "./group/joiner.ts";
-import { notifierSigns } from "./health.ts";
-import { openLive } from "./receiver-reloader.ts";
+import { notifierChecks } from "./health.ts";
+import { openReceiverReloader } from "./receiver-reloader.ts";
 import { createPacer } from "./http/pacer.ts";
 import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
-import { testSteps } from "./failpoints.ts";
-import { startSweeping } from "./resync/resync.ts";
+import { openFailpoints } from "./failpoints.ts";
+import { startResync } from "./resync/resync.ts";
 import { openQueues } from "./queue/delivery-queues.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
-import { openContext } from "./create-context.ts";
+import { createContext } from "./create-context.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
@@ -28,8 +28,8 @@ const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["not
 const FIRST_START_MS = 600_000;
 
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
-const EVENTS_AT_ONCE = 128;
-const SWEEP_MS = 60_000;
+const EVENT_CONCURRENCY = 128;
+const RESYNC_INTERVAL_MS = 60_000;
 
 /** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
 const CHANNEL_GAP_MS = 1_000;
@@ -47,7 +47,7 @@ function jobsGauge(metrics: Metrics, queues: Queues): void {
 
 /** Starts the notifier in its host. */
 export async function startNotifier(host: Host): Promise<void> {
-  const { config, env, live: alive, logger, metrics, nats, ready, signal, stack, tracer } = host;
+  const { config, env, live, logger, metrics, nats, ready, signal, stack, tracer } = host;
   const { cluster } = config;
   await awaitProvisioned(nats, config.nats.replicas, USES, signal);
   const deps: ReceiverDeps = {
@@ -55,23 +55,23 @@ export async function startNotifier(host: Host): Promise<void> {
     cluster,
     records: await openKv(nats, "notify", NotifyRecord),
     logger,
-    step: testSteps(env),
+    failpoint: openFailpoints(env),
     pace: createPacer(CHANNEL_GAP_MS),
   };
-  const live = stack.use(await openLive(config, deps));
+  const reloader = stack.use(await openReceiverReloader(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };
   const queues = stack.use(await openQueues(queueOptions));
   ready.redis = queues.probe;
   jobsGauge(metrics, queues);
 
-  const ctx = openContext(deps, { nats, metrics, queues, live, tracer });
+  const ctx = createContext(deps, { nats, metrics, queues, reloader, tracer });
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   ready.workers = workers.fault;
-  const parts = { ctx, queues, workers, sweep: () => sweeping.now("configuration") };
-  await live.apply(config, { ...parts, sweep: () => undefined });
-  const sweeping = stack.use(startSweeping(ctx, SWEEP_MS));
-  queues.onReconnect(() => sweeping.now("redis-reconnect"));
-  nats.onReconnect(() => sweeping.now("nats-reconnect"));
+  const parts = { ctx, queues, workers, resync: () => resync.now("configuration") };
+  await reloader.apply(config, { ...parts, resync: () => undefined });
+  const resync = stack.use(startResync(ctx, RESYNC_INTERVAL_MS));
+  queues.onReconnect(() => resync.now("redis-reconnect"));
+  nats.onReconnect(() => resync.now("nats-reconnect"));
 
   const join = createJoiner(ctx);
   const route = async (event: RolloutEvent) => {
@@ -81,31 +81,31 @@ export async function startNotifier(host: Host): Promise<void> {
       logger.warn(data, "receivers in the annotation of a workload do not count");
     }
     await Promise.all(memberships.map((membership) => join(event, membership)));
-    ctx.step("event-joined");
+    ctx.failpoint("event-joined");
   };
-  const consuming = stack.use(
+  const consumer = stack.use(
     await consume(nats, {
       durable: `notifier-${cluster}`,
       filter: `rollcast.v1.${cluster}.rollout.>`,
       schema: RolloutEvent,
-      concurrency: EVENTS_AT_ONCE,
+      concurrency: EVENT_CONCURRENCY,
       from: { lastMs: FIRST_START_MS },
       handle: (event) =>
         tracer.span("route", { kind: "consumer", parent: event.traceparent }, () => route(event)),
     }),
   );
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be routed", [], async (gauge) => {
-    if (nats.fault() === undefined) gauge.set(await consuming.pending());
+    if (nats.fault() === undefined) gauge.set(await consumer.pending());
   });
-  alive.work = liveness({
+  live.work = liveness({
     stillAfterMs: config.health.stillAfter,
     explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => notifierSigns({ consuming, sweeping, queues, workers }),
+    signs: () => notifierChecks({ consumer, resync, queues, workers }),
   });
   const { api } = config.notifier;
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();
-    const current = () => live.config.notifier;
+    const current = () => reloader.config.notifier;
     // Only where it is on: the framework and the schemas of the API are megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
@@ -115,8 +115,8 @@ export async function startNotifier(host: Host): Promise<void> {
       env,
       logger,
       metrics,
-      apply: (wanted) => live.apply(wanted, parts),
-      also: live.fingerprint,
+      apply: (next) => reloader.apply(next, parts),
+      also: reloader.fingerprint,
     }),
   );
   logger.info({ cluster, receivers: config.notifier.receivers.length }, "notifier started");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Service } from "@rollcast/testkit/services";
 import { hookReceiver } from "./harness.ts";
-import type { Rig } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 export const TOKEN = "a-token-of-the-tests-1";
 
@@ -22,13 +22,13 @@ export async function tokenFile(): Promise<AsyncDisposable & { readonly path: st
 }
 
 export async function startApi(
-  rig: Rig,
+  harness: Harness,
   token: { readonly path: string },
   options: { notifier?: object; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Api> {
   const api = { listen: "127.0.0.1:0", tokenFile: token.path };
-  const receivers = [hookReceiver(rig.hook)];
-  const service = await rig.start({
+  const receivers = [hookReceiver(harness.hook)];
+  const service = await harness.start({
     ...options,
     notifier: { receivers, ...options.notifier, api },
   });

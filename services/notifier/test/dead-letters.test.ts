@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startApi, tokenFile } from "./api-client.ts";
 import type { Api } from "./api-client.ts";
-import { hookReceiver, startRig } from "./harness.ts";
-import { toldIds } from "./received.ts";
+import { hookReceiver, startHarness } from "./harness.ts";
+import { receivedIds } from "./received.ts";
 
 type Letter = {
   id: string;
@@ -23,13 +23,13 @@ async function firstLetter(api: Api): Promise<Letter> {
 }
 
 test("a dead message is listed, shown, sent again under its id, and then its letter is gone", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const api = await startApi(rig, token);
-  const event = await rig.tell("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const api = await startApi(harness, token);
+  const event = await harness.publishEvent("failed", "web");
   const letter = await firstLetter(api);
-  const webhookId = rig.hook.received[0]?.headers["webhook-id"];
+  const webhookId = harness.hook.received[0]?.headers["webhook-id"];
   expect(letter).toMatchObject({
     stage: "notifier",
     reason: "not-found",
@@ -46,63 +46,71 @@ test("a dead message is listed, shown, sent again under its id, and then its let
     status: 200,
     body: { ...letter, tries: [{ reason: "not-found" }], events: [{ id: event }] },
   });
-  rig.hook.answer({});
+  harness.hook.answer({});
   const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
   expect(redriven).toEqual({ status: 202, body: { notification: webhookId, receiver: "hook" } });
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
-  await rig.waitIdle();
-  expect(rig.hook.received.map((one) => one.headers["webhook-id"])).toEqual([webhookId, webhookId]);
-  expect(rig.hook.received[1]?.body).toBe(rig.hook.received[0]?.body);
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
+  await harness.waitIdle();
+  expect(harness.hook.received.map((one) => one.headers["webhook-id"])).toEqual([
+    webhookId,
+    webhookId,
+  ]);
+  expect(harness.hook.received[1]?.body).toBe(harness.hook.received[0]?.body);
   expect(await list(api)).toEqual([]);
   expect((await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`)).status).toBe(404);
 });
 
 test("a message that is redriven and dies again at once is a dead letter again", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const api = await startApi(rig, token);
-  await rig.tell("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const api = await startApi(harness, token);
+  await harness.publishEvent("failed", "web");
   for (let i = 1; i <= 3; i++) {
     const { id } = await firstLetter(api);
     expect((await api.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
-    const again = () => rig.hook.received.length === i + 1;
+    const again = () => harness.hook.received.length === i + 1;
     await waitFor(again, { message: "another try" });
-    await rig.waitIdle();
+    await harness.waitIdle();
   }
   expect(await list(api)).toHaveLength(1);
-  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
 });
 
 test("killed between sending again and removing the letter, both are there, under one id", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const first = await startApi(rig, token, { env: { ROLLCAST_TEST_KILL_AT: "letter-revived" } });
-  const event = await rig.tell("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const first = await startApi(harness, token, {
+    env: { ROLLCAST_TEST_KILL_AT: "letter-revived" },
+  });
+  const event = await harness.publishEvent("failed", "web");
   const { id } = await firstLetter(first);
-  rig.hook.answer({});
+  harness.hook.answer({});
   await expect(first.call("POST", `/v1/dead-letters/${id}/redrive`)).rejects.toThrow(
     "fetch failed",
   );
   expect(await first.service.exited).toBe("SIGKILL");
-  const second = await startApi(rig, token);
-  await rig.waitEvent("sent");
-  await rig.waitIdle();
-  expect(toldIds(rig.hook.received)).toEqual(new Set([event]));
+  const second = await startApi(harness, token);
+  await harness.waitEvent("sent");
+  await harness.waitIdle();
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([event]));
   expect((await list(second)).map((one) => one.id)).toEqual([id]);
   expect((await second.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
-  await waitFor(() => rig.hook.received.length === 3, { message: "the same message again" });
-  await rig.waitIdle();
+  await waitFor(() => harness.hook.received.length === 3, { message: "the same message again" });
+  await harness.waitIdle();
   expect(await list(second)).toEqual([]);
-  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
 });
 
 test("what was no event is shown and dropped, and cannot be redriven", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
-  await rig.tellRaw("rollcast.v1.test.rollout.failed.deployment.shop.web", "no event at all");
+  const api = await startApi(harness, token);
+  await harness.publishRaw(
+    "rollcast.v1.test.rollout.failed.deployment.shop.web",
+    "no event at all",
+  );
   const letter = await firstLetter(api);
   expect(letter).toMatchObject({ stage: "notifier-test", reason: "malformed" });
   expect(letter.notification).toBeUndefined();
@@ -118,12 +126,12 @@ test("what was no event is shown and dropped, and cannot be redriven", async () 
 });
 
 test("letters come in pages; those of another cluster are nobody's here", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
+  const api = await startApi(harness, token);
   for (let i = 0; i < 7; i++) {
     const cluster = i === 3 ? "other" : "test";
-    await rig.bury({
+    await harness.putDeadLetter({
       stage: "restarter-x",
       reason: "malformed",
       message: "",
@@ -155,15 +163,15 @@ test("letters come in pages; those of another cluster are nobody's here", async 
 });
 
 test("a message to a receiver that is no more waits in the dead letters until there is one again", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const first = await startApi(rig, token);
-  await rig.tell("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const first = await startApi(harness, token);
+  await harness.publishEvent("failed", "web");
   await firstLetter(first);
   await first.service.kill("SIGTERM");
-  const receivers = [hookReceiver(rig.hook, { name: "new" })];
-  const second = await startApi(rig, token, { notifier: { receivers } });
+  const receivers = [hookReceiver(harness.hook, { name: "new" })];
+  const second = await startApi(harness, token, { notifier: { receivers } });
   const { id } = await firstLetter(second);
   expect(await second.call("POST", `/v1/dead-letters/${id}/redrive`)).toMatchObject({
     status: 409,

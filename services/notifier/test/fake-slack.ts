@@ -1,7 +1,7 @@
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Answer, Received, Receiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
-import type { Rig } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 /** A message in the fake's channels, as its last edit left it. */
 export type SlackMessage = {
@@ -123,12 +123,12 @@ function slackReceiver({ hook }: FakeSlack, more: object = {}) {
 
 /** A notifier whose one receiver is a bot at the fake; `kill` names the step at which it dies. */
 export function startBot(
-  rig: Rig,
+  harness: Harness,
   slack: FakeSlack,
   more: { bot?: object; kill?: string } = {},
 ): Promise<Service> {
   const route = { groupWait: "300ms", groupInterval: "300ms" };
-  return rig.start({
+  return harness.start({
     notifier: { receivers: [slackReceiver(slack, more.bot)], route },
     env: {
       TEST_SLACK_TOKEN: SLACK_TOKEN,
@@ -138,7 +138,7 @@ export function startBot(
 }
 
 /** Waits until every event that was told so far is acknowledged and delivered. */
-export async function settled(rig: Rig): Promise<void> {
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
+export async function settled(harness: Harness): Promise<void> {
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
 }

@@ -1,4 +1,4 @@
-import { RollcastEvent, eventWord, rolloutEvent, stableId } from "@rollcast/shared/events";
+import { RollcastEvent, eventOutcome, rolloutEvent, stableId } from "@rollcast/shared/events";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
@@ -22,7 +22,7 @@ import type { DeadLetter } from "./streams.ts";
 import { readAll, readDeadLetters } from "./streams.ts";
 
 /** Notifiers on real servers, with events as the restarter publishes them. */
-export type Rig = AsyncDisposable & {
+export type Harness = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly redis: RedisServer;
   readonly hook: Receiver;
@@ -30,20 +30,20 @@ export type Rig = AsyncDisposable & {
   start(options?: StartOptions): Promise<Service>;
   /** A rollcast.yaml with this `notifier:` part. */
   config(notifier?: object): object;
-  tell(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
+  publishEvent(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
   /** Puts bytes on the event stream that need not be an event. */
-  tellRaw(subject: string, body: string): Promise<void>;
+  publishRaw(subject: string, body: string): Promise<void>;
   /** Puts a dead letter on its stream. */
-  bury(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
+  putDeadLetter(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
   /** Waits until every event is acknowledged; one whose acknowledgement died with its notifier comes again after half a minute. */
   waitAcknowledged(): Promise<void>;
   /** Waits until no record waits any more. */
   waitIdle(timeout?: number): Promise<void>;
   records(): Promise<NotifyRecord[]>;
   /** Puts a notification's record as an earlier notifier would have left it. */
-  leave(record: NotificationRecord): Promise<void>;
+  writeRecord(record: NotificationRecord): Promise<void>;
   events(): Promise<RollcastEvent[]>;
-  waitEvent(word: string): Promise<RollcastEvent>;
+  waitEvent(outcome: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
   /** Dead letters as they lie in the stream, of whatever kind. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
@@ -94,7 +94,7 @@ export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutDa
   };
 }
 
-export async function startRig(): Promise<Rig> {
+export async function startHarness(): Promise<Harness> {
   await using undo = new AsyncDisposableStack();
   const nats = undo.use(await startNats());
   const redis = undo.use(await startRedis());
@@ -108,15 +108,15 @@ export async function startRig(): Promise<Rig> {
   await provision(connection, 1);
   const kv = await openKv(connection, "notify", NotifyRecord);
   const records = async () => {
-    const found: NotifyRecord[] = [];
-    for await (const entry of kv.snapshot()) found.push(entry.value);
-    return found;
+    const records: NotifyRecord[] = [];
+    for await (const entry of kv.snapshot()) records.push(entry.value);
+    return records;
   };
   const events = () =>
     readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
   const kept = undo.move();
   let count = 0;
-  let told = 0;
+  let lastSequence = 0;
   const config = (notifier: object = {}) => ({
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -145,7 +145,7 @@ export async function startRig(): Promise<Rig> {
       if (options.wait !== false) await service.waitReady();
       return service;
     },
-    async tell(outcome, name, more) {
+    async publishEvent(outcome, name, more) {
       const data = dataOf(name, more);
       const id = stableId("event", name, outcome, String(count++));
       const parts = { id, cluster: CLUSTER, service: "restarter", time: Date.now() };
@@ -153,13 +153,13 @@ export async function startRig(): Promise<Rig> {
       const signal = AbortSignal.timeout(60_000);
       const event = rolloutEvent(parts, outcome, data);
       const { seq } = await publish(connection, subject, event, signal);
-      told = Math.max(told, seq);
+      lastSequence = Math.max(lastSequence, seq);
       return id;
     },
-    async tellRaw(subject, body) {
+    async publishRaw(subject, body) {
       await connection.js.publish(subject, body);
     },
-    async bury(letter) {
+    async putDeadLetter(letter) {
       await publishDeadLetter(connection, letter, AbortSignal.timeout(60_000));
     },
     records,
@@ -168,7 +168,7 @@ export async function startRig(): Promise<Rig> {
         async () => {
           const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
           // A consumer hears of a message only after who published it: with nothing pending it may not know of the last.
-          const heard = info.delivered.stream_seq >= told;
+          const heard = info.delivered.stream_seq >= lastSequence;
           return heard && info.num_pending === 0 && info.num_ack_pending === 0;
         },
         { timeout: 60_000, message: "every event to be acknowledged" },
@@ -183,14 +183,17 @@ export async function startRig(): Promise<Rig> {
           ),
         { timeout, message: "every notification to be delivered" },
       ).then(() => undefined),
-    async leave(record) {
+    async writeRecord(record) {
       await kv.create(notificationKey(CLUSTER, record.id), record);
     },
     events,
-    waitEvent: (word) =>
-      waitFor(async () => (await events()).find((one) => eventWord(one.type).word === word), {
-        message: `the event ${word}`,
-      }),
+    waitEvent: (outcome) =>
+      waitFor(
+        async () => (await events()).find((one) => eventOutcome(one.type).outcome === outcome),
+        {
+          message: `the event ${outcome}`,
+        },
+      ),
     deadLetters: () => readDeadLetters(connection),
     letters: () =>
       readAll(connection, DEAD_LETTER_STREAM, ">", (msg) => ({

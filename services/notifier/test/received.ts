@@ -12,7 +12,7 @@ export function bodyOf(received: Received): StandardBody {
 }
 
 /** Ids of the events a receiver was told of, each once. */
-export function toldIds(received: readonly Received[]): Set<string> {
+export function receivedIds(received: readonly Received[]): Set<string> {
   return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
 }
 

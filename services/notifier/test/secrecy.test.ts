@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Answer, Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { TOKEN, startApi, tokenFile } from "./api-client.ts";
-import { SECRET, startRig } from "./harness.ts";
-import type { Rig } from "./harness.ts";
+import { SECRET, startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const SIGNING = `whsec_${Buffer.from("another signing secret of the tests").toString("base64")}`;
 const BOT_TOKEN = "xoxb-1234-secret-of-the-bot";
@@ -40,8 +40,8 @@ const ANSWERS: Readonly<Record<string, (received: Received) => Answer>> = {
 };
 const CHATS = ["slack", "teams", "googleChat"] as const;
 
-function receiversOf(rig: Rig) {
-  const { port } = rig.hook;
+function receiversOf(harness: Harness) {
+  const { port } = harness.hook;
   const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
   const signing = { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }, { env: "SIGNING" }] };
   const names = Object.keys(ANSWERS);
@@ -70,18 +70,18 @@ const envOf = (name: string) => `URL_${name.replaceAll("-", "_").toUpperCase()}`
 const pathSecret = (name: string) => `Path-Secret-Of-${name}-b5f1`;
 const querySecret = (name: string) => `query.secret.of.${name}.77aa`;
 
-function environment(rig: Rig): Record<string, string> {
+function environment(harness: Harness): Record<string, string> {
   const names = [...Object.keys(ANSWERS), ...CHATS];
   const urls = names.map((name) => [
     envOf(name),
-    `${rig.hook.url}/${name}/services/${pathSecret(name)}?sig=${querySecret(name)}`,
+    `${harness.hook.url}/${name}/services/${pathSecret(name)}?sig=${querySecret(name)}`,
   ]);
   return {
     ...Object.fromEntries(urls),
     SIGNING,
     BOT_TOKEN,
     ROLLCAST_LOG_LEVEL: "trace",
-    ROLLCAST_NATS_URL: rig.nats.url.replace("nats://", `nats://ops:${NATS_PASSWORD}@`),
+    ROLLCAST_NATS_URL: harness.nats.url.replace("nats://", `nats://ops:${NATS_PASSWORD}@`),
   };
 }
 
@@ -103,21 +103,21 @@ function secrets(): string[] {
 }
 
 test("no log line, error, metric, event, record, dead letter or answer of the API holds a secret, a token or a query", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer((received) => {
+  harness.hook.answer((received) => {
     const name = received.path.split("/")[1] ?? "";
     return (ANSWERS[name] ?? echoing(404))(received);
   });
-  const notifier = { receivers: receiversOf(rig) };
-  const api = await startApi(rig, token, { notifier, env: environment(rig) });
-  await rig.tell("failed", "web");
-  const asked = () => new Set(rig.hook.received.map(({ path }) => path.split("/")[1]));
+  const notifier = { receivers: receiversOf(harness) };
+  const api = await startApi(harness, token, { notifier, env: environment(harness) });
+  await harness.publishEvent("failed", "web");
+  const asked = () => new Set(harness.hook.received.map(({ path }) => path.split("/")[1]));
   await waitFor(() => asked().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
     message: "every receiver to be asked",
   });
   // What hangs is given up after fifteen seconds.
-  await waitFor(() => rig.logs().some(({ reason }) => reason === "timeout"), {
+  await waitFor(() => harness.logs().some(({ reason }) => reason === "timeout"), {
     message: "the time-out",
   });
   const answers: unknown[] = [];
@@ -126,26 +126,26 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
   for (const name of ["taken", "broken", "moved", "reset", "slack", "bot"]) {
     await call("POST", `receivers/${name}/test`);
   }
-  await waitFor(async () => (await rig.letters()).length >= 9, { message: "dead letters" });
-  const letters = await rig.letters();
+  await waitFor(async () => (await harness.letters()).length >= 9, { message: "dead letters" });
+  const letters = await harness.letters();
   for (const { id } of letters) await call("GET", `dead-letters/${id}`);
   await call("GET", "dead-letters");
   await call("GET", "receivers");
-  const metrics = await rig.metrics();
+  const metrics = await harness.metrics();
   // Errors of connections that are lost.
-  await Promise.all([rig.redis.restart(), rig.nats.restart()]);
-  await waitFor(() => rig.logs().some(({ msg }) => msg === "nats reconnected"), {
+  await Promise.all([harness.redis.restart(), harness.nats.restart()]);
+  await waitFor(() => harness.logs().some(({ msg }) => msg === "nats reconnected"), {
     message: "NATS to be met again",
   });
   expect(await api.service.kill("SIGTERM")).toBe(0);
-  await waitFor(async () => (await rig.events()).length > 0, {
+  await waitFor(async () => (await harness.events()).length > 0, {
     message: "events to be read again",
   });
 
   const told = JSON.stringify({
-    logs: rig.logs(),
-    events: await rig.events(),
-    records: await rig.records(),
+    logs: harness.logs(),
+    events: await harness.events(),
+    records: await harness.records(),
     letters,
     answers,
     metrics,
@@ -153,8 +153,8 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
   const found = secrets().filter((secret) => told.includes(secret));
   expect(found).toEqual([]);
   // What was searched is what it is about.
-  for (const word of ["the receiver answered 404: no ***", "notification put off", "redirect"]) {
-    expect(told).toContain(word);
+  for (const outcome of ["the receiver answered 404: no ***", "notification put off", "redirect"]) {
+    expect(told).toContain(outcome);
   }
   expect(metrics).toContain(
     'rollcast_notifications_dead_total{receiver="moved",reason="redirect"}',

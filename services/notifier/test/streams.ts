@@ -16,12 +16,12 @@ export async function readAll<T>(
 ): Promise<T[]> {
   const consumer = await nats.js.consumers.get(stream, { filter_subjects: subject });
   const { num_pending: count } = await consumer.info();
-  const found: T[] = [];
+  const values: T[] = [];
   if (count > 0) {
     const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
-    for await (const msg of messages) found.push(read(msg));
+    for await (const msg of messages) values.push(read(msg));
   }
-  return found;
+  return values;
 }
 
 export async function readDeadLetters(nats: Nats): Promise<DeadLetter[]> {

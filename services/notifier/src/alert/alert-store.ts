@@ -22,26 +22,26 @@ export type AlertStoreOptions = {
 /** What the workloads' alerts are, for one receiver. */
 export type AlertStore = {
   /** Writes what the events say; the records of their workloads as they are then. One of a newer version is left alone, and no other waits for it. */
-  take(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
+  apply(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
   /** Every record; those that are of no use any more are removed. */
   all(): Promise<AlertRecord[]>;
 };
 
-const AT_ONCE = 32;
-const CONFLICTS = 20;
+const CONCURRENCY = 32;
+const MAX_CONFLICTS = 20;
 
 function idOf({ kind, namespace, name }: ObjectId): string {
   return stableId(kind, namespace, name);
 }
 
-async function takeOne(
+async function applyToWorkload(
   options: AlertStoreOptions,
   id: string,
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
   const { records, cluster, receiver, text } = options;
   const key = alertKey(cluster, receiver, id);
-  for (let conflicts = 0; conflicts < CONFLICTS; conflicts++) {
+  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
     const before = await records.get(key);
     const now = Date.now();
     let record = before?.value.type === "alert" ? before.value : undefined;
@@ -58,13 +58,13 @@ async function takeOne(
   throw new Error("the alerts of a workload are written by others");
 }
 
-async function takeReadable(
+async function applyIfReadable(
   options: AlertStoreOptions,
   id: string,
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
   try {
-    return await takeOne(options, id, events);
+    return await applyToWorkload(options, id, events);
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
     options.logger.error({ err, receiver: options.receiver }, "record left alone");
@@ -75,29 +75,29 @@ async function takeReadable(
 export function createAlertStore(options: AlertStoreOptions): AlertStore {
   const { records, cluster, receiver } = options;
   return {
-    async take(events) {
+    async apply(events) {
       const byWorkload = Map.groupBy(events, ({ data }) => idOf(data.workload));
       const ids = [...byWorkload.keys()];
-      const taken: AlertRecord[] = [];
-      for (let i = 0; i < ids.length; i += AT_ONCE) {
-        const some = ids.slice(i, i + AT_ONCE);
+      const updated: AlertRecord[] = [];
+      for (let i = 0; i < ids.length; i += CONCURRENCY) {
+        const batch = ids.slice(i, i + CONCURRENCY);
         const done = await Promise.all(
-          some.map((id) => takeReadable(options, id, byWorkload.get(id) ?? [])),
+          batch.map((id) => applyIfReadable(options, id, byWorkload.get(id) ?? [])),
         );
-        taken.push(...done.filter((record) => record !== undefined));
+        updated.push(...done.filter((record) => record !== undefined));
       }
-      return taken;
+      return updated;
     },
     async all() {
-      const found: AlertRecord[] = [];
+      const current: AlertRecord[] = [];
       for await (const { key, value, revision } of records.snapshot(
         alertKey(cluster, receiver, "*"),
       )) {
         if (value.type !== "alert") continue;
         if (isSpent(value, options.settings, Date.now())) await records.remove(key, revision);
-        else found.push(value);
+        else current.push(value);
       }
-      return found;
+      return current;
     },
   };
 }

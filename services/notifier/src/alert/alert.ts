@@ -1,6 +1,6 @@
 import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 
 /** An alert as `POST /api/v2/alerts` takes it. https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert) */
 export type Alert = {
@@ -25,11 +25,11 @@ export const ALERT_OUTCOMES: ReadonlySet<string> = new Set([
 ]);
 
 /** How long an end is told again, for an Alertmanager that was away: as Prometheus does. */
-const ENDED_MS = 15 * 60_000;
+const RESEND_RESOLVED_MS = 15 * 60_000;
 /** How long it is remembered that all was well. */
-const CLEARED_MS = 2 * 3_600_000;
+const KEEP_MS = 2 * 3_600_000;
 
-const NOTHING: AlertState = { summary: "", description: "" };
+const NO_ALERT: AlertState = { summary: "", description: "" };
 
 function isFiring({ startsAt, endsAt }: AlertState): boolean {
   return startsAt !== undefined && endsAt === undefined;
@@ -72,13 +72,13 @@ export function foldAlert(
     type: "alert",
     receiver,
     workload: { kind, namespace, name },
-    failed: NOTHING,
-    stalled: NOTHING,
+    failed: NO_ALERT,
+    stalled: NO_ALERT,
     at: now,
   };
   const at = Date.parse(event.time);
   const { failed, stalled } = record;
-  switch (wordOf(event)) {
+  switch (outcomeOf(event)) {
     case "failed":
       return { ...record, at: now, failed: fire(failed, at, text), stalled: clear(stalled, at) };
     case "stalled":
@@ -100,8 +100,8 @@ export function isSpent(
   now: number,
 ): boolean {
   const fires = (state: AlertState) =>
-    isFiring(state) && now - (state.startsAt ?? 0) <= resolveAfterMs + ENDED_MS;
-  return !fires(failed) && !fires(stalled) && now - at > CLEARED_MS;
+    isFiring(state) && now - (state.startsAt ?? 0) <= resolveAfterMs + RESEND_RESOLVED_MS;
+  return !fires(failed) && !fires(stalled) && now - at > KEEP_MS;
 }
 
 export type AlertSettings = {
@@ -134,7 +134,7 @@ export function alertsOf(record: AlertRecord, settings: AlertSettings, now: numb
     const { startsAt, endsAt, summary, description } = record[of];
     if (startsAt === undefined) return [];
     const until = endsAt ?? startsAt + settings.resolveAfterMs;
-    if (now - until > ENDED_MS) return [];
+    if (now - until > RESEND_RESOLVED_MS) return [];
     return [
       {
         labels: { severity, ...settings.labels, alertname, ...labelsOf(record.workload, settings) },

@@ -17,7 +17,7 @@ type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"]>>;
 
 export type LettersContext = Pick<
   Context,
-  "cluster" | "receivers" | "records" | "turns" | "logger" | "step"
+  "cluster" | "receivers" | "records" | "jobs" | "logger" | "failpoint"
 >;
 
 const MAX_BODY = 65_536;
@@ -61,13 +61,17 @@ export function listLetters(
     project(letter) {
       if (!isOurs(letter, ctx.cluster)) return undefined;
       const summary = summaryOf(letter, recordOf(letter));
-      const wanted = receiver === undefined || summary.notification?.receiver === receiver;
-      return wanted ? summary : undefined;
+      const matches = receiver === undefined || summary.notification?.receiver === receiver;
+      return matches ? summary : undefined;
     },
   });
 }
 
-async function find(ctx: LettersContext, letters: DeadLetters, id: string): Promise<StoredLetter> {
+async function findLetter(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  id: string,
+): Promise<StoredLetter> {
   const letter = await letters.get(id);
   if (letter !== undefined && isOurs(letter, ctx.cluster)) return letter;
   throw new ApiProblem(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
@@ -79,13 +83,16 @@ export async function showLetter(
   letters: DeadLetters,
   id: string,
 ): Promise<Detail> {
-  const letter = await find(ctx, letters, id);
+  const letter = await findLetter(ctx, letters, id);
   const record = recordOf(letter);
   const summary = summaryOf(letter, record);
   if (record === undefined) {
     return { ...summary, body: new TextDecoder().decode(letter.body.subarray(0, MAX_BODY)) };
   }
-  const tries = record.tries.map((one) => ({ ...one, at: new Date(one.at).toISOString() }));
+  const tries = record.tries.map((failure) => ({
+    ...failure,
+    at: new Date(failure.at).toISOString(),
+  }));
   return { ...summary, tries, events: record.events };
 }
 
@@ -95,24 +102,24 @@ export async function dropLetter(
   letters: DeadLetters,
   id: string,
 ): Promise<void> {
-  await find(ctx, letters, id);
+  await findLetter(ctx, letters, id);
   await letters.drop(id);
   ctx.logger.info({ letter: id }, "dead letter dropped");
 }
 
 /** The record with which a dead message waits again: the same message under the same id, with all its tries before it. */
-function revived(record: NotificationRecord, now: number): NotificationRecord {
+function redrivenRecord(record: NotificationRecord, now: number): NotificationRecord {
   const { reason: _reason, message: _message, redriven, ...rest } = record;
   const count = (redriven?.count ?? 0) + 1;
   return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
 }
 
 /** Writes the record again; one that is there already is by an earlier try of this redrive, or under way otherwise. */
-async function revive(ctx: LettersContext, next: NotificationRecord): Promise<void> {
+async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
   const key = notificationKey(ctx.cluster, next.id);
   if ((await ctx.records.create(key, next)) !== undefined) return;
-  const there = (await ctx.records.get(key))?.value;
-  const count = there?.type === "notification" ? there.redriven?.count : undefined;
+  const existing = (await ctx.records.get(key))?.value;
+  const count = existing?.type === "notification" ? existing.redriven?.count : undefined;
   if (count === next.redriven?.count) return;
   throw new ApiProblem(409, "in-flight", "the message is under way already: try again later");
 }
@@ -126,7 +133,7 @@ export async function redriveLetter(
   letters: DeadLetters,
   id: string,
 ): Promise<Redriven> {
-  const record = recordOf(await find(ctx, letters, id));
+  const record = recordOf(await findLetter(ctx, letters, id));
   if (record === undefined) {
     const detail = "only messages to receivers can be sent again, and this is none: drop it";
     throw new ApiProblem(422, "not-a-message", detail);
@@ -136,11 +143,11 @@ export async function redriveLetter(
     const detail = `no receiver is named ${receiver} any more: configure it again, or drop the letter`;
     throw new ApiProblem(409, "no-such-receiver", detail);
   }
-  const next = revived(record, Date.now());
-  await revive(ctx, next);
-  ctx.step("letter-revived");
+  const next = redrivenRecord(record, Date.now());
+  await requeue(ctx, next);
+  ctx.failpoint("letter-revived");
   const data = { letter: id, notification: record.id, receiver };
-  await ctx.turns.deliver(next, 0).catch((err: unknown) => {
+  await ctx.jobs.enqueueDelivery(next, 0).catch((err: unknown) => {
     ctx.logger.warn({ err, ...data }, "turn of a notification not added, the sweep will");
   });
   await letters.drop(id);

@@ -25,12 +25,12 @@ test("what is explained is what the router does: the same ends in the same order
   }));
   const outcome = fc.constantFrom(...RolloutOutcome.options);
   fc.assert(
-    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, word) => {
+    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, outcome) => {
       const config = NotifierConfig.parse({ receivers, route: { receiver: "a", routes } });
       const route = createRouter(config, "prod");
       const parts = { id: "e", cluster: "prod", service: "restarter", time: 0 };
       const workload = { kind: "Deployment", namespace: "shop", name: "web", uid: "u" };
-      const event = rolloutEvent(parts, word, { workload });
+      const event = rolloutEvent(parts, outcome, { workload });
       const said = explain(event, { config, route, cluster: "prod" });
       const ends = said.routes.filter((one) => one.ends);
       expect(ends.map(({ path }) => path)).toEqual(route(event).routes);

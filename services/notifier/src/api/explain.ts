@@ -8,12 +8,12 @@ import { labelsOf } from "../route/labels.ts";
 import type { Router } from "../route/router.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
-type Asked = Explained["routes"][number];
+type EvaluatedRoute = Explained["routes"][number];
 
 type At = { readonly path: string; readonly receiver: string | undefined };
 
 /** The nodes that are asked, in their order; the same walk as the router's. */
-function ask(route: RootRoute | Route, labels: Labels, at: At): Asked[] {
+function evaluate(route: RootRoute | Route, labels: Labels, at: At): EvaluatedRoute[] {
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
   const texts = "match" in route ? route.match : [];
@@ -21,16 +21,19 @@ function ask(route: RootRoute | Route, labels: Labels, at: At): Asked[] {
   const matches = matchers.every(({ holds }) => holds);
   const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
   if (!matches) return [{ ...self, ends: false }];
-  const asked: Asked[] = [];
+  const evaluated: EvaluatedRoute[] = [];
   let ends = true;
   for (const [i, child] of route.routes.entries()) {
-    const below = ask(child, labels, { path: path === "" ? `${i}` : `${path}.${i}`, receiver });
-    asked.push(...below);
-    if (below[0]?.matches !== true) continue;
+    const children = evaluate(child, labels, {
+      path: path === "" ? `${i}` : `${path}.${i}`,
+      receiver,
+    });
+    evaluated.push(...children);
+    if (children[0]?.matches !== true) continue;
     ends = false;
     if (!child.continue) break;
   }
-  return [{ ...self, ends }, ...asked];
+  return [{ ...self, ends }, ...evaluated];
 }
 
 /** Who would be told of the event, and why. */
@@ -42,9 +45,10 @@ export function explain(
   const { memberships, routes, refused } = route(event);
   return {
     labels,
-    deliveries: memberships.map(({ labels: group, ...one }) => ({ ...one, group })),
+    deliveries: memberships.map(({ labels: group, ...membership }) => ({ ...membership, group })),
     // Where the annotation alone says, no route is asked.
-    routes: routes.length === 0 ? [] : ask(config.route, labels, { path: "", receiver: undefined }),
+    routes:
+      routes.length === 0 ? [] : evaluate(config.route, labels, { path: "", receiver: undefined }),
     refused: [...refused],
   };
 }

@@ -22,8 +22,8 @@ export type NotifierApiOptions = Pick<ApiParts, "ctx" | "config"> & {
 /** Starts the notifier's HTTP API. */
 export function startNotifierApi(options: NotifierApiOptions): Promise<AsyncDisposable> {
   const { ctx, config, api, nats, metrics, fault } = options;
-  const last: LastEvent = async (word, receiver) => {
-    const event = await readLastEvent(nats, notificationSubject(ctx.cluster, word, receiver));
+  const last: LastEvent = async (outcome, receiver) => {
+    const event = await readLastEvent(nats, notificationSubject(ctx.cluster, outcome, receiver));
     return NotificationEvent.safeParse(event).data;
   };
   return startApi({

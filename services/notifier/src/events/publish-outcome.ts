@@ -7,7 +7,7 @@ import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "../metrics.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
 
-export type AnnounceOptions = {
+export type PublishOutcomeOptions = {
   nats: Nats;
   cluster: string;
   metrics: NotifierMetrics;
@@ -15,17 +15,19 @@ export type AnnounceOptions = {
 };
 
 /** Tells how a notification ended; ends early only when `signal` fires. */
-export type Announce = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
+export type PublishOutcome = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
 
 const MAX_IDS = 100;
 
 /** Identifies how a notification ended: one that was redriven ends again, and the stream must not take that for a repetition. */
-function endId(word: string, { id, redriven }: NotificationRecord): string {
-  return redriven === undefined ? stableId(word, id) : stableId(word, id, String(redriven.count));
+function outcomeId(outcome: string, { id, redriven }: NotificationRecord): string {
+  return redriven === undefined
+    ? stableId(outcome, id)
+    : stableId(outcome, id, String(redriven.count));
 }
 
-async function bury(
-  options: AnnounceOptions,
+async function publishLetter(
+  options: PublishOutcomeOptions,
   record: NotificationRecord,
   signal: AbortSignal,
 ): Promise<void> {
@@ -33,7 +35,7 @@ async function bury(
     stage: "notifier",
     reason: record.reason ?? "unknown",
     message: record.message ?? "",
-    id: endId("dead-letter", record),
+    id: outcomeId("dead-letter", record),
     subject: notificationSubject(options.cluster, "dead", record.receiver),
     body: Buffer.from(JSON.stringify(record)),
   };
@@ -41,25 +43,30 @@ async function bury(
 }
 
 /** Tells by `notification.sent`, or by the dead letters and `notification.dead`. Repeated, it has the same ids. */
-export function createAnnouncer(options: AnnounceOptions): Announce {
+export function createOutcomePublisher(options: PublishOutcomeOptions): PublishOutcome {
   const { nats, cluster, metrics, logger } = options;
   return async (record, signal) => {
     const { id, receiver, events, tries, reason, message } = record;
-    const word = record.state === "sent" ? "sent" : "dead";
-    if (word === "dead") await bury(options, record, signal);
-    const parts = { id: endId(word, record), cluster, service: "notifier", time: Date.now() };
-    const event = notificationEvent(parts, word, {
+    const outcome = record.state === "sent" ? "sent" : "dead";
+    if (outcome === "dead") await publishLetter(options, record, signal);
+    const parts = {
+      id: outcomeId(outcome, record),
+      cluster,
+      service: "notifier",
+      time: Date.now(),
+    };
+    const event = notificationEvent(parts, outcome, {
       receiver,
       notification: id,
-      events: events.slice(0, MAX_IDS).map((one) => one.id),
-      attempts: tries.length + (word === "sent" ? 1 : 0),
+      events: events.slice(0, MAX_IDS).map((event) => event.id),
+      attempts: tries.length + (outcome === "sent" ? 1 : 0),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
     });
-    const subject = notificationSubject(cluster, word, receiver);
+    const subject = notificationSubject(cluster, outcome, receiver);
     await publish(nats, subject, { ...event, ...carried() }, signal);
     const data = { receiver, notification: id, events: events.length, tries: tries.length };
-    if (word === "sent") {
+    if (outcome === "sent") {
       metrics.sent(receiver);
       logger.info(data, "notification sent");
     } else {

@@ -4,7 +4,7 @@ import { notificationOf, seal } from "./group.ts";
 import type { GroupRecord } from "../model/group-record.ts";
 import { notificationKey } from "../model/record-keys.ts";
 import type { GroupEntry } from "./group-store.ts";
-import { empty, readGroup } from "./group-store.ts";
+import { removeSealed, readGroup } from "./group-store.ts";
 
 const CONFLICT_MS = 200;
 
@@ -23,29 +23,29 @@ export async function flush(
   id: string,
   options: { force?: boolean } = {},
 ): Promise<void> {
-  const found = await readGroup(ctx, id);
-  if (found === undefined || found.value.events.length === 0) return;
-  const wait = (found.value.dueAt ?? 0) - Date.now();
-  if (wait > 0 && options.force !== true && found.value.sealed === undefined) {
+  const entry = await readGroup(ctx, id);
+  if (entry === undefined || entry.value.events.length === 0) return;
+  const wait = (entry.value.dueAt ?? 0) - Date.now();
+  if (wait > 0 && options.force !== true && entry.value.sealed === undefined) {
     throw new RetryLater(wait, "the group is not due yet");
   }
   const sealed =
-    found.value.sealed === undefined ? await write(ctx, found, seal(found.value)) : found;
-  ctx.step("group-sealed");
+    entry.value.sealed === undefined ? await write(ctx, entry, seal(entry.value)) : entry;
+  ctx.failpoint("group-sealed");
   const notification = notificationOf(sealed.value, Date.now());
   if (notification === undefined) return;
   // Where it exists already, it is the same one, by an earlier try of this.
   await ctx.records.create(notificationKey(ctx.cluster, notification.id), notification);
-  ctx.step("notification-written");
-  const after = await empty(ctx, sealed);
-  ctx.step("group-emptied");
+  ctx.failpoint("notification-written");
+  const after = await removeSealed(ctx, sealed);
+  ctx.failpoint("group-emptied");
   try {
-    await ctx.turns.deliver(notification, 0);
+    await ctx.jobs.enqueueDelivery(notification, 0);
   } catch (err) {
     const data = { err, notification: notification.id };
     ctx.logger.warn(data, "turn of a notification not added, the sweep will");
   }
-  ctx.step("turn-added");
+  ctx.failpoint("job-added");
   if (after.value.dueAt !== undefined && options.force !== true) {
     throw new RetryLater(Math.max(after.value.dueAt - Date.now(), 1), "others joined meanwhile");
   }

@@ -16,7 +16,7 @@ export async function readGroup(ctx: Context, id: string): Promise<GroupEntry | 
 }
 
 /** Takes out of the group what was sealed; events may join at the same time. */
-export async function empty(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
+export async function removeSealed(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
   for (let entry: GroupEntry | undefined = sealed; entry !== undefined;) {
     const mark = entry.value.sealed?.notification;
     // Somebody else went on from our mark.
@@ -35,13 +35,13 @@ export async function empty(ctx: Context, sealed: GroupEntry): Promise<GroupEntr
  */
 export async function releaseGroup(ctx: Context, id: string, notification: string): Promise<void> {
   const entry = await readGroup(ctx, id);
-  if (entry?.value.sealed?.notification === notification) await empty(ctx, entry);
+  if (entry?.value.sealed?.notification === notification) await removeSealed(ctx, entry);
 }
 
 /** Forgets a group in which nothing waits and whose memory is no longer needed. */
-export async function forget(ctx: Context, entry: GroupEntry, now: number): Promise<void> {
-  const { events, toldAt = 0, intervalMs } = entry.value;
-  if (events.length === 0 && now - toldAt > Math.max(REMEMBER_MS, intervalMs)) {
+export async function removeIfSpent(ctx: Context, entry: GroupEntry, now: number): Promise<void> {
+  const { events, lastSentAt = 0, intervalMs } = entry.value;
+  if (events.length === 0 && now - lastSentAt > Math.max(REMEMBER_MS, intervalMs)) {
     await ctx.records.remove(entry.key, entry.revision);
   }
 }

@@ -33,7 +33,10 @@ function idsOf(record: GroupRecord | undefined): string[] {
   return (record?.events ?? []).map(({ id }) => id);
 }
 
-function told(record: GroupRecord, now: number): { ids: string[]; after: GroupRecord; id: string } {
+function recentEvents(
+  record: GroupRecord,
+  now: number,
+): { ids: string[]; after: GroupRecord; id: string } {
   const sealed = seal(record);
   const notification = notificationOf(sealed, now);
   const ids = (notification?.events ?? []).map(({ id }) => id);
@@ -51,14 +54,17 @@ test("the first event of a group says when it is due; later ones do not put it o
 test("an event that comes again joins once, also after it was told", () => {
   const record = join(undefined, MEMBERSHIP, [event("a"), event("a")], NOW).record;
   expect(idsOf(record)).toEqual(["a"]);
-  expect(join(record, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, taken: 1 });
-  const { after } = told(record, NOW);
-  expect(join(after, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, taken: 1 });
+  expect(join(record, MEMBERSHIP, [event("a")], NOW)).toMatchObject({
+    changed: false,
+    accepted: 1,
+  });
+  const { after } = recentEvents(record, NOW);
+  expect(join(after, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, accepted: 1 });
 });
 
 test("after a message the group's next one waits for the interval", () => {
   const record = join(undefined, MEMBERSHIP, [event("a")], NOW).record;
-  const { after } = told(record, NOW + 10_000);
+  const { after } = recentEvents(record, NOW + 10_000);
   expect(after.dueAt).toBeUndefined();
   const soon = join(after, MEMBERSHIP, [event("b")], NOW + 20_000).record;
   expect(soon.dueAt).toBe(NOW + 70_000);
@@ -82,11 +88,11 @@ test("sealing again changes nothing, so that a second try makes the same message
 
 test("a full group takes no more, and says how many it took", () => {
   const big = Array.from({ length: 1_000 }, (_, i) => event(`e${i}`, "x".repeat(1_024)));
-  const { record, taken } = join(undefined, MEMBERSHIP, big, NOW);
-  expect(taken).toBe(record.events.length);
+  const { record, accepted } = join(undefined, MEMBERSHIP, big, NOW);
+  expect(accepted).toBe(record.events.length);
   expect(Buffer.byteLength(JSON.stringify(record))).toBeLessThan(MAX_GROUP_BYTES + 10_000);
   const small = Array.from({ length: MAX_GROUP_EVENTS + 1 }, (_, i) => event(`e${i}`));
-  expect(join(undefined, MEMBERSHIP, small, NOW).taken).toBe(MAX_GROUP_EVENTS);
+  expect(join(undefined, MEMBERSHIP, small, NOW).accepted).toBe(MAX_GROUP_EVENTS);
 });
 
 test("groups are told apart by receiver, route and labels, whatever the labels' order", () => {
@@ -99,19 +105,19 @@ test("groups are told apart by receiver, route and labels, whatever the labels' 
 });
 
 test("however joins, repeats and messages interleave, each event is told exactly once", () => {
-  const step = fc.oneof(
+  const failpoint = fc.oneof(
     fc.record({ do: fc.constant("join" as const), ids: fc.array(fc.nat({ max: 30 })) }),
     fc.record({ do: fc.constant("tell" as const) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(failpoint, { maxLength: 40 }), (steps) => {
       let record: GroupRecord | undefined;
       const given = new Set<string>();
       const out: string[] = [];
       const messages: string[] = [];
       const tell = () => {
         if (record === undefined || record.events.length === 0) return;
-        const { ids, after, id } = told(record, NOW);
+        const { ids, after, id } = recentEvents(record, NOW);
         out.push(...ids);
         messages.push(id);
         record = after;

@@ -28,7 +28,7 @@ function sizeOf(event: RolloutEvent): number {
 export type Joined = {
   readonly record: GroupRecord;
   /** How many of the events, from the first, are now in the record or were told already; fewer than given where it is full. */
-  readonly taken: number;
+  readonly accepted: number;
   /** Whether the record is another than before. */
   readonly changed: boolean;
 };
@@ -48,34 +48,35 @@ export function join(
     labels: { ...membership.labels },
     events: [],
     intervalMs: membership.groupIntervalMs,
-    told: [],
+    recentEvents: [],
   };
-  const known = new Set([...record.told, ...record.events.map(shortId)]);
-  const kept = [...record.events];
-  let bytes = kept.reduce((sum, event) => sum + sizeOf(event), 0);
-  let taken = 0;
+  const knownIds = new Set([...record.recentEvents, ...record.events.map(shortId)]);
+  const joinedEvents = [...record.events];
+  let bytes = joinedEvents.reduce((sum, event) => sum + sizeOf(event), 0);
+  let accepted = 0;
   for (const event of events) {
-    if (!known.has(shortId(event))) {
+    if (!knownIds.has(shortId(event))) {
       bytes += sizeOf(event);
-      if (kept.length > 0 && (bytes > MAX_GROUP_BYTES || kept.length >= MAX_GROUP_EVENTS)) break;
-      kept.push(event);
-      known.add(shortId(event));
+      const isFull = bytes > MAX_GROUP_BYTES || joinedEvents.length >= MAX_GROUP_EVENTS;
+      if (joinedEvents.length > 0 && isFull) break;
+      joinedEvents.push(event);
+      knownIds.add(shortId(event));
     }
-    taken++;
+    accepted++;
   }
-  const changed = kept.length > record.events.length;
+  const changed = joinedEvents.length > record.events.length;
   const next = Math.max(
     now + membership.groupWaitMs,
-    (record.toldAt ?? -Infinity) + membership.groupIntervalMs,
+    (record.lastSentAt ?? -Infinity) + membership.groupIntervalMs,
   );
   const dueAt = record.dueAt ?? (changed ? next : undefined);
   const joined: GroupRecord = {
     ...record,
-    events: kept,
+    events: joinedEvents,
     intervalMs: membership.groupIntervalMs,
     ...(dueAt === undefined ? {} : { dueAt }),
   };
-  return { record: joined, taken, changed };
+  return { record: joined, accepted, changed };
 }
 
 /** Marks what is told now. The mark names the notification and how many events are in it, so that whoever goes on after a crash makes the same one. */
@@ -108,13 +109,16 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
 export function unseal(record: GroupRecord, now: number): GroupRecord {
   if (record.sealed === undefined) return record;
   const { sealed, dueAt: _, ...rest } = record;
-  const told = [...record.told, ...record.events.slice(0, sealed.events).map(shortId)];
+  const recentEvents = [
+    ...record.recentEvents,
+    ...record.events.slice(0, sealed.events).map(shortId),
+  ];
   const events = record.events.slice(sealed.events);
   return {
     ...rest,
     events,
-    told: told.slice(-MAX_TOLD),
-    toldAt: now,
+    recentEvents: recentEvents.slice(-MAX_TOLD),
+    lastSentAt: now,
     ...(events.length === 0 ? {} : { dueAt: now + record.intervalMs }),
   };
 }

@@ -1,4 +1,4 @@
 /** The address is not one that this receiver may be sent to. */
-export class AddressRefused extends Error {
-  override name = "AddressRefused";
+export class AddressRefusedError extends Error {
+  override name = "AddressRefusedError";
 }

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import type { Security } from "@rollcast/shared/config/notifier";
-import { AddressRefused } from "./address-refused-error.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
 
 type Address = ReturnType<typeof ipaddr.process>;
 
@@ -34,12 +34,12 @@ export function literalAddress(url: URL): string | undefined {
 }
 
 /**
- * Throws {@link AddressRefused} where the receiver may not be sent to `url`: its scheme, port, user name or literal address. The message names host and port
+ * Throws {@link AddressRefusedError} where the receiver may not be sent to `url`: its scheme, port, user name or literal address. The message names host and port
  * at most: path and query may be a credential.
  */
 export function checkUrl(url: URL, security: Security): void {
   const refuse = (why: string) => {
-    throw new AddressRefused(`the URL of the receiver ${why}`);
+    throw new AddressRefusedError(`the URL of the receiver ${why}`);
   };
   if (url.protocol !== "https:" && !(url.protocol === "http:" && security.allowHttp)) {
     refuse("is not https: set security.allowHttp where plain http is meant");

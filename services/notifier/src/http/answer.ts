@@ -9,7 +9,7 @@ export type Answer = {
  * The answer without secrets that a receiver, or a proxy before it, told back: to be judged so, since a message holds only the beginning of an answer, and the half
  * of a secret at its end would not be recognised any more.
  */
-export function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
+export function redactSecrets(answer: Answer, secrets: readonly string[]): Answer {
   let { body } = answer;
   for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
     if (secret.length > 3) body = body.replaceAll(secret, "***");

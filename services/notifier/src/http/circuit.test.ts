@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { createCircuit } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
-import type { Verdict } from "./send-result.ts";
+import type { SendResult } from "./send-result.ts";
 
-const FAILED: Verdict = { kind: "failed", reason: "network", message: "" };
-const SENT: Verdict = { kind: "sent" };
+const FAILED: SendResult = { kind: "failed", reason: "network", message: "" };
+const SENT: SendResult = { kind: "sent" };
 
-function tried(circuit: Circuit, verdict: Verdict, now: number, times = 1): void {
+function tried(circuit: Circuit, result: SendResult, now: number, times = 1): void {
   for (let i = 0; i < times; i++) {
     expect(circuit.enter(now)).toBe("go");
-    circuit.leave(verdict, now);
+    circuit.leave(result, now);
   }
 }
 

@@ -1,11 +1,11 @@
-import type { Verdict } from "./send-result.ts";
+import type { SendResult } from "./send-result.ts";
 
 /** Keeps a receiver that does not answer from being asked by every message that waits for it. One a receiver and process. */
 export type Circuit = {
   /** Whether a try may be made now: `go` (then {@link Circuit.leave} must follow), so many milliseconds later, or never again (`gone`). */
   enter(now: number): "go" | "gone" | number;
   /** What came of it; undefined where the try was broken off. */
-  leave(verdict: Verdict | undefined, now: number): void;
+  leave(result: SendResult | undefined, now: number): void;
   state(): CircuitState;
 };
 
@@ -15,7 +15,7 @@ export type CircuitState = (typeof CIRCUIT_STATES)[number];
 const FAILURES = 5;
 const FIRST_MS = 30_000;
 const MAX_MS = 900_000;
-const BEHIND_PROBE_MS = 5_000;
+const DURING_PROBE_MS = 5_000;
 
 /**
  * Opens after five straight failures for 30 seconds, then lets one probe through; each probe that fails doubles the time, up to 15 minutes. A 410 closes the receiver
@@ -32,15 +32,15 @@ export function createCircuit(): Circuit {
       if (gone) return "gone";
       if (openUntil === undefined) return "go";
       if (now < openUntil) return openUntil - now;
-      if (probing) return BEHIND_PROBE_MS;
+      if (probing) return DURING_PROBE_MS;
       probing = true;
       return "go";
     },
-    leave(verdict, now) {
+    leave(result, now) {
       const wasProbe = probing;
       probing = false;
-      if (verdict === undefined || verdict.kind === "later") return;
-      if (verdict.kind === "failed") {
+      if (result === undefined || result.kind === "later") return;
+      if (result.kind === "failed") {
         failures++;
         if (failures < FAILURES) return;
         if (openUntil !== undefined && !wasProbe) return;
@@ -51,7 +51,7 @@ export function createCircuit(): Circuit {
       // Whatever it says, it is there.
       failures = 0;
       openUntil = undefined;
-      gone = verdict.kind === "refused" && verdict.reason === "gone";
+      gone = result.kind === "refused" && result.reason === "gone";
     },
     state: () => (gone ? "gone" : openUntil === undefined ? "closed" : "open"),
   };

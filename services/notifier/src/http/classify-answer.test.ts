@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
 import { retryAfter } from "./retry-after.ts";
 import { RETRY_DELAYS, retryDelay } from "../delivery/retry-schedule.ts";
-import { judgeAnswer, judgeError } from "./classify-answer.ts";
-import { AddressRefused } from "./address-refused-error.ts";
+import { classifyAnswer, classifyError } from "./classify-answer.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 
@@ -18,8 +18,8 @@ function expected(status: number): { kind: string; reason?: string } {
     410: "gone",
     413: "too-large",
   };
-  const word = words[status];
-  if (word !== undefined) return { kind: "refused", reason: word };
+  const outcome = words[status];
+  if (outcome !== undefined) return { kind: "refused", reason: outcome };
   if ([408, 425, 429].includes(status) || status >= 500) {
     return { kind: "failed", reason: `status-${status}` };
   }
@@ -28,17 +28,17 @@ function expected(status: number): { kind: string; reason?: string } {
 
 test("every HTTP status has its verdict", () => {
   for (let status = 200; status < 600; status++) {
-    const verdict = judgeAnswer({ status, retryAfter: undefined, body: "" }, NOW);
-    expect({ status, ...verdict }).toMatchObject({ status, ...expected(status) });
+    const result = classifyAnswer({ status, retryAfter: undefined, body: "" }, NOW);
+    expect({ status, ...result }).toMatchObject({ status, ...expected(status) });
   }
 });
 
 test("only 429 and 503 are heard when they ask to wait", () => {
   for (let status = 200; status < 600; status++) {
-    const verdict = judgeAnswer({ status, retryAfter: "7", body: "" }, NOW);
+    const result = classifyAnswer({ status, retryAfter: "7", body: "" }, NOW);
     const asks = status === 429 || status === 503;
     const want = asks ? { kind: "later", delayMs: 7_000 } : expected(status);
-    expect({ status, ...verdict }).toMatchObject({ status, ...want });
+    expect({ status, ...result }).toMatchObject({ status, ...want });
   }
 });
 
@@ -67,14 +67,14 @@ test.each([
 });
 
 test("429 with junk in Retry-After uses an attempt", () => {
-  const verdict = judgeAnswer({ status: 429, retryAfter: "soon", body: "" }, NOW);
-  expect(verdict).toMatchObject({ kind: "failed", reason: "status-429" });
+  const result = classifyAnswer({ status: 429, retryAfter: "soon", body: "" }, NOW);
+  expect(result).toMatchObject({ kind: "failed", reason: "status-429" });
 });
 
 test("what a receiver says is cut and masked", () => {
   const body = `see https://user:pw@h.example/x?token=abc ${"y".repeat(500)}`;
-  const verdict = judgeAnswer({ status: 500, retryAfter: undefined, body }, NOW);
-  const text = JSON.stringify(verdict);
+  const result = classifyAnswer({ status: 500, retryAfter: undefined, body }, NOW);
+  const text = JSON.stringify(result);
   expect(text).not.toContain("abc");
   expect(text).not.toContain("pw");
   expect(text.length).toBeLessThan(400);
@@ -93,17 +93,17 @@ test("the schedule is the documented one, a tenth more or less, and ends", () =>
 
 test("a refused address is final however deep it is wrapped; a time-out and a reset are not", () => {
   const wrapped = new TypeError("fetch failed", {
-    cause: new Error("connect", { cause: new AddressRefused("no") }),
+    cause: new Error("connect", { cause: new AddressRefusedError("no") }),
   });
-  expect(judgeError(wrapped)).toMatchObject({ kind: "refused", reason: "address-refused" });
-  expect(judgeError(new DOMException("late", "TimeoutError"))).toMatchObject({
+  expect(classifyError(wrapped)).toMatchObject({ kind: "refused", reason: "address-refused" });
+  expect(classifyError(new DOMException("late", "TimeoutError"))).toMatchObject({
     kind: "failed",
     reason: "timeout",
   });
-  expect(judgeError(new ConfigError("secret file /a cannot be read"))).toMatchObject({
+  expect(classifyError(new ConfigError("secret file /a cannot be read"))).toMatchObject({
     kind: "failed",
     reason: "configuration",
   });
   const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
-  expect(judgeError(reset)).toMatchObject({ kind: "failed", reason: "network" });
+  expect(classifyError(reset)).toMatchObject({ kind: "failed", reason: "network" });
 });

@@ -1,8 +1,8 @@
 import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
 import { mask } from "@rollcast/runtime/logger";
 import { retryAfter } from "./retry-after.ts";
-import { AddressRefused } from "./address-refused-error.ts";
-import type { Verdict } from "./send-result.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
+import type { SendResult } from "./send-result.ts";
 import type { Answer } from "./answer.ts";
 
 const PERMANENT: Readonly<Record<number, string>> = {
@@ -25,7 +25,7 @@ function excerpt(body: string): string {
 }
 
 /** What an HTTP answer means. `now` in milliseconds since the epoch. */
-export function judgeAnswer(answer: Answer, now: number): Verdict {
+export function classifyAnswer(answer: Answer, now: number): SendResult {
   const { status, body } = answer;
   if (status >= 200 && status < 300) return { kind: "sent" };
   const message = `the receiver answered ${status}${excerpt(body)}`;
@@ -56,9 +56,9 @@ function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefine
 }
 
 /** What a failed request means: a refused address is final, everything else of a network may pass. */
-export function judgeError(thrown: unknown): Verdict {
+export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
-  const refused = causeOf(err, AddressRefused);
+  const refused = causeOf(err, AddressRefusedError);
   if (refused !== undefined) {
     return { kind: "refused", reason: "address-refused", message: refused.message };
   }

@@ -3,7 +3,7 @@ import { Security } from "@rollcast/shared/config/notifier";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { createGuardedFetch } from "./guarded-fetch.ts";
 import type { GuardedFetchOptions, Resolve } from "./guarded-fetch.ts";
-import { judgeError } from "./classify-answer.ts";
+import { classifyError } from "./classify-answer.ts";
 
 const never = new AbortController().signal;
 
@@ -35,7 +35,7 @@ test.each([
   await using hook = await startReceiver();
   await using fetch = open(hook.port, { resolve: resolvingTo(...answers) });
   const err: unknown = await fetch.post(post(hook.port), never).catch((thrown: unknown) => thrown);
-  expect(judgeError(err)).toMatchObject({ kind: "refused", reason: "address-refused" });
+  expect(classifyError(err)).toMatchObject({ kind: "refused", reason: "address-refused" });
   expect(hook.received).toEqual([]);
 });
 
@@ -75,5 +75,5 @@ test("a huge body is cut, and a slow receiver is given up", async () => {
   const err: unknown = await fetch
     .post(post(hook.port, "127.0.0.1"), never)
     .catch((thrown: unknown) => thrown);
-  expect(judgeError(err)).toMatchObject({ kind: "failed", reason: "timeout" });
+  expect(classifyError(err)).toMatchObject({ kind: "failed", reason: "timeout" });
 });

@@ -4,7 +4,7 @@ import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/notifier";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";
-import { AddressRefused } from "./address-refused-error.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
 import type { Answer } from "./answer.ts";
 
 export type Post = {
@@ -16,7 +16,7 @@ export type Post = {
 /** Posts to where the receiver may be reached, and nowhere else. */
 export type GuardedFetch = AsyncDisposable & {
   /**
-   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefused} before anything is sent where the
+   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefusedError} before anything is sent where the
    * URL or any address its name resolves to is not allowed (through a proxy, which resolves names itself: only the URL); network faults, `signal` and the time-out are thrown as they are.
    */
   post(post: Post, signal: AbortSignal): Promise<Answer>;
@@ -65,7 +65,7 @@ function guardedLookup(security: Security, resolve: Resolve) {
         const fault = addressFault(address, security.allowCidrs);
         if (fault === undefined) continue;
         const message = `the host of the receiver resolves to ${address}, which ${fault}`;
-        callback(new AddressRefused(message), []);
+        callback(new AddressRefusedError(message), []);
         return;
       }
       const [first] = addresses;
@@ -93,7 +93,7 @@ async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 /** The client tells a proxy that refuses as if somebody had broken the request off. */
-function rethrow(err: unknown): never {
+function throwProxyStatus(err: unknown): never {
   const status =
     err instanceof Error ? /^Proxy response \((\d+)\)/.exec(err.message)?.[1] : undefined;
   if (status === undefined) throw err;
@@ -128,7 +128,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
           body,
           signal: deadline,
         })
-        .catch(rethrow);
+        .catch(throwProxyStatus);
       const wait = response.headers["retry-after"];
       return {
         status: response.statusCode,

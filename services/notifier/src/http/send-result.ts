@@ -1,5 +1,5 @@
 /** What one try to deliver came to. `reason` is a machine word, bounded in kind; `message` is for people and holds no secret. */
-export type Verdict =
+export type SendResult =
   | { readonly kind: "sent" }
   /** The receiver asks for a pause; no attempt is used. */
   | { readonly kind: "later"; readonly delayMs: number; readonly reason: string }

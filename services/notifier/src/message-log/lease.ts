@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry, Kv } from "@rollcast/nats/kv";
-import type { BoardRecord } from "../model/message-log-record.ts";
+import type { MessageLogRecord } from "../model/message-log-record.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 /** Longer than one call of a receiver takes, with the pause before it. */
@@ -10,29 +10,29 @@ const GIVE_UP_MS = 60_000;
 const POLL_MS = 250;
 
 /** The board of one receiver, while nobody else posts or edits. */
-export type Claim = {
-  board(): BoardRecord;
-  /** Writes the board and stays the holder; throws {@link ClaimLost} where somebody else took over. */
-  save(board: BoardRecord): Promise<void>;
+export type Lease = {
+  log(): MessageLogRecord;
+  /** Writes the board and stays the holder; throws {@link LeaseLostError} where somebody else took over. */
+  save(log: MessageLogRecord): Promise<void>;
   /** Lets others go on. */
   release(): Promise<void>;
 };
 
 /** Somebody else holds the board, for too long or because this process slept too long. */
-export class ClaimLost extends Error {
-  override name = "ClaimLost";
+export class LeaseLostError extends Error {
+  override name = "LeaseLostError";
 }
 
-export type ClaimOptions = {
+export type LeaseOptions = {
   records: Kv<NotifyRecord>;
   key: string;
   receiver: string;
   signal: AbortSignal;
 };
 
-type BoardEntry = Entry<BoardRecord>;
+type LogEntry = Entry<MessageLogRecord>;
 
-async function read({ records, key }: ClaimOptions): Promise<BoardEntry | undefined> {
+async function read({ records, key }: LeaseOptions): Promise<LogEntry | undefined> {
   const entry = await records.get(key);
   if (entry === undefined) return undefined;
   if (entry.value.type !== "board") throw new Error("the record of a board is none");
@@ -40,10 +40,10 @@ async function read({ records, key }: ClaimOptions): Promise<BoardEntry | undefi
 }
 
 async function write(
-  { records, key }: ClaimOptions,
-  before: BoardEntry | undefined,
-  value: BoardRecord,
-): Promise<BoardEntry | undefined> {
+  { records, key }: LeaseOptions,
+  before: LogEntry | undefined,
+  value: MessageLogRecord,
+): Promise<LogEntry | undefined> {
   const revision =
     before === undefined
       ? await records.create(key, value)
@@ -53,39 +53,40 @@ async function write(
 
 /**
  * Waits until nobody else works on the receiver's board, then holds it: two notifiers, or two messages at once, would post what the other edits. A holder that
- * died is waited for until its lease ends. Throws {@link ClaimLost} after a while.
+ * died is waited for until its lease ends. Throws {@link LeaseLostError} after a while.
  */
-export async function claimBoard(options: ClaimOptions): Promise<Claim> {
+export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   const holder = randomUUID();
   const giveUp = Date.now() + GIVE_UP_MS;
-  const mine = (board: BoardRecord): BoardRecord => ({
-    ...board,
-    claim: { holder, until: Date.now() + LEASE_MS },
+  const mine = (log: MessageLogRecord): MessageLogRecord => ({
+    ...log,
+    lease: { holder, until: Date.now() + LEASE_MS },
   });
-  const take = async (): Promise<BoardEntry> => {
+  const take = async (): Promise<LogEntry> => {
     for (;;) {
       const before = await read(options);
       const { receiver } = options;
-      const board = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
-      const held = (board.claim?.until ?? 0) > Date.now();
-      const taken = held ? undefined : await write(options, before, mine(board));
+      const log = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
+      const held = (log.lease?.until ?? 0) > Date.now();
+      const taken = held ? undefined : await write(options, before, mine(log));
       if (taken !== undefined) return taken;
-      if (Date.now() > giveUp) throw new ClaimLost("another message is being sent for too long");
+      if (Date.now() > giveUp)
+        throw new LeaseLostError("another message is being sent for too long");
       await sleep(POLL_MS, undefined, { signal: options.signal });
     }
   };
   let entry = await take();
-  const save = async (board: BoardRecord) => {
-    const next = await write(options, entry, board);
-    if (next === undefined) throw new ClaimLost("another notifier took over");
+  const save = async (log: MessageLogRecord) => {
+    const next = await write(options, entry, log);
+    if (next === undefined) throw new LeaseLostError("another notifier took over");
     entry = next;
   };
   return {
-    board: () => entry.value,
-    save: (board) => save(mine(board)),
+    log: () => entry.value,
+    save: (log) => save(mine(log)),
     async release() {
-      const { claim: _, ...board } = entry.value;
-      await save(board);
+      const { lease: _, ...log } = entry.value;
+      await save(log);
     },
   };
 }

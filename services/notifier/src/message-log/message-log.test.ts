@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
-import { BoardRecord } from "../model/message-log-record.ts";
-import { fold } from "./message-log.ts";
+import { MessageLogRecord } from "../model/message-log-record.ts";
+import { applyEvents } from "./message-log.ts";
 import { eventsOf, replacePost, withPost, withReply } from "./posts.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
-const EMPTY: BoardRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
+const EMPTY: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
 const MESSAGE = { id: "n1", labels: { namespace: "shop" } };
 
 type Say = Partial<RolloutData> & { at?: number };
@@ -19,31 +19,31 @@ function event(outcome: RolloutOutcome, name: string, { at = 0, ...more }: Say =
   return rolloutEvent(parts, outcome, { workload, rollout: `rollout-${name}`, ...more });
 }
 
-function posted(events: readonly RolloutEvent[]): BoardRecord {
+function posted(events: readonly RolloutEvent[]): MessageLogRecord {
   return withPost(EMPTY, MESSAGE, { channel: "C1", ts: "1.1", events, now: TIME });
 }
 
-function words(board: BoardRecord): string[][] {
-  return board.posts.map((post) => post.rollouts.map(({ word }) => word));
+function words(log: MessageLogRecord): string[][] {
+  return log.posts.map((post) => post.rollouts.map(({ outcome }) => outcome));
 }
 
 test("an event of a rollout that was posted edits that message, any other is fresh", () => {
-  const board = posted([event("started", "web"), event("started", "api")]);
+  const log = posted([event("started", "web"), event("started", "api")]);
   const end = event("succeeded", "web", { at: 5 });
   const other = event("started", "db");
-  const folded = fold(board, [end, other], TIME + 5);
-  expect(words(folded.board)).toEqual([["started", "succeeded"]]);
+  const folded = applyEvents(log, [end, other], TIME + 5);
+  expect(words(folded.log)).toEqual([["started", "succeeded"]]);
   expect([...folded.edits]).toEqual([[0, []]]);
-  expect(folded.fresh).toEqual([other]);
+  expect(folded.unposted).toEqual([other]);
 });
 
 test("the same notification again edits and tells the same", () => {
   const failure = event("failed", "web", { at: 5 });
-  const once = fold(posted([event("started", "web")]), [failure], TIME);
-  const twice = fold(once.board, [failure], TIME);
+  const once = applyEvents(posted([event("started", "web")]), [failure], TIME);
+  const twice = applyEvents(once.log, [failure], TIME);
   expect(once.edits.get(0)).toEqual([failure]);
   expect(twice.edits).toEqual(once.edits);
-  expect(twice.board).toEqual(once.board);
+  expect(twice.log).toEqual(once.log);
 });
 
 test.each([
@@ -53,8 +53,8 @@ test.each([
   { known: "started", late: "planned", told: "started" },
   { known: "stalled", late: "succeeded", told: "succeeded" },
 ] as const)("$late after $known leaves it $told", ({ known, late, told }) => {
-  const { board } = fold(posted([event(known, "web")]), [event(late, "web", { at: 9 })], TIME);
-  expect(words(board)).toEqual([[told]]);
+  const { log } = applyEvents(posted([event(known, "web")]), [event(late, "web", { at: 9 })], TIME);
+  expect(words(log)).toEqual([[told]]);
 });
 
 test("what has no rollout is not known afterwards", () => {
@@ -67,16 +67,16 @@ test("what ended is forgotten after a while, what goes on is not", () => {
   const ended = posted([event("succeeded", "web")]);
   const open = posted([event("started", "web"), event("succeeded", "api")]);
   const later = TIME + 16 * 60_000;
-  expect(fold(ended, [], later).board.posts).toEqual([]);
-  expect(fold(open, [], later).board.posts).toHaveLength(1);
-  expect(fold(open, [], TIME + 25 * 3_600_000).board.posts).toEqual([]);
+  expect(applyEvents(ended, [], later).log.posts).toEqual([]);
+  expect(applyEvents(open, [], later).log.posts).toHaveLength(1);
+  expect(applyEvents(open, [], TIME + 25 * 3_600_000).log.posts).toEqual([]);
 });
 
 test("a reply is known by its notification", () => {
-  const board = posted([event("started", "web")]);
-  const [post] = board.posts;
+  const log = posted([event("started", "web")]);
+  const [post] = log.posts;
   if (post === undefined) throw new Error("no post");
-  const next = replacePost(board, 0, withReply(post, "n2"));
+  const next = replacePost(log, 0, withReply(post, "n2"));
   expect(next.posts[0]?.replies).toEqual(["n2"]);
 });
 
@@ -114,17 +114,17 @@ test("whatever is told, the record fits into one NATS message and tells of no ro
     .map(({ outcome, name: who, ...more }) => event(outcome, who, more));
   fc.assert(
     fc.property(fc.array(fc.array(arbitrary, { maxLength: 200 }), { maxLength: 6 }), (all) => {
-      let board = EMPTY;
+      let log = EMPTY;
       for (const [i, events] of all.entries()) {
-        const folded = fold(board, events, TIME);
-        const place = { channel: "C1", ts: String(i), now: TIME };
-        board = withPost(folded.board, MESSAGE, { ...place, events: folded.fresh });
-        expect(BoardRecord.parse(board)).toEqual(board);
-        expect(Buffer.byteLength(JSON.stringify(board))).toBeLessThan(900_000);
-        const rollouts = board.posts.flatMap((post) => post.rollouts.map((one) => one.rollout));
+        const folded = applyEvents(log, events, TIME);
+        const index = { channel: "C1", ts: String(i), now: TIME };
+        log = withPost(folded.log, MESSAGE, { ...index, events: folded.unposted });
+        expect(MessageLogRecord.parse(log)).toEqual(log);
+        expect(Buffer.byteLength(JSON.stringify(log))).toBeLessThan(900_000);
+        const rollouts = log.posts.flatMap((post) => post.rollouts.map((one) => one.rollout));
         expect(new Set(rollouts).size).toBe(rollouts.length);
-        for (const post of board.posts) {
-          expect(eventsOf(post, "prod").map(wordOf)).toHaveLength(post.rollouts.length);
+        for (const post of log.posts) {
+          expect(eventsOf(post, "prod").map(outcomeOf)).toHaveLength(post.rollouts.length);
         }
       }
     }),
@@ -133,13 +133,13 @@ test("whatever is told, the record fits into one NATS message and tells of no ro
 });
 
 test("a thousand long-named rollouts in many messages stay within the bound", () => {
-  let board = EMPTY;
+  let log = EMPTY;
   for (let i = 0; i < 6; i++) {
     const events = Array.from({ length: 1_000 }, (_, j) =>
       event("failed", `${"n".repeat(200)}-${i}-${j}`, { message: "m".repeat(1_024) }),
     );
-    const place = { channel: "C1", ts: String(i), now: TIME };
-    board = withPost(board, MESSAGE, { ...place, events });
-    expect(Buffer.byteLength(JSON.stringify(board))).toBeLessThan(900_000);
+    const index = { channel: "C1", ts: String(i), now: TIME };
+    log = withPost(log, MESSAGE, { ...index, events });
+    expect(Buffer.byteLength(JSON.stringify(log))).toBeLessThan(900_000);
   }
 });

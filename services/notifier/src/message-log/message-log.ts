@@ -1,8 +1,8 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { BoardRecord, Post } from "../model/message-log-record.ts";
-import { wordOf } from "../message/facts.ts";
+import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
+import { outcomeOf } from "../message/facts.ts";
 import { severityOf } from "../model/severity.ts";
-import { RANK, counts, track } from "./tracked-rollout.ts";
+import { OUTCOME_RANK, advances, trackEvent } from "./tracked-rollout.ts";
 
 const MINUTE = 60_000;
 
@@ -18,57 +18,61 @@ const MAX_BYTES = 500_000;
 const MAX_BYTES_GROWN = 800_000;
 
 /** What a notification does to what is posted. */
-export type Folded = {
-  readonly board: BoardRecord;
+export type LogUpdate = {
+  readonly log: MessageLogRecord;
   /** Which messages are to be edited, by their place, and which of the events are warnings or failures of each. */
   readonly edits: ReadonlyMap<number, readonly RolloutEvent[]>;
   /** Events of which no message tells yet. */
-  readonly fresh: readonly RolloutEvent[];
+  readonly unposted: readonly RolloutEvent[];
 };
 
 /** Puts the events into the messages that tell of their rollouts; `now` in milliseconds since the epoch. */
-export function fold(board: BoardRecord, events: readonly RolloutEvent[], now: number): Folded {
-  const posts = board.posts.filter((post) => !isOver(post, now));
-  const places = new Map(
-    posts.flatMap(({ rollouts }, i) => rollouts.map((one) => [one.rollout, i] as const)),
+export function applyEvents(
+  log: MessageLogRecord,
+  events: readonly RolloutEvent[],
+  now: number,
+): LogUpdate {
+  const posts = log.posts.filter((post) => !isExpired(post, now));
+  const indexes = new Map(
+    posts.flatMap(({ rollouts }, i) => rollouts.map((rollout) => [rollout.rollout, i] as const)),
   );
   const edits = new Map<number, RolloutEvent[]>();
-  const fresh: RolloutEvent[] = [];
+  const unposted: RolloutEvent[] = [];
   for (const event of events) {
-    const place = places.get(event.data.rollout ?? "");
-    const post = place === undefined ? undefined : posts[place];
-    if (place === undefined || post === undefined) {
-      fresh.push(event);
+    const index = indexes.get(event.data.rollout ?? "");
+    const post = index === undefined ? undefined : posts[index];
+    if (index === undefined || post === undefined) {
+      unposted.push(event);
       continue;
     }
-    const known = post.rollouts.find((one) => one.rollout === event.data.rollout);
-    if (known === undefined || !counts(known, event)) continue;
-    posts[place] = track(post, event, now);
-    const loud = severityOf(wordOf(event)) === "info" ? [] : [event];
-    edits.set(place, [...(edits.get(place) ?? []), ...loud]);
+    const tracked = post.rollouts.find((rollout) => rollout.rollout === event.data.rollout);
+    if (tracked === undefined || !advances(tracked, event)) continue;
+    posts[index] = trackEvent(post, event, now);
+    const alerts = severityOf(outcomeOf(event)) === "info" ? [] : [event];
+    edits.set(index, [...(edits.get(index) ?? []), ...alerts]);
   }
-  return { board: slim({ ...board, posts }), edits, fresh };
+  return { log: withoutMessages({ ...log, posts }), edits, unposted };
 }
 
 /** Without the cluster's sentences where they would make the record too large: reasons stay. */
-function slim(board: BoardRecord): BoardRecord {
-  if (Buffer.byteLength(JSON.stringify(board)) <= MAX_BYTES_GROWN) return board;
-  const posts = board.posts.map((post) => ({
+function withoutMessages(log: MessageLogRecord): MessageLogRecord {
+  if (Buffer.byteLength(JSON.stringify(log)) <= MAX_BYTES_GROWN) return log;
+  const posts = log.posts.map((post) => ({
     ...post,
     rollouts: post.rollouts.map(({ message: _message, ...rest }) => rest),
   }));
-  return { ...board, posts };
+  return { ...log, posts };
 }
 
-function isOver({ rollouts, updatedAt }: Post, now: number): boolean {
-  const ended = rollouts.every(({ word }) => RANK[word] === RANK.succeeded);
+function isExpired({ rollouts, updatedAt }: Post, now: number): boolean {
+  const ended = rollouts.every(({ outcome }) => OUTCOME_RANK[outcome] === OUTCOME_RANK.succeeded);
   return now - updatedAt > (ended ? ENDED_MS : OPEN_MS);
 }
 
 /** Without the oldest messages where there are too many: what they tell of is posted anew when it goes on. */
-export function bounded(board: BoardRecord): BoardRecord {
-  let posts = board.posts.slice(-MAX_POSTS);
+export function withoutOldest(log: MessageLogRecord): MessageLogRecord {
+  let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));
   while (posts.length > 0 && size() > MAX_BYTES) posts = posts.slice(1);
-  return { ...board, posts };
+  return { ...log, posts };
 }

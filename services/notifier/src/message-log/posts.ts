@@ -1,9 +1,9 @@
 import { rolloutEvent } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { BoardRecord, Post } from "../model/message-log-record.ts";
+import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
 import type { Message } from "../message/message.ts";
-import { track } from "./tracked-rollout.ts";
-import { bounded } from "./message-log.ts";
+import { trackEvent } from "./tracked-rollout.ts";
+import { withoutOldest } from "./message-log.ts";
 
 const MAX_REPLIES = 20;
 
@@ -12,10 +12,10 @@ export type Place = { readonly channel: string; readonly ts: string };
 
 /** The board with one more message. */
 export function withPost(
-  board: BoardRecord,
+  log: MessageLogRecord,
   message: Pick<Message, "id" | "labels">,
   posted: Place & { events: readonly RolloutEvent[]; now: number },
-): BoardRecord {
+): MessageLogRecord {
   const { channel, ts, events, now } = posted;
   let post: Post = {
     notification: message.id,
@@ -28,14 +28,14 @@ export function withPost(
     rollouts: [],
     replies: [],
   };
-  for (const event of events) post = track(post, event, now);
+  for (const event of events) post = trackEvent(post, event, now);
   // Of nothing that has a rollout: nothing will ever edit it.
-  return post.rollouts.length === 0 ? board : bounded({ ...board, posts: [...board.posts, post] });
+  return post.rollouts.length === 0 ? log : withoutOldest({ ...log, posts: [...log.posts, post] });
 }
 
 /** The board with another state of one message. */
-export function replacePost(board: BoardRecord, place: number, post: Post): BoardRecord {
-  return { ...board, posts: board.posts.map((one, i) => (i === place ? post : one)) };
+export function replacePost(log: MessageLogRecord, index: number, post: Post): MessageLogRecord {
+  return { ...log, posts: log.posts.map((rollout, i) => (i === index ? post : rollout)) };
 }
 
 /** The post after a reply told of a notification. */
@@ -45,13 +45,13 @@ export function withReply(post: Post, notification: string): Post {
 
 /** What a message tells of now, as events. */
 export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
-  return post.rollouts.map((one) => {
-    const { event: id, at, word, workload, cause, ...data } = one;
-    const known = cause === undefined ? undefined : post.causes[cause];
-    return rolloutEvent({ id, cluster, service: "restarter", time: at }, word, {
+  return post.rollouts.map((rollout) => {
+    const { event: id, at, outcome, workload, cause, ...data } = rollout;
+    const causeOfRollout = cause === undefined ? undefined : post.causes[cause];
+    return rolloutEvent({ id, cluster, service: "restarter", time: at }, outcome, {
       ...data,
       workload: { ...workload, uid: "" },
-      ...(known === undefined ? {} : { cause: known }),
+      ...(causeOfRollout === undefined ? {} : { cause: causeOfRollout }),
     });
   });
 }

@@ -1,15 +1,15 @@
 import { formatDuration } from "@rollcast/shared/duration";
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { compareWords } from "../model/severity.ts";
+import { compareOutcomes } from "../model/severity.ts";
 
 export type Fact = { readonly name: string; readonly value: string };
 
 const LISTED = 20;
 const KEYS_LISTED = 10;
 
-export function wordOf(event: RolloutEvent): string {
-  return eventWord(event.type).word;
+export function outcomeOf(event: RolloutEvent): string {
+  return eventOutcome(event.type).outcome;
 }
 
 export function workloadName({ data }: RolloutEvent): string {
@@ -51,19 +51,19 @@ export function reasonText({ data }: RolloutEvent): string | undefined {
 function othersText(events: readonly RolloutEvent[]): string | undefined {
   const affected = Math.max(...events.map(({ data }) => data.affected ?? 0));
   if (affected === 0) return undefined;
-  const told = unique(events.map(workloadName)).length;
-  const others = Math.max(affected - told, 0);
-  if (others === 0) return told === 1 ? "no other workload" : "no others";
+  const workloads = unique(events.map(workloadName)).length;
+  const others = Math.max(affected - workloads, 0);
+  if (others === 0) return workloads === 1 ? "no other workload" : "no others";
   return `${others} other ${others === 1 ? "workload" : "workloads"}`;
 }
 
 /** What one rollout has to say, most wanted first. */
 export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   const { durationMs, dueAt } = event.data;
-  return present([
+  return withValues([
     ["Cluster", cluster],
     ["Workload", workloadName(event)],
-    ["Outcome", wordOf(event)],
+    ["Outcome", outcomeOf(event)],
     ["Reason", reasonText(event)],
     ["Cause", causeText(event)],
     ["Changed by", changedByText(event)],
@@ -73,7 +73,7 @@ export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   ]);
 }
 
-function present(facts: readonly [string, string | undefined][]): Fact[] {
+function withValues(facts: readonly [string, string | undefined][]): Fact[] {
   return facts.flatMap(([name, value]) =>
     value === undefined || value === "" ? [] : [{ name, value }],
   );
@@ -83,29 +83,29 @@ export function unique(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined))];
 }
 
-function listed(values: readonly string[]): string {
+function joinCapped(values: readonly string[]): string {
   const left = values.length - LISTED;
   return `${values.slice(0, LISTED).join(", ")}${left > 0 ? `, ${left} more` : ""}`;
 }
 
 /** The workloads, by outcome where they differ, worst first. */
 function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
-  const words = unique(events.map(wordOf)).toSorted(compareWords);
-  if (words.length === 1) {
+  const outcomes = unique(events.map(outcomeOf)).toSorted(compareOutcomes);
+  if (outcomes.length === 1) {
     return [
-      ["Workloads", listed(unique(events.map(workloadName)))],
-      ["Outcome", words.join("")],
+      ["Workloads", joinCapped(unique(events.map(workloadName)))],
+      ["Outcome", outcomes.join("")],
     ];
   }
-  const by = words.map((word) => {
-    const names = unique(events.filter((one) => wordOf(one) === word).map(workloadName));
-    return { word, names };
+  const by = outcomes.map((outcome) => {
+    const names = unique(events.filter((event) => outcomeOf(event) === outcome).map(workloadName));
+    return { outcome, names };
   });
   return [
-    ["Outcome", by.map(({ word, names }) => `${names.length} ${word}`).join(", ")],
-    ...by.map(({ word, names }): [string, string] => [
-      `${word.charAt(0).toUpperCase()}${word.slice(1)}`,
-      listed(names),
+    ["Outcome", by.map(({ outcome, names }) => `${names.length} ${outcome}`).join(", ")],
+    ...by.map(({ outcome, names }): [string, string] => [
+      `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`,
+      joinCapped(names),
     ]),
   ];
 }
@@ -114,12 +114,12 @@ function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
 export function groupFacts(events: readonly RolloutEvent[], cluster: string): Fact[] {
   const longest = Math.max(...events.map(({ data }) => data.durationMs ?? 0));
   const causes = unique(events.map(causeText));
-  return present([
+  return withValues([
     ["Cluster", cluster],
     ...workloadFacts(events),
-    ["Reason", listed(unique(events.map(reasonText)))],
-    ["Cause", listed(causes)],
-    ["Changed by", listed(unique(events.map(changedByText)))],
+    ["Reason", joinCapped(unique(events.map(reasonText)))],
+    ["Cause", joinCapped(causes)],
+    ["Changed by", joinCapped(unique(events.map(changedByText)))],
     ["Longest", longest === 0 ? "" : formatDuration(longest)],
     // Only of one change can it be said how many more it concerns.
     ["Same change", causes.length === 1 ? othersText(events) : undefined],

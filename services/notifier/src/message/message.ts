@@ -1,9 +1,9 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { factsOf, groupFacts, unique, wordOf, workloadName } from "./facts.ts";
+import { factsOf, groupFacts, unique, outcomeOf, workloadName } from "./facts.ts";
 import type { Fact } from "./facts.ts";
 import { nextCommands } from "./next-commands.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
-import { compareWords, severityOf } from "../model/severity.ts";
+import { compareOutcomes, severityOf } from "../model/severity.ts";
 import type { Severity } from "../model/severity.ts";
 
 /** What a person on call reads and a machine may parse; a receiver gives it its form. */
@@ -49,16 +49,16 @@ export function messageOf(
   cluster: string,
 ): Message {
   const { events } = record;
-  const words = unique(events.map(wordOf)).toSorted(compareWords);
-  const [worst = "mixed"] = words;
-  const outcome = words.length === 1 ? worst : "mixed";
+  const outcomes = unique(events.map(outcomeOf)).toSorted(compareOutcomes);
+  const [worst = "mixed"] = outcomes;
+  const outcome = outcomes.length === 1 ? worst : "mixed";
   const [only] = events;
   const single = only !== undefined && events.length === 1;
   const what = single ? workloadName(only) : `${unique(events.map(workloadName)).length} workloads`;
   const facts = single ? factsOf(only, cluster) : groupFacts(events, cluster);
-  const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${words.join(", ")}`;
+  const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${outcomes.join(", ")}`;
   const next = events
-    .toSorted((a, b) => compareWords(wordOf(a), wordOf(b)))
+    .toSorted((a, b) => compareOutcomes(outcomeOf(a), outcomeOf(b)))
     .flatMap(nextCommands)
     .slice(0, NEXT_COMMANDS);
   return {

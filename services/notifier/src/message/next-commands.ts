@@ -1,4 +1,4 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 
 /** A command is only made of names that Kubernetes itself would take, so that what is pasted into a shell does nothing else. */
@@ -23,18 +23,18 @@ const STATUS: ReadonlyMap<string, Status> = new Map([
 ]);
 
 /** Outcomes after which pods are looked at, and those of which only Rollcast knows why. */
-const LOOK = new Set(["failed", "stalled", "started"]);
-const EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"]);
+const NEEDS_STATUS = new Set(["failed", "stalled", "started"]);
+const NEEDS_EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"]);
 
 /** What to run next about one rollout, e.g. `kubectl -n shop rollout status deployment/web`; nothing where all is well. */
 export function nextCommands(event: RolloutEvent): string[] {
   const { kind, namespace, name } = event.data.workload;
-  const { word } = eventWord(event.type);
+  const { outcome } = eventOutcome(event.type);
   const status = STATUS.get(kind);
   if (status === undefined || !NAME.test(namespace) || !NAME.test(name)) return [];
   return [
-    ...(LOOK.has(word) ? [status(name, namespace)] : []),
-    ...(EXPLAIN.has(word)
+    ...(NEEDS_STATUS.has(outcome) ? [status(name, namespace)] : []),
+    ...(NEEDS_EXPLAIN.has(outcome)
       ? [`rollcast explain ${kind.toLowerCase()}/${name} -n ${namespace}`]
       : []),
   ];

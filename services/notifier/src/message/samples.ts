@@ -35,7 +35,7 @@ export function fullSample(outcome: RolloutOutcome, name = "web"): RolloutEvent 
 /** Events of an outcome as a template may meet them: one that says everything, one that says the least, a group. `mixed`: of different outcomes. */
 export function sampleGroups(outcome: RolloutOutcome | "mixed"): RolloutEvent[][] {
   if (outcome === "mixed") {
-    return [RolloutOutcome.options.map((word) => fullSample(word, `web-${word}`))];
+    return [RolloutOutcome.options.map((outcome) => fullSample(outcome, `web-${outcome}`))];
   }
   const least = sample(outcome, "web", {});
   return [[fullSample(outcome)], [least], [fullSample(outcome), sample(outcome, "api", {})]];

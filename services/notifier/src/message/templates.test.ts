@@ -5,14 +5,14 @@ import { messageOf } from "./message.ts";
 import type { Message } from "./message.ts";
 import { fullSample, sampleGroups } from "./samples.ts";
 import { compileTemplates } from "./templates.ts";
-import type { Dress } from "./templates.ts";
+import type { ApplyTemplates } from "./templates.ts";
 
 function message(outcome: RolloutOutcome | "mixed" = "failed", group = 0): Message {
   const events = sampleGroups(outcome)[group] ?? [];
   return messageOf({ id: "n1", events, labels: {}, createdAt: 0 }, "prod");
 }
 
-function compile(templates: Templates, more: Templates = {}): Dress {
+function compile(templates: Templates, more: Templates = {}): ApplyTemplates {
   const sources = [
     { path: "notifier.receivers[0].templates", templates },
     { path: "notifier.templates", templates: more },
@@ -23,36 +23,36 @@ function compile(templates: Templates, more: Templates = {}): Dress {
 }
 
 test("a template makes the title and the text of its outcome, and of no other", () => {
-  const dress = compile({
+  const applyTemplates = compile({
     "rollout.failed": {
       title: "{{ workload }} failed",
       text: "{{ cause.kind }} {{ cause.name }} ({{ cause.keys }}) by {{ cause.changedBy }}; {{ reason }} after {{ duration }}. {{ affected }} affected.",
     },
   });
-  expect(dress(message())).toMatchObject({
+  expect(applyTemplates(message())).toMatchObject({
     title: "Deployment shop/web failed",
     text: "ConfigMap web-config (LOG_LEVEL, +NEW_KEY) by kubectl-edit; ProgressDeadlineExceeded after 10m. 12 affected.",
     custom: true,
   });
-  expect(dress(message("succeeded"))).toEqual(message("succeeded"));
+  expect(applyTemplates(message("succeeded"))).toEqual(message("succeeded"));
 });
 
 test("the receiver's own comes before the notifier's, an outcome's before the default", () => {
-  const dress = compile(
+  const applyTemplates = compile(
     { default: { title: "mine" } },
     { "rollout.failed": { title: "all's", text: "text" }, default: { text: "any" } },
   );
-  expect(dress(message("succeeded"))).toMatchObject({ title: "mine", text: "any" });
-  expect(dress(message("failed"))).toMatchObject({ title: "all's", text: "text" });
+  expect(applyTemplates(message("succeeded"))).toMatchObject({ title: "mine", text: "any" });
+  expect(applyTemplates(message("failed"))).toMatchObject({ title: "all's", text: "text" });
 });
 
 test("a group is told with loops, and everything is there for the least of events", () => {
   const text =
     "{{ count }}:{% for one in workloads %} {{ one.name }}={{ one.outcome }}{{ one.reason }}{% endfor %}{{ cause.changedAt }}{{ queue }}{{ message }}";
-  const dress = compile({ default: { text } });
+  const applyTemplates = compile({ default: { text } });
   for (const outcome of [...RolloutOutcome.options, "mixed"] as const) {
     for (const group of sampleGroups(outcome).keys()) {
-      expect(dress(message(outcome, group)).text).toMatch(/^\d+: /);
+      expect(applyTemplates(message(outcome, group)).text).toMatch(/^\d+: /);
     }
   }
 });
@@ -106,21 +106,21 @@ test("a template that fails all the same leaves the message as it would be", () 
   const faults: string[] = [];
   const text = "{% if count > 2 %}{{ nothing }}{% endif %}ok";
   const sources = [{ path: "t", templates: { "rollout.failed": { text } } }];
-  const dress = compileTemplates(sources, (fault) => faults.push(fault));
+  const applyTemplates = compileTemplates(sources, (fault) => faults.push(fault));
   const events = ["a", "b", "c"].map((name) => fullSample("failed", name));
   const three = messageOf({ id: "n1", events, labels: {}, createdAt: 0 }, "prod");
-  expect(dress(three)).toEqual(three);
+  expect(applyTemplates(three)).toEqual(three);
   expect(faults).toEqual([expect.stringContaining('t["rollout.failed"].text: undefined variable')]);
 });
 
 test("a title is one line, and neither is without bounds", () => {
-  const dress = compile({
+  const applyTemplates = compile({
     default: {
       title: "a\n b{{ title }}{{ text }}",
       text: "{% for i in (1..1100) %}abcdefghijklmnopqrst{% endfor %}",
     },
   });
-  const { title, text } = dress(message());
+  const { title, text } = applyTemplates(message());
   expect(title).toMatch(/^a b/);
   expect(title).not.toContain("\n");
   expect(title.length).toBeLessThanOrEqual(500);

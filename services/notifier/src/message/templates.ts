@@ -11,14 +11,14 @@ import { cut } from "./text.ts";
 import { variablesOf } from "./variables.ts";
 
 /** Puts the configured title and text on a message. */
-export type Dress = (message: Message) => Message;
+export type ApplyTemplates = (message: Message) => Message;
 
 /** Templates and where they are in the configuration, the nearest first. */
 export type TemplateSource = { readonly path: string; readonly templates: Templates };
 
 const PARTS = ["title", "text"] as const;
 type Part = (typeof PARTS)[number];
-type Found = { readonly compiled: Compiled; readonly path: string };
+type CompiledPart = { readonly compiled: Compiled; readonly path: string };
 
 const TITLE_LIMIT = 500;
 const TEXT_LIMIT = 20_000;
@@ -30,7 +30,7 @@ function outcomesOf(key: TemplateKey): (RolloutOutcome | "mixed")[] {
   return all.filter((outcome) => key === "default" || key === `rollout.${outcome}`);
 }
 
-function render({ compiled }: Found, message: Message, part: Part): string {
+function render({ compiled }: CompiledPart, message: Message, part: Part): string {
   const text = compiled(variablesOf(message));
   return part === "title"
     ? cut(text.replaceAll(/\s+/g, " ").trim(), TITLE_LIMIT)
@@ -42,14 +42,14 @@ function faultOf(err: unknown): string {
 }
 
 /** Renders the template for a sample of everything it may meet; the fault of the first that fails. */
-function test(found: Found, key: TemplateKey, part: Part): string | undefined {
+function validate(parts: CompiledPart, key: TemplateKey, part: Part): string | undefined {
   for (const events of outcomesOf(key).flatMap(sampleGroups)) {
     const message = messageOf({ id: "sample", events, labels: {}, createdAt: 0 }, "sample");
     try {
-      if (part === "title" && render(found, message, part) === "") {
+      if (part === "title" && render(parts, message, part) === "") {
         return `makes no title for ${message.outcome}`;
       }
-      render(found, message, part);
+      render(parts, message, part);
     } catch (err) {
       return faultOf(err);
     }
@@ -57,19 +57,19 @@ function test(found: Found, key: TemplateKey, part: Part): string | undefined {
   return undefined;
 }
 
-function compileOne(
+function compilePart(
   compile: (text: string) => Compiled,
   source: TemplateSource,
   at: { key: TemplateKey; part: Part },
-): Found | string | undefined {
+): CompiledPart | string | undefined {
   const { key, part } = at;
   const text = source.templates[key]?.[part];
   if (text === undefined) return undefined;
   const path = `${source.path}["${key}"].${part}`;
   try {
-    const found = { compiled: compile(text), path };
-    const fault = test(found, key, part);
-    return fault === undefined ? found : `${path}: ${fault}`;
+    const parts = { compiled: compile(text), path };
+    const fault = validate(parts, key, part);
+    return fault === undefined ? parts : `${path}: ${fault}`;
   } catch (err) {
     return `${path}: ${faultOf(err)}`;
   }
@@ -82,33 +82,34 @@ function compileOne(
 export function compileTemplates(
   sources: readonly TemplateSource[],
   onFault: (fault: string) => void,
-): Dress {
+): ApplyTemplates {
   const compile = createLiquid();
-  const found = new Map<string, Found>();
+  const parts = new Map<string, CompiledPart>();
   const faults: string[] = [];
   for (const source of sources) {
     for (const key of TEMPLATE_KEYS) {
       for (const part of PARTS) {
-        const one = compileOne(compile, source, { key, part });
-        if (typeof one === "string") faults.push(`  ${one}`);
-        else if (one !== undefined && !found.has(`${key} ${part}`))
-          found.set(`${key} ${part}`, one);
+        const template = compilePart(compile, source, { key, part });
+        if (typeof template === "string") faults.push(`  ${template}`);
+        else if (template !== undefined && !parts.has(`${key} ${part}`))
+          parts.set(`${key} ${part}`, template);
       }
     }
   }
   if (faults.length > 0) throw new ConfigError(`templates are refused:\n${faults.join("\n")}`);
   const pick = (message: Message, part: Part): string | undefined => {
-    const one = found.get(`rollout.${message.outcome} ${part}`) ?? found.get(`default ${part}`);
-    if (one === undefined) return undefined;
+    const template =
+      parts.get(`rollout.${message.outcome} ${part}`) ?? parts.get(`default ${part}`);
+    if (template === undefined) return undefined;
     try {
-      return render(one, message, part);
+      return render(template, message, part);
     } catch (err) {
-      onFault(`${one.path}: ${faultOf(err)}`);
+      onFault(`${template.path}: ${faultOf(err)}`);
       return undefined;
     }
   };
   return (message) => {
-    if (found.size === 0) return message;
+    if (parts.size === 0) return message;
     const text = pick(message, "text");
     const title = pick(message, "title") || message.title;
     return { ...message, title, ...(text === undefined ? {} : { text, custom: true }) };

@@ -1,8 +1,8 @@
 import { formatDuration } from "@rollcast/shared/duration";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { keysText, unique, wordOf, workloadName } from "./facts.ts";
+import { keysText, unique, outcomeOf, workloadName } from "./facts.ts";
 import type { Message } from "./message.ts";
-import { compareWords } from "../model/severity.ts";
+import { compareOutcomes } from "../model/severity.ts";
 
 const LISTED = 100;
 
@@ -17,7 +17,7 @@ function workloadVariables(event: RolloutEvent) {
     kind,
     namespace,
     name,
-    outcome: wordOf(event),
+    outcome: outcomeOf(event),
     reason,
     message,
     duration: duration(durationMs),
@@ -42,7 +42,7 @@ function causeVariables(event: RolloutEvent | undefined) {
  */
 export function variablesOf(message: Message): object {
   const { cluster, outcome, severity, title, text, next } = message;
-  const events = message.events.toSorted((a, b) => compareWords(wordOf(a), wordOf(b)));
+  const events = message.events.toSorted((a, b) => compareOutcomes(outcomeOf(a), outcomeOf(b)));
   const [first] = events;
   const names = unique(events.map(workloadName));
   const { kind = "", namespace = "", name = "" } = first?.data.workload ?? {};

@@ -21,8 +21,8 @@ export const GroupRecord = z.object({
   /** The first `events` of the list are being made into this notification; what joins meanwhile is not part of it. */
   sealed: z.object({ notification: z.string(), events: z.number().int() }).optional(),
   /** Short ids of events that were told lately, so that one delivered again does not join again. */
-  told: z.array(z.string()),
+  recentEvents: z.array(z.string()),
   /** When the last of them were handed over. */
-  toldAt: z.number().optional(),
+  lastSentAt: z.number().optional(),
 });
 export type GroupRecord = z.infer<typeof GroupRecord>;

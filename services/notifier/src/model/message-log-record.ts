@@ -5,7 +5,7 @@ import { Cause, ObjectId, RolloutOutcome } from "@rollcast/shared/events";
 export const Tracked = z.object({
   rollout: z.string(),
   workload: ObjectId,
-  word: RolloutOutcome,
+  outcome: RolloutOutcome,
   /** The event that said so, and when; milliseconds since the epoch. */
   event: z.string(),
   at: z.number(),
@@ -39,12 +39,12 @@ export type Post = z.infer<typeof Post>;
  * What a receiver that edits has posted, in the KV bucket `notify` under `<cluster>.board.<receiver>`: which message tells of which rollout. Kept so that an
  * end edits the message of its start after a restart too.
  */
-export const BoardRecord = z.object({
+export const MessageLogRecord = z.object({
   v: z.literal(1),
   type: z.literal("board"),
   receiver: z.string(),
   /** Who talks to the receiver now; nobody else posts or edits until `until`. */
-  claim: z.object({ holder: z.string(), until: z.number() }).optional(),
+  lease: z.object({ holder: z.string(), until: z.number() }).optional(),
   posts: z.array(Post),
 });
-export type BoardRecord = z.infer<typeof BoardRecord>;
+export type MessageLogRecord = z.infer<typeof MessageLogRecord>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AlertRecord } from "./alert-record.ts";
-import { BoardRecord } from "./message-log-record.ts";
+import { MessageLogRecord } from "./message-log-record.ts";
 import { GroupRecord } from "./group-record.ts";
 import { NotificationRecord } from "./notification-record.ts";
 import { ReceiversRecord } from "./receivers-record.ts";
@@ -10,7 +10,7 @@ export const NotifyRecord = z.discriminatedUnion("type", [
   GroupRecord,
   NotificationRecord,
   ReceiversRecord,
-  BoardRecord,
+  MessageLogRecord,
   AlertRecord,
 ]);
 export type NotifyRecord = z.infer<typeof NotifyRecord>;

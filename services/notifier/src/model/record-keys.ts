@@ -7,7 +7,7 @@ export function alertKey(cluster: string, receiver: string, id: string): string 
   return `${cluster}.alert.${receiver}.${id}`;
 }
 
-export function boardKey(cluster: string, receiver: string): string {
+export function messageLogKey(cluster: string, receiver: string): string {
   return `${cluster}.board.${receiver}`;
 }
 

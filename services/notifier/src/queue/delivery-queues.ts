@@ -4,17 +4,17 @@ import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/notifier";
 import { firstFault } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
-import type { Addressed, Turns } from "../context.ts";
-import type { Turn } from "./job.ts";
+import type { NotificationRef, Jobs } from "../context.ts";
+import type { Job } from "./job.ts";
 
-export type QueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
+export type QueueOptions = RedisIdentity & { cluster: string; logger: Logger };
 
 /** Receivers with a queue of their own, and how fast each may be sent to. */
 export type Limits = ReadonlyMap<string, RateLimit>;
 
 /** The queues: one for the groups, and one for each receiver, so that a dead one delays no other. */
 export type Queues = AsyncDisposable & {
-  readonly turns: Turns;
+  readonly jobs: Jobs;
   /** Opens the queues of receivers that have none yet. */
   open(limits: Limits): Promise<void>;
   /** Closes the queues of receivers that are in `limits` no more. */
@@ -28,7 +28,7 @@ export type Queues = AsyncDisposable & {
   /** Jobs by receiver (none: the groups) and state. */
   counts(): Promise<ReadonlyMap<string, Record<string, number>>>;
   /** By receiver (none: the groups), for how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
-  standing(): Promise<ReadonlyMap<string, number>>;
+  stalledMs(): Promise<ReadonlyMap<string, number>>;
 };
 
 export const GROUPS_QUEUE = "notify";
@@ -39,32 +39,41 @@ export function queueName(receiver: string): string {
   return `${GROUPS_QUEUE}-${receiver}`;
 }
 
-function addDelivery(queue: Queue<Turn>, one: Addressed, delayMs: number): Promise<void> {
+function addDelivery(
+  queue: Queue<Job>,
+  notification: NotificationRef,
+  delayMs: number,
+): Promise<void> {
   // A turn that was left from before a redrive must not take the new one in.
-  const id = one.redriven === undefined ? one.id : `${one.id}-${one.redriven.count}`;
-  return queue.add({ notification: one.id }, { id, delayMs, attempts: ATTEMPTS });
+  const id =
+    notification.redriven === undefined
+      ? notification.id
+      : `${notification.id}-${notification.redriven.count}`;
+  return queue.add({ notification: notification.id }, { id, delayMs, attempts: ATTEMPTS });
 }
 
-export async function openQueues(options: QueuesOptions): Promise<Queues> {
-  const open = (name: string) => openQueue<Turn>({ ...options, name });
+export async function openQueues(options: QueueOptions): Promise<Queues> {
+  const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
-  const byReceiver = new Map<string, Queue<Turn>>();
-  const named = (): [string, Queue<Turn>][] => [["", groups], ...byReceiver];
+  const byReceiver = new Map<string, Queue<Job>>();
+  const named = (): [string, Queue<Job>][] => [["", groups], ...byReceiver];
   const all = () => [groups, ...byReceiver.values()];
-  const ofEach = async <T>(ask: (queue: Queue<Turn>) => Promise<T>) =>
+  const readEach = async <T>(read: (queue: Queue<Job>) => Promise<T>) =>
     new Map(
-      await Promise.all(named().map(async ([name, queue]) => [name, await ask(queue)] as const)),
+      await Promise.all(named().map(async ([name, queue]) => [name, await read(queue)] as const)),
     );
   return {
-    turns: {
-      flush: (group, delayMs) => groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
+    jobs: {
+      enqueueFlush: (group, delayMs) =>
+        groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
       // Nobody works on the queue of a receiver that was removed: the turn that buries its message is one of the groups'.
-      deliver: (one, delayMs) => addDelivery(byReceiver.get(one.receiver) ?? groups, one, delayMs),
-      async handOver(one, delayMs) {
-        const own = byReceiver.get(one.receiver);
-        if (own !== undefined) return addDelivery(own, one, delayMs);
-        await using theirs = await open(queueName(one.receiver));
-        await addDelivery(theirs, one, delayMs);
+      enqueueDelivery: (notification, delayMs) =>
+        addDelivery(byReceiver.get(notification.receiver) ?? groups, notification, delayMs),
+      async forward(notification, delayMs) {
+        const own = byReceiver.get(notification.receiver);
+        if (own !== undefined) return addDelivery(own, notification, delayMs);
+        await using queue = await open(queueName(notification.receiver));
+        await addDelivery(queue, notification, delayMs);
       },
     },
     async open(limits) {
@@ -93,8 +102,8 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     // Each queue has its own connection; what one finds empty, the others do.
     onReconnect: (listener) => groups.onReconnect(listener),
     probe: () => firstFault(all().map((queue) => queue.probe())),
-    counts: () => ofEach((queue) => queue.counts()),
-    standing: () => ofEach((queue) => queue.standingMs()),
+    counts: () => readEach((queue) => queue.counts()),
+    stalledMs: () => readEach((queue) => queue.standingMs()),
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((queue) => queue[Symbol.asyncDispose]()));
     },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-export const Turn = z.union([
+export const Job = z.union([
   z.strictObject({ group: z.string() }),
   z.strictObject({ notification: z.string() }),
 ]);
-export type Turn = z.infer<typeof Turn>;
+export type Job = z.infer<typeof Job>;

@@ -6,25 +6,25 @@ import { deliver } from "../delivery/deliver.ts";
 import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
 import { GROUPS_QUEUE, queueName } from "./delivery-queues.ts";
-import { Turn } from "./job.ts";
-import type { Limits, QueuesOptions } from "./delivery-queues.ts";
+import { Job } from "./job.ts";
+import type { Limits, QueueOptions } from "./delivery-queues.ts";
 
-const GROUPS_AT_ONCE = 8;
-const SENT_AT_ONCE = 4;
+const GROUP_CONCURRENCY = 8;
+const SEND_CONCURRENCY = 4;
 const STOP_MS = 4_000;
 const BACKOFF = { initial: 500, max: 30_000 };
 
 /** Fires `STOP_MS` after `signal`: what a receiver has not answered by then is handed back. */
-function endOf(signal: AbortSignal): AbortSignal {
-  const end = new AbortController();
-  const stop = () => setTimeout(() => end.abort(), STOP_MS).unref();
+function graceAfter(signal: AbortSignal): AbortSignal {
+  const graceEnd = new AbortController();
+  const stop = () => setTimeout(() => graceEnd.abort(), STOP_MS).unref();
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
-  return end.signal;
+  return graceEnd.signal;
 }
 
 /** What was broken off by `signal` is for somebody else, without using an attempt. */
-async function handBack(work: Promise<void>, signal: AbortSignal): Promise<void> {
+async function requeueIfAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await work;
   } catch (err) {
@@ -33,31 +33,35 @@ async function handBack(work: Promise<void>, signal: AbortSignal): Promise<void>
   }
 }
 
-async function take(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
-  const turn = Turn.safeParse(data);
+async function runJob(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
+  const job = Job.safeParse(data);
   // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
-  if (!turn.success) ctx.logger.error({ err: turn.error }, "turn dropped, it is not of the form");
-  else if ("group" in turn.data) await flush(ctx, turn.data.group);
-  else await handBack(deliver(ctx, turn.data.notification, options), options.signal);
+  if (!job.success) ctx.logger.error({ err: job.error }, "turn dropped, it is not of the form");
+  else if ("group" in job.data) await flush(ctx, job.data.group);
+  else await requeueIfAborted(deliver(ctx, job.data.notification, options), options.signal);
 }
 
 /** Opens the worker of one queue; the groups' where no receiver is given. */
-type Open = (receiver?: string, limits?: Limits) => Promise<Work>;
+type OpenWorker = (receiver?: string, limits?: Limits) => Promise<Work>;
 
-function opener(ctx: Context, options: QueuesOptions, stopping: AbortSignal): Open {
-  const end = endOf(stopping);
+function createWorkerOpener(
+  ctx: Context,
+  options: QueueOptions,
+  stopping: AbortSignal,
+): OpenWorker {
+  const graceEnd = graceAfter(stopping);
   return (receiver, limits) => {
     const limit = receiver === undefined ? undefined : limits?.get(receiver);
     return openWorker<unknown>({
       ...options,
       name: receiver === undefined ? GROUPS_QUEUE : queueName(receiver),
       backoff: BACKOFF,
-      concurrency: receiver === undefined ? GROUPS_AT_ONCE : SENT_AT_ONCE,
+      concurrency: receiver === undefined ? GROUP_CONCURRENCY : SEND_CONCURRENCY,
       ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
       process: (data, { signal, hold }) =>
-        take(ctx, data, {
-          signal: AbortSignal.any([signal, end]),
-          hold: limit === undefined ? async () => undefined : hold,
+        runJob(ctx, data, {
+          signal: AbortSignal.any([signal, graceEnd]),
+          pause: limit === undefined ? async () => undefined : hold,
           ...(receiver === undefined ? {} : { receiver }),
         }),
     });
@@ -69,7 +73,7 @@ export type Workers = AsyncDisposable & {
   set(limits: Limits): Promise<void>;
   fault(): string | undefined;
   /** For how many milliseconds the oldest turn in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
   /** Milliseconds since the epoch when a turn of this receiver (none: of a group) was last taken or ended; undefined where its queue is not worked on. */
   lastActive(receiver: string): number | undefined;
 };
@@ -77,10 +81,10 @@ export type Workers = AsyncDisposable & {
 /** Works all queues off; after `signal`, what is in hand has a moment to end. */
 export async function openWorkers(
   ctx: Context,
-  options: QueuesOptions,
+  options: QueueOptions,
   stopping: AbortSignal,
 ): Promise<Workers> {
-  const open = opener(ctx, options, stopping);
+  const open = createWorkerOpener(ctx, options, stopping);
   const groups = await open();
   const byReceiver = new Map<string, { readonly limit: string; readonly work: Work }>();
   const all = () => [groups, ...Array.from(byReceiver.values(), ({ work }) => work)];
@@ -100,7 +104,7 @@ export async function openWorkers(
       all()
         .map((work) => work.fault())
         .find((fault) => fault !== undefined),
-    inHandMs: () => Math.max(...all().map((work) => work.inHandMs())),
+    inFlightMs: () => Math.max(...all().map((work) => work.inHandMs())),
     lastActive: (receiver) =>
       (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
     // At once: each may have to wait for what it has in hand.

@@ -4,13 +4,13 @@ import { ALERT_OUTCOMES, alertsOf } from "../alert/alert.ts";
 import type { AlertSettings, AlertText } from "../alert/alert.ts";
 import { createAlertStore } from "../alert/alert-store.ts";
 import type { AlertStoreOptions } from "../alert/alert-store.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { cut } from "../message/text.ts";
-import { judgeError } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import { classifyError } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
 import { postAll, postBatch } from "./post-alerts.ts";
 
@@ -24,7 +24,7 @@ export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster">
   settings: AlertSettings;
   resendMs: number;
   /** Puts templates on a message. */
-  dress: (message: Message) => Message;
+  applyTemplates: (message: Message) => Message;
   logger: Logger;
 };
 
@@ -45,9 +45,11 @@ export function alertText(message: Message): AlertText {
  * down and told again every `resendMs`, as Alertmanager asks of its clients.
  */
 export function createAlertmanager(options: AlertmanagerOptions): Receiver {
-  const { name, records, cluster, dress, settings, logger } = options;
+  const { name, records, cluster, applyTemplates, settings, logger } = options;
   const text = (event: RolloutEvent): AlertText =>
-    alertText(dress(messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, cluster)));
+    alertText(
+      applyTemplates(messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, cluster)),
+    );
   const store = createAlertStore({
     records,
     cluster,
@@ -60,9 +62,9 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
   const resend = async () => {
     const now = Date.now();
     const alerts = (await store.all()).flatMap((record) => alertsOf(record, settings, now));
-    const verdict = await postAll(options, alerts, stop.signal);
-    if (verdict.kind === "sent") return;
-    logger.warn({ receiver: name, reason: verdict.reason }, "alerts not told again, later");
+    const result = await postAll(options, alerts, stop.signal);
+    if (result.kind === "sent") return;
+    logger.warn({ receiver: name, reason: result.reason }, "alerts not told again, later");
   };
   let running: Promise<void> | undefined;
   const timer = setInterval(() => {
@@ -76,21 +78,21 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
   }, options.resendMs).unref();
   return {
     name,
-    async send(message, signal): Promise<Verdict> {
+    async send(message, signal): Promise<SendResult> {
       try {
-        const wanted = message.events.filter((event) => ALERT_OUTCOMES.has(wordOf(event)));
+        const relevant = message.events.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
         // A message without an alert asks whether the Alertmanager is there: that is what a test of the receiver wants to know.
-        if (wanted.length === 0) return await postBatch(options, [], signal);
+        if (relevant.length === 0) return await postBatch(options, [], signal);
         const now = Date.now();
-        const taken = await store.take(wanted);
+        const records = await store.apply(relevant);
         return await postAll(
           options,
-          taken.flatMap((record) => alertsOf(record, settings, now)),
+          records.flatMap((record) => alertsOf(record, settings, now)),
           signal,
         );
       } catch (err) {
         if (signal.aborted) throw err;
-        return judgeError(err);
+        return classifyError(err);
       }
     },
     async [Symbol.asyncDispose]() {

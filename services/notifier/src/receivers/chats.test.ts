@@ -5,7 +5,7 @@ import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
 import { escapeSlack } from "./slack-blocks.ts";
-import { judgeSlack, renderSlack } from "./slack-webhook.ts";
+import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { plainCardText, renderTeams } from "./teams.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
@@ -70,7 +70,7 @@ test.each([
   { status: 404, body: "channel_not_found", kind: "refused" },
   { status: 403, body: "invalid_token", kind: "refused" },
 ])("Slack: $status $body is $kind", ({ status, body, kind }) => {
-  expect(judgeSlack({ status, body, retryAfter: undefined }, TIME).kind).toBe(kind);
+  expect(classifySlackAnswer({ status, body, retryAfter: undefined }, TIME).kind).toBe(kind);
 });
 
 test("Teams: a failed rollout as an Adaptive Card 1.4", () => {

@@ -6,9 +6,9 @@ import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
 import { anyEvent, anyMessage } from "../../test/any-message.ts";
 import { ALERT_OUTCOMES, alertsOf, foldAlert } from "../alert/alert.ts";
-import { BoardRecord } from "../model/message-log-record.ts";
+import { MessageLogRecord } from "../model/message-log-record.ts";
 import { eventsOf, withPost } from "../message-log/posts.ts";
-import { wordOf } from "../message/facts.ts";
+import { outcomeOf } from "../message/facts.ts";
 import { messageOf } from "../message/message.ts";
 import { alertText } from "./alertmanager.ts";
 import { renderGoogleChat } from "./google-chat.ts";
@@ -79,11 +79,13 @@ test("Slack: no message breaks a limit of Block Kit or calls anybody", () => {
 test("Slack bot: what is edited from the record breaks no limit either", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
-      const empty: BoardRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
+      const empty: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
       const { events } = message;
       const posted = { channel: "C0123ABCD", ts: "1.1", events, now: 0 };
-      const board = BoardRecord.parse(JSON.parse(JSON.stringify(withPost(empty, message, posted))));
-      for (const post of board.posts) {
+      const log = MessageLogRecord.parse(
+        JSON.parse(JSON.stringify(withPost(empty, message, posted))),
+      );
+      for (const post of log.posts) {
         const edited = { ...message, events: eventsOf(post, "prod") };
         const content = JSON.parse(
           JSON.stringify(slackContent(messageOf(edited, "prod"))),
@@ -186,7 +188,7 @@ test("Alertmanager: no event makes an alert that it refuses", () => {
     generatorUrl: "https://rollcast.example.com/",
     resolveAfterMs: 86_400_000,
   };
-  const alerting = anyEvent.filter((event) => ALERT_OUTCOMES.has(wordOf(event)));
+  const alerting = anyEvent.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
   fc.assert(
     fc.property(alerting, (event) => {
       const one = messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, "prod");

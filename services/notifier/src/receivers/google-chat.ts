@@ -18,8 +18,8 @@ export function renderGoogleChat(message: Message): Rendered {
     : message.facts.map(({ name, value }) => `*${plainChatText(name)}:* ${plainChatText(value)}`);
   const commands = message.next.map(plainChatText).join("\n");
   const next = commands === "" ? "" : `\n\`\`\`${commands}\`\`\``;
-  const told = [`*${plainChatText(message.title)}*`, ...lines].join("\n");
+  const content = [`*${plainChatText(message.title)}*`, ...lines].join("\n");
   // The end may have taken away what makes a `<` harmless.
-  const text = cut(told, TEXT_LIMIT - Buffer.byteLength(next), utf8Size).replace(/<…$/, "…");
+  const text = cut(content, TEXT_LIMIT - Buffer.byteLength(next), utf8Size).replace(/<…$/, "…");
   return { contentType: JSON_TYPE, body: JSON.stringify({ text: `${text}${next}` }) };
 }

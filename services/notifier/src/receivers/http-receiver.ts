@@ -4,9 +4,9 @@ import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import { withoutSecrets } from "../http/answer.ts";
-import { judgeAnswer, judgeError } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer, classifyError } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Answer } from "../http/answer.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -23,10 +23,10 @@ export type HttpReceiverOptions = {
   /** Where to send: asked for each try, so that a rotated one counts at once. */
   url: () => Promise<URL>;
   /** Puts templates on a message. */
-  dress: (message: Message) => Message;
+  applyTemplates: (message: Message) => Message;
   render: (message: Message) => Rendered | Promise<Rendered>;
   /** What an answer means; by its status unless told. `now` in milliseconds since the epoch. */
-  judge?: (answer: Answer, now: number) => Verdict;
+  classify?: (answer: Answer, now: number) => SendResult;
 };
 
 export const JSON_TYPE = "application/json; charset=utf-8";
@@ -50,19 +50,19 @@ function secretParts({ pathname, search, searchParams }: URL): string[] {
 
 /** A receiver that takes one POST for a message. */
 export function createHttpReceiver(options: HttpReceiverOptions): Receiver {
-  const { name, fetch, render, judge = judgeAnswer } = options;
+  const { name, fetch, render, classify = classifyAnswer } = options;
   return {
     name,
-    async send(message, signal): Promise<Verdict> {
+    async send(message, signal): Promise<SendResult> {
       try {
-        const { contentType, body, headers: more } = await render(options.dress(message));
+        const { contentType, body, headers: more } = await render(options.applyTemplates(message));
         const headers = { "content-type": contentType, "user-agent": "rollcast-notifier", ...more };
         const url = await options.url();
         const answer = await fetch.post({ url, headers, body }, signal);
-        return judge(withoutSecrets(answer, secretParts(url)), Date.now());
+        return classify(redactSecrets(answer, secretParts(url)), Date.now());
       } catch (err) {
         if (signal.aborted) throw err;
-        return judgeError(err);
+        return classifyError(err);
       }
     },
     [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),

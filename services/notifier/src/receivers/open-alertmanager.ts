@@ -3,15 +3,15 @@ import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { checkUrl } from "../http/address.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { createAlertmanager } from "./alertmanager.ts";
-import type { Opening } from "./receiver-options.ts";
+import type { ReceiverOptions } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openBot} does. */
+/** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openSlackBot} does. */
 export async function openAlertmanager(
-  opening: Opening,
+  options: ReceiverOptions,
   alertmanager: AlertmanagerReceiver,
 ): Promise<Receiver> {
-  const { config, security, env, cluster, records, dress, logger } = opening;
+  const { config, security, env, cluster, records, applyTemplates, logger } = options;
   const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
   const urls = alertmanager.urls.map((url) => new URL(url));
   for (const url of urls) checkUrl(url, security);
@@ -27,7 +27,7 @@ export async function openAlertmanager(
     token,
     settings: { cluster, labels, generatorUrl, resolveAfterMs: resolveAfter },
     resendMs: resendInterval,
-    dress,
+    applyTemplates,
     logger,
   });
 }

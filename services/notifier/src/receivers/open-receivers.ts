@@ -7,30 +7,30 @@ import type { Logger } from "@rollcast/runtime/logger";
 import { checkUrl } from "../http/address.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";
-import type { Dress } from "../message/templates.ts";
+import type { ApplyTemplates } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
 import { createHttpReceiver, readUrl } from "./http-receiver.ts";
 import type { HttpReceiverOptions } from "./http-receiver.ts";
 import { openAlertmanager } from "./open-alertmanager.ts";
-import { openBot } from "./open-slack-bot.ts";
-import type { Opening, ReceiverDeps } from "./receiver-options.ts";
+import { openSlackBot } from "./open-slack-bot.ts";
+import type { ReceiverOptions, ReceiverDeps } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
-import { judgeSlack, renderSlack } from "./slack-webhook.ts";
+import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 import { readKeys, renderWebhook } from "./webhook.ts";
 
-type Form = Pick<HttpReceiverOptions, "url" | "render" | "judge"> & {
+type HttpFormat = Pick<HttpReceiverOptions, "url" | "render" | "classify"> & {
   /** Throws where a secret that it needs cannot be read. */
   check?: () => Promise<unknown>;
 };
 
 /** How a receiver that takes one POST for a message is sent to. */
-function formOf({ config, env }: Opening): Form | undefined {
+function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined {
   const { webhook, slack, teams, googleChat } = config;
   if (slack?.webhookUrlFrom !== undefined) {
     const ref = slack.webhookUrlFrom;
     const url = () => readUrl(ref, env, "slack.webhookUrlFrom");
-    return { url, render: renderSlack, judge: judgeSlack };
+    return { url, render: renderSlack, classify: classifySlackAnswer };
   }
   if (teams !== undefined) {
     return { url: () => readUrl(teams.urlFrom, env, "teams.urlFrom"), render: renderTeams };
@@ -55,21 +55,25 @@ export function rateLimitOf(config: ReceiverConfig): RateLimit {
   return config.rateLimit ?? { max: isMachine ? 10 : 1, per: 1_000 };
 }
 
-async function openReceiver(opening: Opening): Promise<Receiver | undefined> {
-  const { config, security, dress, env } = opening;
-  if (config.slack?.tokenFrom !== undefined) return openBot(opening, config.slack);
-  if (config.alertmanager !== undefined) return openAlertmanager(opening, config.alertmanager);
-  const form = formOf(opening);
-  if (form === undefined) return undefined;
-  const { check, ...rest } = form;
-  checkUrl(await form.url(), security);
+async function openReceiver(options: ReceiverOptions): Promise<Receiver | undefined> {
+  const { config, security, applyTemplates, env } = options;
+  if (config.slack?.tokenFrom !== undefined) return openSlackBot(options, config.slack);
+  if (config.alertmanager !== undefined) return openAlertmanager(options, config.alertmanager);
+  const format = httpFormatOf(options);
+  if (format === undefined) return undefined;
+  const { check, ...http } = format;
+  checkUrl(await format.url(), security);
   await check?.();
   const fetch = createGuardedFetch({ security, env });
-  return createHttpReceiver({ name: config.name, fetch, dress, ...rest });
+  return createHttpReceiver({ name: config.name, fetch, applyTemplates, ...http });
 }
 
-function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): Dress {
-  const { name, templates = {} } = one;
+function compileTemplatesOf(
+  receiver: ReceiverConfig,
+  all: Templates,
+  logger: Logger,
+): ApplyTemplates {
+  const { name, templates = {} } = receiver;
   return compileTemplates(
     [
       { path: `notifier.receivers["${name}"].templates`, templates },
@@ -86,17 +90,17 @@ export async function openReceivers(
 ): Promise<ReadonlyMap<string, Receiver>> {
   const opened = new Map<string, Receiver>();
   const faults: string[] = [];
-  for (const one of config.receivers) {
+  for (const settings of config.receivers) {
     try {
-      const dress = dressOf(one, config.templates, deps.logger);
-      const security = one.security ?? Security.parse({});
-      const receiver = await openReceiver({ ...deps, config: one, security, dress });
-      if (receiver !== undefined) opened.set(one.name, receiver);
+      const applyTemplates = compileTemplatesOf(settings, config.templates, deps.logger);
+      const security = settings.security ?? Security.parse({});
+      const receiver = await openReceiver({ ...deps, config: settings, security, applyTemplates });
+      if (receiver !== undefined) opened.set(settings.name, receiver);
     } catch (err) {
-      faults.push(`  ${one.name}: ${err instanceof Error ? err.message : String(err)}`);
+      faults.push(`  ${settings.name}: ${err instanceof Error ? err.message : String(err)}`);
     }
   }
   if (faults.length === 0) return opened;
-  await Promise.all(Array.from(opened.values(), (one) => one[Symbol.asyncDispose]()));
+  await Promise.all(Array.from(opened.values(), (receiver) => receiver[Symbol.asyncDispose]()));
   throw new ConfigError(`receivers are refused:\n${faults.join("\n")}`);
 }

@@ -2,10 +2,10 @@ import type { SlackReceiver } from "@rollcast/shared/config/receiver-kinds";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { ConfigError } from "@rollcast/shared/errors";
 import { checkUrl } from "../http/address.ts";
-import { claimBoard } from "../message-log/lease.ts";
+import { acquireLease } from "../message-log/lease.ts";
 import { createGuardedFetch } from "../http/guarded-fetch.ts";
-import { boardKey } from "../model/record-keys.ts";
-import type { Opening } from "./receiver-options.ts";
+import { messageLogKey } from "../model/record-keys.ts";
+import type { ReceiverOptions } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
 import { createSlackApi } from "./slack-api.ts";
 import { createSlackBot } from "./slack-bot.ts";
@@ -13,8 +13,11 @@ import { createSlackBot } from "./slack-bot.ts";
 const SLACK_API = "https://slack.com/api/";
 
 /** A bot of Slack. Throws {@link ConfigError} where its token cannot be read or its address is not allowed. */
-export async function openBot(opening: Opening, slack: SlackReceiver): Promise<Receiver> {
-  const { config, security, env, cluster, records, dress, step, pace } = opening;
+export async function openSlackBot(
+  options: ReceiverOptions,
+  slack: SlackReceiver,
+): Promise<Receiver> {
+  const { config, security, env, cluster, records, applyTemplates, failpoint, pace } = options;
   const { name } = config;
   const { tokenFrom, channel = "", thread = true } = slack;
   if (tokenFrom === undefined) throw new ConfigError("there is no token");
@@ -25,7 +28,17 @@ export async function openBot(opening: Opening, slack: SlackReceiver): Promise<R
   const fetch = createGuardedFetch({ security, env });
   const where = `${base.host} ${channel}`;
   const call = createSlackApi({ fetch, base, token, pace: (signal) => pace(where, signal) });
-  const key = boardKey(cluster, name);
-  const claim = (signal: AbortSignal) => claimBoard({ records, key, receiver: name, signal });
-  return createSlackBot({ name, fetch, call, channel, thread, cluster, claim, dress, step });
+  const key = messageLogKey(cluster, name);
+  const lease = (signal: AbortSignal) => acquireLease({ records, key, receiver: name, signal });
+  return createSlackBot({
+    name,
+    fetch,
+    call,
+    channel,
+    thread,
+    cluster,
+    lease,
+    applyTemplates,
+    failpoint,
+  });
 }

@@ -1,7 +1,7 @@
 import type { Alert } from "../alert/alert.ts";
-import { withoutSecrets } from "../http/answer.ts";
-import { judgeAnswer, judgeError } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer, classifyError } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { AlertmanagerOptions } from "./alertmanager.ts";
 
@@ -17,7 +17,7 @@ async function postTo(
   base: URL,
   alerts: readonly Alert[],
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<SendResult> {
   try {
     const token = await options.token();
     const headers = {
@@ -28,26 +28,26 @@ async function postTo(
     const body = JSON.stringify(alerts);
     const answer = await options.fetch.post({ url: endpoint(base), headers, body }, signal);
     const secrets = token === undefined ? [] : [token];
-    return judgeAnswer(withoutSecrets(answer, secrets), Date.now());
+    return classifyAnswer(redactSecrets(answer, secrets), Date.now());
   } catch (err) {
     if (signal.aborted) throw err;
-    return judgeError(err);
+    return classifyError(err);
   }
 }
 
 /** The one that promises most: one instance that took the alerts is enough, the others are told again soon. */
-const BEST: readonly Verdict["kind"][] = ["sent", "later", "failed", "refused"];
+const BEST: readonly SendResult["kind"][] = ["sent", "later", "failed", "refused"];
 
 export async function postBatch(
   options: AlertmanagerOptions,
   alerts: readonly Alert[],
   signal: AbortSignal,
-): Promise<Verdict> {
-  const verdicts = await Promise.all(
+): Promise<SendResult> {
+  const results = await Promise.all(
     options.urls.map((url) => postTo(options, url, alerts, signal)),
   );
-  const rank = ({ kind }: Verdict) => BEST.indexOf(kind);
-  const [best = { kind: "sent" as const }] = verdicts.toSorted((a, b) => rank(a) - rank(b));
+  const rank = ({ kind }: SendResult) => BEST.indexOf(kind);
+  const [best = { kind: "sent" as const }] = results.toSorted((a, b) => rank(a) - rank(b));
   return best;
 }
 
@@ -55,10 +55,10 @@ export async function postAll(
   options: AlertmanagerOptions,
   alerts: readonly Alert[],
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<SendResult> {
   for (let i = 0; i < alerts.length; i += BATCH) {
-    const verdict = await postBatch(options, alerts.slice(i, i + BATCH), signal);
-    if (verdict.kind !== "sent") return verdict;
+    const result = await postBatch(options, alerts.slice(i, i + BATCH), signal);
+    if (result.kind !== "sent") return result;
   }
   return { kind: "sent" };
 }

@@ -4,8 +4,8 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Pacer } from "../http/pacer.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
-import type { Step } from "../failpoints.ts";
-import type { Dress } from "../message/templates.ts";
+import type { Failpoint } from "../failpoints.ts";
+import type { ApplyTemplates } from "../message/templates.ts";
 
 /** What receivers share. */
 export type ReceiverDeps = {
@@ -13,14 +13,14 @@ export type ReceiverDeps = {
   cluster: string;
   records: Kv<NotifyRecord>;
   logger: Logger;
-  step: (step: Step) => void;
+  failpoint: (failpoint: Failpoint) => void;
   /** Over all receivers: several may send to one channel. */
   pace: Pacer;
 };
 
 /** What one receiver is opened from. */
-export type Opening = ReceiverDeps & {
+export type ReceiverOptions = ReceiverDeps & {
   readonly config: ReceiverConfig;
   readonly security: Security;
-  readonly dress: Dress;
+  readonly applyTemplates: ApplyTemplates;
 };

@@ -1,38 +1,38 @@
 import { expect, test } from "vitest";
-import { judgeSlackApi } from "./slack-api.ts";
+import { classifySlackApiAnswer } from "./slack-api.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 
-function judge(body: unknown, more: { status?: number; retryAfter?: string } = {}) {
+function classify(body: unknown, more: { status?: number; retryAfter?: string } = {}) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return judgeSlackApi({ status: 200, retryAfter: undefined, body: text, ...more }, NOW);
+  return classifySlackApiAnswer({ status: 200, retryAfter: undefined, body: text, ...more }, NOW);
 }
 
 test("an answer that is ok says where the message is", () => {
   const body = { ok: true, channel: "C1", ts: "1.2", message: { text: "x" } };
-  expect(judge(body)).toEqual({ ok: true, channel: "C1", ts: "1.2" });
+  expect(classify(body)).toEqual({ ok: true, channel: "C1", ts: "1.2" });
 });
 
 test.each([
-  { error: "ratelimited", retryAfter: "7", verdict: { kind: "later", delayMs: 7_000 } },
-  { error: "rate_limited", retryAfter: undefined, verdict: { kind: "later", delayMs: 30_000 } },
-  { error: "internal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "fatal_error", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "service_unavailable", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "team_added_to_org", verdict: { kind: "failed", reason: "slack-trouble" } },
-  { error: "invalid_auth", verdict: { kind: "refused", reason: "invalid-auth" } },
-  { error: "token_revoked", verdict: { kind: "refused", reason: "token-revoked" } },
-  { error: "channel_not_found", verdict: { kind: "refused", reason: "channel-not-found" } },
-  { error: "not_in_channel", verdict: { kind: "refused", reason: "not-in-channel" } },
-  { error: "is_archived", verdict: { kind: "refused", reason: "is-archived" } },
-  { error: "invalid_blocks", verdict: { kind: "refused", reason: "invalid-blocks" } },
-  { error: "missing_scope", verdict: { kind: "refused", reason: "missing-scope" } },
-  { error: "something_new", verdict: { kind: "refused", reason: "slack-error" } },
-  { error: "__proto__", verdict: { kind: "refused", reason: "slack-error" } },
-  { error: "Something <new>", verdict: { kind: "refused", reason: "slack-error" } },
-])("ok:false with $error is $verdict.kind", ({ error, retryAfter, verdict }) => {
-  const result = judge({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
-  expect(result).toMatchObject({ ok: false, error, verdict });
+  { error: "ratelimited", retryAfter: "7", sendResult: { kind: "later", delayMs: 7_000 } },
+  { error: "rate_limited", retryAfter: undefined, sendResult: { kind: "later", delayMs: 30_000 } },
+  { error: "internal_error", sendResult: { kind: "failed", reason: "slack-trouble" } },
+  { error: "fatal_error", sendResult: { kind: "failed", reason: "slack-trouble" } },
+  { error: "service_unavailable", sendResult: { kind: "failed", reason: "slack-trouble" } },
+  { error: "team_added_to_org", sendResult: { kind: "failed", reason: "slack-trouble" } },
+  { error: "invalid_auth", sendResult: { kind: "refused", reason: "invalid-auth" } },
+  { error: "token_revoked", sendResult: { kind: "refused", reason: "token-revoked" } },
+  { error: "channel_not_found", sendResult: { kind: "refused", reason: "channel-not-found" } },
+  { error: "not_in_channel", sendResult: { kind: "refused", reason: "not-in-channel" } },
+  { error: "is_archived", sendResult: { kind: "refused", reason: "is-archived" } },
+  { error: "invalid_blocks", sendResult: { kind: "refused", reason: "invalid-blocks" } },
+  { error: "missing_scope", sendResult: { kind: "refused", reason: "missing-scope" } },
+  { error: "something_new", sendResult: { kind: "refused", reason: "slack-error" } },
+  { error: "__proto__", sendResult: { kind: "refused", reason: "slack-error" } },
+  { error: "Something <new>", sendResult: { kind: "refused", reason: "slack-error" } },
+])("ok:false with $error is $verdict.kind", ({ error, retryAfter, sendResult }) => {
+  const result = classify({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
+  expect(result).toMatchObject({ ok: false, error, sendResult });
 });
 
 test.each([
@@ -42,5 +42,9 @@ test.each([
   { name: "503", body: "", status: 503, kind: "failed" },
   { name: "a redirect", body: "", status: 302, kind: "refused" },
 ])("$name is $kind", ({ body, status, kind }) => {
-  expect(judge(body, { status })).toMatchObject({ ok: false, error: undefined, verdict: { kind } });
+  expect(classify(body, { status })).toMatchObject({
+    ok: false,
+    error: undefined,
+    sendResult: { kind },
+  });
 });

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
-import { withoutSecrets } from "../http/answer.ts";
-import { judgeAnswer } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Answer } from "../http/answer.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 
@@ -15,7 +15,7 @@ const Body = z.union([
 /** What a call of the Web API came to: where the message is, or a verdict, with Slack's word for what is wrong where it gave one. */
 export type SlackResult =
   | { readonly ok: true; readonly channel: string | undefined; readonly ts: string | undefined }
-  | { readonly ok: false; readonly error: string | undefined; readonly verdict: Verdict };
+  | { readonly ok: false; readonly error: string | undefined; readonly sendResult: SendResult };
 
 /** Words after which another try may succeed. https://docs.slack.dev/reference/methods/chat.postMessage#errors */
 const TRANSIENT = new Set([
@@ -53,10 +53,10 @@ const PERMANENT: ReadonlyMap<string, string> = new Map([
   ["token_revoked", "the token was revoked"],
 ]);
 
-function judgeWord(error: string, answer: Answer, now: number): Verdict {
+function classifySlackError(error: string, answer: Answer, now: number): SendResult {
   if (LIMITED.has(error)) {
-    const asked = judgeAnswer({ ...answer, status: 429 }, now);
-    const delayMs = asked.kind === "later" ? asked.delayMs : LIMITED_MS;
+    const limited = classifyAnswer({ ...answer, status: 429 }, now);
+    const delayMs = limited.kind === "later" ? limited.delayMs : LIMITED_MS;
     return { kind: "later", delayMs, reason: "throttled" };
   }
   const hint = PERMANENT.get(error);
@@ -64,25 +64,29 @@ function judgeWord(error: string, answer: Answer, now: number): Verdict {
     const message = `Slack answered ${error}: ${hint}`;
     return { kind: "refused", reason: error.replaceAll("_", "-"), message };
   }
-  const word = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
+  const outcome = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
   if (TRANSIENT.has(error)) {
-    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${word}` };
+    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${outcome}` };
   }
-  return { kind: "refused", reason: "slack-error", message: `Slack answered ${word}` };
+  return { kind: "refused", reason: "slack-error", message: `Slack answered ${outcome}` };
 }
 
 /** What an answer of the Web API means. `now` in milliseconds since the epoch. */
-export function judgeSlackApi(answer: Answer, now: number): SlackResult {
-  const verdict = judgeAnswer(answer, now);
-  if (verdict.kind !== "sent") return { ok: false, error: undefined, verdict };
+export function classifySlackApiAnswer(answer: Answer, now: number): SlackResult {
+  const sendResult = classifyAnswer(answer, now);
+  if (sendResult.kind !== "sent") return { ok: false, error: undefined, sendResult };
   const body = Body.safeParse(safeJson(answer.body));
   if (!body.success) {
     const message = "Slack answered 2xx with something else than an answer of its API";
-    return { ok: false, error: undefined, verdict: { kind: "failed", reason: "not-ok", message } };
+    return {
+      ok: false,
+      error: undefined,
+      sendResult: { kind: "failed", reason: "not-ok", message },
+    };
   }
   if (body.data.ok) return { ok: true, channel: body.data.channel, ts: body.data.ts };
   const { error } = body.data;
-  return { ok: false, error, verdict: judgeWord(error, answer, now) };
+  return { ok: false, error, sendResult: classifySlackError(error, answer, now) };
 }
 
 function safeJson(text: string): unknown {
@@ -122,6 +126,6 @@ export function createSlackApi({ fetch, base, token, pace }: SlackApiOptions): S
       },
       signal,
     );
-    return judgeSlackApi(withoutSecrets(answer, [secret]), Date.now());
+    return classifySlackApiAnswer(redactSecrets(answer, [secret]), Date.now());
   };
 }

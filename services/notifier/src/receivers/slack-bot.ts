@@ -1,15 +1,15 @@
-import { fold } from "../message-log/message-log.ts";
-import { ClaimLost } from "../message-log/lease.ts";
-import type { Claim } from "../message-log/lease.ts";
+import { applyEvents } from "../message-log/message-log.ts";
+import { LeaseLostError } from "../message-log/lease.ts";
+import type { Lease } from "../message-log/lease.ts";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import type { Step } from "../failpoints.ts";
-import { judgeError } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import type { Failpoint } from "../failpoints.ts";
+import { classifyError } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
 import type { SlackApi } from "./slack-api.ts";
-import { BUSY_MS, edit, postFresh, reply } from "./slack-posts.ts";
-import type { Sending } from "./slack-posts.ts";
+import { BUSY_MS, edit, postNew, reply } from "./slack-posts.ts";
+import type { SendContext } from "./slack-posts.ts";
 
 export type SlackBotOptions = {
   name: string;
@@ -20,27 +20,27 @@ export type SlackBotOptions = {
   thread: boolean;
   cluster: string;
   /** Holds the record of what was posted. */
-  claim: (signal: AbortSignal) => Promise<Claim>;
+  lease: (signal: AbortSignal) => Promise<Lease>;
   /** Puts templates on a message. */
-  dress: (message: Message) => Message;
-  step: (step: Step) => void;
+  applyTemplates: (message: Message) => Message;
+  failpoint: (failpoint: Failpoint) => void;
 };
 
-async function tell(sending: Sending): Promise<Verdict> {
-  const { claim, message } = sending;
-  const { board, edits, fresh } = fold(claim.board(), message.events, Date.now());
-  await claim.save(board);
+async function sendMessage(context: SendContext): Promise<SendResult> {
+  const { lease, message } = context;
+  const { log, edits, unposted } = applyEvents(lease.log(), message.events, Date.now());
+  await lease.save(log);
   // Warnings and failures first: they are what people wait for.
-  for (const [place, loud] of edits) {
-    const verdict = await reply(sending, place, loud);
-    if (verdict.kind !== "sent") return verdict;
+  for (const [index, alerts] of edits) {
+    const sendResult = await reply(context, index, alerts);
+    if (sendResult.kind !== "sent") return sendResult;
   }
-  for (const place of edits.keys()) {
-    const verdict = await edit(sending, place);
-    if (verdict.kind !== "sent") return verdict;
+  for (const index of edits.keys()) {
+    const sendResult = await edit(context, index);
+    if (sendResult.kind !== "sent") return sendResult;
   }
   // Last: it moves the places, and what has no rollout is not known afterwards.
-  return postFresh(sending, fresh);
+  return postNew(context, unposted);
 }
 
 /**
@@ -50,19 +50,20 @@ async function tell(sending: Sending): Promise<Verdict> {
 export function createSlackBot(options: SlackBotOptions): Receiver {
   return {
     name: options.name,
-    async send(plain, signal): Promise<Verdict> {
-      let claim: Claim | undefined;
+    async send(plain, signal): Promise<SendResult> {
+      let lease: Lease | undefined;
       try {
-        claim = await options.claim(signal);
-        const message = options.dress(plain);
-        return await tell({ options, message, claim, signal });
+        lease = await options.lease(signal);
+        const message = options.applyTemplates(plain);
+        return await sendMessage({ options, message, lease, signal });
       } catch (err) {
         if (signal.aborted) throw err;
-        if (err instanceof ClaimLost) return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
-        return judgeError(err);
+        if (err instanceof LeaseLostError)
+          return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
+        return classifyError(err);
       } finally {
         // Where it cannot be let go, it ends by itself.
-        await claim?.release().catch(() => undefined);
+        await lease?.release().catch(() => undefined);
       }
     },
     [Symbol.asyncDispose]: () => options.fetch[Symbol.asyncDispose](),

@@ -1,16 +1,16 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { eventsOf, replacePost, withPost, withReply } from "../message-log/posts.ts";
 import type { Post } from "../model/message-log-record.ts";
-import type { Claim } from "../message-log/lease.ts";
+import type { Lease } from "../message-log/lease.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
-import type { Verdict } from "../http/send-result.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { SlackResult } from "./slack-api.ts";
 import { slackContent } from "./slack-blocks.ts";
 import type { SlackBotOptions } from "./slack-bot.ts";
 
 /** The message is not there any more, or not to be edited any more: its place is taken by a new one. */
-const LOST = new Set([
+const UNEDITABLE = new Set([
   "cant_update_message",
   "channel_not_found",
   "edit_window_closed",
@@ -19,7 +19,7 @@ const LOST = new Set([
 ]);
 
 /** The thread of a reply cannot be replied to: it becomes a message of its own. */
-const NO_THREAD = new Set([
+const UNREPLYABLE = new Set([
   "cannot_reply_to_message",
   "invalid_thread_ts",
   "message_not_found",
@@ -30,29 +30,29 @@ const NO_THREAD = new Set([
 
 export const BUSY_MS = 5_000;
 
-const SENT: Verdict = { kind: "sent" };
+const SENT: SendResult = { kind: "sent" };
 
 // Slack would make links, previews and mentions of what an event says.
 const PLAIN = { unfurl_links: false, unfurl_media: false, parse: "none", link_names: false };
 
-export type Sending = {
+export type SendContext = {
   readonly options: SlackBotOptions;
   readonly message: Message;
-  readonly claim: Claim;
+  readonly lease: Lease;
   readonly signal: AbortSignal;
 };
 
-function verdictOf(result: SlackResult): Verdict {
-  return result.ok ? SENT : result.verdict;
+function sendResultOf(result: SlackResult): SendResult {
+  return result.ok ? SENT : result.sendResult;
 }
 
 /** The message about some of its events only. */
-function part({ options, message }: Sending, events: readonly RolloutEvent[]): Message {
+function restrictTo({ options, message }: SendContext, events: readonly RolloutEvent[]): Message {
   if (events.length === message.events.length) return message;
-  return options.dress(messageOf({ ...message, events: [...events] }, options.cluster));
+  return options.applyTemplates(messageOf({ ...message, events: [...events] }, options.cluster));
 }
 
-async function post({ options, signal }: Sending, message: Message, more: object = {}) {
+async function post({ options, signal }: SendContext, message: Message, more: object = {}) {
   const { channel } = options;
   return options.call(
     "chat.postMessage",
@@ -62,63 +62,66 @@ async function post({ options, signal }: Sending, message: Message, more: object
 }
 
 /** Makes a posted message say what is true now; posts it anew where it is gone. */
-export async function edit(sending: Sending, place: number): Promise<Verdict> {
-  const { options, claim, signal } = sending;
-  const before = claim.board().posts[place];
+export async function edit(context: SendContext, index: number): Promise<SendResult> {
+  const { options, lease, signal } = context;
+  const before = lease.log().posts[index];
   if (before === undefined) return SENT;
   const { channel, ts, labels, createdAt, notification: id } = before;
   const events = eventsOf(before, options.cluster);
-  const message = options.dress(messageOf({ id, events, labels, createdAt }, options.cluster));
+  const message = options.applyTemplates(
+    messageOf({ id, events, labels, createdAt }, options.cluster),
+  );
   const { unfurl_links: _l, unfurl_media: _m, ...plain } = PLAIN;
   const body = { channel, ts, ...slackContent(message), ...plain };
   const result = await options.call("chat.update", body, signal);
-  if (result.ok || result.error === undefined || !LOST.has(result.error)) return verdictOf(result);
-  const again = await post(sending, message);
-  options.step("posted");
-  if (!again.ok) return again.verdict;
+  if (result.ok || result.error === undefined || !UNEDITABLE.has(result.error))
+    return sendResultOf(result);
+  const again = await post(context, message);
+  options.failpoint("posted");
+  if (!again.ok) return again.sendResult;
   const moved: Post = { ...before, channel: again.channel ?? options.channel, ts: again.ts ?? "" };
-  await claim.save(replacePost(claim.board(), place, moved));
+  await lease.save(replacePost(lease.log(), index, moved));
   return SENT;
 }
 
 /** Tells of warnings and failures aloud: an edit reaches nobody who is not looking. */
 export async function reply(
-  sending: Sending,
-  place: number,
+  context: SendContext,
+  index: number,
   events: readonly RolloutEvent[],
-): Promise<Verdict> {
-  const { options, claim, message } = sending;
-  const before = claim.board().posts[place];
+): Promise<SendResult> {
+  const { options, lease, message } = context;
+  const before = lease.log().posts[index];
   if (before === undefined || events.length === 0 || before.replies.includes(message.id)) {
     return SENT;
   }
-  const told = part(sending, events);
+  const partial = restrictTo(context, events);
   const inThread = options.thread && before.channel === options.channel && before.ts !== "";
   const thread = inThread ? { thread_ts: before.ts, reply_broadcast: true } : {};
-  let result = await post(sending, told, thread);
-  if (inThread && !result.ok && NO_THREAD.has(result.error ?? "")) {
-    result = await post(sending, told);
+  let result = await post(context, partial, thread);
+  if (inThread && !result.ok && UNREPLYABLE.has(result.error ?? "")) {
+    result = await post(context, partial);
   }
-  options.step("posted");
-  if (!result.ok) return result.verdict;
-  await claim.save(replacePost(claim.board(), place, withReply(before, message.id)));
+  options.failpoint("posted");
+  if (!result.ok) return result.sendResult;
+  await lease.save(replacePost(lease.log(), index, withReply(before, message.id)));
   return SENT;
 }
 
 /** Posts what no message tells of yet. */
-export async function postFresh(
-  sending: Sending,
+export async function postNew(
+  context: SendContext,
   events: readonly RolloutEvent[],
-): Promise<Verdict> {
-  const { options, claim } = sending;
+): Promise<SendResult> {
+  const { options, lease } = context;
   if (events.length === 0) return SENT;
-  const message = part(sending, events);
-  const result = await post(sending, message);
-  options.step("posted");
-  if (!result.ok) return result.verdict;
+  const message = restrictTo(context, events);
+  const result = await post(context, message);
+  options.failpoint("posted");
+  if (!result.ok) return result.sendResult;
   const { channel = options.channel, ts } = result;
   if (ts === undefined) return SENT;
   const now = Date.now();
-  await claim.save(withPost(claim.board(), message, { channel, ts, events, now }));
+  await lease.save(withPost(lease.log(), message, { channel, ts, events, now }));
   return SENT;
 }

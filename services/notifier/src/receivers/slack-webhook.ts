@@ -1,6 +1,6 @@
 import type { Message } from "../message/message.ts";
-import { judgeAnswer } from "../http/classify-answer.ts";
-import type { Verdict } from "../http/send-result.ts";
+import { classifyAnswer } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
 import type { Answer } from "../http/answer.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";
@@ -16,8 +16,8 @@ export function renderSlack(message: Message): Rendered {
 }
 
 /** Slack says `ok` where it took a message; a proxy's page with status 200 does not. */
-export function judgeSlack(answer: Answer, now: number): Verdict {
-  const verdict = judgeAnswer(answer, now);
-  if (verdict.kind !== "sent" || answer.body.trim() === "ok") return verdict;
+export function classifySlackAnswer(answer: Answer, now: number): SendResult {
+  const result = classifyAnswer(answer, now);
+  if (result.kind !== "sent" || answer.body.trim() === "ok") return result;
   return { kind: "failed", reason: "not-ok", message: "Slack answered 2xx without ok" };
 }

@@ -12,7 +12,7 @@ function secretRefs(part: unknown): SecretRef[] {
 }
 
 /** A secret that cannot be read counts as one of its own: when it comes, the receiver is another. */
-async function secretOrFault(ref: SecretRef, env: Env): Promise<string> {
+async function secretState(ref: SecretRef, env: Env): Promise<string> {
   try {
     return `secret ${await readSecret(ref, env)}`;
   } catch {
@@ -22,7 +22,7 @@ async function secretOrFault(ref: SecretRef, env: Env): Promise<string> {
 
 /** A digest that is another when a receiver's configuration is another, or a secret that it refers to. It never leaves the process. */
 export async function fingerprintOf(receiver: Receiver, env: Env): Promise<string> {
-  const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretOrFault(ref, env)));
+  const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretState(ref, env)));
   return createHash("sha256")
     .update(JSON.stringify([receiver, secrets]))
     .digest("hex");

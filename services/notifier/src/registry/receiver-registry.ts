@@ -9,7 +9,7 @@ import { createRouter } from "../route/router.ts";
 import type { Router } from "../route/router.ts";
 
 /** What the configuration says now; replaced as a whole when it changes. */
-export type Setup = {
+export type ReceiverRegistry = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly rateLimits: ReadonlyMap<string, RateLimit>;
@@ -18,12 +18,12 @@ export type Setup = {
   readonly fingerprints: ReadonlyMap<string, string>;
 };
 
-export type SetupOptions = {
+export type ReceiverRegistryOptions = {
   readonly config: NotifierConfig;
   readonly deps: ReceiverDeps;
 };
 
-const NOTHING: Setup = {
+const EMPTY: ReceiverRegistry = {
   receivers: new Map(),
   circuits: new Map(),
   rateLimits: new Map(),
@@ -35,36 +35,44 @@ const NOTHING: Setup = {
  * Opens what `config` names. A receiver that is as in `before` is kept as it is, with its circuit; any other is opened anew, so one that answered 410 is asked again.
  * Throws a ConfigError that names every fault, and then nothing has changed.
  */
-export async function openSetup(options: SetupOptions, before: Setup = NOTHING): Promise<Setup> {
+export async function openReceiverRegistry(
+  options: ReceiverRegistryOptions,
+  before: ReceiverRegistry = EMPTY,
+): Promise<ReceiverRegistry> {
   const { config, deps } = options;
   const route = createRouter(config, deps.cluster);
   const templates = JSON.stringify(config.templates);
-  const told = config.receivers.filter(({ none }) => none === undefined);
+  const configured = config.receivers.filter(({ none }) => none === undefined);
   const fingerprints = new Map<string, string>();
-  for (const one of told) {
-    fingerprints.set(one.name, `${await fingerprintOf(one, deps.env)} ${templates}`);
+  for (const receiver of configured) {
+    fingerprints.set(receiver.name, `${await fingerprintOf(receiver, deps.env)} ${templates}`);
   }
-  const isKept = (name: string) => before.fingerprints.get(name) === fingerprints.get(name);
-  const changed = told.filter(({ name }) => !isKept(name));
-  const fresh = await openReceivers({ ...config, receivers: changed }, deps);
+  const isUnchanged = (name: string) => before.fingerprints.get(name) === fingerprints.get(name);
+  const changed = configured.filter(({ name }) => !isUnchanged(name));
+  const opened = await openReceivers({ ...config, receivers: changed }, deps);
   const receivers = new Map<string, Receiver>();
   const circuits = new Map<string, Circuit>();
-  for (const { name } of told) {
-    const receiver = fresh.get(name) ?? before.receivers.get(name);
+  for (const { name } of configured) {
+    const receiver = opened.get(name) ?? before.receivers.get(name);
     if (receiver !== undefined) receivers.set(name, receiver);
-    circuits.set(name, (isKept(name) ? before.circuits.get(name) : undefined) ?? createCircuit());
+    circuits.set(
+      name,
+      (isUnchanged(name) ? before.circuits.get(name) : undefined) ?? createCircuit(),
+    );
   }
-  const rateLimits = new Map(told.map((one) => [one.name, rateLimitOf(one)]));
+  const rateLimits = new Map(configured.map((receiver) => [receiver.name, rateLimitOf(receiver)]));
   return { receivers, circuits, rateLimits, route, fingerprints };
 }
 
 /** Longer than one try takes. */
-const RETIRE_MS = 90_000;
+const CLOSE_AFTER_MS = 90_000;
 
 /** Receivers that were replaced: what was under way to them ends as it would have, then they are closed; at the latest at disposal. */
-export type Retiring = AsyncDisposable & { retire(before: Setup, after: Setup): void };
+export type ReceiverCloser = AsyncDisposable & {
+  closeReplaced(before: ReceiverRegistry, after: ReceiverRegistry): void;
+};
 
-export function createRetiring(): Retiring {
+export function createReceiverCloser(): ReceiverCloser {
   const waiting = new Map<Receiver, NodeJS.Timeout>();
   const close = async (receiver: Receiver) => {
     clearTimeout(waiting.get(receiver));
@@ -72,11 +80,11 @@ export function createRetiring(): Retiring {
     await receiver[Symbol.asyncDispose]();
   };
   return {
-    retire(before, after) {
+    closeReplaced(before, after) {
       const kept = new Set(after.receivers.values());
       for (const receiver of before.receivers.values()) {
         if (kept.has(receiver)) continue;
-        const timer = setTimeout(() => void close(receiver).catch(() => undefined), RETIRE_MS);
+        const timer = setTimeout(() => void close(receiver).catch(() => undefined), CLOSE_AFTER_MS);
         waiting.set(receiver, timer.unref());
       }
     },

@@ -4,10 +4,10 @@ import type { Context } from "../context.ts";
 import { receiversKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
-type Part = Pick<Context, "cluster" | "logger" | "records">;
+type RecordsContext = Pick<Context, "cluster" | "logger" | "records">;
 
 /** The record; `unreadable` where it is of a newer version, which is told. */
-async function read({ cluster, logger, records }: Part) {
+async function read({ cluster, logger, records }: RecordsContext) {
   const key = receiversKey(cluster);
   try {
     return await records.get(key);
@@ -23,21 +23,25 @@ function namesIn(entry: Entry<NotifyRecord> | undefined): readonly string[] {
 }
 
 /** The receivers of the configuration that any replica read last. */
-export async function knownReceivers(ctx: Part): Promise<ReadonlySet<string>> {
+export async function readRegisteredReceivers(ctx: RecordsContext): Promise<ReadonlySet<string>> {
   const entry = await read(ctx);
   return new Set(entry === "unreadable" ? [] : namesIn(entry));
 }
 
 /** Tells the other replicas which receivers there are now; returns those that there were before and are no more. */
-export async function tellReceivers(ctx: Part, names: readonly string[]): Promise<string[]> {
+export async function registerReceivers(
+  ctx: RecordsContext,
+  names: readonly string[],
+): Promise<string[]> {
   const key = receiversKey(ctx.cluster);
   const record = { v: 1 as const, type: "receivers" as const, names: [...names], at: Date.now() };
   for (;;) {
     const before = await read(ctx);
     if (before === "unreadable") return [];
-    const told = namesIn(before);
-    const removed = told.filter((name) => !names.includes(name));
-    if (before !== undefined && removed.length === 0 && told.length === names.length) return [];
+    const registered = namesIn(before);
+    const removed = registered.filter((name) => !names.includes(name));
+    if (before !== undefined && removed.length === 0 && registered.length === names.length)
+      return [];
     const revision =
       before === undefined
         ? await ctx.records.create(key, record)

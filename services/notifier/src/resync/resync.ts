@@ -2,53 +2,57 @@ import { createInHand } from "@rollcast/async/in-hand";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
-import { forget } from "../group/group-store.ts";
+import { removeIfSpent } from "../group/group-store.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 import { countWaiting } from "../model/backlog.ts";
 import type { Waiting } from "../model/backlog.ts";
 
 /** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
-export type Sweeping = AsyncDisposable & {
+export type Resync = AsyncDisposable & {
   now(why: string): void;
   /** For how many milliseconds the sweep in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
 };
 
-async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Promise<boolean> {
+async function enqueueIfDue(
+  ctx: Context,
+  entry: Entry<NotifyRecord>,
+  now: number,
+): Promise<boolean> {
   const { value } = entry;
   if (value.type === "notification") {
     const delayMs = ctx.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
-    await ctx.turns.deliver(value, delayMs);
+    await ctx.jobs.enqueueDelivery(value, delayMs);
     return true;
   }
   if (value.type !== "group") return false;
   if (value.events.length === 0) {
-    await forget(ctx, { ...entry, value }, now);
+    await removeIfSpent(ctx, { ...entry, value }, now);
     return false;
   }
-  await ctx.turns.flush(value.id, Math.max((value.dueAt ?? 0) - now, 0));
+  await ctx.jobs.enqueueFlush(value.id, Math.max((value.dueAt ?? 0) - now, 0));
   return true;
 }
 
-async function sweep(ctx: Context, why: string): Promise<void> {
+async function resync(ctx: Context, why: string): Promise<void> {
   const now = Date.now();
   const waiting = new Map<string, Waiting>();
-  let turns = 0;
+  let jobs = 0;
   for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
     if (isAbandoned(entry.value, ctx.receivers, now)) {
       await ctx.records.remove(entry.key, entry.revision);
       continue;
     }
-    if (await turnOf(ctx, entry, now)) turns++;
+    if (await enqueueIfDue(ctx, entry, now)) jobs++;
     countWaiting(waiting, entry.value);
   }
   ctx.metrics.waiting(waiting);
-  const level = turns > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, turns, durationMs: Date.now() - now }, "sweep done");
+  const level = jobs > 0 ? "info" : "debug";
+  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "sweep done");
 }
 
 /** Sweeps now and every `intervalMs`. */
-export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
+export function startResync(ctx: Context, intervalMs: number): Resync {
   const hand = createInHand();
   let running: Promise<void> | undefined;
   let again: string | undefined;
@@ -57,7 +61,7 @@ export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
     for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
       again = undefined;
       const end = hand.begin();
-      await sweep(ctx, why)
+      await resync(ctx, why)
         .catch((err: unknown) =>
           ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
         )
@@ -76,7 +80,7 @@ export function startSweeping(ctx: Context, intervalMs: number): Sweeping {
   now("start");
   return {
     now,
-    inHandMs: hand.oldestMs,
+    inFlightMs: hand.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

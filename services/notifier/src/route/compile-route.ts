@@ -52,11 +52,11 @@ function compileNode(
     groupWaitMs: route.groupWait ?? parent.groupWaitMs,
     groupIntervalMs: route.groupInterval ?? parent.groupIntervalMs,
   };
-  let taken = false;
+  let shadowed = false;
   const routes = route.routes.map((child, i) => {
     const where = `${at.where}.routes[${i}]`;
-    if (taken) faults.push(`${where}: is never reached, a route before it takes everything`);
-    taken ||= child.match.length === 0 && !child.continue;
+    if (shadowed) faults.push(`${where}: is never reached, a route before it takes everything`);
+    shadowed ||= child.match.length === 0 && !child.continue;
     const path = at.path === "" ? String(i) : `${at.path}.${i}`;
     return compileNode(child, inherited, { path, where }, faults);
   });

@@ -1,19 +1,19 @@
-import { eventWord } from "@rollcast/shared/events";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Labels } from "./matcher.ts";
 import { severityOf } from "../model/severity.ts";
 
 export function labelsOf(event: RolloutEvent, cluster: string): Labels {
   const { workload, cause, reason = "", queue = "" } = event.data;
-  const { word } = eventWord(event.type);
+  const { outcome } = eventOutcome(event.type);
   return {
     cluster,
     namespace: workload.namespace,
     kind: workload.kind,
     name: workload.name,
     workload: `${workload.kind}/${workload.namespace}/${workload.name}`,
-    outcome: word,
-    severity: severityOf(word),
+    outcome: outcome,
+    severity: severityOf(outcome),
     source: cause === undefined ? "" : `${cause.kind}/${cause.namespace}/${cause.name}`,
     reason,
     queue,

@@ -4,11 +4,11 @@ import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 export type Refusal = { readonly name: string; readonly why: "unknown" | "not-allowed" };
 
 /** What the annotation of a workload comes to. */
-export type Named = {
+export type AnnotatedReceivers = {
   /** Receivers to be told besides those of the route tree. */
   readonly receivers: readonly string[];
   /** Whether the route tree has no say. */
-  readonly alone: boolean;
+  readonly exclusive: boolean;
   readonly refused: readonly Refusal[];
 };
 
@@ -22,9 +22,9 @@ export function matchesGlob(pattern: string, text: string): boolean {
   if (!text.startsWith(first)) return false;
   let at = first.length;
   for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
+    const index = text.indexOf(part, at);
+    if (index < 0) return false;
+    at = index + part.length;
   }
   return text.length - last.length >= at && text.endsWith(last);
 }
@@ -33,23 +33,23 @@ export function matchesGlob(pattern: string, text: string): boolean {
  * Reads what a workload's annotation `rollcast.dev/notify` lists. Names add receivers; `none` takes the route tree's say away. Where a name is refused, the route
  * tree keeps its say: somebody must be told.
  */
-export function readNamed(
+export function readAnnotation(
   config: Pick<NotifierConfig, "annotation" | "receivers">,
   namespace: string,
   listed: readonly string[],
-): Named {
-  const allowed = config.annotation.namespaces.some((one) => matchesGlob(one, namespace));
-  const known = new Set(config.receivers.map(({ name }) => name));
+): AnnotatedReceivers {
+  const allowed = config.annotation.namespaces.some((pattern) => matchesGlob(pattern, namespace));
+  const configured = new Set(config.receivers.map(({ name }) => name));
   const names = listed.filter((name) => name !== NONE);
   const refused = names.flatMap((name): Refusal[] => {
-    if (!known.has(name)) return [{ name, why: "unknown" }];
+    if (!configured.has(name)) return [{ name, why: "unknown" }];
     return allowed ? [] : [{ name, why: "not-allowed" }];
   });
-  const silenced = listed.includes(NONE);
-  if (silenced && !allowed) refused.push({ name: NONE, why: "not-allowed" });
+  const excludesRoutes = listed.includes(NONE);
+  if (excludesRoutes && !allowed) refused.push({ name: NONE, why: "not-allowed" });
   return {
-    receivers: allowed ? names.filter((name) => known.has(name)) : [],
-    alone: silenced && refused.length === 0,
+    receivers: allowed ? names.filter((name) => configured.has(name)) : [],
+    exclusive: excludesRoutes && refused.length === 0,
     refused,
   };
 }

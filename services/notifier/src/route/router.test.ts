@@ -198,7 +198,9 @@ test.each([
 ])("without a route $name is told of ends, stalls and $more", ({ receiver, more }) => {
   const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
   const route = createRouter(config, "prod");
-  const told = RolloutOutcome.options.filter((word) => route(event(word)).memberships.length > 0);
+  const told = RolloutOutcome.options.filter(
+    (outcome) => route(event(outcome)).memberships.length > 0,
+  );
   const wanted = ["failed", "stalled", "succeeded", ...more.split(" ")];
   expect(told.toSorted()).toEqual(wanted.toSorted());
 });
@@ -234,9 +236,9 @@ test("whatever the tree, every event ends somewhere, and a match without continu
   const outcome = fc.constantFrom(...RolloutOutcome.options);
   const receivers = [hook("a"), hook("b"), hook("c")];
   fc.assert(
-    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, word) => {
+    fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, outcome) => {
       const config = NotifierConfig.parse({ receivers, route: { receiver: "a", routes } });
-      const labels: Labels = labelsOf(event(word), "prod");
+      const labels: Labels = labelsOf(event(outcome), "prod");
       const ends = matchRoutes(compileRoute(config.route), labels);
       expect(ends.length).toBeGreaterThan(0);
       const direct = routes.filter(({ match }) => match.every((one) => parseMatcher(one)(labels)));
