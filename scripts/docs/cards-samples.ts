@@ -47,7 +47,7 @@ const GROUP = message([
   ["started", "stock"],
 ]);
 
-/** Bodies of requests as the notifier sends them, by the name of their picture. */
+/** Request bodies as the notifier sends them, by the name of their picture. */
 export function sampleBodies(): { slack: string[]; teams: string[] } {
   return {
     slack: [renderSlack(GROUP).body, renderSlack(FAILED).body],

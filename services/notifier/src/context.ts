@@ -14,7 +14,9 @@ import type { Failpoint } from "./failpoints.ts";
 export type Context = {
   readonly cluster: string;
   readonly records: Kv<NotifyRecord>;
-  /** These three are what the configuration says now: to be asked for each time. */
+  /**
+   * These three change when the configuration is reloaded: read them each time, never keep them.
+   */
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly route: Router;
@@ -26,13 +28,18 @@ export type Context = {
   readonly failpoint: (failpoint: Failpoint) => void;
 };
 
-/** What names a notification's turn. */
+/** The fields of a notification that identify its job. */
 export type NotificationRef = Pick<NotificationRecord, "id" | "receiver" | "redriven">;
 
-/** The turns in Redis. They name a record and nothing else; one that cannot be added now is added by the sweep. */
+/**
+ * Adds jobs to Redis. A job names a record and holds nothing else; one that cannot be added now is
+ * added by the next resync.
+ */
 export type Jobs = {
   readonly enqueueFlush: (group: string, delayMs: number) => Promise<void>;
   readonly enqueueDelivery: (notification: NotificationRef, delayMs: number) => Promise<void>;
-  /** Puts a turn into the queue of its receiver, whether that is known here or not. */
+  /**
+   * Adds the job to the queue of its receiver, even when this replica does not know the receiver.
+   */
   readonly forward: (notification: NotificationRef, delayMs: number) => Promise<void>;
 };

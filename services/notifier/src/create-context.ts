@@ -8,7 +8,7 @@ import { createNotifierMetrics } from "./metrics.ts";
 import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 
-/** Opens what the parts share. */
+/** Creates the context of a notifier. */
 export function createContext(
   deps: ReceiverDeps,
   shared: {

@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** Boundaries between two effects, where a test may end the process. */
+/** The points between two side effects where a test may kill the process. */
 export const FAILPOINTS = [
   "event-joined",
   "group-sealed",
@@ -17,9 +17,11 @@ export const FAILPOINTS = [
 export type Failpoint = (typeof FAILPOINTS)[number];
 
 /**
- * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told);
- * `ROLLCAST_TEST_STOP_AT=<step>,<step>` stops it with SIGSTOP when it first reaches each, so that something else can be killed meanwhile.
- * Without them, and in production, a step costs a function call and does nothing.
+ * For crash tests: `ROLLCAST_TEST_KILL_AT=<failpoint>[:<n>]` kills this process with SIGKILL when
+ * it reaches the failpoint for the nth time (default 1).
+ * `ROLLCAST_TEST_STOP_AT=<failpoint>,<failpoint>` stops it with SIGSTOP when it first reaches each,
+ * so that a test can kill something else meanwhile. Without them, and in production, a failpoint is
+ * an empty function call.
  */
 export function openFailpoints(
   env: Readonly<Record<string, string | undefined>>,

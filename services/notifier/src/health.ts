@@ -11,19 +11,19 @@ export type CheckedParts = {
   readonly workers: Pick<Workers, "inFlightMs" | "lastActive">;
 };
 
-/** What must not stand still for long in a notifier. */
+/** The progress checks of a notifier: what must not stall. */
 export async function notifierChecks(parts: CheckedParts, now = Date.now()): Promise<Sign[]> {
   const { consumer, resync, queues, workers } = parts;
   const waiting = Array.from(await queues.stalledMs(), ([receiver, ms]) => ({
-    what: `${receiver === "" ? "groups" : `receiver ${receiver}`}: turns wait and none is taken`,
-    // Without a worker of its own here, it is for another replica.
+    what: `${receiver === "" ? "groups" : `receiver ${receiver}`}: jobs wait and none is started`,
+    // Without a worker for this queue here, its jobs belong to another replica.
     ms: Math.min(ms, now - (workers.lastActive(receiver) ?? now)),
   }));
   return [
-    { what: "events: nothing heard", ms: now - consumer.lastHeard() },
-    { what: "events: one is in hand", ms: consumer.inHandMs() },
-    { what: "the sweep is in hand", ms: resync.inFlightMs() },
-    { what: "a turn is in hand", ms: workers.inFlightMs() },
+    { what: "events: nothing received", ms: now - consumer.lastHeard() },
+    { what: "events: one is being handled", ms: consumer.inHandMs() },
+    { what: "a resync is running", ms: resync.inFlightMs() },
+    { what: "a job is running", ms: workers.inFlightMs() },
     ...waiting,
   ];
 }

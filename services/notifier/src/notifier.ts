@@ -24,18 +24,27 @@ import { createContext } from "./create-context.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
 
-/** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
+/**
+ * The very first notifier also delivers what happened while the services were starting, but not
+ * last week's outcomes.
+ */
 const FIRST_START_MS = 600_000;
 
-/** Events handled at once: those of one group are written together, so many in hand are few writes. */
+/**
+ * Maximum number of events handled at once. Those of one group are written together, so many events
+ * cause few writes.
+ */
 const EVENT_CONCURRENCY = 128;
 const RESYNC_INTERVAL_MS = 60_000;
 
-/** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
+/**
+ * A Slack channel accepts about one message per second:
+ * https://docs.slack.dev/apis/web-api/rate-limits
+ */
 const CHANNEL_GAP_MS = 1_000;
 
 function jobsGauge(metrics: Metrics, queues: Queues): void {
-  const help = "Turns by receiver (none: the groups) and state";
+  const help = "Jobs by receiver (empty for groups) and state";
   metrics.gauge("rollcast_notify_jobs", help, ["receiver", "state"], async (gauge) => {
     gauge.reset();
     if (queues.fault() !== undefined) return;
@@ -78,7 +87,7 @@ export async function startNotifier(host: Host): Promise<void> {
     const { memberships, refused } = ctx.route(event);
     if (refused.length > 0) {
       const data = { workload: event.data.workload, refused };
-      logger.warn(data, "receivers in the annotation of a workload do not count");
+      logger.warn(data, "ignoring receivers in the annotation of a workload");
     }
     await Promise.all(memberships.map((membership) => join(event, membership)));
     ctx.failpoint("event-joined");
@@ -106,7 +115,7 @@ export async function startNotifier(host: Host): Promise<void> {
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();
     const current = () => reloader.config.notifier;
-    // Only where it is on: the framework and the schemas of the API are megabytes.
+    // Imported only when the API is configured: its framework and schemas take megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
   }

@@ -8,13 +8,16 @@ import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
 import type { Queues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 
-/** What the configuration says now, and how it becomes another while the notifier runs. */
+/** Holds the current receivers and replaces them when the configuration changes. */
 export type ReceiverReloader = AsyncDisposable & {
   readonly registry: ReceiverRegistry;
   readonly config: Config;
-  /** Makes another configuration count. Throws where it cannot; what counted before goes on counting then, and the call may be repeated. */
+  /**
+   * Applies a new configuration. If it throws, the previous one stays in effect, and the call may
+   * be repeated.
+   */
   apply(config: Config, parts: ReloadParts): Promise<void>;
-  /** Another one when a secret has changed that a receiver refers to. */
+  /** Changes when a secret that a receiver refers to changes. */
   fingerprint(): Promise<string>;
 };
 
@@ -22,7 +25,7 @@ export type ReloadParts = {
   readonly ctx: Context;
   readonly queues: Queues;
   readonly workers: Workers;
-  /** Gives what waits for a removed receiver its turn. */
+  /** Enqueues the notifications that wait for a removed receiver. */
   readonly resync: () => void;
 };
 
@@ -46,7 +49,7 @@ function difference(before: ReceiverRegistry, after: ReceiverRegistry) {
   };
 }
 
-/** Parts of the file that differ and are read at the start only. */
+/** Parts of the configuration that changed but are only read at startup. */
 function restartRequired(a: Config, b: Config): string[] {
   const keys = Object.keys({ ...a, ...b }) as (keyof Config)[];
   const other = keys.filter(
@@ -69,7 +72,7 @@ export async function openReceiverReloader(
   const prepare = async (next: ReceiverRegistry, { ctx, queues }: ReloadParts) => {
     await queues.open(next.rateLimits);
     if (registered !== undefined && sameNames(registered, next)) return;
-    // Before anything is sent to a new receiver, so that no replica takes it for a removed one.
+    // Before anything is sent to a new receiver, so that no replica mistakes it for a removed one.
     const removed = await registerReceivers(ctx, [...next.receivers.keys()]);
     registered = next;
     await queues.forget(removed.filter((name) => !registry.receivers.has(name)));
@@ -100,11 +103,11 @@ export async function openReceiverReloader(
       const changes = difference(before, next);
       await queues.forget(changes.removed);
       if (Object.values(changes).some((names) => names.length > 0)) {
-        ctx.logger.info(changes, "receivers are others now");
+        ctx.logger.info(changes, "receivers reloaded");
         parts.resync();
       }
       const keys = restartRequired(first, nextConfig);
-      if (keys.length > 0) ctx.logger.warn({ keys }, "these parts count from the next start on");
+      if (keys.length > 0) ctx.logger.warn({ keys }, "configuration changes need a restart");
     },
     async fingerprint() {
       const { receivers } = config.notifier;

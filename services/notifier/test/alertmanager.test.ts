@@ -57,7 +57,7 @@ function alertsAt(manager: Receiver, now = Date.now()) {
   }));
 }
 
-test("a failure fires at every instance, and the workload's next success ends it", async () => {
+test("a failure fires at every instance, and the workload's next success resolves it", async () => {
   await using harness = await startHarness();
   await using other = await startReceiver();
   await start(harness, [harness.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
@@ -95,7 +95,7 @@ test("a failure fires at every instance, and the workload's next success ends it
   }
 });
 
-test("what fires is told again over a restart of the notifier, and a success ends it then", async () => {
+test("firing alerts are resent after a restart of the notifier, and a success then resolves them", async () => {
   await using harness = await startHarness();
   const first = await start(harness, [harness.hook], { resendInterval: "1s" });
   await harness.publishEvent("failed", "web");
@@ -116,7 +116,7 @@ test("what fires is told again over a restart of the notifier, and a success end
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
 
-test("one instance that takes it is enough, the other is told when it is back", async () => {
+test("one instance that accepts the alert is enough; the other gets it when it is back", async () => {
   await using harness = await startHarness();
   await using other = await startReceiver({ status: 503 });
   await start(harness, [harness.hook, other], { resendInterval: "1s" });
@@ -131,7 +131,7 @@ test("one instance that takes it is enough, the other is told when it is back", 
 test.each([
   { name: "503", answer: { status: 503 } },
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },
-])("after $name it is told again", async ({ answer }) => {
+])("after $name the alert is resent", async ({ answer }) => {
   await using harness = await startHarness();
   let first = true;
   harness.hook.answer(() => {
@@ -145,7 +145,7 @@ test.each([
   expect(harness.hook.received).toHaveLength(2);
 });
 
-test("a failure that was put off and is older than the success does not fire", async () => {
+test("a delayed failure that is older than the success does not fire", async () => {
   await using harness = await startHarness();
   harness.hook.answer(() => (harness.hook.received.length === 1 ? { status: 503 } : {}));
   await start(harness, [harness.hook]);
@@ -157,7 +157,7 @@ test("a failure that was put off and is older than the success does not fire", a
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
 
-test("what is no alert asks whether it is there", async () => {
+test("a message without alerts checks that the Alertmanager answers", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 401 });
   await start(harness, [harness.hook], {}, { receiver: "alerts" });
@@ -166,7 +166,7 @@ test("what is no alert asks whether it is there", async () => {
   expect(harness.hook.received).toMatchObject([{ body: "[]" }]);
 });
 
-test("400 puts the message into the dead letters at once", async () => {
+test("400 makes the message a dead letter at once", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 400, body: "token-of-the-alertmanager" });
   await start(harness, [harness.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });

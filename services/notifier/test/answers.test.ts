@@ -7,7 +7,10 @@ import type { Harness } from "./harness.ts";
 const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What a receiver answers, and what is promised then: the way it ends, and after how many tries and pauses. */
+/**
+ * What a receiver answers, and what is promised then: the way it ends, and after how many tries and
+ * pauses.
+ */
 type Case = {
   readonly name: string;
   readonly answer: Answer;
@@ -96,7 +99,7 @@ async function outcomes(harness: Harness): Promise<Map<string, { end: string; re
   return found;
 }
 
-test("whatever a receiver answers, what is promised happens, and no other receiver waits for it", async () => {
+test("every answer of a receiver has its documented effect, and delays no other receiver", async () => {
   await using harness = await startHarness();
   const asked = new Map<string, number>();
   harness.hook.answer(({ path }) => {

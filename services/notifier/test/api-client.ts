@@ -7,13 +7,13 @@ import type { Harness } from "./harness.ts";
 
 export const TOKEN = "a-token-of-the-tests-1";
 
-/** A notifier with its HTTP API, and calls of it. */
+/** A notifier with its HTTP API, and a client for it. */
 export type Api = {
   readonly service: Service;
   call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 };
 
-/** Where tests put the token's file. */
+/** Where tests put the token file. */
 export async function tokenFile(): Promise<AsyncDisposable & { readonly path: string }> {
   const dir = await mkdtemp(join(tmpdir(), "rollcast-token-"));
   const path = join(dir, "token");

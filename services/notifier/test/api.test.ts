@@ -5,7 +5,7 @@ import { rolloutEvent } from "@rollcast/shared/events";
 import { startApi, tokenFile } from "./api-client.ts";
 import { dataOf, hookReceiver, startHarness } from "./harness.ts";
 
-test("receivers are told with their state, and without a token nothing is", async () => {
+test("receivers are listed with their state, and nothing without a token", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   await using second = await startReceiver({ status: 503 });
@@ -43,7 +43,7 @@ test("receivers are told with their state, and without a token nothing is", asyn
   expect(await bare.text()).not.toContain("hook");
 });
 
-test("a test message is sent at once and its answer is told, whatever the queue and the circuit do", async () => {
+test("a test message is sent at once, past queue and circuit breaker, and its answer is returned", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   const api = await startApi(harness, token);
@@ -63,7 +63,7 @@ test("a test message is sent at once and its answer is told, whatever the queue 
   expect(await harness.events()).toEqual([]);
 });
 
-test("it is explained who would be told of an event, and why", async () => {
+test("the API explains which receivers would get an event, and why", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   const receivers = [hookReceiver(harness.hook), hookReceiver(harness.hook, { name: "team" })];
@@ -119,7 +119,7 @@ test("it is explained who would be told of an event, and why", async () => {
   expect(harness.hook.received).toEqual([]);
 });
 
-test("without the part of the configuration there is no API; an unreadable token stops the start", async () => {
+test("without its configuration there is no API; an unreadable token stops the start", async () => {
   await using harness = await startHarness();
   const off = await harness.start();
   expect(off.logs.map(({ msg }) => msg)).not.toContain("api listening");

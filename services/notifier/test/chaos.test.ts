@@ -24,7 +24,7 @@ const WEBHOOK_FAILPOINTS = FAILPOINTS.filter(
 );
 
 test.for(WEBHOOK_FAILPOINTS)(
-  "killed at %s, it repeats at most the same message",
+  "killed at %s, it repeats at most one message under its id",
   async (failpoint) => {
     await using harness = await startHarness();
     const first = await harness.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
@@ -46,7 +46,7 @@ test.for(WEBHOOK_FAILPOINTS)(
   },
 );
 
-test("Redis killed and emptied loses neither a group that waits nor a notification", async () => {
+test("killing and emptying Redis loses neither a waiting group nor a notification", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 503 });
   await harness.start({ notifier: { route: { groupWait: "3s", groupInterval: "3s" } } });
@@ -79,7 +79,7 @@ test.each([
   },
   { what: "NATS", restart: (harness: Harness) => harness.nats.restart() },
 ])(
-  "$what is killed between any two steps while 500 outcomes go to three receivers",
+  "$what is killed between any two failpoints while 500 outcomes go to three receivers",
   async (one) => {
     await using harness = await startHarness();
     await using second = await startReceiver();
@@ -186,7 +186,7 @@ test("500 workloads rolled by one change are one message", async () => {
   expect(receivedIds(harness.hook.received)).toEqual(ids);
 });
 
-test("two notifiers tell each outcome once", async () => {
+test("two notifiers send each outcome once", async () => {
   await using harness = await startHarness();
   const route = { groupBy: ["workload"], groupWait: "100ms", groupInterval: "1s" };
   const receivers = [hookReceiver(harness.hook, { rateLimit: { max: 200 } })];

@@ -27,7 +27,7 @@ const CHATS = [
   },
 ];
 
-test.each(CHATS)("$name: what it takes is sent, once", async ({ kind, ok }) => {
+test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok }) => {
   await using harness = await startHarness();
   harness.hook.answer(ok);
   await start(harness, kind);
@@ -49,7 +49,7 @@ test.each(CHATS)("$name: what it takes is sent, once", async ({ kind, ok }) => {
 });
 
 test.each(CHATS)(
-  "$name: what it refuses is a dead letter without its address",
+  "$name: a refused message is a dead letter that does not show its address",
   async ({ kind }) => {
     await using harness = await startHarness();
     harness.hook.answer(({ path }) => ({ status: 413, body: `too large for ${path}` }));

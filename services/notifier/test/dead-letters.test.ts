@@ -22,7 +22,7 @@ async function firstLetter(api: Api): Promise<Letter> {
   return waitFor(async () => (await list(api))[0], { message: "a dead letter" });
 }
 
-test("a dead message is listed, shown, sent again under its id, and then its letter is gone", async () => {
+test("a dead letter is listed, shown and redriven under its id, and is gone afterwards", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   harness.hook.answer({ status: 404 });
@@ -60,7 +60,7 @@ test("a dead message is listed, shown, sent again under its id, and then its let
   expect((await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`)).status).toBe(404);
 });
 
-test("a message that is redriven and dies again at once is a dead letter again", async () => {
+test("a redriven message that fails at once is a dead letter again", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   harness.hook.answer({ status: 404 });
@@ -77,7 +77,7 @@ test("a message that is redriven and dies again at once is a dead letter again",
   expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
 });
 
-test("killed between sending again and removing the letter, both are there, under one id", async () => {
+test("killed between redriving and removing the letter, both exist, under one id", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   harness.hook.answer({ status: 404 });
@@ -103,7 +103,7 @@ test("killed between sending again and removing the letter, both are there, unde
   expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
 });
 
-test("what was no event is shown and dropped, and cannot be redriven", async () => {
+test("a letter that holds no notification is shown and dropped, and cannot be redriven", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   const api = await startApi(harness, token);
@@ -125,7 +125,7 @@ test("what was no event is shown and dropped, and cannot be redriven", async () 
   expect(await list(api)).toEqual([]);
 });
 
-test("letters come in pages; those of another cluster are nobody's here", async () => {
+test("letters are paginated; those of another cluster are invisible", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   const api = await startApi(harness, token);
@@ -162,7 +162,7 @@ test("letters come in pages; those of another cluster are nobody's here", async 
   expect((await api.call("GET", "/v1/dead-letters/x")).status).toBe(400);
 });
 
-test("a message to a receiver that is no more waits in the dead letters until there is one again", async () => {
+test("a message to a removed receiver stays a dead letter until the receiver is configured again", async () => {
   await using harness = await startHarness();
   await using token = await tokenFile();
   harness.hook.answer({ status: 404 });

@@ -6,7 +6,7 @@ import type { NotificationRecord } from "../src/model/notification-record.ts";
 import { SECRET, hookReceiver, startHarness } from "./harness.ts";
 import { bodyOf, receivedIds } from "./received.ts";
 
-test("a failed rollout is delivered, signed, with what a person on call wants and the event itself", async () => {
+test("a failed rollout is delivered, signed, with the facts for people and the event itself", async () => {
   await using harness = await startHarness();
   const notifier = await harness.start();
   const id = await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
@@ -38,7 +38,7 @@ test("a failed rollout is delivered, signed, with what a person on call wants an
   expect(await notifier.kill("SIGTERM")).toBe(0);
 });
 
-test("successes of one namespace are one message; what nobody needs to know is none", async () => {
+test("successes of one namespace are one message; uninteresting outcomes are none", async () => {
   await using harness = await startHarness();
   await harness.start({ notifier: { route: { groupWait: "2s", groupInterval: "2s" } } });
   for (const quiet of ["planned", "started", "superseded", "cancelled", "deferred"]) {
@@ -66,7 +66,7 @@ test("format cloudevents sends the events as a batch", async () => {
   expect(JSON.parse(received.body)).toMatchObject([{ id, specversion: "1.0" }]);
 });
 
-test("429 with Retry-After is waited for, without using an attempt, and under the same id", async () => {
+test("429 with Retry-After delays the message under the same id, without using an attempt", async () => {
   await using harness = await startHarness();
   let first = true;
   harness.hook.answer(() => {
@@ -87,7 +87,7 @@ test("429 with Retry-After is waited for, without using an attempt, and under th
 test.each([
   { name: "503", answer: { status: 503 } },
   { name: "a connection reset", answer: { instead: "reset" as const } },
-])("$name is tried again under the same id", async ({ answer }) => {
+])("$name is retried under the same id", async ({ answer }) => {
   await using harness = await startHarness();
   let first = true;
   harness.hook.answer(() => {
@@ -108,7 +108,7 @@ test.each([
   { status: 400, reason: "bad-request" },
   { status: 410, reason: "gone" },
   { status: 413, reason: "too-large" },
-])("$status puts the whole message into the dead letters at once", async ({ status, reason }) => {
+])("$status makes the whole message a dead letter at once", async ({ status, reason }) => {
   await using harness = await startHarness();
   const elsewhere = `${harness.hook.url}/elsewhere?token=query-is-secret`;
   harness.hook.answer({ status, headers: { location: elsewhere }, body: `see ${elsewhere}` });
@@ -127,7 +127,7 @@ test.each([
   expect(told).not.toContain(SECRET);
 });
 
-test("while a receiver asks to wait, nothing else is sent to it either", async () => {
+test("while a receiver asks for a pause, nothing else is sent to it either", async () => {
   await using harness = await startHarness();
   harness.hook.answer(() =>
     harness.hook.received.length === 1 ? { status: 429, headers: { "retry-after": "3" } } : {},
@@ -147,7 +147,7 @@ test("while a receiver asks to wait, nothing else is sent to it either", async (
   }
 });
 
-test("a receiver is not sent more than its rate limit", async () => {
+test("a receiver's rate limit is kept", async () => {
   await using harness = await startHarness();
   await harness.start({
     notifier: {
@@ -160,7 +160,8 @@ test("a receiver is not sent more than its rate limit", async () => {
   await harness.waitIdle();
   const times = harness.hook.received.map(({ at }) => at).toSorted((a, b) => a - b);
   expect(times).toHaveLength(8);
-  // Eight at two a second take four windows, so three whole ones lie between the first and the last.
+  // Eight at two a second take four windows, so three whole ones lie between the first and the
+  // last.
   expect((times[7] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(2_000);
 });
 
@@ -191,7 +192,7 @@ test.each([
     asked: 0,
   },
   {
-    name: "a message whose tries are used up",
+    name: "a message without attempts left",
     record: leftRecord({
       tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "status-503", message: "" })),
     }),
@@ -204,7 +205,7 @@ test.each([
     reason: "gone",
     asked: 0,
   },
-])("$name goes to the dead letters", async ({ record, reason, asked }) => {
+])("$name becomes a dead letter", async ({ record, reason, asked }) => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 503 });
   await harness.writeRecord(record);
@@ -215,7 +216,7 @@ test.each([
   expect(harness.hook.received).toHaveLength(asked);
 });
 
-test("a receiver that hangs delays no other one, and is handed back at the end", async () => {
+test("a receiver that hangs delays no other, and its message is requeued on shutdown", async () => {
   await using harness = await startHarness();
   await using other = await startReceiver();
   harness.hook.answer({ instead: "hang" });
@@ -236,7 +237,7 @@ test("a receiver that hangs delays no other one, and is handed back at the end",
   expect(ids.size).toBe(1);
 });
 
-test("what waits for a receiver that was removed goes to the dead letters", async () => {
+test("messages that wait for a removed receiver become dead letters", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 503 });
   const first = await harness.start();

@@ -21,31 +21,34 @@ import { notificationKey } from "../src/model/record-keys.ts";
 import type { DeadLetter } from "./streams.ts";
 import { readAll, readDeadLetters } from "./streams.ts";
 
-/** Notifiers on real servers, with events as the restarter publishes them. */
+/** Notifiers on real servers, and events as the restarter publishes them. */
 export type Harness = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly redis: RedisServer;
   readonly hook: Receiver;
   readonly notifiers: readonly Service[];
   start(options?: StartOptions): Promise<Service>;
-  /** A rollcast.yaml with this `notifier:` part. */
+  /** A rollcast.yaml with this `notifier:` section. */
   config(notifier?: object): object;
   publishEvent(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
-  /** Puts bytes on the event stream that need not be an event. */
+  /** Publishes bytes that need not be an event. */
   publishRaw(subject: string, body: string): Promise<void>;
-  /** Puts a dead letter on its stream. */
+  /** Publishes a dead letter. */
   putDeadLetter(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
-  /** Waits until every event is acknowledged; one whose acknowledgement died with its notifier comes again after half a minute. */
+  /**
+   * Waits until every event is acknowledged; one whose acknowledgement was lost with its notifier
+   * is redelivered after half a minute.
+   */
   waitAcknowledged(): Promise<void>;
-  /** Waits until no record waits any more. */
+  /** Waits until no record waits. */
   waitIdle(timeout?: number): Promise<void>;
   records(): Promise<NotifyRecord[]>;
-  /** Puts a notification's record as an earlier notifier would have left it. */
+  /** Writes a notification's record as an earlier notifier would have left it. */
   writeRecord(record: NotificationRecord): Promise<void>;
   events(): Promise<RollcastEvent[]>;
   waitEvent(outcome: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
-  /** Dead letters as they lie in the stream, of whatever kind. */
+  /** The raw dead letters of the stream, of any stage. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
   logs(): LogLine[];
   /** The metrics of the newest notifier. */
@@ -62,7 +65,7 @@ export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b"
 
 const CLUSTER = "test";
 
-/** A webhook receiver's configuration that may send to a local server. */
+/** The configuration of a webhook receiver that may send to a local server. */
 export function hookReceiver(hook: Receiver, more: object = {}) {
   return {
     name: "hook",
@@ -167,7 +170,8 @@ export async function startHarness(): Promise<Harness> {
       await waitFor(
         async () => {
           const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
-          // A consumer hears of a message only after who published it: with nothing pending it may not know of the last.
+          // A consumer learns of a message later than its publisher: with nothing pending it may
+          // not know the last one yet.
           const heard = info.delivered.stream_seq >= lastSequence;
           return heard && info.num_pending === 0 && info.num_ack_pending === 0;
         },

@@ -88,7 +88,7 @@ test("plain http is forwarded by the proxy", async () => {
   expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${harness.hook.port}/hook`]);
 });
 
-test("what NO_PROXY names is reached directly, and then its addresses are checked", async () => {
+test("hosts in NO_PROXY are reached directly, and their addresses are checked", async () => {
   await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
@@ -108,7 +108,7 @@ test("what NO_PROXY names is reached directly, and then its addresses are checke
   expect(proxy.asked).toEqual([]);
 });
 
-test("a literal address is checked before any proxy is asked", async () => {
+test("a literal address is checked before any proxy is used", async () => {
   await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   const url = "https://169.254.169.254/latest/meta-data";
@@ -122,7 +122,7 @@ test("a literal address is checked before any proxy is asked", async () => {
   expect(proxy.asked).toEqual([]);
 });
 
-test("through the proxy too, the certificate must be for the name", async () => {
+test("through a proxy too, the certificate must match the name", async () => {
   await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
@@ -135,14 +135,14 @@ test("through the proxy too, the certificate must be for the name", async () => 
   expect(hook.paths).toEqual([]);
 });
 
-test("a proxy that refuses is a fault of the network, told without its password", async () => {
+test("a refusing proxy is a network error, reported without its password", async () => {
   await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   proxy.refuse(407);
   await startVia(harness, proxy, "https://hooks.nowhere.invalid:8443/hook");
   await harness.publishEvent("failed", "web");
   const put = await waitFor(
-    () => harness.logs().find(({ msg }) => msg === "notification put off"),
+    () => harness.logs().find(({ msg }) => msg === "notification delayed, will retry"),
     {
       message: "a try that failed",
     },
@@ -151,7 +151,7 @@ test("a proxy that refuses is a fault of the network, told without its password"
   expect(JSON.stringify(harness.logs())).not.toContain("proxy-password");
 });
 
-test("a proxy whose URL is none stops the start without telling it", async () => {
+test("an invalid proxy URL stops the start without being shown", async () => {
   await using harness = await startHarness();
   const started = await harness.start({
     env: { HTTPS_PROXY: "ops:proxy-password@x" },

@@ -11,12 +11,12 @@ export function bodyOf(received: Received): StandardBody {
   return JSON.parse(received.body) as StandardBody;
 }
 
-/** Ids of the events a receiver was told of, each once. */
+/** Ids of the events that a receiver got, each once. */
 export function receivedIds(received: readonly Received[]): Set<string> {
   return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
 }
 
-/** The ids under which a receiver was told of each event. */
+/** The webhook ids under which a receiver got each event. */
 export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
   const ids = new Map<string, Set<string>>();
   for (const one of received) {

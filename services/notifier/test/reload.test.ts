@@ -34,7 +34,7 @@ async function tempDir(): Promise<AsyncDisposable & { readonly path: string }> {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-test("a receiver that is added is told from then on; one that is taken out leaves what waits for it in the dead letters", async () => {
+test("an added receiver gets messages from then on; the waiting messages of a removed one become dead letters", async () => {
   await using harness = await startHarness();
   await using second = await startReceiver();
   harness.hook.answer({ status: 503 });
@@ -71,7 +71,7 @@ const WRONG: readonly { readonly config: object | string; readonly says: string 
   },
 ];
 
-test("a bad file keeps the configuration that counted, loudly, until it is mended", async () => {
+test("an invalid file leaves the previous configuration in effect, with an error, until it is fixed", async () => {
   await using harness = await startHarness();
   const notifier = await harness.start();
   await notifier.waitLog(({ msg }) => msg === TAKEN);
@@ -93,7 +93,7 @@ test("a bad file keeps the configuration that counted, loudly, until it is mende
   expect(countOf(notifier, REFUSED)).toBe(WRONG.length);
 });
 
-test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", async () => {
+test("a mounted ConfigMap, which changes by swapping symbolic links, is reloaded", async () => {
   await using harness = await startHarness();
   await using second = await startReceiver();
   await using dir = await tempDir();
@@ -113,13 +113,13 @@ test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", 
     harness.config({ receivers: [hookReceiver(second, { name: "second" })] }),
   );
   await rm(join(dir.path, "..2026_1"), { recursive: true });
-  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
+  await notifier.waitLog(({ msg }) => msg === "receivers reloaded");
   const id = await harness.publishEvent("failed", "web");
   await second.waitFor(() => true);
   expect(receivedIds(second.received)).toEqual(new Set([id]));
 });
 
-test("a receiver that is gone is asked again when the file with its URL has changed", async () => {
+test("a gone receiver is tried again when the file with its URL changes", async () => {
   await using harness = await startHarness();
   await using moved = await startReceiver();
   await using dir = await tempDir();
@@ -134,14 +134,14 @@ test("a receiver that is gone is asked again when the file with its URL has chan
   await harness.publishEvent("failed", "web");
   await harness.waitEvent("dead");
   await write(file, `${moved.url}/new`);
-  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
+  await notifier.waitLog(({ msg }) => msg === "receivers reloaded");
   const id = await harness.publishEvent("failed", "api");
   await moved.waitFor(() => true);
   expect(receivedIds(moved.received)).toEqual(new Set([id]));
   expect(harness.hook.received).toHaveLength(1);
 });
 
-test("a replica that has not read the newest configuration leaves a new receiver's messages to the others", async () => {
+test("a replica that has not loaded the newest configuration leaves a new receiver's messages to the others", async () => {
   await using harness = await startHarness();
   await using second = await startReceiver();
   const route = { groupBy: ["workload"], groupWait: "0" };

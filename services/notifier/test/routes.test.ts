@@ -60,7 +60,7 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
   );
 });
 
-test("a receiver that tells its own URL back does not make it known", async () => {
+test("a receiver that echoes its own URL does not leak it", async () => {
   await using harness = await startHarness();
   await using slack = await startReceiver();
   slack.answer((one) => ({ status: 404, body: `no ${one.path}` }));
@@ -84,7 +84,7 @@ test("a receiver that tells its own URL back does not make it known", async () =
   expect(told).not.toMatch(/secret-(path|query)/);
 });
 
-test("a group that was told of is told again after its interval, all at once", async () => {
+test("after its interval a group sends everything that joined in one message", async () => {
   await using harness = await startHarness();
   await harness.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
   await harness.publishEvent("failed", "first");
@@ -99,7 +99,7 @@ test("a group that was told of is told again after its interval, all at once", a
   expect((second?.at ?? 0) - first.at).toBeGreaterThanOrEqual(2_500);
 });
 
-test("a receiver that fails five times in a row is asked no more until a probe is due", async () => {
+test("a receiver that fails five times in a row is not tried until a probe is due", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 500 });
   const route = { groupBy: ["workload"], groupWait: "0", groupInterval: "0" };
@@ -124,7 +124,7 @@ test("a receiver that fails five times in a row is asked no more until a probe i
   expect(tries.length).toBeLessThanOrEqual(harness.hook.received.length);
 });
 
-test("a receiver that is gone is asked once; what else waits for it goes to the dead letters", async () => {
+test("a gone receiver is tried once; its other waiting messages become dead letters", async () => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 410 });
   await harness.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
@@ -156,7 +156,7 @@ test.each([
   expect(JSON.stringify(started.logs)).toContain(says);
 });
 
-test("a workload's annotation adds a receiver where its namespace may; elsewhere it is told in the log", async () => {
+test("a workload's annotation adds a receiver in an allowed namespace; elsewhere a warning is logged", async () => {
   await using harness = await startHarness();
   await using team = await startReceiver();
   const receivers = [hookReceiver(harness.hook), hookReceiver(team, { name: "team" })];
@@ -174,6 +174,6 @@ test("a workload's annotation adds a receiver where its namespace may; elsewhere
   await harness.waitIdle();
   expect(receivedIds(harness.hook.received)).toEqual(new Set([both, refused]));
   expect(receivedIds(team.received)).toEqual(new Set([both, exclusive]));
-  const said = "receivers in the annotation of a workload do not count";
+  const said = "ignoring receivers in the annotation of a workload";
   expect(notifier.logs.filter(({ msg }) => msg === said)).toHaveLength(1);
 });

@@ -10,7 +10,7 @@ test.each([
   },
   { name: "internal_error", answer: slackError("internal_error") },
   { name: "a reset", answer: { instead: "reset" as const } },
-])("after $name it is tried again", async ({ answer }) => {
+])("after $name it retries", async ({ answer }) => {
   await using harness = await startHarness();
   await using slack = await startSlack();
   let first = true;
@@ -27,7 +27,7 @@ test.each([
 });
 
 test.each(["invalid_auth", "never_heard_of"])(
-  "%s puts the message into the dead letters at once, without the token",
+  "%s makes the message a dead letter at once, without the token",
   async (error) => {
     await using harness = await startHarness();
     await using slack = await startSlack();

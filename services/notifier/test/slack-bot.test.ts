@@ -3,7 +3,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { CHANNEL, settled, startBot, startSlack } from "./fake-slack.ts";
 import { startHarness } from "./harness.ts";
 
-test("a rollout is one message, edited from started to its end, over a restart of the notifier", async () => {
+test("a rollout is one message, edited from its start to its end, across a restart of the notifier", async () => {
   await using harness = await startHarness();
   await using slack = await startSlack();
   const first = await startBot(harness, slack);
@@ -25,7 +25,7 @@ test("a rollout is one message, edited from started to its end, over a restart o
   expect(JSON.stringify(slack.messages[0]?.blocks)).toContain("ConfigMap shop/web-config");
 });
 
-test("a failure and a stall are replies shown in the channel too, and can be told apart", async () => {
+test("a failure and a stall are replies that are shown in the channel too, and look different", async () => {
   await using harness = await startHarness();
   await using slack = await startSlack();
   await startBot(harness, slack);
@@ -73,7 +73,7 @@ test("a message that a person deleted is posted anew, and edited from then on", 
   expect(slack.messages).toMatchObject([{ edits: 1, text: expect.stringContaining("✅") }]);
 });
 
-test("a start that is heard of after its end makes no message", async () => {
+test("a start that arrives after the end makes no message", async () => {
   await using harness = await startHarness();
   await using slack = await startSlack();
   await startBot(harness, slack);

@@ -15,7 +15,10 @@ const NOVELTY = { v: 2, novelty: ["of", "tomorrow"] };
 
 /** The bucket `notify` as another version would see it. */
 type Bucket = AsyncDisposable & {
-  /** Writes the record of this key anew, as a newer version would; what is there else, of the type and with these parts. */
+  /**
+   * Writes the record of this key anew, as a newer version would; what is there else, of the type
+   * and with these parts.
+   */
   renew(key: string, more?: object): Promise<void>;
   read(key: string): Promise<Record<string, unknown>>;
   /** The key of the first record that is so. */
@@ -58,7 +61,7 @@ async function expectLeftAlone(harness: Harness, bucket: Bucket, key: string): P
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 }
 
-test("a newer version's list of receivers is left alone, and the notifier does its work", async () => {
+test("a receiver list that a newer version wrote is kept, and the notifier works", async () => {
   await using harness = await startHarness();
   await using bucket = await openBucket(harness);
   await bucket.renew("test.receivers", { type: "receivers", names: { of: "another form" } });
@@ -71,7 +74,7 @@ test("a newer version's list of receivers is left alone, and the notifier does i
   await expectLeftAlone(harness, bucket, "test.receivers");
 });
 
-test("a newer version's message is left alone, and the others are sent", async () => {
+test("a message that a newer version wrote is kept, and the others are sent", async () => {
   await using harness = await startHarness();
   await using bucket = await openBucket(harness);
   await bucket.renew("test.message.tomorrows", { type: "notification", receiver: "hook" });
@@ -85,7 +88,7 @@ test("a newer version's message is left alone, and the others are sent", async (
   await expectLeftAlone(harness, bucket, "test.message.tomorrows");
 });
 
-test("a newer version's group is left alone, its events go to the dead letters, and other receivers are told of them", async () => {
+test("a group that a newer version wrote is kept, its events become dead letters, and other receivers get them", async () => {
   await using harness = await startHarness();
   await using bucket = await openBucket(harness);
   await using second = await startReceiver();
@@ -120,7 +123,7 @@ function alertmanager(manager: Receiver) {
   };
 }
 
-test("a newer version's alert is left alone, and those of other workloads fire", async () => {
+test("an alert that a newer version wrote is kept, and those of other workloads fire", async () => {
   await using harness = await startHarness();
   await using bucket = await openBucket(harness);
   const receivers = [alertmanager(harness.hook)];
@@ -142,7 +145,7 @@ test("a newer version's alert is left alone, and those of other workloads fire",
   await expectLeftAlone(harness, bucket, key);
 });
 
-test("a newer version's list of what a bot posted is left alone, and the message waits", async () => {
+test("a message log that a newer version wrote is kept, and the message waits", async () => {
   await using harness = await startHarness();
   await using bucket = await openBucket(harness);
   await using slack = await startSlack();
@@ -157,7 +160,7 @@ test("a newer version's list of what a bot posted is left alone, and the message
   const second = await startBot(harness, slack);
   const id = await harness.publishEvent("failed", "web");
 
-  const put = await second.waitLog(({ msg }) => msg === "notification put off");
+  const put = await second.waitLog(({ msg }) => msg === "notification delayed, will retry");
   expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });
   expect(slack.messages).toHaveLength(1);
   const waiting = (await harness.records()).filter((one) => one.type === "notification");

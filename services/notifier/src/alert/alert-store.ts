@@ -14,16 +14,19 @@ export type AlertStoreOptions = {
   cluster: string;
   receiver: string;
   settings: AlertSettings;
-  /** What the alert of an event says. */
+  /** Renders the texts of an event's alert. */
   text: (event: RolloutEvent) => AlertText;
   logger: Logger;
 };
 
-/** What the workloads' alerts are, for one receiver. */
+/** Stores the alerts of workloads for one receiver. */
 export type AlertStore = {
-  /** Writes what the events say; the records of their workloads as they are then. One of a newer version is left alone, and no other waits for it. */
+  /**
+   * Applies the events to the records of their workloads and returns those records. A record that a
+   * newer version wrote is skipped; the others are still updated.
+   */
   apply(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
-  /** Every record; those that are of no use any more are removed. */
+  /** Returns every record and removes those that are spent. */
   all(): Promise<AlertRecord[]>;
 };
 
@@ -55,7 +58,7 @@ async function applyToWorkload(
         : await records.update(key, record, before.revision);
     if (revision !== undefined) return record;
   }
-  throw new Error("the alerts of a workload are written by others");
+  throw new Error("too many conflicting writes to the alerts of a workload");
 }
 
 async function applyIfReadable(
@@ -67,7 +70,7 @@ async function applyIfReadable(
     return await applyToWorkload(options, id, events);
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
-    options.logger.error({ err, receiver: options.receiver }, "record left alone");
+    options.logger.error({ err, receiver: options.receiver }, "skipping unreadable record");
     return undefined;
   }
 }

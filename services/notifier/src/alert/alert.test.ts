@@ -135,7 +135,7 @@ test.each([
   expect(shown(told)).toEqual(alerts);
 });
 
-test("in whatever order and however often the same is heard, the last word is the newest one's", () => {
+test("in any order and with any repetitions, the newest event decides", () => {
   const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");
   const tolds = fc.uniqueArray(fc.tuple(outcome, fc.nat({ max: 100 })), {
     minLength: 1,
@@ -159,7 +159,7 @@ test("in whatever order and however often the same is heard, the last word is th
   );
 });
 
-test("an alert in Alertmanager's form", () => {
+test("an alert has the format of Alertmanager", () => {
   expect(alertsOf(after([["failed", 0]]), SETTINGS, TIME)).toEqual([
     {
       labels: {
@@ -179,7 +179,7 @@ test("an alert in Alertmanager's form", () => {
   ]);
 });
 
-test("labels of the configuration replace the severity and nothing of the workload", () => {
+test("configured labels replace the severity but no label of the workload", () => {
   const labels = { severity: "page", namespace: "other", alertname: "x" };
   const [alert] = alertsOf(after([["stalled", 0]]), { ...SETTINGS, labels }, TIME);
   expect(alert?.labels).toMatchObject({
@@ -223,7 +223,7 @@ test.each([
   },
   { name: "fires for too long", told: [["failed", 0]], minutes: 25 * 60, told_of: 0, spent: true },
 ] satisfies { name: string; told: Told[]; minutes: number; told_of: number; spent: boolean }[])(
-  "what $name is told $told_of times",
+  "an alert that $name is sent $told_of times",
   ({ told, minutes, told_of: count, spent }) => {
     const now = TIME + minutes * MINUTE;
     const record = after(told);
@@ -232,7 +232,7 @@ test.each([
   },
 );
 
-test("whatever happens, no alert is one that Alertmanager refuses", () => {
+test("no sequence of events makes an alert that Alertmanager refuses", () => {
   const outcome = fc.constantFrom(...([...ALERT_OUTCOMES] as RolloutOutcome[]));
   const told = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
   fc.assert(

@@ -22,12 +22,12 @@ export type LettersContext = Pick<
 
 const MAX_BODY = 65_536;
 
-/** Several clusters may share a stream: each notifier has to do with its own letters only. */
+/** Several clusters may share a stream; a notifier handles the letters of its own cluster only. */
 function isOurs(letter: StoredLetter, cluster: string): boolean {
   return letter.subject.startsWith(`rollcast.v1.${cluster}.`);
 }
 
-/** The message that a letter holds; undefined for anything else. */
+/** The notification in a letter; undefined where the letter holds anything else. */
 function recordOf(letter: StoredLetter): NotificationRecord | undefined {
   if (letter.stage !== "notifier") return undefined;
   try {
@@ -47,7 +47,7 @@ function summaryOf(letter: StoredLetter, record: NotificationRecord | undefined)
   return { ...common, notification };
 }
 
-/** Dead letters of this cluster, oldest first. */
+/** Lists the dead letters of this cluster, oldest first. */
 export function listLetters(
   ctx: LettersContext,
   letters: DeadLetters,
@@ -77,7 +77,7 @@ async function findLetter(
   throw new ApiProblem(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
 }
 
-/** One dead letter with its content. */
+/** Returns one dead letter with its content. */
 export async function showLetter(
   ctx: LettersContext,
   letters: DeadLetters,
@@ -107,26 +107,34 @@ export async function dropLetter(
   ctx.logger.info({ letter: id }, "dead letter dropped");
 }
 
-/** The record with which a dead message waits again: the same message under the same id, with all its tries before it. */
+/** The record of a dead notification that waits again: same id, attempts counted from zero. */
 function redrivenRecord(record: NotificationRecord, now: number): NotificationRecord {
   const { reason: _reason, message: _message, redriven, ...rest } = record;
   const count = (redriven?.count ?? 0) + 1;
   return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
 }
 
-/** Writes the record again; one that is there already is by an earlier try of this redrive, or under way otherwise. */
+/**
+ * Creates the record again. One that exists already was created by an earlier try of this redrive,
+ * or the notification is being delivered.
+ */
 async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
   const key = notificationKey(ctx.cluster, next.id);
   if ((await ctx.records.create(key, next)) !== undefined) return;
   const existing = (await ctx.records.get(key))?.value;
   const count = existing?.type === "notification" ? existing.redriven?.count : undefined;
   if (count === next.redriven?.count) return;
-  throw new ApiProblem(409, "in-flight", "the message is under way already: try again later");
+  throw new ApiProblem(
+    409,
+    "in-flight",
+    "the notification is already being delivered: try again later",
+  );
 }
 
 /**
- * Sends a dead message to its receiver again, then removes the letter. The record is written before the letter goes, so a crash in between leaves both: redriven again,
- * it is the same message under the same id.
+ * Sends a dead notification to its receiver again, then removes the letter. The record is written
+ * before the letter is removed: after a crash in between, redriving the letter again continues with
+ * the same notification under the same id.
  */
 export async function redriveLetter(
   ctx: LettersContext,
@@ -135,12 +143,12 @@ export async function redriveLetter(
 ): Promise<Redriven> {
   const record = recordOf(await findLetter(ctx, letters, id));
   if (record === undefined) {
-    const detail = "only messages to receivers can be sent again, and this is none: drop it";
+    const detail = "only notifications can be redriven, and this letter holds none: drop it";
     throw new ApiProblem(422, "not-a-message", detail);
   }
   const { receiver } = record;
   if (!ctx.receivers.has(receiver)) {
-    const detail = `no receiver is named ${receiver} any more: configure it again, or drop the letter`;
+    const detail = `the receiver ${receiver} was removed: configure it again, or drop the letter`;
     throw new ApiProblem(409, "no-such-receiver", detail);
   }
   const next = redrivenRecord(record, Date.now());
@@ -148,7 +156,7 @@ export async function redriveLetter(
   ctx.failpoint("letter-revived");
   const data = { letter: id, notification: record.id, receiver };
   await ctx.jobs.enqueueDelivery(next, 0).catch((err: unknown) => {
-    ctx.logger.warn({ err, ...data }, "turn of a notification not added, the sweep will");
+    ctx.logger.warn({ err, ...data }, "delivery job not enqueued, the next resync adds it");
   });
   await letters.drop(id);
   ctx.logger.info(data, "dead letter redriven");

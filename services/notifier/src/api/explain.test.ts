@@ -18,7 +18,7 @@ const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>
 const leaf = node(fc.constant([]));
 const tree = node(fc.array(node(fc.array(leaf, { maxLength: 2 })), { maxLength: 3 }));
 
-test("what is explained is what the router does: the same ends in the same order, and each of their matchers holds", () => {
+test("the explanation matches the router: the same routes in the same order, and all their matchers hold", () => {
   const receivers = ["a", "b", "c"].map((name) => ({
     name,
     webhook: { url: "https://hooks.example.com/" },

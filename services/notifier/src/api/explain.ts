@@ -12,7 +12,7 @@ type EvaluatedRoute = Explained["routes"][number];
 
 type At = { readonly path: string; readonly receiver: string | undefined };
 
-/** The nodes that are asked, in their order; the same walk as the router's. */
+/** The evaluated routes in order; walks the tree exactly as the router does. */
 function evaluate(route: RootRoute | Route, labels: Labels, at: At): EvaluatedRoute[] {
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
@@ -36,7 +36,7 @@ function evaluate(route: RootRoute | Route, labels: Labels, at: At): EvaluatedRo
   return [{ ...self, ends }, ...evaluated];
 }
 
-/** Who would be told of the event, and why. */
+/** Explains which receivers would be notified of the event, and why. */
 export function explain(
   event: RolloutEvent,
   { config, route, cluster }: { config: NotifierConfig; route: Router; cluster: string },
@@ -46,7 +46,7 @@ export function explain(
   return {
     labels,
     deliveries: memberships.map(({ labels: group, ...membership }) => ({ ...membership, group })),
-    // Where the annotation alone says, no route is asked.
+    // The annotation alone decided: no route was evaluated.
     routes:
       routes.length === 0 ? [] : evaluate(config.route, labels, { path: "", receiver: undefined }),
     refused: [...refused],

@@ -15,7 +15,7 @@ type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][n
 type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;
 type TestResult = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
 
-/** The last event of a receiver, by the word of its end. */
+/** Reads a receiver's last `notification.sent` or `notification.dead` event. */
 export type LastEvent = (
   outcome: "sent" | "dead",
   receiver: string,
@@ -42,7 +42,10 @@ async function stateOf(
   };
 }
 
-/** The configured receivers and how they are. What waits is counted over all records, and so over all replicas. */
+/**
+ * The configured receivers and their state. Waiting notifications are counted over all records, and
+ * therefore over all replicas.
+ */
 export async function listReceiverStates(
   ctx: Pick<Context, "cluster" | "records" | "circuits">,
   options: { config: NotifierConfig; last: LastEvent; query: Query },
@@ -60,7 +63,10 @@ export async function listReceiverStates(
 
 const TEST_WORKLOAD = { kind: "Deployment", namespace: "rollcast-test", name: "test", uid: "test" };
 
-/** Sends a message that says it is a test, past queue and circuit: whoever asks wants to know what the receiver answers now. */
+/**
+ * Sends a test message past queue and circuit breaker, so that it shows how the receiver answers
+ * now.
+ */
 export async function sendTest(
   ctx: Pick<Context, "cluster" | "receivers">,
   name: string,
@@ -68,7 +74,7 @@ export async function sendTest(
 ): Promise<TestResult> {
   const receiver = ctx.receivers.get(name);
   if (receiver === undefined) {
-    const detail = `no receiver that tells anybody is named ${name}: list them first`;
+    const detail = `no receiver that sends messages is named ${name}: list them first`;
     throw new ApiProblem(404, "no-such-receiver", detail);
   }
   const id = stableId("test", randomUUID());

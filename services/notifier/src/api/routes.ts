@@ -20,7 +20,7 @@ import type { LastEvent } from "./receivers.ts";
 export type ApiParts = {
   readonly ctx: Context;
   readonly letters: DeadLetters;
-  /** The configuration that counts now. */
+  /** The current configuration. */
   readonly config: () => NotifierConfig;
   readonly last: LastEvent;
 };

@@ -5,7 +5,7 @@ import type { NotificationRecord } from "../model/notification-record.ts";
 import { MAX_AGE_MS } from "./retry-schedule.ts";
 import type { SendResult } from "../http/send-result.ts";
 
-/** From when on its age counts. */
+/** The time from which its age counts. */
 export function queuedAt({ createdAt, redriven }: NotificationRecord): number {
   return redriven?.at ?? createdAt;
 }
@@ -18,7 +18,7 @@ export async function attempt(
   const receiver = ctx.receivers.get(record.receiver);
   const circuit = ctx.circuits.get(record.receiver);
   if (receiver === undefined || circuit === undefined) {
-    const message = "the receiver is not in the configuration any more";
+    const message = "the receiver was removed from the configuration";
     return { kind: "refused", reason: "receiver-removed", message };
   }
   if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
@@ -27,7 +27,7 @@ export async function attempt(
   const admission = circuit.enter(Date.now());
   if (admission === "gone") {
     const message =
-      "the receiver answered 410 before: it is not asked again before its configuration changes";
+      "the receiver answered 410: it is not tried again until its configuration changes";
     return { kind: "refused", reason: "gone", message };
   }
   if (admission !== "go") throw new RetryLater(admission, "the receiver's circuit is open");

@@ -14,15 +14,19 @@ type NotificationEntry = Entry<NotificationRecord>;
 
 export type DeliverOptions = {
   signal: AbortSignal;
-  /** Holds the queue of the receiver while the receiver asks for a pause. */
+  /** Pauses the queue of the receiver for as long as the receiver asks. */
   pause: (delayMs: number) => Promise<void>;
-  /** Whose queue the turn is from; undefined for the groups', which has turns of receivers that nobody knew when they were added. */
+  /**
+   * Whose queue the job is from. Undefined for the group queue, which also takes jobs for receivers
+   * that were unknown when the job was added.
+   */
   receiver?: string;
 };
 
 /**
- * One try to deliver a notification. What came of it is written into its record before anything else follows, so that a crash repeats at most the message
- * whose answer was not written yet, under its same id. Throws {@link RetryLater} where another try is due.
+ * Makes one attempt to deliver a notification. The result is written into the record before
+ * anything else happens, so a crash repeats at most the message whose result was not yet written,
+ * under the same id. Throws {@link RetryLater} when another attempt is due.
  */
 export async function deliver(ctx: Context, id: string, options: DeliverOptions): Promise<void> {
   const stored = await ctx.records.get(notificationKey(ctx.cluster, id));
@@ -31,7 +35,8 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
   if (entry.value.state !== "waiting") return finish(ctx, entry, options.signal);
   const wait = entry.value.dueAt - Date.now();
   const configured = ctx.receivers.has(entry.value.receiver);
-  // The receiver has come since the turn was added, here or at a replica that has read a newer configuration: its own queue keeps to its rate limit.
+  // The receiver was configured after the job was added, here or at a replica with a newer
+  // configuration. Its own queue enforces its rate limit, so forward the job.
   const registered = !configured && (await readRegisteredReceivers(ctx)).has(entry.value.receiver);
   if (registered || (configured && options.receiver === undefined)) {
     await ctx.jobs.forward(entry.value, Math.max(wait, 0));
@@ -56,7 +61,7 @@ async function recordResult(
   if (result.kind === "sent")
     return finish(ctx, await write(ctx, entry, { ...value, state: "sent" }), signal);
   const { reason } = result;
-  const message = result.kind === "later" ? "the receiver asks to wait" : result.message;
+  const message = result.kind === "later" ? "the receiver asked for a pause" : result.message;
   const tries =
     result.kind === "later" ? value.tries : [...value.tries, { at: now, reason, message }];
   const delayMs =
@@ -81,7 +86,7 @@ async function recordResult(
       message,
       delayMs,
     },
-    "notification put off",
+    "notification delayed, will retry",
   );
   if (result.kind === "later") await pause(delayMs);
   throw new RetryLater(delayMs, message);
@@ -93,12 +98,13 @@ async function write(
   value: NotificationRecord,
 ): Promise<NotificationEntry> {
   const revision = await ctx.records.update(before.key, value, before.revision);
-  // Another replica had the same turn, after Redis was emptied: what it wrote counts.
-  if (revision === undefined) throw new RetryLater(1_000, "the notification was written meanwhile");
+  // Another replica ran the same job after Redis was emptied: its write stands.
+  if (revision === undefined)
+    throw new RetryLater(1_000, "the notification was changed concurrently");
   return { key: before.key, value, revision };
 }
 
-/** Publishes what was decided, then forgets the notification. */
+/** Publishes the outcome, then removes the notification's record. */
 async function finish(ctx: Context, entry: NotificationEntry, signal: AbortSignal): Promise<void> {
   ctx.failpoint("outcome-written");
   await ctx.publishOutcome(entry.value, signal);

@@ -14,12 +14,15 @@ export type PublishOutcomeOptions = {
   logger: Logger;
 };
 
-/** Tells how a notification ended; ends early only when `signal` fires. */
+/** Publishes how a notification ended; gives up only when `signal` fires. */
 export type PublishOutcome = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
 
 const MAX_IDS = 100;
 
-/** Identifies how a notification ended: one that was redriven ends again, and the stream must not take that for a repetition. */
+/**
+ * Identifies the outcome. A redriven notification ends again, and the stream must not drop that as
+ * a duplicate.
+ */
 function outcomeId(outcome: string, { id, redriven }: NotificationRecord): string {
   return redriven === undefined
     ? stableId(outcome, id)
@@ -42,7 +45,10 @@ async function publishLetter(
   await publishDeadLetter(options.nats, letter, signal);
 }
 
-/** Tells by `notification.sent`, or by the dead letters and `notification.dead`. Repeated, it has the same ids. */
+/**
+ * Publishes `notification.sent`, or a dead letter and `notification.dead`. Publishing again uses
+ * the same ids.
+ */
 export function createOutcomePublisher(options: PublishOutcomeOptions): PublishOutcome {
   const { nats, cluster, metrics, logger } = options;
   return async (record, signal) => {
@@ -71,7 +77,7 @@ export function createOutcomePublisher(options: PublishOutcomeOptions): PublishO
       logger.info(data, "notification sent");
     } else {
       metrics.dead(receiver, reason ?? "unknown");
-      logger.error({ ...data, reason, message }, "notification put into dead letters");
+      logger.error({ ...data, reason, message }, "notification moved to dead letters");
     }
   };
 }

@@ -10,13 +10,16 @@ const CONFLICT_MS = 200;
 
 async function write(ctx: Context, before: GroupEntry, value: GroupRecord): Promise<GroupEntry> {
   const revision = await ctx.records.update(before.key, value, before.revision);
-  if (revision === undefined) throw new RetryLater(CONFLICT_MS, "the group was written meanwhile");
+  if (revision === undefined)
+    throw new RetryLater(CONFLICT_MS, "the group was changed concurrently");
   return { key: before.key, value, revision };
 }
 
 /**
- * Turns a group that is due (or any, with `force`) into a notification: sealed, written, taken out of the group. Whoever is interrupted in between leaves a
- * sealed group, and the next one makes the very same notification of it. Throws {@link RetryLater} where it is not due yet or somebody else wrote.
+ * Turns a due group (any group, with `force`) into a notification: seals it, writes the
+ * notification, then empties the group. An interrupted flush leaves the group sealed, and the next
+ * flush makes exactly the same notification. Throws {@link RetryLater} when the group is not due
+ * yet or a concurrent write won.
  */
 export async function flush(
   ctx: Context,
@@ -34,7 +37,7 @@ export async function flush(
   ctx.failpoint("group-sealed");
   const notification = notificationOf(sealed.value, Date.now());
   if (notification === undefined) return;
-  // Where it exists already, it is the same one, by an earlier try of this.
+  // If it exists already, an earlier try of this flush created the same record.
   await ctx.records.create(notificationKey(ctx.cluster, notification.id), notification);
   ctx.failpoint("notification-written");
   const after = await removeSealed(ctx, sealed);
@@ -43,10 +46,13 @@ export async function flush(
     await ctx.jobs.enqueueDelivery(notification, 0);
   } catch (err) {
     const data = { err, notification: notification.id };
-    ctx.logger.warn(data, "turn of a notification not added, the sweep will");
+    ctx.logger.warn(data, "delivery job not enqueued, the next resync adds it");
   }
   ctx.failpoint("job-added");
   if (after.value.dueAt !== undefined && options.force !== true) {
-    throw new RetryLater(Math.max(after.value.dueAt - Date.now(), 1), "others joined meanwhile");
+    throw new RetryLater(
+      Math.max(after.value.dueAt - Date.now(), 1),
+      "more events joined the group",
+    );
   }
 }

@@ -6,7 +6,10 @@ import { groupKey } from "../model/record-keys.ts";
 
 export type GroupEntry = Entry<GroupRecord>;
 
-/** For how long a group remembers what it told: longer than an event whose acknowledgement was lost takes to come again. Milliseconds. */
+/**
+ * How long a group remembers the events it has sent: longer than the redelivery of an event whose
+ * acknowledgement was lost. Milliseconds.
+ */
 const REMEMBER_MS = 15 * 60_000;
 
 export async function readGroup(ctx: Context, id: string): Promise<GroupEntry | undefined> {
@@ -15,11 +18,11 @@ export async function readGroup(ctx: Context, id: string): Promise<GroupEntry | 
   return { ...entry, value: entry.value };
 }
 
-/** Takes out of the group what was sealed; events may join at the same time. */
+/** Removes the sealed events from the group; other events may join at the same time. */
 export async function removeSealed(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
   for (let entry: GroupEntry | undefined = sealed; entry !== undefined;) {
     const mark = entry.value.sealed?.notification;
-    // Somebody else went on from our mark.
+    // Another flush already emptied what this one sealed.
     if (mark !== sealed.value.sealed?.notification) return entry;
     const value = unseal(entry.value, Date.now());
     const revision = await ctx.records.update(entry.key, value, entry.revision);
@@ -30,15 +33,16 @@ export async function removeSealed(ctx: Context, sealed: GroupEntry): Promise<Gr
 }
 
 /**
- * Takes a notification's events out of its group where a crash left them there. To be done before the notification's record goes: while both are there, nobody
- * makes the same notification again.
+ * Empties a group that a crash left sealed for this notification. Must run before the
+ * notification's record is removed: while the record exists, the same notification cannot be made
+ * again.
  */
 export async function releaseGroup(ctx: Context, id: string, notification: string): Promise<void> {
   const entry = await readGroup(ctx, id);
   if (entry?.value.sealed?.notification === notification) await removeSealed(ctx, entry);
 }
 
-/** Forgets a group in which nothing waits and whose memory is no longer needed. */
+/** Removes a group that holds no events and no longer needs to remember the last ones. */
 export async function removeIfSpent(ctx: Context, entry: GroupEntry, now: number): Promise<void> {
   const { events, lastSentAt = 0, intervalMs } = entry.value;
   if (events.length === 0 && now - lastSentAt > Math.max(REMEMBER_MS, intervalMs)) {

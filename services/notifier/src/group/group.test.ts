@@ -43,7 +43,7 @@ function recentEvents(
   return { ids, after: unseal(sealed, now), id: notification?.id ?? "" };
 }
 
-test("the first event of a group says when it is due; later ones do not put it off", () => {
+test("the first event of a group sets when it is due; later ones do not delay it", () => {
   const first = join(undefined, MEMBERSHIP, [event("a")], NOW).record;
   expect(first.dueAt).toBe(NOW + 10_000);
   const second = join(first, MEMBERSHIP, [event("b")], NOW + 9_000).record;
@@ -51,7 +51,7 @@ test("the first event of a group says when it is due; later ones do not put it o
   expect(idsOf(second)).toEqual(["a", "b"]);
 });
 
-test("an event that comes again joins once, also after it was told", () => {
+test("a redelivered event joins once, even after it was sent", () => {
   const record = join(undefined, MEMBERSHIP, [event("a"), event("a")], NOW).record;
   expect(idsOf(record)).toEqual(["a"]);
   expect(join(record, MEMBERSHIP, [event("a")], NOW)).toMatchObject({
@@ -62,7 +62,7 @@ test("an event that comes again joins once, also after it was told", () => {
   expect(join(after, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, accepted: 1 });
 });
 
-test("after a message the group's next one waits for the interval", () => {
+test("after a message the group waits for the interval before the next one", () => {
   const record = join(undefined, MEMBERSHIP, [event("a")], NOW).record;
   const { after } = recentEvents(record, NOW + 10_000);
   expect(after.dueAt).toBeUndefined();
@@ -72,7 +72,7 @@ test("after a message the group's next one waits for the interval", () => {
   expect(late.dueAt).toBe(NOW + 110_000);
 });
 
-test("what joins a sealed group is not part of the message and is told next", () => {
+test("events that join a sealed group are part of the next message", () => {
   const sealed = seal(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
   const joined = join(sealed, MEMBERSHIP, [event("b")], NOW).record;
   expect(notificationOf(joined, NOW)).toEqual(notificationOf(sealed, NOW));
@@ -81,12 +81,12 @@ test("what joins a sealed group is not part of the message and is told next", ()
   expect(after.dueAt).toBe(NOW + 60_000);
 });
 
-test("sealing again changes nothing, so that a second try makes the same message", () => {
+test("sealing twice changes nothing, so that a retry makes the same message", () => {
   const sealed = seal(join(undefined, MEMBERSHIP, [event("a")], NOW).record);
   expect(seal(join(sealed, MEMBERSHIP, [event("b")], NOW).record).sealed).toEqual(sealed.sealed);
 });
 
-test("a full group takes no more, and says how many it took", () => {
+test("a full group accepts no more events and returns how many it accepted", () => {
   const big = Array.from({ length: 1_000 }, (_, i) => event(`e${i}`, "x".repeat(1_024)));
   const { record, accepted } = join(undefined, MEMBERSHIP, big, NOW);
   expect(accepted).toBe(record.events.length);
@@ -95,7 +95,7 @@ test("a full group takes no more, and says how many it took", () => {
   expect(join(undefined, MEMBERSHIP, small, NOW).accepted).toBe(MAX_GROUP_EVENTS);
 });
 
-test("groups are told apart by receiver, route and labels, whatever the labels' order", () => {
+test("receiver, route and labels identify a group, in any order of labels", () => {
   const id = groupId(MEMBERSHIP);
   const labels = { outcome: "failed", namespace: "shop" };
   expect(groupId({ ...MEMBERSHIP, labels })).toBe(id);
@@ -104,7 +104,7 @@ test("groups are told apart by receiver, route and labels, whatever the labels' 
   expect(groupId({ ...MEMBERSHIP, labels: { ...labels, outcome: "stalled" } })).not.toBe(id);
 });
 
-test("however joins, repeats and messages interleave, each event is told exactly once", () => {
+test("in any order of joins, redeliveries and messages, each event is sent exactly once", () => {
   const failpoint = fc.oneof(
     fc.record({ do: fc.constant("join" as const), ids: fc.array(fc.nat({ max: 30 })) }),
     fc.record({ do: fc.constant("tell" as const) }),

@@ -4,7 +4,7 @@ import type { NotificationRecord } from "../model/notification-record.ts";
 import type { GroupRecord } from "../model/group-record.ts";
 import type { Membership } from "../model/membership.ts";
 
-/** A record must fit into one NATS message (1 MiB) with everything around the events. */
+/** A record, with everything around the events, must fit into one NATS message (1 MiB). */
 export const MAX_GROUP_BYTES = 700_000;
 
 export const MAX_GROUP_EVENTS = 1_000;
@@ -27,13 +27,16 @@ function sizeOf(event: RolloutEvent): number {
 
 export type Joined = {
   readonly record: GroupRecord;
-  /** How many of the events, from the first, are now in the record or were told already; fewer than given where it is full. */
+  /**
+   * How many of the events, counted from the first, are in the record or were sent already; fewer
+   * than given when the group is full.
+   */
   readonly accepted: number;
-  /** Whether the record is another than before. */
+  /** Whether the record changed. */
   readonly changed: boolean;
 };
 
-/** The group with the events in it, each once; `now` in milliseconds since the epoch. */
+/** Adds the events to the group, each once; `now` in milliseconds since the epoch. */
 export function join(
   before: GroupRecord | undefined,
   membership: Membership,
@@ -79,7 +82,10 @@ export function join(
   return { record: joined, accepted, changed };
 }
 
-/** Marks what is told now. The mark names the notification and how many events are in it, so that whoever goes on after a crash makes the same one. */
+/**
+ * Marks the events to send now. The seal names the notification and its number of events, so that a
+ * flush that continues after a crash makes the same one.
+ */
 export function seal(record: GroupRecord): GroupRecord {
   const [first] = record.events;
   if (first === undefined || record.sealed !== undefined) return record;
@@ -105,7 +111,10 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
   };
 }
 
-/** The group without what was sealed, whose notification exists. What joined meanwhile waits for the group's interval from now on. */
+/**
+ * The group without its sealed events. What joined meanwhile waits for the group's interval,
+ * starting now.
+ */
 export function unseal(record: GroupRecord, now: number): GroupRecord {
   if (record.sealed === undefined) return record;
   const { sealed, dueAt: _, ...rest } = record;

@@ -16,8 +16,9 @@ type Pending = { readonly membership: Membership; waiters: Waiter[] };
 const MAX_CONFLICTS = 20;
 
 /**
- * Puts events into their groups' records. Events of one group that arrive together are written together: a rollout of 500 workloads is a few writes,
- * not 500 that compete for one record.
+ * Adds events to the records of their groups. Events of one group that arrive together are written
+ * together: a rollout of 500 workloads takes a few writes instead of 500 that compete for one
+ * record.
  */
 export function createJoiner(ctx: Context): (event: RolloutEvent, to: Membership) => Promise<void> {
   const groups = new Map<string, Pending>();
@@ -57,7 +58,8 @@ async function joinBatch(
   const key = groupKey(ctx.cluster, id);
   let rest = waiters;
   for (let conflicts = 0; rest.length > 0;) {
-    if (conflicts > MAX_CONFLICTS) throw new RetryLater(1_000, "the group is written by others");
+    if (conflicts > MAX_CONFLICTS)
+      throw new RetryLater(1_000, "too many conflicting writes to the group");
     const before = await readGroup(ctx, id);
     const events = rest.map(({ event }) => event);
     const { record, accepted, changed } = join(before?.value, membership, events, Date.now());
@@ -74,7 +76,7 @@ async function joinBatch(
     }
     for (const { done } of rest.slice(0, accepted)) done.resolve();
     rest = rest.slice(accepted);
-    // Full: what it holds is told now, and the rest begins the next message.
+    // The group is full: flush it now; the rest starts the next message.
     if (rest.length > 0) await flush(ctx, id, { force: true });
   }
 }
@@ -83,6 +85,6 @@ async function enqueueFlush(ctx: Context, id: string, dueAt: number): Promise<vo
   try {
     await ctx.jobs.enqueueFlush(id, Math.max(dueAt - Date.now(), 0));
   } catch (err) {
-    ctx.logger.warn({ err, group: id }, "turn of a group not added, the sweep will");
+    ctx.logger.warn({ err, group: id }, "flush job not enqueued, the next resync adds it");
   }
 }

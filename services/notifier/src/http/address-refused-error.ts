@@ -1,4 +1,4 @@
-/** The address is not one that this receiver may be sent to. */
+/** The receiver must not be sent to at this address. */
 export class AddressRefusedError extends Error {
   override name = "AddressRefusedError";
 }

@@ -1,4 +1,4 @@
-/** What a receiver answered: its status, the header `Retry-After`, the beginning of its body. */
+/** The response of a receiver: status, `Retry-After` header and the beginning of the body. */
 export type Answer = {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -6,8 +6,9 @@ export type Answer = {
 };
 
 /**
- * The answer without secrets that a receiver, or a proxy before it, told back: to be judged so, since a message holds only the beginning of an answer, and the half
- * of a secret at its end would not be recognised any more.
+ * Removes secrets that a receiver or proxy echoed in its response. Must run before the response is
+ * classified: the message quotes only the beginning of the body, where a secret that was cut in
+ * half would no longer be recognised.
  */
 export function redactSecrets(answer: Answer, secrets: readonly string[]): Answer {
   let { body } = answer;

@@ -24,7 +24,7 @@ function excerpt(body: string): string {
   return text === "" ? "" : `: ${text.slice(0, EXCERPT).toWellFormed()}`;
 }
 
-/** What an HTTP answer means. `now` in milliseconds since the epoch. */
+/** Classifies an HTTP response. `now` in milliseconds since the epoch. */
 export function classifyAnswer(answer: Answer, now: number): SendResult {
   const { status, body } = answer;
   if (status >= 200 && status < 300) return { kind: "sent" };
@@ -55,7 +55,7 @@ function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefine
   return undefined;
 }
 
-/** What a failed request means: a refused address is final, everything else of a network may pass. */
+/** Classifies a failed request: a refused address is final, any other network error may pass. */
 export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
   const refused = causeOf(err, AddressRefusedError);
@@ -63,13 +63,13 @@ export function classifyError(thrown: unknown): SendResult {
     return { kind: "refused", reason: "address-refused", message: refused.message };
   }
   if (isAborted(err)) {
-    return { kind: "failed", reason: "timeout", message: "no whole answer in time" };
+    return { kind: "failed", reason: "timeout", message: "no complete answer in time" };
   }
-  // A secret that is missing for a moment, e.g. while its file is replaced.
+  // A secret may be missing for a moment, e.g. while its file is replaced.
   if (err instanceof ConfigError) {
     return { kind: "failed", reason: "configuration", message: err.message.slice(0, EXCERPT) };
   }
-  // A record of a newer version, which may be in the way for a while.
+  // A record that a newer version wrote may block this one for a while.
   if (err instanceof TerminalError) {
     return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
   }

@@ -4,21 +4,24 @@ import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { MessageLogRecord } from "../model/message-log-record.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
-/** Longer than one call of a receiver takes, with the pause before it. */
+/** Longer than one call of a receiver takes, including the pause before it. */
 const LEASE_MS = 20_000;
 const GIVE_UP_MS = 60_000;
 const POLL_MS = 250;
 
-/** The board of one receiver, while nobody else posts or edits. */
+/** Exclusive access to the message log of one receiver. */
 export type Lease = {
   log(): MessageLogRecord;
-  /** Writes the board and stays the holder; throws {@link LeaseLostError} where somebody else took over. */
+  /**
+   * Writes the log and renews the lease; throws {@link LeaseLostError} when another notifier has
+   * taken it.
+   */
   save(log: MessageLogRecord): Promise<void>;
-  /** Lets others go on. */
+  /** Releases the lease. */
   release(): Promise<void>;
 };
 
-/** Somebody else holds the board, for too long or because this process slept too long. */
+/** The lease could not be acquired in time, or expired while this process was stalled. */
 export class LeaseLostError extends Error {
   override name = "LeaseLostError";
 }
@@ -35,7 +38,7 @@ type LogEntry = Entry<MessageLogRecord>;
 async function read({ records, key }: LeaseOptions): Promise<LogEntry | undefined> {
   const entry = await records.get(key);
   if (entry === undefined) return undefined;
-  if (entry.value.type !== "board") throw new Error("the record of a board is none");
+  if (entry.value.type !== "board") throw new Error("the record is no message log");
   return { ...entry, value: entry.value };
 }
 
@@ -52,8 +55,9 @@ async function write(
 }
 
 /**
- * Waits until nobody else works on the receiver's board, then holds it: two notifiers, or two messages at once, would post what the other edits. A holder that
- * died is waited for until its lease ends. Throws {@link LeaseLostError} after a while.
+ * Acquires the lease on a receiver's message log, waiting while another holds it: two notifiers, or
+ * two messages at once, would post what the other one edits. The lease of a crashed holder expires.
+ * Throws {@link LeaseLostError} after a minute.
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   const holder = randomUUID();
@@ -71,14 +75,15 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
       const taken = held ? undefined : await write(options, before, mine(log));
       if (taken !== undefined) return taken;
       if (Date.now() > giveUp)
-        throw new LeaseLostError("another message is being sent for too long");
+        throw new LeaseLostError("timed out waiting for the lease of the message log");
       await sleep(POLL_MS, undefined, { signal: options.signal });
     }
   };
   let entry = await take();
   const save = async (log: MessageLogRecord) => {
     const next = await write(options, entry, log);
-    if (next === undefined) throw new LeaseLostError("another notifier took over");
+    if (next === undefined)
+      throw new LeaseLostError("another notifier holds the lease of the message log");
     entry = next;
   };
   return {

@@ -27,7 +27,7 @@ function words(log: MessageLogRecord): string[][] {
   return log.posts.map((post) => post.rollouts.map(({ outcome }) => outcome));
 }
 
-test("an event of a rollout that was posted edits that message, any other is fresh", () => {
+test("an event of a posted rollout edits its message, any other is unposted", () => {
   const log = posted([event("started", "web"), event("started", "api")]);
   const end = event("succeeded", "web", { at: 5 });
   const other = event("started", "db");
@@ -37,7 +37,7 @@ test("an event of a rollout that was posted edits that message, any other is fre
   expect(folded.unposted).toEqual([other]);
 });
 
-test("the same notification again edits and tells the same", () => {
+test("applying the same notification again gives the same edits", () => {
   const failure = event("failed", "web", { at: 5 });
   const once = applyEvents(posted([event("started", "web")]), [failure], TIME);
   const twice = applyEvents(once.log, [failure], TIME);
@@ -57,13 +57,13 @@ test.each([
   expect(words(log)).toEqual([[told]]);
 });
 
-test("what has no rollout is not known afterwards", () => {
+test("events without a rollout are not recorded", () => {
   const plain = event("skipped", "web");
   const { rollout: _, ...data } = plain.data;
   expect(posted([{ ...plain, data }])).toEqual(EMPTY);
 });
 
-test("what ended is forgotten after a while, what goes on is not", () => {
+test("posts of ended rollouts expire, posts of running ones do not", () => {
   const ended = posted([event("succeeded", "web")]);
   const open = posted([event("started", "web"), event("succeeded", "api")]);
   const later = TIME + 16 * 60_000;
@@ -72,7 +72,7 @@ test("what ended is forgotten after a while, what goes on is not", () => {
   expect(applyEvents(open, [], TIME + 25 * 3_600_000).log.posts).toEqual([]);
 });
 
-test("a reply is known by its notification", () => {
+test("a reply is recorded under its notification", () => {
   const log = posted([event("started", "web")]);
   const [post] = log.posts;
   if (post === undefined) throw new Error("no post");
@@ -80,7 +80,7 @@ test("a reply is known by its notification", () => {
   expect(next.posts[0]?.replies).toEqual(["n2"]);
 });
 
-test("the events of a post say what the events that made it said", () => {
+test("the events of a post equal the events it was made from", () => {
   const cause = {
     kind: "ConfigMap" as const,
     namespace: "shop",
@@ -101,7 +101,7 @@ test("the events of a post say what the events that made it said", () => {
   );
 });
 
-test("whatever is told, the record fits into one NATS message and tells of no rollout twice", () => {
+test("for any events, the record fits into one NATS message and holds no rollout twice", () => {
   const name = fc.nat({ max: 400 }).map((n) => `web-${n}`);
   const text = fc.string({ unit: "binary", maxLength: 300 });
   const arbitrary = fc

@@ -6,27 +6,32 @@ import { OUTCOME_RANK, advances, trackEvent } from "./tracked-rollout.ts";
 
 const MINUTE = 60_000;
 
-/** For how long a message whose rollouts have all ended is known: a late `started` must not be posted after its end. */
+/**
+ * How long a post is remembered after all its rollouts have ended: a late `started` must not be
+ * posted after the end.
+ */
 const ENDED_MS = 15 * MINUTE;
 
-/** For how long one that never ends is. */
+/** How long a post is remembered whose rollouts never end. */
 const OPEN_MS = 24 * 60 * MINUTE;
 const MAX_POSTS = 100;
 
-/** A record must fit into one NATS message, 1 MiB. */
+/** A record must fit into one NATS message (1 MiB). */
 const MAX_BYTES = 500_000;
 const MAX_BYTES_GROWN = 800_000;
 
-/** What a notification does to what is posted. */
+/** What a notification changes in the message log. */
 export type LogUpdate = {
   readonly log: MessageLogRecord;
-  /** Which messages are to be edited, by their place, and which of the events are warnings or failures of each. */
+  /** The posts to edit, by index, each with its new warnings and failures. */
   readonly edits: ReadonlyMap<number, readonly RolloutEvent[]>;
-  /** Events of which no message tells yet. */
+  /** Events that belong to no post yet. */
   readonly unposted: readonly RolloutEvent[];
 };
 
-/** Puts the events into the messages that tell of their rollouts; `now` in milliseconds since the epoch. */
+/**
+ * Applies the events to the posts that show their rollouts; `now` in milliseconds since the epoch.
+ */
 export function applyEvents(
   log: MessageLogRecord,
   events: readonly RolloutEvent[],
@@ -54,7 +59,7 @@ export function applyEvents(
   return { log: withoutMessages({ ...log, posts }), edits, unposted };
 }
 
-/** Without the cluster's sentences where they would make the record too large: reasons stay. */
+/** Drops the messages of rollouts when the record would become too large; reasons stay. */
 function withoutMessages(log: MessageLogRecord): MessageLogRecord {
   if (Buffer.byteLength(JSON.stringify(log)) <= MAX_BYTES_GROWN) return log;
   const posts = log.posts.map((post) => ({
@@ -69,7 +74,10 @@ function isExpired({ rollouts, updatedAt }: Post, now: number): boolean {
   return now - updatedAt > (ended ? ENDED_MS : OPEN_MS);
 }
 
-/** Without the oldest messages where there are too many: what they tell of is posted anew when it goes on. */
+/**
+ * Drops the oldest posts when there are too many; their rollouts are posted anew when they
+ * continue.
+ */
 export function withoutOldest(log: MessageLogRecord): MessageLogRecord {
   let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));

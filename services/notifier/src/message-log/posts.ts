@@ -10,7 +10,7 @@ const MAX_REPLIES = 20;
 /** Where a message was posted. */
 export type Place = { readonly channel: string; readonly ts: string };
 
-/** The board with one more message. */
+/** Adds a post to the log. */
 export function withPost(
   log: MessageLogRecord,
   message: Pick<Message, "id" | "labels">,
@@ -29,21 +29,21 @@ export function withPost(
     replies: [],
   };
   for (const event of events) post = trackEvent(post, event, now);
-  // Of nothing that has a rollout: nothing will ever edit it.
+  // No event belongs to a rollout: nothing will ever edit this post.
   return post.rollouts.length === 0 ? log : withoutOldest({ ...log, posts: [...log.posts, post] });
 }
 
-/** The board with another state of one message. */
+/** Replaces one post of the log. */
 export function replacePost(log: MessageLogRecord, index: number, post: Post): MessageLogRecord {
   return { ...log, posts: log.posts.map((rollout, i) => (i === index ? post : rollout)) };
 }
 
-/** The post after a reply told of a notification. */
+/** Records that a reply to the post was sent for a notification. */
 export function withReply(post: Post, notification: string): Post {
   return { ...post, replies: [...post.replies, notification].slice(-MAX_REPLIES) };
 }
 
-/** What a message tells of now, as events. */
+/** What a post shows now, as events. */
 export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
   return post.rollouts.map((rollout) => {
     const { event: id, at, outcome, workload, cause, ...data } = rollout;

@@ -5,7 +5,7 @@ import { outcomeOf } from "../message/facts.ts";
 const MAX_KEYS = 10;
 const MAX_MESSAGE = 300;
 
-/** A rollout goes this way only; whatever comes late says nothing new. */
+/** Rollouts advance through these ranks only; a late event of a lower rank is ignored. */
 export const OUTCOME_RANK: Readonly<Record<RolloutOutcome, number>> = {
   planned: 0,
   deferred: 0,
@@ -23,7 +23,7 @@ function rolloutOutcomeOf(event: RolloutEvent): RolloutOutcome {
   return outcomeOf(event) as RolloutOutcome;
 }
 
-/** A cause with no more key names than are shown. */
+/** The cause, with at most as many key names as are shown. */
 function shortCause(cause: Cause): Cause {
   const { changedKeys, ...rest } = cause;
   if (changedKeys === undefined) return rest;
@@ -36,7 +36,7 @@ function shortCause(cause: Cause): Cause {
   return { ...rest, changedKeys: { ...lists, ...(left > 0 ? { more: left } : {}) } };
 }
 
-/** The post with what the event says of its rollout. */
+/** Applies an event to its rollout in the post. */
 export function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
   const { workload, rollout, cause, reason, message, durationMs, affected } = event.data;
   if (rollout === undefined) return post;
@@ -64,7 +64,9 @@ export function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
   return { ...post, causes, rollouts: [...rollouts, tracked], updatedAt: now };
 }
 
-/** Whether the event says more of its rollout than is known, or is what is known (of an earlier try). */
+/**
+ * Whether the event is newer than what the post shows, or is the very event it shows (on a retry).
+ */
 export function advances(current: Tracked, event: RolloutEvent): boolean {
   if (current.event === event.id) return true;
   const advance = OUTCOME_RANK[rolloutOutcomeOf(event)] - OUTCOME_RANK[current.outcome];

@@ -17,7 +17,10 @@ export function workloadName({ data }: RolloutEvent): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Names of the keys that differ, `+` before added and `-` before removed ones: `LOG_LEVEL, +NEW, 3 more`. */
+/**
+ * Names of the changed keys, `+` before added and `-` before removed ones: `LOG_LEVEL, +NEW, 3
+ * more`.
+ */
 export function keysText({ data }: RolloutEvent): string {
   if (data.cause?.changedKeys === undefined) return "";
   const { added, changed, removed, more = 0 } = data.cause.changedKeys;
@@ -47,7 +50,7 @@ export function reasonText({ data }: RolloutEvent): string | undefined {
   return data.message === undefined ? data.reason : `${data.reason}: ${data.message}`;
 }
 
-/** How many others the same change concerns, where that was counted. */
+/** How many other workloads the same change affects, if that was counted. */
 function othersText(events: readonly RolloutEvent[]): string | undefined {
   const affected = Math.max(...events.map(({ data }) => data.affected ?? 0));
   if (affected === 0) return undefined;
@@ -57,7 +60,7 @@ function othersText(events: readonly RolloutEvent[]): string | undefined {
   return `${others} other ${others === 1 ? "workload" : "workloads"}`;
 }
 
-/** What one rollout has to say, most wanted first. */
+/** The facts of one rollout, most important first. */
 export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   const { durationMs, dueAt } = event.data;
   return withValues([
@@ -88,7 +91,7 @@ function joinCapped(values: readonly string[]): string {
   return `${values.slice(0, LISTED).join(", ")}${left > 0 ? `, ${left} more` : ""}`;
 }
 
-/** The workloads, by outcome where they differ, worst first. */
+/** The workloads; by outcome, worst first, when the outcomes differ. */
 function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
   const outcomes = unique(events.map(outcomeOf)).toSorted(compareOutcomes);
   if (outcomes.length === 1) {
@@ -110,7 +113,7 @@ function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
   ];
 }
 
-/** What many rollouts have to say together. */
+/** The facts of several rollouts together. */
 export function groupFacts(events: readonly RolloutEvent[], cluster: string): Fact[] {
   const longest = Math.max(...events.map(({ data }) => data.durationMs ?? 0));
   const causes = unique(events.map(causeText));
@@ -121,7 +124,7 @@ export function groupFacts(events: readonly RolloutEvent[], cluster: string): Fa
     ["Cause", joinCapped(causes)],
     ["Changed by", joinCapped(unique(events.map(changedByText)))],
     ["Longest", longest === 0 ? "" : formatDuration(longest)],
-    // Only of one change can it be said how many more it concerns.
+    // The number of affected workloads is only known for a single change.
     ["Same change", causes.length === 1 ? othersText(events) : undefined],
   ]);
 }

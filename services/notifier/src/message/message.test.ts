@@ -30,7 +30,7 @@ function record(events: RolloutEvent[]): NotificationRecord {
   };
 }
 
-test("one failed rollout says who, where, why, what changed, by whom, when and how long", () => {
+test("a failed rollout shows workload, cluster, reason, cause, author, time and duration", () => {
   const cause = {
     kind: "Secret" as const,
     namespace: "shop",
@@ -73,7 +73,7 @@ test("many rollouts are counted, and only the first workloads are named", () => 
   expect(message.events).toHaveLength(500);
 });
 
-test("a stall and a failure can be told apart at a glance", () => {
+test("a stall and a failure look different", () => {
   const stalled = messageOf(record([event("stalled", "web")]), "prod");
   const failed = messageOf(record([event("failed", "web")]), "prod");
   expect(stalled.title).toBe("Rollout does not come to an end: Deployment shop/web (prod)");
@@ -98,7 +98,7 @@ test.each([
   expect(facts.find(({ name }) => name === "Same change")?.value).toBe(says);
 });
 
-test("a group of different outcomes names the worst first, with what to run for it", () => {
+test("a group of different outcomes shows the worst first, with its commands", () => {
   const events = [event("succeeded", "web"), event("started", "api"), event("failed", "db")];
   const { text, next } = messageOf(record(events), "prod");
   expect(text.split("\n")).toEqual([
@@ -111,13 +111,13 @@ test("a group of different outcomes names the worst first, with what to run for 
   expect(next[0]).toContain("deployment/db");
 });
 
-test("outcomes that differ make a mixed message of the worst severity", () => {
+test("different outcomes make a mixed message of the worst severity", () => {
   const events = [event("succeeded", "web"), event("stalled", "api"), event("failed", "db")];
   expect(messageOf(record(events), "prod")).toMatchObject({ outcome: "mixed", severity: "error" });
   expect(messageOf(record(events.slice(0, 2)), "prod")).toMatchObject({ severity: "warning" });
 });
 
-test("the standard body tells a machine everything, and is the same at every try", () => {
+test("the standard body holds everything and is the same for every attempt", () => {
   const events = [event("failed", "web"), event("failed", "api")];
   const { body, contentType } = webhookBody(messageOf(record(events), "prod"), "standard");
   expect(contentType).toBe("application/json; charset=utf-8");
@@ -129,7 +129,7 @@ test("the standard body tells a machine everything, and is the same at every try
   });
 });
 
-test("no event makes a body that is not valid", () => {
+test("no event makes an invalid body", () => {
   const text = fc.string({ unit: "binary", maxLength: 200 });
   const arbitrary = fc.record({
     outcome: fc.constantFrom(...RolloutOutcome.options),

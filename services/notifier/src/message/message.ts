@@ -6,25 +6,25 @@ import type { NotificationRecord } from "../model/notification-record.ts";
 import { compareOutcomes, severityOf } from "../model/severity.ts";
 import type { Severity } from "../model/severity.ts";
 
-/** What a person on call reads and a machine may parse; a receiver gives it its form. */
+/** What people on call read and machines may parse; each receiver renders it in its own format. */
 export type Message = {
-  /** The same over all tries. */
+  /** The same for all attempts. */
   readonly id: string;
   readonly cluster: string;
-  /** The word all events share (`failed`), or `mixed`. */
+  /** The outcome that all events share (`failed`), or `mixed`. */
   readonly outcome: string;
   readonly severity: Severity;
   readonly title: string;
-  /** The facts as lines, or what a template made instead of them. */
+  /** The facts as lines, or the rendered template. */
   readonly text: string;
   readonly facts: readonly Fact[];
-  /** Whether `text` is a template's, to be shown in place of the facts. */
+  /** Whether `text` comes from a template and replaces the facts. */
   readonly custom: boolean;
-  /** Commands to run next, most wanted first. */
+  /** Commands to run next, most important first. */
   readonly next: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly events: readonly RolloutEvent[];
-  /** When the notification was made; milliseconds since the epoch. */
+  /** When the notification was created; milliseconds since the epoch. */
   readonly createdAt: number;
 };
 
@@ -43,7 +43,7 @@ const TITLE: Readonly<Record<string, (what: string) => string>> = {
   skipped: (what) => `Rollout skipped: ${what}`,
 };
 
-/** The message of a notification: the same at every try. */
+/** Builds the message of a notification; the same for every attempt. */
 export function messageOf(
   record: Pick<NotificationRecord, "id" | "events" | "labels" | "createdAt">,
   cluster: string,

@@ -10,10 +10,10 @@ import { sampleGroups } from "./samples.ts";
 import { cut } from "./text.ts";
 import { variablesOf } from "./variables.ts";
 
-/** Puts the configured title and text on a message. */
+/** Applies the configured title and text templates to a message. */
 export type ApplyTemplates = (message: Message) => Message;
 
-/** Templates and where they are in the configuration, the nearest first. */
+/** Templates and their path in the configuration, the most specific first. */
 export type TemplateSource = { readonly path: string; readonly templates: Templates };
 
 const PARTS = ["title", "text"] as const;
@@ -24,7 +24,7 @@ const TITLE_LIMIT = 500;
 const TEXT_LIMIT = 20_000;
 const FAULT_LIMIT = 300;
 
-/** The outcomes that a template is for. */
+/** The outcomes that a template applies to. */
 function outcomesOf(key: TemplateKey): (RolloutOutcome | "mixed")[] {
   const all = [...RolloutOutcome.options, "mixed"] as const;
   return all.filter((outcome) => key === "default" || key === `rollout.${outcome}`);
@@ -41,13 +41,13 @@ function faultOf(err: unknown): string {
   return toError(err).message.replaceAll(/\s+/g, " ").slice(0, FAULT_LIMIT);
 }
 
-/** Renders the template for a sample of everything it may meet; the fault of the first that fails. */
+/** Renders the template for every sample it applies to and returns the first fault. */
 function validate(parts: CompiledPart, key: TemplateKey, part: Part): string | undefined {
   for (const events of outcomesOf(key).flatMap(sampleGroups)) {
     const message = messageOf({ id: "sample", events, labels: {}, createdAt: 0 }, "sample");
     try {
       if (part === "title" && render(parts, message, part) === "") {
-        return `makes no title for ${message.outcome}`;
+        return `renders no title for ${message.outcome}`;
       }
       render(parts, message, part);
     } catch (err) {
@@ -76,8 +76,9 @@ function compilePart(
 }
 
 /**
- * Compiles templates and tries each on samples of the events it is for. Throws one {@link ConfigError} that names every one that cannot be used. `onFault` is told
- * where one fails all the same; the message is then sent as it would be without templates.
+ * Compiles the templates and renders each for samples of its events. Throws one {@link ConfigError}
+ * that names every invalid template. `onFault` is called when one fails later all the same; the
+ * message is then sent without it.
  */
 export function compileTemplates(
   sources: readonly TemplateSource[],
@@ -96,7 +97,7 @@ export function compileTemplates(
       }
     }
   }
-  if (faults.length > 0) throw new ConfigError(`templates are refused:\n${faults.join("\n")}`);
+  if (faults.length > 0) throw new ConfigError(`invalid templates:\n${faults.join("\n")}`);
   const pick = (message: Message, part: Part): string | undefined => {
     const template =
       parts.get(`rollout.${message.outcome} ${part}`) ?? parts.get(`default ${part}`);

@@ -37,8 +37,9 @@ function causeVariables(event: RolloutEvent | undefined) {
 }
 
 /**
- * What a template may use. Every variable is always there, empty where nothing is known, so that a template which renders for one event renders for all. What is
- * of one rollout is the worst one's where there are many.
+ * The variables of a template. All of them are always set, possibly to the empty string, so that a
+ * template that renders for one event renders for all. Where there are several rollouts, variables
+ * about a single one describe the worst.
  */
 export function variablesOf(message: Message): object {
   const { cluster, outcome, severity, title, text, next } = message;

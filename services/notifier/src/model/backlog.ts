@@ -1,10 +1,10 @@
 import type { Kv } from "@rollcast/nats/kv";
 import type { NotifyRecord } from "./notify-record.ts";
 
-/** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
+/** The undelivered notifications of a receiver; `oldestAt` in milliseconds since the epoch. */
 export type Waiting = { readonly count: number; readonly oldestAt: number };
 
-/** Adds a record to what is known to wait. */
+/** Adds a record to the counts. */
 export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord): void {
   if (record.type !== "notification") return;
   const { receiver, createdAt } = record;
@@ -12,7 +12,7 @@ export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord
   waiting.set(receiver, { count: count + 1, oldestAt: Math.min(oldestAt, createdAt) });
 }
 
-/** What waits for each receiver now, over all replicas. */
+/** Counts the undelivered notifications of each receiver, over all replicas. */
 export async function waitingOf({
   cluster,
   records,

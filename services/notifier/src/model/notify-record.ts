@@ -5,7 +5,7 @@ import { GroupRecord } from "./group-record.ts";
 import { NotificationRecord } from "./notification-record.ts";
 import { ReceiversRecord } from "./receivers-record.ts";
 
-/** Whatever the bucket holds. */
+/** Every record of the bucket. */
 export const NotifyRecord = z.discriminatedUnion("type", [
   GroupRecord,
   NotificationRecord,

@@ -2,7 +2,7 @@ export function groupKey(cluster: string, id: string): string {
   return `${cluster}.group.${id}`;
 }
 
-/** `id` names the workload. */
+/** `id` identifies the workload. */
 export function alertKey(cluster: string, receiver: string, id: string): string {
   return `${cluster}.alert.${receiver}.${id}`;
 }

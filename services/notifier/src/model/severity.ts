@@ -7,12 +7,12 @@ const SEVERITY_OF_OUTCOME: Readonly<Record<string, Severity>> = {
   throttled: "warning",
 };
 
-/** How bad an outcome is, by its word (`failed`). */
+/** The severity of an outcome (`failed`). */
 export function severityOf(outcome: string): Severity {
   return SEVERITY_OF_OUTCOME[outcome] ?? "info";
 }
 
-/** Worst first, then by name. */
+/** Sorts the worst outcome first, then by name. */
 export function compareOutcomes(a: string, b: string): number {
   const worse = SEVERITIES.indexOf(severityOf(b)) - SEVERITIES.indexOf(severityOf(a));
   if (worse !== 0 || a === b) return worse;

@@ -9,25 +9,31 @@ import type { Job } from "./job.ts";
 
 export type QueueOptions = RedisIdentity & { cluster: string; logger: Logger };
 
-/** Receivers with a queue of their own, and how fast each may be sent to. */
+/** Receivers with a queue of their own, and their rate limits. */
 export type Limits = ReadonlyMap<string, RateLimit>;
 
-/** The queues: one for the groups, and one for each receiver, so that a dead one delays no other. */
+/**
+ * One queue for groups and one for each receiver, so that a failing receiver does not delay the
+ * others.
+ */
 export type Queues = AsyncDisposable & {
   readonly jobs: Jobs;
   /** Opens the queues of receivers that have none yet. */
   open(limits: Limits): Promise<void>;
-  /** Closes the queues of receivers that are in `limits` no more. */
+  /** Closes the queues of receivers that are not in `limits`. */
   keep(limits: Limits): Promise<void>;
-  /** Removes what is in Redis of receivers' queues that are closed. */
+  /** Deletes the Redis data of receivers whose queues are closed. */
   forget(receivers: readonly string[]): Promise<void>;
   fault(): string | undefined;
-  /** The same, and Redis is asked. */
+  /** Like `fault`, but pings Redis. */
   probe(): Promise<string | undefined>;
   onReconnect(listener: () => void): void;
-  /** Jobs by receiver (none: the groups) and state. */
+  /** Jobs by receiver (empty for groups) and state. */
   counts(): Promise<ReadonlyMap<string, Record<string, number>>>;
-  /** By receiver (none: the groups), for how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
+  /**
+   * By receiver (empty for groups): for how many milliseconds jobs have been due while no replica
+   * runs one and no limit delays them; otherwise 0.
+   */
   stalledMs(): Promise<ReadonlyMap<string, number>>;
 };
 
@@ -44,7 +50,7 @@ function addDelivery(
   notification: NotificationRef,
   delayMs: number,
 ): Promise<void> {
-  // A turn that was left from before a redrive must not take the new one in.
+  // A job that was left from before a redrive must not swallow the new one.
   const id =
     notification.redriven === undefined
       ? notification.id
@@ -66,7 +72,8 @@ export async function openQueues(options: QueueOptions): Promise<Queues> {
     jobs: {
       enqueueFlush: (group, delayMs) =>
         groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
-      // Nobody works on the queue of a receiver that was removed: the turn that buries its message is one of the groups'.
+      // A removed receiver's queue has no worker: the group queue runs the job that turns its
+      // notification into a dead letter.
       enqueueDelivery: (notification, delayMs) =>
         addDelivery(byReceiver.get(notification.receiver) ?? groups, notification, delayMs),
       async forward(notification, delayMs) {
@@ -99,7 +106,7 @@ export async function openQueues(options: QueueOptions): Promise<Queues> {
       all()
         .map((queue) => queue.fault())
         .find((fault) => fault !== undefined),
-    // Each queue has its own connection; what one finds empty, the others do.
+    // Every queue has its own connection, but all use the same Redis: one listener is enough.
     onReconnect: (listener) => groups.onReconnect(listener),
     probe: () => firstFault(all().map((queue) => queue.probe())),
     counts: () => readEach((queue) => queue.counts()),

@@ -14,7 +14,7 @@ const SEND_CONCURRENCY = 4;
 const STOP_MS = 4_000;
 const BACKOFF = { initial: 500, max: 30_000 };
 
-/** Fires `STOP_MS` after `signal`: what a receiver has not answered by then is handed back. */
+/** Fires `STOP_MS` after `signal`: attempts without an answer by then are requeued. */
 function graceAfter(signal: AbortSignal): AbortSignal {
   const graceEnd = new AbortController();
   const stop = () => setTimeout(() => graceEnd.abort(), STOP_MS).unref();
@@ -23,7 +23,7 @@ function graceAfter(signal: AbortSignal): AbortSignal {
   return graceEnd.signal;
 }
 
-/** What was broken off by `signal` is for somebody else, without using an attempt. */
+/** Requeues what `signal` aborted, without using an attempt. */
 async function requeueIfAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await work;
@@ -35,13 +35,13 @@ async function requeueIfAborted(work: Promise<void>, signal: AbortSignal): Promi
 
 async function runJob(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
   const job = Job.safeParse(data);
-  // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
-  if (!job.success) ctx.logger.error({ err: job.error }, "turn dropped, it is not of the form");
+  // Redis holds nothing but jobs: drop an invalid one, the next resync adds what is due.
+  if (!job.success) ctx.logger.error({ err: job.error }, "invalid job dropped");
   else if ("group" in job.data) await flush(ctx, job.data.group);
   else await requeueIfAborted(deliver(ctx, job.data.notification, options), options.signal);
 }
 
-/** Opens the worker of one queue; the groups' where no receiver is given. */
+/** Opens the worker of a queue; without a receiver, that of the group queue. */
 type OpenWorker = (receiver?: string, limits?: Limits) => Promise<Work>;
 
 function createWorkerOpener(
@@ -69,16 +69,22 @@ function createWorkerOpener(
 }
 
 export type Workers = AsyncDisposable & {
-  /** Works on the queues of these receivers, at their limits, and on no others. What is in hand of a queue that is closed ends before this returns. */
+  /**
+   * Runs the queues of exactly these receivers at their rate limits. The active jobs of a queue
+   * that closes finish before this returns.
+   */
   set(limits: Limits): Promise<void>;
   fault(): string | undefined;
-  /** For how many milliseconds the oldest turn in hand has been so; 0 where none is. */
+  /** For how many milliseconds the oldest active job has been running; 0 when there is none. */
   inFlightMs(): number;
-  /** Milliseconds since the epoch when a turn of this receiver (none: of a group) was last taken or ended; undefined where its queue is not worked on. */
+  /**
+   * When a job of this receiver (empty for groups) was last started or finished, in milliseconds
+   * since the epoch; undefined when this process does not run its queue.
+   */
   lastActive(receiver: string): number | undefined;
 };
 
-/** Works all queues off; after `signal`, what is in hand has a moment to end. */
+/** Runs the jobs of all queues; after `stopping` fires, active jobs get a moment to finish. */
 export async function openWorkers(
   ctx: Context,
   options: QueueOptions,
@@ -107,7 +113,7 @@ export async function openWorkers(
     inFlightMs: () => Math.max(...all().map((work) => work.inHandMs())),
     lastActive: (receiver) =>
       (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
-    // At once: each may have to wait for what it has in hand.
+    // In parallel: each may have to wait for its active jobs.
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((work) => work[Symbol.asyncDispose]()));
     },

@@ -6,7 +6,7 @@ import { createAlertmanager } from "./alertmanager.ts";
 import type { ReceiverOptions } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** A cluster of Alertmanagers. Throws {@link ConfigError} as {@link openSlackBot} does. */
+/** Opens a cluster of Alertmanagers. Throws {@link ConfigError} as {@link openSlackBot} does. */
 export async function openAlertmanager(
   options: ReceiverOptions,
   alertmanager: AlertmanagerReceiver,

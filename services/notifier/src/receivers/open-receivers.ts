@@ -20,11 +20,11 @@ import { renderTeams } from "./teams.ts";
 import { readKeys, renderWebhook } from "./webhook.ts";
 
 type HttpFormat = Pick<HttpReceiverOptions, "url" | "render" | "classify"> & {
-  /** Throws where a secret that it needs cannot be read. */
+  /** Throws when a required secret cannot be read. */
   check?: () => Promise<unknown>;
 };
 
-/** How a receiver that takes one POST for a message is sent to. */
+/** How to send to a receiver that takes one POST per message. */
 function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined {
   const { webhook, slack, teams, googleChat } = config;
   if (slack?.webhookUrlFrom !== undefined) {
@@ -49,7 +49,7 @@ function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined 
   };
 }
 
-/** How fast a receiver may be sent to: chats take about a message a second. */
+/** The rate limit of a receiver. Chats accept about one message per second. */
 export function rateLimitOf(config: ReceiverConfig): RateLimit {
   const isMachine = config.webhook !== undefined || config.alertmanager !== undefined;
   return config.rateLimit ?? { max: isMachine ? 10 : 1, per: 1_000 };
@@ -83,7 +83,10 @@ function compileTemplatesOf(
   );
 }
 
-/** Opens every receiver by its name. Throws one {@link ConfigError} that names each one that cannot work: a missing secret, an address it may not be sent to. */
+/**
+ * Opens every receiver, by name. Throws one {@link ConfigError} that names each invalid one: a
+ * missing secret, an address that is not allowed.
+ */
 export async function openReceivers(
   config: Pick<NotifierConfig, "receivers" | "templates">,
   deps: ReceiverDeps,
@@ -102,5 +105,5 @@ export async function openReceivers(
   }
   if (faults.length === 0) return opened;
   await Promise.all(Array.from(opened.values(), (receiver) => receiver[Symbol.asyncDispose]()));
-  throw new ConfigError(`receivers are refused:\n${faults.join("\n")}`);
+  throw new ConfigError(`invalid receivers:\n${faults.join("\n")}`);
 }

@@ -12,7 +12,10 @@ import { createSlackBot } from "./slack-bot.ts";
 
 const SLACK_API = "https://slack.com/api/";
 
-/** A bot of Slack. Throws {@link ConfigError} where its token cannot be read or its address is not allowed. */
+/**
+ * Opens a Slack bot. Throws {@link ConfigError} when its token cannot be read or its address is not
+ * allowed.
+ */
 export async function openSlackBot(
   options: ReceiverOptions,
   slack: SlackReceiver,

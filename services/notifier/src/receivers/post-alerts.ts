@@ -5,7 +5,7 @@ import type { SendResult } from "../http/send-result.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { AlertmanagerOptions } from "./alertmanager.ts";
 
-/** Alerts in one request. */
+/** Alerts per request. */
 const BATCH = 64;
 
 function endpoint(base: URL): URL {
@@ -35,7 +35,10 @@ async function postTo(
   }
 }
 
-/** The one that promises most: one instance that took the alerts is enough, the others are told again soon. */
+/**
+ * Best first: one instance that accepted the alerts is enough, since they are resent to the others
+ * soon.
+ */
 const BEST: readonly SendResult["kind"][] = ["sent", "later", "failed", "refused"];
 
 export async function postBatch(

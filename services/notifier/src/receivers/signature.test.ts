@@ -30,7 +30,7 @@ test.each([
   });
 });
 
-test("every body is accepted by the library of the specification, with the old and the new secret", () => {
+test("the specification's library accepts every body, with the old and the new secret", () => {
   const secret = fc.uint8Array({ minLength: 24, maxLength: 64 }).map((bytes) => {
     return `whsec_${Buffer.from(bytes).toString("base64")}`;
   });
@@ -58,7 +58,7 @@ test.each([
   { name: "empty", secret: "whsec_" },
   { name: "23 bytes", secret: `whsec_${Buffer.alloc(23, 1).toString("base64")}` },
   { name: "65 bytes", secret: `whsec_${Buffer.alloc(65, 1).toString("base64")}` },
-])("refuses a secret with $name, without telling it", ({ secret }) => {
+])("refuses a secret with $name, without showing it", ({ secret }) => {
   let message = "";
   try {
     signingKey(secret);

@@ -8,7 +8,7 @@ function classify(body: unknown, more: { status?: number; retryAfter?: string } 
   return classifySlackApiAnswer({ status: 200, retryAfter: undefined, body: text, ...more }, NOW);
 }
 
-test("an answer that is ok says where the message is", () => {
+test("an ok answer says where the message is", () => {
   const body = { ok: true, channel: "C1", ts: "1.2", message: { text: "x" } };
   expect(classify(body)).toEqual({ ok: true, channel: "C1", ts: "1.2" });
 });
@@ -30,7 +30,7 @@ test.each([
   { error: "something_new", sendResult: { kind: "refused", reason: "slack-error" } },
   { error: "__proto__", sendResult: { kind: "refused", reason: "slack-error" } },
   { error: "Something <new>", sendResult: { kind: "refused", reason: "slack-error" } },
-])("ok:false with $error is $verdict.kind", ({ error, retryAfter, sendResult }) => {
+])("ok:false with $error is $sendResult.kind", ({ error, retryAfter, sendResult }) => {
   const result = classify({ ok: false, error }, retryAfter === undefined ? {} : { retryAfter });
   expect(result).toMatchObject({ ok: false, error, sendResult });
 });

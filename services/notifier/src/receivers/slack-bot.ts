@@ -15,13 +15,13 @@ export type SlackBotOptions = {
   name: string;
   fetch: GuardedFetch;
   call: SlackApi;
-  /** Where new messages go. */
+  /** The channel for new messages. */
   channel: string;
   thread: boolean;
   cluster: string;
-  /** Holds the record of what was posted. */
+  /** Acquires the lease on the message log. */
   lease: (signal: AbortSignal) => Promise<Lease>;
-  /** Puts templates on a message. */
+  /** Applies the templates to a message. */
   applyTemplates: (message: Message) => Message;
   failpoint: (failpoint: Failpoint) => void;
 };
@@ -30,7 +30,7 @@ async function sendMessage(context: SendContext): Promise<SendResult> {
   const { lease, message } = context;
   const { log, edits, unposted } = applyEvents(lease.log(), message.events, Date.now());
   await lease.save(log);
-  // Warnings and failures first: they are what people wait for.
+  // Warnings and failures first: people wait for them.
   for (const [index, alerts] of edits) {
     const sendResult = await reply(context, index, alerts);
     if (sendResult.kind !== "sent") return sendResult;
@@ -39,13 +39,14 @@ async function sendMessage(context: SendContext): Promise<SendResult> {
     const sendResult = await edit(context, index);
     if (sendResult.kind !== "sent") return sendResult;
   }
-  // Last: it moves the places, and what has no rollout is not known afterwards.
+  // Last, because it changes the indexes of posts, and events without a rollout are not recorded.
   return postNew(context, unposted);
 }
 
 /**
- * A bot in a Slack channel: one message for a group of rollouts, edited as they go on, with warnings and failures as replies that are shown in the channel too.
- * Which message tells of which rollout is written down after each post; a crash in between repeats that one post.
+ * A bot in a Slack channel: one message per group of rollouts, edited as they progress; warnings
+ * and failures are also sent as replies that show up in the channel. The message log records which
+ * message shows which rollout after each post, so a crash repeats at most one post.
  */
 export function createSlackBot(options: SlackBotOptions): Receiver {
   return {
@@ -62,7 +63,7 @@ export function createSlackBot(options: SlackBotOptions): Receiver {
           return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
         return classifyError(err);
       } finally {
-        // Where it cannot be let go, it ends by itself.
+        // If it cannot be released, it expires.
         await lease?.release().catch(() => undefined);
       }
     },

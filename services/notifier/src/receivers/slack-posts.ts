@@ -9,7 +9,7 @@ import type { SlackResult } from "./slack-api.ts";
 import { slackContent } from "./slack-blocks.ts";
 import type { SlackBotOptions } from "./slack-bot.ts";
 
-/** The message is not there any more, or not to be edited any more: its place is taken by a new one. */
+/** The message is gone or can no longer be edited: post a new one in its place. */
 const UNEDITABLE = new Set([
   "cant_update_message",
   "channel_not_found",
@@ -18,7 +18,7 @@ const UNEDITABLE = new Set([
   "message_not_found",
 ]);
 
-/** The thread of a reply cannot be replied to: it becomes a message of its own. */
+/** The thread cannot be replied to: post a message outside of it. */
 const UNREPLYABLE = new Set([
   "cannot_reply_to_message",
   "invalid_thread_ts",
@@ -32,7 +32,7 @@ export const BUSY_MS = 5_000;
 
 const SENT: SendResult = { kind: "sent" };
 
-// Slack would make links, previews and mentions of what an event says.
+// Keeps Slack from turning an event's texts into links, previews and mentions.
 const PLAIN = { unfurl_links: false, unfurl_media: false, parse: "none", link_names: false };
 
 export type SendContext = {
@@ -46,7 +46,7 @@ function sendResultOf(result: SlackResult): SendResult {
   return result.ok ? SENT : result.sendResult;
 }
 
-/** The message about some of its events only. */
+/** The message, restricted to some of its events. */
 function restrictTo({ options, message }: SendContext, events: readonly RolloutEvent[]): Message {
   if (events.length === message.events.length) return message;
   return options.applyTemplates(messageOf({ ...message, events: [...events] }, options.cluster));
@@ -61,7 +61,7 @@ async function post({ options, signal }: SendContext, message: Message, more: ob
   );
 }
 
-/** Makes a posted message say what is true now; posts it anew where it is gone. */
+/** Edits a posted message to show the current state; posts it anew if it is gone. */
 export async function edit(context: SendContext, index: number): Promise<SendResult> {
   const { options, lease, signal } = context;
   const before = lease.log().posts[index];
@@ -84,7 +84,7 @@ export async function edit(context: SendContext, index: number): Promise<SendRes
   return SENT;
 }
 
-/** Tells of warnings and failures aloud: an edit reaches nobody who is not looking. */
+/** Sends warnings and failures as a reply: an edit notifies nobody. */
 export async function reply(
   context: SendContext,
   index: number,
@@ -108,7 +108,7 @@ export async function reply(
   return SENT;
 }
 
-/** Posts what no message tells of yet. */
+/** Posts the events that belong to no post yet. */
 export async function postNew(
   context: SendContext,
   events: readonly RolloutEvent[],

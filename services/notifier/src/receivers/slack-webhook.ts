@@ -6,7 +6,7 @@ import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";
 import { slackContent } from "./slack-blocks.ts";
 
-/** A message as Slack's incoming webhooks take it. */
+/** Renders a message for Slack's incoming webhooks. */
 export function renderSlack(message: Message): Rendered {
   const unfurl = { unfurl_links: false, unfurl_media: false };
   return {
@@ -15,7 +15,7 @@ export function renderSlack(message: Message): Rendered {
   };
 }
 
-/** Slack says `ok` where it took a message; a proxy's page with status 200 does not. */
+/** Slack answers `ok` when it accepted a message; a proxy's page with status 200 does not. */
 export function classifySlackAnswer(answer: Answer, now: number): SendResult {
   const result = classifyAnswer(answer, now);
   if (result.kind !== "sent" || answer.body.trim() === "ok") return result;

@@ -8,13 +8,16 @@ import type { Receiver } from "../receivers/receiver.ts";
 import { createRouter } from "../route/router.ts";
 import type { Router } from "../route/router.ts";
 
-/** What the configuration says now; replaced as a whole when it changes. */
+/** The open receivers of a configuration; replaced as a whole on reload. */
 export type ReceiverRegistry = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly rateLimits: ReadonlyMap<string, RateLimit>;
   readonly route: Router;
-  /** What each receiver was opened from: its configuration, the secrets that it refers to (their digest), the templates. */
+  /**
+   * What each receiver was opened from: its configuration, the digest of its secrets, and the
+   * templates.
+   */
   readonly fingerprints: ReadonlyMap<string, string>;
 };
 
@@ -32,8 +35,9 @@ const EMPTY: ReceiverRegistry = {
 };
 
 /**
- * Opens what `config` names. A receiver that is as in `before` is kept as it is, with its circuit; any other is opened anew, so one that answered 410 is asked again.
- * Throws a ConfigError that names every fault, and then nothing has changed.
+ * Opens the receivers of `config`. A receiver that did not change since `before` is kept, with its
+ * circuit breaker; any other is opened anew, so one that answered 410 is tried again. Throws a
+ * ConfigError that names every fault; then nothing has changed.
  */
 export async function openReceiverRegistry(
   options: ReceiverRegistryOptions,
@@ -64,10 +68,10 @@ export async function openReceiverRegistry(
   return { receivers, circuits, rateLimits, route, fingerprints };
 }
 
-/** Longer than one try takes. */
+/** Longer than one attempt takes. */
 const CLOSE_AFTER_MS = 90_000;
 
-/** Receivers that were replaced: what was under way to them ends as it would have, then they are closed; at the latest at disposal. */
+/** Closes replaced receivers once their running attempts have ended, at the latest on disposal. */
 export type ReceiverCloser = AsyncDisposable & {
   closeReplaced(before: ReceiverRegistry, after: ReceiverRegistry): void;
 };

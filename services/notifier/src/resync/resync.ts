@@ -7,10 +7,13 @@ import type { NotifyRecord } from "../model/notify-record.ts";
 import { countWaiting } from "../model/backlog.ts";
 import type { Waiting } from "../model/backlog.ts";
 
-/** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
+/**
+ * Adds the jobs again from the records, for everything that became due while Redis was lost or no
+ * notifier ran. Disposal stops it and waits for the running resync.
+ */
 export type Resync = AsyncDisposable & {
   now(why: string): void;
-  /** For how many milliseconds the sweep in hand has been so; 0 where none is. */
+  /** For how many milliseconds the current resync has been running; 0 when none is. */
   inFlightMs(): number;
 };
 
@@ -48,10 +51,10 @@ async function resync(ctx: Context, why: string): Promise<void> {
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "sweep done");
+  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "resync done");
 }
 
-/** Sweeps now and every `intervalMs`. */
+/** Resyncs now and every `intervalMs`. */
 export function startResync(ctx: Context, intervalMs: number): Resync {
   const hand = createInHand();
   let running: Promise<void> | undefined;
@@ -63,7 +66,7 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
       const end = hand.begin();
       await resync(ctx, why)
         .catch((err: unknown) =>
-          ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
+          ctx.logger.warn({ err, why }, "resync failed, the next one retries"),
         )
         .finally(end);
     }

@@ -3,7 +3,7 @@ import { ROUTE_LABELS } from "@rollcast/shared/config/notifier";
 import type { RouteLabel } from "@rollcast/shared/config/notifier";
 import { ConfigError } from "@rollcast/shared/errors";
 
-/** The labels of an event; a label it does not have is the empty string. */
+/** The labels of an event; a label that it lacks is the empty string. */
 export type Labels = Readonly<Record<RouteLabel, string>>;
 export type Matcher = (labels: Labels) => boolean;
 
@@ -16,7 +16,7 @@ function parseQuoted(text: string, fault: (why: string) => never): string {
     const value: unknown = JSON.parse(text);
     if (typeof value === "string") return value;
   } catch {
-    // Told below.
+    // Reported below.
   }
   return fault('the value must be in double quotes, like "shop"');
 }
@@ -32,29 +32,35 @@ function parseList(text: string, fault: (why: string) => never): string[] {
       return value;
     }
   } catch {
-    // Told below.
+    // Reported below.
   }
   return fault('after "in" there must be a list like ["failed", "stalled"]');
 }
 
-/** A whole-string match in linear time (RE2), so that no pattern and no name can hold the notifier up. */
+/**
+ * Matches the whole string in linear time (RE2), so that no pattern and no name can block the
+ * notifier.
+ */
 function compilePattern(text: string, fault: (why: string) => never): (value: string) => boolean {
   if (text.length > MAX_PATTERN) fault(`the pattern is longer than ${MAX_PATTERN} characters`);
   try {
     const compiled = RE2JS.compile(text);
     return (value) => compiled.matches(value);
   } catch (err) {
-    return fault(`the pattern is none that RE2 takes: ${String(err)}`);
+    return fault(`the pattern is not valid in RE2: ${String(err)}`);
   }
 }
 
 function atLeast(value: string, fault: (why: string) => never): (label: string) => boolean {
   const least = SEVERITIES.indexOf(value);
-  if (least < 0) fault(`a severity is one of ${SEVERITIES.join(", ")}`);
+  if (least < 0) fault(`a severity must be one of ${SEVERITIES.join(", ")}`);
   return (label) => SEVERITIES.indexOf(label) >= least;
 }
 
-/** A matcher such as `namespace =~ "shop(-.*)?"`. Throws {@link ConfigError} that says what is wrong. */
+/**
+ * Parses a matcher such as `namespace =~ "shop(-.*)?"`. Throws {@link ConfigError} that says what
+ * is wrong.
+ */
 export function parseMatcher(text: string): Matcher {
   const fault = (why: string): never => {
     throw new ConfigError(`matcher ${JSON.stringify(text.slice(0, 100))}: ${why}`);
@@ -62,7 +68,7 @@ export function parseMatcher(text: string): Matcher {
   const [, name = "", operator = "", value = ""] = MATCHER.exec(text) ?? [];
   const label = ROUTE_LABELS.find((item) => item === name);
   if (operator === "") return fault('must be like outcome == "failed"');
-  if (label === undefined) return fault(`a label is one of ${ROUTE_LABELS.join(", ")}`);
+  if (label === undefined) return fault(`the label must be one of ${ROUTE_LABELS.join(", ")}`);
   const on =
     (test: (value: string) => boolean): Matcher =>
     (labels) =>

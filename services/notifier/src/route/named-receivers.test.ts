@@ -13,12 +13,12 @@ test.each([
   { pattern: "*-prod", yes: ["a-prod"], no: ["prod", "a-prod-1"] },
   { pattern: "a*a", yes: ["aa", "aba"], no: ["a", "ab"] },
   { pattern: "a*b*c", yes: ["abc", "axbxc", "abbc"], no: ["acb", "ab", "ac"] },
-])("$pattern stands for $yes and not for $no", ({ pattern, yes, no }) => {
+])("$pattern matches $yes and not $no", ({ pattern, yes, no }) => {
   for (const text of yes) expect(matchesGlob(pattern, text)).toBe(true);
   for (const text of no) expect(matchesGlob(pattern, text)).toBe(false);
 });
 
-test("a pattern means what the same regular expression means", () => {
+test("a pattern matches what the equivalent regular expression matches", () => {
   const letters = fc.stringMatching(/^[ab*]{0,8}$/);
   const text = fc.stringMatching(/^[ab]{0,10}$/);
   fc.assert(
@@ -63,7 +63,7 @@ test.each([
   expect(result.refused).toEqual(refused);
 });
 
-test("in a namespace that is not allowed the annotation changes nothing", () => {
+test("in a namespace that is not allowed, the annotation has no effect", () => {
   const result = routing(["none", "team-a"], "other");
   expect(result.memberships.map(({ receiver }) => receiver)).toEqual(["ops"]);
   expect(result.refused).toEqual([
@@ -72,7 +72,7 @@ test("in a namespace that is not allowed the annotation changes nothing", () => 
   ]);
 });
 
-test("who is named is told of what people want to know, grouped as the root says, apart from its route", () => {
+test("a named receiver gets the default outcomes, grouped as the root route says, in groups of its own", () => {
   expect(routing(["team-a"], "team-x", "started").memberships).toHaveLength(1);
   const [ops, named] = routing(["team-a"], "team-x").memberships;
   expect(named).toEqual({ ...ops, receiver: "team-a", route: "annotation" });

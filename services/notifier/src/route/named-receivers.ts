@@ -1,20 +1,20 @@
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 
-/** Why a name in a workload's annotation does not count. */
+/** Why a name in a workload's annotation is ignored. */
 export type Refusal = { readonly name: string; readonly why: "unknown" | "not-allowed" };
 
-/** What the annotation of a workload comes to. */
+/** The result of a workload's annotation. */
 export type AnnotatedReceivers = {
-  /** Receivers to be told besides those of the route tree. */
+  /** Receivers to notify in addition to those of the route tree. */
   readonly receivers: readonly string[];
-  /** Whether the route tree has no say. */
+  /** Whether the route tree is ignored. */
   readonly exclusive: boolean;
   readonly refused: readonly Refusal[];
 };
 
 const NONE = "none";
 
-/** Whether `text` is as `pattern` says, in which `*` stands for anything; in linear time. */
+/** Whether `text` matches `pattern`, in which `*` matches anything; in linear time. */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();
@@ -30,8 +30,8 @@ export function matchesGlob(pattern: string, text: string): boolean {
 }
 
 /**
- * Reads what a workload's annotation `rollcast.dev/notify` lists. Names add receivers; `none` takes the route tree's say away. Where a name is refused, the route
- * tree keeps its say: somebody must be told.
+ * Reads the workload annotation `rollcast.dev/notify`. Names add receivers; `none` disables the
+ * route tree. If any name is refused, the route tree stays in effect, so that somebody is notified.
  */
 export function readAnnotation(
   config: Pick<NotifierConfig, "annotation" | "receivers">,

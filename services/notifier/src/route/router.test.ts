@@ -61,7 +61,7 @@ test.each([
 test.each([
   { matcher: "", why: "must be like" },
   { matcher: "outcome", why: "must be like" },
-  { matcher: 'colour == "red"', why: "a label is one of" },
+  { matcher: 'colour == "red"', why: "the label must be one of" },
   { matcher: "outcome == failed", why: "double quotes" },
   { matcher: 'outcome == "failed" || true', why: "double quotes" },
   { matcher: 'outcome in "failed"', why: "a list like" },
@@ -70,7 +70,7 @@ test.each([
   { matcher: 'namespace =~ "("', why: "RE2" },
   { matcher: 'namespace =~ "(?=a)"', why: "RE2" },
   { matcher: `namespace =~ "${"a".repeat(501)}"`, why: "longer than 500" },
-  { matcher: 'severity >= "bad"', why: "a severity is one of" },
+  { matcher: 'severity >= "bad"', why: "a severity must be one of" },
   { matcher: 'outcome >= "failed"', why: "for severity only" },
 ])("the matcher $matcher is refused: $why", ({ matcher, why }) => {
   expect(() => parseMatcher(matcher)).toThrow(why);
@@ -89,7 +89,7 @@ function receiversFor(route: object, one = event("failed")): string[] {
   return createRouter(config, "prod")(one).memberships.map(({ receiver }) => receiver);
 }
 
-test("without a route every receiver is told of what people want to know", () => {
+test("without a route every receiver gets the default outcomes", () => {
   const told = RolloutOutcome.options.filter((one) => receiversFor({}, event(one)).length > 0);
   expect(told.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
   expect(receiversFor({})).toEqual(["a", "b", "c"]);
@@ -106,7 +106,7 @@ test.each([
     want: ["b"],
   },
   {
-    name: "continue asks the ones after it too",
+    name: "continue evaluates the routes after it too",
     routes: [
       { match: ['outcome == "failed"'], receiver: "b", continue: true },
       { match: ['namespace == "shop"'], receiver: "c" },
@@ -124,7 +124,7 @@ test.each([
     want: ["a"],
   },
   {
-    name: "where no child matches the node itself takes it",
+    name: "where no child matches, the node itself does",
     routes: [
       {
         match: ['outcome == "failed"'],
@@ -161,9 +161,9 @@ test.each([
     why: "notifier.route.routes[0]: matcher",
   },
   {
-    name: "a route that is never reached",
+    name: "a route that is unreachable",
     route: { routes: [{ receiver: "a" }, { receiver: "b" }] },
-    why: "notifier.route.routes[1]: is never reached",
+    why: "notifier.route.routes[1]: is unreachable",
   },
 ])("$name stops the start", ({ route, why }) => {
   expect(() => receiversFor(route)).toThrow(why);
@@ -195,7 +195,7 @@ test.each([
     receiver: { alertmanager: { urls: ["https://am.example.com/"] } },
     more: "cancelled superseded",
   },
-])("without a route $name is told of ends, stalls and $more", ({ receiver, more }) => {
+])("without a route $name gets ends, stalls and $more", ({ receiver, more }) => {
   const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
   const route = createRouter(config, "prod");
   const told = RolloutOutcome.options.filter(
@@ -221,7 +221,7 @@ test("a child inherits exactly what it does not set", () => {
   );
 });
 
-test("whatever the tree, every event ends somewhere, and a match without continue ends the search", () => {
+test("in any tree every event matches a route, and a match without continue ends the search", () => {
   type Tree = { match: string[]; continue: boolean; receiver: string; routes: Tree[] };
   const matcher = fc.constantFrom('outcome == "failed"', 'namespace == "shop"', 'kind == "Job"');
   const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>

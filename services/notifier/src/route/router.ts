@@ -9,18 +9,24 @@ import type { CompiledRoute } from "./compile-route.ts";
 import { DEFAULT_OUTCOMES, compileRoute } from "./compile-route.ts";
 import { labelsOf } from "./labels.ts";
 
-/** Who is told of an event, in which groups, and why. */
+/** Which receivers an event is sent to, in which groups, and why. */
 export type Routing = {
   readonly memberships: readonly Membership[];
-  /** The routes it ended at, by their paths (`0.2`, the root is empty); none where the workload's annotation alone says. */
+  /**
+   * The matched routes by path (`0.2`, empty for the root); none when the workload's annotation
+   * alone decides.
+   */
   readonly routes: readonly string[];
-  /** Names in the workload's annotation that do not count. */
+  /** Names in the workload's annotation that are ignored. */
   readonly refused: readonly Refusal[];
 };
 
 export type Router = (event: RolloutEvent) => Routing;
 
-/** The nodes that an event ends at: the first child that matches, and those after it while it says `continue`; where none does, the node itself. */
+/**
+ * The routes that an event matches: the first matching child, and further ones while they say
+ * `continue`; the route itself when no child matches.
+ */
 export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[] {
   if (!node.matchers.every((matches) => matches(labels))) return [];
   const matchedRoutes: CompiledRoute[] = [];
@@ -32,7 +38,11 @@ export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[
   return matchedRoutes.length > 0 ? matchedRoutes : [node];
 }
 
-/** What a receiver is told without a route: one that edits its messages also that a rollout began, as its end then makes no message more; one for alerts, what changes them. */
+/**
+ * Whether a receiver wants an outcome when no route names it. One that edits its messages also
+ * wants the start of a rollout, since the end then causes no further message; one for alerts wants
+ * what changes them.
+ */
 function accepts({ slack, alertmanager }: ReceiverConfig, outcome: string): boolean {
   if (alertmanager !== undefined) return ALERT_OUTCOMES.has(outcome);
   if (DEFAULT_OUTCOMES.has(outcome)) return true;
@@ -48,7 +58,7 @@ function receiversOf(
   return all.filter((receiver) => accepts(receiver, labels.outcome)).map(({ name }) => name);
 }
 
-/** The route in whose groups events are that a workload's annotation sends to a receiver. */
+/** The route of groups whose events were sent to a receiver by a workload's annotation. */
 const ANNOTATION_ROUTE = "annotation";
 
 function membershipOf(node: CompiledRoute, receiver: string, labels: Labels): Membership {
