@@ -37,7 +37,7 @@ function slackBlock({ type, text, fields }: SlackBlock): string {
     return `<div class="header">${slackText(text)}</div>`;
   }
   if (fields !== undefined) {
-    return `<div class="fields">${fields.map((one) => `<div>${slackText(one)}</div>`).join("")}</div>`;
+    return `<div class="fields">${fields.map((field) => `<div>${slackText(field)}</div>`).join("")}</div>`;
   }
   if (text !== undefined) return `<div class="section">${slackText(text)}</div>`;
   throw new Error(`no picture of a block of type ${type}`);

@@ -12,7 +12,7 @@ export const FAILPOINTS = [
   "outcome-written",
   "outcome-published",
   "record-removed",
-  "letter-revived",
+  "letter-requeued",
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

@@ -7,7 +7,7 @@ export type NotifierMetrics = {
   /**
    * Initializes the counters of these receivers, so that they are visible before the first message.
    */
-  known(receivers: Iterable<string>): void;
+  initialize(receivers: Iterable<string>): void;
   sent(receiver: string): void;
   retried(receiver: string, reason: string): void;
   dead(receiver: string, reason: string): void;
@@ -58,7 +58,7 @@ export function createNotifierMetrics(
     },
   );
   return {
-    known(receivers) {
+    initialize(receivers) {
       for (const receiver of receivers) sent.inc({ receiver }, 0);
     },
     sent: (receiver) => sent.inc({ receiver }),

@@ -97,7 +97,7 @@ export async function openReceiverReloader(
       registry = next;
       config = nextConfig;
       closer.closeReplaced(before, next);
-      ctx.metrics.known(next.receivers.keys());
+      ctx.metrics.initialize(next.receivers.keys());
       await workers.set(next.rateLimits);
       await queues.keep(next.rateLimits);
       const changes = difference(before, next);

@@ -45,12 +45,13 @@ function start(
 
 /** The alerts of an instance, each as it was told last. */
 function alertsAt(manager: Receiver, now = Date.now()) {
-  const known = new Map<string, Alert>();
+  const byLabels = new Map<string, Alert>();
   for (const { path, body } of manager.received) {
     expect(path).toBe("/prefix/api/v2/alerts");
-    for (const alert of JSON.parse(body) as Alert[]) known.set(JSON.stringify(alert.labels), alert);
+    for (const alert of JSON.parse(body) as Alert[])
+      byLabels.set(JSON.stringify(alert.labels), alert);
   }
-  return [...known.values()].map((alert) => ({
+  return [...byLabels.values()].map((alert) => ({
     name: `${alert.labels.alertname} ${alert.labels.workload}`,
     firing: Date.parse(alert.endsAt) > now,
     alert,

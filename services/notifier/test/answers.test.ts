@@ -58,7 +58,9 @@ const CASES: readonly Case[] = [
 ];
 
 const nameOf = (kind: Kind, { name }: Case) => `${kind}-${name.toLowerCase().replaceAll(" ", "-")}`;
-const ALL = KINDS.flatMap((kind) => CASES.map((one) => ({ kind, one, name: nameOf(kind, one) })));
+const ALL = KINDS.flatMap((kind) =>
+  CASES.map((answerCase) => ({ kind, answerCase, name: nameOf(kind, answerCase) })),
+);
 
 function receiversOf(harness: Harness) {
   const security = {
@@ -84,44 +86,46 @@ function environment(harness: Harness): Record<string, string> {
 
 /** How each receiver's message stands: ended, or waiting with its last failure. */
 async function outcomes(harness: Harness): Promise<Map<string, { end: string; reason?: string }>> {
-  const found = new Map<string, { end: string; reason?: string }>();
-  for (const one of await harness.records()) {
-    if (one.type !== "notification" || one.state !== "waiting") continue;
-    const reason = one.tries.at(-1)?.reason;
-    if (reason !== undefined) found.set(one.receiver, { end: "waits", reason });
+  const results = new Map<string, { end: string; reason?: string }>();
+  for (const answerCase of await harness.records()) {
+    if (answerCase.type !== "notification" || answerCase.state !== "waiting") continue;
+    const reason = answerCase.tries.at(-1)?.reason;
+    if (reason !== undefined) results.set(answerCase.receiver, { end: "waits", reason });
   }
   for (const { type, data } of await harness.events()) {
     if (!("receiver" in data)) continue;
     const { receiver, reason } = data;
-    if (type.includes(".sent.")) found.set(receiver, { end: "sent" });
-    else found.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
+    if (type.includes(".sent.")) results.set(receiver, { end: "sent" });
+    else results.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
   }
-  return found;
+  return results;
 }
 
 test("every answer of a receiver has its documented effect, and delays no other receiver", async () => {
   await using harness = await startHarness();
-  const asked = new Map<string, number>();
+  const attempts = new Map<string, number>();
   harness.hook.answer(({ path }) => {
     const name = path.slice(1);
-    const count = (asked.get(name) ?? 0) + 1;
-    asked.set(name, count);
-    const one = ALL.find((each) => each.name === name)?.one;
-    return (count > 1 ? one?.later : undefined) ?? one?.answer ?? { status: 404 };
+    const count = (attempts.get(name) ?? 0) + 1;
+    attempts.set(name, count);
+    const answerCase = ALL.find((each) => each.name === name)?.answerCase;
+    return (count > 1 ? answerCase?.later : undefined) ?? answerCase?.answer ?? { status: 404 };
   });
   await harness.start({ notifier: { receivers: receiversOf(harness) }, env: environment(harness) });
   await harness.publishEvent("failed", "web");
-  const good = ALL.filter(({ one }) => one.name === "200").map(({ name }) => name);
+  const good = ALL.filter(({ answerCase }) => answerCase.name === "200").map(({ name }) => name);
   await waitFor(
     async () => {
-      const found = await outcomes(harness);
-      return good.every((name) => found.get(name)?.end === "sent");
+      const results = await outcomes(harness);
+      return good.every((name) => results.get(name)?.end === "sent");
     },
     { timeout: 60_000, message: "the good receivers to be told" },
   );
   // Fifteen seconds are given to what hangs: the others were not kept by it.
   const before = await outcomes(harness);
-  const hanging = ALL.filter(({ one }) => one.answer.instead === "hang").map(({ name }) => name);
+  const hanging = ALL.filter(({ answerCase }) => answerCase.answer.instead === "hang").map(
+    ({ name }) => name,
+  );
   for (const name of hanging) expect(before.get(name)).toBeUndefined();
 
   await waitFor(async () => (await outcomes(harness)).size === ALL.length, {
@@ -129,8 +133,8 @@ test("every answer of a receiver has its documented effect, and delays no other 
     message: "an outcome of every receiver",
   });
   const after = await outcomes(harness);
-  for (const { kind, one, name } of ALL) {
-    const { end, reason } = (kind === "slack" ? one.slack : undefined) ?? one;
+  for (const { kind, answerCase, name } of ALL) {
+    const { end, reason } = (kind === "slack" ? answerCase.slack : undefined) ?? answerCase;
     expect({ name, ...after.get(name) }).toEqual({
       name,
       end,
@@ -139,10 +143,10 @@ test("every answer of a receiver has its documented effect, and delays no other 
   }
   const dead = await harness.deadLetters();
   expect(new Set(dead.map(({ record }) => record.receiver))).toEqual(
-    new Set(ALL.filter(({ one }) => one.end === "dead").map(({ name }) => name)),
+    new Set(ALL.filter(({ answerCase }) => answerCase.end === "dead").map(({ name }) => name)),
   );
   // A redirect was not followed, and a pause used no attempt.
-  expect(asked.get("302")).toBeUndefined();
+  expect(attempts.get("302")).toBeUndefined();
   for (const { data, type } of await harness.events()) {
     if ("attempts" in data && type.includes(".sent.")) expect(data.attempts).toBe(1);
   }

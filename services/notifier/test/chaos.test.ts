@@ -20,7 +20,7 @@ const IN_FLIGHT: ReadonlySet<Failpoint> = new Set(["job-added", "answered"]);
 
 /** Every step but those of receivers that edit, and of operators. */
 const WEBHOOK_FAILPOINTS = FAILPOINTS.filter(
-  (failpoint) => failpoint !== "posted" && failpoint !== "letter-revived",
+  (failpoint) => failpoint !== "posted" && failpoint !== "letter-requeued",
 );
 
 test.for(WEBHOOK_FAILPOINTS)(
@@ -38,7 +38,7 @@ test.for(WEBHOOK_FAILPOINTS)(
     await harness.waitIdle();
     expect(receivedIds(harness.hook.received)).toEqual(new Set(ids));
     expectOneIdEach(harness.hook.received);
-    const messages = new Set(harness.hook.received.map((one) => one.headers["webhook-id"]));
+    const messages = new Set(harness.hook.received.map((target) => target.headers["webhook-id"]));
     expect(harness.hook.received.length - messages.size).toBeLessThanOrEqual(
       IN_FLIGHT.has(failpoint) ? 1 : 0,
     );
@@ -56,7 +56,7 @@ test("killing and emptying Redis loses neither a waiting group nor a notificatio
   await waitFor(
     async () =>
       (await harness.records()).some(
-        (one) => one.type === "group" && one.events.some(({ id }) => id === stalled),
+        (target) => target.type === "group" && target.events.some(({ id }) => id === stalled),
       ),
     { message: "the group to have the event" },
   );
@@ -80,7 +80,7 @@ test.each([
   { what: "NATS", restart: (harness: Harness) => harness.nats.restart() },
 ])(
   "$what is killed between any two failpoints while 500 outcomes go to three receivers",
-  async (one) => {
+  async (target) => {
     await using harness = await startHarness();
     await using second = await startReceiver();
     await using third = await startReceiver();
@@ -100,7 +100,7 @@ test.each([
     for (const _ of WEBHOOK_FAILPOINTS) {
       if (ids.size < 500) await tellMore();
       await waitFor(() => isStopped(service.pid), { timeout: 60_000, message: "the next step" });
-      await one.restart(harness);
+      await target.restart(harness);
       process.kill(service.pid, "SIGCONT");
     }
     while (ids.size < 500) await tellMore();
@@ -162,7 +162,7 @@ test("500 outcomes reach three receivers while notifier, Redis and NATS are kill
   for (const { received } of hooks) {
     expect(receivedIds(received)).toEqual(ids);
     expectOneIdEach(received);
-    const messages = new Set(received.map((one) => one.headers["webhook-id"]));
+    const messages = new Set(received.map((target) => target.headers["webhook-id"]));
     // Four deaths, two groups: no more than these were in flight.
     expect(received.length - messages.size).toBeLessThanOrEqual(8);
     expect(messages.size).toBeLessThan(100);
@@ -204,7 +204,7 @@ test("two notifiers send each outcome once", async () => {
   await harness.waitAcknowledged();
   await harness.waitIdle();
   expect(receivedIds(harness.hook.received)).toEqual(ids);
-  const messages = new Set(harness.hook.received.map((one) => one.headers["webhook-id"]));
+  const messages = new Set(harness.hook.received.map((target) => target.headers["webhook-id"]));
   expect(messages.size).toBe(harness.hook.received.length);
   expectOneIdEach(harness.hook.received);
 });

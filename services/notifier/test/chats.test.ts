@@ -59,9 +59,9 @@ test.each(CHATS)(
     await settled(harness);
     const letters = await harness.deadLetters();
     expect(letters).toMatchObject([{ reason: "too-large", record: { receiver: "chat" } }]);
-    const told =
+    const output =
       JSON.stringify([letters, await harness.events(), harness.logs()]) + (await harness.metrics());
-    expect(told).not.toContain("query-is-secret");
-    expect(told).not.toContain(SECRET_PATH);
+    expect(output).not.toContain("query-is-secret");
+    expect(output).not.toContain(SECRET_PATH);
   },
 );

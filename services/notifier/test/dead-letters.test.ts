@@ -51,7 +51,7 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
   expect(redriven).toEqual({ status: 202, body: { notification: webhookId, receiver: "hook" } });
   expect(await harness.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
   await harness.waitIdle();
-  expect(harness.hook.received.map((one) => one.headers["webhook-id"])).toEqual([
+  expect(harness.hook.received.map((received) => received.headers["webhook-id"])).toEqual([
     webhookId,
     webhookId,
   ]);
@@ -74,7 +74,9 @@ test("a redriven message that fails at once is a dead letter again", async () =>
     await harness.waitIdle();
   }
   expect(await list(api)).toHaveLength(1);
-  expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(
+    new Set(harness.hook.received.map((received) => received.headers["webhook-id"])).size,
+  ).toBe(1);
 });
 
 test("killed between redriving and removing the letter, both exist, under one id", async () => {
@@ -82,7 +84,7 @@ test("killed between redriving and removing the letter, both exist, under one id
   await using token = await tokenFile();
   harness.hook.answer({ status: 404 });
   const first = await startApi(harness, token, {
-    env: { ROLLCAST_TEST_KILL_AT: "letter-revived" },
+    env: { ROLLCAST_TEST_KILL_AT: "letter-requeued" },
   });
   const event = await harness.publishEvent("failed", "web");
   const { id } = await firstLetter(first);
@@ -95,12 +97,14 @@ test("killed between redriving and removing the letter, both exist, under one id
   await harness.waitEvent("sent");
   await harness.waitIdle();
   expect(receivedIds(harness.hook.received)).toEqual(new Set([event]));
-  expect((await list(second)).map((one) => one.id)).toEqual([id]);
+  expect((await list(second)).map((received) => received.id)).toEqual([id]);
   expect((await second.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
   await waitFor(() => harness.hook.received.length === 3, { message: "the same message again" });
   await harness.waitIdle();
   expect(await list(second)).toEqual([]);
-  expect(new Set(harness.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(
+    new Set(harness.hook.received.map((received) => received.headers["webhook-id"])).size,
+  ).toBe(1);
 });
 
 test("a letter that holds no notification is shown and dropped, and cannot be redriven", async () => {
@@ -140,18 +144,18 @@ test("letters are paginated; those of another cluster are invisible", async () =
       body: Buffer.from(String(i)),
     });
   }
-  const seen: string[] = [];
+  const ids: string[] = [];
   let cursor = "";
   for (let pages = 1; ; pages++) {
     const { body } = await api.call("GET", `/v1/dead-letters?limit=2${cursor}`);
     const { items, next } = body as { items: Letter[]; next?: string };
     expect(items.length).toBeLessThanOrEqual(2);
-    seen.push(...items.map(({ id }) => id));
+    ids.push(...items.map(({ id }) => id));
     if (next === undefined) break;
     cursor = `&cursor=${next}`;
     expect(pages).toBeLessThan(10);
   }
-  expect(seen).toEqual(["1", "2", "3", "5", "6", "7"]);
+  expect(ids).toEqual(["1", "2", "3", "5", "6", "7"]);
   for (const [method, path] of [
     ["GET", "4"],
     ["DELETE", "4"],

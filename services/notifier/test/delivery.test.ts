@@ -77,10 +77,10 @@ test("429 with Retry-After delays the message under the same id, without using a
   await harness.start();
   await harness.publishEvent("failed", "web");
   await harness.waitEvent("sent");
-  const [one, two, ...rest] = harness.hook.received;
+  const [refused, retried, ...rest] = harness.hook.received;
   expect(rest).toEqual([]);
-  expect(two?.headers["webhook-id"]).toBe(one?.headers["webhook-id"]);
-  expect((two?.at ?? 0) - (one?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
+  expect(retried?.headers["webhook-id"]).toBe(refused?.headers["webhook-id"]);
+  expect((retried?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
   expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
 });
 
@@ -98,7 +98,7 @@ test.each([
   await harness.start();
   await harness.publishEvent("failed", "web");
   expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 2 } });
-  const ids = new Set(harness.hook.received.map((one) => one.headers["webhook-id"]));
+  const ids = new Set(harness.hook.received.map((request) => request.headers["webhook-id"]));
   expect(ids.size).toBe(1);
   expect(harness.hook.received).toHaveLength(2);
 });
@@ -122,9 +122,9 @@ test.each([
   expect(letters[0]).toMatchObject({ reason, record: { receiver: "hook", reason } });
   expect(letters[0]?.record.tries).toHaveLength(1);
   expect(letters[0]?.record.events.map((event) => event.id)).toEqual([id]);
-  const told = JSON.stringify([letters, await harness.events(), harness.logs()]);
-  expect(told).not.toContain("query-is-secret");
-  expect(told).not.toContain(SECRET);
+  const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
+  expect(output).not.toContain("query-is-secret");
+  expect(output).not.toContain(SECRET);
 });
 
 test("while a receiver asks for a pause, nothing else is sent to it either", async () => {
@@ -142,8 +142,8 @@ test("while a receiver asks for a pause, nothing else is sent to it either", asy
   await harness.waitAcknowledged();
   await harness.waitIdle();
   expect(harness.hook.received).toHaveLength(5);
-  for (const one of harness.hook.received.slice(1)) {
-    expect(one.at - refused.at).toBeGreaterThanOrEqual(2_800);
+  for (const request of harness.hook.received.slice(1)) {
+    expect(request.at - refused.at).toBeGreaterThanOrEqual(2_800);
   }
 });
 
@@ -189,7 +189,7 @@ test.each([
     name: "a message older than a day",
     record: leftRecord({ createdAt: Date.now() - 25 * HOUR }),
     reason: "expired",
-    asked: 0,
+    attempts: 0,
   },
   {
     name: "a message without attempts left",
@@ -197,15 +197,15 @@ test.each([
       tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "status-503", message: "" })),
     }),
     reason: "status-503",
-    asked: 1,
+    attempts: 1,
   },
   {
     name: "a message that is dead but was not published yet",
     record: leftRecord({ state: "dead", reason: "gone", message: "" }),
     reason: "gone",
-    asked: 0,
+    attempts: 0,
   },
-])("$name becomes a dead letter", async ({ record, reason, asked }) => {
+])("$name becomes a dead letter", async ({ record, reason, attempts }) => {
   await using harness = await startHarness();
   harness.hook.answer({ status: 503 });
   await harness.writeRecord(record);
@@ -213,7 +213,7 @@ test.each([
   expect(await harness.waitEvent("dead")).toMatchObject({ data: { notification: "left", reason } });
   await harness.waitIdle();
   expect(await harness.deadLetters()).toMatchObject([{ reason, record: { id: "left" } }]);
-  expect(harness.hook.received).toHaveLength(asked);
+  expect(harness.hook.received).toHaveLength(attempts);
 });
 
 test("a receiver that hangs delays no other, and its message is requeued on shutdown", async () => {
@@ -228,12 +228,12 @@ test("a receiver that hangs delays no other, and its message is requeued on shut
   await other.waitFor(() => true);
   expect(await harness.waitEvent("sent")).toMatchObject({ data: { receiver: "other" } });
   expect(await notifier.kill("SIGTERM")).toBe(0);
-  const left = (await harness.records()).find((one) => one.type === "notification");
+  const left = (await harness.records()).find((record) => record.type === "notification");
   expect(left).toMatchObject({ receiver: "hook", state: "waiting" });
   harness.hook.answer({});
   await harness.start();
   await harness.waitIdle();
-  const ids = new Set(harness.hook.received.map((one) => one.headers["webhook-id"]));
+  const ids = new Set(harness.hook.received.map((request) => request.headers["webhook-id"]));
   expect(ids.size).toBe(1);
 });
 

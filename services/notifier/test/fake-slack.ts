@@ -95,10 +95,10 @@ export async function startSlack(): Promise<FakeSlack> {
   return {
     hook,
     messages,
-    calls: (method) => hook.received.filter((one) => methodOf(one) === method),
+    calls: (method) => hook.received.filter((call) => methodOf(call) === method),
     forget(ts) {
       messages.splice(
-        messages.findIndex((one) => one.ts === ts),
+        messages.findIndex((call) => call.ts === ts),
         1,
       );
     },

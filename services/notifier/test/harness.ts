@@ -106,7 +106,7 @@ export async function startHarness(): Promise<Harness> {
   const logger = createLogger("rig", "silent");
   const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
   undo.defer(async () => {
-    await Promise.all(notifiers.map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all(notifiers.map((record) => record[Symbol.asyncDispose]()));
   });
   await provision(connection, 1);
   const kv = await openKv(connection, "notify", NotifyRecord);
@@ -182,8 +182,9 @@ export async function startHarness(): Promise<Harness> {
       waitFor(
         async () =>
           (await records()).every(
-            (one) =>
-              one.type !== "notification" && (one.type !== "group" || one.events.length === 0),
+            (record) =>
+              record.type !== "notification" &&
+              (record.type !== "group" || record.events.length === 0),
           ),
         { timeout, message: "every notification to be delivered" },
       ).then(() => undefined),
@@ -193,7 +194,8 @@ export async function startHarness(): Promise<Harness> {
     events,
     waitEvent: (outcome) =>
       waitFor(
-        async () => (await events()).find((one) => eventOutcome(one.type).outcome === outcome),
+        async () =>
+          (await events()).find((record) => eventOutcome(record.type).outcome === outcome),
         {
           message: `the event ${outcome}`,
         },
@@ -206,7 +208,7 @@ export async function startHarness(): Promise<Harness> {
         body: new TextDecoder().decode(msg.data),
       })),
     metrics: async () => (await fetch(`${notifiers.at(-1)?.http()}/metrics`)).text(),
-    logs: () => notifiers.flatMap((one) => one.logs),
+    logs: () => notifiers.flatMap((record) => record.logs),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }

@@ -13,16 +13,18 @@ export function bodyOf(received: Received): StandardBody {
 
 /** Ids of the events that a receiver got, each once. */
 export function receivedIds(received: readonly Received[]): Set<string> {
-  return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
+  return new Set(
+    received.flatMap((request) => bodyOf(request).data.events.map((event) => event.id)),
+  );
 }
 
 /** The webhook ids under which a receiver got each event. */
 export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
   const ids = new Map<string, Set<string>>();
-  for (const one of received) {
-    for (const event of bodyOf(one).data.events) {
-      const known = ids.get(event.id) ?? new Set();
-      ids.set(event.id, known.add(String(one.headers["webhook-id"])));
+  for (const request of received) {
+    for (const event of bodyOf(request).data.events) {
+      const webhookIdsOfEvent = ids.get(event.id) ?? new Set();
+      ids.set(event.id, webhookIdsOfEvent.add(String(request.headers["webhook-id"])));
     }
   }
   return ids;

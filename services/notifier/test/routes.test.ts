@@ -63,7 +63,7 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
 test("a receiver that echoes its own URL does not leak it", async () => {
   await using harness = await startHarness();
   await using slack = await startReceiver();
-  slack.answer((one) => ({ status: 404, body: `no ${one.path}` }));
+  slack.answer((record) => ({ status: 404, body: `no ${record.path}` }));
   const receivers = [
     {
       name: "slack",
@@ -75,13 +75,13 @@ test("a receiver that echoes its own URL does not leak it", async () => {
   await harness.start({ notifier: { receivers }, env });
   await harness.publishEvent("failed", "web");
   await harness.waitEvent("dead");
-  const told = JSON.stringify([
+  const output = JSON.stringify([
     harness.logs(),
     await harness.events(),
     await harness.deadLetters(),
   ]);
-  expect(told).toContain("the receiver answered 404: no ***");
-  expect(told).not.toMatch(/secret-(path|query)/);
+  expect(output).toContain("the receiver answered 404: no ***");
+  expect(output).not.toMatch(/secret-(path|query)/);
 });
 
 test("after its interval a group sends everything that joined in one message", async () => {
@@ -113,13 +113,13 @@ test("a receiver that fails five times in a row is not tried until a probe is du
   await harness.waitAcknowledged();
   await waitFor(
     async () =>
-      (await harness.records()).filter((one) => one.type === "notification").length === 20,
+      (await harness.records()).filter((record) => record.type === "notification").length === 20,
     { message: "every notification to be a record" },
   );
   // Four may have been under way when the fifth failed.
   expect(harness.hook.received.length).toBeLessThan(10);
-  const tries = (await harness.records()).flatMap((one) =>
-    one.type === "notification" ? one.tries : [],
+  const tries = (await harness.records()).flatMap((record) =>
+    record.type === "notification" ? record.tries : [],
   );
   expect(tries.length).toBeLessThanOrEqual(harness.hook.received.length);
 });
@@ -174,6 +174,6 @@ test("a workload's annotation adds a receiver in an allowed namespace; elsewhere
   await harness.waitIdle();
   expect(receivedIds(harness.hook.received)).toEqual(new Set([both, refused]));
   expect(receivedIds(team.received)).toEqual(new Set([both, exclusive]));
-  const said = "ignoring receivers in the annotation of a workload";
-  expect(notifier.logs.filter(({ msg }) => msg === said)).toHaveLength(1);
+  const warning = "ignoring receivers in the annotation of a workload";
+  expect(notifier.logs.filter(({ msg }) => msg === warning)).toHaveLength(1);
 });

@@ -27,16 +27,16 @@ const ANSWERS: Readonly<Record<string, (received: Received) => Answer>> = {
   "not-found": echoing(404),
   gone: echoing(410),
   large: echoing(413),
-  throttled: (one) => ({ ...echoing(429)(one), headers: { "retry-after": "2" } }),
+  throttled: (request) => ({ ...echoing(429)(request), headers: { "retry-after": "2" } }),
   broken: echoing(500),
   away: echoing(503),
-  moved: (one) => ({
-    ...echoing(302)(one),
-    headers: { location: `http://hook${one.path}&location=secret-of-location` },
+  moved: (request) => ({
+    ...echoing(302)(request),
+    headers: { location: `http://hook${request.path}&location=secret-of-location` },
   }),
   reset: () => ({ instead: "reset" }),
   hanging: () => ({ instead: "hang" }),
-  huge: (one) => ({ status: 500, body: echo(one).repeat(5_000) }),
+  huge: (request) => ({ status: 500, body: echo(request).repeat(5_000) }),
 };
 const CHATS = ["slack", "teams", "googleChat"] as const;
 
@@ -88,7 +88,7 @@ function environment(harness: Harness): Record<string, string> {
 /** Every secret, and the parts of one that would give it away. */
 function secrets(): string[] {
   const names = [...Object.keys(ANSWERS), ...CHATS];
-  const keys = [SECRET, SIGNING].flatMap((one) => [one, one.slice("whsec_".length)]);
+  const keys = [SECRET, SIGNING].flatMap((request) => [request, request.slice("whsec_".length)]);
   const urls = names.flatMap((name) => [pathSecret(name), querySecret(name)]);
   return [
     ...keys,
@@ -112,8 +112,8 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
   const notifier = { receivers: receiversOf(harness) };
   const api = await startApi(harness, token, { notifier, env: environment(harness) });
   await harness.publishEvent("failed", "web");
-  const asked = () => new Set(harness.hook.received.map(({ path }) => path.split("/")[1]));
-  await waitFor(() => asked().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
+  const receiversTried = () => new Set(harness.hook.received.map(({ path }) => path.split("/")[1]));
+  await waitFor(() => receiversTried().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
     message: "every receiver to be asked",
   });
   // What hangs is given up after fifteen seconds.
@@ -142,7 +142,7 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     message: "events to be read again",
   });
 
-  const told = JSON.stringify({
+  const output = JSON.stringify({
     logs: harness.logs(),
     events: await harness.events(),
     records: await harness.records(),
@@ -150,15 +150,15 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     answers,
     metrics,
   });
-  const found = secrets().filter((secret) => told.includes(secret));
-  expect(found).toEqual([]);
+  const leaked = secrets().filter((secret) => output.includes(secret));
+  expect(leaked).toEqual([]);
   // What was searched is what it is about.
   for (const text of [
     "the receiver answered 404: no ***",
     "notification delayed, will retry",
     "redirect",
   ]) {
-    expect(told).toContain(text);
+    expect(output).toContain(text);
   }
   expect(metrics).toContain(
     'rollcast_notifications_dead_total{receiver="moved",reason="redirect"}',

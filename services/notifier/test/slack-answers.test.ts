@@ -40,7 +40,7 @@ test.each(["invalid_auth", "never_heard_of"])(
     const letters = await harness.deadLetters();
     const reason = error === "never_heard_of" ? "slack-error" : error.replaceAll("_", "-");
     expect(letters).toMatchObject([{ reason, record: { receiver: "slack" } }]);
-    const told = JSON.stringify([letters, await harness.events(), harness.logs()]);
-    expect(told + (await harness.metrics())).not.toContain(SLACK_TOKEN);
+    const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
+    expect(output + (await harness.metrics())).not.toContain(SLACK_TOKEN);
   },
 );

@@ -35,8 +35,8 @@ async function openBucket(harness: Harness): Promise<Bucket> {
   const nats = await connectNats({ url: harness.nats.url, name: "test", logger });
   const read = async (key: string) => {
     const query = { last_by_subj: `$KV.notify.${key}` };
-    const found = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
-    return (found?.json() ?? {}) as Record<string, unknown>;
+    const stored = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
+    return (stored?.json() ?? {}) as Record<string, unknown>;
   };
   return {
     read,
@@ -98,12 +98,12 @@ test("a group that a newer version wrote is kept, its events become dead letters
   await Promise.all([harness.hook.waitFor(() => true), second.waitFor(() => true)]);
   await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "group" && one.receiver === "hook");
+  const key = await bucket.keyOf((item) => item.type === "group" && item.receiver === "hook");
   await bucket.renew(key);
 
   await harness.start({ notifier: { receivers } });
   const id = await harness.publishEvent("failed", "api");
-  await second.waitFor((one) => bodyOf(one).data.events.some((event) => event.id === id));
+  await second.waitFor((item) => bodyOf(item).data.events.some((event) => event.id === id));
 
   const letter = await waitFor(async () => (await harness.letters())[0], {
     message: "a dead letter",
@@ -132,7 +132,7 @@ test("an alert that a newer version wrote is kept, and those of other workloads 
   await harness.hook.waitFor(({ body }) => body.includes('"web"'));
   await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "alert");
+  const key = await bucket.keyOf((item) => item.type === "alert");
   await bucket.renew(key);
 
   // One message of both.
@@ -154,7 +154,7 @@ test("a message log that a newer version wrote is kept, and the message waits", 
   await harness.waitAcknowledged();
   await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "board");
+  const key = await bucket.keyOf((item) => item.type === "board");
   await bucket.renew(key);
 
   const second = await startBot(harness, slack);
@@ -163,7 +163,7 @@ test("a message log that a newer version wrote is kept, and the message waits", 
   const put = await second.waitLog(({ msg }) => msg === "notification delayed, will retry");
   expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });
   expect(slack.messages).toHaveLength(1);
-  const waiting = (await harness.records()).filter((one) => one.type === "notification");
+  const waiting = (await harness.records()).filter((item) => item.type === "notification");
   expect(waiting.flatMap(({ events }) => events.map((event) => event.id))).toEqual([id]);
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 });

@@ -16,12 +16,12 @@ const SETTINGS: AlertSettings = {
   resolveAfterMs: 24 * HOUR,
 };
 
-type Told = readonly [RolloutOutcome, number];
+type OutcomeAt = readonly [RolloutOutcome, number];
 
 /** The record after events, each with its minute. */
-function after(told: readonly Told[], name = "web"): AlertRecord {
+function after(outcomes: readonly OutcomeAt[], name = "web"): AlertRecord {
   let record: AlertRecord | undefined;
-  for (const [outcome, minute] of told) {
+  for (const [outcome, minute] of outcomes) {
     const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
     const time = TIME + minute * MINUTE;
     const parts = { id: `${outcome}-${minute}`, cluster: "prod", service: "r", time };
@@ -34,8 +34,8 @@ function after(told: readonly Told[], name = "web"): AlertRecord {
 }
 
 /** `failed 0-` fires since minute 0, `failed 0-5` ended at minute 5. */
-function shown(told: readonly Told[]): string[] {
-  const { failed, stalled } = after(told);
+function shown(outcomes: readonly OutcomeAt[]): string[] {
+  const { failed, stalled } = after(outcomes);
   return Object.entries({ failed, stalled }).flatMap(([name, { startsAt, endsAt }]) => {
     if (startsAt === undefined) return [];
     const minute = (at: number | undefined) => (at === undefined ? "" : (at - TIME) / MINUTE);
@@ -44,58 +44,58 @@ function shown(told: readonly Told[]): string[] {
 }
 
 test.each([
-  { told: [["failed", 0]], alerts: ["failed 0-"] },
+  { outcomes: [["failed", 0]], alerts: ["failed 0-"] },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    told: [
+    outcomes: [
       ["stalled", 0],
       ["failed", 5],
     ],
     alerts: ["failed 5-", "stalled 0-5"],
   },
   {
-    told: [
+    outcomes: [
       ["stalled", 0],
       ["superseded", 5],
     ],
     alerts: ["stalled 0-5"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["superseded", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["cancelled", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["started", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["failed", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
       ["failed", 9],
@@ -103,37 +103,40 @@ test.each([
     alerts: ["failed 9-"],
   },
   {
-    told: [
+    outcomes: [
       ["succeeded", 5],
       ["failed", 0],
     ],
     alerts: [],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 5],
       ["stalled", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 5],
       ["succeeded", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    told: [
+    outcomes: [
       ["failed", 5],
       ["failed", 0],
       ["succeeded", 3],
     ],
     alerts: ["failed 5-"],
   },
-] satisfies { told: Told[]; alerts: string[] }[])("$told: $alerts", ({ told, alerts }) => {
-  expect(shown(told)).toEqual(alerts);
-});
+] satisfies { outcomes: OutcomeAt[]; alerts: string[] }[])(
+  "$outcomes: $alerts",
+  ({ outcomes, alerts }) => {
+    expect(shown(outcomes)).toEqual(alerts);
+  },
+);
 
 test("in any order and with any repetitions, the newest event decides", () => {
   const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");
@@ -190,53 +193,56 @@ test("configured labels replace the severity but no label of the workload", () =
 });
 
 test.each([
-  { name: "fires", told: [["failed", 0]], minutes: 60, told_of: 1, spent: false },
+  { name: "fires", outcomes: [["failed", 0]], minutes: 60, sent: 1, spent: false },
   {
     name: "has ended a moment ago",
-    told: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 15,
-    told_of: 1,
+    sent: 1,
     spent: false,
   },
   {
     name: "ended long ago",
-    told: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 21,
-    told_of: 0,
+    sent: 0,
     spent: false,
   },
   {
     name: "ended hours ago",
-    told: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 121,
-    told_of: 0,
+    sent: 0,
     spent: true,
   },
-  { name: "fires for too long", told: [["failed", 0]], minutes: 25 * 60, told_of: 0, spent: true },
-] satisfies { name: string; told: Told[]; minutes: number; told_of: number; spent: boolean }[])(
-  "an alert that $name is sent $told_of times",
-  ({ told, minutes, told_of: count, spent }) => {
-    const now = TIME + minutes * MINUTE;
-    const record = after(told);
-    expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
-    expect(isSpent(record, SETTINGS, now)).toBe(spent);
-  },
-);
+  { name: "fires for too long", outcomes: [["failed", 0]], minutes: 25 * 60, sent: 0, spent: true },
+] satisfies {
+  name: string;
+  outcomes: OutcomeAt[];
+  minutes: number;
+  sent: number;
+  spent: boolean;
+}[])("an alert that $name is sent $sent times", ({ outcomes, minutes, sent: count, spent }) => {
+  const now = TIME + minutes * MINUTE;
+  const record = after(outcomes);
+  expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
+  expect(isSpent(record, SETTINGS, now)).toBe(spent);
+});
 
 test("no sequence of events makes an alert that Alertmanager refuses", () => {
   const outcome = fc.constantFrom(...([...ALERT_OUTCOMES] as RolloutOutcome[]));
-  const told = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
+  const outcomes = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
   fc.assert(
-    fc.property(told, fc.nat({ max: 3_000 }), (all, minutes) => {
+    fc.property(outcomes, fc.nat({ max: 3_000 }), (all, minutes) => {
       const record = after(all);
       expect(AlertRecord.parse(record)).toEqual(record);
       for (const alert of alertsOf(record, SETTINGS, TIME + minutes * MINUTE)) {

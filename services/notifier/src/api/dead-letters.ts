@@ -153,7 +153,7 @@ export async function redriveLetter(
   }
   const next = redrivenRecord(record, Date.now());
   await requeue(ctx, next);
-  ctx.failpoint("letter-revived");
+  ctx.failpoint("letter-requeued");
   const data = { letter: id, notification: record.id, receiver };
   await ctx.jobs.enqueueDelivery(next, 0).catch((err: unknown) => {
     ctx.logger.warn({ err, ...data }, "delivery job not enqueued, the next resync adds it");

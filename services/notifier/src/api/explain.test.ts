@@ -31,11 +31,11 @@ test("the explanation matches the router: the same routes in the same order, and
       const parts = { id: "e", cluster: "prod", service: "restarter", time: 0 };
       const workload = { kind: "Deployment", namespace: "shop", name: "web", uid: "u" };
       const event = rolloutEvent(parts, outcome, { workload });
-      const said = explain(event, { config, route, cluster: "prod" });
-      const ends = said.routes.filter((one) => one.ends);
+      const explanation = explain(event, { config, route, cluster: "prod" });
+      const ends = explanation.routes.filter((step) => step.ends);
       expect(ends.map(({ path }) => path)).toEqual(route(event).routes);
       expect(ends.map(({ receiver }) => receiver)).toEqual(
-        said.deliveries.map(({ receiver }) => receiver),
+        explanation.deliveries.map(({ receiver }) => receiver),
       );
       for (const end of ends) expect(end.matchers.every(({ holds }) => holds)).toBe(true);
     }),

@@ -10,10 +10,10 @@ import type { Router } from "../route/router.ts";
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
 type EvaluatedRoute = Explained["routes"][number];
 
-type At = { readonly path: string; readonly receiver: string | undefined };
+type Position = { readonly path: string; readonly receiver: string | undefined };
 
 /** The evaluated routes in order; walks the tree exactly as the router does. */
-function evaluate(route: RootRoute | Route, labels: Labels, at: At): EvaluatedRoute[] {
+function evaluate(route: RootRoute | Route, labels: Labels, at: Position): EvaluatedRoute[] {
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
   const texts = "match" in route ? route.match : [];

@@ -10,6 +10,7 @@ export function queuedAt({ createdAt, redriven }: NotificationRecord): number {
   return redriven?.at ?? createdAt;
 }
 
+/** Sends the notification, unless its receiver was removed or is gone, or it is too old. */
 export async function attempt(
   ctx: Context,
   record: NotificationRecord,

@@ -21,9 +21,9 @@ export async function readGroup(ctx: Context, id: string): Promise<GroupEntry | 
 /** Removes the sealed events from the group; other events may join at the same time. */
 export async function removeSealed(ctx: Context, sealed: GroupEntry): Promise<GroupEntry> {
   for (let entry: GroupEntry | undefined = sealed; entry !== undefined;) {
-    const mark = entry.value.sealed?.notification;
+    const notification = entry.value.sealed?.notification;
     // Another flush already emptied what this one sealed.
-    if (mark !== sealed.value.sealed?.notification) return entry;
+    if (notification !== sealed.value.sealed?.notification) return entry;
     const value = unseal(entry.value, Date.now());
     const revision = await ctx.records.update(entry.key, value, entry.revision);
     if (revision !== undefined) return { key: entry.key, value, revision };

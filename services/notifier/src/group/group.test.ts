@@ -33,10 +33,7 @@ function idsOf(record: GroupRecord | undefined): string[] {
   return (record?.events ?? []).map(({ id }) => id);
 }
 
-function recentEvents(
-  record: GroupRecord,
-  now: number,
-): { ids: string[]; after: GroupRecord; id: string } {
+function send(record: GroupRecord, now: number): { ids: string[]; after: GroupRecord; id: string } {
   const sealed = seal(record);
   const notification = notificationOf(sealed, now);
   const ids = (notification?.events ?? []).map(({ id }) => id);
@@ -58,13 +55,13 @@ test("a redelivered event joins once, even after it was sent", () => {
     changed: false,
     accepted: 1,
   });
-  const { after } = recentEvents(record, NOW);
+  const { after } = send(record, NOW);
   expect(join(after, MEMBERSHIP, [event("a")], NOW)).toMatchObject({ changed: false, accepted: 1 });
 });
 
 test("after a message the group waits for the interval before the next one", () => {
   const record = join(undefined, MEMBERSHIP, [event("a")], NOW).record;
-  const { after } = recentEvents(record, NOW + 10_000);
+  const { after } = send(record, NOW + 10_000);
   expect(after.dueAt).toBeUndefined();
   const soon = join(after, MEMBERSHIP, [event("b")], NOW + 20_000).record;
   expect(soon.dueAt).toBe(NOW + 70_000);
@@ -105,27 +102,27 @@ test("receiver, route and labels identify a group, in any order of labels", () =
 });
 
 test("in any order of joins, redeliveries and messages, each event is sent exactly once", () => {
-  const failpoint = fc.oneof(
+  const step = fc.oneof(
     fc.record({ do: fc.constant("join" as const), ids: fc.array(fc.nat({ max: 30 })) }),
-    fc.record({ do: fc.constant("tell" as const) }),
+    fc.record({ do: fc.constant("send" as const) }),
   );
   fc.assert(
-    fc.property(fc.array(failpoint, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       let record: GroupRecord | undefined;
       const given = new Set<string>();
       const out: string[] = [];
       const messages: string[] = [];
-      const tell = () => {
+      const sendGroup = () => {
         if (record === undefined || record.events.length === 0) return;
-        const { ids, after, id } = recentEvents(record, NOW);
+        const { ids, after, id } = send(record, NOW);
         out.push(...ids);
         messages.push(id);
         record = after;
       };
-      for (const one of steps) {
-        if (one.do === "tell") tell();
+      for (const step of steps) {
+        if (step.do === "send") sendGroup();
         else {
-          const ids = one.ids.map((id) => `e${id}`);
+          const ids = step.ids.map((id) => `e${id}`);
           for (const id of ids) given.add(id);
           record = join(
             record,
@@ -135,7 +132,7 @@ test("in any order of joins, redeliveries and messages, each event is sent exact
           ).record;
         }
       }
-      tell();
+      sendGroup();
       expect(out.toSorted()).toEqual([...given].toSorted());
       expect(new Set(messages).size).toBe(messages.length);
     }),

@@ -66,20 +66,20 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
     ...log,
     lease: { holder, until: Date.now() + LEASE_MS },
   });
-  const take = async (): Promise<LogEntry> => {
+  const acquire = async (): Promise<LogEntry> => {
     for (;;) {
       const before = await read(options);
       const { receiver } = options;
       const log = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
       const held = (log.lease?.until ?? 0) > Date.now();
-      const taken = held ? undefined : await write(options, before, mine(log));
-      if (taken !== undefined) return taken;
+      const acquired = held ? undefined : await write(options, before, mine(log));
+      if (acquired !== undefined) return acquired;
       if (Date.now() > giveUp)
         throw new LeaseLostError("timed out waiting for the lease of the message log");
       await sleep(POLL_MS, undefined, { signal: options.signal });
     }
   };
-  let entry = await take();
+  let entry = await acquire();
   const save = async (log: MessageLogRecord) => {
     const next = await write(options, entry, log);
     if (next === undefined)

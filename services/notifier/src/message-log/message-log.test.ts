@@ -11,9 +11,13 @@ const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 const EMPTY: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
 const MESSAGE = { id: "n1", labels: { namespace: "shop" } };
 
-type Say = Partial<RolloutData> & { at?: number };
+type EventFields = Partial<RolloutData> & { at?: number };
 
-function event(outcome: RolloutOutcome, name: string, { at = 0, ...more }: Say = {}): RolloutEvent {
+function event(
+  outcome: RolloutOutcome,
+  name: string,
+  { at = 0, ...more }: EventFields = {},
+): RolloutEvent {
   const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
   const parts = { id: `${outcome}-${name}-${at}`, cluster: "prod", service: "r", time: TIME + at };
   return rolloutEvent(parts, outcome, { workload, rollout: `rollout-${name}`, ...more });
@@ -23,7 +27,7 @@ function posted(events: readonly RolloutEvent[]): MessageLogRecord {
   return withPost(EMPTY, MESSAGE, { channel: "C1", ts: "1.1", events, now: TIME });
 }
 
-function words(log: MessageLogRecord): string[][] {
+function outcomesOf(log: MessageLogRecord): string[][] {
   return log.posts.map((post) => post.rollouts.map(({ outcome }) => outcome));
 }
 
@@ -31,10 +35,10 @@ test("an event of a posted rollout edits its message, any other is unposted", ()
   const log = posted([event("started", "web"), event("started", "api")]);
   const end = event("succeeded", "web", { at: 5 });
   const other = event("started", "db");
-  const folded = applyEvents(log, [end, other], TIME + 5);
-  expect(words(folded.log)).toEqual([["started", "succeeded"]]);
-  expect([...folded.edits]).toEqual([[0, []]]);
-  expect(folded.unposted).toEqual([other]);
+  const update = applyEvents(log, [end, other], TIME + 5);
+  expect(outcomesOf(update.log)).toEqual([["started", "succeeded"]]);
+  expect([...update.edits]).toEqual([[0, []]]);
+  expect(update.unposted).toEqual([other]);
 });
 
 test("applying the same notification again gives the same edits", () => {
@@ -47,14 +51,18 @@ test("applying the same notification again gives the same edits", () => {
 });
 
 test.each([
-  { known: "succeeded", late: "started", told: "succeeded" },
-  { known: "failed", late: "stalled", told: "failed" },
-  { known: "stalled", late: "started", told: "stalled" },
-  { known: "started", late: "planned", told: "started" },
-  { known: "stalled", late: "succeeded", told: "succeeded" },
-] as const)("$late after $known leaves it $told", ({ known, late, told }) => {
-  const { log } = applyEvents(posted([event(known, "web")]), [event(late, "web", { at: 9 })], TIME);
-  expect(words(log)).toEqual([[told]]);
+  { current: "succeeded", late: "started", expected: "succeeded" },
+  { current: "failed", late: "stalled", expected: "failed" },
+  { current: "stalled", late: "started", expected: "stalled" },
+  { current: "started", late: "planned", expected: "started" },
+  { current: "stalled", late: "succeeded", expected: "succeeded" },
+] as const)("$late after $current leaves it $expected", ({ current, late, expected }) => {
+  const { log } = applyEvents(
+    posted([event(current, "web")]),
+    [event(late, "web", { at: 9 })],
+    TIME,
+  );
+  expect(outcomesOf(log)).toEqual([[expected]]);
 });
 
 test("events without a rollout are not recorded", () => {
@@ -116,12 +124,14 @@ test("for any events, the record fits into one NATS message and holds no rollout
     fc.property(fc.array(fc.array(arbitrary, { maxLength: 200 }), { maxLength: 6 }), (all) => {
       let log = EMPTY;
       for (const [i, events] of all.entries()) {
-        const folded = applyEvents(log, events, TIME);
-        const index = { channel: "C1", ts: String(i), now: TIME };
-        log = withPost(folded.log, MESSAGE, { ...index, events: folded.unposted });
+        const update = applyEvents(log, events, TIME);
+        const place = { channel: "C1", ts: String(i), now: TIME };
+        log = withPost(update.log, MESSAGE, { ...place, events: update.unposted });
         expect(MessageLogRecord.parse(log)).toEqual(log);
         expect(Buffer.byteLength(JSON.stringify(log))).toBeLessThan(900_000);
-        const rollouts = log.posts.flatMap((post) => post.rollouts.map((one) => one.rollout));
+        const rollouts = log.posts.flatMap((post) =>
+          post.rollouts.map((rollout) => rollout.rollout),
+        );
         expect(new Set(rollouts).size).toBe(rollouts.length);
         for (const post of log.posts) {
           expect(eventsOf(post, "prod").map(outcomeOf)).toHaveLength(post.rollouts.length);
@@ -138,8 +148,8 @@ test("a thousand long-named rollouts in many messages stay within the bound", ()
     const events = Array.from({ length: 1_000 }, (_, j) =>
       event("failed", `${"n".repeat(200)}-${i}-${j}`, { message: "m".repeat(1_024) }),
     );
-    const index = { channel: "C1", ts: String(i), now: TIME };
-    log = withPost(log, MESSAGE, { ...index, events });
+    const place = { channel: "C1", ts: String(i), now: TIME };
+    log = withPost(log, MESSAGE, { ...place, events });
     expect(Buffer.byteLength(JSON.stringify(log))).toBeLessThan(900_000);
   }
 });

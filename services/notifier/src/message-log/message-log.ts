@@ -53,14 +53,14 @@ export function applyEvents(
     const tracked = post.rollouts.find((rollout) => rollout.rollout === event.data.rollout);
     if (tracked === undefined || !advances(tracked, event)) continue;
     posts[index] = trackEvent(post, event, now);
-    const alerts = severityOf(outcomeOf(event)) === "info" ? [] : [event];
-    edits.set(index, [...(edits.get(index) ?? []), ...alerts]);
+    const warnings = severityOf(outcomeOf(event)) === "info" ? [] : [event];
+    edits.set(index, [...(edits.get(index) ?? []), ...warnings]);
   }
-  return { log: withoutMessages({ ...log, posts }), edits, unposted };
+  return { log: dropMessagesIfTooLarge({ ...log, posts }), edits, unposted };
 }
 
 /** Drops the messages of rollouts when the record would become too large; reasons stay. */
-function withoutMessages(log: MessageLogRecord): MessageLogRecord {
+function dropMessagesIfTooLarge(log: MessageLogRecord): MessageLogRecord {
   if (Buffer.byteLength(JSON.stringify(log)) <= MAX_BYTES_GROWN) return log;
   const posts = log.posts.map((post) => ({
     ...post,
@@ -78,7 +78,7 @@ function isExpired({ rollouts, updatedAt }: Post, now: number): boolean {
  * Drops the oldest posts when there are too many; their rollouts are posted anew when they
  * continue.
  */
-export function withoutOldest(log: MessageLogRecord): MessageLogRecord {
+export function dropOldestPosts(log: MessageLogRecord): MessageLogRecord {
   let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));
   while (posts.length > 0 && size() > MAX_BYTES) posts = posts.slice(1);

@@ -3,7 +3,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
 import type { Message } from "../message/message.ts";
 import { trackEvent } from "./tracked-rollout.ts";
-import { withoutOldest } from "./message-log.ts";
+import { dropOldestPosts } from "./message-log.ts";
 
 const MAX_REPLIES = 20;
 
@@ -30,12 +30,14 @@ export function withPost(
   };
   for (const event of events) post = trackEvent(post, event, now);
   // No event belongs to a rollout: nothing will ever edit this post.
-  return post.rollouts.length === 0 ? log : withoutOldest({ ...log, posts: [...log.posts, post] });
+  return post.rollouts.length === 0
+    ? log
+    : dropOldestPosts({ ...log, posts: [...log.posts, post] });
 }
 
 /** Replaces one post of the log. */
 export function replacePost(log: MessageLogRecord, index: number, post: Post): MessageLogRecord {
-  return { ...log, posts: log.posts.map((rollout, i) => (i === index ? post : rollout)) };
+  return { ...log, posts: log.posts.map((other, i) => (i === index ? post : other)) };
 }
 
 /** Records that a reply to the post was sent for a notification. */

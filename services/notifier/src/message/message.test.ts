@@ -82,20 +82,20 @@ test("a stall and a failure look different", () => {
 });
 
 test.each([
-  { affected: undefined, told: 1, says: undefined },
-  { affected: 1, told: 1, says: "no other workload" },
-  { affected: 2, told: 1, says: "1 other workload" },
-  { affected: 12, told: 2, says: "10 other workloads" },
-  { affected: 2, told: 2, says: "no others" },
-  { affected: 2, told: 3, says: "no others" },
-])("of $affected affected, with $told told of: $says", ({ affected, told, says }) => {
+  { affected: undefined, listed: 1, expected: undefined },
+  { affected: 1, listed: 1, expected: "no other workload" },
+  { affected: 2, listed: 1, expected: "1 other workload" },
+  { affected: 12, listed: 2, expected: "10 other workloads" },
+  { affected: 2, listed: 2, expected: "no others" },
+  { affected: 2, listed: 3, expected: "no others" },
+])("$affected affected, $listed listed: $expected", ({ affected, listed, expected }) => {
   const more = affected === undefined ? {} : { affected };
   const cause = { kind: "Secret" as const, namespace: "shop", name: "db" };
-  const events = Array.from({ length: told }, (_, i) =>
+  const events = Array.from({ length: listed }, (_, i) =>
     event("failed", `web-${i}`, { cause, ...more }),
   );
   const { facts } = messageOf(record(events), "prod");
-  expect(facts.find(({ name }) => name === "Same change")?.value).toBe(says);
+  expect(facts.find(({ name }) => name === "Same change")?.value).toBe(expected);
 });
 
 test("a group of different outcomes shows the worst first, with its commands", () => {

@@ -43,8 +43,8 @@ test("no name makes a command that does anything else", () => {
     fc.constantFrom("web; rm -rf /", "$(id)", "-n", "a b", "`id`", "web\nid", "web.example"),
   );
   fc.assert(
-    fc.property(name, name, (one, other) => {
-      for (const command of nextCommands(event("failed", "Deployment", one, other))) {
+    fc.property(name, name, (namespace, workload) => {
+      for (const command of nextCommands(event("failed", "Deployment", namespace, workload))) {
         expect(command).toMatch(/^(kubectl|rollcast) [a-z0-9 ./-]+$/);
       }
     }),

@@ -42,14 +42,14 @@ function faultOf(err: unknown): string {
 }
 
 /** Renders the template for every sample it applies to and returns the first fault. */
-function validate(parts: CompiledPart, key: TemplateKey, part: Part): string | undefined {
+function validate(template: CompiledPart, key: TemplateKey, part: Part): string | undefined {
   for (const events of outcomesOf(key).flatMap(sampleGroups)) {
     const message = messageOf({ id: "sample", events, labels: {}, createdAt: 0 }, "sample");
     try {
-      if (part === "title" && render(parts, message, part) === "") {
+      if (part === "title" && render(template, message, part) === "") {
         return `renders no title for ${message.outcome}`;
       }
-      render(parts, message, part);
+      render(template, message, part);
     } catch (err) {
       return faultOf(err);
     }
@@ -67,9 +67,9 @@ function compilePart(
   if (text === undefined) return undefined;
   const path = `${source.path}["${key}"].${part}`;
   try {
-    const parts = { compiled: compile(text), path };
-    const fault = validate(parts, key, part);
-    return fault === undefined ? parts : `${path}: ${fault}`;
+    const template = { compiled: compile(text), path };
+    const fault = validate(template, key, part);
+    return fault === undefined ? template : `${path}: ${fault}`;
   } catch (err) {
     return `${path}: ${faultOf(err)}`;
   }

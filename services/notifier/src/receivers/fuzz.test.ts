@@ -197,8 +197,8 @@ test("Alertmanager: no event makes an alert that it refuses", () => {
   const alerting = anyEvent.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
   fc.assert(
     fc.property(alerting, (event) => {
-      const one = messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, "prod");
-      const text = alertText(one);
+      const alertMessage = messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, "prod");
+      const text = alertText(alertMessage);
       expect(text.summary.length).toBeLessThanOrEqual(300);
       expect(text.description.length).toBeLessThanOrEqual(2_000);
       const now = Date.parse(event.time);

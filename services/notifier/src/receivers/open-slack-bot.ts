@@ -32,7 +32,7 @@ export async function openSlackBot(
   const where = `${base.host} ${channel}`;
   const call = createSlackApi({ fetch, base, token, pace: (signal) => pace(where, signal) });
   const key = messageLogKey(cluster, name);
-  const lease = (signal: AbortSignal) => acquireLease({ records, key, receiver: name, signal });
+  const acquire = (signal: AbortSignal) => acquireLease({ records, key, receiver: name, signal });
   return createSlackBot({
     name,
     fetch,
@@ -40,7 +40,7 @@ export async function openSlackBot(
     channel,
     thread,
     cluster,
-    lease,
+    acquireLease: acquire,
     applyTemplates,
     failpoint,
   });

@@ -76,11 +76,11 @@ function classifySlackError(error: string, answer: Answer, now: number): SendRes
     const message = `Slack answered ${error}: ${hint}`;
     return { kind: "refused", reason: error.replaceAll("_", "-"), message };
   }
-  const outcome = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
+  const code = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
   if (TRANSIENT.has(error)) {
-    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${outcome}` };
+    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${code}` };
   }
-  return { kind: "refused", reason: "slack-error", message: `Slack answered ${outcome}` };
+  return { kind: "refused", reason: "slack-error", message: `Slack answered ${code}` };
 }
 
 /** Classifies a response of the Web API. `now` in milliseconds since the epoch. */

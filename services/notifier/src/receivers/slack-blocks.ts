@@ -10,8 +10,8 @@ const FIELDS = 10;
 const TEXT_LIMIT = 3_000;
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const SIGN: Readonly<Record<Severity, string>> = { info: "ℹ️", warning: "⚠️", error: "🔴" };
-const SIGN_OF_OUTCOME: Readonly<Record<string, string>> = { succeeded: "✅", started: "🔄" };
+const ICON: Readonly<Record<Severity, string>> = { info: "ℹ️", warning: "⚠️", error: "🔴" };
+const ICON_OF_OUTCOME: Readonly<Record<string, string>> = { succeeded: "✅", started: "🔄" };
 
 function entity(char: string): string {
   return ENTITIES[char] ?? char;
@@ -50,8 +50,8 @@ function body(message: Message): KnownBlock[] {
 
 /** Renders a message in Block Kit, within its limits. */
 export function slackContent(message: Message): SlackContent {
-  const sign = SIGN_OF_OUTCOME[message.outcome] ?? SIGN[message.severity];
-  const title = `${sign} ${message.title}`;
+  const icon = ICON_OF_OUTCOME[message.outcome] ?? ICON[message.severity];
+  const title = `${icon} ${message.title}`;
   const commands = message.next.map((command) => escapeSlack(command, 700)).join("\n");
   return {
     text: escapeSlack(title, TEXT_LIMIT),

@@ -20,7 +20,7 @@ export type SlackBotOptions = {
   thread: boolean;
   cluster: string;
   /** Acquires the lease on the message log. */
-  lease: (signal: AbortSignal) => Promise<Lease>;
+  acquireLease: (signal: AbortSignal) => Promise<Lease>;
   /** Applies the templates to a message. */
   applyTemplates: (message: Message) => Message;
   failpoint: (failpoint: Failpoint) => void;
@@ -31,8 +31,8 @@ async function sendMessage(context: SendContext): Promise<SendResult> {
   const { log, edits, unposted } = applyEvents(lease.log(), message.events, Date.now());
   await lease.save(log);
   // Warnings and failures first: people wait for them.
-  for (const [index, alerts] of edits) {
-    const sendResult = await reply(context, index, alerts);
+  for (const [index, warnings] of edits) {
+    const sendResult = await reply(context, index, warnings);
     if (sendResult.kind !== "sent") return sendResult;
   }
   for (const index of edits.keys()) {
@@ -54,7 +54,7 @@ export function createSlackBot(options: SlackBotOptions): Receiver {
     async send(plain, signal): Promise<SendResult> {
       let lease: Lease | undefined;
       try {
-        lease = await options.lease(signal);
+        lease = await options.acquireLease(signal);
         const message = options.applyTemplates(plain);
         return await sendMessage({ options, message, lease, signal });
       } catch (err) {

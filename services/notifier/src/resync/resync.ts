@@ -8,7 +8,7 @@ import { countWaiting } from "../model/backlog.ts";
 import type { Waiting } from "../model/backlog.ts";
 
 /**
- * Adds the jobs again from the records, for everything that became due while Redis was lost or no
+ * Enqueues a job for every record that waits, also for what became due while Redis was lost or no
  * notifier ran. Disposal stops it and waits for the running resync.
  */
 export type Resync = AsyncDisposable & {
@@ -51,19 +51,19 @@ async function resync(ctx: Context, why: string): Promise<void> {
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "resync done");
+  ctx.logger[level]({ why, turns: jobs, durationMs: Date.now() - now }, "resync done");
 }
 
 /** Resyncs now and every `intervalMs`. */
 export function startResync(ctx: Context, intervalMs: number): Resync {
-  const hand = createInHand();
+  const inFlight = createInHand();
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;
   const run = async (first: string) => {
     for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
       again = undefined;
-      const end = hand.begin();
+      const end = inFlight.begin();
       await resync(ctx, why)
         .catch((err: unknown) =>
           ctx.logger.warn({ err, why }, "resync failed, the next one retries"),
@@ -83,7 +83,7 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   now("start");
   return {
     now,
-    inFlightMs: hand.oldestMs,
+    inFlightMs: inFlight.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

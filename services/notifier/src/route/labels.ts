@@ -12,7 +12,7 @@ export function labelsOf(event: RolloutEvent, cluster: string): Labels {
     kind: workload.kind,
     name: workload.name,
     workload: `${workload.kind}/${workload.namespace}/${workload.name}`,
-    outcome: outcome,
+    outcome,
     severity: severityOf(outcome),
     source: cause === undefined ? "" : `${cause.kind}/${cause.namespace}/${cause.name}`,
     reason,

@@ -22,9 +22,9 @@ test("a pattern matches what the equivalent regular expression matches", () => {
   const letters = fc.stringMatching(/^[ab*]{0,8}$/);
   const text = fc.stringMatching(/^[ab]{0,10}$/);
   fc.assert(
-    fc.property(letters, text, (pattern, one) => {
+    fc.property(letters, text, (pattern, value) => {
       const same = new RegExp(`^${pattern.replaceAll("*", ".*")}$`);
-      expect(matchesGlob(pattern, one)).toBe(same.test(one));
+      expect(matchesGlob(pattern, value)).toBe(same.test(value));
     }),
     { numRuns: 2_000 },
   );
@@ -44,22 +44,22 @@ function routing(notify: string[], namespace = "shop", outcome: RolloutOutcome =
 }
 
 test.each([
-  { notify: [], told: ["ops"], refused: [] },
-  { notify: ["team-a"], told: ["ops", "team-a"], refused: [] },
-  { notify: ["team-a", "team-b"], told: ["ops", "team-a", "team-b"], refused: [] },
-  { notify: ["ops"], told: ["ops"], refused: [] },
-  { notify: ["nobody"], told: ["ops"], refused: [] },
-  { notify: ["none"], told: [], refused: [] },
-  { notify: ["none", "team-a"], told: ["team-a"], refused: [] },
-  { notify: ["who"], told: ["ops"], refused: [{ name: "who", why: "unknown" }] },
+  { notify: [], expected: ["ops"], refused: [] },
+  { notify: ["team-a"], expected: ["ops", "team-a"], refused: [] },
+  { notify: ["team-a", "team-b"], expected: ["ops", "team-a", "team-b"], refused: [] },
+  { notify: ["ops"], expected: ["ops"], refused: [] },
+  { notify: ["nobody"], expected: ["ops"], refused: [] },
+  { notify: ["none"], expected: [], refused: [] },
+  { notify: ["none", "team-a"], expected: ["team-a"], refused: [] },
+  { notify: ["who"], expected: ["ops"], refused: [{ name: "who", why: "unknown" }] },
   {
     notify: ["none", "team-a", "who"],
-    told: ["ops", "team-a"],
+    expected: ["ops", "team-a"],
     refused: [{ name: "who", why: "unknown" }],
   },
-])("$notify tells $told", ({ notify, told, refused }) => {
+])("$notify sends to $expected", ({ notify, expected, refused }) => {
   const result = routing(notify);
-  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(told);
+  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(expected);
   expect(result.refused).toEqual(refused);
 });
 
@@ -80,6 +80,6 @@ test("a named receiver gets the default outcomes, grouped as the root route says
 });
 
 test("a receiver cannot be named none", () => {
-  const said = NotifierConfig.safeParse({ receivers: [hook("none")] }).error?.issues[0]?.message;
-  expect(said).toContain('"none"');
+  const message = NotifierConfig.safeParse({ receivers: [hook("none")] }).error?.issues[0]?.message;
+  expect(message).toContain('"none"');
 });

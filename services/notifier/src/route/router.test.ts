@@ -83,15 +83,17 @@ test("a pattern that would blow up a backtracking engine ends at once", () => {
 
 const hook = (name: string) => ({ name, webhook: { url: "https://hooks.example.com/" } });
 
-function receiversFor(route: object, one = event("failed")): string[] {
+function receiversFor(route: object, routed = event("failed")): string[] {
   const receivers = [hook("a"), hook("b"), hook("c"), { name: "nobody", none: {} }];
   const config = NotifierConfig.parse({ receivers, route });
-  return createRouter(config, "prod")(one).memberships.map(({ receiver }) => receiver);
+  return createRouter(config, "prod")(routed).memberships.map(({ receiver }) => receiver);
 }
 
 test("without a route every receiver gets the default outcomes", () => {
-  const told = RolloutOutcome.options.filter((one) => receiversFor({}, event(one)).length > 0);
-  expect(told.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
+  const delivered = RolloutOutcome.options.filter(
+    (outcome) => receiversFor({}, event(outcome)).length > 0,
+  );
+  expect(delivered.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
   expect(receiversFor({})).toEqual(["a", "b", "c"]);
 });
 
@@ -198,11 +200,11 @@ test.each([
 ])("without a route $name gets ends, stalls and $more", ({ receiver, more }) => {
   const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
   const route = createRouter(config, "prod");
-  const told = RolloutOutcome.options.filter(
+  const delivered = RolloutOutcome.options.filter(
     (outcome) => route(event(outcome)).memberships.length > 0,
   );
-  const wanted = ["failed", "stalled", "succeeded", ...more.split(" ")];
-  expect(told.toSorted()).toEqual(wanted.toSorted());
+  const expected = ["failed", "stalled", "succeeded", ...more.split(" ")];
+  expect(delivered.toSorted()).toEqual(expected.toSorted());
 });
 
 test("a child inherits exactly what it does not set", () => {
@@ -215,8 +217,8 @@ test("a child inherits exactly what it does not set", () => {
       const deep = NotifierConfig.parse({ receivers, route });
       const plain = NotifierConfig.parse({ receivers, route: flat });
       const [ended] = matchRoutes(compileRoute(deep.route), LABELS);
-      const wanted = compileRoute(plain.route);
-      expect(ended).toEqual({ ...wanted, path: "0.0", matchers: ended?.matchers });
+      const expected = compileRoute(plain.route);
+      expect(ended).toEqual({ ...expected, path: "0.0", matchers: ended?.matchers });
     }),
   );
 });
@@ -241,13 +243,17 @@ test("in any tree every event matches a route, and a match without continue ends
       const labels: Labels = labelsOf(event(outcome), "prod");
       const ends = matchRoutes(compileRoute(config.route), labels);
       expect(ends.length).toBeGreaterThan(0);
-      const direct = routes.filter(({ match }) => match.every((one) => parseMatcher(one)(labels)));
-      const stop = direct.findIndex((one) => !one.continue);
-      const asked = new Set(
-        (stop < 0 ? direct : direct.slice(0, stop + 1)).map((one) => String(routes.indexOf(one))),
+      const direct = routes.filter(({ match }) =>
+        match.every((matcher) => parseMatcher(matcher)(labels)),
+      );
+      const stop = direct.findIndex((child) => !child.continue);
+      const expected = new Set(
+        (stop < 0 ? direct : direct.slice(0, stop + 1)).map((child) =>
+          String(routes.indexOf(child)),
+        ),
       );
       const reached = new Set(ends.map(({ path }) => path.split(".")[0]));
-      expect(reached).toEqual(asked.size === 0 ? new Set([""]) : asked);
+      expect(reached).toEqual(expected.size === 0 ? new Set([""]) : expected);
     }),
   );
 });
