@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cluster } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { tokenOf } from "@rollcast/testkit/users";
 import { assembleImage, imageNodeOptions } from "@rollcast/testkit/image";
 import type { ServiceName, ServiceOptions } from "@rollcast/testkit/services";
 

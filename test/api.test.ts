@@ -1,11 +1,7 @@
-import {
-  StatusView,
-  WorkloadDetail,
-  getImpact,
-  listStale,
-  listWorkloads,
-} from "@rollcast/shared/api/restarter";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { StatusView, getImpact, listStale, listWorkloads } from "@rollcast/shared/api/restarter";
+import { WorkloadDetail } from "@rollcast/shared/api/workload-views";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { REFUSAL, refuseTemplates } from "./refuse-templates.ts";

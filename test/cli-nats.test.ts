@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { sourceEvent } from "@rollcast/shared/events";
+import { sourceEvent } from "@rollcast/shared/event-builders";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
@@ -9,7 +9,8 @@ import { provision } from "@rollcast/nats/provision";
 import { provisionWhenServed } from "@rollcast/nats/provisioned";
 import { sourceSubject } from "@rollcast/shared/subjects";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { startNats } from "@rollcast/testkit/nats";
 import { startProcess } from "@rollcast/testkit/process";
 import type { ServiceName } from "@rollcast/testkit/services";

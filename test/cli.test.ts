@@ -1,5 +1,7 @@
-import type { StatusView, WorkloadDetail } from "@rollcast/shared/api/restarter";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import type { StatusView } from "@rollcast/shared/api/restarter";
+import type { WorkloadDetail } from "@rollcast/shared/api/workload-views";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { afterAll, beforeAll, expect, test } from "vitest";

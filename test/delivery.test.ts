@@ -1,8 +1,9 @@
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
-import { NEVER_READY } from "@rollcast/testkit/control-plane";
-import { configMap, deployment, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { Webhook } from "standardwebhooks";

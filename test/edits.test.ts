@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { kubeconfigFor } from "@rollcast/testkit/cluster";
+import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";

@@ -1,8 +1,9 @@
 import process from "node:process";
-import { kubeconfigFor } from "@rollcast/testkit/cluster";
+import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { Service, ServiceName } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";

@@ -1,4 +1,5 @@
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { ServiceName } from "@rollcast/testkit/services";
 import { expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";

@@ -5,7 +5,8 @@ import process from "node:process";
 import { promisify } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { assembleImage, imageNodeOptions } from "@rollcast/testkit/image";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { copyBuildContext } from "./build-context.ts";
 import { setKey, startStack, waitSettled } from "./stack.ts";
@@ -28,7 +29,6 @@ const IMAGES = {
 };
 type Name = keyof typeof IMAGES;
 const NAMES = Object.keys(IMAGES) as Name[];
-
 const PROGRAM = /^(?:services\/)?([^/]+)\/src\/main\.js$/;
 
 const stack = new AsyncDisposableStack();

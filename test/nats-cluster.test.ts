@@ -1,9 +1,10 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "@rollcast/nats/connect";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import { serverName } from "@rollcast/testkit/nats-cluster";
 import type { NatsServer } from "@rollcast/testkit/nats";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

@@ -1,4 +1,5 @@
-import { configMap, deployment, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
 import { generationOf, setKey, setSecretKey, startStack, waitSettled, wordsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";

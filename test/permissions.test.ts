@@ -1,8 +1,9 @@
 import { ApiError, createApi } from "@rollcast/testkit/client";
 import type { Api } from "@rollcast/testkit/client";
 import { startCluster } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
-import { configMap, deployment, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { installServiceAccounts } from "./service-accounts.ts";

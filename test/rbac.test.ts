@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { startCluster } from "@rollcast/testkit/cluster";
-import { configMap, deployment, paths, secret } from "@rollcast/testkit/objects";
+import { configMap, paths, secret } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ACCOUNTS, installServiceAccounts } from "./service-accounts.ts";

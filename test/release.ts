@@ -1,5 +1,5 @@
 import type { AnyObject, Api } from "@rollcast/testkit/client";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 import { chartDir, helm, objectsIn } from "@rollcast/testkit/helm";
 import { available } from "./apply.ts";
 

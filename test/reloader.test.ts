@@ -1,12 +1,12 @@
 import {
   configMap,
   createNamespace,
-  deployment,
   paths,
   secret,
   waitRolledOut,
 } from "@rollcast/testkit/objects";
-import type { DeploymentShape } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
+import type { DeploymentShape } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
 import { generationOf, setKey, setSecretKey, startStack, waitSettled, wordsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";

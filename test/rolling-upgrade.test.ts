@@ -1,4 +1,5 @@
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { Service } from "@rollcast/testkit/services";
 import { expect, test } from "vitest";
 import { generationOf, setKey, startStack, waitSettled, wordsOf } from "./stack.ts";

@@ -1,12 +1,6 @@
-import {
-  configMap,
-  deployment,
-  paths,
-  replicaSetsOf,
-  secret,
-  waitRolledOut,
-} from "@rollcast/testkit/objects";
-import type { Use } from "@rollcast/testkit/objects";
+import { configMap, paths, replicaSetsOf, secret, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
+import type { Use } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
 import { generationOf, setKey, setSecretKey, startStack, waitSettled, wordsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";

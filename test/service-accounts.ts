@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError } from "@rollcast/testkit/client";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
-import { writeKubeconfig } from "@rollcast/testkit/cluster";
+import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
 import { objectsIn, renderChart } from "@rollcast/testkit/helm";
 import { temporaryDir } from "./temporary.ts";
 

@@ -9,7 +9,7 @@ import { readEvents } from "@rollcast/nats/history";
 import { openKv } from "@rollcast/nats/kv";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";

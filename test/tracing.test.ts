@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import type { LogLine } from "@rollcast/testkit/services";

@@ -4,7 +4,8 @@ import type { Nats } from "@rollcast/nats/connect";
 import { provision } from "@rollcast/nats/provision";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { startCluster } from "@rollcast/testkit/cluster";
-import { configMap, deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";
@@ -17,7 +18,6 @@ type State = {
 };
 
 const FIXTURE = join(repositoryRoot(), "test", "fixtures", "state-v1", "state.json");
-
 const ISO_TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const EPOCH_MS = /\b1[5-9]\d{11}\b/g;
 

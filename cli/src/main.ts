@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import process from "node:process";
 import { CommanderError } from "commander";
-import { EXIT, Failure } from "./failure.ts";
+import { EXIT, CliError } from "./cli-error.ts";
 import { createProgram } from "./program.ts";
-import { clean } from "./table.ts";
+import { clean } from "./output/table.ts";
 
-function tell(message: string, hint?: string): void {
+function printError(message: string, hint?: string): void {
   process.stderr.write(`rollcast: ${message.split("\n").map(clean).join("\n")}\n`);
   if (hint !== undefined) process.stderr.write(`  ${clean(hint)}\n`);
 }
@@ -20,13 +20,13 @@ try {
   await createProgram(opened).parseAsync();
 } catch (err) {
   if (err instanceof CommanderError) {
-    if (err.exitCode !== 0) tell(err.message.replace(/^error: /, ""), "see rollcast --help");
+    if (err.exitCode !== 0) printError(err.message.replace(/^error: /, ""), "see rollcast --help");
     process.exitCode = err.exitCode === 0 ? EXIT.done : EXIT.usage;
-  } else if (err instanceof Failure) {
-    tell(err.message, err.hint);
+  } else if (err instanceof CliError) {
+    printError(err.message, err.hint);
     process.exitCode = err.exitCode;
   } else {
-    tell(err instanceof Error ? err.message : String(err));
+    printError(err instanceof Error ? err.message : String(err));
     process.exitCode = EXIT.refused;
   }
 }

@@ -3,11 +3,11 @@ import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
-import type { Api } from "./api-client.ts";
-import { EXIT, Failure } from "./failure.ts";
-import { withCluster } from "./forward.ts";
-import { createOutput } from "./output.ts";
-import type { Format, Output } from "./output.ts";
+import type { Api } from "./clients/api-client.ts";
+import { EXIT, CliError } from "./cli-error.ts";
+import { withCluster } from "./clients/find-api.ts";
+import { createOutput } from "./output/output.ts";
+import type { Format, Output } from "./output/output.ts";
 
 /** What every command that talks to an API is told. */
 export type ApiOptions = {
@@ -63,34 +63,34 @@ export function knowsToken(options: ApiOptions): boolean {
 }
 
 function tokenOf(options: ApiOptions): string {
-  const { token: found } = options;
+  const { token: discovered } = options;
   const tokenFile = tokenFileOf(options);
   if (tokenFile === undefined) {
     const { ROLLCAST_TOKEN: token } = process.env;
     if (token !== undefined && token !== "") return token.trim();
-    if (found !== undefined) return found;
+    if (discovered !== undefined) return discovered;
     const hint = "give it by --token-file, ROLLCAST_TOKEN_FILE or ROLLCAST_TOKEN";
-    throw new Failure(EXIT.usage, "the token of the API is missing", hint);
+    throw new CliError(EXIT.usage, "the token of the API is missing", hint);
   }
   try {
     return readFileSync(tokenFile, "utf8").trim();
   } catch (err) {
     const hint = "check --token-file or ROLLCAST_TOKEN_FILE";
     const fault = `${tokenFile} cannot be read: ${fileFault(err, tokenFile)}`;
-    throw new Failure(EXIT.usage, fault, hint, { cause: err });
+    throw new CliError(EXIT.usage, fault, hint, { cause: err });
   }
 }
 
-/** The API that the options name. Throws {@link Failure} where they name none. */
+/** The API that the options name. Throws {@link CliError} where they name none. */
 export function apiOf(options: ApiOptions): Api {
   const { server } = options;
   if (server === undefined || server === "") {
     const hint = "name it by --server or ROLLCAST_SERVER";
-    throw new Failure(EXIT.usage, "where is the API?", hint);
+    throw new CliError(EXIT.usage, "where is the API?", hint);
   }
   if (!/^https?:\/\/[^\s/]+/.test(server)) {
     const hint = "write it like http://127.0.0.1:8081";
-    throw new Failure(EXIT.usage, "--server is no URL", hint);
+    throw new CliError(EXIT.usage, "--server is no URL", hint);
   }
   return { server, token: tokenOf(options) };
 }

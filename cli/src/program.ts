@@ -8,8 +8,8 @@ import { addFreeze } from "./commands/freeze.ts";
 import { addQueues } from "./commands/queues.ts";
 import { addRequests } from "./commands/requests.ts";
 import { addStatus } from "./commands/status.ts";
-import { findApi } from "./forward.ts";
-import type { ClusterOptions } from "./forward.ts";
+import { findApi } from "./clients/find-api.ts";
+import type { ClusterOptions } from "./clients/find-api.ts";
 import { knowsToken } from "./options.ts";
 import type { ApiOptions } from "./options.ts";
 
@@ -19,9 +19,9 @@ async function findServer(command: Command, opened: AsyncDisposableStack): Promi
   const options = command.opts<ClusterOptions & ApiOptions>();
   if (!asks || command.name() === "doctor" || (options.server ?? "") !== "") return;
   const service = command.parent?.name() === "dead-letters" ? "notifier" : "restarter";
-  const found = opened.use(await findApi(options, service, knowsToken(options)));
-  command.setOptionValue("server", found.server);
-  if (found.token !== undefined) command.setOptionValue("token", found.token);
+  const api = opened.use(await findApi(options, service, knowsToken(options)));
+  command.setOptionValue("server", api.server);
+  if (api.token !== undefined) command.setOptionValue("token", api.token);
 }
 
 /** Every command. Errors are thrown, not told; nothing exits. What a command needs open is pushed on `opened`. */

@@ -1,4 +1,4 @@
-import { EXIT, Failure } from "./failure.ts";
+import { EXIT, CliError } from "./cli-error.ts";
 
 /** Kinds of workloads and sources by the names that kubectl takes for them. */
 const KINDS: readonly (readonly [string, ...string[]])[] = [
@@ -21,15 +21,15 @@ function parse(text: string, namespace: string, wants: "workload" | "source"): R
   const [kindText = "", name = "", ...more] = text.split("/");
   const example = wants === "workload" ? "deploy/web" : "configmap/app-cfg";
   if (name === "" || more.length > 0) {
-    throw new Failure(EXIT.usage, `"${text}" names no ${wants}`, `write it like ${example}`);
+    throw new CliError(EXIT.usage, `"${text}" names no ${wants}`, `write it like ${example}`);
   }
   const kind = KINDS.find((names) => names.includes(kindText.toLowerCase()))?.[0];
   if (kind === undefined || SOURCES.has(kind) !== (wants === "source")) {
-    const known = KINDS.map(([first]) => first).filter(
-      (one) => SOURCES.has(one) === (wants === "source"),
+    const kinds = KINDS.map(([first]) => first).filter(
+      (candidate) => SOURCES.has(candidate) === (wants === "source"),
     );
-    const hint = `known kinds: ${known.join(", ")}`;
-    throw new Failure(EXIT.usage, `"${kindText}" is no kind of ${wants}`, hint);
+    const hint = `known kinds: ${kinds.join(", ")}`;
+    throw new CliError(EXIT.usage, `"${kindText}" is no kind of ${wants}`, hint);
   }
   return { kind, namespace, name };
 }

@@ -60,12 +60,12 @@ async function runVitest(project, args, options) {
     { ...options, env: { ...(options.env ?? process.env), [UNCAUGHT_FILE]: uncaught } },
   );
   /** @type {import("./tally.mjs").Report | undefined} */
-  const found = await readJson(report);
+  const testReport = await readJson(report);
   /** @type {import("./tally.mjs").Uncaught[] | undefined} */
   const errors = await readJson(uncaught);
   for (const file of [report, uncaught]) await rm(file, { force: true });
-  const lines = [...troubles(found, options.cwd), ...uncaughtTroubles(errors, options.cwd)];
-  return { tally: countTests(found, code), troubles: lines };
+  const lines = [...troubles(testReport, options.cwd), ...uncaughtTroubles(errors, options.cwd)];
+  return { tally: countTests(testReport, code), troubles: lines };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { engineHost } from "./cache.mjs";
-import { probe, which } from "./run-command.mjs";
+import { outputOf, which } from "./run-command.mjs";
 
 /** Debian's packages that make an engine and its images, and the commands by which one sees that they are there; by Debian's release. */
 export const ENGINE_PACKAGES = /** @type {const} */ ({
@@ -39,15 +39,15 @@ export async function engineFacts(env = process.env) {
   const names = new Set(Object.values(ENGINE_PACKAGES).flatMap((of) => Object.values(of).flat()));
   const commands = [...names].filter((name) => which(name, withSbin(env)) !== undefined);
   const asks = commands.includes("docker") && env.DOCKER_HOST !== engineHost(env);
-  const server = asks ? await probe("docker", ["info", "--format", "{{.ServerVersion}}"]) : "";
+  const server = asks ? await outputOf("docker", ["info", "--format", "{{.ServerVersion}}"]) : "";
   const answers = server !== undefined && server !== "";
-  const found = await Promise.all(
-    PLUGINS.map((name) => (answers ? probe("docker", [name, "version"]) : undefined)),
+  const versions = await Promise.all(
+    PLUGINS.map((name) => (answers ? outputOf("docker", [name, "version"]) : undefined)),
   );
   return {
     choice: env.ROLLCAST_CONTAINERS_ENGINE || undefined,
     answers,
-    plugins: PLUGINS.filter((_, i) => found[i] !== undefined),
+    plugins: PLUGINS.filter((_, i) => versions[i] !== undefined),
     root: process.getuid?.() === 0,
     debian: debianRelease(),
     commands,

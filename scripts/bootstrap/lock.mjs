@@ -22,12 +22,12 @@ const LOOK_MS = 500;
 export async function withLock(file, work, options = {}) {
   await mkdir(dirname(file), { recursive: true });
   const mine = `${process.pid} ${hostname()} ${randomUUID()}`;
-  let told = false;
+  let hasWaited = false;
   while (!(await take(file, mine))) {
     options.signal?.throwIfAborted();
     if (await dropStale(file, options.staleMs ?? STALE_MS)) continue;
-    if (!told) options.onWait?.();
-    told = true;
+    if (!hasWaited) options.onWait?.();
+    hasWaited = true;
     await sleep(LOOK_MS);
   }
   const timer = setInterval(() => {
@@ -72,10 +72,10 @@ function read(file) {
  * @returns {Promise<boolean>}
  */
 async function dropStale(file, staleMs) {
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined) return true;
+  const stats = await stat(file).catch(() => undefined);
+  if (stats === undefined) return true;
   const holder = await read(file);
-  if (Date.now() - found.mtimeMs < staleMs && !isDead(holder)) return false;
+  if (Date.now() - stats.mtimeMs < staleMs && !isDead(holder)) return false;
   const aside = `${file}.${randomUUID()}`;
   // Only one of several can move it; whoever moved a newer lock by mistake puts it back.
   if (

@@ -2,102 +2,18 @@
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { installEngine } from "./apt.mjs";
-import { cacheDir } from "./cache.mjs";
 import { runChecks } from "./checks.mjs";
-import { lookAround } from "./facts.mjs";
-import { withLock } from "./lock.mjs";
-import { makePlan } from "./plan.mjs";
 import { createProgress } from "./progress.mjs";
-import { installRedis, wrapRedis } from "./redis.mjs";
 import { runOpenly } from "./run-command.mjs";
-import { buildServers, linkDir, linkServers } from "./servers.mjs";
-import { bringToolchain, installDependencies, nodePath, toolchainEnv } from "./toolchain.mjs";
+import { bring } from "./bring.mjs";
+import { linkDir } from "./link-servers.mjs";
+import { nodePath, toolchainEnv } from "./toolchain.mjs";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PARENT_MS = 1_000;
 
-/** @typedef {import("./toolchain.mjs").Context} Context */
-/** @typedef {import("./plan.mjs").Plan} Plan */
-
 /**
- * @param {import("./facts.mjs").Facts} facts
- * @param {import("./plan.mjs").Wish} wish
- * @returns {Plan}
- */
-function planOrSayWhatIsMissing(facts, wish) {
-  const plan = makePlan(facts, wish);
-  if (plan.missing.length > 0) {
-    const lines = plan.missing.map((line) => `  - ${line}`);
-    throw new Error(
-      `this machine lacks what Rollcast's ${wish.command} needs:\n${lines.join("\n")}`,
-    );
-  }
-  return plan;
-}
-
-/**
- * Waits for all; where one fails the others are ended, and the first error is thrown when all are over.
- * @param {AbortController} stop
- * @param {readonly Promise<unknown>[]} works
- */
-async function allOrNone(stop, works) {
-  /** @type {unknown[]} */
-  const errors = [];
-  await Promise.all(
-    works.map((work) =>
-      work.catch((/** @type {unknown} */ err) => {
-        errors.push(err);
-        stop.abort();
-      }),
-    ),
-  );
-  if (errors.length > 0) throw errors[0];
-}
-
-/**
- * @param {Context} context
- * @param {Plan} plan
- */
-async function bringRedis(context, plan) {
-  if (plan.redis === "apt") await installRedis(context);
-  if (plan.redis === "container") await wrapRedis(context);
-}
-
-/**
- * @param {Context} context
- * @param {AbortController} stop
- * @param {import("./plan.mjs").Wish} wish
- */
-async function bring(context, stop, wish) {
-  const look = () => lookAround(context.env, { engine: wish.command === "containers" });
-  const facts = await look();
-  const plan = planOrSayWhatIsMissing(facts, wish);
-  for (const note of plan.notes) context.progress.say(`  ${note}`);
-  const work = async (/** @type {Plan} */ now) => {
-    const node = bringToolchain(context).then(() => installDependencies(context));
-    const build = now.compiler && buildServers(context, now.build, now.compiler);
-    const packages = bringRedis(context, now).then(() =>
-      installEngine(context, now.engine?.packages ?? []),
-    );
-    await allOrNone(stop, [node, packages, Promise.resolve(build)]);
-  };
-  const installs = (plan.engine?.packages ?? []).length > 0;
-  if (plan.compiler === undefined && facts.toolchain && !installs) await work(plan);
-  else {
-    const onWait = () =>
-      context.progress.say("  .. waiting for another start or test that brings the same");
-    const lock = join(cacheDir(context.env), "lock");
-    // The one that was waited for may have brought it.
-    const fresh = async () => work(planOrSayWhatIsMissing(await look(), wish));
-    await withLock(lock, fresh, { onWait, signal: stop.signal });
-  }
-  await linkServers(context, plan.servers, facts.natsServer);
-  return plan;
-}
-
-/**
- * @param {Context} context
+ * @param {import("./toolchain.mjs").Context} context
  * @returns {Record<string, string | undefined>}
  */
 function handOverEnv({ root, env }) {
@@ -131,8 +47,8 @@ function listen(stop, env) {
 function greeting(command, args) {
   if (command === "test") return "getting ready to test";
   if (command === "containers") return "getting ready to test containers";
-  const told = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
-  return told === null ? "getting ready" : `getting ready for your ${told[1]} ${told[2]}`;
+  const match = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
+  return match === null ? "getting ready" : `getting ready for your ${match[1]} ${match[2]}`;
 }
 
 /**

@@ -44,8 +44,8 @@ test.each([
 });
 
 test("tallies add up", () => {
-  const one = { passed: 1, failed: 2, skipped: 3 };
-  expect(sum([one, one])).toEqual({ passed: 2, failed: 4, skipped: 6 });
+  const tally = { passed: 1, failed: 2, skipped: 3 };
+  expect(sum([tally, tally])).toEqual({ passed: 2, failed: 4, skipped: 6 });
   expect(sum([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
 });
 
@@ -65,7 +65,7 @@ test("an error that nobody caught is named, with what ran then and where it come
     type: "Unhandled Rejection",
     name: "ClosedConnectionError",
     message: "closed connection\nand more",
-    stack: `ClosedConnectionError: closed connection\n${frames.map((one) => `    at ${one}`).join("\n")}`,
+    stack: `ClosedConnectionError: closed connection\n${frames.map((frame) => `    at ${frame}`).join("\n")}`,
     VITEST_TEST_PATH: "/w/test/a.test.ts",
     VITEST_TEST_NAME: "it goes on",
   };

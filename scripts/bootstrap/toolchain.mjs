@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { cacheDir } from "./cache.mjs";
-import { probe, runQuietly } from "./run-command.mjs";
+import { outputOf, runQuietly } from "./run-command.mjs";
 import { NODE_FLOOR, PNPM, atLeast, nodePackage } from "./versions.mjs";
 
 const PNPM_MAIN = join("node_modules", "pnpm", "bin", "pnpm.cjs");
@@ -86,7 +86,7 @@ async function install({ env, signal }, dir) {
   const pnpm = `pnpm@${PNPM}`;
   if (ownNode()) return npm([pnpm]);
   const works = async () =>
-    atLeast((await probe(join(dir, NODE_BIN, "node"), ["--version"])) ?? "", NODE_FLOOR);
+    atLeast((await outputOf(join(dir, NODE_BIN, "node"), ["--version"])) ?? "", NODE_FLOOR);
   await npm([nodePackage(), pnpm]);
   if (await works()) return;
   // The package that chooses by itself needs its install script, which newer versions of npm do not run unasked: only where the plain one did not do.

@@ -52,6 +52,6 @@ export function atLeast(version, floor) {
  */
 export function buildEstimate(coreMinutes, cores = cpus().length) {
   const minutes = Math.max(1, Math.round(coreMinutes / cores));
-  const told = minutes === 1 ? "1 minute" : `${minutes} minutes`;
-  return `about ${told} on ${cores} ${cores === 1 ? "core" : "cores"}`;
+  const duration = minutes === 1 ? "1 minute" : `${minutes} minutes`;
+  return `about ${duration} on ${cores} ${cores === 1 ? "core" : "cores"}`;
 }

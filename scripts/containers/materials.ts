@@ -92,9 +92,9 @@ export function createMaterials({ work, servers, env, signal }: MaterialOptions)
 function once(fetch: (name: string) => Promise<string>): (name?: string) => Promise<string> {
   const fetched = new Map<string, Promise<string>>();
   return (name = "") => {
-    const found = fetched.get(name) ?? fetch(name);
-    fetched.set(name, found);
-    return found;
+    const fetching = fetched.get(name) ?? fetch(name);
+    fetched.set(name, fetching);
+    return fetching;
   };
 }
 

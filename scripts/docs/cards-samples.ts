@@ -1,4 +1,4 @@
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { messageOf } from "../../services/notifier/src/message/message.ts";
 import type { Message } from "../../services/notifier/src/message/message.ts";

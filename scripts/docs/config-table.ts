@@ -39,8 +39,8 @@ function numeric({ minimum, maximum, type }: Schema): string {
 
 /** `{ file: PATH }` or `{ env: NAME }`. */
 function isSecretRef(schema: Schema): boolean {
-  const names = (schema.anyOf ?? schema.oneOf ?? []).map((one) =>
-    Object.keys(one.properties ?? {}).join(),
+  const names = (schema.anyOf ?? schema.oneOf ?? []).map((alternative) =>
+    Object.keys(alternative.properties ?? {}).join(),
   );
   return names.toSorted().join(" ") === "env file";
 }
@@ -49,7 +49,8 @@ function takes(schema: Schema): string {
   if (schema.title !== undefined) return schema.title;
   if (isSecretRef(schema)) return "`{ file: PATH }` or `{ env: NAME }`";
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
-  if (schema.enum !== undefined) return schema.enum.map((one) => `\`${String(one)}\``).join(", ");
+  if (schema.enum !== undefined)
+    return schema.enum.map((alternative) => `\`${String(alternative)}\``).join(", ");
   if (schema.type === "integer" || schema.type === "number") return numeric(schema);
   if (schema.type === "boolean") return "`true`, `false`";
   if (schema.type === "array") return `list of ${takes(schema.items ?? {})}`;
@@ -66,10 +67,10 @@ function oneOfMany(path: string, name: string): string {
 }
 
 function walk(schema: Schema, path: string, depth: number): Key[] {
-  const inside = alternatives(schema).flatMap((one) => {
+  const inside = alternatives(schema).flatMap((alternative) => {
     if (depth > MAX_DEPTH || isSecretRef(schema)) return [];
-    if (one.type === "array") return walk(one.items ?? {}, `${path}[]`, depth + 1);
-    return Object.entries(one.properties ?? {}).flatMap(([name, property]) =>
+    if (alternative.type === "array") return walk(alternative.items ?? {}, `${path}[]`, depth + 1);
+    return Object.entries(alternative.properties ?? {}).flatMap(([name, property]) =>
       walk(property, path === "" ? name : `${path}.${oneOfMany(path, name)}`, depth + 1),
     );
   });

@@ -13,15 +13,15 @@ async function packages() {
   const inGroup = async (/** @type {string} */ group) =>
     (await readdir(join(ROOT, group))).map((name) => `${group}/${name}`);
   /** @type {Map<string, Package>} */
-  const found = new Map();
+  const byName = new Map();
   const groups = await Promise.all(["libs", "services", "jobs", "examples"].map(inGroup));
   for (const dir of [...groups.flat(), "cli"]) {
     const text = await readFile(join(ROOT, dir, "package.json"), "utf8").catch(() => undefined);
     if (text === undefined) continue;
     const manifest = /** @type {Manifest} */ (JSON.parse(text));
-    found.set(manifest.name, { dir, manifest });
+    byName.set(manifest.name, { dir, manifest });
   }
-  return found;
+  return byName;
 }
 
 /**
@@ -41,11 +41,11 @@ export async function closure(service) {
   /** @type {Map<string, Package>} */
   const needed = new Map();
   const visit = (/** @type {string} */ name) => {
-    const found = all.get(name);
-    if (found === undefined) throw new Error(`the workspace has no package ${name}`);
+    const workspacePackage = all.get(name);
+    if (workspacePackage === undefined) throw new Error(`the workspace has no package ${name}`);
     if (needed.has(name)) return;
-    needed.set(name, found);
-    for (const dependency of Object.keys(found.manifest.dependencies ?? {})) {
+    needed.set(name, workspacePackage);
+    for (const dependency of Object.keys(workspacePackage.manifest.dependencies ?? {})) {
       if (dependency.startsWith("@rollcast/")) visit(dependency);
     }
   };

@@ -6,11 +6,11 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { startCluster } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 
-const told = process.env.ROLLCAST_TEST_CLUSTER ?? "";
-if (told === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");
-const file = resolve(told);
+const path = process.env.ROLLCAST_TEST_CLUSTER ?? "";
+if (path === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");
+const file = resolve(path);
 
 const stopped = Promise.withResolvers<void>();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

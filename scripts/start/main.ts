@@ -1,34 +1,35 @@
 // `npm start` from here on with Node 24: everything Rollcast needs, the three services, and the demo.
 import process from "node:process";
 import { createPrinter } from "@rollcast/demo/printer";
-import { createWitness, playDemo } from "@rollcast/demo/story";
+import { createDemoExpectation } from "@rollcast/demo/demo-expectation";
+import { playDemo } from "@rollcast/demo/play-demo";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { isAdopted } from "./adopted.ts";
+import { isAdopted } from "./is-adopted.ts";
 import { withLock } from "../bootstrap/lock.mjs";
 import { USAGE, parseOptions } from "./options.ts";
 import type { Options } from "./options.ts";
 import { createProgress } from "../bootstrap/progress.mjs";
 import { which } from "../bootstrap/run-command.mjs";
-import { setStage } from "./stage.ts";
-import type { Scene } from "./stage.ts";
-import { dataDir } from "./target.ts";
+import { startEnvironment } from "./environment.ts";
+import type { RunContext } from "./environment.ts";
+import { dataDir } from "./data-dir.ts";
 import { whatNext } from "./what-next.ts";
 
 const DEMO_MS = 180_000;
 
 /** Resolves when told to stop, or (with `--once`) when the demo is over. Throws with the reason where something failed. */
-async function run(scene: Scene): Promise<void> {
-  const { options, printer, signal } = scene;
-  const witness = createWitness();
+async function run(context: RunContext): Promise<void> {
+  const { options, printer, signal } = context;
+  const expectation = createDemoExpectation();
   const play = async () => {
-    const stage = await setStage(scene, witness);
+    const environment = await startEnvironment(context, expectation);
     if (options.demo) {
-      const { client, name } = stage.target;
-      const isSettled = () => isAdopted(stage.nats, name);
-      const demo = playDemo({ client, isSettled, printer, witness, signal });
-      await Promise.race([demo, stage.services.broken]);
+      const { client, name } = environment.target;
+      const isSettled = () => isAdopted(environment.nats, name);
+      const demo = playDemo({ client, isSettled, printer, expectation, signal });
+      await Promise.race([demo, environment.services.broken]);
     }
-    return stage;
+    return environment;
   };
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -74,11 +75,11 @@ async function main(options: Options): Promise<number> {
   const progress = createProgress({ write: printer.write });
   const dir = await dataDir(root, options);
   const stack = new AsyncDisposableStack();
-  const scene = { root, options, dir: dir.path, printer, progress, stack, signal };
+  const context = { root, options, dir: dir.path, printer, progress, stack, signal };
   try {
     await alone(options, dir.path, async () => {
       try {
-        await Promise.race([run(scene), aborted(signal)]);
+        await Promise.race([run(context), aborted(signal)]);
       } finally {
         if (!options.once || signal.aborted) printer.say("ending what was started");
         await stack.disposeAsync();

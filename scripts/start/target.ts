@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -20,46 +20,10 @@ export type Target = AsyncDisposable & {
   readonly kubectlArgs: readonly string[];
 };
 
-/** The folder of this run's data. Data of a user's cluster is kept, so that what changes meanwhile is found; a local one starts anew. */
-export async function dataDir(
-  root: string,
-  options: Options,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const base = join(root, ".rollcast");
-  if (options.cluster !== undefined) {
-    const path = join(base, "clusters", clusterName(options.cluster));
-    return { path, [Symbol.asyncDispose]: async () => undefined };
-  }
-  await removeDead(base);
-  const path = join(base, `local-${process.pid}`);
-  const clear = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
-  await clear();
-  await mkdir(path, { recursive: true });
-  return { path, [Symbol.asyncDispose]: clear };
-}
-
-/** Removes the folders of local runs that were killed. */
-async function removeDead(base: string): Promise<void> {
-  for (const name of await readdir(base).catch(() => [])) {
-    const pid = /^local-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    await rm(join(base, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A DNS label for a cluster, the same each time. */
 export function clusterName(cluster: { context?: string; kubeconfig?: string }): string {
-  const told = cluster.context ?? cluster.kubeconfig ?? "";
-  const readable = told
+  const source = cluster.context ?? cluster.kubeconfig ?? "";
+  const readable = source
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .slice(-40)
@@ -75,19 +39,19 @@ export async function openLocal(root: string, dir: string, logger: Logger): Prom
   const { kubeconfig } = cluster;
   const client = undo.use(await connectKube({ logger, kubeconfig }));
   // Where people find it, whichever run this is.
-  const known = join(root, ".rollcast", "kubeconfig");
-  await copyFile(kubeconfig, known);
+  const sharedKubeconfig = join(root, ".rollcast", "kubeconfig");
+  await copyFile(kubeconfig, sharedKubeconfig);
   undo.defer(async () => {
-    const found = await readFile(known, "utf8").catch(() => "");
+    const text = await readFile(sharedKubeconfig, "utf8").catch(() => "");
     // Another run may have put its own there.
-    if (found.includes(cluster.url)) await rm(known, { force: true });
+    if (text.includes(cluster.url)) await rm(sharedKubeconfig, { force: true });
   });
   const kept = undo.move();
   return {
     name: "local",
     client,
     env: { KUBECONFIG: kubeconfig },
-    kubectlArgs: ["--kubeconfig", known],
+    kubectlArgs: ["--kubeconfig", sharedKubeconfig],
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }

@@ -1,4 +1,4 @@
-import type { WorkloadSummary } from "@rollcast/shared/api/restarter";
+import type { WorkloadSummary } from "@rollcast/shared/api/workload-views";
 import { waitFor } from "@rollcast/testkit/wait";
 import type { Project } from "./project.ts";
 

@@ -4,15 +4,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { Cluster } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { tokenOf } from "@rollcast/testkit/users";
 
 const run = promisify(execFile);
 
-/** The address of this machine in the engine's default network: containers of every network reach it. */
+/**
+ * The address of this machine in the engine's default network: containers of every network reach it. An engine that has just been set up on a bridge of its own
+ * names the subnet alone: then it is the subnet's first address, which the engine gave the bridge.
+ */
 export async function bridgeAddress(): Promise<string> {
-  const format = "{{(index .IPAM.Config 0).Gateway}}";
+  const format = "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}";
   const args = ["network", "inspect", "bridge", "--format", format];
-  return (await run("docker", args)).stdout.trim();
+  const { stdout } = await run("docker", args);
+  const [subnet = "", gateway = ""] = stdout.trim().split(" ");
+  return gateway === "" ? subnet.replace(/\.0\/\d+$/, ".1") : gateway;
 }
 
 /** A control plane that containers reach, with a kubeconfig that holds all it refers to, at its usual mode 0600. */

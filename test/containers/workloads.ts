@@ -1,7 +1,8 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { Api } from "@rollcast/testkit/client";
-import { configMap, deployment, paths, replicaSetsOf } from "@rollcast/testkit/objects";
+import { configMap, paths, replicaSetsOf } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import type { Receiver } from "@rollcast/testkit/receiver";
 
 export function nameOf(index: number): string {

@@ -4,21 +4,21 @@ import type { Command } from "commander";
 import { parseConfig } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
-import { EXIT, Failure } from "../failure.ts";
-import { findReloaders, kubeFailure, openKube, withKube } from "../kube.ts";
-import type { KubeOptions } from "../kube.ts";
+import { EXIT, CliError } from "../cli-error.ts";
+import { findReloaders, toKubeCliError, openKube, withKube } from "../clients/kube.ts";
+import type { KubeOptions } from "../clients/kube.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
-import { findInManifest, setupOf } from "../reloader-deployment.ts";
-import type { ReloaderDeployment } from "../reloader-deployment.ts";
-import { renderConfig, translate } from "../reloader.ts";
+import { findInManifest, setupOf } from "../reloader/reloader-deployment.ts";
+import type { ReloaderDeployment } from "../reloader/reloader-deployment.ts";
+import { renderConfig, translate } from "../reloader/translate.ts";
 
 function read(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (err) {
     const fault = `${file} cannot be read: ${fileFault(err, file)}`;
-    throw new Failure(EXIT.usage, fault, "check its path", { cause: err });
+    throw new CliError(EXIT.usage, fault, "check its path", { cause: err });
   }
 }
 
@@ -27,12 +27,14 @@ function check(file: string, options: OutputOptions): void {
   const text = read(file);
   try {
     const { cluster, mode, queues } = parseConfig(text, file === "-" ? "stdin" : file);
-    const told = { ok: true, cluster, mode, queues: queues.length, faults: [] };
-    out.tell(told, () => out.line(`${file} is right: cluster ${cluster}, mode ${mode}`, "good"));
+    const summary = { ok: true, cluster, mode, queues: queues.length, faults: [] };
+    out.result(summary, () =>
+      out.line(`${file} is right: cluster ${cluster}, mode ${mode}`, "good"),
+    );
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     const [head = "", ...faults] = err.message.split("\n").map((line) => line.trim());
-    out.tell({ ok: false, faults: faults.length === 0 ? [head] : faults }, () => {
+    out.result({ ok: false, faults: faults.length === 0 ? [head] : faults }, () => {
       out.line(head, "bad");
       for (const fault of faults) out.line(`  ${fault}`);
     });
@@ -53,7 +55,7 @@ async function installed(options: FromOptions): Promise<ReloaderDeployment[]> {
   await using kube = await openKube(options);
   // Awaited here, while the connections are open.
   return await findReloaders(kube, options.namespace).catch((err: unknown) => {
-    throw kubeFailure(err);
+    throw toKubeCliError(err);
   });
 }
 
@@ -61,20 +63,20 @@ async function fromReloader(options: FromOptions): Promise<void> {
   const out = outputOf(options);
   const { deployment: wanted } = options;
   const all = await installed(options);
-  const found = all.filter(({ metadata }) => wanted === undefined || metadata.name === wanted);
-  const [one, ...more] = found;
-  if (one === undefined) {
+  const matching = all.filter(({ metadata }) => wanted === undefined || metadata.name === wanted);
+  const [deployment, ...more] = matching;
+  if (deployment === undefined) {
     const hint = "give its manifest by --file, or its namespace by -n";
-    throw new Failure(EXIT.refused, "no Deployment that runs Reloader was found", hint);
+    throw new CliError(EXIT.refused, "no Deployment that runs Reloader was found", hint);
   }
   if (more.length > 0) {
-    const names = found.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
+    const names = matching.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
     const hint = `choose one by -n and --deployment: ${names.join(", ")}`;
-    throw new Failure(EXIT.refused, `${found.length} Deployments run Reloader`, hint);
+    throw new CliError(EXIT.refused, `${matching.length} Deployments run Reloader`, hint);
   }
-  const translation = translate(setupOf(one), options.clusterName);
+  const translation = translate(setupOf(deployment), options.clusterName);
   const text = renderConfig(translation);
-  out.tell(translation, () => process.stdout.write(text));
+  out.result(translation, () => process.stdout.write(text));
 }
 
 export function addConfig(program: Command): void {

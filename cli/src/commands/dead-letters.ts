@@ -4,11 +4,11 @@ import {
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/notifier";
-import { call, callAll } from "../api-client.ts";
+} from "@rollcast/shared/api/dead-letters";
+import { call, callAll } from "../clients/api-client.ts";
 import { NOTIFIER, apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
-import { ago } from "../show.ts";
+import { ago } from "../output/format.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly receiver?: string };
 
@@ -18,17 +18,17 @@ async function list(options: Options): Promise<void> {
   const query = receiver === undefined ? {} : { receiver };
   const items = await callAll(apiOf(options), listDeadLetters, query);
   const now = Date.now();
-  out.tell(items, () => {
+  out.result(items, () => {
     if (items.length === 0) {
       out.line("no dead letters");
       return;
     }
-    const rows = items.map((one) => [
-      one.id,
-      ago(one.at, now),
-      one.notification?.receiver ?? one.stage,
-      { text: one.reason, style: "bad" as const },
-      one.message,
+    const rows = items.map((item) => [
+      item.id,
+      ago(item.at, now),
+      item.notification?.receiver ?? item.stage,
+      { text: item.reason, style: "bad" as const },
+      item.message,
     ]);
     out.table(["ID", "WHEN", "RECEIVER", "REASON", "MESSAGE"], rows);
   });
@@ -38,7 +38,7 @@ async function show(id: string, options: Options): Promise<void> {
   const out = outputOf(options);
   const letter = await call(apiOf(options), getDeadLetter, { params: { id } });
   const now = Date.now();
-  out.tell(letter, () => {
+  out.result(letter, () => {
     out.line(`Letter   ${letter.id}, ${ago(letter.at, now)}`);
     out.line(`Reason   ${letter.reason}: ${letter.message}`, "bad");
     out.line(`Subject  ${letter.subject}`);
@@ -47,12 +47,20 @@ async function show(id: string, options: Options): Promise<void> {
     }
     if ((letter.tries ?? []).length > 0) {
       out.line();
-      const rows = (letter.tries ?? []).map((one) => [ago(one.at, now), one.reason, one.message]);
+      const rows = (letter.tries ?? []).map((attempt) => [
+        ago(attempt.at, now),
+        attempt.reason,
+        attempt.message,
+      ]);
       out.table(["TRIED", "REASON", "MESSAGE"], rows);
     }
     if ((letter.events ?? []).length > 0) {
       out.line();
-      const rows = (letter.events ?? []).map((one) => [one.time, one.type, one.subject ?? ""]);
+      const rows = (letter.events ?? []).map((event) => [
+        event.time,
+        event.type,
+        event.subject ?? "",
+      ]);
       out.table(["TIME", "EVENT", "ABOUT"], rows);
     }
     if (letter.body !== undefined) out.line(letter.body);

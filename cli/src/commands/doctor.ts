@@ -1,28 +1,28 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { getStatus } from "@rollcast/shared/api/restarter";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { checkKube, checkReloader, checkRights } from "../doctor/cluster.ts";
 import { checkApi } from "../doctor/api.ts";
 import { checkNats } from "../doctor/nats.ts";
 import { ok, todo } from "../doctor/finding.ts";
 import type { Finding } from "../doctor/finding.ts";
-import { EXIT, Failure } from "../failure.ts";
-import { openKube } from "../kube.ts";
-import type { KubeOptions } from "../kube.ts";
-import { hasNatsTarget, openNats, withNats } from "../nats.ts";
-import type { NatsOptions } from "../nats.ts";
+import { EXIT, CliError } from "../cli-error.ts";
+import { openKube } from "../clients/kube.ts";
+import type { KubeOptions } from "../clients/kube.ts";
+import { hasNatsTarget, openNats, withNats } from "../clients/nats.ts";
+import type { NatsOptions } from "../clients/nats.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 
 type Options = ApiOptions & OutputOptions & KubeOptions & NatsOptions;
 
 /** What a check finds; where it cannot look at all, that is what it finds. */
-async function found(about: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+async function findingsOf(about: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await check();
   } catch (err) {
-    if (!(err instanceof Failure)) throw err;
+    if (!(err instanceof CliError)) throw err;
     return [todo(about, err.message, err.hint ?? "")];
   }
 }
@@ -30,7 +30,7 @@ async function found(about: string, check: () => Promise<Finding[]>): Promise<Fi
 async function cluster(options: Options): Promise<Finding[]> {
   await using kube = await openKube(options);
   const reached = await checkKube(kube);
-  if (!reached.every((one) => one.ok)) return reached;
+  if (!reached.every((finding) => finding.ok)) return reached;
   return [...reached, ...(await checkRights(kube)), ...(await checkReloader(kube))];
 }
 
@@ -53,19 +53,19 @@ async function api(options: Options): Promise<Finding[]> {
 async function doctor(options: Options): Promise<void> {
   const out = outputOf(options);
   const findings = [
-    ...(await found("cluster", () => cluster(options))),
-    ...(await found("nats", () => nats(options))),
-    ...(await found("api", () => api(options))),
+    ...(await findingsOf("cluster", () => cluster(options))),
+    ...(await findingsOf("nats", () => nats(options))),
+    ...(await findingsOf("api", () => api(options))),
   ];
-  out.tell(findings, () => {
-    const rows = findings.map((one) => [
-      one.ok ? { text: "ok", style: "good" as const } : { text: "do", style: "bad" as const },
-      one.about,
-      one.todo === "" ? one.what : `${one.what}: ${one.todo}`,
+  out.result(findings, () => {
+    const rows = findings.map((finding) => [
+      finding.ok ? { text: "ok", style: "good" as const } : { text: "do", style: "bad" as const },
+      finding.about,
+      finding.todo === "" ? finding.what : `${finding.what}: ${finding.todo}`,
     ]);
     out.table(["", "ABOUT", "FOUND"], rows);
   });
-  if (findings.some((one) => !one.ok)) process.exitCode = EXIT.findings;
+  if (findings.some((finding) => !finding.ok)) process.exitCode = EXIT.findings;
 }
 
 export function addDoctor(program: Command): void {

@@ -4,17 +4,16 @@ import { parseDuration } from "@rollcast/shared/duration";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { tailEvents } from "@rollcast/nats/tail";
-import { EXIT, Failure } from "../failure.ts";
-import { natsFailure, openNats, withNats } from "../nats.ts";
-import type { NatsOptions } from "../nats.ts";
+import { EXIT, CliError } from "../cli-error.ts";
+import { toNatsCliError, openNats, withNats } from "../clients/nats.ts";
+import type { NatsOptions } from "../clients/nats.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { refText } from "../refs.ts";
 
 /** Where the object begins. */
 const HANG = 27;
-
 /** Tokens of a subject, `>` being the last. */
 const FILTER = /^(?:(?:[\w-]+|\*)\.)*(?:[\w-]+|[*>])$/;
 
@@ -53,11 +52,11 @@ async function tail(options: Options): Promise<void> {
   const { since, filter } = options;
   const back = since === undefined ? undefined : parseDuration(since);
   if (since !== undefined && back === undefined) {
-    throw new Failure(EXIT.usage, `--since ${since} is no duration`, "write it like 1h or 30m");
+    throw new CliError(EXIT.usage, `--since ${since} is no duration`, "write it like 1h or 30m");
   }
   if (!FILTER.test(filter)) {
     const hint = "write it like rollout.failed.> or source.*.secret.shop.*";
-    throw new Failure(EXIT.usage, "--filter is no subject", hint);
+    throw new CliError(EXIT.usage, "--filter is no subject", hint);
   }
   await using nats = await openNats(options);
   const stop = new AbortController();
@@ -71,7 +70,7 @@ async function tail(options: Options): Promise<void> {
   try {
     for await (const event of events) out.stream(event, () => show(out, event));
   } catch (err) {
-    throw natsFailure(err);
+    throw toNatsCliError(err);
   }
 }
 

@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import { getImpact, getWorkload } from "@rollcast/shared/api/restarter";
-import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/restarter";
+import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { formatDuration } from "@rollcast/shared/duration";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { parseSource, parseWorkload, refText } from "../refs.ts";
-import { ago, styleOf, until } from "../show.ts";
-import type { Row } from "../table.ts";
+import { ago, styleOf, until } from "../output/format.ts";
+import type { Row } from "../output/table.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly namespace: string; readonly keys?: string };
 
@@ -28,26 +28,26 @@ function keysText(keys: SourceView["keys"]): string {
 }
 
 function sourceRows(sources: readonly SourceView[]): Row[] {
-  return sources.map((one) => [
-    `${one.kind.toLowerCase()}/${one.name}`,
-    keysText(one.keys),
-    one.running ?? "",
-    one.present,
-    one.equal === undefined
+  return sources.map((item) => [
+    `${item.kind.toLowerCase()}/${item.name}`,
+    keysText(item.keys),
+    item.running ?? "",
+    item.present,
+    item.equal === undefined
       ? ""
-      : { text: one.equal ? "equal" : "differs", style: one.equal ? "good" : "bad" },
-    { text: one.rolls ? "rolls" : "does not roll" },
+      : { text: item.equal ? "equal" : "differs", style: item.equal ? "good" : "bad" },
+    { text: item.rolls ? "rolls" : "does not roll" },
   ]);
 }
 
 function showChecks(out: Output, sources: readonly SourceView[]): void {
-  for (const one of sources) {
+  for (const item of sources) {
     out.line();
-    out.line(`Checks on ${one.kind.toLowerCase()}/${one.name}`);
-    const rows = one.checks.map(({ check, applies }) => [
+    out.line(`Checks on ${item.kind.toLowerCase()}/${item.name}`);
+    const rows = item.checks.map(({ check, applies }) => [
       { text: applies ? "applies" : "no", style: applies ? "good" : "dim" } as const,
       check,
-      applies ? one.reason : "",
+      applies ? item.reason : "",
     ]);
     out.table(["VERDICT", "CHECK", "REASON"], rows);
   }
@@ -58,7 +58,7 @@ async function explain(text: string, options: Options): Promise<void> {
   const ref = parseWorkload(text, options.namespace);
   const detail = await call(apiOf(options), getWorkload, { params: ref });
   const now = Date.now();
-  out.tell(detail, () => {
+  out.result(detail, () => {
     out.line(refText(ref));
     out.line(`State  ${detail.states.join(", ")}`, styleOf(detail.states));
     out.line(`Queue  ${detail.queue}`);
@@ -76,12 +76,12 @@ async function explain(text: string, options: Options): Promise<void> {
     if (detail.events.length === 0) return;
     out.line();
     out.line("Last of each outcome");
-    const rows = detail.events.map((one) => [
-      ago(one.at, now),
-      { text: one.outcome, ...(one.outcome === "failed" ? { style: "bad" as const } : {}) },
-      one.durationMs === undefined ? "" : formatDuration(one.durationMs),
-      one.cause === undefined ? "" : `${one.cause.kind.toLowerCase()}/${one.cause.name}`,
-      [one.reason, one.message].filter((part) => part !== undefined).join(": "),
+    const rows = detail.events.map((item) => [
+      ago(item.at, now),
+      { text: item.outcome, ...(item.outcome === "failed" ? { style: "bad" as const } : {}) },
+      item.durationMs === undefined ? "" : formatDuration(item.durationMs),
+      item.cause === undefined ? "" : `${item.cause.kind.toLowerCase()}/${item.cause.name}`,
+      [item.reason, item.message].filter((part) => part !== undefined).join(": "),
     ]);
     out.table(["WHEN", "OUTCOME", "TOOK", "CAUSE", "REASON"], rows);
   });
@@ -106,19 +106,19 @@ async function impact(text: string, options: Options): Promise<void> {
   }
   const rolling = items.filter(({ would }) => would === "roll" || would === "wait");
   const now = Date.now();
-  out.tell({ source: answer.source, known: answer.known, items }, () => {
+  out.result({ source: answer.source, known: answer.known, items }, () => {
     if (!answer.known) out.line(`${refText(ref)} is not there, or out of scope`, "warn");
     out.line(`${rolling.length} of ${items.length} workloads that use it would roll`);
     if (items.length === 0) return;
     out.line();
-    const rows = items.map((one) => [
-      refText(one),
+    const rows = items.map((item) => [
+      refText(item),
       {
-        text: one.at === undefined ? one.would : `${one.would} ${until(one.at, now)}`,
-        style: one.would === "keep" ? ("dim" as const) : ("warn" as const),
+        text: item.at === undefined ? item.would : `${item.would} ${until(item.at, now)}`,
+        style: item.would === "keep" ? ("dim" as const) : ("warn" as const),
       },
-      one.check,
-      one.reason,
+      item.check,
+      item.reason,
     ]);
     out.table(["WORKLOAD", "WOULD", "CHECK", "WHY"], rows);
   });

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import type { z } from "zod";
-import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/steering";
-import { call } from "../api-client.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freezes";
+import { call } from "../clients/api-client.ts";
+import { EXIT, CliError } from "../cli-error.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseWorkload } from "../refs.ts";
-import { ago, until } from "../show.ts";
+import { ago, until } from "../output/format.ts";
 import { scopeText } from "./status.ts";
 
 type Options = ApiOptions &
@@ -22,7 +22,11 @@ type Options = ApiOptions &
 function scopeOf(workload: string | undefined, options: Options) {
   const { namespace, cluster } = options;
   if (cluster === true && (workload !== undefined || namespace !== undefined)) {
-    throw new Failure(EXIT.usage, "--cluster stands alone", "leave the namespace and workload out");
+    throw new CliError(
+      EXIT.usage,
+      "--cluster stands alone",
+      "leave the namespace and workload out",
+    );
   }
   if (cluster === true) return { level: "cluster" } as const;
   if (workload !== undefined) {
@@ -30,24 +34,24 @@ function scopeOf(workload: string | undefined, options: Options) {
   }
   if (namespace !== undefined) return { level: "namespace", namespace } as const;
   const hint = "name a workload (deploy/web -n shop), a namespace (-n shop) or --cluster";
-  throw new Failure(EXIT.usage, "what is meant?", hint);
+  throw new CliError(EXIT.usage, "what is meant?", hint);
 }
 
 async function list(options: Options): Promise<void> {
   const out = outputOf(options);
   const { items } = await call(apiOf(options), listFreezes);
   const now = Date.now();
-  out.tell(items, () => {
+  out.result(items, () => {
     if (items.length === 0) {
       out.line("nothing is frozen");
       return;
     }
-    const rows = items.map((one) => [
-      scopeText(one),
-      ago(one.at, now),
-      one.until === undefined ? "when unfrozen" : until(one.until, now),
-      one.by,
-      one.reason ?? "",
+    const rows = items.map((freeze) => [
+      scopeText(freeze),
+      ago(freeze.at, now),
+      freeze.until === undefined ? "when unfrozen" : until(freeze.until, now),
+      freeze.by,
+      freeze.reason ?? "",
     ]);
     out.table(["FROZEN", "SINCE", "ENDS", "BY", "REASON"], rows);
   });
@@ -64,7 +68,7 @@ async function freeze(workload: string | undefined, options: Options): Promise<v
   const answer = await call(apiOf(options), createFreeze, {
     body: body as z.input<NonNullable<typeof createFreeze.body>>,
   });
-  out.tell(answer, () => {
+  out.result(answer, () => {
     const end = answer.until === undefined ? "until unfrozen" : `until ${answer.until}`;
     out.line(`${scopeText(answer)} is frozen ${end}`);
   });
@@ -74,7 +78,7 @@ async function unfreeze(workload: string | undefined, options: Options): Promise
   const out = outputOf(options);
   const query = scopeOf(workload, options);
   await call(apiOf(options), removeFreeze, { query });
-  out.tell({ unfrozen: query }, () => out.line("unfrozen: what became due is done now"));
+  out.result({ unfrozen: query }, () => out.line("unfrozen: what became due is done now"));
 }
 
 export function addFreeze(program: Command): void {

@@ -1,31 +1,24 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { z } from "zod";
-import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/steering";
-import type { QueueView } from "@rollcast/shared/api/steering";
-import { formatDuration, parseDuration } from "@rollcast/shared/duration";
-import { call } from "../api-client.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/queues";
+import type { QueueView } from "@rollcast/shared/api/queues";
+import { formatDuration } from "@rollcast/shared/duration";
+import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
-import { until } from "../show.ts";
-import type { Output } from "../output.ts";
+import { until } from "../output/format.ts";
+import type { Output } from "../output/output.ts";
+import type { Body, Limits } from "./queue-limits.ts";
+import { limitsOf } from "./queue-limits.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly for?: string };
-type Limits = {
-  readonly concurrency?: string;
-  readonly rate?: string;
-  readonly maxRolling?: string;
-  readonly maxRollingPerNamespace?: string;
-};
-type Body = z.input<NonNullable<typeof tuneQueue.body>>;
 
 function rateText(rate: QueueView["file"]["rateLimit"]): string {
   return rate === undefined ? "none" : `${rate.max}/${formatDuration(rate.perMs)}`;
 }
 
-function number(value: number | undefined): string {
+export function number(value: number | undefined): string {
   return value === undefined ? "none" : String(value);
 }
 
@@ -65,45 +58,6 @@ function show(out: Output, queues: readonly QueueView[]): void {
   }
 }
 
-function count(text: string, flag: string, clears: boolean): number | null {
-  if (clears && text === "none") return null;
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  const hint = `give a number from 1 to 1000${clears ? ", or none" : ""}`;
-  throw new Failure(EXIT.usage, `${flag} ${text} is no limit`, hint);
-}
-
-/** `5/s`, `100/1m30s` or `none`. */
-export function parseRate(text: string): { max: number; perMs: number } | null {
-  if (text === "none") return null;
-  const [, max, per = ""] = /^([1-9]\d{0,4})\/(.+)$/.exec(text) ?? [];
-  const perMs = parseDuration(/^\d/.test(per) ? per : `1${per}`);
-  if (max !== undefined && perMs !== undefined && perMs >= 100) return { max: Number(max), perMs };
-  throw new Failure(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
-}
-
-function limitsOf(options: Limits): Body {
-  const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
-  const limits = {
-    ...(concurrency === undefined
-      ? {}
-      : { concurrency: count(concurrency, "--concurrency", false) ?? 1 }),
-    ...(rate === undefined ? {} : { rateLimit: parseRate(rate) }),
-    ...(maxRolling === undefined ? {} : { maxRolling: count(maxRolling, "--max-rolling", true) }),
-    ...(maxRollingPerNamespace === undefined
-      ? {}
-      : {
-          maxRollingPerNamespace: count(
-            maxRollingPerNamespace,
-            "--max-rolling-per-namespace",
-            true,
-          ),
-        }),
-  };
-  if (Object.keys(limits).length > 0) return { limits };
-  const hint = "give --concurrency, --rate, --max-rolling or --max-rolling-per-namespace";
-  throw new Failure(EXIT.usage, "no limit is named", hint);
-}
-
 async function tune(queue: string, body: Body, options: Options): Promise<void> {
   const out = outputOf(options);
   const lasting = options.for === undefined ? body : { ...body, for: options.for };
@@ -111,13 +65,13 @@ async function tune(queue: string, body: Body, options: Options): Promise<void> 
     params: { queue },
     body: lasting as Body,
   });
-  out.tell(answer, () => show(out, [answer]));
+  out.result(answer, () => show(out, [answer]));
 }
 
 async function list(options: Options): Promise<void> {
   const out = outputOf(options);
   const { items } = await call(apiOf(options), listQueues);
-  out.tell(items, () => show(out, items));
+  out.result(items, () => show(out, items));
 }
 
 type ResumeOptions = Options & { readonly queue?: string; readonly namespace: string };
@@ -131,7 +85,7 @@ async function resume(source: string | undefined, options: ResumeOptions): Promi
     ...(ref === undefined ? {} : { source: `${ref.kind}/${ref.namespace}/${ref.name}` }),
   };
   const answer = await call(apiOf(options), resumeHalted, { body });
-  out.tell(answer, () => out.line(`${answer.resumed} halted or failing changes go on`));
+  out.result(answer, () => out.line(`${answer.resumed} halted or failing changes go on`));
 }
 
 const FOR = () => new Option("--for <duration>", "only so long, like 2h; else until taken back");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
-import { call } from "../api-client.ts";
+import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseWorkload, refText } from "../refs.ts";
@@ -14,7 +14,7 @@ async function roll(text: string, options: Options): Promise<void> {
   const params = parseWorkload(text, options.namespace);
   const requestId = options.requestId ?? randomUUID();
   const answer = await call(apiOf(options), rollWorkload, { params, body: { requestId } });
-  out.tell({ ...answer, requestId }, () => {
+  out.result({ ...answer, requestId }, () => {
     const words = answer.accepted
       ? "is asked to roll"
       : "was asked so before: nothing more is done";
@@ -26,7 +26,7 @@ async function retry(text: string, options: Options): Promise<void> {
   const out = outputOf(options);
   const params = parseWorkload(text, options.namespace);
   const answer = await call(apiOf(options), retryWorkload, { params });
-  out.tell(answer, () => out.line(`${refText(params)} is tried again now`));
+  out.result(answer, () => out.line(`${refText(params)} is tried again now`));
 }
 
 export function addRequests(program: Command): void {

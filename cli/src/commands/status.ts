@@ -1,17 +1,18 @@
 import type { Command } from "commander";
 import { getStatus, listWorkloads } from "@rollcast/shared/api/restarter";
-import type { WorkloadSummary } from "@rollcast/shared/api/restarter";
-import { listFreezes, listQueues } from "@rollcast/shared/api/steering";
-import type { FreezeView } from "@rollcast/shared/api/steering";
-import { call, callAll } from "../api-client.ts";
+import type { WorkloadSummary } from "@rollcast/shared/api/workload-views";
+import { listFreezes } from "@rollcast/shared/api/freezes";
+import { listQueues } from "@rollcast/shared/api/queues";
+import type { FreezeView } from "@rollcast/shared/api/freezes";
+import { call, callAll } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { refText } from "../refs.ts";
-import { ago, counts, styleOf, until } from "../show.ts";
+import { ago, counts, styleOf, until } from "../output/format.ts";
 
 /** Why a workload is in its state, in a sentence. */
-export function whyOf(one: WorkloadSummary, now: number): string {
-  const { failure, due, rollout, last } = one;
+export function whyOf(item: WorkloadSummary, now: number): string {
+  const { failure, due, rollout, last } = item;
   if (failure !== undefined) {
     return `${failure.reason}: ${failure.message} (try ${failure.tries + 1} ${until(failure.retryAt, now)})`;
   }
@@ -50,9 +51,9 @@ async function status(options: Options): Promise<void> {
   ]);
   const now = Date.now();
   const halted = queues.items.flatMap((queue) =>
-    queue.halted.map((one) => ({ queue: queue.name, ...one })),
+    queue.halted.map((item) => ({ queue: queue.name, ...item })),
   );
-  out.tell({ ...about, unsettled, halted, freezes: freezes.items }, () => {
+  out.result({ ...about, unsettled, halted, freezes: freezes.items }, () => {
     out.line(`cluster ${about.cluster}, mode ${about.mode}`);
     out.line(`${about.mayRoll} of ${about.workloads} workloads may roll: ${counts(about.states)}`);
     for (const fault of about.faults) out.line(`fault of ${about.instance}: ${fault}`, "bad");
@@ -66,11 +67,11 @@ async function status(options: Options): Promise<void> {
     }
     if (unsettled.length === 0) return;
     out.line();
-    const rows = unsettled.map((one) => [
-      refText(one),
-      { text: one.states.join(","), style: styleOf(one.states) },
-      ago(one.staleSince, now),
-      whyOf(one, now),
+    const rows = unsettled.map((item) => [
+      refText(item),
+      { text: item.states.join(","), style: styleOf(item.states) },
+      ago(item.staleSince, now),
+      whyOf(item, now),
     ]);
     out.table(["WORKLOAD", "STATE", "STALE SINCE", "WHY"], rows);
   });

@@ -1,7 +1,7 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import { KubeError } from "@rollcast/kube/client";
 import { z } from "zod";
-import { findReloaders, kubeFailure } from "../kube.ts";
+import { findReloaders, toKubeCliError } from "../clients/kube.ts";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 
@@ -55,7 +55,7 @@ export async function checkRights(kube: KubeClient): Promise<Finding[]> {
       const allowed = await Promise.all(
         verbs.map((verb) => may(kube, group, resource, verb)),
       ).catch((err: unknown) => {
-        throw kubeFailure(err);
+        throw toKubeCliError(err);
       });
       const lacking = verbs.filter((_, i) => allowed[i] !== true);
       if (lacking.length === 0) return ok("rights", `may ${verbs.join(", ")} ${resource}`);
@@ -67,10 +67,10 @@ export async function checkRights(kube: KubeClient): Promise<Finding[]> {
 
 /** Two that roll the same workloads would roll them twice. */
 export async function checkReloader(kube: KubeClient): Promise<Finding[]> {
-  const found = await findReloaders(kube).catch((err: unknown) => {
-    throw kubeFailure(err);
+  const reloaders = await findReloaders(kube).catch((err: unknown) => {
+    throw toKubeCliError(err);
   });
-  const running = found.filter(({ spec }) => spec.replicas !== 0);
+  const running = reloaders.filter(({ spec }) => spec.replicas !== 0);
   if (running.length === 0) return [ok("reloader", "none is installed, or scaled to 0")];
   return running.map(({ metadata }) =>
     todo(

@@ -1,6 +1,6 @@
 import type { Nats } from "@rollcast/nats/connect";
 import { MIN_SERVER, inspectNats } from "@rollcast/nats/inspect";
-import { SEED_HINT } from "../nats.ts";
+import { SEED_HINT } from "../clients/nats.ts";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 

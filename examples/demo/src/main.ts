@@ -8,12 +8,13 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { run } from "@rollcast/runtime/run";
-import { openHook } from "./hook.ts";
-import { listenToEvents } from "./listen.ts";
+import { startWebhookServer } from "./webhook-server.ts";
+import { listenToEvents } from "./listen-to-events.ts";
 import { narrateDelivery } from "./narrate.ts";
-import { isDemoSettled } from "./objects.ts";
+import { isDemoSettled } from "./demo-state.ts";
 import { createPrinter } from "./printer.ts";
-import { createWitness, playDemo, prepareDemo } from "./story.ts";
+import { playDemo, prepareDemo } from "./play-demo.ts";
+import { createDemoExpectation } from "./demo-expectation.ts";
 
 const LATE_MS = 180_000;
 
@@ -36,22 +37,22 @@ await run(logger, async (stack, stop) => {
   const config = loadConfig(process.env);
   const { cluster } = config;
   const printer = createPrinter((text) => void process.stdout.write(text));
-  const witness = createWitness();
-  const hook = {
+  const expectation = createDemoExpectation();
+  const webhook = {
     secret: secretOf(process.env),
     host: "0.0.0.0",
     port: httpPort(process.env),
     onDelivery: (delivery: Parameters<typeof narrateDelivery>[0]) => {
-      printer.tell(narrateDelivery(delivery), Date.now());
-      witness.onDelivery(delivery);
+      printer.timed(narrateDelivery(delivery), Date.now());
+      expectation.onDelivery(delivery);
     },
   };
-  stack.use(await openHook(hook));
+  stack.use(await startWebhookServer(webhook));
   const nats = stack.use(await connectNats({ ...config.nats, name: "subscriber", logger }));
   await listenToEvents(nats, cluster, (event) => {
     // The receiver tells of a delivery itself.
     if (event.type !== "dev.rollcast.notification.sent.v1") printer.event(event);
-    witness.onEvent(event);
+    expectation.onEvent(event);
   });
   const client = stack.use(await connectKube({ logger }));
   const late = AbortSignal.timeout(LATE_MS);
@@ -60,7 +61,7 @@ await run(logger, async (stack, stop) => {
     await prepareDemo(client, signal);
     printer.say("demo: namespace, ConfigMap, Secret, Deployments web and api");
     const isSettled = () => isDemoSettled(client);
-    await playDemo({ client, isSettled, printer, witness, signal });
+    await playDemo({ client, isSettled, printer, expectation, signal });
   };
   await Promise.race([play(), once(signal, "abort")]).catch((err: unknown) => {
     if (!late.aborted) throw err;

@@ -1,4 +1,5 @@
-import type { ChangedBy, ChangedKeys, ObjectId, RollcastEvent } from "@rollcast/shared/events";
+import type { ChangedBy, ChangedKeys, RollcastEvent } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 
 type Named = { readonly namespace: string; readonly name: string };
 
@@ -103,8 +104,8 @@ export function joinPlans(line: string, event: RollcastEvent): string | undefine
     return undefined;
   }
   const name = workloadOf(event.data.workload);
-  const told = line.slice("planned ".length).split(", ");
-  return told.includes(name) ? line : `${line}, ${name}`;
+  const names = line.slice("planned ".length).split(", ");
+  return names.includes(name) ? line : `${line}, ${name}`;
 }
 
 /** The local time of day, `12:00:01.204`, of milliseconds since the epoch. */

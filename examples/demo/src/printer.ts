@@ -10,41 +10,41 @@ export type Printer = {
   /** A line without a time. */
   say(text: string): void;
   /** A line with a time, milliseconds since the epoch. */
-  tell(text: string, at: number): void;
+  timed(text: string, at: number): void;
   event(event: RollcastEvent): void;
 };
 
 /** Prints what happens as it happens; what was planned for one change is held for a moment, to be told in one line. */
 export function createPrinter(out: (text: string) => void): Printer {
-  let held: { line: string; at: number; timer: NodeJS.Timeout } | undefined;
+  let pending: { line: string; at: number; timer: NodeJS.Timeout } | undefined;
   const flush = () => {
-    if (held === undefined) return;
-    clearTimeout(held.timer);
-    out(`${clock(held.at)} ${held.line}\n`);
-    held = undefined;
+    if (pending === undefined) return;
+    clearTimeout(pending.timer);
+    out(`${clock(pending.at)} ${pending.line}\n`);
+    pending = undefined;
   };
   const write = (text: string) => {
     flush();
     out(text);
   };
-  const tell = (text: string, at: number) => {
+  const timed = (text: string, at: number) => {
     flush();
     out(`${clock(at)} ${text}\n`);
   };
   return {
     write,
     say: (text) => write(`${text}\n`),
-    tell,
+    timed,
     event(event) {
       const at = Date.parse(event.time);
-      const joined = held === undefined ? undefined : joinPlans(held.line, event);
-      if (held !== undefined && joined !== undefined) {
-        held.line = joined;
+      const joined = pending === undefined ? undefined : joinPlans(pending.line, event);
+      if (pending !== undefined && joined !== undefined) {
+        pending.line = joined;
       } else if (event.type === "dev.rollcast.rollout.planned.v1") {
         flush();
-        held = { line: narrate(event), at, timer: setTimeout(flush, TOGETHER_MS) };
+        pending = { line: narrate(event), at, timer: setTimeout(flush, TOGETHER_MS) };
       } else {
-        tell(narrate(event), at);
+        timed(narrate(event), at);
       }
     },
   };

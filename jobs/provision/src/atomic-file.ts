@@ -34,7 +34,7 @@ export async function prepareFolder(path: string): Promise<void> {
   await makeFolder(dirname(path));
   await makeFolder(path);
   const names = await readdir(path).catch(failure("read", path));
-  for (const name of names.filter((one) => PARTIAL.test(one))) {
+  for (const name of names.filter((name) => PARTIAL.test(name))) {
     await rm(join(path, name), { force: true }).catch(failure("removed", join(path, name)));
   }
 }

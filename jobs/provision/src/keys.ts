@@ -5,9 +5,9 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/runtime/logger";
 import { runOnce } from "@rollcast/runtime/run";
 import { makeCredentials } from "./credentials.ts";
-import { createSecret, secretOf } from "./keep.ts";
-import { own, parseOwnership } from "./own-folders.ts";
-import type { Shape } from "./places.ts";
+import { createSecret, secretOf } from "./create-secret.ts";
+import { own, parseOwnership } from "./folder-ownership.ts";
+import type { Shape } from "./key-places.ts";
 import { writeKeys } from "./write-keys.ts";
 
 /** Containers of one compose file run as different users. */

@@ -17,7 +17,7 @@ import { publicKeyOf } from "@rollcast/nats/nkey";
 import { startProcess } from "@rollcast/testkit/process";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Shape } from "./places.ts";
+import type { Shape } from "./key-places.ts";
 import { writeKeys } from "./write-keys.ts";
 
 let root = "";
@@ -52,7 +52,7 @@ function expectWhole(dir: string): void {
   }
   const known = confs.map((path) => files.get(path)).join("");
   for (const path of seeds) expect(known).toContain(publicKeyOf(files.get(path) ?? ""));
-  for (const path of paths.filter((one) => one.endsWith("/redis"))) {
+  for (const path of paths.filter((path) => path.endsWith("/redis"))) {
     const hash = createHash("sha256")
       .update(files.get(path) ?? "")
       .digest("hex");

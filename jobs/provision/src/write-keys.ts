@@ -5,8 +5,8 @@ import { publicKeyOf } from "@rollcast/nats/nkey";
 import { createFile, prepareFolder, readIfThere, replaceFile } from "./atomic-file.ts";
 import { makeApiTokens, makeInstallationKey, makeSecrets, serverFilesOf } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
-import { isApiToken, isOfShape, placeOf, tokenCopies } from "./places.ts";
-import type { Place, Shape } from "./places.ts";
+import { isApiToken, isOfShape, placeOf, tokenCopies } from "./key-places.ts";
+import type { Place, Shape } from "./key-places.ts";
 
 export type WriteKeysOptions = {
   readonly dir: string;

@@ -11,7 +11,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { servingFault } from "@rollcast/nats/serving";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import { openTracing } from "@rollcast/runtime/tracing/open";
 
 /** What a service gets from the process it runs in, be it alone there or not. */

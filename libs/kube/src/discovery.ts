@@ -1,7 +1,7 @@
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import type { ReflectedResource } from "./resource.ts";
-import { apiPath } from "./patch.ts";
+import { apiPath } from "./api-path.ts";
 
 type ApiResourceList = { readonly resources?: readonly { name?: unknown }[] };
 

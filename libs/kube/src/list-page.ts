@@ -3,7 +3,7 @@ import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import { splitList } from "./list-body.ts";
 import type { KubeObject } from "./object.ts";
-import { apiPath } from "./patch.ts";
+import { apiPath } from "./api-path.ts";
 import { recover } from "./recovery.ts";
 import { acceptOf, checkObject, selectorsOf } from "./resource.ts";
 import type { ReflectedResource } from "./resource.ts";

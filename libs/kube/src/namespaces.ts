@@ -3,7 +3,8 @@ import type { KubeClient } from "./client.ts";
 import { parseTime } from "./object.ts";
 import type { KubeObject } from "./object.ts";
 import { startReflector } from "./reflector.ts";
-import type { Reflector, ReflectorEvent, ReflectorTimes } from "./reflector.ts";
+import type { Reflector } from "./reflector.ts";
+import type { ReflectorEvent, ReflectorTimes } from "./reflector-options.ts";
 
 /** A namespace that matches; `createdAt` in milliseconds since the epoch. */
 export type Namespace = { readonly name: string; readonly createdAt: number };

@@ -1,4 +1,5 @@
 import type { WorkloadKind } from "./workloads/kind.ts";
+import { pointerStep } from "./json-pointer.ts";
 
 /** One operation of JSON Patch, RFC 6902. */
 export type PatchOperation = {
@@ -8,12 +9,8 @@ export type PatchOperation = {
 };
 
 export const JSON_PATCH = "application/json-patch+json";
-export const FIELD_MANAGER = "rollcast";
 
-/** One step of a JSON pointer, RFC 6901. */
-export function pointerStep(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
-}
+export const FIELD_MANAGER = "rollcast";
 
 /**
  * A patch that sets and removes annotations of the pod template, guarded: the API server refuses it (422) unless `metadata.generation` still is `generation`,
@@ -57,16 +54,4 @@ export function guardedRestart(object: { generation: number }, time: string): Pa
     { op: "test", path: "/metadata/generation", value: object.generation },
     { op: "add", path: "/spec/restartAt", value: time },
   ];
-}
-
-/** The API path of an object of `kind`, or of the collection where `name` is left out. */
-export function apiPath(
-  kind: Pick<WorkloadKind, "group" | "version" | "plural">,
-  namespace?: string,
-  name?: string,
-): string {
-  const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
-  const inside = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-  const one = name === undefined ? "" : `/${encodeURIComponent(name)}`;
-  return `${root}${inside}/${kind.plural}${one}`;
 }

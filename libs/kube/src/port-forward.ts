@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { Writable } from "node:stream";
-import { readKubeConfig } from "./client.ts";
+import { readKubeConfig } from "./kube-target.ts";
 import type { ConnectKubeOptions } from "./client.ts";
 import { loadLibrary } from "./library.ts";
 

@@ -5,7 +5,8 @@ import { checkServerIdentity } from "node:tls";
 import type { PeerCertificate } from "node:tls";
 import { toError } from "@rollcast/shared/errors";
 import type { Connections } from "./agents.ts";
-import { KubeError, fromStatus, parseRetryAfter } from "./kube-error.ts";
+import { KubeError } from "./kube-error.ts";
+import { isSuccess, noAnswer, readBounded, refusal } from "./answer.ts";
 
 const CONNECT_MS = 10_000;
 
@@ -19,8 +20,6 @@ export type Exchange = {
   timeoutMs: number;
   signal: AbortSignal | undefined;
 };
-
-const MAX_ERROR_BYTES = 65_536;
 
 /** A signal that fires with `parent` or after `timeoutMs`; `end` frees both. */
 function deadline(parent: AbortSignal | undefined, timeoutMs: number) {
@@ -39,40 +38,6 @@ function deadline(parent: AbortSignal | undefined, timeoutMs: number) {
       parent?.removeEventListener("abort", onAbort);
     },
   };
-}
-
-function noAnswer(err: unknown, signal: AbortSignal): unknown {
-  if (err instanceof KubeError) return err;
-  if (signal.aborted) return signal.reason;
-  const code =
-    err instanceof Error && "code" in err && typeof err.code === "string" ? err.code : "Network";
-  const message = err instanceof Error ? err.message : String(err);
-  return new KubeError(0, code, message || code, { cause: err });
-}
-
-async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxBytes) {
-      throw new KubeError(0, "TooLarge", `the answer is larger than ${maxBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
-}
-
-async function refusal(response: IncomingMessage): Promise<KubeError> {
-  const retryAfterMs = parseRetryAfter(response.headers["retry-after"], Date.now());
-  let status: unknown;
-  try {
-    const bytes = await readBounded(response, MAX_ERROR_BYTES);
-    status = JSON.parse(bytes.toString("utf8"));
-  } catch {
-    // A proxy's page or a cut answer: the HTTP status says enough.
-  }
-  return fromStatus(status, response.statusCode ?? 0, retryAfterMs);
 }
 
 /** Gives up a connection that does not come about, whatever time the answer has. */
@@ -118,10 +83,6 @@ function dispatch(
   if (serverName === undefined) limitConnecting(request);
   request.end(body ?? undefined);
   return promise;
-}
-
-function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
-  return statusCode >= 200 && statusCode <= 299;
 }
 
 /** Sends and reads the whole answer, at most `maxBytes`; throws {@link KubeError} unless it is 2xx, or the caller's abort reason. */

@@ -2,7 +2,7 @@ import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
-import { apiPath } from "./patch.ts";
+import { apiPath } from "./api-path.ts";
 import { compareVersions } from "./resource-version.ts";
 import { watchEvents } from "./watch-stream.ts";
 import type { WatchEvent } from "./watch-stream.ts";

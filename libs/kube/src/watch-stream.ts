@@ -3,7 +3,7 @@ import type { KubeClient } from "./client.ts";
 import { acceptOf, checkObject, selectorsOf } from "./resource.ts";
 import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
-import { apiPath } from "./patch.ts";
+import { apiPath } from "./api-path.ts";
 
 /** An event of a watch, its object already reduced; a bookmark has none. */
 export type WatchEvent<T> =

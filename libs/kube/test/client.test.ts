@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { readFileSync } from "node:fs";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { tokenOf } from "@rollcast/testkit/users";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";

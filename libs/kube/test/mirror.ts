@@ -1,18 +1,13 @@
 import { join } from "node:path";
 import { createLogger } from "@rollcast/runtime/logger";
-import { writeKubeconfig } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import { tokenOf } from "@rollcast/testkit/users";
 import { connectKube } from "../src/client.ts";
 import type { KubeClient, KubeRequest } from "../src/client.ts";
 import { startReflector } from "../src/reflector.ts";
-import type {
-  KubeObject,
-  ReflectedResource,
-  Reflector,
-  ReflectorEvent,
-  ReflectorTimes,
-} from "../src/reflector.ts";
+import type { KubeObject, ReflectedResource, Reflector } from "../src/reflector.ts";
+import type { ReflectorEvent, ReflectorTimes } from "../src/reflector-options.ts";
 
 export const silent = createLogger("test", "silent");
 

@@ -5,7 +5,7 @@ import type { KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/transport-node";
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Nats } from "./connect.ts";
-import type { Bucket } from "./provision.ts";
+import type { Bucket } from "./streams.ts";
 
 /** A present value as it lies in a bucket. */
 export type Stored = {

@@ -1,14 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { AuthorizationError, connect } from "@nats-io/transport-node";
+import { AuthorizationError } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { backoffDelay } from "@rollcast/async/backoff";
-import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/runtime/logger";
-import { openIdentity } from "./identity.ts";
 import type { NatsIdentity } from "./identity.ts";
-import { parseServers } from "./servers.ts";
+import { TIMEOUT_MS, dialUntil } from "./dial.ts";
 
 export type NatsOptions = NatsIdentity & {
   /** `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in {@link parseServers}. */
@@ -34,58 +30,7 @@ export type Nats = AsyncDisposable & {
   onReconnect(listener: () => void): () => void;
 };
 
-const TIMEOUT_MS = 5_000;
 const DRAIN_MS = 4_000;
-
-/** One try of each server. Where `signal` fires first, a connection that comes about later is closed again. */
-async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
-  const { tls, ...where } = parseServers(options.url);
-  const connecting = connect({
-    ...where,
-    ...openIdentity(options, tls),
-    name: `rollcast-${options.name}`,
-    inboxPrefix: `_INBOX_${options.name}`,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    // Credentials that are refused for a while, e.g. while they are rotated, must not end a connection for good.
-    ignoreAuthErrorAbort: true,
-    pingInterval: 10_000,
-    maxPingOut: 2,
-    timeout: options.timeoutMs ?? TIMEOUT_MS,
-    noAsyncTraces: true,
-  });
-  if (signal === undefined) return connecting;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([connecting, aborted.promise]);
-  } catch (err) {
-    if (signal.aborted) connecting.then((late) => late.close()).catch(() => undefined);
-    throw err;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-async function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await dial(options, signal);
-    } catch (err) {
-      signal?.throwIfAborted();
-      if (err instanceof ConfigError) throw err;
-      if (err instanceof AuthorizationError) {
-        throw new ConfigError("NATS refuses the credentials", { cause: err });
-      }
-      options.logger.warn({ err, attempt }, "nats not reachable, trying again");
-      const delay = backoffDelay({ initial: 250, max: 2_000 }, attempt);
-      await sleep(delay, undefined, signal === undefined ? {} : { signal });
-    }
-  }
-}
 
 /** Keeps track of the connection's state until it is closed. */
 function follow(nc: NatsConnection, logger: Logger) {

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy, JetStreamApiError } from "@nats-io/jetstream";
-import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { createInHand } from "@rollcast/async/in-hand";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle.ts";
-import { EVENT_STREAM } from "./provision.ts";
+import { ensureConsumer } from "./durable-consumer.ts";
+import { createHands } from "./hands.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
@@ -32,69 +31,10 @@ export type Consuming = AsyncDisposable & {
   inHandMs(): number;
 };
 
-/** How long the events of a replica that was killed wait; those in hand are renewed well within it. */
-const ACK_WAIT_MS = 15_000;
-/** JetStream's answer where the durable exists with other settings. */
-const EXISTS_DIFFERENT = 10_148;
 /** When a disposal tells the handlers to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
 const REOPEN = { initial: 200, max: 5_000 };
-
-function startOf<T>({ from = "new" }: ConsumeOptions<T>) {
-  if (from === "all") return { deliver_policy: DeliverPolicy.All };
-  if (from === "new") return { deliver_policy: DeliverPolicy.New };
-  const time = new Date(Date.now() - from.lastMs).toISOString();
-  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: time };
-}
-
-async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
-  const { durable, filter } = options;
-  const { consumers } = nats.jsm;
-  const settings = {
-    filter_subject: filter,
-    ack_wait: ACK_WAIT_MS * 1_000_000,
-    // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
-    max_deliver: -1,
-    max_ack_pending: 1_000,
-  };
-  try {
-    await consumers.add(EVENT_STREAM, {
-      ...settings,
-      durable_name: durable,
-      ack_policy: AckPolicy.Explicit,
-      ...startOf(options),
-    });
-  } catch (err) {
-    if (!(err instanceof JetStreamApiError && err.code === EXISTS_DIFFERENT)) throw err;
-    // Made by another replica, an earlier start or another version: where it begins cannot be changed, and its place in the stream is kept.
-    await consumers.update(EVENT_STREAM, durable, settings);
-  }
-  return nats.js.consumers.get(EVENT_STREAM, durable);
-}
-
-/** Events in hand, bounded. */
-function createHands(limit: number) {
-  const held = new Set<Promise<void>>();
-  const ages = createInHand();
-  return {
-    /** Takes a work that never fails; returns when another may be taken. */
-    async take(work: Promise<void>): Promise<void> {
-      const end = ages.begin();
-      const one = work.finally(() => {
-        end();
-        held.delete(one);
-      });
-      held.add(one);
-      if (held.size >= limit) await Promise.race(held);
-    },
-    async empty(): Promise<void> {
-      await Promise.all(held);
-    },
-    count: ages.count,
-    oldestMs: ages.oldestMs,
-  };
-}
 
 /**
  * Consumes events of the stream through a durable pull consumer, made where it is missing, until disposal.

@@ -2,7 +2,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import type { StoredMsg } from "@nats-io/jetstream";
 import type { Nats } from "./connect.ts";
 import { readNext } from "./history.ts";
-import { DEAD_LETTER_STREAM } from "./provision.ts";
+import { DEAD_LETTER_STREAM } from "./streams.ts";
 
 /** A dead letter as `publishDeadLetter` stored it. */
 export type StoredLetter = {

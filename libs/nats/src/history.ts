@@ -1,7 +1,7 @@
 import type { MsgRequest, StoredMsg } from "@nats-io/jetstream";
 import { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "./connect.ts";
-import { EVENT_STREAM } from "./provision.ts";
+import { EVENT_STREAM } from "./streams.ts";
 import type { Subject } from "@rollcast/shared/subjects";
 
 const AT_ONCE = 64;

@@ -1,6 +1,6 @@
 import type { Nats } from "./connect.ts";
 import { natsErrorKind } from "./nats-error.ts";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "./provision.ts";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "./streams.ts";
 import { quorumFault } from "./quorum.ts";
 
 /** The oldest NATS server that has all that is used. */

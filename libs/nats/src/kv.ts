@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { TerminalError } from "@rollcast/shared/errors";
 import { keepWatching, readBucket } from "./bucket.ts";
 import type { Nats } from "./connect.ts";
-import type { Bucket } from "./provision.ts";
+import type { Bucket } from "./streams.ts";
 
 /** A value with the revision that compare-and-set needs. */
 export type Entry<T> = { readonly key: string; readonly value: T; readonly revision: number };

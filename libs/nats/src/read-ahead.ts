@@ -2,7 +2,7 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import type { Nats } from "./connect.ts";
 import { readNext } from "./history.ts";
 import type { ReadFrom } from "./history.ts";
-import { EVENT_STREAM } from "./provision.ts";
+import { EVENT_STREAM } from "./streams.ts";
 
 export type Batch<M> = {
   /** Oldest first. */

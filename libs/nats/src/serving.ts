@@ -1,7 +1,7 @@
 import { toError } from "@rollcast/shared/errors";
 import { ANSWER_MS, within } from "@rollcast/async/within";
 import type { Nats } from "./connect.ts";
-import { EVENT_STREAM } from "./provision.ts";
+import { EVENT_STREAM } from "./streams.ts";
 import { quorumFault } from "./quorum.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { Nats } from "./connect.ts";
 import type { ReadFrom } from "./history.ts";
 import { natsErrorKind } from "./nats-error.ts";
 import { openPollTrigger } from "./poll-trigger.ts";
-import { EVENT_STREAM } from "./provision.ts";
+import { EVENT_STREAM } from "./streams.ts";
 import { readAhead } from "./read-ahead.ts";
 
 export type TailOptions = {

@@ -7,7 +7,7 @@ import type { Nats } from "../src/connect.ts";
 import { liveness } from "@rollcast/runtime/health/liveness";
 import { consume } from "../src/consume.ts";
 import type { ConsumeOptions } from "../src/consume.ts";
-import { DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/provision.ts";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/streams.ts";
 import { servingFault } from "../src/serving.ts";
 import { publish } from "../src/publish.ts";
 import { changeOf, recordingLogger, startBus } from "./setup.ts";

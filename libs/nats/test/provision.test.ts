@@ -8,7 +8,8 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { connectNats } from "../src/connect.ts";
 import type { Nats } from "../src/connect.ts";
 import { openKv } from "../src/kv.ts";
-import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "../src/provision.ts";
+import { provision } from "../src/provision.ts";
+import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/streams.ts";
 import { publish } from "../src/publish.ts";
 import { changeOf, silent, startBus } from "./setup.ts";
 

@@ -4,7 +4,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Nats } from "../src/connect.ts";
-import { DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/provision.ts";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "../src/streams.ts";
 import { publish, publishDeadLetter } from "../src/publish.ts";
 import { changeOf, recordingLogger, startBus } from "./setup.ts";
 

@@ -1,6 +1,6 @@
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer, NatsServerOptions } from "@rollcast/testkit/nats";
-import { sourceEvent } from "@rollcast/shared/events";
+import { sourceEvent } from "@rollcast/shared/event-builders";
 import type { SourceEvent } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import type { Logger } from "@rollcast/runtime/logger";

@@ -1,12 +1,12 @@
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Backoff } from "@rollcast/async/backoff";
-import { RetryLater, TerminalError, toError } from "@rollcast/shared/errors";
 import { createInHand } from "@rollcast/async/in-hand";
 import { mask } from "@rollcast/runtime/mask";
-import { DelayedError, UnrecoverableError, Worker } from "bullmq";
-import type { Job } from "bullmq";
+import { Worker } from "bullmq";
 import { connectRedis, prefix } from "./redis.ts";
 import type { QueueOptions } from "./redis.ts";
+import type { JobContext } from "./process-job.ts";
+import { REFUSED_MS, processJob } from "./process-job.ts";
 
 export type WorkOptions<T> = QueueOptions & {
   concurrency: number;
@@ -18,14 +18,6 @@ export type WorkOptions<T> = QueueOptions & {
    * Else: again with backoff until the attempts are used up. `lastAttempt` says that no other will follow.
    */
   process: (data: T, context: JobContext) => Promise<void>;
-};
-
-export type JobContext = {
-  readonly signal: AbortSignal;
-  readonly attempt: number;
-  readonly lastAttempt: boolean;
-  /** Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue has a rate limit. */
-  readonly hold: (ms: number) => Promise<void>;
 };
 
 export type Work = AsyncDisposable & {
@@ -42,8 +34,6 @@ const LOCK_MS = 10_000;
 /** When a disposal tells the jobs in hand to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
-/** For how long an error of the worker is a fault. It tries again at once, so one that lasts is never older. */
-const REFUSED_MS = 5_000;
 
 /** Tells of a worker's errors, each once while it lasts, and remembers what Redis refuses. */
 function watchErrors({ logger, name: queue }: QueueOptions) {
@@ -62,30 +52,6 @@ function watchErrors({ logger, name: queue }: QueueOptions) {
       return now?.refused === true ? `refused: ${mask(now.message)}` : undefined;
     },
   };
-}
-
-async function processJob<T>(
-  options: WorkOptions<T>,
-  job: Job<T>,
-  token: string | undefined,
-  worker: { signal: AbortSignal; hold: JobContext["hold"] },
-): Promise<void> {
-  const { signal, hold } = worker;
-  const attempts = job.opts.attempts ?? 1;
-  const attempt = job.attemptsMade + 1;
-  try {
-    await options.process(job.data, { signal, hold, attempt, lastAttempt: attempt >= attempts });
-  } catch (thrown) {
-    const err = toError(thrown);
-    // What it says lies in Redis for an hour.
-    const message = mask(err.message);
-    if (err instanceof TerminalError) throw new UnrecoverableError(message);
-    // Whatever ends a job that was told to end, it is for another worker.
-    const delayMs = err instanceof RetryLater ? err.delayMs : signal.aborted ? 0 : undefined;
-    if (delayMs === undefined) throw new Error(message);
-    await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);
-    throw new DelayedError();
-  }
 }
 
 type Closing = {

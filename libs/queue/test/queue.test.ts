@@ -17,7 +17,8 @@ import { describe, expect, test } from "vitest";
 import { openQueue } from "../src/open.ts";
 import type { Queue } from "../src/open.ts";
 import { openWorker } from "../src/worker.ts";
-import type { JobContext, Work, WorkOptions } from "../src/worker.ts";
+import type { Work, WorkOptions } from "../src/worker.ts";
+import type { JobContext } from "../src/process-job.ts";
 import { recordingLogger, silent, startTrapdoor } from "./setup.ts";
 
 type Turn = { name: string };

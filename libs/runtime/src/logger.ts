@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { DestinationStream, Logger as PinoLogger } from "pino";
-import { logFields } from "./tracing/trace.ts";
+import { logFields } from "./trace.ts";
 import { SECRET_KEYS, hideSecrets, mask } from "./mask.ts";
 
 export { mask } from "./mask.ts";

@@ -1,12 +1,7 @@
 import { z } from "zod";
-import {
-  CONTENT_TYPE,
-  FreezeEvent,
-  NotificationEvent,
-  QueueEvent,
-  RolloutEvent,
-  SourceEvent,
-} from "./events.ts";
+import { CONTENT_TYPE, RolloutEvent, SourceEvent } from "./events.ts";
+import { NotificationEvent } from "./notification-event.ts";
+import { FreezeEvent, QueueEvent } from "./operation-events.ts";
 
 type Json = Record<string, unknown>;
 

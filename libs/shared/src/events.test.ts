@@ -1,19 +1,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  NotificationEvent,
   RollcastEvent,
   RolloutEvent,
   RolloutOutcome,
   SourceEvent,
   SourceOutcome,
   eventOutcome,
-  notificationEvent,
-  rolloutEvent,
-  sourceEvent,
   stableId,
 } from "./events.ts";
-import type { NotificationData, RolloutData, SourceData } from "./events.ts";
+import { notificationEvent, rolloutEvent, sourceEvent } from "./event-builders.ts";
+import { NotificationEvent } from "./notification-event.ts";
+import type { RolloutData, SourceData } from "./events.ts";
+import type { NotificationData } from "./notification-event.ts";
 
 const parts = { id: "0123abcd", cluster: "prod", service: "watcher", time: 1_767_225_600_123 };
 const source: SourceData = {

@@ -1,10 +1,5 @@
-import type {
-  FreezeOutcome,
-  FreezeScope,
-  QueueOutcome,
-  RolloutOutcome,
-  SourceOutcome,
-} from "./events.ts";
+import type { RolloutOutcome, SourceOutcome } from "./events.ts";
+import type { FreezeOutcome, FreezeScope, QueueOutcome } from "./operation-events.ts";
 
 /**
  * Subjects of the event stream:

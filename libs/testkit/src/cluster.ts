@@ -1,32 +1,25 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ApiError, createApi } from "./client.ts";
+import { createApi } from "./client.ts";
 import type { Api } from "./client.ts";
 import {
-  NODE,
   startApiServer,
   startControllers,
   startEtcd,
-  startKwok,
   startScheduler,
-  tokenOf,
   writeFiles,
 } from "./control-plane.ts";
-import type { Ports, User } from "./control-plane.ts";
+import { tokenOf } from "./users.ts";
+import { startKwok } from "./kwok.ts";
+import { addNode } from "./node.ts";
+import type { Ports } from "./control-plane.ts";
+import type { User } from "./users.ts";
 import { freePort } from "./net.ts";
 import type { Running } from "./process.ts";
 import { waitFor } from "./wait.ts";
-
-/** What another process needs to reach a cluster. */
-export type ClusterAccess = {
-  readonly url: string;
-  readonly dir: string;
-  /** Path of the admin's kubeconfig. */
-  readonly kubeconfig: string;
-  readonly caFile: string;
-  readonly auditLog?: string;
-};
+import type { ClusterAccess } from "./kubeconfig.ts";
+import { kubeconfigFor, writeKubeconfig } from "./kubeconfig.ts";
 
 export type Cluster = AsyncDisposable &
   ClusterAccess & {
@@ -55,52 +48,6 @@ export type ClusterOptions = {
   /** Address of this machine at which the API server listens; 127.0.0.1 unless told, which containers cannot reach. */
   address?: string;
 };
-
-/** Writes a kubeconfig for `access.url`, which may be a proxy that speaks plain HTTP, and returns its path. */
-export async function writeKubeconfig(
-  file: string,
-  access: { url: string; caFile: string; token: string },
-): Promise<string> {
-  const cluster = access.url.startsWith("https:")
-    ? { server: access.url, "certificate-authority": access.caFile }
-    : { server: access.url, "insecure-skip-tls-verify": true };
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "rollcast", cluster }],
-    users: [{ name: "user", user: { token: access.token } }],
-    contexts: [{ name: "rollcast", context: { cluster: "rollcast", user: "user" } }],
-    "current-context": "rollcast",
-  };
-  await writeFile(file, JSON.stringify(config, null, 2));
-  return file;
-}
-
-/** Writes a kubeconfig for one of the users and returns its path; `at` is a proxy in front, which must be of the caller alone, as the file then is. */
-export function kubeconfigFor(
-  { dir, url, caFile }: ClusterAccess,
-  user: User,
-  at = url,
-): Promise<string> {
-  const file = join(dir, `${user}-${new URL(at).port}.kubeconfig`);
-  return writeKubeconfig(file, { url: at, caFile, token: tokenOf(user) });
-}
-
-async function addNode(api: Api): Promise<void> {
-  await api.create("/api/v1/nodes", NODE).catch((err: unknown) => {
-    if (!(err instanceof ApiError) || err.status !== 409) throw err;
-  });
-  // Without the node lifecycle controller nobody takes the taint off that admission puts on every new node.
-  await waitFor(
-    async () => {
-      const node = await api.get<{ spec: { taints?: unknown[] } }>("/api/v1/nodes/node-1");
-      if (node.spec.taints === undefined) return true;
-      await api.patch("/api/v1/nodes/node-1", { spec: { taints: null } });
-      return false;
-    },
-    { message: "the node to be without taints" },
-  );
-}
 
 /** A real control plane on its own ports: etcd and API server, and with them (unless switched off) controllers, scheduler and kwok. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {

@@ -4,9 +4,11 @@ import { createServer, request as plainRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, request as secureRequest } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { ClusterAccess } from "./cluster.ts";
+import type { ClusterAccess } from "./kubeconfig.ts";
 import { expiredEvent, failure, openRules } from "./fault-rules.ts";
 import type { Fault, Rule } from "./fault-rules.ts";
+import type { Live } from "./pass-answer.ts";
+import { judge, passAnswer } from "./pass-answer.ts";
 
 export type { Fault, Rule } from "./fault-rules.ts";
 
@@ -20,63 +22,6 @@ export type FaultProxy = AsyncDisposable & {
   /** Closes every connection hard, also of watches. */
   cut(): void;
 };
-
-/** An answer on its way to the client. */
-type Live = {
-  readonly method: string;
-  readonly target: string;
-  readonly res: ServerResponse;
-  readonly answer: IncomingMessage;
-  stalled: boolean;
-};
-
-const JUNK = "}{ this is no JSON\n";
-
-/** Passes a body on as fast as the client reads; a stalled one waits. */
-function passBody(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
-  let left = fault?.do === "truncate" ? fault.bytes : Number.POSITIVE_INFINITY;
-  answer.on("data", (chunk: Buffer) => {
-    if (chunk.length >= left) {
-      answer.pause();
-      res.write(chunk.subarray(0, left), () => res.socket?.destroy());
-      return;
-    }
-    left -= chunk.length;
-    if (res.write(chunk)) return;
-    answer.pause();
-    res.once("drain", () => {
-      if (!one.stalled) answer.resume();
-    });
-  });
-  answer.on("end", () => res.end());
-  answer.on("error", () => {
-    if (!one.stalled) res.socket?.resetAndDestroy();
-  });
-}
-
-/** Brings a change of the rules to an answer under way. */
-function judge(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
-  one.stalled = fault?.do === "stall";
-  if (one.stalled) answer.pause();
-  else if (answer.errored !== null || fault?.do === "reset") res.socket?.resetAndDestroy();
-  else if (fault?.do === "expire") res.end(expiredEvent());
-  else {
-    if (fault?.do === "garble") res.write(JUNK);
-    answer.resume();
-  }
-}
-
-function passAnswer(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
-  const headers = { ...answer.headers };
-  if (fault?.do === "garble") delete headers["content-length"];
-  res.writeHead(answer.statusCode ?? 502, headers);
-  res.flushHeaders();
-  if (fault?.do === "garble") res.write(JUNK);
-  passBody(one, fault);
-}
 
 type Forward = (req: IncomingMessage, res: ServerResponse, fault: Fault | undefined) => void;
 

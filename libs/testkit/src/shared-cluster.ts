@@ -1,8 +1,8 @@
 import { inject } from "vitest";
 import { createApi } from "./client.ts";
 import type { Api } from "./client.ts";
-import type { ClusterAccess } from "./cluster.ts";
-import { tokenOf } from "./control-plane.ts";
+import type { ClusterAccess } from "./kubeconfig.ts";
+import { tokenOf } from "./users.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {

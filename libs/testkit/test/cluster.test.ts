@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { NEVER_READY } from "../src/control-plane.ts";
-import { configMap, createNamespace, deployment, paths, waitRolledOut } from "../src/objects.ts";
+import { NEVER_READY } from "../src/kwok.ts";
+import { configMap, createNamespace, paths, waitRolledOut } from "../src/objects.ts";
+import { deployment } from "../src/deployment.ts";
 import { useCluster } from "../src/shared-cluster.ts";
 import { waitFor } from "../src/wait.ts";
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Agent, request } from "undici";
 import { expect, test } from "vitest";
 import { ApiError, createApi } from "../src/client.ts";
-import { tokenOf } from "../src/control-plane.ts";
+import { tokenOf } from "../src/users.ts";
 import { startFaultProxy } from "../src/fault-proxy.ts";
 import { configMap, createNamespace, paths } from "../src/objects.ts";
 import { useCluster } from "../src/shared-cluster.ts";

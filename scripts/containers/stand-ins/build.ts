@@ -22,11 +22,11 @@ const LABEL = "dev.rollcast.stand-in";
 
 /** What stands in for an image. Throws where nothing does. */
 export function standInFor(image: string): StandIn {
-  const found = Object.values(STAND_INS).find(({ images }) => images.test(image));
-  if (found === undefined) {
+  const standIn = Object.values(STAND_INS).find(({ images }) => images.test(image));
+  if (standIn === undefined) {
     throw new Error(`nothing stands in for the image ${image}: scripts/containers/stand-ins`);
   }
-  return found;
+  return standIn;
 }
 
 export type BuildOptions = {

@@ -1,14 +1,13 @@
 import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  NODE,
-  STAGES,
   apiServerFlags,
   controllerFlags,
   etcdFlags,
-  kwokFlags,
   schedulerFlags,
 } from "@rollcast/testkit/control-plane";
+import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
+import { NODE } from "@rollcast/testkit/node";
 import { put } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
@@ -72,6 +71,8 @@ export const k3s: StandIn = {
     for (const name of SERVERS) await materials.copyServer(root, `usr/local/bin/${name}`, name);
     const script = await readFile(join(import.meta.dirname, "k3s.sh"), "utf8");
     await put(root, "bin/k3s", script, 0o755);
+    const credentials = await readFile(join(import.meta.dirname, "k3s.credentials.sh"), "utf8");
+    await put(root, `${CONFIG}/credentials.sh`, credentials);
     for (const [name, flags] of Object.entries(FLAGS)) {
       await put(root, `${CONFIG}/${name}.flags`, `${flags.join("\n")}\n`);
     }

@@ -6,7 +6,7 @@ import { openProcess } from "@rollcast/host/host";
 import { createLogger } from "@rollcast/runtime/logger";
 import { run } from "@rollcast/runtime/run";
 import { startWatcherIn } from "@rollcast/watcher/start";
-import { startTogether } from "./together.ts";
+import { startTogether } from "./start-together.ts";
 
 const { env } = process;
 await run(createLogger("all-in-one"), async (stack, signal) => {

@@ -1,6 +1,6 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { PublishOutcome } from "./events/publish-outcome.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";

@@ -1,5 +1,5 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import { createOutcomePublisher } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";

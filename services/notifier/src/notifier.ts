@@ -5,7 +5,7 @@ import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { consume } from "@rollcast/nats/consume";
 import { openKv } from "@rollcast/nats/kv";
-import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { RolloutEvent, RolloutOutcome, SOURCE_KINDS, rolloutEvent } from "@rollcast/shared/events";
+import { RolloutEvent, RolloutOutcome, SOURCE_KINDS } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { messageOf } from "../src/message/message.ts";
 import type { Message } from "../src/message/message.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { startApi, tokenFile } from "./api-client.ts";
 import { dataOf, hookReceiver, startHarness } from "./harness.ts";
 

@@ -1,9 +1,11 @@
-import { RollcastEvent, eventOutcome, rolloutEvent, stableId } from "@rollcast/shared/events";
+import { RollcastEvent, eventOutcome, stableId } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
-import { DEAD_LETTER_STREAM, EVENT_STREAM, provision } from "@rollcast/nats/provision";
+import { provision } from "@rollcast/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";

@@ -1,5 +1,5 @@
 import type { Nats } from "@rollcast/nats/connect";
-import { DEAD_LETTER_STREAM } from "@rollcast/nats/provision";
+import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
 import { NotificationRecord } from "../src/model/notification-record.ts";
 
 export type DeadLetter = {

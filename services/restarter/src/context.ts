@@ -2,7 +2,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
 import type { SourceNames } from "./index/source-names.ts";

@@ -2,7 +2,7 @@ import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
-import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/provision";
+import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Uses } from "@rollcast/nats/provision";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { SourceRecord } from "@rollcast/shared/records";

@@ -1,6 +1,6 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
-import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

@@ -1,8 +1,9 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { AnyObject } from "@rollcast/testkit/client";
-import { NEVER_READY } from "@rollcast/testkit/control-plane";
-import { deployment, paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";

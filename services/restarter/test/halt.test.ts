@@ -1,5 +1,5 @@
 import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
-import { NEVER_READY } from "@rollcast/testkit/control-plane";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

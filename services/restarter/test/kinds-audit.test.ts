@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { AnyObject, Api } from "@rollcast/testkit/client";
 import { startCluster } from "@rollcast/testkit/cluster";
-import { deployment, paths } from "@rollcast/testkit/objects";
+import { paths } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";

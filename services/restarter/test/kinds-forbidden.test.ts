@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Api } from "@rollcast/testkit/client";
-import { writeKubeconfig } from "@rollcast/testkit/cluster";
-import { tokenOf } from "@rollcast/testkit/control-plane";
+import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
+import { tokenOf } from "@rollcast/testkit/users";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

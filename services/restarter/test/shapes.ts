@@ -1,7 +1,7 @@
 import type { AnyObject } from "@rollcast/testkit/client";
-import { NEVER_READY } from "@rollcast/testkit/control-plane";
-import { deployment } from "@rollcast/testkit/objects";
-import type { DeploymentShape } from "@rollcast/testkit/objects";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { deployment } from "@rollcast/testkit/deployment";
+import type { DeploymentShape } from "@rollcast/testkit/deployment";
 
 /** Objects of other kinds with the pod template that a Deployment of this shape has; they use the ConfigMap `cfg` unless told. */
 function templated(namespace: string, name: string, shape: DeploymentShape) {

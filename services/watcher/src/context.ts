@@ -1,16 +1,16 @@
 import type { KubeClient } from "@rollcast/kube/client";
-import type { ReflectorTimes } from "@rollcast/kube/reflector";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
-import type { CoverageBook } from "./coverage.ts";
-import type { InstallationKey } from "./digest.ts";
+import type { CoverageStore } from "./store/coverage.ts";
+import type { InstallationKey } from "./model/digest.ts";
 import type { KeyedPool } from "@rollcast/async/keyed-pool";
-import type { KnownSources } from "./known.ts";
+import type { SourceCache } from "./store/source-cache.ts";
 import type { WatcherMetrics } from "./metrics.ts";
-import type { Outbox } from "./outbox.ts";
-import type { Recorder } from "./recorder.ts";
-import type { Scope } from "./scope.ts";
+import type { Outbox } from "./store/outbox.ts";
+import type { Recorder } from "./store/recorder.ts";
+import type { Scope } from "./model/scope.ts";
 
 /** What the parts of a running watcher share. */
 export type WatcherContext = {
@@ -24,8 +24,8 @@ export type WatcherContext = {
   readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
   readonly scope: Scope;
-  readonly coverage: CoverageBook;
-  readonly known: KnownSources;
+  readonly coverage: CoverageStore;
+  readonly cache: SourceCache;
   readonly pool: KeyedPool;
   readonly outbox: Outbox;
   readonly recorder: Recorder;

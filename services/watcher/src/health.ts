@@ -1,14 +1,7 @@
-import type { Reflector } from "@rollcast/kube/reflector";
 import type { Sign } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
-
-/** Something that follows the API server, by the plural of its resource; `name` tells it from others in health checks. */
-export type Followed = {
-  readonly name: string;
-  readonly resource: string;
-  readonly reflector: Pick<Reflector, "fault" | "staleness">;
-};
+import type { NamedReflector } from "./sources/reflect.ts";
 
 export type WatcherHealth = {
   /** Why the watcher cannot do its work now, or undefined. It is not ready before the first sync. */
@@ -18,7 +11,7 @@ export type WatcherHealth = {
 };
 
 export function watcherHealth(
-  followed: readonly Followed[],
+  followed: readonly NamedReflector[],
   { pool }: Pick<WatcherContext, "pool">,
 ): WatcherHealth {
   return {
@@ -45,8 +38,8 @@ export function watcherHealth(
 /** Gauges that are read when they are asked for. */
 export function watcherGauges(
   metrics: Metrics,
-  followed: readonly Followed[],
-  { known, pool }: Pick<WatcherContext, "known" | "pool">,
+  followed: readonly NamedReflector[],
+  { cache, pool }: Pick<WatcherContext, "cache" | "pool">,
 ): void {
   metrics.gauge(
     "rollcast_watch_staleness_seconds",
@@ -61,13 +54,13 @@ export function watcherGauges(
     },
   );
   metrics.gauge("rollcast_sources", "Sources with a record, tombstones included.", [], (gauge) =>
-    gauge.set(known.size()),
+    gauge.set(cache.size()),
   );
   metrics.gauge(
     "rollcast_outbox_pending",
     "Records whose event is not published yet.",
     [],
-    (gauge) => gauge.set(known.pending.size),
+    (gauge) => gauge.set(cache.pending.size),
   );
   metrics.gauge("rollcast_sources_in_hand", "Sources being recorded now.", [], (gauge) =>
     gauge.set(pool.size()),

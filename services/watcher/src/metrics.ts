@@ -1,4 +1,4 @@
-import type { ReflectorEvent } from "@rollcast/kube/reflector";
+import type { ReflectorEvent } from "@rollcast/kube/reflector-options";
 import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Metrics } from "@rollcast/runtime/metrics";
 

@@ -1,11 +1,11 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/host/host";
 import { liveness } from "@rollcast/runtime/health/liveness";
-import { EVENT_STREAM } from "@rollcast/nats/provision";
+import { EVENT_STREAM } from "@rollcast/nats/streams";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { servingFault } from "@rollcast/nats/serving";
-import { obtainKey } from "./installation-key.ts";
-import { stepProbe } from "./steps.ts";
+import { obtainKey } from "./store/installation-key.ts";
+import { openFailpoints } from "./failpoints.ts";
 import { startWatcher } from "./watcher.ts";
 
 export type WatcherHost = Host & { readonly kube: KubeClient };
@@ -18,9 +18,9 @@ export async function startWatcherIn(host: WatcherHost): Promise<void> {
   const { file } = config.installationKey ?? {};
   const key = await obtainKey({ file, client, env, logger, signal });
   logger.info({ server: client.server, keyId: key.id, scope: config.scope }, "watching sources");
-  const probe = stepProbe(env);
+  const failpoint = openFailpoints(env);
   const watcher = stack.use(
-    await startWatcher({ config, logger, metrics, tracer, nats, client, key, probe, signal }),
+    await startWatcher({ config, logger, metrics, tracer, nats, client, key, failpoint, signal }),
   );
   host.ready.watch = watcher.ready;
   host.live.work = liveness({

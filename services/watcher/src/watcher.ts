@@ -1,26 +1,27 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import { followNamespaces } from "@rollcast/kube/namespaces";
 import type { Namespaces } from "@rollcast/kube/namespaces";
-import type { ReflectorTimes } from "@rollcast/kube/reflector";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
-import { startCsi } from "./csi.ts";
-import type { Csi } from "./csi.ts";
-import type { InstallationKey } from "./digest.ts";
-import { enterNamespace, leaveNamespace } from "./entrance.ts";
+import { startCsi } from "./csi/csi.ts";
+import type { Csi } from "./csi/csi.ts";
+import type { InstallationKey } from "./model/digest.ts";
+import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
 import { watcherGauges, watcherHealth } from "./health.ts";
-import type { Followed, WatcherHealth } from "./health.ts";
+import type { WatcherHealth } from "./health.ts";
+import type { NamedReflector } from "./sources/reflect.ts";
 import { observe, watcherMetrics } from "./metrics.ts";
 import type { WatcherMetrics } from "./metrics.ts";
-import { openContext, removeOutOfScope } from "./open-context.ts";
-import { reflect, relist } from "./reflect.ts";
-import { fixedScope, isDataUnit, selectedScope } from "./scope.ts";
-import type { Step } from "./steps.ts";
-import { startUpkeep } from "./upkeep.ts";
+import { createContext, removeOutOfScope } from "./create-context.ts";
+import { reflect, relist } from "./sources/reflect.ts";
+import { fixedScope, isDataUnit, selectedScope } from "./model/scope.ts";
+import type { Failpoint } from "./failpoints.ts";
+import { startMaintenance } from "./sources/maintenance.ts";
 
 export type WatcherOptions = {
   config: Config;
@@ -30,7 +31,7 @@ export type WatcherOptions = {
   nats: Nats;
   client: KubeClient;
   key: InstallationKey;
-  probe: (step: Step) => void;
+  failpoint: (failpoint: Failpoint) => void;
   /** Ends a start that waits. */
   signal: AbortSignal;
   /** Other times than the reflector's own, for tests. */
@@ -40,7 +41,7 @@ export type WatcherOptions = {
 export type Watcher = AsyncDisposable & WatcherHealth;
 
 /** What is in hand at the end may take so long; then it is given up, and found pending at the next start. */
-const FINISH_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 5_000;
 
 /** Follows the namespaces that the scope selects, where it selects; their coming and going waits until the rest is open. */
 function openNamespaces(
@@ -81,10 +82,10 @@ async function synced(namespaces: Namespaces, signal: AbortSignal): Promise<void
 
 /** Everything that follows the API server, by name. */
 function allFollowed(
-  reflected: readonly Followed[],
+  reflected: readonly NamedReflector[],
   namespaces: Namespaces | undefined,
   csi: Csi | undefined,
-): Followed[] {
+): NamedReflector[] {
   const followed = [...reflected];
   if (namespaces !== undefined) {
     followed.push({ name: "namespaces", resource: "namespaces", reflector: namespaces });
@@ -115,7 +116,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   if (namespaces !== undefined) await synced(opening.use(namespaces), options.signal);
   const scope =
     namespaces === undefined ? fixedScope(configured) : selectedScope(configured, namespaces);
-  const context = await openContext({ times: {}, ...options, metrics }, scope, stop.signal);
+  const context = await createContext({ times: {}, ...options, metrics }, scope, stop.signal);
   opening.defer(() => context.pool.drain());
   await removeOutOfScope(context);
   const withCsi = scope.units.some((unit) => !isDataUnit(unit));
@@ -124,7 +125,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const data = scope.units.filter(isDataUnit);
   const reflected = data.map((unit) => reflect(context, unit, intake.signal));
   for (const { reflector } of reflected) opening.use(reflector);
-  opening.use(startUpkeep(context, (key, reason) => relist(context, reflected, key, reason)));
+  opening.use(startMaintenance(context, (key, reason) => relist(context, reflected, key, reason)));
   const followed = allFollowed(reflected, namespaces, csi);
   watcherGauges(options.metrics, followed, context);
   options.logger.debug({ units: scope.units.length }, "watcher started");
@@ -133,7 +134,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     ...watcherHealth(followed, context),
     async [Symbol.asyncDispose]() {
       intake.abort();
-      const timer = setTimeout(() => stop.abort(), FINISH_MS);
+      const timer = setTimeout(() => stop.abort(), DRAIN_TIMEOUT_MS);
       await owned.disposeAsync();
       clearTimeout(timer);
     },

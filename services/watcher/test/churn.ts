@@ -1,7 +1,7 @@
 import type { Api } from "@rollcast/testkit/client";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 
-const AT_ONCE = 16;
+const MAX_CONCURRENT = 16;
 
 /** Does `work` for 0 to `count` - 1, a few at once. */
 export async function each(count: number, work: (i: number) => Promise<unknown>): Promise<void> {
@@ -9,7 +9,7 @@ export async function each(count: number, work: (i: number) => Promise<unknown>)
   const worker = async () => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, worker));
+  await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, count) }, worker));
 }
 
 const isSecret = (i: number) => i % 2 === 1;

@@ -5,10 +5,10 @@ import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
-import { decisiveAnnotations, reduceData } from "../src/reduce.ts";
-import type { Seen } from "../src/reduce.ts";
-import { CLUSTER } from "./stack.ts";
-import type { Bed } from "./stack.ts";
+import { decisiveAnnotations, transformData } from "../src/model/transform.ts";
+import type { ObservedSource } from "../src/model/transform.ts";
+import { CLUSTER } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 export type ConsistencyOptions = {
   timeout?: number;
@@ -18,23 +18,29 @@ export type ConsistencyOptions = {
 
 /** What is wrong with what a bed holds, when nothing changes any more; empty where all is as it must be. */
 export async function faultsOf(
-  bed: Bed,
+  harness: Harness,
   api: Api,
   namespace: string,
   options: ConsistencyOptions = {},
 ): Promise<string[]> {
-  const present = new Map<string, Seen>();
+  const present = new Map<string, ObservedSource>();
   for (const kind of ["ConfigMap", "Secret"] as const) {
     const path = kind === "ConfigMap" ? paths.configMap(namespace) : paths.secret(namespace);
     const { items } = await api.get<{ items: KubeObject[] }>(path);
     for (const item of items) {
-      const seen = reduceData({ key: bed.key, annotations: decisiveAnnotations({}) }, kind, item);
-      present.set(recordKey(CLUSTER, seen), seen);
+      const observed = transformData(
+        { key: harness.key, annotations: decisiveAnnotations({}) },
+        kind,
+        item,
+      );
+      present.set(recordKey(CLUSTER, observed), observed);
     }
   }
-  const records = await bed.records();
-  const events = await bed.events();
-  const faults = [...present].flatMap(([key, seen]) => presentFaults(key, seen, records.get(key)));
+  const records = await harness.records();
+  const events = await harness.events();
+  const faults = [...present].flatMap(([key, observed]) =>
+    presentFaults(key, observed, records.get(key)),
+  );
   for (const [key, record] of records) {
     if (!present.has(key) && record.deletedAt === undefined) faults.push(`${key} is not deleted`);
     if (record.state === "pending") faults.push(`${key} is still pending`);
@@ -45,11 +51,15 @@ export async function faultsOf(
   return faults;
 }
 
-function presentFaults(key: string, seen: Seen, record: SourceRecord | undefined): string[] {
+function presentFaults(
+  key: string,
+  observed: ObservedSource,
+  record: SourceRecord | undefined,
+): string[] {
   if (record === undefined) return [`${key} has no record`];
   if (record.deletedAt !== undefined) return [`${key} is taken for deleted`];
-  if (record.uid !== seen.uid) return [`${key} is another object`];
-  const same = JSON.stringify(record.digests) === JSON.stringify(seen.digests);
+  if (record.uid !== observed.uid) return [`${key} is another object`];
+  const same = JSON.stringify(record.digests) === JSON.stringify(observed.digests);
   return same ? [] : [`${key} has other content (${record.resourceVersion})`];
 }
 
@@ -66,15 +76,15 @@ function eventFaults(
   if (last === undefined) return [`${key} was never told`];
   // Another object with the same data took its place, which is no change.
   const replaced = last.data.uid !== record.uid;
-  const told = last.type === `dev.rollcast.source.${record.change}.v1`;
-  if (told && (replaced || restored || last.data.resourceVersion === record.resourceVersion))
+  const matches = last.type === `dev.rollcast.source.${record.change}.v1`;
+  if (matches && (replaced || restored || last.data.resourceVersion === record.resourceVersion))
     return [];
   return [`${key}: the last event is ${last.type} of ${last.data.resourceVersion}`];
 }
 
 /** Waits until all is as it must be; throws with what is not. */
 export async function expectConsistent(
-  bed: Bed,
+  harness: Harness,
   api: Api,
   namespace: string,
   options: ConsistencyOptions = {},
@@ -82,7 +92,7 @@ export async function expectConsistent(
   const { timeout = 60_000 } = options;
   let faults: string[] = [];
   const look = async () => {
-    faults = await faultsOf(bed, api, namespace, options);
+    faults = await faultsOf(harness, api, namespace, options);
     return faults.length === 0;
   };
   await waitFor(look, { timeout, every: 300 }).catch((err: unknown) => {

@@ -3,7 +3,7 @@ import type { AnyObject } from "@rollcast/testkit/client";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startBed, startHere, told } from "./stack.ts";
+import { startHarness, startInProcess, changesOf } from "./harness.ts";
 
 const GROUP = "secrets-store.csi.x-k8s.io";
 
@@ -99,13 +99,14 @@ function rotate(
 async function setUp() {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "csi"));
-  const bed = stack.use(await startBed(cluster.dir));
-  const start = (scope: object = { namespaces: [namespace] }) => startHere({ bed, cluster, scope });
-  const record = (name: string) => bed.record("SecretProviderClass", namespace, name);
-  const history = async (name: string) => told(await bed.events(), name);
+  const harness = stack.use(await startHarness(cluster.dir));
+  const start = (scope: object = { namespaces: [namespace] }) =>
+    startInProcess({ harness, cluster, scope });
+  const record = (name: string) => harness.record("SecretProviderClass", namespace, name);
+  const history = async (name: string) => changesOf(await harness.events(), name);
   return {
     namespace,
-    bed,
+    harness,
     start,
     record,
     history,
@@ -115,7 +116,7 @@ async function setUp() {
 
 test("a rotation that many pods show is one change; a new pod is none", async () => {
   await using t = await setUp();
-  const { namespace, bed, history } = t;
+  const { namespace, harness, history } = t;
   await createClass(namespace, "vault", { "reloader.stakater.com/match": "true" });
   for (const pod of ["a", "b", "c"]) await mount(namespace, pod, "vault", { db: "v1", api: "v1" });
   await using _watcher = await t.start();
@@ -130,7 +131,7 @@ test("a rotation that many pods show is one change; a new pod is none", async ()
   await rotate(namespace, "a", "vault", { db: "v3", api: "v1" });
   await waitFor(async () => (await history("vault")).length === 2);
 
-  const [first, second] = await bed.events();
+  const [first, second] = await harness.events();
   expect(first?.data).toMatchObject({
     kind: "SecretProviderClass",
     name: "vault",

@@ -6,26 +6,26 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { churn, createOne, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { startBed, startHere } from "./stack.ts";
-import type { Bed, Started } from "./stack.ts";
+import { startHarness, startInProcess } from "./harness.ts";
+import type { Harness, Started } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
 const COUNT = 200;
 const stack = new AsyncDisposableStack();
 let namespace: string;
-let bed: Bed;
+let harness: Harness;
 let proxy: FaultProxy;
 let watcher: Started;
 
 beforeAll(async () => {
   ({ name: namespace } = stack.use(await createNamespace(api, "faults")));
   await each(COUNT, (i) => createOne(api, namespace, i));
-  bed = stack.use(await startBed(cluster.dir));
+  harness = stack.use(await startHarness(cluster.dir));
   proxy = stack.use(await startFaultProxy(cluster));
   watcher = stack.use(
-    await startHere({
-      bed,
+    await startInProcess({
+      harness,
       cluster,
       url: proxy.url,
       scope: { namespaces: [namespace] },
@@ -113,7 +113,7 @@ test.each(faults)(
       clearInterval(cutting);
     }
     proxy.rules([]);
-    await expectConsistent(bed, api, namespace);
+    await expectConsistent(harness, api, namespace);
 
     await waitFor(() => watcher.ready() === undefined);
     expect((await failures()) > before).toBe(harmless !== true);
@@ -123,13 +123,13 @@ test.each(faults)(
 test("an object above 1 MiB is one like others, in the list and in the watch", async () => {
   const large = (v: string) => v.repeat(1_040_000);
   await api.create(paths.configMap(namespace), configMap(namespace, "large", { v: large("a") }));
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
   await api.patch(paths.configMap(namespace, "large"), { data: { v: large("b") } });
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
   proxy.rules([relist]);
   await api.patch(paths.configMap(namespace, "large"), { data: { v: large("c") } });
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
 
-  const own = (await bed.events()).filter(({ data }) => data.name === "large");
+  const own = (await harness.events()).filter(({ data }) => data.name === "large");
   expect(own.map(({ type }) => type.split(".")[3])).toEqual(["created", "changed", "changed"]);
 });

@@ -6,11 +6,11 @@ import { createNamespace, paths } from "@rollcast/testkit/objects";
 import { startService } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
-import { installationKey } from "../src/digest.ts";
-import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/installation-key.ts";
+import { installationKey } from "../src/model/digest.ts";
+import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/store/installation-key.ts";
 import { changeOne, createOne, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, silent, startBed, startHere } from "./stack.ts";
+import { configOf, silent, startHarness, startInProcess } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -54,33 +54,33 @@ test("a new key adopts everything anew, and what changes after is told", async (
   await using ns = await createNamespace(api, "key");
   const namespace = ns.name;
   await each(20, (i) => createOne(api, namespace, i));
-  await using bed = await startBed(cluster.dir);
+  await using harness = await startHarness(cluster.dir);
   const scope = { namespaces: [namespace] };
   {
-    await using _watcher = await startHere({ bed, cluster, scope });
+    await using _watcher = await startInProcess({ harness, cluster, scope });
   }
   const key = installationKey(randomBytes(32));
-  const renewed = { ...bed, key };
+  const renewed = { ...harness, key };
 
-  await using _watcher = await startHere({ bed, cluster, scope, key });
+  await using _watcher = await startInProcess({ harness, cluster, scope, key });
   await expectConsistent(renewed, api, namespace);
-  expect(await bed.events()).toEqual([]);
+  expect(await harness.events()).toEqual([]);
   await changeOne(api, namespace, 1, "1");
   await expectConsistent(renewed, api, namespace);
 
-  const records = [...(await bed.records()).values()];
+  const records = [...(await harness.records()).values()];
   expect(new Set(records.map(({ keyId }) => keyId))).toEqual(new Set([key.id]));
-  expect(await bed.events()).toHaveLength(1);
+  expect(await harness.events()).toHaveLength(1);
 });
 
 test("the service makes its key in its own namespace, and keeps it", async () => {
   await using ns = await createNamespace(api, "key");
-  await using bed = await startBed(cluster.dir);
+  await using harness = await startHarness(cluster.dir);
   const run = async () => {
     await using service = await startService("watcher", {
       config: configOf({ namespaces: [ns.name] }),
       kubeconfig: cluster.kubeconfig,
-      natsUrl: bed.server.url,
+      natsUrl: harness.server.url,
       env: { ROLLCAST_NAMESPACE: ns.name },
     });
     await service.waitReady();

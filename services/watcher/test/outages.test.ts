@@ -6,7 +6,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { changeOne, churn, createOne, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, startBed, startHere } from "./stack.ts";
+import { configOf, startHarness, startInProcess } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -16,43 +16,43 @@ async function setUp(count = COUNT) {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "outages"));
   await each(count, (i) => createOne(api, namespace, i));
-  const bed = stack.use(await startBed(cluster.dir));
+  const harness = stack.use(await startHarness(cluster.dir));
   const scope = { namespaces: [namespace] };
-  return { namespace, bed, scope, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { namespace, harness, scope, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 test("NATS is killed, and comes back, while objects change", async () => {
   await using t = await setUp();
-  const { namespace, bed, scope } = t;
-  await using watcher = await startHere({ bed, cluster, scope });
+  const { namespace, harness, scope } = t;
+  await using watcher = await startInProcess({ harness, cluster, scope });
 
   for (const round of ["a", "b"]) {
     await Promise.all([
       churn(api, namespace, COUNT, round),
-      bed.server.kill().then(() => bed.server.restart()),
+      harness.server.kill().then(() => harness.server.restart()),
     ]);
   }
-  await bed.server.kill();
+  await harness.server.kill();
   await churn(api, namespace, COUNT, "c");
   // What is in hand is bounded: the rest waits in the API server's connection.
   const inHand = /^rollcast_sources_in_hand (\d+)/m.exec(await watcher.metrics.text())?.[1];
   expect(Number(inHand)).toBeLessThanOrEqual(256);
   expect(Number(inHand)).toBeGreaterThan(0);
-  await bed.server.restart();
+  await harness.server.restart();
 
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
 });
 
 test("NATS loses everything: the next start is a first sync, and nothing is told", async () => {
   await using t = await setUp(20);
-  const { namespace, bed, scope } = t;
+  const { namespace, harness, scope } = t;
   {
-    await using _watcher = await startHere({ bed, cluster, scope });
+    await using _watcher = await startInProcess({ harness, cluster, scope });
     await changeOne(api, namespace, 1, "1");
-    await waitFor(async () => (await bed.events()).length === 1);
+    await waitFor(async () => (await harness.events()).length === 1);
   }
-  await using fresh = await startBed(cluster.dir);
-  await using _watcher = await startHere({ bed: fresh, cluster, scope });
+  await using fresh = await startHarness(cluster.dir);
+  await using _watcher = await startInProcess({ harness: fresh, cluster, scope });
 
   await expectConsistent(fresh, api, namespace);
   expect(await fresh.events()).toEqual([]);
@@ -60,17 +60,17 @@ test("NATS loses everything: the next start is a first sync, and nothing is told
 
 test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is told later", async () => {
   await using t = await setUp(20);
-  const { namespace, bed, scope } = t;
+  const { namespace, harness, scope } = t;
   const start = () =>
     startService("watcher", {
-      config: { ...configOf(scope), installationKey: { file: bed.keyFile } },
+      config: { ...configOf(scope), installationKey: { file: harness.keyFile } },
       kubeconfig: cluster.kubeconfig,
-      natsUrl: bed.server.url,
+      natsUrl: harness.server.url,
     });
   {
     await using service = await start();
     await service.waitReady();
-    await bed.server.kill();
+    await harness.server.kill();
     await each(20, (i) => changeOne(api, namespace, i, "1"));
     await waitFor(async () => {
       const text = await (await fetch(`${service.http()}/metrics`)).text();
@@ -78,25 +78,25 @@ test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is t
     });
     expect(await service.kill()).toBe(0);
   }
-  await bed.server.restart();
+  await harness.server.restart();
   await using service = await start();
   await service.waitReady();
 
-  await expectConsistent(bed, api, namespace);
-  expect(await bed.events()).toHaveLength(20);
+  await expectConsistent(harness, api, namespace);
+  expect(await harness.events()).toHaveLength(20);
 });
 
 test("not ready before the first sync, also where the API server does not answer", async () => {
   await using t = await setUp(4);
-  const { namespace, bed, scope } = t;
+  const { namespace, harness, scope } = t;
   await using proxy = await startFaultProxy(cluster);
   proxy.rules([{ path: /\/secrets\?/, fault: { do: "stall" } }]);
-  await using watcher = await startHere({ bed, cluster, scope, url: proxy.url }, false);
+  await using watcher = await startInProcess({ harness, cluster, scope, url: proxy.url }, false);
 
   // Everything else is ready by then.
   await waitFor(() => watcher.ready() === `Secret in ${namespace}: not synced`);
   proxy.rules([]);
   proxy.cut();
   await waitFor(() => watcher.ready() === undefined);
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
 });

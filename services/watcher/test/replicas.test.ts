@@ -6,7 +6,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { changeOne, churn, createOne, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, startBed, startHere } from "./stack.ts";
+import { configOf, startHarness, startInProcess } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -18,12 +18,15 @@ test("two replicas, one killed at random for a minute of changes: every change o
   await using ns = await createNamespace(api, "replicas");
   const namespace = ns.name;
   await each(COUNT, (i) => createOne(api, namespace, i));
-  await using bed = await startBed(cluster.dir);
+  await using harness = await startHarness(cluster.dir);
   const start = () =>
     startService("watcher", {
-      config: { ...configOf({ namespaces: [namespace] }), installationKey: { file: bed.keyFile } },
+      config: {
+        ...configOf({ namespaces: [namespace] }),
+        installationKey: { file: harness.keyFile },
+      },
       kubeconfig: cluster.kubeconfig,
-      natsUrl: bed.server.url,
+      natsUrl: harness.server.url,
     });
   await using stays = await start();
   await stays.waitReady();
@@ -44,7 +47,7 @@ test("two replicas, one killed at random for a minute of changes: every change o
   };
   await Promise.all([change(), kill()]);
 
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
   expect(kills).toBeGreaterThan(10);
   expect(rounds).toBeGreaterThan(10);
   expect((await fetch(`${stays.http()}/livez`)).status).toBe(200);
@@ -54,16 +57,16 @@ test("two replicas that see the same change tell it once, and agree on what is k
   await using ns = await createNamespace(api, "replicas");
   const namespace = ns.name;
   await each(20, (i) => createOne(api, namespace, i));
-  await using bed = await startBed(cluster.dir);
+  await using harness = await startHarness(cluster.dir);
   const scope = { namespaces: [namespace] };
-  await using a = await startHere({ bed, cluster, scope });
-  await using b = await startHere({ bed, cluster, scope });
+  await using a = await startInProcess({ harness, cluster, scope });
+  await using b = await startInProcess({ harness, cluster, scope });
 
   await each(20, (i) => changeOne(api, namespace, i, "1"));
-  await waitFor(async () => (await bed.events()).length === 20);
-  await expectConsistent(bed, api, namespace);
+  await waitFor(async () => (await harness.events()).length === 20);
+  await expectConsistent(harness, api, namespace);
 
-  expect(await bed.events()).toHaveLength(20);
+  expect(await harness.events()).toHaveLength(20);
   const texts = [await a.metrics.text(), await b.metrics.text()];
   const stored = texts.map((text) => Number(/result="stored"\} (\d+)/.exec(text)?.[1]));
   expect((stored[0] ?? 0) + (stored[1] ?? 0)).toBe(20);

@@ -3,12 +3,12 @@ import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { expectConsistent } from "./consistency.ts";
-import { startBed, startHere, told } from "./stack.ts";
+import { startHarness, startInProcess, changesOf } from "./harness.ts";
 
 test("a cluster restored from an older etcd snapshot: changes after it are seen, nothing is stuck", async () => {
   await using cluster = await startCluster({ controllers: false });
   const { api } = cluster;
-  await using bed = await startBed(cluster.dir);
+  await using harness = await startHarness(cluster.dir);
   const namespace = (await createNamespace(api, "restore")).name;
   const create = (name: string, v: string) =>
     api.create(paths.configMap(namespace), configMap(namespace, name, { v }));
@@ -19,12 +19,12 @@ test("a cluster restored from an older etcd snapshot: changes after it are seen,
     await create(name, "0");
   }
   const scope = { namespaces: [namespace] };
-  await using a = await startHere({ bed, cluster, scope });
-  await using _b = await startHere({ bed, cluster, scope });
+  await using a = await startInProcess({ harness, cluster, scope });
+  await using _b = await startInProcess({ harness, cluster, scope });
   // Within the stream's duplicate window: the restored content was told under this object's old version before.
   await set("edited", "1");
   await remove("old-tombstone");
-  await waitFor(async () => told(await bed.events(), "old-tombstone").length === 1);
+  await waitFor(async () => changesOf(await harness.events(), "old-tombstone").length === 1);
 
   const snapshot = await cluster.snapshot();
   for (const v of ["2", "3", "4"]) {
@@ -37,18 +37,18 @@ test("a cluster restored from an older etcd snapshot: changes after it are seen,
   await create("later", "0");
   await create("later-gone", "0");
   await remove("later-gone");
-  await waitFor(async () => told(await bed.events(), "later-gone").length === 2, {
+  await waitFor(async () => changesOf(await harness.events(), "later-gone").length === 2, {
     timeout: 60_000,
   });
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
 
   await cluster.restore(snapshot);
-  await expectConsistent(bed, api, namespace, { timeout: 90_000, restored: true });
-  const after = await bed.events();
-  expect(told(after, "edited").at(-1)).toBe("changed data");
-  expect(told(after, "later").at(-1)).toBe("deleted deleted");
-  expect(told(after, "removed").at(-1)).toBe("created recreated");
-  expect(told(after, "again").at(-1)).toBe("changed recreated");
+  await expectConsistent(harness, api, namespace, { timeout: 90_000, restored: true });
+  const after = await harness.events();
+  expect(changesOf(after, "edited").at(-1)).toBe("changed data");
+  expect(changesOf(after, "later").at(-1)).toBe("deleted deleted");
+  expect(changesOf(after, "removed").at(-1)).toBe("created recreated");
+  expect(changesOf(after, "again").at(-1)).toBe("changed recreated");
 
   // Versions grow from the snapshot's again, below those that were recorded before.
   for (const name of ["same", "edited", "removed", "again"]) await set(name, "6");
@@ -56,12 +56,12 @@ test("a cluster restored from an older etcd snapshot: changes after it are seen,
   await create("later", "6");
   await create("later-gone", "6");
   await remove("again");
-  await expectConsistent(bed, api, namespace);
-  const end = await bed.events();
+  await expectConsistent(harness, api, namespace);
+  const end = await harness.events();
   for (const name of ["same", "edited", "removed"]) {
-    expect(told(end, name).at(-1)).toBe("changed data");
+    expect(changesOf(end, name).at(-1)).toBe("changed data");
   }
-  expect(told(end, "later").at(-1)).toBe("changed recreated");
-  expect(told(end, "old-tombstone").at(-1)).toBe("changed recreated");
+  expect(changesOf(end, "later").at(-1)).toBe("changed recreated");
+  expect(changesOf(end, "old-tombstone").at(-1)).toBe("changed recreated");
   await waitFor(() => a.ready() === undefined);
 });

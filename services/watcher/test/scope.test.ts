@@ -2,8 +2,8 @@ import { createNamespace, configMap, paths, secret } from "@rollcast/testkit/obj
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { startBed, startHere, told } from "./stack.ts";
-import type { Bed } from "./stack.ts";
+import { startHarness, startInProcess, changesOf } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -20,26 +20,28 @@ const label = (namespace: string, labels: Record<string, string | null>) =>
 
 async function setUp(count: number) {
   const stack = new AsyncDisposableStack();
-  const bed = stack.use(await startBed(cluster.dir));
+  const harness = stack.use(await startHarness(cluster.dir));
   const names: string[] = [];
   for (let i = 0; i < count; i++) names.push(stack.use(await createNamespace(api, "scope")).name);
   const [a = "", b = "", c = ""] = names;
-  return { bed, a, b, c, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { harness, a, b, c, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 /** Names of the sources that have a record, tombstones not counted. */
-async function recorded(bed: Bed, namespaces: readonly string[]): Promise<string[]> {
-  const records = [...(await bed.records()).values()];
+async function recorded(harness: Harness, namespaces: readonly string[]): Promise<string[]> {
+  const records = [...(await harness.records()).values()];
   return records
     .filter(({ namespace, deletedAt }) => namespaces.includes(namespace) && deletedAt === undefined)
     .map(({ name }) => name)
     .sort();
 }
 
-const waitChanged = (bed: Bed, name: string, times: number) =>
+const waitChanged = (harness: Harness, name: string, times: number) =>
   waitFor(
     async () => {
-      const changes = told(await bed.events(), name).filter((one) => one === "changed data");
+      const changes = changesOf(await harness.events(), name).filter(
+        (one) => one === "changed data",
+      );
       return changes.length === times;
     },
     { message: `${name} to be told as changed ${times} times` },
@@ -47,7 +49,7 @@ const waitChanged = (bed: Bed, name: string, times: number) =>
 
 test("a list of namespaces needs no permission beyond them", async () => {
   await using t = await setUp(2);
-  const { bed, a, b } = t;
+  const { harness, a, b } = t;
   const role = {
     metadata: { name: "watcher" },
     rules: [{ apiGroups: [""], resources: ["configmaps", "secrets"], verbs: ["list", "watch"] }],
@@ -61,24 +63,24 @@ test("a list of namespaces needs no permission beyond them", async () => {
   await put(a, "mine");
   await put(b, "theirs");
 
-  await using _watcher = await startHere({
-    bed,
+  await using _watcher = await startInProcess({
+    harness,
     cluster,
     user: "watcher",
     scope: { namespaces: [a] },
   });
   await set(b, "theirs", "2");
   await set(a, "mine", "2");
-  await waitChanged(bed, "mine", 1);
+  await waitChanged(harness, "mine", 1);
 
-  expect(await recorded(bed, [a, b])).toEqual(["mine"]);
-  expect(await bed.events()).toHaveLength(1);
+  expect(await recorded(harness, [a, b])).toEqual(["mine"]);
+  expect(await harness.events()).toHaveLength(1);
 });
 
 test("a namespace that may not be read is a fault, not an empty one", async () => {
   await using t = await setUp(1);
-  await using watcher = await startHere(
-    { bed: t.bed, cluster, user: "alice", scope: { namespaces: [t.a] } },
+  await using watcher = await startInProcess(
+    { harness: t.harness, cluster, user: "alice", scope: { namespaces: [t.a] } },
     false,
   );
 
@@ -88,34 +90,34 @@ test("a namespace that may not be read is a fault, not an empty one", async () =
 
 test("ignored namespaces and kinds are not looked at", async () => {
   await using t = await setUp(2);
-  const { bed, a, b } = t;
+  const { harness, a, b } = t;
   await put(a, "seen");
   await put(b, "ignored");
   await api.create(paths.secret(a), secret(a, "secret", { v: "1" }));
 
-  await using _watcher = await startHere({
-    bed,
+  await using _watcher = await startInProcess({
+    harness,
     cluster,
     scope: { ignoreNamespaces: [b], ignoreKinds: ["Secret"] },
   });
   await set(b, "ignored", "2");
   await set(a, "seen", "2");
-  await waitChanged(bed, "seen", 1);
+  await waitChanged(harness, "seen", 1);
 
-  expect(await recorded(bed, [a, b])).toEqual(["seen"]);
+  expect(await recorded(harness, [a, b])).toEqual(["seen"]);
 });
 
 test("only resources with the labels, and one that loses them is not taken for deleted", async () => {
   await using t = await setUp(1);
-  const { bed, a } = t;
+  const { harness, a } = t;
   const yes = { reload: "yes" };
   await put(a, "selected", yes);
   await put(a, "relabelled", yes);
   await put(a, "other");
   await put(a, "late");
   const scope = { namespaces: [a], resourceSelector: "reload=yes" };
-  await using watcher = await startHere({ bed, cluster, scope });
-  expect(await recorded(bed, [a])).toEqual(["relabelled", "selected"]);
+  await using watcher = await startInProcess({ harness, cluster, scope });
+  expect(await recorded(harness, [a])).toEqual(["relabelled", "selected"]);
 
   const relabel = (name: string, reload: string | null) =>
     api.patch(paths.configMap(a, name), { metadata: { labels: { reload } } });
@@ -123,38 +125,40 @@ test("only resources with the labels, and one that loses them is not taken for d
   await relabel("late", "yes");
   await set(a, "other", "2");
   await waitFor(async () => {
-    const names = await recorded(bed, [a]);
+    const names = await recorded(harness, [a]);
     return names.join() === "late,selected";
   });
   await set(a, "late", "2");
-  await waitChanged(bed, "late", 1);
+  await waitChanged(harness, "late", 1);
   await api.remove(paths.configMap(a, "selected"));
-  await waitFor(async () => told(await bed.events(), "selected").includes("deleted deleted"));
+  await waitFor(async () =>
+    changesOf(await harness.events(), "selected").includes("deleted deleted"),
+  );
 
-  const events = await bed.events();
-  expect(told(events, "relabelled")).toEqual([]);
-  expect(told(events, "other")).toEqual([]);
+  const events = await harness.events();
+  expect(changesOf(events, "relabelled")).toEqual([]);
+  expect(changesOf(events, "other")).toEqual([]);
   await watcher[Symbol.asyncDispose]();
   await relabel("late", null);
-  await using _again = await startHere({ bed, cluster, scope });
-  expect(await recorded(bed, [a])).toEqual([]);
-  expect(told(await bed.events(), "late")).not.toContain("deleted deleted");
+  await using _again = await startInProcess({ harness, cluster, scope });
+  expect(await recorded(harness, [a])).toEqual([]);
+  expect(changesOf(await harness.events(), "late")).not.toContain("deleted deleted");
 });
 
 test("namespaces come and go by their labels, without a restart and without missing a change", async () => {
   await using t = await setUp(3);
-  const { bed, a, b, c } = t;
+  const { harness, a, b, c } = t;
   const team = `t-${a}`;
   await label(a, { [team]: "x" });
   for (const namespace of [a, b, c]) {
     for (let i = 0; i < 20; i++) await put(namespace, `${namespace}-${i}`);
   }
-  await using _watcher = await startHere({
-    bed,
+  await using _watcher = await startInProcess({
+    harness,
     cluster,
     scope: { namespaceSelector: `${team}=x`, ignoreNamespaces: [c] },
   });
-  expect(await recorded(bed, [a, b, c])).toHaveLength(20);
+  expect(await recorded(harness, [a, b, c])).toHaveLength(20);
 
   // While `b` comes in, its sources change all the time: from its record on, every change is told.
   const rounds = 15;
@@ -164,49 +168,49 @@ test("namespaces come and go by their labels, without a restart and without miss
     }
   };
   await Promise.all([churn(), label(b, { [team]: "x" }), label(c, { [team]: "x" })]);
-  await waitFor(async () => (await recorded(bed, [b])).length === 20);
+  await waitFor(async () => (await recorded(harness, [b])).length === 20);
   await Promise.all(Array.from({ length: 20 }, (_, i) => set(b, `${b}-${i}`, "last")));
   await waitFor(async () => {
-    const events = await bed.events();
-    return Array.from({ length: 20 }, (_, i) => told(events, `${b}-${i}`)).every(
+    const events = await harness.events();
+    return Array.from({ length: 20 }, (_, i) => changesOf(events, `${b}-${i}`)).every(
       (one) => one.at(-1) === "changed data",
     );
   });
   await label(a, { [team]: null });
-  await waitFor(async () => (await recorded(bed, [a])).length === 0);
+  await waitFor(async () => (await recorded(harness, [a])).length === 0);
   await set(a, `${a}-0`, "unseen");
   await label(a, { [team]: "x" });
-  await waitFor(async () => (await recorded(bed, [a])).length === 20);
+  await waitFor(async () => (await recorded(harness, [a])).length === 20);
   await set(a, `${a}-0`, "seen");
-  await waitChanged(bed, `${a}-0`, 1);
-  expect(await recorded(bed, [c])).toEqual([]);
+  await waitChanged(harness, `${a}-0`, 1);
+  expect(await recorded(harness, [c])).toEqual([]);
 
   // In a namespace that is created with the label, everything is new.
   await using fresh = await createNamespace(api, "scope");
   await label(fresh.name, { [team]: "x" });
   await put(fresh.name, "new");
-  await waitFor(async () => told(await bed.events(), "new").includes("created created"));
+  await waitFor(async () => changesOf(await harness.events(), "new").includes("created created"));
 });
 
 test("what left the scope while no watcher ran is forgotten, and comes back as known from before", async () => {
   await using t = await setUp(2);
-  const { bed, a, b } = t;
+  const { harness, a, b } = t;
   await put(a, "one");
   await put(b, "two");
   const both = { namespaces: [a, b] };
   {
-    await using _watcher = await startHere({ bed, cluster, scope: both });
+    await using _watcher = await startInProcess({ harness, cluster, scope: both });
   }
   {
-    await using _watcher = await startHere({ bed, cluster, scope: { namespaces: [a] } });
-    expect(await recorded(bed, [a, b])).toEqual(["one"]);
+    await using _watcher = await startInProcess({ harness, cluster, scope: { namespaces: [a] } });
+    expect(await recorded(harness, [a, b])).toEqual(["one"]);
   }
   await set(b, "two", "2");
   await set(a, "one", "2");
 
-  await using _watcher = await startHere({ bed, cluster, scope: both });
+  await using _watcher = await startInProcess({ harness, cluster, scope: both });
 
-  await waitChanged(bed, "one", 1);
-  expect(await recorded(bed, [a, b])).toEqual(["one", "two"]);
-  expect(await bed.events()).toHaveLength(1);
+  await waitChanged(harness, "one", 1);
+  expect(await recorded(harness, [a, b])).toEqual(["one", "two"]);
+  expect(await harness.events()).toHaveLength(1);
 });

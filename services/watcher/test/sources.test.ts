@@ -3,8 +3,8 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { expectConsistent } from "./consistency.ts";
-import { startBed, startHere, told } from "./stack.ts";
-import type { Bed } from "./stack.ts";
+import { startHarness, startInProcess, changesOf } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -12,23 +12,23 @@ const { api } = cluster;
 async function setUp() {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "sources"));
-  const bed = stack.use(await startBed(cluster.dir));
-  const start = () => startHere({ bed, cluster, scope: { namespaces: [namespace] } });
-  return { namespace, bed, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const harness = stack.use(await startHarness(cluster.dir));
+  const start = () => startInProcess({ harness, cluster, scope: { namespaces: [namespace] } });
+  return { namespace, harness, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-async function waitTold(bed: Bed, name: string, last: string): Promise<void> {
-  const look = async () => told(await bed.events(), name).at(-1) === last;
+async function waitTold(harness: Harness, name: string, last: string): Promise<void> {
+  const look = async () => changesOf(await harness.events(), name).at(-1) === last;
   await waitFor(look, { message: `${name} to be told as ${last}` });
 }
 
 test("the first sync tells nothing; then each change is told once, a metadata edit never", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { LOG: "a", OLD: "x" }));
   await api.create(paths.secret(namespace), secret(namespace, "db", { password: "hunter2" }));
   await using _watcher = await t.start();
-  expect(await bed.events()).toEqual([]);
+  expect(await harness.events()).toEqual([]);
 
   await api.patch(paths.configMap(namespace, "web"), { metadata: { labels: { a: "b" } } });
   await api.patch(
@@ -38,11 +38,11 @@ test("the first sync tells nothing; then each change is told once, a metadata ed
     },
     "kubectl-edit",
   );
-  await waitTold(bed, "web", "changed data");
+  await waitTold(harness, "web", "changed data");
   await api.patch(paths.secret(namespace, "db"), { stringData: { password: "hunter3" } });
-  await waitTold(bed, "db", "changed data");
+  await waitTold(harness, "db", "changed data");
 
-  const [web, db] = await bed.events();
+  const [web, db] = await harness.events();
   expect(web?.data).toEqual({
     kind: "ConfigMap",
     namespace,
@@ -54,36 +54,36 @@ test("the first sync tells nothing; then each change is told once, a metadata ed
     reason: "data",
   });
   expect(db?.data.changedKeys).toEqual({ added: [], changed: ["password"], removed: [] });
-  expect(await bed.events()).toHaveLength(2);
-  await expectConsistent(bed, api, namespace);
+  expect(await harness.events()).toHaveLength(2);
+  await expectConsistent(harness, api, namespace);
 });
 
 test("created, deleted and re-created sources", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   await using _watcher = await t.start();
   const create = (data: Record<string, string>) =>
     api.create(paths.secret(namespace), secret(namespace, "tls", data));
   const remove = () => api.remove(paths.secret(namespace, "tls"));
 
   await create({ crt: "1" });
-  await waitTold(bed, "tls", "created created");
+  await waitTold(harness, "tls", "created created");
   await remove();
-  await waitTold(bed, "tls", "deleted deleted");
+  await waitTold(harness, "tls", "deleted deleted");
   await create({ crt: "1" });
-  await waitTold(bed, "tls", "created recreated");
+  await waitTold(harness, "tls", "created recreated");
   await remove();
-  await waitTold(bed, "tls", "deleted deleted");
+  await waitTold(harness, "tls", "deleted deleted");
   await create({ crt: "2" });
-  await waitTold(bed, "tls", "changed recreated");
+  await waitTold(harness, "tls", "changed recreated");
 
-  await expectConsistent(bed, api, namespace);
-  expect(await bed.events()).toHaveLength(5);
+  await expectConsistent(harness, api, namespace);
+  expect(await harness.events()).toHaveLength(5);
 });
 
 test("what changed while no watcher ran is found by the first list", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   const put = (name: string) =>
     api.create(paths.configMap(namespace), configMap(namespace, name, { v: "1" }));
   for (const name of ["same", "edited", "gone", "again", "replaced"]) await put(name);
@@ -100,21 +100,21 @@ test("what changed while no watcher ran is found by the first list", async () =>
 
   await using _second = await t.start();
 
-  await expectConsistent(bed, api, namespace);
-  const events = await bed.events();
-  expect(told(events, "same")).toEqual([]);
-  expect(told(events, "edited")).toEqual(["changed data"]);
-  expect(told(events, "gone")).toEqual(["deleted deleted"]);
-  expect(told(events, "again")).toEqual([]);
-  expect(told(events, "replaced")).toEqual(["changed recreated"]);
-  expect(told(events, "new")).toEqual(["created created"]);
-  const edited = await bed.record("ConfigMap", namespace, "edited");
+  await expectConsistent(harness, api, namespace);
+  const events = await harness.events();
+  expect(changesOf(events, "same")).toEqual([]);
+  expect(changesOf(events, "edited")).toEqual(["changed data"]);
+  expect(changesOf(events, "gone")).toEqual(["deleted deleted"]);
+  expect(changesOf(events, "again")).toEqual([]);
+  expect(changesOf(events, "replaced")).toEqual(["changed recreated"]);
+  expect(changesOf(events, "new")).toEqual(["created created"]);
+  const edited = await harness.record("ConfigMap", namespace, "edited");
   expect(edited?.changedWithin).toBe(999);
 });
 
 test("binary data, immutable sources and a source with too many keys", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   await using _watcher = await t.start();
   const base = configMap(namespace, "bin", {});
   const many = (v: string) =>
@@ -122,7 +122,7 @@ test("binary data, immutable sources and a source with too many keys", async () 
 
   await api.create(paths.configMap(namespace), { ...base, binaryData: { blob: "AP8=" } });
   await api.patch(paths.configMap(namespace, "bin"), { binaryData: { blob: "AP4=" } });
-  await waitTold(bed, "bin", "changed data");
+  await waitTold(harness, "bin", "changed data");
   await api.patch(paths.configMap(namespace, "bin"), { immutable: true });
   await api.remove(paths.configMap(namespace, "bin"));
   await api.create(paths.configMap(namespace), {
@@ -130,24 +130,24 @@ test("binary data, immutable sources and a source with too many keys", async () 
     immutable: true,
     binaryData: { blob: "AP0=" },
   });
-  await waitTold(bed, "bin", "changed recreated");
+  await waitTold(harness, "bin", "changed recreated");
   await api.create(paths.configMap(namespace), configMap(namespace, "many", many("1")));
-  await waitTold(bed, "many", "created created");
+  await waitTold(harness, "many", "created created");
   await api.patch(paths.configMap(namespace, "many"), { data: { k0: "2" } });
-  await waitTold(bed, "many", "changed data");
+  await waitTold(harness, "many", "changed data");
 
-  expect(told(await bed.events(), "bin")).toEqual([
+  expect(changesOf(await harness.events(), "bin")).toEqual([
     "created created",
     "changed data",
     "deleted deleted",
     "changed recreated",
   ]);
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
 });
 
 test("annotations that matter travel with the record, and tell nothing", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { v: "1" }));
   await using _watcher = await t.start();
 
@@ -155,18 +155,18 @@ test("annotations that matter travel with the record, and tell nothing", async (
     metadata: { annotations: { "reloader.stakater.com/ignore": "true", other: "x" } },
   });
   await waitFor(async () => {
-    const record = await bed.record("ConfigMap", namespace, "web");
+    const record = await harness.record("ConfigMap", namespace, "web");
     return record?.annotations["reloader.stakater.com/ignore"] === "true";
   });
 
-  const record = await bed.record("ConfigMap", namespace, "web");
+  const record = await harness.record("ConfigMap", namespace, "web");
   expect(record?.annotations).toEqual({ "reloader.stakater.com/ignore": "true" });
-  expect(await bed.events()).toEqual([]);
+  expect(await harness.events()).toEqual([]);
 });
 
 test("Helm's releases, service account tokens and leader elections are left out", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   const helm = {
     ...secret(namespace, "sh.helm.release.v1.a.v1", { release: "x" }),
     type: "helm.sh/release.v1",
@@ -193,20 +193,20 @@ test("Helm's releases, service account tokens and leader elections are left out"
   await api.create(paths.secret(namespace), secret(namespace, "mark", { v: "1" }));
   await api.create(paths.configMap(namespace), configMap(namespace, "mark", { v: "1" }));
 
-  await waitFor(async () => told(await bed.events(), "mark").length === 2);
+  await waitFor(async () => changesOf(await harness.events(), "mark").length === 2);
 
-  expect([...(await bed.records()).values()].map(({ name }) => name)).toEqual(["mark", "mark"]);
+  expect([...(await harness.records()).values()].map(({ name }) => name)).toEqual(["mark", "mark"]);
 });
 
 test("no value is in the stream, in the bucket or in the logs", async () => {
   await using t = await setUp();
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   await using _watcher = await t.start();
   const value = "very-secret-value-4711";
   await api.create(paths.secret(namespace), secret(namespace, "db", { password: value }));
-  await waitTold(bed, "db", "created created");
+  await waitTold(harness, "db", "created created");
 
-  const all = JSON.stringify([[...(await bed.records())], await bed.events()]);
+  const all = JSON.stringify([[...(await harness.records())], await harness.events()]);
 
   expect(all).toContain("password");
   expect(all).not.toContain(value);

@@ -3,11 +3,11 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
-import { TOMBSTONE_MS } from "../src/upkeep.ts";
+import { TOMBSTONE_MS } from "../src/sources/maintenance.ts";
 import { changeOne, createOne, each, removeOne } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { CLUSTER, startBed, startHere, told } from "./stack.ts";
-import type { Bed } from "./stack.ts";
+import { CLUSTER, startHarness, startInProcess, changesOf } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -16,96 +16,97 @@ async function setUp(count: number) {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "state"));
   await each(count, (i) => createOne(api, namespace, i));
-  const bed = stack.use(await startBed(cluster.dir));
-  const start = () => startHere({ bed, cluster, scope: { namespaces: [namespace] } });
+  const harness = stack.use(await startHarness(cluster.dir));
+  const start = () => startInProcess({ harness, cluster, scope: { namespaces: [namespace] } });
   const key = (i: number) =>
     recordKey(CLUSTER, { kind: i % 2 === 1 ? "Secret" : "ConfigMap", namespace, name: `s${i}` });
-  return { namespace, bed, start, key, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { namespace, harness, start, key, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-const writes = async ({ nats }: Bed) => (await nats.jsm.streams.info("KV_sources")).state.last_seq;
+const writes = async ({ nats }: Harness) =>
+  (await nats.jsm.streams.info("KV_sources")).state.last_seq;
 
 /** Changes a record behind the watchers' back. */
-async function tamper(bed: Bed, key: string, over: object): Promise<void> {
-  const found = await bed.kv.get(key);
-  if (found === undefined) throw new Error(`${key} has no record`);
-  await bed.kv.update(key, { ...found.value, ...over }, found.revision);
+async function tamper(harness: Harness, key: string, over: object): Promise<void> {
+  const entry = await harness.kv.get(key);
+  if (entry === undefined) throw new Error(`${key} has no record`);
+  await harness.kv.update(key, { ...entry.value, ...over }, entry.revision);
 }
 
 test("a start writes only what changed", async () => {
   await using t = await setUp(1_000);
-  const { namespace, bed } = t;
+  const { namespace, harness } = t;
   {
     await using _first = await t.start();
   }
-  const before = await writes(bed);
+  const before = await writes(harness);
   {
     await using _second = await t.start();
   }
-  expect(await writes(bed)).toBe(before);
+  expect(await writes(harness)).toBe(before);
 
   await each(3, (i) => changeOne(api, namespace, i, "1"));
   await using _third = await t.start();
-  await expectConsistent(bed, api, namespace);
+  await expectConsistent(harness, api, namespace);
   // Each as pending, then as published.
-  expect(await writes(bed)).toBe(before + 6);
+  expect(await writes(harness)).toBe(before + 6);
 });
 
 test("a record that a dead replica left pending is told by one that lives", async () => {
   await using t = await setUp(4);
-  const { bed, key } = t;
+  const { harness, key } = t;
   await using _watcher = await t.start();
   const told0 = { change: "changed", reason: "data", state: "pending", changedAt: Date.now() };
 
-  await tamper(bed, key(0), told0);
+  await tamper(harness, key(0), told0);
 
-  await waitFor(async () => (await bed.events()).length === 1);
-  await waitFor(async () => (await bed.kv.get(key(0)))?.value.state === "published");
-  expect(told(await bed.events(), "s0")).toEqual(["changed data"]);
+  await waitFor(async () => (await harness.events()).length === 1);
+  await waitFor(async () => (await harness.kv.get(key(0)))?.value.state === "published");
+  expect(changesOf(await harness.events(), "s0")).toEqual(["changed data"]);
 });
 
 test("a record that stays different from the cluster is put right", async () => {
   await using t = await setUp(4);
-  const { bed, key, namespace } = t;
+  const { harness, key, namespace } = t;
   await using _watcher = await t.start();
-  const found = await bed.kv.get(key(1));
+  const entry = await harness.kv.get(key(1));
 
   // As a replica would leave it that saw an older state, wrote it, and died.
-  await tamper(bed, key(1), { digests: {}, resourceVersion: "1" });
+  await tamper(harness, key(1), { digests: {}, resourceVersion: "1" });
 
-  await expectConsistent(bed, api, namespace);
-  expect((await bed.kv.get(key(1)))?.value.digests).toEqual(found?.value.digests);
+  await expectConsistent(harness, api, namespace);
+  expect((await harness.kv.get(key(1)))?.value.digests).toEqual(entry?.value.digests);
 });
 
 test("a tombstone is kept for 30 days", async () => {
   await using t = await setUp(4);
-  const { bed, key, namespace } = t;
+  const { harness, key, namespace } = t;
   {
     await using _watcher = await t.start();
     await removeOne(api, namespace, 0);
     await removeOne(api, namespace, 1);
-    await waitFor(async () => (await bed.events()).length === 2);
-    await expectConsistent(bed, api, namespace);
+    await waitFor(async () => (await harness.events()).length === 2);
+    await expectConsistent(harness, api, namespace);
   }
   const day = 24 * 3_600_000;
-  await tamper(bed, key(0), { deletedAt: Date.now() - TOMBSTONE_MS - day });
-  await tamper(bed, key(1), { deletedAt: Date.now() - TOMBSTONE_MS + day });
+  await tamper(harness, key(0), { deletedAt: Date.now() - TOMBSTONE_MS - day });
+  await tamper(harness, key(1), { deletedAt: Date.now() - TOMBSTONE_MS + day });
 
   await using _watcher = await t.start();
-  await waitFor(async () => (await bed.kv.get(key(0))) === undefined);
+  await waitFor(async () => (await harness.kv.get(key(0))) === undefined);
 
-  expect((await bed.kv.get(key(1)))?.value.change).toBe("deleted");
+  expect((await harness.kv.get(key(1)))?.value.change).toBe("deleted");
 });
 
 test("a record of a newer version of Rollcast is left alone, and the rest goes on", async () => {
   await using t = await setUp(4);
-  const { bed, key, namespace } = t;
-  await bed.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));
+  const { harness, key, namespace } = t;
+  await harness.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));
   await using watcher = await t.start();
 
   await each(4, (i) => changeOne(api, namespace, i, "1"));
-  await waitFor(async () => (await bed.events()).length === 3);
+  await waitFor(async () => (await harness.events()).length === 3);
 
   expect(await watcher.metrics.text()).toMatch(/^rollcast_source_refused_total [1-9]/m);
-  expect(told(await bed.events(), "s0")).toEqual([]);
+  expect(changesOf(await harness.events(), "s0")).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { pointerStep } from "../patch.ts";
+import { pointerStep } from "../json-pointer.ts";
 import { condition, sentence } from "./conditions.ts";
 import type { Condition } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";

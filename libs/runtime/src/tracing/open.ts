@@ -1,4 +1,4 @@
-import { noTracer } from "./trace.ts";
+import { noTracer } from "../trace.ts";
 import type { Tracing, TracingOptions } from "./tracing.ts";
 
 /** Traces where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; else neither the SDK nor the exporter is loaded. */

@@ -10,8 +10,8 @@ import {
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { toError } from "@rollcast/shared/errors";
 import { mask } from "../mask.ts";
-import { MAX_LINKS, currentSpan, parseTraceparent, runInSpan } from "./trace.ts";
-import type { SpanContext, SpanOptions, Tracer } from "./trace.ts";
+import { MAX_LINKS, currentSpan, parseTraceparent, runInSpan } from "../trace.ts";
+import type { SpanContext, SpanOptions, Tracer } from "../trace.ts";
 import type { Tracing, TracingOptions } from "./tracing.ts";
 
 const FLUSH_MS = 3_000;

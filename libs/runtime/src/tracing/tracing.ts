@@ -1,6 +1,6 @@
 import type { Env } from "../config/load.ts";
 import type { Logger } from "../logger.ts";
-import type { Tracer } from "./trace.ts";
+import type { Tracer } from "../trace.ts";
 
 /** Disposal sends what is not sent yet. */
 export type Tracing = AsyncDisposable & {

@@ -1,131 +1,17 @@
 import { z } from "zod";
-import { Cause, ChangedBy, SourceKind } from "../events.ts";
+import { SourceKind } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
-
-/** The HTTP API of the restarter, as its server and its clients see it. Times are RFC 3339 with milliseconds. */
-
-const Time = z.iso.datetime({ precision: 3 });
-const Kind = z.string().regex(/^[A-Z][A-Za-z]{1,62}$/, "must be a kind, like Deployment");
-const Namespace = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be the name of a namespace");
-const Name = z
-  .string()
-  .max(253)
-  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of an object");
-
-export const WorkloadRef = z.strictObject({ kind: Kind, namespace: Namespace, name: Name });
-export type WorkloadRef = z.infer<typeof WorkloadRef>;
-
-/**
- * What can be true of a workload, several at once. `stale`: its pods do not run the present content. `waiting`: a rollout is due and put off. `current`: none of the
- * others.
- */
-export const STATES = [
-  "current",
-  "stale",
-  "waiting",
-  "rolling",
-  "failed",
-  "throttled",
-  "halted",
-  "frozen",
-] as const;
-export const State = z.enum(STATES);
-export type State = z.infer<typeof State>;
-
-const Failure = z
-  .object({ reason: z.string(), message: z.string(), tries: z.number(), retryAt: Time })
-  .meta({ description: "Why its patch was refused, and when it is tried again" });
-
-export const WorkloadSummary = z
-  .object({
-    kind: z.string(),
-    namespace: z.string(),
-    name: z.string(),
-    queue: z.string(),
-    states: z.array(State),
-    staleSince: Time.optional(),
-    due: z.object({ reason: z.string(), at: Time.optional() }).optional(),
-    rollout: z
-      .object({
-        id: z.string(),
-        startedAt: Time.optional(),
-        deadline: Time.optional(),
-        stalled: z.boolean(),
-        cause: Cause.optional(),
-      })
-      .optional()
-      .meta({ description: "The rollout under way" }),
-    failure: Failure.optional(),
-    last: z
-      .object({ outcome: z.string(), reason: z.string(), at: Time })
-      .optional()
-      .meta({ description: "How its last rollout ended" }),
-  })
-  .meta({ description: "A workload that may roll" });
-export type WorkloadSummary = z.infer<typeof WorkloadSummary>;
-
-const Check = z.object({ check: z.string(), applies: z.boolean() });
-
-export const SourceView = z
-  .object({
-    kind: SourceKind,
-    namespace: z.string(),
-    name: z.string(),
-    keys: z
-      .union([z.literal("*"), z.array(z.string())])
-      .optional()
-      .meta({ description: "Keys that count; absent where the source does not make it roll" }),
-    running: z
-      .string()
-      .optional()
-      .meta({ description: "Short digest of the content its pods run, `absent` or `unknown`" }),
-    present: z.string().meta({ description: "Short digest of the present content, or `absent`" }),
-    equal: z.boolean().optional(),
-    changedAt: Time.optional(),
-    changedBy: ChangedBy.optional(),
-    rolls: z.boolean(),
-    check: z.string().meta({ description: "The check that decided" }),
-    reason: z.string(),
-    checks: z.array(Check).meta({ description: "Every check that was asked, in order" }),
-  })
-  .meta({ description: "A source, as one workload uses it" });
-export type SourceView = z.infer<typeof SourceView>;
-
-export const Decision = z
-  .object({
-    do: z.enum(["keep", "roll", "wait", "skip", "look-again"]),
-    reason: z.string().optional(),
-    at: Time.optional(),
-  })
-  .meta({ description: "What is done next, and when" });
-export type Decision = z.infer<typeof Decision>;
-
-export const RolloutLine = z.object({
-  at: Time,
-  outcome: z.string(),
-  rollout: z.string().optional(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-  durationMs: z.number().optional(),
-  cause: Cause.optional(),
-});
-export type RolloutLine = z.infer<typeof RolloutLine>;
-
-export const WorkloadDetail = WorkloadSummary.extend({
-  uid: z.string(),
-  generation: z.number(),
-  mayRoll: z.boolean().meta({ description: "Whether any source could make it roll" }),
-  next: Decision,
-  sources: z.array(SourceView),
-  rollouts: z.array(Time).meta({ description: "When its last rollouts began, newest first" }),
-  events: z
-    .array(RolloutLine)
-    .meta({ description: "The newest event of each outcome, newest first" }),
-}).meta({ description: "A workload, and why it rolls or not" });
-export type WorkloadDetail = z.infer<typeof WorkloadDetail>;
+import {
+  Kind,
+  Name,
+  Namespace,
+  State,
+  Time,
+  WorkloadDetail,
+  WorkloadRef,
+  WorkloadSummary,
+} from "./workload-views.ts";
 
 export const StatusView = z.object({
   cluster: z.string(),

@@ -1,6 +1,7 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import { stableId } from "@rollcast/shared/events";
-import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { AlertRecord } from "../model/alert-record.ts";

@@ -1,4 +1,5 @@
-import type { ObjectId, RolloutEvent } from "@rollcast/shared/events";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
 import { outcomeOf } from "../message/facts.ts";
 

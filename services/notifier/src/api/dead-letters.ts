@@ -3,7 +3,7 @@ import type {
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/notifier";
+} from "@rollcast/shared/api/dead-letters";
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";

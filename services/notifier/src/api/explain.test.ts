@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
-import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { createRouter } from "../route/router.ts";
 import { explain } from "./explain.ts";
 

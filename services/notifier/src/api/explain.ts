@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { explainRoutes } from "@rollcast/shared/api/notifier";
-import type { NotifierConfig, RootRoute, Route } from "@rollcast/shared/config/notifier";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import type { RootRoute, Route } from "@rollcast/shared/config/routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "../route/matcher.ts";
 import type { Labels } from "../route/matcher.ts";

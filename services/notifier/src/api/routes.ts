@@ -1,12 +1,10 @@
+import { explainRoutes, listReceivers, testReceiver } from "@rollcast/shared/api/notifier";
 import {
   dropDeadLetter,
-  explainRoutes,
   getDeadLetter,
   listDeadLetters,
-  listReceivers,
   redriveDeadLetter,
-  testReceiver,
-} from "@rollcast/shared/api/notifier";
+} from "@rollcast/shared/api/dead-letters";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";

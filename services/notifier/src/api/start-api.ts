@@ -1,7 +1,7 @@
 import { startApi } from "@rollcast/http-api/server";
 import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
 import type { ApiConfig } from "@rollcast/shared/config/api";
-import { NotificationEvent } from "@rollcast/shared/events";
+import { NotificationEvent } from "@rollcast/shared/notification-event";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Nats } from "@rollcast/nats/connect";
 import { openDeadLetters } from "@rollcast/nats/dead-letters";

@@ -1,4 +1,4 @@
-import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
+import type { SpanOptions } from "@rollcast/runtime/trace";
 import type { NotificationRecord } from "../model/notification-record.ts";
 
 /** Continues the trace of the first event and links to those of the others. */

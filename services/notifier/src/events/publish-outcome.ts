@@ -1,8 +1,9 @@
-import { notificationEvent, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import { notificationEvent } from "@rollcast/shared/event-builders";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
-import { carried } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "../metrics.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";

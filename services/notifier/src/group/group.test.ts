@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import {
   MAX_GROUP_BYTES,

@@ -6,9 +6,7 @@ import type { Membership } from "../model/membership.ts";
 
 /** A record, with everything around the events, must fit into one NATS message (1 MiB). */
 export const MAX_GROUP_BYTES = 700_000;
-
 export const MAX_GROUP_EVENTS = 1_000;
-
 const MAX_TOLD = 2_000;
 const SHORT_ID = 16;
 

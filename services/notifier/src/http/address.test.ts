@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Security } from "@rollcast/shared/config/notifier";
+import { Security } from "@rollcast/shared/config/receivers";
 import { addressFault, checkUrl } from "./address.ts";
 
 const STRICT = Security.parse({});

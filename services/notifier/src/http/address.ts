@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import type { Security } from "@rollcast/shared/config/notifier";
+import type { Security } from "@rollcast/shared/config/receivers";
 import { AddressRefusedError } from "./address-refused-error.ts";
 
 type Address = ReturnType<typeof ipaddr.process>;

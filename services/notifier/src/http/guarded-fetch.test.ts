@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Security } from "@rollcast/shared/config/notifier";
+import { Security } from "@rollcast/shared/config/receivers";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { createGuardedFetch } from "./guarded-fetch.ts";
 import type { GuardedFetchOptions, Resolve } from "./guarded-fetch.ts";

@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupOptions } from "node:dns";
 import type { Env } from "@rollcast/runtime/config/load";
-import type { Security } from "@rollcast/shared/config/notifier";
+import type { Security } from "@rollcast/shared/config/receivers";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";
 import { AddressRefusedError } from "./address-refused-error.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { MessageLogRecord } from "../model/message-log-record.ts";
 import { applyEvents } from "./message-log.ts";

@@ -1,4 +1,4 @@
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
 import type { Message } from "../message/message.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { messageOf } from "./message.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { nextCommands } from "./next-commands.ts";
 

@@ -1,4 +1,5 @@
-import { RolloutOutcome, rolloutEvent, stableId } from "@rollcast/shared/events";
+import { RolloutOutcome, stableId } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 
 const TIME = Date.parse("2026-01-01T00:00:00.000Z");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ObjectId } from "@rollcast/shared/events";
+import { ObjectId } from "@rollcast/shared/event-envelope";
 
 /** The state of one of a workload's alerts. Times in milliseconds since the epoch. */
 export const AlertState = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Cause, ObjectId, RolloutOutcome } from "@rollcast/shared/events";
+import { Cause, RolloutOutcome } from "@rollcast/shared/events";
+import { ObjectId } from "@rollcast/shared/event-envelope";
 
 /** The latest known state of a rollout that a post shows. */
 export const Tracked = z.object({

@@ -1,7 +1,7 @@
 import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
-import type { RateLimit } from "@rollcast/shared/config/notifier";
+import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { firstFault } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { NotificationRef, Jobs } from "../context.ts";

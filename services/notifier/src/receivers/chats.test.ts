@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData } from "@rollcast/shared/events";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";

@@ -29,7 +29,6 @@ const UNREPLYABLE = new Set([
 ]);
 
 export const BUSY_MS = 5_000;
-
 const SENT: SendResult = { kind: "sent" };
 
 // Keeps Slack from turning an event's texts into links, previews and mentions.

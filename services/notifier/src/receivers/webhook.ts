@@ -1,7 +1,7 @@
 import type { Env } from "@rollcast/runtime/config/load";
-import type { WebhookReceiver } from "@rollcast/shared/config/notifier";
+import type { WebhookReceiver } from "@rollcast/shared/config/receivers";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
-import { carried } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
 import type { Message } from "../message/message.ts";
 import { signatureHeaders, signingKey } from "./signature.ts";
 import { JSON_TYPE } from "./http-receiver.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Env } from "@rollcast/runtime/config/load";
-import type { Receiver } from "@rollcast/shared/config/notifier";
+import type { Receiver } from "@rollcast/shared/config/receivers";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { SecretRef } from "@rollcast/shared/config/secret-ref";
 

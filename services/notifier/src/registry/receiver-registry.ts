@@ -1,4 +1,5 @@
-import type { NotifierConfig, RateLimit } from "@rollcast/shared/config/notifier";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { createCircuit } from "../http/circuit.ts";
 import type { Circuit } from "../http/circuit.ts";
 import { fingerprintOf } from "./fingerprint.ts";

@@ -1,4 +1,4 @@
-import type { RootRoute, Route, RouteLabel } from "@rollcast/shared/config/notifier";
+import type { RootRoute, Route, RouteLabel } from "@rollcast/shared/config/routes";
 import { ConfigError } from "@rollcast/shared/errors";
 import { parseMatcher } from "./matcher.ts";
 import type { Matcher } from "./matcher.ts";

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
-import { ROUTE_LABELS } from "@rollcast/shared/config/notifier";
-import type { RouteLabel } from "@rollcast/shared/config/notifier";
+import { ROUTE_LABELS } from "@rollcast/shared/config/routes";
+import type { RouteLabel } from "@rollcast/shared/config/routes";
 import { ConfigError } from "@rollcast/shared/errors";
 
 /** The labels of an event; a label that it lacks is the empty string. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { matchesGlob } from "./named-receivers.ts";
 import { createRouter } from "./router.ts";

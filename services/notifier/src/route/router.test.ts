@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { NotifierConfig, ROUTE_LABELS } from "@rollcast/shared/config/notifier";
-import { RolloutOutcome, rolloutEvent } from "@rollcast/shared/events";
+import { NotifierConfig } from "@rollcast/shared/config/notifier";
+import { ROUTE_LABELS } from "@rollcast/shared/config/routes";
+import { RolloutOutcome } from "@rollcast/shared/events";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels } from "./matcher.ts";
 import { createRouter, matchRoutes } from "./router.ts";

@@ -1,4 +1,5 @@
-import type { NotifierConfig, Receiver as ReceiverConfig } from "@rollcast/shared/config/notifier";
+import type { NotifierConfig } from "@rollcast/shared/config/notifier";
+import type { Receiver as ReceiverConfig } from "@rollcast/shared/config/receivers";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Membership } from "../model/membership.ts";
 import { ALERT_OUTCOMES } from "../alert/alert.ts";

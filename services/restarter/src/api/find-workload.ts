@@ -1,5 +1,5 @@
 import { ApiProblem } from "@rollcast/shared/api/problem";
-import type { WorkloadRef } from "@rollcast/shared/api/restarter";
+import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import type { Context } from "../context.ts";
 import { evaluateFresh } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";

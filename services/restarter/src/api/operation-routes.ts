@@ -2,17 +2,12 @@ import type { z } from "zod";
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
-import {
-  createFreeze,
-  listFreezes,
-  listQueues,
-  removeFreeze,
-  resumeHalted,
-  tuneQueue,
-} from "@rollcast/shared/api/steering";
-import type { FreezeView, QueueView } from "@rollcast/shared/api/steering";
+import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/queues";
+import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freezes";
+import type { QueueView } from "@rollcast/shared/api/queues";
+import type { FreezeView } from "@rollcast/shared/api/freezes";
 import { formatDuration } from "@rollcast/shared/duration";
-import type { FreezeScope } from "@rollcast/shared/events";
+import type { FreezeScope } from "@rollcast/shared/operation-events";
 import type { Freeze } from "../model/control-entry.ts";
 import { OperationError } from "../operations/operation-error.ts";
 import type { LiveLimits } from "../admission/settings.ts";

@@ -1,6 +1,6 @@
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
-import type { WorkloadRef } from "@rollcast/shared/api/restarter";
+import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
 import { reportOnly } from "../decision/decide-rollout.ts";

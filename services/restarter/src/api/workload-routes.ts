@@ -1,6 +1,7 @@
 import { paginate } from "@rollcast/shared/api/page";
 import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shared/api/restarter";
-import type { StatusView, WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/restarter";
+import type { StatusView } from "@rollcast/shared/api/restarter";
+import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { Route } from "@rollcast/shared/api/route";
 import type { WorkloadRecord } from "../model/workload-record.ts";

@@ -1,4 +1,4 @@
-import type { State, WorkloadSummary } from "@rollcast/shared/api/restarter";
+import type { State, WorkloadSummary } from "@rollcast/shared/api/workload-views";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { isoTime } from "./view.ts";
 

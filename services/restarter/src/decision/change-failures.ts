@@ -54,7 +54,6 @@ export function withoutOutdated(
 }
 
 const MAX_ROLLOUTS = 100;
-
 const MAX_SETS = 50;
 
 /** The failures with one more; the same rollout counts once. The oldest sets of changes are forgotten beyond 50. */

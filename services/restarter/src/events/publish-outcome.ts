@@ -1,7 +1,7 @@
 import type { Nats } from "@rollcast/nats/connect";
 import { publish } from "@rollcast/nats/publish";
-import { carried } from "@rollcast/runtime/tracing/trace";
-import { rolloutEvent } from "@rollcast/shared/events";
+import { carried } from "@rollcast/runtime/trace";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import { workloadKey } from "../model/workload.ts";

@@ -1,5 +1,5 @@
 import type { SourceEvent } from "@rollcast/shared/events";
-import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
+import type { SpanOptions } from "@rollcast/runtime/trace";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 

@@ -1,4 +1,4 @@
-import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 

@@ -1,7 +1,8 @@
 import { mayList } from "@rollcast/kube/discovery";
 import type { KubeClient } from "@rollcast/kube/client";
 import { startReflector } from "@rollcast/kube/reflector";
-import type { Reflector, ReflectorHandler } from "@rollcast/kube/reflector";
+import type { Reflector } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Rules } from "../model/rules.ts";

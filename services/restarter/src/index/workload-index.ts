@@ -1,7 +1,7 @@
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
 import { createSourceUsers } from "./source-users.ts";
-import type { ReflectorHandler } from "@rollcast/kube/reflector";
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { SourceKey } from "../model/content.ts";
 import { workloadRefOf, withReferrer } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";

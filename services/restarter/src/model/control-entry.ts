@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FreezeScope } from "@rollcast/shared/events";
+import { FreezeScope } from "@rollcast/shared/operation-events";
 import { encodeToken, freezeTokens } from "@rollcast/shared/subjects";
 
 /**

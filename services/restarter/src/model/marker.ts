@@ -3,7 +3,6 @@ import type { SourceKey } from "./content.ts";
 
 /** The annotation on the pod template that says with which content its pods were started. */
 export const MARKER = "rollcast.dev/config";
-
 const AGAIN = "again";
 const MAX_MARKER = 65_536;
 

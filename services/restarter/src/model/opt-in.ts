@@ -49,7 +49,6 @@ const NAMES = {
 } as const;
 const AUTO = ANNOTATIONS.auto.own;
 const SEARCH = ANNOTATIONS.search.own;
-
 /** Values that Go's strconv.ParseBool takes for true: Reloader reads its switches with it. */
 const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
 

@@ -34,9 +34,7 @@ export type Marks = {
 };
 
 const VARIABLE = /^STAKATER_[A-Z0-9_]*_(?:CONFIGMAP|SECRET|SECRETPROVIDERCLASS)$/;
-
 const SHA1 = /^[0-9a-f]{40}$/;
-
 /** A digest of ours, `<id of the installation key>.<128 bits>`: what tells our marks from Reloader's. */
 const OURS = /^[a-z0-9]+\.[0-9a-f]{32}$/;
 

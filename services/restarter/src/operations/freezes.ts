@@ -1,4 +1,4 @@
-import type { FreezeScope } from "@rollcast/shared/events";
+import type { FreezeScope } from "@rollcast/shared/operation-events";
 import { SubjectError } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import { ROLLCAST, origin, untilText } from "./update.ts";

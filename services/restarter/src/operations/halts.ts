@@ -1,5 +1,5 @@
 import { stableId } from "@rollcast/shared/events";
-import type { ObjectId } from "@rollcast/shared/events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Halt, OperationsOptions } from "./queue-status.ts";
 import { clock } from "../clock.ts";
 import { origin } from "./update.ts";

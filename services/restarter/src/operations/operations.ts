@@ -1,4 +1,4 @@
-import type { FreezeScope } from "@rollcast/shared/events";
+import type { FreezeScope } from "@rollcast/shared/operation-events";
 import { createUpdater } from "./update.ts";
 import type { By } from "./update.ts";
 import type { Freeze } from "../model/control-entry.ts";

@@ -1,5 +1,5 @@
 import type { Queue } from "@rollcast/shared/config/queues";
-import type { QueueData, QueueOutcome } from "@rollcast/shared/events";
+import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
 import { clock } from "../clock.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
 import { ROLLCAST, origin, untilText } from "./update.ts";

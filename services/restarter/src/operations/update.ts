@@ -1,4 +1,5 @@
-import { freezeEvent, queueEvent, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import { freezeEvent, queueEvent } from "@rollcast/shared/event-builders";
 import type {
   FreezeData,
   FreezeEvent,
@@ -6,7 +7,7 @@ import type {
   QueueData,
   QueueEvent,
   QueueOutcome,
-} from "@rollcast/shared/events";
+} from "@rollcast/shared/operation-events";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
@@ -40,7 +41,6 @@ export type Updater = {
 
 /** What Rollcast does by itself. */
 export const ROLLCAST = "rollcast";
-
 const MAX_TEXT = 128;
 
 /** Who and when, as it is kept; throws {@link OperationError} where the end is past. */

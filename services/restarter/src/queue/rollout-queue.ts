@@ -5,7 +5,7 @@ import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/runtime/logger";
-import { carried } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
 import type { Attempt } from "../rollout/attempt.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";

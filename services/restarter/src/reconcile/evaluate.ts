@@ -1,4 +1,4 @@
-import { apiPath } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
 import { job } from "@rollcast/kube/workloads/job";

@@ -1,4 +1,4 @@
-import { carried } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
 import type { Entry } from "@rollcast/nats/kv";
 import { endSpan } from "../events/spans.ts";
 import type { Context } from "../context.ts";

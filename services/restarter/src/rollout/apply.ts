@@ -1,6 +1,7 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
-import { FIELD_MANAGER, JSON_PATCH, apiPath, guardedRestart } from "@rollcast/kube/patch";
+import { FIELD_MANAGER, JSON_PATCH, guardedRestart } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";

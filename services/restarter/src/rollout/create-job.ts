@@ -1,6 +1,7 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
-import { FIELD_MANAGER, apiPath } from "@rollcast/kube/patch";
+import { FIELD_MANAGER } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";

@@ -4,7 +4,7 @@ import { genericKind } from "@rollcast/kube/workloads/generic";
 import { jobAgain, jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { AnyObject } from "@rollcast/testkit/client";
-import { deployment } from "@rollcast/testkit/objects";
+import { deployment } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
 import { formatMarker, MARKER, restartTime } from "../model/marker.ts";
 import { kindsOf } from "../index/kinds.ts";

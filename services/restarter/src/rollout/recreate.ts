@@ -1,6 +1,6 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
-import { apiPath } from "@rollcast/kube/patch";
+import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
 import type { Context } from "../context.ts";
@@ -15,7 +15,6 @@ import { recreateJob } from "./make-again.ts";
 
 /** NATS takes 1 MiB a message unless told, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
-
 const WRITE_MS = 15_000;
 
 /**

@@ -1,5 +1,5 @@
-import { carried } from "@rollcast/runtime/tracing/trace";
-import type { SpanOptions } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
+import type { SpanOptions } from "@rollcast/runtime/trace";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";

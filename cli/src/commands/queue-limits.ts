@@ -1,0 +1,52 @@
+import type { z } from "zod";
+import type { tuneQueue } from "@rollcast/shared/api/queues";
+import { parseDuration } from "@rollcast/shared/duration";
+import { EXIT, CliError } from "../cli-error.ts";
+
+export type Limits = {
+  readonly concurrency?: string;
+  readonly rate?: string;
+  readonly maxRolling?: string;
+  readonly maxRollingPerNamespace?: string;
+};
+
+export type Body = z.input<NonNullable<typeof tuneQueue.body>>;
+
+function count(text: string, flag: string, clears: boolean): number | null {
+  if (clears && text === "none") return null;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  const hint = `give a number from 1 to 1000${clears ? ", or none" : ""}`;
+  throw new CliError(EXIT.usage, `${flag} ${text} is no limit`, hint);
+}
+
+/** `5/s`, `100/1m30s` or `none`. */
+export function parseRate(text: string): { max: number; perMs: number } | null {
+  if (text === "none") return null;
+  const [, max, per = ""] = /^([1-9]\d{0,4})\/(.+)$/.exec(text) ?? [];
+  const perMs = parseDuration(/^\d/.test(per) ? per : `1${per}`);
+  if (max !== undefined && perMs !== undefined && perMs >= 100) return { max: Number(max), perMs };
+  throw new CliError(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
+}
+
+export function limitsOf(options: Limits): Body {
+  const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
+  const limits = {
+    ...(concurrency === undefined
+      ? {}
+      : { concurrency: count(concurrency, "--concurrency", false) ?? 1 }),
+    ...(rate === undefined ? {} : { rateLimit: parseRate(rate) }),
+    ...(maxRolling === undefined ? {} : { maxRolling: count(maxRolling, "--max-rolling", true) }),
+    ...(maxRollingPerNamespace === undefined
+      ? {}
+      : {
+          maxRollingPerNamespace: count(
+            maxRollingPerNamespace,
+            "--max-rolling-per-namespace",
+            true,
+          ),
+        }),
+  };
+  if (Object.keys(limits).length > 0) return { limits };
+  const hint = "give --concurrency, --rate, --max-rolling or --max-rolling-per-namespace";
+  throw new CliError(EXIT.usage, "no limit is named", hint);
+}

@@ -1,0 +1,103 @@
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeClient } from "@rollcast/kube/client";
+import {
+  CONFIG_MAPS,
+  DEMO,
+  DEPLOYMENTS,
+  IN_NAMESPACE,
+  LABEL,
+  LABELS,
+  SECRETS,
+  demoObjects,
+} from "./demo-objects.ts";
+import type { DemoObject } from "./demo-objects.ts";
+
+function isStatus(err: unknown, status: number): boolean {
+  return err instanceof KubeError && err.status === status;
+}
+
+/**
+ * Applies the demo. Disposal removes what it made (in a cluster that goes on living) and nothing else. Throws where an object of that name belongs
+ * to somebody else.
+ */
+export async function applyDemo(client: KubeClient): Promise<AsyncDisposable> {
+  await using undo = new AsyncDisposableStack();
+  for (const [collection, object] of demoObjects()) {
+    const uid = await createOrAdopt(client, collection, object);
+    // A namespace that was there stays, also where an earlier demo made it: others may have moved in.
+    if (uid === undefined) continue;
+    const path = `${collection}/${object.metadata.name}`;
+    undo.defer(() => remove(client, path, uid, object.kind));
+  }
+  const kept = undo.move();
+  return { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** The uid of what is ours to remove; undefined for a namespace that was there. */
+async function createOrAdopt(
+  client: KubeClient,
+  collection: string,
+  object: DemoObject,
+): Promise<string | undefined> {
+  const path = `${collection}/${object.metadata.name}`;
+  try {
+    const query = { fieldManager: "rollcast-demo" };
+    const created = await client.request<DemoObject>({
+      method: "POST",
+      path: collection,
+      query,
+      body: object,
+    });
+    return created.metadata.uid;
+  } catch (err) {
+    if (!isStatus(err, 409)) throw err;
+  }
+  if (object.kind === "Namespace") return undefined;
+  const existing = await client.request<DemoObject>({ method: "GET", path });
+  if (existing.metadata.labels?.[LABEL] !== LABELS[LABEL]) {
+    throw new Error(
+      `${object.kind} ${DEMO.namespace}/${object.metadata.name} exists and is not the demo's: nothing was changed there`,
+    );
+  }
+  return existing.metadata.uid;
+}
+
+async function remove(client: KubeClient, path: string, uid: string, kind: string): Promise<void> {
+  if (kind === "Namespace" && (await holdsMore(client))) return;
+  const body = {
+    apiVersion: "v1",
+    kind: "DeleteOptions",
+    // Only the very object that was made, not one of the same name.
+    preconditions: { uid },
+    propagationPolicy: "Background",
+  };
+  await client.request({ method: "DELETE", path, body }).catch((err: unknown) => {
+    if (!isStatus(err, 404) && !isStatus(err, 409)) throw err;
+  });
+}
+
+/** Whether something of others is in the demo's namespace. */
+async function holdsMore(client: KubeClient): Promise<boolean> {
+  const collections = [CONFIG_MAPS, SECRETS, DEPLOYMENTS, `${IN_NAMESPACE}/persistentvolumeclaims`];
+  for (const path of collections) {
+    const { items } = await client.request<{ items: DemoObject[] }>({ method: "GET", path });
+    // Kubernetes puts its CA's certificate into every namespace.
+    if (items.some((item) => item.metadata.name !== "kube-root-ca.crt")) return true;
+  }
+  return false;
+}
+
+/** Sets `LOG_LEVEL` to another value, as `kubectl edit` would; returns it. */
+export async function editDemo(client: KubeClient): Promise<string> {
+  const path = `${CONFIG_MAPS}/${DEMO.configMap}`;
+  const before = await client.request<{ data?: Record<string, string> }>({ method: "GET", path });
+  const value = before.data?.[DEMO.key] === "debug" ? "info" : "debug";
+  await client.request({
+    method: "PATCH",
+    path,
+    query: { fieldManager: "kubectl-edit" },
+    contentType: "application/merge-patch+json",
+    body: { data: { [DEMO.key]: value } },
+  });
+  return value;
+}

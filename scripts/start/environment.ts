@@ -1,0 +1,118 @@
+import { listenToEvents } from "@rollcast/demo/listen-to-events";
+import { narrateDelivery } from "@rollcast/demo/narrate";
+import type { Printer } from "@rollcast/demo/printer";
+import { prepareDemo } from "@rollcast/demo/play-demo";
+import type { DemoExpectation } from "@rollcast/demo/demo-expectation";
+import { createLogger } from "@rollcast/runtime/logger";
+import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import type { LogLine } from "@rollcast/testkit/services";
+import { z } from "zod";
+import type { Options } from "./options.ts";
+import { startServices } from "./services.ts";
+import { startSignedWebhook } from "./signed-webhook.ts";
+import { startBackends } from "./backends.ts";
+import type { Services } from "./services.ts";
+import type { Progress } from "../bootstrap/progress.mjs";
+import { openLocal, openOwn } from "./target.ts";
+import type { Target } from "./target.ts";
+
+/** What a run is made of. Whatever is opened goes onto `stack`. */
+export type RunContext = {
+  readonly root: string;
+  readonly options: Options;
+  /** The folder of this run's data. */
+  readonly dir: string;
+  readonly printer: Printer;
+  readonly progress: Progress;
+  readonly stack: AsyncDisposableStack;
+  readonly signal: AbortSignal;
+};
+
+/** Everything that runs. */
+export type Environment = {
+  readonly target: Target;
+  readonly nats: Nats;
+  readonly services: Services;
+};
+
+async function openTarget(context: RunContext): Promise<Target> {
+  const { root, options, dir, printer, progress, stack } = context;
+  const logger = createLogger("start", "silent");
+  if (options.cluster === undefined) {
+    const since = Date.now();
+    const target = stack.use(await openLocal(root, dir, logger));
+    progress.done("a local control plane", since);
+    return target;
+  }
+  const target = stack.use(await openOwn(dir, options.cluster, logger));
+  const named = options.cluster.context ?? options.cluster.kubeconfig ?? "";
+  printer.say(`Cluster ${named} at ${target.client.server}:`);
+  printer.say("  watches it, and rolls only the workloads that are annotated there");
+  return target;
+}
+
+async function openBackends({ dir, progress, stack }: RunContext) {
+  const since = Date.now();
+  const backends = stack.use(await startBackends(dir));
+  progress.done("NATS and Redis", since);
+  return backends;
+}
+
+function openWebhook({ printer, stack }: RunContext, expectation: DemoExpectation) {
+  const webhook = startSignedWebhook((delivery) => {
+    printer.timed(narrateDelivery(delivery), Date.now());
+    expectation.onDelivery(delivery);
+  });
+  return webhook.then((opened) => stack.use(opened));
+}
+
+/** Applies the demo; a local cluster goes as a whole, from another it is removed at the end. */
+function openDemo({ options, stack, progress, signal }: RunContext, target: Target) {
+  const since = Date.now();
+  const demo = prepareDemo(target.client, signal);
+  demo.catch(() => undefined);
+  if (options.cluster !== undefined) {
+    stack.defer(async () => {
+      const made = await demo.catch(() => undefined);
+      await made?.[Symbol.asyncDispose]();
+    });
+  }
+  return async () => {
+    await demo;
+    progress.done("demo: namespace, ConfigMap, Secret, Deployments web and api", since);
+  };
+}
+
+const WithError = z.object({ err: z.object({ message: z.string() }) });
+
+/** What a service logs of an error, in one line. */
+function troubleOf(line: LogLine): string {
+  const { data } = WithError.safeParse(line);
+  return data === undefined ? line.msg : `${line.msg}: ${data.err.message}`;
+}
+
+/** Starts everything; resolves when the services are ready and, where it is wanted, the demo runs. */
+export async function startEnvironment(
+  context: RunContext,
+  expectation: DemoExpectation,
+): Promise<Environment> {
+  const { options, dir, printer, progress, stack } = context;
+  const webhook = await openWebhook(context, expectation);
+  const [backends, target] = await Promise.all([openBackends(context), openTarget(context)]);
+  const logger = createLogger("start", "silent");
+  const nats = stack.use(await connectNats({ url: backends.natsUrl, name: "start", logger }));
+  await listenToEvents(nats, target.name, (event) => {
+    // The receiver tells of a delivery itself.
+    if (event.type !== "dev.rollcast.notification.sent.v1") printer.event(event);
+    expectation.onEvent(event);
+  });
+  const demoRuns = options.demo ? openDemo(context, target) : undefined;
+  const since = Date.now();
+  const onTrouble = (service: string, line: LogLine) =>
+    printer.say(`${service}: ${troubleOf(line)}`);
+  const services = stack.use(await startServices({ dir, target, backends, webhook, onTrouble }));
+  progress.done("watcher, restarter, notifier", since);
+  await Promise.race([demoRuns?.(), services.broken]);
+  return { target, nats, services };
+}

@@ -1,0 +1,79 @@
+import type { KubeClient } from "@rollcast/kube/client";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
+import type { Config } from "@rollcast/shared/config/schema";
+import { isAborted } from "@rollcast/shared/errors";
+import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
+import type { Tracer } from "@rollcast/runtime/trace";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Nats } from "@rollcast/nats/connect";
+import type { WatcherContext } from "./context.ts";
+import { openCoverage } from "./store/coverage.ts";
+import type { InstallationKey } from "./model/digest.ts";
+import { createKeyedPool } from "@rollcast/async/keyed-pool";
+import type { WatcherMetrics } from "./metrics.ts";
+import { createOutbox } from "./store/outbox.ts";
+import { createRecorder } from "./store/recorder.ts";
+import { decisiveAnnotations } from "./model/transform.ts";
+import type { Scope } from "./model/scope.ts";
+import type { Failpoint } from "./failpoints.ts";
+import { openSourceStore } from "./store/source-store.ts";
+
+/** Sources in hand at once; more wait in the API server's connections. */
+const MAX_IN_FLIGHT = 256;
+type ContextOptions = {
+  config: Config;
+  logger: Logger;
+  nats: Nats;
+  client: KubeClient;
+  key: InstallationKey;
+  metrics: WatcherMetrics;
+  tracer: Tracer;
+  times: Partial<ReflectorTimes>;
+  failpoint: (failpoint: Failpoint) => void;
+};
+
+/** Opens what is known of the sources, and what records them. `signal` ends the work in hand. Network faults are thrown. */
+export async function createContext(
+  options: ContextOptions,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<WatcherContext> {
+  const { config, logger, nats, client, key, metrics, times } = options;
+  const { cluster } = config;
+  await ensureInstallation(await openInstallation(nats), cluster, Date.now());
+  const coverage = await openCoverage(nats, cluster, scope.units.flatMap(scope.covered));
+  const { kv, cache } = await openSourceStore({ nats, cluster, logger, signal });
+  const pool = createKeyedPool(MAX_IN_FLIGHT, (err) => {
+    if (signal.aborted && isAborted(err)) return;
+    metrics.refused.inc();
+    logger.error({ err }, "source refused");
+  });
+  const outbox = createOutbox({ ...options, cluster, kv, cache, signal });
+  const recorder = createRecorder({ cluster, keyId: key.id, cache, pool, outbox, coverage });
+  return {
+    config,
+    logger,
+    nats,
+    client,
+    key,
+    annotations: decisiveAnnotations(config.reload.annotations),
+    times,
+    metrics,
+    scope,
+    coverage,
+    cache,
+    pool,
+    outbox,
+    recorder,
+    signal,
+  };
+}
+
+/** Removes the records of what is not in scope any more; coming back later, it begins with a first sync. */
+export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: WatcherContext) {
+  const out = [...cache.keys()].filter((key) => !scope.includesKey(key));
+  if (out.length === 0) return;
+  logger.info({ records: out.length }, "records out of scope are removed");
+  for (const key of out) await recorder.forget(key);
+  await pool.drain();
+}

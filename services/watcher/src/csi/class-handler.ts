@@ -1,0 +1,77 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { compareDeleted } from "../model/compare.ts";
+import type { DeletedSource } from "../model/observation.ts";
+import type { WatcherContext } from "../context.ts";
+import type { ProviderClass } from "./csi-transform.ts";
+import { startListPass } from "../sources/list-pass.ts";
+import type { ListPass } from "../sources/list-pass.ts";
+import type { Unit } from "../model/scope.ts";
+import type { CsiState } from "./csi-state.ts";
+import { classKey } from "./csi-state.ts";
+
+function sameAnnotations(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** Follows the classes themselves: that they exist, and their annotations. */
+export function classHandler(
+  context: WatcherContext,
+  unit: Unit,
+  { classes, revived }: CsiState,
+): ReflectorHandler<ProviderClass> {
+  const { cache, pool, outbox, scope, recorder } = context;
+  const { cluster } = context.config;
+  let pass: ListPass | undefined;
+
+  const recordDeleted = async (key: string, what: DeletedSource, restored: boolean) => {
+    classes.delete(key);
+    await pool.run(key, () =>
+      outbox.apply(key, (record) => compareDeleted(record, what, { now: Date.now(), restored })),
+    );
+  };
+  return {
+    listStarted() {
+      pass = startListPass(context, unit);
+    },
+    listing({ resourceVersion }) {
+      pass?.begun(resourceVersion);
+    },
+    async upsert(observed) {
+      if (!(await scope.whenInScope(observed.namespace))) return;
+      const key = classKey(cluster, observed.namespace, observed.name);
+      pass?.missing.delete(key);
+      const before = classes.get(key);
+      classes.set(key, observed);
+      const entry = cache.get(key);
+      if (entry === undefined) return;
+      if (entry.deletedAt !== undefined) revived();
+      if (before !== undefined && sameAnnotations(before.annotations, observed.annotations)) return;
+      await recorder.update(key, (record) =>
+        sameAnnotations(record.annotations, observed.annotations)
+          ? undefined
+          : { ...record, annotations: { ...observed.annotations } },
+      );
+    },
+    async removed(observed) {
+      if (!(await scope.whenInScope(observed.namespace))) return;
+      const { uid, resourceVersion } = observed;
+      await recordDeleted(
+        classKey(cluster, observed.namespace, observed.name),
+        { uid, resourceVersion },
+        false,
+      );
+    },
+    async listed({ resourceVersion }) {
+      const restored = pass?.restored() === true;
+      for (const key of pass?.missing ?? []) {
+        if (cache.get(key)?.deletedAt !== undefined && !restored) continue;
+        await recordDeleted(key, { resourceVersion }, restored);
+      }
+      pass = undefined;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeClient } from "@rollcast/kube/client";
+import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
+import type { Reflector } from "@rollcast/kube/reflector";
+import { isAborted } from "@rollcast/shared/errors";
+import type { WatcherContext } from "../context.ts";
+import { podStatusHandler } from "./pod-status-handler.ts";
+import { classHandler } from "./class-handler.ts";
+import type { CsiState } from "./csi-state.ts";
+import { openObservedPods } from "./observed-pods.ts";
+import type { NamespaceFollower } from "../sources/namespace-scope.ts";
+import { CLASS_KIND } from "./csi-transform.ts";
+import { csiResources, classTransform, podTransform, reflectCsiUnit } from "./reflect-csi-unit.ts";
+
+const SERVED_PATH = "/apis/secrets-store.csi.x-k8s.io/v1";
+/** How often it is looked whether the driver has been installed. */
+const POLL_INTERVAL_MS = 60_000;
+
+/** The part of a watcher that follows the Secrets Store CSI driver, where it is installed, from when on it is. */
+export type Csi = AsyncDisposable &
+  NamespaceFollower & {
+    /** What follows all units, as one. Well while the driver is not installed. */
+    readonly reflector: Pick<Reflector, "fault" | "staleness">;
+  };
+
+async function isServed(client: KubeClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.request({ method: "GET", path: SERVED_PATH, signal });
+    return true;
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return false;
+    throw err;
+  }
+}
+
+/** Opens what is known of pods, and starts to follow the driver as soon as its resources are served. */
+export async function startCsi(context: WatcherContext, intake: AbortSignal): Promise<Csi> {
+  const { nats, client, logger, config, key, scope, signal } = context;
+  const { cluster } = config;
+  const pods = await openObservedPods({ nats, logger, signal, keyId: key.id, cluster });
+  const reflectors: Reflector[] = [];
+  const state: CsiState = {
+    classes: new Map(),
+    pods,
+    revived() {
+      for (const reflector of reflectors) reflector.relist("a class came back");
+    },
+  };
+  let fault: string | undefined = "not looked for yet";
+  let served = false;
+
+  const follow = async () => {
+    while (!served) {
+      try {
+        served = await isServed(client, intake);
+        if (!served && fault !== undefined) logger.info("no secrets store CSI driver is installed");
+        fault = undefined;
+      } catch (err) {
+        if (intake.aborted) return;
+        logger.warn({ err }, "it is unknown whether the secrets store CSI driver is installed");
+      }
+      if (!served)
+        await sleep(fault === undefined ? POLL_INTERVAL_MS : 1_000, undefined, { signal: intake });
+    }
+    const units = scope.units.filter(({ kind }) => kind === CLASS_KIND);
+    for (const unit of units) reflectors.push(reflectCsiUnit(context, unit, state, intake));
+  };
+  const following = follow().catch((err: unknown) => {
+    if (!isAborted(err)) logger.error({ err }, "the secrets store CSI driver is not followed");
+  });
+  return {
+    reflector: {
+      staleness: () => Math.max(0, ...reflectors.map((reflector) => reflector.staleness())),
+      fault() {
+        const first = reflectors.map((reflector) => reflector.fault()).find((one) => one);
+        // The driver was uninstalled: there is nothing to consume, until it comes back.
+        return first?.startsWith("404 ") === true ? undefined : (first ?? fault);
+      },
+    },
+    async enter(within, namespace) {
+      if (!served) return;
+      const unit = { kind: CLASS_KIND, namespace } as const;
+      const { classes, statuses } = csiResources(context, namespace);
+      const common = { client, limits: LIST_LIMITS, signal };
+      const classList = { ...common, resource: classes, reduce: classTransform(context) };
+      await listInto(classHandler(within, unit, state), classList);
+      const statusList = { ...common, resource: statuses, reduce: podTransform(within) };
+      await listInto(podStatusHandler(within, unit, state), statusList);
+    },
+    async leave(namespace) {
+      for (const podKey of pods.keys(namespace)) await pods.forget(podKey);
+      for (const [classKey, { namespace: inside }] of state.classes) {
+        if (inside === namespace) state.classes.delete(classKey);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await following;
+      await Promise.all(reflectors.map((reflector) => reflector[Symbol.asyncDispose]()));
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { Kv } from "@rollcast/nats/kv";
+import { openKv } from "@rollcast/nats/kv";
+import type { Nats } from "@rollcast/nats/connect";
+import { encodeToken } from "@rollcast/shared/subjects";
+import { z } from "zod";
+import type { PodStatus } from "./csi-transform.ts";
+import { retry } from "../store/retry.ts";
+import type { Logger } from "@rollcast/runtime/logger";
+
+/**
+ * What a pod status showed last, in the bucket `sources` under `<cluster>.csi.pods.<namespace>.<name>`. A change is that of a status that was seen before: a new pod may
+ * have its own versions, as providers of short-lived credentials give them, and must not roll the pods that run.
+ */
+const PodRecord = z.object({
+  v: z.literal(1),
+  uid: z.string(),
+  keyId: z.string(),
+  content: z.string(),
+});
+type PodRecord = z.infer<typeof PodRecord>;
+
+/** The pod statuses that were seen before. */
+export type ObservedPods = {
+  /** Whether the memory says that nothing differs, without asking the bucket. */
+  isSame(pod: PodStatus): boolean;
+  /** Whether a status that was seen before, with content, now shows other content. */
+  differs(pod: PodStatus): Promise<boolean>;
+  keep(pod: PodStatus): Promise<void>;
+  forget(key: string): Promise<void>;
+  /** Keys of the statuses of a namespace, or of all. */
+  keys(namespace: string | undefined): string[];
+  keyOf(pod: Pick<PodStatus, "namespace" | "name">): string;
+};
+
+export async function openObservedPods(options: {
+  nats: Nats;
+  cluster: string;
+  keyId: string;
+  logger: Logger;
+  signal: AbortSignal;
+}): Promise<ObservedPods> {
+  const { keyId } = options;
+  const kv: Kv<PodRecord> = await openKv(options.nats, "sources", PodRecord);
+  const prefix = `${encodeToken(options.cluster)}.csi.pods.`;
+  const contents = new Map<string, string>();
+  const contentOf = (record: PodRecord) => `${record.uid} ${record.keyId} ${record.content}`;
+  for await (const { key, value } of kv.snapshot(`${prefix}*.*`)) {
+    contents.set(key, contentOf(value));
+  }
+  const read = (key: string) => retry(() => kv.get(key), options);
+  const keyOf = ({ namespace, name }: Pick<PodStatus, "namespace" | "name">) =>
+    `${prefix}${encodeToken(namespace)}.${encodeToken(name)}`;
+  const recordOf = ({ uid, content }: PodStatus): PodRecord => ({ v: 1, uid, keyId, content });
+  return {
+    keyOf,
+    isSame: (pod) => contents.get(keyOf(pod)) === contentOf(recordOf(pod)),
+    async differs(pod) {
+      const before = (await read(keyOf(pod)))?.value;
+      if (before === undefined || before.uid !== pod.uid || before.keyId !== keyId) return false;
+      return before.content !== "" && before.content !== pod.content;
+    },
+    async keep(pod) {
+      const key = keyOf(pod);
+      const record = recordOf(pod);
+      for (;;) {
+        const entry = await read(key);
+        const written = await retry(
+          () =>
+            entry === undefined ? kv.create(key, record) : kv.update(key, record, entry.revision),
+          options,
+        );
+        if (written !== undefined) break;
+      }
+      contents.set(key, contentOf(record));
+    },
+    async forget(key) {
+      const entry = await read(key);
+      if (entry !== undefined) await retry(() => kv.remove(key, entry.revision), options);
+      contents.delete(key);
+    },
+    keys(namespace) {
+      const inside = namespace === undefined ? prefix : `${prefix}${encodeToken(namespace)}.`;
+      return [...contents.keys()].filter((key) => key.startsWith(inside));
+    },
+  };
+}

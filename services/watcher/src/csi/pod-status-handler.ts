@@ -1,0 +1,108 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { compare } from "../model/compare.ts";
+import type { WatcherContext } from "../context.ts";
+import { observedClass } from "./csi-transform.ts";
+import type { PodStatus } from "./csi-transform.ts";
+import { keysOf, startListPass } from "../sources/list-pass.ts";
+import type { ListPass } from "../sources/list-pass.ts";
+import type { Observation } from "../model/observation.ts";
+import type { Unit } from "../model/scope.ts";
+import type { CsiState } from "./csi-state.ts";
+import { classKey } from "./csi-state.ts";
+
+/** Follows what the driver mounted: the content of the classes. */
+export function podStatusHandler(
+  context: WatcherContext,
+  unit: Unit,
+  { classes, pods }: CsiState,
+): ReflectorHandler<PodStatus | undefined> {
+  const { cache, pool, outbox, scope, recorder, coverage } = context;
+  const { cluster } = context.config;
+  const keyId = context.key.id;
+  let pass: ListPass | undefined;
+  let unlisted = new Set<string>();
+  /** Of a class without content, the newest status on the running list. */
+  let newest = new Map<string, PodStatus>();
+
+  const lacksContent = (record: SourceRecord | undefined) =>
+    record === undefined || record.deletedAt !== undefined || record.keyId !== keyId;
+
+  /** Takes a class's content from `pod`: any change of it, or (`first`) only what nobody has recorded yet. */
+  const take = async (pod: PodStatus, first: boolean, { origin, restored }: Observation) => {
+    const key = classKey(cluster, pod.namespace, pod.className);
+    const owner = classes.get(key);
+    if (owner === undefined || pod.content === "") return;
+    // A class that came back is newer than what its pods mounted before.
+    const version = newerVersion(owner.resourceVersion, pod.resourceVersion);
+    const observed = first ? observedClass(owner, pod, version) : observedClass(owner, pod);
+    const since = performance.now();
+    await outbox.apply(
+      key,
+      (record) => {
+        if (first && !lacksContent(record)) return undefined;
+        // Its first pod has just started with it: nobody waits for a creation.
+        const at = { keyId, now: Date.now(), origin, covered: false, restored };
+        return compare(record, observed, at);
+      },
+      since,
+    );
+  };
+
+  return {
+    listStarted() {
+      pass = startListPass(context, unit);
+      unlisted = new Set(pods.keys(unit.namespace));
+      newest = new Map();
+    },
+    listing({ resourceVersion }) {
+      pass?.begun(resourceVersion);
+    },
+    async upsert(pod, origin) {
+      if (pod === undefined || !(await scope.whenInScope(pod.namespace))) return;
+      unlisted.delete(pods.keyOf(pod));
+      const key = classKey(cluster, pod.namespace, pod.className);
+      const observation = { origin, restored: origin === "list" && pass?.restored() === true };
+      if (origin === "list") {
+        const other = newest.get(key)?.resourceVersion;
+        if (other === undefined || compareVersions(pod.resourceVersion, other) > 0) {
+          newest.set(key, pod);
+        }
+      }
+      const entry = cache.get(key);
+      const hasContent = entry !== undefined && entry.deletedAt === undefined;
+      if (pods.isSame(pod) && hasContent && !pool.busy(key)) return;
+      await pool.run(key, async () => {
+        if (await pods.differs(pod)) await take(pod, false, observation);
+        else if (origin === "watch") await take(pod, true, observation);
+        await pods.keep(pod);
+      });
+    },
+    async removed(pod) {
+      if (pod === undefined) return;
+      const key = classKey(cluster, pod.namespace, pod.className);
+      await pool.run(key, () => pods.forget(pods.keyOf(pod)));
+    },
+    async listed({ resourceVersion }) {
+      const restored = pass?.restored() === true;
+      for (const [key, pod] of newest) {
+        await pool.run(key, () => take(pod, true, { origin: "list", restored }));
+      }
+      for (const key of unlisted) await pool.run(key, () => pods.forget(key));
+      if (restored) {
+        for (const key of keysOf(context, unit)) {
+          await recorder.update(key, (record) =>
+            compareVersions(record.resourceVersion, resourceVersion) > 0
+              ? { ...record, resourceVersion }
+              : undefined,
+          );
+        }
+      }
+      newest = new Map();
+      pass = undefined;
+      await pool.drain();
+      await coverage.add(scope.covered(unit), Date.now());
+    },
+  };
+}

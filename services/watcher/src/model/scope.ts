@@ -1,0 +1,84 @@
+import type { Namespaces } from "@rollcast/kube/namespaces";
+import { SOURCE_KINDS } from "@rollcast/shared/events";
+import type { SourceKind } from "@rollcast/shared/events";
+import type { Scope as ScopeConfig } from "@rollcast/shared/config/scope";
+import { parseRecordKey } from "@rollcast/shared/subjects";
+
+/** What one reflector covers: a kind, in one namespace or (undefined) in all. */
+export type Unit = { readonly kind: SourceKind; readonly namespace?: string };
+
+/** A unit whose objects hold their data themselves. */
+export type DataUnit = Unit & { readonly kind: "ConfigMap" | "Secret" };
+
+export function isDataUnit(unit: Unit): unit is DataUnit {
+  return unit.kind !== "SecretProviderClass";
+}
+
+/** Which namespaces and kinds are looked at now. */
+export type Scope = {
+  /** One for each reflector. */
+  readonly units: readonly Unit[];
+  /** Whether objects of a namespace are read; also while it is just coming into scope. */
+  reads(namespace: string): boolean;
+  /** Whether a namespace is in scope, told when it has come in completely. */
+  whenInScope(namespace: string): boolean | Promise<boolean>;
+  /** Whether the record of `key` belongs to what is in scope. */
+  includesKey(key: string): boolean;
+  /** The units that are known completely when the list of `unit` is: those that the coverage is kept of. */
+  covered(unit: Unit): readonly Unit[];
+};
+
+export function kindsOf(config: ScopeConfig): SourceKind[] {
+  return SOURCE_KINDS.filter((kind) => !config.ignoreKinds.includes(kind));
+}
+
+function kindTokens(kinds: readonly SourceKind[]): Set<string> {
+  return new Set(kinds.map((kind) => kind.toLowerCase()));
+}
+
+/** A scope that only a restart changes. */
+export function fixedScope(config: ScopeConfig): Scope {
+  const kinds = kindsOf(config);
+  const tokens = kindTokens(kinds);
+  const wanted = new Set(config.namespaces);
+  const ignored = new Set(config.ignoreNamespaces);
+  const includes = (namespace: string) =>
+    !ignored.has(namespace) && (wanted.size === 0 || wanted.has(namespace));
+  const everywhere: Unit[] = kinds.map((kind) => ({ kind }));
+  const each = () =>
+    [...wanted].flatMap((namespace) => kinds.map((kind): Unit => ({ kind, namespace })));
+  return {
+    units: wanted.size === 0 ? everywhere : each(),
+    reads: includes,
+    whenInScope: includes,
+    includesKey(key) {
+      const ref = parseRecordKey(key);
+      return ref !== undefined && tokens.has(ref.kind) && includes(ref.namespace);
+    },
+    covered: (unit) => [unit],
+  };
+}
+
+/** A scope that follows the labels of namespaces. */
+export function selectedScope(config: ScopeConfig, namespaces: Namespaces): Scope {
+  const kinds = kindsOf(config);
+  const tokens = kindTokens(kinds);
+  return {
+    units: kinds.map((kind) => ({ kind })),
+    reads: (name) => namespaces.has(name) || namespaces.entering(name) !== undefined,
+    whenInScope(name) {
+      const entering = namespaces.entering(name);
+      if (entering === undefined) return namespaces.has(name);
+      return entering.then(() => namespaces.has(name));
+    },
+    includesKey(key) {
+      const ref = parseRecordKey(key);
+      return ref !== undefined && tokens.has(ref.kind) && namespaces.has(ref.namespace);
+    },
+    covered: ({ kind, namespace }) =>
+      (namespace === undefined ? namespaces.names() : [namespace]).map((name) => ({
+        kind,
+        namespace: name,
+      })),
+  };
+}

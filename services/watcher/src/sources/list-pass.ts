@@ -1,0 +1,53 @@
+import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
+import { encodeToken, kindToken } from "@rollcast/shared/subjects";
+import type { WatcherContext } from "../context.ts";
+import type { Unit } from "../model/scope.ts";
+
+/** Prefix of the keys of a unit's records. */
+export function keyPrefix(cluster: string, { kind, namespace }: Unit): string {
+  const inside = namespace === undefined ? "" : `${encodeToken(namespace)}.`;
+  return `${encodeToken(cluster)}.${kindToken(kind)}.${inside}`;
+}
+
+/** Keys of the records of a unit, tombstones included. */
+export function keysOf({ cache, config }: Pick<WatcherContext, "cache" | "config">, unit: Unit) {
+  const prefix = keyPrefix(config.cluster, unit);
+  return [...cache.keys()].filter((key) => key.startsWith(prefix));
+}
+
+/** One full list of a unit, from before it is asked for to its end. */
+export type ListPass = {
+  /** Keys of records that the list has not shown yet. */
+  readonly missing: Set<string>;
+  /** Takes the list's version: older than the newest one recorded before it was asked for, it shows that the cluster was restored from a backup. */
+  begun(resourceVersion: string): void;
+  restored(): boolean;
+};
+
+export function startListPass(
+  { cache, config, logger }: Pick<WatcherContext, "cache" | "config" | "logger">,
+  unit: Unit,
+): ListPass {
+  const ofUnit = keyPrefix(config.cluster, unit);
+  const ofKind = keyPrefix(config.cluster, { kind: unit.kind });
+  const missing = new Set<string>();
+  let newest: string | undefined;
+  let restored = false;
+  for (const [key, entry] of cache.entries()) {
+    if (!key.startsWith(ofKind)) continue;
+    newest = newerVersion(newest, entry.resourceVersion);
+    if (key.startsWith(ofUnit)) missing.add(key);
+  }
+  return {
+    missing,
+    begun(resourceVersion) {
+      restored = newest !== undefined && compareVersions(resourceVersion, newest) < 0;
+      if (!restored) return;
+      logger.warn(
+        { unit, newest, resourceVersion },
+        "the cluster was restored from a backup: records are compared by content",
+      );
+    },
+    restored: () => restored,
+  };
+}

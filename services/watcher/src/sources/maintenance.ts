@@ -1,0 +1,79 @@
+import type { WatcherContext } from "../context.ts";
+
+const TICK_MS = 1_000;
+/** Longer than a healthy replica takes from pending to published. */
+const PENDING_MS = 3_000;
+/** Longer than replicas are apart in what they have seen. */
+const DRIFT_TIMEOUT_MS = 10_000;
+const RELIST_INTERVAL_MS = 60_000;
+export const TOMBSTONE_MS = 30 * 24 * 3_600_000;
+const TOMBSTONE_TICK_MS = 3_600_000;
+
+/**
+ * Does what no event prompts, until disposal: publishes what stays pending (at start, after a reconnect, of a replica that died), lists anew where a record stays different from
+ * what the cluster shows, removes tombstones after 30 days. `relist` lists the unit anew that holds a key.
+ */
+export function startMaintenance(
+  context: WatcherContext,
+  relist: (key: string, reason: string) => void,
+): Disposable {
+  const { nats, cache, pool, outbox, logger } = context;
+  const pendingSince = new Map<string, number>();
+  let relistedAt = Number.NEGATIVE_INFINITY;
+  let running = true;
+
+  const flush = (key: string) => {
+    if (pool.busy(key)) return;
+    void pool.run(key, () => outbox.flush(key));
+  };
+  const flushAll = () => {
+    for (const key of cache.pending) flush(key);
+  };
+  const flushOld = (now: number) => {
+    for (const key of pendingSince.keys()) if (!cache.pending.has(key)) pendingSince.delete(key);
+    for (const key of cache.pending) {
+      const since = pendingSince.get(key);
+      if (since === undefined) pendingSince.set(key, now);
+      else if (now - since > PENDING_MS) flush(key);
+    }
+  };
+  const checkDrift = (now: number) => {
+    if (now - relistedAt < RELIST_INTERVAL_MS) return;
+    for (const [key, since] of cache.drifted) {
+      if (now - since < DRIFT_TIMEOUT_MS || pool.busy(key)) continue;
+      relistedAt = now;
+      relist(key, "a record stayed different from what the cluster shows");
+      return;
+    }
+  };
+  const removeTombstones = () => {
+    const before = Date.now() - TOMBSTONE_MS;
+    for (const [key, { deletedAt }] of cache.entries()) {
+      if (deletedAt === undefined || deletedAt > before || pool.busy(key)) continue;
+      void pool.run(key, () =>
+        outbox.remove(key, (record) => (record.deletedAt ?? Number.POSITIVE_INFINITY) <= before),
+      );
+    }
+  };
+  const tick = () => {
+    if (nats.fault() !== undefined) return;
+    const now = performance.now();
+    flushOld(now);
+    checkDrift(now);
+  };
+
+  flushAll();
+  removeTombstones();
+  nats.onReconnect(() => {
+    if (!running) return;
+    logger.debug({ pending: cache.pending.size }, "publishing what is pending");
+    flushAll();
+  });
+  const timers = [setInterval(tick, TICK_MS), setInterval(removeTombstones, TOMBSTONE_TICK_MS)];
+  return {
+    [Symbol.dispose]() {
+      running = false;
+      for (const timer of timers) clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
+import type { Namespace } from "@rollcast/kube/namespaces";
+import type { WatcherContext } from "../context.ts";
+import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
+import { keysOf } from "./list-pass.ts";
+import { isDataUnit, kindsOf } from "../model/scope.ts";
+import type { Unit } from "../model/scope.ts";
+import { sourceHandler } from "./source-handler.ts";
+
+/** A part of the watcher that follows objects of its own in each namespace. */
+export type NamespaceFollower = {
+  /** Lists a namespace that comes into scope. */
+  enter(within: WatcherContext, namespace: string): Promise<void>;
+  /** Forgets a namespace that leaves the scope. */
+  leave(namespace: string): Promise<void>;
+};
+
+/** A namespace seen so soon after its creation has been in scope from its beginning, in milliseconds. */
+const FRESH_MS = 60_000;
+
+function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
+  return kindsOf(config.scope).map((kind) => ({ kind, namespace }));
+}
+
+/**
+ * Takes a namespace into scope: what is in it is recorded, and only then are its changes let through, which wait meanwhile. What was there before
+ * is adopted; in a namespace that has just been created everything is new.
+ */
+export async function enterNamespace(
+  context: WatcherContext,
+  csi: NamespaceFollower | undefined,
+  { name, createdAt }: Namespace,
+): Promise<void> {
+  const { client, config, coverage, logger, signal } = context;
+  const within: WatcherContext = {
+    ...context,
+    scope: { ...context.scope, reads: () => true, whenInScope: () => true },
+  };
+  const units = unitsIn(context, name);
+  if (Date.now() - createdAt < FRESH_MS) await coverage.add(units, createdAt);
+  for (const unit of units) {
+    if (!isDataUnit(unit)) {
+      await csi?.enter(within, name);
+      continue;
+    }
+    const type = SOURCE_TYPES[unit.kind];
+    await listInto(sourceHandler(within, unit), {
+      client,
+      resource: narrowResource(type.resource, config.scope, { namespace: name, byLabels: true }),
+      reduce: (object) => type.transform(context, object),
+      limits: LIST_LIMITS,
+      signal,
+    });
+  }
+  logger.info({ namespace: name }, "namespace came into scope");
+}
+
+/** Forgets a namespace that left the scope; nothing is told. */
+export async function leaveNamespace(
+  context: WatcherContext,
+  csi: NamespaceFollower | undefined,
+  name: string,
+): Promise<void> {
+  const units = unitsIn(context, name);
+  for (const unit of units) {
+    for (const key of keysOf(context, unit)) await context.recorder.forget(key);
+  }
+  await csi?.leave(name);
+  await context.pool.drain();
+  await context.coverage.remove(units);
+  context.logger.info({ namespace: name }, "namespace left the scope");
+}

@@ -1,0 +1,91 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { PARTIAL_LIST } from "@rollcast/kube/resource";
+import { apiPath } from "@rollcast/kube/api-path";
+import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
+import type { DeletedSource } from "../model/observation.ts";
+import type { WatcherContext } from "../context.ts";
+import { SOURCE_TYPES } from "../model/source-kinds.ts";
+import { startListPass } from "./list-pass.ts";
+import type { ListPass } from "./list-pass.ts";
+import type { ObservedSource } from "../model/transform.ts";
+import type { Observation } from "../model/observation.ts";
+import type { DataUnit } from "../model/scope.ts";
+
+type Existing = { items?: readonly { metadata?: { uid?: string } }[] };
+
+/** Uid of an object whatever its labels, by a list of metadata alone; undefined where there is none. */
+async function uidOf(
+  { client, signal }: WatcherContext,
+  kind: DataUnit["kind"],
+  namespace: string,
+  name: string,
+): Promise<string | undefined> {
+  const { resource } = SOURCE_TYPES[kind];
+  const list = await client.request<Existing>({
+    method: "GET",
+    path: apiPath(resource, namespace),
+    query: { fieldSelector: `metadata.name=${name}` },
+    accept: `application/json;${PARTIAL_LIST}`,
+    signal,
+  });
+  return list.items?.[0]?.metadata?.uid;
+}
+
+/** Takes what a reflector shows of a unit of ConfigMaps or Secrets to their records. What `reduce` left out arrives as undefined. */
+export function sourceHandler(
+  context: WatcherContext,
+  unit: DataUnit,
+): ReflectorHandler<ObservedSource | undefined> {
+  const { cache, pool, scope, coverage, recorder } = context;
+  const { cluster } = context.config;
+  const selective = context.config.scope.resourceSelector !== "";
+  let pass: ListPass | undefined;
+
+  /** A source that is shown no more is deleted, or only labelled out of the selection. */
+  const vanished = async (
+    key: string,
+    what: DeletedSource,
+    name: [string, string],
+    at: Observation,
+  ) => {
+    const uid = selective ? await uidOf(context, unit.kind, ...name) : undefined;
+    if (uid !== undefined && (what.uid === undefined || what.uid === uid)) {
+      await recorder.forget(key);
+    } else await recorder.recordDeleted(key, what, at);
+  };
+
+  return {
+    listStarted() {
+      pass = startListPass(context, unit);
+    },
+    listing({ resourceVersion }) {
+      pass?.begun(resourceVersion);
+    },
+    async upsert(observed, origin) {
+      if (observed === undefined || !(await scope.whenInScope(observed.namespace))) return;
+      if (origin === "list") pass?.missing.delete(recordKey(cluster, observed));
+      const restored = origin === "list" && pass?.restored() === true;
+      await recorder.recordObserved(observed, { origin, restored });
+    },
+    async removed(observed) {
+      if (observed === undefined || !(await scope.whenInScope(observed.namespace))) return;
+      const { uid, resourceVersion, namespace, name } = observed;
+      const at: Observation = { origin: "watch", restored: false };
+      await vanished(recordKey(cluster, observed), { uid, resourceVersion }, [namespace, name], at);
+    },
+    async listed({ resourceVersion }) {
+      const restored = pass?.restored() === true;
+      for (const key of pass?.missing ?? []) {
+        const entry = cache.get(key);
+        const ref = parseRecordKey(key);
+        if (entry === undefined || ref === undefined) continue;
+        if (entry.deletedAt !== undefined && !restored) continue;
+        const at: Observation = { origin: "list", restored };
+        await vanished(key, { resourceVersion }, [ref.namespace, ref.name], at);
+      }
+      pass = undefined;
+      await pool.drain();
+      await coverage.add(scope.covered(unit), Date.now());
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { Coverage, coverageKey, coverageKeys } from "@rollcast/nats/installation";
+import { openKv } from "@rollcast/nats/kv";
+import type { Nats } from "@rollcast/nats/connect";
+import type { Unit } from "../model/scope.ts";
+
+/** Since when the sources of each unit are known, over restarts: it tells a new source from one that was there before Rollcast looked. */
+export type CoverageStore = {
+  /**
+   * Whether a source of `kind` in `namespace` that has no record is new: all of them were recorded once, and it was created after that
+   * (`createdAt`, milliseconds since the epoch). One created before has come into scope by its labels.
+   */
+  covers(kind: string, namespace: string, createdAt: number): boolean;
+  /** Notes that every source of these units is recorded. Network faults are thrown. */
+  add(units: readonly Unit[], now: number): Promise<void>;
+  /** Forgets the units of a namespace: coming back later, it begins with a first sync. */
+  remove(units: readonly Unit[]): Promise<void>;
+};
+
+type Entry = { since: number; revision: number };
+
+/** Clocks of ours and of the API server may differ so much, in milliseconds. */
+const CLOCK_SKEW_MS = 60_000;
+const MAX_CONCURRENT = 64;
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let i = 0; i < items.length; i += MAX_CONCURRENT) {
+    await Promise.all(items.slice(i, i + MAX_CONCURRENT).map(work));
+  }
+}
+
+/** Opens the book and forgets what is not in `units` any more. */
+export async function openCoverage(
+  nats: Nats,
+  cluster: string,
+  units: readonly Unit[],
+): Promise<CoverageStore> {
+  const kv = await openKv(nats, "sources", Coverage);
+  const entries = new Map<string, Entry>();
+  for await (const { key, value, revision } of kv.snapshot(coverageKeys(cluster))) {
+    entries.set(key, { since: value.since, revision });
+  }
+  const keyOf = ({ kind, namespace }: Unit) => coverageKey(cluster, kind, namespace);
+  const find = (kind: string, namespace: string) =>
+    entries.get(coverageKey(cluster, kind, namespace)) ?? entries.get(coverageKey(cluster, kind));
+
+  const addOne = async (unit: Unit, since: number) => {
+    const key = keyOf(unit);
+    if (entries.has(key)) return;
+    const revision = await kv.create(key, { v: 1, since });
+    if (revision !== undefined) entries.set(key, { since, revision });
+    else {
+      const stored = await kv.get(key);
+      if (stored !== undefined) {
+        entries.set(key, { since: stored.value.since, revision: stored.revision });
+      }
+    }
+  };
+  const removeKey = async (key: string) => {
+    const stored = await kv.get(key);
+    if (stored !== undefined) await kv.remove(key, stored.revision);
+    entries.delete(key);
+  };
+
+  // What was known with all namespaces is known of one of them.
+  await inParallel(units, async (unit) => {
+    const wider = unit.namespace === undefined ? undefined : find(unit.kind, unit.namespace);
+    if (wider !== undefined) await addOne(unit, wider.since);
+  });
+  const kept = new Set(units.map(keyOf));
+  const wide = units.filter((unit) => unit.namespace === undefined).map(keyOf);
+  const stale = [...entries.keys()].filter(
+    (key) => !kept.has(key) && !wide.some((prefix) => key.startsWith(`${prefix}_`)),
+  );
+  await inParallel(stale, removeKey);
+
+  return {
+    covers(kind, namespace, createdAt) {
+      const entry = find(kind, namespace);
+      return entry !== undefined && createdAt > entry.since - CLOCK_SKEW_MS;
+    },
+    add: (added, now) => inParallel(added, (unit) => addOne(unit, now)),
+    remove: (removed) => inParallel(removed.map(keyOf), removeKey),
+  };
+}

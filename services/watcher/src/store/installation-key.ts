@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeClient } from "@rollcast/kube/client";
+import { backoffDelay } from "@rollcast/async/backoff";
+import type { Env } from "@rollcast/runtime/config/load";
+import { ConfigError } from "@rollcast/shared/errors";
+import { fileFault } from "@rollcast/runtime/files/file-fault";
+import type { Logger } from "@rollcast/runtime/logger";
+import { MIN_KEY_BYTES, installationKey } from "../model/digest.ts";
+import type { InstallationKey } from "../model/digest.ts";
+
+export const KEY_SECRET = "rollcast-installation-key";
+const KEY_FIELD = "key";
+const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/** Rollcast's own namespace: `ROLLCAST_NAMESPACE`, `POD_NAMESPACE`, that of the pod's service account, else `rollcast`. */
+export async function ownNamespace(env: Env): Promise<string> {
+  const configured = env.ROLLCAST_NAMESPACE ?? env.POD_NAMESPACE;
+  if (configured !== undefined && configured !== "") return configured;
+  const mounted = await readFile(SERVICE_ACCOUNT_NAMESPACE, "utf8").catch(() => "");
+  return mounted.trim() || "rollcast";
+}
+
+function checked(bytes: Buffer, where: string): InstallationKey {
+  if (bytes.length < MIN_KEY_BYTES) {
+    throw new ConfigError(
+      `the installation key in ${where} has ${bytes.length} bytes: it needs at least ${MIN_KEY_BYTES}`,
+    );
+  }
+  return installationKey(bytes);
+}
+
+/** The key in a file, its bytes as they are. Throws {@link ConfigError} where it is missing or short. */
+export async function readKeyFile(file: string): Promise<InstallationKey> {
+  const bytes = await readFile(file).catch((err: unknown) => {
+    throw new ConfigError(`installationKey.file: ${file} cannot be read: ${fileFault(err, file)}`, {
+      cause: err,
+    });
+  });
+  return checked(bytes, file);
+}
+
+type KeySecret = { data?: Readonly<Record<string, string>> };
+
+async function readKeySecret(client: KubeClient, path: string): Promise<KeySecret | undefined> {
+  try {
+    return await client.request<KeySecret>({ method: "GET", path: `${path}/${KEY_SECRET}` });
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return undefined;
+    throw err;
+  }
+}
+
+/** Makes the Secret; false where another replica was faster. */
+async function createKeySecret(client: KubeClient, path: string): Promise<boolean> {
+  try {
+    await client.request({
+      method: "POST",
+      path,
+      query: { fieldManager: "rollcast" },
+      body: {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: {
+          name: KEY_SECRET,
+          labels: { "app.kubernetes.io/part-of": "rollcast" },
+        },
+        type: "Opaque",
+        immutable: true,
+        data: { [KEY_FIELD]: randomBytes(MIN_KEY_BYTES).toString("base64") },
+      },
+    });
+    return true;
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 409) return false;
+    throw err;
+  }
+}
+
+/**
+ * The key in the Secret `rollcast-installation-key` of `namespace`, which is made where it is missing: the API server lets one of several replicas make it.
+ * Throws {@link ConfigError} where the namespace does not exist or the key is missing in the Secret or short.
+ */
+export async function ensureKeySecret(
+  client: KubeClient,
+  namespace: string,
+): Promise<InstallationKey> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
+  for (;;) {
+    const secret = await readKeySecret(client, path);
+    if (secret !== undefined) {
+      const where = `Secret ${namespace}/${KEY_SECRET}`;
+      return checked(Buffer.from(secret.data?.[KEY_FIELD] ?? "", "base64"), where);
+    }
+    try {
+      await createKeySecret(client, path);
+    } catch (err) {
+      if (!(err instanceof KubeError) || err.status !== 404) throw err;
+      throw new ConfigError(
+        `namespace ${namespace}, where the installation key is kept, does not exist: create it, or name another in ROLLCAST_NAMESPACE`,
+        { cause: err },
+      );
+    }
+  }
+}
+
+/**
+ * The installation key: of the file `file`, or of the Secret, for which the API server is asked until it answers or `signal` fires.
+ * Throws {@link ConfigError} where no repetition can help.
+ */
+export async function obtainKey(options: {
+  file: string | undefined;
+  client: KubeClient;
+  env: Env;
+  logger: Logger;
+  signal: AbortSignal;
+}): Promise<InstallationKey> {
+  const { file, client, logger, signal } = options;
+  if (file !== undefined) return readKeyFile(file);
+  const namespace = await ownNamespace(options.env);
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await ensureKeySecret(client, namespace);
+    } catch (err) {
+      if (!(err instanceof KubeError)) throw err;
+      logger.warn({ err, namespace, attempt }, "installation key not available, trying again");
+    }
+    await sleep(backoffDelay({ initial: 500, max: 10_000 }, attempt), undefined, { signal });
+  }
+}

@@ -1,0 +1,73 @@
+import { compareVersions } from "@rollcast/kube/resource-version";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { recordKey } from "@rollcast/shared/subjects";
+import { compare, compareDeleted } from "../model/compare.ts";
+import type { Circumstances, DeletedSource, Observation } from "../model/observation.ts";
+import type { CoverageStore } from "./coverage.ts";
+import type { KeyedPool } from "@rollcast/async/keyed-pool";
+import { fingerprintOfObserved } from "./source-cache.ts";
+import type { SourceCache } from "./source-cache.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ObservedSource } from "../model/transform.ts";
+
+/** Takes what is seen of sources to their records: at once where nothing differs, else in the pool. Resolves when it is admitted there. */
+export type Recorder = {
+  recordObserved(observed: ObservedSource, observation: Observation): Promise<void>;
+  recordDeleted(key: string, what: DeletedSource, observation: Observation): Promise<void>;
+  /** Forgets a source that is out of scope now; nothing is told. */
+  forget(key: string): Promise<void>;
+  /** Any other change of a record, decided on the newest one. */
+  update(key: string, decide: (record: SourceRecord) => SourceRecord | undefined): Promise<void>;
+};
+
+export type RecorderOptions = {
+  cluster: string;
+  keyId: string;
+  cache: SourceCache;
+  pool: KeyedPool;
+  outbox: Outbox;
+  coverage: CoverageStore;
+};
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { cluster, keyId, cache, pool, outbox, coverage } = options;
+
+  const isRecorded = (
+    key: string,
+    fingerprint: string,
+    observed: ObservedSource,
+    { restored }: Observation,
+  ) => {
+    const entry = cache.get(key);
+    // While a task of this key runs, what is known is not what will be.
+    if (entry === undefined || entry.pending || pool.busy(key)) return false;
+    if (entry.fingerprint !== fingerprint) return false;
+    return !restored || compareVersions(observed.resourceVersion, entry.resourceVersion) >= 0;
+  };
+  return {
+    async recordObserved(observed, observation) {
+      const since = performance.now();
+      const key = recordKey(cluster, observed);
+      const fingerprint = fingerprintOfObserved(observed, keyId);
+      cache.observe(key, fingerprint);
+      if (isRecorded(key, fingerprint, observed, observation)) return;
+      await pool.run(key, async () => {
+        const covered = coverage.covers(observed.kind, observed.namespace, observed.createdAt);
+        const at: Circumstances = { ...observation, keyId, now: Date.now(), covered };
+        await outbox.apply(key, (record) => compare(record, observed, at), since);
+        cache.observe(key, fingerprint);
+      });
+    },
+    async recordDeleted(key, what, { restored }) {
+      const since = performance.now();
+      cache.observe(key, undefined);
+      await pool.run(key, () => {
+        const at = { now: Date.now(), restored };
+        return outbox.apply(key, (record) => compareDeleted(record, what, at), since);
+      });
+    },
+    forget: (key) => pool.run(key, () => outbox.remove(key, () => true)),
+    update: (key, decide) =>
+      pool.run(key, () => outbox.apply(key, (record) => record && decide(record))),
+  };
+}
