@@ -187,7 +187,7 @@ test("notifier: /livez names a delivery that does not end", async () => {
   await waitSettled(stack, "web");
 
   await setKey(stack, "cfg", "a", "1");
-  await answered(service, "/livez", 503, /^work: .*a turn is in hand for \d+ s/m);
+  await answered(service, "/livez", 503, /^work: .*a job is running for \d+ s/m);
   await stack.nats.kill();
   await answered(service, "/livez", 200, /^ok$/m);
   expect(service.hasExited()).toBe(false);

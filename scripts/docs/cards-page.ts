@@ -25,7 +25,7 @@ function slackText({ type, text }: SlackText): string {
   if (type === "plain_text") {
     return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   }
-  // The event's data is escaped already, by the entities that HTML has too.
+  // The event's data is already escaped, with entities that HTML has too.
   return text
     .replaceAll(/```([\s\S]*?)```/g, "<pre>$1</pre>")
     .replaceAll(/\n(?=<pre>)/g, "")
@@ -37,13 +37,16 @@ function slackBlock({ type, text, fields }: SlackBlock): string {
     return `<div class="header">${slackText(text)}</div>`;
   }
   if (fields !== undefined) {
-    return `<div class="fields">${fields.map((one) => `<div>${slackText(one)}</div>`).join("")}</div>`;
+    return `<div class="fields">${fields.map((field) => `<div>${slackText(field)}</div>`).join("")}</div>`;
   }
   if (text !== undefined) return `<div class="section">${slackText(text)}</div>`;
   throw new Error(`no picture of a block of type ${type}`);
 }
 
-/** Messages of Slack, as it would show their blocks: the first in the channel, the others in its thread. */
+/**
+ * Slack messages, drawn from their blocks: the first in the channel, the others as replies in its
+ * thread.
+ */
 export function slackPage(bodies: readonly string[]): string {
   const shown = bodies.map((body, i) => {
     const { blocks } = JSON.parse(body) as { blocks: readonly SlackBlock[] };
@@ -68,7 +71,7 @@ const HOST = {
   factSet: { title: { weight: "bolder", maxWidth: 120 }, value: { wrap: true }, spacing: 12 },
 };
 
-/** A card of Teams, by Microsoft's own renderer of Adaptive Cards. */
+/** A Teams card, drawn by Microsoft's own renderer of Adaptive Cards. */
 export function teamsPage(body: string): string {
   const { attachments } = JSON.parse(body) as { attachments: readonly { content: object }[] };
   const require = createRequire(import.meta.url);

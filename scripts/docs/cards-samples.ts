@@ -2,10 +2,10 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { messageOf } from "../../services/notifier/src/message/message.ts";
 import type { Message } from "../../services/notifier/src/message/message.ts";
-import { renderSlack } from "../../services/notifier/src/receivers/slack.ts";
+import { renderSlack } from "../../services/notifier/src/receivers/slack-webhook.ts";
 import { renderTeams } from "../../services/notifier/src/receivers/teams.ts";
 
-type Told = readonly [RolloutOutcome, string, Partial<RolloutData>?];
+type SampleEvent = readonly [RolloutOutcome, string, Partial<RolloutData>?];
 
 const TIME = Date.parse("2026-11-23T03:10:04.000Z");
 const CAUSE: RolloutData["cause"] = {
@@ -17,8 +17,8 @@ const CAUSE: RolloutData["cause"] = {
   changedAt: "2026-11-23T03:00:00.000Z",
 };
 
-function message(told: readonly Told[]): Message {
-  const events = told.map(([outcome, name, more], i) => {
+function message(samples: readonly SampleEvent[]): Message {
+  const events = samples.map(([outcome, name, more], i) => {
     const parts = { id: `e${i}`, cluster: "prod-eu1", service: "restarter", time: TIME };
     const workload = { kind: "Deployment", namespace: "shop", name, uid: "" };
     return rolloutEvent(parts, outcome, { workload, cause: CAUSE, affected: 12, ...more });
@@ -39,7 +39,7 @@ const FAILED = message([
 ]);
 const GROUP = message([
   ["failed", "checkout", { reason: "ProgressDeadlineExceeded", durationMs: 600_000 }],
-  ...["web", "search", "cart", "basket", "mail"].map((name, i): Told => [
+  ...["web", "search", "cart", "basket", "mail"].map((name, i): SampleEvent => [
     "succeeded",
     name,
     { durationMs: 21_000 + i * 4_000 },
@@ -47,7 +47,7 @@ const GROUP = message([
   ["started", "stock"],
 ]);
 
-/** Bodies of requests as the notifier sends them, by the name of their picture. */
+/** Request bodies as the notifier sends them, by the name of their picture. */
 export function sampleBodies(): { slack: string[]; teams: string[] } {
   return {
     slack: [renderSlack(GROUP).body, renderSlack(FAILED).body],

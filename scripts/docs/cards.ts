@@ -1,6 +1,7 @@
 /**
- * Draws docs/pictures from the JSON that the notifier sends: `node scripts/docs/cards.ts`. Needs a Chromium (`apt-get install chromium fonts-liberation
- * fonts-noto-color-emoji`), named by CHROMIUM where it has another name.
+ * Draws docs/pictures from the JSON that the notifier sends: `node scripts/docs/cards.ts`. Needs
+ * Chromium (`apt-get install chromium fonts-liberation fonts-noto-color-emoji`); set CHROMIUM where
+ * the program has another name.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -30,7 +31,7 @@ async function chromium(dir: string, args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** Draws a page as high as what is on it. */
+/** Takes a screenshot that is exactly as high as the page. */
 async function draw(dir: string, html: string, picture: string): Promise<void> {
   const file = join(dir, "page.html");
   await writeFile(file, html);

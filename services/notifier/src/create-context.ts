@@ -3,18 +3,18 @@ import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import { createOutcomePublisher } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
-import type { ReceiverReloader } from "./reloader.ts";
+import type { ReceiverReloader } from "./receiver-reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
-import type { DeliveryQueues } from "./queue/delivery-queues.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
 
-/** Opens what the parts share. */
+/** Creates the context of a notifier. */
 export function createContext(
   deps: ReceiverDeps,
   shared: {
     nats: Nats;
     metrics: Metrics;
-    queues: DeliveryQueues;
+    queues: Queues;
     reloader: ReceiverReloader;
     tracer: Tracer;
   },

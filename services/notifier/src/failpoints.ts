@@ -1,25 +1,27 @@
 import process from "node:process";
 
-/** Boundaries between two effects, where a test may end the process. */
-export const STEPS = [
+/** The points between two side effects where a test may kill the process. */
+export const FAILPOINTS = [
   "event-joined",
   "group-sealed",
   "notification-written",
   "group-emptied",
-  "turn-added",
+  "job-added",
   "posted",
   "answered",
   "outcome-written",
   "outcome-published",
   "record-removed",
-  "letter-revived",
+  "letter-requeued",
 ] as const;
-export type Failpoint = (typeof STEPS)[number];
+export type Failpoint = (typeof FAILPOINTS)[number];
 
 /**
- * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told);
- * `ROLLCAST_TEST_STOP_AT=<step>,<step>` stops it with SIGSTOP when it first reaches each, so that something else can be killed meanwhile.
- * Without them, and in production, a step costs a function call and does nothing.
+ * For crash tests: `ROLLCAST_TEST_KILL_AT=<failpoint>[:<n>]` kills this process with SIGKILL when
+ * it reaches the failpoint for the nth time (default 1).
+ * `ROLLCAST_TEST_STOP_AT=<failpoint>,<failpoint>` stops it with SIGSTOP when it first reaches each,
+ * so that a test can kill something else meanwhile. Without them, and in production, a failpoint is
+ * an empty function call.
  */
 export function openFailpoints(
   env: Readonly<Record<string, string | undefined>>,

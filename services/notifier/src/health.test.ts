@@ -3,32 +3,32 @@ import { notifierChecks } from "./health.ts";
 
 const NOW = 1_000_000;
 
-test("every part of a notifier has its sign", async () => {
+test("every part of a notifier has a progress check", async () => {
   const lastActive = new Map([
     ["", NOW - 5],
     ["hook", NOW - 90],
   ]);
   const parts = {
-    consuming: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
-    resync: { inHandMs: () => 3 },
+    consumer: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
+    resync: { inFlightMs: () => 3 },
     queues: {
-      standing: async () =>
+      stalledMs: async () =>
         new Map([
           ["", 90],
           ["hook", 6],
           ["new", 90],
         ]),
     },
-    workers: { inHandMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
+    workers: { inFlightMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
   };
 
   expect(await notifierChecks(parts, NOW)).toEqual([
-    { what: "events: nothing heard", ms: 1 },
-    { what: "events: one is in hand", ms: 2 },
-    { what: "the sweep is in hand", ms: 3 },
-    { what: "a turn is in hand", ms: 4 },
-    { what: "groups: turns wait and none is taken", ms: 5 },
-    { what: "receiver hook: turns wait and none is taken", ms: 6 },
-    { what: "receiver new: turns wait and none is taken", ms: 0 },
+    { what: "events: nothing received", ms: 1 },
+    { what: "events: one is being handled", ms: 2 },
+    { what: "a resync is running", ms: 3 },
+    { what: "a job is running", ms: 4 },
+    { what: "groups: jobs wait and none is started", ms: 5 },
+    { what: "receiver hook: jobs wait and none is started", ms: 6 },
+    { what: "receiver new: jobs wait and none is started", ms: 0 },
   ]);
 });

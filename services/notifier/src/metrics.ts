@@ -2,18 +2,22 @@ import { reasonToken } from "@rollcast/shared/reason-token";
 import { CIRCUIT_STATES } from "./http/circuit.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Waiting } from "./model/waiting.ts";
+import type { Waiting } from "./model/backlog.ts";
 
 export type NotifierMetrics = {
-  /** Makes the counters of receivers visible before their first message. */
-  known(receivers: Iterable<string>): void;
+  /**
+   * Initializes the counters of these receivers, so that they are visible before the first message.
+   */
+  initialize(receivers: Iterable<string>): void;
   sent(receiver: string): void;
   retried(receiver: string, reason: string): void;
   dead(receiver: string, reason: string): void;
   waiting(byReceiver: ReadonlyMap<string, Waiting>): void;
 };
 
-/** The notifier's metrics. Reasons are words of ours and HTTP statuses, so they are bounded. */
+/**
+ * The notifier's metrics. Reasons are our own words and HTTP statuses, so their number is bounded.
+ */
 export function createNotifierMetrics(
   metrics: Metrics,
   circuits: () => ReadonlyMap<string, Circuit>,
@@ -23,27 +27,27 @@ export function createNotifierMetrics(
   ]);
   const retried = metrics.counter(
     "rollcast_notifications_retried_total",
-    "Tries that failed or were put off, by reason",
+    "Attempts that failed or were delayed, by reason",
     ["receiver", "reason"],
   );
   const dead = metrics.counter(
     "rollcast_notifications_dead_total",
-    "Messages put into the dead letters, by reason",
+    "Messages moved to the dead letters, by reason",
     ["receiver", "reason"],
   );
   const waiting = metrics.gauge(
     "rollcast_notifications_waiting",
-    "Messages that are not delivered yet, at the last sweep",
+    "Messages not delivered yet, as of the last resync",
     ["receiver"],
   );
   const oldest = metrics.gauge(
     "rollcast_notifications_oldest_seconds",
-    "How long the oldest of them has waited, at the last sweep",
+    "How long the oldest of them has waited, as of the last resync",
     ["receiver"],
   );
   metrics.gauge(
     "rollcast_receiver_circuit",
-    "1 for the state that the circuit of a receiver is in",
+    "1 for the current state of a receiver's circuit breaker",
     ["receiver", "state"],
     (gauge) => {
       gauge.reset();
@@ -55,7 +59,7 @@ export function createNotifierMetrics(
     },
   );
   return {
-    known(receivers) {
+    initialize(receivers) {
       for (const receiver of receivers) sent.inc({ receiver }, 0);
     },
     sent: (receiver) => sent.inc({ receiver }),
@@ -65,7 +69,7 @@ export function createNotifierMetrics(
       const now = Date.now();
       waiting.reset();
       oldest.reset();
-      // Those that were removed are there until what waits for them is in the dead letters.
+      // Removed receivers are included until their last notification is a dead letter.
       for (const receiver of new Set([...circuits().keys(), ...byReceiver.keys()])) {
         const { count, oldestAt } = byReceiver.get(receiver) ?? { count: 0, oldestAt: now };
         waiting.set({ receiver }, count);

@@ -11,28 +11,40 @@ import { servingFault } from "@rollcast/nats/serving";
 import { awaitProvisioned } from "@rollcast/nats/provisioned";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierChecks } from "./health.ts";
-import { openReceiverReloader } from "./reloader.ts";
+import { openReceiverReloader } from "./receiver-reloader.ts";
 import { createPacer } from "./http/pacer.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { openFailpoints } from "./failpoints.ts";
 import { startResync } from "./resync/resync.ts";
-import { openDeliveryQueues } from "./queue/delivery-queues.ts";
-import type { DeliveryQueues } from "./queue/delivery-queues.ts";
+import { openQueues } from "./queue/delivery-queues.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
 import { createContext } from "./create-context.ts";
 
 const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
-/** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
+
+/**
+ * The very first notifier also delivers what happened while the services were starting, but not
+ * last week's outcomes.
+ */
 const FIRST_START_MS = 600_000;
-/** Events handled at once: those of one group are written together, so many in hand are few writes. */
+
+/**
+ * Maximum number of events handled at once. Those of one group are written together, so many events
+ * cause few writes.
+ */
 const EVENT_CONCURRENCY = 128;
 const RESYNC_INTERVAL_MS = 60_000;
-/** A channel of Slack takes about a message a second: https://docs.slack.dev/apis/web-api/rate-limits */
+
+/**
+ * A Slack channel accepts about one message per second:
+ * https://docs.slack.dev/apis/web-api/rate-limits
+ */
 const CHANNEL_GAP_MS = 1_000;
 
-function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
-  const help = "Turns by receiver (none: the groups) and state";
+function jobsGauge(metrics: Metrics, queues: Queues): void {
+  const help = "Jobs by receiver (empty for groups) and state";
   metrics.gauge("rollcast_notify_jobs", help, ["receiver", "state"], async (gauge) => {
     gauge.reset();
     if (queues.fault() !== undefined) return;
@@ -57,7 +69,7 @@ export async function startNotifier(host: Host): Promise<void> {
   };
   const reloader = stack.use(await openReceiverReloader(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };
-  const queues = stack.use(await openDeliveryQueues(queueOptions));
+  const queues = stack.use(await openQueues(queueOptions));
   ready.redis = queues.probe;
   jobsGauge(metrics, queues);
 
@@ -75,12 +87,12 @@ export async function startNotifier(host: Host): Promise<void> {
     const { memberships, refused } = ctx.route(event);
     if (refused.length > 0) {
       const data = { workload: event.data.workload, refused };
-      logger.warn(data, "receivers in the annotation of a workload do not count");
+      logger.warn(data, "ignoring receivers in the annotation of a workload");
     }
     await Promise.all(memberships.map((membership) => join(event, membership)));
     ctx.failpoint("event-joined");
   };
-  const consuming = stack.use(
+  const consumer = stack.use(
     await consume(nats, {
       durable: `notifier-${cluster}`,
       filter: `rollcast.v1.${cluster}.rollout.>`,
@@ -92,18 +104,18 @@ export async function startNotifier(host: Host): Promise<void> {
     }),
   );
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be routed", [], async (gauge) => {
-    if (nats.fault() === undefined) gauge.set(await consuming.pending());
+    if (nats.fault() === undefined) gauge.set(await consumer.pending());
   });
   live.work = liveness({
     stillAfterMs: config.health.stillAfter,
     explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => notifierChecks({ consuming, resync, queues, workers }),
+    signs: () => notifierChecks({ consumer, resync, queues, workers }),
   });
   const { api } = config.notifier;
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();
     const current = () => reloader.config.notifier;
-    // Only where it is on: the framework and the schemas of the API are megabytes.
+    // Imported only when the API is configured: its framework and schemas take megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
   }
@@ -112,7 +124,7 @@ export async function startNotifier(host: Host): Promise<void> {
       env,
       logger,
       metrics,
-      apply: (wanted) => reloader.apply(wanted, parts),
+      apply: (next) => reloader.apply(next, parts),
       also: reloader.fingerprint,
     }),
   );

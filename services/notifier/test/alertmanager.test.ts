@@ -3,8 +3,8 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { settled } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 type Alert = {
   readonly labels: Readonly<Record<string, string>>;
@@ -14,8 +14,13 @@ type Alert = {
   readonly generatorURL?: string;
 };
 
-function start(rig: Rig, managers: readonly Receiver[], more: object = {}, route: object = {}) {
-  return rig.start({
+function start(
+  harness: Harness,
+  managers: readonly Receiver[],
+  more: object = {},
+  route: object = {},
+) {
+  return harness.start({
     notifier: {
       receivers: [
         {
@@ -40,26 +45,27 @@ function start(rig: Rig, managers: readonly Receiver[], more: object = {}, route
 
 /** The alerts of an instance, each as it was told last. */
 function alertsAt(manager: Receiver, now = Date.now()) {
-  const known = new Map<string, Alert>();
+  const byLabels = new Map<string, Alert>();
   for (const { path, body } of manager.received) {
     expect(path).toBe("/prefix/api/v2/alerts");
-    for (const alert of JSON.parse(body) as Alert[]) known.set(JSON.stringify(alert.labels), alert);
+    for (const alert of JSON.parse(body) as Alert[])
+      byLabels.set(JSON.stringify(alert.labels), alert);
   }
-  return [...known.values()].map((alert) => ({
+  return [...byLabels.values()].map((alert) => ({
     name: `${alert.labels.alertname} ${alert.labels.workload}`,
     firing: Date.parse(alert.endsAt) > now,
     alert,
   }));
 }
 
-test("a failure fires at every instance, and the workload's next success ends it", async () => {
-  await using rig = await startRig();
+test("a failure fires at every instance, and the workload's next success resolves it", async () => {
+  await using harness = await startHarness();
   await using other = await startReceiver();
-  await start(rig, [rig.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
-  await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded" });
-  await rig.send("stalled", "api");
-  await settled(rig);
-  for (const manager of [rig.hook, other]) {
+  await start(harness, [harness.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
+  await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
+  await harness.publishEvent("stalled", "api");
+  await settled(harness);
+  for (const manager of [harness.hook, other]) {
     const alerts = alertsAt(manager);
     expect(alerts.map(({ name }) => name).toSorted()).toEqual([
       "RollcastRolloutFailed web",
@@ -80,39 +86,43 @@ test("a failure fires at every instance, and the workload's next success ends it
   expect(failed?.alert.annotations.description).toContain(
     "rollcast explain deployment/web -n shop",
   );
-  expect(rig.hook.received[0]?.headers.authorization).toBe("Bearer token-of-the-alertmanager");
-  await rig.send("succeeded", "web");
-  await settled(rig);
-  for (const manager of [rig.hook, other]) {
+  expect(harness.hook.received[0]?.headers.authorization).toBe("Bearer token-of-the-alertmanager");
+  await harness.publishEvent("succeeded", "web");
+  await settled(harness);
+  for (const manager of [harness.hook, other]) {
     expect(alertsAt(manager).filter(({ firing }) => firing)).toMatchObject([
       { name: "RollcastRolloutStalled api" },
     ]);
   }
 });
 
-test("what fires is told again over a restart of the notifier, and a success ends it then", async () => {
-  await using rig = await startRig();
-  const first = await start(rig, [rig.hook], { resendInterval: "1s" });
-  await rig.send("failed", "web");
-  await settled(rig);
+test("firing alerts are resent after a restart of the notifier, and a success then resolves them", async () => {
+  await using harness = await startHarness();
+  const first = await start(harness, [harness.hook], { resendInterval: "1s" });
+  await harness.publishEvent("failed", "web");
+  await settled(harness);
   await first.kill("SIGKILL");
-  const before = rig.hook.received.length;
-  await start(rig, [rig.hook], { resendInterval: "1s" });
-  await waitFor(() => rig.hook.received.length >= before + 2, { message: "it to be told again" });
-  expect(alertsAt(rig.hook)).toMatchObject([{ firing: true }]);
-  await rig.send("succeeded", "web");
-  await settled(rig);
-  const ended = rig.hook.received.length;
-  await waitFor(() => rig.hook.received.length > ended, { message: "its end to be told again" });
-  expect(alertsAt(rig.hook)).toMatchObject([{ firing: false }]);
+  const before = harness.hook.received.length;
+  await start(harness, [harness.hook], { resendInterval: "1s" });
+  await waitFor(() => harness.hook.received.length >= before + 2, {
+    message: "it to be told again",
+  });
+  expect(alertsAt(harness.hook)).toMatchObject([{ firing: true }]);
+  await harness.publishEvent("succeeded", "web");
+  await settled(harness);
+  const ended = harness.hook.received.length;
+  await waitFor(() => harness.hook.received.length > ended, {
+    message: "its end to be told again",
+  });
+  expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
 
-test("one instance that takes it is enough, the other is told when it is back", async () => {
-  await using rig = await startRig();
+test("one instance that accepts the alert is enough; the other gets it when it is back", async () => {
+  await using harness = await startHarness();
   await using other = await startReceiver({ status: 503 });
-  await start(rig, [rig.hook, other], { resendInterval: "1s" });
-  await rig.send("failed", "web");
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
+  await start(harness, [harness.hook, other], { resendInterval: "1s" });
+  await harness.publishEvent("failed", "web");
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
   other.answer({});
   const refused = other.received.length;
   await waitFor(() => other.received.length > refused, { message: "the other to be told" });
@@ -122,49 +132,49 @@ test("one instance that takes it is enough, the other is told when it is back", 
 test.each([
   { name: "503", answer: { status: 503 } },
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },
-])("after $name it is told again", async ({ answer }) => {
-  await using rig = await startRig();
+])("after $name the alert is resent", async ({ answer }) => {
+  await using harness = await startHarness();
   let first = true;
-  rig.hook.answer(() => {
+  harness.hook.answer(() => {
     const refuse = first;
     first = false;
     return refuse ? answer : {};
   });
-  await start(rig, [rig.hook]);
-  await rig.send("failed", "web");
-  await settled(rig);
-  expect(rig.hook.received).toHaveLength(2);
+  await start(harness, [harness.hook]);
+  await harness.publishEvent("failed", "web");
+  await settled(harness);
+  expect(harness.hook.received).toHaveLength(2);
 });
 
-test("a failure that was put off and is older than the success does not fire", async () => {
-  await using rig = await startRig();
-  rig.hook.answer(() => (rig.hook.received.length === 1 ? { status: 503 } : {}));
-  await start(rig, [rig.hook]);
-  await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
-  await rig.send("succeeded", "web");
-  await settled(rig);
-  expect(rig.hook.received.length).toBeGreaterThanOrEqual(3);
-  expect(alertsAt(rig.hook)).toMatchObject([{ firing: false }]);
+test("a delayed failure that is older than the success does not fire", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer(() => (harness.hook.received.length === 1 ? { status: 503 } : {}));
+  await start(harness, [harness.hook]);
+  await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
+  await harness.publishEvent("succeeded", "web");
+  await settled(harness);
+  expect(harness.hook.received.length).toBeGreaterThanOrEqual(3);
+  expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
 
-test("what is no alert asks whether it is there", async () => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 401 });
-  await start(rig, [rig.hook], {}, { receiver: "alerts" });
-  await rig.send("skipped", "web");
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "Unauthorized" } });
-  expect(rig.hook.received).toMatchObject([{ body: "[]" }]);
+test("a message without alerts checks that the Alertmanager answers", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 401 });
+  await start(harness, [harness.hook], {}, { receiver: "alerts" });
+  await harness.publishEvent("skipped", "web");
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "Unauthorized" } });
+  expect(harness.hook.received).toMatchObject([{ body: "[]" }]);
 });
 
-test("400 puts the message into the dead letters at once", async () => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 400, body: "token-of-the-alertmanager" });
-  await start(rig, [rig.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });
-  await rig.send("failed", "web");
-  await rig.waitEvent("dead");
-  await settled(rig);
-  const letters = await rig.deadLetters();
+test("400 makes the message a dead letter at once", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 400, body: "token-of-the-alertmanager" });
+  await start(harness, [harness.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("dead");
+  await settled(harness);
+  const letters = await harness.deadLetters();
   expect(letters).toMatchObject([{ reason: "BadRequest" }]);
-  expect(JSON.stringify([letters, rig.logs()])).not.toContain("token-of-the-alertmanager");
+  expect(JSON.stringify([letters, harness.logs()])).not.toContain("token-of-the-alertmanager");
 });

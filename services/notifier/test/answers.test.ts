@@ -1,13 +1,16 @@
 import { expect, test } from "vitest";
 import type { Answer } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What a receiver answers, and what is promised then: the way it ends, and after how many tries and pauses. */
+/**
+ * What a receiver answers, and what is promised then: the way it ends, and after how many tries and
+ * pauses.
+ */
 type Case = {
   readonly name: string;
   readonly answer: Answer;
@@ -55,13 +58,15 @@ const CASES: readonly Case[] = [
 ];
 
 const nameOf = (kind: Kind, { name }: Case) => `${kind}-${name.toLowerCase().replaceAll(" ", "-")}`;
-const ALL = KINDS.flatMap((kind) => CASES.map((one) => ({ kind, one, name: nameOf(kind, one) })));
+const ALL = KINDS.flatMap((kind) =>
+  CASES.map((answerCase) => ({ kind, answerCase, name: nameOf(kind, answerCase) })),
+);
 
-function receiversOf(rig: Rig) {
+function receiversOf(harness: Harness) {
   const security = {
     allowHttp: true,
     allowCidrs: ["127.0.0.0/8"],
-    allowedPorts: [rig.hook.port],
+    allowedPorts: [harness.hook.port],
   };
   return ALL.map(({ kind, name }) => {
     const ref = { env: `URL_${name.replaceAll("-", "_").toUpperCase()}` };
@@ -70,77 +75,79 @@ function receiversOf(rig: Rig) {
   });
 }
 
-function environment(rig: Rig): Record<string, string> {
+function environment(harness: Harness): Record<string, string> {
   return Object.fromEntries(
     ALL.map(({ name }) => [
       `URL_${name.replaceAll("-", "_").toUpperCase()}`,
-      `${rig.hook.url}/${name}`,
+      `${harness.hook.url}/${name}`,
     ]),
   );
 }
 
 /** How each receiver's message stands: ended, or waiting with its last failure. */
-async function outcomes(rig: Rig): Promise<Map<string, { end: string; reason?: string }>> {
-  const found = new Map<string, { end: string; reason?: string }>();
-  for (const one of await rig.records()) {
-    if (one.type !== "notification" || one.state !== "waiting") continue;
-    const reason = one.tries.at(-1)?.reason;
-    if (reason !== undefined) found.set(one.receiver, { end: "waits", reason });
+async function outcomes(harness: Harness): Promise<Map<string, { end: string; reason?: string }>> {
+  const results = new Map<string, { end: string; reason?: string }>();
+  for (const answerCase of await harness.records()) {
+    if (answerCase.type !== "notification" || answerCase.state !== "waiting") continue;
+    const reason = answerCase.tries.at(-1)?.reason;
+    if (reason !== undefined) results.set(answerCase.receiver, { end: "waits", reason });
   }
-  for (const { type, data } of await rig.events()) {
+  for (const { type, data } of await harness.events()) {
     if (!("receiver" in data)) continue;
     const { receiver, reason } = data;
-    if (type.includes(".sent.")) found.set(receiver, { end: "sent" });
-    else found.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
+    if (type.includes(".sent.")) results.set(receiver, { end: "sent" });
+    else results.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
   }
-  return found;
+  return results;
 }
 
-test("whatever a receiver answers, what is promised happens, and no other receiver waits for it", async () => {
-  await using rig = await startRig();
-  const asked = new Map<string, number>();
-  rig.hook.answer(({ path }) => {
+test("every answer of a receiver has its documented effect, and delays no other receiver", async () => {
+  await using harness = await startHarness();
+  const attempts = new Map<string, number>();
+  harness.hook.answer(({ path }) => {
     const name = path.slice(1);
-    const count = (asked.get(name) ?? 0) + 1;
-    asked.set(name, count);
-    const one = ALL.find((each) => each.name === name)?.one;
-    return (count > 1 ? one?.later : undefined) ?? one?.answer ?? { status: 404 };
+    const count = (attempts.get(name) ?? 0) + 1;
+    attempts.set(name, count);
+    const answerCase = ALL.find((each) => each.name === name)?.answerCase;
+    return (count > 1 ? answerCase?.later : undefined) ?? answerCase?.answer ?? { status: 404 };
   });
-  await rig.start({ notifier: { receivers: receiversOf(rig) }, env: environment(rig) });
-  await rig.send("failed", "web");
-  const good = ALL.filter(({ one }) => one.name === "200").map(({ name }) => name);
+  await harness.start({ notifier: { receivers: receiversOf(harness) }, env: environment(harness) });
+  await harness.publishEvent("failed", "web");
+  const good = ALL.filter(({ answerCase }) => answerCase.name === "200").map(({ name }) => name);
   await waitFor(
     async () => {
-      const found = await outcomes(rig);
-      return good.every((name) => found.get(name)?.end === "sent");
+      const results = await outcomes(harness);
+      return good.every((name) => results.get(name)?.end === "sent");
     },
     { timeout: 60_000, message: "the good receivers to be told" },
   );
   // Fifteen seconds are given to what hangs: the others were not kept by it.
-  const before = await outcomes(rig);
-  const hanging = ALL.filter(({ one }) => one.answer.instead === "hang").map(({ name }) => name);
+  const before = await outcomes(harness);
+  const hanging = ALL.filter(({ answerCase }) => answerCase.answer.instead === "hang").map(
+    ({ name }) => name,
+  );
   for (const name of hanging) expect(before.get(name)).toBeUndefined();
 
-  await waitFor(async () => (await outcomes(rig)).size === ALL.length, {
+  await waitFor(async () => (await outcomes(harness)).size === ALL.length, {
     timeout: 60_000,
     message: "an outcome of every receiver",
   });
-  const after = await outcomes(rig);
-  for (const { kind, one, name } of ALL) {
-    const { end, reason } = (kind === "slack" ? one.slack : undefined) ?? one;
+  const after = await outcomes(harness);
+  for (const { kind, answerCase, name } of ALL) {
+    const { end, reason } = (kind === "slack" ? answerCase.slack : undefined) ?? answerCase;
     expect({ name, ...after.get(name) }).toEqual({
       name,
       end,
       ...(reason === undefined ? {} : { reason }),
     });
   }
-  const dead = await rig.deadLetters();
+  const dead = await harness.deadLetters();
   expect(new Set(dead.map(({ record }) => record.receiver))).toEqual(
-    new Set(ALL.filter(({ one }) => one.end === "dead").map(({ name }) => name)),
+    new Set(ALL.filter(({ answerCase }) => answerCase.end === "dead").map(({ name }) => name)),
   );
   // A redirect was not followed, and a pause used no attempt.
-  expect(asked.get("302")).toBeUndefined();
-  for (const { data, type } of await rig.events()) {
+  expect(attempts.get("302")).toBeUndefined();
+  for (const { data, type } of await harness.events()) {
     if ("attempts" in data && type.includes(".sent.")) expect(data.attempts).toBe(1);
   }
 });

@@ -6,7 +6,7 @@ import type { Message } from "../src/message/message.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 
-/** Text of at most `max` characters that means something to a chat, to JSON, to a cut, or to nobody. */
+/** Text of at most `max` characters that is special to a chat, to JSON, to a cut, or not at all. */
 function nasty(max: number, min = 0): fc.Arbitrary<string> {
   const parts = [
     "<!channel>",
@@ -76,7 +76,7 @@ export const anyEvent: fc.Arbitrary<RolloutEvent> = fc
     return RolloutEvent.parse(rolloutEvent(parts, outcome, { workload, ...data }));
   });
 
-/** Any message that a receiver may be given, also one whose title and text a template made. */
+/** Any message that a receiver may get, including one whose title and text come from a template. */
 export const anyMessage: fc.Arbitrary<Message> = fc
   .record({
     events: fc.array(anyEvent, { minLength: 1, maxLength: 25 }),

@@ -2,18 +2,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Service } from "@rollcast/testkit/services";
-import { hookReceiver } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { hookReceiver } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 export const TOKEN = "a-token-of-the-tests-1";
 
-/** A notifier with its HTTP API, and calls of it. */
+/** A notifier with its HTTP API, and a client for it. */
 export type Api = {
   readonly service: Service;
   call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 };
 
-/** Where tests put the token's file. */
+/** Where tests put the token file. */
 export async function tokenFile(): Promise<AsyncDisposable & { readonly path: string }> {
   const dir = await mkdtemp(join(tmpdir(), "rollcast-token-"));
   const path = join(dir, "token");
@@ -22,13 +22,13 @@ export async function tokenFile(): Promise<AsyncDisposable & { readonly path: st
 }
 
 export async function startApi(
-  rig: Rig,
+  harness: Harness,
   token: { readonly path: string },
   options: { notifier?: object; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Api> {
   const api = { listen: "127.0.0.1:0", tokenFile: token.path };
-  const receivers = [hookReceiver(rig.hook)];
-  const service = await rig.start({
+  const receivers = [hookReceiver(harness.hook)];
+  const service = await harness.start({
     ...options,
     notifier: { receivers, ...options.notifier, api },
   });

@@ -3,18 +3,18 @@ import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { startApi, tokenFile } from "./api-client.ts";
-import { dataOf, hookReceiver, startRig } from "./rig.ts";
+import { dataOf, hookReceiver, startHarness } from "./harness.ts";
 
-test("receivers are told with their state, and without a token nothing is", async () => {
-  await using rig = await startRig();
+test("receivers are listed with their state, and nothing without a token", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
   await using second = await startReceiver({ status: 503 });
   const receivers = [
-    hookReceiver(rig.hook),
+    hookReceiver(harness.hook),
     hookReceiver(second, { name: "second" }),
     { name: "nobody", none: {} },
   ];
-  const api = await startApi(rig, token, { notifier: { receivers } });
+  const api = await startApi(harness, token, { notifier: { receivers } });
   const states = async () => {
     const { status, body } = await api.call("GET", "/v1/receivers");
     expect(status).toBe(200);
@@ -25,13 +25,13 @@ test("receivers are told with their state, and without a token nothing is", asyn
     { name: "nobody", kind: "none", waiting: 0 },
     { name: "second", kind: "webhook", circuit: "closed", waiting: 0 },
   ]);
-  await rig.send("failed", "web");
-  await rig.waitEvent("sent");
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("sent");
   await second.waitFor(() => true);
-  rig.hook.answer({ status: 410 });
-  await rig.send("failed", "api");
-  const dead = await rig.waitEvent("dead");
-  const sent = await rig.waitEvent("sent");
+  harness.hook.answer({ status: 410 });
+  await harness.publishEvent("failed", "api");
+  const dead = await harness.waitEvent("dead");
+  const sent = await harness.waitEvent("sent");
   const [hook, , other] = await states();
   const lastDead = { at: dead.time, reason: "Gone" };
   expect(hook).toMatchObject({ circuit: "gone", waiting: 0, lastSentAt: sent.time, lastDead });
@@ -43,30 +43,30 @@ test("receivers are told with their state, and without a token nothing is", asyn
   expect(await bare.text()).not.toContain("hook");
 });
 
-test("a test message is sent at once and its answer is told, whatever the queue and the circuit do", async () => {
-  await using rig = await startRig();
+test("a test message is sent at once, past queue and circuit breaker, and its answer is returned", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
+  const api = await startApi(harness, token);
   const send = (name = "hook") => api.call("POST", `/v1/receivers/${name}/test`);
   expect(await send()).toMatchObject({ status: 200, body: { result: "sent" } });
-  const body = rig.hook.received[0]?.body ?? "";
+  const body = harness.hook.received[0]?.body ?? "";
   expect(body).toContain("This is a test of the receiver: nothing was rolled.");
-  rig.hook.answer({ status: 403, body: "go away, token=query-is-secret" });
+  harness.hook.answer({ status: 403, body: "go away, token=query-is-secret" });
   expect(await send()).toMatchObject({ body: { result: "refused", reason: "Forbidden" } });
   expect(JSON.stringify(await send())).not.toContain("query-is-secret");
-  rig.hook.answer({ status: 429, headers: { "retry-after": "60" } });
+  harness.hook.answer({ status: 429, headers: { "retry-after": "60" } });
   expect(await send()).toMatchObject({ body: { result: "later", reason: "Throttled" } });
-  rig.hook.answer({ instead: "reset" });
+  harness.hook.answer({ instead: "reset" });
   expect(await send()).toMatchObject({ body: { result: "failed", reason: "Network" } });
   expect(await send("who")).toMatchObject({ status: 404, body: { code: "no-such-receiver" } });
-  expect(await rig.records()).toMatchObject([{ type: "receivers" }]);
-  expect(await rig.events()).toEqual([]);
+  expect(await harness.records()).toMatchObject([{ type: "receivers" }]);
+  expect(await harness.events()).toEqual([]);
 });
 
-test("it is explained who would be told of an event, and why", async () => {
-  await using rig = await startRig();
+test("the API explains which receivers would get an event, and why", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const receivers = [hookReceiver(rig.hook), hookReceiver(rig.hook, { name: "team" })];
+  const receivers = [hookReceiver(harness.hook), hookReceiver(harness.hook, { name: "team" })];
   const route = {
     receiver: "hook",
     groupWait: "5s",
@@ -81,7 +81,7 @@ test("it is explained who would be told of an event, and why", async () => {
     ],
   };
   const annotation = { namespaces: ["shop"] };
-  const api = await startApi(rig, token, { notifier: { receivers, route, annotation } });
+  const api = await startApi(harness, token, { notifier: { receivers, route, annotation } });
   const parts = { id: "e1", cluster: "test", service: "restarter", time: 0 };
   const event = rolloutEvent(parts, "failed", dataOf("web", { notify: ["team", "who"] }));
   const { status, body } = await api.call("POST", "/v1/routes/explain", { event });
@@ -116,27 +116,27 @@ test("it is explained who would be told of an event, and why", async () => {
   });
   const wrong = await api.call("POST", "/v1/routes/explain", { event: { id: "x" } });
   expect(wrong).toMatchObject({ status: 400, body: { code: "bad-request" } });
-  expect(rig.hook.received).toEqual([]);
+  expect(harness.hook.received).toEqual([]);
 });
 
-test("without the part of the configuration there is no API; an unreadable token stops the start", async () => {
-  await using rig = await startRig();
-  const off = await rig.start();
+test("without its configuration there is no API; an unreadable token stops the start", async () => {
+  await using harness = await startHarness();
+  const off = await harness.start();
   expect(off.logs.map(({ msg }) => msg)).not.toContain("api listening");
   const api = { listen: "127.0.0.1:0", tokenFile: "/does/not/exist" };
-  const refused = await rig.start({ notifier: { api }, wait: false });
+  const refused = await harness.start({ notifier: { api }, wait: false });
   expect(await refused.exited).toBe(1);
   expect(JSON.stringify(refused.logs)).toContain("/does/not/exist");
 });
 
 test("in an outage of NATS the API says so, and answers again after it", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
-  await rig.nats.kill();
+  const api = await startApi(harness, token);
+  await harness.nats.kill();
   const during = await api.call("GET", "/v1/dead-letters");
   expect(during).toMatchObject({ status: 503, body: { code: "unavailable" } });
-  await rig.nats.restart();
+  await harness.nats.restart();
   await waitFor(async () => (await api.call("GET", "/v1/dead-letters")).status === 200, {
     message: "the API to answer again",
   });

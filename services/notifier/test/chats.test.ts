@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
 import { settled } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const SECRET_PATH = "/triggers/a1B2c3D4e5F6g7H8i9J0";
 
-function start(rig: Rig, kind: object) {
-  const { port } = rig.hook;
+function start(harness: Harness, kind: object) {
+  const { port } = harness.hook;
   const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
-  return rig.start({
+  return harness.start({
     notifier: {
       receivers: [{ name: "chat", ...kind, security }],
       route: { groupWait: "300ms", groupInterval: "300ms" },
     },
-    env: { TEST_CHAT_URL: `${rig.hook.url}${SECRET_PATH}?sig=query-is-secret` },
+    env: { TEST_CHAT_URL: `${harness.hook.url}${SECRET_PATH}?sig=query-is-secret` },
   });
 }
 
@@ -27,14 +27,14 @@ const CHATS = [
   },
 ];
 
-test.each(CHATS)("$name: what it takes is sent, once", async ({ kind, ok }) => {
-  await using rig = await startRig();
-  rig.hook.answer(ok);
-  await start(rig, kind);
-  await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
-  await settled(rig);
-  expect(rig.hook.received).toHaveLength(1);
-  const [received] = rig.hook.received;
+test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok }) => {
+  await using harness = await startHarness();
+  harness.hook.answer(ok);
+  await start(harness, kind);
+  await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
+  await settled(harness);
+  expect(harness.hook.received).toHaveLength(1);
+  const [received] = harness.hook.received;
   expect(received?.headers["content-type"]).toBe("application/json; charset=utf-8");
   for (const part of [
     "Rollout failed: Deployment shop/web",
@@ -49,19 +49,19 @@ test.each(CHATS)("$name: what it takes is sent, once", async ({ kind, ok }) => {
 });
 
 test.each(CHATS)(
-  "$name: what it refuses is a dead letter without its address",
+  "$name: a refused message is a dead letter that does not show its address",
   async ({ kind }) => {
-    await using rig = await startRig();
-    rig.hook.answer(({ path }) => ({ status: 413, body: `too large for ${path}` }));
-    await start(rig, kind);
-    await rig.send("failed", "web");
-    await rig.waitEvent("dead");
-    await settled(rig);
-    const letters = await rig.deadLetters();
+    await using harness = await startHarness();
+    harness.hook.answer(({ path }) => ({ status: 413, body: `too large for ${path}` }));
+    await start(harness, kind);
+    await harness.publishEvent("failed", "web");
+    await harness.waitEvent("dead");
+    await settled(harness);
+    const letters = await harness.deadLetters();
     expect(letters).toMatchObject([{ reason: "TooLarge", record: { receiver: "chat" } }]);
-    const logged =
-      JSON.stringify([letters, await rig.events(), rig.logs()]) + (await rig.metrics());
-    expect(logged).not.toContain("query-is-secret");
-    expect(logged).not.toContain(SECRET_PATH);
+    const output =
+      JSON.stringify([letters, await harness.events(), harness.logs()]) + (await harness.metrics());
+    expect(output).not.toContain("query-is-secret");
+    expect(output).not.toContain(SECRET_PATH);
   },
 );

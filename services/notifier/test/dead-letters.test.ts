@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startApi, tokenFile } from "./api-client.ts";
 import type { Api } from "./api-client.ts";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startHarness } from "./harness.ts";
+import { receivedIds } from "./received.ts";
 
 type Letter = {
   id: string;
@@ -21,14 +22,14 @@ async function firstLetter(api: Api): Promise<Letter> {
   return waitFor(async () => (await list(api))[0], { message: "a dead letter" });
 }
 
-test("a dead message is listed, shown, sent again under its id, and then its letter is gone", async () => {
-  await using rig = await startRig();
+test("a dead letter is listed, shown and redriven under its id, and is gone afterwards", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const api = await startApi(rig, token);
-  const event = await rig.send("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const api = await startApi(harness, token);
+  const event = await harness.publishEvent("failed", "web");
   const letter = await firstLetter(api);
-  const webhookId = rig.hook.received[0]?.headers["webhook-id"];
+  const webhookId = harness.hook.received[0]?.headers["webhook-id"];
   expect(letter).toMatchObject({
     stage: "notifier",
     reason: "NotFound",
@@ -45,63 +46,75 @@ test("a dead message is listed, shown, sent again under its id, and then its let
     status: 200,
     body: { ...letter, tries: [{ reason: "NotFound" }], events: [{ id: event }] },
   });
-  rig.hook.answer({});
+  harness.hook.answer({});
   const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
   expect(redriven).toEqual({ status: 202, body: { notification: webhookId, receiver: "hook" } });
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
-  await rig.waitIdle();
-  expect(rig.hook.received.map((one) => one.headers["webhook-id"])).toEqual([webhookId, webhookId]);
-  expect(rig.hook.received[1]?.body).toBe(rig.hook.received[0]?.body);
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { notification: webhookId } });
+  await harness.waitIdle();
+  expect(harness.hook.received.map((received) => received.headers["webhook-id"])).toEqual([
+    webhookId,
+    webhookId,
+  ]);
+  expect(harness.hook.received[1]?.body).toBe(harness.hook.received[0]?.body);
   expect(await list(api)).toEqual([]);
   expect((await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`)).status).toBe(404);
 });
 
-test("a message that is redriven and dies again at once is a dead letter again", async () => {
-  await using rig = await startRig();
+test("a redriven message that fails at once is a dead letter again", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const api = await startApi(rig, token);
-  await rig.send("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const api = await startApi(harness, token);
+  await harness.publishEvent("failed", "web");
   for (let i = 1; i <= 3; i++) {
     const { id } = await firstLetter(api);
     expect((await api.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
-    const again = () => rig.hook.received.length === i + 1;
+    const again = () => harness.hook.received.length === i + 1;
     await waitFor(again, { message: "another try" });
-    await rig.waitIdle();
+    await harness.waitIdle();
   }
   expect(await list(api)).toHaveLength(1);
-  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(
+    new Set(harness.hook.received.map((received) => received.headers["webhook-id"])).size,
+  ).toBe(1);
 });
 
-test("killed between sending again and removing the letter, both are there, under one id", async () => {
-  await using rig = await startRig();
+test("killed between redriving and removing the letter, both exist, under one id", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const first = await startApi(rig, token, { env: { ROLLCAST_TEST_KILL_AT: "letter-revived" } });
-  const event = await rig.send("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const first = await startApi(harness, token, {
+    env: { ROLLCAST_TEST_KILL_AT: "letter-requeued" },
+  });
+  const event = await harness.publishEvent("failed", "web");
   const { id } = await firstLetter(first);
-  rig.hook.answer({});
+  harness.hook.answer({});
   await expect(first.call("POST", `/v1/dead-letters/${id}/redrive`)).rejects.toThrow(
     "fetch failed",
   );
   expect(await first.service.exited).toBe("SIGKILL");
-  const second = await startApi(rig, token);
-  await rig.waitEvent("sent");
-  await rig.waitIdle();
-  expect(toldIds(rig.hook.received)).toEqual(new Set([event]));
-  expect((await list(second)).map((one) => one.id)).toEqual([id]);
+  const second = await startApi(harness, token);
+  await harness.waitEvent("sent");
+  await harness.waitIdle();
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([event]));
+  expect((await list(second)).map((received) => received.id)).toEqual([id]);
   expect((await second.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
-  await waitFor(() => rig.hook.received.length === 3, { message: "the same message again" });
-  await rig.waitIdle();
+  await waitFor(() => harness.hook.received.length === 3, { message: "the same message again" });
+  await harness.waitIdle();
   expect(await list(second)).toEqual([]);
-  expect(new Set(rig.hook.received.map((one) => one.headers["webhook-id"])).size).toBe(1);
+  expect(
+    new Set(harness.hook.received.map((received) => received.headers["webhook-id"])).size,
+  ).toBe(1);
 });
 
-test("what was no event is shown and dropped, and cannot be redriven", async () => {
-  await using rig = await startRig();
+test("a letter that holds no notification is shown and dropped, and cannot be redriven", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
-  await rig.tellRaw("rollcast.v1.test.rollout.failed.deployment.shop.web", "no event at all");
+  const api = await startApi(harness, token);
+  await harness.publishRaw(
+    "rollcast.v1.test.rollout.failed.deployment.shop.web",
+    "no event at all",
+  );
   const letter = await firstLetter(api);
   expect(letter).toMatchObject({ stage: "notifier-test", reason: "Malformed" });
   expect(letter.notification).toBeUndefined();
@@ -116,13 +129,13 @@ test("what was no event is shown and dropped, and cannot be redriven", async () 
   expect(await list(api)).toEqual([]);
 });
 
-test("letters come in pages; those of another cluster are nobody's here", async () => {
-  await using rig = await startRig();
+test("letters are paginated; those of another cluster are invisible", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  const api = await startApi(rig, token);
+  const api = await startApi(harness, token);
   for (let i = 0; i < 7; i++) {
     const cluster = i === 3 ? "other" : "test";
-    await rig.bury({
+    await harness.putDeadLetter({
       stage: "restarter-x",
       reason: "Malformed",
       message: "",
@@ -131,18 +144,18 @@ test("letters come in pages; those of another cluster are nobody's here", async 
       body: Buffer.from(String(i)),
     });
   }
-  const seen: string[] = [];
+  const ids: string[] = [];
   let cursor = "";
   for (let pages = 1; ; pages++) {
     const { body } = await api.call("GET", `/v1/dead-letters?limit=2${cursor}`);
     const { items, next } = body as { items: Letter[]; next?: string };
     expect(items.length).toBeLessThanOrEqual(2);
-    seen.push(...items.map(({ id }) => id));
+    ids.push(...items.map(({ id }) => id));
     if (next === undefined) break;
     cursor = `&cursor=${next}`;
     expect(pages).toBeLessThan(10);
   }
-  expect(seen).toEqual(["1", "2", "3", "5", "6", "7"]);
+  expect(ids).toEqual(["1", "2", "3", "5", "6", "7"]);
   for (const [method, path] of [
     ["GET", "4"],
     ["DELETE", "4"],
@@ -153,16 +166,16 @@ test("letters come in pages; those of another cluster are nobody's here", async 
   expect((await api.call("GET", "/v1/dead-letters/x")).status).toBe(400);
 });
 
-test("a message to a receiver that is no more waits in the dead letters until there is one again", async () => {
-  await using rig = await startRig();
+test("a message to a removed receiver stays a dead letter until the receiver is configured again", async () => {
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer({ status: 404 });
-  const first = await startApi(rig, token);
-  await rig.send("failed", "web");
+  harness.hook.answer({ status: 404 });
+  const first = await startApi(harness, token);
+  await harness.publishEvent("failed", "web");
   await firstLetter(first);
   await first.service.kill("SIGTERM");
-  const receivers = [hookReceiver(rig.hook, { name: "new" })];
-  const second = await startApi(rig, token, { notifier: { receivers } });
+  const receivers = [hookReceiver(harness.hook, { name: "new" })];
+  const second = await startApi(harness, token, { notifier: { receivers } });
   const { id } = await firstLetter(second);
   expect(await second.call("POST", `/v1/dead-letters/${id}/redrive`)).toMatchObject({
     status: 409,

@@ -2,14 +2,15 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import type { NotificationRecord } from "../src/model/notify-record.ts";
-import { SECRET, bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
+import type { NotificationRecord } from "../src/model/notification-record.ts";
+import { SECRET, hookReceiver, startHarness } from "./harness.ts";
+import { bodyOf, receivedIds } from "./received.ts";
 
-test("a failed rollout is delivered, signed, with what a person on call wants and the event itself", async () => {
-  await using rig = await startRig();
-  const notifier = await rig.start();
-  const id = await rig.send("failed", "web", { reason: "ProgressDeadlineExceeded" });
-  const received = await rig.hook.waitFor(() => true);
+test("a failed rollout is delivered, signed, with the facts for people and the event itself", async () => {
+  await using harness = await startHarness();
+  const notifier = await harness.start();
+  const id = await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
+  const received = await harness.hook.waitFor(() => true);
   const headers = received.headers as Record<string, string>;
   expect(new Webhook(SECRET).verify(received.body, headers)).toBeTruthy();
   const body = bodyOf(received);
@@ -28,78 +29,78 @@ test("a failed rollout is delivered, signed, with what a person on call wants an
   ]) {
     expect(body.data.text).toContain(part);
   }
-  expect(await rig.waitEvent("sent")).toMatchObject({
+  expect(await harness.waitEvent("sent")).toMatchObject({
     subject: "hook",
     data: { receiver: "hook", notification: body.data.id, events: [id], attempts: 1 },
   });
-  await rig.waitIdle();
-  expect(rig.hook.received).toHaveLength(1);
+  await harness.waitIdle();
+  expect(harness.hook.received).toHaveLength(1);
   expect(await notifier.kill("SIGTERM")).toBe(0);
 });
 
-test("successes of one namespace are one message; what nobody needs to know is none", async () => {
-  await using rig = await startRig();
-  await rig.start({ notifier: { route: { groupWait: "2s", groupInterval: "2s" } } });
+test("successes of one namespace are one message; uninteresting outcomes are none", async () => {
+  await using harness = await startHarness();
+  await harness.start({ notifier: { route: { groupWait: "2s", groupInterval: "2s" } } });
   for (const quiet of ["planned", "started", "superseded", "cancelled", "deferred"]) {
-    await rig.send(quiet as "planned", "web");
+    await harness.publishEvent(quiet as "planned", "web");
   }
   const ids = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => rig.send("succeeded", `web-${i}`)),
+    Array.from({ length: 20 }, (_, i) => harness.publishEvent("succeeded", `web-${i}`)),
   );
-  await rig.hook.waitFor(() => true);
-  await rig.waitIdle();
-  expect(rig.hook.received).toHaveLength(1);
-  expect(toldIds(rig.hook.received)).toEqual(new Set(ids));
-  const [received] = rig.hook.received;
+  await harness.hook.waitFor(() => true);
+  await harness.waitIdle();
+  expect(harness.hook.received).toHaveLength(1);
+  expect(receivedIds(harness.hook.received)).toEqual(new Set(ids));
+  const [received] = harness.hook.received;
   expect(received === undefined ? "" : bodyOf(received).data.title).toContain("20 workloads");
 });
 
 test("format cloudevents sends the events as a batch", async () => {
-  await using rig = await startRig();
-  const webhook = { url: `${rig.hook.url}/ce`, format: "cloudevents" };
-  await rig.start({ notifier: { receivers: [hookReceiver(rig.hook, { webhook })] } });
-  const id = await rig.send("stalled", "web");
-  const received = await rig.hook.waitFor(() => true);
+  await using harness = await startHarness();
+  const webhook = { url: `${harness.hook.url}/ce`, format: "cloudevents" };
+  await harness.start({ notifier: { receivers: [hookReceiver(harness.hook, { webhook })] } });
+  const id = await harness.publishEvent("stalled", "web");
+  const received = await harness.hook.waitFor(() => true);
   expect(received.headers["content-type"]).toContain("application/cloudevents-batch+json");
   expect(received.headers["webhook-signature"]).toBeUndefined();
   expect(JSON.parse(received.body)).toMatchObject([{ id, specversion: "1.0" }]);
 });
 
-test("429 with Retry-After is waited for, without using an attempt, and under the same id", async () => {
-  await using rig = await startRig();
+test("429 with Retry-After delays the message under the same id, without using an attempt", async () => {
+  await using harness = await startHarness();
   let first = true;
-  rig.hook.answer(() => {
+  harness.hook.answer(() => {
     const refuse = first;
     first = false;
     return refuse ? { status: 429, headers: { "retry-after": "2" } } : {};
   });
-  await rig.start();
-  await rig.send("failed", "web");
-  await rig.waitEvent("sent");
-  const [one, two, ...rest] = rig.hook.received;
+  await harness.start();
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("sent");
+  const [refused, retried, ...rest] = harness.hook.received;
   expect(rest).toEqual([]);
-  expect(two?.headers["webhook-id"]).toBe(one?.headers["webhook-id"]);
-  expect((two?.at ?? 0) - (one?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
+  expect(retried?.headers["webhook-id"]).toBe(refused?.headers["webhook-id"]);
+  expect((retried?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
 });
 
 test.each([
   { name: "503", answer: { status: 503 } },
   { name: "a connection reset", answer: { instead: "reset" as const } },
-])("$name is tried again under the same id", async ({ answer }) => {
-  await using rig = await startRig();
+])("$name is retried under the same id", async ({ answer }) => {
+  await using harness = await startHarness();
   let first = true;
-  rig.hook.answer(() => {
+  harness.hook.answer(() => {
     const refuse = first;
     first = false;
     return refuse ? answer : {};
   });
-  await rig.start();
-  await rig.send("failed", "web");
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { attempts: 2 } });
-  const ids = new Set(rig.hook.received.map((one) => one.headers["webhook-id"]));
+  await harness.start();
+  await harness.publishEvent("failed", "web");
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 2 } });
+  const ids = new Set(harness.hook.received.map((request) => request.headers["webhook-id"]));
   expect(ids.size).toBe(1);
-  expect(rig.hook.received).toHaveLength(2);
+  expect(harness.hook.received).toHaveLength(2);
 });
 
 test.each([
@@ -107,59 +108,60 @@ test.each([
   { status: 400, reason: "BadRequest" },
   { status: 410, reason: "Gone" },
   { status: 413, reason: "TooLarge" },
-])("$status puts the whole message into the dead letters at once", async ({ status, reason }) => {
-  await using rig = await startRig();
-  const elsewhere = `${rig.hook.url}/elsewhere?token=query-is-secret`;
-  rig.hook.answer({ status, headers: { location: elsewhere }, body: `see ${elsewhere}` });
-  await rig.start();
-  const id = await rig.send("failed", "web");
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { receiver: "hook", reason } });
-  await rig.waitIdle();
-  expect(rig.hook.received).toHaveLength(1);
-  const letters = await rig.deadLetters();
+])("$status makes the whole message a dead letter at once", async ({ status, reason }) => {
+  await using harness = await startHarness();
+  const elsewhere = `${harness.hook.url}/elsewhere?token=query-is-secret`;
+  harness.hook.answer({ status, headers: { location: elsewhere }, body: `see ${elsewhere}` });
+  await harness.start();
+  const id = await harness.publishEvent("failed", "web");
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { receiver: "hook", reason } });
+  await harness.waitIdle();
+  expect(harness.hook.received).toHaveLength(1);
+  const letters = await harness.deadLetters();
   expect(letters).toHaveLength(1);
   expect(letters[0]).toMatchObject({ reason, record: { receiver: "hook", reason } });
   expect(letters[0]?.record.tries).toHaveLength(1);
   expect(letters[0]?.record.events.map((event) => event.id)).toEqual([id]);
-  const logged = JSON.stringify([letters, await rig.events(), rig.logs()]);
-  expect(logged).not.toContain("query-is-secret");
-  expect(logged).not.toContain(SECRET);
+  const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
+  expect(output).not.toContain("query-is-secret");
+  expect(output).not.toContain(SECRET);
 });
 
-test("while a receiver asks to wait, nothing else is sent to it either", async () => {
-  await using rig = await startRig();
-  rig.hook.answer(() =>
-    rig.hook.received.length === 1 ? { status: 429, headers: { "retry-after": "3" } } : {},
+test("while a receiver asks for a pause, nothing else is sent to it either", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer(() =>
+    harness.hook.received.length === 1 ? { status: 429, headers: { "retry-after": "3" } } : {},
   );
-  await rig.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
-  await rig.send("failed", "web");
-  const refused = await rig.hook.waitFor(() => true);
-  await waitFor(async () => (await rig.metrics()).includes('reason="throttled"'), {
+  await harness.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
+  await harness.publishEvent("failed", "web");
+  const refused = await harness.hook.waitFor(() => true);
+  await waitFor(async () => (await harness.metrics()).includes('reason="throttled"'), {
     message: "the pause to be counted",
   });
-  for (const name of ["api", "db", "cache"]) await rig.send("failed", name);
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
-  expect(rig.hook.received).toHaveLength(5);
-  for (const one of rig.hook.received.slice(1)) {
-    expect(one.at - refused.at).toBeGreaterThanOrEqual(2_800);
+  for (const name of ["api", "db", "cache"]) await harness.publishEvent("failed", name);
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
+  expect(harness.hook.received).toHaveLength(5);
+  for (const request of harness.hook.received.slice(1)) {
+    expect(request.at - refused.at).toBeGreaterThanOrEqual(2_800);
   }
 });
 
-test("a receiver is not sent more than its rate limit", async () => {
-  await using rig = await startRig();
-  await rig.start({
+test("a receiver's rate limit is kept", async () => {
+  await using harness = await startHarness();
+  await harness.start({
     notifier: {
-      receivers: [hookReceiver(rig.hook, { rateLimit: { max: 2, per: "1s" } })],
+      receivers: [hookReceiver(harness.hook, { rateLimit: { max: 2, per: "1s" } })],
       route: { groupBy: ["workload"], groupWait: "0" },
     },
   });
-  for (let i = 0; i < 8; i++) await rig.send("failed", `web-${i}`);
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
-  const times = rig.hook.received.map(({ at }) => at).toSorted((a, b) => a - b);
+  for (let i = 0; i < 8; i++) await harness.publishEvent("failed", `web-${i}`);
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
+  const times = harness.hook.received.map(({ at }) => at).toSorted((a, b) => a - b);
   expect(times).toHaveLength(8);
-  // Eight at two a second take four windows, so three whole ones lie between the first and the last.
+  // Eight at two a second take four windows, so three whole ones lie between the first and the
+  // last.
   expect((times[7] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(2_000);
 });
 
@@ -187,74 +189,78 @@ test.each([
     name: "a message older than a day",
     record: leftRecord({ createdAt: Date.now() - 25 * HOUR }),
     reason: "Expired",
-    asked: 0,
+    attempts: 0,
   },
   {
-    name: "a message whose tries are used up",
+    name: "a message without attempts left",
     record: leftRecord({
       tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "Http503", message: "" })),
     }),
     reason: "Http503",
-    asked: 1,
+    attempts: 1,
   },
   {
     name: "a message that is dead but was not published yet",
     record: leftRecord({ state: "dead", reason: "Gone", message: "" }),
     reason: "Gone",
-    asked: 0,
+    attempts: 0,
   },
-])("$name goes to the dead letters", async ({ record, reason, asked }) => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 503 });
-  await rig.leave(record);
-  await rig.start();
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { notification: "left", reason } });
-  await rig.waitIdle();
-  expect(await rig.deadLetters()).toMatchObject([{ reason, record: { id: "left" } }]);
-  expect(rig.hook.received).toHaveLength(asked);
+])("$name becomes a dead letter", async ({ record, reason, attempts }) => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 503 });
+  await harness.writeRecord(record);
+  await harness.start();
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { notification: "left", reason } });
+  await harness.waitIdle();
+  expect(await harness.deadLetters()).toMatchObject([{ reason, record: { id: "left" } }]);
+  expect(harness.hook.received).toHaveLength(attempts);
 });
 
-test("a receiver that hangs delays no other one, and is handed back at the end", async () => {
-  await using rig = await startRig();
+test("a receiver that hangs delays no other, and its message is requeued on shutdown", async () => {
+  await using harness = await startHarness();
   await using other = await startReceiver();
-  rig.hook.answer({ instead: "hang" });
-  const notifier = await rig.start({
-    notifier: { receivers: [hookReceiver(rig.hook), hookReceiver(other, { name: "other" })] },
+  harness.hook.answer({ instead: "hang" });
+  const notifier = await harness.start({
+    notifier: { receivers: [hookReceiver(harness.hook), hookReceiver(other, { name: "other" })] },
   });
-  await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
+  await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
   await other.waitFor(() => true);
-  expect(await rig.waitEvent("sent")).toMatchObject({ data: { receiver: "other" } });
+  expect(await harness.waitEvent("sent")).toMatchObject({ data: { receiver: "other" } });
   expect(await notifier.kill("SIGTERM")).toBe(0);
-  const left = (await rig.records()).find((one) => one.type === "notification");
+  const left = (await harness.records()).find((record) => record.type === "notification");
   expect(left).toMatchObject({ receiver: "hook", state: "waiting" });
-  rig.hook.answer({});
-  await rig.start();
-  await rig.waitIdle();
-  const ids = new Set(rig.hook.received.map((one) => one.headers["webhook-id"]));
+  harness.hook.answer({});
+  await harness.start();
+  await harness.waitIdle();
+  const ids = new Set(harness.hook.received.map((request) => request.headers["webhook-id"]));
   expect(ids.size).toBe(1);
 });
 
-test("what waits for a receiver that was removed goes to the dead letters", async () => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 503 });
-  const first = await rig.start();
-  await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
+test("messages that wait for a removed receiver become dead letters", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 503 });
+  const first = await harness.start();
+  await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
   await first.kill("SIGKILL");
-  await rig.start({ notifier: { receivers: [hookReceiver(rig.hook, { name: "new" })] } });
-  await waitFor(async () => (await rig.deadLetters()).length === 1, { message: "a dead letter" });
-  expect(await rig.deadLetters()).toMatchObject([
+  await harness.start({ notifier: { receivers: [hookReceiver(harness.hook, { name: "new" })] } });
+  await waitFor(async () => (await harness.deadLetters()).length === 1, {
+    message: "a dead letter",
+  });
+  expect(await harness.deadLetters()).toMatchObject([
     { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
 });
 
 test("a receiver at an address that is not allowed stops the start and says so", async () => {
-  await using rig = await startRig();
-  const notifier = await rig.start({
+  await using harness = await startHarness();
+  const notifier = await harness.start({
     notifier: {
       receivers: [
-        hookReceiver(rig.hook, { security: { allowHttp: true, allowedPorts: [rig.hook.port] } }),
+        hookReceiver(harness.hook, {
+          security: { allowHttp: true, allowedPorts: [harness.hook.port] },
+        }),
       ],
     },
     wait: false,

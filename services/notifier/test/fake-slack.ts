@@ -1,9 +1,9 @@
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Answer, Received, Receiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
-import type { Rig } from "./rig.ts";
+import type { Harness } from "./harness.ts";
 
-/** A message in the fake's channels, as its last edit left it. */
+/** A message in the fake's channels, as last edited. */
 export type SlackMessage = {
   readonly ts: string;
   readonly channel: string;
@@ -14,7 +14,10 @@ export type SlackMessage = {
   readonly edits: number;
 };
 
-/** Slack's Web API as far as a bot that posts and edits needs it: answers as Slack does, and keeps what it was told. */
+/**
+ * The part of Slack's Web API that a bot needs to post and edit: answers as Slack does and records
+ * the calls.
+ */
 export type FakeSlack = AsyncDisposable & {
   readonly hook: Receiver;
   readonly messages: readonly SlackMessage[];
@@ -22,7 +25,7 @@ export type FakeSlack = AsyncDisposable & {
   calls(method: string): Received[];
   /** Deletes a message as a person would. */
   forget(ts: string): void;
-  /** Answers so instead, where it is not undefined. */
+  /** Answers with this instead, unless it is undefined. */
   instead(answer: (method: string, body: SlackBody) => Answer | undefined): void;
 };
 
@@ -92,10 +95,10 @@ export async function startSlack(): Promise<FakeSlack> {
   return {
     hook,
     messages,
-    calls: (method) => hook.received.filter((one) => methodOf(one) === method),
+    calls: (method) => hook.received.filter((call) => methodOf(call) === method),
     forget(ts) {
       messages.splice(
-        messages.findIndex((one) => one.ts === ts),
+        messages.findIndex((call) => call.ts === ts),
         1,
       );
     },
@@ -106,7 +109,7 @@ export async function startSlack(): Promise<FakeSlack> {
   };
 }
 
-/** The configuration of a bot at the fake. */
+/** The configuration of a bot that uses the fake. */
 function slackReceiver({ hook }: FakeSlack, more: object = {}) {
   return {
     name: "slack",
@@ -121,14 +124,17 @@ function slackReceiver({ hook }: FakeSlack, more: object = {}) {
   };
 }
 
-/** A notifier whose one receiver is a bot at the fake; `kill` names the step at which it dies. */
+/**
+ * Starts a notifier whose only receiver is a bot at the fake; `kill` names the failpoint at which
+ * it dies.
+ */
 export function startBot(
-  rig: Rig,
+  harness: Harness,
   slack: FakeSlack,
   more: { bot?: object; kill?: string } = {},
 ): Promise<Service> {
   const route = { groupWait: "300ms", groupInterval: "300ms" };
-  return rig.start({
+  return harness.start({
     notifier: { receivers: [slackReceiver(slack, more.bot)], route },
     env: {
       TEST_SLACK_TOKEN: SLACK_TOKEN,
@@ -137,8 +143,8 @@ export function startBot(
   });
 }
 
-/** Waits until every event that was told so far is acknowledged and delivered. */
-export async function settled(rig: Rig): Promise<void> {
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
+/** Waits until every published event is acknowledged and delivered. */
+export async function settled(harness: Harness): Promise<void> {
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
 }

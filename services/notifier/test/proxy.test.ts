@@ -8,8 +8,8 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import type { ForwardProxy } from "@rollcast/testkit/forward-proxy";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const TLS = join(repositoryRoot(), "test", "fixtures", "tls");
 
@@ -44,10 +44,15 @@ async function startTlsReceiver() {
 
 type Via = { env?: Readonly<Record<string, string>>; allowCidrs?: readonly string[] };
 
-function startVia(rig: Rig, proxy: ForwardProxy, url: string, { env, allowCidrs = [] }: Via = {}) {
+function startVia(
+  harness: Harness,
+  proxy: ForwardProxy,
+  url: string,
+  { env, allowCidrs = [] }: Via = {},
+) {
   const allowedPorts = [Number(new URL(url).port)];
   const security = { allowedPorts, allowCidrs, allowHttp: url.startsWith("http:") };
-  return rig.start({
+  return harness.start({
     notifier: { receivers: [{ name: "hook", webhook: { url }, security }] },
     env: {
       NODE_EXTRA_CA_CERTS: join(TLS, "test.crt"),
@@ -59,13 +64,13 @@ function startVia(rig: Rig, proxy: ForwardProxy, url: string, { env, allowCidrs 
 }
 
 test("https goes through a tunnel of the proxy, which resolves the name", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   // Resolved here it would be refused: a loopback address is nothing public.
-  await startVia(rig, proxy, `https://localhost:${hook.port}/hook?token=query-is-secret`);
-  await rig.send("failed", "web");
-  await rig.waitEvent("sent");
+  await startVia(harness, proxy, `https://localhost:${hook.port}/hook?token=query-is-secret`);
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook?token=query-is-secret"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
   expect(proxy.asked).toEqual([`CONNECT localhost:${hook.port}`]);
@@ -74,40 +79,40 @@ test("https goes through a tunnel of the proxy, which resolves the name", async 
 });
 
 test("plain http is forwarded by the proxy", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
-  await startVia(rig, proxy, `http://hooks.nowhere.invalid:${rig.hook.port}/hook`);
-  await rig.send("failed", "web");
-  await rig.waitEvent("sent");
-  expect(rig.hook.received.map(({ path }) => path)).toEqual(["/hook"]);
-  expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${rig.hook.port}/hook`]);
+  await startVia(harness, proxy, `http://hooks.nowhere.invalid:${harness.hook.port}/hook`);
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("sent");
+  expect(harness.hook.received.map(({ path }) => path)).toEqual(["/hook"]);
+  expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${harness.hook.port}/hook`]);
 });
 
-test("what NO_PROXY names is reached directly, and then its addresses are checked", async () => {
-  await using rig = await startRig();
+test("hosts in NO_PROXY are reached directly, and their addresses are checked", async () => {
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   const env = { NO_PROXY: "localhost" };
   const url = `https://localhost:${hook.port}/hook`;
-  const refusing = await startVia(rig, proxy, url, { env });
-  await rig.send("failed", "web");
-  expect(await rig.waitEvent("dead")).toMatchObject({ data: { reason: "AddressRefused" } });
+  const refusing = await startVia(harness, proxy, url, { env });
+  await harness.publishEvent("failed", "web");
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "AddressRefused" } });
   expect(hook.paths).toEqual([]);
   await refusing.kill("SIGTERM");
 
-  await startVia(rig, proxy, url, { env, allowCidrs: ["127.0.0.0/8", "::1/128"] });
-  await rig.send("failed", "api");
-  await rig.waitEvent("sent");
+  await startVia(harness, proxy, url, { env, allowCidrs: ["127.0.0.0/8", "::1/128"] });
+  await harness.publishEvent("failed", "api");
+  await harness.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
   expect(proxy.asked).toEqual([]);
 });
 
-test("a literal address is checked before any proxy is asked", async () => {
-  await using rig = await startRig();
+test("a literal address is checked before any proxy is used", async () => {
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   const url = "https://169.254.169.254/latest/meta-data";
-  const started = await rig.start({
+  const started = await harness.start({
     notifier: { receivers: [{ name: "hook", webhook: { url } }] },
     env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` },
     wait: false,
@@ -117,35 +122,41 @@ test("a literal address is checked before any proxy is asked", async () => {
   expect(proxy.asked).toEqual([]);
 });
 
-test("through the proxy too, the certificate must be for the name", async () => {
-  await using rig = await startRig();
+test("through a proxy too, the certificate must match the name", async () => {
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
-  await startVia(rig, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
-  await rig.send("failed", "web");
-  await waitFor(async () => (await rig.metrics()).includes('reason="network"'), {
+  await startVia(harness, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
+  await harness.publishEvent("failed", "web");
+  await waitFor(async () => (await harness.metrics()).includes('reason="network"'), {
     message: "a try that failed",
   });
   expect(proxy.asked).toEqual([`CONNECT hooks.nowhere.invalid:${hook.port}`]);
   expect(hook.paths).toEqual([]);
 });
 
-test("a proxy that refuses is a fault of the network, told without its password", async () => {
-  await using rig = await startRig();
+test("a refusing proxy is a network error, reported without its password", async () => {
+  await using harness = await startHarness();
   await using proxy = await startForwardProxy();
   proxy.refuse(407);
-  await startVia(rig, proxy, "https://hooks.nowhere.invalid:8443/hook");
-  await rig.send("failed", "web");
-  const put = await waitFor(() => rig.logs().find(({ msg }) => msg === "notification put off"), {
-    message: "a try that failed",
-  });
+  await startVia(harness, proxy, "https://hooks.nowhere.invalid:8443/hook");
+  await harness.publishEvent("failed", "web");
+  const put = await waitFor(
+    () => harness.logs().find(({ msg }) => msg === "notification delayed, will retry"),
+    {
+      message: "a try that failed",
+    },
+  );
   expect(put).toMatchObject({ reason: "Network", message: "the proxy answered 407" });
-  expect(JSON.stringify(rig.logs())).not.toContain("proxy-password");
+  expect(JSON.stringify(harness.logs())).not.toContain("proxy-password");
 });
 
-test("a proxy whose URL is none stops the start without telling it", async () => {
-  await using rig = await startRig();
-  const started = await rig.start({ env: { HTTPS_PROXY: "ops:proxy-password@x" }, wait: false });
+test("an invalid proxy URL stops the start without being shown", async () => {
+  await using harness = await startHarness();
+  const started = await harness.start({
+    env: { HTTPS_PROXY: "ops:proxy-password@x" },
+    wait: false,
+  });
   expect(await started.exited).toBe(1);
   expect(JSON.stringify(started.logs)).toContain("HTTPS_PROXY must be like");
   expect(JSON.stringify(started.logs)).not.toContain("proxy-password");

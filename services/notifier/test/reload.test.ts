@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startHarness } from "./harness.ts";
+import { receivedIds } from "./received.ts";
 
 const TAKEN = "configuration taken";
 const REFUSED = "configuration refused, the one before is kept";
@@ -33,26 +34,28 @@ async function tempDir(): Promise<AsyncDisposable & { readonly path: string }> {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-test("a receiver that is added is told from then on; one that is taken out leaves what waits for it in the dead letters", async () => {
-  await using rig = await startRig();
+test("an added receiver gets messages from then on; the waiting messages of a removed one become dead letters", async () => {
+  await using harness = await startHarness();
   await using second = await startReceiver();
-  rig.hook.answer({ status: 503 });
-  const notifier = await rig.start();
+  harness.hook.answer({ status: 503 });
+  const notifier = await harness.start();
   await notifier.waitLog(({ msg }) => msg === TAKEN);
-  await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
+  await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
   const receivers = [hookReceiver(second, { name: "second" })];
-  await change(notifier, rig.config({ receivers }), TAKEN);
-  await waitFor(async () => (await rig.deadLetters()).length === 1, { message: "a dead letter" });
-  expect(await rig.deadLetters()).toMatchObject([
+  await change(notifier, harness.config({ receivers }), TAKEN);
+  await waitFor(async () => (await harness.deadLetters()).length === 1, {
+    message: "a dead letter",
+  });
+  expect(await harness.deadLetters()).toMatchObject([
     { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
-  const id = await rig.send("failed", "api");
+  const id = await harness.publishEvent("failed", "api");
   await second.waitFor(() => true);
-  await rig.waitIdle();
-  expect(toldIds(second.received)).toEqual(new Set([id]));
-  expect(rig.hook.received).toHaveLength(1);
-  const metrics = await rig.metrics();
+  await harness.waitIdle();
+  expect(receivedIds(second.received)).toEqual(new Set([id]));
+  expect(harness.hook.received).toHaveLength(1);
+  const metrics = await harness.metrics();
   expect(metrics).not.toContain('rollcast_receiver_circuit{receiver="hook"');
   expect(metrics).toContain('rollcast_receiver_circuit{receiver="second",state="closed"} 1');
 });
@@ -68,30 +71,30 @@ const WRONG: readonly { readonly config: object | string; readonly says: string 
   },
 ];
 
-test("a bad file keeps the configuration that counted, loudly, until it is mended", async () => {
-  await using rig = await startRig();
-  const notifier = await rig.start();
+test("an invalid file leaves the previous configuration in effect, with an error, until it is fixed", async () => {
+  await using harness = await startHarness();
+  const notifier = await harness.start();
   await notifier.waitLog(({ msg }) => msg === TAKEN);
   const successful = "rollcast_config_last_reload_successful";
-  expect(await rig.metrics()).toContain(`${successful} 1`);
+  expect(await harness.metrics()).toContain(`${successful} 1`);
   for (const { config, says } of WRONG) {
-    const bad = typeof config === "string" ? config : { ...rig.config(), ...config };
+    const bad = typeof config === "string" ? config : { ...harness.config(), ...config };
     await change(notifier, bad, REFUSED);
     const line = notifier.logs.findLast(({ msg }) => msg === REFUSED);
     expect(line?.level).toBe("error");
     expect(JSON.stringify(line?.err)).toContain(says);
-    expect(await rig.metrics()).toContain(`${successful} 0`);
+    expect(await harness.metrics()).toContain(`${successful} 0`);
   }
-  const id = await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
-  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
-  await change(notifier, rig.config({ route: { groupWait: "0" } }), TAKEN);
-  expect(await rig.metrics()).toContain(`${successful} 1`);
+  const id = await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([id]));
+  await change(notifier, harness.config({ route: { groupWait: "0" } }), TAKEN);
+  expect(await harness.metrics()).toContain(`${successful} 1`);
   expect(countOf(notifier, REFUSED)).toBe(WRONG.length);
 });
 
-test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", async () => {
-  await using rig = await startRig();
+test("a mounted ConfigMap, which changes by swapping symbolic links, is reloaded", async () => {
+  await using harness = await startHarness();
   await using second = await startReceiver();
   await using dir = await tempDir();
   const version = async (name: string, config: object) => {
@@ -100,53 +103,56 @@ test("a mounted ConfigMap, which changes by a swap of symbolic links, is seen", 
     await symlink(name, join(dir.path, "..data_tmp"));
     await rename(join(dir.path, "..data_tmp"), join(dir.path, "..data"));
   };
-  await version("..2026_1", rig.config());
+  await version("..2026_1", harness.config());
   const file = join(dir.path, "rollcast.yaml");
   await symlink("..data/rollcast.yaml", file);
-  const notifier = await rig.start({ env: { ROLLCAST_CONFIG: file } });
+  const notifier = await harness.start({ env: { ROLLCAST_CONFIG: file } });
   await notifier.waitLog(({ msg }) => msg === TAKEN);
-  await version("..2026_2", rig.config({ receivers: [hookReceiver(second, { name: "second" })] }));
+  await version(
+    "..2026_2",
+    harness.config({ receivers: [hookReceiver(second, { name: "second" })] }),
+  );
   await rm(join(dir.path, "..2026_1"), { recursive: true });
-  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
-  const id = await rig.send("failed", "web");
+  await notifier.waitLog(({ msg }) => msg === "receivers reloaded");
+  const id = await harness.publishEvent("failed", "web");
   await second.waitFor(() => true);
-  expect(toldIds(second.received)).toEqual(new Set([id]));
+  expect(receivedIds(second.received)).toEqual(new Set([id]));
 });
 
-test("a receiver that is gone is asked again when the file with its URL has changed", async () => {
-  await using rig = await startRig();
+test("a gone receiver is tried again when the file with its URL changes", async () => {
+  await using harness = await startHarness();
   await using moved = await startReceiver();
   await using dir = await tempDir();
-  rig.hook.answer({ status: 410 });
+  harness.hook.answer({ status: 410 });
   const file = join(dir.path, "url");
-  await write(file, `${rig.hook.url}/old`);
-  const allowedPorts = [rig.hook.port, moved.port];
+  await write(file, `${harness.hook.url}/old`);
+  const allowedPorts = [harness.hook.port, moved.port];
   const webhook = { urlFrom: { file } };
   const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts };
   const receivers = [{ name: "hook", webhook, security }];
-  const notifier = await rig.start({ notifier: { receivers } });
-  await rig.send("failed", "web");
-  await rig.waitEvent("dead");
+  const notifier = await harness.start({ notifier: { receivers } });
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("dead");
   await write(file, `${moved.url}/new`);
-  await notifier.waitLog(({ msg }) => msg === "receivers are others now");
-  const id = await rig.send("failed", "api");
+  await notifier.waitLog(({ msg }) => msg === "receivers reloaded");
+  const id = await harness.publishEvent("failed", "api");
   await moved.waitFor(() => true);
-  expect(toldIds(moved.received)).toEqual(new Set([id]));
-  expect(rig.hook.received).toHaveLength(1);
+  expect(receivedIds(moved.received)).toEqual(new Set([id]));
+  expect(harness.hook.received).toHaveLength(1);
 });
 
-test("a replica that has not read the newest configuration leaves a new receiver's messages to the others", async () => {
-  await using rig = await startRig();
+test("a replica that has not loaded the newest configuration leaves a new receiver's messages to the others", async () => {
+  await using harness = await startHarness();
   await using second = await startReceiver();
   const route = { groupBy: ["workload"], groupWait: "0" };
-  await rig.start({ notifier: { receivers: [], route } });
+  await harness.start({ notifier: { receivers: [], route } });
   const receivers = [hookReceiver(second, { name: "second", rateLimit: { max: 100 } })];
-  await rig.start({ notifier: { receivers, route } });
-  for (let i = 0; i < 60; i++) await rig.send("failed", `web-${i}`);
-  await waitFor(() => toldIds(second.received).size > 0, {
+  await harness.start({ notifier: { receivers, route } });
+  for (let i = 0; i < 60; i++) await harness.publishEvent("failed", `web-${i}`);
+  await waitFor(() => receivedIds(second.received).size > 0, {
     message: "the new receiver to be told",
   });
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
-  expect(await rig.deadLetters()).toEqual([]);
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
+  expect(await harness.deadLetters()).toEqual([]);
 });

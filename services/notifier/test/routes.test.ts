@@ -2,14 +2,15 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Receiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startRig, toldIds } from "./rig.ts";
+import { hookReceiver, startHarness } from "./harness.ts";
+import { receivedIds } from "./received.ts";
 
 function securityOf(server: Receiver) {
   return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [server.port] };
 }
 
 test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using slack = await startReceiver({ body: "ok" });
   await using teams = await startReceiver({ status: 202 });
   await using chat = await startReceiver();
@@ -24,7 +25,7 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
     ],
   };
   const receivers = [
-    hookReceiver(rig.hook),
+    hookReceiver(harness.hook),
     {
       name: "slack",
       slack: { webhookUrlFrom: { env: "SLACK_URL" } },
@@ -34,7 +35,7 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
     { name: "chat", googleChat: { urlFrom: { env: "CHAT_URL" } }, security: securityOf(chat) },
     { name: "nobody", none: {} },
   ];
-  await rig.start({
+  await harness.start({
     notifier: { receivers, route },
     env: {
       SLACK_URL: `${slack.url}/services/T0/B0/secret-path`,
@@ -42,25 +43,27 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
       CHAT_URL: `${chat.url}/v1/spaces/1/messages?key=secret-query`,
     },
   });
-  await rig.send("planned", "web-1");
-  await rig.send("failed", "web-1");
-  await rig.send("succeeded", "api");
-  const other = await rig.send("skipped", "db");
+  await harness.publishEvent("planned", "web-1");
+  await harness.publishEvent("failed", "web-1");
+  await harness.publishEvent("succeeded", "api");
+  const other = await harness.publishEvent("skipped", "db");
   expect((await slack.waitFor(() => true)).body).toContain("Rollout failed");
   expect((await teams.waitFor(() => true)).body).toContain("AdaptiveCard");
   expect((await chat.waitFor(() => true)).body).toContain("Rolled out: Deployment shop/api");
-  await rig.hook.waitFor(() => true);
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
+  await harness.hook.waitFor(() => true);
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
   expect([slack, teams, chat].map(({ received }) => received.length)).toEqual([1, 1, 1]);
-  expect(toldIds(rig.hook.received)).toEqual(new Set([other]));
-  expect(JSON.stringify([rig.logs(), await rig.events()])).not.toMatch(/secret-(path|query)/);
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([other]));
+  expect(JSON.stringify([harness.logs(), await harness.events()])).not.toMatch(
+    /secret-(path|query)/,
+  );
 });
 
-test("a receiver that tells its own URL back does not make it known", async () => {
-  await using rig = await startRig();
+test("a receiver that echoes its own URL does not leak it", async () => {
+  await using harness = await startHarness();
   await using slack = await startReceiver();
-  slack.answer((one) => ({ status: 404, body: `no ${one.path}` }));
+  slack.answer((record) => ({ status: 404, body: `no ${record.path}` }));
   const receivers = [
     {
       name: "slack",
@@ -69,60 +72,68 @@ test("a receiver that tells its own URL back does not make it known", async () =
     },
   ];
   const env = { SLACK_URL: `${slack.url}/services/T0/B0/secret-path?sig=secret-query` };
-  await rig.start({ notifier: { receivers }, env });
-  await rig.send("failed", "web");
-  await rig.waitEvent("dead");
-  const recentEvents = JSON.stringify([rig.logs(), await rig.events(), await rig.deadLetters()]);
-  expect(recentEvents).toContain("the receiver answered 404: no ***");
-  expect(recentEvents).not.toMatch(/secret-(path|query)/);
+  await harness.start({ notifier: { receivers }, env });
+  await harness.publishEvent("failed", "web");
+  await harness.waitEvent("dead");
+  const output = JSON.stringify([
+    harness.logs(),
+    await harness.events(),
+    await harness.deadLetters(),
+  ]);
+  expect(output).toContain("the receiver answered 404: no ***");
+  expect(output).not.toMatch(/secret-(path|query)/);
 });
 
-test("a group that was told of is told again after its interval, all at once", async () => {
-  await using rig = await startRig();
-  await rig.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
-  await rig.send("failed", "first");
-  const first = await rig.hook.waitFor(() => true);
-  const later = [await rig.send("failed", "second"), await rig.send("failed", "third")];
-  await waitFor(() => rig.hook.received.length === 2, { message: "the second message" });
-  const [, second] = rig.hook.received;
-  expect(toldIds(rig.hook.received.slice(1))).toEqual(new Set(later));
+test("after its interval a group sends everything that joined in one message", async () => {
+  await using harness = await startHarness();
+  await harness.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
+  await harness.publishEvent("failed", "first");
+  const first = await harness.hook.waitFor(() => true);
+  const later = [
+    await harness.publishEvent("failed", "second"),
+    await harness.publishEvent("failed", "third"),
+  ];
+  await waitFor(() => harness.hook.received.length === 2, { message: "the second message" });
+  const [, second] = harness.hook.received;
+  expect(receivedIds(harness.hook.received.slice(1))).toEqual(new Set(later));
   expect((second?.at ?? 0) - first.at).toBeGreaterThanOrEqual(2_500);
 });
 
-test("a receiver that fails five times in a row is asked no more until a probe is due", async () => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 500 });
+test("a receiver that fails five times in a row is not tried until a probe is due", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 500 });
   const route = { groupBy: ["workload"], groupWait: "0", groupInterval: "0" };
-  const notifier = await rig.start({ notifier: { route } });
-  for (let i = 0; i < 20; i++) await rig.send("failed", `web-${i}`);
+  const notifier = await harness.start({ notifier: { route } });
+  for (let i = 0; i < 20; i++) await harness.publishEvent("failed", `web-${i}`);
   const metric = 'rollcast_receiver_circuit{receiver="hook",state="open"} 1';
   await waitFor(
     async () => (await (await fetch(`${notifier.http()}/metrics`)).text()).includes(metric),
     { message: "the circuit to open" },
   );
-  await rig.waitAcknowledged();
+  await harness.waitAcknowledged();
   await waitFor(
-    async () => (await rig.records()).filter((one) => one.type === "notification").length === 20,
+    async () =>
+      (await harness.records()).filter((record) => record.type === "notification").length === 20,
     { message: "every notification to be a record" },
   );
   // Four may have been under way when the fifth failed.
-  expect(rig.hook.received.length).toBeLessThan(10);
-  const tries = (await rig.records()).flatMap((one) =>
-    one.type === "notification" ? one.tries : [],
+  expect(harness.hook.received.length).toBeLessThan(10);
+  const tries = (await harness.records()).flatMap((record) =>
+    record.type === "notification" ? record.tries : [],
   );
-  expect(tries.length).toBeLessThanOrEqual(rig.hook.received.length);
+  expect(tries.length).toBeLessThanOrEqual(harness.hook.received.length);
 });
 
-test("a receiver that is gone is asked once; what else waits for it goes to the dead letters", async () => {
-  await using rig = await startRig();
-  rig.hook.answer({ status: 410 });
-  await rig.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
-  await rig.send("failed", "web");
-  await waitFor(async () => (await rig.deadLetters()).length === 1);
-  await rig.send("failed", "api");
-  await waitFor(async () => (await rig.deadLetters()).length === 2);
-  expect(rig.hook.received).toHaveLength(1);
-  expect((await rig.deadLetters()).map(({ reason }) => reason)).toEqual(["Gone", "Gone"]);
+test("a gone receiver is tried once; its other waiting messages become dead letters", async () => {
+  await using harness = await startHarness();
+  harness.hook.answer({ status: 410 });
+  await harness.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
+  await harness.publishEvent("failed", "web");
+  await waitFor(async () => (await harness.deadLetters()).length === 1);
+  await harness.publishEvent("failed", "api");
+  await waitFor(async () => (await harness.deadLetters()).length === 2);
+  expect(harness.hook.received).toHaveLength(1);
+  expect((await harness.deadLetters()).map(({ reason }) => reason)).toEqual(["Gone", "Gone"]);
 });
 
 test.each([
@@ -139,27 +150,30 @@ test.each([
     says: "NOT_SET",
   },
 ])("$name stops the start and says so", async ({ notifier, says }) => {
-  await using rig = await startRig();
-  const started = await rig.start({ notifier, wait: false });
+  await using harness = await startHarness();
+  const started = await harness.start({ notifier, wait: false });
   expect(await started.exited).toBe(1);
   expect(JSON.stringify(started.logs)).toContain(says);
 });
 
-test("a workload's annotation adds a receiver where its namespace may; elsewhere it is told in the log", async () => {
-  await using rig = await startRig();
+test("a workload's annotation adds a receiver in an allowed namespace; elsewhere a warning is logged", async () => {
+  await using harness = await startHarness();
   await using team = await startReceiver();
-  const receivers = [hookReceiver(rig.hook), hookReceiver(team, { name: "team" })];
+  const receivers = [hookReceiver(harness.hook), hookReceiver(team, { name: "team" })];
   const route = { receiver: "hook", groupBy: ["workload"], groupWait: "0" };
   const annotation = { namespaces: ["shop"] };
-  const notifier = await rig.start({ notifier: { receivers, route, annotation } });
+  const notifier = await harness.start({ notifier: { receivers, route, annotation } });
   const workload = { kind: "Deployment", namespace: "other", name: "web", uid: "u" };
-  const both = await rig.send("failed", "web", { notify: ["team"] });
-  const alone = await rig.send("failed", "api", { notify: ["none", "team"] });
-  const refused = await rig.send("failed", "db", { workload, notify: ["none", "team"] });
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
-  expect(toldIds(rig.hook.received)).toEqual(new Set([both, refused]));
-  expect(toldIds(team.received)).toEqual(new Set([both, alone]));
-  const said = "receivers in the annotation of a workload do not count";
-  expect(notifier.logs.filter(({ msg }) => msg === said)).toHaveLength(1);
+  const both = await harness.publishEvent("failed", "web", { notify: ["team"] });
+  const exclusive = await harness.publishEvent("failed", "api", { notify: ["none", "team"] });
+  const refused = await harness.publishEvent("failed", "db", {
+    workload,
+    notify: ["none", "team"],
+  });
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([both, refused]));
+  expect(receivedIds(team.received)).toEqual(new Set([both, exclusive]));
+  const warning = "ignoring receivers in the annotation of a workload";
+  expect(notifier.logs.filter(({ msg }) => msg === warning)).toHaveLength(1);
 });

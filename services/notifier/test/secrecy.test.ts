@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Answer, Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { TOKEN, startApi, tokenFile } from "./api-client.ts";
-import { SECRET, startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { SECRET, startHarness } from "./harness.ts";
+import type { Harness } from "./harness.ts";
 
 const SIGNING = `whsec_${Buffer.from("another signing secret of the tests").toString("base64")}`;
 const BOT_TOKEN = "xoxb-1234-secret-of-the-bot";
@@ -27,21 +27,21 @@ const ANSWERS: Readonly<Record<string, (received: Received) => Answer>> = {
   "not-found": echoing(404),
   gone: echoing(410),
   large: echoing(413),
-  throttled: (one) => ({ ...echoing(429)(one), headers: { "retry-after": "2" } }),
+  throttled: (request) => ({ ...echoing(429)(request), headers: { "retry-after": "2" } }),
   broken: echoing(500),
   away: echoing(503),
-  moved: (one) => ({
-    ...echoing(302)(one),
-    headers: { location: `http://hook${one.path}&location=secret-of-location` },
+  moved: (request) => ({
+    ...echoing(302)(request),
+    headers: { location: `http://hook${request.path}&location=secret-of-location` },
   }),
   reset: () => ({ instead: "reset" }),
   hanging: () => ({ instead: "hang" }),
-  huge: (one) => ({ status: 500, body: echo(one).repeat(5_000) }),
+  huge: (request) => ({ status: 500, body: echo(request).repeat(5_000) }),
 };
 const CHATS = ["slack", "teams", "googleChat"] as const;
 
-function receiversOf(rig: Rig) {
-  const { port } = rig.hook;
+function receiversOf(harness: Harness) {
+  const { port } = harness.hook;
   const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
   const signing = { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }, { env: "SIGNING" }] };
   const names = Object.keys(ANSWERS);
@@ -70,25 +70,25 @@ const envOf = (name: string) => `URL_${name.replaceAll("-", "_").toUpperCase()}`
 const pathSecret = (name: string) => `Path-Secret-Of-${name}-b5f1`;
 const querySecret = (name: string) => `query.secret.of.${name}.77aa`;
 
-function environment(rig: Rig): Record<string, string> {
+function environment(harness: Harness): Record<string, string> {
   const names = [...Object.keys(ANSWERS), ...CHATS];
   const urls = names.map((name) => [
     envOf(name),
-    `${rig.hook.url}/${name}/services/${pathSecret(name)}?sig=${querySecret(name)}`,
+    `${harness.hook.url}/${name}/services/${pathSecret(name)}?sig=${querySecret(name)}`,
   ]);
   return {
     ...Object.fromEntries(urls),
     SIGNING,
     BOT_TOKEN,
     ROLLCAST_LOG_LEVEL: "trace",
-    ROLLCAST_NATS_URL: rig.nats.url.replace("nats://", `nats://ops:${NATS_PASSWORD}@`),
+    ROLLCAST_NATS_URL: harness.nats.url.replace("nats://", `nats://ops:${NATS_PASSWORD}@`),
   };
 }
 
 /** Every secret, and the parts of one that would give it away. */
 function secrets(): string[] {
   const names = [...Object.keys(ANSWERS), ...CHATS];
-  const keys = [SECRET, SIGNING].flatMap((one) => [one, one.slice("whsec_".length)]);
+  const keys = [SECRET, SIGNING].flatMap((request) => [request, request.slice("whsec_".length)]);
   const urls = names.flatMap((name) => [pathSecret(name), querySecret(name)]);
   return [
     ...keys,
@@ -103,21 +103,21 @@ function secrets(): string[] {
 }
 
 test("no log line, error, metric, event, record, dead letter or answer of the API holds a secret, a token or a query", async () => {
-  await using rig = await startRig();
+  await using harness = await startHarness();
   await using token = await tokenFile();
-  rig.hook.answer((received) => {
+  harness.hook.answer((received) => {
     const name = received.path.split("/")[1] ?? "";
     return (ANSWERS[name] ?? echoing(404))(received);
   });
-  const notifier = { receivers: receiversOf(rig) };
-  const api = await startApi(rig, token, { notifier, env: environment(rig) });
-  await rig.send("failed", "web");
-  const asked = () => new Set(rig.hook.received.map(({ path }) => path.split("/")[1]));
-  await waitFor(() => asked().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
+  const notifier = { receivers: receiversOf(harness) };
+  const api = await startApi(harness, token, { notifier, env: environment(harness) });
+  await harness.publishEvent("failed", "web");
+  const receiversTried = () => new Set(harness.hook.received.map(({ path }) => path.split("/")[1]));
+  await waitFor(() => receiversTried().size === Object.keys(ANSWERS).length + CHATS.length + 1, {
     message: "every receiver to be asked",
   });
   // What hangs is given up after fifteen seconds.
-  await waitFor(() => rig.logs().some(({ reason }) => reason === "Timeout"), {
+  await waitFor(() => harness.logs().some(({ reason }) => reason === "Timeout"), {
     message: "the time-out",
   });
   const answers: unknown[] = [];
@@ -126,35 +126,39 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
   for (const name of ["taken", "broken", "moved", "reset", "slack", "bot"]) {
     await call("POST", `receivers/${name}/test`);
   }
-  await waitFor(async () => (await rig.letters()).length >= 9, { message: "dead letters" });
-  const letters = await rig.letters();
+  await waitFor(async () => (await harness.letters()).length >= 9, { message: "dead letters" });
+  const letters = await harness.letters();
   for (const { id } of letters) await call("GET", `dead-letters/${id}`);
   await call("GET", "dead-letters");
   await call("GET", "receivers");
-  const metrics = await rig.metrics();
+  const metrics = await harness.metrics();
   // Errors of connections that are lost.
-  await Promise.all([rig.redis.restart(), rig.nats.restart()]);
-  await waitFor(() => rig.logs().some(({ msg }) => msg === "nats reconnected"), {
+  await Promise.all([harness.redis.restart(), harness.nats.restart()]);
+  await waitFor(() => harness.logs().some(({ msg }) => msg === "nats reconnected"), {
     message: "NATS to be met again",
   });
   expect(await api.service.kill("SIGTERM")).toBe(0);
-  await waitFor(async () => (await rig.events()).length > 0, {
+  await waitFor(async () => (await harness.events()).length > 0, {
     message: "events to be read again",
   });
 
-  const recentEvents = JSON.stringify({
-    logs: rig.logs(),
-    events: await rig.events(),
-    records: await rig.records(),
+  const output = JSON.stringify({
+    logs: harness.logs(),
+    events: await harness.events(),
+    records: await harness.records(),
     letters,
     answers,
     metrics,
   });
-  const found = secrets().filter((secret) => recentEvents.includes(secret));
-  expect(found).toEqual([]);
+  const leaked = secrets().filter((secret) => output.includes(secret));
+  expect(leaked).toEqual([]);
   // What was searched is what it is about.
-  for (const outcome of ["the receiver answered 404: no ***", "notification put off", "redirect"]) {
-    expect(recentEvents).toContain(outcome);
+  for (const text of [
+    "the receiver answered 404: no ***",
+    "notification delayed, will retry",
+    "redirect",
+  ]) {
+    expect(output).toContain(text);
   }
   expect(metrics).toContain(
     'rollcast_notifications_dead_total{receiver="moved",reason="redirect"}',

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SLACK_TOKEN, settled, slackError, startBot, startSlack } from "./fake-slack.ts";
-import { startRig } from "./rig.ts";
+import { startHarness } from "./harness.ts";
 
 test.each([
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },
@@ -10,8 +10,8 @@ test.each([
   },
   { name: "internal_error", answer: slackError("internal_error") },
   { name: "a reset", answer: { instead: "reset" as const } },
-])("after $name it is tried again", async ({ answer }) => {
-  await using rig = await startRig();
+])("after $name it retries", async ({ answer }) => {
+  await using harness = await startHarness();
   await using slack = await startSlack();
   let first = true;
   slack.instead(() => {
@@ -19,28 +19,28 @@ test.each([
     first = false;
     return refuse ? answer : undefined;
   });
-  await startBot(rig, slack);
-  await rig.send("failed", "web");
-  await settled(rig);
+  await startBot(harness, slack);
+  await harness.publishEvent("failed", "web");
+  await settled(harness);
   expect(slack.messages).toHaveLength(1);
   expect(slack.calls("chat.postMessage")).toHaveLength(2);
 });
 
 test.each(["invalid_auth", "never_heard_of"])(
-  "%s puts the message into the dead letters at once, without the token",
+  "%s makes the message a dead letter at once, without the token",
   async (error) => {
-    await using rig = await startRig();
+    await using harness = await startHarness();
     await using slack = await startSlack();
     slack.instead(() => ({ body: JSON.stringify({ ok: false, error, token: SLACK_TOKEN }) }));
-    await startBot(rig, slack);
-    await rig.send("failed", "web");
-    await rig.waitEvent("dead");
-    await settled(rig);
+    await startBot(harness, slack);
+    await harness.publishEvent("failed", "web");
+    await harness.waitEvent("dead");
+    await settled(harness);
     expect(slack.calls("chat.postMessage")).toHaveLength(1);
-    const letters = await rig.deadLetters();
+    const letters = await harness.deadLetters();
     const reason = error === "never_heard_of" ? "slack-error" : error.replaceAll("_", "-");
     expect(letters).toMatchObject([{ reason, record: { receiver: "slack" } }]);
-    const recentEvents = JSON.stringify([letters, await rig.events(), rig.logs()]);
-    expect(recentEvents + (await rig.metrics())).not.toContain(SLACK_TOKEN);
+    const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
+    expect(output + (await harness.metrics())).not.toContain(SLACK_TOKEN);
   },
 );

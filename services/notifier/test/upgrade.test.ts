@@ -7,14 +7,18 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import type { NotifyRecord } from "../src/model/notify-record.ts";
 import { startBot, startSlack } from "./fake-slack.ts";
-import { bodyOf, hookReceiver, startRig, toldIds } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { hookReceiver, startHarness } from "./harness.ts";
+import { bodyOf, receivedIds } from "./received.ts";
+import type { Harness } from "./harness.ts";
 
 const NOVELTY = { v: 2, novelty: ["of", "tomorrow"] };
 
 /** The bucket `notify` as another version would see it. */
 type Bucket = AsyncDisposable & {
-  /** Writes the record of this key anew, as a newer version would; what is there else, of the type and with these parts. */
+  /**
+   * Writes the record of this key anew, as a newer version would; what is there else, of the type
+   * and with these parts.
+   */
   renew(key: string, more?: object): Promise<void>;
   read(key: string): Promise<Record<string, unknown>>;
   /** The key of the first record that is so. */
@@ -26,13 +30,13 @@ async function keys(nats: Nats): Promise<string[]> {
   return Object.keys(state.subjects ?? {}).map((subject) => subject.replace("$KV.notify.", ""));
 }
 
-async function openBucket(rig: Rig): Promise<Bucket> {
+async function openBucket(harness: Harness): Promise<Bucket> {
   const logger = createLogger("test", "silent");
-  const nats = await connectNats({ url: rig.nats.url, name: "test", logger });
+  const nats = await connectNats({ url: harness.nats.url, name: "test", logger });
   const read = async (key: string) => {
     const query = { last_by_subj: `$KV.notify.${key}` };
-    const found = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
-    return (found?.json() ?? {}) as Record<string, unknown>;
+    const stored = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
+    return (stored?.json() ?? {}) as Record<string, unknown>;
   };
   return {
     read,
@@ -50,62 +54,64 @@ async function openBucket(rig: Rig): Promise<Bucket> {
   };
 }
 
-async function expectLeftAlone(rig: Rig, bucket: Bucket, key: string): Promise<void> {
+async function expectLeftAlone(harness: Harness, bucket: Bucket, key: string): Promise<void> {
   const named = () =>
-    rig.logs().some((line) => line.level === "error" && JSON.stringify(line).includes(key));
+    harness.logs().some((line) => line.level === "error" && JSON.stringify(line).includes(key));
   await waitFor(named, { message: `an error that names ${key}` });
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 }
 
-test("a newer version's list of receivers is left alone, and the notifier does its work", async () => {
-  await using rig = await startRig();
-  await using bucket = await openBucket(rig);
+test("a receiver list that a newer version wrote is kept, and the notifier works", async () => {
+  await using harness = await startHarness();
+  await using bucket = await openBucket(harness);
   await bucket.renew("test.receivers", { type: "receivers", names: { of: "another form" } });
 
-  await rig.start();
-  const id = await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
+  await harness.start();
+  const id = await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
 
-  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
-  await expectLeftAlone(rig, bucket, "test.receivers");
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([id]));
+  await expectLeftAlone(harness, bucket, "test.receivers");
 });
 
-test("a newer version's message is left alone, and the others are sent", async () => {
-  await using rig = await startRig();
-  await using bucket = await openBucket(rig);
+test("a message that a newer version wrote is kept, and the others are sent", async () => {
+  await using harness = await startHarness();
+  await using bucket = await openBucket(harness);
   await bucket.renew("test.message.tomorrows", { type: "notification", receiver: "hook" });
 
-  await rig.start();
-  const id = await rig.send("failed", "web");
-  await rig.hook.waitFor(() => true);
-  await rig.waitIdle();
+  await harness.start();
+  const id = await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(() => true);
+  await harness.waitIdle();
 
-  expect(toldIds(rig.hook.received)).toEqual(new Set([id]));
-  await expectLeftAlone(rig, bucket, "test.message.tomorrows");
+  expect(receivedIds(harness.hook.received)).toEqual(new Set([id]));
+  await expectLeftAlone(harness, bucket, "test.message.tomorrows");
 });
 
-test("a newer version's group is left alone, its events go to the dead letters, and other receivers are told of them", async () => {
-  await using rig = await startRig();
-  await using bucket = await openBucket(rig);
+test("a group that a newer version wrote is kept, its events become dead letters, and other receivers get them", async () => {
+  await using harness = await startHarness();
+  await using bucket = await openBucket(harness);
   await using second = await startReceiver();
-  const receivers = [hookReceiver(rig.hook), hookReceiver(second, { name: "second" })];
-  const first = await rig.start({ notifier: { receivers } });
-  await rig.send("failed", "web");
-  await Promise.all([rig.hook.waitFor(() => true), second.waitFor(() => true)]);
-  await rig.waitIdle();
+  const receivers = [hookReceiver(harness.hook), hookReceiver(second, { name: "second" })];
+  const first = await harness.start({ notifier: { receivers } });
+  await harness.publishEvent("failed", "web");
+  await Promise.all([harness.hook.waitFor(() => true), second.waitFor(() => true)]);
+  await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "group" && one.receiver === "hook");
+  const key = await bucket.keyOf((item) => item.type === "group" && item.receiver === "hook");
   await bucket.renew(key);
 
-  await rig.start({ notifier: { receivers } });
-  const id = await rig.send("failed", "api");
-  await second.waitFor((one) => bodyOf(one).data.events.some((event) => event.id === id));
+  await harness.start({ notifier: { receivers } });
+  const id = await harness.publishEvent("failed", "api");
+  await second.waitFor((item) => bodyOf(item).data.events.some((event) => event.id === id));
 
-  const letter = await waitFor(async () => (await rig.letters())[0], { message: "a dead letter" });
+  const letter = await waitFor(async () => (await harness.letters())[0], {
+    message: "a dead letter",
+  });
   expect(letter.headers).toContain("Rollcast-Reason: Unreadable");
   expect(letter.headers).toContain(key);
   expect(letter.body).toContain(id);
-  expect(rig.hook.received).toHaveLength(1);
+  expect(harness.hook.received).toHaveLength(1);
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 });
 
@@ -117,47 +123,47 @@ function alertmanager(manager: Receiver) {
   };
 }
 
-test("a newer version's alert is left alone, and those of other workloads fire", async () => {
-  await using rig = await startRig();
-  await using bucket = await openBucket(rig);
-  const receivers = [alertmanager(rig.hook)];
-  const first = await rig.start({ notifier: { receivers } });
-  await rig.send("failed", "web");
-  await rig.hook.waitFor(({ body }) => body.includes('"web"'));
-  await rig.waitIdle();
+test("an alert that a newer version wrote is kept, and those of other workloads fire", async () => {
+  await using harness = await startHarness();
+  await using bucket = await openBucket(harness);
+  const receivers = [alertmanager(harness.hook)];
+  const first = await harness.start({ notifier: { receivers } });
+  await harness.publishEvent("failed", "web");
+  await harness.hook.waitFor(({ body }) => body.includes('"web"'));
+  await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "alert");
+  const key = await bucket.keyOf((item) => item.type === "alert");
   await bucket.renew(key);
 
   // One message of both.
-  await rig.send("failed", "web");
-  await rig.send("failed", "api");
-  await rig.start({ notifier: { receivers } });
+  await harness.publishEvent("failed", "web");
+  await harness.publishEvent("failed", "api");
+  await harness.start({ notifier: { receivers } });
 
-  await rig.hook.waitFor(({ body }) => body.includes('"api"'));
-  await rig.waitIdle();
-  await expectLeftAlone(rig, bucket, key);
+  await harness.hook.waitFor(({ body }) => body.includes('"api"'));
+  await harness.waitIdle();
+  await expectLeftAlone(harness, bucket, key);
 });
 
-test("a newer version's list of what a bot posted is left alone, and the message waits", async () => {
-  await using rig = await startRig();
-  await using bucket = await openBucket(rig);
+test("a message log that a newer version wrote is kept, and the message waits", async () => {
+  await using harness = await startHarness();
+  await using bucket = await openBucket(harness);
   await using slack = await startSlack();
-  const first = await startBot(rig, slack);
-  await rig.send("started", "web");
-  await rig.waitAcknowledged();
-  await rig.waitIdle();
+  const first = await startBot(harness, slack);
+  await harness.publishEvent("started", "web");
+  await harness.waitAcknowledged();
+  await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((one) => one.type === "board");
+  const key = await bucket.keyOf((item) => item.type === "board");
   await bucket.renew(key);
 
-  const second = await startBot(rig, slack);
-  const id = await rig.send("failed", "web");
+  const second = await startBot(harness, slack);
+  const id = await harness.publishEvent("failed", "web");
 
-  const put = await second.waitLog(({ msg }) => msg === "notification put off");
+  const put = await second.waitLog(({ msg }) => msg === "notification delayed, will retry");
   expect(put).toMatchObject({ reason: "Unreadable", message: expect.stringContaining(key) });
   expect(slack.messages).toHaveLength(1);
-  const waiting = (await rig.records()).filter((one) => one.type === "notification");
+  const waiting = (await harness.records()).filter((item) => item.type === "notification");
   expect(waiting.flatMap(({ events }) => events.map((event) => event.id))).toEqual([id]);
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 });

@@ -7,7 +7,7 @@ import type { Kv } from "@rollcast/nats/kv";
 import type { AlertRecord } from "../model/alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";
-import { alertKey } from "../model/notify-record.ts";
+import { alertKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 export type AlertStoreOptions = {
@@ -15,34 +15,37 @@ export type AlertStoreOptions = {
   cluster: string;
   receiver: string;
   settings: AlertSettings;
-  /** What the alert of an event says. */
+  /** Renders the texts of an event's alert. */
   text: (event: RolloutEvent) => AlertText;
   logger: Logger;
 };
 
-/** What the workloads' alerts are, for one receiver. */
+/** Stores the alerts of workloads for one receiver. */
 export type AlertStore = {
-  /** Writes what the events say; the records of their workloads as they are then. One of a newer version is left alone, and no other waits for it. */
-  enqueue(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
-  /** Every record; those that are of no use any more are removed. */
+  /**
+   * Applies the events to the records of their workloads and returns those records. A record that a
+   * newer version wrote is skipped; the others are still updated.
+   */
+  apply(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
+  /** Returns every record and removes those that are spent. */
   all(): Promise<AlertRecord[]>;
 };
 
-const AT_ONCE = 32;
-const CONFLICTS = 20;
+const CONCURRENCY = 32;
+const MAX_CONFLICTS = 20;
 
 function idOf({ kind, namespace, name }: ObjectId): string {
   return stableId(kind, namespace, name);
 }
 
-async function takeOne(
+async function applyToWorkload(
   options: AlertStoreOptions,
   id: string,
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
   const { records, cluster, receiver, text } = options;
   const key = alertKey(cluster, receiver, id);
-  for (let conflicts = 0; conflicts < CONFLICTS; conflicts++) {
+  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
     const before = await records.get(key);
     const now = Date.now();
     let record = before?.value.type === "alert" ? before.value : undefined;
@@ -56,19 +59,19 @@ async function takeOne(
         : await records.update(key, record, before.revision);
     if (revision !== undefined) return record;
   }
-  throw new Error("the alerts of a workload are written by others");
+  throw new Error("too many conflicting writes to the alerts of a workload");
 }
 
-async function takeReadable(
+async function applyIfReadable(
   options: AlertStoreOptions,
   id: string,
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
   try {
-    return await takeOne(options, id, events);
+    return await applyToWorkload(options, id, events);
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
-    options.logger.error({ err, receiver: options.receiver }, "record left alone");
+    options.logger.error({ err, receiver: options.receiver }, "skipping unreadable record");
     return undefined;
   }
 }
@@ -76,29 +79,29 @@ async function takeReadable(
 export function createAlertStore(options: AlertStoreOptions): AlertStore {
   const { records, cluster, receiver } = options;
   return {
-    async enqueue(events) {
+    async apply(events) {
       const byWorkload = Map.groupBy(events, ({ data }) => idOf(data.workload));
       const ids = [...byWorkload.keys()];
-      const taken: AlertRecord[] = [];
-      for (let i = 0; i < ids.length; i += AT_ONCE) {
-        const some = ids.slice(i, i + AT_ONCE);
+      const updated: AlertRecord[] = [];
+      for (let i = 0; i < ids.length; i += CONCURRENCY) {
+        const batch = ids.slice(i, i + CONCURRENCY);
         const done = await Promise.all(
-          some.map((id) => takeReadable(options, id, byWorkload.get(id) ?? [])),
+          batch.map((id) => applyIfReadable(options, id, byWorkload.get(id) ?? [])),
         );
-        taken.push(...done.filter((record) => record !== undefined));
+        updated.push(...done.filter((record) => record !== undefined));
       }
-      return taken;
+      return updated;
     },
     async all() {
-      const found: AlertRecord[] = [];
+      const current: AlertRecord[] = [];
       for await (const { key, value, revision } of records.snapshot(
         alertKey(cluster, receiver, "*"),
       )) {
         if (value.type !== "alert") continue;
         if (isSpent(value, options.settings, Date.now())) await records.remove(key, revision);
-        else found.push(value);
+        else current.push(value);
       }
-      return found;
+      return current;
     },
   };
 }

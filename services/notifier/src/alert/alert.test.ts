@@ -16,12 +16,12 @@ const SETTINGS: AlertSettings = {
   resolveAfterMs: 24 * HOUR,
 };
 
-type Told = readonly [RolloutOutcome, number];
+type OutcomeAt = readonly [RolloutOutcome, number];
 
 /** The record after events, each with its minute. */
-function after(registered: readonly Told[], name = "web"): AlertRecord {
+function after(outcomes: readonly OutcomeAt[], name = "web"): AlertRecord {
   let record: AlertRecord | undefined;
-  for (const [outcome, minute] of registered) {
+  for (const [outcome, minute] of outcomes) {
     const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
     const time = TIME + minute * MINUTE;
     const parts = { id: `${outcome}-${minute}`, cluster: "prod", service: "r", time };
@@ -34,8 +34,8 @@ function after(registered: readonly Told[], name = "web"): AlertRecord {
 }
 
 /** `failed 0-` fires since minute 0, `failed 0-5` ended at minute 5. */
-function shown(registered: readonly Told[]): string[] {
-  const { failed, stalled } = after(registered);
+function shown(outcomes: readonly OutcomeAt[]): string[] {
+  const { failed, stalled } = after(outcomes);
   return Object.entries({ failed, stalled }).flatMap(([name, { startsAt, endsAt }]) => {
     if (startsAt === undefined) return [];
     const minute = (at: number | undefined) => (at === undefined ? "" : (at - TIME) / MINUTE);
@@ -44,58 +44,58 @@ function shown(registered: readonly Told[]): string[] {
 }
 
 test.each([
-  { registered: [["failed", 0]], alerts: ["failed 0-"] },
+  { outcomes: [["failed", 0]], alerts: ["failed 0-"] },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    registered: [
+    outcomes: [
       ["stalled", 0],
       ["failed", 5],
     ],
     alerts: ["failed 5-", "stalled 0-5"],
   },
   {
-    registered: [
+    outcomes: [
       ["stalled", 0],
       ["superseded", 5],
     ],
     alerts: ["stalled 0-5"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["superseded", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["cancelled", 5],
     ],
     alerts: ["failed 0-5"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["started", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["failed", 5],
     ],
     alerts: ["failed 0-"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
       ["failed", 9],
@@ -103,42 +103,42 @@ test.each([
     alerts: ["failed 9-"],
   },
   {
-    registered: [
+    outcomes: [
       ["succeeded", 5],
       ["failed", 0],
     ],
     alerts: [],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 5],
       ["stalled", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 5],
       ["succeeded", 0],
     ],
     alerts: ["failed 5-"],
   },
   {
-    registered: [
+    outcomes: [
       ["failed", 5],
       ["failed", 0],
       ["succeeded", 3],
     ],
     alerts: ["failed 5-"],
   },
-] satisfies { registered: Told[]; alerts: string[] }[])(
-  "$told: $alerts",
-  ({ registered, alerts }) => {
-    expect(shown(registered)).toEqual(alerts);
+] satisfies { outcomes: OutcomeAt[]; alerts: string[] }[])(
+  "$outcomes: $alerts",
+  ({ outcomes, alerts }) => {
+    expect(shown(outcomes)).toEqual(alerts);
   },
 );
 
-test("in whatever order and however often the same is heard, the last word is the newest one's", () => {
+test("in any order and with any repetitions, the newest event decides", () => {
   const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");
   const tolds = fc.uniqueArray(fc.tuple(outcome, fc.nat({ max: 100 })), {
     minLength: 1,
@@ -162,7 +162,7 @@ test("in whatever order and however often the same is heard, the last word is th
   );
 });
 
-test("an alert in Alertmanager's form", () => {
+test("an alert has the format of Alertmanager", () => {
   expect(alertsOf(after([["failed", 0]]), SETTINGS, TIME)).toEqual([
     {
       labels: {
@@ -182,7 +182,7 @@ test("an alert in Alertmanager's form", () => {
   ]);
 });
 
-test("labels of the configuration replace the severity and nothing of the workload", () => {
+test("configured labels replace the severity but no label of the workload", () => {
   const labels = { severity: "page", namespace: "other", alertname: "x" };
   const [alert] = alertsOf(after([["stalled", 0]]), { ...SETTINGS, labels }, TIME);
   expect(alert?.labels).toMatchObject({
@@ -193,62 +193,56 @@ test("labels of the configuration replace the severity and nothing of the worklo
 });
 
 test.each([
-  { name: "fires", registered: [["failed", 0]], minutes: 60, told_of: 1, spent: false },
+  { name: "fires", outcomes: [["failed", 0]], minutes: 60, sent: 1, spent: false },
   {
     name: "has ended a moment ago",
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 15,
-    told_of: 1,
+    sent: 1,
     spent: false,
   },
   {
     name: "ended long ago",
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 21,
-    told_of: 0,
+    sent: 0,
     spent: false,
   },
   {
     name: "ended hours ago",
-    registered: [
+    outcomes: [
       ["failed", 0],
       ["succeeded", 5],
     ],
     minutes: 121,
-    told_of: 0,
+    sent: 0,
     spent: true,
   },
-  {
-    name: "fires for too long",
-    registered: [["failed", 0]],
-    minutes: 25 * 60,
-    told_of: 0,
-    spent: true,
-  },
+  { name: "fires for too long", outcomes: [["failed", 0]], minutes: 25 * 60, sent: 0, spent: true },
 ] satisfies {
   name: string;
-  registered: Told[];
+  outcomes: OutcomeAt[];
   minutes: number;
-  told_of: number;
+  sent: number;
   spent: boolean;
-}[])("what $name is told $told_of times", ({ registered, minutes, told_of: count, spent }) => {
+}[])("an alert that $name is sent $sent times", ({ outcomes, minutes, sent: count, spent }) => {
   const now = TIME + minutes * MINUTE;
-  const record = after(registered);
+  const record = after(outcomes);
   expect(alertsOf(record, SETTINGS, now)).toHaveLength(count);
   expect(isSpent(record, SETTINGS, now)).toBe(spent);
 });
 
-test("whatever happens, no alert is one that Alertmanager refuses", () => {
+test("no sequence of events makes an alert that Alertmanager refuses", () => {
   const outcome = fc.constantFrom(...([...ALERT_OUTCOMES] as RolloutOutcome[]));
-  const registered = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
+  const outcomes = fc.array(fc.tuple(outcome, fc.nat({ max: 3_000 })), { minLength: 1 });
   fc.assert(
-    fc.property(registered, fc.nat({ max: 3_000 }), (all, minutes) => {
+    fc.property(outcomes, fc.nat({ max: 3_000 }), (all, minutes) => {
       const record = after(all);
       expect(AlertRecord.parse(record)).toEqual(record);
       for (const alert of alertsOf(record, SETTINGS, TIME + minutes * MINUTE)) {

@@ -3,7 +3,10 @@ import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
 import { outcomeOf } from "../message/facts.ts";
 
-/** An alert as `POST /api/v2/alerts` takes it. https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert) */
+/**
+ * An alert in the body of `POST /api/v2/alerts`.
+ * https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert)
+ */
 export type Alert = {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -13,10 +16,10 @@ export type Alert = {
   readonly generatorURL?: string;
 };
 
-/** What an alert says for people. */
+/** The human-readable part of an alert. */
 export type AlertText = { readonly summary: string; readonly description: string };
 
-/** Outcomes that an Alertmanager is told of; others change no alert. */
+/** Outcomes that fire or resolve an alert; all others are ignored. */
 export const ALERT_OUTCOMES: ReadonlySet<string> = new Set([
   "failed",
   "stalled",
@@ -25,11 +28,15 @@ export const ALERT_OUTCOMES: ReadonlySet<string> = new Set([
   "cancelled",
 ]);
 
-/** How long an end is told again, for an Alertmanager that was away: as Prometheus does. */
-const ENDED_MS = 15 * 60_000;
-/** How long it is remembered that all was well. */
-const CLEARED_MS = 2 * 3_600_000;
-const NOTHING: AlertState = { summary: "", description: "" };
+/**
+ * How long a resolved alert is resent, for an Alertmanager that was down: the same as in
+ * Prometheus.
+ */
+const RESEND_RESOLVED_MS = 15 * 60_000;
+/** How long a record is kept after its last change, so that a late, older failure does not fire. */
+const KEEP_MS = 2 * 3_600_000;
+
+const NO_ALERT: AlertState = { summary: "", description: "" };
 
 function isFiring({ startsAt, endsAt }: AlertState): boolean {
   return startsAt !== undefined && endsAt === undefined;
@@ -50,15 +57,15 @@ function clear(state: AlertState, at: number): AlertState {
   if (at <= clearedAt) return state;
   const cleared = { ...state, clearedAt: at };
   if (!isFiring(state)) return cleared;
-  // Between two failures all was well: the alert began with the newer one.
+  // The workload was healthy between the two failures, so the alert starts with the newer one.
   return at < firedAt
     ? { ...cleared, startsAt: at < startsAt ? startsAt : firedAt }
     : { ...cleared, endsAt: at };
 }
 
 /**
- * The record after an event: a failure fires until the workload was rolled out, a stall until its rollout came to an end. Events may come in any order; the time they
- * carry decides.
+ * Applies an event to the record. A failure fires until the workload has rolled out, a stall until
+ * its rollout has ended. Events may arrive in any order: their timestamps decide.
  */
 export function foldAlert(
   before: AlertRecord | undefined,
@@ -72,8 +79,8 @@ export function foldAlert(
     type: "alert",
     receiver,
     workload: { kind, namespace, name },
-    failed: NOTHING,
-    stalled: NOTHING,
+    failed: NO_ALERT,
+    stalled: NO_ALERT,
     at: now,
   };
   const at = Date.parse(event.time);
@@ -93,27 +100,30 @@ export function foldAlert(
   }
 }
 
-/** Whether the record is of no use any more: nothing fires, or for too long, and nothing older can be under way. */
+/**
+ * Whether the record can be removed: nothing fires, or it has fired for too long, and no older
+ * event can still arrive.
+ */
 export function isSpent(
   { failed, stalled, at }: AlertRecord,
   { resolveAfterMs }: Pick<AlertSettings, "resolveAfterMs">,
   now: number,
 ): boolean {
   const fires = (state: AlertState) =>
-    isFiring(state) && now - (state.startsAt ?? 0) <= resolveAfterMs + ENDED_MS;
-  return !fires(failed) && !fires(stalled) && now - at > CLEARED_MS;
+    isFiring(state) && now - (state.startsAt ?? 0) <= resolveAfterMs + RESEND_RESOLVED_MS;
+  return !fires(failed) && !fires(stalled) && now - at > KEEP_MS;
 }
 
 export type AlertSettings = {
   readonly cluster: string;
-  /** Put on every alert, before those of the workload. */
+  /** Added to every alert; the workload's own labels take precedence. */
   readonly labels: Readonly<Record<string, string>>;
   readonly generatorUrl: string | undefined;
-  /** When an alert ends that nobody ended, from its start; milliseconds. */
+  /** How long after its start an alert resolves on its own; milliseconds. */
   readonly resolveAfterMs: number;
 };
 
-/** Alertmanager's own words for how bad it is, as its users write them in routes. */
+/** Severities as Alertmanager users write them in their routes. */
 const KINDS = [
   { of: "failed", alertname: "RollcastRolloutFailed", severity: "critical" },
   { of: "stalled", alertname: "RollcastRolloutStalled", severity: "warning" },
@@ -128,13 +138,13 @@ function labelsOf(workload: ObjectId, settings: AlertSettings): Record<string, s
   };
 }
 
-/** The alerts that a record stands for now: those that fire, and those that ended lately. */
+/** The alerts of a record to send now: those that fire and those that were resolved recently. */
 export function alertsOf(record: AlertRecord, settings: AlertSettings, now: number): Alert[] {
   return KINDS.flatMap(({ of, alertname, severity }) => {
     const { startsAt, endsAt, summary, description } = record[of];
     if (startsAt === undefined) return [];
     const until = endsAt ?? startsAt + settings.resolveAfterMs;
-    if (now - until > ENDED_MS) return [];
+    if (now - until > RESEND_RESOLVED_MS) return [];
     return [
       {
         labels: { severity, ...settings.labels, alertname, ...labelsOf(record.workload, settings) },

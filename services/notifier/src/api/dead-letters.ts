@@ -7,7 +7,8 @@ import type {
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
-import { NotificationRecord, notificationKey } from "../model/notify-record.ts";
+import { NotificationRecord } from "../model/notification-record.ts";
+import { notificationKey } from "../model/record-keys.ts";
 
 type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
 type Summary = Omit<Detail, "tries" | "events" | "body">;
@@ -21,12 +22,12 @@ export type LettersContext = Pick<
 
 const MAX_BODY = 65_536;
 
-/** Several clusters may share a stream: each notifier has to do with its own letters only. */
+/** Several clusters may share a stream; a notifier handles the letters of its own cluster only. */
 function isOurs(letter: StoredLetter, cluster: string): boolean {
   return letter.subject.startsWith(`rollcast.v1.${cluster}.`);
 }
 
-/** The message that a letter holds; undefined for anything else. */
+/** The notification in a letter; undefined where the letter holds anything else. */
 function recordOf(letter: StoredLetter): NotificationRecord | undefined {
   if (letter.stage !== "notifier") return undefined;
   try {
@@ -46,7 +47,7 @@ function summaryOf(letter: StoredLetter, record: NotificationRecord | undefined)
   return { ...common, notification };
 }
 
-/** Dead letters of this cluster, oldest first. */
+/** Lists the dead letters of this cluster, oldest first. */
 export function listLetters(
   ctx: LettersContext,
   letters: DeadLetters,
@@ -60,31 +61,38 @@ export function listLetters(
     project(letter) {
       if (!isOurs(letter, ctx.cluster)) return undefined;
       const summary = summaryOf(letter, recordOf(letter));
-      const wanted = receiver === undefined || summary.notification?.receiver === receiver;
-      return wanted ? summary : undefined;
+      const matches = receiver === undefined || summary.notification?.receiver === receiver;
+      return matches ? summary : undefined;
     },
   });
 }
 
-async function find(ctx: LettersContext, letters: DeadLetters, id: string): Promise<StoredLetter> {
+async function findLetter(
+  ctx: LettersContext,
+  letters: DeadLetters,
+  id: string,
+): Promise<StoredLetter> {
   const letter = await letters.get(id);
   if (letter !== undefined && isOurs(letter, ctx.cluster)) return letter;
   throw new ApiProblem(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
 }
 
-/** One dead letter with its content. */
+/** Returns one dead letter with its content. */
 export async function showLetter(
   ctx: LettersContext,
   letters: DeadLetters,
   id: string,
 ): Promise<Detail> {
-  const letter = await find(ctx, letters, id);
+  const letter = await findLetter(ctx, letters, id);
   const record = recordOf(letter);
   const summary = summaryOf(letter, record);
   if (record === undefined) {
     return { ...summary, body: new TextDecoder().decode(letter.body.subarray(0, MAX_BODY)) };
   }
-  const tries = record.tries.map((one) => ({ ...one, at: new Date(one.at).toISOString() }));
+  const tries = record.tries.map((failure) => ({
+    ...failure,
+    at: new Date(failure.at).toISOString(),
+  }));
   return { ...summary, tries, events: record.events };
 }
 
@@ -94,53 +102,61 @@ export async function dropLetter(
   letters: DeadLetters,
   id: string,
 ): Promise<void> {
-  await find(ctx, letters, id);
+  await findLetter(ctx, letters, id);
   await letters.drop(id);
   ctx.logger.info({ letter: id }, "dead letter dropped");
 }
 
-/** The record with which a dead message waits again: the same message under the same id, with all its tries before it. */
-function revived(record: NotificationRecord, now: number): NotificationRecord {
+/** The record of a dead notification that waits again: same id, attempts counted from zero. */
+function redrivenRecord(record: NotificationRecord, now: number): NotificationRecord {
   const { reason: _reason, message: _message, redriven, ...rest } = record;
   const count = (redriven?.count ?? 0) + 1;
   return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
 }
 
-/** Writes the record again; one that is there already is by an earlier try of this redrive, or under way otherwise. */
-async function revive(ctx: LettersContext, next: NotificationRecord): Promise<void> {
+/**
+ * Creates the record again. One that exists already was created by an earlier try of this redrive,
+ * or the notification is being delivered.
+ */
+async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
   const key = notificationKey(ctx.cluster, next.id);
   if ((await ctx.records.create(key, next)) !== undefined) return;
-  const there = (await ctx.records.get(key))?.value;
-  const count = there?.type === "notification" ? there.redriven?.count : undefined;
+  const existing = (await ctx.records.get(key))?.value;
+  const count = existing?.type === "notification" ? existing.redriven?.count : undefined;
   if (count === next.redriven?.count) return;
-  throw new ApiProblem(409, "in-flight", "the message is under way already: try again later");
+  throw new ApiProblem(
+    409,
+    "in-flight",
+    "the notification is already being delivered: try again later",
+  );
 }
 
 /**
- * Sends a dead message to its receiver again, then removes the letter. The record is written before the letter goes, so a crash in between leaves both: redriven again,
- * it is the same message under the same id.
+ * Sends a dead notification to its receiver again, then removes the letter. The record is written
+ * before the letter is removed: after a crash in between, redriving the letter again continues with
+ * the same notification under the same id.
  */
 export async function redriveLetter(
   ctx: LettersContext,
   letters: DeadLetters,
   id: string,
 ): Promise<Redriven> {
-  const record = recordOf(await find(ctx, letters, id));
+  const record = recordOf(await findLetter(ctx, letters, id));
   if (record === undefined) {
-    const detail = "only messages to receivers can be sent again, and this is none: drop it";
+    const detail = "only notifications can be redriven, and this letter holds none: drop it";
     throw new ApiProblem(422, "not-a-message", detail);
   }
   const { receiver } = record;
   if (!ctx.receivers.has(receiver)) {
-    const detail = `no receiver is named ${receiver} any more: configure it again, or drop the letter`;
+    const detail = `the receiver ${receiver} was removed: configure it again, or drop the letter`;
     throw new ApiProblem(409, "no-such-receiver", detail);
   }
-  const next = revived(record, Date.now());
-  await revive(ctx, next);
-  ctx.failpoint("letter-revived");
+  const next = redrivenRecord(record, Date.now());
+  await requeue(ctx, next);
+  ctx.failpoint("letter-requeued");
   const data = { letter: id, notification: record.id, receiver };
-  await ctx.jobs.deliver(next, 0).catch((err: unknown) => {
-    ctx.logger.warn({ err, ...data }, "turn of a notification not added, the sweep will");
+  await ctx.jobs.enqueueDelivery(next, 0).catch((err: unknown) => {
+    ctx.logger.warn({ err, ...data }, "delivery job not enqueued, the next resync adds it");
   });
   await letters.drop(id);
   ctx.logger.info(data, "dead letter redriven");

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
-import { createRouter } from "../route/route.ts";
+import { createRouter } from "../route/router.ts";
 import { explain } from "./explain.ts";
 
 type Tree = { match: string[]; continue: boolean; receiver: string; routes: Tree[] };
@@ -19,7 +19,7 @@ const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>
 const leaf = node(fc.constant([]));
 const tree = node(fc.array(node(fc.array(leaf, { maxLength: 2 })), { maxLength: 3 }));
 
-test("what is explained is what the router does: the same ends in the same order, and each of their matchers holds", () => {
+test("the explanation matches the router: the same routes in the same order, and all their matchers hold", () => {
   const receivers = ["a", "b", "c"].map((name) => ({
     name,
     webhook: { url: "https://hooks.example.com/" },
@@ -32,11 +32,11 @@ test("what is explained is what the router does: the same ends in the same order
       const parts = { id: "e", cluster: "prod", service: "restarter", time: 0 };
       const workload = { kind: "Deployment", namespace: "shop", name: "web", uid: "u" };
       const event = rolloutEvent(parts, outcome, { workload });
-      const said = explain(event, { config, route, cluster: "prod" });
-      const ends = said.routes.filter((one) => one.ends);
+      const explanation = explain(event, { config, route, cluster: "prod" });
+      const ends = explanation.routes.filter((step) => step.ends);
       expect(ends.map(({ path }) => path)).toEqual(route(event).routes);
       expect(ends.map(({ receiver }) => receiver)).toEqual(
-        said.deliveries.map(({ receiver }) => receiver),
+        explanation.deliveries.map(({ receiver }) => receiver),
       );
       for (const end of ends) expect(end.matchers.every(({ holds }) => holds)).toBe(true);
     }),

@@ -6,15 +6,15 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "../route/matcher.ts";
 import type { Labels } from "../route/matcher.ts";
 import { labelsOf } from "../route/labels.ts";
-import type { Router } from "../route/route.ts";
+import type { Router } from "../route/router.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;
-type Asked = Explained["routes"][number];
+type EvaluatedRoute = Explained["routes"][number];
 
-type At = { readonly path: string; readonly receiver: string | undefined };
+type Position = { readonly path: string; readonly receiver: string | undefined };
 
-/** The nodes that are asked, in their order; the same walk as the router's. */
-function ask(route: RootRoute | Route, labels: Labels, at: At): Asked[] {
+/** The evaluated routes in order; walks the tree exactly as the router does. */
+function evaluate(route: RootRoute | Route, labels: Labels, at: Position): EvaluatedRoute[] {
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
   const texts = "match" in route ? route.match : [];
@@ -22,19 +22,22 @@ function ask(route: RootRoute | Route, labels: Labels, at: At): Asked[] {
   const matches = matchers.every(({ holds }) => holds);
   const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
   if (!matches) return [{ ...self, ends: false }];
-  const asked: Asked[] = [];
+  const evaluated: EvaluatedRoute[] = [];
   let ends = true;
   for (const [i, child] of route.routes.entries()) {
-    const below = ask(child, labels, { path: path === "" ? `${i}` : `${path}.${i}`, receiver });
-    asked.push(...below);
-    if (below[0]?.matches !== true) continue;
+    const children = evaluate(child, labels, {
+      path: path === "" ? `${i}` : `${path}.${i}`,
+      receiver,
+    });
+    evaluated.push(...children);
+    if (children[0]?.matches !== true) continue;
     ends = false;
     if (!child.continue) break;
   }
-  return [{ ...self, ends }, ...asked];
+  return [{ ...self, ends }, ...evaluated];
 }
 
-/** Who would be told of the event, and why. */
+/** Explains which receivers would be notified of the event, and why. */
 export function explain(
   event: RolloutEvent,
   { config, route, cluster }: { config: NotifierConfig; route: Router; cluster: string },
@@ -43,9 +46,10 @@ export function explain(
   const { memberships, routes, refused } = route(event);
   return {
     labels,
-    deliveries: memberships.map(({ labels: group, ...one }) => ({ ...one, group })),
-    // Where the annotation alone says, no route is asked.
-    routes: routes.length === 0 ? [] : ask(config.route, labels, { path: "", receiver: undefined }),
+    deliveries: memberships.map(({ labels: group, ...membership }) => ({ ...membership, group })),
+    // The annotation alone decided: no route was evaluated.
+    routes:
+      routes.length === 0 ? [] : evaluate(config.route, labels, { path: "", receiver: undefined }),
     refused: [...refused],
   };
 }

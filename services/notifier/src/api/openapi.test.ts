@@ -4,7 +4,7 @@ import { openApiDocument } from "@rollcast/shared/api/openapi";
 import { notifierRoutes } from "./routes.ts";
 import type { ApiParts } from "./routes.ts";
 
-test("the document in docs is what the schemas say; after a change of them: pnpm vitest run --project unit -u", async () => {
+test("the OpenAPI document matches the schemas; after a change run: pnpm vitest run --project unit -u", async () => {
   const specs = notifierRoutes({ ctx: {} } as ApiParts).map(({ spec }) => spec);
   const document = openApiDocument(NOTIFIER_INFO, specs);
   const text = `${JSON.stringify(document, undefined, 2)}\n`;

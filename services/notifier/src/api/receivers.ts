@@ -10,13 +10,13 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { NotificationEvent } from "@rollcast/shared/notification-event";
 import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
-import { waitingOf } from "../resync/waiting.ts";
+import { waitingOf } from "../model/backlog.ts";
 
 type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][number];
 type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;
-type Tested = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
+type TestResult = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
 
-/** The last event of a receiver, by the word of its end. */
+/** Reads a receiver's last `notification.sent` or `notification.dead` event. */
 export type LastEvent = (
   outcome: "sent" | "dead",
   receiver: string,
@@ -26,15 +26,15 @@ type Configured = NotifierConfig["receivers"][number];
 
 async function stateOf(
   ctx: Pick<Context, "circuits">,
-  one: Configured,
+  receiver: Configured,
   last: LastEvent,
 ): Promise<Omit<State, "waiting" | "oldestAt">> {
-  const { name } = one;
+  const { name } = receiver;
   const [sent, dead] = await Promise.all([last("sent", name), last("dead", name)]);
   const circuit = ctx.circuits.get(name)?.state();
   return {
     name,
-    kind: RECEIVER_KINDS.find((kind) => one[kind] !== undefined) ?? "none",
+    kind: RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined) ?? "none",
     ...(circuit === undefined ? {} : { circuit }),
     ...(sent === undefined ? {} : { lastSentAt: sent.time }),
     ...(dead === undefined
@@ -43,33 +43,39 @@ async function stateOf(
   };
 }
 
-/** The configured receivers and how they are. What waits is counted over all records, and so over all replicas. */
-export async function listStates(
+/**
+ * The configured receivers and their state. Waiting notifications are counted over all records, and
+ * therefore over all replicas.
+ */
+export async function listReceiverStates(
   ctx: Pick<Context, "cluster" | "records" | "circuits">,
   options: { config: NotifierConfig; last: LastEvent; query: Query },
 ): Promise<{ items: State[]; next?: string }> {
   const { config, last, query } = options;
   const { items, ...rest } = paginate(config.receivers, ({ name }) => name, query);
   const waiting = await waitingOf(ctx);
-  const states = items.map(async (one) => {
-    const { count = 0, oldestAt } = waiting.get(one.name) ?? {};
+  const states = items.map(async (receiver) => {
+    const { count = 0, oldestAt } = waiting.get(receiver.name) ?? {};
     const oldest = oldestAt === undefined ? {} : { oldestAt: new Date(oldestAt).toISOString() };
-    return { ...(await stateOf(ctx, one, last)), waiting: count, ...oldest };
+    return { ...(await stateOf(ctx, receiver, last)), waiting: count, ...oldest };
   });
   return { items: await Promise.all(states), ...rest };
 }
 
 const TEST_WORKLOAD = { kind: "Deployment", namespace: "rollcast-test", name: "test", uid: "test" };
 
-/** Sends a message that says it is a test, past queue and circuit: whoever asks wants to know what the receiver answers now. */
+/**
+ * Sends a test message past queue and circuit breaker, so that it shows how the receiver answers
+ * now.
+ */
 export async function sendTest(
   ctx: Pick<Context, "cluster" | "receivers">,
   name: string,
   signal: AbortSignal,
-): Promise<Tested> {
+): Promise<TestResult> {
   const receiver = ctx.receivers.get(name);
   if (receiver === undefined) {
-    const detail = `no receiver that tells anybody is named ${name}: list them first`;
+    const detail = `no receiver that sends messages is named ${name}: list them first`;
     throw new ApiProblem(404, "no-such-receiver", detail);
   }
   const id = stableId("test", randomUUID());
@@ -81,10 +87,10 @@ export async function sendTest(
     message: "This is a test of the receiver: nothing was rolled.",
   });
   const message = messageOf({ id, events: [event], labels: {}, createdAt }, ctx.cluster);
-  const sent = await receiver.send(message, signal);
+  const sendResult = await receiver.send(message, signal);
   const durationMs = Date.now() - createdAt;
-  if (sent.kind === "sent") return { result: "sent", durationMs };
-  const { kind: result, reason } = sent;
-  if (sent.kind === "later") return { result, reason, durationMs };
-  return { result, reason, message: sent.message, durationMs };
+  if (sendResult.kind === "sent") return { result: "sent", durationMs };
+  const { kind: result, reason } = sendResult;
+  if (sendResult.kind === "later") return { result, reason, durationMs };
+  return { result, reason, message: sendResult.message, durationMs };
 }

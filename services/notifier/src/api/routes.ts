@@ -12,13 +12,13 @@ import type { DeadLetters } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { dropLetter, listLetters, redriveLetter, showLetter } from "./dead-letters.ts";
 import { explain } from "./explain.ts";
-import { listStates, sendTest } from "./receivers.ts";
+import { listReceiverStates, sendTest } from "./receivers.ts";
 import type { LastEvent } from "./receivers.ts";
 
 export type ApiParts = {
   readonly ctx: Context;
   readonly letters: DeadLetters;
-  /** The configuration that counts now. */
+  /** The current configuration. */
   readonly config: () => NotifierConfig;
   readonly last: LastEvent;
 };
@@ -27,7 +27,7 @@ export type ApiParts = {
 export function notifierRoutes({ ctx, letters, config, last }: ApiParts): Route[] {
   const { cluster } = ctx;
   return [
-    serve(listReceivers, ({ query }) => listStates(ctx, { config: config(), last, query })),
+    serve(listReceivers, ({ query }) => listReceiverStates(ctx, { config: config(), last, query })),
     serve(testReceiver, ({ params, signal }) => sendTest(ctx, params.name, signal)),
     serve(explainRoutes, ({ body }) =>
       explain(body.event, { config: config(), route: ctx.route, cluster }),

@@ -15,7 +15,7 @@ export type NotifierApiOptions = Pick<ApiParts, "ctx" | "config"> & {
   readonly api: ApiConfig;
   readonly nats: Nats;
   readonly metrics: Metrics;
-  /** Why requests cannot be answered now. */
+  /** Why the API cannot answer requests now; undefined when it can. */
   readonly fault: () => string | undefined;
 };
 

@@ -1,43 +1,48 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { releaseGroup } from "../group/flush.ts";
-import { registeredReceivers } from "../registry/registered.ts";
-import { messageOf } from "../message/message.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
-import { notificationKey } from "../model/notify-record.ts";
+import { releaseGroup } from "../group/group-store.ts";
+import { readRegisteredReceivers } from "../registry/registered-receivers.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import { notificationKey } from "../model/record-keys.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
 import type { SendResult } from "../http/send-result.ts";
-import { deliverSpan } from "./delivery-span.ts";
+import { deliverSpan } from "./deliver-span.ts";
+import { attempt, queuedAt } from "./attempt.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
 
 export type DeliverOptions = {
   signal: AbortSignal;
-  /** Holds the queue of the receiver while the receiver asks for a pause. */
-  hold: (delayMs: number) => Promise<void>;
-  /** Whose queue the turn is from; undefined for the groups', which has turns of receivers that nobody knew when they were added. */
+  /** Pauses the queue of the receiver for as long as the receiver asks. */
+  pause: (delayMs: number) => Promise<void>;
+  /**
+   * Whose queue the job is from. Undefined for the group queue, which also takes jobs for receivers
+   * that were unknown when the job was added.
+   */
   receiver?: string;
 };
 
 /**
- * One try to deliver a notification. What came of it is written into its record before anything else follows, so that a crash repeats at most the message
- * whose answer was not written yet, under its same id. Throws {@link RetryLater} where another try is due.
+ * Makes one attempt to deliver a notification. The result is written into the record before
+ * anything else happens, so a crash repeats at most the message whose result was not yet written,
+ * under the same id. Throws {@link RetryLater} when another attempt is due.
  */
 export async function deliver(ctx: Context, id: string, options: DeliverOptions): Promise<void> {
-  const found = await ctx.records.get(notificationKey(ctx.cluster, id));
-  if (found?.value.type !== "notification") return;
-  const entry = { ...found, value: found.value };
+  const stored = await ctx.records.get(notificationKey(ctx.cluster, id));
+  if (stored?.value.type !== "notification") return;
+  const entry = { ...stored, value: stored.value };
   if (entry.value.state !== "waiting") return finish(ctx, entry, options.signal);
   const wait = entry.value.dueAt - Date.now();
-  const known = ctx.receivers.has(entry.value.receiver);
-  // The receiver has come since the turn was added, here or at a replica that has read a newer configuration: its own queue keeps to its rate limit.
-  const elsewhere = !known && (await registeredReceivers(ctx)).has(entry.value.receiver);
-  if (elsewhere || (known && options.receiver === undefined)) {
-    await ctx.jobs.handOver(entry.value, Math.max(wait, 0));
+  const configured = ctx.receivers.has(entry.value.receiver);
+  // The receiver was configured after the job was added, here or at a replica with a newer
+  // configuration. Its own queue enforces its rate limit, so forward the job.
+  const registered = !configured && (await readRegisteredReceivers(ctx)).has(entry.value.receiver);
+  if (registered || (configured && options.receiver === undefined)) {
+    await ctx.jobs.forward(entry.value, Math.max(wait, 0));
     return;
   }
-  if (wait > 0 && known) throw new RetryLater(wait, "the notification is not due yet");
+  if (wait > 0 && configured) throw new RetryLater(wait, "the notification is not due yet");
   return ctx.tracer.span("deliver", deliverSpan(entry.value), async () => {
     const result = await attempt(ctx, entry.value, options.signal);
     ctx.failpoint("answered");
@@ -45,53 +50,18 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
   });
 }
 
-/** From when on its age counts. */
-function queuedAt({ createdAt, redriven }: NotificationRecord): number {
-  return redriven?.at ?? createdAt;
-}
-
-async function attempt(
-  ctx: Context,
-  record: NotificationRecord,
-  signal: AbortSignal,
-): Promise<SendResult> {
-  const receiver = ctx.receivers.get(record.receiver);
-  const circuit = ctx.circuits.get(record.receiver);
-  if (receiver === undefined || circuit === undefined) {
-    const message = "the receiver is not in the configuration any more";
-    return { kind: "refused", reason: "ReceiverRemoved", message };
-  }
-  if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
-    return { kind: "refused", reason: "Expired", message: "it was not delivered within a day" };
-  }
-  const entered = circuit.enter(Date.now());
-  if (entered === "gone") {
-    const message =
-      "the receiver answered 410 before: it is not asked again before its configuration changes";
-    return { kind: "refused", reason: "Gone", message };
-  }
-  if (entered !== "go") throw new RetryLater(entered, "the receiver's circuit is open");
-  let result: SendResult | undefined;
-  try {
-    result = await receiver.send(messageOf(record, ctx.cluster), signal);
-    return result;
-  } finally {
-    circuit.leave(result, Date.now());
-  }
-}
-
 async function recordResult(
   ctx: Context,
   entry: NotificationEntry,
   result: SendResult,
-  { signal, hold }: DeliverOptions,
+  { signal, pause }: DeliverOptions,
 ): Promise<void> {
   const { value } = entry;
   const now = Date.now();
   if (result.kind === "sent")
     return finish(ctx, await write(ctx, entry, { ...value, state: "sent" }), signal);
   const { reason } = result;
-  const message = result.kind === "later" ? "the receiver asks to wait" : result.message;
+  const message = result.kind === "later" ? "the receiver asked for a pause" : result.message;
   const tries =
     result.kind === "later" ? value.tries : [...value.tries, { at: now, reason, message }];
   const delayMs =
@@ -116,9 +86,9 @@ async function recordResult(
       message,
       delayMs,
     },
-    "notification put off",
+    "notification delayed, will retry",
   );
-  if (result.kind === "later") await hold(delayMs);
+  if (result.kind === "later") await pause(delayMs);
   throw new RetryLater(delayMs, message);
 }
 
@@ -128,12 +98,13 @@ async function write(
   value: NotificationRecord,
 ): Promise<NotificationEntry> {
   const revision = await ctx.records.update(before.key, value, before.revision);
-  // Another replica had the same turn, after Redis was emptied: what it wrote counts.
-  if (revision === undefined) throw new RetryLater(1_000, "the notification was written meanwhile");
+  // Another replica ran the same job after Redis was emptied: its write stands.
+  if (revision === undefined)
+    throw new RetryLater(1_000, "the notification was changed concurrently");
   return { key: before.key, value, revision };
 }
 
-/** Publishes what was decided, then forgets the notification. */
+/** Publishes the outcome, then removes the notification's record. */
 async function finish(ctx: Context, entry: NotificationEntry, signal: AbortSignal): Promise<void> {
   ctx.failpoint("outcome-written");
   await ctx.publishOutcome(entry.value, signal);

@@ -1,15 +1,17 @@
 const S = 1_000;
 const M = 60 * S;
 const H = 60 * M;
-/** Milliseconds from a failed try to the next one. */
+
+/** Milliseconds between a failed attempt and the next one. */
 export const RETRY_DELAYS = [5 * S, 30 * S, 2 * M, 5 * M, 15 * M, 30 * M, H, 2 * H, 4 * H, 8 * H];
-/** A notification that is older is of use to nobody; milliseconds. */
+/** An older notification is no longer useful; milliseconds. */
 export const MAX_AGE_MS = 24 * H;
 const JITTER = 0.1;
 
 /**
- * Milliseconds to wait after `attempts` failed tries (1: the first), a tenth more or less so that what failed together does not come back together; undefined
- * where no other try follows. `random` gives numbers in [0, 1).
+ * Milliseconds to wait after `attempts` failed attempts (1: the first), with 10 % jitter so that
+ * notifications that failed together are not retried together; undefined when no attempt is left.
+ * `random` returns numbers in [0, 1).
  */
 export function retryDelay(
   attempts: number,

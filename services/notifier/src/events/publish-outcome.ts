@@ -6,29 +6,32 @@ import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { carried } from "@rollcast/runtime/trace";
 import { notificationSubject } from "@rollcast/shared/subjects";
 import type { NotifierMetrics } from "../metrics.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 
-export type AnnounceOptions = {
+export type PublishOutcomeOptions = {
   nats: Nats;
   cluster: string;
   metrics: NotifierMetrics;
   logger: Logger;
 };
 
-/** Tells how a notification ended; ends early only when `signal` fires. */
+/** Publishes how a notification ended; gives up only when `signal` fires. */
 export type PublishOutcome = (record: NotificationRecord, signal: AbortSignal) => Promise<void>;
 
 const MAX_IDS = 100;
 
-/** Identifies how a notification ended: one that was redriven ends again, and the stream must not take that for a repetition. */
-function endId(outcome: string, { id, redriven }: NotificationRecord): string {
+/**
+ * Identifies the outcome. A redriven notification ends again, and the stream must not drop that as
+ * a duplicate.
+ */
+function outcomeId(outcome: string, { id, redriven }: NotificationRecord): string {
   return redriven === undefined
     ? stableId(outcome, id)
     : stableId(outcome, id, String(redriven.count));
 }
 
-async function bury(
-  options: AnnounceOptions,
+async function publishLetter(
+  options: PublishOutcomeOptions,
   record: NotificationRecord,
   signal: AbortSignal,
 ): Promise<void> {
@@ -36,25 +39,33 @@ async function bury(
     stage: "notifier",
     reason: record.reason ?? "Unknown",
     message: record.message ?? "",
-    id: endId("dead-letter", record),
+    id: outcomeId("dead-letter", record),
     subject: notificationSubject(options.cluster, "dead", record.receiver),
     body: Buffer.from(JSON.stringify(record)),
   };
   await publishDeadLetter(options.nats, letter, signal);
 }
 
-/** Tells by `notification.sent`, or by the dead letters and `notification.dead`. Repeated, it has the same ids. */
-export function createOutcomePublisher(options: AnnounceOptions): PublishOutcome {
+/**
+ * Publishes `notification.sent`, or a dead letter and `notification.dead`. Publishing again uses
+ * the same ids.
+ */
+export function createOutcomePublisher(options: PublishOutcomeOptions): PublishOutcome {
   const { nats, cluster, metrics, logger } = options;
   return async (record, signal) => {
     const { id, receiver, events, tries, reason, message } = record;
     const outcome = record.state === "sent" ? "sent" : "dead";
-    if (outcome === "dead") await bury(options, record, signal);
-    const parts = { id: endId(outcome, record), cluster, service: "notifier", time: Date.now() };
+    if (outcome === "dead") await publishLetter(options, record, signal);
+    const parts = {
+      id: outcomeId(outcome, record),
+      cluster,
+      service: "notifier",
+      time: Date.now(),
+    };
     const event = notificationEvent(parts, outcome, {
       receiver,
       notification: id,
-      events: events.slice(0, MAX_IDS).map((one) => one.id),
+      events: events.slice(0, MAX_IDS).map((event) => event.id),
       attempts: tries.length + (outcome === "sent" ? 1 : 0),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
@@ -67,7 +78,7 @@ export function createOutcomePublisher(options: AnnounceOptions): PublishOutcome
       logger.info(data, "notification sent");
     } else {
       metrics.dead(receiver, reason ?? "Unknown");
-      logger.error({ ...data, reason, message }, "notification put into dead letters");
+      logger.error({ ...data, reason, message }, "notification moved to dead letters");
     }
   };
 }

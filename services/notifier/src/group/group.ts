@@ -1,9 +1,10 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
-import type { GroupRecord, NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import type { GroupRecord } from "../model/group-record.ts";
 import type { Membership } from "../model/membership.ts";
 
-/** A record must fit into one NATS message (1 MiB) with everything around the events. */
+/** A record, with everything around the events, must fit into one NATS message (1 MiB). */
 export const MAX_GROUP_BYTES = 700_000;
 export const MAX_GROUP_EVENTS = 1_000;
 const MAX_TOLD = 2_000;
@@ -24,13 +25,16 @@ function sizeOf(event: RolloutEvent): number {
 
 export type Joined = {
   readonly record: GroupRecord;
-  /** How many of the events, from the first, are now in the record or were told already; fewer than given where it is full. */
-  readonly taken: number;
-  /** Whether the record is another than before. */
+  /**
+   * How many of the events, counted from the first, are in the record or were sent already; fewer
+   * than given when the group is full.
+   */
+  readonly accepted: number;
+  /** Whether the record changed. */
   readonly changed: boolean;
 };
 
-/** The group with the events in it, each once; `now` in milliseconds since the epoch. */
+/** Adds the events to the group, each once; `now` in milliseconds since the epoch. */
 export function join(
   before: GroupRecord | undefined,
   membership: Membership,
@@ -47,20 +51,21 @@ export function join(
     intervalMs: membership.groupIntervalMs,
     recentEvents: [],
   };
-  const known = new Set([...record.recentEvents, ...record.events.map(shortId)]);
-  const kept = [...record.events];
-  let bytes = kept.reduce((sum, event) => sum + sizeOf(event), 0);
-  let taken = 0;
+  const knownIds = new Set([...record.recentEvents, ...record.events.map(shortId)]);
+  const joinedEvents = [...record.events];
+  let bytes = joinedEvents.reduce((sum, event) => sum + sizeOf(event), 0);
+  let accepted = 0;
   for (const event of events) {
-    if (!known.has(shortId(event))) {
+    if (!knownIds.has(shortId(event))) {
       bytes += sizeOf(event);
-      if (kept.length > 0 && (bytes > MAX_GROUP_BYTES || kept.length >= MAX_GROUP_EVENTS)) break;
-      kept.push(event);
-      known.add(shortId(event));
+      const isFull = bytes > MAX_GROUP_BYTES || joinedEvents.length >= MAX_GROUP_EVENTS;
+      if (joinedEvents.length > 0 && isFull) break;
+      joinedEvents.push(event);
+      knownIds.add(shortId(event));
     }
-    taken++;
+    accepted++;
   }
-  const changed = kept.length > record.events.length;
+  const changed = joinedEvents.length > record.events.length;
   const next = Math.max(
     now + membership.groupWaitMs,
     (record.lastSentAt ?? -Infinity) + membership.groupIntervalMs,
@@ -68,15 +73,18 @@ export function join(
   const dueAt = record.dueAt ?? (changed ? next : undefined);
   const joined: GroupRecord = {
     ...record,
-    events: kept,
+    events: joinedEvents,
     intervalMs: membership.groupIntervalMs,
     ...(dueAt === undefined ? {} : { dueAt }),
   };
-  return { record: joined, taken, changed };
+  return { record: joined, accepted, changed };
 }
 
-/** Marks what is told now. The mark names the notification and how many events are in it, so that whoever goes on after a crash makes the same one. */
-export function closeGroup(record: GroupRecord): GroupRecord {
+/**
+ * Marks the events to send now. The seal names the notification and its number of events, so that a
+ * flush that continues after a crash makes the same one.
+ */
+export function seal(record: GroupRecord): GroupRecord {
   const [first] = record.events;
   if (first === undefined || record.sealed !== undefined) return record;
   const notification = stableId(record.receiver, record.id, first.id);
@@ -101,8 +109,11 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
   };
 }
 
-/** The group without what was sealed, whose notification exists. What joined meanwhile waits for the group's interval from now on. */
-export function reopenGroup(record: GroupRecord, now: number): GroupRecord {
+/**
+ * The group without its sealed events. What joined meanwhile waits for the group's interval,
+ * starting now.
+ */
+export function unseal(record: GroupRecord, now: number): GroupRecord {
   if (record.sealed === undefined) return record;
   const { sealed, dueAt: _, ...rest } = record;
   const recentEvents = [

@@ -1,10 +1,11 @@
 import { RetryLater } from "@rollcast/shared/errors";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
-import { flush, readGroup } from "./flush.ts";
+import { flush } from "./flush.ts";
+import { readGroup } from "./group-store.ts";
 import { groupId, join } from "./group.ts";
 import type { Membership } from "../model/membership.ts";
-import { groupKey } from "../model/notify-record.ts";
+import { groupKey } from "../model/record-keys.ts";
 
 type Waiter = {
   readonly event: RolloutEvent;
@@ -12,23 +13,24 @@ type Waiter = {
 };
 type Pending = { readonly membership: Membership; waiters: Waiter[] };
 
-const CONFLICTS = 20;
+const MAX_CONFLICTS = 20;
 
 /**
- * Puts events into their groups' records. Events of one group that arrive together are written together: a rollout of 500 workloads is a few writes,
- * not 500 that compete for one record.
+ * Adds events to the records of their groups. Events of one group that arrive together are written
+ * together: a rollout of 500 workloads takes a few writes instead of 500 that compete for one
+ * record.
  */
 export function createJoiner(ctx: Context): (event: RolloutEvent, to: Membership) => Promise<void> {
   const groups = new Map<string, Pending>();
 
-  const work = async (id: string, pending: Pending) => {
+  const drain = async (id: string, pending: Pending) => {
     while (pending.waiters.length > 0) {
-      const batch = pending.waiters;
+      const waiters = pending.waiters;
       pending.waiters = [];
       try {
-        await joinBatch(ctx, id, pending.membership, batch);
+        await joinBatch(ctx, id, pending.membership, waiters);
       } catch (err) {
-        for (const { done } of batch) done.reject(err);
+        for (const { done } of waiters) done.reject(err);
       }
     }
     groups.delete(id);
@@ -39,9 +41,9 @@ export function createJoiner(ctx: Context): (event: RolloutEvent, to: Membership
     const pending = groups.get(id);
     if (pending !== undefined) pending.waiters.push({ event, done });
     else {
-      const fresh: Pending = { membership, waiters: [{ event, done }] };
-      groups.set(id, fresh);
-      work(id, fresh).catch((err: unknown) => done.reject(err));
+      const created: Pending = { membership, waiters: [{ event, done }] };
+      groups.set(id, created);
+      drain(id, created).catch((err: unknown) => done.reject(err));
     }
     return done.promise;
   };
@@ -51,15 +53,16 @@ async function joinBatch(
   ctx: Context,
   id: string,
   membership: Membership,
-  batch: readonly Waiter[],
+  waiters: readonly Waiter[],
 ): Promise<void> {
   const key = groupKey(ctx.cluster, id);
-  let rest = batch;
+  let rest = waiters;
   for (let conflicts = 0; rest.length > 0;) {
-    if (conflicts > CONFLICTS) throw new RetryLater(1_000, "the group is written by others");
+    if (conflicts > MAX_CONFLICTS)
+      throw new RetryLater(1_000, "too many conflicting writes to the group");
     const before = await readGroup(ctx, id);
     const events = rest.map(({ event }) => event);
-    const { record, taken, changed } = join(before?.value, membership, events, Date.now());
+    const { record, accepted, changed } = join(before?.value, membership, events, Date.now());
     if (changed) {
       const revision =
         before === undefined
@@ -69,19 +72,19 @@ async function joinBatch(
         conflicts++;
         continue;
       }
-      await addTurn(ctx, id, record.dueAt ?? Date.now());
+      await enqueueFlush(ctx, id, record.dueAt ?? Date.now());
     }
-    for (const { done } of rest.slice(0, taken)) done.resolve();
-    rest = rest.slice(taken);
-    // Full: what it holds is told now, and the rest begins the next message.
+    for (const { done } of rest.slice(0, accepted)) done.resolve();
+    rest = rest.slice(accepted);
+    // The group is full: flush it now; the rest starts the next message.
     if (rest.length > 0) await flush(ctx, id, { force: true });
   }
 }
 
-async function addTurn(ctx: Context, id: string, dueAt: number): Promise<void> {
+async function enqueueFlush(ctx: Context, id: string, dueAt: number): Promise<void> {
   try {
-    await ctx.jobs.flush(id, Math.max(dueAt - Date.now(), 0));
+    await ctx.jobs.enqueueFlush(id, Math.max(dueAt - Date.now(), 0));
   } catch (err) {
-    ctx.logger.warn({ err, group: id }, "turn of a group not added, the sweep will");
+    ctx.logger.warn({ err, group: id }, "flush job not enqueued, the next resync adds it");
   }
 }

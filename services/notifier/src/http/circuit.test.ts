@@ -13,7 +13,7 @@ function tried(circuit: Circuit, result: SendResult, now: number, times = 1): vo
   }
 }
 
-test("five straight failures open it, four and a success do not", () => {
+test("five consecutive failures open it, four and a success do not", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 4);
   tried(circuit, SENT, 0);
@@ -24,7 +24,7 @@ test("five straight failures open it, four and a success do not", () => {
   expect(circuit.enter(10_000)).toBe(20_000);
 });
 
-test("after the time one probe goes through; its success closes it, its failure doubles the time", () => {
+test("after its time one probe passes; success closes it, failure doubles the time", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 5);
   expect(circuit.enter(30_000)).toBe("go");
@@ -37,7 +37,7 @@ test("after the time one probe goes through; its success closes it, its failure 
   expect(circuit.enter(100_000)).toBe(30_000);
 });
 
-test("a probe that was broken off leaves room for another, and the time has a bound", () => {
+test("an aborted probe allows another one, and the time is bounded", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 5);
   expect(circuit.enter(30_000)).toBe("go");
@@ -53,16 +53,16 @@ test("a probe that was broken off leaves room for another, and the time has a bo
   }
 });
 
-test("a receiver that asks to wait, or refuses a message, is there", () => {
+test("a receiver that asks for a pause or refuses a message counts as up", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 4);
   tried(circuit, { kind: "later", delayMs: 1, reason: "Throttled" }, 0, 10);
-  tried(circuit, { kind: "refused", reason: "bad-request", message: "" }, 0);
+  tried(circuit, { kind: "refused", reason: "BadRequest", message: "" }, 0);
   tried(circuit, FAILED, 0, 4);
   expect(circuit.state()).toBe("closed");
 });
 
-test("410 ends it", () => {
+test("410 makes the receiver gone", () => {
   const circuit = createCircuit();
   tried(circuit, { kind: "refused", reason: "Gone", message: "" }, 0);
   expect(circuit.enter(1e12)).toBe("gone");

@@ -1,10 +1,16 @@
 import type { SendResult } from "./send-result.ts";
 
-/** Keeps a receiver that does not answer from being asked by every message that waits for it. One a receiver and process. */
+/**
+ * Stops sending to a receiver that keeps failing, instead of trying it for every waiting
+ * notification. One per receiver and process.
+ */
 export type Circuit = {
-  /** Whether a try may be made now: `go` (then {@link Circuit.leave} must follow), so many milliseconds later, or never again (`gone`). */
+  /**
+   * Whether an attempt may be made now: `go` (then {@link Circuit.leave} must be called), a number
+   * of milliseconds to wait, or `gone` (never).
+   */
   enter(now: number): "go" | "gone" | number;
-  /** What came of it; undefined where the try was broken off. */
+  /** Records the result of the attempt; undefined when it was aborted. */
   leave(result: SendResult | undefined, now: number): void;
   state(): CircuitState;
 };
@@ -15,11 +21,12 @@ export type CircuitState = (typeof CIRCUIT_STATES)[number];
 const FAILURES = 5;
 const FIRST_MS = 30_000;
 const MAX_MS = 900_000;
-const BEHIND_PROBE_MS = 5_000;
+const DURING_PROBE_MS = 5_000;
 
 /**
- * Opens after five straight failures for 30 seconds, then lets one probe through; each probe that fails doubles the time, up to 15 minutes. A 410 closes the receiver
- * for as long as this process runs: it is read again from the configuration at the next start.
+ * Opens for 30 seconds after five consecutive failures, then lets one probe through. Each failed
+ * probe doubles the time, up to 15 minutes. An answer 410 means gone, until the receiver is opened
+ * from a changed configuration or the process restarts.
  */
 export function createCircuit(): Circuit {
   let failures = 0;
@@ -32,7 +39,7 @@ export function createCircuit(): Circuit {
       if (gone) return "gone";
       if (openUntil === undefined) return "go";
       if (now < openUntil) return openUntil - now;
-      if (probing) return BEHIND_PROBE_MS;
+      if (probing) return DURING_PROBE_MS;
       probing = true;
       return "go";
     },
@@ -48,7 +55,7 @@ export function createCircuit(): Circuit {
         openUntil = now + openMs;
         return;
       }
-      // Whatever it says, it is there.
+      // Any other result shows that the receiver is up.
       failures = 0;
       openUntil = undefined;
       gone = result.kind === "refused" && result.reason === "Gone";

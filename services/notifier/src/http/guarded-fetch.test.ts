@@ -3,7 +3,7 @@ import { Security } from "@rollcast/shared/config/receivers";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { createGuardedFetch } from "./guarded-fetch.ts";
 import type { GuardedFetchOptions, Resolve } from "./guarded-fetch.ts";
-import { classifyError } from "./send-result.ts";
+import { classifyError } from "./classify-answer.ts";
 
 const never = new AbortController().signal;
 
@@ -39,7 +39,7 @@ test.each([
   expect(hook.received).toEqual([]);
 });
 
-test("what was checked is what is connected to: a name that rebinds has no second look", async () => {
+test("exactly the checked address is connected to: a rebinding name is not resolved twice", async () => {
   await using hook = await startReceiver();
   let looks = 0;
   const resolve: Resolve = (hostname, options, callback) => {
@@ -52,21 +52,21 @@ test("what was checked is what is connected to: a name that rebinds has no secon
   expect(looks).toBe(1);
 });
 
-test("a literal address is checked although no name is looked up", async () => {
+test("a literal address is checked although no name is resolved", async () => {
   await using hook = await startReceiver();
   await using fetch = open(hook.port, {});
   await expect(fetch.post(post(hook.port, "127.0.0.1"), never)).rejects.toThrow("loopback");
   expect(hook.received).toEqual([]);
 });
 
-test("a redirect is an answer and is not followed", async () => {
+test("a redirect is returned and not followed", async () => {
   await using hook = await startReceiver({ status: 307, headers: { location: "/y" } });
   await using fetch = open(hook.port, { allowCidrs: ["127.0.0.0/8"] });
   expect(await fetch.post(post(hook.port, "127.0.0.1"), never)).toMatchObject({ status: 307 });
   expect(hook.received).toHaveLength(1);
 });
 
-test("a huge body is cut, and a slow receiver is given up", async () => {
+test("a huge body is cut, and a slow receiver times out", async () => {
   await using hook = await startReceiver({ body: "x".repeat(5_000_000) });
   await using fetch = open(hook.port, { allowCidrs: ["127.0.0.0/8"], timeoutMs: 1_000 });
   const answer = await fetch.post(post(hook.port, "127.0.0.1"), never);

@@ -4,8 +4,8 @@ import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/receivers";
 import { addressFault, checkUrl } from "./address.ts";
 import { createDispatchers, proxiesOf } from "./proxy.ts";
-import { AddressRefusedError } from "./send-result.ts";
-import type { Answer } from "./send-result.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
+import type { Answer } from "./answer.ts";
 
 export type Post = {
   readonly url: URL;
@@ -13,16 +13,18 @@ export type Post = {
   readonly body: string;
 };
 
-/** Posts to where the receiver may be reached, and nowhere else. */
+/** Posts only to allowed addresses. */
 export type GuardedFetch = AsyncDisposable & {
   /**
-   * One POST; resolves with whatever the receiver answers, a redirect too, which is never followed. Throws {@link AddressRefusedError} before anything is sent where the
-   * URL or any address its name resolves to is not allowed (through a proxy, which resolves names itself: only the URL); network faults, `signal` and the time-out are thrown as they are.
+   * Sends one POST and resolves with any response. Redirects are never followed. Throws {@link
+   * AddressRefusedError} before anything is sent when the URL or any address of its host is not
+   * allowed (through a proxy, which resolves names itself, only the URL is checked). Network
+   * errors, aborts and timeouts are thrown as they are.
    */
   post(post: Post, signal: AbortSignal): Promise<Answer>;
 };
 
-/** Resolves a name to all its addresses; `node:dns`'s `lookup` unless a test gives another. */
+/** Resolves a name to all its addresses; `lookup` of `node:dns` by default, replaced in tests. */
 export type Resolve = (
   hostname: string,
   options: LookupOptions,
@@ -31,9 +33,12 @@ export type Resolve = (
 
 export type GuardedFetchOptions = {
   security: Security;
-  /** Where proxies are named (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`): none unless told. */
+  /**
+   * The environment that may name proxies (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); no proxies by
+   * default.
+   */
   env?: Env;
-  /** Milliseconds from the start of the request to the end of the answer; 15 s unless told. */
+  /** Milliseconds from the start of the request to the end of the response; 15 s by default. */
   timeoutMs?: number;
   resolve?: Resolve;
 };
@@ -45,7 +50,10 @@ const IDLE_MS = 10_000;
 const resolveAll: Resolve = (hostname, options, callback) =>
   systemLookup(hostname, { ...options, all: true }, callback);
 
-/** A `lookup` for sockets that hands out only checked addresses, so that what is connected to is what was checked. One bad answer refuses all. */
+/**
+ * A `lookup` for sockets that returns checked addresses only, so that exactly the checked address
+ * is connected to. One refused address refuses the host.
+ */
 function guardedLookup(security: Security, resolve: Resolve) {
   return (
     hostname: string,
@@ -83,17 +91,18 @@ async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
     for await (const chunk of body) {
       chunks.push(chunk);
       size += chunk.length;
-      // Leaving the loop destroys the stream, and with it the connection that would go on sending.
+      // Leaving the loop destroys the stream and with it the connection, which would go on
+      // receiving.
       if (size >= MAX_BODY_BYTES) break;
     }
   } catch {
-    // The status has been given; a body that breaks off does not take it back.
+    // The status has arrived: a truncated body does not change it.
   }
   return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
 }
 
-/** The client tells a proxy that refuses as if somebody had broken the request off. */
-function rethrow(err: unknown): never {
+/** Replaces undici's abort error with the status that the proxy answered. */
+function throwProxyStatus(err: unknown): never {
   const status =
     err instanceof Error ? /^Proxy response \((\d+)\)/.exec(err.message)?.[1] : undefined;
   if (status === undefined) throw err;
@@ -104,7 +113,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const { security } = options;
   const dispatchers = createDispatchers(proxiesOf(options.env ?? {}), {
     connect: { lookup: guardedLookup(security, options.resolve ?? resolveAll), timeout: 10_000 },
-    // Over HTTP/2 the end of a session may end the process: docs/decisions/0015-http-of-node.md.
+    // With HTTP/2, the end of a session may crash the process: docs/decisions/0015-http-of-node.md.
     allowH2: false,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
@@ -128,7 +137,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
           body,
           signal: deadline,
         })
-        .catch(rethrow);
+        .catch(throwProxyStatus);
       const wait = response.headers["retry-after"];
       return {
         status: response.statusCode,

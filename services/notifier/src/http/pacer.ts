@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Resolves when `key` may be used again; rejects when `signal` fires. */
 export type Pacer = (key: string, signal: AbortSignal) => Promise<void>;
 
-/** Lets each key be used once in `gapMs`, in the order of asking. */
+/** Allows each key once every `gapMs`, in the order of the calls. */
 export function createPacer(gapMs: number, clock: () => number = Date.now): Pacer {
   const free = new Map<string, number>();
   return async (key, signal) => {

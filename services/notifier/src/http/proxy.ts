@@ -3,10 +3,10 @@ import { ConfigError } from "@rollcast/shared/errors";
 import { Agent, EnvHttpProxyAgent } from "undici";
 import type { Dispatcher } from "undici";
 
-/** The proxies that the environment names; empty where there is none. */
+/** The proxies named by the environment; empty strings for none. */
 export type Proxies = { readonly http: string; readonly https: string; readonly no: string };
 
-/** A variable in small or, if that is not set, in capital letters, as curl reads it. */
+/** Reads a variable in lower case or, if that is not set, in upper case, as curl does. */
 function read(env: Env, name: string): string {
   return (env[name] ?? env[name.toUpperCase()] ?? "").trim();
 }
@@ -14,11 +14,14 @@ function read(env: Env, name: string): string {
 function proxyUrl(env: Env, name: string): string {
   const text = read(env, name);
   if (text === "" || /^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text;
-  // It is not quoted: it may hold a password.
+  // The value is not quoted: it may hold a password.
   throw new ConfigError(`${name.toUpperCase()} must be like http://proxy.example.com:3128`);
 }
 
-/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Throws {@link ConfigError} where a proxy's URL is none. */
+/**
+ * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Throws {@link ConfigError} when a proxy's URL
+ * is invalid.
+ */
 export function proxiesOf(env: Env): Proxies {
   return {
     http: proxyUrl(env, "http_proxy"),
@@ -28,8 +31,9 @@ export function proxiesOf(env: Env): Proxies {
 }
 
 /**
- * Chooses how to reach a URL: directly, with `options` for the connection, or through the proxy for its scheme. Through a proxy it is the proxy that resolves names,
- * so a `lookup` among the options counts for direct connections only. The same agent is for all URLs of a scheme.
+ * Chooses the dispatcher for a URL: direct, with `options` for the connection, or through the proxy
+ * for its scheme. A proxy resolves names itself, so a `lookup` in the options applies to direct
+ * connections only. All URLs of a scheme share a dispatcher.
  */
 export function createDispatchers(
   proxies: Proxies,

@@ -1,12 +1,14 @@
 const MIN_MS = 1_000;
 const MAX_MS = 3_600_000;
 const SECONDS = /^\d+$/;
-// The three forms of a date in HTTP (RFC 9110, 5.6.7); anything else that Date would take, such as "5.5" or "-3", is no date here.
+// The three date formats of HTTP (RFC 9110, 5.6.7). Date would also accept "5.5" or "-3", which are
+// no dates here.
 const HTTP_DATE = /^(?:[A-Z][a-z]{2},|[A-Z][a-z]{5,8},|[A-Z][a-z]{2}) [A-Za-z0-9: -]+$/;
 
 /**
- * Milliseconds that a `Retry-After` header asks to wait, a number of seconds or a date (RFC 9110, 10.2.3), kept between one second and one hour.
- * Undefined where there is none that can be read. `now` in milliseconds since the epoch.
+ * Milliseconds to wait according to a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3),
+ * clamped to between one second and one hour. Undefined when the header is missing or invalid.
+ * `now` in milliseconds since the epoch.
  */
 export function retryAfter(header: string | undefined, now: number): number | undefined {
   const text = header?.trim() ?? "";

@@ -1,109 +1,12 @@
-import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
-import { mask } from "@rollcast/runtime/logger";
-import { retryAfter } from "./retry-after.ts";
-
-/** What one try to deliver came to. `reason` is a machine word, bounded in kind; `message` is for people and holds no secret. */
+/**
+ * The result of one attempt to send. `reason` comes from a bounded set of machine-readable words;
+ * `message` is for people and holds no secret.
+ */
 export type SendResult =
   | { readonly kind: "sent" }
-  /** The receiver asks for a pause; no attempt is used. */
+  /** The receiver asks for a pause; this does not count as an attempt. */
   | { readonly kind: "later"; readonly delayMs: number; readonly reason: string }
-  /** Another try may mend it. */
+  /** Another attempt may succeed. */
   | { readonly kind: "failed"; readonly reason: string; readonly message: string }
-  /** No other try can mend it: dead letters. */
+  /** No further attempt can succeed: the notification becomes a dead letter. */
   | { readonly kind: "refused"; readonly reason: string; readonly message: string };
-
-/** What a receiver answered: its status, the header `Retry-After`, the beginning of its body. */
-export type Answer = {
-  readonly status: number;
-  readonly retryAfter: string | undefined;
-  readonly body: string;
-};
-
-const PERMANENT: Readonly<Record<number, string>> = {
-  400: "BadRequest",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "NotFound",
-  410: "Gone",
-  413: "TooLarge",
-};
-/** 408 Request Timeout, 425 Too Early, 429 Too Many Requests. */
-const TRANSIENT = new Set([408, 425, 429]);
-const ASKS_TO_WAIT = new Set([429, 503]);
-const EXCERPT = 200;
-
-function excerpt(body: string): string {
-  const text = mask(body).replaceAll(/\s+/g, " ").trim();
-  return text === "" ? "" : `: ${text.slice(0, EXCERPT).toWellFormed()}`;
-}
-
-/** What an HTTP answer means. `now` in milliseconds since the epoch. */
-export function classifyAnswer(answer: Answer, now: number): SendResult {
-  const { status, body } = answer;
-  if (status >= 200 && status < 300) return { kind: "sent" };
-  const message = `the receiver answered ${status}${excerpt(body)}`;
-  if (ASKS_TO_WAIT.has(status)) {
-    const delayMs = retryAfter(answer.retryAfter, now);
-    if (delayMs !== undefined) {
-      return { kind: "later", delayMs, reason: status === 429 ? "Throttled" : "Unavailable" };
-    }
-  }
-  if (status >= 500 || TRANSIENT.has(status)) {
-    return { kind: "failed", reason: `Http${status}`, message };
-  }
-  if (status < 400) {
-    return {
-      kind: "refused",
-      reason: "Redirect",
-      message: `${message}; redirects are not followed`,
-    };
-  }
-  return { kind: "refused", reason: PERMANENT[status] ?? "Rejected", message };
-}
-
-/** The address is not one that this receiver may be sent to. */
-export class AddressRefusedError extends Error {
-  override name = "AddressRefusedError";
-}
-
-function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
-  for (let at: unknown = err, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if (at instanceof type) return at;
-  }
-  return undefined;
-}
-
-/** What a failed request means: a refused address is final, everything else of a network may pass. */
-export function classifyError(thrown: unknown): SendResult {
-  const err = toError(thrown);
-  const refused = causeOf(err, AddressRefusedError);
-  if (refused !== undefined) {
-    return { kind: "refused", reason: "AddressRefused", message: refused.message };
-  }
-  if (isAborted(err)) {
-    return { kind: "failed", reason: "Timeout", message: "no whole answer in time" };
-  }
-  // A secret that is missing for a moment, e.g. while its file is replaced.
-  if (err instanceof ConfigError) {
-    return { kind: "failed", reason: "Configuration", message: err.message.slice(0, EXCERPT) };
-  }
-  // A record of a newer version, which may be in the way for a while.
-  if (err instanceof TerminalError) {
-    return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
-  }
-  const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
-  const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
-  return { kind: "failed", reason: "Network", message };
-}
-
-/**
- * The answer without secrets that a receiver, or a proxy before it, told back: to be judged so, since a message holds only the beginning of an answer, and the half
- * of a secret at its end would not be recognised any more.
- */
-export function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
-  let { body } = answer;
-  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
-    if (secret.length > 3) body = body.replaceAll(secret, "***");
-  }
-  return { ...answer, body };
-}

@@ -4,46 +4,49 @@ import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { MessageLogRecord } from "../model/message-log-record.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
-/** Longer than one call of a receiver takes, with the pause before it. */
+/** Longer than one call of a receiver takes, including the pause before it. */
 const LEASE_MS = 20_000;
 const GIVE_UP_MS = 60_000;
 const POLL_MS = 250;
 
-/** The board of one receiver, while nobody else posts or edits. */
+/** Exclusive access to the message log of one receiver. */
 export type Lease = {
   log(): MessageLogRecord;
-  /** Writes the board and stays the holder; throws {@link LeaseLostError} where somebody else took over. */
+  /**
+   * Writes the log and renews the lease; throws {@link LeaseLostError} when another notifier has
+   * taken it.
+   */
   save(log: MessageLogRecord): Promise<void>;
-  /** Lets others go on. */
+  /** Releases the lease. */
   release(): Promise<void>;
 };
 
-/** Somebody else holds the board, for too long or because this process slept too long. */
+/** The lease could not be acquired in time, or expired while this process was stalled. */
 export class LeaseLostError extends Error {
-  override name = "ClaimLost";
+  override name = "LeaseLostError";
 }
 
-export type ClaimOptions = {
+export type LeaseOptions = {
   records: Kv<NotifyRecord>;
   key: string;
   receiver: string;
   signal: AbortSignal;
 };
 
-type BoardEntry = Entry<MessageLogRecord>;
+type LogEntry = Entry<MessageLogRecord>;
 
-async function read({ records, key }: ClaimOptions): Promise<BoardEntry | undefined> {
+async function read({ records, key }: LeaseOptions): Promise<LogEntry | undefined> {
   const entry = await records.get(key);
   if (entry === undefined) return undefined;
-  if (entry.value.type !== "board") throw new Error("the record of a board is none");
+  if (entry.value.type !== "board") throw new Error("the record is no message log");
   return { ...entry, value: entry.value };
 }
 
 async function write(
-  { records, key }: ClaimOptions,
-  before: BoardEntry | undefined,
+  { records, key }: LeaseOptions,
+  before: LogEntry | undefined,
   value: MessageLogRecord,
-): Promise<BoardEntry | undefined> {
+): Promise<LogEntry | undefined> {
   const revision =
     before === undefined
       ? await records.create(key, value)
@@ -52,33 +55,35 @@ async function write(
 }
 
 /**
- * Waits until nobody else works on the receiver's board, then holds it: two notifiers, or two messages at once, would post what the other edits. A holder that
- * died is waited for until its lease ends. Throws {@link LeaseLostError} after a while.
+ * Acquires the lease on a receiver's message log, waiting while another holds it: two notifiers, or
+ * two messages at once, would post what the other one edits. The lease of a crashed holder expires.
+ * Throws {@link LeaseLostError} after a minute.
  */
-export async function acquireLease(options: ClaimOptions): Promise<Lease> {
+export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   const holder = randomUUID();
   const giveUp = Date.now() + GIVE_UP_MS;
   const mine = (log: MessageLogRecord): MessageLogRecord => ({
     ...log,
     lease: { holder, until: Date.now() + LEASE_MS },
   });
-  const enqueue = async (): Promise<BoardEntry> => {
+  const acquire = async (): Promise<LogEntry> => {
     for (;;) {
       const before = await read(options);
       const { receiver } = options;
       const log = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
       const held = (log.lease?.until ?? 0) > Date.now();
-      const taken = held ? undefined : await write(options, before, mine(log));
-      if (taken !== undefined) return taken;
+      const acquired = held ? undefined : await write(options, before, mine(log));
+      if (acquired !== undefined) return acquired;
       if (Date.now() > giveUp)
-        throw new LeaseLostError("another message is being sent for too long");
+        throw new LeaseLostError("timed out waiting for the lease of the message log");
       await sleep(POLL_MS, undefined, { signal: options.signal });
     }
   };
-  let entry = await enqueue();
+  let entry = await acquire();
   const save = async (log: MessageLogRecord) => {
     const next = await write(options, entry, log);
-    if (next === undefined) throw new LeaseLostError("another notifier took over");
+    if (next === undefined)
+      throw new LeaseLostError("another notifier holds the lease of the message log");
     entry = next;
   };
   return {

@@ -4,7 +4,7 @@ import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { MessageLogRecord } from "../model/message-log-record.ts";
-import { fold } from "./message-log.ts";
+import { applyEvents } from "./message-log.ts";
 import { eventsOf, replacePost, withPost, withReply } from "./posts.ts";
 import { outcomeOf } from "../message/facts.ts";
 
@@ -12,9 +12,13 @@ const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 const EMPTY: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
 const MESSAGE = { id: "n1", labels: { namespace: "shop" } };
 
-type Say = Partial<RolloutData> & { at?: number };
+type EventFields = Partial<RolloutData> & { at?: number };
 
-function event(outcome: RolloutOutcome, name: string, { at = 0, ...more }: Say = {}): RolloutEvent {
+function event(
+  outcome: RolloutOutcome,
+  name: string,
+  { at = 0, ...more }: EventFields = {},
+): RolloutEvent {
   const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
   const parts = { id: `${outcome}-${name}-${at}`, cluster: "prod", service: "r", time: TIME + at };
   return rolloutEvent(parts, outcome, { workload, rollout: `rollout-${name}`, ...more });
@@ -24,56 +28,60 @@ function posted(events: readonly RolloutEvent[]): MessageLogRecord {
   return withPost(EMPTY, MESSAGE, { channel: "C1", ts: "1.1", events, now: TIME });
 }
 
-function words(log: MessageLogRecord): string[][] {
+function outcomesOf(log: MessageLogRecord): string[][] {
   return log.posts.map((post) => post.rollouts.map(({ outcome }) => outcome));
 }
 
-test("an event of a rollout that was posted edits that message, any other is fresh", () => {
+test("an event of a posted rollout edits its message, any other is unposted", () => {
   const log = posted([event("started", "web"), event("started", "api")]);
   const end = event("succeeded", "web", { at: 5 });
   const other = event("started", "db");
-  const folded = fold(log, [end, other], TIME + 5);
-  expect(words(folded.log)).toEqual([["started", "succeeded"]]);
-  expect([...folded.edits]).toEqual([[0, []]]);
-  expect(folded.fresh).toEqual([other]);
+  const update = applyEvents(log, [end, other], TIME + 5);
+  expect(outcomesOf(update.log)).toEqual([["started", "succeeded"]]);
+  expect([...update.edits]).toEqual([[0, []]]);
+  expect(update.unposted).toEqual([other]);
 });
 
-test("the same notification again edits and tells the same", () => {
+test("applying the same notification again gives the same edits", () => {
   const failure = event("failed", "web", { at: 5 });
-  const once = fold(posted([event("started", "web")]), [failure], TIME);
-  const twice = fold(once.log, [failure], TIME);
+  const once = applyEvents(posted([event("started", "web")]), [failure], TIME);
+  const twice = applyEvents(once.log, [failure], TIME);
   expect(once.edits.get(0)).toEqual([failure]);
   expect(twice.edits).toEqual(once.edits);
   expect(twice.log).toEqual(once.log);
 });
 
 test.each([
-  { known: "succeeded", late: "started", registered: "succeeded" },
-  { known: "failed", late: "stalled", registered: "failed" },
-  { known: "stalled", late: "started", registered: "stalled" },
-  { known: "started", late: "planned", registered: "started" },
-  { known: "stalled", late: "succeeded", registered: "succeeded" },
-] as const)("$late after $known leaves it $told", ({ known, late, registered }) => {
-  const { log } = fold(posted([event(known, "web")]), [event(late, "web", { at: 9 })], TIME);
-  expect(words(log)).toEqual([[registered]]);
+  { current: "succeeded", late: "started", expected: "succeeded" },
+  { current: "failed", late: "stalled", expected: "failed" },
+  { current: "stalled", late: "started", expected: "stalled" },
+  { current: "started", late: "planned", expected: "started" },
+  { current: "stalled", late: "succeeded", expected: "succeeded" },
+] as const)("$late after $current leaves it $expected", ({ current, late, expected }) => {
+  const { log } = applyEvents(
+    posted([event(current, "web")]),
+    [event(late, "web", { at: 9 })],
+    TIME,
+  );
+  expect(outcomesOf(log)).toEqual([[expected]]);
 });
 
-test("what has no rollout is not known afterwards", () => {
+test("events without a rollout are not recorded", () => {
   const plain = event("skipped", "web");
   const { rollout: _, ...data } = plain.data;
   expect(posted([{ ...plain, data }])).toEqual(EMPTY);
 });
 
-test("what ended is forgotten after a while, what goes on is not", () => {
+test("posts of ended rollouts expire, posts of running ones do not", () => {
   const ended = posted([event("succeeded", "web")]);
   const open = posted([event("started", "web"), event("succeeded", "api")]);
   const later = TIME + 16 * 60_000;
-  expect(fold(ended, [], later).log.posts).toEqual([]);
-  expect(fold(open, [], later).log.posts).toHaveLength(1);
-  expect(fold(open, [], TIME + 25 * 3_600_000).log.posts).toEqual([]);
+  expect(applyEvents(ended, [], later).log.posts).toEqual([]);
+  expect(applyEvents(open, [], later).log.posts).toHaveLength(1);
+  expect(applyEvents(open, [], TIME + 25 * 3_600_000).log.posts).toEqual([]);
 });
 
-test("a reply is known by its notification", () => {
+test("a reply is recorded under its notification", () => {
   const log = posted([event("started", "web")]);
   const [post] = log.posts;
   if (post === undefined) throw new Error("no post");
@@ -81,7 +89,7 @@ test("a reply is known by its notification", () => {
   expect(next.posts[0]?.replies).toEqual(["n2"]);
 });
 
-test("the events of a post say what the events that made it said", () => {
+test("the events of a post equal the events it was made from", () => {
   const cause = {
     kind: "ConfigMap" as const,
     namespace: "shop",
@@ -102,7 +110,7 @@ test("the events of a post say what the events that made it said", () => {
   );
 });
 
-test("whatever is told, the record fits into one NATS message and tells of no rollout twice", () => {
+test("for any events, the record fits into one NATS message and holds no rollout twice", () => {
   const name = fc.nat({ max: 400 }).map((n) => `web-${n}`);
   const text = fc.string({ unit: "binary", maxLength: 300 });
   const arbitrary = fc
@@ -117,12 +125,14 @@ test("whatever is told, the record fits into one NATS message and tells of no ro
     fc.property(fc.array(fc.array(arbitrary, { maxLength: 200 }), { maxLength: 6 }), (all) => {
       let log = EMPTY;
       for (const [i, events] of all.entries()) {
-        const folded = fold(log, events, TIME);
+        const update = applyEvents(log, events, TIME);
         const place = { channel: "C1", ts: String(i), now: TIME };
-        log = withPost(folded.log, MESSAGE, { ...place, events: folded.fresh });
+        log = withPost(update.log, MESSAGE, { ...place, events: update.unposted });
         expect(MessageLogRecord.parse(log)).toEqual(log);
         expect(Buffer.byteLength(JSON.stringify(log))).toBeLessThan(900_000);
-        const rollouts = log.posts.flatMap((post) => post.rollouts.map((one) => one.rollout));
+        const rollouts = log.posts.flatMap((post) =>
+          post.rollouts.map((rollout) => rollout.rollout),
+        );
         expect(new Set(rollouts).size).toBe(rollouts.length);
         for (const post of log.posts) {
           expect(eventsOf(post, "prod").map(outcomeOf)).toHaveLength(post.rollouts.length);

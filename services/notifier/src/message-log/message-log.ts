@@ -1,54 +1,66 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
 import { outcomeOf } from "../message/facts.ts";
-import { severityOf } from "../message/severity.ts";
-import { RANK, counts, track } from "./tracked-rollout.ts";
+import { severityOf } from "../model/severity.ts";
+import { OUTCOME_RANK, advances, trackEvent } from "./tracked-rollout.ts";
 
 const MINUTE = 60_000;
-/** For how long a message whose rollouts have all ended is known: a late `started` must not be posted after its end. */
+
+/**
+ * How long a post is remembered after all its rollouts have ended: a late `started` must not be
+ * posted after the end.
+ */
 const ENDED_MS = 15 * MINUTE;
-/** For how long one that never ends is. */
+
+/** How long a post is remembered whose rollouts never end. */
 const OPEN_MS = 24 * 60 * MINUTE;
 const MAX_POSTS = 100;
-/** A record must fit into one NATS message, 1 MiB. */
+
+/** A record must fit into one NATS message (1 MiB). */
 const MAX_BYTES = 500_000;
 const MAX_BYTES_GROWN = 800_000;
 
-/** What a notification does to what is posted. */
-export type Folded = {
+/** What a notification changes in the message log. */
+export type LogUpdate = {
   readonly log: MessageLogRecord;
-  /** Which messages are to be edited, by their place, and which of the events are warnings or failures of each. */
+  /** The posts to edit, by index, each with its new warnings and failures. */
   readonly edits: ReadonlyMap<number, readonly RolloutEvent[]>;
-  /** Events of which no message tells yet. */
-  readonly fresh: readonly RolloutEvent[];
+  /** Events that belong to no post yet. */
+  readonly unposted: readonly RolloutEvent[];
 };
 
-/** Puts the events into the messages that tell of their rollouts; `now` in milliseconds since the epoch. */
-export function fold(log: MessageLogRecord, events: readonly RolloutEvent[], now: number): Folded {
-  const posts = log.posts.filter((post) => !isOver(post, now));
-  const places = new Map(
-    posts.flatMap(({ rollouts }, i) => rollouts.map((one) => [one.rollout, i] as const)),
+/**
+ * Applies the events to the posts that show their rollouts; `now` in milliseconds since the epoch.
+ */
+export function applyEvents(
+  log: MessageLogRecord,
+  events: readonly RolloutEvent[],
+  now: number,
+): LogUpdate {
+  const posts = log.posts.filter((post) => !isExpired(post, now));
+  const indexes = new Map(
+    posts.flatMap(({ rollouts }, i) => rollouts.map((rollout) => [rollout.rollout, i] as const)),
   );
   const edits = new Map<number, RolloutEvent[]>();
-  const fresh: RolloutEvent[] = [];
+  const unposted: RolloutEvent[] = [];
   for (const event of events) {
-    const place = places.get(event.data.rollout ?? "");
-    const post = place === undefined ? undefined : posts[place];
-    if (place === undefined || post === undefined) {
-      fresh.push(event);
+    const index = indexes.get(event.data.rollout ?? "");
+    const post = index === undefined ? undefined : posts[index];
+    if (index === undefined || post === undefined) {
+      unposted.push(event);
       continue;
     }
-    const known = post.rollouts.find((one) => one.rollout === event.data.rollout);
-    if (known === undefined || !counts(known, event)) continue;
-    posts[place] = track(post, event, now);
-    const loud = severityOf(outcomeOf(event)) === "info" ? [] : [event];
-    edits.set(place, [...(edits.get(place) ?? []), ...loud]);
+    const tracked = post.rollouts.find((rollout) => rollout.rollout === event.data.rollout);
+    if (tracked === undefined || !advances(tracked, event)) continue;
+    posts[index] = trackEvent(post, event, now);
+    const warnings = severityOf(outcomeOf(event)) === "info" ? [] : [event];
+    edits.set(index, [...(edits.get(index) ?? []), ...warnings]);
   }
-  return { log: slim({ ...log, posts }), edits, fresh };
+  return { log: dropMessagesIfTooLarge({ ...log, posts }), edits, unposted };
 }
 
-/** Without the cluster's sentences where they would make the record too large: reasons stay. */
-function slim(log: MessageLogRecord): MessageLogRecord {
+/** Drops the messages of rollouts when the record would become too large; reasons stay. */
+function dropMessagesIfTooLarge(log: MessageLogRecord): MessageLogRecord {
   if (Buffer.byteLength(JSON.stringify(log)) <= MAX_BYTES_GROWN) return log;
   const posts = log.posts.map((post) => ({
     ...post,
@@ -57,13 +69,16 @@ function slim(log: MessageLogRecord): MessageLogRecord {
   return { ...log, posts };
 }
 
-function isOver({ rollouts, updatedAt }: Post, now: number): boolean {
-  const ended = rollouts.every(({ outcome }) => RANK[outcome] === RANK.succeeded);
+function isExpired({ rollouts, updatedAt }: Post, now: number): boolean {
+  const ended = rollouts.every(({ outcome }) => OUTCOME_RANK[outcome] === OUTCOME_RANK.succeeded);
   return now - updatedAt > (ended ? ENDED_MS : OPEN_MS);
 }
 
-/** Without the oldest messages where there are too many: what they tell of is posted anew when it goes on. */
-export function bounded(log: MessageLogRecord): MessageLogRecord {
+/**
+ * Drops the oldest posts when there are too many; their rollouts are posted anew when they
+ * continue.
+ */
+export function dropOldestPosts(log: MessageLogRecord): MessageLogRecord {
   let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));
   while (posts.length > 0 && size() > MAX_BYTES) posts = posts.slice(1);

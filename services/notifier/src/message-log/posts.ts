@@ -2,15 +2,15 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
 import type { Message } from "../message/message.ts";
-import { track } from "./tracked-rollout.ts";
-import { bounded } from "./message-log.ts";
+import { trackEvent } from "./tracked-rollout.ts";
+import { dropOldestPosts } from "./message-log.ts";
 
 const MAX_REPLIES = 20;
 
 /** Where a message was posted. */
 export type Place = { readonly channel: string; readonly ts: string };
 
-/** The board with one more message. */
+/** Adds a post to the log. */
 export function withPost(
   log: MessageLogRecord,
   message: Pick<Message, "id" | "labels">,
@@ -28,30 +28,32 @@ export function withPost(
     rollouts: [],
     replies: [],
   };
-  for (const event of events) post = track(post, event, now);
-  // Of nothing that has a rollout: nothing will ever edit it.
-  return post.rollouts.length === 0 ? log : bounded({ ...log, posts: [...log.posts, post] });
+  for (const event of events) post = trackEvent(post, event, now);
+  // No event belongs to a rollout: nothing will ever edit this post.
+  return post.rollouts.length === 0
+    ? log
+    : dropOldestPosts({ ...log, posts: [...log.posts, post] });
 }
 
-/** The board with another state of one message. */
-export function replacePost(log: MessageLogRecord, place: number, post: Post): MessageLogRecord {
-  return { ...log, posts: log.posts.map((one, i) => (i === place ? post : one)) };
+/** Replaces one post of the log. */
+export function replacePost(log: MessageLogRecord, index: number, post: Post): MessageLogRecord {
+  return { ...log, posts: log.posts.map((other, i) => (i === index ? post : other)) };
 }
 
-/** The post after a reply told of a notification. */
+/** Records that a reply to the post was sent for a notification. */
 export function withReply(post: Post, notification: string): Post {
   return { ...post, replies: [...post.replies, notification].slice(-MAX_REPLIES) };
 }
 
-/** What a message tells of now, as events. */
+/** What a post shows now, as events. */
 export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
-  return post.rollouts.map((one) => {
-    const { event: id, at, outcome, workload, cause, ...data } = one;
-    const known = cause === undefined ? undefined : post.causes[cause];
+  return post.rollouts.map((rollout) => {
+    const { event: id, at, outcome, workload, cause, ...data } = rollout;
+    const causeOfRollout = cause === undefined ? undefined : post.causes[cause];
     return rolloutEvent({ id, cluster, service: "restarter", time: at }, outcome, {
       ...data,
       workload: { ...workload, uid: "" },
-      ...(known === undefined ? {} : { cause: known }),
+      ...(causeOfRollout === undefined ? {} : { cause: causeOfRollout }),
     });
   });
 }

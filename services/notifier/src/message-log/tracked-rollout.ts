@@ -5,8 +5,8 @@ import { outcomeOf } from "../message/facts.ts";
 const MAX_KEYS = 10;
 const MAX_MESSAGE = 300;
 
-/** A rollout goes this way only; whatever comes late says nothing new. */
-export const RANK: Readonly<Record<RolloutOutcome, number>> = {
+/** Rollouts advance through these ranks only; a late event of a lower rank is ignored. */
+export const OUTCOME_RANK: Readonly<Record<RolloutOutcome, number>> = {
   planned: 0,
   deferred: 0,
   throttled: 0,
@@ -19,11 +19,11 @@ export const RANK: Readonly<Record<RolloutOutcome, number>> = {
   cancelled: 3,
 };
 
-function rolloutOutcome(event: RolloutEvent): RolloutOutcome {
+function rolloutOutcomeOf(event: RolloutEvent): RolloutOutcome {
   return outcomeOf(event) as RolloutOutcome;
 }
 
-/** A cause with no more key names than are shown. */
+/** The cause, with at most as many key names as are shown. */
 function shortCause(cause: Cause): Cause {
   const { changedKeys, ...rest } = cause;
   if (changedKeys === undefined) return rest;
@@ -36,22 +36,22 @@ function shortCause(cause: Cause): Cause {
   return { ...rest, changedKeys: { ...lists, ...(left > 0 ? { more: left } : {}) } };
 }
 
-/** The post with what the event says of its rollout. */
-export function track(post: Post, event: RolloutEvent, now: number): Post {
+/** Applies an event to its rollout in the post. */
+export function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
   const { workload, rollout, cause, reason, message, durationMs, affected } = event.data;
   if (rollout === undefined) return post;
   const causes = [...post.causes];
   let index: number | undefined;
   if (cause !== undefined) {
     const text = JSON.stringify(shortCause(cause));
-    index = causes.findIndex((one) => JSON.stringify(one) === text);
+    index = causes.findIndex((known) => JSON.stringify(known) === text);
     if (index === -1) index = causes.push(shortCause(cause)) - 1;
   }
   const { kind, namespace, name } = workload;
   const tracked: Tracked = {
     rollout,
     workload: { kind, namespace, name },
-    outcome: rolloutOutcome(event),
+    outcome: rolloutOutcomeOf(event),
     event: event.id,
     at: Date.parse(event.time),
     ...(index === undefined ? {} : { cause: index }),
@@ -60,13 +60,15 @@ export function track(post: Post, event: RolloutEvent, now: number): Post {
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(affected === undefined ? {} : { affected }),
   };
-  const rollouts = post.rollouts.filter((one) => one.rollout !== rollout);
+  const rollouts = post.rollouts.filter((other) => other.rollout !== rollout);
   return { ...post, causes, rollouts: [...rollouts, tracked], updatedAt: now };
 }
 
-/** Whether the event says more of its rollout than is known, or is what is known (of an earlier try). */
-export function counts(known: Tracked, event: RolloutEvent): boolean {
-  if (known.event === event.id) return true;
-  const more = RANK[rolloutOutcome(event)] - RANK[known.outcome];
-  return more > 0 || (more === 0 && Date.parse(event.time) > known.at);
+/**
+ * Whether the event is newer than what the post shows, or is the very event it shows (on a retry).
+ */
+export function advances(current: Tracked, event: RolloutEvent): boolean {
+  if (current.event === event.id) return true;
+  const advance = OUTCOME_RANK[rolloutOutcomeOf(event)] - OUTCOME_RANK[current.outcome];
+  return advance > 0 || (advance === 0 && Date.parse(event.time) > current.at);
 }

@@ -1,7 +1,7 @@
 import { formatDuration } from "@rollcast/shared/duration";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { compareWords } from "./severity.ts";
+import { compareOutcomes } from "../model/severity.ts";
 
 export type Fact = { readonly name: string; readonly value: string };
 
@@ -17,7 +17,10 @@ export function workloadName({ data }: RolloutEvent): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Names of the keys that differ, `+` before added and `-` before removed ones: `LOG_LEVEL, +NEW, 3 more`. */
+/**
+ * Names of the changed keys, `+` before added and `-` before removed ones: `LOG_LEVEL, +NEW, 3
+ * more`.
+ */
 export function keysText({ data }: RolloutEvent): string {
   if (data.cause?.changedKeys === undefined) return "";
   const { added, changed, removed, more = 0 } = data.cause.changedKeys;
@@ -47,20 +50,20 @@ export function reasonText({ data }: RolloutEvent): string | undefined {
   return data.message === undefined ? data.reason : `${data.reason}: ${data.message}`;
 }
 
-/** How many others the same change concerns, where that was counted. */
+/** How many other workloads the same change affects, if that was counted. */
 function othersText(events: readonly RolloutEvent[]): string | undefined {
   const affected = Math.max(...events.map(({ data }) => data.affected ?? 0));
   if (affected === 0) return undefined;
-  const registered = unique(events.map(workloadName)).length;
-  const others = Math.max(affected - registered, 0);
-  if (others === 0) return registered === 1 ? "no other workload" : "no others";
+  const workloads = unique(events.map(workloadName)).length;
+  const others = Math.max(affected - workloads, 0);
+  if (others === 0) return workloads === 1 ? "no other workload" : "no others";
   return `${others} other ${others === 1 ? "workload" : "workloads"}`;
 }
 
-/** What one rollout has to say, most wanted first. */
+/** The facts of one rollout, most important first. */
 export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   const { durationMs, dueAt } = event.data;
-  return present([
+  return withValues([
     ["Cluster", cluster],
     ["Workload", workloadName(event)],
     ["Outcome", outcomeOf(event)],
@@ -73,7 +76,7 @@ export function factsOf(event: RolloutEvent, cluster: string): Fact[] {
   ]);
 }
 
-function present(facts: readonly [string, string | undefined][]): Fact[] {
+function withValues(facts: readonly [string, string | undefined][]): Fact[] {
   return facts.flatMap(([name, value]) =>
     value === undefined || value === "" ? [] : [{ name, value }],
   );
@@ -83,45 +86,45 @@ export function unique(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined))];
 }
 
-function listed(values: readonly string[]): string {
+function joinCapped(values: readonly string[]): string {
   const left = values.length - LISTED;
   return `${values.slice(0, LISTED).join(", ")}${left > 0 ? `, ${left} more` : ""}`;
 }
 
-/** The workloads, by outcome where they differ, worst first. */
+/** The workloads; by outcome, worst first, when the outcomes differ. */
 function workloadFacts(events: readonly RolloutEvent[]): [string, string][] {
-  const words = unique(events.map(outcomeOf)).toSorted(compareWords);
-  if (words.length === 1) {
+  const outcomes = unique(events.map(outcomeOf)).toSorted(compareOutcomes);
+  if (outcomes.length === 1) {
     return [
-      ["Workloads", listed(unique(events.map(workloadName)))],
-      ["Outcome", words.join("")],
+      ["Workloads", joinCapped(unique(events.map(workloadName)))],
+      ["Outcome", outcomes.join("")],
     ];
   }
-  const by = words.map((outcome) => {
-    const names = unique(events.filter((one) => outcomeOf(one) === outcome).map(workloadName));
+  const by = outcomes.map((outcome) => {
+    const names = unique(events.filter((event) => outcomeOf(event) === outcome).map(workloadName));
     return { outcome, names };
   });
   return [
     ["Outcome", by.map(({ outcome, names }) => `${names.length} ${outcome}`).join(", ")],
     ...by.map(({ outcome, names }): [string, string] => [
       `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`,
-      listed(names),
+      joinCapped(names),
     ]),
   ];
 }
 
-/** What many rollouts have to say together. */
+/** The facts of several rollouts together. */
 export function groupFacts(events: readonly RolloutEvent[], cluster: string): Fact[] {
   const longest = Math.max(...events.map(({ data }) => data.durationMs ?? 0));
   const causes = unique(events.map(causeText));
-  return present([
+  return withValues([
     ["Cluster", cluster],
     ...workloadFacts(events),
-    ["Reason", listed(unique(events.map(reasonText)))],
-    ["Cause", listed(causes)],
-    ["Changed by", listed(unique(events.map(changedByText)))],
+    ["Reason", joinCapped(unique(events.map(reasonText)))],
+    ["Cause", joinCapped(causes)],
+    ["Changed by", joinCapped(unique(events.map(changedByText)))],
     ["Longest", longest === 0 ? "" : formatDuration(longest)],
-    // Only of one change can it be said how many more it concerns.
+    // The number of affected workloads is only known for a single change.
     ["Same change", causes.length === 1 ? othersText(events) : undefined],
   ]);
 }

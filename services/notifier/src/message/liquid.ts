@@ -1,20 +1,24 @@
 import { Liquid } from "liquidjs";
 
-/** A compiled template. Throws where it meets an unknown variable or a limit. */
+/** A compiled template. Throws on an unknown variable or an exceeded limit. */
 export type Compiled = (variables: object) => string;
 
-/** Characters of a template. */
+/** Maximum length of a template in characters. */
 const PARSE_LIMIT = 20_000;
-/** By the clock, which also runs while a busy node lets this process wait: a good template takes less than a millisecond. */
+/**
+ * Wall-clock time, which also passes while a busy node suspends this process; a good template takes
+ * less than a millisecond.
+ */
 const RENDER_MS = 1_000;
-/** Elements and characters that one rendering may make. */
+/** Elements and characters that one rendering may create. */
 const MEMORY_LIMIT = 1_000_000;
-/** Tags that read other templates: there are none, and nothing here may look for files. */
+/** Tags that load other templates: there are none, and templates must not read files. */
 const FILE_TAGS = ["include", "render", "layout", "block"];
 
 /**
- * Compiles Liquid templates (https://liquidjs.com) that can reach the variables given to them and nothing else: no files, no prototypes, bounded time and memory.
- * An unknown filter or tag fails here, an unknown variable when rendered.
+ * Compiles Liquid templates (https://liquidjs.com) that can access nothing but the given variables:
+ * no files, no prototypes, bounded time and memory. Unknown filters and tags throw at compile time,
+ * unknown variables at render time.
  */
 export function createLiquid(): (text: string) => Compiled {
   const engine = new Liquid({

@@ -4,7 +4,7 @@ import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { messageOf } from "./message.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 import { webhookBody } from "../receivers/webhook.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
@@ -31,7 +31,7 @@ function record(events: RolloutEvent[]): NotificationRecord {
   };
 }
 
-test("one failed rollout says who, where, why, what changed, by whom, when and how long", () => {
+test("a failed rollout shows workload, cluster, reason, cause, author, time and duration", () => {
   const cause = {
     kind: "Secret" as const,
     namespace: "shop",
@@ -74,7 +74,7 @@ test("many rollouts are counted, and only the first workloads are named", () => 
   expect(message.events).toHaveLength(500);
 });
 
-test("a stall and a failure can be told apart at a glance", () => {
+test("a stall and a failure look different", () => {
   const stalled = messageOf(record([event("stalled", "web")]), "prod");
   const failed = messageOf(record([event("failed", "web")]), "prod");
   expect(stalled.title).toBe("Rollout does not come to an end: Deployment shop/web (prod)");
@@ -83,23 +83,23 @@ test("a stall and a failure can be told apart at a glance", () => {
 });
 
 test.each([
-  { affected: undefined, registered: 1, says: undefined },
-  { affected: 1, registered: 1, says: "no other workload" },
-  { affected: 2, registered: 1, says: "1 other workload" },
-  { affected: 12, registered: 2, says: "10 other workloads" },
-  { affected: 2, registered: 2, says: "no others" },
-  { affected: 2, registered: 3, says: "no others" },
-])("of $affected affected, with $told told of: $says", ({ affected, registered, says }) => {
+  { affected: undefined, listed: 1, expected: undefined },
+  { affected: 1, listed: 1, expected: "no other workload" },
+  { affected: 2, listed: 1, expected: "1 other workload" },
+  { affected: 12, listed: 2, expected: "10 other workloads" },
+  { affected: 2, listed: 2, expected: "no others" },
+  { affected: 2, listed: 3, expected: "no others" },
+])("$affected affected, $listed listed: $expected", ({ affected, listed, expected }) => {
   const more = affected === undefined ? {} : { affected };
   const cause = { kind: "Secret" as const, namespace: "shop", name: "db" };
-  const events = Array.from({ length: registered }, (_, i) =>
+  const events = Array.from({ length: listed }, (_, i) =>
     event("failed", `web-${i}`, { cause, ...more }),
   );
   const { facts } = messageOf(record(events), "prod");
-  expect(facts.find(({ name }) => name === "Same change")?.value).toBe(says);
+  expect(facts.find(({ name }) => name === "Same change")?.value).toBe(expected);
 });
 
-test("a group of different outcomes names the worst first, with what to run for it", () => {
+test("a group of different outcomes shows the worst first, with its commands", () => {
   const events = [event("succeeded", "web"), event("started", "api"), event("failed", "db")];
   const { text, next } = messageOf(record(events), "prod");
   expect(text.split("\n")).toEqual([
@@ -112,13 +112,13 @@ test("a group of different outcomes names the worst first, with what to run for 
   expect(next[0]).toContain("deployment/db");
 });
 
-test("outcomes that differ make a mixed message of the worst severity", () => {
+test("different outcomes make a mixed message of the worst severity", () => {
   const events = [event("succeeded", "web"), event("stalled", "api"), event("failed", "db")];
   expect(messageOf(record(events), "prod")).toMatchObject({ outcome: "mixed", severity: "error" });
   expect(messageOf(record(events.slice(0, 2)), "prod")).toMatchObject({ severity: "warning" });
 });
 
-test("the standard body tells a machine everything, and is the same at every try", () => {
+test("the standard body holds everything and is the same for every attempt", () => {
   const events = [event("failed", "web"), event("failed", "api")];
   const { body, contentType } = webhookBody(messageOf(record(events), "prod"), "standard");
   expect(contentType).toBe("application/json; charset=utf-8");
@@ -130,7 +130,7 @@ test("the standard body tells a machine everything, and is the same at every try
   });
 });
 
-test("no event makes a body that is not valid", () => {
+test("no event makes an invalid body", () => {
   const text = fc.string({ unit: "binary", maxLength: 200 });
   const arbitrary = fc.record({
     outcome: fc.constantFrom(...RolloutOutcome.options),

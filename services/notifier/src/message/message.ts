@@ -2,29 +2,29 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { factsOf, groupFacts, unique, outcomeOf, workloadName } from "./facts.ts";
 import type { Fact } from "./facts.ts";
 import { nextCommands } from "./next-commands.ts";
-import type { NotificationRecord } from "../model/notify-record.ts";
-import { compareWords, severityOf } from "./severity.ts";
-import type { Severity } from "./severity.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
+import { compareOutcomes, severityOf } from "../model/severity.ts";
+import type { Severity } from "../model/severity.ts";
 
-/** What a person on call reads and a machine may parse; a receiver gives it its form. */
+/** What people on call read and machines may parse; each receiver renders it in its own format. */
 export type Message = {
-  /** The same over all tries. */
+  /** The same for all attempts. */
   readonly id: string;
   readonly cluster: string;
-  /** The word all events share (`failed`), or `mixed`. */
+  /** The outcome that all events share (`failed`), or `mixed`. */
   readonly outcome: string;
   readonly severity: Severity;
   readonly title: string;
-  /** The facts as lines, or what a template made instead of them. */
+  /** The facts as lines, or the rendered template. */
   readonly text: string;
   readonly facts: readonly Fact[];
-  /** Whether `text` is a template's, to be shown in place of the facts. */
+  /** Whether `text` comes from a template and replaces the facts. */
   readonly custom: boolean;
-  /** Commands to run next, most wanted first. */
+  /** Commands to run next, most important first. */
   readonly next: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly events: readonly RolloutEvent[];
-  /** When the notification was made; milliseconds since the epoch. */
+  /** When the notification was created; milliseconds since the epoch. */
   readonly createdAt: number;
 };
 
@@ -43,22 +43,22 @@ const TITLE: Readonly<Record<string, (what: string) => string>> = {
   skipped: (what) => `Rollout skipped: ${what}`,
 };
 
-/** The message of a notification: the same at every try. */
+/** Builds the message of a notification; the same for every attempt. */
 export function messageOf(
   record: Pick<NotificationRecord, "id" | "events" | "labels" | "createdAt">,
   cluster: string,
 ): Message {
   const { events } = record;
-  const words = unique(events.map(outcomeOf)).toSorted(compareWords);
-  const [worst = "mixed"] = words;
-  const outcome = words.length === 1 ? worst : "mixed";
+  const outcomes = unique(events.map(outcomeOf)).toSorted(compareOutcomes);
+  const [worst = "mixed"] = outcomes;
+  const outcome = outcomes.length === 1 ? worst : "mixed";
   const [only] = events;
   const single = only !== undefined && events.length === 1;
   const what = single ? workloadName(only) : `${unique(events.map(workloadName)).length} workloads`;
   const facts = single ? factsOf(only, cluster) : groupFacts(events, cluster);
-  const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${words.join(", ")}`;
+  const title = TITLE[outcome]?.(what) ?? `Rollouts of ${what}: ${outcomes.join(", ")}`;
   const next = events
-    .toSorted((a, b) => compareWords(outcomeOf(a), outcomeOf(b)))
+    .toSorted((a, b) => compareOutcomes(outcomeOf(a), outcomeOf(b)))
     .flatMap(nextCommands)
     .slice(0, NEXT_COMMANDS);
   return {

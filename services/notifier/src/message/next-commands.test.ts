@@ -33,18 +33,18 @@ test.each([
   { kind: "Rollout", command: "kubectl argo rollouts status web -n shop" },
   { kind: "DeploymentConfig", command: "oc -n shop rollout status dc/web" },
   { kind: "constructor", command: undefined },
-])("a $kind is looked at by $command", ({ kind, command }) => {
+])("the status command of a $kind is $command", ({ kind, command }) => {
   expect(nextCommands(event("started", kind))).toEqual(command === undefined ? [] : [command]);
 });
 
-test("no name makes a command that does something else", () => {
+test("no name makes a command that does anything else", () => {
   const name = fc.oneof(
     fc.string({ unit: "binary", minLength: 1, maxLength: 30 }),
     fc.constantFrom("web; rm -rf /", "$(id)", "-n", "a b", "`id`", "web\nid", "web.example"),
   );
   fc.assert(
-    fc.property(name, name, (one, other) => {
-      for (const command of nextCommands(event("failed", "Deployment", one, other))) {
+    fc.property(name, name, (namespace, workload) => {
+      for (const command of nextCommands(event("failed", "Deployment", namespace, workload))) {
         expect(command).toMatch(/^(kubectl|rollcast) [a-z0-9 ./-]+$/);
       }
     }),

@@ -1,7 +1,10 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 
-/** A command is only made of names that Kubernetes itself would take, so that what is pasted into a shell does nothing else. */
+/**
+ * Commands are built only from valid Kubernetes names, so that pasting one into a shell does
+ * nothing else.
+ */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 type Status = (name: string, namespace: string) => string;
@@ -11,7 +14,7 @@ const kubectl =
   (name, namespace) =>
     `kubectl -n ${namespace} rollout status ${resource}/${name}`;
 
-/** How the state of a workload is looked at, by kind; `kubectl rollout status` knows three. */
+/** The status command of each kind; `kubectl rollout status` knows only three of them. */
 const STATUS: ReadonlyMap<string, Status> = new Map([
   ["Deployment", kubectl("deployment")],
   ["StatefulSet", kubectl("statefulset")],
@@ -22,19 +25,22 @@ const STATUS: ReadonlyMap<string, Status> = new Map([
   ["DeploymentConfig", (name, namespace) => `oc -n ${namespace} rollout status dc/${name}`],
 ]);
 
-/** Outcomes after which pods are looked at, and those of which only Rollcast knows why. */
-const LOOK = new Set(["failed", "stalled", "started"]);
-const EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"]);
+/** Outcomes after which to look at the pods, and outcomes that only Rollcast can explain. */
+const NEEDS_STATUS = new Set(["failed", "stalled", "started"]);
+const NEEDS_EXPLAIN = new Set(["failed", "stalled", "throttled", "deferred", "skipped"]);
 
-/** What to run next about one rollout, e.g. `kubectl -n shop rollout status deployment/web`; nothing where all is well. */
+/**
+ * The commands to run next for one rollout, e.g. `kubectl -n shop rollout status deployment/web`;
+ * none when all is well.
+ */
 export function nextCommands(event: RolloutEvent): string[] {
   const { kind, namespace, name } = event.data.workload;
   const { outcome } = eventOutcome(event.type);
   const status = STATUS.get(kind);
   if (status === undefined || !NAME.test(namespace) || !NAME.test(name)) return [];
   return [
-    ...(LOOK.has(outcome) ? [status(name, namespace)] : []),
-    ...(EXPLAIN.has(outcome)
+    ...(NEEDS_STATUS.has(outcome) ? [status(name, namespace)] : []),
+    ...(NEEDS_EXPLAIN.has(outcome)
       ? [`rollcast explain ${kind.toLowerCase()}/${name} -n ${namespace}`]
       : []),
   ];

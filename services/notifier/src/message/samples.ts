@@ -11,7 +11,7 @@ function sample(outcome: RolloutOutcome, name: string, more: Partial<RolloutData
   return rolloutEvent(parts, outcome, { workload, ...more });
 }
 
-/** An event that says everything an event may say. */
+/** An event with every field set. */
 export function fullSample(outcome: RolloutOutcome, name = "web"): RolloutEvent {
   return sample(outcome, name, {
     rollout: stableId("sample", name),
@@ -33,7 +33,10 @@ export function fullSample(outcome: RolloutOutcome, name = "web"): RolloutEvent 
   });
 }
 
-/** Events of an outcome as a template may meet them: one that says everything, one that says the least, a group. `mixed`: of different outcomes. */
+/**
+ * Events that a template may have to render: one with every field, one with the fewest, and a
+ * group. `mixed`: one event of each outcome.
+ */
 export function sampleGroups(outcome: RolloutOutcome | "mixed"): RolloutEvent[][] {
   if (outcome === "mixed") {
     return [RolloutOutcome.options.map((outcome) => fullSample(outcome, `web-${outcome}`))];

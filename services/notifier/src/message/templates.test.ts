@@ -37,7 +37,7 @@ test("a template makes the title and the text of its outcome, and of no other", 
   expect(applyTemplates(message("succeeded"))).toEqual(message("succeeded"));
 });
 
-test("the receiver's own comes before the notifier's, an outcome's before the default", () => {
+test("the receiver's template wins over the notifier's, an outcome's over the default", () => {
   const applyTemplates = compile(
     { default: { title: "mine" } },
     { "rollout.failed": { title: "all's", text: "text" }, default: { text: "any" } },
@@ -46,7 +46,7 @@ test("the receiver's own comes before the notifier's, an outcome's before the de
   expect(applyTemplates(message("failed"))).toMatchObject({ title: "all's", text: "text" });
 });
 
-test("a group is told with loops, and everything is there for the least of events", () => {
+test("loops render a group, and every variable is set even for a minimal event", () => {
   const text =
     "{{ count }}:{% for one in workloads %} {{ one.name }}={{ one.outcome }}{{ one.reason }}{% endfor %}{{ cause.changedAt }}{{ queue }}{{ message }}";
   const applyTemplates = compile({ default: { text } });
@@ -66,7 +66,7 @@ test.each([
   },
   { name: "an unknown filter", text: "{{ workload | shout }}", fault: "undefined filter: shout" },
   { name: "an unknown tag", text: "{% shout %}", fault: 'tag "shout" not found' },
-  { name: "what is not closed", text: "{{ workload", fault: "not closed" },
+  { name: "an unclosed tag", text: "{{ workload", fault: "not closed" },
   { name: "a file", text: "{% include '/etc/passwd' %}", fault: 'tag "include" not found' },
   { name: "a partial", text: "{% render 'x' %}", fault: 'tag "render" not found' },
   { name: "a layout", text: "{% layout 'x' %}", fault: 'tag "layout" not found' },
@@ -90,9 +90,9 @@ test.each([
   expect(() => compile(templates)).toThrow(fault);
 });
 
-test("a title that is empty for some event is refused", () => {
+test("a title that is empty for any event is refused", () => {
   const title = "{% if reason != '' %}{{ reason }}{% endif %}";
-  expect(() => compile({ "rollout.failed": { title } })).toThrow("makes no title for failed");
+  expect(() => compile({ "rollout.failed": { title } })).toThrow("renders no title for failed");
 });
 
 test("every fault is named at once", () => {
@@ -102,7 +102,7 @@ test("every fault is named at once", () => {
   );
 });
 
-test("a template that fails all the same leaves the message as it would be", () => {
+test("a template that fails at runtime leaves the message unchanged", () => {
   const faults: string[] = [];
   const text = "{% if count > 2 %}{{ nothing }}{% endif %}ok";
   const sources = [{ path: "t", templates: { "rollout.failed": { text } } }];
@@ -113,7 +113,7 @@ test("a template that fails all the same leaves the message as it would be", () 
   expect(faults).toEqual([expect.stringContaining('t["rollout.failed"].text: undefined variable')]);
 });
 
-test("a title is one line, and neither is without bounds", () => {
+test("a title is one line, and title and text are bounded", () => {
   const applyTemplates = compile({
     default: {
       title: "a\n b{{ title }}{{ text }}",

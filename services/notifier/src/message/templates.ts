@@ -10,27 +10,27 @@ import { sampleGroups } from "./samples.ts";
 import { cut } from "./text.ts";
 import { variablesOf } from "./variables.ts";
 
-/** Puts the configured title and text on a message. */
+/** Applies the configured title and text templates to a message. */
 export type ApplyTemplates = (message: Message) => Message;
 
-/** Templates and where they are in the configuration, the nearest first. */
+/** Templates and their path in the configuration, the most specific first. */
 export type TemplateSource = { readonly path: string; readonly templates: Templates };
 
 const PARTS = ["title", "text"] as const;
 type Part = (typeof PARTS)[number];
-type Found = { readonly compiled: Compiled; readonly path: string };
+type CompiledPart = { readonly compiled: Compiled; readonly path: string };
 
 const TITLE_LIMIT = 500;
 const TEXT_LIMIT = 20_000;
 const FAULT_LIMIT = 300;
 
-/** The outcomes that a template is for. */
+/** The outcomes that a template applies to. */
 function outcomesOf(key: TemplateKey): (RolloutOutcome | "mixed")[] {
   const all = [...RolloutOutcome.options, "mixed"] as const;
   return all.filter((outcome) => key === "default" || key === `rollout.${outcome}`);
 }
 
-function render({ compiled }: Found, message: Message, part: Part): string {
+function render({ compiled }: CompiledPart, message: Message, part: Part): string {
   const text = compiled(variablesOf(message));
   return part === "title"
     ? cut(text.replaceAll(/\s+/g, " ").trim(), TITLE_LIMIT)
@@ -41,15 +41,15 @@ function faultOf(err: unknown): string {
   return toError(err).message.replaceAll(/\s+/g, " ").slice(0, FAULT_LIMIT);
 }
 
-/** Renders the template for a sample of everything it may meet; the fault of the first that fails. */
-function test(found: Found, key: TemplateKey, part: Part): string | undefined {
+/** Renders the template for every sample it applies to and returns the first fault. */
+function validate(template: CompiledPart, key: TemplateKey, part: Part): string | undefined {
   for (const events of outcomesOf(key).flatMap(sampleGroups)) {
     const message = messageOf({ id: "sample", events, labels: {}, createdAt: 0 }, "sample");
     try {
-      if (part === "title" && render(found, message, part) === "") {
-        return `makes no title for ${message.outcome}`;
+      if (part === "title" && render(template, message, part) === "") {
+        return `renders no title for ${message.outcome}`;
       }
-      render(found, message, part);
+      render(template, message, part);
     } catch (err) {
       return faultOf(err);
     }
@@ -57,58 +57,60 @@ function test(found: Found, key: TemplateKey, part: Part): string | undefined {
   return undefined;
 }
 
-function compileOne(
+function compilePart(
   compile: (text: string) => Compiled,
   source: TemplateSource,
   at: { key: TemplateKey; part: Part },
-): Found | string | undefined {
+): CompiledPart | string | undefined {
   const { key, part } = at;
   const text = source.templates[key]?.[part];
   if (text === undefined) return undefined;
   const path = `${source.path}["${key}"].${part}`;
   try {
-    const found = { compiled: compile(text), path };
-    const fault = test(found, key, part);
-    return fault === undefined ? found : `${path}: ${fault}`;
+    const template = { compiled: compile(text), path };
+    const fault = validate(template, key, part);
+    return fault === undefined ? template : `${path}: ${fault}`;
   } catch (err) {
     return `${path}: ${faultOf(err)}`;
   }
 }
 
 /**
- * Compiles templates and tries each on samples of the events it is for. Throws one {@link ConfigError} that names every one that cannot be used. `onFault` is told
- * where one fails all the same; the message is then sent as it would be without templates.
+ * Compiles the templates and renders each for samples of its events. Throws one {@link ConfigError}
+ * that names every invalid template. `onFault` is called when one fails later all the same; the
+ * message is then sent without it.
  */
 export function compileTemplates(
   sources: readonly TemplateSource[],
   onFault: (fault: string) => void,
 ): ApplyTemplates {
   const compile = createLiquid();
-  const found = new Map<string, Found>();
+  const parts = new Map<string, CompiledPart>();
   const faults: string[] = [];
   for (const source of sources) {
     for (const key of TEMPLATE_KEYS) {
       for (const part of PARTS) {
-        const one = compileOne(compile, source, { key, part });
-        if (typeof one === "string") faults.push(`  ${one}`);
-        else if (one !== undefined && !found.has(`${key} ${part}`))
-          found.set(`${key} ${part}`, one);
+        const template = compilePart(compile, source, { key, part });
+        if (typeof template === "string") faults.push(`  ${template}`);
+        else if (template !== undefined && !parts.has(`${key} ${part}`))
+          parts.set(`${key} ${part}`, template);
       }
     }
   }
-  if (faults.length > 0) throw new ConfigError(`templates are refused:\n${faults.join("\n")}`);
+  if (faults.length > 0) throw new ConfigError(`invalid templates:\n${faults.join("\n")}`);
   const pick = (message: Message, part: Part): string | undefined => {
-    const one = found.get(`rollout.${message.outcome} ${part}`) ?? found.get(`default ${part}`);
-    if (one === undefined) return undefined;
+    const template =
+      parts.get(`rollout.${message.outcome} ${part}`) ?? parts.get(`default ${part}`);
+    if (template === undefined) return undefined;
     try {
-      return render(one, message, part);
+      return render(template, message, part);
     } catch (err) {
-      onFault(`${one.path}: ${faultOf(err)}`);
+      onFault(`${template.path}: ${faultOf(err)}`);
       return undefined;
     }
   };
   return (message) => {
-    if (found.size === 0) return message;
+    if (parts.size === 0) return message;
     const text = pick(message, "text");
     const title = pick(message, "title") || message.title;
     return { ...message, title, ...(text === undefined ? {} : { text, custom: true }) };

@@ -1,4 +1,7 @@
-/** `text` cut to at most `limit` units of `size`, never inside a character; `…` says so. Lone surrogates become U+FFFD. */
+/**
+ * `text` cut to at most `limit` units of `size`, never inside a character, and marked with `…`.
+ * Lone surrogates become U+FFFD.
+ */
 export function cut(
   text: string,
   limit: number,

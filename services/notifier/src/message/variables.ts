@@ -2,7 +2,7 @@ import { formatDuration } from "@rollcast/shared/duration";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { keysText, unique, outcomeOf, workloadName } from "./facts.ts";
 import type { Message } from "./message.ts";
-import { compareWords } from "./severity.ts";
+import { compareOutcomes } from "../model/severity.ts";
 
 const LISTED = 100;
 
@@ -37,12 +37,13 @@ function causeVariables(event: RolloutEvent | undefined) {
 }
 
 /**
- * What a template may use. Every variable is always there, empty where nothing is known, so that a template which renders for one event renders for all. What is
- * of one rollout is the worst one's where there are many.
+ * The variables of a template. All of them are always set, possibly to the empty string, so that a
+ * template that renders for one event renders for all. Where there are several rollouts, variables
+ * about a single one describe the worst.
  */
 export function variablesOf(message: Message): object {
   const { cluster, outcome, severity, title, text, next } = message;
-  const events = message.events.toSorted((a, b) => compareWords(outcomeOf(a), outcomeOf(b)));
+  const events = message.events.toSorted((a, b) => compareOutcomes(outcomeOf(a), outcomeOf(b)));
   const [first] = events;
   const names = unique(events.map(workloadName));
   const { kind = "", namespace = "", name = "" } = first?.data.workload ?? {};

@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { ObjectId } from "@rollcast/shared/event-envelope";
 
-/** One alert of a workload. Times in milliseconds since the epoch. */
+/** The state of one of a workload's alerts. Times in milliseconds since the epoch. */
 export const AlertState = z.object({
-  /** Since when it fires; absent where it never did. */
+  /** When the alert started to fire; undefined if it never did. */
   startsAt: z.number().optional(),
-  /** The newest event that says so. */
+  /** Time of the newest event that fires the alert. */
   firedAt: z.number().optional(),
-  /** When it ended. */
+  /** When the alert was resolved. */
   endsAt: z.number().optional(),
-  /** The newest event that says there is nothing to fire for: an older failure that is heard of later does not fire. */
+  /**
+   * Time of the newest event that clears the alert: an older failure that arrives later does not
+   * fire.
+   */
   clearedAt: z.number().optional(),
   summary: z.string(),
   description: z.string(),
@@ -17,8 +20,9 @@ export const AlertState = z.object({
 export type AlertState = z.infer<typeof AlertState>;
 
 /**
- * What an Alertmanager is told of one workload, in the KV bucket `notify` under `<cluster>.alert.<receiver>.<id>`. An Alertmanager forgets its alerts when it
- * restarts, so they are told again while they fire, and for a while after they ended.
+ * The alerts of one workload for one Alertmanager, in the KV bucket `notify` under
+ * `<cluster>.alert.<receiver>.<id>`. An Alertmanager forgets its alerts when it restarts, so they
+ * are resent while they fire and for a while after they were resolved.
  */
 export const AlertRecord = z.object({
   v: z.literal(1),
@@ -27,7 +31,7 @@ export const AlertRecord = z.object({
   workload: ObjectId,
   failed: AlertState,
   stalled: AlertState,
-  /** When it was written. */
+  /** When the record was written. */
   at: z.number(),
 });
 export type AlertRecord = z.infer<typeof AlertRecord>;

@@ -1,11 +1,11 @@
-/** Which group an event belongs to. */
+/** The group that an event belongs to. */
 export type Membership = {
   readonly receiver: string;
-  /** Distinguishes routes that send to one receiver. */
+  /** Distinguishes routes that send to the same receiver. */
   readonly route: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Milliseconds the first event of a group waits for others. */
+  /** How long the first event of a group waits for others; milliseconds. */
   readonly groupWaitMs: number;
-  /** Milliseconds between two messages of one group. */
+  /** Minimum time between two messages of a group; milliseconds. */
   readonly groupIntervalMs: number;
 };

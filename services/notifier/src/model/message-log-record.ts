@@ -2,15 +2,15 @@ import { z } from "zod";
 import { Cause, RolloutOutcome } from "@rollcast/shared/events";
 import { ObjectId } from "@rollcast/shared/event-envelope";
 
-/** What was last heard of one rollout that a posted message tells of. */
+/** The latest known state of a rollout that a post shows. */
 export const Tracked = z.object({
   rollout: z.string(),
   workload: ObjectId,
   outcome: RolloutOutcome,
-  /** The event that said so, and when; milliseconds since the epoch. */
+  /** The event that reported this state, and its time in milliseconds since the epoch. */
   event: z.string(),
   at: z.number(),
-  /** Its cause's place in the post's list. */
+  /** Index in the post's `causes`. */
   cause: z.number().int().optional(),
   reason: z.string().optional(),
   message: z.string().optional(),
@@ -19,32 +19,33 @@ export const Tracked = z.object({
 });
 export type Tracked = z.infer<typeof Tracked>;
 
-/** A message that was posted and can be edited. Times in milliseconds since the epoch. */
+/** A posted message that can be edited. Times in milliseconds since the epoch. */
 export const Post = z.object({
-  /** The notification it was posted for. */
+  /** The notification that it was posted for. */
   notification: z.string(),
   channel: z.string(),
-  /** How the receiver names it in its channel. */
+  /** The receiver's identifier of the message in its channel. */
   ts: z.string(),
   labels: z.record(z.string(), z.string()),
   createdAt: z.number(),
   updatedAt: z.number(),
   causes: z.array(Cause),
   rollouts: z.array(Tracked),
-  /** Notifications of which a reply to it tells, newest last. */
+  /** Notifications that were sent as replies to it, newest last. */
   replies: z.array(z.string()),
 });
 export type Post = z.infer<typeof Post>;
 
 /**
- * What a receiver that edits has posted, in the KV bucket `notify` under `<cluster>.board.<receiver>`: which message tells of which rollout. Kept so that an
- * end edits the message of its start after a restart too.
+ * The message log of a receiver that edits its messages, in the KV bucket `notify` under
+ * `<cluster>.board.<receiver>`: which message shows which rollout. Stored so that the end of a
+ * rollout edits the message of its start even after a restart.
  */
 export const MessageLogRecord = z.object({
   v: z.literal(1),
   type: z.literal("board"),
   receiver: z.string(),
-  /** Who talks to the receiver now; nobody else posts or edits until `until`. */
+  /** The lease on the receiver: only its holder posts or edits, until `until`. */
   lease: z.object({ holder: z.string(), until: z.number() }).optional(),
   posts: z.array(Post),
 });

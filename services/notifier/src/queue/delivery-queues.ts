@@ -1,75 +1,86 @@
-import { z } from "zod";
 import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { firstFault } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
-import type { Addressed, DeliveryJobs } from "../context.ts";
+import type { NotificationRef, Jobs } from "../context.ts";
+import type { Job } from "./job.ts";
 
-export const Job = z.union([
-  z.strictObject({ group: z.string() }),
-  z.strictObject({ notification: z.string() }),
-]);
-export type Job = z.infer<typeof Job>;
+export type QueueOptions = RedisIdentity & { cluster: string; logger: Logger };
 
-export type DeliveryQueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
-
-/** Receivers with a queue of their own, and how fast each may be sent to. */
+/** Receivers with a queue of their own, and their rate limits. */
 export type Limits = ReadonlyMap<string, RateLimit>;
 
-/** The queues: one for the groups, and one for each receiver, so that a dead one delays no other. */
-export type DeliveryQueues = AsyncDisposable & {
-  readonly jobs: DeliveryJobs;
+/**
+ * One queue for groups and one for each receiver, so that a failing receiver does not delay the
+ * others.
+ */
+export type Queues = AsyncDisposable & {
+  readonly jobs: Jobs;
   /** Opens the queues of receivers that have none yet. */
   open(limits: Limits): Promise<void>;
-  /** Closes the queues of receivers that are in `limits` no more. */
+  /** Closes the queues of receivers that are not in `limits`. */
   keep(limits: Limits): Promise<void>;
-  /** Removes what is in Redis of receivers' queues that are closed. */
+  /** Deletes the Redis data of receivers whose queues are closed. */
   forget(receivers: readonly string[]): Promise<void>;
   fault(): string | undefined;
-  /** The same, and Redis is asked. */
+  /** Like `fault`, but pings Redis. */
   probe(): Promise<string | undefined>;
   onReconnect(listener: () => void): void;
-  /** Jobs by receiver (none: the groups) and state. */
+  /** Jobs by receiver (empty for groups) and state. */
   counts(): Promise<ReadonlyMap<string, Record<string, number>>>;
-  /** By receiver (none: the groups), for how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
-  standing(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * By receiver (empty for groups): for how many milliseconds jobs have been due while no replica
+   * runs one and no limit delays them; otherwise 0.
+   */
+  stalledMs(): Promise<ReadonlyMap<string, number>>;
 };
 
 export const GROUPS_QUEUE = "notify";
+
 const ATTEMPTS = 20;
 
 export function queueName(receiver: string): string {
   return `${GROUPS_QUEUE}-${receiver}`;
 }
 
-function addDelivery(queue: Queue<Job>, one: Addressed, delayMs: number): Promise<void> {
-  // A turn that was left from before a redrive must not take the new one in.
-  const id = one.redriven === undefined ? one.id : `${one.id}-${one.redriven.count}`;
-  return queue.add({ notification: one.id }, { id, delayMs, attempts: ATTEMPTS });
+function addDelivery(
+  queue: Queue<Job>,
+  notification: NotificationRef,
+  delayMs: number,
+): Promise<void> {
+  // A job that was left from before a redrive must not swallow the new one.
+  const id =
+    notification.redriven === undefined
+      ? notification.id
+      : `${notification.id}-${notification.redriven.count}`;
+  return queue.add({ notification: notification.id }, { id, delayMs, attempts: ATTEMPTS });
 }
 
-export async function openDeliveryQueues(options: DeliveryQueuesOptions): Promise<DeliveryQueues> {
+export async function openQueues(options: QueueOptions): Promise<Queues> {
   const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
   const byReceiver = new Map<string, Queue<Job>>();
   const named = (): [string, Queue<Job>][] => [["", groups], ...byReceiver];
   const all = () => [groups, ...byReceiver.values()];
-  const ofEach = async <T>(ask: (queue: Queue<Job>) => Promise<T>) =>
+  const readEach = async <T>(read: (queue: Queue<Job>) => Promise<T>) =>
     new Map(
-      await Promise.all(named().map(async ([name, queue]) => [name, await ask(queue)] as const)),
+      await Promise.all(named().map(async ([name, queue]) => [name, await read(queue)] as const)),
     );
   return {
     jobs: {
-      flush: (group, delayMs) => groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
-      // Nobody works on the queue of a receiver that was removed: the turn that buries its message is one of the groups'.
-      deliver: (one, delayMs) => addDelivery(byReceiver.get(one.receiver) ?? groups, one, delayMs),
-      async handOver(one, delayMs) {
-        const own = byReceiver.get(one.receiver);
-        if (own !== undefined) return addDelivery(own, one, delayMs);
-        await using theirs = await open(queueName(one.receiver));
-        await addDelivery(theirs, one, delayMs);
+      enqueueFlush: (group, delayMs) =>
+        groups.add({ group }, { id: group, delayMs, attempts: ATTEMPTS }),
+      // A removed receiver's queue has no worker: the group queue runs the job that turns its
+      // notification into a dead letter.
+      enqueueDelivery: (notification, delayMs) =>
+        addDelivery(byReceiver.get(notification.receiver) ?? groups, notification, delayMs),
+      async forward(notification, delayMs) {
+        const own = byReceiver.get(notification.receiver);
+        if (own !== undefined) return addDelivery(own, notification, delayMs);
+        await using queue = await open(queueName(notification.receiver));
+        await addDelivery(queue, notification, delayMs);
       },
     },
     async open(limits) {
@@ -95,11 +106,11 @@ export async function openDeliveryQueues(options: DeliveryQueuesOptions): Promis
       all()
         .map((queue) => queue.fault())
         .find((fault) => fault !== undefined),
-    // Each queue has its own connection; what one finds empty, the others do.
+    // Every queue has its own connection, but all use the same Redis: one listener is enough.
     onReconnect: (listener) => groups.onReconnect(listener),
     probe: () => firstFault(all().map((queue) => queue.probe())),
-    counts: () => ofEach((queue) => queue.counts()),
-    standing: () => ofEach((queue) => queue.standingMs()),
+    counts: () => readEach((queue) => queue.counts()),
+    stalledMs: () => readEach((queue) => queue.standingMs()),
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((queue) => queue[Symbol.asyncDispose]()));
     },

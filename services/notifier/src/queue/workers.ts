@@ -5,25 +5,26 @@ import type { Context } from "../context.ts";
 import { deliver } from "../delivery/deliver.ts";
 import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
-import { GROUPS_QUEUE, Job, queueName } from "./delivery-queues.ts";
-import type { Limits, DeliveryQueuesOptions } from "./delivery-queues.ts";
+import { GROUPS_QUEUE, queueName } from "./delivery-queues.ts";
+import { Job } from "./job.ts";
+import type { Limits, QueueOptions } from "./delivery-queues.ts";
 
-const GROUPS_AT_ONCE = 8;
-const SENT_AT_ONCE = 4;
+const GROUP_CONCURRENCY = 8;
+const SEND_CONCURRENCY = 4;
 const STOP_MS = 4_000;
 const BACKOFF = { initial: 500, max: 30_000 };
 
-/** Fires `STOP_MS` after `signal`: what a receiver has not answered by then is handed back. */
-function endOf(signal: AbortSignal): AbortSignal {
-  const end = new AbortController();
-  const stop = () => setTimeout(() => end.abort(), STOP_MS).unref();
+/** Fires `STOP_MS` after `signal`: attempts without an answer by then are requeued. */
+function graceAfter(signal: AbortSignal): AbortSignal {
+  const graceEnd = new AbortController();
+  const stop = () => setTimeout(() => graceEnd.abort(), STOP_MS).unref();
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
-  return end.signal;
+  return graceEnd.signal;
 }
 
-/** What was broken off by `signal` is for somebody else, without using an attempt. */
-async function handBack(work: Promise<void>, signal: AbortSignal): Promise<void> {
+/** Requeues what `signal` aborted, without using an attempt. */
+async function requeueIfAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await work;
   } catch (err) {
@@ -32,31 +33,35 @@ async function handBack(work: Promise<void>, signal: AbortSignal): Promise<void>
   }
 }
 
-async function enqueue(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
-  const turn = Job.safeParse(data);
-  // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
-  if (!turn.success) ctx.logger.error({ err: turn.error }, "turn dropped, it is not of the form");
-  else if ("group" in turn.data) await flush(ctx, turn.data.group);
-  else await handBack(deliver(ctx, turn.data.notification, options), options.signal);
+async function runJob(ctx: Context, data: unknown, options: DeliverOptions): Promise<void> {
+  const job = Job.safeParse(data);
+  // Redis holds nothing but jobs: drop an invalid one, the next resync adds what is due.
+  if (!job.success) ctx.logger.error({ err: job.error }, "invalid job dropped");
+  else if ("group" in job.data) await flush(ctx, job.data.group);
+  else await requeueIfAborted(deliver(ctx, job.data.notification, options), options.signal);
 }
 
-/** Opens the worker of one queue; the groups' where no receiver is given. */
-type Open = (receiver?: string, limits?: Limits) => Promise<Work>;
+/** Opens the worker of a queue; without a receiver, that of the group queue. */
+type OpenWorker = (receiver?: string, limits?: Limits) => Promise<Work>;
 
-function opener(ctx: Context, options: DeliveryQueuesOptions, stopping: AbortSignal): Open {
-  const end = endOf(stopping);
+function createWorkerOpener(
+  ctx: Context,
+  options: QueueOptions,
+  stopping: AbortSignal,
+): OpenWorker {
+  const graceEnd = graceAfter(stopping);
   return (receiver, limits) => {
     const limit = receiver === undefined ? undefined : limits?.get(receiver);
     return openWorker<unknown>({
       ...options,
       name: receiver === undefined ? GROUPS_QUEUE : queueName(receiver),
       backoff: BACKOFF,
-      concurrency: receiver === undefined ? GROUPS_AT_ONCE : SENT_AT_ONCE,
+      concurrency: receiver === undefined ? GROUP_CONCURRENCY : SEND_CONCURRENCY,
       ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
       process: (data, { signal, hold }) =>
-        enqueue(ctx, data, {
-          signal: AbortSignal.any([signal, end]),
-          hold: limit === undefined ? async () => undefined : hold,
+        runJob(ctx, data, {
+          signal: AbortSignal.any([signal, graceEnd]),
+          pause: limit === undefined ? async () => undefined : hold,
           ...(receiver === undefined ? {} : { receiver }),
         }),
     });
@@ -64,22 +69,28 @@ function opener(ctx: Context, options: DeliveryQueuesOptions, stopping: AbortSig
 }
 
 export type Workers = AsyncDisposable & {
-  /** Works on the queues of these receivers, at their limits, and on no others. What is in hand of a queue that is closed ends before this returns. */
+  /**
+   * Runs the queues of exactly these receivers at their rate limits. The active jobs of a queue
+   * that closes finish before this returns.
+   */
   set(limits: Limits): Promise<void>;
   fault(): string | undefined;
-  /** For how many milliseconds the oldest turn in hand has been so; 0 where none is. */
-  inHandMs(): number;
-  /** Milliseconds since the epoch when a turn of this receiver (none: of a group) was last taken or ended; undefined where its queue is not worked on. */
+  /** For how many milliseconds the oldest active job has been running; 0 when there is none. */
+  inFlightMs(): number;
+  /**
+   * When a job of this receiver (empty for groups) was last started or finished, in milliseconds
+   * since the epoch; undefined when this process does not run its queue.
+   */
   lastActive(receiver: string): number | undefined;
 };
 
-/** Works all queues off; after `signal`, what is in hand has a moment to end. */
+/** Runs the jobs of all queues; after `stopping` fires, active jobs get a moment to finish. */
 export async function openWorkers(
   ctx: Context,
-  options: DeliveryQueuesOptions,
+  options: QueueOptions,
   stopping: AbortSignal,
 ): Promise<Workers> {
-  const open = opener(ctx, options, stopping);
+  const open = createWorkerOpener(ctx, options, stopping);
   const groups = await open();
   const byReceiver = new Map<string, { readonly limit: string; readonly work: Work }>();
   const all = () => [groups, ...Array.from(byReceiver.values(), ({ work }) => work)];
@@ -99,10 +110,10 @@ export async function openWorkers(
       all()
         .map((work) => work.fault())
         .find((fault) => fault !== undefined),
-    inHandMs: () => Math.max(...all().map((work) => work.inHandMs())),
+    inFlightMs: () => Math.max(...all().map((work) => work.inHandMs())),
     lastActive: (receiver) =>
       (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
-    // At once: each may have to wait for what it has in hand.
+    // In parallel: each may have to wait for its active jobs.
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((work) => work[Symbol.asyncDispose]()));
     },

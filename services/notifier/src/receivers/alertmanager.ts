@@ -9,21 +9,24 @@ import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { cut } from "../message/text.ts";
-import { classifyError } from "../http/send-result.ts";
+import { classifyError } from "../http/classify-answer.ts";
 import type { SendResult } from "../http/send-result.ts";
 import type { Receiver } from "./receiver.ts";
-import { postAll, postBatch } from "./alert-post.ts";
+import { postAll, postBatch } from "./post-alerts.ts";
 
 export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster"> & {
   name: string;
   fetch: GuardedFetch;
-  /** Every instance of the cluster of Alertmanagers, without `/api/v2/alerts`: they do not tell each other of alerts. */
+  /**
+   * Every instance of an Alertmanager cluster, without `/api/v2/alerts`: instances do not share
+   * alerts.
+   */
   urls: readonly URL[];
   /** Sent as `Authorization: Bearer`; undefined for none. */
   token: () => Promise<string | undefined>;
   settings: AlertSettings;
   resendMs: number;
-  /** Puts templates on a message. */
+  /** Applies the templates to a message. */
   applyTemplates: (message: Message) => Message;
   logger: Logger;
 };
@@ -31,7 +34,7 @@ export type AlertmanagerOptions = Pick<AlertStoreOptions, "records" | "cluster">
 const SUMMARY_LIMIT = 300;
 const DESCRIPTION_LIMIT = 2_000;
 
-/** What the alert of one event says. */
+/** The texts of one event's alert. */
 export function alertText(message: Message): AlertText {
   const next = message.next.length === 0 ? "" : `\nNext:\n${message.next.join("\n")}`;
   return {
@@ -41,8 +44,9 @@ export function alertText(message: Message): AlertText {
 }
 
 /**
- * An Alertmanager, or a cluster of them: a failed or stalled rollout fires an alert of its workload, and the workload's next success ends it. What fires is written
- * down and told again every `resendMs`, as Alertmanager asks of its clients.
+ * An Alertmanager, or a cluster of them. A failed or stalled rollout fires an alert for its
+ * workload; the workload's next success resolves it. Firing alerts are stored and resent every
+ * `resendMs`, as Alertmanager expects of its clients.
  */
 export function createAlertmanager(options: AlertmanagerOptions): Receiver {
   const { name, records, cluster, applyTemplates, settings, logger } = options;
@@ -64,13 +68,13 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
     const alerts = (await store.all()).flatMap((record) => alertsOf(record, settings, now));
     const result = await postAll(options, alerts, stop.signal);
     if (result.kind === "sent") return;
-    logger.warn({ receiver: name, reason: result.reason }, "alerts not told again, later");
+    logger.warn({ receiver: name, reason: result.reason }, "alerts not resent, will retry");
   };
   let running: Promise<void> | undefined;
   const timer = setInterval(() => {
     running ??= resend()
       .catch((err: unknown) => {
-        if (!stop.signal.aborted) logger.warn({ err, receiver: name }, "alerts not told again");
+        if (!stop.signal.aborted) logger.warn({ err, receiver: name }, "alerts not resent");
       })
       .finally(() => {
         running = undefined;
@@ -80,14 +84,15 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
     name,
     async send(message, signal): Promise<SendResult> {
       try {
-        const wanted = message.events.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
-        // A message without an alert asks whether the Alertmanager is there: that is what a test of the receiver wants to know.
-        if (wanted.length === 0) return await postBatch(options, [], signal);
+        const relevant = message.events.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
+        // A message without alerts, e.g. a test of the receiver, only checks that the Alertmanager
+        // answers.
+        if (relevant.length === 0) return await postBatch(options, [], signal);
         const now = Date.now();
-        const taken = await store.enqueue(wanted);
+        const records = await store.apply(relevant);
         return await postAll(
           options,
-          taken.flatMap((record) => alertsOf(record, settings, now)),
+          records.flatMap((record) => alertsOf(record, settings, now)),
           signal,
         );
       } catch (err) {

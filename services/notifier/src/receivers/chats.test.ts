@@ -5,7 +5,7 @@ import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
 import { escapeSlack } from "./slack-blocks.ts";
-import { classifySlackAnswer, renderSlack } from "./slack.ts";
+import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { plainCardText, renderTeams } from "./teams.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
@@ -126,7 +126,7 @@ test("Teams: a failed rollout as an Adaptive Card 1.4", () => {
   });
 });
 
-test("Teams: what is left out is counted", () => {
+test("Teams: facts that are left out are counted", () => {
   const long = "\u0001".repeat(4_000);
   const facts = Array.from({ length: 4 }, (_, i) => ({ name: `f${i}`, value: long }));
   const { body } = renderTeams({ ...message([{ name: "web" }]), facts });
@@ -141,7 +141,7 @@ test.each([
   { text: "<https://x|click>", shown: "&lt;https://x|click&gt;" },
   { text: "a&amp;b", shown: "a&amp;amp;b" },
   { text: "😀\ud83d", shown: "😀\ufffd" },
-])("Slack shows $text as it is", ({ text, shown }) => {
+])("Slack shows $text literally", ({ text, shown }) => {
   expect(escapeSlack(text, 100)).toBe(shown);
 });
 
@@ -149,18 +149,18 @@ test.each([
   { text: "[click](https://x)", shown: "[click]\u200B(https://x)" },
   { text: "![i](x)", shown: "![i]\u200B(x)" },
   { text: "a\ud83d", shown: "a\ufffd" },
-])("a card of Teams makes no link of $text", ({ text, shown }) => {
+])("a Teams card makes no link of $text", ({ text, shown }) => {
   expect(plainCardText(text)).toBe(shown);
 });
 
 test.each([
   { text: "<users/all>", shown: "<\u200Busers/all>" },
   { text: "<https://x|click>", shown: "<\u200Bhttps://x|click>" },
-])("Google Chat calls nobody by $text", ({ text, shown }) => {
+])("Google Chat mentions nobody for $text", ({ text, shown }) => {
   expect(plainChatText(text)).toBe(shown);
 });
 
-test("a template's text is shown in place of the facts, escaped, with what to run next", () => {
+test("a template's text replaces the facts, escaped, and keeps the commands", () => {
   const made = {
     ...message([{ name: "web" }]),
     title: "T",

@@ -13,11 +13,14 @@ import { messageOf } from "../message/message.ts";
 import { alertText } from "./alertmanager.ts";
 import { renderGoogleChat } from "./google-chat.ts";
 import { slackContent } from "./slack-blocks.ts";
-import { renderSlack } from "./slack.ts";
+import { renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 import { webhookBody } from "./webhook.ts";
 
-/** Microsoft's renderer, whose parser names every property that a card may not have. Its module for Node is not one, so the browsers' is taken. */
+/**
+ * Microsoft's renderer, whose parser names every property that a card may not have. Its module for
+ * Node is not one, so the browsers' is taken.
+ */
 const cards = createRequire(import.meta.url)(
   "adaptivecards/dist/adaptivecards.js",
 ) as typeof AdaptiveCards;
@@ -61,7 +64,7 @@ const SlackContent = z.strictObject({
     .max(50),
 });
 
-test("Slack: no message breaks a limit of Block Kit or calls anybody", () => {
+test("Slack: no message exceeds a limit of Block Kit or mentions anybody", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const {
@@ -76,7 +79,7 @@ test("Slack: no message breaks a limit of Block Kit or calls anybody", () => {
   );
 });
 
-test("Slack bot: what is edited from the record breaks no limit either", () => {
+test("Slack bot: no edit from the message log exceeds a limit either", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const empty: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
@@ -110,7 +113,7 @@ const TeamsBody = z.strictObject({
     .length(1),
 });
 
-test("Teams: every message is a card that Microsoft's parser takes, within the bytes, and links nowhere", () => {
+test("Teams: every message is a card that Microsoft's parser accepts, within its size, and has no links", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const { body } = renderTeams(message);
@@ -128,7 +131,7 @@ test("Teams: every message is a card that Microsoft's parser takes, within the b
   );
 });
 
-test("Google Chat: no message is too long, calls a user or hides a link", () => {
+test("Google Chat: no message is too long, mentions a user or hides a link", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const { text, ...rest } = JSON.parse(renderGoogleChat(message).body) as { text: string };
@@ -157,7 +160,7 @@ const StandardBody = z.strictObject({
   }),
 });
 
-test("webhook: every body is the envelope it says, with the events as they are", () => {
+test("webhook: every body is a valid envelope with the unchanged events", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const standard = webhookBody(message, "standard").body;
@@ -170,7 +173,10 @@ test("webhook: every body is the envelope it says, with the events as they are",
   );
 });
 
-/** `postableAlert` of Alertmanager's OpenAPI, and what its code checks besides: no empty label, no end before the start. */
+/**
+ * `postableAlert` of Alertmanager's OpenAPI, and what its code checks besides: no empty label, no
+ * end before the start.
+ */
 const PostableAlert = z
   .strictObject({
     labels: z.record(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/), z.string().min(1)),
@@ -191,8 +197,8 @@ test("Alertmanager: no event makes an alert that it refuses", () => {
   const alerting = anyEvent.filter((event) => ALERT_OUTCOMES.has(outcomeOf(event)));
   fc.assert(
     fc.property(alerting, (event) => {
-      const one = messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, "prod");
-      const text = alertText(one);
+      const alertMessage = messageOf({ id: "", events: [event], labels: {}, createdAt: 0 }, "prod");
+      const text = alertText(alertMessage);
       expect(text.summary.length).toBeLessThanOrEqual(300);
       expect(text.description.length).toBeLessThanOrEqual(2_000);
       const now = Date.parse(event.time);

@@ -7,8 +7,9 @@ const MIN_BYTES = 24;
 const MAX_BYTES = 64;
 
 /**
- * The key in a signing secret: `whsec_` and the base64 of 24 to 64 bytes. Throws {@link ConfigError} for anything else; the secret is never part of the error.
- * Format: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ * The key in a signing secret: `whsec_` followed by the base64 of 24 to 64 bytes. Throws {@link
+ * ConfigError} for anything else; the error never contains the secret. Format:
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signingKey(secret: string): Buffer {
   const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : "";
@@ -25,14 +26,17 @@ export function signingKey(secret: string): Buffer {
 }
 
 export type Signed = {
-  /** The same over all tries of one notification. */
+  /** The same for all attempts of a notification. */
   readonly id: string;
-  /** When this try is made; seconds since the epoch. */
+  /** Time of this attempt; seconds since the epoch. */
   readonly timestamp: number;
   readonly body: string;
 };
 
-/** The headers of Standard Webhooks; one signature for each key, so that a receiver may hold the old or the new one during a rotation. */
+/**
+ * The headers of Standard Webhooks, with one signature per key, so that during a rotation a
+ * receiver may verify with the old or the new one.
+ */
 export function signatureHeaders(
   { id, timestamp, body }: Signed,
   keys: readonly Buffer[],

@@ -1,21 +1,32 @@
 import { z } from "zod";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
-import { classifyAnswer, withoutSecrets } from "../http/send-result.ts";
-import type { Answer, SendResult } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
 
-/** `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`; both with status 200. https://docs.slack.dev/apis/web-api/#responses */
+/**
+ * `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`, both with
+ * status 200. https://docs.slack.dev/apis/web-api/#responses
+ */
 const Body = z.union([
   z.object({ ok: z.literal(true), channel: z.string().optional(), ts: z.string().optional() }),
   z.object({ ok: z.literal(false), error: z.string() }),
 ]);
 
-/** What a call of the Web API came to: where the message is, or a verdict, with Slack's word for what is wrong where it gave one. */
+/**
+ * The result of a Web API call: where the message is, or why it failed, with Slack's error code if
+ * there was one.
+ */
 export type SlackResult =
   | { readonly ok: true; readonly channel: string | undefined; readonly ts: string | undefined }
-  | { readonly ok: false; readonly error: string | undefined; readonly result: SendResult };
+  | { readonly ok: false; readonly error: string | undefined; readonly sendResult: SendResult };
 
-/** Words after which another try may succeed. https://docs.slack.dev/reference/methods/chat.postMessage#errors */
+/**
+ * Errors after which another attempt may succeed.
+ * https://docs.slack.dev/reference/methods/chat.postMessage#errors
+ */
 const TRANSIENT = new Set([
   "external_channel_migrating",
   "fatal_error",
@@ -26,17 +37,20 @@ const TRANSIENT = new Set([
   "team_added_to_org",
   "update_failed",
 ]);
-/** Words that ask for a pause; the answer's Retry-After says how long. */
+/** Errors that ask for a pause; the Retry-After header says how long. */
 const LIMITED = new Set(["ratelimited", "rate_limited", "message_limit_exceeded"]);
 const LIMITED_MS = 30_000;
 
-/** Words that no other try mends, each with what a person can do. They are labels of metrics, so no other word of Slack's becomes one. */
+/**
+ * Errors that no retry can fix, each with a hint for the operator. They become metric labels, so no
+ * other error code of Slack is used as a reason.
+ */
 const PERMANENT: ReadonlyMap<string, string> = new Map([
   ["account_inactive", "the bot was deactivated: install the app again"],
   ["channel_not_found", "the channel does not exist, or is private and the bot is not in it"],
   ["ekm_access_denied", "an administrator suspended posting"],
   ["invalid_auth", "the token is not valid"],
-  ["invalid_blocks", "the message is not of Slack's form"],
+  ["invalid_blocks", "Slack does not accept the format of the message"],
   ["is_archived", "the channel is archived"],
   ["missing_scope", "the bot needs the scope chat:write"],
   ["msg_blocks_too_long", "the message is too long"],
@@ -56,10 +70,10 @@ function camelCase(error: string): string {
   return error.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function judgeWord(error: string, answer: Answer, now: number): SendResult {
+function classifySlackError(error: string, answer: Answer, now: number): SendResult {
   if (LIMITED.has(error)) {
-    const asked = classifyAnswer({ ...answer, status: 429 }, now);
-    const delayMs = asked.kind === "later" ? asked.delayMs : LIMITED_MS;
+    const limited = classifyAnswer({ ...answer, status: 429 }, now);
+    const delayMs = limited.kind === "later" ? limited.delayMs : LIMITED_MS;
     return { kind: "later", delayMs, reason: "Throttled" };
   }
   const hint = PERMANENT.get(error);
@@ -67,25 +81,29 @@ function judgeWord(error: string, answer: Answer, now: number): SendResult {
     const message = `Slack answered ${error}: ${hint}`;
     return { kind: "refused", reason: camelCase(error), message };
   }
-  const outcome = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
+  const code = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
   if (TRANSIENT.has(error)) {
-    return { kind: "failed", reason: "SlackTrouble", message: `Slack answered ${outcome}` };
+    return { kind: "failed", reason: "SlackTrouble", message: `Slack answered ${code}` };
   }
-  return { kind: "refused", reason: "SlackError", message: `Slack answered ${outcome}` };
+  return { kind: "refused", reason: "SlackError", message: `Slack answered ${code}` };
 }
 
-/** What an answer of the Web API means. `now` in milliseconds since the epoch. */
-export function judgeSlackApi(answer: Answer, now: number): SlackResult {
-  const result = classifyAnswer(answer, now);
-  if (result.kind !== "sent") return { ok: false, error: undefined, result };
+/** Classifies a response of the Web API. `now` in milliseconds since the epoch. */
+export function classifySlackApiAnswer(answer: Answer, now: number): SlackResult {
+  const sendResult = classifyAnswer(answer, now);
+  if (sendResult.kind !== "sent") return { ok: false, error: undefined, sendResult };
   const body = Body.safeParse(safeJson(answer.body));
   if (!body.success) {
-    const message = "Slack answered 2xx with something else than an answer of its API";
-    return { ok: false, error: undefined, result: { kind: "failed", reason: "NotOk", message } };
+    const message = "Slack answered 2xx, but not in the format of its API";
+    return {
+      ok: false,
+      error: undefined,
+      sendResult: { kind: "failed", reason: "NotOk", message },
+    };
   }
   if (body.data.ok) return { ok: true, channel: body.data.channel, ts: body.data.ts };
   const { error } = body.data;
-  return { ok: false, error, result: judgeWord(error, answer, now) };
+  return { ok: false, error, sendResult: classifySlackError(error, answer, now) };
 }
 
 function safeJson(text: string): unknown {
@@ -104,14 +122,14 @@ export type SlackApi = (
 
 export type SlackApiOptions = {
   fetch: GuardedFetch;
-  /** Where the methods are, e.g. `https://slack.com/api/`. */
+  /** Base URL of the methods, e.g. `https://slack.com/api/`. */
   base: URL;
   token: () => Promise<string>;
-  /** Waits until the channel may be sent to again. */
+  /** Waits until the channel accepts another message. */
   pace: (signal: AbortSignal) => Promise<void>;
 };
 
-/** Calls of Slack's Web API, one at a time and paced. Throws what {@link GuardedFetch} throws. */
+/** Calls Slack's Web API, paced per channel. Throws what {@link GuardedFetch} throws. */
 export function createSlackApi({ fetch, base, token, pace }: SlackApiOptions): SlackApi {
   return async (method, body, signal) => {
     const secret = await token();
@@ -125,6 +143,6 @@ export function createSlackApi({ fetch, base, token, pace }: SlackApiOptions): S
       },
       signal,
     );
-    return judgeSlackApi(withoutSecrets(answer, [secret]), Date.now());
+    return classifySlackApiAnswer(redactSecrets(answer, [secret]), Date.now());
   };
 }

@@ -1,6 +1,6 @@
 import type { KnownBlock, MrkdwnElement } from "@slack/types";
 import type { Message } from "../message/message.ts";
-import type { Severity } from "../message/severity.ts";
+import type { Severity } from "../model/severity.ts";
 import { cut } from "../message/text.ts";
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks
@@ -10,27 +10,27 @@ const FIELDS = 10;
 const TEXT_LIMIT = 3_000;
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const SIGN: Readonly<Record<Severity, string>> = { info: "ℹ️", warning: "⚠️", error: "🔴" };
-const SIGN_OF_OUTCOME: Readonly<Record<string, string>> = { succeeded: "✅", started: "🔄" };
+const ICON: Readonly<Record<Severity, string>> = { info: "ℹ️", warning: "⚠️", error: "🔴" };
+const ICON_OF_OUTCOME: Readonly<Record<string, string>> = { succeeded: "✅", started: "🔄" };
 
 function entity(char: string): string {
   return ENTITIES[char] ?? char;
 }
 
 /**
- * `text` as Slack shows it literally, in at most `limit` characters once escaped: `<!channel>` and `<@U1>` call nobody.
- * https://docs.slack.dev/messaging/formatting-message-text#escaping
+ * `text` as Slack shows it literally, at most `limit` characters after escaping: `<!channel>` and
+ * `<@U1>` mention nobody. https://docs.slack.dev/messaging/formatting-message-text#escaping
  */
 export function escapeSlack(text: string, limit: number): string {
   return cut(text, limit, (char) => entity(char).length).replaceAll(/[&<>]/g, entity);
 }
 
-/** Text in which Slack makes no link, channel or mention of what looks like one. */
+/** Text in which Slack creates no links, channels or mentions. */
 function mrkdwn(text: string): MrkdwnElement {
   return { type: "mrkdwn", text, verbatim: true };
 }
 
-/** The part of a call that is shown: Block Kit, and a text for notifications and old clients. */
+/** The visible part of a call: Block Kit, and a text for notifications and old clients. */
 export type SlackContent = {
   readonly text: string;
   readonly blocks: readonly KnownBlock[];
@@ -48,10 +48,10 @@ function body(message: Message): KnownBlock[] {
   return fields.length === 0 ? [] : [{ type: "section", fields }];
 }
 
-/** A message in Block Kit, within its limits. */
+/** Renders a message in Block Kit, within its limits. */
 export function slackContent(message: Message): SlackContent {
-  const sign = SIGN_OF_OUTCOME[message.outcome] ?? SIGN[message.severity];
-  const title = `${sign} ${message.title}`;
+  const icon = ICON_OF_OUTCOME[message.outcome] ?? ICON[message.severity];
+  const title = `${icon} ${message.title}`;
   const commands = message.next.map((command) => escapeSlack(command, 700)).join("\n");
   return {
     text: escapeSlack(title, TEXT_LIMIT),

@@ -9,8 +9,8 @@ import type { SlackResult } from "./slack-api.ts";
 import { slackContent } from "./slack-blocks.ts";
 import type { SlackBotOptions } from "./slack-bot.ts";
 
-/** The message is not there any more, or not to be edited any more: its place is taken by a new one. */
-const LOST = new Set([
+/** The message is gone or can no longer be edited: post a new one in its place. */
+const UNEDITABLE = new Set([
   "cant_update_message",
   "channel_not_found",
   "edit_window_closed",
@@ -18,8 +18,8 @@ const LOST = new Set([
   "message_not_found",
 ]);
 
-/** The thread of a reply cannot be replied to: it becomes a message of its own. */
-const NO_THREAD = new Set([
+/** The thread cannot be replied to: post a message outside of it. */
+const UNREPLYABLE = new Set([
   "cannot_reply_to_message",
   "invalid_thread_ts",
   "message_not_found",
@@ -31,10 +31,10 @@ const NO_THREAD = new Set([
 export const BUSY_MS = 5_000;
 const SENT: SendResult = { kind: "sent" };
 
-// Slack would make links, previews and mentions of what an event says.
+// Keeps Slack from turning an event's texts into links, previews and mentions.
 const PLAIN = { unfurl_links: false, unfurl_media: false, parse: "none", link_names: false };
 
-export type Sending = {
+export type SendContext = {
   readonly options: SlackBotOptions;
   readonly message: Message;
   readonly lease: Lease;
@@ -42,16 +42,16 @@ export type Sending = {
 };
 
 function sendResultOf(result: SlackResult): SendResult {
-  return result.ok ? SENT : result.result;
+  return result.ok ? SENT : result.sendResult;
 }
 
-/** The message about some of its events only. */
-function part({ options, message }: Sending, events: readonly RolloutEvent[]): Message {
+/** The message, restricted to some of its events. */
+function restrictTo({ options, message }: SendContext, events: readonly RolloutEvent[]): Message {
   if (events.length === message.events.length) return message;
   return options.applyTemplates(messageOf({ ...message, events: [...events] }, options.cluster));
 }
 
-async function post({ options, signal }: Sending, message: Message, more: object = {}) {
+async function post({ options, signal }: SendContext, message: Message, more: object = {}) {
   const { channel } = options;
   return options.call(
     "chat.postMessage",
@@ -60,10 +60,10 @@ async function post({ options, signal }: Sending, message: Message, more: object
   );
 }
 
-/** Makes a posted message say what is true now; posts it anew where it is gone. */
-export async function edit(sending: Sending, place: number): Promise<SendResult> {
-  const { options, lease, signal } = sending;
-  const before = lease.log().posts[place];
+/** Edits a posted message to show the current state; posts it anew if it is gone. */
+export async function edit(context: SendContext, index: number): Promise<SendResult> {
+  const { options, lease, signal } = context;
+  const before = lease.log().posts[index];
   if (before === undefined) return SENT;
   const { channel, ts, labels, createdAt, notification: id } = before;
   const events = eventsOf(before, options.cluster);
@@ -73,51 +73,51 @@ export async function edit(sending: Sending, place: number): Promise<SendResult>
   const { unfurl_links: _l, unfurl_media: _m, ...plain } = PLAIN;
   const body = { channel, ts, ...slackContent(message), ...plain };
   const result = await options.call("chat.update", body, signal);
-  if (result.ok || result.error === undefined || !LOST.has(result.error))
+  if (result.ok || result.error === undefined || !UNEDITABLE.has(result.error))
     return sendResultOf(result);
-  const again = await post(sending, message);
+  const again = await post(context, message);
   options.failpoint("posted");
-  if (!again.ok) return again.result;
+  if (!again.ok) return again.sendResult;
   const moved: Post = { ...before, channel: again.channel ?? options.channel, ts: again.ts ?? "" };
-  await lease.save(replacePost(lease.log(), place, moved));
+  await lease.save(replacePost(lease.log(), index, moved));
   return SENT;
 }
 
-/** Tells of warnings and failures aloud: an edit reaches nobody who is not looking. */
+/** Sends warnings and failures as a reply: an edit notifies nobody. */
 export async function reply(
-  sending: Sending,
-  place: number,
+  context: SendContext,
+  index: number,
   events: readonly RolloutEvent[],
 ): Promise<SendResult> {
-  const { options, lease, message } = sending;
-  const before = lease.log().posts[place];
+  const { options, lease, message } = context;
+  const before = lease.log().posts[index];
   if (before === undefined || events.length === 0 || before.replies.includes(message.id)) {
     return SENT;
   }
-  const registered = part(sending, events);
+  const partial = restrictTo(context, events);
   const inThread = options.thread && before.channel === options.channel && before.ts !== "";
   const thread = inThread ? { thread_ts: before.ts, reply_broadcast: true } : {};
-  let result = await post(sending, registered, thread);
-  if (inThread && !result.ok && NO_THREAD.has(result.error ?? "")) {
-    result = await post(sending, registered);
+  let result = await post(context, partial, thread);
+  if (inThread && !result.ok && UNREPLYABLE.has(result.error ?? "")) {
+    result = await post(context, partial);
   }
   options.failpoint("posted");
-  if (!result.ok) return result.result;
-  await lease.save(replacePost(lease.log(), place, withReply(before, message.id)));
+  if (!result.ok) return result.sendResult;
+  await lease.save(replacePost(lease.log(), index, withReply(before, message.id)));
   return SENT;
 }
 
-/** Posts what no message tells of yet. */
-export async function postFresh(
-  sending: Sending,
+/** Posts the events that belong to no post yet. */
+export async function postNew(
+  context: SendContext,
   events: readonly RolloutEvent[],
 ): Promise<SendResult> {
-  const { options, lease } = sending;
+  const { options, lease } = context;
   if (events.length === 0) return SENT;
-  const message = part(sending, events);
-  const result = await post(sending, message);
+  const message = restrictTo(context, events);
+  const result = await post(context, message);
   options.failpoint("posted");
-  if (!result.ok) return result.result;
+  if (!result.ok) return result.sendResult;
   const { channel = options.channel, ts } = result;
   if (ts === undefined) return SENT;
   const now = Date.now();

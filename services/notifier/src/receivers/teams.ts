@@ -1,15 +1,15 @@
 import type { Fact } from "../message/facts.ts";
 import type { Message } from "../message/message.ts";
-import type { Severity } from "../message/severity.ts";
+import type { Severity } from "../model/severity.ts";
 import { cut, jsonSize, utf8Size } from "../message/text.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 
-/** Teams refuses more than 28 kB; what it adds on its way is not documented. */
+/** Teams refuses messages over 28 kB; how much it adds on the way is not documented. */
 const BUDGET = 24_000;
 const TITLE_LIMIT = 500;
 const FACT_LIMIT = 4_000;
-/** Bytes of the JSON of a template's text. */
+/** Maximum size of a template's text as JSON, in bytes. */
 const TEXT_LIMIT = 12_000;
 const COLOR: Readonly<Record<Severity, string>> = {
   info: "good",
@@ -17,12 +17,15 @@ const COLOR: Readonly<Record<Severity, string>> = {
   error: "attention",
 };
 
-/** `text` without a link of its own making: Adaptive Cards read Markdown. https://adaptivecards.io/explorer/TextBlock.html */
+/**
+ * `text` without links of its own: Adaptive Cards render Markdown.
+ * https://adaptivecards.io/explorer/TextBlock.html
+ */
 export function plainCardText(text: string): string {
   return text.toWellFormed().replaceAll("](", "]\u200B(");
 }
 
-/** A single line break is none in a card. */
+/** A card ignores a single line break. */
 function paragraphs(text: string): string {
   return text.replaceAll(/\n+/g, "\n\n");
 }
@@ -31,7 +34,7 @@ function block(text: string, more: object = {}): object {
   return { type: "TextBlock", text: plainCardText(text), wrap: true, ...more };
 }
 
-/** What a card shows, from the top. */
+/** The elements of a card, from top to bottom. */
 function elements(message: Message, facts: readonly Fact[], more: number): object[] {
   const shown = facts.map(({ name, value }) => ({
     title: plainCardText(name),
@@ -70,7 +73,10 @@ function card(message: Message, facts: readonly Fact[], more: number): string {
   });
 }
 
-/** A message as a Workflows webhook of Teams takes it: an Adaptive Card 1.4 in at most 24 000 bytes. What does not fit is left out from the end, and counted. */
+/**
+ * Renders a message for a Workflows webhook of Teams: an Adaptive Card 1.4 of at most 24 000 bytes.
+ * Facts that do not fit are left out from the end and counted.
+ */
 export function renderTeams(message: Message): Rendered {
   const facts = message.custom ? [] : message.facts;
   for (let shown = facts.length; shown > 0; shown--) {

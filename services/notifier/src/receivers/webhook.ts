@@ -4,12 +4,13 @@ import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { carried } from "@rollcast/runtime/trace";
 import type { Message } from "../message/message.ts";
 import { signatureHeaders, signingKey } from "./signature.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 
 /**
- * The body of a webhook. `standard`: the envelope of Standard Webhooks, `{type, timestamp, data}`, where `data` holds the text for people and the events
- * themselves. `cloudevents`: the events alone, as a batch (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md).
+ * The body of a webhook. `standard`: the envelope of Standard Webhooks, `{type, timestamp, data}`,
+ * where `data` holds the text and the events. `cloudevents`: only the events, as a batch
+ * (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md).
  */
 export function webhookBody(message: Message, format: WebhookReceiver["format"]): Rendered {
   if (format === "cloudevents") {
@@ -28,7 +29,10 @@ export function webhookBody(message: Message, format: WebhookReceiver["format"])
   return { contentType: JSON_TYPE, body };
 }
 
-/** Keys to sign with, read anew for each try. Throws {@link ConfigError} where a secret is missing or none. */
+/**
+ * Reads the signing keys, anew for every attempt. Throws {@link ConfigError} when a secret is
+ * missing or invalid.
+ */
 export async function readKeys(config: WebhookReceiver, env: Env): Promise<Buffer[]> {
   const refs = config.signing?.secretsFrom ?? [];
   const key = (at: number) => `webhook.signing.secretsFrom[${at}]`;
@@ -36,7 +40,7 @@ export async function readKeys(config: WebhookReceiver, env: Env): Promise<Buffe
   return secrets.map(signingKey);
 }
 
-/** A generic webhook, signed by Standard Webhooks. */
+/** A generic webhook, signed as Standard Webhooks specify. */
 export async function renderWebhook(
   message: Message,
   config: WebhookReceiver,

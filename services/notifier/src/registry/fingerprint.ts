@@ -4,15 +4,18 @@ import type { Receiver } from "@rollcast/shared/config/receivers";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { SecretRef } from "@rollcast/shared/config/secret-ref";
 
-/** Every reference to a secret in a part of the configuration, wherever it is. */
+/** All references to secrets in a part of the configuration, at any depth. */
 function secretRefs(part: unknown): SecretRef[] {
   if (typeof part !== "object" || part === null) return [];
   const ref = SecretRef.safeParse(part);
   return ref.success ? [ref.data] : Object.values(part).flatMap(secretRefs);
 }
 
-/** A secret that cannot be read counts as one of its own: when it comes, the receiver is another. */
-async function secretOrFault(ref: SecretRef, env: Env): Promise<string> {
+/**
+ * A secret that cannot be read has a value of its own, so that the fingerprint changes when it
+ * appears.
+ */
+async function secretState(ref: SecretRef, env: Env): Promise<string> {
   try {
     return `secret ${await readSecret(ref, env)}`;
   } catch {
@@ -20,9 +23,12 @@ async function secretOrFault(ref: SecretRef, env: Env): Promise<string> {
   }
 }
 
-/** A digest that is another when a receiver's configuration is another, or a secret that it refers to. It never leaves the process. */
+/**
+ * A digest that changes with a receiver's configuration or any secret it refers to. It never leaves
+ * the process.
+ */
 export async function fingerprintOf(receiver: Receiver, env: Env): Promise<string> {
-  const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretOrFault(ref, env)));
+  const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretState(ref, env)));
   return createHash("sha256")
     .update(JSON.stringify([receiver, secrets]))
     .digest("hex");

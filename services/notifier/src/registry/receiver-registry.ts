@@ -3,28 +3,31 @@ import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { createCircuit } from "../http/circuit.ts";
 import type { Circuit } from "../http/circuit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { openReceivers, rateLimitOf } from "../receivers/open.ts";
-import type { ReceiverDeps } from "../receivers/opening.ts";
+import { openReceivers, rateLimitOf } from "../receivers/open-receivers.ts";
+import type { ReceiverDeps } from "../receivers/receiver-options.ts";
 import type { Receiver } from "../receivers/receiver.ts";
-import { createRouter } from "../route/route.ts";
-import type { Router } from "../route/route.ts";
+import { createRouter } from "../route/router.ts";
+import type { Router } from "../route/router.ts";
 
-/** What the configuration says now; replaced as a whole when it changes. */
+/** The open receivers of a configuration; replaced as a whole on reload. */
 export type ReceiverRegistry = {
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly rateLimits: ReadonlyMap<string, RateLimit>;
   readonly route: Router;
-  /** What each receiver was opened from: its configuration, the secrets that it refers to (their digest), the templates. */
+  /**
+   * What each receiver was opened from: its configuration, the digest of its secrets, and the
+   * templates.
+   */
   readonly fingerprints: ReadonlyMap<string, string>;
 };
 
-export type SetupOptions = {
+export type ReceiverRegistryOptions = {
   readonly config: NotifierConfig;
   readonly deps: ReceiverDeps;
 };
 
-const NOTHING: ReceiverRegistry = {
+const EMPTY: ReceiverRegistry = {
   receivers: new Map(),
   circuits: new Map(),
   rateLimits: new Map(),
@@ -33,44 +36,48 @@ const NOTHING: ReceiverRegistry = {
 };
 
 /**
- * Opens what `config` names. A receiver that is as in `before` is kept as it is, with its circuit; any other is opened anew, so one that answered 410 is asked again.
- * Throws a ConfigError that names every fault, and then nothing has changed.
+ * Opens the receivers of `config`. A receiver that did not change since `before` is kept, with its
+ * circuit breaker; any other is opened anew, so one that answered 410 is tried again. Throws a
+ * ConfigError that names every fault; then nothing has changed.
  */
 export async function openReceiverRegistry(
-  options: SetupOptions,
-  before: ReceiverRegistry = NOTHING,
+  options: ReceiverRegistryOptions,
+  before: ReceiverRegistry = EMPTY,
 ): Promise<ReceiverRegistry> {
   const { config, deps } = options;
   const route = createRouter(config, deps.cluster);
   const templates = JSON.stringify(config.templates);
-  const registered = config.receivers.filter(({ none }) => none === undefined);
+  const configured = config.receivers.filter(({ none }) => none === undefined);
   const fingerprints = new Map<string, string>();
-  for (const one of registered) {
-    fingerprints.set(one.name, `${await fingerprintOf(one, deps.env)} ${templates}`);
+  for (const receiver of configured) {
+    fingerprints.set(receiver.name, `${await fingerprintOf(receiver, deps.env)} ${templates}`);
   }
-  const isKept = (name: string) => before.fingerprints.get(name) === fingerprints.get(name);
-  const changed = registered.filter(({ name }) => !isKept(name));
-  const fresh = await openReceivers({ ...config, receivers: changed }, deps);
+  const isUnchanged = (name: string) => before.fingerprints.get(name) === fingerprints.get(name);
+  const changed = configured.filter(({ name }) => !isUnchanged(name));
+  const opened = await openReceivers({ ...config, receivers: changed }, deps);
   const receivers = new Map<string, Receiver>();
   const circuits = new Map<string, Circuit>();
-  for (const { name } of registered) {
-    const receiver = fresh.get(name) ?? before.receivers.get(name);
+  for (const { name } of configured) {
+    const receiver = opened.get(name) ?? before.receivers.get(name);
     if (receiver !== undefined) receivers.set(name, receiver);
-    circuits.set(name, (isKept(name) ? before.circuits.get(name) : undefined) ?? createCircuit());
+    circuits.set(
+      name,
+      (isUnchanged(name) ? before.circuits.get(name) : undefined) ?? createCircuit(),
+    );
   }
-  const rateLimits = new Map(registered.map((one) => [one.name, rateLimitOf(one)]));
+  const rateLimits = new Map(configured.map((receiver) => [receiver.name, rateLimitOf(receiver)]));
   return { receivers, circuits, rateLimits, route, fingerprints };
 }
 
-/** Longer than one try takes. */
-const RETIRE_MS = 90_000;
+/** Longer than one attempt takes. */
+const CLOSE_AFTER_MS = 90_000;
 
-/** Receivers that were replaced: what was under way to them ends as it would have, then they are closed; at the latest at disposal. */
-export type Retiring = AsyncDisposable & {
-  retire(before: ReceiverRegistry, after: ReceiverRegistry): void;
+/** Closes replaced receivers once their running attempts have ended, at the latest on disposal. */
+export type ReceiverCloser = AsyncDisposable & {
+  closeReplaced(before: ReceiverRegistry, after: ReceiverRegistry): void;
 };
 
-export function createRetirement(): Retiring {
+export function createReceiverCloser(): ReceiverCloser {
   const waiting = new Map<Receiver, NodeJS.Timeout>();
   const close = async (receiver: Receiver) => {
     clearTimeout(waiting.get(receiver));
@@ -78,11 +85,11 @@ export function createRetirement(): Retiring {
     await receiver[Symbol.asyncDispose]();
   };
   return {
-    retire(before, after) {
+    closeReplaced(before, after) {
       const kept = new Set(after.receivers.values());
       for (const receiver of before.receivers.values()) {
         if (kept.has(receiver)) continue;
-        const timer = setTimeout(() => void close(receiver).catch(() => undefined), RETIRE_MS);
+        const timer = setTimeout(() => void close(receiver).catch(() => undefined), CLOSE_AFTER_MS);
         waiting.set(receiver, timer.unref());
       }
     },

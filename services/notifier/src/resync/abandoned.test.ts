@@ -44,9 +44,9 @@ test.each([
     hours: 99,
     want: false,
   },
-  { name: "a board, by its newest message", record: log, hours: 24, want: false },
-  { name: "a board that is older", record: log, hours: 26, want: true },
-  { name: "an empty board", record: { ...log, posts: [] }, hours: 25, want: true },
+  { name: "a message log, by its newest post", record: log, hours: 24, want: false },
+  { name: "an older message log", record: log, hours: 26, want: true },
+  { name: "an empty message log", record: { ...log, posts: [] }, hours: 25, want: true },
   { name: "anything else", record: names, hours: 99, want: false },
 ])("$name: $want", ({ record, hours, want }) => {
   expect(isAbandoned(record, new Set(["here"]), hours * HOUR + 1)).toBe(want);

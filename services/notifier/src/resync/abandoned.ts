@@ -1,9 +1,12 @@
 import type { NotifyRecord } from "../model/notify-record.ts";
 
-/** Longer than a receiver is away by mistake; then what it showed is of use to nobody. */
+/** Longer than a receiver is missing by mistake; after that, its records are useless. */
 const KEPT_MS = 24 * 3_600_000;
 
-/** Whether a record is of what a receiver showed that is not in the configuration any more, since long; `now` in milliseconds since the epoch. */
+/**
+ * Whether a record belongs to a receiver that left the configuration long ago; `now` in
+ * milliseconds since the epoch.
+ */
 export function isAbandoned(
   record: NotifyRecord,
   receivers: { has(name: string): boolean },

@@ -2,31 +2,38 @@ import { createInHand } from "@rollcast/async/in-hand";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
-import { forget } from "../group/flush.ts";
+import { removeIfSpent } from "../group/group-store.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
-import { countWaiting } from "./waiting.ts";
-import type { Waiting } from "../model/waiting.ts";
+import { countWaiting } from "../model/backlog.ts";
+import type { Waiting } from "../model/backlog.ts";
 
-/** Makes the turns again from the records: what waits while Redis was lost or nobody ran gets its turn. Disposal stops it and waits for the sweep in hand. */
+/**
+ * Enqueues a job for every record that waits, also for what became due while Redis was lost or no
+ * notifier ran. Disposal stops it and waits for the running resync.
+ */
 export type Resync = AsyncDisposable & {
   now(why: string): void;
-  /** For how many milliseconds the sweep in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  /** For how many milliseconds the current resync has been running; 0 when none is. */
+  inFlightMs(): number;
 };
 
-async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Promise<boolean> {
+async function enqueueIfDue(
+  ctx: Context,
+  entry: Entry<NotifyRecord>,
+  now: number,
+): Promise<boolean> {
   const { value } = entry;
   if (value.type === "notification") {
     const delayMs = ctx.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
-    await ctx.jobs.deliver(value, delayMs);
+    await ctx.jobs.enqueueDelivery(value, delayMs);
     return true;
   }
   if (value.type !== "group") return false;
   if (value.events.length === 0) {
-    await forget(ctx, { ...entry, value }, now);
+    await removeIfSpent(ctx, { ...entry, value }, now);
     return false;
   }
-  await ctx.jobs.flush(value.id, Math.max((value.dueAt ?? 0) - now, 0));
+  await ctx.jobs.enqueueFlush(value.id, Math.max((value.dueAt ?? 0) - now, 0));
   return true;
 }
 
@@ -39,27 +46,27 @@ async function resync(ctx: Context, why: string): Promise<void> {
       await ctx.records.remove(entry.key, entry.revision);
       continue;
     }
-    if (await turnOf(ctx, entry, now)) jobs++;
+    if (await enqueueIfDue(ctx, entry, now)) jobs++;
     countWaiting(waiting, entry.value);
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "sweep done");
+  ctx.logger[level]({ why, turns: jobs, durationMs: Date.now() - now }, "resync done");
 }
 
-/** Sweeps now and every `intervalMs`. */
+/** Resyncs now and every `intervalMs`. */
 export function startResync(ctx: Context, intervalMs: number): Resync {
-  const hand = createInHand();
+  const inFlight = createInHand();
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;
   const run = async (first: string) => {
     for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
       again = undefined;
-      const end = hand.begin();
+      const end = inFlight.begin();
       await resync(ctx, why)
         .catch((err: unknown) =>
-          ctx.logger.warn({ err, why }, "sweep failed, the next one will do"),
+          ctx.logger.warn({ err, why }, "resync failed, the next one retries"),
         )
         .finally(end);
     }
@@ -76,7 +83,7 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   now("start");
   return {
     now,
-    inHandMs: hand.oldestMs,
+    inFlightMs: inFlight.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

@@ -4,14 +4,14 @@ import { parseMatcher } from "./matcher.ts";
 import type { Matcher } from "./matcher.ts";
 
 type Inherited = {
-  /** Undefined: every receiver, of what people want to know of. */
+  /** Undefined: every receiver, for the default outcomes. */
   readonly receiver: string | undefined;
   readonly groupBy: readonly RouteLabel[];
   readonly groupWaitMs: number;
   readonly groupIntervalMs: number;
 };
 
-/** A node with everything it inherits; `path` names it (`0.2`), the root is empty. */
+/** A route with everything it inherits; `path` names it (`0.2`), empty for the root. */
 export type CompiledRoute = Inherited & {
   readonly path: string;
   readonly matchers: readonly Matcher[];
@@ -19,8 +19,10 @@ export type CompiledRoute = Inherited & {
   readonly routes: readonly CompiledRoute[];
 };
 
-/** What is told where no route names a receiver: ends that people want to know of, and warnings. */
-/** What receivers are told without a route. `skipped` is what `mode: observe` would have rolled: whoever observes wants to know. */
+/**
+ * Outcomes sent without a route that names a receiver. `skipped` is what `mode: observe` would have
+ * rolled, which is why one observes.
+ */
 export const DEFAULT_OUTCOMES = new Set(["succeeded", "failed", "stalled", "throttled", "skipped"]);
 
 const DEFAULTS: Inherited = {
@@ -53,11 +55,11 @@ function compileNode(
     groupWaitMs: route.groupWait ?? parent.groupWaitMs,
     groupIntervalMs: route.groupInterval ?? parent.groupIntervalMs,
   };
-  let taken = false;
+  let shadowed = false;
   const routes = route.routes.map((child, i) => {
     const where = `${at.where}.routes[${i}]`;
-    if (taken) faults.push(`${where}: is never reached, a route before it takes everything`);
-    taken ||= child.match.length === 0 && !child.continue;
+    if (shadowed) faults.push(`${where}: is unreachable: an earlier route matches everything`);
+    shadowed ||= child.match.length === 0 && !child.continue;
     const path = at.path === "" ? String(i) : `${at.path}.${i}`;
     return compileNode(child, inherited, { path, where }, faults);
   });
@@ -70,12 +72,15 @@ function compileNode(
   };
 }
 
-/** The tree with all inheritance done. Throws one {@link ConfigError} that names every matcher that cannot be read and every route that is never reached. */
+/**
+ * Compiles the tree and resolves inheritance. Throws one {@link ConfigError} that names every
+ * invalid matcher and every unreachable route.
+ */
 export function compileRoute(root: RootRoute): CompiledRoute {
   const faults: string[] = [];
   const compiled = compileNode(root, DEFAULTS, { path: "", where: "notifier.route" }, faults);
   if (faults.length > 0) {
-    throw new ConfigError(`routes are refused:\n${faults.map((line) => `  ${line}`).join("\n")}`);
+    throw new ConfigError(`invalid routes:\n${faults.map((line) => `  ${line}`).join("\n")}`);
   }
   return compiled;
 }

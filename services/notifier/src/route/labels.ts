@@ -1,7 +1,7 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Labels } from "./matcher.ts";
-import { severityOf } from "../message/severity.ts";
+import { severityOf } from "../model/severity.ts";
 
 export function labelsOf(event: RolloutEvent, cluster: string): Labels {
   const { workload, cause, reason = "", queue = "" } = event.data;
@@ -12,7 +12,7 @@ export function labelsOf(event: RolloutEvent, cluster: string): Labels {
     kind: workload.kind,
     name: workload.name,
     workload: `${workload.kind}/${workload.namespace}/${workload.name}`,
-    outcome: outcome,
+    outcome,
     severity: severityOf(outcome),
     source: cause === undefined ? "" : `${cause.kind}/${cause.namespace}/${cause.name}`,
     reason,

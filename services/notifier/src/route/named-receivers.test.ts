@@ -4,7 +4,7 @@ import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { matchesGlob } from "./named-receivers.ts";
-import { createRouter } from "./route.ts";
+import { createRouter } from "./router.ts";
 
 test.each([
   { pattern: "shop", yes: ["shop"], no: ["", "shop-1", "a-shop"] },
@@ -13,18 +13,18 @@ test.each([
   { pattern: "*-prod", yes: ["a-prod"], no: ["prod", "a-prod-1"] },
   { pattern: "a*a", yes: ["aa", "aba"], no: ["a", "ab"] },
   { pattern: "a*b*c", yes: ["abc", "axbxc", "abbc"], no: ["acb", "ab", "ac"] },
-])("$pattern stands for $yes and not for $no", ({ pattern, yes, no }) => {
+])("$pattern matches $yes and not $no", ({ pattern, yes, no }) => {
   for (const text of yes) expect(matchesGlob(pattern, text)).toBe(true);
   for (const text of no) expect(matchesGlob(pattern, text)).toBe(false);
 });
 
-test("a pattern means what the same regular expression means", () => {
+test("a pattern matches what the equivalent regular expression matches", () => {
   const letters = fc.stringMatching(/^[ab*]{0,8}$/);
   const text = fc.stringMatching(/^[ab]{0,10}$/);
   fc.assert(
-    fc.property(letters, text, (pattern, one) => {
+    fc.property(letters, text, (pattern, value) => {
       const same = new RegExp(`^${pattern.replaceAll("*", ".*")}$`);
-      expect(matchesGlob(pattern, one)).toBe(same.test(one));
+      expect(matchesGlob(pattern, value)).toBe(same.test(value));
     }),
     { numRuns: 2_000 },
   );
@@ -44,26 +44,26 @@ function routing(notify: string[], namespace = "shop", outcome: RolloutOutcome =
 }
 
 test.each([
-  { notify: [], registered: ["ops"], refused: [] },
-  { notify: ["team-a"], registered: ["ops", "team-a"], refused: [] },
-  { notify: ["team-a", "team-b"], registered: ["ops", "team-a", "team-b"], refused: [] },
-  { notify: ["ops"], registered: ["ops"], refused: [] },
-  { notify: ["nobody"], registered: ["ops"], refused: [] },
-  { notify: ["none"], registered: [], refused: [] },
-  { notify: ["none", "team-a"], registered: ["team-a"], refused: [] },
-  { notify: ["who"], registered: ["ops"], refused: [{ name: "who", why: "unknown" }] },
+  { notify: [], expected: ["ops"], refused: [] },
+  { notify: ["team-a"], expected: ["ops", "team-a"], refused: [] },
+  { notify: ["team-a", "team-b"], expected: ["ops", "team-a", "team-b"], refused: [] },
+  { notify: ["ops"], expected: ["ops"], refused: [] },
+  { notify: ["nobody"], expected: ["ops"], refused: [] },
+  { notify: ["none"], expected: [], refused: [] },
+  { notify: ["none", "team-a"], expected: ["team-a"], refused: [] },
+  { notify: ["who"], expected: ["ops"], refused: [{ name: "who", why: "unknown" }] },
   {
     notify: ["none", "team-a", "who"],
-    registered: ["ops", "team-a"],
+    expected: ["ops", "team-a"],
     refused: [{ name: "who", why: "unknown" }],
   },
-])("$notify tells $told", ({ notify, registered, refused }) => {
+])("$notify sends to $expected", ({ notify, expected, refused }) => {
   const result = routing(notify);
-  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(registered);
+  expect(result.memberships.map(({ receiver }) => receiver)).toEqual(expected);
   expect(result.refused).toEqual(refused);
 });
 
-test("in a namespace that is not allowed the annotation changes nothing", () => {
+test("in a namespace that is not allowed, the annotation has no effect", () => {
   const result = routing(["none", "team-a"], "other");
   expect(result.memberships.map(({ receiver }) => receiver)).toEqual(["ops"]);
   expect(result.refused).toEqual([
@@ -72,7 +72,7 @@ test("in a namespace that is not allowed the annotation changes nothing", () => 
   ]);
 });
 
-test("who is named is told of what people want to know, grouped as the root says, apart from its route", () => {
+test("a named receiver gets the default outcomes, grouped as the root route says, in groups of its own", () => {
   expect(routing(["team-a"], "team-x", "started").memberships).toHaveLength(1);
   const [ops, named] = routing(["team-a"], "team-x").memberships;
   expect(named).toEqual({ ...ops, receiver: "team-a", route: "annotation" });
@@ -80,6 +80,6 @@ test("who is named is told of what people want to know, grouped as the root says
 });
 
 test("a receiver cannot be named none", () => {
-  const said = NotifierConfig.safeParse({ receivers: [hook("none")] }).error?.issues[0]?.message;
-  expect(said).toContain('"none"');
+  const message = NotifierConfig.safeParse({ receivers: [hook("none")] }).error?.issues[0]?.message;
+  expect(message).toContain('"none"');
 });

@@ -1,20 +1,20 @@
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 
-/** Why a name in a workload's annotation does not count. */
+/** Why a name in a workload's annotation is ignored. */
 export type Refusal = { readonly name: string; readonly why: "unknown" | "not-allowed" };
 
-/** What the annotation of a workload comes to. */
-export type Named = {
-  /** Receivers to be told besides those of the route tree. */
+/** The result of a workload's annotation. */
+export type AnnotatedReceivers = {
+  /** Receivers to notify in addition to those of the route tree. */
   readonly receivers: readonly string[];
-  /** Whether the route tree has no say. */
-  readonly alone: boolean;
+  /** Whether the route tree is ignored. */
+  readonly exclusive: boolean;
   readonly refused: readonly Refusal[];
 };
 
 const NONE = "none";
 
-/** Whether `text` is as `pattern` says, in which `*` stands for anything; in linear time. */
+/** Whether `text` matches `pattern`, in which `*` matches anything; in linear time. */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();
@@ -22,34 +22,34 @@ export function matchesGlob(pattern: string, text: string): boolean {
   if (!text.startsWith(first)) return false;
   let at = first.length;
   for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
+    const index = text.indexOf(part, at);
+    if (index < 0) return false;
+    at = index + part.length;
   }
   return text.length - last.length >= at && text.endsWith(last);
 }
 
 /**
- * Reads what a workload's annotation `rollcast.dev/notify` lists. Names add receivers; `none` takes the route tree's say away. Where a name is refused, the route
- * tree keeps its say: somebody must be told.
+ * Reads the workload annotation `rollcast.dev/notify`. Names add receivers; `none` disables the
+ * route tree. If any name is refused, the route tree stays in effect, so that somebody is notified.
  */
-export function readNamed(
+export function readAnnotation(
   config: Pick<NotifierConfig, "annotation" | "receivers">,
   namespace: string,
   listed: readonly string[],
-): Named {
-  const allowed = config.annotation.namespaces.some((one) => matchesGlob(one, namespace));
-  const known = new Set(config.receivers.map(({ name }) => name));
+): AnnotatedReceivers {
+  const allowed = config.annotation.namespaces.some((pattern) => matchesGlob(pattern, namespace));
+  const configured = new Set(config.receivers.map(({ name }) => name));
   const names = listed.filter((name) => name !== NONE);
   const refused = names.flatMap((name): Refusal[] => {
-    if (!known.has(name)) return [{ name, why: "unknown" }];
+    if (!configured.has(name)) return [{ name, why: "unknown" }];
     return allowed ? [] : [{ name, why: "not-allowed" }];
   });
-  const silenced = listed.includes(NONE);
-  if (silenced && !allowed) refused.push({ name: NONE, why: "not-allowed" });
+  const excludesRoutes = listed.includes(NONE);
+  if (excludesRoutes && !allowed) refused.push({ name: NONE, why: "not-allowed" });
   return {
-    receivers: allowed ? names.filter((name) => known.has(name)) : [],
-    alone: silenced && refused.length === 0,
+    receivers: allowed ? names.filter((name) => configured.has(name)) : [],
+    exclusive: excludesRoutes && refused.length === 0,
     refused,
   };
 }

@@ -6,7 +6,7 @@ import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { parseMatcher } from "./matcher.ts";
 import type { Labels } from "./matcher.ts";
-import { createRouter, matchRoutes } from "./route.ts";
+import { createRouter, matchRoutes } from "./router.ts";
 import { labelsOf } from "./labels.ts";
 import { compileRoute } from "./compile-route.ts";
 
@@ -63,7 +63,7 @@ test.each([
 test.each([
   { matcher: "", why: "must be like" },
   { matcher: "outcome", why: "must be like" },
-  { matcher: 'colour == "red"', why: "a label is one of" },
+  { matcher: 'colour == "red"', why: "the label must be one of" },
   { matcher: "outcome == failed", why: "double quotes" },
   { matcher: 'outcome == "failed" || true', why: "double quotes" },
   { matcher: 'outcome in "failed"', why: "a list like" },
@@ -72,7 +72,7 @@ test.each([
   { matcher: 'namespace =~ "("', why: "RE2" },
   { matcher: 'namespace =~ "(?=a)"', why: "RE2" },
   { matcher: `namespace =~ "${"a".repeat(501)}"`, why: "longer than 500" },
-  { matcher: 'severity >= "bad"', why: "a severity is one of" },
+  { matcher: 'severity >= "bad"', why: "a severity must be one of" },
   { matcher: 'outcome >= "failed"', why: "for severity only" },
 ])("the matcher $matcher is refused: $why", ({ matcher, why }) => {
   expect(() => parseMatcher(matcher)).toThrow(why);
@@ -85,17 +85,17 @@ test("a pattern that would blow up a backtracking engine ends at once", () => {
 
 const hook = (name: string) => ({ name, webhook: { url: "https://hooks.example.com/" } });
 
-function receiversFor(route: object, one = event("failed")): string[] {
+function receiversFor(route: object, routed = event("failed")): string[] {
   const receivers = [hook("a"), hook("b"), hook("c"), { name: "nobody", none: {} }];
   const config = NotifierConfig.parse({ receivers, route });
-  return createRouter(config, "prod")(one).memberships.map(({ receiver }) => receiver);
+  return createRouter(config, "prod")(routed).memberships.map(({ receiver }) => receiver);
 }
 
-test("without a route every receiver is told of what people want to know", () => {
-  const registered = RolloutOutcome.options.filter(
-    (one) => receiversFor({}, event(one)).length > 0,
+test("without a route every receiver gets the default outcomes", () => {
+  const delivered = RolloutOutcome.options.filter(
+    (outcome) => receiversFor({}, event(outcome)).length > 0,
   );
-  expect(registered.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
+  expect(delivered.toSorted()).toEqual(["failed", "skipped", "stalled", "succeeded", "throttled"]);
   expect(receiversFor({})).toEqual(["a", "b", "c"]);
 });
 
@@ -110,7 +110,7 @@ test.each([
     want: ["b"],
   },
   {
-    name: "continue asks the ones after it too",
+    name: "continue evaluates the routes after it too",
     routes: [
       { match: ['outcome == "failed"'], receiver: "b", continue: true },
       { match: ['namespace == "shop"'], receiver: "c" },
@@ -128,7 +128,7 @@ test.each([
     want: ["a"],
   },
   {
-    name: "where no child matches the node itself takes it",
+    name: "where no child matches, the node itself does",
     routes: [
       {
         match: ['outcome == "failed"'],
@@ -165,9 +165,9 @@ test.each([
     why: "notifier.route.routes[0]: matcher",
   },
   {
-    name: "a route that is never reached",
+    name: "a route that is unreachable",
     route: { routes: [{ receiver: "a" }, { receiver: "b" }] },
-    why: "notifier.route.routes[1]: is never reached",
+    why: "notifier.route.routes[1]: is unreachable",
   },
 ])("$name stops the start", ({ route, why }) => {
   expect(() => receiversFor(route)).toThrow(why);
@@ -199,14 +199,14 @@ test.each([
     receiver: { alertmanager: { urls: ["https://am.example.com/"] } },
     more: "cancelled superseded",
   },
-])("without a route $name is told of ends, stalls and $more", ({ receiver, more }) => {
+])("without a route $name gets ends, stalls and $more", ({ receiver, more }) => {
   const config = NotifierConfig.parse({ receivers: [{ name: "a", ...receiver }] });
   const route = createRouter(config, "prod");
-  const registered = RolloutOutcome.options.filter(
+  const delivered = RolloutOutcome.options.filter(
     (outcome) => route(event(outcome)).memberships.length > 0,
   );
-  const wanted = ["failed", "stalled", "succeeded", ...more.split(" ")];
-  expect(registered.toSorted()).toEqual(wanted.toSorted());
+  const expected = ["failed", "stalled", "succeeded", ...more.split(" ")];
+  expect(delivered.toSorted()).toEqual(expected.toSorted());
 });
 
 test("a child inherits exactly what it does not set", () => {
@@ -219,13 +219,13 @@ test("a child inherits exactly what it does not set", () => {
       const deep = NotifierConfig.parse({ receivers, route });
       const plain = NotifierConfig.parse({ receivers, route: flat });
       const [ended] = matchRoutes(compileRoute(deep.route), LABELS);
-      const wanted = compileRoute(plain.route);
-      expect(ended).toEqual({ ...wanted, path: "0.0", matchers: ended?.matchers });
+      const expected = compileRoute(plain.route);
+      expect(ended).toEqual({ ...expected, path: "0.0", matchers: ended?.matchers });
     }),
   );
 });
 
-test("whatever the tree, every event ends somewhere, and a match without continue ends the search", () => {
+test("in any tree every event matches a route, and a match without continue ends the search", () => {
   type Tree = { match: string[]; continue: boolean; receiver: string; routes: Tree[] };
   const matcher = fc.constantFrom('outcome == "failed"', 'namespace == "shop"', 'kind == "Job"');
   const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>
@@ -245,13 +245,17 @@ test("whatever the tree, every event ends somewhere, and a match without continu
       const labels: Labels = labelsOf(event(outcome), "prod");
       const ends = matchRoutes(compileRoute(config.route), labels);
       expect(ends.length).toBeGreaterThan(0);
-      const direct = routes.filter(({ match }) => match.every((one) => parseMatcher(one)(labels)));
-      const stop = direct.findIndex((one) => !one.continue);
-      const asked = new Set(
-        (stop < 0 ? direct : direct.slice(0, stop + 1)).map((one) => String(routes.indexOf(one))),
+      const direct = routes.filter(({ match }) =>
+        match.every((matcher) => parseMatcher(matcher)(labels)),
+      );
+      const stop = direct.findIndex((child) => !child.continue);
+      const expected = new Set(
+        (stop < 0 ? direct : direct.slice(0, stop + 1)).map((child) =>
+          String(routes.indexOf(child)),
+        ),
       );
       const reached = new Set(ends.map(({ path }) => path.split(".")[0]));
-      expect(reached).toEqual(asked.size === 0 ? new Set([""]) : asked);
+      expect(reached).toEqual(expected.size === 0 ? new Set([""]) : expected);
     }),
   );
 });

@@ -1,19 +1,19 @@
 export const SEVERITIES = ["info", "warning", "error"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-const OF_WORD: Readonly<Record<string, Severity>> = {
+const SEVERITY_OF_OUTCOME: Readonly<Record<string, Severity>> = {
   failed: "error",
   stalled: "warning",
   throttled: "warning",
 };
 
-/** How bad an outcome is, by its word (`failed`). */
+/** The severity of an outcome (`failed`). */
 export function severityOf(outcome: string): Severity {
-  return OF_WORD[outcome] ?? "info";
+  return SEVERITY_OF_OUTCOME[outcome] ?? "info";
 }
 
-/** Worst first, then by name. */
-export function compareWords(a: string, b: string): number {
+/** Sorts the worst outcome first, then by name. */
+export function compareOutcomes(a: string, b: string): number {
   const worse = SEVERITIES.indexOf(severityOf(b)) - SEVERITIES.indexOf(severityOf(a));
   if (worse !== 0 || a === b) return worse;
   return a < b ? -1 : 1;

@@ -1,10 +1,11 @@
 import type { Alert } from "../alert/alert.ts";
-import { classifyAnswer, classifyError, withoutSecrets } from "../http/send-result.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer, classifyError } from "../http/classify-answer.ts";
 import type { SendResult } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
 import type { AlertmanagerOptions } from "./alertmanager.ts";
 
-/** Alerts in one request. */
+/** Alerts per request. */
 const BATCH = 64;
 
 function endpoint(base: URL): URL {
@@ -27,14 +28,17 @@ async function postTo(
     const body = JSON.stringify(alerts);
     const answer = await options.fetch.post({ url: endpoint(base), headers, body }, signal);
     const secrets = token === undefined ? [] : [token];
-    return classifyAnswer(withoutSecrets(answer, secrets), Date.now());
+    return classifyAnswer(redactSecrets(answer, secrets), Date.now());
   } catch (err) {
     if (signal.aborted) throw err;
     return classifyError(err);
   }
 }
 
-/** The one that promises most: one instance that took the alerts is enough, the others are told again soon. */
+/**
+ * Best first: one instance that accepted the alerts is enough, since they are resent to the others
+ * soon.
+ */
 const BEST: readonly SendResult["kind"][] = ["sent", "later", "failed", "refused"];
 
 export async function postBatch(
@@ -42,11 +46,11 @@ export async function postBatch(
   alerts: readonly Alert[],
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const verdicts = await Promise.all(
+  const results = await Promise.all(
     options.urls.map((url) => postTo(options, url, alerts, signal)),
   );
   const rank = ({ kind }: SendResult) => BEST.indexOf(kind);
-  const [best = { kind: "sent" as const }] = verdicts.toSorted((a, b) => rank(a) - rank(b));
+  const [best = { kind: "sent" as const }] = results.toSorted((a, b) => rank(a) - rank(b));
   return best;
 }
 

@@ -1,19 +1,19 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { receiversKey } from "../model/notify-record.ts";
+import { receiversKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
-type Part = Pick<Context, "cluster" | "logger" | "records">;
+type RecordsContext = Pick<Context, "cluster" | "logger" | "records">;
 
-/** The record; `unreadable` where it is of a newer version, which is told. */
-async function read({ cluster, logger, records }: Part) {
+/** Reads the record; `unreadable` when a newer version wrote it, which is logged. */
+async function read({ cluster, logger, records }: RecordsContext) {
   const key = receiversKey(cluster);
   try {
     return await records.get(key);
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
-    logger.error({ err, key }, "record left alone");
+    logger.error({ err, key }, "skipping unreadable record");
     return "unreadable";
   }
 }
@@ -22,14 +22,17 @@ function namesIn(entry: Entry<NotifyRecord> | undefined): readonly string[] {
   return entry?.value.type === "receivers" ? entry.value.names : [];
 }
 
-/** The receivers of the configuration that any replica read last. */
-export async function registeredReceivers(ctx: Part): Promise<ReadonlySet<string>> {
+/** The receivers of the configuration that any replica loaded last. */
+export async function readRegisteredReceivers(ctx: RecordsContext): Promise<ReadonlySet<string>> {
   const entry = await read(ctx);
   return new Set(entry === "unreadable" ? [] : namesIn(entry));
 }
 
-/** Tells the other replicas which receivers there are now; returns those that there were before and are no more. */
-export async function registerReceivers(ctx: Part, names: readonly string[]): Promise<string[]> {
+/** Publishes the current receivers to the other replicas; returns those that were removed. */
+export async function registerReceivers(
+  ctx: RecordsContext,
+  names: readonly string[],
+): Promise<string[]> {
   const key = receiversKey(ctx.cluster);
   const record = { v: 1 as const, type: "receivers" as const, names: [...names], at: Date.now() };
   for (;;) {

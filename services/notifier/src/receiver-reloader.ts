@@ -1,28 +1,31 @@
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Context } from "./context.ts";
 import { fingerprintOf } from "./registry/fingerprint.ts";
-import { registerReceivers } from "./registry/registered.ts";
-import { createRetirement, openReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { ReceiverDeps } from "./receivers/opening.ts";
+import { registerReceivers } from "./registry/registered-receivers.ts";
+import { createReceiverCloser, openReceiverRegistry } from "./registry/receiver-registry.ts";
+import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { DeliveryQueues } from "./queue/delivery-queues.ts";
+import type { Queues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 
-/** What the configuration says now, and how it becomes another while the notifier runs. */
+/** Holds the current receivers and replaces them when the configuration changes. */
 export type ReceiverReloader = AsyncDisposable & {
   readonly registry: ReceiverRegistry;
   readonly config: Config;
-  /** Makes another configuration count. Throws where it cannot; what counted before goes on counting then, and the call may be repeated. */
+  /**
+   * Applies a new configuration. If it throws, the previous one stays in effect, and the call may
+   * be repeated.
+   */
   apply(config: Config, parts: ReloadParts): Promise<void>;
-  /** Another one when a secret has changed that a receiver refers to. */
+  /** Changes when a secret that a receiver refers to changes. */
   fingerprint(): Promise<string>;
 };
 
 export type ReloadParts = {
   readonly ctx: Context;
-  readonly queues: DeliveryQueues;
+  readonly queues: Queues;
   readonly workers: Workers;
-  /** Gives what waits for a removed receiver its turn. */
+  /** Enqueues the notifications that wait for a removed receiver. */
   readonly resync: () => void;
 };
 
@@ -46,8 +49,8 @@ function difference(before: ReceiverRegistry, after: ReceiverRegistry) {
   };
 }
 
-/** Parts of the file that differ and are read at the start only. */
-function otherParts(a: Config, b: Config): string[] {
+/** Parts of the configuration that changed but are only read at startup. */
+function restartRequired(a: Config, b: Config): string[] {
   const keys = Object.keys({ ...a, ...b }) as (keyof Config)[];
   const other = keys.filter(
     (key) => key !== "notifier" && JSON.stringify(a[key]) !== JSON.stringify(b[key]),
@@ -61,7 +64,7 @@ export async function openReceiverReloader(
   first: Config,
   deps: ReceiverDeps,
 ): Promise<ReceiverReloader> {
-  const retirement = createRetirement();
+  const closer = createReceiverCloser();
   let config = first;
   let registry = await openReceiverRegistry({ config: first.notifier, deps });
   let registered: ReceiverRegistry | undefined;
@@ -69,7 +72,7 @@ export async function openReceiverReloader(
   const prepare = async (next: ReceiverRegistry, { ctx, queues }: ReloadParts) => {
     await queues.open(next.rateLimits);
     if (registered !== undefined && sameNames(registered, next)) return;
-    // Before anything is sent to a new receiver, so that no replica takes it for a removed one.
+    // Before anything is sent to a new receiver, so that no replica mistakes it for a removed one.
     const removed = await registerReceivers(ctx, [...next.receivers.keys()]);
     registered = next;
     await queues.forget(removed.filter((name) => !registry.receivers.has(name)));
@@ -81,40 +84,42 @@ export async function openReceiverReloader(
     get config() {
       return config;
     },
-    async apply(wanted, parts) {
+    async apply(nextConfig, parts) {
       const { ctx, queues, workers } = parts;
       const before = registry;
-      const next = await openReceiverRegistry({ config: wanted.notifier, deps }, before);
+      const next = await openReceiverRegistry({ config: nextConfig.notifier, deps }, before);
       try {
         await prepare(next, parts);
       } catch (err) {
-        retirement.retire(next, before);
+        closer.closeReplaced(next, before);
         throw err;
       }
       registry = next;
-      config = wanted;
-      retirement.retire(before, next);
-      ctx.metrics.known(next.receivers.keys());
+      config = nextConfig;
+      closer.closeReplaced(before, next);
+      ctx.metrics.initialize(next.receivers.keys());
       await workers.set(next.rateLimits);
       await queues.keep(next.rateLimits);
-      const what = difference(before, next);
-      await queues.forget(what.removed);
-      if (Object.values(what).some((names) => names.length > 0)) {
-        ctx.logger.info(what, "receivers are others now");
+      const changes = difference(before, next);
+      await queues.forget(changes.removed);
+      if (Object.values(changes).some((names) => names.length > 0)) {
+        ctx.logger.info(changes, "receivers reloaded");
         parts.resync();
       }
-      const keys = otherParts(first, wanted);
-      if (keys.length > 0) ctx.logger.warn({ keys }, "these parts count from the next start on");
+      const keys = restartRequired(first, nextConfig);
+      if (keys.length > 0) ctx.logger.warn({ keys }, "configuration changes need a restart");
     },
     async fingerprint() {
       const { receivers } = config.notifier;
       return JSON.stringify(
-        await Promise.all(receivers.map((one) => fingerprintOf(one, deps.env))),
+        await Promise.all(receivers.map((receiver) => fingerprintOf(receiver, deps.env))),
       );
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...registry.receivers.values()].map((one) => one[Symbol.asyncDispose]()));
-      await retirement[Symbol.asyncDispose]();
+      await Promise.all(
+        [...registry.receivers.values()].map((receiver) => receiver[Symbol.asyncDispose]()),
+      );
+      await closer[Symbol.asyncDispose]();
     },
   };
 }

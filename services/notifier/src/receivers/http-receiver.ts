@@ -4,11 +4,13 @@ import type { SecretRef } from "@rollcast/shared/config/secret-ref";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { GuardedFetch } from "../http/guarded-fetch.ts";
 import type { Message } from "../message/message.ts";
-import { classifyAnswer, classifyError, withoutSecrets } from "../http/send-result.ts";
-import type { Answer, SendResult } from "../http/send-result.ts";
+import { redactSecrets } from "../http/answer.ts";
+import { classifyAnswer, classifyError } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** A message in the form of a receiver. */
+/** A message in the format of a receiver. */
 export type Rendered = {
   readonly contentType: string;
   readonly body: string;
@@ -18,25 +20,28 @@ export type Rendered = {
 export type HttpReceiverOptions = {
   name: string;
   fetch: GuardedFetch;
-  /** Where to send: asked for each try, so that a rotated one counts at once. */
+  /** Where to send; read for every attempt, so that a rotated URL takes effect at once. */
   url: () => Promise<URL>;
-  /** Puts templates on a message. */
+  /** Applies the templates to a message. */
   applyTemplates: (message: Message) => Message;
   render: (message: Message) => Rendered | Promise<Rendered>;
-  /** What an answer means; by its status unless told. `now` in milliseconds since the epoch. */
-  judge?: (answer: Answer, now: number) => SendResult;
+  /** Classifies the response; by its status unless given. `now` in milliseconds since the epoch. */
+  classify?: (answer: Answer, now: number) => SendResult;
 };
 
 export const JSON_TYPE = "application/json; charset=utf-8";
 
-/** The URL that a secret holds. Throws {@link ConfigError}, which names `key` of the receiver's configuration, without telling it. */
+/**
+ * Reads a URL from a secret. Throws {@link ConfigError}, which names `key` of the receiver's
+ * configuration but not the value.
+ */
 export async function readUrl(ref: SecretRef, env: Env, key: string): Promise<URL> {
   const url = URL.parse(await readSecret(ref, env, key));
   if (url === null) throw new ConfigError(`${key}: the secret holds no URL`);
   return url;
 }
 
-/** Shorter parts of a URL are words that any answer may hold. */
+/** Shorter parts of a URL are words that any response may contain. */
 const MIN_PART = 8;
 
 /** Path and query, which are a credential at most chats, and their parts. */
@@ -46,9 +51,9 @@ function secretParts({ pathname, search, searchParams }: URL): string[] {
   return [...whole, ...parts.filter((part) => part.length >= MIN_PART)];
 }
 
-/** A receiver that takes one POST for a message. */
+/** A receiver that takes one POST per message. */
 export function createHttpReceiver(options: HttpReceiverOptions): Receiver {
-  const { name, fetch, render, judge = classifyAnswer } = options;
+  const { name, fetch, render, classify = classifyAnswer } = options;
   return {
     name,
     async send(message, signal): Promise<SendResult> {
@@ -57,7 +62,7 @@ export function createHttpReceiver(options: HttpReceiverOptions): Receiver {
         const headers = { "content-type": contentType, "user-agent": "rollcast-notifier", ...more };
         const url = await options.url();
         const answer = await fetch.post({ url, headers, body }, signal);
-        return judge(withoutSecrets(answer, secretParts(url)), Date.now());
+        return classify(redactSecrets(answer, secretParts(url)), Date.now());
       } catch (err) {
         if (signal.aborted) throw err;
         return classifyError(err);

@@ -3,7 +3,6 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
-import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { provision } from "@rollcast/nats/provision";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
@@ -12,45 +11,46 @@ import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Received, Receiver } from "@rollcast/testkit/receiver";
+import type { Receiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
 import type { LogLine, Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { NotificationRecord, NotifyRecord, notificationKey } from "../src/model/notify-record.ts";
+import { NotifyRecord } from "../src/model/notify-record.ts";
+import type { NotificationRecord } from "../src/model/notification-record.ts";
+import { notificationKey } from "../src/model/record-keys.ts";
+import type { DeadLetter } from "./streams.ts";
+import { readAll, readDeadLetters } from "./streams.ts";
 
-export type DeadLetter = {
-  readonly reason: string;
-  readonly subject: string;
-  readonly record: NotificationRecord;
-};
-
-/** Notifiers on real servers, with events as the restarter publishes them. */
-export type Rig = AsyncDisposable & {
+/** Notifiers on real servers, and events as the restarter publishes them. */
+export type Harness = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly redis: RedisServer;
   readonly hook: Receiver;
   readonly notifiers: readonly Service[];
   start(options?: StartOptions): Promise<Service>;
-  /** A rollcast.yaml with this `notifier:` part. */
+  /** A rollcast.yaml with this `notifier:` section. */
   config(notifier?: object): object;
-  send(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
-  /** Puts bytes on the event stream that need not be an event. */
-  tellRaw(subject: string, body: string): Promise<void>;
-  /** Puts a dead letter on its stream. */
-  bury(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
-  /** Waits until every event is acknowledged; one whose acknowledgement died with its notifier comes again after half a minute. */
+  publishEvent(outcome: RolloutOutcome, name: string, data?: Partial<RolloutData>): Promise<string>;
+  /** Publishes bytes that need not be an event. */
+  publishRaw(subject: string, body: string): Promise<void>;
+  /** Publishes a dead letter. */
+  putDeadLetter(letter: Parameters<typeof publishDeadLetter>[1]): Promise<void>;
+  /**
+   * Waits until every event is acknowledged; one whose acknowledgement was lost with its notifier
+   * is redelivered after half a minute.
+   */
   waitAcknowledged(): Promise<void>;
-  /** Waits until no record waits any more. */
+  /** Waits until no record waits. */
   waitIdle(timeout?: number): Promise<void>;
   records(): Promise<NotifyRecord[]>;
-  /** Puts a notification's record as an earlier notifier would have left it. */
-  leave(record: NotificationRecord): Promise<void>;
+  /** Writes a notification's record as an earlier notifier would have left it. */
+  writeRecord(record: NotificationRecord): Promise<void>;
   events(): Promise<RollcastEvent[]>;
   waitEvent(outcome: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
-  /** Dead letters as they lie in the stream, of whatever kind. */
+  /** The raw dead letters of the stream, of any stage. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
   logs(): LogLine[];
   /** The metrics of the newest notifier. */
@@ -64,9 +64,10 @@ export type StartOptions = {
 };
 
 export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
+
 const CLUSTER = "test";
 
-/** A webhook receiver's configuration that may send to a local server. */
+/** The configuration of a webhook receiver that may send to a local server. */
 export function hookReceiver(hook: Receiver, more: object = {}) {
   return {
     name: "hook",
@@ -98,34 +99,7 @@ export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutDa
   };
 }
 
-async function readAll<T>(
-  nats: Nats,
-  stream: string,
-  subject: string,
-  read: (msg: { json(): unknown; headers: unknown; seq: number; data: Uint8Array }) => T,
-): Promise<T[]> {
-  const consumer = await nats.js.consumers.get(stream, { filter_subjects: subject });
-  const { num_pending: count } = await consumer.info();
-  const found: T[] = [];
-  if (count > 0) {
-    const messages = await consumer.fetch({ max_messages: count, expires: 20_000 });
-    for await (const msg of messages) found.push(read(msg));
-  }
-  return found;
-}
-
-async function readDeadLetters(nats: Nats): Promise<DeadLetter[]> {
-  return readAll(nats, DEAD_LETTER_STREAM, "rollcast.dlq.v1.>", (msg) => {
-    const headers = msg.headers as { get(name: string): string };
-    return {
-      reason: headers.get("Rollcast-Reason"),
-      subject: headers.get("Rollcast-Subject"),
-      record: NotificationRecord.parse(msg.json()),
-    };
-  });
-}
-
-export async function startRig(): Promise<Rig> {
+export async function startHarness(): Promise<Harness> {
   await using undo = new AsyncDisposableStack();
   const nats = undo.use(await startNats());
   const redis = undo.use(await startRedis());
@@ -134,20 +108,20 @@ export async function startRig(): Promise<Rig> {
   const logger = createLogger("rig", "silent");
   const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
   undo.defer(async () => {
-    await Promise.all(notifiers.map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all(notifiers.map((record) => record[Symbol.asyncDispose]()));
   });
   await provision(connection, 1);
   const kv = await openKv(connection, "notify", NotifyRecord);
   const records = async () => {
-    const found: NotifyRecord[] = [];
-    for await (const entry of kv.snapshot()) found.push(entry.value);
-    return found;
+    const records: NotifyRecord[] = [];
+    for await (const entry of kv.snapshot()) records.push(entry.value);
+    return records;
   };
   const events = () =>
     readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
   const kept = undo.move();
   let count = 0;
-  let recentEvents = 0;
+  let lastSequence = 0;
   const config = (notifier: object = {}) => ({
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
@@ -176,7 +150,7 @@ export async function startRig(): Promise<Rig> {
       if (options.wait !== false) await service.waitReady();
       return service;
     },
-    async send(outcome, name, more) {
+    async publishEvent(outcome, name, more) {
       const data = dataOf(name, more);
       const id = stableId("event", name, outcome, String(count++));
       const parts = { id, cluster: CLUSTER, service: "restarter", time: Date.now() };
@@ -184,13 +158,13 @@ export async function startRig(): Promise<Rig> {
       const signal = AbortSignal.timeout(60_000);
       const event = rolloutEvent(parts, outcome, data);
       const { seq } = await publish(connection, subject, event, signal);
-      recentEvents = Math.max(recentEvents, seq);
+      lastSequence = Math.max(lastSequence, seq);
       return id;
     },
-    async tellRaw(subject, body) {
+    async publishRaw(subject, body) {
       await connection.js.publish(subject, body);
     },
-    async bury(letter) {
+    async putDeadLetter(letter) {
       await publishDeadLetter(connection, letter, AbortSignal.timeout(60_000));
     },
     records,
@@ -198,8 +172,9 @@ export async function startRig(): Promise<Rig> {
       await waitFor(
         async () => {
           const info = await connection.jsm.consumers.info(EVENT_STREAM, `notifier-${CLUSTER}`);
-          // A consumer hears of a message only after who published it: with nothing pending it may not know of the last.
-          const heard = info.delivered.stream_seq >= recentEvents;
+          // A consumer learns of a message later than its publisher: with nothing pending it may
+          // not know the last one yet.
+          const heard = info.delivered.stream_seq >= lastSequence;
           return heard && info.num_pending === 0 && info.num_ack_pending === 0;
         },
         { timeout: 60_000, message: "every event to be acknowledged" },
@@ -209,18 +184,20 @@ export async function startRig(): Promise<Rig> {
       waitFor(
         async () =>
           (await records()).every(
-            (one) =>
-              one.type !== "notification" && (one.type !== "group" || one.events.length === 0),
+            (record) =>
+              record.type !== "notification" &&
+              (record.type !== "group" || record.events.length === 0),
           ),
         { timeout, message: "every notification to be delivered" },
       ).then(() => undefined),
-    async leave(record) {
+    async writeRecord(record) {
       await kv.create(notificationKey(CLUSTER, record.id), record);
     },
     events,
     waitEvent: (outcome) =>
       waitFor(
-        async () => (await events()).find((one) => eventOutcome(one.type).outcome === outcome),
+        async () =>
+          (await events()).find((record) => eventOutcome(record.type).outcome === outcome),
         {
           message: `the event ${outcome}`,
         },
@@ -233,34 +210,7 @@ export async function startRig(): Promise<Rig> {
         body: new TextDecoder().decode(msg.data),
       })),
     metrics: async () => (await fetch(`${notifiers.at(-1)?.http()}/metrics`)).text(),
-    logs: () => notifiers.flatMap((one) => one.logs),
+    logs: () => notifiers.flatMap((record) => record.logs),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
-}
-
-export type StandardBody = {
-  type: string;
-  timestamp: string;
-  data: { id: string; title: string; text: string; events: RollcastEvent[] };
-};
-
-export function bodyOf(received: Received): StandardBody {
-  return JSON.parse(received.body) as StandardBody;
-}
-
-/** Ids of the events a receiver was told of, each once. */
-export function toldIds(received: readonly Received[]): Set<string> {
-  return new Set(received.flatMap((one) => bodyOf(one).data.events.map((event) => event.id)));
-}
-
-/** The ids under which a receiver was told of each event. */
-export function webhookIds(received: readonly Received[]): Map<string, Set<string>> {
-  const ids = new Map<string, Set<string>>();
-  for (const one of received) {
-    for (const event of bodyOf(one).data.events) {
-      const known = ids.get(event.id) ?? new Set();
-      ids.set(event.id, known.add(String(one.headers["webhook-id"])));
-    }
-  }
-  return ids;
 }

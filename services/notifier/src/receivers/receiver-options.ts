@@ -7,18 +7,18 @@ import type { NotifyRecord } from "../model/notify-record.ts";
 import type { Failpoint } from "../failpoints.ts";
 import type { ApplyTemplates } from "../message/templates.ts";
 
-/** What receivers share. */
+/** What the receivers share. */
 export type ReceiverDeps = {
   env: Env;
   cluster: string;
   records: Kv<NotifyRecord>;
   logger: Logger;
   failpoint: (failpoint: Failpoint) => void;
-  /** Over all receivers: several may send to one channel. */
+  /** Shared by all receivers: several may send to one channel. */
   pace: Pacer;
 };
 
-/** What one receiver is opened from. */
+/** Everything needed to open one receiver. */
 export type ReceiverOptions = ReceiverDeps & {
   readonly config: ReceiverConfig;
   readonly security: Security;

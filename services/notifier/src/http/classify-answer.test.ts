@@ -2,14 +2,15 @@ import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
 import { retryAfter } from "./retry-after.ts";
 import { RETRY_DELAYS, retryDelay } from "../delivery/retry-schedule.ts";
-import { AddressRefusedError, classifyAnswer, classifyError } from "./send-result.ts";
+import { classifyAnswer, classifyError } from "./classify-answer.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 
 function expected(status: number): { kind: string; reason?: string } {
   if (status < 300) return { kind: "sent" };
   if (status < 400) return { kind: "refused", reason: "Redirect" };
-  const words: Record<number, string> = {
+  const reasons: Record<number, string> = {
     400: "BadRequest",
     401: "Unauthorized",
     403: "Forbidden",
@@ -17,22 +18,22 @@ function expected(status: number): { kind: string; reason?: string } {
     410: "Gone",
     413: "TooLarge",
   };
-  const outcome = words[status];
-  if (outcome !== undefined) return { kind: "refused", reason: outcome };
+  const reason = reasons[status];
+  if (reason !== undefined) return { kind: "refused", reason };
   if ([408, 425, 429].includes(status) || status >= 500) {
     return { kind: "failed", reason: `Http${status}` };
   }
   return { kind: "refused", reason: "Rejected" };
 }
 
-test("every HTTP status has its verdict", () => {
+test("every HTTP status has a send result", () => {
   for (let status = 200; status < 600; status++) {
     const result = classifyAnswer({ status, retryAfter: undefined, body: "" }, NOW);
     expect({ status, ...result }).toMatchObject({ status, ...expected(status) });
   }
 });
 
-test("only 429 and 503 are heard when they ask to wait", () => {
+test("Retry-After counts for 429 and 503 only", () => {
   for (let status = 200; status < 600; status++) {
     const result = classifyAnswer({ status, retryAfter: "7", body: "" }, NOW);
     const asks = status === 429 || status === 503;
@@ -59,7 +60,7 @@ test.each([
   { name: "a fraction", header: "1.5", want: undefined },
   { name: "hexadecimal", header: "0x10", want: undefined },
   { name: "an ISO date", header: "2026-11-23T03:00:30Z", want: undefined },
-  { name: "a date that is none", header: "Mon, 99 Nov 2026 99:00:30 GMT", want: undefined },
+  { name: "an invalid date", header: "Mon, 99 Nov 2026 99:00:30 GMT", want: undefined },
   { name: "long junk", header: "x".repeat(10_000), want: undefined },
 ])("Retry-After: $name", ({ header, want }) => {
   expect(retryAfter(header, NOW)).toBe(want);
@@ -70,7 +71,7 @@ test("429 with junk in Retry-After uses an attempt", () => {
   expect(result).toMatchObject({ kind: "failed", reason: "Http429" });
 });
 
-test("what a receiver says is cut and masked", () => {
+test("the quoted answer of a receiver is cut and masked", () => {
   const body = `see https://user:pw@h.example/x?token=abc ${"y".repeat(500)}`;
   const result = classifyAnswer({ status: 500, retryAfter: undefined, body }, NOW);
   const text = JSON.stringify(result);
@@ -79,7 +80,7 @@ test("what a receiver says is cut and masked", () => {
   expect(text.length).toBeLessThan(400);
 });
 
-test("the schedule is the documented one, a tenth more or less, and ends", () => {
+test("the retry schedule is the documented one with 10 % jitter, and ends", () => {
   const seconds = [5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
   expect(RETRY_DELAYS).toEqual(seconds.map((s) => s * 1_000));
   for (const [i, delay] of RETRY_DELAYS.entries()) {
@@ -90,7 +91,7 @@ test("the schedule is the documented one, a tenth more or less, and ends", () =>
   expect(retryDelay(11)).toBeUndefined();
 });
 
-test("a refused address is final however deep it is wrapped; a time-out and a reset are not", () => {
+test("a refused address is final however deeply it is wrapped; a timeout and a reset are not", () => {
   const wrapped = new TypeError("fetch failed", {
     cause: new Error("connect", { cause: new AddressRefusedError("no") }),
   });

@@ -4,36 +4,46 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Membership } from "../model/membership.ts";
 import { ALERT_OUTCOMES } from "../alert/alert.ts";
 import type { Labels } from "./matcher.ts";
-import { readNamed } from "./named-receivers.ts";
+import { readAnnotation } from "./named-receivers.ts";
 import type { Refusal } from "./named-receivers.ts";
 import type { CompiledRoute } from "./compile-route.ts";
 import { DEFAULT_OUTCOMES, compileRoute } from "./compile-route.ts";
 import { labelsOf } from "./labels.ts";
 
-/** Who is told of an event, in which groups, and why. */
+/** Which receivers an event is sent to, in which groups, and why. */
 export type Routing = {
   readonly memberships: readonly Membership[];
-  /** The routes it ended at, by their paths (`0.2`, the root is empty); none where the workload's annotation alone says. */
+  /**
+   * The matched routes by path (`0.2`, empty for the root); none when the workload's annotation
+   * alone decides.
+   */
   readonly routes: readonly string[];
-  /** Names in the workload's annotation that do not count. */
+  /** Names in the workload's annotation that are ignored. */
   readonly refused: readonly Refusal[];
 };
 
 export type Router = (event: RolloutEvent) => Routing;
 
-/** The nodes that an event ends at: the first child that matches, and those after it while it says `continue`; where none does, the node itself. */
+/**
+ * The routes that an event matches: the first matching child, and further ones while they say
+ * `continue`; the route itself when no child matches.
+ */
 export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[] {
   if (!node.matchers.every((matches) => matches(labels))) return [];
-  const found: CompiledRoute[] = [];
+  const matchedRoutes: CompiledRoute[] = [];
   for (const child of node.routes) {
-    const ends = matchRoutes(child, labels);
-    found.push(...ends);
-    if (ends.length > 0 && !child.continues) break;
+    const below = matchRoutes(child, labels);
+    matchedRoutes.push(...below);
+    if (below.length > 0 && !child.continues) break;
   }
-  return found.length > 0 ? found : [node];
+  return matchedRoutes.length > 0 ? matchedRoutes : [node];
 }
 
-/** What a receiver is told without a route: one that edits its messages also that a rollout began, as its end then makes no message more; one for alerts, what changes them. */
+/**
+ * Whether a receiver wants an outcome when no route names it. One that edits its messages also
+ * wants the start of a rollout, since the end then causes no further message; one for alerts wants
+ * what changes them.
+ */
 function accepts({ slack, alertmanager }: ReceiverConfig, outcome: string): boolean {
   if (alertmanager !== undefined) return ALERT_OUTCOMES.has(outcome);
   if (DEFAULT_OUTCOMES.has(outcome)) return true;
@@ -46,10 +56,10 @@ function receiversOf(
   all: readonly ReceiverConfig[],
 ): readonly string[] {
   if (node.receiver !== undefined) return [node.receiver];
-  return all.filter((one) => accepts(one, labels.outcome)).map(({ name }) => name);
+  return all.filter((receiver) => accepts(receiver, labels.outcome)).map(({ name }) => name);
 }
 
-/** The route in whose groups events are that a workload's annotation sends to a receiver. */
+/** The route of groups whose events were sent to a receiver by a workload's annotation. */
 const ANNOTATION_ROUTE = "annotation";
 
 function membershipOf(node: CompiledRoute, receiver: string, labels: Labels): Membership {
@@ -67,26 +77,26 @@ export function createRouter(config: NotifierConfig, cluster: string): Router {
   const silent = new Set(
     config.receivers.flatMap(({ name, none }) => (none === undefined ? [] : [name])),
   );
-  const byName = new Map(config.receivers.map((one) => [one.name, one]));
-  const registered = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
+  const byName = new Map(config.receivers.map((receiver) => [receiver.name, receiver]));
+  const membershipsOf = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
     names.filter((name) => !silent.has(name)).map((name) => membershipOf(node, name, labels));
   return (event) => {
     const labels = labelsOf(event, cluster);
-    const named = readNamed(config, labels.namespace, event.data.notify ?? []);
-    const nodes = named.alone ? [] : matchRoutes(root, labels);
+    const annotated = readAnnotation(config, labels.namespace, event.data.notify ?? []);
+    const nodes = annotated.exclusive ? [] : matchRoutes(root, labels);
     const routed = nodes.flatMap((node) =>
-      registered(node, receiversOf(node, labels, config.receivers), labels),
+      membershipsOf(node, receiversOf(node, labels, config.receivers), labels),
     );
-    const has = new Set(routed.map(({ receiver }) => receiver));
-    const names = named.receivers.filter((name) => {
+    const routedTo = new Set(routed.map(({ receiver }) => receiver));
+    const names = annotated.receivers.filter((name) => {
       const receiver = byName.get(name);
-      return receiver !== undefined && !has.has(name) && accepts(receiver, labels.outcome);
+      return receiver !== undefined && !routedTo.has(name) && accepts(receiver, labels.outcome);
     });
-    const added = registered({ ...root, path: ANNOTATION_ROUTE }, names, labels);
+    const added = membershipsOf({ ...root, path: ANNOTATION_ROUTE }, names, labels);
     return {
       memberships: [...routed, ...added],
       routes: nodes.map(({ path }) => path),
-      refused: named.refused,
+      refused: annotated.refused,
     };
   };
 }

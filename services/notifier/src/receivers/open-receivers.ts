@@ -9,27 +9,28 @@ import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";
 import type { ApplyTemplates } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
-import { createHttpReceiver, readUrl } from "./http.ts";
-import type { HttpReceiverOptions } from "./http.ts";
-import { openAlertmanager, openBot } from "./open-stateful.ts";
-import type { ReceiverOptions, ReceiverDeps } from "./opening.ts";
+import { createHttpReceiver, readUrl } from "./http-receiver.ts";
+import type { HttpReceiverOptions } from "./http-receiver.ts";
+import { openAlertmanager } from "./open-alertmanager.ts";
+import { openSlackBot } from "./open-slack-bot.ts";
+import type { ReceiverOptions, ReceiverDeps } from "./receiver-options.ts";
 import type { Receiver } from "./receiver.ts";
-import { classifySlackAnswer, renderSlack } from "./slack.ts";
+import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 import { readKeys, renderWebhook } from "./webhook.ts";
 
-type Form = Pick<HttpReceiverOptions, "url" | "render" | "judge"> & {
-  /** Throws where a secret that it needs cannot be read. */
+type HttpFormat = Pick<HttpReceiverOptions, "url" | "render" | "classify"> & {
+  /** Throws when a required secret cannot be read. */
   check?: () => Promise<unknown>;
 };
 
-/** How a receiver that takes one POST for a message is sent to. */
-function formOf({ config, env }: ReceiverOptions): Form | undefined {
+/** How to send to a receiver that takes one POST per message. */
+function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined {
   const { webhook, slack, teams, googleChat } = config;
   if (slack?.webhookUrlFrom !== undefined) {
     const ref = slack.webhookUrlFrom;
     const url = () => readUrl(ref, env, "slack.webhookUrlFrom");
-    return { url, render: renderSlack, judge: classifySlackAnswer };
+    return { url, render: renderSlack, classify: classifySlackAnswer };
   }
   if (teams !== undefined) {
     return { url: () => readUrl(teams.urlFrom, env, "teams.urlFrom"), render: renderTeams };
@@ -48,27 +49,31 @@ function formOf({ config, env }: ReceiverOptions): Form | undefined {
   };
 }
 
-/** How fast a receiver may be sent to: chats take about a message a second. */
+/** The rate limit of a receiver. Chats accept about one message per second. */
 export function rateLimitOf(config: ReceiverConfig): RateLimit {
   const isMachine = config.webhook !== undefined || config.alertmanager !== undefined;
   return config.rateLimit ?? { max: isMachine ? 10 : 1, per: 1_000 };
 }
 
-async function openReceiver(opening: ReceiverOptions): Promise<Receiver | undefined> {
-  const { config, security, applyTemplates, env } = opening;
-  if (config.slack?.tokenFrom !== undefined) return openBot(opening, config.slack);
-  if (config.alertmanager !== undefined) return openAlertmanager(opening, config.alertmanager);
-  const form = formOf(opening);
-  if (form === undefined) return undefined;
-  const { check, ...rest } = form;
-  checkUrl(await form.url(), security);
+async function openReceiver(options: ReceiverOptions): Promise<Receiver | undefined> {
+  const { config, security, applyTemplates, env } = options;
+  if (config.slack?.tokenFrom !== undefined) return openSlackBot(options, config.slack);
+  if (config.alertmanager !== undefined) return openAlertmanager(options, config.alertmanager);
+  const format = httpFormatOf(options);
+  if (format === undefined) return undefined;
+  const { check, ...http } = format;
+  checkUrl(await format.url(), security);
   await check?.();
   const fetch = createGuardedFetch({ security, env });
-  return createHttpReceiver({ name: config.name, fetch, applyTemplates, ...rest });
+  return createHttpReceiver({ name: config.name, fetch, applyTemplates, ...http });
 }
 
-function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): ApplyTemplates {
-  const { name, templates = {} } = one;
+function compileTemplatesOf(
+  receiver: ReceiverConfig,
+  all: Templates,
+  logger: Logger,
+): ApplyTemplates {
+  const { name, templates = {} } = receiver;
   return compileTemplates(
     [
       { path: `notifier.receivers["${name}"].templates`, templates },
@@ -78,24 +83,27 @@ function dressOf(one: ReceiverConfig, all: Templates, logger: Logger): ApplyTemp
   );
 }
 
-/** Opens every receiver by its name. Throws one {@link ConfigError} that names each one that cannot work: a missing secret, an address it may not be sent to. */
+/**
+ * Opens every receiver, by name. Throws one {@link ConfigError} that names each invalid one: a
+ * missing secret, an address that is not allowed.
+ */
 export async function openReceivers(
   config: Pick<NotifierConfig, "receivers" | "templates">,
   deps: ReceiverDeps,
 ): Promise<ReadonlyMap<string, Receiver>> {
   const opened = new Map<string, Receiver>();
   const faults: string[] = [];
-  for (const one of config.receivers) {
+  for (const settings of config.receivers) {
     try {
-      const applyTemplates = dressOf(one, config.templates, deps.logger);
-      const security = one.security ?? Security.parse({});
-      const receiver = await openReceiver({ ...deps, config: one, security, applyTemplates });
-      if (receiver !== undefined) opened.set(one.name, receiver);
+      const applyTemplates = compileTemplatesOf(settings, config.templates, deps.logger);
+      const security = settings.security ?? Security.parse({});
+      const receiver = await openReceiver({ ...deps, config: settings, security, applyTemplates });
+      if (receiver !== undefined) opened.set(settings.name, receiver);
     } catch (err) {
-      faults.push(`  ${one.name}: ${err instanceof Error ? err.message : String(err)}`);
+      faults.push(`  ${settings.name}: ${err instanceof Error ? err.message : String(err)}`);
     }
   }
   if (faults.length === 0) return opened;
-  await Promise.all(Array.from(opened.values(), (one) => one[Symbol.asyncDispose]()));
-  throw new ConfigError(`receivers are refused:\n${faults.join("\n")}`);
+  await Promise.all(Array.from(opened.values(), (receiver) => receiver[Symbol.asyncDispose]()));
+  throw new ConfigError(`invalid receivers:\n${faults.join("\n")}`);
 }

@@ -1,7 +1,7 @@
 import type { SpanOptions } from "@rollcast/runtime/trace";
-import type { NotificationRecord } from "../model/notify-record.ts";
+import type { NotificationRecord } from "../model/notification-record.ts";
 
-/** Goes on with the trace of the first event it tells of, and is linked to those of the others. */
+/** Continues the trace of the first event and links to those of the others. */
 export function deliverSpan({ id, receiver, events }: NotificationRecord): SpanOptions {
   const [parent, ...links] = events.map((event) => event.traceparent).filter(Boolean);
   const attributes = { "rollcast.receiver": receiver, "rollcast.notification": id };

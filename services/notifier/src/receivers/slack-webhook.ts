@@ -1,11 +1,12 @@
 import type { Message } from "../message/message.ts";
-import { classifyAnswer } from "../http/send-result.ts";
-import type { Answer, SendResult } from "../http/send-result.ts";
-import { JSON_TYPE } from "./http.ts";
-import type { Rendered } from "./http.ts";
+import { classifyAnswer } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/send-result.ts";
+import type { Answer } from "../http/answer.ts";
+import { JSON_TYPE } from "./http-receiver.ts";
+import type { Rendered } from "./http-receiver.ts";
 import { slackContent } from "./slack-blocks.ts";
 
-/** A message as Slack's incoming webhooks take it. */
+/** Renders a message for Slack's incoming webhooks. */
 export function renderSlack(message: Message): Rendered {
   const unfurl = { unfurl_links: false, unfurl_media: false };
   return {
@@ -14,7 +15,7 @@ export function renderSlack(message: Message): Rendered {
   };
 }
 
-/** Slack says `ok` where it took a message; a proxy's page with status 200 does not. */
+/** Slack answers `ok` when it accepted a message; a proxy's page with status 200 does not. */
 export function classifySlackAnswer(answer: Answer, now: number): SendResult {
   const result = classifyAnswer(answer, now);
   if (result.kind !== "sent" || answer.body.trim() === "ok") return result;

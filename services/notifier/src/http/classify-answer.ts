@@ -1,0 +1,79 @@
+import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
+import { mask } from "@rollcast/runtime/logger";
+import { retryAfter } from "./retry-after.ts";
+import { AddressRefusedError } from "./address-refused-error.ts";
+import type { SendResult } from "./send-result.ts";
+import type { Answer } from "./answer.ts";
+
+const PERMANENT: Readonly<Record<number, string>> = {
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  410: "Gone",
+  413: "TooLarge",
+};
+
+/** 408 Request Timeout, 425 Too Early, 429 Too Many Requests. */
+const TRANSIENT = new Set([408, 425, 429]);
+const ASKS_TO_WAIT = new Set([429, 503]);
+const EXCERPT = 200;
+
+function excerpt(body: string): string {
+  const text = mask(body).replaceAll(/\s+/g, " ").trim();
+  return text === "" ? "" : `: ${text.slice(0, EXCERPT).toWellFormed()}`;
+}
+
+/** Classifies an HTTP response. `now` in milliseconds since the epoch. */
+export function classifyAnswer(answer: Answer, now: number): SendResult {
+  const { status, body } = answer;
+  if (status >= 200 && status < 300) return { kind: "sent" };
+  const message = `the receiver answered ${status}${excerpt(body)}`;
+  if (ASKS_TO_WAIT.has(status)) {
+    const delayMs = retryAfter(answer.retryAfter, now);
+    if (delayMs !== undefined) {
+      return { kind: "later", delayMs, reason: status === 429 ? "Throttled" : "Unavailable" };
+    }
+  }
+  if (status >= 500 || TRANSIENT.has(status)) {
+    return { kind: "failed", reason: `Http${status}`, message };
+  }
+  if (status < 400) {
+    return {
+      kind: "refused",
+      reason: "Redirect",
+      message: `${message}; redirects are not followed`,
+    };
+  }
+  return { kind: "refused", reason: PERMANENT[status] ?? "Rejected", message };
+}
+
+function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
+  for (let at: unknown = err, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof type) return at;
+  }
+  return undefined;
+}
+
+/** Classifies a failed request: a refused address is final, any other network error may pass. */
+export function classifyError(thrown: unknown): SendResult {
+  const err = toError(thrown);
+  const refused = causeOf(err, AddressRefusedError);
+  if (refused !== undefined) {
+    return { kind: "refused", reason: "AddressRefused", message: refused.message };
+  }
+  if (isAborted(err)) {
+    return { kind: "failed", reason: "Timeout", message: "no complete answer in time" };
+  }
+  // A secret may be missing for a moment, e.g. while its file is replaced.
+  if (err instanceof ConfigError) {
+    return { kind: "failed", reason: "Configuration", message: err.message.slice(0, EXCERPT) };
+  }
+  // A record that a newer version wrote may block this one for a while.
+  if (err instanceof TerminalError) {
+    return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
+  }
+  const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
+  const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
+  return { kind: "failed", reason: "Network", message };
+}

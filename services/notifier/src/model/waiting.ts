@@ -1,2 +1,0 @@
-/** Messages of a receiver that are not delivered; `oldestAt` in milliseconds since the epoch. */
-export type Waiting = { readonly count: number; readonly oldestAt: number };
