@@ -90,7 +90,7 @@ describe("an event in plain words", () => {
   });
 });
 
-test("plans are told together, and nothing else is", () => {
+test("plans are joined into one line, and nothing else is", () => {
   const planned = event("rollout.planned", { workload: { ...web, name: "api" } });
 
   expect(joinPlans("planned demo/web", planned)).toBe("planned demo/web, demo/api");

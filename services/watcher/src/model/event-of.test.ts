@@ -63,6 +63,6 @@ test("the event of a record is the same each time, and another one for another v
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("what was only adopted has nothing to tell", () => {
+test("an adopted source has no event", () => {
   expect(eventOf("prod", { ...record, change: "none" })).toBeUndefined();
 });
