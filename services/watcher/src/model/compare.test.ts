@@ -134,7 +134,12 @@ describe("a source with a record", () => {
   });
 
   test("keeps what was published when only an annotation changed", () => {
-    const published = record({ change: "changed", reason: "DataChanged", changedAt: 5, changedWithin: 0 });
+    const published = record({
+      change: "changed",
+      reason: "DataChanged",
+      changedAt: 5,
+      changedWithin: 0,
+    });
     const annotations = { "rollcast.dev/ignore": "true" };
 
     expect(compare(published, observed({ annotations }), at())).toEqual({

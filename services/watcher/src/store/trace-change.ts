@@ -1,5 +1,5 @@
-import { carried } from "@rollcast/runtime/tracing/trace";
-import type { Tracer } from "@rollcast/runtime/tracing/trace";
+import { carried } from "@rollcast/runtime/trace";
+import type { Tracer } from "@rollcast/runtime/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 
 /**
