@@ -6,7 +6,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { provision } from "@rollcast/nats/provision";
-import { provisionWhenServed } from "@rollcast/nats/provisioned";
+import { provisionWhenServed } from "@rollcast/nats/wait-provisioned";
 import { sourceSubject } from "@rollcast/shared/subjects";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";

@@ -2,7 +2,7 @@ import process from "node:process";
 import { loadConfig } from "@rollcast/runtime/config/load";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
-import { provisionWhenServed } from "@rollcast/nats/provisioned";
+import { provisionWhenServed } from "@rollcast/nats/wait-provisioned";
 import { runOnce } from "@rollcast/runtime/run";
 
 const boot = createLogger("provision");

@@ -1,4 +1,4 @@
-import { createInHand } from "./in-hand.ts";
+import { createInHand } from "./in-flight.ts";
 
 /**
  * Runs tasks, one at a time for each key, in the order they came, and at most `limit` at once. Tasks are expected to handle their own errors:

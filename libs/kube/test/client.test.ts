@@ -15,7 +15,7 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test, vi } from "vitest";
 import { connectKube } from "../src/client.ts";
-import { connectTo, silent, startMirror } from "./mirror.ts";
+import { connectTo, silent, startMirror } from "./object-cache.ts";
 import { startSocksProxy } from "./socks-proxy.ts";
 
 const cluster = useCluster();

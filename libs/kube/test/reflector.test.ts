@@ -4,8 +4,8 @@ import { createNamespace, configMap, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { connectTo, startMirror } from "./mirror.ts";
-import type { Mirror } from "./mirror.ts";
+import { connectTo, startMirror } from "./object-cache.ts";
+import type { Mirror } from "./object-cache.ts";
 
 const cluster = useCluster();
 const { api } = cluster;

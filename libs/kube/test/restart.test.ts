@@ -2,7 +2,7 @@ import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { connectTo, startMirror } from "./mirror.ts";
+import { connectTo, startMirror } from "./object-cache.ts";
 
 const configMaps = (namespace: string) => ({
   group: "",

@@ -5,7 +5,7 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle.ts";
 import { ensureConsumer } from "./durable-consumer.ts";
-import { createHands } from "./hands.ts";
+import { createHands } from "./in-flight-limit.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */

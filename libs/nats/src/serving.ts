@@ -1,5 +1,5 @@
 import { toError } from "@rollcast/shared/errors";
-import { ANSWER_MS, within } from "@rollcast/async/within";
+import { ANSWER_MS, within } from "@rollcast/async/deadline";
 import type { Nats } from "./connect.ts";
 import { EVENT_STREAM } from "./streams.ts";
 import { quorumFault } from "./quorum.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toError } from "@rollcast/shared/errors";
-import { ANSWER_MS, within } from "@rollcast/async/within";
+import { ANSWER_MS, within } from "@rollcast/async/deadline";
 import { Queue as BullQueue } from "bullmq";
 import { createLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";

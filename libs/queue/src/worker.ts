@@ -1,6 +1,6 @@
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Backoff } from "@rollcast/async/backoff";
-import { createInHand } from "@rollcast/async/in-hand";
+import { createInHand } from "@rollcast/async/in-flight";
 import { mask } from "@rollcast/runtime/mask";
 import { Worker } from "bullmq";
 import { connectRedis, prefix } from "./redis.ts";

@@ -8,7 +8,7 @@ import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Uses } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { awaitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierChecks } from "./health.ts";
 import { openReceiverReloader } from "./reloader.ts";

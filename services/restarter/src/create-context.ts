@@ -4,7 +4,7 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Uses } from "@rollcast/nats/provision";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { awaitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";

@@ -2,7 +2,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/host/host";
 import { liveness } from "@rollcast/runtime/health/liveness";
 import { EVENT_STREAM } from "@rollcast/nats/streams";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { awaitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { servingFault } from "@rollcast/nats/serving";
 import { obtainKey } from "./store/installation-key.ts";
 import { openFailpoints } from "./failpoints.ts";

@@ -1,4 +1,4 @@
-import type { Check } from "./http.ts";
+import type { Check } from "./health-server.ts";
 
 /** Something that goes on by itself where all is well (`ConfigMap: nothing consumed`), and for how many milliseconds it has not. */
 export type Sign = { readonly what: string; readonly ms: number };

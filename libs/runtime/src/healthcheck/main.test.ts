@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { startProcess } from "@rollcast/testkit/process";
 import { expect, test } from "vitest";
-import { startHealth } from "../health/http.ts";
+import { startHealth } from "../health/health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 

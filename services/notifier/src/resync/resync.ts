@@ -1,4 +1,4 @@
-import { createInHand } from "@rollcast/async/in-hand";
+import { createInHand } from "@rollcast/async/in-flight";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";

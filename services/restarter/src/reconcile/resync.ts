@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createInHand } from "@rollcast/async/in-hand";
-import type { InHand } from "@rollcast/async/in-hand";
+import { createInHand } from "@rollcast/async/in-flight";
+import type { InHand } from "@rollcast/async/in-flight";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "./progress-watch.ts";

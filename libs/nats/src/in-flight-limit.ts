@@ -1,4 +1,4 @@
-import { createInHand } from "@rollcast/async/in-hand";
+import { createInHand } from "@rollcast/async/in-flight";
 
 /** Events in hand, bounded. */
 export function createHands(limit: number) {

@@ -3,8 +3,8 @@ import { Agent, request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { startHealth } from "./http.ts";
-import type { HealthOptions } from "./http.ts";
+import { startHealth } from "./health-server.ts";
+import type { HealthOptions } from "./health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createInHand } from "./in-hand.ts";
+import { createInHand } from "./in-flight.ts";
 
 test("the oldest that has not ended counts, in whatever order they end", () => {
   let now = 0;

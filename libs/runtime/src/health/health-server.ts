@@ -6,7 +6,7 @@ import { toError } from "@rollcast/shared/errors";
 import { mask } from "../logger.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import { within } from "@rollcast/async/within";
+import { within } from "@rollcast/async/deadline";
 
 /** Says why something is not well (`redis: not connected`), or undefined where it is. */
 export type Check = () => string | undefined | Promise<string | undefined>;
