@@ -1,11 +1,11 @@
-/** For what a probe asks of a server: sooner than the probe gives up. */
+/** How long a probe waits for a server: less than the timeout of the probe itself. */
 export const ANSWER_MS = 3_000;
 
-/** What `work` gives; throws where it takes longer than `ms` milliseconds, and lets it run on. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** Resolves like `work`, or rejects after `ms` milliseconds. Does not cancel the work. */
+export async function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error("no answer in time")), ms);
-  // Nobody waits for it any more.
+  // After the deadline nobody handles its rejection.
   work.catch(() => undefined);
   try {
     return await Promise.race([work, late.promise]);

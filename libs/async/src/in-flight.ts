@@ -1,20 +1,20 @@
-/** What was begun and has not ended. */
-export type InHand = {
-  /** Takes one in hand; the function that is returned lets it go. */
+/** Work that has begun and has not ended. */
+export type InFlight = {
+  /** Counts work as begun; call the returned function when it ends. */
   begin(): () => void;
   count(): number;
-  /** For how many milliseconds the oldest has been in hand; 0 where nothing is. */
+  /** Milliseconds since the oldest work in flight began; 0 if there is none. */
   oldestMs(): number;
 };
 
-export function createInHand(clock: () => number = Date.now): InHand {
-  // In the order in which they were begun.
+export function createInFlight(clock: () => number = Date.now): InFlight {
+  // Oldest first.
   const begun = new Map<object, number>();
   return {
     begin() {
-      const one = {};
-      begun.set(one, clock());
-      return () => begun.delete(one);
+      const work = {};
+      begun.set(work, clock());
+      return () => begun.delete(work);
     },
     count: () => begun.size,
     oldestMs() {

@@ -1,24 +1,24 @@
-import { createInHand } from "@rollcast/async/in-flight";
+import { createInFlight } from "@rollcast/async/in-flight";
 
-/** Events in hand, bounded. */
-export function createHands(limit: number) {
-  const held = new Set<Promise<void>>();
-  const ages = createInHand();
+/** Bounds how many events are in flight. */
+export function createInFlightLimit(limit: number) {
+  const running = new Set<Promise<void>>();
+  const inFlight = createInFlight();
   return {
-    /** Takes a work that never fails; returns when another may be taken. */
-    async take(work: Promise<void>): Promise<void> {
-      const end = ages.begin();
-      const one = work.finally(() => {
+    /** Adds work that never fails; resolves when there is room for more. */
+    async add(work: Promise<void>): Promise<void> {
+      const end = inFlight.begin();
+      const tracked = work.finally(() => {
         end();
-        held.delete(one);
+        running.delete(tracked);
       });
-      held.add(one);
-      if (held.size >= limit) await Promise.race(held);
+      running.add(tracked);
+      if (running.size >= limit) await Promise.race(running);
     },
-    async empty(): Promise<void> {
-      await Promise.all(held);
+    async drain(): Promise<void> {
+      await Promise.all(running);
     },
-    count: ages.count,
-    oldestMs: ages.oldestMs,
+    count: inFlight.count,
+    oldestMs: inFlight.oldestMs,
   };
 }

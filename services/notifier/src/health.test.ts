@@ -9,8 +9,8 @@ test("every part of a notifier has its sign", async () => {
     ["hook", NOW - 90],
   ]);
   const parts = {
-    consuming: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
-    resync: { inHandMs: () => 3 },
+    consuming: { lastHeard: () => NOW - 1, inFlightMs: () => 2 },
+    resync: { inFlightMs: () => 3 },
     queues: {
       standing: async () =>
         new Map([
@@ -19,7 +19,7 @@ test("every part of a notifier has its sign", async () => {
           ["new", 90],
         ]),
     },
-    workers: { inHandMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
+    workers: { inFlightMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
   };
 
   expect(await notifierChecks(parts, NOW)).toEqual([

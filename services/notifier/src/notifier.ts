@@ -1,14 +1,14 @@
 import { watchConfig } from "@rollcast/runtime/config/watch";
 import { RolloutEvent } from "@rollcast/shared/events";
 import type { Host } from "@rollcast/host/host";
-import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
+import { firstFailure, liveness } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { consume } from "@rollcast/nats/consume";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
-import type { Uses } from "@rollcast/nats/provision";
+import type { JetStreamResources } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
-import { awaitProvisioned } from "@rollcast/nats/wait-provisioned";
+import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierChecks } from "./health.ts";
 import { openReceiverReloader } from "./reloader.ts";
@@ -22,7 +22,10 @@ import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
 import { createContext } from "./create-context.ts";
 
-const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
+const USES: JetStreamResources = {
+  streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
+  buckets: ["notify"],
+};
 /** At the very first start of a notifier, what ended while the services were coming up is told too; not last week's outcomes. */
 const FIRST_START_MS = 600_000;
 /** Events handled at once: those of one group are written together, so many in hand are few writes. */
@@ -46,7 +49,7 @@ function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
 export async function startNotifier(host: Host): Promise<void> {
   const { config, env, live, logger, metrics, nats, ready, signal, stack, tracer } = host;
   const { cluster } = config;
-  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
+  await waitProvisioned(nats, config.nats.replicas, USES, signal);
   const deps: ReceiverDeps = {
     env,
     cluster,
@@ -95,9 +98,9 @@ export async function startNotifier(host: Host): Promise<void> {
     if (nats.fault() === undefined) gauge.set(await consuming.pending());
   });
   live.work = liveness({
-    stillAfterMs: config.health.stillAfter,
-    explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => notifierChecks({ consuming, resync, queues, workers }),
+    stallTimeoutMs: config.health.stillAfter,
+    suppressedBy: () => firstFailure([servingFault(nats), queues.probe()]),
+    progress: () => notifierChecks({ consuming, resync, queues, workers }),
   });
   const { api } = config.notifier;
   if (api !== undefined) {

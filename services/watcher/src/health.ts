@@ -1,4 +1,4 @@
-import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
 import type { NamedReflector } from "./sources/reflect.ts";
@@ -7,7 +7,7 @@ export type WatcherHealth = {
   /** Why the watcher cannot do its work now, or undefined. It is not ready before the first sync. */
   ready(): string | undefined;
   /** What must not stand still for long. */
-  signs(): Sign[];
+  signs(): ProgressCheck[];
 };
 
 export function watcherHealth(

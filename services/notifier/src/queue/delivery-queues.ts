@@ -3,7 +3,7 @@ import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/receivers";
-import { firstFault } from "@rollcast/runtime/health/liveness";
+import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Addressed, DeliveryJobs } from "../context.ts";
 
@@ -97,7 +97,7 @@ export async function openDeliveryQueues(options: DeliveryQueuesOptions): Promis
         .find((fault) => fault !== undefined),
     // Each queue has its own connection; what one finds empty, the others do.
     onReconnect: (listener) => groups.onReconnect(listener),
-    probe: () => firstFault(all().map((queue) => queue.probe())),
+    probe: () => firstFailure(all().map((queue) => queue.probe())),
     counts: () => ofEach((queue) => queue.counts()),
     standing: () => ofEach((queue) => queue.standingMs()),
     async [Symbol.asyncDispose]() {

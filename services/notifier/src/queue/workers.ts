@@ -68,7 +68,7 @@ export type Workers = AsyncDisposable & {
   set(limits: Limits): Promise<void>;
   fault(): string | undefined;
   /** For how many milliseconds the oldest turn in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
   /** Milliseconds since the epoch when a turn of this receiver (none: of a group) was last taken or ended; undefined where its queue is not worked on. */
   lastActive(receiver: string): number | undefined;
 };
@@ -99,7 +99,7 @@ export async function openWorkers(
       all()
         .map((work) => work.fault())
         .find((fault) => fault !== undefined),
-    inHandMs: () => Math.max(...all().map((work) => work.inHandMs())),
+    inFlightMs: () => Math.max(...all().map((work) => work.inFlightMs())),
     lastActive: (receiver) =>
       (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
     // At once: each may have to wait for what it has in hand.

@@ -1,4 +1,4 @@
-import { createInHand } from "@rollcast/async/in-flight";
+import { createInFlight } from "@rollcast/async/in-flight";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
@@ -11,7 +11,7 @@ import type { Waiting } from "../model/waiting.ts";
 export type Resync = AsyncDisposable & {
   now(why: string): void;
   /** For how many milliseconds the sweep in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
 };
 
 async function turnOf(ctx: Context, entry: Entry<NotifyRecord>, now: number): Promise<boolean> {
@@ -49,7 +49,7 @@ async function resync(ctx: Context, why: string): Promise<void> {
 
 /** Sweeps now and every `intervalMs`. */
 export function startResync(ctx: Context, intervalMs: number): Resync {
-  const hand = createInHand();
+  const hand = createInFlight();
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;
@@ -76,7 +76,7 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   now("start");
   return {
     now,
-    inHandMs: hand.oldestMs,
+    inFlightMs: hand.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

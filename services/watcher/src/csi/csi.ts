@@ -83,9 +83,9 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
       const unit = { kind: CLASS_KIND, namespace } as const;
       const { classes, statuses } = csiResources(context, namespace);
       const common = { client, limits: LIST_LIMITS, signal };
-      const classList = { ...common, resource: classes, reduce: classTransform(context) };
+      const classList = { ...common, resource: classes, transform: classTransform(context) };
       await listInto(classHandler(within, unit, state), classList);
-      const statusList = { ...common, resource: statuses, reduce: podTransform(within) };
+      const statusList = { ...common, resource: statuses, transform: podTransform(within) };
       await listInto(podStatusHandler(within, unit, state), statusList);
     },
     async leave(namespace) {

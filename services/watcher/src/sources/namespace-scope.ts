@@ -47,7 +47,7 @@ export async function enterNamespace(
     await listInto(sourceHandler(within, unit), {
       client,
       resource: narrowResource(type.resource, config.scope, { namespace: name, byLabels: true }),
-      reduce: (object) => type.transform(context, object),
+      transform: (object) => type.transform(context, object),
       limits: LIST_LIMITS,
       signal,
     });
