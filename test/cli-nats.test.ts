@@ -6,7 +6,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { provision } from "@rollcast/nats/provision";
-import { provisionWhenServed } from "@rollcast/nats/provisioned";
+import { provisionWhenReady } from "@rollcast/nats/wait-provisioned";
 import { sourceSubject } from "@rollcast/shared/subjects";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
@@ -105,7 +105,7 @@ async function startBus(options: SecureOptions & { empty?: boolean } = {}) {
     connectNats({ url: bus.natsUrl, name: user, logger, nkey: { file: bus.seedFile(user) } });
   if (options.empty !== true) {
     const nats = undo.use(await dial("provision"));
-    await provisionWhenServed(nats, options.servers ?? 1, AbortSignal.timeout(60_000));
+    await provisionWhenReady(nats, options.servers ?? 1, AbortSignal.timeout(60_000));
   }
   const watcher = undo.use(await dial("watcher"));
   const kept = undo.move();

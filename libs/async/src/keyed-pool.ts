@@ -1,4 +1,4 @@
-import { createInHand } from "./in-hand.ts";
+import { createInFlight } from "./in-flight.ts";
 
 /**
  * Runs tasks, one at a time for each key, in the order they came, and at most `limit` at once. Tasks are expected to handle their own errors:
@@ -21,7 +21,7 @@ export function createKeyedPool(
   onError: (err: unknown) => void,
   clock: () => number = Date.now,
 ): KeyedPool {
-  const hand = createInHand(clock);
+  const inFlight = createInFlight(clock);
   const tails = new Map<string, Promise<void>>();
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -36,7 +36,7 @@ export function createKeyedPool(
     async run(key, task) {
       if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
       else running++;
-      const end = hand.begin();
+      const end = inFlight.begin();
       const before = tails.get(key) ?? Promise.resolve();
       const tail = before
         .then(task)
@@ -52,7 +52,7 @@ export function createKeyedPool(
       await Promise.all(tails.values());
     },
     size: () => tails.size,
-    oldestMs: hand.oldestMs,
+    oldestMs: inFlight.oldestMs,
     busy: (key) => tails.has(key),
   };
 }

@@ -2,8 +2,8 @@ import { loadConfig } from "@rollcast/runtime/config/load";
 import type { Env } from "@rollcast/runtime/config/load";
 import type { Config } from "@rollcast/shared/config/schema";
 import { httpPort } from "@rollcast/runtime/health/http-port";
-import { startHealth } from "@rollcast/runtime/health/http";
-import type { Check } from "@rollcast/runtime/health/http";
+import { startHealthServer } from "@rollcast/runtime/health/health-server";
+import type { Check } from "@rollcast/runtime/health/health-server";
 import { createLogger } from "@rollcast/runtime/logger";
 import type { Logger } from "@rollcast/runtime/logger";
 import { createMetrics } from "@rollcast/runtime/metrics";
@@ -83,7 +83,7 @@ export async function openProcess(
     },
     notes: () => [...parts.values()].flatMap(({ notes }) => notes.flatMap((note) => note())),
   };
-  stack.use(await startHealth(health));
+  stack.use(await startHealthServer(health));
   const tracing = stack.use(await openTracing({ env, cluster: config.cluster, logger }));
   const nats = stack.use(await connectNats({ ...config.nats, name, logger }, signal));
   own.ready.nats = () => servingFault(nats);

@@ -26,7 +26,7 @@ export type Page<T> = {
 export type PageOptions<T> = {
   client: KubeClient;
   resource: ReflectedResource;
-  reduce: (object: KubeObject) => T;
+  transform: (object: KubeObject) => T;
   limits: ListLimits;
   signal: AbortSignal;
   /** Told of a page that is asked for again. */
@@ -69,7 +69,7 @@ function isPassing({ status, reason }: KubeError): boolean {
 }
 
 /** A later page is asked for again a few times: of a long list one always may fail, and without this the whole list would have to begin again. */
-export async function insistOnPage<T>(
+export async function retryPage<T>(
   options: PageOptions<T>,
   limit: number,
   token: string,
@@ -90,7 +90,7 @@ export async function insistOnPage<T>(
 type FetchedPage<T> = Page<T> & { readonly next: string; readonly bytes: number };
 
 async function fetchPage<T>(
-  { client, resource, reduce, limits, signal }: PageOptions<T>,
+  { client, resource, transform, limits, signal }: PageOptions<T>,
   limit: number,
   token: string,
 ): Promise<FetchedPage<T> | "too-large"> {
@@ -106,7 +106,7 @@ async function fetchPage<T>(
       accept: acceptOf(resource, true),
       timeoutMs: limits.timeoutMs,
       maxBytes: Math.max(MIN_PAGE_BYTES, limits.pageBytes * MAX_PAGE_FACTOR),
-      parse: (body) => parsePage(body, reduce),
+      parse: (body) => parsePage(body, transform),
       signal,
     });
   } catch (err) {
@@ -115,12 +115,12 @@ async function fetchPage<T>(
   }
 }
 
-function parsePage<T>(body: Buffer, reduce: (object: KubeObject) => T): FetchedPage<T> {
+function parsePage<T>(body: Buffer, transform: (object: KubeObject) => T): FetchedPage<T> {
   const { envelope, items } = splitList(body);
   const { resourceVersion, next } = checkList(envelope as RawList);
-  const reduced: T[] = [];
-  for (const item of items) reduced.push(reduce(parseItem(item)));
-  return { items: reduced, resourceVersion, next, bytes: body.length };
+  const transformed: T[] = [];
+  for (const item of items) transformed.push(transform(parseItem(item)));
+  return { items: transformed, resourceVersion, next, bytes: body.length };
 }
 
 function parseItem(item: Buffer): KubeObject {

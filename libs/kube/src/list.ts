@@ -1,5 +1,5 @@
 import { KubeError } from "./kube-error.ts";
-import { insistOnPage, nextLimit } from "./list-page.ts";
+import { nextLimit, retryPage } from "./list-page.ts";
 import type { ListLimits, Page, PageOptions } from "./list-page.ts";
 
 export const LIST_LIMITS: ListLimits = {
@@ -18,7 +18,7 @@ export async function* listPages<T>(options: PageOptions<T>): AsyncGenerator<Pag
   let limit = limits.pageLimit;
   let token = "";
   do {
-    const page = await insistOnPage(options, limit, token);
+    const page = await retryPage(options, limit, token);
     if (page === "too-large") {
       limit = Math.max(1, Math.floor(limit / 8));
       continue;

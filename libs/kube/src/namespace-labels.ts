@@ -7,7 +7,7 @@ import type { Reflector } from "./reflector.ts";
 type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
 /** Follows the labels of all namespaces: `onLabels` is called with those of each, and with undefined where one is gone. Only metadata is read. */
-export function followNamespaceLabels(options: {
+export function watchNamespaceLabels(options: {
   client: KubeClient;
   logger: Logger;
   signal: AbortSignal;
@@ -23,7 +23,7 @@ export function followNamespaceLabels(options: {
   return startReflector<Labelled>({
     ...options,
     resource: { group: "", version: "v1", plural: "namespaces", metadataOnly: true },
-    reduce: ({ metadata }: KubeObject) => ({
+    transform: ({ metadata }: KubeObject) => ({
       name: metadata.name,
       labels: { ...metadata.labels },
     }),

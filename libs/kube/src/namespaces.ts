@@ -34,7 +34,7 @@ export type Namespaces = AsyncDisposable &
   };
 
 /** Follows the namespaces that match. Only metadata is read. */
-export function followNamespaces(options: NamespacesOptions): Namespaces {
+export function watchNamespaces(options: NamespacesOptions): Namespaces {
   const matching = new Set<string>();
   const entering = new Map<string, Promise<void>>();
   const ignored = new Set(options.ignore);
@@ -69,7 +69,7 @@ export function followNamespaces(options: NamespacesOptions): Namespaces {
       labelSelector: options.labelSelector,
       metadataOnly: true,
     },
-    reduce: ({ metadata }: KubeObject) => ({
+    transform: ({ metadata }: KubeObject) => ({
       name: metadata.name,
       createdAt: parseTime(metadata.creationTimestamp) ?? 0,
     }),

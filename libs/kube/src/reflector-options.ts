@@ -40,7 +40,7 @@ export type ReflectorOptions<T> = {
   client: KubeClient;
   resource: ReflectedResource;
   /** Makes the little that is kept of an object. It must not keep a reference into the object. */
-  reduce: (object: KubeObject) => T;
+  transform: (object: KubeObject) => T;
   handler: ReflectorHandler<T>;
   logger: Logger;
   signal?: AbortSignal;

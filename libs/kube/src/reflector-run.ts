@@ -35,7 +35,7 @@ function proved<T>(run: Run<T>): void {
 /** Lists and returns the version to watch from. Throws where another list was asked for meanwhile. */
 export async function list<T>(run: Run<T>): Promise<string> {
   const { options, times, state, what } = run;
-  const { client, resource, reduce, handler } = options;
+  const { client, resource, transform, handler } = options;
   options.observe?.("list");
   state.wanted = undefined;
   const limits = { ...times, timeoutMs: times.listTimeoutMs };
@@ -44,7 +44,7 @@ export async function list<T>(run: Run<T>): Promise<string> {
     options.observe?.("failure");
     options.logger.warn({ err, ...what }, "page of a list asked for again");
   };
-  const done = await listInto(handler, { client, resource, reduce, limits, signal, retried });
+  const done = await listInto(handler, { client, resource, transform, limits, signal, retried });
   proved(run);
   state.synced.resolve();
   options.logger.debug({ ...what, ...done }, "listed");

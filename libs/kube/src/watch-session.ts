@@ -10,7 +10,7 @@ import type { WatchEvent } from "./watch-stream.ts";
 export type WatchSession<T> = {
   client: KubeClient;
   resource: ReflectedResource;
-  reduce: (object: KubeObject) => T;
+  transform: (object: KubeObject) => T;
   resourceVersion: string;
   /** Seconds after which the server ends the watch, drawn between these two. */
   watchSeconds: readonly [min: number, max: number];

@@ -50,7 +50,7 @@ test.each([
   { type: "ADDED", want: { type: "upsert", item: "n", resourceVersion: "7" } },
   { type: "MODIFIED", want: { type: "upsert", item: "n", resourceVersion: "7" } },
   { type: "DELETED", want: { type: "removed", item: "n", resourceVersion: "7" } },
-])("$type is reduced at once", ({ type, want }) => {
+])("$type is transformed at once", ({ type, want }) => {
   expect(parse({ type, object })).toEqual(want);
 });
 

@@ -5,7 +5,7 @@ import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
 import { apiPath } from "./api-path.ts";
 
-/** An event of a watch, its object already reduced; a bookmark has none. */
+/** An event of a watch, its object already transformed; a bookmark has none. */
 export type WatchEvent<T> =
   | { readonly type: "upsert" | "removed"; readonly item: T; readonly resourceVersion: string }
   | { readonly type: "bookmark"; readonly resourceVersion: string };
@@ -43,7 +43,7 @@ export async function* splitLines(
 }
 
 /** One line of a watch. Throws {@link KubeError}: what an ERROR event carries, or `Garbage`. */
-export function parseEvent<T>(line: Buffer, reduce: (object: KubeObject) => T): WatchEvent<T> {
+export function parseEvent<T>(line: Buffer, transform: (object: KubeObject) => T): WatchEvent<T> {
   let raw: { type?: unknown; object?: unknown };
   try {
     raw = JSON.parse(line.toString("utf8"));
@@ -57,7 +57,7 @@ export function parseEvent<T>(line: Buffer, reduce: (object: KubeObject) => T): 
     case "DELETED": {
       const object = checkObject(raw.object);
       const type = raw.type === "DELETED" ? "removed" : "upsert";
-      return { type, item: reduce(object), resourceVersion: object.metadata.resourceVersion };
+      return { type, item: transform(object), resourceVersion: object.metadata.resourceVersion };
     }
     case "BOOKMARK": {
       const version = (raw.object as KubeObject | undefined)?.metadata?.resourceVersion;
@@ -75,7 +75,7 @@ export function parseEvent<T>(line: Buffer, reduce: (object: KubeObject) => T): 
 export async function* watchEvents<T>(options: {
   client: KubeClient;
   resource: ReflectedResource;
-  reduce: (object: KubeObject) => T;
+  transform: (object: KubeObject) => T;
   resourceVersion: string;
   /** Seconds after which the server ends the watch. */
   timeoutSeconds: number;
@@ -84,7 +84,7 @@ export async function* watchEvents<T>(options: {
   opened: () => void;
   signal: AbortSignal;
 }): AsyncGenerator<WatchEvent<T>, void> {
-  const { client, resource, reduce, alive } = options;
+  const { client, resource, transform, alive } = options;
   const body = await client.stream({
     method: "GET",
     path: apiPath(resource, resource.namespace),
@@ -101,7 +101,7 @@ export async function* watchEvents<T>(options: {
   });
   alive();
   options.opened();
-  for await (const line of splitLines(tap(body, alive))) yield parseEvent(line, reduce);
+  for await (const line of splitLines(tap(body, alive))) yield parseEvent(line, transform);
 }
 
 async function* tap(chunks: AsyncIterable<Uint8Array>, seen: () => void) {

@@ -15,7 +15,7 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test, vi } from "vitest";
 import { connectKube } from "../src/client.ts";
-import { connectTo, silent, startMirror } from "./mirror.ts";
+import { connectTo, silent, startCache } from "./object-cache.ts";
 import { startSocksProxy } from "./socks-proxy.ts";
 
 const cluster = useCluster();
@@ -142,15 +142,15 @@ test("a reflector goes on when its credentials are rotated", async () => {
   await writeFile(token, "expired");
   await using client = await connectKube({ logger: silent, kubeconfig: config.file });
   const resource = { group: "", version: "v1", plural: "configmaps", namespace: ns.name };
-  await using mirror = startMirror(client, resource);
-  await waitFor(() => mirror.reflector.fault() === "401 Unauthorized");
+  await using cache = startCache(client, resource);
+  await waitFor(() => cache.reflector.fault() === "401 Unauthorized");
 
   await writeFile(token, tokenOf("admin"));
-  await mirror.reflector.synced;
+  await cache.reflector.synced;
   await api.create(paths.configMap(ns.name), configMap(ns.name, "a", { v: "1" }));
 
-  await waitFor(() => mirror.values().a === "1");
-  expect(mirror.reflector.fault()).toBeUndefined();
+  await waitFor(() => cache.values().a === "1");
+  expect(cache.reflector.fault()).toBeUndefined();
 });
 
 test("a server whose certificate is not trusted is refused, until the CA file is right", async () => {

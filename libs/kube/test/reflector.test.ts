@@ -4,8 +4,8 @@ import { createNamespace, configMap, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { connectTo, startMirror } from "./mirror.ts";
-import type { Mirror } from "./mirror.ts";
+import { connectTo, startCache } from "./object-cache.ts";
+import type { Cache } from "./object-cache.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -31,62 +31,62 @@ async function truth(namespace: string): Promise<Record<string, string | undefin
   return Object.fromEntries(items.map(({ metadata, data }) => [metadata.name, data?.v]));
 }
 
-/** Waits until the mirror shows what the cluster has. */
-async function expectMirrored(mirror: Mirror, namespace: string, timeout = 30_000): Promise<void> {
+/** Waits until the cache shows what the cluster has. */
+async function expectCached(cache: Cache, namespace: string, timeout = 30_000): Promise<void> {
   const want = await truth(namespace);
-  const same = () => JSON.stringify(sorted(mirror.values())) === JSON.stringify(sorted(want));
-  await waitFor(same, { timeout, message: "the mirror to show what the cluster has" });
+  const same = () => JSON.stringify(sorted(cache.values())) === JSON.stringify(sorted(want));
+  await waitFor(same, { timeout, message: "the cache to show what the cluster has" });
 }
 
 function sorted(values: Record<string, string | undefined>) {
   return Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-async function setUp(count: number, times: Parameters<typeof startMirror>[2] = {}) {
+async function setUp(count: number, times: Parameters<typeof startCache>[2] = {}) {
   const stack = new AsyncDisposableStack();
   const { name } = stack.use(await createNamespace(api, "reflector"));
   await createMany(name, count);
   const proxy = stack.use(await startFaultProxy(cluster));
   const client = stack.use(await connectTo(cluster, proxy.url));
-  const mirror = stack.use(startMirror(client, configMaps(name), times));
+  const cache = stack.use(startCache(client, configMaps(name), times));
   return {
     namespace: name,
     proxy,
     client,
-    mirror,
+    cache,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
 test("lists page by page, then follows", async () => {
   await using t = await setUp(50, { pageLimit: 12 });
-  await t.mirror.reflector.synced;
-  await expectMirrored(t.mirror, t.namespace);
+  await t.cache.reflector.synced;
+  await expectCached(t.cache, t.namespace);
   const pages = t.client.requests.filter(({ query }) => query?.limit === "12");
   expect(pages).toHaveLength(5);
-  expect(t.mirror.reflector.fault()).toBeUndefined();
+  expect(t.cache.reflector.fault()).toBeUndefined();
 
   await set(t.namespace, "c7", "1");
   await api.remove(paths.configMap(t.namespace, "c8"));
   await createMany(t.namespace, 1, "new");
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.removed).toEqual(["c8"]);
-  expect(t.mirror.count("list")).toBe(1);
+  expect(t.cache.removed).toEqual(["c8"]);
+  expect(t.cache.count("list")).toBe(1);
 });
 
 test("resumes from the last version when its watch ends, without listing anew", async () => {
   await using t = await setUp(5, { watchSeconds: [1, 1] });
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
 
   for (let i = 1; i <= 5; i++) {
     await set(t.namespace, "c1", String(i));
-    const watches = t.mirror.count("watch");
-    await waitFor(() => t.mirror.count("watch") > watches);
+    const watches = t.cache.count("watch");
+    await waitFor(() => t.cache.count("watch") > watches);
   }
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.count("list")).toBe(1);
+  expect(t.cache.count("list")).toBe(1);
   const resumed = t.client.requests.flatMap(({ query }) =>
     query?.watch === "1" ? [Number(query.resourceVersion)] : [],
   );
@@ -97,7 +97,7 @@ test("resumes from the last version when its watch ends, without listing anew", 
 
 test("a bookmark is proof of life and moves the version on", async () => {
   await using t = await setUp(2, { watchSeconds: [5, 5] });
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   const versions = () =>
     t.client.requests.flatMap(({ query }) => (query?.watch === "1" ? [query.resourceVersion] : []));
   await waitFor(() => versions().length === 1);
@@ -108,8 +108,8 @@ test("a bookmark is proof of life and moves the version on", async () => {
 
   // Nothing changed in the namespace: only a bookmark can have told the newer version.
   expect(Number(versions()[1])).toBeGreaterThan(Number(versions()[0]) + 10);
-  expect(t.mirror.count("list")).toBe(1);
-  expect(t.mirror.reflector.staleness()).toBeLessThan(5_000);
+  expect(t.cache.count("list")).toBe(1);
+  expect(t.cache.reflector.staleness()).toBeLessThan(5_000);
 });
 
 const faults: { name: string; rules: Rule[]; lists: number }[] = [
@@ -155,9 +155,9 @@ const faults: { name: string; rules: Rule[]; lists: number }[] = [
 
 test.each(faults)("$name: nothing is missed", async ({ rules, lists }) => {
   await using t = await setUp(40, { pageLimit: 10 });
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
 
-  await waitFor(() => t.mirror.count("watch") === 1);
+  await waitFor(() => t.cache.count("watch") === 1);
   t.proxy.rules(rules);
   t.proxy.cut();
   await Promise.all(
@@ -166,41 +166,41 @@ test.each(faults)("$name: nothing is missed", async ({ rules, lists }) => {
       else await set(t.namespace, `c${i}`, "1");
     }),
   );
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
   t.proxy.rules([]);
   await set(t.namespace, "c0", "2");
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.count("failure")).toBeGreaterThan(0);
-  expect(t.mirror.count("list")).toBeLessThanOrEqual(lists);
-  expect(t.mirror.removed.toSorted()).toEqual(["c19", "c29", "c39", "c9"]);
+  expect(t.cache.count("failure")).toBeGreaterThan(0);
+  expect(t.cache.count("list")).toBeLessThanOrEqual(lists);
+  expect(t.cache.removed.toSorted()).toEqual(["c19", "c29", "c39", "c9"]);
 });
 
 test("a watch that went silent is noticed, resumed, and listed anew when silent again", async () => {
   await using t = await setUp(3, { silenceMs: 400 });
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   t.proxy.rules([{ path: /watch=1/, fault: { do: "stall" } }]);
   await set(t.namespace, "c1", "1");
 
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.count("list")).toBeGreaterThan(1);
-  expect(t.mirror.reflector.fault()).toBeUndefined();
+  expect(t.cache.count("list")).toBeGreaterThan(1);
+  expect(t.cache.reflector.fault()).toBeUndefined();
   t.proxy.rules([]);
   await set(t.namespace, "c1", "2");
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 });
 
 test("Retry-After is kept to", async () => {
   await using t = await setUp(3);
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   t.proxy.rules([{ times: 1, fault: { do: "answer", status: 429, retryAfter: 2 } }]);
   const before = t.proxy.seen.length;
   t.proxy.cut();
   await set(t.namespace, "c1", "1");
-  await waitFor(() => t.mirror.reflector.fault() === "429 TooManyRequests");
+  await waitFor(() => t.cache.reflector.fault() === "429 TooManyRequests");
 
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
   const [refused, next] = t.proxy.seen.slice(before);
   expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1_990);
@@ -208,8 +208,8 @@ test("Retry-After is kept to", async () => {
 
 test("a list that fails in the middle is not an empty rest", async () => {
   await using t = await setUp(40, { pageLimit: 10 });
-  await t.mirror.reflector.synced;
-  const { proxy, mirror } = t;
+  await t.cache.reflector.synced;
+  const { proxy, cache } = t;
 
   proxy.rules([
     { path: /watch=1/, times: 1, fault: { do: "expire" } },
@@ -220,18 +220,18 @@ test("a list that fails in the middle is not an empty rest", async () => {
   ]);
   proxy.cut();
   // Only the expired continuation begins a new list: the other pages are asked for again.
-  await waitFor(() => mirror.count("list") >= 3 && mirror.reflector.fault() === undefined);
-  expect(mirror.count("failure")).toBeGreaterThan(mirror.count("list"));
+  await waitFor(() => cache.count("list") >= 3 && cache.reflector.fault() === undefined);
+  expect(cache.count("failure")).toBeGreaterThan(cache.count("list"));
   proxy.rules([
     { path: /watch=1/, times: 1, fault: { do: "expire" } },
     { path: /continue=/, times: 5, fault: { do: "answer", status: 500 } },
   ]);
   proxy.cut();
-  await waitFor(() => mirror.count("list") >= 5 && mirror.reflector.fault() === undefined);
+  await waitFor(() => cache.count("list") >= 5 && cache.reflector.fault() === undefined);
   await set(t.namespace, "c1", "1");
-  await expectMirrored(mirror, t.namespace);
+  await expectCached(cache, t.namespace);
 
-  expect(mirror.removed).toEqual([]);
+  expect(cache.removed).toEqual([]);
 });
 
 test("large objects make the pages smaller, and a watch takes them too", async () => {
@@ -240,11 +240,11 @@ test("large objects make the pages smaller, and a watch takes them too", async (
   for (const name of ["l1", "l2", "l3", "l4"]) {
     await api.create(paths.configMap(t.namespace), configMap(t.namespace, name, { v: large }));
   }
-  await expectMirrored(t.mirror, t.namespace);
-  t.mirror.reflector.relist("test");
-  await waitFor(() => t.mirror.count("list") >= 2);
-  await waitFor(() => t.mirror.reflector.fault() === undefined);
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
+  t.cache.reflector.relist("test");
+  await waitFor(() => t.cache.count("list") >= 2);
+  await waitFor(() => t.cache.reflector.fault() === undefined);
+  await expectCached(t.cache, t.namespace);
 
   // The whole list is above the largest page (16 MiB) once there are more of them.
   await Promise.all(
@@ -252,76 +252,76 @@ test("large objects make the pages smaller, and a watch takes them too", async (
       api.create(paths.configMap(t.namespace), configMap(t.namespace, `m${i}`, { v: large })),
     ),
   );
-  await using second = startMirror(t.client, configMaps(t.namespace), { pageBytes: 1_500_000 });
+  await using second = startCache(t.client, configMaps(t.namespace), { pageBytes: 1_500_000 });
   await second.reflector.synced;
-  await expectMirrored(second, t.namespace);
+  await expectCached(second, t.namespace);
   const limits = t.client.requests.flatMap(({ query }) => Number(query?.limit ?? 0));
   expect(limits).toContain(1);
 });
 
 test("a slow handler slows the reading, and nothing is lost", async () => {
   await using t = await setUp(10, { silenceMs: 300 });
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   const gate = Promise.withResolvers<void>();
   const held: string[] = [];
-  t.mirror.onItem = (name) => {
+  t.cache.onItem = (name) => {
     held.push(name);
     return gate.promise;
   };
   for (let i = 0; i < 10; i++) await set(t.namespace, `c${i}`, "1");
   await waitFor(() => held.length === 1);
-  const watches = t.mirror.count("watch");
-  await waitFor(() => t.mirror.reflector.staleness() > 1_000);
+  const watches = t.cache.count("watch");
+  await waitFor(() => t.cache.reflector.staleness() > 1_000);
 
   // Held up by us, the watch is not silent, and nothing else was handed over meanwhile.
   expect(held).toHaveLength(1);
-  expect(t.mirror.count("watch")).toBe(watches);
-  t.mirror.onItem = undefined;
+  expect(t.cache.count("watch")).toBe(watches);
+  t.cache.onItem = undefined;
   gate.resolve();
-  await expectMirrored(t.mirror, t.namespace);
-  expect(t.mirror.reflector.staleness()).toBeLessThan(1_000);
+  await expectCached(t.cache, t.namespace);
+  expect(t.cache.reflector.staleness()).toBeLessThan(1_000);
 });
 
 test("a handler that throws makes the list begin again", async () => {
   await using t = await setUp(5);
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   let throws = 2;
-  t.mirror.onItem = async () => {
+  t.cache.onItem = async () => {
     if (throws-- > 0) throw new Error("not now");
   };
 
   await set(t.namespace, "c1", "1");
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.count("list")).toBe(3);
+  expect(t.cache.count("list")).toBe(3);
 });
 
 test("an API server that cannot be reached is asked again until it can", async () => {
   await using t = await setUp(3);
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   t.proxy.rules([{ fault: { do: "reset" } }]);
   t.proxy.cut();
-  await waitFor(() => t.mirror.count("failure") >= 3);
-  expect(t.mirror.reflector.fault()).toBeDefined();
+  await waitFor(() => t.cache.count("failure") >= 3);
+  expect(t.cache.reflector.fault()).toBeDefined();
   await set(t.namespace, "c1", "1");
 
   t.proxy.rules([]);
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 
-  expect(t.mirror.reflector.fault()).toBeUndefined();
+  expect(t.cache.reflector.fault()).toBeUndefined();
 });
 
 test("a watch that is open again is no fault, even where nothing changes", async () => {
   await using t = await setUp(3);
-  await t.mirror.reflector.synced;
+  await t.cache.reflector.synced;
   t.proxy.rules([{ times: 1, fault: { do: "reset" } }]);
   t.proxy.cut();
-  await waitFor(() => t.mirror.reflector.fault() !== undefined);
+  await waitFor(() => t.cache.reflector.fault() !== undefined);
 
-  await waitFor(() => t.mirror.reflector.fault() === undefined, { timeout: 10_000 });
+  await waitFor(() => t.cache.reflector.fault() === undefined, { timeout: 10_000 });
 
   await set(t.namespace, "c1", "1");
-  await expectMirrored(t.mirror, t.namespace);
+  await expectCached(t.cache, t.namespace);
 });
 
 test("disposal ends a first list that waits", async () => {
@@ -329,11 +329,11 @@ test("disposal ends a first list that waits", async () => {
   await using proxy = await startFaultProxy(cluster);
   await using client = await connectTo(cluster, proxy.url);
   proxy.rules([{ fault: { do: "stall" } }]);
-  const mirror = startMirror(client, configMaps(ns.name));
+  const cache = startCache(client, configMaps(ns.name));
   await waitFor(() => proxy.seen.length > 0);
-  expect(mirror.reflector.fault()).toBe("not synced");
+  expect(cache.reflector.fault()).toBe("not synced");
 
-  await mirror[Symbol.asyncDispose]();
+  await cache[Symbol.asyncDispose]();
 
-  await expect(mirror.reflector.synced).rejects.toThrow("disposed");
+  await expect(cache.reflector.synced).rejects.toThrow("disposed");
 });

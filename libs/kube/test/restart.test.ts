@@ -2,7 +2,7 @@ import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { connectTo, startMirror } from "./mirror.ts";
+import { connectTo, startCache } from "./object-cache.ts";
 
 const configMaps = (namespace: string) => ({
   group: "",
@@ -22,34 +22,34 @@ test("an API server that restarts, and a cluster that is restored from a backup,
   await write("a", "0");
   await write("b", "0");
   await using client = await connectTo(cluster);
-  await using mirror = startMirror(client, configMaps(namespace));
-  await mirror.reflector.synced;
+  await using cache = startCache(client, configMaps(namespace));
+  await cache.reflector.synced;
 
   // The API server itself writes while it starts, so the version to resume from is older than what its cache begins with.
   await cluster.killApiServer();
-  await waitFor(() => mirror.reflector.fault() !== undefined);
+  await waitFor(() => cache.reflector.fault() !== undefined);
   await cluster.startApiServer();
   await set("a", "1");
-  await waitFor(() => mirror.values().a === "1", { timeout: 60_000 });
-  expect(mirror.removed).toEqual([]);
-  expect(mirror.count("went-back")).toBe(0);
+  await waitFor(() => cache.values().a === "1", { timeout: 60_000 });
+  expect(cache.removed).toEqual([]);
+  expect(cache.count("went-back")).toBe(0);
 
   const snapshot = await cluster.snapshot();
   // This one tries so rarely that it resumes its watch, where others have listed anew after their third failure.
   const rarely = { backoff: { initial: 8_000, max: 8_000 } };
-  await using patient = startMirror(client, configMaps(namespace), rarely);
+  await using patient = startCache(client, configMaps(namespace), rarely);
   await patient.reflector.synced;
   await set("a", "lost");
   await set("b", "lost");
   await write("c", "lost");
-  await waitFor(() => mirror.values().c === "lost", { timeout: 60_000 });
+  await waitFor(() => cache.values().c === "lost", { timeout: 60_000 });
 
   await cluster.restore(snapshot);
-  await waitFor(() => mirror.values().c === undefined, { timeout: 60_000 });
-  expect(mirror.values()).toEqual({ a: "1", b: "0" });
+  await waitFor(() => cache.values().c === undefined, { timeout: 60_000 });
+  expect(cache.values()).toEqual({ a: "1", b: "0" });
   await set("b", "2");
-  await waitFor(() => mirror.values().b === "2");
-  expect(mirror.values()).toEqual({ a: "1", b: "2" });
+  await waitFor(() => cache.values().b === "2");
+  expect(cache.values()).toEqual({ a: "1", b: "2" });
 
   await waitFor(() => patient.values().b === "2", { timeout: 60_000 });
   expect(patient.count("went-back")).toBe(1);

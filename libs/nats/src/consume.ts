@@ -5,7 +5,7 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle.ts";
 import { ensureConsumer } from "./durable-consumer.ts";
-import { createHands } from "./hands.ts";
+import { createInFlightLimit } from "./in-flight-limit.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
@@ -28,7 +28,7 @@ export type Consuming = AsyncDisposable & {
   /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat), or an event was done with. */
   lastHeard(): number;
   /** For how many milliseconds the oldest event in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
 };
 
 /** When a disposal tells the handlers to end, and when it goes on without them. */
@@ -45,7 +45,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   const concurrency = options.concurrency ?? 16;
   const stop = new AbortController();
   const handBack = new AbortController();
-  const hands = createHands(concurrency);
+  const inFlight = createInFlightLimit(concurrency);
   let consumer = await ensureConsumer(nats, options);
   let messages: ConsumerMessages | undefined;
   let heard = Date.now();
@@ -89,7 +89,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       for await (const msg of opened) {
         hear();
         if (stop.signal.aborted) msg.nak();
-        else await hands.take(handle(msg));
+        else await inFlight.add(handle(msg));
       }
       if (!lost && !stop.signal.aborted) throw new Error("the subscription ended by itself");
     } finally {
@@ -118,7 +118,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       return info.num_pending + info.num_ack_pending;
     },
     lastHeard: () => heard,
-    inHandMs: hands.oldestMs,
+    inFlightMs: inFlight.oldestMs,
     async [Symbol.asyncDispose]() {
       stop.abort();
       messages?.stop();
@@ -127,9 +127,9 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
         setTimeout(() => handBack.abort(), HAND_BACK_MS),
         setTimeout(late.resolve, GIVE_UP_MS),
       ];
-      await Promise.race([pumping.then(hands.empty), late.promise]);
+      await Promise.race([pumping.then(inFlight.drain), late.promise]);
       for (const timer of timers) clearTimeout(timer);
-      const events = hands.count();
+      const events = inFlight.count();
       if (events > 0) nats.logger.warn({ durable, events }, "events left to be delivered again");
     },
   };

@@ -30,7 +30,7 @@ function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {
 }
 
 /** Tells the server every few seconds that the message is in hand. */
-function keepInHand(msg: JsMsg): Disposable {
+function keepInFlight(msg: JsMsg): Disposable {
   const timer = setInterval(() => {
     try {
       msg.working();
@@ -98,7 +98,7 @@ export async function handleMessage<T>(
   msg: JsMsg,
   signal: AbortSignal,
 ): Promise<void> {
-  using _inHand = keepInHand(msg);
+  using _inFlight = keepInFlight(msg);
   try {
     await options.handle(parse(options.schema, msg), signal);
   } catch (thrown) {

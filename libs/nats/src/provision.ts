@@ -102,12 +102,15 @@ async function ensureBucket(nats: Nats, bucket: Bucket, replicas: number): Promi
 }
 
 /** The streams and buckets that a service works on. */
-export type Uses = {
+export type JetStreamResources = {
   readonly streams: readonly (typeof EVENT_STREAM | typeof DEAD_LETTER_STREAM)[];
   readonly buckets: readonly Bucket[];
 };
 
-const EVERYTHING: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: BUCKETS };
+const EVERYTHING: JetStreamResources = {
+  streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
+  buckets: BUCKETS,
+};
 
 /**
  * Makes the streams and buckets, or checks those that are there: settings the operator may own (limits, ages, replicas) are left as they are; a
@@ -116,13 +119,13 @@ const EVERYTHING: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets:
 export async function provision(
   nats: Nats,
   replicas: number,
-  uses: Uses = EVERYTHING,
+  resources: JetStreamResources = EVERYTHING,
 ): Promise<void> {
   checkServer(nats);
   for (const stream of STREAMS) {
-    if (uses.streams.some((name) => name === stream.name)) {
+    if (resources.streams.some((name) => name === stream.name)) {
       await ensureStream(nats, { ...stream, num_replicas: replicas });
     }
   }
-  for (const bucket of uses.buckets) await ensureBucket(nats, bucket, replicas);
+  for (const bucket of resources.buckets) await ensureBucket(nats, bucket, replicas);
 }

@@ -1,5 +1,5 @@
 import { toError } from "@rollcast/shared/errors";
-import { ANSWER_MS, within } from "@rollcast/async/within";
+import { ANSWER_MS, withDeadline } from "@rollcast/async/deadline";
 import type { Nats } from "./connect.ts";
 import { EVENT_STREAM } from "./streams.ts";
 import { quorumFault } from "./quorum.ts";
@@ -12,7 +12,7 @@ export async function servingFault(nats: Nats): Promise<string | undefined> {
   const fault = nats.fault();
   if (fault !== undefined) return fault;
   try {
-    return quorumFault(await within(ANSWER_MS, nats.jsm.streams.info(EVENT_STREAM)));
+    return quorumFault(await withDeadline(ANSWER_MS, nats.jsm.streams.info(EVENT_STREAM)));
   } catch (err) {
     return nats.fault() ?? `stream ${EVENT_STREAM}: ${toError(err).message}`;
   }

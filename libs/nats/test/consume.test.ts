@@ -95,15 +95,15 @@ describe.concurrent("consume", () => {
 
   test("no more are in hand than told", async () => {
     await using bus = await startBus();
-    let inHand = 0;
+    let inFlight = 0;
     let most = 0;
     let done = 0;
     const handle = async () => {
-      inHand += 1;
-      most = Math.max(most, inHand);
+      inFlight += 1;
+      most = Math.max(most, inFlight);
       await bus.nats.nc.flush();
       await bus.nats.nc.flush();
-      inHand -= 1;
+      inFlight -= 1;
       done += 1;
     };
     await using _consuming = await start(bus.nats, handle, { concurrency: 3 });
@@ -391,18 +391,18 @@ describe.concurrent("consume", () => {
       handled.push(name);
     });
     const check = liveness({
-      stillAfterMs: 1_000,
-      explained: () => servingFault(bus.nats),
-      signs: () => [{ what: "one is in hand", ms: consuming.inHandMs() }],
+      stallTimeoutMs: 1_000,
+      suppressedBy: () => servingFault(bus.nats),
+      progress: () => [{ what: "one is in flight", ms: consuming.inFlightMs() }],
     });
     expect(await check()).toBeUndefined();
 
     await publishAll(bus.nats, numbered("a", 3));
     await waitFor(() => handled.length === 2);
     const heard = consuming.lastHeard();
-    await waitFor(async () => (await check())?.startsWith("one is in hand for "));
+    await waitFor(async () => (await check())?.startsWith("one is in flight for "));
     await waitFor(() => consuming.lastHeard() > heard, { timeout: 20_000 });
-    expect(await check()).toMatch(/^one is in hand for \d+ s$/);
+    expect(await check()).toMatch(/^one is in flight for \d+ s$/);
     await consuming[Symbol.asyncDispose]();
   });
 

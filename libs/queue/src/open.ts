@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toError } from "@rollcast/shared/errors";
-import { ANSWER_MS, within } from "@rollcast/async/within";
+import { ANSWER_MS, withDeadline } from "@rollcast/async/deadline";
 import { Queue as BullQueue } from "bullmq";
 import { createLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
@@ -119,7 +119,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
       const known = fault() ?? limits.fault();
       if (known !== undefined) return known;
       try {
-        await within(ANSWER_MS, redis.ping());
+        await withDeadline(ANSWER_MS, redis.ping());
         return undefined;
       } catch (err) {
         return fault() ?? toError(err).message;

@@ -1,6 +1,6 @@
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Backoff } from "@rollcast/async/backoff";
-import { createInHand } from "@rollcast/async/in-hand";
+import { createInFlight } from "@rollcast/async/in-flight";
 import { mask } from "@rollcast/runtime/mask";
 import { Worker } from "bullmq";
 import { connectRedis, prefix } from "./redis.ts";
@@ -24,7 +24,7 @@ export type Work = AsyncDisposable & {
   /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
   lastActive(): number;
   /** For how many milliseconds the oldest job in hand has been so; 0 where none is. */
-  inHandMs(): number;
+  inFlightMs(): number;
   fault(): string | undefined;
   /** Takes so many jobs at once from now on. */
   setConcurrency(concurrency: number): void;
@@ -56,12 +56,12 @@ function watchErrors({ logger, name: queue }: QueueOptions) {
 
 type Closing = {
   readonly fault: () => string | undefined;
-  readonly inHand: ReadonlySet<Promise<void>>;
+  readonly inFlight: ReadonlySet<Promise<void>>;
 } & QueueOptions;
 
 /** Stops the intake and waits for what is in hand; without Redis, which nothing can be handed back to, only for the work itself. */
 async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promise<void> {
-  const { logger, name: queue, fault, inHand } = options;
+  const { logger, name: queue, fault, inFlight } = options;
   const late = Promise.withResolvers<"late">();
   const timers = [
     // Without a reason of its own, so that what it ends is an AbortError.
@@ -70,13 +70,13 @@ async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promis
   ];
   const away = fault() !== undefined;
   if (away) await worker.pause(true);
-  const ending = away ? Promise.allSettled(inHand) : worker.close();
+  const ending = away ? Promise.allSettled(inFlight) : worker.close();
   const ended = await Promise.race([ending, late.promise]);
   for (const timer of timers) clearTimeout(timer);
   // Only a close by force does not wait for a connection's end, which may never come.
   if (away) await worker.close(true);
   if (ended !== "late") return;
-  logger.warn({ queue, jobs: inHand.size }, "jobs left to be run again");
+  logger.warn({ queue, jobs: inFlight.size }, "jobs left to be run again");
   worker.disconnect().catch(() => undefined);
 }
 
@@ -89,8 +89,8 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   const touch = () => {
     active = Date.now();
   };
-  const inHand = new Set<Promise<void>>();
-  const ages = createInHand();
+  const inFlight = new Set<Promise<void>>();
+  const ages = createInFlight();
   const { rateLimit } = options;
   const hold = async (ms: number) => {
     if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be held");
@@ -101,12 +101,12 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
     async (job, token, signal) => {
       touch();
       const given = signal ?? new AbortController().signal;
-      const one = processJob(options, job, token, { signal: given, hold });
-      inHand.add(one);
+      const running = processJob(options, job, token, { signal: given, hold });
+      inFlight.add(running);
       const end = ages.begin();
-      await one.finally(() => {
+      await running.finally(() => {
         end();
-        inHand.delete(one);
+        inFlight.delete(running);
       });
     },
     {
@@ -132,13 +132,13 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   await worker.waitUntilReady();
   return {
     lastActive: () => active,
-    inHandMs: ages.oldestMs,
+    inFlightMs: ages.oldestMs,
     fault: () => fault() ?? (worker.isRunning() ? errors.refusal() : "worker is not running"),
     setConcurrency(concurrency) {
       worker.concurrency = concurrency;
     },
     async [Symbol.asyncDispose]() {
-      await closeWorker(worker, { ...options, fault, inHand }).catch((err: unknown) => {
+      await closeWorker(worker, { ...options, fault, inFlight }).catch((err: unknown) => {
         options.logger.warn({ err, queue: options.name }, "worker not closed well");
       });
       redis.disconnect();

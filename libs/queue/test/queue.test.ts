@@ -649,13 +649,13 @@ describe.concurrent("queue", () => {
     await using bull = await setup();
     const gate = Promise.withResolvers<void>();
     const worker = await bull.work(() => gate.promise);
-    expect(worker.inHandMs()).toBe(0);
+    expect(worker.inFlightMs()).toBe(0);
 
     await bull.queue.add({ name: "a" }, { id: "a" });
 
-    await waitFor(() => worker.inHandMs() > 100);
+    await waitFor(() => worker.inFlightMs() > 100);
     gate.resolve();
-    await waitFor(() => worker.inHandMs() === 0);
+    await waitFor(() => worker.inFlightMs() === 0);
   });
 
   test("turns that nobody takes are told; not those in hand, and not those that a limit holds", async () => {

@@ -9,7 +9,7 @@ test("every part of a notifier has a progress check", async () => {
     ["hook", NOW - 90],
   ]);
   const parts = {
-    consumer: { lastHeard: () => NOW - 1, inHandMs: () => 2 },
+    consumer: { lastHeard: () => NOW - 1, inFlightMs: () => 2 },
     resync: { inFlightMs: () => 3 },
     queues: {
       stalledMs: async () =>

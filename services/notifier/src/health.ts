@@ -1,18 +1,21 @@
-import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Queues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 import type { Resync } from "./resync/resync.ts";
 
 export type CheckedParts = {
-  readonly consumer: Pick<Consuming, "lastHeard" | "inHandMs">;
+  readonly consumer: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly queues: Pick<Queues, "stalledMs">;
   readonly workers: Pick<Workers, "inFlightMs" | "lastActive">;
 };
 
 /** The progress checks of a notifier: what must not stall. */
-export async function notifierChecks(parts: CheckedParts, now = Date.now()): Promise<Sign[]> {
+export async function notifierChecks(
+  parts: CheckedParts,
+  now = Date.now(),
+): Promise<ProgressCheck[]> {
   const { consumer, resync, queues, workers } = parts;
   const waiting = Array.from(await queues.stalledMs(), ([receiver, ms]) => ({
     what: `${receiver === "" ? "groups" : `receiver ${receiver}`}: jobs wait and none is started`,
@@ -21,7 +24,7 @@ export async function notifierChecks(parts: CheckedParts, now = Date.now()): Pro
   }));
   return [
     { what: "events: nothing received", ms: now - consumer.lastHeard() },
-    { what: "events: one is being handled", ms: consumer.inHandMs() },
+    { what: "events: one is being handled", ms: consumer.inFlightMs() },
     { what: "a resync is running", ms: resync.inFlightMs() },
     { what: "a job is running", ms: workers.inFlightMs() },
     ...waiting,

@@ -1,14 +1,14 @@
 import { watchConfig } from "@rollcast/runtime/config/watch";
 import { RolloutEvent } from "@rollcast/shared/events";
 import type { Host } from "@rollcast/host/host";
-import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
+import { firstFailure, liveness } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { consume } from "@rollcast/nats/consume";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
-import type { Uses } from "@rollcast/nats/provision";
+import type { JetStreamResources } from "@rollcast/nats/provision";
 import { servingFault } from "@rollcast/nats/serving";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { createJoiner } from "./group/joiner.ts";
 import { notifierChecks } from "./health.ts";
 import { openReceiverReloader } from "./receiver-reloader.ts";
@@ -22,7 +22,10 @@ import type { Queues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
 import { createContext } from "./create-context.ts";
 
-const USES: Uses = { streams: [EVENT_STREAM, DEAD_LETTER_STREAM], buckets: ["notify"] };
+const USES: JetStreamResources = {
+  streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
+  buckets: ["notify"],
+};
 
 /**
  * The very first notifier also delivers what happened while the services were starting, but not
@@ -58,7 +61,7 @@ function jobsGauge(metrics: Metrics, queues: Queues): void {
 export async function startNotifier(host: Host): Promise<void> {
   const { config, env, live, logger, metrics, nats, ready, signal, stack, tracer } = host;
   const { cluster } = config;
-  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
+  await waitProvisioned(nats, config.nats.replicas, USES, signal);
   const deps: ReceiverDeps = {
     env,
     cluster,
@@ -107,9 +110,9 @@ export async function startNotifier(host: Host): Promise<void> {
     if (nats.fault() === undefined) gauge.set(await consumer.pending());
   });
   live.work = liveness({
-    stillAfterMs: config.health.stillAfter,
-    explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => notifierChecks({ consumer, resync, queues, workers }),
+    stallTimeoutMs: config.health.stillAfter,
+    suppressedBy: () => firstFailure([servingFault(nats), queues.probe()]),
+    progress: () => notifierChecks({ consumer, resync, queues, workers }),
   });
   const { api } = config.notifier;
   if (api !== undefined) {

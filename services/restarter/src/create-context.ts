@@ -3,8 +3,8 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
-import type { Uses } from "@rollcast/nats/provision";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import type { JetStreamResources } from "@rollcast/nats/provision";
+import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
@@ -25,7 +25,7 @@ import { waitInstallation } from "./wait-installation.ts";
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
-const USES: Uses = {
+const USES: JetStreamResources = {
   streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
   buckets: ["sources", "workloads", "control"],
 };
@@ -48,7 +48,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   const { config, env, kube, logger, metrics, nats, signal, stack, tracer } = host;
   const { cluster } = config;
   const own = createRestarterMetrics(metrics);
-  await awaitProvisioned(nats, config.nats.replicas, USES, signal);
+  await waitProvisioned(nats, config.nats.replicas, USES, signal);
   const installation = await waitInstallation(nats, cluster, signal);
 
   // Work in hand is finished after the intake has stopped, so its calls must not end with `signal`.

@@ -6,16 +6,16 @@ const NOW = 1_000_000;
 test("every part of a restarter has its sign", async () => {
   const parts = {
     kinds: { signs: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
-    consuming: { lastHeard: () => NOW - 2, inHandMs: () => 3 },
-    resync: { inHandMs: () => 4 },
+    consuming: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
+    resync: { inFlightMs: () => 4 },
     worked: [
       {
         queue: { queue: "default", standingMs: async () => 90 },
-        work: { inHandMs: () => 5, lastActive: () => NOW - 6 },
+        work: { inFlightMs: () => 5, lastActive: () => NOW - 6 },
       },
       {
         queue: { queue: "slow", standingMs: async () => 8 },
-        work: { inHandMs: () => 7, lastActive: () => NOW - 90 },
+        work: { inFlightMs: () => 7, lastActive: () => NOW - 90 },
       },
     ],
   };

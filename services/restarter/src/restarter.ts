@@ -1,6 +1,6 @@
-import { followNamespaceLabels } from "@rollcast/kube/namespace-labels";
+import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import { servingFault } from "@rollcast/nats/serving";
-import { firstFault, liveness } from "@rollcast/runtime/health/liveness";
+import { firstFailure, liveness } from "@rollcast/runtime/health/liveness";
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { describeSelf } from "./api/self.ts";
 import { createContext } from "./create-context.ts";
@@ -63,7 +63,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   startProgressMetrics(metrics, progress);
   if (needsNamespaceLabels(config)) {
     const { relabel: onLabels } = control.assigner;
-    const labels = stack.use(followNamespaceLabels({ client: kube, logger, signal, onLabels }));
+    const labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));
     ready.namespaces = labels.fault;
     await labels.synced;
   }
@@ -88,15 +88,15 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const queueNames = config.queues.map(({ name }) => name);
   stack.use(startApplyingSettings(ctx, control, { queues, progress, names: queueNames }));
   const worked = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
-  ready.worker = () => firstFault(worked.map(({ work }) => work.fault()));
+  ready.worker = () => firstFailure(worked.map(({ work }) => work.fault()));
   const resync = stack.use(startResync(ctx, workqueue, progress, config.rollout.sweepInterval));
   for (const queue of queues.all()) queue.onReconnect(() => resync.now("redis-reconnect"));
   nats.onReconnect(() => resync.now("nats-reconnect"));
   const consuming = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, workqueue }));
   const still = liveness({
-    stillAfterMs: config.health.stillAfter,
-    explained: () => firstFault([servingFault(nats), queues.probe()]),
-    signs: () => restarterChecks({ kinds: watched, consuming, resync, worked }),
+    stallTimeoutMs: config.health.stillAfter,
+    suppressedBy: () => firstFailure([servingFault(nats), queues.probe()]),
+    progress: () => restarterChecks({ kinds: watched, consuming, resync, worked }),
   });
   live.work = still;
   if (config.restarter.api !== undefined) {

@@ -1,4 +1,4 @@
-import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
 import type { NamedReflector } from "./sources/reflect.ts";
@@ -9,7 +9,7 @@ export type WatcherHealth = {
    */
   ready(): string | undefined;
   /** Progress checks: what must not stall. */
-  progress(): Sign[];
+  progress(): ProgressCheck[];
 };
 
 export function watcherHealth(

@@ -2,7 +2,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/host/host";
 import { liveness } from "@rollcast/runtime/health/liveness";
 import { EVENT_STREAM } from "@rollcast/nats/streams";
-import { awaitProvisioned } from "@rollcast/nats/provisioned";
+import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { servingFault } from "@rollcast/nats/serving";
 import { obtainKey } from "./store/installation-key.ts";
 import { openFailpoints } from "./failpoints.ts";
@@ -14,7 +14,7 @@ export type WatcherHost = Host & { readonly kube: KubeClient };
 export async function startWatcherIn(host: WatcherHost): Promise<void> {
   const { config, env, kube: client, logger, metrics, nats, signal, stack, tracer } = host;
   const uses = { streams: [EVENT_STREAM], buckets: ["sources"] } as const;
-  await awaitProvisioned(nats, config.nats.replicas, uses, signal);
+  await waitProvisioned(nats, config.nats.replicas, uses, signal);
   const { file } = config.installationKey ?? {};
   const key = await obtainKey({ file, client, env, logger, signal });
   logger.info({ server: client.server, keyId: key.id, scope: config.scope }, "watching sources");
@@ -24,8 +24,8 @@ export async function startWatcherIn(host: WatcherHost): Promise<void> {
   );
   host.ready.watch = watcher.ready;
   host.live.work = liveness({
-    stillAfterMs: config.health.stillAfter,
-    explained: () => servingFault(nats),
-    signs: watcher.progress,
+    stallTimeoutMs: config.health.stillAfter,
+    suppressedBy: () => servingFault(nats),
+    progress: watcher.progress,
   });
 }

@@ -1,5 +1,5 @@
 import type { KubeClient } from "@rollcast/kube/client";
-import { followNamespaces } from "@rollcast/kube/namespaces";
+import { watchNamespaces } from "@rollcast/kube/namespaces";
 import type { Namespaces } from "@rollcast/kube/namespaces";
 import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
@@ -57,7 +57,7 @@ function openNamespaces(
 ): Namespaces | undefined {
   const { namespaceSelector, ignoreNamespaces } = config.scope;
   if (namespaceSelector === "") return undefined;
-  return followNamespaces({
+  return watchNamespaces({
     client,
     labelSelector: namespaceSelector,
     ignore: ignoreNamespaces,

@@ -1,13 +1,17 @@
 import { expect, test } from "vitest";
 import { liveness } from "./liveness.ts";
-import type { Sign } from "./liveness.ts";
+import type { ProgressCheck } from "./liveness.ts";
 
 const MINUTE = 60_000;
-const check = (signs: readonly Sign[], explained?: string) =>
-  liveness({ stillAfterMs: 5 * MINUTE, explained: () => explained, signs: () => signs })();
+const check = (progress: readonly ProgressCheck[], suppressedBy?: string) =>
+  liveness({
+    stallTimeoutMs: 5 * MINUTE,
+    suppressedBy: () => suppressedBy,
+    progress: () => progress,
+  })();
 
-const quiet: Sign = { what: "events: nothing received", ms: 4 * MINUTE };
-const still: Sign = { what: "Secret: nothing consumed", ms: 6 * MINUTE };
+const quiet: ProgressCheck = { what: "events: nothing received", ms: 4 * MINUTE };
+const still: ProgressCheck = { what: "Secret: nothing consumed", ms: 6 * MINUTE };
 
 test.each([
   ["nothing is looked at", [], undefined],
@@ -19,8 +23,8 @@ test.each([
     [still, { what: "a resync is running", ms: 301_000 }],
     "Secret: nothing consumed for 360 s; a resync is running for 301 s",
   ],
-] as const)("%s", async (_, signs, expected) => {
-  expect(await check(signs)).toBe(expected);
+] as const)("%s", async (_, progress, expected) => {
+  expect(await check(progress)).toBe(expected);
 });
 
 test("what an outage explains needs no restart", async () => {
@@ -29,9 +33,9 @@ test("what an outage explains needs no restart", async () => {
 
 test("in an outage no sign is asked for: it may be what does not answer", async () => {
   const asked = liveness({
-    stillAfterMs: 0,
-    explained: async () => "not connected",
-    signs: () => {
+    stallTimeoutMs: 0,
+    suppressedBy: async () => "not connected",
+    progress: () => {
       throw new Error("asked");
     },
   });

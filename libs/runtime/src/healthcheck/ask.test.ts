@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { expect, test } from "vitest";
-import { startHealth } from "../health/http.ts";
+import { startHealthServer } from "../health/health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 import { ask } from "./ask.ts";
@@ -27,7 +27,7 @@ async function answering(respond: (socket: Socket) => void) {
 
 test("a service's own answers are read", async () => {
   let fault: string | undefined = "nats: not connected";
-  await using health = await startHealth({
+  await using health = await startHealthServer({
     port: 0,
     host: "127.0.0.1",
     metrics: createMetrics(),

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { startProcess } from "@rollcast/testkit/process";
 import { expect, test } from "vitest";
-import { startHealth } from "../health/http.ts";
+import { startHealthServer } from "../health/health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 
@@ -18,7 +18,7 @@ async function run(port: number, ...args: readonly string[]) {
 
 test("the program prints what /readyz says, and ends with 0 only where the service is ready", async () => {
   const state: { fault?: string } = {};
-  await using health = await startHealth({
+  await using health = await startHealthServer({
     port: 0,
     metrics: createMetrics(),
     ready: { nats: () => state.fault },

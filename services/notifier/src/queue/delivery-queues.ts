@@ -2,7 +2,7 @@ import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
 import type { Queue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/receivers";
-import { firstFault } from "@rollcast/runtime/health/liveness";
+import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { NotificationRef, Jobs } from "../context.ts";
 import type { Job } from "./job.ts";
@@ -108,7 +108,7 @@ export async function openQueues(options: QueueOptions): Promise<Queues> {
         .find((fault) => fault !== undefined),
     // Every queue has its own connection, but all use the same Redis: one listener is enough.
     onReconnect: (listener) => groups.onReconnect(listener),
-    probe: () => firstFault(all().map((queue) => queue.probe())),
+    probe: () => firstFailure(all().map((queue) => queue.probe())),
     counts: () => readEach((queue) => queue.counts()),
     stalledMs: () => readEach((queue) => queue.standingMs()),
     async [Symbol.asyncDispose]() {

@@ -110,7 +110,7 @@ export async function openWorkers(
       all()
         .map((work) => work.fault())
         .find((fault) => fault !== undefined),
-    inFlightMs: () => Math.max(...all().map((work) => work.inHandMs())),
+    inFlightMs: () => Math.max(...all().map((work) => work.inFlightMs())),
     lastActive: (receiver) =>
       (receiver === "" ? groups : byReceiver.get(receiver)?.work)?.lastActive(),
     // In parallel: each may have to wait for its active jobs.

@@ -1,4 +1,4 @@
-import { createInHand } from "@rollcast/async/in-hand";
+import { createInFlight } from "@rollcast/async/in-flight";
 import type { Entry } from "@rollcast/nats/kv";
 import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
@@ -56,7 +56,7 @@ async function resync(ctx: Context, why: string): Promise<void> {
 
 /** Resyncs now and every `intervalMs`. */
 export function startResync(ctx: Context, intervalMs: number): Resync {
-  const inFlight = createInHand();
+  const inFlight = createInFlight();
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;

@@ -1,4 +1,4 @@
-import type { Check } from "@rollcast/runtime/health/http";
+import type { Check } from "@rollcast/runtime/health/health-server";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Kinds } from "../index/kinds.ts";

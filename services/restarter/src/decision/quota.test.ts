@@ -62,7 +62,7 @@ const waiters = keys.chain((list) =>
   fc.tuple(...list.map((one) => fc.nat(4).map((since) => ({ key: one, since })))).map(inOrder),
 );
 
-function within(
+function withDeadline(
   hold: readonly string[],
   { maxRolling = 99, maxRollingPerNamespace = 99 }: QuotaLimits,
 ) {
@@ -76,7 +76,7 @@ test("whoever asks in whatever order, no bound is exceeded, and all who were adm
     fc.property(limits, waiters, (bounds, list) => {
       const granted = admissible({}, bounds, list);
       expect(
-        within(
+        withDeadline(
           granted.map((one) => one.key),
           bounds,
         ),
@@ -84,7 +84,7 @@ test("whoever asks in whatever order, no bound is exceeded, and all who were adm
       // Nobody who was left out would fit beside them, and the oldest is never left out.
       for (const one of list) {
         if (granted.includes(one)) continue;
-        expect(within([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
+        expect(withDeadline([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
       }
       expect(granted[0]).toBe(list[0]);
     }),

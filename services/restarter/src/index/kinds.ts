@@ -8,7 +8,7 @@ import { genericKind } from "@rollcast/kube/workloads/generic";
 import { job } from "@rollcast/kube/workloads/job";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { Config } from "@rollcast/shared/config/schema";
-import type { Sign } from "@rollcast/runtime/health/liveness";
+import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { watchKind } from "./kind-watch.ts";
 import type { KindWatch, KindWatchOptions } from "./kind-watch.ts";
@@ -36,7 +36,7 @@ export type Kinds = {
   readonly known: Promise<unknown>;
   ready(): string | undefined;
   /** The watches that no fault of the API server keeps silent. */
-  signs(): Sign[];
+  signs(): ProgressCheck[];
   /** What is missing though the service is ready. */
   notes(): string[];
   /** Milliseconds since the watch that was silent longest proved that it delivers; undefined where none does. */

@@ -60,7 +60,7 @@ export function createNamespaceWatch(
     const started = startReflector({
       client,
       resource,
-      reduce: (object) => projectWorkload(kind, object, rules),
+      transform: (object) => projectWorkload(kind, object, rules),
       handler,
       logger,
       signal,

@@ -1,7 +1,7 @@
 import type { RedisIdentity } from "@rollcast/queue/access";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue } from "@rollcast/shared/config/queues";
-import { firstFault } from "@rollcast/runtime/health/liveness";
+import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
 import { clock } from "../clock.ts";
 import type { Admission } from "../admission/admission.ts";
@@ -87,7 +87,7 @@ export async function openRolloutQueues(options: RolloutQueuesOptions): Promise<
       all()
         .map(({ queue }) => queue.fault())
         .find((fault) => fault !== undefined),
-    probe: () => firstFault(all().map(({ queue }) => queue.probe())),
+    probe: () => firstFailure(all().map(({ queue }) => queue.probe())),
     requeue,
     async applySettings() {
       await Promise.all(all().map(setLimits));

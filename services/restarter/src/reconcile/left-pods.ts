@@ -29,13 +29,13 @@ export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<
     metadataOnly: true,
   };
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
-  const reduce = ({ metadata }: { metadata: ObjectMeta }) => metadata;
+  const transform = ({ metadata }: { metadata: ObjectMeta }) => metadata;
   try {
     const pods: ObjectMeta[] = [];
     for await (const page of listPages({
       client: ctx.kube,
       resource,
-      reduce,
+      transform,
       limits: LIMITS,
       signal,
     })) {

@@ -28,13 +28,13 @@ test("a workload that is never settled does not keep the next sweep from the oth
   await using resync = startResync(context(nothing), workqueue, progress, 20);
 
   await waitFor(() => asked.length > 2);
-  expect(resync.inHandMs()).toBe(0);
+  expect(resync.inFlightMs()).toBe(0);
 });
 
 test("a sweep that stands still is seen by its age", async () => {
   const workqueue = { enqueue: () => undefined, idle: async () => undefined } as never;
   const resync = startResync(context(neverRead), workqueue, progress, 20);
 
-  const seen = await waitFor(() => resync.inHandMs() > 50);
+  const seen = await waitFor(() => resync.inFlightMs() > 50);
   expect(seen).toBe(true);
 });

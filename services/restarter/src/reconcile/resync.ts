@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createInHand } from "@rollcast/async/in-hand";
-import type { InHand } from "@rollcast/async/in-hand";
+import { createInFlight } from "@rollcast/async/in-flight";
+import type { InFlight } from "@rollcast/async/in-flight";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
@@ -12,7 +12,7 @@ import type { WorkloadKey } from "../model/workload.ts";
 export type Resync = AsyncDisposable & {
   now(reason: string): void;
   /** For how long the records have been read, where that is going on: what they ask for then is not waited for here. */
-  inHandMs(): number;
+  inFlightMs(): number;
 };
 
 /** What a sweep has asked for is waited for so long, and never longer than until the next is due. */
@@ -41,7 +41,7 @@ async function resync(
   ctx: Context,
   workqueue: Workqueue,
   progress: ProgressWatch,
-  { hand, signal, waitMs }: { hand: InHand; signal: AbortSignal; waitMs: number },
+  { hand, signal, waitMs }: { hand: InFlight; signal: AbortSignal; waitMs: number },
 ): Promise<void> {
   const began = clock();
   const end = hand.begin();
@@ -60,7 +60,7 @@ export function startResync(
   intervalMs: number,
 ): Resync {
   const stop = new AbortController();
-  const hand = createInHand();
+  const hand = createInFlight();
   const options = { hand, signal: stop.signal, waitMs: Math.min(SETTLED_MS, intervalMs) };
   let wake: (() => void) | undefined;
   let asked = "start";
@@ -91,7 +91,7 @@ export function startResync(
       asked = reason;
       wake?.();
     },
-    inHandMs: hand.oldestMs,
+    inFlightMs: hand.oldestMs,
     async [Symbol.asyncDispose]() {
       stop.abort();
       wake?.();

@@ -50,14 +50,14 @@ export function reflectCsiUnit(
   const { classes, statuses } = csiResources(context, unit.namespace);
   const start = <T>(
     resource: ReflectedResource,
-    reduce: (object: KubeObject) => T,
+    transform: (object: KubeObject) => T,
     handler: ReflectorHandler<T>,
   ) =>
     startReflector({
       client,
       logger,
       resource,
-      reduce,
+      transform,
       handler,
       signal,
       times,

@@ -10,7 +10,7 @@ import { sourceHandler } from "./source-handler.ts";
 /** A part of the watcher that follows objects of its own per namespace. */
 export type NamespaceFollower = {
   /** Lists a namespace that comes into scope. */
-  enter(within: WatcherContext, namespace: string): Promise<void>;
+  enter(withDeadline: WatcherContext, namespace: string): Promise<void>;
   /** Forgets a namespace that leaves the scope. */
   leave(namespace: string): Promise<void>;
 };
@@ -34,7 +34,7 @@ export async function enterNamespace(
   { name, createdAt }: Namespace,
 ): Promise<void> {
   const { client, config, coverage, logger, signal } = context;
-  const within: WatcherContext = {
+  const withDeadline: WatcherContext = {
     ...context,
     scope: { ...context.scope, reads: () => true, whenInScope: () => true },
   };
@@ -42,14 +42,14 @@ export async function enterNamespace(
   if (Date.now() - createdAt < FRESH_MS) await coverage.add(units, createdAt);
   for (const unit of units) {
     if (!isDataUnit(unit)) {
-      await csi?.enter(within, name);
+      await csi?.enter(withDeadline, name);
       continue;
     }
     const type = SOURCE_TYPES[unit.kind];
-    await listInto(sourceHandler(within, unit), {
+    await listInto(sourceHandler(withDeadline, unit), {
       client,
       resource: narrowResource(type.resource, config.scope, { namespace: name, byLabels: true }),
-      reduce: (object) => type.transform(context, object),
+      transform: (object) => type.transform(context, object),
       limits: LIST_LIMITS,
       signal,
     });

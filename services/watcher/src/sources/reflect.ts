@@ -25,7 +25,7 @@ export function reflect(
   const reflector = startReflector({
     client,
     resource,
-    reduce: (object) =>
+    transform: (object) =>
       scope.reads(object.metadata.namespace ?? "") ? type.transform(context, object) : undefined,
     handler: sourceHandler(context, unit),
     logger,

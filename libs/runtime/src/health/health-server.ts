@@ -6,7 +6,7 @@ import { toError } from "@rollcast/shared/errors";
 import { mask } from "../logger.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import { within } from "@rollcast/async/within";
+import { withDeadline } from "@rollcast/async/deadline";
 
 /** Says why something is not well (`redis: not connected`), or undefined where it is. */
 export type Check = () => string | undefined | Promise<string | undefined>;
@@ -28,7 +28,7 @@ const CHECK_MS = 5_000;
 
 async function outcome(check: Check): Promise<string | undefined> {
   try {
-    return await within(CHECK_MS, Promise.resolve(check()));
+    return await withDeadline(CHECK_MS, Promise.resolve(check()));
   } catch (err) {
     return toError(err).message;
   }
@@ -76,7 +76,7 @@ async function answer(options: HealthOptions, req: IncomingMessage): Promise<Rep
  * Serves `GET /livez`, `/readyz` (200 `ok`, or 503 with a line per fault) and `/metrics` (Prometheus text). Port 0 takes a free one; the port is
  * logged as "http server listening".
  */
-export async function startHealth(
+export async function startHealthServer(
   options: HealthOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const respond = async (req: IncomingMessage, res: ServerResponse) => {

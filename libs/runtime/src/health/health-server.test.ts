@@ -3,8 +3,8 @@ import { Agent, request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { startHealth } from "./http.ts";
-import type { HealthOptions } from "./http.ts";
+import { startHealthServer } from "./health-server.ts";
+import type { HealthOptions } from "./health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 
@@ -13,7 +13,7 @@ const silent = createLogger("test", "silent");
 function start(options: Partial<HealthOptions> = {}) {
   const metrics = createMetrics();
   metrics.counter("rollcast_things_total", "Things").inc(7);
-  return startHealth({
+  return startHealthServer({
     port: 0,
     host: "127.0.0.1",
     metrics,

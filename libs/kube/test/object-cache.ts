@@ -39,7 +39,7 @@ export async function connectTo(
 type Item = { readonly name: string; readonly version: string; readonly value: string | undefined };
 
 /** What a reflector has told, put together as its handler is meant to. */
-export type Mirror = AsyncDisposable & {
+export type Cache = AsyncDisposable & {
   readonly reflector: Reflector;
   /** Name -> value of the key `v`. */
   values(): Record<string, string | undefined>;
@@ -58,19 +58,19 @@ export const QUICK: Partial<ReflectorTimes> = {
   silenceMs: 20_000,
 };
 
-export function startMirror(
+export function startCache(
   client: KubeClient,
   resource: ReflectedResource,
   times: Partial<ReflectorTimes> = {},
-): Mirror {
+): Cache {
   const items = new Map<string, Item>();
   const did: ReflectorEvent[] = [];
   const removed: string[] = [];
   let unseen = new Set<string>();
-  const mirror = {
+  const cache = {
     did,
     removed,
-    onItem: undefined as Mirror["onItem"],
+    onItem: undefined as Cache["onItem"],
     values: () => Object.fromEntries([...items].map(([name, { value }]) => [name, value])),
     count: (event: ReflectorEvent) => did.filter((one) => one === event).length,
   };
@@ -83,7 +83,7 @@ export function startMirror(
     logger: silent,
     times: { ...QUICK, ...times },
     observe: (event) => did.push(event),
-    reduce: ({ metadata, data }: KubeObject) => ({
+    transform: ({ metadata, data }: KubeObject) => ({
       name: metadata.name,
       version: metadata.resourceVersion,
       value: (data as Record<string, string> | undefined)?.v,
@@ -93,7 +93,7 @@ export function startMirror(
         unseen = new Set(items.keys());
       },
       async upsert(item) {
-        await mirror.onItem?.(item.name);
+        await cache.onItem?.(item.name);
         unseen.delete(item.name);
         items.set(item.name, item);
       },
@@ -103,7 +103,7 @@ export function startMirror(
       },
     },
   });
-  return Object.assign(mirror, {
+  return Object.assign(cache, {
     reflector,
     [Symbol.asyncDispose]: () => reflector[Symbol.asyncDispose](),
   });

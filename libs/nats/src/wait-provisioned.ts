@@ -4,7 +4,7 @@ import { ConfigError } from "@rollcast/shared/errors";
 import type { Nats } from "./connect.ts";
 import { violationOf } from "./nats-error.ts";
 import { provision } from "./provision.ts";
-import type { Uses } from "./provision.ts";
+import type { JetStreamResources } from "./provision.ts";
 
 const AGAIN = { initial: 500, max: 5_000 };
 
@@ -43,7 +43,7 @@ async function insist(
  * Makes everything, once JetStream serves: a cluster of NATS that has just been started takes connections before it has a leader. Throws {@link ConfigError} as
  * {@link provision} does, what the server says where this user may not do it, and the reason of `signal` when it fires.
  */
-export function provisionWhenServed(nats: Nats, replicas: number, signal: AbortSignal) {
+export function provisionWhenReady(nats: Nats, replicas: number, signal: AbortSignal) {
   const lasts = (err: unknown) => violationOf(err) !== undefined;
   return insist(nats, () => provision(nats, replicas), lasts, signal);
 }
@@ -52,10 +52,15 @@ export function provisionWhenServed(nats: Nats, replicas: number, signal: AbortS
  * Checks what a service works on, and makes it where its user may. Where it may not, waits until the provision step has made it; where JetStream does not serve,
  * until it does. Throws {@link ConfigError} as {@link provision} does, and the reason of `signal` when it fires.
  */
-export function awaitProvisioned(nats: Nats, replicas: number, uses: Uses, signal: AbortSignal) {
+export function waitProvisioned(
+  nats: Nats,
+  replicas: number,
+  resources: JetStreamResources,
+  signal: AbortSignal,
+) {
   return insist(
     nats,
-    () => provision(nats, replicas, uses),
+    () => provision(nats, replicas, resources),
     () => false,
     signal,
   );
