@@ -55,7 +55,7 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
       const built = service.build?.args?.SERVICE;
       if (typeof built === "string") await access(join(ROOT, packageDir(built), "src", "main.ts"));
       const words = [...(service.command ?? []), ...(service.healthcheck?.test ?? [])];
-      for (const outcome of words) if (outcome.endsWith(".js")) await access(inCheckout(outcome));
+      for (const word of words) if (word.endsWith(".js")) await access(inCheckout(word));
     }
   });
 

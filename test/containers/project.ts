@@ -86,8 +86,8 @@ function cleanEnv(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
-function quote(outcome: string): string {
-  return `'${outcome.replaceAll("'", String.raw`'\''`)}'`;
+function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** `env`: the variables that a user would set. Nothing is started yet. */
