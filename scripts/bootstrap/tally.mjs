@@ -71,7 +71,7 @@ export function countTests(report, code) {
  * @param {readonly Tally[]} tallies
  * @returns {Tally}
  */
-export function sum(tallies) {
+export function sumTallies(tallies) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const tally of tallies) {
     total.passed += tally.passed;

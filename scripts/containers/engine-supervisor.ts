@@ -1,7 +1,7 @@
 // Keeps an engine: runs dockerd on a network bridge of its own, and when told to end (by a signal, or by the end of its input, which is also that of a killed parent) takes the containers
 // away first, which dockerd would wait for and which would outlive a dockerd that is killed.
 //
-//     node keeper.ts DIR
+//     node engine-supervisor.ts DIR
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
