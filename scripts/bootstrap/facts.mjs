@@ -44,7 +44,8 @@ export const KUBERNETES_SERVERS = [
 
 /**
  * @param {Readonly<Record<string, string | undefined>>} env
- * @param {{engine?: boolean}} options `engine`: whether to look for a container engine and what belongs to it
+ * @param {{engine?: boolean}} options `engine`: whether to look for a container engine and what
+ *   belongs to it
  * @returns {Promise<Facts>}
  */
 export async function lookAround(env = process.env, { engine = false } = {}) {

@@ -20,7 +20,8 @@ import { relative } from "node:path";
  * @property {string} status
  * @property {string} name
  * @property {string} message
- * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]} assertionResults
+ * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]}
+ *   assertionResults
  */
 
 /**
