@@ -33,7 +33,7 @@ async function findServer(command: Command, opened: AsyncDisposableStack): Promi
  */
 export function createProgram(opened: AsyncDisposableStack): Command {
   const program = new Command("rollcast")
-    .description("See and steer how Rollcast rolls workloads")
+    .description("See and control how Rollcast rolls workloads")
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ helpWidth: 80 })

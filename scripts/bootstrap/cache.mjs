@@ -38,7 +38,10 @@ export function engineHost(env = process.env) {
   return `unix://${join(engineDir(env), "docker.sock")}`;
 }
 
-/** @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker"} GoModule A Go module in `third_party/go/`. */
+/**
+ * @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker"} GoModule
+ *   A Go module in `third_party/go/`.
+ */
 
 /**
  * The folder of what is built from a Go module; its name changes with what is built.

@@ -4,7 +4,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { elapsed } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
-import { closingLine, countTests, readJson, sum, troubles, uncaughtTroubles } from "./tally.mjs";
+import {
+  closingLine,
+  countTests,
+  readJson,
+  sumTallies,
+  troubles,
+  uncaughtTroubles,
+} from "./tally.mjs";
 import { UNCAUGHT_FILE } from "./uncaught-reporter.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
@@ -109,7 +116,7 @@ async function runProjects(projects, args, options) {
   for (const project of projects) {
     results.push(await timed(`${project} tests`, options, () => runVitest(project, args, options)));
   }
-  const { passed, failed, skipped } = sum(results.map((result) => result.tally));
+  const { passed, failed, skipped } = sumTallies(results.map((result) => result.tally));
   if (passed + failed + skipped === 0) {
     results.push({ name: "no test was found", ms: 0, tally: FAILURE, troubles: [] });
   }
@@ -129,7 +136,7 @@ function report(results, options) {
     );
     for (const line of lines) options.progress.say(`         ${line}`);
   }
-  const total = sum(results.map((result) => result.tally));
+  const total = sumTallies(results.map((result) => result.tally));
   options.progress.say(closingLine(total));
   return total.failed === 0 ? 0 : 1;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { engineHost } from "./cache.mjs";
-import { outputOf, which } from "./run-command.mjs";
+import { commandOutput, which } from "./run-command.mjs";
 
 /**
  * Debian's packages of an engine and its tools, and the commands that show that they are installed;
@@ -42,10 +42,12 @@ export async function engineFacts(env = process.env) {
   const names = new Set(Object.values(ENGINE_PACKAGES).flatMap((of) => Object.values(of).flat()));
   const commands = [...names].filter((name) => which(name, withSbin(env)) !== undefined);
   const asks = commands.includes("docker") && env.DOCKER_HOST !== engineHost(env);
-  const server = asks ? await outputOf("docker", ["info", "--format", "{{.ServerVersion}}"]) : "";
+  const server = asks
+    ? await commandOutput("docker", ["info", "--format", "{{.ServerVersion}}"])
+    : "";
   const answers = server !== undefined && server !== "";
   const versions = await Promise.all(
-    PLUGINS.map((name) => (answers ? outputOf("docker", [name, "version"]) : undefined)),
+    PLUGINS.map((name) => (answers ? commandOutput("docker", [name, "version"]) : undefined)),
   );
   return {
     choice: env.ROLLCAST_CONTAINERS_ENGINE || undefined,

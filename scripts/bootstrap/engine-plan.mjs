@@ -13,7 +13,8 @@ const DEBIAN = "root on Debian 12 or 13 with apt-get";
 /**
  * @param {import("./engine-facts.mjs").EngineFacts} facts
  * @param {boolean} apt Debian's packages can be installed.
- * @returns {{plan: EnginePlan | undefined, missing: readonly string[]}} `missing`: what has to be there and is not
+ * @returns {{plan: EnginePlan | undefined, missing: readonly string[]}} `missing`: what the
+ *   user has to install
  */
 export function planEngine(facts, apt) {
   const { choice } = facts;

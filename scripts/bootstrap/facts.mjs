@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { builtDir } from "./cache.mjs";
 import { engineFacts } from "./engine-facts.mjs";
-import { outputOf, which } from "./run-command.mjs";
+import { commandOutput, which } from "./run-command.mjs";
 import { moduleOf } from "./go-packages.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
@@ -44,19 +44,20 @@ export const KUBERNETES_SERVERS = [
 
 /**
  * @param {Readonly<Record<string, string | undefined>>} env
- * @param {{engine?: boolean}} options `engine`: whether to look for a container engine and what belongs to it
+ * @param {{engine?: boolean}} options `engine`: whether to look for a container engine and what
+ *   belongs to it
  * @returns {Promise<Facts>}
  */
 export async function lookAround(env = process.env, { engine = false } = {}) {
   const natsServer = which("nats-server", env);
   const redisServer = which("redis-server", env);
   const [natsVersion, redisVersion, go, docker] = await Promise.all([
-    natsServer === undefined ? undefined : outputOf(natsServer, ["--version"]),
-    redisServer === undefined ? undefined : outputOf(redisServer, ["--version"]),
-    which("go", env) === undefined ? undefined : outputOf("go", ["version"]),
+    natsServer === undefined ? undefined : commandOutput(natsServer, ["--version"]),
+    redisServer === undefined ? undefined : commandOutput(redisServer, ["--version"]),
+    which("go", env) === undefined ? undefined : commandOutput("go", ["version"]),
     which("docker", env) === undefined
       ? undefined
-      : outputOf("docker", ["info", "--format", "{{.ServerVersion}}"]),
+      : commandOutput("docker", ["info", "--format", "{{.ServerVersion}}"]),
   ]);
   const assets = env.KUBEBUILDER_ASSETS ?? "";
   return {

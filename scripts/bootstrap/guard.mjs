@@ -1,5 +1,6 @@
-// Runs a command in a process group of its own and ends the whole group when the command is over or when whoever started the guard is gone (its end of the
-// guard's standard input closes, also after a kill -9). The command learns in the same way that the guard is gone.
+// Runs a command in a process group of its own. Ends the whole group when the command is over, or
+// when whoever started the guard is gone: the guard's standard input closes then, even after a
+// kill -9. The command notices in the same way that the guard is gone.
 //
 //     node guard.mjs COMMAND [ARGS...]
 import { spawn } from "node:child_process";

@@ -18,7 +18,7 @@ export async function linkServers({ root, env }, servers, natsServer) {
     const dirOf =
       source === "cache" ? builtDir(moduleOf(name), env) : (env.KUBEBUILDER_ASSETS ?? "");
     const target = source === "path" ? (natsServer ?? "") : join(dirOf, name);
-    await link(target, join(dir, name));
+    await replaceLink(target, join(dir, name));
   }
   return dir;
 }
@@ -36,7 +36,7 @@ export function linkDir(root) {
  * @param {string} target
  * @param {string} file
  */
-export async function link(target, file) {
+export async function replaceLink(target, file) {
   const fresh = `${file}.tmp-${process.pid}`;
   await mkdir(dirname(file), { recursive: true });
   await rm(fresh, { force: true });

@@ -16,7 +16,8 @@ const LOOK_MS = 500;
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
- * @param {{onWait?: () => void, staleMs?: number, signal?: AbortSignal}} options `onWait` is called once when another process holds it
+ * @param {{onWait?: () => void, staleMs?: number, signal?: AbortSignal}} options `onWait` is called
+ *   once when another process holds it
  * @returns {Promise<T>}
  */
 export async function withLock(file, work, options = {}) {

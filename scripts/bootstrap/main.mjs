@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { runChecks } from "./checks.mjs";
 import { createProgress } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
-import { bring } from "./bring.mjs";
+import { prepareMachine } from "./prepare-machine.mjs";
 import { linkDir } from "./link-servers.mjs";
 import { nodePath, toolchainEnv } from "./toolchain.mjs";
 
@@ -72,7 +72,10 @@ async function main(command, args) {
   const cluster = args.some((arg) => /^--(context|kubeconfig)(=|$)/.test(arg));
   try {
     progress.say(`Rollcast: ${greeting(command, args)}`);
-    const plan = await bring(context, stop, { command, cluster: command === "start" && cluster });
+    const plan = await prepareMachine(context, stop, {
+      command,
+      cluster: command === "start" && cluster,
+    });
     progress.done("ready", since);
     const options = { cwd: ROOT, env: handOverEnv(context), progress, signal: stop.signal };
     if (command === "test") return await runChecks(args, options);

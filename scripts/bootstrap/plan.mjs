@@ -14,10 +14,12 @@ import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
  * @property {readonly string[]} build Servers to build.
  * @property {"go" | "container" | undefined} compiler What builds them.
  * @property {"url" | "path" | "apt" | "container" | undefined} redis Where Redis comes from.
- * @property {Readonly<Record<string, "cache" | "path" | "assets">>} servers Where each server lies when all is built.
- * @property {import("./engine-plan.mjs").EnginePlan | undefined} engine For the tests of containers.
+ * @property {Readonly<Record<string, "cache" | "path" | "assets">>} servers Where each server is
+ *   after the build.
+ * @property {import("./engine-plan.mjs").EnginePlan | undefined} engine For the tests of
+ *   containers.
  * @property {readonly string[]} notes What a user may wonder about.
- * @property {readonly string[]} missing What has to be there and is not, each with the command that brings it.
+ * @property {readonly string[]} missing What is missing, each with the command that installs it.
  */
 
 const REDIS = `redis-server >= ${REDIS_FLOOR}, or Docker: on Debian and Ubuntu \`sudo apt-get install redis-server\`, on Fedora \`sudo dnf install redis\`, on macOS \`brew install redis\``;

@@ -25,9 +25,10 @@ export function elapsed(ms) {
 /**
  * @typedef {object} Progress
  * @property {(text: string) => void} say Prints a line.
- * @property {(what: string, since: number) => void} done Prints that a step is over, with its time; `since` in milliseconds since the epoch.
- * @property {<T>(what: string, work: Promise<T>) => Promise<T>} live Tells of what takes minutes while it does: on a terminal one line that is
- *   written anew, else a line every half minute.
+ * @property {(what: string, since: number) => void} done Prints that work is done, with its
+ *   duration; `since` in milliseconds since the epoch.
+ * @property {<T>(what: string, work: Promise<T>) => Promise<T>} live Reports work that takes
+ *   minutes: on a terminal in one line that is overwritten, else in a line every half minute.
  */
 
 /**

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { aptInstall } from "./apt.mjs";
-import { outputOf, runQuietly, which } from "./run-command.mjs";
-import { link, linkDir } from "./link-servers.mjs";
+import { commandOutput, runQuietly, which } from "./run-command.mjs";
+import { replaceLink, linkDir } from "./link-servers.mjs";
 import { REDIS_IMAGE } from "./versions.mjs";
 
 const WRAPPER = join(dirname(fileURLToPath(import.meta.url)), "redis-in-container.mjs");
@@ -24,8 +24,8 @@ export async function installRedis(context) {
     await progress.live("installing Debian's Redis (no service)", install);
   }
   const file = join(linkDir(root), "redis-server");
-  await link(which("redis-check-rdb", env) ?? "redis-check-rdb", file);
-  if (!(await outputOf(file, ["--version"]))?.startsWith("Redis server")) {
+  await replaceLink(which("redis-check-rdb", env) ?? "redis-check-rdb", file);
+  if (!(await commandOutput(file, ["--version"]))?.startsWith("Redis server")) {
     throw new Error("redis-tools holds no redis-server here: `apt-get install redis-server`");
   }
   progress.done("Redis from Debian's package", since);

@@ -43,7 +43,7 @@ export function which(name, env = process.env) {
  * @param {readonly string[]} args
  * @returns {Promise<string | undefined>}
  */
-export function outputOf(command, args) {
+export function commandOutput(command, args) {
   return new Promise((resolve) => {
     execFile(command, [...args], { timeout: PROBE_MS }, (err, stdout, stderr) => {
       resolve(err === null ? `${stdout}${stderr}`.trim() : undefined);

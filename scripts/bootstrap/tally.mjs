@@ -20,7 +20,8 @@ import { relative } from "node:path";
  * @property {string} status
  * @property {string} name
  * @property {string} message
- * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]} assertionResults
+ * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]}
+ *   assertionResults
  */
 
 /**
@@ -71,7 +72,7 @@ export function countTests(report, code) {
  * @param {readonly Tally[]} tallies
  * @returns {Tally}
  */
-export function sum(tallies) {
+export function sumTallies(tallies) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const tally of tallies) {
     total.passed += tally.passed;

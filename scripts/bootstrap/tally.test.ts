@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { closingLine, countTests, sum, troubles, uncaughtTroubles } from "./tally.mjs";
+import { closingLine, countTests, sumTallies, troubles, uncaughtTroubles } from "./tally.mjs";
 
 const report = {
   numPassedTests: 7,
@@ -45,8 +45,8 @@ test.each([
 
 test("tallies add up", () => {
   const tally = { passed: 1, failed: 2, skipped: 3 };
-  expect(sum([tally, tally])).toEqual({ passed: 2, failed: 4, skipped: 6 });
-  expect(sum([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
+  expect(sumTallies([tally, tally])).toEqual({ passed: 2, failed: 4, skipped: 6 });
+  expect(sumTallies([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
 });
 
 test("what did not pass at once is named, with its file and the first line of why", () => {

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { cacheDir } from "./cache.mjs";
-import { outputOf, runQuietly } from "./run-command.mjs";
+import { commandOutput, runQuietly } from "./run-command.mjs";
 import { NODE_FLOOR, PNPM, atLeast, nodePackage } from "./versions.mjs";
 
 const PNPM_MAIN = join("node_modules", "pnpm", "bin", "pnpm.cjs");
@@ -56,7 +56,7 @@ export function nodePath(env) {
  * Installs Node 24 and pnpm if they are missing.
  * @param {Context} context
  */
-export async function bringToolchain(context) {
+export async function installToolchain(context) {
   const since = Date.now();
   const dir = toolchainDir(context.env);
   if (existsSync(join(dir, PNPM_MAIN))) return;
@@ -86,7 +86,7 @@ async function install({ env, signal }, dir) {
   const pnpm = `pnpm@${PNPM}`;
   if (ownNode()) return npm([pnpm]);
   const works = async () =>
-    atLeast((await outputOf(join(dir, NODE_BIN, "node"), ["--version"])) ?? "", NODE_FLOOR);
+    atLeast((await commandOutput(join(dir, NODE_BIN, "node"), ["--version"])) ?? "", NODE_FLOOR);
   await npm([nodePackage(), pnpm]);
   if (await works()) return;
   // The package that picks the platform itself needs its install script, which newer versions of

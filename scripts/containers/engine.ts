@@ -49,9 +49,9 @@ export async function startEngine({ dir, servers, env, signal }: EngineOptions):
   const stop = new AbortController();
   const logFile = join(dir, "dockerd.log");
   const log = await open(logFile, "w");
-  const keeper = join(import.meta.dirname, "keeper.ts");
+  const supervisor = join(import.meta.dirname, "engine-supervisor.ts");
   let isOver = false;
-  const exited = runLogged(process.execPath, [keeper, dir], {
+  const exited = runLogged(process.execPath, [supervisor, dir], {
     env: own.env,
     log: log.fd,
     signal: stop.signal,
@@ -98,7 +98,7 @@ async function engineEnv(
   return { ...Object.fromEntries(rest), DOCKER_HOST: engineHost(env), DOCKER_CONFIG: config };
 }
 
-/** Ends an engine whose keeper was killed: it would still use the folder. */
+/** Ends an engine whose supervisor was killed: it would still use the folder. */
 async function endLeftOver(dir: string): Promise<void> {
   const file = join(dir, "pid");
   const pid = Number(await readFile(file, "utf8").catch(() => ""));

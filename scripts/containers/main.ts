@@ -1,6 +1,7 @@
-// The tests of containers: on an engine of our own with stand-ins for the images of registries, or on the one that is here with the images themselves.
+// The tests of containers: on an engine of our own with stand-ins for the images of registries, or
+// on the host's engine with the real images. Run by scripts/bootstrap/main.mjs containers.
 //
-//     node scripts/containers/main.ts own|host [--keep] [ARGS OF VITEST...]        (by scripts/bootstrap/main.mjs containers)
+//     node scripts/containers/main.ts own|host [--keep] [ARGS OF VITEST...]
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";

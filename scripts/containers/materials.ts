@@ -99,7 +99,12 @@ function once(fetch: (name: string) => Promise<string>): (name?: string) => Prom
 }
 
 /** Writes a file of an image, with its folders. */
-export async function put(root: string, path: string, text: string, mode = 0o644): Promise<void> {
+export async function putFile(
+  root: string,
+  path: string,
+  text: string,
+  mode = 0o644,
+): Promise<void> {
   const file = join(root, path);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text, { mode });
@@ -107,7 +112,7 @@ export async function put(root: string, path: string, text: string, mode = 0o644
 
 /** Gives an image the certificates that this machine trusts. */
 export async function putCertificates(root: string): Promise<void> {
-  await put(root, CERTIFICATES, await readFile(CERTIFICATES, "utf8").catch(() => ""));
+  await putFile(root, CERTIFICATES, await readFile(CERTIFICATES, "utf8").catch(() => ""));
 }
 
 /** A hash of the certificates that this machine trusts. */

@@ -34,7 +34,8 @@ function prune(dir) {
 /**
  * Installs the packages of the lockfile into the folder `out`. Copies instead of links, because the
  * store is not in the image.
- * @param {readonly import("./workspace.mjs").Package[]} packages the service's, and those of the workspace that it needs
+ * @param {readonly import("./workspace.mjs").Package[]} packages the service's, and those of the
+ *   workspace that it needs
  * @param {string} out
  */
 export async function installPackages(packages, out) {

@@ -44,7 +44,8 @@ function manifestOf({ name, version, license, type, exports }) {
 /**
  * Writes the sources of packages into the folder `out`, and a `main.mjs` that starts the first
  * package.
- * @param {readonly [import("./workspace.mjs").Package, ...import("./workspace.mjs").Package[]]} packages
+ * @param {readonly [import("./workspace.mjs").Package, ...import("./workspace.mjs").Package[]]}
+ *   packages
  * @param {string} out
  */
 export async function writeSources(packages, out) {

@@ -1,7 +1,8 @@
-// A control plane for developers, so that the integration tests need not start one each time:
+// Starts a control plane for developers, so that integration tests need not start one each time.
+// Run the second command in another terminal:
 //
 //     ROLLCAST_TEST_CLUSTER=.cache/dev-cluster.json node scripts/start/dev-cluster.ts
-//     ROLLCAST_TEST_CLUSTER=.cache/dev-cluster.json pnpm run test:integration      (in another terminal)
+//     ROLLCAST_TEST_CLUSTER=.cache/dev-cluster.json pnpm run test:integration
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";

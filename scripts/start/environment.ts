@@ -14,7 +14,7 @@ import { startSignedWebhook } from "./signed-webhook.ts";
 import { startBackends } from "./backends.ts";
 import type { Services } from "./services.ts";
 import type { Progress } from "../bootstrap/progress.mjs";
-import { openLocal, openOwn } from "./target.ts";
+import { openLocalCluster, openUserCluster } from "./target.ts";
 import type { Target } from "./target.ts";
 
 /** The parts of a run. Whatever is opened is pushed on `stack`. */
@@ -41,11 +41,11 @@ async function openTarget(context: RunContext): Promise<Target> {
   const logger = createLogger("start", "silent");
   if (options.cluster === undefined) {
     const since = Date.now();
-    const target = stack.use(await openLocal(root, dir, logger));
+    const target = stack.use(await openLocalCluster(root, dir, logger));
     progress.done("a local control plane", since);
     return target;
   }
-  const target = stack.use(await openOwn(dir, options.cluster, logger));
+  const target = stack.use(await openUserCluster(dir, options.cluster, logger));
   const named = options.cluster.context ?? options.cluster.kubeconfig ?? "";
   printer.say(`Cluster ${named} at ${target.client.server}:`);
   printer.say("  watches it, and rolls only the workloads that are annotated there");
@@ -106,7 +106,7 @@ export async function startEnvironment(
   const logger = createLogger("start", "silent");
   const nats = stack.use(await connectNats({ url: backends.natsUrl, name: "start", logger }));
   await listenToEvents(nats, target.name, (event) => {
-    // The receiver tells of a delivery itself.
+    // The webhook server reports deliveries itself.
     if (event.type !== "dev.rollcast.notification.sent.v1") printer.event(event);
     expectation.onEvent(event);
   });

@@ -29,8 +29,8 @@ async function run(context: RunContext): Promise<void> {
     const environment = await startEnvironment(context, expectation);
     if (options.demo) {
       const { client, name } = environment.target;
-      const isSettled = () => isAdopted(environment.nats, name);
-      const demo = playDemo({ client, isSettled, printer, expectation, signal });
+      const isReady = () => isAdopted(environment.nats, name);
+      const demo = playDemo({ client, isReady, printer, expectation, signal });
       await Promise.race([demo, environment.services.broken]);
     }
     return environment;

@@ -33,7 +33,7 @@ export function clusterName(cluster: { context?: string; kubeconfig?: string }):
 }
 
 /** Starts a local control plane. */
-export async function openLocal(root: string, dir: string, logger: Logger): Promise<Target> {
+export async function openLocalCluster(root: string, dir: string, logger: Logger): Promise<Target> {
   await using undo = new AsyncDisposableStack();
   const cluster = undo.use(await startCluster({ dir: join(dir, "cluster") }));
   const { kubeconfig } = cluster;
@@ -57,7 +57,7 @@ export async function openLocal(root: string, dir: string, logger: Logger): Prom
 }
 
 /** Connects to the user's own cluster with the user's credentials. */
-export async function openOwn(
+export async function openUserCluster(
   dir: string,
   cluster: NonNullable<Options["cluster"]>,
   logger: Logger,

@@ -83,7 +83,7 @@ async function readToken(kube: KubeClient, namespace: string): Promise<string> {
 }
 
 /** An API behind a forwarded port; `token` if it was read from the cluster. */
-export type Found = AsyncDisposable & { readonly server: string; readonly token?: string };
+export type FoundApi = AsyncDisposable & { readonly server: string; readonly token?: string };
 
 /**
  * Finds a service's API through the kubeconfig: forwards a port to one of its ready pods, and reads
@@ -93,7 +93,7 @@ export async function findApi(
   options: ClusterOptions,
   service: ApiService,
   knowsToken: boolean,
-): Promise<Found> {
+): Promise<FoundApi> {
   const { rollcastNamespace: namespace } = options;
   try {
     await using kube = await openKube(options);

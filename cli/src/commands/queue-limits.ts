@@ -3,14 +3,14 @@ import type { tuneQueue } from "@rollcast/shared/api/queues";
 import { parseDuration } from "@rollcast/shared/duration";
 import { EXIT, CliError } from "../cli-error.ts";
 
-export type Limits = {
+export type QueueLimitOptions = {
   readonly concurrency?: string;
   readonly rate?: string;
   readonly maxRolling?: string;
   readonly maxRollingPerNamespace?: string;
 };
 
-export type Body = z.input<NonNullable<typeof tuneQueue.body>>;
+export type TuneBody = z.input<NonNullable<typeof tuneQueue.body>>;
 
 function count(text: string, flag: string, clears: boolean): number | null {
   if (clears && text === "none") return null;
@@ -28,7 +28,7 @@ export function parseRate(text: string): { max: number; perMs: number } | null {
   throw new CliError(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
 }
 
-export function limitsOf(options: Limits): Body {
+export function limitsOf(options: QueueLimitOptions): TuneBody {
   const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
   const limits = {
     ...(concurrency === undefined

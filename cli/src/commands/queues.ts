@@ -9,7 +9,7 @@ import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
 import { until } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
-import type { Body, Limits } from "./queue-limits.ts";
+import type { TuneBody, QueueLimitOptions } from "./queue-limits.ts";
 import { limitsOf } from "./queue-limits.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly for?: string };
@@ -18,7 +18,7 @@ function rateText(rate: QueueView["file"]["rateLimit"]): string {
   return rate === undefined ? "none" : `${rate.max}/${formatDuration(rate.perMs)}`;
 }
 
-export function number(value: number | undefined): string {
+function limitText(value: number | undefined): string {
   return value === undefined ? "none" : String(value);
 }
 
@@ -27,7 +27,7 @@ function fileText({ file }: QueueView, setting: string): string {
   if (setting === "paused") return "running";
   if (setting === "rateLimit") return rateText(file.rateLimit);
   if (setting === "concurrency") return String(file.concurrency);
-  return number(setting === "maxRolling" ? file.maxRolling : file.maxRollingPerNamespace);
+  return limitText(setting === "maxRolling" ? file.maxRolling : file.maxRollingPerNamespace);
 }
 
 function show(out: Output, queues: readonly QueueView[]): void {
@@ -39,8 +39,8 @@ function show(out: Output, queues: readonly QueueView[]): void {
       : { text: "running", style: "good" as const },
     String(effective.concurrency),
     rateText(effective.rateLimit),
-    number(effective.maxRolling),
-    number(effective.maxRollingPerNamespace),
+    limitText(effective.maxRolling),
+    limitText(effective.maxRollingPerNamespace),
     String(rolling.length),
   ]);
   out.table(["QUEUE", "STATE", "CONC", "RATE", "MAX ROLLING", "PER NS", "ROLLING"], rows);
@@ -58,12 +58,12 @@ function show(out: Output, queues: readonly QueueView[]): void {
   }
 }
 
-async function tune(queue: string, body: Body, options: Options): Promise<void> {
+async function tune(queue: string, body: TuneBody, options: Options): Promise<void> {
   const out = outputOf(options);
   const lasting = options.for === undefined ? body : { ...body, for: options.for };
   const answer = await call(apiOf(options), tuneQueue, {
     params: { queue },
-    body: lasting as Body,
+    body: lasting as TuneBody,
   });
   out.result(answer, () => show(out, [answer]));
 }
@@ -91,7 +91,7 @@ async function resume(source: string | undefined, options: ResumeOptions): Promi
 const FOR = () => new Option("--for <duration>", "only so long, like 2h; else until taken back");
 
 export function addQueues(program: Command): void {
-  const queues = program.command("queues").description("see and steer the queues of rollouts");
+  const queues = program.command("queues").description("see and control the queues of rollouts");
   withApi(
     queues.command("list").description("every queue: its limits and what rolls").action(list),
   );
@@ -99,11 +99,13 @@ export function addQueues(program: Command): void {
     .command("set <queue>")
     .description("set limits over those of the file")
     .option("--concurrency <n>", "patches at once")
-    .option("--rate <n/duration>", "turns in a time, like 5/s; none: no limit")
+    .option("--rate <n/duration>", "jobs in a time, like 5/s; none: no limit")
     .option("--max-rolling <n>", "unfinished rollouts; none: no limit")
     .option("--max-rolling-per-namespace <n>", "the same for each namespace; none: no limit")
     .addOption(FOR())
-    .action((name: string, options: Options & Limits) => tune(name, limitsOf(options), options));
+    .action((name: string, options: Options & QueueLimitOptions) =>
+      tune(name, limitsOf(options), options),
+    );
   withApi(set);
   const pause = queues
     .command("pause <queue>")
@@ -118,7 +120,7 @@ export function addQueues(program: Command): void {
   withApi(go);
   const reset = queues
     .command("reset <queue>")
-    .description("take every live setting back: the file's hold again")
+    .description("take every live setting back: the file's apply again")
     .action((name: string, options: Options) => tune(name, { reset: true }, options));
   withApi(reset);
   const halted = program

@@ -40,7 +40,7 @@ export function isTrue(value: string | undefined): boolean {
   return value !== undefined && ["", "1", "t", "T", "true", "True", "TRUE"].includes(value);
 }
 
-export function list(value: string | undefined): string[] {
+export function parseList(value: string | undefined): string[] {
   return (value ?? "")
     .split(",")
     .map((item) => item.trim())
@@ -48,7 +48,7 @@ export function list(value: string | undefined): string[] {
 }
 
 /** Translates a selector of Reloader: `k:v` means equality, `k=*` means that the label exists. */
-export function selector(text: string): string {
+export function translateSelector(text: string): string {
   return text
     .split(/,(?![^(]*\))/)
     .map((part) => part.trim().replace(/^([^:=!()\s]+)\s*[:=]\s*\*$/, "$1"))

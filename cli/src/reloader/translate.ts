@@ -2,7 +2,7 @@ import { parseConfig } from "@rollcast/runtime/config/load";
 import { selectorFault } from "@rollcast/shared/config/scope";
 import { stringify } from "yaml";
 import type { ReloaderSetup } from "./flags.ts";
-import { ANNOTATIONS, NEEDLESS, isTrue, list, selector } from "./flags.ts";
+import { ANNOTATIONS, NEEDLESS, isTrue, parseList, translateSelector } from "./flags.ts";
 
 /** The equivalent configuration, and notes on what has no counterpart or another meaning. */
 export type Translation = {
@@ -14,10 +14,10 @@ type Draft = { config: Record<string, unknown>; notes: string[]; handled: Set<st
 
 function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
   const single = env.get("KUBERNETES_NAMESPACE");
-  const namespaces = list(flags.get("namespaces") ?? single);
+  const namespaces = parseList(flags.get("namespaces") ?? single);
   const section: Record<string, unknown> = namespaces.length === 0 ? {} : { namespaces };
   const global = namespaces.length === 0;
-  const ignored = list(flags.get("namespaces-to-ignore"));
+  const ignored = parseList(flags.get("namespaces-to-ignore"));
   if (ignored.length > 0 && global) section.ignoreNamespaces = ignored;
   for (const [flag, key] of [
     ["namespace-selector", "namespaceSelector"],
@@ -25,12 +25,12 @@ function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
   ] as const) {
     const text = flags.get(flag);
     if (text === undefined || text === "") continue;
-    const translated = selector(text);
+    const translated = translateSelector(text);
     const fault = selectorFault(translated);
     if (fault !== undefined) draft.notes.push(`--${flag}: ${fault}`);
     else if (global || key === "resourceSelector") section[key] = translated;
   }
-  const kinds = list(flags.get("resources-to-ignore")).map((resource) =>
+  const kinds = parseList(flags.get("resources-to-ignore")).map((resource) =>
     resource.toLowerCase() === "secrets" ? "Secret" : "ConfigMap",
   );
   if (kinds.length > 0) section.ignoreKinds = kinds;
@@ -63,7 +63,7 @@ function reload({ flags }: ReloaderSetup, draft: Draft): void {
       "reload.strategy is left at marker; set reloader-env-vars where something reads the STAKATER_ variables",
     );
   }
-  const types = list(flags.get("ignored-workload-types"));
+  const types = parseList(flags.get("ignored-workload-types"));
   if (types.length > 0) section.ignoredWorkloadTypes = types;
   const annotations = Object.entries(ANNOTATIONS).flatMap(([flag, key]) => {
     draft.handled.add(flag);

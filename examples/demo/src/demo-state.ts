@@ -23,7 +23,7 @@ async function deploymentStates(client: KubeClient): Promise<DeploymentState[]> 
  * Whether the second in which the last Deployment was created is over: a change within it counts as
  * the content that the pods started with.
  */
-export async function isDemoSettled(client: KubeClient): Promise<boolean> {
+export async function isDemoReady(client: KubeClient): Promise<boolean> {
   const states = await deploymentStates(client);
   return states.every(
     ({ metadata }) => Date.parse(metadata.creationTimestamp) + 1_000 <= Date.now(),

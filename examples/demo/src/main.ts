@@ -12,7 +12,7 @@ import { run } from "@rollcast/runtime/run";
 import { startWebhookServer } from "./webhook-server.ts";
 import { listenToEvents } from "./listen-to-events.ts";
 import { narrateDelivery } from "./narrate.ts";
-import { isDemoSettled } from "./demo-state.ts";
+import { isDemoReady } from "./demo-state.ts";
 import { createPrinter } from "./printer.ts";
 import { playDemo, prepareDemo } from "./play-demo.ts";
 import { createDemoExpectation } from "./demo-expectation.ts";
@@ -61,8 +61,8 @@ await run(logger, async (stack, stop) => {
   const play = async () => {
     await prepareDemo(client, signal);
     printer.say("demo: namespace, ConfigMap, Secret, Deployments web and api");
-    const isSettled = () => isDemoSettled(client);
-    await playDemo({ client, isSettled, printer, expectation, signal });
+    const isReady = () => isDemoReady(client);
+    await playDemo({ client, isReady, printer, expectation, signal });
   };
   await Promise.race([play(), once(signal, "abort")]).catch((err: unknown) => {
     if (!late.aborted) throw err;

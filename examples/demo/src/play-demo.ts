@@ -15,7 +15,7 @@ async function until(check: () => Promise<boolean>, signal: AbortSignal): Promis
 export type PlayOptions = {
   readonly client: KubeClient;
   /** Whether a change will be noticed: the content that the Deployments run with is recorded. */
-  readonly isSettled: () => Promise<boolean>;
+  readonly isReady: () => Promise<boolean>;
   readonly printer: Printer;
   readonly expectation: DemoExpectation;
   readonly signal: AbortSignal;
@@ -38,8 +38,8 @@ export async function prepareDemo(
  * cannot be.
  */
 export async function playDemo(options: PlayOptions): Promise<void> {
-  const { client, isSettled, printer, expectation, signal } = options;
-  await until(isSettled, signal);
+  const { client, isReady, printer, expectation, signal } = options;
+  await until(isReady, signal);
   printer.say("");
   expectation.begin();
   const value = await editDemo(client);

@@ -18,12 +18,12 @@ const KEY_BYTES = 32;
 export type Credentials = Readonly<Record<string, string>>;
 
 /**
- * New keys for every user:
+ * Generates keys for every user (https://redis.io/docs/latest/commands/acl-setuser/):
  *
- *     nats-<user>.nk                the seed, for the service alone
- *     nats-keys[-all-in-one].conf   the public keys, as variables that the configuration of nats-server refers to
- *     redis-<user>                  the password, for the service alone
- *     redis-<user>.sha256           its hash, for redis-server (https://redis.io/docs/latest/commands/acl-setuser/)
+ *     nats-<user>.nk                the seed, for the service only
+ *     nats-keys[-all-in-one].conf   the public keys, as variables for nats-server's configuration
+ *     redis-<user>                  the password, for the service only
+ *     redis-<user>.sha256           its hash, for redis-server
  */
 export function makeCredentials(): Credentials {
   const secrets = makeSecrets();

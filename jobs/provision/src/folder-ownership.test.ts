@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, expect, test } from "vitest";
-import { own, parseOwnership } from "./folder-ownership.ts";
+import { changeOwner, parseOwnership } from "./folder-ownership.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcast-own-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -17,7 +17,7 @@ test("an ownership is parsed, and refused if it is incomplete", () => {
 });
 
 test("a folder that belongs to its user is left unchanged", async () => {
-  expect(await own({ uid, gid, folder: dir })).toBe(false);
+  expect(await changeOwner({ uid, gid, folder: dir })).toBe(false);
 });
 
 test("a folder, but not its content, changes its owner once, or the reason is given", async () => {
@@ -26,21 +26,23 @@ test("a folder, but not its content, changes its owner once, or the reason is gi
   const wanted = { uid: 12_345, gid: 12_346, folder };
   if (uid !== 0) {
     const fault = `${folder} cannot be given to 12345:12346: operation not permitted (EPERM)`;
-    await expect(own(wanted)).rejects.toThrow(fault);
+    await expect(changeOwner(wanted)).rejects.toThrow(fault);
     return;
   }
-  expect(await own(wanted)).toBe(true);
-  expect(await own(wanted)).toBe(false);
+  expect(await changeOwner(wanted)).toBe(true);
+  expect(await changeOwner(wanted)).toBe(false);
   expect(statSync(folder)).toMatchObject({ uid: 12_345, gid: 12_346 });
   expect(statSync(join(folder, "file"))).toMatchObject({ uid, gid });
 });
 
 test("what is no folder is refused by its name", async () => {
   const none = join(dir, "none");
-  await expect(own({ uid, gid, folder: none })).rejects.toThrow(
+  await expect(changeOwner({ uid, gid, folder: none })).rejects.toThrow(
     `${none} cannot be given to ${uid}:${gid}: no such file or directory (ENOENT)`,
   );
   const link = join(dir, "link");
   symlinkSync(dir, link);
-  await expect(own({ uid, gid, folder: link })).rejects.toThrow(`${link} cannot be given to`);
+  await expect(changeOwner({ uid, gid, folder: link })).rejects.toThrow(
+    `${link} cannot be given to`,
+  );
 });

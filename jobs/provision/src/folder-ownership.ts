@@ -16,7 +16,7 @@ export function parseOwnership(text: string): Ownership {
  * Changes the owner of the folder but not of its content; returns false if nothing had to change.
  * Throws {@link ConfigError}.
  */
-export async function own({ uid, gid, folder }: Ownership): Promise<boolean> {
+export async function changeOwner({ uid, gid, folder }: Ownership): Promise<boolean> {
   const fail = (err: unknown) => {
     const fault = fileFault(err, folder);
     throw new ConfigError(`${folder} cannot be given to ${uid}:${gid}: ${fault}`, { cause: err });

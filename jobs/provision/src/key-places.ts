@@ -15,10 +15,10 @@ const USER_FILE = /^(nats|redis)-([a-z-]+)(\.nk)?$/;
  * Folder and name of a file. Each holder gets one folder: `watcher/nats.nk`, `restarter/redis`,
  * `nats/nats-keys.conf`, `redis/restarter.sha256`.
  */
-export type Place = readonly [folder: string, file: string];
+export type KeyPlace = readonly [folder: string, file: string];
 
 /** Where a file is, below the folder of all keys. */
-export function placeOf(name: string, shape: Shape | undefined): Place {
+export function placeOf(name: string, shape: Shape | undefined): KeyPlace {
   if (name === "installation-key") return [shape === "all-in-one" ? shape : "watcher", name];
   const [, service] = API_TOKEN.exec(name) ?? [];
   if (service !== undefined) {
@@ -47,7 +47,7 @@ export function isApiToken(name: string): boolean {
  * Where else the token of an API is placed: with those who call it, and with no other service,
  * which could otherwise control this one.
  */
-export function tokenCopies(name: string, shape: Shape | undefined): Place[] {
+export function tokenCopies(name: string, shape: Shape | undefined): KeyPlace[] {
   const folders = shape === undefined ? ["operator", "all-in-one"] : ["operator"];
   return folders.map((folder) => [folder, name]);
 }

@@ -6,7 +6,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { runOnce } from "@rollcast/runtime/run";
 import { makeCredentials } from "./credentials.ts";
 import { createSecret, secretOf } from "./create-secret.ts";
-import { own, parseOwnership } from "./folder-ownership.ts";
+import { changeOwner, parseOwnership } from "./folder-ownership.ts";
 import type { Shape } from "./key-places.ts";
 import { writeKeys } from "./write-keys.ts";
 
@@ -28,11 +28,11 @@ await runOnce(logger, async () => {
       dir: { type: "string" },
       shape: { type: "string" },
       shared: { type: "boolean", default: false },
-      own: { type: "string", multiple: true, default: [] },
+      changeOwner: { type: "string", multiple: true, default: [] },
     },
   });
   const { secret, dir } = values;
-  const [shape, owned] = [shapeOf(values.shape), values.own.map(parseOwnership)];
+  const [shape, owned] = [shapeOf(values.shape), values.changeOwner.map(parseOwnership)];
   if (secret !== undefined && values.print) {
     // JSON is YAML, and `kubectl apply -f -` takes it.
     const printed = secretOf(secret, undefined, makeCredentials());
@@ -52,7 +52,7 @@ await runOnce(logger, async () => {
     );
   }
   for (const ownership of owned) {
-    const given = await own(ownership);
+    const given = await changeOwner(ownership);
     const sentence = given
       ? "folder's owner changed"
       : "folder belongs to its user, left unchanged";

@@ -6,7 +6,7 @@ import { createFile, prepareFolder, readIfThere, replaceFile } from "./atomic-fi
 import { makeApiTokens, makeInstallationKey, makeSecrets, serverFilesOf } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { isApiToken, isOfShape, placeOf, tokenCopies } from "./key-places.ts";
-import type { Place, Shape } from "./key-places.ts";
+import type { KeyPlace, Shape } from "./key-places.ts";
 
 export type WriteKeysOptions = {
   readonly dir: string;
@@ -53,14 +53,17 @@ async function keep(name: string, path: string, text: string, mode: number) {
  * The files derived from the secrets, with their places. The public keys come last: nats-server
  * does not start without them.
  */
-function derived(secrets: Credentials, shape: Shape | undefined): [Place, string][] {
+function derived(secrets: Credentials, shape: Shape | undefined): [KeyPlace, string][] {
   const copies = Object.entries(secrets)
     .filter(([name]) => isApiToken(name))
     .flatMap(([name, token]) =>
-      tokenCopies(name, shape).map((place): [Place, string] => [place, token]),
+      tokenCopies(name, shape).map((place): [KeyPlace, string] => [place, token]),
     );
   const files = Object.entries(serverFilesOf(secrets));
-  return [...copies, ...files.map(([name, text]): [Place, string] => [placeOf(name, shape), text])];
+  return [
+    ...copies,
+    ...files.map(([name, text]): [KeyPlace, string] => [placeOf(name, shape), text]),
+  ];
 }
 
 /**
@@ -73,7 +76,7 @@ export async function writeKeys({ dir, shape, mode }: WriteKeysOptions): Promise
   const written: string[] = [];
   const fresh = { ...makeSecrets(), ...makeInstallationKey(), ...makeApiTokens() };
   const secrets: Record<string, string> = {};
-  const pathOf = async ([folder, file]: Place) => {
+  const pathOf = async ([folder, file]: KeyPlace) => {
     await prepareFolder(join(dir, folder));
     return join(dir, folder, file);
   };

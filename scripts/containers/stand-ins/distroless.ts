@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { nodePackage } from "../../bootstrap/versions.mjs";
-import { certificatesHash, put, putCertificates } from "../materials.ts";
+import { certificatesHash, putFile, putCertificates } from "../materials.ts";
 import { PATH } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
@@ -29,8 +29,8 @@ export const distroless: StandIn = {
   async fill(root, materials) {
     await materials.unpackDebian(root, "bookworm", PACKAGES);
     await putCertificates(root);
-    await put(root, "etc/passwd", PASSWD);
-    await put(root, "etc/group", GROUP);
+    await putFile(root, "etc/passwd", PASSWD);
+    await putFile(root, "etc/group", GROUP);
     const unpacked = await materials.scratch();
     await materials.unpackNpm(unpacked, nodePackage("linux"));
     await mkdir(join(root, "nodejs/bin"), { recursive: true });

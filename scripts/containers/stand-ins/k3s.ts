@@ -1,14 +1,9 @@
 import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  apiServerFlags,
-  controllerFlags,
-  etcdFlags,
-  schedulerFlags,
-} from "@rollcast/testkit/control-plane";
-import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
 import { NODE } from "@rollcast/testkit/node";
-import { put } from "../materials.ts";
+import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
+import { apiServerFlags, controllerFlags, etcdFlags, schedulerFlags } from "@rollcast/testkit/control-plane";
+import { putFile } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
@@ -70,16 +65,16 @@ export const k3s: StandIn = {
     await materials.busybox(root);
     for (const name of SERVERS) await materials.copyServer(root, `usr/local/bin/${name}`, name);
     const script = await readFile(join(import.meta.dirname, "k3s.sh"), "utf8");
-    await put(root, "bin/k3s", script, 0o755);
+    await putFile(root, "bin/k3s", script, 0o755);
     const credentials = await readFile(join(import.meta.dirname, "k3s.credentials.sh"), "utf8");
-    await put(root, `${CONFIG}/credentials.sh`, credentials);
+    await putFile(root, `${CONFIG}/credentials.sh`, credentials);
     for (const [name, flags] of Object.entries(FLAGS)) {
-      await put(root, `${CONFIG}/${name}.flags`, `${flags.join("\n")}\n`);
+      await putFile(root, `${CONFIG}/${name}.flags`, `${flags.join("\n")}\n`);
     }
-    await put(root, `${CONFIG}/stages.yaml`, STAGES);
-    await put(root, `${CONFIG}/node.json`, JSON.stringify(node));
-    await put(root, "etc/passwd", ROOT_USER);
-    await put(root, "etc/group", ROOT_GROUP);
+    await putFile(root, `${CONFIG}/stages.yaml`, STAGES);
+    await putFile(root, `${CONFIG}/node.json`, JSON.stringify(node));
+    await putFile(root, "etc/passwd", ROOT_USER);
+    await putFile(root, "etc/group", ROOT_GROUP);
     for (const name of ["root", "tmp", "run", "var/run"]) {
       await mkdir(join(root, name), { recursive: true });
     }

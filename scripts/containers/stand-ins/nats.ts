@@ -1,6 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { put } from "../materials.ts";
+import { putFile } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
@@ -26,10 +26,10 @@ export const nats: StandIn = {
   async fill(root, materials) {
     await materials.busybox(root);
     await materials.copyServer(root, "usr/local/bin/nats-server", "nats-server");
-    await put(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
-    await put(root, "etc/nats/nats-server.conf", "port: 4222\nmonitor_port: 8222\n");
-    await put(root, "etc/passwd", ROOT_USER);
-    await put(root, "etc/group", ROOT_GROUP);
+    await putFile(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
+    await putFile(root, "etc/nats/nats-server.conf", "port: 4222\nmonitor_port: 8222\n");
+    await putFile(root, "etc/passwd", ROOT_USER);
+    await putFile(root, "etc/group", ROOT_GROUP);
     for (const name of ["root", "tmp"]) await mkdir(join(root, name));
     await chmod(join(root, "tmp"), 0o1777);
   },

@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { NPM, nodePackage } from "../../bootstrap/versions.mjs";
-import { certificatesHash, put, putCertificates } from "../materials.ts";
+import { certificatesHash, putFile, putCertificates } from "../materials.ts";
 import { PATH } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
@@ -45,13 +45,13 @@ export const node: StandIn = {
       await chmod(join(root, file), 0o755);
       await symlink(`/${file}`, join(root, "usr/local/bin", name));
     }
-    await put(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
+    await putFile(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
     // What the scripts of Debian's packages would create.
     const master = (name: string) =>
       readFile(join(root, `usr/share/base-passwd/${name}.master`), "utf8");
     const user = "node:x:1000:1000::/home/node:/bin/bash\n";
-    await put(root, "etc/passwd", `${await master("passwd")}${user}`);
-    await put(root, "etc/group", `${await master("group")}node:x:1000:\n`);
+    await putFile(root, "etc/passwd", `${await master("passwd")}${user}`);
+    await putFile(root, "etc/group", `${await master("group")}node:x:1000:\n`);
     await mkdir(join(root, "home/node"), { recursive: true });
     await chown(join(root, "home/node"), 1000, 1000);
   },

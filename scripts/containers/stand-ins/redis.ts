@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { put } from "../materials.ts";
+import { putFile } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
@@ -73,11 +73,11 @@ export const redis: StandIn = {
     // One program, which goes by its name.
     await copy("usr/bin/redis-check-rdb", "usr/local/lib/redis-server");
     for (const name of ["redis-cli", "setpriv"]) await copy(`usr/bin/${name}`, "usr/local/bin");
-    await put(root, "usr/local/bin/redis-server", WRAPPER, 0o755);
-    await put(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
+    await putFile(root, "usr/local/bin/redis-server", WRAPPER, 0o755);
+    await putFile(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
     await materials.busybox(root);
-    await put(root, "etc/passwd", `${ROOT_USER}redis:x:999:1000:redis:/home/redis:/bin/sh\n`);
-    await put(root, "etc/group", `${ROOT_GROUP}redis:x:1000:redis\n`);
+    await putFile(root, "etc/passwd", `${ROOT_USER}redis:x:999:1000:redis:/home/redis:/bin/sh\n`);
+    await putFile(root, "etc/group", `${ROOT_GROUP}redis:x:1000:redis\n`);
     for (const name of ["data", "root", "tmp"]) await mkdir(join(root, name));
     await chown(join(root, "data"), 999, 1000);
     await chmod(join(root, "tmp"), 0o1777);

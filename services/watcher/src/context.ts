@@ -10,7 +10,7 @@ import type { SourceCache } from "./store/source-cache.ts";
 import type { WatcherMetrics } from "./metrics.ts";
 import type { Outbox } from "./store/outbox.ts";
 import type { Recorder } from "./store/recorder.ts";
-import type { Scope } from "./model/scope.ts";
+import type { WatchScope } from "./model/scope.ts";
 
 /** What the parts of a running watcher share. */
 export type WatcherContext = {
@@ -23,7 +23,7 @@ export type WatcherContext = {
   readonly annotations: readonly string[];
   readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
-  readonly scope: Scope;
+  readonly scope: WatchScope;
   readonly coverage: CoverageStore;
   readonly cache: SourceCache;
   readonly pool: KeyedPool;

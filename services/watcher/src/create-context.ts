@@ -13,8 +13,8 @@ import { createKeyedPool } from "@rollcast/async/keyed-pool";
 import type { WatcherMetrics } from "./metrics.ts";
 import { createOutbox } from "./store/outbox.ts";
 import { createRecorder } from "./store/recorder.ts";
-import { decisiveAnnotations } from "./model/transform.ts";
-import type { Scope } from "./model/scope.ts";
+import { relevantAnnotations } from "./model/transform.ts";
+import type { WatchScope } from "./model/scope.ts";
 import type { Failpoint } from "./failpoints.ts";
 import { openSourceStore } from "./store/source-store.ts";
 
@@ -38,7 +38,7 @@ type ContextOptions = {
  */
 export async function createContext(
   options: ContextOptions,
-  scope: Scope,
+  scope: WatchScope,
   signal: AbortSignal,
 ): Promise<WatcherContext> {
   const { config, logger, nats, client, key, metrics, times } = options;
@@ -59,7 +59,7 @@ export async function createContext(
     nats,
     client,
     key,
-    annotations: decisiveAnnotations(config.reload.annotations),
+    annotations: relevantAnnotations(config.reload.annotations),
     times,
     metrics,
     scope,
@@ -77,9 +77,9 @@ export async function createContext(
  * sync.
  */
 export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: WatcherContext) {
-  const out = [...cache.keys()].filter((key) => !scope.includesKey(key));
-  if (out.length === 0) return;
-  logger.info({ records: out.length }, "removing records out of scope");
-  for (const key of out) await recorder.forget(key);
+  const outOfScope = [...cache.keys()].filter((key) => !scope.includesKey(key));
+  if (outOfScope.length === 0) return;
+  logger.info({ records: outOfScope.length }, "removing records out of scope");
+  for (const key of outOfScope) await recorder.forget(key);
   await pool.drain();
 }

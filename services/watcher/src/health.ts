@@ -1,7 +1,7 @@
 import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
-import type { NamedReflector } from "./sources/reflect.ts";
+import type { NamedReflector } from "./sources/reflect-unit.ts";
 
 export type WatcherHealth = {
   /**

@@ -36,13 +36,17 @@ export function watcherMetrics(metrics: Metrics) {
     ),
     refused: metrics.counter(
       "rollcast_source_refused_total",
-      "Sources that cannot be recorded or told of; each is logged with its reason.",
+      "Sources that cannot be recorded or published; each is logged with its reason.",
     ),
   };
 }
 
 /** Counts the events of a reflector. */
-export function observe(metrics: WatcherMetrics, resource: string, event: ReflectorEvent): void {
+export function countReflectorEvent(
+  metrics: WatcherMetrics,
+  resource: string,
+  event: ReflectorEvent,
+): void {
   if (event === "failure") metrics.failures.inc({ resource });
   if (event === "list") metrics.lists.inc({ resource });
 }

@@ -14,11 +14,11 @@ import type { InstallationKey } from "./model/digest.ts";
 import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
 import { watcherGauges, watcherHealth } from "./health.ts";
 import type { WatcherHealth } from "./health.ts";
-import type { NamedReflector } from "./sources/reflect.ts";
-import { observe, watcherMetrics } from "./metrics.ts";
+import type { NamedReflector } from "./sources/reflect-unit.ts";
+import { countReflectorEvent, watcherMetrics } from "./metrics.ts";
 import type { WatcherMetrics } from "./metrics.ts";
 import { createContext, removeOutOfScope } from "./create-context.ts";
-import { reflect, relist } from "./sources/reflect.ts";
+import { reflectUnit, relist } from "./sources/reflect-unit.ts";
 import { fixedScope, isDataUnit, selectedScope } from "./model/scope.ts";
 import type { Failpoint } from "./failpoints.ts";
 import { startMaintenance } from "./sources/maintenance.ts";
@@ -71,7 +71,7 @@ function openNamespaces(
       await leaveNamespace(context, csi, name);
     },
     times,
-    observe: (event) => observe(metrics, "namespaces", event),
+    observe: (event) => countReflectorEvent(metrics, "namespaces", event),
   });
 }
 
@@ -130,7 +130,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const csi = withCsi ? opening.use(await startCsi(context, intake.signal)) : undefined;
   opened.resolve({ context, csi });
   const data = scope.units.filter(isDataUnit);
-  const unitReflectors = data.map((unit) => reflect(context, unit, intake.signal));
+  const unitReflectors = data.map((unit) => reflectUnit(context, unit, intake.signal));
   for (const { reflector } of unitReflectors) opening.use(reflector);
   opening.use(
     startMaintenance(context, (key, reason) => relist(context, unitReflectors, key, reason)),

@@ -16,19 +16,19 @@ const isSecret = (i: number) => i % 2 === 1;
 const nameOf = (i: number) => `s${i}`;
 
 /** Creates object `i`: every other one is a Secret. */
-export function createOne(api: Api, namespace: string, i: number, v = "0"): Promise<unknown> {
+export function createObject(api: Api, namespace: string, i: number, v = "0"): Promise<unknown> {
   return isSecret(i)
     ? api.create(paths.secret(namespace), secret(namespace, nameOf(i), { v }))
     : api.create(paths.configMap(namespace), configMap(namespace, nameOf(i), { v }));
 }
 
-export function changeOne(api: Api, namespace: string, i: number, v: string): Promise<unknown> {
+export function changeObject(api: Api, namespace: string, i: number, v: string): Promise<unknown> {
   return isSecret(i)
     ? api.patch(paths.secret(namespace, nameOf(i)), { stringData: { v } })
     : api.patch(paths.configMap(namespace, nameOf(i)), { data: { v } });
 }
 
-export function removeOne(api: Api, namespace: string, i: number): Promise<void> {
+export function removeObject(api: Api, namespace: string, i: number): Promise<void> {
   return api.remove((isSecret(i) ? paths.secret : paths.configMap)(namespace, nameOf(i)));
 }
 
@@ -43,11 +43,11 @@ export async function churn(
   round: string,
 ): Promise<void> {
   await each(count, async (i) => {
-    await changeOne(api, namespace, i, `${round}-first`);
+    await changeObject(api, namespace, i, `${round}-first`);
     if (i % 10 === 0) {
-      await removeOne(api, namespace, i);
-      await createOne(api, namespace, i, i % 20 === 0 ? `${round}-first` : `${round}-other`);
+      await removeObject(api, namespace, i);
+      await createObject(api, namespace, i, i % 20 === 0 ? `${round}-first` : `${round}-other`);
     }
-    await changeOne(api, namespace, i, `${round}-last`);
+    await changeObject(api, namespace, i, `${round}-last`);
   });
 }

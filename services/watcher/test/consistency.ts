@@ -5,7 +5,7 @@ import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
-import { decisiveAnnotations, transformData } from "../src/model/transform.ts";
+import { relevantAnnotations, transformData } from "../src/model/transform.ts";
 import type { ObservedSource } from "../src/model/transform.ts";
 import { CLUSTER } from "./harness.ts";
 import type { Harness } from "./harness.ts";
@@ -34,7 +34,7 @@ export async function faultsOf(
     const { items } = await api.get<{ items: KubeObject[] }>(path);
     for (const item of items) {
       const observed = transformData(
-        { key: harness.key, annotations: decisiveAnnotations({}) },
+        { key: harness.key, annotations: relevantAnnotations({}) },
         kind,
         item,
       );
@@ -62,7 +62,7 @@ function presentFaults(
   record: SourceRecord | undefined,
 ): string[] {
   if (record === undefined) return [`${key} has no record`];
-  if (record.deletedAt !== undefined) return [`${key} is taken for deleted`];
+  if (record.deletedAt !== undefined) return [`${key} is recorded as deleted`];
   if (record.uid !== observed.uid) return [`${key} is another object`];
   const same = JSON.stringify(record.digests) === JSON.stringify(observed.digests);
   return same ? [] : [`${key} has other content (${record.resourceVersion})`];
@@ -80,8 +80,9 @@ function eventFaults(
 ): string[] {
   const own = events.filter(({ data }) => recordKey(CLUSTER, data) === key);
   const last = own.at(-1);
-  if (record.change === "none") return last === undefined ? [] : [`${key} told without a reason`];
-  if (last === undefined) return [`${key} was never told`];
+  if (record.change === "none")
+    return last === undefined ? [] : [`${key} published without a reason`];
+  if (last === undefined) return [`${key} was never published`];
   // Another object with the same data took its place, which is no change.
   const replaced = last.data.uid !== record.uid;
   const matches = last.type === `dev.rollcast.source.${record.change}.v1`;

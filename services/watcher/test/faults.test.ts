@@ -4,7 +4,7 @@ import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { churn, createOne, each } from "./churn.ts";
+import { churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { startHarness, startInProcess } from "./harness.ts";
 import type { Harness, Started } from "./harness.ts";
@@ -20,7 +20,7 @@ let watcher: Started;
 
 beforeAll(async () => {
   ({ name: namespace } = stack.use(await createNamespace(api, "faults")));
-  await each(COUNT, (i) => createOne(api, namespace, i));
+  await each(COUNT, (i) => createObject(api, namespace, i));
   harness = stack.use(await startHarness(cluster.dir));
   proxy = stack.use(await startFaultProxy(cluster));
   watcher = stack.use(

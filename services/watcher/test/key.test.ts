@@ -8,7 +8,7 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { installationKey } from "../src/model/digest.ts";
 import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/store/installation-key.ts";
-import { changeOne, createOne, each } from "./churn.ts";
+import { changeObject, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { configOf, silent, startHarness, startInProcess } from "./harness.ts";
 
@@ -53,7 +53,7 @@ test("a namespace that does not exist is named, and so is a short or missing key
 test("a new key adopts every source again, and later changes are published", async () => {
   await using ns = await createNamespace(api, "key");
   const namespace = ns.name;
-  await each(20, (i) => createOne(api, namespace, i));
+  await each(20, (i) => createObject(api, namespace, i));
   await using harness = await startHarness(cluster.dir);
   const scope = { namespaces: [namespace] };
   {
@@ -65,7 +65,7 @@ test("a new key adopts every source again, and later changes are published", asy
   await using _watcher = await startInProcess({ harness, cluster, scope, key });
   await expectConsistent(renewed, api, namespace);
   expect(await harness.events()).toEqual([]);
-  await changeOne(api, namespace, 1, "1");
+  await changeObject(api, namespace, 1, "1");
   await expectConsistent(renewed, api, namespace);
 
   const records = [...(await harness.records()).values()];

@@ -4,7 +4,7 @@ import type { Service } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { FAILPOINTS } from "../src/failpoints.ts";
-import { churn, createOne, each } from "./churn.ts";
+import { churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { configOf, startHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
@@ -31,7 +31,7 @@ test.each(FAILPOINTS)(
   async (failpoint) => {
     await using ns = await createNamespace(api, "kill");
     const namespace = ns.name;
-    await each(COUNT, (i) => createOne(api, namespace, i));
+    await each(COUNT, (i) => createObject(api, namespace, i));
     await using harness = await startHarness(cluster.dir);
     {
       // In the middle of the first sync; an adopted source has no event, so only the first two

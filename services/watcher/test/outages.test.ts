@@ -4,7 +4,7 @@ import { startService } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { changeOne, churn, createOne, each } from "./churn.ts";
+import { changeObject, churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { configOf, startHarness, startInProcess } from "./harness.ts";
 
@@ -15,7 +15,7 @@ const COUNT = 100;
 async function setUp(count = COUNT) {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "outages"));
-  await each(count, (i) => createOne(api, namespace, i));
+  await each(count, (i) => createObject(api, namespace, i));
   const harness = stack.use(await startHarness(cluster.dir));
   const scope = { namespaces: [namespace] };
   return { namespace, harness, scope, [Symbol.asyncDispose]: () => stack.disposeAsync() };
@@ -48,7 +48,7 @@ test("NATS loses everything: the next start is a first sync and publishes nothin
   const { namespace, harness, scope } = t;
   {
     await using _watcher = await startInProcess({ harness, cluster, scope });
-    await changeOne(api, namespace, 1, "1");
+    await changeObject(api, namespace, 1, "1");
     await waitFor(async () => (await harness.events()).length === 1);
   }
   await using fresh = await startHarness(cluster.dir);
@@ -71,7 +71,7 @@ test("SIGTERM while NATS is away ends in time, with 0, and work in flight is pub
     await using service = await start();
     await service.waitReady();
     await harness.server.kill();
-    await each(20, (i) => changeOne(api, namespace, i, "1"));
+    await each(20, (i) => changeObject(api, namespace, i, "1"));
     await waitFor(async () => {
       const text = await (await fetch(`${service.http()}/metrics`)).text();
       return text.includes("rollcast_sources_in_hand 20");

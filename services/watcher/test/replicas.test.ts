@@ -4,7 +4,7 @@ import { startService } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { changeOne, churn, createOne, each } from "./churn.ts";
+import { changeObject, churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { configOf, startHarness, startInProcess } from "./harness.ts";
 
@@ -17,7 +17,7 @@ const CHANGES_MS = 60_000;
 test("two replicas, one killed at random for a minute of changes: every change once", async () => {
   await using ns = await createNamespace(api, "replicas");
   const namespace = ns.name;
-  await each(COUNT, (i) => createOne(api, namespace, i));
+  await each(COUNT, (i) => createObject(api, namespace, i));
   await using harness = await startHarness(cluster.dir);
   const start = () =>
     startService("watcher", {
@@ -56,13 +56,13 @@ test("two replicas, one killed at random for a minute of changes: every change o
 test("two replicas that observe the same change publish it once, and their caches agree", async () => {
   await using ns = await createNamespace(api, "replicas");
   const namespace = ns.name;
-  await each(20, (i) => createOne(api, namespace, i));
+  await each(20, (i) => createObject(api, namespace, i));
   await using harness = await startHarness(cluster.dir);
   const scope = { namespaces: [namespace] };
   await using a = await startInProcess({ harness, cluster, scope });
   await using b = await startInProcess({ harness, cluster, scope });
 
-  await each(20, (i) => changeOne(api, namespace, i, "1"));
+  await each(20, (i) => changeObject(api, namespace, i, "1"));
   await waitFor(async () => (await harness.events()).length === 20);
   await expectConsistent(harness, api, namespace);
 

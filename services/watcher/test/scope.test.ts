@@ -40,11 +40,11 @@ const waitChanged = (harness: Harness, name: string, times: number) =>
   waitFor(
     async () => {
       const changes = changesOf(await harness.events(), name).filter(
-        (one) => one === "changed data",
+        (change) => change === "changed data",
       );
       return changes.length === times;
     },
-    { message: `${name} to be told as changed ${times} times` },
+    { message: `${name} to be published as changed ${times} times` },
   );
 
 test("a list of namespaces needs no permission beyond them", async () => {
@@ -91,7 +91,7 @@ test("a namespace that may not be read is a fault, not an empty one", async () =
 test("ignored namespaces and kinds are not watched", async () => {
   await using t = await setUp(2);
   const { harness, a, b } = t;
-  await put(a, "seen");
+  await put(a, "observed");
   await put(b, "ignored");
   await api.create(paths.secret(a), secret(a, "secret", { v: "1" }));
 
@@ -101,10 +101,10 @@ test("ignored namespaces and kinds are not watched", async () => {
     scope: { ignoreNamespaces: [b], ignoreKinds: ["Secret"] },
   });
   await set(b, "ignored", "2");
-  await set(a, "seen", "2");
-  await waitChanged(harness, "seen", 1);
+  await set(a, "observed", "2");
+  await waitChanged(harness, "observed", 1);
 
-  expect(await recorded(harness, [a, b])).toEqual(["seen"]);
+  expect(await recorded(harness, [a, b])).toEqual(["observed"]);
 });
 
 test("only resources with the labels, and one that loses them is not taken for deleted", async () => {
@@ -174,7 +174,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   await waitFor(async () => {
     const events = await harness.events();
     return Array.from({ length: 20 }, (_, i) => changesOf(events, `${b}-${i}`)).every(
-      (one) => one.at(-1) === "changed data",
+      (changes) => changes.at(-1) === "changed data",
     );
   });
   await label(a, { [team]: null });
@@ -182,7 +182,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   await set(a, `${a}-0`, "unseen");
   await label(a, { [team]: "x" });
   await waitFor(async () => (await recorded(harness, [a])).length === 20);
-  await set(a, `${a}-0`, "seen");
+  await set(a, `${a}-0`, "observed");
   await waitChanged(harness, `${a}-0`, 1);
   expect(await recorded(harness, [c])).toEqual([]);
 

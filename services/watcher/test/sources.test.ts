@@ -19,7 +19,7 @@ async function setUp() {
 
 async function waitTold(harness: Harness, name: string, last: string): Promise<void> {
   const look = async () => changesOf(await harness.events(), name).at(-1) === last;
-  await waitFor(look, { message: `${name} to be told as ${last}` });
+  await waitFor(look, { message: `${name} to be published as ${last}` });
 }
 
 test("the first sync publishes nothing; then each change is published once, a metadata edit never", async () => {
@@ -188,7 +188,7 @@ test("Helm's releases, service account tokens and leader elections are left out"
     })
     .catch(() => undefined);
   await using _watcher = await t.start();
-  for (const one of [helm, token]) await api.create(paths.secret(namespace), one);
+  for (const object of [helm, token]) await api.create(paths.secret(namespace), object);
   await api.create(paths.configMap(namespace), leader);
   await api.create(paths.secret(namespace), secret(namespace, "mark", { v: "1" }));
   await api.create(paths.configMap(namespace), configMap(namespace, "mark", { v: "1" }));

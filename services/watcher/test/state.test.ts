@@ -4,7 +4,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
 import { TOMBSTONE_MS } from "../src/sources/maintenance.ts";
-import { changeOne, createOne, each, removeOne } from "./churn.ts";
+import { changeObject, createObject, each, removeObject } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { CLUSTER, startHarness, startInProcess, changesOf } from "./harness.ts";
 import type { Harness } from "./harness.ts";
@@ -15,7 +15,7 @@ const { api } = cluster;
 async function setUp(count: number) {
   const stack = new AsyncDisposableStack();
   const { name: namespace } = stack.use(await createNamespace(api, "state"));
-  await each(count, (i) => createOne(api, namespace, i));
+  await each(count, (i) => createObject(api, namespace, i));
   const harness = stack.use(await startHarness(cluster.dir));
   const start = () => startInProcess({ harness, cluster, scope: { namespaces: [namespace] } });
   const key = (i: number) =>
@@ -45,7 +45,7 @@ test("a start writes only what changed", async () => {
   }
   expect(await writes(harness)).toBe(before);
 
-  await each(3, (i) => changeOne(api, namespace, i, "1"));
+  await each(3, (i) => changeObject(api, namespace, i, "1"));
   await using _third = await t.start();
   await expectConsistent(harness, api, namespace);
   // Each as pending, then as published.
@@ -88,8 +88,8 @@ test("a tombstone is kept for 30 days", async () => {
   const { harness, key, namespace } = t;
   {
     await using _watcher = await t.start();
-    await removeOne(api, namespace, 0);
-    await removeOne(api, namespace, 1);
+    await removeObject(api, namespace, 0);
+    await removeObject(api, namespace, 1);
     await waitFor(async () => (await harness.events()).length === 2);
     await expectConsistent(harness, api, namespace);
   }
@@ -109,7 +109,7 @@ test("a record of a newer version of Rollcast is skipped, and the rest is proces
   await harness.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));
   await using watcher = await t.start();
 
-  await each(4, (i) => changeOne(api, namespace, i, "1"));
+  await each(4, (i) => changeObject(api, namespace, i, "1"));
   await waitFor(async () => (await harness.events()).length === 3);
 
   expect(await watcher.metrics.text()).toMatch(/^rollcast_source_refused_total [1-9]/m);

@@ -18,13 +18,13 @@ const objects = [
 ];
 
 test("two pods with the same versions show the same content, in any order", () => {
-  const one = transformPodStatus(key, status("web-1", objects));
-  const two = transformPodStatus(key, status("web-2", objects.toReversed()));
+  const first = transformPodStatus(key, status("web-1", objects));
+  const second = transformPodStatus(key, status("web-2", objects.toReversed()));
 
-  expect(one?.content).toMatch(/^[0-9a-f]{32}$/);
-  expect(two?.content).toBe(one?.content);
-  expect(Object.keys(one?.digests ?? {}).sort()).toEqual(["secret/api", "secret/db"]);
-  expect(JSON.stringify(one)).not.toContain('"v7"');
+  expect(first?.content).toMatch(/^[0-9a-f]{32}$/);
+  expect(second?.content).toBe(first?.content);
+  expect(Object.keys(first?.digests ?? {}).sort()).toEqual(["secret/api", "secret/db"]);
+  expect(JSON.stringify(first)).not.toContain('"v7"');
 });
 
 test("another version, or another class, is other content", () => {

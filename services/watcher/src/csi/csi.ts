@@ -73,7 +73,7 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
     reflector: {
       staleness: () => Math.max(0, ...reflectors.map((reflector) => reflector.staleness())),
       fault() {
-        const first = reflectors.map((reflector) => reflector.fault()).find((one) => one);
+        const first = reflectors.map((reflector) => reflector.fault()).find((reason) => reason);
         // The driver was uninstalled, so there is nothing to consume until it is installed again.
         return first?.startsWith("404 ") === true ? undefined : (first ?? fault);
       },

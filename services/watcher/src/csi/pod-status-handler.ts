@@ -33,7 +33,11 @@ export function podStatusHandler(
    * Records a class's content from `pod`: any change, or with `first` only content that is not
    * recorded yet.
    */
-  const take = async (pod: PodStatus, first: boolean, { origin, restored }: Observation) => {
+  const recordContent = async (
+    pod: PodStatus,
+    first: boolean,
+    { origin, restored }: Observation,
+  ) => {
     const key = classKey(cluster, pod.namespace, pod.className);
     const owner = classes.get(key);
     if (owner === undefined || pod.content === "") return;
@@ -77,8 +81,8 @@ export function podStatusHandler(
       const hasContent = entry !== undefined && entry.deletedAt === undefined;
       if (pods.isSame(pod) && hasContent && !pool.busy(key)) return;
       await pool.run(key, async () => {
-        if (await pods.differs(pod)) await take(pod, false, observation);
-        else if (origin === "watch") await take(pod, true, observation);
+        if (await pods.differs(pod)) await recordContent(pod, false, observation);
+        else if (origin === "watch") await recordContent(pod, true, observation);
         await pods.keep(pod);
       });
     },
@@ -90,7 +94,7 @@ export function podStatusHandler(
     async listed({ resourceVersion }) {
       const restored = pass?.restored() === true;
       for (const [key, pod] of newest) {
-        await pool.run(key, () => take(pod, true, { origin: "list", restored }));
+        await pool.run(key, () => recordContent(pod, true, { origin: "list", restored }));
       }
       for (const key of unlisted) await pool.run(key, () => pods.forget(key));
       if (restored) {

@@ -10,7 +10,7 @@ import type { CsiState } from "./csi-state.ts";
 import { transformClass, transformPodStatus } from "./csi-transform.ts";
 import type { PodStatus } from "./csi-transform.ts";
 import { narrowResource } from "../model/source-kinds.ts";
-import { observe } from "../metrics.ts";
+import { countReflectorEvent } from "../metrics.ts";
 import type { Unit } from "../model/scope.ts";
 
 const GROUP = { group: "secrets-store.csi.x-k8s.io", version: "v1" };
@@ -61,7 +61,7 @@ export function reflectCsiUnit(
       handler,
       signal,
       times,
-      observe: (event) => observe(metrics, resource.plural, event),
+      observe: (event) => countReflectorEvent(metrics, resource.plural, event),
     });
   const first = start(classes, classTransform(context), classHandler(context, unit, state));
   return inTurn(first, () =>

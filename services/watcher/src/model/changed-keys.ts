@@ -18,12 +18,12 @@ export function changedKeys(before: Digests, after: Digests): ChangedKeys {
   }
   const total = added.length + changed.length + removed.length;
   let room = MAX_KEY_NAMES;
-  const take = (names: string[]) => {
+  const cut = (names: string[]) => {
     const taken = names.slice(0, room);
     room -= taken.length;
     return taken;
   };
-  const kept = { changed: take(changed), added: take(added), removed: take(removed) };
+  const kept = { changed: cut(changed), added: cut(added), removed: cut(removed) };
   return { ...kept, ...(total > MAX_KEY_NAMES ? { more: total - MAX_KEY_NAMES } : {}) };
 }
 

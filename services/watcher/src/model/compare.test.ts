@@ -185,7 +185,7 @@ describe("when it changed", () => {
 
   test.each([
     {
-      name: "seen happening: our clock",
+      name: "observed live: our clock",
       editor: { manager: "m", time: NOW - 1_000 },
       origin: "watch",
       want: [NOW, 0],
@@ -197,7 +197,7 @@ describe("when it changed", () => {
       want: [long, 999],
     },
     {
-      name: "found by a list: the editor's second",
+      name: "observed by a list: the editor's second",
       editor: { manager: "m", time: NOW - 1_000 },
       origin: "list",
       want: [NOW - 1_000, 999],
@@ -339,18 +339,18 @@ const twoReplicas = fc.array(digests, { minLength: 1, maxLength: 8 }).chain((con
   return fc.record({
     contents: fc.constant(contents),
     views: fc.tuple(view, view),
-    turns: fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }),
+    picks: fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }),
   });
 });
 
 test("however two replicas interleave, the record ends at the newest and no version is published twice", () => {
   fc.assert(
-    fc.property(twoReplicas, ({ contents, views, turns }) => {
+    fc.property(twoReplicas, ({ contents, views, picks }) => {
       let latest: SourceRecord | undefined = record({ resourceVersion: "1", digests: {} });
       const published: string[] = [];
       const left = views.map((view) => [...view]);
-      for (const turn of turns) {
-        const mine = left[turn ? 1 : 0]?.length === 0 ? left[turn ? 0 : 1] : left[turn ? 1 : 0];
+      for (const pick of picks) {
+        const mine = left[pick ? 1 : 0]?.length === 0 ? left[pick ? 0 : 1] : left[pick ? 1 : 0];
         const i = mine?.shift();
         if (i === undefined) break;
         const observation = observed({

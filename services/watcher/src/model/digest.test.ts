@@ -3,10 +3,10 @@ import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundDigests, digestValue, installationKey } from "./digest.ts";
-import { decisiveAnnotations, transformData } from "./transform.ts";
+import { relevantAnnotations, transformData } from "./transform.ts";
 
 const key = installationKey(Buffer.alloc(32, 7));
-const options = { key, annotations: decisiveAnnotations({}) };
+const options = { key, annotations: relevantAnnotations({}) };
 const ref = { kind: "Secret", namespace: "shop", name: "db" };
 const bytes = fc.uint8Array({ maxLength: 64 });
 const outcome = fc.string({ maxLength: 12 });

@@ -15,7 +15,7 @@ export function isDataUnit(unit: Unit): unit is DataUnit {
 }
 
 /** Which namespaces and kinds are watched at present. */
-export type Scope = {
+export type WatchScope = {
   /** One for each reflector. */
   readonly units: readonly Unit[];
   /** Whether objects of a namespace are processed; true already while it is entering the scope. */
@@ -43,7 +43,7 @@ function kindTokens(kinds: readonly SourceKind[]): Set<string> {
 }
 
 /** A scope that changes only with a restart. */
-export function fixedScope(config: ScopeConfig): Scope {
+export function fixedScope(config: ScopeConfig): WatchScope {
   const kinds = kindsOf(config);
   const tokens = kindTokens(kinds);
   const wanted = new Set(config.namespaces);
@@ -66,7 +66,7 @@ export function fixedScope(config: ScopeConfig): Scope {
 }
 
 /** A scope that follows the labels of namespaces. */
-export function selectedScope(config: ScopeConfig, namespaces: Namespaces): Scope {
+export function selectedScope(config: ScopeConfig, namespaces: Namespaces): WatchScope {
   const kinds = kindsOf(config);
   const tokens = kindTokens(kinds);
   return {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { installationKey } from "./digest.ts";
-import { decisiveAnnotations, editorsOf, transformData } from "./transform.ts";
+import { relevantAnnotations, editorsOf, transformData } from "./transform.ts";
 import { SOURCE_TYPES } from "./source-kinds.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
-const options = { key, annotations: decisiveAnnotations({}) };
+const options = { key, annotations: relevantAnnotations({}) };
 const metadata = {
   name: "web.config",
   namespace: "shop",
@@ -89,7 +89,7 @@ test("keeps the annotations that affect rollouts, under the names of the configu
     "rollcast.dev/ignore": "false",
     "kubectl.kubernetes.io/last-applied-configuration": "{}",
   };
-  const names = decisiveAnnotations({ ignore: "example.com/ignore" });
+  const names = relevantAnnotations({ ignore: "example.com/ignore" });
   const object = { metadata: { ...metadata, annotations } };
   expect(transformData({ key, annotations: names }, "ConfigMap", object).annotations).toEqual({
     "rollcast.dev/ignore": "false",

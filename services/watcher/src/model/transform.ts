@@ -33,7 +33,7 @@ export type ObservedSource = {
 };
 
 /** Names of the source annotations that affect rollouts. */
-export function decisiveAnnotations(renames: Renames): readonly string[] {
+export function relevantAnnotations(renames: Renames): readonly string[] {
   return [...annotationNames("ignore", renames), ...annotationNames("match", renames)];
 }
 const MAX_ANNOTATION = 1_024;

@@ -6,7 +6,7 @@ import type { WatcherMetrics } from "../metrics.ts";
 import { eventOf } from "../model/event-of.ts";
 
 /** What is needed to publish, count and log events. */
-export type Publishing = {
+export type PublishOptions = {
   cluster: string;
   nats: Nats;
   metrics: WatcherMetrics;
@@ -19,7 +19,7 @@ export type Publishing = {
  * change arrived.
  */
 export async function publishEvent(
-  { cluster, nats, metrics, logger, signal }: Publishing,
+  { cluster, nats, metrics, logger, signal }: PublishOptions,
   record: SourceRecord,
   since: number | undefined,
 ): Promise<void> {

@@ -1,7 +1,8 @@
-// Keeps an engine: runs dockerd on a network bridge of its own, and when told to end (by a signal, or by the end of its input, which is also that of a killed parent) takes the containers
-// away first, which dockerd would wait for and which would outlive a dockerd that is killed.
+// Supervises an engine: runs dockerd on a network bridge of its own. When it has to end (by a
+// signal, or because its input closes, as it does when the parent is killed), it first removes the
+// containers: dockerd would wait for them, and they would outlive a dockerd that is killed.
 //
-//     node keeper.ts DIR
+//     node engine-supervisor.ts DIR
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";

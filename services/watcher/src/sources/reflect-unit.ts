@@ -3,7 +3,7 @@ import type { Reflector } from "@rollcast/kube/reflector";
 import type { WatcherContext } from "../context.ts";
 import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
 import { keyPrefix } from "./list-pass.ts";
-import { observe } from "../metrics.ts";
+import { countReflectorEvent } from "../metrics.ts";
 import type { DataUnit } from "../model/scope.ts";
 import { sourceHandler } from "./source-handler.ts";
 
@@ -13,7 +13,7 @@ export type UnitReflector = NamedReflector & {
 };
 
 /** Starts a reflector for a unit of ConfigMaps or Secrets; it runs until `intake` fires. */
-export function reflect(
+export function reflectUnit(
   context: WatcherContext,
   unit: DataUnit,
   intake: AbortSignal,
@@ -31,7 +31,7 @@ export function reflect(
     logger,
     signal: intake,
     times,
-    observe: (event) => observe(metrics, resource.plural, event),
+    observe: (event) => countReflectorEvent(metrics, resource.plural, event),
   });
   const name = namespace === undefined ? unit.kind : `${unit.kind} in ${namespace}`;
   return { unit, name, resource: resource.plural, reflector };

@@ -8,7 +8,7 @@ import { linkServers } from "./link-servers.mjs";
 import { withLock } from "./lock.mjs";
 import { makePlan } from "./plan.mjs";
 import { installRedis, wrapRedis } from "./redis.mjs";
-import { bringToolchain, installDependencies } from "./toolchain.mjs";
+import { installToolchain, installDependencies } from "./toolchain.mjs";
 
 /** @typedef {import("./toolchain.mjs").Context} Context */
 /** @typedef {import("./plan.mjs").Plan} Plan */
@@ -18,7 +18,7 @@ import { bringToolchain, installDependencies } from "./toolchain.mjs";
  * @param {import("./plan.mjs").Wish} wish
  * @returns {Plan}
  */
-function planOrSayWhatIsMissing(facts, wish) {
+function planOrThrow(facts, wish) {
   const plan = makePlan(facts, wish);
   if (plan.missing.length > 0) {
     const lines = plan.missing.map((line) => `  - ${line}`);
@@ -53,7 +53,7 @@ async function allOrNone(stop, works) {
  * @param {Context} context
  * @param {Plan} plan
  */
-async function bringRedis(context, plan) {
+async function provideRedis(context, plan) {
   if (plan.redis === "apt") await installRedis(context);
   if (plan.redis === "container") await wrapRedis(context);
 }
@@ -63,15 +63,15 @@ async function bringRedis(context, plan) {
  * @param {AbortController} stop
  * @param {import("./plan.mjs").Wish} wish
  */
-export async function bring(context, stop, wish) {
+export async function prepareMachine(context, stop, wish) {
   const look = () => lookAround(context.env, { engine: wish.command === "containers" });
   const facts = await look();
-  const plan = planOrSayWhatIsMissing(facts, wish);
+  const plan = planOrThrow(facts, wish);
   for (const note of plan.notes) context.progress.say(`  ${note}`);
   const work = async (/** @type {Plan} */ now) => {
-    const node = bringToolchain(context).then(() => installDependencies(context));
+    const node = installToolchain(context).then(() => installDependencies(context));
     const build = now.compiler && buildServers(context, now.build, now.compiler);
-    const packages = bringRedis(context, now).then(() =>
+    const packages = provideRedis(context, now).then(() =>
       installEngine(context, now.engine?.packages ?? []),
     );
     await allOrNone(stop, [node, packages, Promise.resolve(build)]);
@@ -83,7 +83,7 @@ export async function bring(context, stop, wish) {
       context.progress.say("  .. waiting for another start or test that brings the same");
     const lock = join(cacheDir(context.env), "lock");
     // The process that held the lock may have installed it.
-    const fresh = async () => work(planOrSayWhatIsMissing(await look(), wish));
+    const fresh = async () => work(planOrThrow(await look(), wish));
     await withLock(lock, fresh, { onWait, signal: stop.signal });
   }
   await linkServers(context, plan.servers, facts.natsServer);
