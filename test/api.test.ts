@@ -69,7 +69,7 @@ test("workloads, status and one workload with each source, check and its last ro
   const other = WorkloadDetail.parse(await call("GET", at(stack, "other")));
   expect(other).toMatchObject({
     mayRoll: false,
-    next: { do: "keep", reason: "not-opted-in" },
+    next: { do: "keep", reason: "NotOptedIn" },
     sources: [{ rolls: false, check: "not-opted-in" }],
   });
   const status = StatusView.parse(await call("GET", "/v1/status"));

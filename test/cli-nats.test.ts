@@ -122,7 +122,7 @@ const EVENT = sourceEvent(
     uid: "u1",
     resourceVersion: "1",
     changedKeys: { added: [], changed: ["A"], removed: [] },
-    reason: "data",
+    reason: "DataChanged",
   },
 );
 

@@ -162,12 +162,12 @@ test("restarter: /livez names a rollout that does not end, and a stream that is 
   await waitRolledOut(api, namespace, "web");
   const service = await startOne(bed, "restarter");
   await waitSettled(stack, "web");
-  await answered(service, "/livez", 503, /^work: .*events: nothing heard for \d+ s/m);
+  await answered(service, "/livez", 503, /^work: .*events: nothing received for \d+ s/m);
   await answered(service, "/livez", 503, /^work: .*deployments: nothing consumed for \d+ s/m);
 
   proxy.rules([{ method: "PATCH", fault: { do: "stall" } }]);
   await setKey(stack, "cfg", "a", "1");
-  await answered(service, "/livez", 503, /^work: .*queue default: a turn is in hand for \d+ s/m);
+  await answered(service, "/livez", 503, /^work: .*queue default: a job is running for \d+ s/m);
   await stack.redis.kill();
   await answered(service, "/livez", 200, /^ok$/m);
   expect(service.hasExited()).toBe(false);

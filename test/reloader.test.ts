@@ -230,7 +230,7 @@ test("rollcast.dev/effect: notify tells and does not roll; the annotation strate
   await setKey(stack, "cfg", "a", "2");
   await stack.waitEvent("succeeded", "web");
   const skipped = await stack.waitEvent("skipped", "told");
-  expect(skipped.data).toMatchObject({ reason: "notify", cause: { name: "cfg" } });
+  expect(skipped.data).toMatchObject({ reason: "Notify", cause: { name: "cfg" } });
   expect(await generationOf(stack, "told")).toBe(1);
   const { metadata } = await template(stack, "web");
   expect(JSON.parse(metadata?.annotations?.[`${R}/last-reloaded-from`] ?? "{}")).toMatchObject({

@@ -130,7 +130,7 @@ test("an event of a newer version goes to the dead letters with its reason", asy
     },
     { message: "the dead letter" },
   );
-  expect(letter.header.get("Rollcast-Reason")).toBe("malformed");
+  expect(letter.header.get("Rollcast-Reason")).toBe("Malformed");
   expect(letter.header.get("Rollcast-Message")).toContain("type");
 });
 

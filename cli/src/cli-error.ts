@@ -1,7 +1,7 @@
-/** Exit codes of `rollcast`; docs/cli.md tells them. */
+/** Exit codes of `rollcast`, documented in docs/cli.md. */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3, findings: 4 } as const;
 
-/** A command cannot go on: what is wrong, what to do about it, and with which code the process ends. */
+/** A command failed: what is wrong, what to do about it, and the exit code. */
 export class CliError extends Error {
   override name = "Failure";
   readonly exitCode: number;

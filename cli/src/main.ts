@@ -10,7 +10,7 @@ function printError(message: string, hint?: string): void {
   if (hint !== undefined) process.stderr.write(`  ${clean(hint)}\n`);
 }
 
-// Whoever reads may have seen enough: rollcast events tail | head.
+// The reader may close the pipe: rollcast events tail | head.
 process.stdout.on("error", (err: NodeJS.ErrnoException) => {
   process.exit(err.code === "EPIPE" ? EXIT.done : EXIT.refused);
 });

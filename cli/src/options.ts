@@ -9,11 +9,11 @@ import { withCluster } from "./clients/find-api.ts";
 import { createOutput } from "./output/output.ts";
 import type { Format, Output } from "./output/output.ts";
 
-/** What every command that talks to an API is told. */
+/** The options of every command that calls an API. */
 export type ApiOptions = {
   readonly server?: string;
   readonly tokenFile?: string;
-  /** As it was found in the cluster. */
+  /** Read from the cluster. */
   readonly token?: string;
 };
 export type OutputOptions = { readonly output: Format };
@@ -31,13 +31,13 @@ export function withOutput(command: Command): Command {
 export type ApiVariables = { readonly server: string; readonly tokenFile: string };
 
 const RESTARTER: ApiVariables = { server: "ROLLCAST_SERVER", tokenFile: "ROLLCAST_TOKEN_FILE" };
-/** Its token may be another. */
+/** The notifier's token may differ. */
 export const NOTIFIER: ApiVariables = {
   server: "ROLLCAST_NOTIFIER_SERVER",
   tokenFile: "ROLLCAST_NOTIFIER_TOKEN_FILE",
 };
 
-/** Adds where the API is, the restarter's unless told. */
+/** Adds the options that say where the API is; the restarter's by default. */
 export function withApi(command: Command, variables: ApiVariables = RESTARTER): Command {
   return withCluster(withOutput(command))
     .addOption(
@@ -52,7 +52,7 @@ export function withApi(command: Command, variables: ApiVariables = RESTARTER): 
     );
 }
 
-/** The file with the token: that of the API, else that of both. */
+/** The file with the token: the one for this API, else the one for both. */
 function tokenFileOf({ tokenFile }: ApiOptions): string | undefined {
   return tokenFile ?? process.env.ROLLCAST_TOKEN_FILE;
 }
@@ -81,7 +81,7 @@ function tokenOf(options: ApiOptions): string {
   }
 }
 
-/** The API that the options name. Throws {@link CliError} where they name none. */
+/** The API that the options name. Throws {@link CliError} if they name none. */
 export function apiOf(options: ApiOptions): Api {
   const { server } = options;
   if (server === undefined || server === "") {

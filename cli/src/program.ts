@@ -13,7 +13,10 @@ import type { ClusterOptions } from "./clients/find-api.ts";
 import { knowsToken } from "./options.ts";
 import type { ApiOptions } from "./options.ts";
 
-/** The API of a command that was told of none, found through the kubeconfig. `doctor` looks at what it is told. */
+/**
+ * Finds the API through the kubeconfig for a command without `--server`. `doctor` checks only what
+ * it is given.
+ */
 async function findServer(command: Command, opened: AsyncDisposableStack): Promise<void> {
   const asks = command.options.some(({ long }) => long === "--server");
   const options = command.opts<ClusterOptions & ApiOptions>();
@@ -24,7 +27,10 @@ async function findServer(command: Command, opened: AsyncDisposableStack): Promi
   if (api.token !== undefined) command.setOptionValue("token", api.token);
 }
 
-/** Every command. Errors are thrown, not told; nothing exits. What a command needs open is pushed on `opened`. */
+/**
+ * Creates the program with every command. Errors are thrown, not printed; nothing exits. Whatever a
+ * command opens is pushed on `opened`.
+ */
 export function createProgram(opened: AsyncDisposableStack): Command {
   const program = new Command("rollcast")
     .description("See and steer how Rollcast rolls workloads")

@@ -1,6 +1,6 @@
 import { EXIT, CliError } from "./cli-error.ts";
 
-/** Kinds of workloads and sources by the names that kubectl takes for them. */
+/** Kinds of workloads and sources with the names that kubectl accepts. */
 const KINDS: readonly (readonly [string, ...string[]])[] = [
   ["Deployment", "deployment", "deployments", "deploy"],
   ["StatefulSet", "statefulset", "statefulsets", "sts"],
@@ -44,7 +44,7 @@ export function parseSource(text: string, namespace: string): Ref {
   return parse(text, namespace, "source");
 }
 
-/** As people write it. */
+/** The reference as people write it. */
 export function refText({ kind, namespace, name }: Ref): string {
   return `${namespace}/${kind.toLowerCase()}/${name}`;
 }

@@ -8,7 +8,7 @@ const POLICY = "/usr/sbin/policy-rc.d";
 const UNITS = ["docker.service", "docker.socket", "containerd.service"];
 
 /**
- * Installs packages; where that fails, once more with fresh lists.
+ * Installs packages; if that fails, retries with fresh lists.
  * @param {import("./toolchain.mjs").Context} context
  * @param {readonly string[]} packages
  */
@@ -24,7 +24,8 @@ export async function aptInstall({ env, signal }, packages) {
 }
 
 /**
- * Installs the packages of a container engine, but no service: nobody asked for an engine that runs now and with the machine.
+ * Installs the packages of a container engine without its service: the user did not ask for an
+ * engine that starts now and at boot.
  * @param {import("./toolchain.mjs").Context} context
  * @param {readonly string[]} packages
  */
@@ -32,7 +33,8 @@ export async function installEngine(context, packages) {
   if (packages.length === 0) return;
   const since = Date.now();
   const own = !existsSync(POLICY);
-  // What a package's scripts ask before they start a service: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+  // Scripts of packages call this before they start a service:
+  // https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
   if (own) await writeFile(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     const install = aptInstall(context, packages);

@@ -1,4 +1,4 @@
-// Brings what the plan says is missing.
+// Installs what the plan says is missing.
 import { join } from "node:path";
 import { installEngine } from "./apt.mjs";
 import { buildServers } from "./build-servers.mjs";
@@ -30,7 +30,8 @@ function planOrSayWhatIsMissing(facts, wish) {
 }
 
 /**
- * Waits for all; where one fails the others are ended, and the first error is thrown when all are over.
+ * Waits for all. If one fails the others are aborted, and the first error is thrown when all have
+ * ended.
  * @param {AbortController} stop
  * @param {readonly Promise<unknown>[]} works
  */
@@ -81,7 +82,7 @@ export async function bring(context, stop, wish) {
     const onWait = () =>
       context.progress.say("  .. waiting for another start or test that brings the same");
     const lock = join(cacheDir(context.env), "lock");
-    // The one that was waited for may have brought it.
+    // The process that held the lock may have installed it.
     const fresh = async () => work(planOrSayWhatIsMissing(await look(), wish));
     await withLock(lock, fresh, { onWait, signal: stop.signal });
   }

@@ -1,4 +1,5 @@
-// Real servers, and for the tests Helm, the loader of compose files and the tools of containers, built once from the Go modules in third_party/go/ into the user's cache folder.
+// Builds the real servers, and for the tests Helm, the loader of compose files and the container
+// tools, once, from the Go modules in third_party/go/ into the user's cache folder.
 import { mkdir, rename, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,12 +11,12 @@ import { runQuietly } from "./run-command.mjs";
 import { GO_IMAGE, KUBERNETES, buildEstimate } from "./versions.mjs";
 
 const GO = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "third_party", "go");
-/** Measured, in minutes of one core. */
+/** Measured, in core minutes. */
 const KUBERNETES_MINUTES = 10;
 const PLUGINS_MINUTES = 7;
 
 /**
- * What the build is called in a line of progress.
+ * Describes the build in a line of progress.
  * @param {readonly string[]} names
  */
 function describe(names) {
@@ -103,7 +104,7 @@ function withGo({ env, signal }, { source, out }, packages) {
 }
 
 /**
- * Go's compiler in a container makes binaries for this machine, whatever it is.
+ * Go's compiler in a container cross-compiles binaries for this machine.
  * @param {import("./toolchain.mjs").Context} context
  * @param {Folders} folders
  * @param {readonly string[]} packages

@@ -1,4 +1,5 @@
-// Where what is built once lies. Plain JavaScript without dependencies: the bootstrap runs it on Node 20, the tests on Node 24.
+// Where build results are cached. Plain JavaScript without dependencies: the bootstrap runs it on
+// Node 20, the tests on Node 24.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -20,7 +21,7 @@ export function cacheDir(env = process.env) {
 }
 
 /**
- * The folder of the container engine that `npm run containers` starts where there is none.
+ * The folder of the container engine that `npm run containers` starts if there is none.
  * @param {Readonly<Record<string, string | undefined>>} env
  * @returns {string}
  */

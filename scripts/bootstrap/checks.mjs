@@ -1,4 +1,4 @@
-// What `npm test` runs, one after the other, also after a failure.
+// What `npm test` runs, in sequence, continuing after a failure.
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";

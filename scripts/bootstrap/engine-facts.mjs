@@ -1,10 +1,13 @@
-// What this machine has of a container engine. Looks only; nothing is changed.
+// Which parts of a container engine this machine has. Read-only.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { engineHost } from "./cache.mjs";
 import { outputOf, which } from "./run-command.mjs";
 
-/** Debian's packages that make an engine and its images, and the commands by which one sees that they are there; by Debian's release. */
+/**
+ * Debian's packages of an engine and its tools, and the commands that show that they are installed;
+ * by Debian's release.
+ */
 export const ENGINE_PACKAGES = /** @type {const} */ ({
   bookworm: {
     "docker.io": ["dockerd", "docker"],
@@ -55,7 +58,7 @@ export async function engineFacts(env = process.env) {
 }
 
 /**
- * PATH with the folders of what root alone uses, which not every shell of root's has.
+ * PATH with the sbin folders, which not every shell of root has.
  * @param {Readonly<Record<string, string | undefined>>} env
  */
 export function withSbin(env) {

@@ -21,7 +21,8 @@ export function planEngine(facts, apt) {
     return { plan: undefined, missing: ["ROLLCAST_CONTAINERS_ENGINE that says own or host"] };
   }
   const packages = apt && facts.root ? packagesOf(facts) : undefined;
-  // Two engines on one machine take each other's firewall rules away: none of its own beside one that runs, unless that is asked for.
+  // Two engines on one machine remove each other's firewall rules, so none is started beside a
+  // running one unless the user asks for it.
   const own = choice === undefined ? packages !== undefined && !facts.answers : choice === "own";
   if (own) {
     return packages === undefined
@@ -39,7 +40,7 @@ export function planEngine(facts, apt) {
 }
 
 /**
- * The packages of Debian that are not there yet; undefined where this is no Debian that we know.
+ * The Debian packages that are not installed yet; undefined if this is no supported Debian.
  * @param {import("./engine-facts.mjs").EngineFacts} facts
  */
 function packagesOf({ debian, commands }) {

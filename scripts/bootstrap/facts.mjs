@@ -1,4 +1,4 @@
-// What this machine has. Looks only; nothing is changed.
+// What this machine has. Read-only.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,9 +8,12 @@ import { outputOf, which } from "./run-command.mjs";
 import { moduleOf } from "./go-packages.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
-/** What only the tests need; each is a Go module of its own. */
+/** Tools that only the tests need; each is a Go module of its own. */
 export const TEST_TOOLS = /** @type {const} */ (["helm", "compose"]);
-/** What only containers without a registry need: compose, buildx, and for the stand-in of k3s its kubectl. */
+/**
+ * Tools that only containers without a registry need: compose, buildx, and for the stand-in of k3s
+ * its kubectl.
+ */
 export const CONTAINER_TOOLS = ["docker-compose", "docker-buildx", "kubectl"];
 export const KUBERNETES_SERVERS = [
   "etcd",

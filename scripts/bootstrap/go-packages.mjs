@@ -1,7 +1,11 @@
-// What is built from the Go modules in third_party/go/: the package, the name and the stamps of each program.
+// What is built from the Go modules in third_party/go/: the package, the name and the stamps of
+// each program.
 import { DOCKER_BUILDX, DOCKER_COMPOSE, HELM, KUBERNETES } from "./versions.mjs";
 
-/** Package of each program, the name that `go build` gives it where that is another, and its module where that is not `servers`. */
+/**
+ * Package of each program, the name that `go build` gives it if it differs, and its module if it is
+ * not `servers`.
+ */
 const PACKAGES = {
   "nats-server": { path: "github.com/nats-io/nats-server/v2" },
   etcd: { path: "go.etcd.io/etcd/server/v3", builtAs: "server" },
@@ -26,7 +30,9 @@ const PACKAGES = {
     module: /** @type {const} */ ("docker"),
   },
 };
-/** In the order of their building. What shares code with the servers comes after them: by then most of it is compiled. */
+/**
+ * In build order. What shares code with the servers comes after them, when most of it is compiled.
+ */
 export const MODULES = /** @type {const} */ (["servers", "kubectl", "helm", "compose", "docker"]);
 
 /**
@@ -47,7 +53,10 @@ export function moduleOf(name) {
 
 /** @typedef {keyof typeof PACKAGES} ServerName */
 
-/** Variables that are set at the build. Without them clients cannot read the server's version, and Helm takes the cluster for an ancient one. */
+/**
+ * Variables that are set at build time. Without them clients cannot read the server's version, and
+ * Helm assumes an ancient cluster.
+ */
 export function stamps() {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES) ?? [];
   const helm = "helm.sh/helm/v3";

@@ -16,7 +16,7 @@ function killGroup() {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nothing of it is left.
+    // The process group has ended.
   }
 }
 

@@ -1,4 +1,4 @@
-// Links to the servers of a checkout, wherever each lies.
+// Links the servers into a folder of the checkout.
 import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -6,7 +6,7 @@ import { builtDir } from "./cache.mjs";
 import { moduleOf } from "./go-packages.mjs";
 
 /**
- * Puts links to the servers, wherever each lies, into one folder, and returns it.
+ * Links the servers, wherever each is, into one folder and returns its path.
  * @param {import("./toolchain.mjs").Context} context
  * @param {import("./plan.mjs").Plan["servers"]} servers
  * @param {string | undefined} natsServer path of the one on PATH
@@ -24,7 +24,7 @@ export async function linkServers({ root, env }, servers, natsServer) {
 }
 
 /**
- * The folder in this checkout in which everything that runs is found.
+ * The folder of this checkout with links to all servers.
  * @param {string} root
  */
 export function linkDir(root) {
@@ -32,7 +32,7 @@ export function linkDir(root) {
 }
 
 /**
- * Makes a link, or renews it in one step: another run may be starting what it leads to.
+ * Creates or replaces a link atomically: another run may be starting its target.
  * @param {string} target
  * @param {string} file
  */

@@ -1,5 +1,5 @@
-// A lock between processes: a file that names its holder, who touches it. It is left over where the holder is dead, or (seen from another machine or
-// container) where nobody has touched it for a while.
+// A lock between processes: a file that names its holder, who touches it regularly. It is stale if
+// the holder is dead or (seen from another machine or container) has not touched it for a while.
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -66,7 +66,7 @@ function read(file) {
 }
 
 /**
- * Takes a stale lock away; true where the lock may be free now.
+ * Removes a stale lock; returns true if the lock may be free now.
  * @param {string} file
  * @param {number} staleMs
  * @returns {Promise<boolean>}
@@ -77,7 +77,7 @@ async function dropStale(file, staleMs) {
   const holder = await read(file);
   if (Date.now() - stats.mtimeMs < staleMs && !isDead(holder)) return false;
   const aside = `${file}.${randomUUID()}`;
-  // Only one of several can move it; whoever moved a newer lock by mistake puts it back.
+  // Only one process can move it; one that moved a newer lock by mistake moves it back.
   if (
     !(await rename(file, aside).then(
       () => true,

@@ -1,4 +1,5 @@
-// `npm start`, `npm test` and `npm run containers` on a fresh machine: brings what is needed, then hands over to Node 24. No dependencies; runs on Node 20.
+// `npm start`, `npm test` and `npm run containers` on a fresh machine: installs what is needed,
+// then runs the command with Node 24. No dependencies; runs on Node 20.
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -19,12 +20,12 @@ const PARENT_MS = 1_000;
 function handOverEnv({ root, env }) {
   const dir = linkDir(root);
   const ready = toolchainEnv(env);
-  // Last on PATH: a redis-server that is brought is one that was not there.
+  // Last on PATH: Redis is only linked if there was none on PATH.
   return { ...ready, PATH: `${ready.PATH}${delimiter}${dir}`, ROLLCAST_SERVERS_DIR: dir };
 }
 
 /**
- * Ends when told to, and when npm, which runs this, was killed.
+ * Aborts on a signal, and when npm, which runs this, was killed.
  * @param {AbortController} stop
  * @param {Readonly<Record<string, string | undefined>>} env
  */
@@ -40,7 +41,7 @@ function listen(stop, env) {
 }
 
 /**
- * What is going to happen, and to which cluster.
+ * Says what is going to happen, and to which cluster.
  * @param {string} command
  * @param {readonly string[]} args
  */

@@ -40,14 +40,14 @@ test.each([
   expect(elapsed(ms)).toBe(text);
 });
 
-test("where there is no terminal, work in hand is told in lines", async () => {
+test("without a terminal, work in progress is printed in lines", async () => {
   const written: string[] = [];
   const progress = createProgress({ write: (text: string) => written.push(text) });
   expect(await progress.live("building", Promise.resolve(7))).toBe(7);
   expect(written).toEqual(["  .. building\n"]);
 });
 
-test("on a terminal, a line that is said does not mix with the work in hand", async () => {
+test("on a terminal, a printed line does not mix with the work in progress", async () => {
   const written: string[] = [];
   const screen = { isTTY: true, columns: 40, write: (text: string) => written.push(text) };
   const progress = createProgress(screen);

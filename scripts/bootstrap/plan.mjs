@@ -1,4 +1,4 @@
-// What to bring, from what is there. Pure.
+// Plans what to install, from the facts. Pure.
 import { planEngine } from "./engine-plan.mjs";
 import { CONTAINER_TOOLS, KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
 import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
@@ -36,7 +36,7 @@ export function makePlan(facts, wish) {
   const engine =
     containers && facts.engine !== undefined ? planEngine(facts.engine, facts.apt) : undefined;
   const needed = neededServers(facts, wish, engine?.plan?.engine);
-  // What goes into an image must be what we built, which needs no library.
+  // Images need our own builds, which are statically linked.
   for (const name of needed) servers[name] = containers ? "cache" : sourceOf(name, facts);
   if (
     needed.includes("nats-server") &&
@@ -111,7 +111,7 @@ function redisOf(facts, wish) {
   if (wish.command === "containers") return undefined;
   if (wish.command === "start" && facts.redisUrl) return "url";
   if (atLeast(facts.redisVersion ?? "", REDIS_FLOOR)) return "path";
-  // Where Debian's own is too old, Debian has no newer one.
+  // If Debian's own is too old, Debian has no newer one.
   if (facts.apt && facts.redisServer === undefined) return "apt";
   return facts.docker ? "container" : undefined;
 }

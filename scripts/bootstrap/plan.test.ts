@@ -156,7 +156,7 @@ test("containers need no Redis of this machine, but an engine", () => {
   expect(makePlan({ ...BARE, ...GO, ...REDIS }, TEST).engine).toBeUndefined();
 });
 
-test("what is not used although it is there is told", () => {
+test("what exists but is not used is noted", () => {
   const facts = { ...BARE, ...GO, natsServer: "/usr/sbin/nats-server", natsVersion: "v2.9.10" };
   expect(makePlan(facts, START).notes).toEqual([
     "/usr/sbin/nats-server is v2.9.10, older than 2.12.0: not used",

@@ -1,4 +1,4 @@
-// Lines of progress: what is done, and the time it took.
+// Prints progress: what was done, and how long it took.
 
 const LIVE_MS = 1_000;
 const LINE_MS = 30_000;
@@ -44,7 +44,7 @@ export function createProgress(screen) {
     `${what}: ${elapsed(Date.now() - since)}`;
   const draw = () => {
     if (!terminal || works.size === 0) return;
-    // A line that wraps cannot be written anew: what is too long is cut, but never the time.
+    // A wrapped line cannot be overwritten, so a long one is cut, but never its time.
     const room = (screen.columns ?? 80) - 6 - SEPARATOR.length * (works.size - 1);
     const each = Math.floor(room / works.size);
     const parts = [...works].map((work) => {

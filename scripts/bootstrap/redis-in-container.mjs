@@ -1,9 +1,10 @@
-// redis-server in a container, called like the real one. The container ends with this process, also after a kill -9: its standard input closes then.
+// Runs redis-server in a container, with the real one's command line. The container ends with this
+// process, even after a kill -9, because its standard input closes.
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { REDIS_IMAGE } from "./versions.mjs";
 
-// The shell keeps what it was given as input in descriptor 3: a background command has none of its own.
+// The shell keeps its standard input as descriptor 3, because a background command has none.
 const SCRIPT = `exec 3<&0
 redis-server "$@" & redis=$!
 (cat <&3 >/dev/null; kill -KILL $redis) &

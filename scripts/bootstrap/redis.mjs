@@ -1,4 +1,4 @@
-// Redis, where there is none on PATH.
+// Provides Redis if there is none on PATH.
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -11,8 +11,9 @@ import { REDIS_IMAGE } from "./versions.mjs";
 const WRAPPER = join(dirname(fileURLToPath(import.meta.url)), "redis-in-container.mjs");
 
 /**
- * Brings Debian's redis-server. It is the same binary as `redis-check-rdb` of the package redis-tools, told by its name what to be; the package
- * redis-server would only add a service that starts now and with the machine, which nobody asked for.
+ * Installs Debian's redis-server. It is the same binary as `redis-check-rdb` of the package
+ * redis-tools and goes by its name; the package redis-server would only add a service that starts
+ * now and at boot, which the user did not ask for.
  * @param {import("./toolchain.mjs").Context} context
  */
 export async function installRedis(context) {
@@ -36,7 +37,7 @@ function quote(text) {
 }
 
 /**
- * Puts a command `redis-server` into the folder of the servers that runs it in a container.
+ * Adds a command `redis-server` to the folder of servers that runs Redis in a container.
  * @param {import("./toolchain.mjs").Context} context
  */
 export async function wrapRedis({ root, env, progress, signal }) {

@@ -31,14 +31,14 @@ export function which(name, env = process.env) {
       accessSync(file, constants.X_OK);
       return file;
     } catch {
-      // Not in this folder.
+      // Not found in this folder.
     }
   }
   return undefined;
 }
 
 /**
- * What a short command prints, or undefined where it is not there, fails or hangs.
+ * The output of a short command, or undefined if it is missing, fails or hangs.
  * @param {string} command
  * @param {readonly string[]} args
  * @returns {Promise<string | undefined>}
@@ -86,7 +86,7 @@ export function runLogged(command, args, { env, cwd, log, signal }) {
 }
 
 /**
- * Runs a command in silence. Throws with the end of what it printed where it fails.
+ * Runs a command silently. If it fails, throws with the end of its output.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {RunOptions} options

@@ -1,11 +1,11 @@
-// Counting what passed and failed, and naming what did not pass at once.
+// Counts what passed and failed, and names what failed or needed a retry.
 import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 
 /** @typedef {{passed: number, failed: number, skipped: number}} Tally */
 
 /**
- * The part of vitest's JSON report that counts (https://vitest.dev/guide/reporters#json-reporter).
+ * The part of vitest's JSON report that is used (https://vitest.dev/guide/reporters#json-reporter).
  * @typedef {object} Report
  * @property {number} numPassedTests
  * @property {number} numFailedTests
@@ -15,7 +15,7 @@ import { relative } from "node:path";
  */
 
 /**
- * `message` is why the file has no tests; the messages of a test are those of each of its tries that failed.
+ * `message` says why the file has no tests; a test has one message for each failed attempt.
  * @typedef {object} FileResult
  * @property {string} status
  * @property {string} name
@@ -24,7 +24,8 @@ import { relative } from "node:path";
  */
 
 /**
- * An error that nobody caught, as vitest hands it to its reporters: the test that ran then need not be the one that caused it.
+ * An uncaught error, as vitest passes it to reporters: the test that ran at the time need not be
+ * the one that caused it.
  * @typedef {object} Uncaught
  * @property {string} [type] e.g. `Unhandled Rejection`
  * @property {string} [name]
@@ -47,8 +48,8 @@ export async function readJson(file) {
 }
 
 /**
- * Each test counts one, and so does each file that failed before it had any. A run that failed although no test did (its set-up, an error nobody caught)
- * counts one failure.
+ * Each test counts once, and so does each file that failed before it had tests. A run that failed
+ * although no test did (in its set-up, or by an uncaught error) counts as one failure.
  * @param {Report | undefined} report undefined where there is none
  * @param {number} code exit code of vitest
  * @returns {Tally}
@@ -97,7 +98,8 @@ function firstLine(message) {
 }
 
 /**
- * One line for each test that failed, or passed only when it was run again: its file, its name and what was wrong.
+ * One line for each test that failed or passed only when retried: its file, its name and the
+ * failure.
  * @param {Report | undefined} report
  * @param {string} root what the files are named from
  * @returns {string[]}
@@ -121,7 +123,7 @@ export function troubles(report, root) {
 const MAX_FRAMES = 4;
 
 /**
- * One line for each error that nobody caught: what it says, what ran then, and where it comes from.
+ * One line for each uncaught error: its message, the test that ran at the time, and its origin.
  * @param {readonly Uncaught[] | undefined} errors
  * @param {string} root
  * @returns {string[]}

@@ -59,7 +59,7 @@ test("what did not pass at once is named, with its file and the first line of wh
   expect(troubles(undefined, "/w")).toEqual([]);
 });
 
-test("an error that nobody caught is named, with what ran then and where it comes from", () => {
+test("an uncaught error is named, with the test that ran then and its origin", () => {
   const frames = ["a (/w/src/a.ts:1:2)", "b (/w/src/b.ts:3:4)", "c", "d", "e"];
   const error = {
     type: "Unhandled Rejection",

@@ -12,7 +12,7 @@ const NODE_BIN = join("node_modules", ".bin");
 
 /** @typedef {Record<string, string | undefined>} Env */
 /**
- * What every step of the bootstrap is given.
+ * The context of every step of the bootstrap.
  * @typedef {object} Context
  * @property {string} root The repository's root folder.
  * @property {Env} env
@@ -25,7 +25,7 @@ function ownNode() {
 }
 
 /**
- * The toolchain's folder; its name says what is in it.
+ * The toolchain's folder; its name contains the versions in it.
  * @param {Env} env
  */
 export function toolchainDir(env) {
@@ -53,7 +53,7 @@ export function nodePath(env) {
 }
 
 /**
- * Brings Node 24 and pnpm where they are not there yet.
+ * Installs Node 24 and pnpm if they are missing.
  * @param {Context} context
  */
 export async function bringToolchain(context) {
@@ -89,7 +89,8 @@ async function install({ env, signal }, dir) {
     atLeast((await outputOf(join(dir, NODE_BIN, "node"), ["--version"])) ?? "", NODE_FLOOR);
   await npm([nodePackage(), pnpm]);
   if (await works()) return;
-  // The package that chooses by itself needs its install script, which newer versions of npm do not run unasked: only where the plain one did not do.
+  // The package that picks the platform itself needs its install script, which newer versions of
+  // npm do not run by default. It is only the fallback for the plain package.
   await npm(["node@24", pnpm]);
   if (!(await works())) {
     throw new Error(`npm brought no Node >= ${NODE_FLOOR} that runs here: install it yourself`);

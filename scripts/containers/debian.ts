@@ -1,4 +1,4 @@
-// Packages of Debian, of any release and without installing them.
+// Unpacks Debian packages of any release without installing them.
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,10 @@ const UNPACK = 'for deb in "$@"; do dpkg-deb -x "$deb" "$0"; done';
 
 export type DebianRelease = "bookworm" | "trixie";
 
-/** Lays packages out in `root`, without running their scripts; `dependencies`: with all that they depend on. */
+/**
+ * Unpacks packages into `root` without running their scripts; `dependencies`: with all their
+ * dependencies.
+ */
 export type UnpackDebian = (
   root: string,
   release: DebianRelease,
@@ -20,10 +23,10 @@ export type UnpackDebian = (
 ) => Promise<void>;
 
 export type DebianOptions = {
-  /** A folder for what is fetched; the caller takes it away. */
+  /** A folder for downloads; the caller removes it. */
   work: string;
   env: Readonly<Record<string, string | undefined>>;
-  /** Runs a command in a folder; throws where it fails. */
+  /** Runs a command in a folder; throws if it fails. */
   run(command: string, args: readonly string[], cwd: string): Promise<void>;
 };
 
@@ -31,7 +34,7 @@ export function createDebian({ work, env, run }: DebianOptions): UnpackDebian {
   const mirror = firstMirror(env);
   const releases = new Map<DebianRelease, Promise<string[]>>();
 
-  /** Fetches a release's lists; resolves with the flags with which apt uses them. */
+  /** Downloads a release's package lists; resolves with the flags that make apt use them. */
   async function fetchLists(release: DebianRelease): Promise<string[]> {
     const dir = join(work, `apt-${release}`);
     await mkdir(join(dir, "lists/partial"), { recursive: true });
@@ -68,7 +71,7 @@ export function createDebian({ work, env, run }: DebianOptions): UnpackDebian {
   };
 }
 
-/** Where this machine gets Debian's packages from. */
+/** The mirror from which this machine gets Debian's packages. */
 async function firstMirror(env: DebianOptions["env"]): Promise<string> {
   const format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
   const { stdout } = await execute("apt-get", ["indextargets", "--format", format], { env });

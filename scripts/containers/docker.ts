@@ -8,23 +8,23 @@ const MAX_OUTPUT = 64 * 1024 * 1024;
 
 /** The command `docker`, for one engine. */
 export type Docker = {
-  /** The environment in which it finds the engine. */
+  /** The environment that points it to the engine. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
 };
 
-/** What `docker ARGS` prints. Throws with what it says where it fails. */
+/** Returns the output of `docker ARGS`. If it fails, throws with its error output. */
 export async function docker({ env, signal }: Docker, args: readonly string[]): Promise<string> {
   const { stdout } = await execute("docker", args, { env, signal, maxBuffer: MAX_OUTPUT });
   return stdout.trim();
 }
 
-/** Its lines, none where it prints nothing. */
+/** The same output as lines. */
 export async function dockerLines(engine: Docker, args: readonly string[]): Promise<string[]> {
   return (await docker(engine, args)).split("\n").filter((line) => line !== "");
 }
 
-/** Makes an image of what lies in the folder `root`; `changes` are lines of a Dockerfile. */
+/** Creates an image from the folder `root`; `changes` are lines of a Dockerfile. */
 export async function importImage(
   { env, signal }: Docker,
   image: { name: string; root: string; changes: readonly string[] },
@@ -48,7 +48,7 @@ export async function importImage(
   ]);
 }
 
-/** Takes away every container, network and volume; the images and what was built stay. */
+/** Removes every container, network and volume; images and the build cache stay. */
 export async function removeLeftOvers(engine: Docker): Promise<void> {
   const containers = await dockerLines(engine, ["ps", "--all", "--quiet"]);
   if (containers.length > 0) await docker(engine, ["rm", "--force", "--volumes", ...containers]);

@@ -1,4 +1,5 @@
-// A Docker engine of our own: its socket, its data and its containers lie in one folder, and it ends with the process that started it.
+// A Docker engine of our own: its socket, data and containers are in one folder, and it ends with
+// the process that started it.
 import { mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -12,18 +13,21 @@ import type { Docker } from "./docker.ts";
 const START_MS = 120_000;
 const END_MS = 60_000;
 const LOG_CHARACTERS = 4_000;
-/** The longest path that a socket may have is 107 bytes; containerd's is the longest of ours. */
+/** A socket's path may have at most 107 bytes; containerd's is the longest here. */
 const MAX_DIR = 107 - "/exec/containerd/containerd-debug.sock".length;
 const PLUGINS = ["docker-compose", "docker-buildx"];
 
 export type Engine = AsyncDisposable &
   Docker & {
-    /** Resolves when it has ended, by itself or told. */
+    /** Resolves when the engine has ended, by itself or on demand. */
     readonly ended: Promise<unknown>;
   };
 
 export type EngineOptions = {
-  /** Where everything of the engine lies; kept when it ends, but for containers, networks and volumes. */
+  /**
+   * The engine's folder; it is kept when the engine ends, except for containers, networks and
+   * volumes.
+   */
   dir: string;
   /** Where docker-compose and docker-buildx are. */
   servers: string;
@@ -31,7 +35,10 @@ export type EngineOptions = {
   signal: AbortSignal;
 };
 
-/** Starts an engine and takes away what a run that was killed has left. Throws with the end of its log where it does not answer. */
+/**
+ * Starts an engine and removes what a killed run left behind. If it does not answer, throws with
+ * the end of its log.
+ */
 export async function startEngine({ dir, servers, env, signal }: EngineOptions): Promise<Engine> {
   if (Buffer.byteLength(dir) > MAX_DIR) {
     throw new Error(`${dir} is too long for sockets: a shorter ROLLCAST_CACHE_DIR is needed`);
@@ -74,7 +81,7 @@ export async function startEngine({ dir, servers, env, signal }: EngineOptions):
   return { ...own, ended: exited, [Symbol.asyncDispose]: end };
 }
 
-/** The environment in which `docker` finds the engine and its plugins, and nothing of another one. */
+/** The environment that points `docker` to this engine and its plugins, and to no other. */
 async function engineEnv(
   dir: string,
   servers: string,
@@ -91,7 +98,7 @@ async function engineEnv(
   return { ...Object.fromEntries(rest), DOCKER_HOST: engineHost(env), DOCKER_CONFIG: config };
 }
 
-/** Ends an engine whose keeper was killed: it would still hold the folder. */
+/** Ends an engine whose keeper was killed: it would still use the folder. */
 async function endLeftOver(dir: string): Promise<void> {
   const file = join(dir, "pid");
   const pid = Number(await readFile(file, "utf8").catch(() => ""));

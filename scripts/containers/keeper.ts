@@ -12,12 +12,14 @@ import { removeLeftOvers } from "./docker.ts";
 
 const [dir = ""] = process.argv.slice(2);
 const config = join(dir, "daemon.json");
-// The machine's own /etc/docker/daemon.json is for another engine. What was built is kept, up to a size.
+// The machine's own /etc/docker/daemon.json belongs to another engine. The build cache is limited
+// in size.
 await writeFile(
   config,
   JSON.stringify({ builder: { gc: { enabled: true, defaultKeepStorage: "5GB" } } }),
 );
-// Of its own, because another engine may use docker0. A name of an interface has 15 characters at most.
+// A bridge of its own, because another engine may use docker0. Interface names have at most 15
+// characters.
 const bridge = `rollcast${createHash("sha256").update(dir).digest("hex").slice(0, 6)}`;
 const ip = (...args: readonly string[]) => spawnSync("ip", ["link", ...args], { stdio: "ignore" });
 ip("add", "name", bridge, "type", "bridge");
@@ -48,7 +50,7 @@ dockerd.once("error", (err) => {
 });
 dockerd.once("exit", (code) => {
   ip("delete", bridge);
-  // What a dockerd that was killed has left mounted: nobody could take the folder away.
+  // A killed dockerd leaves mounts behind, which would make the folder impossible to remove.
   while (spawnSync("umount", [join(dir, "data")], { stdio: "ignore" }).status === 0);
   process.exit(ending ? 0 : (code ?? 1));
 });

@@ -17,7 +17,7 @@ import { registryEnv } from "./registry.ts";
 import { buildStandIns } from "./stand-ins/build.ts";
 import type { Docker } from "./docker.ts";
 
-// Whatever root's is, others than root read what lies in images.
+// Regardless of root's umask: other users read the files in images.
 process.umask(0o022);
 const [kind = "", ...args] = process.argv.slice(2);
 const keep = args.includes("--keep");
@@ -28,7 +28,7 @@ const stop = new AbortController();
 const { signal } = stop;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
-/** What a shell needs for the engine and the tests, beside what is added for them. */
+/** What the engine and the tests need from the shell's environment. */
 const ENGINE_VARIABLES = ["DOCKER_HOST", "DOCKER_CONFIG", "ROLLCAST_SERVERS_DIR"];
 
 async function onOwnEngine(): Promise<number> {
@@ -60,7 +60,7 @@ async function onHostEngine(): Promise<number> {
   return useEngine(engine, {});
 }
 
-/** Runs the tests, or keeps the engine for those that somebody runs by hand. */
+/** Runs the tests, or keeps the engine running for tests that are started by hand. */
 async function useEngine(
   engine: Docker,
   more: Record<string, string>,

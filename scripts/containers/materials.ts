@@ -1,4 +1,4 @@
-// What images are made of: packages of Debian and of npm, and the servers that are built here.
+// The materials of images: packages of Debian and npm, and the servers that are built here.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -17,27 +17,27 @@ import { runQuietly } from "../bootstrap/run-command.mjs";
 import { createDebian } from "./debian.ts";
 import type { UnpackDebian } from "./debian.ts";
 
-/** The certificates that this machine trusts: behind a proxy of its own, others than Debian's. */
+/** The certificates that this machine trusts; behind a proxy they may differ from Debian's. */
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
 export type Materials = {
   readonly unpackDebian: UnpackDebian;
-  /** Lays a package of npm, `name@version`, out in `root`. */
+  /** Unpacks an npm package, `name@version`, into `root`. */
   unpackNpm(root: string, spec: string): Promise<void>;
   /** Puts busybox and its commands into `root`/bin. */
   busybox(root: string): Promise<void>;
   /** Copies a server that is built here to `path` in `root`. */
   copyServer(root: string, path: string, name: string): Promise<void>;
-  /** What changes with a server. */
+  /** An id that changes with the server's build. */
   serverId(name: string): Promise<string>;
-  /** Runs a command; throws with what it printed where it fails. */
+  /** Runs a command; if it fails, throws with its output. */
   run(command: string, args: readonly string[]): Promise<void>;
-  /** A new folder for what only passes through. */
+  /** Creates a folder for temporary files. */
   scratch(): Promise<string>;
 };
 
 export type MaterialOptions = {
-  /** A folder for what is fetched; the caller takes it away. */
+  /** A folder for downloads; the caller removes it. */
   work: string;
   servers: string;
   env: Readonly<Record<string, string | undefined>>;
@@ -81,14 +81,14 @@ export function createMaterials({ work, servers, env, signal }: MaterialOptions)
       await mkdir(dirname(join(root, path)), { recursive: true });
       await copyFile(join(servers, name), join(root, path));
     },
-    // Where the link leads to has the hash of what it is built from in its name.
+    // The link's target has the hash of its sources in its name.
     serverId: (name) => realpath(join(servers, name)),
     run,
     scratch,
   };
 }
 
-/** Fetches each thing once. */
+/** Fetches each name once. */
 function once(fetch: (name: string) => Promise<string>): (name?: string) => Promise<string> {
   const fetched = new Map<string, Promise<string>>();
   return (name = "") => {
@@ -110,7 +110,7 @@ export async function putCertificates(root: string): Promise<void> {
   await put(root, CERTIFICATES, await readFile(CERTIFICATES, "utf8").catch(() => ""));
 }
 
-/** What changes with the certificates that this machine trusts. */
+/** A hash of the certificates that this machine trusts. */
 export async function certificatesHash(): Promise<string> {
   const text = await readFile(CERTIFICATES).catch(() => "");
   return createHash("sha256").update(text).digest("hex");

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const DEFAULT = "https://registry.npmjs.org/";
 
-/** Where builds get npm's packages from, where the user's configuration of npm names another place than the usual one. */
+/** Points builds to the npm registry of the user's configuration, if it is not the default one. */
 export async function registryEnv(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<{ NPM_CONFIG_REGISTRY?: string }> {

@@ -11,7 +11,7 @@ test.each([
   expect(standInFor(image).changes.length).toBeGreaterThan(0);
 });
 
-// What stands in for one version need not behave like another.
+// A stand-in for one version need not behave like another.
 test.each(["postgres:17", "node:26-bookworm-slim", "redis:9-alpine", "other/nats:2.12-alpine"])(
   "nothing stands in for %s, which the error names",
   (image) => {

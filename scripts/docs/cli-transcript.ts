@@ -7,7 +7,8 @@ import process from "node:process";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { z } from "zod";
 
-// Writes docs/cli-transcript.md: what each command of test/cli.test.ts printed on the real stack, 80 columns wide.
+// Writes docs/cli-transcript.md: the output of each command of test/cli.test.ts on the real stack,
+// 80 columns wide.
 const HEAD = `# Transcript of \`rollcast\`
 
 Made by \`node scripts/docs/cli-transcript.ts\` from a run of \`test/cli.test.ts\` on real servers; the commands are explained in [cli.md](cli.md).

@@ -21,7 +21,7 @@ test("takes paths, values and defaults from the schema", () => {
   expect(keys.has("nats")).toBe(false);
 });
 
-test("keeps what was explained, drops what is gone, and names what is not explained", () => {
+test("keeps explanations, drops those of removed keys, and names keys without one", () => {
   const page = [
     "before",
     "<!-- keys: made by `pnpm run docs`, but for what they mean -->",

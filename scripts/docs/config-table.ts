@@ -16,7 +16,7 @@ type Schema = {
   readonly additionalProperties?: Schema | boolean;
 };
 
-/** One key of rollcast.yaml: its path, what it takes, and its default as JSON. */
+/** One key of rollcast.yaml: its path, its type, and its default as JSON. */
 export type Key = { readonly path: string; readonly takes: string; readonly fallback: string };
 
 const BEGIN = "<!-- keys: made by `pnpm run docs`, but for what they mean -->";
@@ -61,7 +61,7 @@ function takes(schema: Schema): string {
   return [...new Set(each.map(takes))].join(" or ");
 }
 
-/** Templates are by outcome, all of one form: one line is enough for them. */
+/** Templates are keyed by outcome and have one form, so one line is enough. */
 function oneOfMany(path: string, name: string): string {
   return path.endsWith(".templates") ? name.replace(/^rollout\..+/, "rollout.OUTCOME") : name;
 }
@@ -79,7 +79,7 @@ function walk(schema: Schema, path: string, depth: number): Key[] {
   return path === "" || path.endsWith("[]") ? [] : [{ path, takes: takes(schema), fallback }];
 }
 
-/** Every key of the configuration, as the schema has it, each once; sorted by where it stands in the schema. */
+/** Every key of the configuration once, in the order of the schema. */
 export function configKeys(): Key[] {
   const schema = z.toJSONSchema(Config, { io: "input", unrepresentable: "any" }) as Schema;
   const keys = new Map<string, Key>();
@@ -97,7 +97,8 @@ function meanings(table: string): Map<string, string> {
 }
 
 /**
- * The page with its table of keys made anew; what a key means is kept from the table that is there. `missing`: keys that nobody has explained yet.
+ * Regenerates the page's table of keys; the explanations are kept from the existing table.
+ * `missing`: keys without an explanation.
  */
 export function withConfigTable(page: string): { page: string; missing: string[] } {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];

@@ -1,4 +1,5 @@
-// Makes anew what the documentation takes from the code, `pnpm run docs`: the AsyncAPI document and the table of the configuration's keys.
+// Regenerates the parts of the documentation that come from code (`pnpm run docs`): the AsyncAPI
+// document and the table of configuration keys.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";

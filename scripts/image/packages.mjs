@@ -1,4 +1,5 @@
-// The part of an image that the lockfile decides: what the service needs of the npm registry, and no source.
+// The part of an image that the lockfile determines: the service's packages from the npm registry,
+// and no sources.
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, unlinkSync } from "node:fs";
 import { cp, rm } from "node:fs/promises";
@@ -7,14 +8,18 @@ import { ROOT } from "./workspace.mjs";
 
 const FILES = ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"];
 
-/** What pnpm keeps for its next run: the time, the folder, the address of the registry. */
+/** What pnpm stores for its next run: the time, the folder, the address of the registry. */
 const NOTES = [".modules.yaml", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml"];
 
-/** What no process reads, a third of the whole: types, source maps, and the add-ons of another runtime than Node. */
+/**
+ * What no process reads, a third of the total: types, source maps, and add-ons for other runtimes
+ * than Node.
+ */
 const UNREAD = /\.(d\.[cm]?ts|map|bare)$/;
 
 /**
- * Also the scripts that call a package's programs: they name the folder in which they were made, and the image has no shell.
+ * Also the scripts that call a package's programs: they contain the folder in which they were
+ * created, and the image has no shell.
  * @param {string} dir
  */
 function prune(dir) {
@@ -27,7 +32,8 @@ function prune(dir) {
 }
 
 /**
- * Installs into the folder `out` what runs, by the lockfile. Copies, not links: the store that they would lead to is not in the image.
+ * Installs the packages of the lockfile into the folder `out`. Copies instead of links, because the
+ * store is not in the image.
  * @param {readonly import("./workspace.mjs").Package[]} packages the service's, and those of the workspace that it needs
  * @param {string} out
  */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { ROOT } from "./workspace.mjs";
 
 /**
- * A source as Node runs it without its TypeScript loader, which would hold 30 MiB in every process. Types become blanks, so that lines and columns stay.
+ * Strips the types of a source, so that Node runs it without its TypeScript loader, which would
+ * take 30 MiB in every process. Types become blanks, so that lines and columns stay.
  * @param {string} text
  */
 function toJavaScript(text) {
@@ -13,7 +14,7 @@ function toJavaScript(text) {
 }
 
 /**
- * Writes a folder of sources as JavaScript, without tests, and without what else lies there.
+ * Writes a folder of sources as JavaScript, without tests and other files.
  * @param {string} from
  * @param {string} to
  */
@@ -31,7 +32,8 @@ async function convert(from, to) {
 }
 
 /**
- * What Node and who looks into the image need of a manifest: a new version of a tool of the tests must not make a new image.
+ * The part of a manifest that Node and readers of the image need: a new version of a test tool must
+ * not change the image.
  * @param {import("./workspace.mjs").Manifest} manifest
  */
 function manifestOf({ name, version, license, type, exports }) {
@@ -40,7 +42,8 @@ function manifestOf({ name, version, license, type, exports }) {
 }
 
 /**
- * Puts the sources of packages into the folder `out`, and a `main.mjs` that starts the first one's.
+ * Writes the sources of packages into the folder `out`, and a `main.mjs` that starts the first
+ * package.
  * @param {readonly [import("./workspace.mjs").Package, ...import("./workspace.mjs").Package[]]} packages
  * @param {string} out
  */
@@ -50,6 +53,6 @@ export async function writeSources(packages, out) {
     await writeFile(join(out, dir, "package.json"), manifestOf(manifest));
   }
   await cp(join(ROOT, "LICENSE"), join(out, "LICENSE"));
-  // One name for every service, for the image's command.
+  // The same name for every service, for the image's command.
   await writeFile(join(out, "main.mjs"), `await import("./${packages[0].dir}/src/main.js");\n`);
 }

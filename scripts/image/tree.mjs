@@ -1,5 +1,7 @@
-// What an image holds: `node scripts/image/tree.mjs SERVICE OUT [packages | sources]`, where SERVICE is a folder of services/, jobs/ or examples/, or cli. The Dockerfile runs it, and a test.
-// Needs pnpm and nothing else. The same content is the same tree, whoever makes it, where and when: an image that is built anew without a change is the same image.
+// Writes the content of an image: `node scripts/image/tree.mjs SERVICE OUT [packages | sources]`,
+// where SERVICE is a folder of services/, jobs/ or examples/, or cli. The Dockerfile runs it, and a
+// test. Needs pnpm and nothing else. The same content yields the same tree, whoever builds it,
+// where and when: an image that is rebuilt without a change is the same image.
 import { chmodSync, lstatSync, lutimesSync, readdirSync, utimesSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +14,8 @@ const USAGE = "usage: node scripts/image/tree.mjs SERVICE OUT [packages | source
 const EPOCH = new Date(0);
 
 /**
- * Everybody may read, the owner alone may write, and all is of one time: a checkout's and a builder's own modes and times are not the image's.
+ * Everybody may read, only the owner may write, and all times are equal: the modes and times of a
+ * checkout or builder must not get into the image.
  * @param {string} path
  */
 function normalize(path) {

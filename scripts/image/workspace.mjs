@@ -1,4 +1,4 @@
-// The packages of the workspace that an image may hold.
+// The workspace's packages that an image may contain.
 import { readFile, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** @typedef {{name: string, version?: string, license?: string, type?: string, exports?: Record<string, string>, dependencies?: Record<string, string>}} Manifest */
 /** @typedef {{dir: string, manifest: Manifest}} Package */
 
-/** By name. Folders are relative to the root. */
+/** Packages by name. Folders are relative to the root. */
 async function packages() {
   const inGroup = async (/** @type {string} */ group) =>
     (await readdir(join(ROOT, group))).map((name) => `${group}/${name}`);
@@ -25,7 +25,8 @@ async function packages() {
 }
 
 /**
- * The package of a service, or of the command line, first, and those of the workspace that it needs. Throws where there is no such service.
+ * The package of a service or of the command line, followed by the workspace packages that it
+ * needs. Throws if there is no such service.
  * @param {string} service
  * @returns {Promise<[Package, ...Package[]]>}
  */

@@ -9,7 +9,10 @@ export type Backends = AsyncDisposable & {
   readonly redisUrl: string;
 };
 
-/** NATS and Redis: the user's where `NATS_URL` and `REDIS_URL` are set, else own ones that keep their data below `dir`. */
+/**
+ * Starts NATS and Redis with their data below `dir`, or uses the user's if `NATS_URL` and
+ * `REDIS_URL` are set.
+ */
 export async function startBackends(dir: string): Promise<Backends> {
   await using undo = new AsyncDisposableStack();
   const { NATS_URL: natsUrl = "", REDIS_URL: redisUrl = "" } = process.env;

@@ -4,7 +4,10 @@ import process from "node:process";
 import type { Options } from "./options.ts";
 import { clusterName } from "./target.ts";
 
-/** The folder of this run's data. Data of a user's cluster is kept, so that what changes meanwhile is found; a local one starts anew. */
+/**
+ * The folder of this run's data. For a user's cluster it is kept, so that changes between runs are
+ * found; a local cluster starts from scratch.
+ */
 export async function dataDir(
   root: string,
   options: Options,

@@ -17,7 +17,7 @@ import type { Progress } from "../bootstrap/progress.mjs";
 import { openLocal, openOwn } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/** What a run is made of. Whatever is opened goes onto `stack`. */
+/** The parts of a run. Whatever is opened is pushed on `stack`. */
 export type RunContext = {
   readonly root: string;
   readonly options: Options;
@@ -29,7 +29,7 @@ export type RunContext = {
   readonly signal: AbortSignal;
 };
 
-/** Everything that runs. */
+/** Everything that was started. */
 export type Environment = {
   readonly target: Target;
   readonly nats: Nats;
@@ -67,7 +67,10 @@ function openWebhook({ printer, stack }: RunContext, expectation: DemoExpectatio
   return webhook.then((opened) => stack.use(opened));
 }
 
-/** Applies the demo; a local cluster goes as a whole, from another it is removed at the end. */
+/**
+ * Applies the demo. A local cluster is discarded as a whole; from a user's cluster the demo is
+ * removed at the end.
+ */
 function openDemo({ options, stack, progress, signal }: RunContext, target: Target) {
   const since = Date.now();
   const demo = prepareDemo(target.client, signal);
@@ -86,13 +89,13 @@ function openDemo({ options, stack, progress, signal }: RunContext, target: Targ
 
 const WithError = z.object({ err: z.object({ message: z.string() }) });
 
-/** What a service logs of an error, in one line. */
+/** A service's logged error in one line. */
 function troubleOf(line: LogLine): string {
   const { data } = WithError.safeParse(line);
   return data === undefined ? line.msg : `${line.msg}: ${data.err.message}`;
 }
 
-/** Starts everything; resolves when the services are ready and, where it is wanted, the demo runs. */
+/** Starts everything; resolves when the services are ready and, if requested, the demo runs. */
 export async function startEnvironment(
   context: RunContext,
   expectation: DemoExpectation,

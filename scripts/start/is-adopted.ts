@@ -4,7 +4,7 @@ import { openKv } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
 import { z } from "zod";
 
-/** Whether the restarter has taken every Deployment of the demo on, with its content as it is now. */
+/** Whether the restarter has recorded every Deployment of the demo with its present content. */
 export async function isAdopted(nats: Nats, cluster: string): Promise<boolean> {
   const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
   for (const name of DEMO.deployments) {

@@ -1,4 +1,5 @@
-// `npm start` from here on with Node 24: everything Rollcast needs, the three services, and the demo.
+// `npm start`, run with Node 24: starts everything Rollcast needs, the three services, and the
+// demo.
 import process from "node:process";
 import { createPrinter } from "@rollcast/demo/printer";
 import { createDemoExpectation } from "@rollcast/demo/demo-expectation";
@@ -17,7 +18,10 @@ import { whatNext } from "./what-next.ts";
 
 const DEMO_MS = 180_000;
 
-/** Resolves when told to stop, or (with `--once`) when the demo is over. Throws with the reason where something failed. */
+/**
+ * Resolves when aborted or (with `--once`) when the demo has ended. Throws with the reason if
+ * something failed.
+ */
 async function run(context: RunContext): Promise<void> {
   const { options, printer, signal } = context;
   const expectation = createDemoExpectation();
@@ -43,7 +47,9 @@ async function run(context: RunContext): Promise<void> {
   await services.broken;
 }
 
-/** One run at a time works on a user's cluster; local ones each have their own. */
+/**
+ * Only one run at a time works on a user's cluster; local runs each have a cluster of their own.
+ */
 async function alone(options: Options, dir: string, work: () => Promise<void>): Promise<void> {
   if (options.cluster === undefined) return work();
   const onWait = () => {
@@ -52,7 +58,10 @@ async function alone(options: Options, dir: string, work: () => Promise<void>): 
   return withLock(`${dir}.lock`, work, { onWait });
 }
 
-/** A signal that fires when this is told to stop, or the guard that started it is gone: it holds the other end of the standard input. */
+/**
+ * A signal that fires on SIGINT, SIGTERM, or when the guard that started this is gone: it has the
+ * other end of the standard input.
+ */
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
   const onStop = () => stop.abort();
@@ -104,5 +113,5 @@ function optionsOrUsage(args: readonly string[]): Options | undefined {
 }
 
 const options = optionsOrUsage(process.argv.slice(2));
-// What was still being started when this was told to stop ends with the process.
+// What was still starting when the run was aborted ends with the process.
 process.exit(options === undefined ? 2 : await main(options));

@@ -18,7 +18,7 @@ Without options: a local control plane with a demo.
   --demo              with --context or --kubeconfig: apply the demo there too
 `;
 
-/** Throws with what is wrong with the arguments. */
+/** Throws if the arguments are invalid. */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -11,7 +11,7 @@ const SERVICES = ["watcher", "restarter", "notifier"] as const;
 
 const READY_MS = 60_000;
 
-/** The installation's key of digests in a file, so that nothing has to be created in the cluster. */
+/** Writes the installation key to a file, so that nothing has to be created in the cluster. */
 async function keyFile(dir: string): Promise<string> {
   const file = join(dir, "installation-key");
   const options = { mode: 0o600, flag: "wx" };
@@ -28,7 +28,7 @@ function configOf(target: Target, webhook: SignedWebhook, installationKey: strin
     cluster: target.name,
     installationKey: { file: installationKey },
     notifier: {
-      // Whoever tries something wants to see at once what comes of it.
+      // Users who try something want to see the result at once.
       route: { groupWait: "1s", groupInterval: "1s" },
       receivers: [
         {

@@ -32,18 +32,18 @@ export function clusterName(cluster: { context?: string; kubeconfig?: string }):
   return `${readable === "" ? "cluster" : readable}-${id}`;
 }
 
-/** A control plane of its own. */
+/** Starts a local control plane. */
 export async function openLocal(root: string, dir: string, logger: Logger): Promise<Target> {
   await using undo = new AsyncDisposableStack();
   const cluster = undo.use(await startCluster({ dir: join(dir, "cluster") }));
   const { kubeconfig } = cluster;
   const client = undo.use(await connectKube({ logger, kubeconfig }));
-  // Where people find it, whichever run this is.
+  // The same path in every run, for people to use.
   const sharedKubeconfig = join(root, ".rollcast", "kubeconfig");
   await copyFile(kubeconfig, sharedKubeconfig);
   undo.defer(async () => {
     const text = await readFile(sharedKubeconfig, "utf8").catch(() => "");
-    // Another run may have put its own there.
+    // Another run may have replaced it.
     if (text.includes(cluster.url)) await rm(sharedKubeconfig, { force: true });
   });
   const kept = undo.move();
@@ -56,7 +56,7 @@ export async function openLocal(root: string, dir: string, logger: Logger): Prom
   };
 }
 
-/** The user's own cluster, with the user's own credentials. */
+/** Connects to the user's own cluster with the user's credentials. */
 export async function openOwn(
   dir: string,
   cluster: NonNullable<Options["cluster"]>,

@@ -8,7 +8,7 @@ test("the commands can be pasted into a shell, whatever the path", () => {
   expect(odd).toContain(String.raw`kubectl --context 'it'\''s mine; ls' -n NAMESPACE`);
 });
 
-test("who has no kubectl is told where it is", () => {
+test("a user without kubectl is told where to get it", () => {
   expect(whatNext([], true, false)).toContain("https://kubernetes.io/docs/tasks/tools/");
   expect(whatNext([], true, true)).not.toContain("https://");
 });

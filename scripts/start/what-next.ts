@@ -1,11 +1,11 @@
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
-/** `text` as one word of a POSIX shell. */
+/** Quotes `text` as one word of a POSIX shell. */
 function shellWord(text: string): string {
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** What a user may try next. `kubectlArgs` reach the cluster. */
+/** What a user may try next. `kubectlArgs` select the cluster. */
 export function whatNext(
   kubectlArgs: readonly string[],
   demo: boolean,

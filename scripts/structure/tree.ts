@@ -1,32 +1,52 @@
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
+import type { ExportingPackage } from "./exports.ts";
 import { importsOf } from "./imports.ts";
 import type { Source, Workspace } from "./layers.ts";
 
-const PACKAGES = "{cli,scripts,{libs,services,jobs,examples}/*}";
+const PACKAGES = "{bench,cli,scripts,{libs,services,jobs,examples}/*}";
+const SOURCES = [`${PACKAGES}/src/**/*.ts`, "{bench,scripts}/**/*.{ts,mjs}"];
+const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}"];
+
+type Manifest = { readonly name: string; readonly exports?: Readonly<Record<string, string>> };
+
+/** A file and what it contains. */
+export type SourceText = { readonly file: string; readonly text: string };
+
+async function readManifests(): Promise<[dir: string, manifest: Manifest][]> {
+  const manifests: [string, Manifest][] = [];
+  for await (const file of glob(`${PACKAGES}/package.json`, { cwd: repositoryRoot() })) {
+    const text = await readFile(join(repositoryRoot(), file), "utf8");
+    manifests.push([dirname(file), JSON.parse(text) as Manifest]);
+  }
+  return manifests;
+}
 
 /** The packages of the repository that are no tests. */
 export async function readWorkspace(): Promise<Workspace> {
-  const found = new Map<string, string>();
-  for await (const file of glob(`${PACKAGES}/package.json`, { cwd: repositoryRoot() })) {
-    const { name } = JSON.parse(await readFile(join(repositoryRoot(), file), "utf8")) as {
-      name: string;
-    };
-    found.set(name, dirname(file));
-  }
-  return found;
+  return new Map((await readManifests()).map(([dir, { name }]) => [name, dir]));
 }
 
-/** The files of the packages that are no tests, with their texts, in the order of their names. */
-export async function readTexts(): Promise<{ file: string; text: string }[]> {
-  const patterns = [`${PACKAGES}/src/**/*.ts`, "scripts/**/*.{ts,mjs}"];
+/** The packages with what they export. */
+export async function readExports(): Promise<ExportingPackage[]> {
+  const manifests = await readManifests();
+  return manifests.map(([dir, { name, exports = {} }]) => ({
+    name,
+    dir,
+    exports: Object.keys(exports),
+  }));
+}
+
+/** The sources of the repository with their texts, in the order of their names. */
+export async function readTexts(options: { tests?: boolean } = {}): Promise<SourceText[]> {
+  const patterns = options.tests === true ? [...SOURCES, ...TESTS] : SOURCES;
   const files = new Set<string>();
   for await (const file of glob(patterns, {
     cwd: repositoryRoot(),
     exclude: ["**/node_modules"],
   })) {
-    if (!file.endsWith(".test.ts")) files.add(file);
+    if (options.tests === true || !file.endsWith(".test.ts")) files.add(file);
   }
   const texts = [...files].toSorted().map(async (file) => ({
     file,
@@ -35,8 +55,13 @@ export async function readTexts(): Promise<{ file: string; text: string }[]> {
   return Promise.all(texts);
 }
 
-/** The same, with what each imports. */
-export async function readSources(): Promise<Source[]> {
-  const texts = await readTexts();
+/** As `wc -l` counts. */
+export function countLines(text: string): number {
+  return text.split("\n").length - 1;
+}
+
+/** The sources as `readTexts` finds them, with what each imports. */
+export async function readSources(options: { tests?: boolean } = {}): Promise<Source[]> {
+  const texts = await readTexts(options);
   return texts.map(({ file, text }) => ({ file, imports: importsOf(file, text) }));
 }

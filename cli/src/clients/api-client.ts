@@ -21,7 +21,7 @@ export type CallInput<P, Q, B> = {
 const TIMEOUT_MS = 30_000;
 const MAX_PAGES = 200;
 
-/** In a container the user may be a number alone. */
+/** In a container the user may have a number but no name. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -95,7 +95,7 @@ async function errorOf(response: Response, server: string): Promise<CliError> {
   return new CliError(code, problem.detail);
 }
 
-/** Calls a route; what it answers, checked. Throws {@link CliError}. */
+/** Calls a route and returns the validated answer. Throws {@link CliError}. */
 export async function call<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,

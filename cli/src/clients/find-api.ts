@@ -7,9 +7,9 @@ import { EXIT, CliError } from "../cli-error.ts";
 import { toKubeCliError, openKube, withKube } from "./kube.ts";
 import type { KubeOptions } from "./kube.ts";
 
-/** Where Rollcast is installed, for who names no server. */
+/** Where Rollcast is installed, for users who name no server. */
 export type ClusterOptions = KubeOptions & { readonly rollcastNamespace: string };
-/** Which service's API a command asks. */
+/** Which service's API a command calls. */
 export type ApiService = "restarter" | "notifier";
 
 const DEFAULT_PORT: Readonly<Record<ApiService, number>> = { restarter: 8081, notifier: 8082 };
@@ -38,7 +38,7 @@ const Pods = z.object({
 });
 const Secret = z.object({ data: z.record(z.string(), z.string()).optional() });
 
-/** Adds where Rollcast is installed. */
+/** Adds the options that say where Rollcast is installed. */
 export function withCluster(command: Command): Command {
   return withKube(command).addOption(
     new Option("--rollcast-namespace <name>", "where Rollcast is installed, without --server")
@@ -47,7 +47,9 @@ export function withCluster(command: Command): Command {
   );
 }
 
-/** A ready pod of the service, or of all three in one, where the port of each API carries its name. */
+/**
+ * Finds a ready pod of the service or of the all-in-one, where the port of each API has its name.
+ */
 async function findPod(kube: KubeClient, namespace: string, service: ApiService) {
   const selector = `app.kubernetes.io/name=rollcast,app.kubernetes.io/component in (${service},all-in-one)`;
   const answer = await kube.request<unknown>({
@@ -80,12 +82,12 @@ async function readToken(kube: KubeClient, namespace: string): Promise<string> {
   throw new CliError(EXIT.usage, `Secret ${TOKEN_SECRET} has no key "${TOKEN_KEY}"`, hint);
 }
 
-/** An API behind a forwarded port; `token` where it was not known before. */
+/** An API behind a forwarded port; `token` if it was read from the cluster. */
 export type Found = AsyncDisposable & { readonly server: string; readonly token?: string };
 
 /**
- * Finds a service's API through the kubeconfig: forwards a port to a ready pod of it, and reads the token from the Secret `rollcast-api` unless it is known. Throws
- * {@link CliError}.
+ * Finds a service's API through the kubeconfig: forwards a port to one of its ready pods, and reads
+ * the token from the Secret `rollcast-api` unless it is given. Throws {@link CliError}.
  */
 export async function findApi(
   options: ClusterOptions,

@@ -31,7 +31,7 @@ export async function openKube({ kubeconfig, context }: KubeOptions): Promise<Ku
   }
 }
 
-/** What went wrong with the cluster, as a failure. */
+/** Turns an error of the cluster into a {@link CliError}. */
 export function toKubeCliError(err: unknown): unknown {
   if (!(err instanceof KubeError)) return err;
   if (err.status === 401 || err.status === 403) {
@@ -47,7 +47,7 @@ const Deployments = z.object({
   metadata: z.object({ continue: z.string().optional() }).optional(),
 });
 
-/** Every Deployment that runs Reloader, of one namespace or of all. */
+/** Lists the Deployments that run Reloader, in one namespace or in all. */
 export async function findReloaders(
   kube: KubeClient,
   namespace?: string,

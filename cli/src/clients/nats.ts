@@ -9,9 +9,9 @@ import { natsErrorKind, violationOf } from "@rollcast/nats/nats-error";
 import { EXIT, CliError } from "../cli-error.ts";
 
 const CONNECT_MS = 10_000;
-/** The user of NATS for people at the command line, whose answers come to `_INBOX_operator.>`. */
+/** The NATS user for people at the command line; its replies arrive at `_INBOX_operator.>`. */
 const USER = "operator";
-/** What to do where NATS refuses. */
+/** What to do if NATS refuses the user. */
 export const SEED_HINT = "give the seed of the user operator (nats-operator.nk) by --nkey";
 
 export type NatsOptions = {
@@ -39,7 +39,7 @@ export function withNats(command: Command): Command {
     );
 }
 
-/** What went wrong with NATS, as a failure that says what to do about it. */
+/** Turns an error of NATS into a {@link CliError} that says what to do about it. */
 export function toNatsCliError(err: unknown): unknown {
   const fail = (message: string, hint: string) =>
     new CliError(EXIT.unreachable, message, hint, { cause: err });
@@ -47,7 +47,7 @@ export function toNatsCliError(err: unknown): unknown {
     case "permission": {
       const { operation = "", subject = "" } = violationOf(err) ?? {};
       const what = operation === "publish" ? "ask" : "listen to";
-      // What follows is of this connection only.
+      // The rest of the subject is specific to this connection.
       const where = subject.replace(/^(_INBOX_[^.]+)\..*/, "$1.>");
       return fail(`NATS does not let this user ${what} ${where}`, SEED_HINT);
     }
@@ -65,7 +65,7 @@ export function toNatsCliError(err: unknown): unknown {
   }
 }
 
-/** A logger that keeps why the last try to connect failed. */
+/** A logger that remembers why the last attempt to connect failed. */
 function createReasonLogger() {
   let reason: string | undefined;
   const write = (line: string) => {
@@ -75,7 +75,7 @@ function createReasonLogger() {
   return { logger: createLogger("rollcast", "warn", { write }), reason: () => reason };
 }
 
-/** An empty environment variable is as good as none. */
+/** Treats an empty environment variable as unset. */
 const nonEmpty = (value: string | undefined) => (value === "" ? undefined : value);
 
 /** Whether the options say where NATS is. */
@@ -100,7 +100,7 @@ function targetOf(options: NatsOptions) {
   };
 }
 
-/** Connects. Throws {@link CliError} where nothing answers in time, or the user is refused. */
+/** Connects. Throws {@link CliError} if nothing answers in time or the user is refused. */
 export async function openNats(options: NatsOptions): Promise<Nats> {
   const { logger, reason } = createReasonLogger();
   try {

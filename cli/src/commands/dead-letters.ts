@@ -83,7 +83,7 @@ async function drop(ids: readonly string[], options: Options): Promise<void> {
   }
 }
 
-/** These ask the notifier, all other commands the restarter. */
+/** These commands call the notifier, all others the restarter. */
 export function addDeadLetters(program: Command): void {
   const letters = program
     .command("dead-letters")

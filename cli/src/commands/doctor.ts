@@ -17,7 +17,7 @@ import type { ApiOptions, OutputOptions } from "../options.ts";
 
 type Options = ApiOptions & OutputOptions & KubeOptions & NatsOptions;
 
-/** What a check finds; where it cannot look at all, that is what it finds. */
+/** The findings of a check; if the check cannot run, that is its finding. */
 async function findingsOf(about: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await check();

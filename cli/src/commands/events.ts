@@ -12,9 +12,10 @@ import type { OutputOptions } from "../options.ts";
 import type { Output } from "../output/output.ts";
 import { refText } from "../refs.ts";
 
-/** Where the object begins. */
+/** Index of the object's first token in a subject. */
 const HANG = 27;
-/** Tokens of a subject, `>` being the last. */
+
+/** The tokens of a subject; the last may be `>`. */
 const FILTER = /^(?:(?:[\w-]+|\*)\.)*(?:[\w-]+|[*>])$/;
 
 type Options = OutputOptions &

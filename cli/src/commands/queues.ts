@@ -22,7 +22,7 @@ export function number(value: number | undefined): string {
   return value === undefined ? "none" : String(value);
 }
 
-/** What the file says of a setting. */
+/** The value of a setting in the configuration file. */
 function fileText({ file }: QueueView, setting: string): string {
   if (setting === "paused") return "running";
   if (setting === "rateLimit") return rateText(file.rateLimit);

@@ -5,19 +5,19 @@ import type { Finding } from "./finding.ts";
 const STALE_SECONDS = 600;
 const MANY_EVENTS = 1_000;
 
-/** What the restarter says of its Redis; nothing where it is of a version that says nothing. */
+/** Findings about the restarter's Redis; none if the restarter's version does not report it. */
 function checkRedis({ instance, redis }: StatusView): Finding[] {
   if (redis === undefined) return [];
   if (redis === "ok") return [ok("redis", `reached by ${instance}`)];
   return [todo("redis", `${instance} says: ${redis}`, "does it run where rollcast.yaml says?")];
 }
 
-/** What the restarter says of itself. */
+/** Findings about the restarter, from its status. */
 export function checkApi(status: StatusView): Finding[] {
   const { instance, redis, watchStalenessSeconds: stale, eventsPending = 0, states } = status;
   const who = `${instance} of ${status.cluster}, mode ${status.mode}`;
   const failed = (states.failed ?? 0) + (states.halted ?? 0);
-  // Redis has a line of its own.
+  // Redis is reported in a line of its own.
   const faults = status.faults.filter((fault) => fault !== `redis: ${redis}`);
   const none = faults.length === status.faults.length ? "no fault" : "no other fault";
   return [

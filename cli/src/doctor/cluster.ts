@@ -48,7 +48,10 @@ async function may(kube: KubeClient, group: string, resource: string, verb: stri
   return Review.parse(answer).status.allowed;
 }
 
-/** Whether whoever the kubeconfig is may do what the services do: run as their service accounts, it tells of these. */
+/**
+ * Checks whether the kubeconfig's user has the permissions of the services. Run as their service
+ * accounts, it checks these.
+ */
 export async function checkRights(kube: KubeClient): Promise<Finding[]> {
   return Promise.all(
     RIGHTS.map(async ({ group, resource, verbs, who }) => {
@@ -65,7 +68,7 @@ export async function checkRights(kube: KubeClient): Promise<Finding[]> {
   );
 }
 
-/** Two that roll the same workloads would roll them twice. */
+/** Reloader and Rollcast on the same workloads would roll them twice. */
 export async function checkReloader(kube: KubeClient): Promise<Finding[]> {
   const reloaders = await findReloaders(kube).catch((err: unknown) => {
     throw toKubeCliError(err);

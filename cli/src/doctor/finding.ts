@@ -1,4 +1,4 @@
-/** One line of `rollcast doctor`. `todo` is empty where nothing is to be done. */
+/** One line of `rollcast doctor`. `todo` is empty if nothing is to be done. */
 export type Finding = {
   readonly ok: boolean;
   readonly about: string;

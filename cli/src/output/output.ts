@@ -13,7 +13,7 @@ export type Output = {
   table(head: readonly string[], rows: readonly Row[]): void;
   /** A line for people, wrapped under its own indent, or `hang` columns more. */
   line(text?: string, style?: Style, hang?: number): void;
-  /** Tells `value` as the format says; `show` writes it for people. */
+  /** Writes `value` in the chosen format; `show` writes it for people. */
   result(value: unknown, show: () => void): void;
   /** One value a line, as it comes. */
   stream(value: unknown, show: () => void): void;
@@ -24,11 +24,11 @@ const COLOURS = { good: "green", bad: "red", warn: "yellow", dim: "dim", head: "
 function terminalWidth(): number {
   const columns = Number(process.env.COLUMNS);
   if (Number.isInteger(columns) && columns >= 40) return columns;
-  // What a program reads is not broken into lines.
+  // Output to a program is not wrapped.
   return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
 }
 
-/** Writes to stdout; colour only where that is a terminal and NO_COLOR is not set. */
+/** Writes to stdout, in colour only if that is a terminal and NO_COLOR is not set. */
 export function createOutput(format: Format): Output {
   const write = (text: string) => process.stdout.write(`${text}\n`);
   const look: Look = {

@@ -29,7 +29,7 @@ test("wrapping loses nothing but blanks", () => {
   );
 });
 
-test("a pipe gets whole lines, and nothing steers the terminal", () => {
+test("a pipe gets whole lines, and no text controls the terminal", () => {
   const long = "x ".repeat(200).trim();
   expect(tableLines(["A"], [[long]], plain(Number.POSITIVE_INFINITY))).toEqual(["A", long]);
   expect(clean("a\u001b[31mb\nc\u009b")).toBe("a [31mb c ");

@@ -1,10 +1,10 @@
-/** A cell: its text, and how it looks on a terminal. */
+/** A cell: its text and its style on a terminal. */
 export type Cell = { readonly text: string; readonly style?: Style };
 export type Style = "good" | "bad" | "warn" | "dim";
 export type Row = readonly (string | Cell)[];
 
 export type Look = {
-  /** Columns of the terminal; lines are not broken where it is infinite. */
+  /** Columns of the terminal; infinite turns wrapping off. */
   readonly width: number;
   readonly paint: (text: string, style: Style | "head") => string;
 };
@@ -17,7 +17,7 @@ function cellOf(cell: string | Cell): Cell {
   return typeof cell === "string" ? { text: cell } : cell;
 }
 
-/** Text from elsewhere without what could steer a terminal. */
+/** Foreign text without the characters that could control a terminal. */
 export function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are what is taken out
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
@@ -27,7 +27,7 @@ function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
-/** Breaks at blanks, and inside words that are longer than a line. */
+/** Wraps at blanks, and inside words that are longer than a line. */
 export function wrap(text: string, width: number): string[] {
   if (text.length <= width) return [text];
   const lines: string[] = [];
@@ -48,7 +48,10 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** Widths of the columns: as wide as their texts where they fit, else the widest are cut; the last takes what is left and is wrapped. */
+/**
+ * Widths of the columns: as wide as their texts if they fit, else the widest are cut. The last
+ * column takes the rest and is wrapped.
+ */
 function widths(rows: readonly (readonly Cell[])[], count: number, total: number): number[] {
   const natural = Array.from({ length: count }, (_, i) =>
     Math.max(...rows.map((row) => row[i]?.text.length ?? 0)),
@@ -64,7 +67,7 @@ function widths(rows: readonly (readonly Cell[])[], count: number, total: number
   return [...before, Math.max(MIN_LAST, total - used)];
 }
 
-/** The lines of a table: a head, and a row under the other. */
+/** The lines of a table: the head, then the rows. */
 export function tableLines(head: readonly string[], rows: readonly Row[], look: Look): string[] {
   const cells = rows.map((row) =>
     row.map(cellOf).map((cell) => ({ ...cell, text: clean(cell.text) })),

@@ -1,4 +1,4 @@
-/** What an installed Reloader was started with: flags without dashes, and environment. */
+/** How an installed Reloader was started: flags without dashes, and environment. */
 export type ReloaderSetup = {
   readonly flags: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
@@ -21,7 +21,7 @@ export const ANNOTATIONS: Readonly<Record<string, string>> = {
   "pause-deployment-annotation": "pausePeriod",
 };
 
-/** Flags that need nothing here, and why. */
+/** Flags that need no counterpart, and why. */
 export const NEEDLESS: Readonly<Record<string, string>> = {
   "sync-after-restart": "changes made while nothing ran are always found, without restarts",
   "enable-ha": "every service runs with as many replicas as you like",
@@ -47,7 +47,7 @@ export function list(value: string | undefined): string[] {
     .filter((item) => item !== "");
 }
 
-/** A selector as Reloader takes it: `k:v` is an equality, `k=*` asks only that the label is there. */
+/** Translates a selector of Reloader: `k:v` means equality, `k=*` means that the label exists. */
 export function selector(text: string): string {
   return text
     .split(/,(?![^(]*\))/)

@@ -11,7 +11,7 @@ const Container = z.object({
   env: z.array(Env).default([]),
 });
 
-/** As much of a Deployment as says how Reloader is started. */
+/** The fields of a Deployment that say how Reloader is started. */
 export const ReloaderDeployment = z.object({
   kind: z.literal("Deployment").optional(),
   metadata: z.object({ name: z.string(), namespace: z.string().optional() }),
@@ -44,7 +44,10 @@ export function isReloader(deployment: ReloaderDeployment): boolean {
   return reloaderOf(deployment) !== undefined;
 }
 
-/** Flags and environment. `--flag=value`, `--flag value` and a bare `--flag` all count, as for cobra. */
+/**
+ * The flags and environment of Reloader. Accepts `--flag=value`, `--flag value` and a bare
+ * `--flag`, as cobra does.
+ */
 export function setupOf(deployment: ReloaderDeployment): ReloaderSetup {
   const container = reloaderOf(deployment);
   const words = [...(container?.command ?? []), ...(container?.args ?? [])];
@@ -69,7 +72,7 @@ export function setupOf(deployment: ReloaderDeployment): ReloaderSetup {
   return { flags, env };
 }
 
-/** The Deployments of Reloader in a manifest, which may hold anything else. */
+/** Finds the Deployments of Reloader in a manifest, which may contain other objects. */
 export function findInManifest(text: string): ReloaderDeployment[] {
   return parseAllDocuments(text).flatMap((document) => {
     const raw: unknown = "toJS" in document ? document.toJS() : undefined;

@@ -29,7 +29,7 @@ function translated(args: readonly string[], env: readonly object[] = []) {
   const [deployment] = findInManifest(manifest(args, env));
   if (deployment === undefined) throw new Error("not found");
   const translation = translate(setupOf(deployment), "prod");
-  // Whatever comes out is a configuration that is taken.
+  // Every translation is a valid configuration.
   renderConfig(translation);
   return translation;
 }

@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import type { ReloaderSetup } from "./flags.ts";
 import { ANNOTATIONS, NEEDLESS, isTrue, list, selector } from "./flags.ts";
 
-/** The equivalent configuration, and what has no counterpart or means something else. */
+/** The equivalent configuration, and notes on what has no counterpart or another meaning. */
 export type Translation = {
   readonly config: Record<string, unknown>;
   readonly notes: readonly string[];
@@ -126,7 +126,7 @@ export function translate(setup: ReloaderSetup, cluster: string): Translation {
   return { config: { ...head, ...draft.config }, notes: draft.notes };
 }
 
-/** The text of rollcast.yaml, with the notes as comments; throws where it would be refused. */
+/** Renders rollcast.yaml with the notes as comments; throws if it is invalid. */
 export function renderConfig({ config, notes }: Translation): string {
   const text = stringify(config);
   parseConfig(text, "the translated configuration");

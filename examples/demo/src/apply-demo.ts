@@ -17,14 +17,14 @@ function isStatus(err: unknown, status: number): boolean {
 }
 
 /**
- * Applies the demo. Disposal removes what it made (in a cluster that goes on living) and nothing else. Throws where an object of that name belongs
- * to somebody else.
+ * Applies the demo. Disposal removes only what this created. Throws if an object of the same name
+ * is not the demo's.
  */
 export async function applyDemo(client: KubeClient): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
   for (const [collection, object] of demoObjects()) {
     const uid = await createOrAdopt(client, collection, object);
-    // A namespace that was there stays, also where an earlier demo made it: others may have moved in.
+    // A namespace that existed before stays, even one of an earlier demo: it may be in use by now.
     if (uid === undefined) continue;
     const path = `${collection}/${object.metadata.name}`;
     undo.defer(() => remove(client, path, uid, object.kind));
@@ -33,7 +33,7 @@ export async function applyDemo(client: KubeClient): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
-/** The uid of what is ours to remove; undefined for a namespace that was there. */
+/** Returns the uid of the object to remove later; undefined for a namespace that existed before. */
 async function createOrAdopt(
   client: KubeClient,
   collection: string,
@@ -67,7 +67,7 @@ async function remove(client: KubeClient, path: string, uid: string, kind: strin
   const body = {
     apiVersion: "v1",
     kind: "DeleteOptions",
-    // Only the very object that was made, not one of the same name.
+    // Deletes only the object that was created, not another of the same name.
     preconditions: { uid },
     propagationPolicy: "Background",
   };
@@ -76,7 +76,7 @@ async function remove(client: KubeClient, path: string, uid: string, kind: strin
   });
 }
 
-/** Whether something of others is in the demo's namespace. */
+/** Whether the demo's namespace contains objects of others. */
 async function holdsMore(client: KubeClient): Promise<boolean> {
   const collections = [CONFIG_MAPS, SECRETS, DEPLOYMENTS, `${IN_NAMESPACE}/persistentvolumeclaims`];
   for (const path of collections) {
@@ -87,7 +87,7 @@ async function holdsMore(client: KubeClient): Promise<boolean> {
   return false;
 }
 
-/** Sets `LOG_LEVEL` to another value, as `kubectl edit` would; returns it. */
+/** Changes `LOG_LEVEL` as `kubectl edit` would; returns the new value. */
 export async function editDemo(client: KubeClient): Promise<string> {
   const path = `${CONFIG_MAPS}/${DEMO.configMap}`;
   const before = await client.request<{ data?: Record<string, string> }>({ method: "GET", path });

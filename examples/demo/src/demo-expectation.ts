@@ -2,17 +2,20 @@ import type { RollcastEvent } from "@rollcast/shared/events";
 import type { Delivery } from "./webhook-server.ts";
 import { DEMO } from "./demo-objects.ts";
 
-/** What the story waits for, told by the pipeline itself. */
+/** The expected end of the demo, fed with the pipeline's own events and deliveries. */
 export type DemoExpectation = {
-  /** From now on what is seen counts: in a cluster that was there before, something may have been under way. */
+  /** Starts to count events: in an existing cluster other rollouts may be in progress. */
   begin(): void;
   onEvent(event: RollcastEvent): void;
   onDelivery(delivery: Delivery): void;
-  /** Resolves when both Deployments are healthy and the webhook was told; rejects with the reason when that cannot happen any more. */
+  /**
+   * Resolves when both Deployments are healthy and the webhook was called; rejects with the reason
+   * when that has become impossible.
+   */
   readonly happened: Promise<void>;
 };
 
-/** Watches for the demo's end: every Deployment healthy again, and a signed message that arrived. */
+/** Expects every Deployment to be healthy again and a signed message to arrive. */
 export function createDemoExpectation(): DemoExpectation {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => undefined);
@@ -38,7 +41,7 @@ export function createDemoExpectation(): DemoExpectation {
     },
     onDelivery({ fault }) {
       if (fault !== undefined) reject(new Error(`the webhook's signature is wrong: ${fault}`));
-      // The first message may tell of one Deployment only, where the other takes longer.
+      // The first message may be about one Deployment only, if the other takes longer.
       if (waiting.size < DEMO.deployments.length) delivered = true;
       check();
     },

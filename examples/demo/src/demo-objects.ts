@@ -59,7 +59,7 @@ function deployment(name: string, container: object): DemoObject {
   };
 }
 
-/** The demo's objects, each with the path of its collection, in the order of their making. */
+/** The demo's objects in the order of creation, each with the path of its collection. */
 export function demoObjects(): readonly (readonly [collection: string, object: DemoObject])[] {
   const meta = (name: string) => ({ name, labels: LABELS });
   const data = { [DEMO.key]: "info", GREETING: "hello" };

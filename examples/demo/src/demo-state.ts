@@ -19,7 +19,10 @@ async function deploymentStates(client: KubeClient): Promise<DeploymentState[]> 
   );
 }
 
-/** Whether the second in which the last Deployment was made is over: what changes within it counts as what the pods started with. */
+/**
+ * Whether the second in which the last Deployment was created is over: a change within it counts as
+ * the content that the pods started with.
+ */
 export async function isDemoSettled(client: KubeClient): Promise<boolean> {
   const states = await deploymentStates(client);
   return states.every(
@@ -27,7 +30,10 @@ export async function isDemoSettled(client: KubeClient): Promise<boolean> {
   );
 }
 
-/** Whether every Deployment of the demo runs its newest template, by the rules of `kubectl rollout status`. */
+/**
+ * Whether every Deployment of the demo runs its newest template, by the rules of `kubectl rollout
+ * status`.
+ */
 export async function isDemoRunning(client: KubeClient): Promise<boolean> {
   for (const { metadata, status } of await deploymentStates(client)) {
     const counts = [status?.updatedReplicas, status?.replicas, status?.availableReplicas];

@@ -3,7 +3,7 @@ import type { Nats } from "@rollcast/nats/connect";
 
 const REMEMBERED = 10_000;
 
-/** Calls back for each event of the cluster from now on, until the connection ends. */
+/** Calls `onEvent` for each new event of the cluster until the connection closes. */
 export async function listenToEvents(
   nats: Nats,
   cluster: string,
@@ -11,7 +11,8 @@ export async function listenToEvents(
 ): Promise<void> {
   const subscription = nats.nc.subscribe(`rollcast.v1.${cluster}.>`);
   await nats.nc.flush();
-  // A publisher that was not sure sends again under the same id: the stream drops that, a plain subscriber has to do it itself.
+  // A publisher that got no acknowledgement publishes again under the same id. The stream drops the
+  // duplicate; a plain subscriber has to do that itself.
   const recentIds = new Set<string>();
   const listen = async () => {
     for await (const msg of subscription) {

@@ -1,4 +1,5 @@
-// The demo of docker-compose.yml: what `npm start` shows, in the cluster that the services look at. It is the webhook's receiver too, and stays one.
+// The demo of docker-compose.yml: shows what `npm start` shows, in the cluster that the services
+// watch. It is also the webhook's receiver and keeps running as such.
 import { once } from "node:events";
 import process from "node:process";
 import { connectKube } from "@rollcast/kube/client";
@@ -50,7 +51,7 @@ await run(logger, async (stack, stop) => {
   stack.use(await startWebhookServer(webhook));
   const nats = stack.use(await connectNats({ ...config.nats, name: "subscriber", logger }));
   await listenToEvents(nats, cluster, (event) => {
-    // The receiver tells of a delivery itself.
+    // The webhook server reports deliveries itself.
     if (event.type !== "dev.rollcast.notification.sent.v1") printer.event(event);
     expectation.onEvent(event);
   });

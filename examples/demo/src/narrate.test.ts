@@ -15,7 +15,7 @@ const config = {
   name: "web-config",
   uid: "u",
   resourceVersion: "7",
-  reason: "data",
+  reason: "DataChanged",
   changedBy: { manager: "kubectl-edit" },
 };
 const keys = { added: [], changed: ["LOG_LEVEL"], removed: [] };
@@ -65,11 +65,11 @@ const CASES: readonly (readonly [type: string, data: object, words: string])[] =
   ],
   ["rollout.superseded", { workload: web }, "demo/web overtaken by a newer change"],
   ["rollout.cancelled", { workload: web }, "demo/web is gone"],
-  ["rollout.skipped", { workload: web, reason: "observe" }, "demo/web left alone: observe"],
+  ["rollout.skipped", { workload: web, reason: "Observe" }, "demo/web left alone: Observe"],
   [
     "rollout.deferred",
-    { workload: web, reason: "schedule", dueAt: TIME },
-    `demo/web deferred until ${clock(Date.parse(TIME))}: schedule`,
+    { workload: web, reason: "Schedule", dueAt: TIME },
+    `demo/web deferred until ${clock(Date.parse(TIME))}: Schedule`,
   ],
   ["rollout.throttled", { workload: web }, "demo/web slowed down"],
   [
@@ -90,7 +90,7 @@ describe("an event in plain words", () => {
   });
 });
 
-test("plans are told together, and nothing else is", () => {
+test("plans are joined into one line, and nothing else is", () => {
   const planned = event("rollout.planned", { workload: { ...web, name: "api" } });
 
   expect(joinPlans("planned demo/web", planned)).toBe("planned demo/web, demo/api");

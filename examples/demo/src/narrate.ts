@@ -7,7 +7,7 @@ function nameOf({ namespace, name }: Named): string {
   return `${namespace}/${name}`;
 }
 
-/** `demo/web`, and what is no Deployment with its kind. */
+/** `demo/web` for a Deployment; other kinds are named. */
 function workloadOf(workload: ObjectId): string {
   return workload.kind === "Deployment" ? nameOf(workload) : `${workload.kind} ${nameOf(workload)}`;
 }
@@ -87,7 +87,7 @@ export function narrate(event: RollcastEvent): string {
   }
 }
 
-/** A request to the webhook: what it told, or why its signature is refused. */
+/** A request to the webhook: its title, or why its signature was refused. */
 export function narrateDelivery(delivery: { title?: string; fault?: string }): string {
   if (delivery.fault !== undefined) return `webhook REFUSED: ${delivery.fault}`;
   const title = delivery.title === undefined ? "" : `: "${delivery.title}"`;
@@ -98,7 +98,10 @@ function due(at: string | undefined): string {
   return at === undefined ? "" : ` until ${clock(Date.parse(at))}`;
 }
 
-/** Plans for one change are told together: `planned demo/web, demo/api`; undefined where the two have nothing in common. */
+/**
+ * Joins plans of one change into one line: `planned demo/web, demo/api`; undefined if they do not
+ * belong together.
+ */
 export function joinPlans(line: string, event: RollcastEvent): string | undefined {
   if (!line.startsWith("planned ") || event.type !== "dev.rollcast.rollout.planned.v1") {
     return undefined;

@@ -14,14 +14,14 @@ async function until(check: () => Promise<boolean>, signal: AbortSignal): Promis
 
 export type PlayOptions = {
   readonly client: KubeClient;
-  /** Whether a change from now on is one: what the Deployments run with is known. */
+  /** Whether a change will be noticed: the content that the Deployments run with is recorded. */
   readonly isSettled: () => Promise<boolean>;
   readonly printer: Printer;
   readonly expectation: DemoExpectation;
   readonly signal: AbortSignal;
 };
 
-/** Applies the demo (disposal of what is returned takes it away) and waits until it runs. */
+/** Applies the demo and waits until it runs. Disposal of the result removes it. */
 export async function prepareDemo(
   client: KubeClient,
   signal: AbortSignal,
@@ -33,7 +33,10 @@ export async function prepareDemo(
   return { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
-/** Changes the demo's ConfigMap and waits for what follows. Throws with the reason where it does not. */
+/**
+ * Changes the demo's ConfigMap and waits until the expectation is met. Throws with the reason if it
+ * cannot be.
+ */
 export async function playDemo(options: PlayOptions): Promise<void> {
   const { client, isSettled, printer, expectation, signal } = options;
   await until(isSettled, signal);

@@ -1,20 +1,23 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { clock, joinPlans, narrate } from "./narrate.ts";
 
-/** Plans of one change come within this time of each other. */
+/** Plans of one change arrive within this time. */
 const TOGETHER_MS = 100;
 
 export type Printer = {
-  /** Text as it is. */
+  /** Writes raw text. */
   write(text: string): void;
-  /** A line without a time. */
+  /** Writes a line without a timestamp. */
   say(text: string): void;
-  /** A line with a time, milliseconds since the epoch. */
+  /** Writes a line with a timestamp, in milliseconds since the epoch. */
   timed(text: string, at: number): void;
   event(event: RollcastEvent): void;
 };
 
-/** Prints what happens as it happens; what was planned for one change is held for a moment, to be told in one line. */
+/**
+ * Prints events as they arrive. Plans are delayed for a moment, so that those of one change are
+ * printed in one line.
+ */
 export function createPrinter(out: (text: string) => void): Printer {
   let pending: { line: string; at: number; timer: NodeJS.Timeout } | undefined;
   const flush = () => {

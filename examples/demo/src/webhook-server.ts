@@ -9,7 +9,7 @@ import { z } from "zod";
 const Message = z.object({ data: z.object({ title: z.string() }) });
 
 export type Delivery = {
-  /** What it tells in one line, where it says so. */
+  /** The title of the message, if it has one. */
   readonly title?: string;
   /** Why the signature is refused. */
   readonly fault?: string;
@@ -23,7 +23,7 @@ export type WebhookServerOptions = {
   /** `whsec_...` */
   readonly secret: string;
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 picks a free one. */
   readonly port: number;
   readonly onDelivery: (delivery: Delivery) => void;
 };
@@ -39,7 +39,10 @@ async function verify(webhook: Webhook, request: IncomingMessage): Promise<Deliv
   }
 }
 
-/** A webhook that accepts what carries a right signature, checked by the library of the Standard Webhooks. */
+/**
+ * Starts a webhook server that accepts messages with a valid signature, verified by the Standard
+ * Webhooks library.
+ */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const { secret, host, port, onDelivery } = options;
   const webhook = new Webhook(secret);
@@ -49,7 +52,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
         onDelivery(delivery);
         response.writeHead(delivery.fault === undefined ? 204 : 401).end();
       },
-      // The sender went away within its request.
+      // The sender aborted its request.
       () => response.destroy(),
     );
   }).listen(port, host);

@@ -16,7 +16,7 @@ function failure(verb: string, path: string): (err: unknown) => never {
   };
 }
 
-/** The text of a file; undefined where there is none. Throws {@link ConfigError}. */
+/** Reads a file; undefined if it does not exist. Throws {@link ConfigError}. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch((err: unknown) =>
     isCode(err, "ENOENT") ? undefined : failure("read", path)(err),
@@ -29,7 +29,10 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** Makes the folder, and the one that it is in, where it is missing, and removes what a run that was killed left there. Throws {@link ConfigError}. */
+/**
+ * Creates the folder and its parent if they are missing, and removes partial files of a run that
+ * was killed. Throws {@link ConfigError}.
+ */
 export async function prepareFolder(path: string): Promise<void> {
   await makeFolder(dirname(path));
   await makeFolder(path);
@@ -39,7 +42,7 @@ export async function prepareFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes a file beside `path`, complete and on the disk, and lets `place` bring it there. */
+/** Writes a complete, synced file beside `path` and lets `place` move it there. */
 async function write(
   path: string,
   text: string,
@@ -52,7 +55,7 @@ async function write(
     const file = await open(partial, "wx", mode);
     try {
       await file.writeFile(text);
-      // Whatever the umask says.
+      // Regardless of the umask.
       await file.chmod(mode);
       await file.sync();
     } finally {
@@ -66,7 +69,10 @@ async function write(
   }
 }
 
-/** Makes the file, in one step; false where there is one already, which is left alone. Throws {@link ConfigError}. */
+/**
+ * Creates the file atomically; returns false if it exists, and leaves it unchanged. Throws {@link
+ * ConfigError}.
+ */
 export async function createFile(path: string, text: string, mode: number): Promise<boolean> {
   let made = true;
   await write(path, text, mode, (partial) =>
@@ -78,7 +84,7 @@ export async function createFile(path: string, text: string, mode: number): Prom
   return made;
 }
 
-/** Makes the file, or puts it in another's place, in one step. Throws {@link ConfigError}. */
+/** Creates or replaces the file atomically. Throws {@link ConfigError}. */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   await write(path, text, mode, (partial) => rename(partial, path));
 }

@@ -19,7 +19,9 @@ function isOwnAddress({ hostname }: URL): boolean {
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:": "443" };
 
-/** Why a container does not reach the cluster. Where there is a proxy, only that must be reached from here. */
+/**
+ * Why a container cannot reach the cluster. If there is a proxy, only the proxy must be reachable.
+ */
 function addressFault({ cluster }: KubeconfigTarget): string | undefined {
   const proxy = textAt(cluster, "proxy-url");
   const url = URL.parse(proxy ?? cluster.server);
@@ -36,14 +38,17 @@ function addressFault({ cluster }: KubeconfigTarget): string | undefined {
   ].join("; ");
 }
 
-/** A program that makes credentials: of client-go's plugins, or of its older providers. */
+/** The program that issues credentials: a client-go plugin, or one of the older auth providers. */
 function programOf({ user }: KubeconfigTarget): unknown {
   const exec = user?.fields.exec;
   if (typeof exec === "object" && exec !== null) return dig(exec, "command") ?? "without a name";
   return dig(user?.fields["auth-provider"], "config", "cmd-path");
 }
 
-/** What of a kubeconfig that is right elsewhere cannot work in a container, with what to do instead. Nothing is resolved or connected to. */
+/**
+ * What in an otherwise valid kubeconfig cannot work in a container, and what to do instead.
+ * Resolves no name and opens no connection.
+ */
 export function containerFaults(target: KubeconfigTarget): string[] {
   const faults: string[] = [];
   const address = addressFault(target);

@@ -2,7 +2,10 @@ import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { Credentials } from "./credentials.ts";
 
-/** The Secret as an object of the Kubernetes API. It cannot be changed: half-changed keys would shut services out. */
+/**
+ * The Secret as an object of the Kubernetes API. It is immutable: half-changed keys would lock
+ * services out.
+ */
 export function secretOf(name: string, namespace: string | undefined, credentials: Credentials) {
   return {
     apiVersion: "v1",
@@ -18,7 +21,10 @@ export function secretOf(name: string, namespace: string | undefined, credential
   };
 }
 
-/** Makes the Secret in one request, so that there is never half of it; false where one is there, which is left alone and not read. */
+/**
+ * Creates the Secret in one request, so that it is never incomplete. Returns false if it exists; it
+ * is then neither changed nor read.
+ */
 export async function createSecret(
   kube: KubeClient,
   where: { name: string; namespace: string },

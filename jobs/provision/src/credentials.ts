@@ -2,8 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { createNkey, publicKeyOf } from "@rollcast/nats/nkey";
 
 /**
- * Who is a user of NATS; the permissions of each are in the chart's files. Each shape has its own file of public keys, for nats-server refuses a key that its
- * configuration does not use, and must not let in whom the shape has no use for.
+ * The users of NATS; their permissions are in the chart's files. Each shape has its own file of
+ * public keys, because nats-server refuses keys that its configuration does not use and must not
+ * admit users that the shape does not need.
  */
 const NATS_USERS: Readonly<Record<string, readonly string[]>> = {
   "nats-keys.conf": ["watcher", "restarter", "notifier", "provision", "subscriber", "operator"],
@@ -29,7 +30,7 @@ export function makeCredentials(): Credentials {
   return { ...secrets, ...serverFilesOf(secrets) };
 }
 
-/** What the users alone know, new. */
+/** Generates the secrets of the users. */
 export function makeSecrets(): Credentials {
   const seeds = [...new Set(Object.values(NATS_USERS).flat())].map(
     (user) => [`nats-${user}.nk`, createNkey().seed] as const,
@@ -40,7 +41,10 @@ export function makeSecrets(): Credentials {
   return Object.fromEntries([...seeds, ...passwords]);
 }
 
-/** What the servers know of those secrets: nothing else decides it, so it fits them. A file of public keys needs the seeds of all of its users. */
+/**
+ * Derives the servers' files from the secrets alone, so that they always match. A file of public
+ * keys needs the seeds of all its users.
+ */
 export function serverFilesOf(secrets: Credentials): Credentials {
   const files: Record<string, string> = {};
   for (const user of REDIS_USERS) {
@@ -59,12 +63,14 @@ export function serverFilesOf(secrets: Credentials): Credentials {
   return files;
 }
 
-/** The watcher's key of digests, where it is not kept in the cluster. */
+/**
+ * Generates the watcher's key for digests, for installations that do not keep it in the cluster.
+ */
 export function makeInstallationKey(): Credentials {
   return { "installation-key": randomBytes(KEY_BYTES).toString("base64url") };
 }
 
-/** A token for each HTTP API, where they are not in a Secret. */
+/** Generates a token for each HTTP API, for installations that do not keep them in a Secret. */
 export function makeApiTokens(): Credentials {
   const token = () => randomBytes(KEY_BYTES).toString("base64url");
   return { "restarter-api-token": token(), "notifier-api-token": token() };

@@ -9,18 +9,18 @@ const dir = mkdtempSync(join(tmpdir(), "rollcast-own-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
 
-test("who is to own what is read, and refused where it is not said", () => {
+test("an ownership is parsed, and refused if it is incomplete", () => {
   expect(parseOwnership("999:1000=/data")).toEqual({ uid: 999, gid: 1_000, folder: "/data" });
   for (const text of ["redis=/data", "999=/data", "999:1000=", "-1:0=/data", "999:1000"]) {
     expect(() => parseOwnership(text)).toThrow("--own must be like --own 1000:1000=/data");
   }
 });
 
-test("a folder that is the user's is left alone", async () => {
+test("a folder that belongs to its user is left unchanged", async () => {
   expect(await own({ uid, gid, folder: dir })).toBe(false);
 });
 
-test("a folder, and nothing in it, is given to its user once, or the reason is told", async () => {
+test("a folder, but not its content, changes its owner once, or the reason is given", async () => {
   const folder = mkdtempSync(join(dir, "data-"));
   writeFileSync(join(folder, "file"), "x");
   const wanted = { uid: 12_345, gid: 12_346, folder };

@@ -2,7 +2,7 @@ import { lchown, lstat } from "node:fs/promises";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
 
-/** A folder and whose it is to be, by numbers. */
+/** A folder and the numeric ids of its future owner. */
 export type Ownership = { readonly uid: number; readonly gid: number; readonly folder: string };
 
 /** Reads `UID:GID=FOLDER`. Throws {@link ConfigError}. */
@@ -12,7 +12,10 @@ export function parseOwnership(text: string): Ownership {
   return { uid: Number(uid), gid: Number(gid), folder };
 }
 
-/** Gives the folder, and nothing in it, to its user; false where it is his. Throws {@link ConfigError}. */
+/**
+ * Changes the owner of the folder but not of its content; returns false if nothing had to change.
+ * Throws {@link ConfigError}.
+ */
 export async function own({ uid, gid, folder }: Ownership): Promise<boolean> {
   const fail = (err: unknown) => {
     const fault = fileFault(err, folder);

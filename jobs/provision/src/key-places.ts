@@ -1,4 +1,4 @@
-/** Whom keys are made for; undefined: for both shapes. */
+/** The shape that keys are made for; undefined: for both. */
 export type Shape = "services" | "all-in-one";
 
 const USERS_OF_OTHERS: Readonly<Record<Shape, ReadonlySet<string>>> = {
@@ -6,12 +6,15 @@ const USERS_OF_OTHERS: Readonly<Record<Shape, ReadonlySet<string>>> = {
   "all-in-one": new Set(["watcher", "restarter", "notifier"]),
 };
 
-/** What a server knows; in the server's folder. */
+/** Files of a server, in the server's folder. */
 const SERVER_FILE = /^(?:(nats)-(keys(?:-all-in-one)?\.conf)|(redis)-(.+\.sha256))$/;
 const API_TOKEN = /^(restarter|notifier)-api-token$/;
 const USER_FILE = /^(nats|redis)-([a-z-]+)(\.nk)?$/;
 
-/** Folder and name of a file, so that each holder is given one folder: `watcher/nats.nk`, `restarter/redis`, `nats/nats-keys.conf`, `redis/restarter.sha256`. */
+/**
+ * Folder and name of a file. Each holder gets one folder: `watcher/nats.nk`, `restarter/redis`,
+ * `nats/nats-keys.conf`, `redis/restarter.sha256`.
+ */
 export type Place = readonly [folder: string, file: string];
 
 /** Where a file is, below the folder of all keys. */
@@ -29,7 +32,7 @@ export function placeOf(name: string, shape: Shape | undefined): Place {
   return [user, `${server}${suffix}`];
 }
 
-/** Whether the user whose secret this is has work in the shape. */
+/** Whether the owner of this secret is part of the shape. */
 export function isOfShape(name: string, shape: Shape | undefined): boolean {
   const [holder] = placeOf(name, shape);
   return shape === undefined || !USERS_OF_OTHERS[shape].has(holder);
@@ -40,7 +43,10 @@ export function isApiToken(name: string): boolean {
   return API_TOKEN.test(name);
 }
 
-/** Where else the token of an API is: whoever asks it, and in no other service, which could steer this one then. */
+/**
+ * Where else the token of an API is placed: with those who call it, and with no other service,
+ * which could otherwise control this one.
+ */
 export function tokenCopies(name: string, shape: Shape | undefined): Place[] {
   const folders = shape === undefined ? ["operator", "all-in-one"] : ["operator"];
   return folders.map((folder) => [folder, name]);

@@ -41,11 +41,11 @@ await runOnce(logger, async () => {
     const namespace = process.env.POD_NAMESPACE ?? "rollcast";
     await using kube = await connectKube({ logger });
     const made = await createSecret(kube, { name: secret, namespace }, makeCredentials());
-    logger.info({ secret, namespace, made }, made ? "keys made" : "keys are there, left alone");
+    logger.info({ secret, namespace, made }, made ? "keys created" : "keys exist, left unchanged");
   } else if (dir !== undefined) {
     const mode = values.shared ? SHARED_MODE : OWN_MODE;
     const made = await writeKeys({ dir, shape, mode });
-    logger.info({ dir, made }, made.length > 0 ? "keys made" : "keys are there, left alone");
+    logger.info({ dir, made }, made.length > 0 ? "keys created" : "keys exist, left unchanged");
   } else if (owned.length === 0) {
     throw new ConfigError(
       "say where the keys go: --secret NAME [--print], or --dir DIR [--shape services|all-in-one] [--shared] [--own UID:GID=FOLDER]",
@@ -53,7 +53,9 @@ await runOnce(logger, async () => {
   }
   for (const ownership of owned) {
     const given = await own(ownership);
-    const sentence = given ? "folder given to its user" : "folder is its user's, left alone";
+    const sentence = given
+      ? "folder's owner changed"
+      : "folder belongs to its user, left unchanged";
     logger.info({ ...ownership, given }, sentence);
   }
 });

@@ -11,5 +11,5 @@ await runOnce(boot, async (signal) => {
   const logger = createLogger("provision", config.log.level);
   await using nats = await connectNats({ ...config.nats, name: "provision", logger }, signal);
   await provisionWhenServed(nats, config.nats.replicas, signal);
-  logger.info({ replicas: config.nats.replicas }, "streams and buckets are there");
+  logger.info({ replicas: config.nats.replicas }, "streams and buckets are provisioned");
 });

@@ -20,7 +20,7 @@ function kubeconfig(cluster: object, user: object): string {
   });
 }
 
-/** Runs the program on two files, either of which may be missing; returns what it ended with and its log. */
+/** Runs the program on two files, either of which may be missing; returns its exit code and log. */
 async function preflight(config: string | undefined, kube: string | undefined) {
   const files = { ROLLCAST_CONFIG: join(dir, "rollcast.yaml"), KUBECONFIG: join(dir, "kube") };
   for (const [path, text] of [
@@ -41,12 +41,12 @@ async function preflight(config: string | undefined, kube: string | undefined) {
   return { code, logs, ...files };
 }
 
-test("what can be used is told in one line", async () => {
+test("a usable configuration is reported in one line", async () => {
   const { code, logs } = await preflight(CONFIG, kubeconfig(SERVER, {}));
   expect(logs).toMatchObject([
     {
       level: "info",
-      msg: "configuration and kubeconfig can be used",
+      msg: "configuration and kubeconfig are usable",
       cluster: "local",
       mode: "active",
       context: "x",
@@ -56,7 +56,7 @@ test("what can be used is told in one line", async () => {
   expect(code).toBe(0);
 });
 
-test("everything that is wrong is told at once, each in a line", async () => {
+test("all faults are reported at once, each in a line", async () => {
   const cluster = { server: "https://127.0.0.1:6443", "certificate-authority": "/home/me/ca.crt" };
   const user = { exec: { command: "aws" } };
   const { code, logs, ...files } = await preflight(

@@ -8,7 +8,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { runOnce } from "@rollcast/runtime/run";
 import { containerFaults } from "./container-faults.ts";
 
-/** What `read` gives, or the faults that it names. */
+/** Returns what `read` returns, or the faults in its error. */
 function attempt<T>(read: () => T): { value: T } | { faults: string[] } {
   try {
     return { value: read() };
@@ -18,7 +18,7 @@ function attempt<T>(read: () => T): { value: T } | { faults: string[] } {
   }
 }
 
-/** What to do where there is no kubeconfig at all. */
+/** What to do if there is no kubeconfig at all. */
 function missingCure({ KUBECONFIG: files = "" }: NodeJS.ProcessEnv): string[] {
   if (files.split(delimiter).some((file) => existsSync(file))) return [];
   return [
@@ -26,7 +26,7 @@ function missingCure({ KUBECONFIG: files = "" }: NodeJS.ProcessEnv): string[] {
   ];
 }
 
-/** NATS and Redis are set up for one cluster by its name, which compose hands over. */
+/** NATS and Redis are set up for one cluster name, which compose passes in. */
 function clusterFaults(config: { cluster: string }, { CLUSTER }: NodeJS.ProcessEnv): string[] {
   if (CLUSTER === undefined || CLUSTER === config.cluster) return [];
   return [
@@ -34,7 +34,8 @@ function clusterFaults(config: { cluster: string }, { CLUSTER }: NodeJS.ProcessE
   ];
 }
 
-// Before the services start in containers: everything that would keep them from starting and can be seen without asking anybody, told at once. It connects to nothing.
+// Runs before the services start in containers: reports all faults that would keep them from
+// starting and that can be found offline. It opens no connection.
 const logger = createLogger("preflight");
 await runOnce(logger, async () => {
   const config = attempt(() => loadConfig(process.env));
@@ -52,6 +53,6 @@ await runOnce(logger, async () => {
   const { cluster: name, mode } = config.value;
   logger.info(
     { cluster: name, mode, context, server: cluster.server },
-    "configuration and kubeconfig can be used",
+    "configuration and kubeconfig are usable",
   );
 });

@@ -37,7 +37,7 @@ function contents(dir: string): Map<string, string> {
   return new Map(files.map((path) => [path, readFileSync(join(dir, path), "utf8")]));
 }
 
-/** Fails where a server would not let in who has the seed or password beside. */
+/** Fails if a server would not admit the user with the matching seed or password. */
 function expectWhole(dir: string): void {
   const files = contents(dir);
   const paths = [...files.keys()];
@@ -60,7 +60,7 @@ function expectWhole(dir: string): void {
   }
   const tokens = paths.filter((path) => path.endsWith("api-token"));
   for (const path of tokens) expect(files.get(path), path).toMatch(/^[\w-]{43}$/);
-  // One for each API: a service cannot ask another's.
+  // One for each API: a service cannot call another's.
   expect(new Set(tokens.map((path) => files.get(path))).size).toBe(2);
   for (const service of ["restarter", "notifier"]) {
     const own = files.get(`${service}/api-token`) ?? files.get(`all-in-one/${service}-api-token`);
@@ -122,7 +122,7 @@ test.each<[string, Shape | undefined, string[]]>([
   },
 );
 
-test("keys that are there are left alone", async () => {
+test("existing keys are left unchanged", async () => {
   const dir = emptyDir();
   await write(dir, "services");
   const before = contents(dir);

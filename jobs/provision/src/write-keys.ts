@@ -10,9 +10,9 @@ import type { Place, Shape } from "./key-places.ts";
 
 export type WriteKeysOptions = {
   readonly dir: string;
-  /** Whom keys are made for; everybody where it is missing. */
+  /** The shape that keys are made for; all users if it is missing. */
   readonly shape?: Shape | undefined;
-  /** Of each file. */
+  /** Mode of each file. */
   readonly mode: number;
 };
 
@@ -32,7 +32,7 @@ function secretIn(name: string, text: string): string {
   return name === "installation-key" ? text : text.trim();
 }
 
-/** What is wrong with a secret that was found, without a word of it. */
+/** What is wrong with an existing secret, without revealing any of it. */
 function faultOf(name: string, text: string): string | undefined {
   if (name.endsWith(".nk")) return isSeed(text) ? undefined : "holds no nkey seed of a user";
   if (name === "installation-key") return text.length < 32 ? "is shorter than 32 bytes" : undefined;
@@ -40,7 +40,7 @@ function faultOf(name: string, text: string): string | undefined {
   return /^\S{16,}$/.test(text) ? undefined : "is no line of at least 16 characters";
 }
 
-/** The secret that is at `path` from now on: what was there, else `text`. Throws {@link ConfigError}. */
+/** Keeps the secret at `path` if it exists, else writes `text`. Throws {@link ConfigError}. */
 async function keep(name: string, path: string, text: string, mode: number) {
   const made = (await readIfThere(path)) === undefined && (await createFile(path, text, mode));
   const kept = made ? text : secretIn(name, (await readIfThere(path)) ?? "");
@@ -49,7 +49,10 @@ async function keep(name: string, path: string, text: string, mode: number) {
   throw new ConfigError(`${path} ${fault}: delete it, and the next run makes another`);
 }
 
-/** What follows from the secrets, by its place. The public keys come last: nats-server does not start without. */
+/**
+ * The files derived from the secrets, with their places. The public keys come last: nats-server
+ * does not start without them.
+ */
 function derived(secrets: Credentials, shape: Shape | undefined): [Place, string][] {
   const copies = Object.entries(secrets)
     .filter(([name]) => isApiToken(name))
@@ -61,9 +64,10 @@ function derived(secrets: Credentials, shape: Shape | undefined): [Place, string
 }
 
 /**
- * Makes the keys that are missing below `dir` and returns the paths of what was written. A secret that is there stays, and everything else follows from the
- * secrets, so the keys fit each other after every run that succeeds: whatever a run that was killed, an older version or a volume that was deleted has left.
- * Each file is made in one step. Throws {@link ConfigError} that names the file or folder.
+ * Creates the missing keys below `dir` and returns the paths of the written files. Existing secrets
+ * stay and all else is derived from them, so the keys match after every successful run, whatever a
+ * killed run, an older version or a deleted volume left behind. Each file is written atomically.
+ * Throws {@link ConfigError} that names the file or folder.
  */
 export async function writeKeys({ dir, shape, mode }: WriteKeysOptions): Promise<string[]> {
   const written: string[] = [];

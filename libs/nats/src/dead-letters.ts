@@ -1,3 +1,4 @@
+import { reasonToken } from "@rollcast/shared/reason-token";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { StoredMsg } from "@nats-io/jetstream";
 import type { Nats } from "./connect.ts";
@@ -67,7 +68,7 @@ export function openDeadLetters(nats: Nats): DeadLetters {
   const { streams } = nats.jsm;
   return {
     async page({ after = "", limit, stage = "*", reason = "*", project }) {
-      const filter = `rollcast.dlq.v1.${stage}.${reason}`;
+      const filter = `rollcast.dlq.v1.${stage}.${reason === "*" ? reason : reasonToken(reason)}`;
       const items = [];
       let last = sequence(after) ?? 0;
       for (let looked = 0; looked < MAX_LOOKED_AT; looked++) {

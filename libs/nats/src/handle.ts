@@ -20,13 +20,13 @@ function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {
   try {
     raw = msg.json();
   } catch (err) {
-    throw new TerminalError("malformed", "the message is not JSON", { cause: err });
+    throw new TerminalError("Malformed", "the message is not JSON", { cause: err });
   }
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue?.path.join(".") ?? "";
-  throw new TerminalError("malformed", `the event is not of its form: ${where}: ${issue?.message}`);
+  throw new TerminalError("Malformed", `the event is not of its form: ${where}: ${issue?.message}`);
 }
 
 /** Tells the server every few seconds that the message is in hand. */

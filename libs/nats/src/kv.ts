@@ -63,7 +63,7 @@ function reader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw new TerminalError(
-      "unreadable",
+      "Unreadable",
       `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
     );
   };

@@ -5,6 +5,7 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import { TerminalError } from "@rollcast/shared/errors";
 import { CONTENT_TYPE } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
+import { reasonToken } from "@rollcast/shared/reason-token";
 import { mask } from "@rollcast/runtime/mask";
 import { deadLetterSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
@@ -31,7 +32,7 @@ export async function publish(
 ): Promise<Published> {
   const body = JSON.stringify(event);
   if (Buffer.byteLength(body) > MAX_MESSAGE_BYTES) {
-    throw new TerminalError("too-large", "an event is larger than 64 KiB");
+    throw new TerminalError("TooLarge", "an event is larger than 64 KiB");
   }
   const hdrs = headers();
   hdrs.set("Content-Type", CONTENT_TYPE);
@@ -77,7 +78,7 @@ async function store(
     } catch (err) {
       signal.throwIfAborted();
       if (err instanceof JetStreamApiError && PERMANENT.has(err.code)) {
-        throw new TerminalError("refused", "the stream refuses the message", { cause: err });
+        throw new TerminalError("Refused", "the stream refuses the message", { cause: err });
       }
       nats.logger.warn({ err, subject, attempt }, "publish not acknowledged, trying again");
       await sleep(backoffDelay({ initial: 100, max: 5_000 }, attempt), undefined, { signal });
@@ -107,12 +108,6 @@ function headerValue(text: string): string {
     .slice(0, 1_024);
 }
 
-/** `text` as a part of a subject: a reason that was not made for one must not keep a message from the dead letters. */
-function word(text: string): string {
-  const safe = text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-  return safe.slice(0, 64).replaceAll(/^-+|-+$/g, "") || "unknown";
-}
-
 /** Puts a message into the dead letters with its reason in the headers; repeated under the same id until stored. */
 export async function publishDeadLetter(
   nats: Nats,
@@ -125,6 +120,6 @@ export async function publishDeadLetter(
   hdrs.set("Rollcast-Message", headerValue(mask(letter.message)));
   hdrs.set("Rollcast-Subject", headerValue(letter.subject));
   const options = { msgID: letter.id, headers: hdrs };
-  const subject = deadLetterSubject(word(letter.stage), word(letter.reason));
+  const subject = deadLetterSubject(reasonToken(letter.stage), reasonToken(letter.reason));
   return store(nats, subject, letter.body, options, signal);
 }

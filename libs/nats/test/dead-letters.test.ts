@@ -9,7 +9,7 @@ type Bus = Awaited<ReturnType<typeof startBus>>;
 async function bury(bus: Bus, id: string, more: { stage?: string; reason?: string } = {}) {
   const letter = {
     stage: "restarter-prod",
-    reason: "malformed",
+    reason: "Malformed",
     message: "it is not\nof its form",
     id,
     subject: "rollcast.v1.prod.source.changed.configmap.shop.web",
@@ -48,11 +48,11 @@ test("a list may be of one stage, one reason, or what is wanted of each letter",
   await using bus = await startBus();
   const letters = openDeadLetters(bus.nats);
   await bury(bus, "a");
-  await bury(bus, "b", { stage: "notifier", reason: "gone" });
-  await bury(bus, "c", { stage: "notifier", reason: "expired" });
+  await bury(bus, "b", { stage: "notifier", reason: "Gone" });
+  await bury(bus, "c", { stage: "notifier", reason: "Expired" });
   expect((await bodies(letters, { stage: "notifier" })).flat()).toEqual(["body of b", "body of c"]);
-  expect((await bodies(letters, { reason: "malformed" })).flat()).toEqual(["body of a"]);
-  const project = (letter: StoredLetter) => (letter.reason === "gone" ? "gone" : undefined);
+  expect((await bodies(letters, { reason: "Malformed" })).flat()).toEqual(["body of a"]);
+  const project = (letter: StoredLetter) => (letter.reason === "Gone" ? "gone" : undefined);
   expect((await bodies(letters, { project })).flat()).toEqual(["gone"]);
 });
 
@@ -63,7 +63,7 @@ test("a letter is shown as it was buried, and after it was dropped it is not the
   expect(await letters.get(id)).toMatchObject({
     id,
     stage: "restarter-prod",
-    reason: "malformed",
+    reason: "Malformed",
     message: "it is not of its form",
     subject: "rollcast.v1.prod.source.changed.configmap.shop.web",
   });

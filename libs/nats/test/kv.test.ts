@@ -237,7 +237,7 @@ test("a record of a newer version is left alone: an error of get, left out of a 
   const err: unknown = await kv.a.get("prod.b").catch((thrown: unknown) => thrown);
 
   expect(err).toBeInstanceOf(TerminalError);
-  expect(err).toMatchObject({ reason: "unreadable" });
+  expect(err).toMatchObject({ reason: "Unreadable" });
   expect((err as Error).message).not.toContain("future");
   expect(await all(kv.a)).toEqual([
     ["prod.a", 1],
@@ -253,7 +253,7 @@ test("bytes that are no JSON are left alone too", async () => {
   await using kv = await startTwo();
   await kv.nats.js.publish("$KV.sources.prod.bad", "{oops");
 
-  await expect(kv.a.get("prod.bad")).rejects.toMatchObject({ reason: "unreadable" });
+  await expect(kv.a.get("prod.bad")).rejects.toMatchObject({ reason: "Unreadable" });
   expect(await all(kv.a)).toEqual([]);
 });
 

@@ -101,7 +101,7 @@ test("an event of 64 KiB is stored and a larger one never tried", async () => {
   const err = await thrownBy(publish(bus.nats, subject, sized(65_537), never));
 
   expect(err).toBeInstanceOf(TerminalError);
-  expect(err).toMatchObject({ reason: "too-large" });
+  expect(err).toMatchObject({ reason: "TooLarge" });
   expect(await stored(bus.nats, EVENT_STREAM)).toBe(0);
   // The stream's limit counts the headers too.
   await publish(bus.nats, subject, sized(65_000), never);
@@ -117,7 +117,7 @@ test("an event that the stream refuses for its size is given up", async () => {
 
   expect(await thrownBy(publish(bus.nats, subject, event, never))).toMatchObject({
     name: "TerminalError",
-    reason: "refused",
+    reason: "Refused",
   });
 });
 
@@ -165,7 +165,7 @@ test("a publish that waits in an outage is stored soon after it", async () => {
 
 const letter = {
   stage: "restarter-prod",
-  reason: "malformed",
+  reason: "Malformed",
   message: "it is not JSON",
   id: "ROLLCAST-7-restarter-prod",
   subject: "rollcast.v1.prod.source.changed.configmap.shop.web",
@@ -182,7 +182,7 @@ test("a dead letter keeps the original bytes and says why", async () => {
   expect(message?.subject).toBe("rollcast.dlq.v1.restarter-prod.malformed");
   expect(message?.string()).toBe("{broken");
   expect(message?.header.get("Rollcast-Stage")).toBe("restarter-prod");
-  expect(message?.header.get("Rollcast-Reason")).toBe("malformed");
+  expect(message?.header.get("Rollcast-Reason")).toBe("Malformed");
   expect(message?.header.get("Rollcast-Message")).toBe("it is not JSON");
   expect(message?.header.get("Rollcast-Subject")).toBe(letter.subject);
   expect(again).toEqual({ seq, duplicate: true });

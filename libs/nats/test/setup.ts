@@ -4,6 +4,8 @@ import { sourceEvent } from "@rollcast/shared/event-builders";
 import type { SourceEvent } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import type { Logger } from "@rollcast/runtime/logger";
+import { recordLogLines } from "@rollcast/testkit/log-lines";
+import type { LogLine } from "@rollcast/testkit/log-lines";
 import { connectNats } from "../src/connect.ts";
 import type { Nats } from "../src/connect.ts";
 import { provision } from "../src/provision.ts";
@@ -12,17 +14,10 @@ import type { Subject } from "@rollcast/shared/subjects";
 
 export const silent = createLogger("test", "silent");
 
-export type LogLine = {
-  readonly level: string;
-  readonly msg: string;
-  readonly [key: string]: unknown;
-};
-
 /** A logger that keeps its lines. */
 export function recordingLogger(): { logger: Logger; lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const write = (line: string) => lines.push(JSON.parse(line) as LogLine);
-  return { logger: createLogger("test", "trace", { write }), lines };
+  const { destination, lines } = recordLogLines();
+  return { logger: createLogger("test", "trace", destination), lines };
 }
 
 /** A nats-server with everything provisioned, and a client of it. */
@@ -56,7 +51,7 @@ export function changeOf(name: string): { subject: Subject; event: SourceEvent }
       uid: "u1",
       resourceVersion: "1",
       changedKeys: { added: [], changed: ["A"], removed: [] },
-      reason: "data",
+      reason: "DataChanged",
     },
   );
   return { subject: sourceSubject("prod", "changed", event.data), event };

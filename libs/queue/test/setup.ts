@@ -3,21 +3,16 @@ import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
 import { createLogger } from "@rollcast/runtime/logger";
 import type { Logger } from "@rollcast/runtime/logger";
+import { recordLogLines } from "@rollcast/testkit/log-lines";
+import type { LogLine } from "@rollcast/testkit/log-lines";
 import { freePort } from "@rollcast/testkit/net";
 
 export const silent = createLogger("test", "silent");
 
-export type LogLine = {
-  readonly level: string;
-  readonly msg: string;
-  readonly [key: string]: unknown;
-};
-
 /** A logger that keeps its lines. */
 export function recordingLogger(): { logger: Logger; lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const write = (line: string) => lines.push(JSON.parse(line) as LogLine);
-  return { logger: createLogger("test", "trace", { write }), lines };
+  const { destination, lines } = recordLogLines();
+  return { logger: createLogger("test", "trace", destination), lines };
 }
 
 /** A TCP proxy that is gone for a second when a connection through it asks Redis for INFO a second time: the first is the client's, to see that Redis is ready. */

@@ -39,9 +39,9 @@ test.each([
 test("errors keep what their handlers need", () => {
   const cause = new Error("root");
 
-  expect(new TerminalError("gone", "it is gone", { cause })).toMatchObject({
+  expect(new TerminalError("Gone", "it is gone", { cause })).toMatchObject({
     name: "TerminalError",
-    reason: "gone",
+    reason: "Gone",
     message: "it is gone",
     cause,
   });

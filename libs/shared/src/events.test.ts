@@ -23,7 +23,7 @@ const source: SourceData = {
   resourceVersion: "4711",
   changedKeys: { added: ["A"], changed: ["LOG_LEVEL"], removed: [], more: 3 },
   changedBy: { manager: "kubectl-edit", time: "2026-01-01T00:00:00.000Z" },
-  reason: "data",
+  reason: "DataChanged",
 };
 const rollout: RolloutData = {
   workload: { kind: "Deployment", namespace: "shop", name: "web", uid: "77" },
@@ -51,7 +51,7 @@ const notification: NotificationData = {
   notification: "n1",
   events: ["e1"],
   attempts: 2,
-  reason: "gone",
+  reason: "Gone",
   message: "410",
 };
 

@@ -1,4 +1,4 @@
-// Makes the images that stand in for those of registries, each only when what it is made of has changed.
+// Builds the images that stand in for those of registries, each only if its inputs have changed.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,13 +14,13 @@ import type { Docker } from "../docker.ts";
 import type { Materials } from "../materials.ts";
 import type { StandIn } from "./stand-in.ts";
 
-/** Each by the name of its files. */
+/** Stand-ins by the name of their files. */
 const STAND_INS: Readonly<Record<string, StandIn>> = { node, distroless, nats, redis, k3s };
-/** What all are made with. */
+/** Shared inputs of all stand-ins. */
 const COMMON = ["stand-in.ts", "../materials.ts", "../debian.ts"];
 const LABEL = "dev.rollcast.stand-in";
 
-/** What stands in for an image. Throws where nothing does. */
+/** Finds the stand-in for an image. Throws if there is none. */
 export function standInFor(image: string): StandIn {
   const standIn = Object.values(STAND_INS).find(({ images }) => images.test(image));
   if (standIn === undefined) {
@@ -31,14 +31,14 @@ export function standInFor(image: string): StandIn {
 
 export type BuildOptions = {
   engine: Docker;
-  /** Where what is fetched lies meanwhile. */
+  /** A folder for downloads. */
   dir: string;
   servers: string;
   signal: AbortSignal;
   progress: Progress;
 };
 
-/** Makes what stands in for `images` where it is not there yet. */
+/** Builds the stand-ins for `images` that are missing or outdated. */
 export async function buildStandIns(images: readonly string[], options: BuildOptions) {
   const { engine, servers, signal, progress } = options;
   const standIns = images.map((image) => ({ image, standIn: standInFor(image) }));
@@ -71,7 +71,7 @@ async function labelOf(engine: Docker, image: string): Promise<string | undefine
   return docker(engine, ["image", "inspect", "--format", format, image]).catch(() => undefined);
 }
 
-/** Of the code that says how an image is made, and of all else that it is made of. */
+/** Hashes the code that builds an image and all its other inputs. */
 async function standInHash(standIn: StandIn, materials: Materials): Promise<string> {
   const dir = import.meta.dirname;
   const [name = ""] = Object.entries(STAND_INS).find(([, value]) => value === standIn) ?? [];

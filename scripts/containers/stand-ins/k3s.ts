@@ -38,7 +38,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   kwok: kwokFlags(CONFIG, KUBECONFIG),
 };
 
-/** A node of the name NODE. */
+/** A node whose name is NODE. */
 const node = {
   ...NODE,
   metadata: {
@@ -53,7 +53,7 @@ export const k3s: StandIn = {
   images: /^rancher\/k3s:v1\.\d+\.\d+-k3s\d+$/,
   changes: [
     PATH,
-    // Half a gigabyte is enough, rather than what the collector likes best.
+    // Trades CPU for memory, so that half a gigabyte is enough.
     "ENV GOGC=50",
     "VOLUME /var/lib/rancher/k3s",
     "EXPOSE 6443",

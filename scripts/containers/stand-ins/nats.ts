@@ -4,7 +4,7 @@ import { put } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
-/** As in the image: what begins with a dash is for nats-server. */
+/** As in the real image: arguments that begin with a dash are passed to nats-server. */
 const ENTRYPOINT = `#!/bin/sh
 set -e
 if [ "$#" -eq 0 ] || [ "\${1#-}" != "$1" ]; then
@@ -13,7 +13,7 @@ fi
 exec "$@"
 `;
 
-/** The nats-server of the tests with busybox, which is what Alpine's commands are. */
+/** The nats-server of the tests, with busybox for Alpine's commands. */
 export const nats: StandIn = {
   images: /^nats:2\.\d+-alpine$/,
   changes: [

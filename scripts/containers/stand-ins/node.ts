@@ -5,14 +5,14 @@ import { certificatesHash, put, putCertificates } from "../materials.ts";
 import { PATH } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
-/** What every Debian has, and the libraries of Node. */
+/** Debian's base packages, and the libraries that Node needs. */
 const PACKAGES = [
   ["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "dpkg"],
   ["findutils", "grep", "gzip", "hostname", "libc-bin", "login", "mawk", "ncurses-bin", "passwd"],
   ["perl-base", "sed", "tar", "tzdata", "util-linux", "libgcc-s1", "libstdc++6"],
 ].flat();
 const MODULES = "usr/local/lib/node_modules";
-/** As in the image: what is no command is for node. */
+/** As in the real image: arguments that name no command are passed to node. */
 const ENTRYPOINT = `#!/bin/sh
 set -e
 if [ "\${1#-}" != "\${1}" ] || [ -z "$(command -v "\${1}")" ] || { [ -f "\${1}" ] && ! [ -x "\${1}" ]; }; then
@@ -21,7 +21,7 @@ fi
 exec "$@"
 `;
 
-/** Debian, its packages not set up, with Node and npm: images are built in it. */
+/** Debian with unconfigured packages, Node and npm; images are built in it. */
 export const node: StandIn = {
   images: /^node:24-bookworm-slim$/,
   changes: [
@@ -46,7 +46,7 @@ export const node: StandIn = {
       await symlink(`/${file}`, join(root, "usr/local/bin", name));
     }
     await put(root, "usr/local/bin/docker-entrypoint.sh", ENTRYPOINT, 0o755);
-    // What the scripts of Debian's packages would make.
+    // What the scripts of Debian's packages would create.
     const master = (name: string) =>
       readFile(join(root, `usr/share/base-passwd/${name}.master`), "utf8");
     const user = "node:x:1000:1000::/home/node:/bin/bash\n";

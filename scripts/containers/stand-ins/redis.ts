@@ -5,7 +5,10 @@ import { put } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 
-/** Redis 8 with the libraries it needs, and the setpriv with which the image's entrypoint becomes the user redis. */
+/**
+ * Redis 8 with the libraries it needs, and setpriv, with which the image's entrypoint switches to
+ * the user redis.
+ */
 const PACKAGES = [
   ["redis-server", "redis-tools", "util-linux", "libcap-ng0", "libc6", "libgcc-s1", "libstdc++6"],
   ["libatomic1", "libcap2", "libjemalloc2", "liblzf1", "libssl3t64", "libsystemd0", "libzstd1"],
@@ -19,7 +22,11 @@ case " $* " in
 esac
 exec /usr/local/lib/redis-server "$@"
 `;
-/** As in the image: what begins with a dash or ends in .conf is for redis-server, which does not run as root. Debian's busybox knows a lesser setpriv, and takes it. */
+/**
+ * As in the real image: arguments that begin with a dash or end in .conf are passed to
+ * redis-server, which does not run as root. Debian's busybox has a lesser setpriv of its own, which
+ * would be preferred.
+ */
 const ENTRYPOINT = `#!/bin/sh
 set -e
 if [ "\${1#-}" != "$1" ] || [ "\${1%.conf}" != "$1" ]; then
@@ -36,7 +43,7 @@ fi
 exec "$@"
 `;
 
-/** Debian's Redis 8 with busybox, which is what Alpine's commands are. */
+/** Debian's Redis 8, with busybox for Alpine's commands. */
 export const redis: StandIn = {
   images: /^redis:8(\.\d+)?-alpine$/,
   changes: [
@@ -63,7 +70,7 @@ export const redis: StandIn = {
     for (const name of ["systemd", "udev"]) {
       await rm(join(root, "usr/lib", name), { recursive: true, force: true });
     }
-    // One program, which knows by its name what to be.
+    // One program, which goes by its name.
     await copy("usr/bin/redis-check-rdb", "usr/local/lib/redis-server");
     for (const name of ["redis-cli", "setpriv"]) await copy(`usr/bin/${name}`, "usr/local/bin");
     await put(root, "usr/local/bin/redis-server", WRAPPER, 0o755);

@@ -1,12 +1,12 @@
 import type { Materials } from "../materials.ts";
 
-/** How an image is made that behaves like one of a registry as far as Rollcast goes. */
+/** How to build an image that behaves like one of a registry, as far as Rollcast needs it. */
 export type StandIn = {
-  /** The names of the images for which it stands. */
+  /** The names of the images that it stands in for. */
   readonly images: RegExp;
   /** Lines of a Dockerfile: environment, user, entrypoint and the like. */
   readonly changes: readonly string[];
-  /** What it depends on beside its own files in this folder: when that changes, it is made anew. */
+  /** Inputs besides its own files in this folder; the image is rebuilt when they change. */
   inputs(materials: Materials): Promise<readonly string[]>;
   /** Fills the image's root folder. */
   fill(root: string, materials: Materials): Promise<void>;

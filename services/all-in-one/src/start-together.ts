@@ -2,8 +2,9 @@ import { startIn } from "@rollcast/host/host";
 import type { Host, Process } from "@rollcast/host/host";
 
 /**
- * Starts several services in one process, all at once: the restarter waits for what the watcher writes at its start. They are closed at once too, as pods
- * are. Where one cannot start, the others are told to stop, and its error is thrown once they have.
+ * Starts several services in one process concurrently, because the restarter waits for what the
+ * watcher writes when it starts. They also stop concurrently, as pods do. If one cannot start, the
+ * others are stopped and its error is thrown.
  */
 export async function startTogether(
   own: Process,

@@ -1,3 +1,4 @@
+import { reasonToken } from "@rollcast/shared/reason-token";
 import { CIRCUIT_STATES } from "./http/circuit.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { Metrics } from "@rollcast/runtime/metrics";
@@ -62,8 +63,8 @@ export function createNotifierMetrics(
       for (const receiver of receivers) sent.inc({ receiver }, 0);
     },
     sent: (receiver) => sent.inc({ receiver }),
-    retried: (receiver, reason) => retried.inc({ receiver, reason }),
-    dead: (receiver, reason) => dead.inc({ receiver, reason }),
+    retried: (receiver, reason) => retried.inc({ receiver, reason: reasonToken(reason) }),
+    dead: (receiver, reason) => dead.inc({ receiver, reason: reasonToken(reason) }),
     waiting(byReceiver) {
       const now = Date.now();
       waiting.reset();

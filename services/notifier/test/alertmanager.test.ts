@@ -163,7 +163,7 @@ test("a message without alerts checks that the Alertmanager answers", async () =
   harness.hook.answer({ status: 401 });
   await start(harness, [harness.hook], {}, { receiver: "alerts" });
   await harness.publishEvent("skipped", "web");
-  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "unauthorized" } });
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "Unauthorized" } });
   expect(harness.hook.received).toMatchObject([{ body: "[]" }]);
 });
 
@@ -175,6 +175,6 @@ test("400 makes the message a dead letter at once", async () => {
   await harness.waitEvent("dead");
   await settled(harness);
   const letters = await harness.deadLetters();
-  expect(letters).toMatchObject([{ reason: "bad-request" }]);
+  expect(letters).toMatchObject([{ reason: "BadRequest" }]);
   expect(JSON.stringify([letters, harness.logs()])).not.toContain("token-of-the-alertmanager");
 });

@@ -23,7 +23,7 @@ type Case = {
 };
 
 const HUGE = "x".repeat(2_000_000);
-const NOT_OK = { end: "waits", reason: "not-ok" } as const;
+const NOT_OK = { end: "waits", reason: "NotOk" } as const;
 
 const CASES: readonly Case[] = [
   { name: "200", answer: { status: 200, body: "ok" }, end: "sent" },
@@ -40,19 +40,19 @@ const CASES: readonly Case[] = [
     later: { body: "ok" },
     end: "sent",
   },
-  { name: "503", answer: { status: 503 }, end: "waits", reason: "status-503" },
-  { name: "500", answer: { status: 500 }, end: "waits", reason: "status-500" },
+  { name: "503", answer: { status: 503 }, end: "waits", reason: "Http503" },
+  { name: "500", answer: { status: 500 }, end: "waits", reason: "Http500" },
   {
     name: "302",
     answer: { status: 302, headers: { location: "/200" } },
     end: "dead",
-    reason: "redirect",
+    reason: "Redirect",
   },
-  { name: "401", answer: { status: 401 }, end: "dead", reason: "unauthorized" },
-  { name: "410", answer: { status: 410 }, end: "dead", reason: "gone" },
-  { name: "413", answer: { status: 413 }, end: "dead", reason: "too-large" },
-  { name: "a hang", answer: { instead: "hang" }, end: "waits", reason: "timeout" },
-  { name: "a reset", answer: { instead: "reset" }, end: "waits", reason: "network" },
+  { name: "401", answer: { status: 401 }, end: "dead", reason: "Unauthorized" },
+  { name: "410", answer: { status: 410 }, end: "dead", reason: "Gone" },
+  { name: "413", answer: { status: 413 }, end: "dead", reason: "TooLarge" },
+  { name: "a hang", answer: { instead: "hang" }, end: "waits", reason: "Timeout" },
+  { name: "a reset", answer: { instead: "reset" }, end: "waits", reason: "Network" },
   { name: "a slow body", answer: { instead: "trickle" }, end: "sent", slack: NOT_OK },
   { name: "a huge body", answer: { body: HUGE }, end: "sent", slack: NOT_OK },
 ];

@@ -33,7 +33,7 @@ test("receivers are listed with their state, and nothing without a token", async
   const dead = await harness.waitEvent("dead");
   const sent = await harness.waitEvent("sent");
   const [hook, , other] = await states();
-  const lastDead = { at: dead.time, reason: "gone" };
+  const lastDead = { at: dead.time, reason: "Gone" };
   expect(hook).toMatchObject({ circuit: "gone", waiting: 0, lastSentAt: sent.time, lastDead });
   expect(other).toMatchObject({ circuit: "closed", oldestAt: expect.any(String) });
   expect(other).toHaveProperty("waiting");
@@ -52,12 +52,12 @@ test("a test message is sent at once, past queue and circuit breaker, and its an
   const body = harness.hook.received[0]?.body ?? "";
   expect(body).toContain("This is a test of the receiver: nothing was rolled.");
   harness.hook.answer({ status: 403, body: "go away, token=query-is-secret" });
-  expect(await send()).toMatchObject({ body: { result: "refused", reason: "forbidden" } });
+  expect(await send()).toMatchObject({ body: { result: "refused", reason: "Forbidden" } });
   expect(JSON.stringify(await send())).not.toContain("query-is-secret");
   harness.hook.answer({ status: 429, headers: { "retry-after": "60" } });
-  expect(await send()).toMatchObject({ body: { result: "later", reason: "throttled" } });
+  expect(await send()).toMatchObject({ body: { result: "later", reason: "Throttled" } });
   harness.hook.answer({ instead: "reset" });
-  expect(await send()).toMatchObject({ body: { result: "failed", reason: "network" } });
+  expect(await send()).toMatchObject({ body: { result: "failed", reason: "Network" } });
   expect(await send("who")).toMatchObject({ status: 404, body: { code: "no-such-receiver" } });
   expect(await harness.records()).toMatchObject([{ type: "receivers" }]);
   expect(await harness.events()).toEqual([]);

@@ -58,7 +58,7 @@ test.each(CHATS)(
     await harness.waitEvent("dead");
     await settled(harness);
     const letters = await harness.deadLetters();
-    expect(letters).toMatchObject([{ reason: "too-large", record: { receiver: "chat" } }]);
+    expect(letters).toMatchObject([{ reason: "TooLarge", record: { receiver: "chat" } }]);
     const output =
       JSON.stringify([letters, await harness.events(), harness.logs()]) + (await harness.metrics());
     expect(output).not.toContain("query-is-secret");

@@ -32,7 +32,7 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
   const webhookId = harness.hook.received[0]?.headers["webhook-id"];
   expect(letter).toMatchObject({
     stage: "notifier",
-    reason: "not-found",
+    reason: "NotFound",
     message: "the receiver answered 404: ok",
     subject: "rollcast.v1.test.notification.dead.hook",
     notification: { id: webhookId, receiver: "hook", events: 1, tries: 1 },
@@ -44,7 +44,7 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
   const shown = await api.call("GET", `/v1/dead-letters/${letter.id}`);
   expect(shown).toMatchObject({
     status: 200,
-    body: { ...letter, tries: [{ reason: "not-found" }], events: [{ id: event }] },
+    body: { ...letter, tries: [{ reason: "NotFound" }], events: [{ id: event }] },
   });
   harness.hook.answer({});
   const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
@@ -116,7 +116,7 @@ test("a letter that holds no notification is shown and dropped, and cannot be re
     "no event at all",
   );
   const letter = await firstLetter(api);
-  expect(letter).toMatchObject({ stage: "notifier-test", reason: "malformed" });
+  expect(letter).toMatchObject({ stage: "notifier-test", reason: "Malformed" });
   expect(letter.notification).toBeUndefined();
   const path = `/v1/dead-letters/${letter.id}`;
   expect(await api.call("GET", path)).toMatchObject({ body: { body: "no event at all" } });
@@ -137,7 +137,7 @@ test("letters are paginated; those of another cluster are invisible", async () =
     const cluster = i === 3 ? "other" : "test";
     await harness.putDeadLetter({
       stage: "restarter-x",
-      reason: "malformed",
+      reason: "Malformed",
       message: "",
       id: `letter-${i}`,
       subject: `rollcast.v1.${cluster}.source.changed.configmap.shop.web`,

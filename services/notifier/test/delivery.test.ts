@@ -104,10 +104,10 @@ test.each([
 });
 
 test.each([
-  { status: 302, reason: "redirect" },
-  { status: 400, reason: "bad-request" },
-  { status: 410, reason: "gone" },
-  { status: 413, reason: "too-large" },
+  { status: 302, reason: "Redirect" },
+  { status: 400, reason: "BadRequest" },
+  { status: 410, reason: "Gone" },
+  { status: 413, reason: "TooLarge" },
 ])("$status makes the whole message a dead letter at once", async ({ status, reason }) => {
   await using harness = await startHarness();
   const elsewhere = `${harness.hook.url}/elsewhere?token=query-is-secret`;
@@ -188,21 +188,21 @@ test.each([
   {
     name: "a message older than a day",
     record: leftRecord({ createdAt: Date.now() - 25 * HOUR }),
-    reason: "expired",
+    reason: "Expired",
     attempts: 0,
   },
   {
     name: "a message without attempts left",
     record: leftRecord({
-      tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "status-503", message: "" })),
+      tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "Http503", message: "" })),
     }),
-    reason: "status-503",
+    reason: "Http503",
     attempts: 1,
   },
   {
     name: "a message that is dead but was not published yet",
-    record: leftRecord({ state: "dead", reason: "gone", message: "" }),
-    reason: "gone",
+    record: leftRecord({ state: "dead", reason: "Gone", message: "" }),
+    reason: "Gone",
     attempts: 0,
   },
 ])("$name becomes a dead letter", async ({ record, reason, attempts }) => {
@@ -249,7 +249,7 @@ test("messages that wait for a removed receiver become dead letters", async () =
     message: "a dead letter",
   });
   expect(await harness.deadLetters()).toMatchObject([
-    { reason: "receiver-removed", record: { receiver: "hook" } },
+    { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
 });
 

@@ -96,7 +96,7 @@ test("hosts in NO_PROXY are reached directly, and their addresses are checked", 
   const url = `https://localhost:${hook.port}/hook`;
   const refusing = await startVia(harness, proxy, url, { env });
   await harness.publishEvent("failed", "web");
-  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "address-refused" } });
+  expect(await harness.waitEvent("dead")).toMatchObject({ data: { reason: "AddressRefused" } });
   expect(hook.paths).toEqual([]);
   await refusing.kill("SIGTERM");
 
@@ -147,7 +147,7 @@ test("a refusing proxy is a network error, reported without its password", async
       message: "a try that failed",
     },
   );
-  expect(put).toMatchObject({ reason: "network", message: "the proxy answered 407" });
+  expect(put).toMatchObject({ reason: "Network", message: "the proxy answered 407" });
   expect(JSON.stringify(harness.logs())).not.toContain("proxy-password");
 });
 

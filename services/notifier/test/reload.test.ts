@@ -48,7 +48,7 @@ test("an added receiver gets messages from then on; the waiting messages of a re
     message: "a dead letter",
   });
   expect(await harness.deadLetters()).toMatchObject([
-    { reason: "receiver-removed", record: { receiver: "hook" } },
+    { reason: "ReceiverRemoved", record: { receiver: "hook" } },
   ]);
   const id = await harness.publishEvent("failed", "api");
   await second.waitFor(() => true);

@@ -133,7 +133,7 @@ test("a gone receiver is tried once; its other waiting messages become dead lett
   await harness.publishEvent("failed", "api");
   await waitFor(async () => (await harness.deadLetters()).length === 2);
   expect(harness.hook.received).toHaveLength(1);
-  expect((await harness.deadLetters()).map(({ reason }) => reason)).toEqual(["gone", "gone"]);
+  expect((await harness.deadLetters()).map(({ reason }) => reason)).toEqual(["Gone", "Gone"]);
 });
 
 test.each([

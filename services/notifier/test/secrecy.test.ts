@@ -117,7 +117,7 @@ test("no log line, error, metric, event, record, dead letter or answer of the AP
     message: "every receiver to be asked",
   });
   // What hangs is given up after fifteen seconds.
-  await waitFor(() => harness.logs().some(({ reason }) => reason === "timeout"), {
+  await waitFor(() => harness.logs().some(({ reason }) => reason === "Timeout"), {
     message: "the time-out",
   });
   const answers: unknown[] = [];

@@ -108,7 +108,7 @@ test("a group that a newer version wrote is kept, its events become dead letters
   const letter = await waitFor(async () => (await harness.letters())[0], {
     message: "a dead letter",
   });
-  expect(letter.headers).toContain("Rollcast-Reason: unreadable");
+  expect(letter.headers).toContain("Rollcast-Reason: Unreadable");
   expect(letter.headers).toContain(key);
   expect(letter.body).toContain(id);
   expect(harness.hook.received).toHaveLength(1);
@@ -161,7 +161,7 @@ test("a message log that a newer version wrote is kept, and the message waits", 
   const id = await harness.publishEvent("failed", "web");
 
   const put = await second.waitLog(({ msg }) => msg === "notification delayed, will retry");
-  expect(put).toMatchObject({ reason: "unreadable", message: expect.stringContaining(key) });
+  expect(put).toMatchObject({ reason: "Unreadable", message: expect.stringContaining(key) });
   expect(slack.messages).toHaveLength(1);
   const waiting = (await harness.records()).filter((item) => item.type === "notification");
   expect(waiting.flatMap(({ events }) => events.map((event) => event.id))).toEqual([id]);

@@ -22,13 +22,13 @@ test("every part of a restarter has its sign", async () => {
 
   expect(await restarterChecks(parts, NOW)).toEqual([
     { what: "deployments: nothing consumed", ms: 1 },
-    { what: "events: nothing heard", ms: 2 },
-    { what: "events: one is in hand", ms: 3 },
-    { what: "the sweep is in hand", ms: 4 },
-    { what: "queue default: a turn is in hand", ms: 5 },
+    { what: "events: nothing received", ms: 2 },
+    { what: "events: one is being handled", ms: 3 },
+    { what: "a resync is running", ms: 4 },
+    { what: "queue default: a job is running", ms: 5 },
     // A worker that was idle for long has not left a turn waiting that came just now, nor one that has just been active.
-    { what: "queue default: turns wait and none is taken", ms: 6 },
-    { what: "queue slow: a turn is in hand", ms: 7 },
-    { what: "queue slow: turns wait and none is taken", ms: 8 },
+    { what: "queue default: jobs wait and none is started", ms: 6 },
+    { what: "queue slow: a job is running", ms: 7 },
+    { what: "queue slow: jobs wait and none is started", ms: 8 },
   ]);
 });

@@ -21,8 +21,8 @@ export type CheckedParts = {
 async function checksOf({ queue, work }: QueueWorker, now: number): Promise<Sign[]> {
   const idle = Math.min(await queue.standingMs(), now - work.lastActive());
   return [
-    { what: `queue ${queue.queue}: a turn is in hand`, ms: work.inHandMs() },
-    { what: `queue ${queue.queue}: turns wait and none is taken`, ms: idle },
+    { what: `queue ${queue.queue}: a job is running`, ms: work.inHandMs() },
+    { what: `queue ${queue.queue}: jobs wait and none is started`, ms: idle },
   ];
 }
 
@@ -32,9 +32,9 @@ export async function restarterChecks(parts: CheckedParts, now = Date.now()): Pr
   const queues = await Promise.all(worked.map((one) => checksOf(one, now)));
   return [
     ...kinds.signs(),
-    { what: "events: nothing heard", ms: now - consuming.lastHeard() },
-    { what: "events: one is in hand", ms: consuming.inHandMs() },
-    { what: "the sweep is in hand", ms: resync.inHandMs() },
+    { what: "events: nothing received", ms: now - consuming.lastHeard() },
+    { what: "events: one is being handled", ms: consuming.inHandMs() },
+    { what: "a resync is running", ms: resync.inHandMs() },
     ...queues.flat(),
   ];
 }

@@ -86,7 +86,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
   await waitFor(() => rolling() === 0, { message: "every place to be free", timeout: 30_000 });
   const deferrals = rollouts(events).filter((one) => eventOutcome(one.type).outcome === "deferred");
   expect(deferrals.length).toBeGreaterThan(10);
-  expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["max-rolling"]));
+  expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["MaxRolling"]));
 });
 
 test("a restarter killed where it took a place gives it back, and who waits goes oldest first", async () => {
@@ -117,9 +117,9 @@ test("a restarter killed where it took a place gives it back, and who waits goes
   });
   expect(holders()).toEqual([`Deployment/${rig.namespace}/stuck`]);
   await rig.change("second", "1");
-  await rig.waitRecord("uses-second", (one) => one.due?.reason === "max-rolling");
+  await rig.waitRecord("uses-second", (one) => one.due?.reason === "MaxRolling");
   await rig.change("third", "1");
-  await rig.waitRecord("uses-third", (one) => one.due?.reason === "max-rolling");
+  await rig.waitRecord("uses-third", (one) => one.due?.reason === "MaxRolling");
   expect(started(await rig.events())).toHaveLength(1);
 
   // The end of the one that is stuck frees the place: its workload is deleted.

@@ -10,7 +10,7 @@ async function generations(rig: Rig, names: readonly string[]): Promise<number[]
 }
 
 async function waitFrozen(rig: Rig, names: readonly string[]): Promise<void> {
-  for (const name of names) await rig.waitRecord(name, (one) => one.due?.reason === "frozen");
+  for (const name of names) await rig.waitRecord(name, (one) => one.due?.reason === "Frozen");
 }
 
 function freezes(events: readonly RollcastEvent[]) {
@@ -80,7 +80,7 @@ test("a namespace or one workload is frozen, the others go on; a freeze ends by 
   await rig.change("cfg", "1");
   await rig.waitAll(["web-0", "web-2"]);
   const deferred = await rig.waitEvent("deferred", "web-1");
-  expect(deferred).toMatchObject({ reason: "frozen", dueAt: expect.any(String) });
+  expect(deferred).toMatchObject({ reason: "Frozen", dueAt: expect.any(String) });
   expect(await generations(rig, names)).toEqual([2, 1, 2]);
   await rig.waitAll(names);
   expect(await generations(rig, names)).toEqual([2, 2, 2]);
@@ -104,8 +104,8 @@ test("a namespace or one workload is frozen, the others go on; a freeze ends by 
 
   const told = freezes(await rig.events()).filter(({ outcome }) => outcome === "unfrozen");
   expect(told).toEqual([
-    { outcome: "unfrozen", scope: one, by: "rollcast", reason: "expired" },
-    { outcome: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "expired" },
+    { outcome: "unfrozen", scope: one, by: "rollcast", reason: "Expired" },
+    { outcome: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "Expired" },
     { outcome: "unfrozen", scope: { level: "namespace", namespace }, by: "anna" },
   ]);
   await expect(

@@ -48,7 +48,7 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   const halted = await waitFor(
     async () => {
       const records = await Promise.all(names.map((name) => rig.record(name)));
-      const waiting = records.filter((one) => one?.due?.reason === "halted");
+      const waiting = records.filter((one) => one?.due?.reason === "Halted");
       return waiting.length === names.length - 3 ? waiting : undefined;
     },
     { message: "all but three to be halted", timeout: 60_000 },
@@ -99,7 +99,7 @@ test("a halted change goes on when it is resumed, and halts again where it still
   const { operations } = await rig.operate(queues);
   const waiting = async () => {
     const records = await Promise.all(names.map((name) => rig.record(name)));
-    return records.filter((one) => one?.due?.reason === "halted").length;
+    return records.filter((one) => one?.due?.reason === "Halted").length;
   };
   await rig.change("cfg", "broken");
   await waitFor(async () => (await waiting()) === 2, {
@@ -143,7 +143,7 @@ test("StatefulSets that hang halt their change too, until they are through", asy
   await rig.waitEvent("stalled", "two");
   await waitFor(() => operations.listHalts()[0]?.failed === 2, { message: "the change to halt" });
   await operations.unfreeze(onSourceNamed, { by: "anna" });
-  await waitFor(async () => (await record("late"))?.due?.reason === "halted", {
+  await waitFor(async () => (await record("late"))?.due?.reason === "Halted", {
     message: "late to be halted",
   });
   const told = (await rig.events()).filter((one) => one.type === "dev.rollcast.queue.halted.v1");

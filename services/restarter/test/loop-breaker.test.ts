@@ -52,7 +52,7 @@ test("controllers that rewrite a source every 200 ms and remove our marker every
   }
   const throttled = events.find((event) => eventOutcome(event.type).outcome === "throttled");
   expect(throttled?.data).toMatchObject({
-    reason: "throttled",
+    reason: "Throttled",
     cause: { name: "cfg", changedBy: { manager: "bad-controller" } },
   });
 }, 300_000);

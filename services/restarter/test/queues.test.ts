@@ -146,7 +146,7 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
   await operations.setQueue("slow", { concurrency: 4, maxRolling: 2 }, { by: "anna" });
   await operations.pauseQueue("default", { by: "ben", until: Date.now() + 12_000 });
   await rig.change("cfg", "1");
-  await rig.waitRecord("web-0", (one) => one.due?.reason === "queue-paused");
+  await rig.waitRecord("web-0", (one) => one.due?.reason === "QueuePaused");
   await first.kill("SIGKILL");
   await rig.redis.restart({ empty: true });
   await rig.nats.kill();
@@ -154,7 +154,7 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
   await rig.start();
   await rig.change("cfg", "2");
   for (const name of names) {
-    await rig.waitRecord(name, (one) => one.due?.reason === "queue-paused");
+    await rig.waitRecord(name, (one) => one.due?.reason === "QueuePaused");
   }
   // Nobody resumes it: it ends by the clock, and everything is done at once, with the last content.
   await rig.waitAll(names, 30_000);
@@ -174,7 +174,7 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
   expect(told.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }))).toEqual([
     { outcome: "tuned", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
     { outcome: "paused", queue: "default", by: "ben", until: expect.any(String) },
-    { outcome: "resumed", queue: "default", by: "rollcast", reason: "expired" },
+    { outcome: "resumed", queue: "default", by: "rollcast", reason: "Expired" },
     { outcome: "reset", queue: "slow", by: "anna" },
   ]);
 });

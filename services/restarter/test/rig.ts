@@ -151,7 +151,7 @@ function sourceWriter(nats: Nats, sources: Kv<SourceRecord>, namespace: string) 
         resourceVersion,
         changedKeys: { added: [], changed: ["a"], removed: [] },
         changedBy: { manager },
-        reason: "data",
+        reason: "DataChanged",
       });
       const subject = sourceSubject(CLUSTER, "changed", record);
       await publish(nats, subject, event, AbortSignal.timeout(60_000));

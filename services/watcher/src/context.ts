@@ -19,7 +19,7 @@ export type WatcherContext = {
   readonly nats: Nats;
   readonly client: KubeClient;
   readonly key: InstallationKey;
-  /** Names of the annotations of sources that are kept. */
+  /** Names of the source annotations that are kept in records. */
   readonly annotations: readonly string[];
   readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
@@ -29,6 +29,6 @@ export type WatcherContext = {
   readonly pool: KeyedPool;
   readonly outbox: Outbox;
   readonly recorder: Recorder;
-  /** Fires when work in hand must be given up. */
+  /** Fires when work in flight must be aborted. */
   readonly signal: AbortSignal;
 };

@@ -18,7 +18,7 @@ import type { Scope } from "./model/scope.ts";
 import type { Failpoint } from "./failpoints.ts";
 import { openSourceStore } from "./store/source-store.ts";
 
-/** Sources in hand at once; more wait in the API server's connections. */
+/** How many sources are recorded concurrently; the rest waits in the API server's connections. */
 const MAX_IN_FLIGHT = 256;
 type ContextOptions = {
   config: Config;
@@ -32,7 +32,10 @@ type ContextOptions = {
   failpoint: (failpoint: Failpoint) => void;
 };
 
-/** Opens what is known of the sources, and what records them. `signal` ends the work in hand. Network faults are thrown. */
+/**
+ * Opens the source cache, the outbox and the recorder. `signal` aborts work in flight. Throws on
+ * network faults.
+ */
 export async function createContext(
   options: ContextOptions,
   scope: Scope,
@@ -69,11 +72,14 @@ export async function createContext(
   };
 }
 
-/** Removes the records of what is not in scope any more; coming back later, it begins with a first sync. */
+/**
+ * Removes the records of sources that left the scope. If they come back, they start with a first
+ * sync.
+ */
 export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: WatcherContext) {
   const out = [...cache.keys()].filter((key) => !scope.includesKey(key));
   if (out.length === 0) return;
-  logger.info({ records: out.length }, "records out of scope are removed");
+  logger.info({ records: out.length }, "removing records out of scope");
   for (const key of out) await recorder.forget(key);
   await pool.drain();
 }

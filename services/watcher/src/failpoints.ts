@@ -1,13 +1,17 @@
 import process from "node:process";
 import type { Env } from "@rollcast/runtime/config/load";
 
-/** The boundaries of the outbox: a process that dies at any of them must lose and double nothing. */
+/**
+ * The failpoints of the outbox: a process that dies at any of them must neither lose nor duplicate
+ * an event.
+ */
 export const FAILPOINTS = ["before-put", "after-put", "after-publish", "after-published"] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 
 /**
- * A probe at each step boundary. Tests name one in `ROLLCAST_TEST_KILL_AT` (`after-put`, or `after-put:3` for the third time), where the process then kills itself
- * as kill -9 would; without it the probe does nothing.
+ * Returns the function to call at each failpoint. Tests name one in `ROLLCAST_TEST_KILL_AT`
+ * (`after-put`, or `after-put:3` for the third pass); there the process kills itself with SIGKILL.
+ * Without the variable the function does nothing.
  */
 export function openFailpoints(env: Env): (failpoint: Failpoint) => void {
   const text = env.ROLLCAST_TEST_KILL_AT;

@@ -4,41 +4,44 @@ import type { WatcherContext } from "./context.ts";
 import type { NamedReflector } from "./sources/reflect.ts";
 
 export type WatcherHealth = {
-  /** Why the watcher cannot do its work now, or undefined. It is not ready before the first sync. */
+  /**
+   * Why the watcher cannot do its work now, or undefined. It is not ready before the first sync.
+   */
   ready(): string | undefined;
-  /** What must not stand still for long. */
-  signs(): Sign[];
+  /** Progress checks: what must not stall. */
+  progress(): Sign[];
 };
 
 export function watcherHealth(
-  followed: readonly NamedReflector[],
+  reflectors: readonly NamedReflector[],
   { pool }: Pick<WatcherContext, "pool">,
 ): WatcherHealth {
   return {
     ready() {
-      for (const { name, reflector } of followed) {
+      for (const { name, reflector } of reflectors) {
         const fault = reflector.fault();
         if (fault !== undefined) return `${name}: ${fault}`;
       }
       return undefined;
     },
-    signs() {
-      // Bookmarks come every minute, so a quiet cluster is no standstill; where the API server is at fault, no restart helps.
-      const watches = followed
+    progress() {
+      // Bookmarks arrive every minute, so a quiet cluster does not count as stalled. If the API
+      // server is at fault, a restart does not help.
+      const watches = reflectors
         .filter(({ reflector }) => reflector.fault() === undefined)
         .map(({ name, reflector }) => ({
           what: `${name}: nothing consumed`,
           ms: reflector.staleness(),
         }));
-      return [...watches, { what: "a source is in hand", ms: pool.oldestMs() }];
+      return [...watches, { what: "a source is in flight", ms: pool.oldestMs() }];
     },
   };
 }
 
-/** Gauges that are read when they are asked for. */
+/** Registers gauges that are computed on each scrape. */
 export function watcherGauges(
   metrics: Metrics,
-  followed: readonly NamedReflector[],
+  reflectors: readonly NamedReflector[],
   { cache, pool }: Pick<WatcherContext, "cache" | "pool">,
 ): void {
   metrics.gauge(
@@ -47,7 +50,7 @@ export function watcherGauges(
     ["resource"],
     (gauge) => {
       const largest = new Map<string, number>();
-      for (const { resource, reflector } of followed) {
+      for (const { resource, reflector } of reflectors) {
         largest.set(resource, Math.max(largest.get(resource) ?? 0, reflector.staleness()));
       }
       for (const [resource, ms] of largest) gauge.set({ resource }, ms / 1_000);

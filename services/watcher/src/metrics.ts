@@ -41,7 +41,7 @@ export function watcherMetrics(metrics: Metrics) {
   };
 }
 
-/** Counts what a reflector does. */
+/** Counts the events of a reflector. */
 export function observe(metrics: WatcherMetrics, resource: string, event: ReflectorEvent): void {
   if (event === "failure") metrics.failures.inc({ resource });
   if (event === "list") metrics.lists.inc({ resource });

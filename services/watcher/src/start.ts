@@ -26,6 +26,6 @@ export async function startWatcherIn(host: WatcherHost): Promise<void> {
   host.live.work = liveness({
     stillAfterMs: config.health.stillAfter,
     explained: () => servingFault(nats),
-    signs: watcher.signs,
+    signs: watcher.progress,
   });
 }

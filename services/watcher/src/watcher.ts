@@ -32,18 +32,24 @@ export type WatcherOptions = {
   client: KubeClient;
   key: InstallationKey;
   failpoint: (failpoint: Failpoint) => void;
-  /** Ends a start that waits. */
+  /** Aborts a start that is still waiting. */
   signal: AbortSignal;
-  /** Other times than the reflector's own, for tests. */
+  /** Overrides the reflector's times in tests. */
   times?: Partial<ReflectorTimes>;
 };
 
 export type Watcher = AsyncDisposable & WatcherHealth;
 
-/** What is in hand at the end may take so long; then it is given up, and found pending at the next start. */
+/**
+ * How long work in flight may take at shutdown. After that it is aborted and found pending at the
+ * next start.
+ */
 const DRAIN_TIMEOUT_MS = 5_000;
 
-/** Follows the namespaces that the scope selects, where it selects; their coming and going waits until the rest is open. */
+/**
+ * Follows the namespaces that the scope selects, if it has a selector. Their changes wait until the
+ * rest is open.
+ */
 function openNamespaces(
   { config, client, logger, times = {} }: WatcherOptions,
   metrics: WatcherMetrics,
@@ -80,26 +86,27 @@ async function synced(namespaces: Namespaces, signal: AbortSignal): Promise<void
   signal.removeEventListener("abort", onAbort);
 }
 
-/** Everything that follows the API server, by name. */
-function allFollowed(
-  reflected: readonly NamedReflector[],
+/** All reflectors by name. */
+function allReflectors(
+  unitReflectors: readonly NamedReflector[],
   namespaces: Namespaces | undefined,
   csi: Csi | undefined,
 ): NamedReflector[] {
-  const followed = [...reflected];
+  const reflectors = [...unitReflectors];
   if (namespaces !== undefined) {
-    followed.push({ name: "namespaces", resource: "namespaces", reflector: namespaces });
+    reflectors.push({ name: "namespaces", resource: "namespaces", reflector: namespaces });
   }
   if (csi !== undefined) {
     const resource = "secretproviderclasspodstatuses";
-    followed.push({ name: "SecretProviderClass", resource, reflector: csi.reflector });
+    reflectors.push({ name: "SecretProviderClass", resource, reflector: csi.reflector });
   }
-  return followed;
+  return reflectors;
 }
 
 /**
- * Watches the sources in scope, records them in the bucket `sources` and publishes what changes, until disposal, which stops the intake, lets what is in hand end, and
- * gives up what does not in time.
+ * Watches the sources in scope, records them in the bucket `sources` and publishes their changes
+ * until disposal. Disposal stops the intake, drains work in flight, and aborts what does not finish
+ * in time.
  */
 export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const { scope: configured } = options.config;
@@ -123,15 +130,17 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const csi = withCsi ? opening.use(await startCsi(context, intake.signal)) : undefined;
   opened.resolve({ context, csi });
   const data = scope.units.filter(isDataUnit);
-  const reflected = data.map((unit) => reflect(context, unit, intake.signal));
-  for (const { reflector } of reflected) opening.use(reflector);
-  opening.use(startMaintenance(context, (key, reason) => relist(context, reflected, key, reason)));
-  const followed = allFollowed(reflected, namespaces, csi);
-  watcherGauges(options.metrics, followed, context);
+  const unitReflectors = data.map((unit) => reflect(context, unit, intake.signal));
+  for (const { reflector } of unitReflectors) opening.use(reflector);
+  opening.use(
+    startMaintenance(context, (key, reason) => relist(context, unitReflectors, key, reason)),
+  );
+  const reflectors = allReflectors(unitReflectors, namespaces, csi);
+  watcherGauges(options.metrics, reflectors, context);
   options.logger.debug({ units: scope.units.length }, "watcher started");
   const owned = opening.move();
   return {
-    ...watcherHealth(followed, context),
+    ...watcherHealth(reflectors, context),
     async [Symbol.asyncDispose]() {
       intake.abort();
       const timer = setTimeout(() => stop.abort(), DRAIN_TIMEOUT_MS);

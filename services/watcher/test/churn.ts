@@ -3,7 +3,7 @@ import { configMap, paths, secret } from "@rollcast/testkit/objects";
 
 const MAX_CONCURRENT = 16;
 
-/** Does `work` for 0 to `count` - 1, a few at once. */
+/** Runs `work` for 0 to `count` - 1 with bounded concurrency. */
 export async function each(count: number, work: (i: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async () => {
@@ -32,7 +32,10 @@ export function removeOne(api: Api, namespace: string, i: number): Promise<void>
   return api.remove((isSecret(i) ? paths.secret : paths.configMap)(namespace, nameOf(i)));
 }
 
-/** Changes `count` objects twice; of every ten one is deleted and made again in between, with the same or with other data. */
+/**
+ * Changes `count` objects twice; one in ten is deleted and recreated in between, with the same or
+ * with other data.
+ */
 export async function churn(
   api: Api,
   namespace: string,

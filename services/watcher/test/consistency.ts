@@ -12,11 +12,16 @@ import type { Harness } from "./harness.ts";
 
 export type ConsistencyOptions = {
   timeout?: number;
-  /** The cluster was restored: records of the same content took other versions, of which no event tells. */
+  /**
+   * The cluster was restored: records of unchanged content have other versions without an event.
+   */
   restored?: boolean;
 };
 
-/** What is wrong with what a bed holds, when nothing changes any more; empty where all is as it must be. */
+/**
+ * The inconsistencies between cluster, records and events once nothing changes any more; empty if
+ * there are none.
+ */
 export async function faultsOf(
   harness: Harness,
   api: Api,
@@ -63,7 +68,10 @@ function presentFaults(
   return same ? [] : [`${key} has other content (${record.resourceVersion})`];
 }
 
-/** The last event of a source tells of its record: the final content was published, after everything before it. */
+/**
+ * The last event of a source matches its record: the final content was published, after everything
+ * before it.
+ */
 function eventFaults(
   key: string,
   record: SourceRecord,
@@ -82,7 +90,7 @@ function eventFaults(
   return [`${key}: the last event is ${last.type} of ${last.data.resourceVersion}`];
 }
 
-/** Waits until all is as it must be; throws with what is not. */
+/** Waits until everything is consistent; throws with the inconsistencies. */
 export async function expectConsistent(
   harness: Harness,
   api: Api,

@@ -7,7 +7,10 @@ import { startHarness, startInProcess, changesOf } from "./harness.ts";
 
 const GROUP = "secrets-store.csi.x-k8s.io";
 
-/** The driver's resources, without its own schema: https://github.com/kubernetes-sigs/secrets-store-csi-driver */
+/**
+ * The driver's resources, without its own schema:
+ * https://github.com/kubernetes-sigs/secrets-store-csi-driver
+ */
 function crd(kind: string, plural: string) {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
@@ -126,7 +129,8 @@ test("a rotation that many pods show is one change; a new pod is none", async ()
   for (const pod of ["a", "b", "c"]) await rotate(namespace, pod, "vault", { db: "v2", api: "v1" });
   await waitFor(async () => (await history("vault")).length === 1);
   await mount(namespace, "d", "vault", { db: "v2", api: "v1" });
-  // A provider of short-lived credentials gives each pod its own version: that must not roll the others for ever.
+  // A provider of short-lived credentials gives each pod a version of its own, which must not roll
+  // the others forever.
   await mount(namespace, "e", "vault", { db: "own", api: "v1" });
   await rotate(namespace, "a", "vault", { db: "v3", api: "v1" });
   await waitFor(async () => (await history("vault")).length === 2);
@@ -137,7 +141,7 @@ test("a rotation that many pods show is one change; a new pod is none", async ()
     name: "vault",
     changedKeys: { added: [], changed: ["db"], removed: [] },
     changedBy: { manager: "secrets-store-csi-driver" },
-    reason: "data",
+    reason: "DataChanged",
   });
   expect(second?.data.changedKeys.changed).toEqual(["db"]);
 });

@@ -29,7 +29,8 @@ beforeAll(async () => {
       cluster,
       url: proxy.url,
       scope: { namespaces: [namespace] },
-      // Longer than a busy machine is ever quiet while objects change: without a fault no watch may be given up.
+      // Longer than a busy machine is silent while objects change: without a fault no watch may be
+      // restarted.
       times: { silenceMs: 3_000, pageLimit: 30, watchSeconds: [2, 4] },
     }),
   );
@@ -97,10 +98,10 @@ const faults: { name: string; rules: Rule[]; cuts?: boolean; harmless?: boolean 
 ];
 
 test.each(faults)(
-  "$name while 200 objects change: every final content is told, once",
+  "$name while 200 objects change: every final content is published once",
   async ({ name, rules, cuts, harmless }) => {
     const before = await failures();
-    // The first request that a rule of chance is for meets it for certain.
+    // The first request that matches a random rule always fails.
     const certain = rules.flatMap(({ share, ...rule }) =>
       share === undefined ? [] : [{ ...rule, times: 1 }],
     );

@@ -33,7 +33,7 @@ export const silent = createLogger("watcher", "silent");
 
 export const QUICK: Partial<ReflectorTimes> = { backoff: { initial: 50, max: 1_000 } };
 
-/** A NATS of its own, with what the watchers under test share. */
+/** A NATS server of its own, and what the watchers under test share. */
 export type Harness = AsyncDisposable & {
   readonly server: NatsServer;
   readonly nats: Nats;
@@ -92,18 +92,18 @@ export type StartOptions = {
   harness: Harness;
   cluster: ClusterAccess;
   scope: object;
-  /** Of a proxy in front of the API server. */
+  /** URL of a proxy in front of the API server. */
   url?: string;
   user?: User;
   times?: Partial<ReflectorTimes>;
   key?: InstallationKey;
-  /** A NATS address other than the bed's, e.g. of a proxy. */
+  /** A NATS address other than the harness's, e.g. a proxy. */
   natsUrl?: string;
 };
 
 export type Started = Watcher & { readonly metrics: ReturnType<typeof createMetrics> };
 
-/** A watcher inside this process; ready unless told not to wait. */
+/** Starts a watcher in this process and, unless `wait` is false, waits until it is ready. */
 export async function startInProcess(options: StartOptions, wait = true): Promise<Started> {
   await using opening = new AsyncDisposableStack();
   const { harness, cluster, url = cluster.url, user = "admin" } = options;

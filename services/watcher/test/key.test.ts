@@ -50,7 +50,7 @@ test("a namespace that does not exist is named, and so is a short or missing key
   await expect(readKeyFile("/nowhere")).rejects.toThrow("/nowhere cannot be read");
 });
 
-test("a new key adopts everything anew, and what changes after is told", async () => {
+test("a new key adopts every source again, and later changes are published", async () => {
   await using ns = await createNamespace(api, "key");
   const namespace = ns.name;
   await each(20, (i) => createOne(api, namespace, i));

@@ -13,7 +13,7 @@ const cluster = useCluster();
 const { api } = cluster;
 const COUNT = 200;
 
-/** The service as its users run it; `killAt` makes it kill itself at a step of the outbox. */
+/** The service as its users run it; `killAt` makes it kill itself at a failpoint of the outbox. */
 function startWatcherService(harness: Harness, namespace: string, killAt = ""): Promise<Service> {
   return startService("watcher", {
     config: {
@@ -27,14 +27,15 @@ function startWatcherService(harness: Harness, namespace: string, killAt = ""): 
 }
 
 test.each(FAILPOINTS)(
-  "killed %s, again and again: nothing is lost and nothing told twice",
+  "killed %s, again and again: nothing is lost and nothing published twice",
   async (failpoint) => {
     await using ns = await createNamespace(api, "kill");
     const namespace = ns.name;
     await each(COUNT, (i) => createOne(api, namespace, i));
     await using harness = await startHarness(cluster.dir);
     {
-      // In the middle of the first sync; what is adopted has no event, so only the first two steps are ever reached.
+      // In the middle of the first sync; an adopted source has no event, so only the first two
+      // failpoints are reached.
       await using first = await startWatcherService(harness, namespace, "after-put:30");
       expect(await first.exited).toBe("SIGKILL");
     }

@@ -34,7 +34,7 @@ test("NATS is killed, and comes back, while objects change", async () => {
   }
   await harness.server.kill();
   await churn(api, namespace, COUNT, "c");
-  // What is in hand is bounded: the rest waits in the API server's connection.
+  // Work in flight is bounded: the rest waits in the API server's connection.
   const inHand = /^rollcast_sources_in_hand (\d+)/m.exec(await watcher.metrics.text())?.[1];
   expect(Number(inHand)).toBeLessThanOrEqual(256);
   expect(Number(inHand)).toBeGreaterThan(0);
@@ -43,7 +43,7 @@ test("NATS is killed, and comes back, while objects change", async () => {
   await expectConsistent(harness, api, namespace);
 });
 
-test("NATS loses everything: the next start is a first sync, and nothing is told", async () => {
+test("NATS loses everything: the next start is a first sync and publishes nothing", async () => {
   await using t = await setUp(20);
   const { namespace, harness, scope } = t;
   {
@@ -58,7 +58,7 @@ test("NATS loses everything: the next start is a first sync, and nothing is told
   expect(await fresh.events()).toEqual([]);
 });
 
-test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is told later", async () => {
+test("SIGTERM while NATS is away ends in time, with 0, and work in flight is published later", async () => {
   await using t = await setUp(20);
   const { namespace, harness, scope } = t;
   const start = () =>
@@ -86,7 +86,7 @@ test("SIGTERM while NATS is away ends in time, with 0, and what was in hand is t
   expect(await harness.events()).toHaveLength(20);
 });
 
-test("not ready before the first sync, also where the API server does not answer", async () => {
+test("not ready before the first sync, even if the API server does not answer", async () => {
   await using t = await setUp(4);
   const { namespace, harness, scope } = t;
   await using proxy = await startFaultProxy(cluster);

@@ -53,7 +53,7 @@ test("two replicas, one killed at random for a minute of changes: every change o
   expect((await fetch(`${stays.http()}/livez`)).status).toBe(200);
 });
 
-test("two replicas that see the same change tell it once, and agree on what is known", async () => {
+test("two replicas that observe the same change publish it once, and their caches agree", async () => {
   await using ns = await createNamespace(api, "replicas");
   const namespace = ns.name;
   await each(20, (i) => createOne(api, namespace, i));

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { expectConsistent } from "./consistency.ts";
 import { startHarness, startInProcess, changesOf } from "./harness.ts";
 
-test("a cluster restored from an older etcd snapshot: changes after it are seen, nothing is stuck", async () => {
+test("a cluster restored from an older etcd snapshot: later changes are published, nothing is stuck", async () => {
   await using cluster = await startCluster({ controllers: false });
   const { api } = cluster;
   await using harness = await startHarness(cluster.dir);
@@ -21,7 +21,8 @@ test("a cluster restored from an older etcd snapshot: changes after it are seen,
   const scope = { namespaces: [namespace] };
   await using a = await startInProcess({ harness, cluster, scope });
   await using _b = await startInProcess({ harness, cluster, scope });
-  // Within the stream's duplicate window: the restored content was told under this object's old version before.
+  // Within the stream's duplicate window: the restored content was published before under this
+  // object's old version.
   await set("edited", "1");
   await remove("old-tombstone");
   await waitFor(async () => changesOf(await harness.events(), "old-tombstone").length === 1);

@@ -88,7 +88,7 @@ test("a namespace that may not be read is a fault, not an empty one", async () =
   expect(fault).toBe("403 Forbidden");
 });
 
-test("ignored namespaces and kinds are not looked at", async () => {
+test("ignored namespaces and kinds are not watched", async () => {
   await using t = await setUp(2);
   const { harness, a, b } = t;
   await put(a, "seen");
@@ -160,7 +160,8 @@ test("namespaces come and go by their labels, without a restart and without miss
   });
   expect(await recorded(harness, [a, b, c])).toHaveLength(20);
 
-  // While `b` comes in, its sources change all the time: from its record on, every change is told.
+  // While `b` enters the scope, its sources keep changing: once recorded, every change is
+  // published.
   const rounds = 15;
   const churn = async () => {
     for (let round = 2; round < rounds; round++) {
@@ -192,7 +193,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   await waitFor(async () => changesOf(await harness.events(), "new").includes("created created"));
 });
 
-test("what left the scope while no watcher ran is forgotten, and comes back as known from before", async () => {
+test("a namespace that left the scope while no watcher ran is forgotten, and is adopted when it comes back", async () => {
   await using t = await setUp(2);
   const { harness, a, b } = t;
   await put(a, "one");

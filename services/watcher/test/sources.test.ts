@@ -22,7 +22,7 @@ async function waitTold(harness: Harness, name: string, last: string): Promise<v
   await waitFor(look, { message: `${name} to be told as ${last}` });
 }
 
-test("the first sync tells nothing; then each change is told once, a metadata edit never", async () => {
+test("the first sync publishes nothing; then each change is published once, a metadata edit never", async () => {
   await using t = await setUp();
   const { namespace, harness } = t;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { LOG: "a", OLD: "x" }));
@@ -51,7 +51,7 @@ test("the first sync tells nothing; then each change is told once, a metadata ed
     resourceVersion: expect.stringMatching(/^\d+$/),
     changedKeys: { added: ["NEW"], changed: ["LOG"], removed: ["OLD"] },
     changedBy: { manager: "kubectl-edit", time: expect.any(String) },
-    reason: "data",
+    reason: "DataChanged",
   });
   expect(db?.data.changedKeys).toEqual({ added: [], changed: ["password"], removed: [] });
   expect(await harness.events()).toHaveLength(2);
@@ -145,7 +145,7 @@ test("binary data, immutable sources and a source with too many keys", async () 
   await expectConsistent(harness, api, namespace);
 });
 
-test("annotations that matter travel with the record, and tell nothing", async () => {
+test("relevant annotations are kept in the record, and publish nothing", async () => {
   await using t = await setUp();
   const { namespace, harness } = t;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { v: "1" }));

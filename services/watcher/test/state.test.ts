@@ -52,11 +52,16 @@ test("a start writes only what changed", async () => {
   expect(await writes(harness)).toBe(before + 6);
 });
 
-test("a record that a dead replica left pending is told by one that lives", async () => {
+test("a record that a dead replica left pending is published by a live one", async () => {
   await using t = await setUp(4);
   const { harness, key } = t;
   await using _watcher = await t.start();
-  const told0 = { change: "changed", reason: "data", state: "pending", changedAt: Date.now() };
+  const told0 = {
+    change: "changed",
+    reason: "DataChanged",
+    state: "pending",
+    changedAt: Date.now(),
+  };
 
   await tamper(harness, key(0), told0);
 
@@ -65,13 +70,13 @@ test("a record that a dead replica left pending is told by one that lives", asyn
   expect(changesOf(await harness.events(), "s0")).toEqual(["changed data"]);
 });
 
-test("a record that stays different from the cluster is put right", async () => {
+test("a record that stays different from the cluster is corrected", async () => {
   await using t = await setUp(4);
   const { harness, key, namespace } = t;
   await using _watcher = await t.start();
   const entry = await harness.kv.get(key(1));
 
-  // As a replica would leave it that saw an older state, wrote it, and died.
+  // As left by a replica that wrote an older state and died.
   await tamper(harness, key(1), { digests: {}, resourceVersion: "1" });
 
   await expectConsistent(harness, api, namespace);
@@ -98,7 +103,7 @@ test("a tombstone is kept for 30 days", async () => {
   expect((await harness.kv.get(key(1)))?.value.change).toBe("deleted");
 });
 
-test("a record of a newer version of Rollcast is left alone, and the rest goes on", async () => {
+test("a record of a newer version of Rollcast is skipped, and the rest is processed", async () => {
   await using t = await setUp(4);
   const { harness, key, namespace } = t;
   await harness.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));

@@ -6,7 +6,7 @@ const MINUTE = 60_000;
 const check = (signs: readonly Sign[], explained?: string) =>
   liveness({ stillAfterMs: 5 * MINUTE, explained: () => explained, signs: () => signs })();
 
-const quiet: Sign = { what: "events: nothing heard", ms: 4 * MINUTE };
+const quiet: Sign = { what: "events: nothing received", ms: 4 * MINUTE };
 const still: Sign = { what: "Secret: nothing consumed", ms: 6 * MINUTE };
 
 test.each([
@@ -16,8 +16,8 @@ test.each([
   ["one stands still", [quiet, still], "Secret: nothing consumed for 360 s"],
   [
     "two stand still",
-    [still, { what: "the sweep is in hand", ms: 301_000 }],
-    "Secret: nothing consumed for 360 s; the sweep is in hand for 301 s",
+    [still, { what: "a resync is running", ms: 301_000 }],
+    "Secret: nothing consumed for 360 s; a resync is running for 301 s",
   ],
 ] as const)("%s", async (_, signs, expected) => {
   expect(await check(signs)).toBe(expected);

@@ -83,9 +83,9 @@ describe.runIf(process.platform === "linux")("with a limit", () => {
   test("a service that stays not live is told to end at its third failure, and ends well", async () => {
     await using service = await start();
     expect(await service.check(AT_ONCE)).toEqual({ ready: true, text: "ok\n" });
-    service.say("livez", "work: a turn is in hand for 400 s\n");
+    service.say("livez", "work: a job is running for 400 s\n");
     const waiting =
-      /^not live for \d+ s, ended after 0 s\nlivez: work: a turn is in hand for 400 s\nok\n$/;
+      /^not live for \d+ s, ended after 0 s\nlivez: work: a job is running for 400 s\nok\n$/;
     for (const _ of [1, 2]) {
       const { ready, text } = await service.check(AT_ONCE);
       expect(text).toMatch(waiting);

@@ -20,16 +20,16 @@ export async function attempt(
   const circuit = ctx.circuits.get(record.receiver);
   if (receiver === undefined || circuit === undefined) {
     const message = "the receiver was removed from the configuration";
-    return { kind: "refused", reason: "receiver-removed", message };
+    return { kind: "refused", reason: "ReceiverRemoved", message };
   }
   if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
-    return { kind: "refused", reason: "expired", message: "it was not delivered within a day" };
+    return { kind: "refused", reason: "Expired", message: "it was not delivered within a day" };
   }
   const admission = circuit.enter(Date.now());
   if (admission === "gone") {
     const message =
       "the receiver answered 410: it is not tried again until its configuration changes";
-    return { kind: "refused", reason: "gone", message };
+    return { kind: "refused", reason: "Gone", message };
   }
   if (admission !== "go") throw new RetryLater(admission, "the receiver's circuit is open");
   let result: SendResult | undefined;

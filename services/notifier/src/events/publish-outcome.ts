@@ -37,7 +37,7 @@ async function publishLetter(
 ): Promise<void> {
   const letter = {
     stage: "notifier",
-    reason: record.reason ?? "unknown",
+    reason: record.reason ?? "Unknown",
     message: record.message ?? "",
     id: outcomeId("dead-letter", record),
     subject: notificationSubject(options.cluster, "dead", record.receiver),
@@ -77,7 +77,7 @@ export function createOutcomePublisher(options: PublishOutcomeOptions): PublishO
       metrics.sent(receiver);
       logger.info(data, "notification sent");
     } else {
-      metrics.dead(receiver, reason ?? "unknown");
+      metrics.dead(receiver, reason ?? "Unknown");
       logger.error({ ...data, reason, message }, "notification moved to dead letters");
     }
   };

@@ -3,7 +3,7 @@ import { createCircuit } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
 import type { SendResult } from "./send-result.ts";
 
-const FAILED: SendResult = { kind: "failed", reason: "network", message: "" };
+const FAILED: SendResult = { kind: "failed", reason: "Network", message: "" };
 const SENT: SendResult = { kind: "sent" };
 
 function tried(circuit: Circuit, result: SendResult, now: number, times = 1): void {
@@ -56,14 +56,14 @@ test("an aborted probe allows another one, and the time is bounded", () => {
 test("a receiver that asks for a pause or refuses a message counts as up", () => {
   const circuit = createCircuit();
   tried(circuit, FAILED, 0, 4);
-  tried(circuit, { kind: "later", delayMs: 1, reason: "throttled" }, 0, 10);
-  tried(circuit, { kind: "refused", reason: "bad-request", message: "" }, 0);
+  tried(circuit, { kind: "later", delayMs: 1, reason: "Throttled" }, 0, 10);
+  tried(circuit, { kind: "refused", reason: "BadRequest", message: "" }, 0);
   tried(circuit, FAILED, 0, 4);
   expect(circuit.state()).toBe("closed");
 });
 
 test("410 makes the receiver gone", () => {
   const circuit = createCircuit();
-  tried(circuit, { kind: "refused", reason: "gone", message: "" }, 0);
+  tried(circuit, { kind: "refused", reason: "Gone", message: "" }, 0);
   expect(circuit.enter(1e12)).toBe("gone");
 });

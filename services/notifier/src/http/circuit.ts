@@ -58,7 +58,7 @@ export function createCircuit(): Circuit {
       // Any other result shows that the receiver is up.
       failures = 0;
       openUntil = undefined;
-      gone = result.kind === "refused" && result.reason === "gone";
+      gone = result.kind === "refused" && result.reason === "Gone";
     },
     state: () => (gone ? "gone" : openUntil === undefined ? "closed" : "open"),
   };

@@ -9,21 +9,21 @@ const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 
 function expected(status: number): { kind: string; reason?: string } {
   if (status < 300) return { kind: "sent" };
-  if (status < 400) return { kind: "refused", reason: "redirect" };
+  if (status < 400) return { kind: "refused", reason: "Redirect" };
   const reasons: Record<number, string> = {
-    400: "bad-request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    410: "gone",
-    413: "too-large",
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    410: "Gone",
+    413: "TooLarge",
   };
   const reason = reasons[status];
   if (reason !== undefined) return { kind: "refused", reason };
   if ([408, 425, 429].includes(status) || status >= 500) {
-    return { kind: "failed", reason: `status-${status}` };
+    return { kind: "failed", reason: `Http${status}` };
   }
-  return { kind: "refused", reason: "rejected" };
+  return { kind: "refused", reason: "Rejected" };
 }
 
 test("every HTTP status has a send result", () => {
@@ -68,7 +68,7 @@ test.each([
 
 test("429 with junk in Retry-After uses an attempt", () => {
   const result = classifyAnswer({ status: 429, retryAfter: "soon", body: "" }, NOW);
-  expect(result).toMatchObject({ kind: "failed", reason: "status-429" });
+  expect(result).toMatchObject({ kind: "failed", reason: "Http429" });
 });
 
 test("the quoted answer of a receiver is cut and masked", () => {
@@ -95,15 +95,15 @@ test("a refused address is final however deeply it is wrapped; a timeout and a r
   const wrapped = new TypeError("fetch failed", {
     cause: new Error("connect", { cause: new AddressRefusedError("no") }),
   });
-  expect(classifyError(wrapped)).toMatchObject({ kind: "refused", reason: "address-refused" });
+  expect(classifyError(wrapped)).toMatchObject({ kind: "refused", reason: "AddressRefused" });
   expect(classifyError(new DOMException("late", "TimeoutError"))).toMatchObject({
     kind: "failed",
-    reason: "timeout",
+    reason: "Timeout",
   });
   expect(classifyError(new ConfigError("secret file /a cannot be read"))).toMatchObject({
     kind: "failed",
-    reason: "configuration",
+    reason: "Configuration",
   });
   const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
-  expect(classifyError(reset)).toMatchObject({ kind: "failed", reason: "network" });
+  expect(classifyError(reset)).toMatchObject({ kind: "failed", reason: "Network" });
 });

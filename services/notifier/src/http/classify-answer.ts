@@ -6,12 +6,12 @@ import type { SendResult } from "./send-result.ts";
 import type { Answer } from "./answer.ts";
 
 const PERMANENT: Readonly<Record<number, string>> = {
-  400: "bad-request",
-  401: "unauthorized",
-  403: "forbidden",
-  404: "not-found",
-  410: "gone",
-  413: "too-large",
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  410: "Gone",
+  413: "TooLarge",
 };
 
 /** 408 Request Timeout, 425 Too Early, 429 Too Many Requests. */
@@ -32,20 +32,20 @@ export function classifyAnswer(answer: Answer, now: number): SendResult {
   if (ASKS_TO_WAIT.has(status)) {
     const delayMs = retryAfter(answer.retryAfter, now);
     if (delayMs !== undefined) {
-      return { kind: "later", delayMs, reason: status === 429 ? "throttled" : "unavailable" };
+      return { kind: "later", delayMs, reason: status === 429 ? "Throttled" : "Unavailable" };
     }
   }
   if (status >= 500 || TRANSIENT.has(status)) {
-    return { kind: "failed", reason: `status-${status}`, message };
+    return { kind: "failed", reason: `Http${status}`, message };
   }
   if (status < 400) {
     return {
       kind: "refused",
-      reason: "redirect",
+      reason: "Redirect",
       message: `${message}; redirects are not followed`,
     };
   }
-  return { kind: "refused", reason: PERMANENT[status] ?? "rejected", message };
+  return { kind: "refused", reason: PERMANENT[status] ?? "Rejected", message };
 }
 
 function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
@@ -60,14 +60,14 @@ export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
   const refused = causeOf(err, AddressRefusedError);
   if (refused !== undefined) {
-    return { kind: "refused", reason: "address-refused", message: refused.message };
+    return { kind: "refused", reason: "AddressRefused", message: refused.message };
   }
   if (isAborted(err)) {
-    return { kind: "failed", reason: "timeout", message: "no complete answer in time" };
+    return { kind: "failed", reason: "Timeout", message: "no complete answer in time" };
   }
   // A secret may be missing for a moment, e.g. while its file is replaced.
   if (err instanceof ConfigError) {
-    return { kind: "failed", reason: "configuration", message: err.message.slice(0, EXCERPT) };
+    return { kind: "failed", reason: "Configuration", message: err.message.slice(0, EXCERPT) };
   }
   // A record that a newer version wrote may block this one for a while.
   if (err instanceof TerminalError) {
@@ -75,5 +75,5 @@ export function classifyError(thrown: unknown): SendResult {
   }
   const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
   const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
-  return { kind: "failed", reason: "network", message };
+  return { kind: "failed", reason: "Network", message };
 }

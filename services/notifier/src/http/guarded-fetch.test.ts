@@ -35,7 +35,7 @@ test.each([
   await using hook = await startReceiver();
   await using fetch = open(hook.port, { resolve: resolvingTo(...answers) });
   const err: unknown = await fetch.post(post(hook.port), never).catch((thrown: unknown) => thrown);
-  expect(classifyError(err)).toMatchObject({ kind: "refused", reason: "address-refused" });
+  expect(classifyError(err)).toMatchObject({ kind: "refused", reason: "AddressRefused" });
   expect(hook.received).toEqual([]);
 });
 
@@ -75,5 +75,5 @@ test("a huge body is cut, and a slow receiver times out", async () => {
   const err: unknown = await fetch
     .post(post(hook.port, "127.0.0.1"), never)
     .catch((thrown: unknown) => thrown);
-  expect(classifyError(err)).toMatchObject({ kind: "failed", reason: "timeout" });
+  expect(classifyError(err)).toMatchObject({ kind: "failed", reason: "Timeout" });
 });

@@ -65,22 +65,27 @@ const PERMANENT: ReadonlyMap<string, string> = new Map([
   ["token_revoked", "the token was revoked"],
 ]);
 
+/** Slack's `channel_not_found` as a reason: `ChannelNotFound`. */
+function camelCase(error: string): string {
+  return error.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 function classifySlackError(error: string, answer: Answer, now: number): SendResult {
   if (LIMITED.has(error)) {
     const limited = classifyAnswer({ ...answer, status: 429 }, now);
     const delayMs = limited.kind === "later" ? limited.delayMs : LIMITED_MS;
-    return { kind: "later", delayMs, reason: "throttled" };
+    return { kind: "later", delayMs, reason: "Throttled" };
   }
   const hint = PERMANENT.get(error);
   if (hint !== undefined) {
     const message = `Slack answered ${error}: ${hint}`;
-    return { kind: "refused", reason: error.replaceAll("_", "-"), message };
+    return { kind: "refused", reason: camelCase(error), message };
   }
   const code = /^[a-z_]{1,60}$/.test(error) ? error : "an error without a name";
   if (TRANSIENT.has(error)) {
-    return { kind: "failed", reason: "slack-trouble", message: `Slack answered ${code}` };
+    return { kind: "failed", reason: "SlackTrouble", message: `Slack answered ${code}` };
   }
-  return { kind: "refused", reason: "slack-error", message: `Slack answered ${code}` };
+  return { kind: "refused", reason: "SlackError", message: `Slack answered ${code}` };
 }
 
 /** Classifies a response of the Web API. `now` in milliseconds since the epoch. */
@@ -93,7 +98,7 @@ export function classifySlackApiAnswer(answer: Answer, now: number): SlackResult
     return {
       ok: false,
       error: undefined,
-      sendResult: { kind: "failed", reason: "not-ok", message },
+      sendResult: { kind: "failed", reason: "NotOk", message },
     };
   }
   if (body.data.ok) return { ok: true, channel: body.data.channel, ts: body.data.ts };

@@ -60,7 +60,7 @@ export function createSlackBot(options: SlackBotOptions): Receiver {
       } catch (err) {
         if (signal.aborted) throw err;
         if (err instanceof LeaseLostError)
-          return { kind: "later", delayMs: BUSY_MS, reason: "busy" };
+          return { kind: "later", delayMs: BUSY_MS, reason: "Busy" };
         return classifyError(err);
       } finally {
         // If it cannot be released, it expires.

@@ -19,5 +19,5 @@ export function renderSlack(message: Message): Rendered {
 export function classifySlackAnswer(answer: Answer, now: number): SendResult {
   const result = classifyAnswer(answer, now);
   if (result.kind !== "sent" || answer.body.trim() === "ok") return result;
-  return { kind: "failed", reason: "not-ok", message: "Slack answered 2xx without ok" };
+  return { kind: "failed", reason: "NotOk", message: "Slack answered 2xx without ok" };
 }

@@ -123,9 +123,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     isOpen({ due }, workload) {
       const queue = queueOf(workload);
-      if (due?.reason === "frozen") return frozen(workload) === undefined;
-      if (due?.reason === "queue-paused") return settings(queue).paused === undefined;
-      if (due?.reason === "halted") {
+      if (due?.reason === "Frozen") return frozen(workload) === undefined;
+      if (due?.reason === "QueuePaused") return settings(queue).paused === undefined;
+      if (due?.reason === "Halted") {
         return failuresOf(state(queue).failures, due.changes ?? []) < fileOf(queue).haltAfter;
       }
       return false;

@@ -9,7 +9,7 @@ export function createWaiters(queueOf: (workload: Workload) => string, options: 
   const waiting = new Map<WorkloadKey, number>();
   return {
     observe(key: WorkloadKey, record: WorkloadRecord | undefined) {
-      if (record?.due?.reason === "max-rolling") waiting.set(key, record.staleSince ?? 0);
+      if (record?.due?.reason === "MaxRolling") waiting.set(key, record.staleSince ?? 0);
       else waiting.delete(key);
     },
     of(queue: string): Waiter[] {

@@ -71,7 +71,7 @@ function freezeView({ scope, reason, ...origin }: Freeze): FreezeView {
 async function operate<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {
     if (!(err instanceof OperationError)) throw err;
-    if (err.reason === "not-found") throw new ApiProblem(404, "no-such-queue", err.message);
+    if (err.reason === "NotFound") throw new ApiProblem(404, "no-such-queue", err.message);
     throw new ApiProblem(422, "invalid", err.message);
   });
 }

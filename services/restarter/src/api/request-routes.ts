@@ -22,10 +22,10 @@ function checkRollable({ input }: Evaluation): void {
     throw new ApiProblem(409, "not-opted-in", detail);
   }
   const told = reportOnly(input);
-  if (told === "observe") {
+  if (told === "Observe") {
     throw new ApiProblem(409, told, "the configuration says mode: observe, so nothing is rolled");
   }
-  if (told === "notify") {
+  if (told === "Notify") {
     const detail = "the workload is annotated rollcast.dev/effect: notify, so it is never rolled";
     throw new ApiProblem(409, told, detail);
   }

@@ -30,7 +30,7 @@ export function decisionView(decision: Decision): DecisionView {
   if (decision.do === "look-again") return { do: decision.do };
   const { due, failure, hold } = decision.record;
   if (hold !== undefined) return { do: "wait", reason: hold };
-  if (decision.do === "skip") return { do: decision.do, reason: "observe" };
+  if (decision.do === "skip") return { do: decision.do, reason: "Observe" };
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
   const reason = refused ? `retry after ${failure.reason}` : due?.reason;

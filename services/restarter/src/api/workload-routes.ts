@@ -42,7 +42,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     uid: workload.uid,
     generation: workload.generation,
     mayRoll: workload.mayRoll,
-    next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "not-opted-in" },
+    next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "NotOptedIn" },
     sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? []).slice(-ROLLOUTS_SHOWN).toReversed().map(isoTime),
     events: events.map(lineOf).toReversed(),

@@ -10,7 +10,8 @@ export function statesOf(record: WorkloadRecord): State[] {
   if (phase === "rolling" || phase === "pending") found.push("rolling");
   if (phase === "failed" || record.failure !== undefined) found.push("failed");
   if (record.throttle !== undefined) found.push("throttled");
-  if (due?.reason === "halted" || due?.reason === "frozen") found.push(due.reason);
+  if (due?.reason === "Halted") found.push("halted");
+  else if (due?.reason === "Frozen") found.push("frozen");
   else if (due !== undefined || record.hold !== undefined) found.push("waiting");
   return found.length === 0 ? ["current"] : found;
 }

@@ -33,13 +33,13 @@ export function blockingGate(
   changes: readonly Change[],
 ): Delay | undefined {
   const { frozen, paused, failures, haltAfter } = admission;
-  if (frozen !== undefined) return { reason: "frozen", ...until(frozen.until) };
-  if (failuresOf(failures, changes) >= haltAfter) return { reason: "halted" };
-  if (paused !== undefined) return { reason: "queue-paused", ...until(paused.until) };
+  if (frozen !== undefined) return { reason: "Frozen", ...until(frozen.until) };
+  if (failuresOf(failures, changes) >= haltAfter) return { reason: "Halted" };
+  if (paused !== undefined) return { reason: "QueuePaused", ...until(paused.until) };
   return undefined;
 }
 
-const GATES: ReadonlySet<string> = new Set(["frozen", "halted", "queue-paused", "max-rolling"]);
+const GATES: ReadonlySet<string> = new Set(["Frozen", "Halted", "QueuePaused", "MaxRolling"]);
 
 /** Whether what is put off for this reason waits for something to open, not for a time. */
 export function isGate(reason: string): boolean {

@@ -41,10 +41,10 @@ export function isChanged(before: WorkloadRecord | undefined, after: WorkloadRec
 export function reportOnly({
   mode,
   workload,
-}: Pick<DecisionInput, "mode" | "workload">): "observe" | "notify" | undefined {
-  if (mode === "observe") return "observe";
+}: Pick<DecisionInput, "mode" | "workload">): "Observe" | "Notify" | undefined {
+  if (mode === "observe") return "Observe";
   const effect = workload.annotations[EFFECT] ?? workload.templateAnnotations[EFFECT];
-  return effect === "notify" ? "notify" : undefined;
+  return effect === "notify" ? "Notify" : undefined;
 }
 
 /** Whether a rollout was begun that can only be gone on with: nobody edited the workload since, or (a Job is run) that does not matter. */
@@ -124,7 +124,7 @@ export function decideRoll(
   const wait =
     gate ??
     (asked ? undefined : throttle(workload, record, s.breaker, s.now)) ??
-    (s.admission.quota === "full" ? ({ reason: "max-rolling" } as const) : undefined);
+    (s.admission.quota === "full" ? ({ reason: "MaxRolling" } as const) : undefined);
   if (wait !== undefined) {
     const next = deferred(record, { wait, cause: causeOf(s, keys), changes }, s.now, s.newId);
     return { do: "wait", record: next, changed: done(next), until: wait.at };

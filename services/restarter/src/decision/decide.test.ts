@@ -561,7 +561,7 @@ describe("modes and waits", () => {
     const first = decide(s);
     expect(first).toMatchObject({ do: "skip", changed: true });
     expect(recordOf(first).outbox).toMatchObject([
-      { outcome: "skipped", data: { reason: "observe" } },
+      { outcome: "skipped", data: { reason: "Observe" } },
     ]);
     const told = { ...recordOf(first), outbox: [] };
     expect(decide({ ...s, record: told })).toMatchObject({ do: "keep", changed: false });
@@ -610,7 +610,7 @@ describe("modes and waits", () => {
     const first = decide(s);
     expect(first).toMatchObject({ do: "wait", until: at(40), record: { phase: "deferred" } });
     expect(recordOf(first).outbox).toMatchObject([
-      { outcome: "deferred", data: { reason: "min-interval" } },
+      { outcome: "deferred", data: { reason: "MinInterval" } },
     ]);
     const told = { ...recordOf(first), outbox: [] };
     expect(
@@ -660,7 +660,7 @@ describe("what the configuration asks for besides changes", () => {
     const first = decide(s);
     expect(first.do).toBe("skip");
     expect(recordOf(first).outbox).toMatchObject([
-      { outcome: "skipped", data: { reason: "notify" } },
+      { outcome: "skipped", data: { reason: "Notify" } },
     ]);
     expect(decide({ ...s, record: recordOf(first) }).do).toBe("keep");
   });
@@ -728,11 +728,11 @@ describe("what holds a rollout back from outside", () => {
   ];
 
   test.each([
-    ["frozen", { frozen: {} }, undefined],
-    ["frozen", { frozen: { until: at(60) }, quota: "full" }, at(60)],
-    ["queue-paused", { paused: { until: at(90) } }, at(90)],
-    ["halted", { failures: failures(3) }, undefined],
-    ["max-rolling", { quota: "full" }, undefined],
+    ["Frozen", { frozen: {} }, undefined],
+    ["Frozen", { frozen: { until: at(60) }, quota: "full" }, at(60)],
+    ["QueuePaused", { paused: { until: at(90) } }, at(90)],
+    ["Halted", { failures: failures(3) }, undefined],
+    ["MaxRolling", { quota: "full" }, undefined],
   ] as const)("%s: told once, due when it opens", (reason, admission, until) => {
     const first = due(admission as Partial<DecisionInput["admission"]>);
 
@@ -762,10 +762,10 @@ describe("what holds a rollout back from outside", () => {
     const { failures: _h, ...noHalt } = noFreeze;
     const { paused: _p, ...noPause } = noHalt;
     expect([all, noFreeze, noHalt, noPause].map(reasonWith)).toEqual([
-      "frozen",
-      "halted",
-      "queue-paused",
-      "min-interval",
+      "Frozen",
+      "Halted",
+      "QueuePaused",
+      "MinInterval",
     ]);
   });
 

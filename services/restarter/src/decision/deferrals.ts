@@ -37,12 +37,12 @@ export function deferred(
     ...(wait.at === undefined ? {} : { at: wait.at }),
     reason: wait.reason,
     published: true,
-    ...(wait.reason === "halted" ? { changes: [...changes] } : {}),
+    ...(wait.reason === "Halted" ? { changes: [...changes] } : {}),
   };
-  if (told || (wait.reason === "throttled" && record.throttle !== undefined)) {
+  if (told || (wait.reason === "Throttled" && record.throttle !== undefined)) {
     return { ...record, phase, due };
   }
-  const outcome = wait.reason === "throttled" ? "throttled" : "deferred";
+  const outcome = wait.reason === "Throttled" ? "throttled" : "deferred";
   const one = outboxEvent(record, stableId(id, outcome), outcome, now, {
     reason: wait.reason,
     ...(wait.at === undefined ? {} : { dueAt: new Date(wait.at).toISOString() }),

@@ -19,7 +19,7 @@ describe("pace", () => {
       name: "min-interval counts from the last start",
       annotations: { "rollcast.dev/min-interval": "1m" },
       state: { history: [NOW - 20_000] },
-      want: { at: NOW + 40_000, reason: "min-interval" },
+      want: { at: NOW + 40_000, reason: "MinInterval" },
     },
     {
       name: "min-interval that has passed does not wait",
@@ -37,18 +37,18 @@ describe("pace", () => {
       name: "pause-period begins with the first change",
       annotations: { "rollcast.dev/pause-period": "5m" },
       state: { history: [] },
-      want: { at: NOW + 300_000, reason: "pause-period" },
+      want: { at: NOW + 300_000, reason: "PausePeriod" },
     },
     {
       name: "pause-period is not pushed away by later changes",
       annotations: { "rollcast.dev/pause-period": "5m" },
-      state: { history: [], due: { at: NOW + 100, reason: "pause-period", published: true } },
-      want: { at: NOW + 100, reason: "pause-period" },
+      state: { history: [], due: { at: NOW + 100, reason: "PausePeriod", published: true } },
+      want: { at: NOW + 100, reason: "PausePeriod" },
     },
     {
       name: "pause-period that has passed does not wait again",
       annotations: { "rollcast.dev/pause-period": "5m" },
-      state: { history: [], due: { at: NOW, reason: "pause-period", published: true } },
+      state: { history: [], due: { at: NOW, reason: "PausePeriod", published: true } },
       want: undefined,
     },
     {
@@ -59,12 +59,12 @@ describe("pace", () => {
     {
       name: "20 are a loop: the smallest interval holds",
       state: { history: times(20, 1_000) },
-      want: { at: NOW + 9_000, reason: "throttled" },
+      want: { at: NOW + 9_000, reason: "Throttled" },
     },
     {
       name: "a throttle holds also when the period has passed",
       state: { history: [NOW - 60_000], throttle: { interval: 90_000 } },
-      want: { at: NOW + 30_000, reason: "throttled" },
+      want: { at: NOW + 30_000, reason: "Throttled" },
     },
   ])("$name", ({ annotations, state, want }) => {
     expect(throttle(plain(annotations), state, breaker, NOW)).toEqual(want);

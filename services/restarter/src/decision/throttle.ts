@@ -12,13 +12,13 @@ export type LoopBreaker = {
 };
 
 export type DelayReason =
-  | "pause-period"
-  | "min-interval"
-  | "throttled"
-  | "frozen"
-  | "halted"
-  | "queue-paused"
-  | "max-rolling";
+  | "PausePeriod"
+  | "MinInterval"
+  | "Throttled"
+  | "Frozen"
+  | "Halted"
+  | "QueuePaused"
+  | "MaxRolling";
 
 /** The rollout may start at `at` (milliseconds since the epoch), later than now, or when something opens; why it waits. */
 export type Delay = { readonly at?: number; readonly reason: DelayReason };
@@ -42,8 +42,8 @@ function duration(workload: Throttled, name: string): number {
 
 /**
  * When a rollout that is due now may start; undefined: at once.
- * - `pause-period` (Reloader's annotation): so long after the first change, whatever came in between.
- * - `min-interval`: so long after the workload's last rollout started.
+ * - `PausePeriod` (Reloader's annotation): so long after the first change, whatever came in between.
+ * - `MinInterval`: so long after the workload's last rollout started.
  * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval holds.
  */
 export function throttle(
@@ -57,13 +57,13 @@ export function throttle(
   const period = duration(workload, PAUSE_PERIOD);
   if (period > 0) {
     // The period runs from the first change: a later one must not push it away.
-    const began = record.due?.reason === "pause-period" ? (record.due.at ?? now) : now + period;
-    waits.push({ at: Math.min(began, now + period), reason: "pause-period" });
+    const began = record.due?.reason === "PausePeriod" ? (record.due.at ?? now) : now + period;
+    waits.push({ at: Math.min(began, now + period), reason: "PausePeriod" });
   }
   if (last !== undefined) {
-    waits.push({ at: last + duration(workload, MIN_INTERVAL), reason: "min-interval" });
+    waits.push({ at: last + duration(workload, MIN_INTERVAL), reason: "MinInterval" });
     const interval = record.throttle?.interval ?? loopInterval(record.history, breaker, now);
-    if (interval !== undefined) waits.push({ at: last + interval, reason: "throttled" });
+    if (interval !== undefined) waits.push({ at: last + interval, reason: "Throttled" });
   }
   const later = waits.filter((wait) => wait.at > now).toSorted((a, b) => b.at - a.at);
   return later[0];
@@ -88,7 +88,7 @@ export function throttleAfterStart(
   now: number,
 ): Pick<WorkloadRecord, "history" | "throttle"> {
   const history = [...record.history, now].slice(-breaker.maxRollouts - 1);
-  const waited = record.due?.reason === "throttled";
+  const waited = record.due?.reason === "Throttled";
   const before = record.throttle?.interval;
   if (waited) {
     const interval = Math.min((before ?? breaker.minInterval / 2) * 2, breaker.maxInterval);

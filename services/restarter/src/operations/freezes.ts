@@ -20,7 +20,7 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
     } catch (err) {
       if (!(err instanceof SubjectError)) throw err;
       throw new OperationError(
-        "invalid",
+        "Invalid",
         "kind, namespace and name must be as Kubernetes has them",
       );
     }
@@ -60,7 +60,7 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
           one?.type === "freeze" && isOver(one) ? null : undefined,
         );
         if (id === undefined) continue;
-        await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "expired" });
+        await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "Expired" });
       }
     },
   };

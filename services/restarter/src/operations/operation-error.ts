@@ -1,9 +1,9 @@
 /** What was asked for cannot be done; the message is for people. */
 export class OperationError extends Error {
   override name = "OperationError";
-  readonly reason: "not-found" | "invalid";
+  readonly reason: "NotFound" | "Invalid";
 
-  constructor(reason: "not-found" | "invalid", message: string) {
+  constructor(reason: "NotFound" | "Invalid", message: string) {
     super(message);
     this.reason = reason;
   }

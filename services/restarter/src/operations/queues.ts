@@ -27,10 +27,10 @@ function parseLimits(limits: LiveLimits): LiveLimits {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue?.path.join(".") ?? "";
-    throw new OperationError("invalid", `${where || "the limits"}: ${issue?.message ?? "wrong"}`);
+    throw new OperationError("Invalid", `${where || "the limits"}: ${issue?.message ?? "wrong"}`);
   }
   const given = Object.values(parsed.data).filter((value) => value !== undefined);
-  if (given.length === 0) throw new OperationError("invalid", "no limit is named");
+  if (given.length === 0) throw new OperationError("Invalid", "no limit is named");
   return parsed.data;
 }
 
@@ -60,7 +60,7 @@ export function queueOperations(
     const file = queues.find((one) => one.name === name);
     if (file !== undefined) return file;
     const names = queues.map((one) => one.name).join(", ");
-    throw new OperationError("not-found", `no queue is named so; there are: ${names}`);
+    throw new OperationError("NotFound", `no queue is named so; there are: ${names}`);
   };
   /** Writes the settings that last, changed by `change`, and tells what came of it. */
   const change = async (
@@ -117,7 +117,7 @@ export function queueOperations(
       return change(find(name), "reset", origin(who), () => ({}));
     },
     async expire(): Promise<void> {
-      const itself = { by: ROLLCAST, reason: "expired" };
+      const itself = { by: ROLLCAST, reason: "Expired" };
       for (const file of queues) {
         const known = overrideOf(file.name);
         if (known === undefined) continue;

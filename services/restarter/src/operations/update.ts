@@ -47,7 +47,7 @@ const MAX_TEXT = 128;
 export function origin({ by, until }: By): { by: string; at: number; until?: number } {
   const at = clock();
   if (until === undefined) return { by: by.slice(0, MAX_TEXT), at };
-  if (!(until > at)) throw new OperationError("invalid", "the end must be later than now");
+  if (!(until > at)) throw new OperationError("Invalid", "the end must be later than now");
   return { by: by.slice(0, MAX_TEXT), at, until };
 }
 

@@ -65,7 +65,7 @@ export async function recordFailure(
   const tries = record.failure?.wanted === wanted ? record.failure.tries + 1 : 1;
   const failure: Failure = {
     wanted,
-    reason: err.reason === "" ? `HTTP ${err.status}` : err.reason,
+    reason: err.reason === "" ? `Http${err.status}` : err.reason,
     message: err.message.slice(0, 1_024),
     generation,
     tries,

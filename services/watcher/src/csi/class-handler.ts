@@ -17,7 +17,7 @@ function sameAnnotations(
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-/** Follows the classes themselves: that they exist, and their annotations. */
+/** Handles SecretProviderClasses: their existence and their annotations. */
 export function classHandler(
   context: WatcherContext,
   unit: Unit,

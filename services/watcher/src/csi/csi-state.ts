@@ -3,12 +3,12 @@ import type { ObservedPods } from "./observed-pods.ts";
 import { CLASS_KIND } from "./csi-transform.ts";
 import type { ProviderClass } from "./csi-transform.ts";
 
-/** What the handlers of classes and of pod statuses share. */
+/** State shared by the handlers of classes and of pod statuses. */
 export type CsiState = {
-  /** The classes that exist, by record key. */
+  /** Existing classes by record key. */
   readonly classes: Map<string, ProviderClass>;
   readonly pods: ObservedPods;
-  /** Has the statuses listed again, for a class that came back while its pods stayed. */
+  /** Lists the pod statuses again, for a class that was recreated while its pods stayed. */
   readonly revived: () => void;
 };
 

@@ -7,12 +7,12 @@ import { annotationsOf, editorsOf } from "../model/transform.ts";
 import type { Editor, ObservedSource } from "../model/transform.ts";
 
 /**
- * What the Secrets Store CSI driver says that it mounted into one pod: a SecretProviderClassPodStatus
+ * What the Secrets Store CSI driver reports as mounted into one pod: a SecretProviderClassPodStatus
  * (https://secrets-store-csi-driver.sigs.k8s.io/concepts, `status.objects`).
  */
 export type PodStatus = {
   readonly namespace: string;
-  /** Of the status object, which is one for each pod and class. */
+  /** Name of the status object; there is one for each pod and class. */
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
@@ -36,7 +36,7 @@ export type ProviderClass = {
 };
 
 export const CLASS_KIND = "SecretProviderClass";
-/** Ids are paths in a vault; a longer one is cut, and told apart by a hash. */
+/** Ids are paths in a vault. A longer id is cut and made unique by a hash. */
 const MAX_ID = 250;
 
 function boundId(id: string): string {
@@ -45,7 +45,7 @@ function boundId(id: string): string {
   return `${id.slice(0, MAX_ID)}~${hash}`;
 }
 
-/** Undefined where the status names no class. */
+/** Returns undefined if the status names no class. */
 export function transformPodStatus(
   key: InstallationKey,
   object: KubeObject,
@@ -89,7 +89,7 @@ export function transformClass(object: KubeObject, names: readonly string[]): Pr
   };
 }
 
-/** A class with the content that one of its pods shows, as a source of that version. */
+/** Combines a class and the content that one of its pods reports into an observed source. */
 export function observedClass(
   owner: ProviderClass,
   pod: PodStatus,

@@ -14,13 +14,13 @@ import { CLASS_KIND } from "./csi-transform.ts";
 import { csiResources, classTransform, podTransform, reflectCsiUnit } from "./reflect-csi-unit.ts";
 
 const SERVED_PATH = "/apis/secrets-store.csi.x-k8s.io/v1";
-/** How often it is looked whether the driver has been installed. */
+/** How often to check whether the driver has been installed. */
 const POLL_INTERVAL_MS = 60_000;
 
-/** The part of a watcher that follows the Secrets Store CSI driver, where it is installed, from when on it is. */
+/** The part of the watcher that follows the Secrets Store CSI driver once it is installed. */
 export type Csi = AsyncDisposable &
   NamespaceFollower & {
-    /** What follows all units, as one. Well while the driver is not installed. */
+    /** All reflectors combined into one; healthy while the driver is not installed. */
     readonly reflector: Pick<Reflector, "fault" | "staleness">;
   };
 
@@ -34,7 +34,7 @@ async function isServed(client: KubeClient, signal: AbortSignal): Promise<boolea
   }
 }
 
-/** Opens what is known of pods, and starts to follow the driver as soon as its resources are served. */
+/** Opens the observed pods and starts to follow the driver as soon as its resources are served. */
 export async function startCsi(context: WatcherContext, intake: AbortSignal): Promise<Csi> {
   const { nats, client, logger, config, key, scope, signal } = context;
   const { cluster } = config;
@@ -58,7 +58,7 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
         fault = undefined;
       } catch (err) {
         if (intake.aborted) return;
-        logger.warn({ err }, "it is unknown whether the secrets store CSI driver is installed");
+        logger.warn({ err }, "cannot check whether the secrets store CSI driver is installed");
       }
       if (!served)
         await sleep(fault === undefined ? POLL_INTERVAL_MS : 1_000, undefined, { signal: intake });
@@ -67,14 +67,14 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
     for (const unit of units) reflectors.push(reflectCsiUnit(context, unit, state, intake));
   };
   const following = follow().catch((err: unknown) => {
-    if (!isAborted(err)) logger.error({ err }, "the secrets store CSI driver is not followed");
+    if (!isAborted(err)) logger.error({ err }, "cannot follow the secrets store CSI driver");
   });
   return {
     reflector: {
       staleness: () => Math.max(0, ...reflectors.map((reflector) => reflector.staleness())),
       fault() {
         const first = reflectors.map((reflector) => reflector.fault()).find((one) => one);
-        // The driver was uninstalled: there is nothing to consume, until it comes back.
+        // The driver was uninstalled, so there is nothing to consume until it is installed again.
         return first?.startsWith("404 ") === true ? undefined : (first ?? fault);
       },
     },

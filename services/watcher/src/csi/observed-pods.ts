@@ -8,8 +8,10 @@ import { retry } from "../store/retry.ts";
 import type { Logger } from "@rollcast/runtime/logger";
 
 /**
- * What a pod status showed last, in the bucket `sources` under `<cluster>.csi.pods.<namespace>.<name>`. A change is that of a status that was seen before: a new pod may
- * have its own versions, as providers of short-lived credentials give them, and must not roll the pods that run.
+ * The last observed content of a pod status, stored in the bucket `sources` under
+ * `<cluster>.csi.pods.<namespace>.<name>`. Only a status that was observed before can change: a new
+ * pod may have versions of its own (providers of short-lived credentials do that) and must not roll
+ * the running pods.
  */
 const PodRecord = z.object({
   v: z.literal(1),
@@ -19,11 +21,11 @@ const PodRecord = z.object({
 });
 type PodRecord = z.infer<typeof PodRecord>;
 
-/** The pod statuses that were seen before. */
+/** The pod statuses that were observed before. */
 export type ObservedPods = {
-  /** Whether the memory says that nothing differs, without asking the bucket. */
+  /** Whether the in-memory copy shows no difference; does not read the bucket. */
   isSame(pod: PodStatus): boolean;
-  /** Whether a status that was seen before, with content, now shows other content. */
+  /** Whether a status that was observed before with content now has other content. */
   differs(pod: PodStatus): Promise<boolean>;
   keep(pod: PodStatus): Promise<void>;
   forget(key: string): Promise<void>;

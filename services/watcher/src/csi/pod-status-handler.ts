@@ -12,7 +12,7 @@ import type { Unit } from "../model/scope.ts";
 import type { CsiState } from "./csi-state.ts";
 import { classKey } from "./csi-state.ts";
 
-/** Follows what the driver mounted: the content of the classes. */
+/** Handles pod statuses, which carry the content of the classes. */
 export function podStatusHandler(
   context: WatcherContext,
   unit: Unit,
@@ -23,18 +23,21 @@ export function podStatusHandler(
   const keyId = context.key.id;
   let pass: ListPass | undefined;
   let unlisted = new Set<string>();
-  /** Of a class without content, the newest status on the running list. */
+  /** For each class, the newest status on the list in progress. */
   let newest = new Map<string, PodStatus>();
 
   const lacksContent = (record: SourceRecord | undefined) =>
     record === undefined || record.deletedAt !== undefined || record.keyId !== keyId;
 
-  /** Takes a class's content from `pod`: any change of it, or (`first`) only what nobody has recorded yet. */
+  /**
+   * Records a class's content from `pod`: any change, or with `first` only content that is not
+   * recorded yet.
+   */
   const take = async (pod: PodStatus, first: boolean, { origin, restored }: Observation) => {
     const key = classKey(cluster, pod.namespace, pod.className);
     const owner = classes.get(key);
     if (owner === undefined || pod.content === "") return;
-    // A class that came back is newer than what its pods mounted before.
+    // A recreated class is newer than what its pods mounted before.
     const version = newerVersion(owner.resourceVersion, pod.resourceVersion);
     const observed = first ? observedClass(owner, pod, version) : observedClass(owner, pod);
     const since = performance.now();
@@ -42,7 +45,7 @@ export function podStatusHandler(
       key,
       (record) => {
         if (first && !lacksContent(record)) return undefined;
-        // Its first pod has just started with it: nobody waits for a creation.
+        // The first pod has just started with this content, so there is nothing to roll.
         const at = { keyId, now: Date.now(), origin, covered: false, restored };
         return compare(record, observed, at);
       },

@@ -17,7 +17,7 @@ const GROUP = { group: "secrets-store.csi.x-k8s.io", version: "v1" };
 const CLASSES = { ...GROUP, plural: "secretproviderclasses", metadataOnly: true };
 const STATUSES = { ...GROUP, plural: "secretproviderclasspodstatuses" };
 
-/** The driver's resources, in a namespace or in all, as the scope narrows them. */
+/** The driver's resources in one or all namespaces, narrowed by the scope. */
 export function csiResources({ config }: WatcherContext, namespace: string | undefined) {
   const options = { namespace, byLabels: false };
   return {
@@ -26,7 +26,7 @@ export function csiResources({ config }: WatcherContext, namespace: string | und
   };
 }
 
-/** Reduces pod statuses of namespaces in scope. */
+/** Transforms pod statuses of the namespaces in scope. */
 export function podTransform({ scope, key }: WatcherContext) {
   return (object: KubeObject): PodStatus | undefined =>
     scope.reads(object.metadata.namespace ?? "") ? transformPodStatus(key, object) : undefined;
@@ -36,7 +36,10 @@ export function classTransform({ annotations }: WatcherContext) {
   return (object: KubeObject) => transformClass(object, annotations);
 }
 
-/** Reflects the classes of a unit and, once these are known, the statuses of the pods that mount them. */
+/**
+ * Reflects the classes of a unit and, once they are synced, the statuses of the pods that mount
+ * them.
+ */
 export function reflectCsiUnit(
   context: WatcherContext,
   unit: Unit,
@@ -66,7 +69,9 @@ export function reflectCsiUnit(
   );
 }
 
-/** Two reflectors as one: the second starts when the first is synced, and is the one that is listed anew. */
+/**
+ * Combines two reflectors: the second starts when the first has synced, and is the one to relist.
+ */
 function inTurn(first: Reflector, start: () => Reflector): Reflector {
   let second: Reflector | undefined;
   const synced = first.synced.then(() => {

@@ -4,7 +4,7 @@ const MAX_KEY_NAMES = 100;
 
 type Digests = Readonly<Record<string, string>>;
 
-/** Names of the keys that differ, sorted, at most 100 over the three lists. */
+/** Names of the keys that differ, sorted, at most 100 in the three lists together. */
 export function changedKeys(before: Digests, after: Digests): ChangedKeys {
   const added: string[] = [];
   const changed: string[] = [];

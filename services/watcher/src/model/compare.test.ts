@@ -52,12 +52,12 @@ describe("a source without a record", () => {
     expect(compare(undefined, observed(), at())).toMatchObject({
       state: "pending",
       change: "created",
-      reason: "created",
+      reason: "Created",
       changedKeys: { added: ["LOG"], changed: [], removed: [] },
     });
   });
 
-  test("is adopted in the first sync, and nothing is told", () => {
+  test("is adopted in the first sync without an event", () => {
     expect(compare(undefined, observed(), at({ covered: false }))).toMatchObject({
       state: "published",
       change: "none",
@@ -84,11 +84,11 @@ describe("a source without a record", () => {
 });
 
 describe("a source with a record", () => {
-  test("of the same content is left alone, whatever else of it changed", () => {
+  test("with the same content is left unchanged, whatever else changed", () => {
     expect(compare(record(), observed({ resourceVersion: "99" }), at())).toBeUndefined();
   });
 
-  test("of other content has changed", () => {
+  test("with other content has changed", () => {
     const next = compare(
       record(),
       observed({
@@ -101,7 +101,7 @@ describe("a source with a record", () => {
     expect(next).toMatchObject({
       state: "pending",
       change: "changed",
-      reason: "data",
+      reason: "DataChanged",
       resourceVersion: "20",
       changedKeys: { added: ["NEW"], changed: ["LOG"], removed: [] },
       changedBy: { manager: "kubectl-edit", time: "2026-11-23T05:00:00.000Z" },
@@ -121,7 +121,7 @@ describe("a source with a record", () => {
     expect(compareDeleted(record(), { resourceVersion }, at())).toBeUndefined();
   });
 
-  test("dates annotations by the content where both changed in one step", () => {
+  test("dates annotations by the content if both changed at once", () => {
     const annotations = { "rollcast.dev/match": "true" };
     const editors = [{ manager: "kubectl", time: NOW - 60_000 }];
     const both = observed({ annotations, digests: { LOG: B }, editors });
@@ -133,8 +133,13 @@ describe("a source with a record", () => {
     );
   });
 
-  test("keeps what was told when only an annotation changed", () => {
-    const published = record({ change: "changed", reason: "data", changedAt: 5, changedWithin: 0 });
+  test("keeps what was published when only an annotation changed", () => {
+    const published = record({
+      change: "changed",
+      reason: "DataChanged",
+      changedAt: 5,
+      changedWithin: 0,
+    });
     const annotations = { "rollcast.dev/ignore": "true" };
 
     expect(compare(published, observed({ annotations }), at())).toEqual({
@@ -156,11 +161,11 @@ describe("a source with a record", () => {
   test("replaced by another object with other data has changed", () => {
     expect(compare(record(), observed({ uid: "u2", digests: { LOG: B } }), at())).toMatchObject({
       change: "changed",
-      reason: "recreated",
+      reason: "Recreated",
     });
   });
 
-  test("under another installation key is adopted anew, and nothing is told", () => {
+  test("under another installation key is adopted again without an event", () => {
     const same = observed({ resourceVersion: "10", digests: { LOG: B } });
     const next = compare(record(), same, at({ keyId: "k2" }));
 
@@ -218,7 +223,7 @@ describe("when it changed", () => {
   });
 });
 
-test("the one who set a changed key changed it, also where another is as new", () => {
+test("the editor that set a changed key changed it, even if another is as recent", () => {
   const time = NOW - 300;
   const editors = [
     { manager: "creator", time, keys: new Set(["OTHER"]) },
@@ -234,8 +239,8 @@ test("the one who set a changed key changed it, also where another is as new", (
   expect(next?.changedBy?.manager).toBe("kubectl-edit");
 });
 
-describe("a source that is gone", () => {
-  test("keeps a tombstone with its digests, and its deletion is told", () => {
+describe("a deleted source", () => {
+  test("keeps a tombstone with its digests, and its deletion is published", () => {
     const by = { manager: "m" };
     const next = compareDeleted(
       record({ changedBy: by }),
@@ -254,29 +259,29 @@ describe("a source that is gone", () => {
     expect(next?.changedBy).toBeUndefined();
   });
 
-  test("and was never recorded is nothing", () => {
+  test("that was never recorded is ignored", () => {
     expect(compareDeleted(undefined, { resourceVersion: "20" }, at())).toBeUndefined();
   });
 
-  test("and is gone already is nothing", () => {
+  test("that is already recorded as deleted is ignored", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
 
     expect(compareDeleted(tombstone, { resourceVersion: "20" }, at())).toBeUndefined();
   });
 
-  test("and comes back with the same data is created, not changed", () => {
+  test("that comes back with the same data is created, not changed", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted", changedAt: 5, changedWithin: 0 });
     const next = compare(tombstone, observed({ uid: "u2" }), at());
 
-    expect(next).toMatchObject({ change: "created", reason: "recreated", changedAt: 5 });
+    expect(next).toMatchObject({ change: "created", reason: "Recreated", changedAt: 5 });
     expect(next?.deletedAt).toBeUndefined();
   });
 
-  test("and comes back with other data has changed", () => {
+  test("that comes back with other data has changed", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
     const next = compare(tombstone, observed({ uid: "u2", digests: { LOG: B } }), at());
 
-    expect(next).toMatchObject({ change: "changed", reason: "recreated" });
+    expect(next).toMatchObject({ change: "changed", reason: "Recreated" });
     expect(next?.deletedAt).toBeUndefined();
   });
 });
@@ -285,14 +290,14 @@ describe("after the cluster was restored from a backup", () => {
   const restored = at({ restored: true, origin: "list" });
   const older = observed({ resourceVersion: "7" });
 
-  test("a record of the same content takes the older version, and nothing is told", () => {
+  test("a record with the same content takes the older version without an event", () => {
     expect(compare(record(), older, restored)).toMatchObject({
       resourceVersion: "7",
       state: "published",
     });
   });
 
-  test("a record of other content has changed, with the version it went back from", () => {
+  test("a record with other content has changed, with the version it went back from", () => {
     expect(compare(record(), { ...older, digests: { LOG: B } }, restored)).toMatchObject({
       resourceVersion: "7",
       change: "changed",
@@ -305,7 +310,7 @@ describe("after the cluster was restored from a backup", () => {
     expect(compare(record(), observed({ resourceVersion: "11" }), restored)).toBeUndefined();
   });
 
-  test("what is gone since is deleted as of the list, and an old tombstone takes its version", () => {
+  test("a missing source is deleted as of the list, and an old tombstone takes its version", () => {
     expect(compareDeleted(record(), { resourceVersion: "8" }, restored)).toMatchObject({
       change: "deleted",
       resourceVersion: "8",
@@ -323,7 +328,10 @@ const digests = fc.dictionary(fc.constantFrom("a", "b", "c", "d"), fc.constantFr
   noNullPrototype: true,
 });
 
-/** What two replicas see of one history: each some of it, in order, and in the end the newest; interleaved in any way. */
+/**
+ * What two replicas observe of one history: each a part of it, in order and ending with the newest
+ * version, interleaved in any way.
+ */
 const twoReplicas = fc.array(digests, { minLength: 1, maxLength: 8 }).chain((contents) => {
   const versions = contents.map((_, i) => i);
   const last = contents.length - 1;
@@ -335,7 +343,7 @@ const twoReplicas = fc.array(digests, { minLength: 1, maxLength: 8 }).chain((con
   });
 });
 
-test("however two replicas interleave, the record ends at the newest and no version is told twice", () => {
+test("however two replicas interleave, the record ends at the newest and no version is published twice", () => {
   fc.assert(
     fc.property(twoReplicas, ({ contents, views, turns }) => {
       let latest: SourceRecord | undefined = record({ resourceVersion: "1", digests: {} });

@@ -5,6 +5,7 @@ import type { Editor, ObservedSource } from "./transform.ts";
 import { changedKeys, sameEntries } from "./changed-keys.ts";
 import type { Circumstances, DeletedSource } from "./observation.ts";
 import { changeTime, editedAfterCreation, setterOf } from "./change-time.ts";
+import { isOlder, restoredFrom } from "./record-version.ts";
 
 function by(editor: Editor | undefined): { changedBy?: ChangedBy } {
   if (editor === undefined) return {};
@@ -50,24 +51,7 @@ function created(observed: ObservedSource, at: Circumstances, reason: string): S
   };
 }
 
-/** What is not newer is no news; under another installation key the same version is, since nothing of it can be compared. */
-function isOlder(
-  record: SourceRecord,
-  resourceVersion: string,
-  at: { readonly restored: boolean; readonly keyId?: string },
-): boolean {
-  const order = compareVersions(resourceVersion, record.resourceVersion);
-  const rekeyed = at.keyId !== undefined && at.keyId !== record.keyId;
-  return !at.restored && (rekeyed ? order < 0 : order <= 0);
-}
-
-/** What the event's id needs when the version goes back. */
-function restoredFrom(record: SourceRecord, resourceVersion: string): { restoredFrom?: string } {
-  const back = compareVersions(resourceVersion, record.resourceVersion) <= 0;
-  return back ? { restoredFrom: record.resourceVersion } : {};
-}
-
-/** When the annotations became what they are. */
+/** When the annotations last changed. */
 function annotated(
   record: SourceRecord,
   observed: ObservedSource,
@@ -79,15 +63,15 @@ function annotated(
   return annotatedAt === undefined ? {} : { annotatedAt };
 }
 
-/** What is kept of a record whose content is the same: what was told of it last. */
+/** The record of a source whose content is unchanged; keeps what was published last. */
 function carried(record: SourceRecord, observed: ObservedSource, at: Circumstances): SourceRecord {
   const { deletedAt: _, ...rest } = record;
   return { ...rest, ...base(observed, at), ...annotated(record, observed, at.now) };
 }
 
 /**
- * The record to write for a source that is there, or undefined where the known one says it all. Its state says whether an event is due.
- * `known` must not be pending: what it tells is published first.
+ * The record to write for an existing source, or undefined if `record` is up to date. Its state
+ * says whether an event is due. `record` must not be pending: its event is published first.
  */
 export function compare(
   record: SourceRecord | undefined,
@@ -95,12 +79,12 @@ export function compare(
   at: Circumstances,
 ): SourceRecord | undefined {
   if (record === undefined)
-    return at.covered ? created(observed, at, "created") : adopted(observed, at);
+    return at.covered ? created(observed, at, "Created") : adopted(observed, at);
   if (isOlder(record, observed.resourceVersion, at)) return undefined;
   const back = restoredFrom(record, observed.resourceVersion);
   const wasDeleted = record.deletedAt !== undefined;
   if (record.keyId !== at.keyId) {
-    return wasDeleted ? { ...created(observed, at, "recreated"), ...back } : adopted(observed, at);
+    return wasDeleted ? { ...created(observed, at, "Recreated"), ...back } : adopted(observed, at);
   }
   if (!sameEntries(record.digests, observed.digests)) {
     const keys = changedKeys(record.digests, observed.digests);
@@ -115,14 +99,14 @@ export function compare(
       state: "pending",
       change: "changed",
       changedKeys: keys,
-      reason: wasDeleted || record.uid !== observed.uid ? "recreated" : "data",
+      reason: wasDeleted || record.uid !== observed.uid ? "Recreated" : "DataChanged",
     };
   }
   if (wasDeleted) {
     const { changedAt, changedWithin } = record;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
     const marked = annotated(record, observed, at.now);
-    return { ...created(observed, at, "recreated"), ...times, ...marked, ...back };
+    return { ...created(observed, at, "Recreated"), ...times, ...marked, ...back };
   }
   const same =
     record.uid === observed.uid &&
@@ -131,7 +115,10 @@ export function compare(
   return same ? undefined : carried(record, observed, at);
 }
 
-/** The record to write for a source that is gone, or undefined where nothing is to be told. `known` must not be pending. */
+/**
+ * The record to write for a deleted source, or undefined if no event is due. `record` must not be
+ * pending.
+ */
 export function compareDeleted(
   record: SourceRecord | undefined,
   deleted: DeletedSource,
@@ -152,7 +139,7 @@ export function compareDeleted(
     state: "pending",
     change: "deleted",
     changedKeys: changedKeys(record.digests, {}),
-    reason: "deleted",
+    reason: "Deleted",
     deletedAt: at.now,
   };
 }

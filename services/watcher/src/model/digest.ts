@@ -6,24 +6,29 @@ import type { ObjectRef } from "@rollcast/shared/subjects";
 /** The installation key, with the id that every digest made under it carries. */
 export type InstallationKey = { readonly id: string; readonly secret: KeyObject };
 
-/** How a key's bytes reach the pods: text keys also as environment variables, binary ones only as files. */
+/**
+ * How a key's bytes reach the pods: text keys also as environment variables, binary ones only as
+ * files.
+ */
 export type DataForm = "text" | "binary";
 
 const DIGEST_BYTES = 16;
 const KEY_ID_BYTES = 8;
-/** Shorter ones could be guessed together with a short value. */
+/** A shorter key could be guessed together with a short value. */
 export const MIN_KEY_BYTES = 32;
 
 export function installationKey(bytes: Buffer): InstallationKey {
-  // As a key object it is prepared once: with bytes, that costs several times the HMAC itself.
+  // A KeyObject is prepared once; preparing raw bytes costs several times the HMAC itself.
   const secret = createSecretKey(bytes);
   const id = createHmac("sha256", secret).update("rollcast key id").digest();
   return { id: id.toString("hex", 0, KEY_ID_BYTES), secret };
 }
 
 /**
- * Digest of one key's bytes: HMAC-SHA-256 under the installation key, the first 128 bits, hex. Kind, namespace, name and key are part of it, so that equal
- * values in two places do not show as equal. What precedes the value is JSON, which ends where it says, so no two inputs are joined to the same bytes.
+ * Digest of one key's bytes: the first 128 bits of an HMAC-SHA-256 under the installation key, in
+ * hex. It covers kind, namespace, name and key, so that equal values in two places have different
+ * digests. The value is preceded by JSON, which is self-delimiting, so no two inputs yield the same
+ * bytes.
  */
 export function digestValue(
   key: InstallationKey,
@@ -37,11 +42,17 @@ export function digestValue(
   return digest.toString("hex", 0, DIGEST_BYTES);
 }
 
-/** Bytes that the digests of a record may take in JSON: NATS takes 1 MiB a message by default, and the rest of the record needs some. */
+/**
+ * How many bytes of JSON the digests of a record may take: by default NATS allows 1 MiB per
+ * message, and the rest of the record needs room too.
+ */
 const MAX_DIGESTS_BYTES = 700_000;
 const JSON_OVERHEAD = 6;
 
-/** The digests as the record keeps them: by key, or one over all where they would not fit. The order of keys does not matter. */
+/**
+ * The digests as the record stores them: one per key, or one over all if they do not fit. The order
+ * of keys does not matter.
+ */
 export function boundDigests(
   key: InstallationKey,
   digests: ReadonlyMap<string, string>,

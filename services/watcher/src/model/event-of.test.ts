@@ -19,7 +19,7 @@ const record: SourceRecord = {
   changedAt: Date.parse("2026-11-23T05:00:00.300Z"),
   changedWithin: 0,
   createdAt: 0,
-  reason: "data",
+  reason: "DataChanged",
   annotations: { "rollcast.dev/ignore": "true" },
 };
 
@@ -41,7 +41,7 @@ test("an event says what changed, by whom and why, and nothing else of the objec
     resourceVersion: "10",
     changedKeys: record.changedKeys,
     changedBy: record.changedBy,
-    reason: "data",
+    reason: "DataChanged",
   });
   expect(() => SourceEvent.parse(due?.event)).not.toThrow();
 });
@@ -63,6 +63,6 @@ test("the event of a record is the same each time, and another one for another v
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("what was only adopted has nothing to tell", () => {
+test("an adopted source has no event", () => {
   expect(eventOf("prod", { ...record, change: "none" })).toBeUndefined();
 });

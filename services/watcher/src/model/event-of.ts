@@ -12,8 +12,9 @@ function timeOf(record: SourceRecord): number {
 }
 
 /**
- * Tells contents apart: in a cluster that was restored from a backup one object may have other content under a version that it had before, and
- * the stream would take the second event for the first. What the digests are of cannot be found out from it.
+ * Distinguishes contents in the event's id. In a cluster restored from a backup, an object may have
+ * other content under a version that it had before, and the stream would drop the second event as a
+ * duplicate. The digested values cannot be derived from it.
  */
 function contentOf({ digests }: SourceRecord): string {
   return stableId(
@@ -24,8 +25,9 @@ function contentOf({ digests }: SourceRecord): string {
 }
 
 /**
- * The event that a pending record is due, the same each time it is made: whoever finds the record publishes it under the same id, made of
- * cluster, uid, version, type and content. Undefined where the record has nothing to tell.
+ * The event of a pending record. It is deterministic: every replica that finds the record publishes
+ * it under the same id, made of cluster, uid, version, type and content. Undefined if the record
+ * has no event.
  */
 export function eventOf(
   cluster: string,

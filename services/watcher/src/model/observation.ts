@@ -1,18 +1,24 @@
-/** Under which circumstances something was seen. */
+/** The circumstances of an observation, for comparing it with the record. */
 export type Circumstances = {
   /** Id of the installation key that made the digests. */
   readonly keyId: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly origin: "list" | "watch";
-  /** The first sync of this kind and namespace is over: what is unknown is new. */
+  /** The first sync of this kind and namespace is complete, so a source without a record is new. */
   readonly covered: boolean;
-  /** The cluster was restored from a backup and this is of the list that showed it: contents count, versions do not. */
+  /**
+   * The cluster was restored from a backup and this comes from the list that showed it: compare
+   * contents, not versions.
+   */
   readonly restored: boolean;
 };
 
-/** A source that is not there any more, as of a resourceVersion. */
+/** A source that was deleted as of a resourceVersion. */
 export type DeletedSource = { readonly uid?: string; readonly resourceVersion: string };
 
-/** Where something was seen; `restored`: on a list that showed that the cluster was restored from a backup. */
+/**
+ * How a source was observed; `restored`: by a list that showed that the cluster was restored from a
+ * backup.
+ */
 export type Observation = { readonly origin: "list" | "watch"; readonly restored: boolean };

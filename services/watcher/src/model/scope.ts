@@ -7,24 +7,30 @@ import { parseRecordKey } from "@rollcast/shared/subjects";
 /** What one reflector covers: a kind, in one namespace or (undefined) in all. */
 export type Unit = { readonly kind: SourceKind; readonly namespace?: string };
 
-/** A unit whose objects hold their data themselves. */
+/** A unit whose objects contain the data themselves. */
 export type DataUnit = Unit & { readonly kind: "ConfigMap" | "Secret" };
 
 export function isDataUnit(unit: Unit): unit is DataUnit {
   return unit.kind !== "SecretProviderClass";
 }
 
-/** Which namespaces and kinds are looked at now. */
+/** Which namespaces and kinds are watched at present. */
 export type Scope = {
   /** One for each reflector. */
   readonly units: readonly Unit[];
-  /** Whether objects of a namespace are read; also while it is just coming into scope. */
+  /** Whether objects of a namespace are processed; true already while it is entering the scope. */
   reads(namespace: string): boolean;
-  /** Whether a namespace is in scope, told when it has come in completely. */
+  /**
+   * Whether a namespace is in scope; resolves once a namespace that is entering has been listed
+   * completely.
+   */
   whenInScope(namespace: string): boolean | Promise<boolean>;
   /** Whether the record of `key` belongs to what is in scope. */
   includesKey(key: string): boolean;
-  /** The units that are known completely when the list of `unit` is: those that the coverage is kept of. */
+  /**
+   * The units that are completely recorded once `unit` has been listed; coverage is stored for
+   * these.
+   */
   covered(unit: Unit): readonly Unit[];
 };
 
@@ -36,7 +42,7 @@ function kindTokens(kinds: readonly SourceKind[]): Set<string> {
   return new Set(kinds.map((kind) => kind.toLowerCase()));
 }
 
-/** A scope that only a restart changes. */
+/** A scope that changes only with a restart. */
 export function fixedScope(config: ScopeConfig): Scope {
   const kinds = kindsOf(config);
   const tokens = kindTokens(kinds);

@@ -4,14 +4,14 @@ import type { Scope as ScopeConfig } from "@rollcast/shared/config/scope";
 import { transformData } from "./transform.ts";
 import type { TransformOptions, ObservedSource } from "./transform.ts";
 
-/** How a kind of source is listed and reduced. */
+/** How a kind of source is listed and transformed. */
 export type SourceType = {
   readonly resource: ReflectedResource;
-  /** Undefined for an object that is left out. */
+  /** Returns undefined for an object that is ignored. */
   readonly transform: (options: TransformOptions, object: KubeObject) => ObservedSource | undefined;
 };
 
-/** Where a leader election writes its state, many times a minute. */
+/** Leader election writes its state here many times a minute. */
 const LEADER = "control-plane.alpha.kubernetes.io/leader";
 /** Helm's releases, which only Helm reads, and tokens, which their own controller renews. */
 const SECRET_TYPES_LEFT_OUT = ["helm.sh/release.v1", "kubernetes.io/service-account-token"];
@@ -35,7 +35,10 @@ export const SOURCE_TYPES: Readonly<Record<"ConfigMap" | "Secret", SourceType>> 
   },
 };
 
-/** A resource as the configured scope narrows it on the server. Only data is selected by labels: the objects of the CSI driver have none of the user's. */
+/**
+ * Narrows a resource by the configured scope, with selectors that the server applies. Labels select
+ * only data: objects of the CSI driver do not carry the user's labels.
+ */
 export function narrowResource(
   resource: ReflectedResource,
   scope: ScopeConfig,

@@ -81,7 +81,7 @@ test("a leader election's ConfigMap is left out", () => {
   ).toBe(undefined);
 });
 
-test("keeps the annotations that decide, under renamed names where the configuration renames them", () => {
+test("keeps the annotations that affect rollouts, under the names of the configuration", () => {
   const annotations = {
     "example.com/ignore": "true",
     "reloader.stakater.com/ignore": "true",

@@ -7,8 +7,9 @@ import { boundDigests, digestValue } from "./digest.ts";
 import type { DataForm, InstallationKey } from "./digest.ts";
 
 /**
- * Who set data, by managedFields; `time` in milliseconds since the epoch, exact to the second. `keys` are those whose present values are of this manager;
- * undefined where that is not known by key.
+ * Who set data, according to managedFields; `time` in milliseconds since the epoch, exact to the
+ * second. `keys` are those whose present values this manager set; undefined if that is not known
+ * per key.
  */
 export type Editor = {
   readonly manager: string;
@@ -26,19 +27,22 @@ export type ObservedSource = {
   readonly digests: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** The newest first. */
+  /** Newest first. */
   readonly editors: readonly Editor[];
   readonly annotations: Readonly<Record<string, string>>;
 };
 
-/** Names of the annotations of a source that decide about rollouts. */
+/** Names of the source annotations that affect rollouts. */
 export function decisiveAnnotations(renames: Renames): readonly string[] {
   return [...annotationNames("ignore", renames), ...annotationNames("match", renames)];
 }
 const MAX_ANNOTATION = 1_024;
 const MAX_MANAGER = 128;
 
-/** The managers of some fields (as managedFields name them, `f:data`), the newest first. `byKey`: each field is a map of keys. */
+/**
+ * The managers of `fields` (named as in managedFields: `f:data`), newest first. `byKey`: each field
+ * is a map of keys.
+ */
 export function editorsOf(
   object: KubeObject,
   fields: readonly string[],
@@ -59,7 +63,7 @@ export function editorsOf(
   return editors.sort((a, b) => (b.time ?? 0) - (a.time ?? 0));
 }
 
-/** The annotations of a source that matter, bounded. */
+/** The relevant annotations of a source, bounded in length. */
 export function annotationsOf(
   { metadata }: KubeObject,
   names: readonly string[],
@@ -72,7 +76,7 @@ export function annotationsOf(
   return kept;
 }
 
-/** A field of an object and how its values are written: text as it is, or base64. */
+/** A field of an object and how its values are encoded: plain text or base64. */
 type DataField = { field: string; form: DataForm; encoding: "utf8" | "base64" };
 
 const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
@@ -83,13 +87,16 @@ const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
   Secret: [{ field: "data", form: "text", encoding: "base64" }],
 };
 
-/** With what sources are reduced: the key of the digests, and the names of the annotations that are kept. */
+/** The key for the digests, and the names of the annotations to keep. */
 export type TransformOptions = {
   readonly key: InstallationKey;
   readonly annotations: readonly string[];
 };
 
-/** Reduces a ConfigMap or Secret. No string of the result shares memory with a value. */
+/**
+ * Transforms a ConfigMap or Secret into digests. No string of the result shares memory with a
+ * value.
+ */
 export function transformData(
   { key, annotations }: TransformOptions,
   kind: "ConfigMap" | "Secret",

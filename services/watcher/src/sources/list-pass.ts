@@ -15,11 +15,14 @@ export function keysOf({ cache, config }: Pick<WatcherContext, "cache" | "config
   return [...cache.keys()].filter((key) => key.startsWith(prefix));
 }
 
-/** One full list of a unit, from before it is asked for to its end. */
+/** One full list of a unit, from before its request to its end. */
 export type ListPass = {
   /** Keys of records that the list has not shown yet. */
   readonly missing: Set<string>;
-  /** Takes the list's version: older than the newest one recorded before it was asked for, it shows that the cluster was restored from a backup. */
+  /**
+   * Notes the list's resourceVersion. If it is older than the newest version recorded before the
+   * request, the cluster was restored from a backup.
+   */
   begun(resourceVersion: string): void;
   restored(): boolean;
 };
@@ -45,7 +48,7 @@ export function startListPass(
       if (!restored) return;
       logger.warn(
         { unit, newest, resourceVersion },
-        "the cluster was restored from a backup: records are compared by content",
+        "cluster was restored from a backup, comparing records by content",
       );
     },
     restored: () => restored,

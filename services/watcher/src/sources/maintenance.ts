@@ -3,15 +3,16 @@ import type { WatcherContext } from "../context.ts";
 const TICK_MS = 1_000;
 /** Longer than a healthy replica takes from pending to published. */
 const PENDING_MS = 3_000;
-/** Longer than replicas are apart in what they have seen. */
+/** Longer than replicas lag behind each other. */
 const DRIFT_TIMEOUT_MS = 10_000;
 const RELIST_INTERVAL_MS = 60_000;
 export const TOMBSTONE_MS = 30 * 24 * 3_600_000;
 const TOMBSTONE_TICK_MS = 3_600_000;
 
 /**
- * Does what no event prompts, until disposal: publishes what stays pending (at start, after a reconnect, of a replica that died), lists anew where a record stays different from
- * what the cluster shows, removes tombstones after 30 days. `relist` lists the unit anew that holds a key.
+ * Runs periodic work until disposal: publishes what stays pending (at start, after a reconnect, or
+ * left by a replica that died), relists a unit when a record stays different from the cluster, and
+ * removes tombstones after 30 days. `relist` lists the unit of a key again.
  */
 export function startMaintenance(
   context: WatcherContext,
@@ -66,7 +67,7 @@ export function startMaintenance(
   removeTombstones();
   nats.onReconnect(() => {
     if (!running) return;
-    logger.debug({ pending: cache.pending.size }, "publishing what is pending");
+    logger.debug({ pending: cache.pending.size }, "publishing pending events");
     flushAll();
   });
   const timers = [setInterval(tick, TICK_MS), setInterval(removeTombstones, TOMBSTONE_TICK_MS)];

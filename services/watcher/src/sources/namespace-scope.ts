@@ -7,7 +7,7 @@ import { isDataUnit, kindsOf } from "../model/scope.ts";
 import type { Unit } from "../model/scope.ts";
 import { sourceHandler } from "./source-handler.ts";
 
-/** A part of the watcher that follows objects of its own in each namespace. */
+/** A part of the watcher that follows objects of its own per namespace. */
 export type NamespaceFollower = {
   /** Lists a namespace that comes into scope. */
   enter(within: WatcherContext, namespace: string): Promise<void>;
@@ -15,7 +15,9 @@ export type NamespaceFollower = {
   leave(namespace: string): Promise<void>;
 };
 
-/** A namespace seen so soon after its creation has been in scope from its beginning, in milliseconds. */
+/**
+ * A namespace observed within this time after its creation has been in scope from its beginning.
+ */
 const FRESH_MS = 60_000;
 
 function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
@@ -23,8 +25,8 @@ function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
 }
 
 /**
- * Takes a namespace into scope: what is in it is recorded, and only then are its changes let through, which wait meanwhile. What was there before
- * is adopted; in a namespace that has just been created everything is new.
+ * Adds a namespace to the scope: records what is in it; its changes wait until that is done.
+ * Existing sources are adopted; in a namespace that has just been created every source is new.
  */
 export async function enterNamespace(
   context: WatcherContext,
@@ -52,10 +54,10 @@ export async function enterNamespace(
       signal,
     });
   }
-  logger.info({ namespace: name }, "namespace came into scope");
+  logger.info({ namespace: name }, "namespace entered the scope");
 }
 
-/** Forgets a namespace that left the scope; nothing is told. */
+/** Forgets a namespace that left the scope; publishes nothing. */
 export async function leaveNamespace(
   context: WatcherContext,
   csi: NamespaceFollower | undefined,

@@ -12,7 +12,7 @@ export type UnitReflector = NamedReflector & {
   readonly reflector: Reflector;
 };
 
-/** Follows a unit of ConfigMaps or Secrets until `intake` fires. */
+/** Starts a reflector for a unit of ConfigMaps or Secrets; it runs until `intake` fires. */
 export function reflect(
   context: WatcherContext,
   unit: DataUnit,
@@ -37,20 +37,20 @@ export function reflect(
   return { unit, name, resource: resource.plural, reflector };
 }
 
-/** Lists the unit anew that holds a key. */
+/** Relists the unit that contains a key. */
 export function relist(
   context: WatcherContext,
-  reflected: readonly UnitReflector[],
+  unitReflectors: readonly UnitReflector[],
   key: string,
   reason: string,
 ) {
-  const match = reflected.find(({ unit }) =>
+  const match = unitReflectors.find(({ unit }) =>
     key.startsWith(keyPrefix(context.config.cluster, unit)),
   );
   match?.reflector.relist(reason);
 }
 
-/** Something that follows the API server, by the plural of its resource; `name` tells it from others in health checks. */
+/** A reflector with the plural of its resource; `name` identifies it in health checks. */
 export type NamedReflector = {
   readonly name: string;
   readonly resource: string;

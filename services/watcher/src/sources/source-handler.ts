@@ -13,7 +13,10 @@ import type { DataUnit } from "../model/scope.ts";
 
 type Existing = { items?: readonly { metadata?: { uid?: string } }[] };
 
-/** Uid of an object whatever its labels, by a list of metadata alone; undefined where there is none. */
+/**
+ * The uid of an object whatever its labels, read from a list of metadata; undefined if there is
+ * none.
+ */
 async function uidOf(
   { client, signal }: WatcherContext,
   kind: DataUnit["kind"],
@@ -31,7 +34,10 @@ async function uidOf(
   return list.items?.[0]?.metadata?.uid;
 }
 
-/** Takes what a reflector shows of a unit of ConfigMaps or Secrets to their records. What `reduce` left out arrives as undefined. */
+/**
+ * Handles the objects of a unit of ConfigMaps or Secrets and records them. An ignored object
+ * arrives as undefined.
+ */
 export function sourceHandler(
   context: WatcherContext,
   unit: DataUnit,
@@ -41,7 +47,7 @@ export function sourceHandler(
   const selective = context.config.scope.resourceSelector !== "";
   let pass: ListPass | undefined;
 
-  /** A source that is shown no more is deleted, or only labelled out of the selection. */
+  /** A source that is no longer listed was deleted, or has lost the selected labels. */
   const vanished = async (
     key: string,
     what: DeletedSource,

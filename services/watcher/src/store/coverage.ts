@@ -3,22 +3,26 @@ import { openKv } from "@rollcast/nats/kv";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Unit } from "../model/scope.ts";
 
-/** Since when the sources of each unit are known, over restarts: it tells a new source from one that was there before Rollcast looked. */
+/**
+ * Since when the sources of each unit have been recorded, across restarts. Distinguishes a new
+ * source from one that existed before Rollcast watched it.
+ */
 export type CoverageStore = {
   /**
-   * Whether a source of `kind` in `namespace` that has no record is new: all of them were recorded once, and it was created after that
-   * (`createdAt`, milliseconds since the epoch). One created before has come into scope by its labels.
+   * Whether a source of `kind` in `namespace` without a record is new: all of them were recorded
+   * once, and it was created after that (`createdAt`, milliseconds since the epoch). One created
+   * earlier has entered the scope by its labels.
    */
   covers(kind: string, namespace: string, createdAt: number): boolean;
-  /** Notes that every source of these units is recorded. Network faults are thrown. */
+  /** Notes that every source of these units is recorded. Throws on network faults. */
   add(units: readonly Unit[], now: number): Promise<void>;
-  /** Forgets the units of a namespace: coming back later, it begins with a first sync. */
+  /** Forgets the units of a namespace. If it comes back, it starts with a first sync. */
   remove(units: readonly Unit[]): Promise<void>;
 };
 
 type Entry = { since: number; revision: number };
 
-/** Clocks of ours and of the API server may differ so much, in milliseconds. */
+/** How far our clock and the API server's may differ. */
 const CLOCK_SKEW_MS = 60_000;
 const MAX_CONCURRENT = 64;
 
@@ -28,7 +32,7 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
   }
 }
 
-/** Opens the book and forgets what is not in `units` any more. */
+/** Reads the stored coverage and forgets what is no longer in `units`. */
 export async function openCoverage(
   nats: Nats,
   cluster: string,
@@ -61,7 +65,7 @@ export async function openCoverage(
     entries.delete(key);
   };
 
-  // What was known with all namespaces is known of one of them.
+  // Coverage of all namespaces includes each of them.
   await inParallel(units, async (unit) => {
     const wider = unit.namespace === undefined ? undefined : find(unit.kind, unit.namespace);
     if (wider !== undefined) await addOne(unit, wider.since);

@@ -15,7 +15,10 @@ export const KEY_SECRET = "rollcast-installation-key";
 const KEY_FIELD = "key";
 const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/** Rollcast's own namespace: `ROLLCAST_NAMESPACE`, `POD_NAMESPACE`, that of the pod's service account, else `rollcast`. */
+/**
+ * Rollcast's own namespace: `ROLLCAST_NAMESPACE`, `POD_NAMESPACE`, the namespace of the pod's
+ * service account, or `rollcast`.
+ */
 export async function ownNamespace(env: Env): Promise<string> {
   const configured = env.ROLLCAST_NAMESPACE ?? env.POD_NAMESPACE;
   if (configured !== undefined && configured !== "") return configured;
@@ -32,7 +35,10 @@ function checked(bytes: Buffer, where: string): InstallationKey {
   return installationKey(bytes);
 }
 
-/** The key in a file, its bytes as they are. Throws {@link ConfigError} where it is missing or short. */
+/**
+ * Reads the key from a file, as raw bytes. Throws {@link ConfigError} if it is missing or too
+ * short.
+ */
 export async function readKeyFile(file: string): Promise<InstallationKey> {
   const bytes = await readFile(file).catch((err: unknown) => {
     throw new ConfigError(`installationKey.file: ${file} cannot be read: ${fileFault(err, file)}`, {
@@ -53,7 +59,7 @@ async function readKeySecret(client: KubeClient, path: string): Promise<KeySecre
   }
 }
 
-/** Makes the Secret; false where another replica was faster. */
+/** Creates the Secret; returns false if another replica was faster. */
 async function createKeySecret(client: KubeClient, path: string): Promise<boolean> {
   try {
     await client.request({
@@ -80,8 +86,9 @@ async function createKeySecret(client: KubeClient, path: string): Promise<boolea
 }
 
 /**
- * The key in the Secret `rollcast-installation-key` of `namespace`, which is made where it is missing: the API server lets one of several replicas make it.
- * Throws {@link ConfigError} where the namespace does not exist or the key is missing in the Secret or short.
+ * Reads the key from the Secret `rollcast-installation-key` in `namespace` and creates the Secret
+ * if it is missing; of several replicas the API server lets one create it. Throws {@link
+ * ConfigError} if the namespace does not exist or the key in the Secret is missing or too short.
  */
 export async function ensureKeySecret(
   client: KubeClient,
@@ -107,8 +114,8 @@ export async function ensureKeySecret(
 }
 
 /**
- * The installation key: of the file `file`, or of the Secret, for which the API server is asked until it answers or `signal` fires.
- * Throws {@link ConfigError} where no repetition can help.
+ * Reads the installation key from `file` or from the Secret, retrying until the API server answers
+ * or `signal` fires. Throws {@link ConfigError} if retrying cannot help.
  */
 export async function obtainKey(options: {
   file: string | undefined;
@@ -126,7 +133,7 @@ export async function obtainKey(options: {
       return await ensureKeySecret(client, namespace);
     } catch (err) {
       if (!(err instanceof KubeError)) throw err;
-      logger.warn({ err, namespace, attempt }, "installation key not available, trying again");
+      logger.warn({ err, namespace, attempt }, "installation key not available, retrying");
     }
     await sleep(backoffDelay({ initial: 500, max: 10_000 }, attempt), undefined, { signal });
   }

@@ -2,12 +2,12 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { carried } from "@rollcast/runtime/trace";
 import type { Tracer } from "@rollcast/runtime/trace";
 import { publishEvent } from "./publish-event.ts";
 import { retry } from "./retry.ts";
 import type { SourceCache } from "./source-cache.ts";
 import type { WatcherMetrics } from "../metrics.ts";
+import { traceChange } from "./trace-change.ts";
 import type { Failpoint } from "../failpoints.ts";
 
 export type OutboxOptions = {
@@ -22,19 +22,26 @@ export type OutboxOptions = {
   signal: AbortSignal;
 };
 
-/** Decides on the record that should be, given the one that is: undefined leaves it. Called again when another writer was faster. */
+/**
+ * Returns the record to write, given the stored one; undefined leaves it. Called again after a
+ * conflict.
+ */
 export type Decide = (record: SourceRecord | undefined) => SourceRecord | undefined;
 
 /**
- * Records and tells, in an order in which nothing between two steps can be lost: the record is put as pending, its event is published, the record is put as
- * published. Repeats each step until it succeeded, through outages of NATS; throws only when `signal` fires.
+ * Writes records and publishes their events without losing any: writes the record as pending,
+ * publishes its event, writes the record as published. Retries each step through outages of NATS;
+ * throws only when `signal` fires.
  */
 export type Outbox = {
-  /** Brings the record of `key` to what `decide` wants; `since` (`performance.now()`) is when the reason for it arrived. */
+  /**
+   * Updates the record of `key` with `decide`; `since` (`performance.now()`) is when the change
+   * arrived.
+   */
   apply(key: string, decide: Decide, since?: number): Promise<void>;
-  /** Publishes what a pending record is due, e.g. that of a replica that died. */
+  /** Publishes the event of a pending record, e.g. one left by a replica that died. */
   flush(key: string): Promise<void>;
-  /** Removes the record of `key` where `wanted` says so of what it is now. */
+  /** Removes the record of `key` if `wanted` accepts its present state. */
   remove(key: string, wanted: (record: SourceRecord) => boolean): Promise<void>;
 };
 
@@ -49,7 +56,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return entry;
   };
 
-  /** Writes over `found`; the new entry, or undefined where another writer was faster. */
+  /** Replaces `entry`; returns the new entry, or undefined on a conflict. */
   const put = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
     const write = () =>
       entry === undefined ? kv.create(key, value) : kv.update(key, value, entry.revision);
@@ -71,8 +78,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return put(entry.key, { ...entry.value, state: "published" }, entry);
   };
 
-  /** The record, after whatever it had to tell is told. */
-  const flushed = async (key: string): Promise<RecordEntry | undefined> => {
+  /** Reads the record; if it is pending, publishes its event first. */
+  const readFlushed = async (key: string): Promise<RecordEntry | undefined> => {
     let entry = await read(key);
     while (entry?.value.state === "pending") {
       entry = (await publishPending(entry)) ?? (await read(key));
@@ -87,7 +94,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     since: number | undefined;
   };
 
-  /** Takes a decision on `found` through all steps; false where another writer was faster. */
+  /** Writes `value` over `entry` and publishes its event; returns false on a conflict. */
   const write = async ({ key, entry, value, since }: Writing) => {
     failpoint("before-put");
     const written = await put(key, value, entry);
@@ -99,42 +106,27 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return true;
   };
 
-  /** Like {@link write}; a change that is to be told begins a trace, at the time when it arrived. */
-  const writeTraced = async (writing: Writing) => {
-    const { value, since } = writing;
-    if (value.state !== "pending") return write(writing);
-    const { traceparent: _before, ...untraced } = value;
-    const { change, kind, namespace, name } = value;
-    return tracer.span(
-      `source ${change}`,
-      {
-        kind: "producer",
-        startedAt: since === undefined ? undefined : Date.now() - (performance.now() - since),
-        attributes: {
-          "k8s.namespace.name": namespace,
-          "rollcast.source": `${kind}/${namespace}/${name}`,
-        },
-      },
-      () => write({ ...writing, value: { ...untraced, ...carried() } }),
-    );
-  };
+  /** Like {@link write}, in a trace of the change. */
+  const writeTraced = (writing: Writing) =>
+    traceChange(tracer, writing.value, writing.since, (value) => write({ ...writing, value }));
 
   return {
     async apply(key, decide, since) {
       if (cache.get(key) === undefined) {
-        // What is unknown here is most likely unknown to the bucket too, as in a first sync: no need to ask before.
+        // A source that is not cached most likely has no record either, as in a first sync: skip
+        // the read.
         const value = decide(undefined);
         if (value !== undefined && (await writeTraced({ key, entry: undefined, value, since })))
           return;
       }
       for (;;) {
-        const entry = await flushed(key);
+        const entry = await readFlushed(key);
         const value = decide(entry?.value);
         if (value === undefined || (await writeTraced({ key, entry, value, since }))) return;
       }
     },
     async flush(key) {
-      await flushed(key);
+      await readFlushed(key);
     },
     async remove(key, wanted) {
       for (;;) {

@@ -5,7 +5,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { WatcherMetrics } from "../metrics.ts";
 import { eventOf } from "../model/event-of.ts";
 
-/** Where events go, and who counts and logs them. */
+/** What is needed to publish, count and log events. */
 export type Publishing = {
   cluster: string;
   nats: Nats;
@@ -14,7 +14,10 @@ export type Publishing = {
   signal: AbortSignal;
 };
 
-/** Publishes the event of a pending record, where it has one; `since` (`performance.now()`) is when the change arrived. */
+/**
+ * Publishes the event of a pending record, if it has one; `since` (`performance.now()`) is when the
+ * change arrived.
+ */
 export async function publishEvent(
   { cluster, nats, metrics, logger, signal }: Publishing,
   record: SourceRecord,

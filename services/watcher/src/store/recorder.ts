@@ -10,13 +10,16 @@ import type { SourceCache } from "./source-cache.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ObservedSource } from "../model/transform.ts";
 
-/** Takes what is seen of sources to their records: at once where nothing differs, else in the pool. Resolves when it is admitted there. */
+/**
+ * Records observations of sources: returns at once if nothing differs, else queues the work in the
+ * pool. Resolves when the pool has accepted it.
+ */
 export type Recorder = {
   recordObserved(observed: ObservedSource, observation: Observation): Promise<void>;
   recordDeleted(key: string, what: DeletedSource, observation: Observation): Promise<void>;
-  /** Forgets a source that is out of scope now; nothing is told. */
+  /** Removes the record of a source that left the scope; publishes nothing. */
   forget(key: string): Promise<void>;
-  /** Any other change of a record, decided on the newest one. */
+  /** Applies any other change, decided on the newest record. */
   update(key: string, decide: (record: SourceRecord) => SourceRecord | undefined): Promise<void>;
 };
 
@@ -39,7 +42,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     { restored }: Observation,
   ) => {
     const entry = cache.get(key);
-    // While a task of this key runs, what is known is not what will be.
+    // While a task of this key runs, the cache is about to change.
     if (entry === undefined || entry.pending || pool.busy(key)) return false;
     if (entry.fingerprint !== fingerprint) return false;
     return !restored || compareVersions(observed.resourceVersion, entry.resourceVersion) >= 0;

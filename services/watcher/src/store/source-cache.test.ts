@@ -19,7 +19,7 @@ const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
 });
 const observed = { ...record(), kind: "Secret" as const, editors: [] };
 
-test("a record and what was seen have one fingerprint where they say the same", () => {
+test("a record and an observation with the same content have the same fingerprint", () => {
   expect(fingerprintOfObserved({ ...observed, digests: { b: "2", a: "1" } }, "k")).toBe(
     fingerprintOfRecord(record()),
   );
@@ -44,7 +44,7 @@ test("an older revision is not taken", () => {
   expect(cache.get("key")?.resourceVersion).toBe("12");
 });
 
-test("pending records are known until they are published or removed", () => {
+test("pending records are listed until they are published or removed", () => {
   const cache = createSourceCache();
   cache.set("key", record({ state: "pending" }), 1);
   expect([...cache.pending]).toEqual(["key"]);
@@ -57,7 +57,7 @@ test("pending records are known until they are published or removed", () => {
   expect(cache.size()).toBe(0);
 });
 
-test("a record that differs from what was seen is noticed, and no longer when they agree", () => {
+test("a record that differs from the observation is noticed until they agree", () => {
   const cache = createSourceCache();
   cache.set("key", record(), 1);
   cache.observe("key", fingerprintOfObserved(observed, "k"));

@@ -3,18 +3,18 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { ObservedSource } from "../model/transform.ts";
 
 /**
- * What is kept in memory of each source: a fingerprint of its record and one of what the cluster showed last. The records themselves stay in the bucket:
- * they are read when a fingerprint differs.
+ * The cached state of a source: a fingerprint of its record and one of the last observation. The
+ * records stay in the bucket and are read when the fingerprints differ.
  */
 export type CachedSource = {
   /** Of the record. */
   fingerprint: string;
   resourceVersion: string;
-  /** Revision of the record in the bucket. */
+  /** Revision of the record in the bucket `sources`. */
   revision: number;
   pending: boolean;
   deletedAt: number | undefined;
-  /** What the cluster showed last; undefined before it showed anything. */
+  /** Fingerprint of the last observation; undefined before the first. */
   observedFingerprint: string | undefined;
 };
 
@@ -48,15 +48,19 @@ export type SourceCache = {
   size(): number;
   keys(): MapIterator<string>;
   entries(): MapIterator<[string, CachedSource]>;
-  /** Takes a record as it is in the bucket at `revision`; an older revision than the known one is left out. `record` undefined: removed. */
+  /**
+   * Caches a record at `revision`; an older revision than the cached one is ignored. Undefined
+   * removes it.
+   */
   set(key: string, record: SourceRecord | undefined, revision: number): void;
-  /** Notes what the cluster showed: `fingerprint` undefined where the object is gone. */
+  /** Notes an observation; `fingerprint` is undefined if the object was deleted. */
   observe(key: string, fingerprint: string | undefined): void;
-  /** Keys of records whose event may not be published. */
+  /** Keys of records whose event may not be published yet. */
   readonly pending: ReadonlySet<string>;
   /**
-   * Keys whose record differs from what the cluster showed here last, with the `performance.now()` since which that is so. With several replicas that is
-   * usual for moments, until this one sees what another has recorded; where it lasts, something was missed.
+   * Keys whose record differs from the last observation, with the `performance.now()` since when.
+   * With several replicas that is normal for a moment, until this one has observed what another
+   * recorded; if it lasts, something was missed.
    */
   readonly drifted: ReadonlyMap<string, number>;
 };

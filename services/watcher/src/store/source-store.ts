@@ -7,11 +7,12 @@ import { SourceRecord } from "@rollcast/shared/records";
 import { createSourceCache } from "./source-cache.ts";
 import type { SourceCache } from "./source-cache.ts";
 
-/** The records of one cluster, with what is known of them in memory. */
+/** The records of one cluster and their cache. */
 export type SourceStore = { readonly kv: Kv<SourceRecord>; readonly cache: SourceCache };
 
 /**
- * Opens the records and keeps what is known of them as other replicas write. What is known is complete when this returns.
+ * Opens the records and keeps the cache up to date as other replicas write. The cache is complete
+ * when this returns.
  */
 export async function openSourceStore(options: {
   nats: Nats;
@@ -42,7 +43,7 @@ export async function openSourceStore(options: {
     onEntry: (key, record, revision) => cache.set(key, record, revision),
     onOpen: () => opened.resolve(),
     onGap: () => {
-      load().catch((err: unknown) => logger.warn({ err }, "records not read again after a gap"));
+      load().catch((err: unknown) => logger.warn({ err }, "cannot reload records after a gap"));
     },
   });
   const onAbort = () => opened.reject(signal.reason);
@@ -50,6 +51,6 @@ export async function openSourceStore(options: {
   await opened.promise;
   signal.removeEventListener("abort", onAbort);
   await load();
-  logger.info({ sources: cache.size() }, "records read");
+  logger.info({ sources: cache.size() }, "records loaded");
   return { kv, cache };
 }
