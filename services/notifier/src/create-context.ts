@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import type { ReceiverReloader } from "./receiver-reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
 import type { ReceiverDeps } from "./receivers/receiver-options.ts";
-import type { Queues } from "./queue/delivery-queues.ts";
+import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 
 /** Creates the context of a notifier. */
 export function createContext(
@@ -14,7 +14,7 @@ export function createContext(
   shared: {
     nats: Nats;
     metrics: Metrics;
-    queues: Queues;
+    queues: DeliveryQueues;
     reloader: ReceiverReloader;
     tracer: Tracer;
   },

@@ -1,13 +1,13 @@
 import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Consuming } from "@rollcast/nats/consume";
-import type { Queues } from "./queue/delivery-queues.ts";
+import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 import type { Resync } from "./resync/resync.ts";
 
 export type CheckedParts = {
   readonly consumer: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
-  readonly queues: Pick<Queues, "stalledMs">;
+  readonly queues: Pick<DeliveryQueues, "stalledMs">;
   readonly workers: Pick<Workers, "inFlightMs" | "lastActive">;
 };
 

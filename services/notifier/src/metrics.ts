@@ -2,7 +2,7 @@ import { reasonToken } from "@rollcast/shared/reason-token";
 import { CIRCUIT_STATES } from "./http/circuit.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Waiting } from "./model/backlog.ts";
+import type { Backlog } from "./model/backlog.ts";
 
 export type NotifierMetrics = {
   /**
@@ -12,7 +12,7 @@ export type NotifierMetrics = {
   sent(receiver: string): void;
   retried(receiver: string, reason: string): void;
   dead(receiver: string, reason: string): void;
-  waiting(byReceiver: ReadonlyMap<string, Waiting>): void;
+  waiting(byReceiver: ReadonlyMap<string, Backlog>): void;
 };
 
 /**

@@ -17,8 +17,8 @@ import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { openFailpoints } from "./failpoints.ts";
 import { startResync } from "./resync/resync.ts";
-import { openQueues } from "./queue/delivery-queues.ts";
-import type { Queues } from "./queue/delivery-queues.ts";
+import { openDeliveryQueues } from "./queue/delivery-queues.ts";
+import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import { openWorkers } from "./queue/workers.ts";
 import { createContext } from "./create-context.ts";
 
@@ -46,7 +46,7 @@ const RESYNC_INTERVAL_MS = 60_000;
  */
 const CHANNEL_GAP_MS = 1_000;
 
-function jobsGauge(metrics: Metrics, queues: Queues): void {
+function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
   const help = "Jobs by receiver (empty for groups) and state";
   metrics.gauge("rollcast_notify_jobs", help, ["receiver", "state"], async (gauge) => {
     gauge.reset();
@@ -72,7 +72,7 @@ export async function startNotifier(host: Host): Promise<void> {
   };
   const reloader = stack.use(await openReceiverReloader(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };
-  const queues = stack.use(await openQueues(queueOptions));
+  const queues = stack.use(await openDeliveryQueues(queueOptions));
   ready.redis = queues.probe;
   jobsGauge(metrics, queues);
 

@@ -5,7 +5,7 @@ import { registerReceivers } from "./registry/registered-receivers.ts";
 import { createReceiverCloser, openReceiverRegistry } from "./registry/receiver-registry.ts";
 import type { ReceiverDeps } from "./receivers/receiver-options.ts";
 import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { Queues } from "./queue/delivery-queues.ts";
+import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 
 /** Holds the current receivers and replaces them when the configuration changes. */
@@ -23,7 +23,7 @@ export type ReceiverReloader = AsyncDisposable & {
 
 export type ReloadParts = {
   readonly ctx: Context;
-  readonly queues: Queues;
+  readonly queues: DeliveryQueues;
   readonly workers: Workers;
   /** Enqueues the notifications that wait for a removed receiver. */
   readonly resync: () => void;

@@ -43,7 +43,7 @@ function start(
   });
 }
 
-/** The alerts of an instance, each as it was told last. */
+/** The alerts of an instance, each as last received. */
 function alertsAt(manager: Receiver, now = Date.now()) {
   const byLabels = new Map<string, Alert>();
   for (const { path, body } of manager.received) {
@@ -105,14 +105,14 @@ test("firing alerts are resent after a restart of the notifier, and a success th
   const before = harness.hook.received.length;
   await start(harness, [harness.hook], { resendInterval: "1s" });
   await waitFor(() => harness.hook.received.length >= before + 2, {
-    message: "it to be told again",
+    message: "the alert to be resent",
   });
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: true }]);
   await harness.publishEvent("succeeded", "web");
   await settled(harness);
   const ended = harness.hook.received.length;
   await waitFor(() => harness.hook.received.length > ended, {
-    message: "its end to be told again",
+    message: "its end to be resent",
   });
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
@@ -125,7 +125,7 @@ test("one instance that accepts the alert is enough; the other gets it when it i
   expect(await harness.waitEvent("sent")).toMatchObject({ data: { attempts: 1 } });
   other.answer({});
   const refused = other.received.length;
-  await waitFor(() => other.received.length > refused, { message: "the other to be told" });
+  await waitFor(() => other.received.length > refused, { message: "the other to get the alert" });
   expect(alertsAt(other)).toMatchObject([{ firing: true }]);
 });
 

@@ -119,7 +119,7 @@ test("every answer of a receiver has its documented effect, and delays no other 
       const results = await outcomes(harness);
       return good.every((name) => results.get(name)?.end === "sent");
     },
-    { timeout: 60_000, message: "the good receivers to be told" },
+    { timeout: 60_000, message: "the good receivers to get the message" },
   );
   // Fifteen seconds are given to what hangs: the others were not kept by it.
   const before = await outcomes(harness);

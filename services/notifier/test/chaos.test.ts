@@ -15,10 +15,10 @@ function expectOneIdEach(received: readonly Received[]): void {
   for (const ids of webhookIds(received).values()) expect(ids.size).toBe(1);
 }
 
-/** Steps at which a message may be under way to the receiver: only there may one come twice. */
+/** Failpoints at which a message may be in flight: only there may it be sent twice. */
 const IN_FLIGHT: ReadonlySet<Failpoint> = new Set(["job-added", "answered"]);
 
-/** Every step but those of receivers that edit, and of operators. */
+/** All failpoints except those of receivers that edit and of operators. */
 const WEBHOOK_FAILPOINTS = FAILPOINTS.filter(
   (failpoint) => failpoint !== "posted" && failpoint !== "letter-requeued",
 );
@@ -99,7 +99,10 @@ test.each([
     };
     for (const _ of WEBHOOK_FAILPOINTS) {
       if (ids.size < 500) await tellMore();
-      await waitFor(() => isStopped(service.pid), { timeout: 60_000, message: "the next step" });
+      await waitFor(() => isStopped(service.pid), {
+        timeout: 60_000,
+        message: "the next failpoint",
+      });
       await target.restart(harness);
       process.kill(service.pid, "SIGCONT");
     }

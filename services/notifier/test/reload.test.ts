@@ -150,7 +150,7 @@ test("a replica that has not loaded the newest configuration leaves a new receiv
   await harness.start({ notifier: { receivers, route } });
   for (let i = 0; i < 60; i++) await harness.publishEvent("failed", `web-${i}`);
   await waitFor(() => receivedIds(second.received).size > 0, {
-    message: "the new receiver to be told",
+    message: "the new receiver to get a message",
   });
   await harness.waitAcknowledged();
   await harness.waitIdle();

@@ -9,7 +9,7 @@ const SIGNING = `whsec_${Buffer.from("another signing secret of the tests").toSt
 const BOT_TOKEN = "xoxb-1234-secret-of-the-bot";
 const NATS_PASSWORD = "nats-password-of-the-tests";
 
-/** What a receiver that does not mean well tells back. */
+/** The body with which a hostile receiver echoes a request. */
 function echo({ path, headers }: Received): string {
   const url = new URL(path, "http://hook");
   const [segment] = url.pathname.split("/").slice(-1);

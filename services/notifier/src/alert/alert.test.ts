@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { AlertRecord } from "../model/alert-record.ts";
-import { ALERT_OUTCOMES, alertsOf, foldAlert, isSpent } from "./alert.ts";
+import { ALERT_OUTCOMES, foldAlert, isSpent } from "./alert.ts";
+import { alertsOf } from "./alerts-of.ts";
 import type { AlertSettings } from "./alert.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
@@ -29,7 +30,7 @@ function after(outcomes: readonly OutcomeAt[], name = "web"): AlertRecord {
     const text = { summary: `${outcome} at ${minute}`, description: "why" };
     record = foldAlert(record, event, { receiver: "am", text, now: TIME });
   }
-  if (record === undefined) throw new Error("nothing was told");
+  if (record === undefined) throw new Error("there was no event");
   return record;
 }
 

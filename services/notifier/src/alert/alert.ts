@@ -1,5 +1,4 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
 import { outcomeOf } from "../message/facts.ts";
 
@@ -32,7 +31,8 @@ export const ALERT_OUTCOMES: ReadonlySet<string> = new Set([
  * How long a resolved alert is resent, for an Alertmanager that was down: the same as in
  * Prometheus.
  */
-const RESEND_RESOLVED_MS = 15 * 60_000;
+export const RESEND_RESOLVED_MS = 15 * 60_000;
+
 /** How long a record is kept after its last change, so that a late, older failure does not fire. */
 const KEEP_MS = 2 * 3_600_000;
 
@@ -122,37 +122,3 @@ export type AlertSettings = {
   /** How long after its start an alert resolves on its own; milliseconds. */
   readonly resolveAfterMs: number;
 };
-
-/** Severities as Alertmanager users write them in their routes. */
-const KINDS = [
-  { of: "failed", alertname: "RollcastRolloutFailed", severity: "critical" },
-  { of: "stalled", alertname: "RollcastRolloutStalled", severity: "warning" },
-] as const;
-
-function labelsOf(workload: ObjectId, settings: AlertSettings): Record<string, string> {
-  return {
-    cluster: settings.cluster,
-    namespace: workload.namespace,
-    workload: workload.name,
-    workload_type: workload.kind.toLowerCase(),
-  };
-}
-
-/** The alerts of a record to send now: those that fire and those that were resolved recently. */
-export function alertsOf(record: AlertRecord, settings: AlertSettings, now: number): Alert[] {
-  return KINDS.flatMap(({ of, alertname, severity }) => {
-    const { startsAt, endsAt, summary, description } = record[of];
-    if (startsAt === undefined) return [];
-    const until = endsAt ?? startsAt + settings.resolveAfterMs;
-    if (now - until > RESEND_RESOLVED_MS) return [];
-    return [
-      {
-        labels: { severity, ...settings.labels, alertname, ...labelsOf(record.workload, settings) },
-        annotations: { summary, description },
-        startsAt: new Date(startsAt).toISOString(),
-        endsAt: new Date(Math.max(until, startsAt)).toISOString(),
-        ...(settings.generatorUrl === undefined ? {} : { generatorURL: settings.generatorUrl }),
-      },
-    ];
-  });
-}

@@ -8,12 +8,14 @@ import { ApiProblem } from "@rollcast/shared/api/problem";
 import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { NotificationRecord } from "../model/notification-record.ts";
-import { notificationKey } from "../model/record-keys.ts";
 
 type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
+
 type Summary = Omit<Detail, "tries" | "events" | "body">;
+
 type Query = z.infer<NonNullable<(typeof listDeadLetters)["query"]>>;
-type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"]>>;
+
+export type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"]>>;
 
 export type LettersContext = Pick<
   Context,
@@ -28,7 +30,7 @@ function isOurs(letter: StoredLetter, cluster: string): boolean {
 }
 
 /** The notification in a letter; undefined where the letter holds anything else. */
-function recordOf(letter: StoredLetter): NotificationRecord | undefined {
+export function recordOf(letter: StoredLetter): NotificationRecord | undefined {
   if (letter.stage !== "notifier") return undefined;
   try {
     const raw: unknown = JSON.parse(new TextDecoder().decode(letter.body));
@@ -67,7 +69,7 @@ export function listLetters(
   });
 }
 
-async function findLetter(
+export async function findLetter(
   ctx: LettersContext,
   letters: DeadLetters,
   id: string,
@@ -105,60 +107,4 @@ export async function dropLetter(
   await findLetter(ctx, letters, id);
   await letters.drop(id);
   ctx.logger.info({ letter: id }, "dead letter dropped");
-}
-
-/** The record of a dead notification that waits again: same id, attempts counted from zero. */
-function redrivenRecord(record: NotificationRecord, now: number): NotificationRecord {
-  const { reason: _reason, message: _message, redriven, ...rest } = record;
-  const count = (redriven?.count ?? 0) + 1;
-  return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
-}
-
-/**
- * Creates the record again. One that exists already was created by an earlier try of this redrive,
- * or the notification is being delivered.
- */
-async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
-  const key = notificationKey(ctx.cluster, next.id);
-  if ((await ctx.records.create(key, next)) !== undefined) return;
-  const existing = (await ctx.records.get(key))?.value;
-  const count = existing?.type === "notification" ? existing.redriven?.count : undefined;
-  if (count === next.redriven?.count) return;
-  throw new ApiProblem(
-    409,
-    "in-flight",
-    "the notification is already being delivered: try again later",
-  );
-}
-
-/**
- * Sends a dead notification to its receiver again, then removes the letter. The record is written
- * before the letter is removed: after a crash in between, redriving the letter again continues with
- * the same notification under the same id.
- */
-export async function redriveLetter(
-  ctx: LettersContext,
-  letters: DeadLetters,
-  id: string,
-): Promise<Redriven> {
-  const record = recordOf(await findLetter(ctx, letters, id));
-  if (record === undefined) {
-    const detail = "only notifications can be redriven, and this letter holds none: drop it";
-    throw new ApiProblem(422, "not-a-message", detail);
-  }
-  const { receiver } = record;
-  if (!ctx.receivers.has(receiver)) {
-    const detail = `the receiver ${receiver} was removed: configure it again, or drop the letter`;
-    throw new ApiProblem(409, "no-such-receiver", detail);
-  }
-  const next = redrivenRecord(record, Date.now());
-  await requeue(ctx, next);
-  ctx.failpoint("letter-requeued");
-  const data = { letter: id, notification: record.id, receiver };
-  await ctx.jobs.enqueueDelivery(next, 0).catch((err: unknown) => {
-    ctx.logger.warn({ err, ...data }, "delivery job not enqueued, the next resync adds it");
-  });
-  await letters.drop(id);
-  ctx.logger.info(data, "dead letter redriven");
-  return { notification: record.id, receiver };
 }

@@ -10,7 +10,7 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { NotificationEvent } from "@rollcast/shared/notification-event";
 import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
-import { waitingOf } from "../model/backlog.ts";
+import { readBacklog } from "../model/backlog.ts";
 
 type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][number];
 type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;
@@ -53,7 +53,7 @@ export async function listReceiverStates(
 ): Promise<{ items: State[]; next?: string }> {
   const { config, last, query } = options;
   const { items, ...rest } = paginate(config.receivers, ({ name }) => name, query);
-  const waiting = await waitingOf(ctx);
+  const waiting = await readBacklog(ctx);
   const states = items.map(async (receiver) => {
     const { count = 0, oldestAt } = waiting.get(receiver.name) ?? {};
     const oldest = oldestAt === undefined ? {} : { oldestAt: new Date(oldestAt).toISOString() };

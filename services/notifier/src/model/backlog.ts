@@ -2,10 +2,10 @@ import type { Kv } from "@rollcast/nats/kv";
 import type { NotifyRecord } from "./notify-record.ts";
 
 /** The undelivered notifications of a receiver; `oldestAt` in milliseconds since the epoch. */
-export type Waiting = { readonly count: number; readonly oldestAt: number };
+export type Backlog = { readonly count: number; readonly oldestAt: number };
 
 /** Adds a record to the counts. */
-export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord): void {
+export function addToBacklog(waiting: Map<string, Backlog>, record: NotifyRecord): void {
   if (record.type !== "notification") return;
   const { receiver, createdAt } = record;
   const { count = 0, oldestAt = createdAt } = waiting.get(receiver) ?? {};
@@ -13,16 +13,16 @@ export function countWaiting(waiting: Map<string, Waiting>, record: NotifyRecord
 }
 
 /** Counts the undelivered notifications of each receiver, over all replicas. */
-export async function waitingOf({
+export async function readBacklog({
   cluster,
   records,
 }: {
   readonly cluster: string;
   readonly records: Kv<NotifyRecord>;
-}): Promise<ReadonlyMap<string, Waiting>> {
-  const waiting = new Map<string, Waiting>();
+}): Promise<ReadonlyMap<string, Backlog>> {
+  const waiting = new Map<string, Backlog>();
   for await (const { value } of records.snapshot(`${cluster}.message.>`)) {
-    countWaiting(waiting, value);
+    addToBacklog(waiting, value);
   }
   return waiting;
 }

@@ -16,7 +16,7 @@ export type Limits = ReadonlyMap<string, RateLimit>;
  * One queue for groups and one for each receiver, so that a failing receiver does not delay the
  * others.
  */
-export type Queues = AsyncDisposable & {
+export type DeliveryQueues = AsyncDisposable & {
   readonly jobs: Jobs;
   /** Opens the queues of receivers that have none yet. */
   open(limits: Limits): Promise<void>;
@@ -58,7 +58,7 @@ function addDelivery(
   return queue.add({ notification: notification.id }, { id, delayMs, attempts: ATTEMPTS });
 }
 
-export async function openQueues(options: QueueOptions): Promise<Queues> {
+export async function openDeliveryQueues(options: QueueOptions): Promise<DeliveryQueues> {
   const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
   const byReceiver = new Map<string, Queue<Job>>();

@@ -1,6 +1,7 @@
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
-import { ALERT_OUTCOMES, alertsOf } from "../alert/alert.ts";
+import { ALERT_OUTCOMES } from "../alert/alert.ts";
+import { alertsOf } from "../alert/alerts-of.ts";
 import type { AlertSettings, AlertText } from "../alert/alert.ts";
 import { createAlertStore } from "../alert/alert-store.ts";
 import type { AlertStoreOptions } from "../alert/alert-store.ts";

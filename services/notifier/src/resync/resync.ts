@@ -4,8 +4,8 @@ import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
 import { removeIfSpent } from "../group/group-store.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
-import { countWaiting } from "../model/backlog.ts";
-import type { Waiting } from "../model/backlog.ts";
+import { addToBacklog } from "../model/backlog.ts";
+import type { Backlog } from "../model/backlog.ts";
 
 /**
  * Enqueues a job for every record that waits, also for what became due while Redis was lost or no
@@ -39,7 +39,7 @@ async function enqueueIfDue(
 
 async function resync(ctx: Context, why: string): Promise<void> {
   const now = Date.now();
-  const waiting = new Map<string, Waiting>();
+  const waiting = new Map<string, Backlog>();
   let jobs = 0;
   for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
     if (isAbandoned(entry.value, ctx.receivers, now)) {
@@ -47,7 +47,7 @@ async function resync(ctx: Context, why: string): Promise<void> {
       continue;
     }
     if (await enqueueIfDue(ctx, entry, now)) jobs++;
-    countWaiting(waiting, entry.value);
+    addToBacklog(waiting, entry.value);
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
