@@ -2,7 +2,12 @@ import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NODE } from "@rollcast/testkit/node";
 import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
-import { apiServerFlags, controllerFlags, etcdFlags, schedulerFlags } from "@rollcast/testkit/control-plane";
+import {
+  apiServerFlags,
+  controllerFlags,
+  etcdFlags,
+  schedulerFlags,
+} from "@rollcast/testkit/control-plane";
 import { putFile } from "../materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
