@@ -63,7 +63,7 @@ export async function settled(bench: Bench): Promise<void> {
   await waitFor(
     async () => {
       const text = await (await fetch(`${bench.restarter.http()}/metrics`)).text();
-      return /^rollcast_workloads_followed 0$/m.test(text);
+      return /^rollcast_workloads_in_progress 0$/m.test(text);
     },
     { timeout: 120_000, every: 200, message: "all rollouts to end" },
   );

@@ -56,7 +56,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       [],
     ),
     resyncSeconds: metrics.histogram(
-      "rollcast_sweep_duration_seconds",
+      "rollcast_resync_duration_seconds",
       "Comparisons of every workload with its sources",
       [],
       LATENCY_BUCKETS,

@@ -65,7 +65,7 @@ export function watcherGauges(
     [],
     (gauge) => gauge.set(cache.pending.size),
   );
-  metrics.gauge("rollcast_sources_in_hand", "Sources being recorded now.", [], (gauge) =>
+  metrics.gauge("rollcast_sources_in_flight", "Sources being recorded now.", [], (gauge) =>
     gauge.set(pool.size()),
   );
 }

@@ -34,8 +34,8 @@ test("NATS is killed, and comes back, while objects change", async () => {
   }
   await harness.server.kill();
   await churn(api, namespace, COUNT, "c");
-  // Work in flight is bounded: the rest waits in the API server's connection.
-  const inHand = /^rollcast_sources_in_hand (\d+)/m.exec(await watcher.metrics.text())?.[1];
+  // What is in hand is bounded: the rest waits in the API server's connection.
+  const inHand = /^rollcast_sources_in_flight (\d+)/m.exec(await watcher.metrics.text())?.[1];
   expect(Number(inHand)).toBeLessThanOrEqual(256);
   expect(Number(inHand)).toBeGreaterThan(0);
   await harness.server.restart();
@@ -74,7 +74,7 @@ test("SIGTERM while NATS is away ends in time, with 0, and work in flight is pub
     await each(20, (i) => changeObject(api, namespace, i, "1"));
     await waitFor(async () => {
       const text = await (await fetch(`${service.http()}/metrics`)).text();
-      return text.includes("rollcast_sources_in_hand 20");
+      return text.includes("rollcast_sources_in_flight 20");
     });
     expect(await service.kill()).toBe(0);
   }

@@ -24,8 +24,8 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Rollou
     },
   );
   metrics.gauge(
-    "rollcast_queue_slots_taken",
-    "Unfinished rollouts that hold a slot, in queues that bound them",
+    "rollcast_queue_quota_used",
+    "Unfinished rollouts that use quota, in queues that bound them",
     ["queue"],
     (g) => {
       for (const { queue } of queues.all()) {
