@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { FIELD_MANAGER } from "@rollcast/kube/patch";
+import { ANNOTATIONS } from "@rollcast/shared/annotations";
+import { deadLetterSubject, rolloutSubject, sourceSubject } from "@rollcast/shared/subjects";
+import { contentDigest } from "./model/content.ts";
+import { MARKER, formatMarker } from "./model/marker.ts";
+
+/** Names that other systems hold: manifests, subscribers, marked pod templates. They never change. */
+const RELOADER = [
+  "reloader.stakater.com/auto",
+  "configmap.reloader.stakater.com/auto",
+  "secret.reloader.stakater.com/auto",
+  "secretproviderclass.reloader.stakater.com/auto",
+  "configmap.reloader.stakater.com/reload",
+  "secret.reloader.stakater.com/reload",
+  "secretproviderclass.reloader.stakater.com/reload",
+  "configmaps.exclude.reloader.stakater.com/reload",
+  "secrets.exclude.reloader.stakater.com/reload",
+  "secretproviderclasses.exclude.reloader.stakater.com/reload",
+  "reloader.stakater.com/search",
+  "reloader.stakater.com/match",
+  "reloader.stakater.com/ignore",
+  "reloader.stakater.com/rollout-strategy",
+  "deployment.reloader.stakater.com/pause-period",
+];
+
+const OWN = [
+  "rollcast.dev/auto",
+  "configmap.rollcast.dev/auto",
+  "secret.rollcast.dev/auto",
+  "secretproviderclass.rollcast.dev/auto",
+  "configmap.rollcast.dev/reload",
+  "secret.rollcast.dev/reload",
+  "secretproviderclass.rollcast.dev/reload",
+  "configmaps.exclude.rollcast.dev/reload",
+  "secrets.exclude.rollcast.dev/reload",
+  "secretproviderclasses.exclude.rollcast.dev/reload",
+  "rollcast.dev/search",
+  "rollcast.dev/match",
+  "rollcast.dev/ignore",
+  "rollcast.dev/rollout-strategy",
+  "rollcast.dev/pause-period",
+];
+
+test("annotations keep their names", () => {
+  const pairs = Object.values(ANNOTATIONS);
+  expect(pairs.map(({ reloader }) => reloader)).toEqual(RELOADER);
+  expect(pairs.map(({ own }) => own)).toEqual(OWN);
+});
+
+test("the field manager keeps its name", () => {
+  expect(FIELD_MANAGER).toBe("rollcast");
+});
+
+test("subjects keep their prefix and version", () => {
+  const ref = { kind: "ConfigMap", namespace: "shop", name: "web.config" };
+  expect(sourceSubject("prod", "changed", ref)).toBe(
+    "rollcast.v1.prod.source.changed.configmap.shop.web_config",
+  );
+  expect(rolloutSubject("prod", "started", { ...ref, kind: "Deployment" })).toBe(
+    "rollcast.v1.prod.rollout.started.deployment.shop.web_config",
+  );
+  expect(deadLetterSubject("notifier", "too-large")).toBe("rollcast.dlq.v1.notifier.too-large");
+});
+
+test("the marker keeps its key, its form and the digest of a content", () => {
+  const source = {
+    v: 1 as const,
+    kind: "ConfigMap" as const,
+    namespace: "shop",
+    name: "web",
+    uid: "uid",
+    resourceVersion: "1",
+    keyId: "k1",
+    digests: { GREETING: "00112233445566778899aabbccddeeff" },
+    state: "published" as const,
+    change: "none" as const,
+    createdAt: 0,
+    annotations: {},
+  };
+  const digest = contentDigest(source, "*");
+  expect(MARKER).toBe("rollcast.dev/config");
+  expect(digest).toBe("k1.12b5baf3199a52a6741e2d34ce018a2e");
+  expect(formatMarker({ "ConfigMap/shop/web": { digest } }, "shop")).toBe(
+    '{"ConfigMap/web":"k1.12b5baf3199a52a6741e2d34ce018a2e"}',
+  );
+});
