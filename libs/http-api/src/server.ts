@@ -16,8 +16,8 @@ const REQUEST_MS = 30_000;
 const ACTOR = "x-rollcast-actor";
 
 function actorOf(request: FastifyRequest): string | undefined {
-  const told = request.headers[ACTOR];
-  return typeof told === "string" && /^[\x20-\x7e]{1,128}$/.test(told) ? told : undefined;
+  const actor = request.headers[ACTOR];
+  return typeof actor === "string" && /^[\x20-\x7e]{1,128}$/.test(actor) ? actor : undefined;
 }
 
 function parsePart(schema: z.ZodType | undefined, value: unknown, part: string): unknown {
@@ -68,7 +68,7 @@ export async function startApi(
     "operation",
     "status",
   ]);
-  const operations = new Map(specs.map((one) => [`${one.method} ${one.path}`, one.name]));
+  const operations = new Map(specs.map((spec) => [`${spec.method} ${spec.path}`, spec.name]));
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,

@@ -29,8 +29,8 @@ export function recover(
   if (isExpired(err)) return { delayMs: failures === 1 ? 0 : waited, relist: true };
   const relist = failures >= RELIST_AFTER || (err.reason === "Silent" && failures > 1);
   if (err.reason === "Silent" && failures === 1) return { delayMs: 0, relist };
-  const told = Math.min(err.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-  return { delayMs: Math.max(waited, told), relist };
+  const retryAfterMs = Math.min(err.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
+  return { delayMs: Math.max(waited, retryAfterMs), relist };
 }
 
 /** A failure in one line, for a health check: `429 TooManyRequests`, `ECONNREFUSED`, or which file of the credentials cannot be read. */

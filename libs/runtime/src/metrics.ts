@@ -95,7 +95,10 @@ function metricsOf(registry: Registry): Metrics {
     async text() {
       const own = await registry.metrics();
       if (components.length === 0) return own;
-      return joinTexts([own, ...(await Promise.all(components.map((one) => one.text())))]);
+      return joinTexts([
+        own,
+        ...(await Promise.all(components.map((component) => component.text()))),
+      ]);
     },
     contentType: registry.contentType,
   };

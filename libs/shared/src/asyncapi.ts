@@ -81,8 +81,8 @@ function message({ domain, title, schema }: (typeof CHANNELS)[number]): Json {
 
 /** The AsyncAPI 3.1 document of the events (https://www.asyncapi.com/docs/reference/specification/v3.1.0), made of the schemas that check them. */
 export function asyncApiDocument(version: string): Json {
-  const each = <T>(make: (one: (typeof CHANNELS)[number]) => T) =>
-    Object.fromEntries(CHANNELS.map((one) => [one.domain, make(one)] as const));
+  const each = <T>(make: (channel: (typeof CHANNELS)[number]) => T) =>
+    Object.fromEntries(CHANNELS.map((channel) => [channel.domain, make(channel)] as const));
   return {
     asyncapi: "3.1.0",
     info: {
@@ -97,11 +97,11 @@ export function asyncApiDocument(version: string): Json {
       nats: { host: "nats:4222", protocol: "nats", description: "As in nats.url of rollcast.yaml" },
     },
     channels: each(channel),
-    operations: each((one) => ({
+    operations: each((channel) => ({
       action: "send",
-      channel: { $ref: `#/channels/${one.domain}` },
-      summary: one.title,
-      messages: [{ $ref: `#/channels/${one.domain}/messages/${one.domain}` }],
+      channel: { $ref: `#/channels/${channel.domain}` },
+      summary: channel.title,
+      messages: [{ $ref: `#/channels/${channel.domain}/messages/${channel.domain}` }],
     })),
     components: { messages: each(message) },
   };

@@ -40,10 +40,10 @@ function openForward(
         res.socket?.resetAndDestroy();
         return;
       }
-      const one: Live = { method, target: path, res, answer, stalled: false };
-      live.add(one);
-      res.once("close", () => live.delete(one));
-      passAnswer(one, fault);
+      const exchange: Live = { method, target: path, res, answer, stalled: false };
+      live.add(exchange);
+      res.once("close", () => live.delete(exchange));
+      passAnswer(exchange, fault);
     };
     const url = new URL(path, target.url);
     const upstream =
@@ -101,7 +101,7 @@ export async function startFaultProxy(
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const cut = () => {
-    for (const one of live) one.res.socket?.resetAndDestroy();
+    for (const exchange of live) exchange.res.socket?.resetAndDestroy();
     server.closeAllConnections();
   };
   return {
@@ -110,7 +110,7 @@ export async function startFaultProxy(
     cut,
     rules(next) {
       book = openRules(next);
-      for (const one of live) judge(one, book.look(one.method, one.target));
+      for (const exchange of live) judge(exchange, book.look(exchange.method, exchange.target));
     },
     async [Symbol.asyncDispose]() {
       cut();

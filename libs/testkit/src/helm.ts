@@ -45,7 +45,7 @@ export function renderChart(options: RenderOptions = {}): Promise<string> {
     chartDir(),
     `--namespace=${namespace}`,
     ...values.map((file) => `--values=${file}`),
-    ...set.map((one) => `--set=${one}`),
+    ...set.map((value) => `--set=${value}`),
   );
 }
 

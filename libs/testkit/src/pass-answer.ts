@@ -14,8 +14,8 @@ export type Live = {
 const JUNK = "}{ this is no JSON\n";
 
 /** Passes a body on as fast as the client reads; a stalled one waits. */
-function passBody(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
+function passBody(exchange: Live, fault: Fault | undefined): void {
+  const { res, answer } = exchange;
   let left = fault?.do === "truncate" ? fault.bytes : Number.POSITIVE_INFINITY;
   answer.on("data", (chunk: Buffer) => {
     if (chunk.length >= left) {
@@ -27,20 +27,20 @@ function passBody(one: Live, fault: Fault | undefined): void {
     if (res.write(chunk)) return;
     answer.pause();
     res.once("drain", () => {
-      if (!one.stalled) answer.resume();
+      if (!exchange.stalled) answer.resume();
     });
   });
   answer.on("end", () => res.end());
   answer.on("error", () => {
-    if (!one.stalled) res.socket?.resetAndDestroy();
+    if (!exchange.stalled) res.socket?.resetAndDestroy();
   });
 }
 
 /** Brings a change of the rules to an answer under way. */
-export function judge(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
-  one.stalled = fault?.do === "stall";
-  if (one.stalled) answer.pause();
+export function judge(exchange: Live, fault: Fault | undefined): void {
+  const { res, answer } = exchange;
+  exchange.stalled = fault?.do === "stall";
+  if (exchange.stalled) answer.pause();
   else if (answer.errored !== null || fault?.do === "reset") res.socket?.resetAndDestroy();
   else if (fault?.do === "expire") res.end(expiredEvent());
   else {
@@ -49,12 +49,12 @@ export function judge(one: Live, fault: Fault | undefined): void {
   }
 }
 
-export function passAnswer(one: Live, fault: Fault | undefined): void {
-  const { res, answer } = one;
+export function passAnswer(exchange: Live, fault: Fault | undefined): void {
+  const { res, answer } = exchange;
   const headers = { ...answer.headers };
   if (fault?.do === "garble") delete headers["content-length"];
   res.writeHead(answer.statusCode ?? 502, headers);
   res.flushHeaders();
   if (fault?.do === "garble") res.write(JUNK);
-  passBody(one, fault);
+  passBody(exchange, fault);
 }

@@ -87,7 +87,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     },
   });
   const http = () => {
-    const line = logs.find((one) => one.msg === "http server listening");
+    const line = logs.find((entry) => entry.msg === "http server listening");
     if (line === undefined) throw new Error(`${name} does not listen: ${running.output()}`);
     return `http://127.0.0.1:${String(line.port)}`;
   };

@@ -14,7 +14,7 @@ export type Condition = {
 export function condition(object: KubeObject, type: string): Condition | undefined {
   const conditions = dig(object, "status", "conditions");
   if (!Array.isArray(conditions)) return undefined;
-  return (conditions as (Condition | null)[]).find((one) => one?.type === type) ?? undefined;
+  return (conditions as (Condition | null)[]).find((entry) => entry?.type === type) ?? undefined;
 }
 
 /** Texts in one line, without those that are missing or empty. */

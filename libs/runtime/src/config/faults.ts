@@ -27,7 +27,7 @@ function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
   const def = schema._zod.def as unknown as Def;
   const wrapped = def.innerType ?? def.in ?? def.getter?.();
   if (wrapped !== undefined) return knownKeys(wrapped, path);
-  if (def.options !== undefined) return def.options.flatMap((one) => knownKeys(one, path));
+  if (def.options !== undefined) return def.options.flatMap((option) => knownKeys(option, path));
   const [head, ...rest] = path;
   if (head === undefined) return Object.keys(def.shape ?? {});
   const next = def.element ?? def.shape?.[String(head)];

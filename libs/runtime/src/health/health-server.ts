@@ -51,10 +51,10 @@ async function health(
   checks: Readonly<Record<string, Check>>,
   notes: readonly string[] = [],
 ): Promise<Reply> {
-  const found = await faults(checks);
-  return found.length === 0
+  const lines = await faults(checks);
+  return lines.length === 0
     ? { status: 200, body: ["ok", ...notes.map(mask)].map((line) => `${line}\n`).join("") }
-    : { status: 503, body: `${found.join("\n")}\n` };
+    : { status: 503, body: `${lines.join("\n")}\n` };
 }
 
 async function answer(options: HealthOptions, req: IncomingMessage): Promise<Reply> {

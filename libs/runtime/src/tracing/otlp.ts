@@ -30,7 +30,7 @@ function parentOf({ parent }: SpanOptions): Context {
 
 /** Each of them once, and not the span's own parent. */
 function linksOf({ parent, links = [] }: SpanOptions): { context: SpanContext }[] {
-  const others = [...new Set(links)].filter((one) => one !== parent).map(parseTraceparent);
+  const others = [...new Set(links)].filter((link) => link !== parent).map(parseTraceparent);
   return others
     .filter((context) => context !== undefined)
     .slice(0, MAX_LINKS)
@@ -92,7 +92,7 @@ export function openOtlp({ cluster, logger }: TracingOptions): Tracing {
     async [Symbol.asyncDispose]() {
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, FLUSH_MS);
-      const ends = providers.map((one) => one.forceFlush().catch(() => undefined));
+      const ends = providers.map((provider) => provider.forceFlush().catch(() => undefined));
       await Promise.race([Promise.all(ends), late.promise]);
       await Promise.race([exporter.shutdown().catch(() => undefined), late.promise]);
       clearTimeout(timer);

@@ -43,7 +43,7 @@ export const Kinds = z
   .default([])
   .superRefine((kinds, ctx) => {
     for (const [i, { kind }] of kinds.entries()) {
-      if (kinds.findIndex((one) => one.kind === kind) === i) continue;
+      if (kinds.findIndex((other) => other.kind === kind) === i) continue;
       const message = `${kind} is there twice: one version of one group is followed`;
       ctx.addIssue({ code: "custom", path: [i, "kind"], message });
     }

@@ -80,7 +80,7 @@ export const Queues = z
   .default([])
   .superRefine((queues, ctx) => {
     for (const [i, { name, match }] of queues.entries()) {
-      if (queues.findIndex((one) => one.name === name) !== i) {
+      if (queues.findIndex((queue) => queue.name === name) !== i) {
         const message = `"${name}" is the name of another queue already`;
         ctx.addIssue({ code: "custom", path: [i, "name"], message });
       }

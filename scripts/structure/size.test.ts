@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { MAX_LINES, oversized } from "./size.ts";
+import { readTexts } from "./tree.ts";
+
+test("no source of the repository is longer than a page", async () => {
+  expect(oversized(await readTexts())).toEqual([]);
+});
+
+test("a source of one line too many is found", () => {
+  const texts = [
+    { file: "fits.ts", text: "x;\n".repeat(MAX_LINES) },
+    { file: "long.ts", text: "x;\n".repeat(MAX_LINES + 1) },
+  ];
+
+  expect(oversized(texts)).toEqual(["long.ts: 151 lines, at most 150 are allowed"]);
+});
