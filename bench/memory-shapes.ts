@@ -6,7 +6,7 @@ import { deployment } from "@rollcast/testkit/deployment";
 import type { Service, ServiceName } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { lanes, numbers } from "./lanes.ts";
-import { createLogger } from "@rollcast/runtime/logger";
+import { silent } from "./silent.ts";
 
 export const SHAPES = {
   services: ["watcher", "restarter", "notifier"],
@@ -96,5 +96,3 @@ export function stages(sources: number, workloads: number): Stage[] {
 }
 
 export const LONG = { timeout: 600_000, every: 500 };
-
-export const silent = createLogger("bench", "silent");

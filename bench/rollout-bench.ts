@@ -59,7 +59,7 @@ export function countOf(audit: readonly AuditLine[]): Record<string, number> {
 }
 
 /** Waits until nothing is followed any more. */
-export async function settled(bench: Bench): Promise<void> {
+export async function waitRolled(bench: Bench): Promise<void> {
   await waitFor(
     async () => {
       const text = await (await fetch(`${bench.restarter.http()}/metrics`)).text();

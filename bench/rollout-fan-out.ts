@@ -5,7 +5,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { lanes } from "./lanes.ts";
 import { spread, usageOf } from "./stats.ts";
 import type { Bench } from "./rollout-bench.ts";
-import { auditOf, countOf, list, markerOf, print, settled } from "./rollout-bench.ts";
+import { auditOf, countOf, list, markerOf, print, waitRolled } from "./rollout-bench.ts";
 
 export const PATCHERS = 32;
 
@@ -40,7 +40,7 @@ async function rollcastRate(bench: Bench, round: string) {
     async () => (await list(bench)).every((one) => markerOf(one) !== before.get(one.metadata.name)),
     { timeout: 120_000, every: 500, message: "every Deployment to be rolled" },
   );
-  await settled(bench);
+  await waitRolled(bench);
   const cpu = usageOf(bench.restarter.pid).cpuSeconds - usage.cpuSeconds;
   const audit = await auditOf(bench, "restarter", from);
   const patches = audit.filter((line) => line.verb === "patch");

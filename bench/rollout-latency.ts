@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { tokenOf } from "@rollcast/testkit/users";
 import { paths } from "@rollcast/testkit/objects";
 import type { Bench, Deployment } from "./rollout-bench.ts";
-import { markerOf, settled } from "./rollout-bench.ts";
+import { markerOf, waitRolled } from "./rollout-bench.ts";
 
 /** Milliseconds of plain PATCHes of one Deployment, one at a time. */
 export async function rawLatency(bench: Bench, name: string, count: number): Promise<number[]> {
@@ -43,7 +43,7 @@ export async function changeLatency(bench: Bench, name: string, count: number): 
       }
     }
   })().catch(() => undefined);
-  await settled(bench);
+  await waitRolled(bench);
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const shown = new Promise<void>((resolve) => {
@@ -55,7 +55,7 @@ export async function changeLatency(bench: Bench, name: string, count: number): 
     const began = performance.now();
     await shown;
     times.push(performance.now() - began);
-    await settled(bench);
+    await waitRolled(bench);
   }
   stop.abort();
   await watching;

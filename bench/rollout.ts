@@ -11,7 +11,7 @@ import type { Images } from "./image.ts";
 import { lanes } from "./lanes.ts";
 import { median, percentile, usageOf } from "./stats.ts";
 import type { Bench } from "./rollout-bench.ts";
-import { print, settled } from "./rollout-bench.ts";
+import { print, waitRolled } from "./rollout-bench.ts";
 import { PATCHERS, fanOut } from "./rollout-fan-out.ts";
 import { changeLatency, rawLatency } from "./rollout-latency.ts";
 
@@ -73,7 +73,7 @@ async function withPipeline(
   await using restarter = await start("restarter");
   await Promise.all([watcher.waitReady(60_000), restarter.waitReady(60_000)]);
   const bench: Bench = { cluster, namespace: namespace.name, restarter };
-  await settled(bench);
+  await waitRolled(bench);
   await body(bench);
 }
 

@@ -6,7 +6,7 @@ import type { Cluster } from "@rollcast/testkit/cluster";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { paths } from "@rollcast/testkit/objects";
 import { nameOf } from "./watcher-sync.ts";
-import { silent } from "./watcher-sync.ts";
+import { silent } from "./silent.ts";
 
 /** When the API server's own watch showed a change, by name and value; `performance.now()`. */
 async function watchRaw(cluster: Cluster, namespace: string, signal: AbortSignal) {

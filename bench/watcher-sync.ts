@@ -2,9 +2,8 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
-import type { LogLine, Service } from "@rollcast/testkit/services";
+import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
 import { lanes, numbers } from "./lanes.ts";
-import { createLogger } from "@rollcast/runtime/logger";
 
 export const KEYS = 10;
 export const BYTES = 2_048;
@@ -40,7 +39,7 @@ export async function listRate(cluster: Cluster): Promise<number> {
 
 type Running = { service: Service; namespace: string };
 
-const timeOf = (line: LogLine) => Date.parse(String(line.time));
+const timeOf = (line: ServiceLogLine) => Date.parse(String(line.time));
 
 /** Seconds from the watcher's start of listing to the end of its list of Secrets, all of them recorded. */
 export async function syncSeconds({ service }: Running): Promise<number> {
@@ -56,7 +55,7 @@ export async function syncSeconds({ service }: Running): Promise<number> {
 export type Memory = { rss: number; heap: number };
 
 /** Memory after the garbage is collected, in bytes: resident, and what the heap and buffers hold. */
-export async function settledMemory({ service }: Running): Promise<Memory> {
+export async function steadyMemory({ service }: Running): Promise<Memory> {
   await sleep(3_000);
   const seen = service.logs.filter(({ msg }) => msg === "memory").length;
   for (let i = 1; i <= 3; i++) {
@@ -73,6 +72,4 @@ export async function settledMemory({ service }: Running): Promise<Memory> {
   };
 }
 
-export type ColdSync = { seconds: number; peakMiB: number; settled: Memory };
-
-export const silent = createLogger("bench", "silent");
+export type ColdSync = { seconds: number; peakMiB: number; waitRolled: Memory };

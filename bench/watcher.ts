@@ -9,16 +9,9 @@ import type { NatsServer } from "@rollcast/testkit/nats";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { startService } from "@rollcast/testkit/services";
 import { nodeOptionsOf, openImages } from "./image.ts";
+import { silent } from "./silent.ts";
 import { median, percentile, usageOf } from "./stats.ts";
-import {
-  BYTES,
-  KEYS,
-  createSecrets,
-  listRate,
-  settledMemory,
-  silent,
-  syncSeconds,
-} from "./watcher-sync.ts";
+import { BYTES, KEYS, createSecrets, listRate, steadyMemory, syncSeconds } from "./watcher-sync.ts";
 import type { ColdSync, Memory } from "./watcher-sync.ts";
 import { latencies } from "./watcher-latency.ts";
 
@@ -52,7 +45,7 @@ async function coldSync(cluster: Cluster, nats: NatsServer, namespace: string): 
   const running = { service, namespace };
   const seconds = await syncSeconds(running);
   const { peakMiB } = usageOf(service.pid);
-  return { seconds, peakMiB, settled: await settledMemory(running) };
+  return { seconds, peakMiB, waitRolled: await steadyMemory(running) };
 }
 
 /** Writes to the records so far. */
@@ -95,7 +88,7 @@ print(
   `cold sync of ${sources}: ${first.seconds.toFixed(2)} s, ${(sources / first.seconds).toFixed(0)} a second`,
 );
 print(
-  `  resident at its peak ${first.peakMiB.toFixed(0)} MiB, settled ${(first.settled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(first.settled.heap / MIB).toFixed(1)} MiB)`,
+  `  resident at its peak ${first.peakMiB.toFixed(0)} MiB, settled ${(first.waitRolled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(first.waitRolled.heap / MIB).toFixed(1)} MiB)`,
 );
 await createSecrets(cluster, namespace, sources, 2 * sources);
 await using secondNats = await startNats(options);
@@ -104,9 +97,9 @@ print(
   `cold sync of ${2 * sources}: ${second.seconds.toFixed(2)} s, ${((2 * sources) / second.seconds).toFixed(0)} a second`,
 );
 print(
-  `  resident at its peak ${second.peakMiB.toFixed(0)} MiB, settled ${(second.settled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(second.settled.heap / MIB).toFixed(1)} MiB)`,
+  `  resident at its peak ${second.peakMiB.toFixed(0)} MiB, settled ${(second.waitRolled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(second.waitRolled.heap / MIB).toFixed(1)} MiB)`,
 );
-const grown = (key: keyof Memory) => (second.settled[key] - first.settled[key]) / sources;
+const grown = (key: keyof Memory) => (second.waitRolled[key] - first.waitRolled[key]) / sources;
 print(
   `memory of a source: ${grown("heap").toFixed(0)} bytes of heap and buffers, ${grown("rss").toFixed(0)} bytes resident`,
 );

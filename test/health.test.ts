@@ -138,7 +138,7 @@ test("a process that is stopped answers no probe, and goes on where it was", asy
 });
 
 /** So short that what is quiet by nature between two heartbeats counts as standing still too. */
-const IMPATIENT = { health: { stillAfter: "2s" } };
+const IMPATIENT = { health: { stallTimeout: "2s" } };
 
 test("watcher: /livez names a watch that brings nothing, unless an outage explains it", async () => {
   await using bed = await startBed(IMPATIENT);

@@ -116,7 +116,7 @@ test.each(survivors)(
   "without its majority NATS makes the services unready, not dead, and they go on when it is back: %s lives on",
   async (survivor) => {
     // Everything stands still so long now and then: only that NATS is found at fault keeps `/livez` good.
-    const config = { health: { stillAfter: "1s" } };
+    const config = { health: { stallTimeout: "1s" } };
     await using stack = await startStack({ services: [], natsServers: 3, config });
     await provision(stack);
     await using nats = await stack.connect();

@@ -13,13 +13,13 @@ import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { startSecureBus } from "./secure.ts";
 import type { NatsUser } from "./secure.ts";
 import { startService } from "@rollcast/testkit/services";
-import type { LogLine, Service, ServiceName } from "@rollcast/testkit/services";
+import type { ServiceLogLine, Service, ServiceName } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 
@@ -31,7 +31,7 @@ export type Stack = AsyncDisposable & {
   /** All servers of NATS. */
   readonly natsServers: readonly NatsServer[];
   readonly redis: RedisServer;
-  readonly receiver: Receiver;
+  readonly receiver: TestReceiver;
   /** The services that were started, also those that are gone. */
   readonly services: readonly Service[];
   /** Starts one more process of a service and waits until it is ready. */
@@ -41,7 +41,7 @@ export type Stack = AsyncDisposable & {
   /** Waits for an event about the object of this name. */
   waitEvent(outcome: string, name: string, count?: number): Promise<RollcastEvent>;
   /** Every log line of every service. */
-  logs(): LogLine[];
+  logs(): ServiceLogLine[];
   /** A connection for a look into streams and buckets. */
   connect(): Promise<Nats>;
   /** Path of the seed of a user of NATS, where it has users. */
@@ -75,14 +75,14 @@ export type StackOptions = {
 
 const SIGNING_SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
 
-function baseConfig(namespace: string, receiver: Receiver) {
+function baseConfig(namespace: string, receiver: TestReceiver) {
   return {
     apiVersion: "rollcast.dev/v1",
     kind: "Config",
     cluster: "test",
     scope: { namespaces: [namespace] },
     queues: [{ name: "default", window: "300ms", concurrency: 20 }],
-    rollout: { sweepInterval: "5m" },
+    rollout: { resyncInterval: "5m" },
     log: { level: "debug" },
     notifier: {
       route: { groupWait: "500ms", groupInterval: "500ms" },

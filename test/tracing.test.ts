@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
-import type { LogLine } from "@rollcast/testkit/services";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
+import type { ServiceLogLine } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";
@@ -26,7 +26,7 @@ type Export = {
 };
 
 /** Every span that a collector was sent so far, as OTLP's JSON has it: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding */
-function spansOf(collector: Receiver): Span[] {
+function spansOf(collector: TestReceiver): Span[] {
   const exports = collector.received
     .filter(({ path }) => path === "/v1/traces")
     .flatMap(({ body }) => (JSON.parse(body) as Export).resourceSpans);
@@ -135,7 +135,7 @@ test("without an endpoint neither SDK nor exporter is loaded; with one they are"
   const probe = join(import.meta.dirname, "fixtures", "resolved.mjs");
   const NODE_OPTIONS = `--import ${probe}`;
   // prom-client brings the API, which does nothing by itself, for exemplars.
-  const resolved = (line: LogLine) =>
+  const resolved = (line: ServiceLogLine) =>
     line.msg === "resolved" && line.specifier !== "@opentelemetry/api";
 
   const plain = await stack.start("all-in-one", { env: { NODE_OPTIONS } });

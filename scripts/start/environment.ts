@@ -6,7 +6,7 @@ import type { DemoExpectation } from "@rollcast/demo/demo-expectation";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
-import type { LogLine } from "@rollcast/testkit/services";
+import type { ServiceLogLine } from "@rollcast/testkit/services";
 import { z } from "zod";
 import type { Options } from "./options.ts";
 import { startServices } from "./services.ts";
@@ -90,7 +90,7 @@ function openDemo({ options, stack, progress, signal }: RunContext, target: Targ
 const WithError = z.object({ err: z.object({ message: z.string() }) });
 
 /** A service's logged error in one line. */
-function troubleOf(line: LogLine): string {
+function troubleOf(line: ServiceLogLine): string {
   const { data } = WithError.safeParse(line);
   return data === undefined ? line.msg : `${line.msg}: ${data.err.message}`;
 }
@@ -112,7 +112,7 @@ export async function startEnvironment(
   });
   const demoRuns = options.demo ? openDemo(context, target) : undefined;
   const since = Date.now();
-  const onTrouble = (service: string, line: LogLine) =>
+  const onTrouble = (service: string, line: ServiceLogLine) =>
     printer.say(`${service}: ${troubleOf(line)}`);
   const services = stack.use(await startServices({ dir, target, backends, webhook, onTrouble }));
   progress.done("watcher, restarter, notifier", since);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startService } from "@rollcast/testkit/services";
-import type { LogLine, Service } from "@rollcast/testkit/services";
+import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
 import type { Target } from "./target.ts";
 import type { Backends } from "./backends.ts";
 import type { SignedWebhook } from "./signed-webhook.ts";
@@ -55,7 +55,7 @@ export type ServicesOptions = {
   readonly target: Target;
   readonly backends: Backends;
   readonly webhook: SignedWebhook;
-  readonly onTrouble: (service: string, line: LogLine) => void;
+  readonly onTrouble: (service: string, line: ServiceLogLine) => void;
 };
 
 /** Starts the three services and waits until they are ready. */

@@ -4,7 +4,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -29,7 +29,7 @@ const OWNER = isRoot ? [12_345, 23_456] : [process.getuid?.() ?? 0, process.getg
 
 const stack = new AsyncDisposableStack();
 let cluster: BridgedCluster;
-let receiver: Receiver;
+let receiver: TestReceiver;
 let project: Project;
 let namespace: string;
 let token: string;

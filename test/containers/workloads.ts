@@ -3,7 +3,7 @@ import { eventOutcome } from "@rollcast/shared/events";
 import type { Api } from "@rollcast/testkit/client";
 import { configMap, paths, replicaSetsOf } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 
 export function nameOf(index: number): string {
   return `web-${index}`;
@@ -30,7 +30,7 @@ export async function rollsOf(api: Api, namespace: string, count: number): Promi
 }
 
 /** Events that a receiver was sent (format `cloudevents`), each once: a message that is tried again keeps its id. */
-function deliveredTo(receiver: Receiver): RollcastEvent[] {
+function deliveredTo(receiver: TestReceiver): RollcastEvent[] {
   const messages = new Map(
     receiver.received.map(({ headers, body }) => [String(headers["webhook-id"]), body]),
   );
@@ -38,7 +38,7 @@ function deliveredTo(receiver: Receiver): RollcastEvent[] {
 }
 
 /** How often a receiver was told that each workload of a namespace succeeded. */
-export function toldOf(receiver: Receiver, namespace: string, count: number): number[] {
+export function toldOf(receiver: TestReceiver, namespace: string, count: number): number[] {
   const told = Array.from({ length: count }, () => 0);
   for (const event of deliveredTo(receiver)) {
     const [, of, name] = (event.subject ?? "").split("/");

@@ -9,7 +9,7 @@ import { findReloaders, toKubeCliError, openKube, withKube } from "../clients/ku
 import type { KubeOptions } from "../clients/kube.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
-import { findInManifest, setupOf } from "../reloader/reloader-deployment.ts";
+import { findInManifest, reloaderOptions } from "../reloader/reloader-deployment.ts";
 import type { ReloaderDeployment } from "../reloader/reloader-deployment.ts";
 import { renderConfig, translate } from "../reloader/translate.ts";
 
@@ -74,7 +74,7 @@ async function fromReloader(options: FromOptions): Promise<void> {
     const hint = `choose one by -n and --deployment: ${names.join(", ")}`;
     throw new CliError(EXIT.refused, `${matching.length} Deployments run Reloader`, hint);
   }
-  const translation = translate(setupOf(deployment), options.clusterName);
+  const translation = translate(reloaderOptions(deployment), options.clusterName);
   const text = renderConfig(translation);
   out.result(translation, () => process.stdout.write(text));
 }

@@ -47,9 +47,9 @@ function showChecks(out: Output, sources: readonly SourceView[]): void {
     const rows = item.checks.map(({ check, applies }) => [
       { text: applies ? "applies" : "no", style: applies ? "good" : "dim" } as const,
       check,
-      applies ? item.reason : "",
+      applies ? item.message : "",
     ]);
-    out.table(["VERDICT", "CHECK", "REASON"], rows);
+    out.table(["VERDICT", "CHECK", "MESSAGE"], rows);
   }
 }
 
@@ -118,7 +118,7 @@ async function impact(text: string, options: Options): Promise<void> {
         style: item.would === "keep" ? ("dim" as const) : ("warn" as const),
       },
       item.check,
-      item.reason,
+      item.message,
     ]);
     out.table(["WORKLOAD", "WOULD", "CHECK", "WHY"], rows);
   });

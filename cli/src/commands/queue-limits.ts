@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { tuneQueue } from "@rollcast/shared/api/queues";
+import type { updateQueue } from "@rollcast/shared/api/queues";
 import { parseDuration } from "@rollcast/shared/duration";
 import { EXIT, CliError } from "../cli-error.ts";
 
@@ -10,7 +10,7 @@ export type QueueLimitOptions = {
   readonly maxRollingPerNamespace?: string;
 };
 
-export type TuneBody = z.input<NonNullable<typeof tuneQueue.body>>;
+export type UpdateBody = z.input<NonNullable<typeof updateQueue.body>>;
 
 function count(text: string, flag: string, clears: boolean): number | null {
   if (clears && text === "none") return null;
@@ -28,7 +28,7 @@ export function parseRate(text: string): { max: number; perMs: number } | null {
   throw new CliError(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
 }
 
-export function limitsOf(options: QueueLimitOptions): TuneBody {
+export function limitsOf(options: QueueLimitOptions): UpdateBody {
   const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
   const limits = {
     ...(concurrency === undefined

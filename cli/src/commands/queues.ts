@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/queues";
+import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queues";
 import type { QueueView } from "@rollcast/shared/api/queues";
 import { formatDuration } from "@rollcast/shared/duration";
 import { call } from "../clients/api-client.ts";
@@ -9,7 +9,7 @@ import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
 import { until } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
-import type { TuneBody, QueueLimitOptions } from "./queue-limits.ts";
+import type { UpdateBody, QueueLimitOptions } from "./queue-limits.ts";
 import { limitsOf } from "./queue-limits.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly for?: string };
@@ -58,12 +58,12 @@ function show(out: Output, queues: readonly QueueView[]): void {
   }
 }
 
-async function tune(queue: string, body: TuneBody, options: Options): Promise<void> {
+async function update(queue: string, body: UpdateBody, options: Options): Promise<void> {
   const out = outputOf(options);
   const lasting = options.for === undefined ? body : { ...body, for: options.for };
-  const answer = await call(apiOf(options), tuneQueue, {
+  const answer = await call(apiOf(options), updateQueue, {
     params: { queue },
-    body: lasting as TuneBody,
+    body: lasting as UpdateBody,
   });
   out.result(answer, () => show(out, [answer]));
 }
@@ -104,24 +104,24 @@ export function addQueues(program: Command): void {
     .option("--max-rolling-per-namespace <n>", "the same for each namespace; none: no limit")
     .addOption(FOR())
     .action((name: string, options: Options & QueueLimitOptions) =>
-      tune(name, limitsOf(options), options),
+      update(name, limitsOf(options), options),
     );
   withApi(set);
   const pause = queues
     .command("pause <queue>")
     .description("begin no rollout of it")
     .addOption(FOR())
-    .action((name: string, options: Options) => tune(name, { paused: true }, options));
+    .action((name: string, options: Options) => update(name, { paused: true }, options));
   withApi(pause);
   const go = queues
     .command("resume <queue>")
     .description("end a pause")
-    .action((name: string, options: Options) => tune(name, { paused: false }, options));
+    .action((name: string, options: Options) => update(name, { paused: false }, options));
   withApi(go);
   const reset = queues
     .command("reset <queue>")
     .description("take every live setting back: the file's apply again")
-    .action((name: string, options: Options) => tune(name, { reset: true }, options));
+    .action((name: string, options: Options) => update(name, { reset: true }, options));
   withApi(reset);
   const halted = program
     .command("resume [source]")

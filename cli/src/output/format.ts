@@ -1,4 +1,4 @@
-import type { State } from "@rollcast/shared/api/workload-views";
+import type { WorkloadState } from "@rollcast/shared/api/workload-views";
 import { formatDuration } from "@rollcast/shared/duration";
 import type { Style } from "./table.ts";
 
@@ -13,10 +13,10 @@ export function until(time: string | undefined, now: number): string {
   return `in ${formatDuration(Math.max(0, Date.parse(time) - now))}`;
 }
 
-const BAD: ReadonlySet<State> = new Set(["failed", "halted"]);
-const GOOD: ReadonlySet<State> = new Set(["current"]);
+const BAD: ReadonlySet<WorkloadState> = new Set(["failed", "halted"]);
+const GOOD: ReadonlySet<WorkloadState> = new Set(["current"]);
 
-export function styleOf(states: readonly State[]): Style {
+export function styleOf(states: readonly WorkloadState[]): Style {
   if (states.some((state) => BAD.has(state))) return "bad";
   return states.every((state) => GOOD.has(state)) ? "good" : "warn";
 }

@@ -1,5 +1,5 @@
 /** How an installed Reloader was started: flags without dashes, and environment. */
-export type ReloaderSetup = {
+export type ReloaderOptions = {
   readonly flags: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
 };

@@ -1,6 +1,6 @@
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import type { ReloaderSetup } from "./flags.ts";
+import type { ReloaderOptions } from "./flags.ts";
 
 const Env = z.object({ name: z.string(), value: z.string().optional() });
 const Container = z.object({
@@ -48,7 +48,7 @@ export function isReloader(deployment: ReloaderDeployment): boolean {
  * The flags and environment of Reloader. Accepts `--flag=value`, `--flag value` and a bare
  * `--flag`, as cobra does.
  */
-export function setupOf(deployment: ReloaderDeployment): ReloaderSetup {
+export function reloaderOptions(deployment: ReloaderDeployment): ReloaderOptions {
   const container = reloaderOf(deployment);
   const words = [...(container?.command ?? []), ...(container?.args ?? [])];
   const flags = new Map<string, string>();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findInManifest, setupOf } from "./reloader-deployment.ts";
+import { findInManifest, reloaderOptions } from "./reloader-deployment.ts";
 import { renderConfig, translate } from "./translate.ts";
 
 function manifest(args: readonly string[], env: readonly object[] = []): string {
@@ -28,7 +28,7 @@ function manifest(args: readonly string[], env: readonly object[] = []): string 
 function translated(args: readonly string[], env: readonly object[] = []) {
   const [deployment] = findInManifest(manifest(args, env));
   if (deployment === undefined) throw new Error("not found");
-  const translation = translate(setupOf(deployment), "prod");
+  const translation = translate(reloaderOptions(deployment), "prod");
   // Every translation is a valid configuration.
   renderConfig(translation);
   return translation;

@@ -1,7 +1,7 @@
 import { parseConfig } from "@rollcast/runtime/config/load";
 import { selectorFault } from "@rollcast/shared/config/scope";
 import { stringify } from "yaml";
-import type { ReloaderSetup } from "./flags.ts";
+import type { ReloaderOptions } from "./flags.ts";
 import { ANNOTATIONS, NEEDLESS, isTrue, parseList, translateSelector } from "./flags.ts";
 
 /** The equivalent configuration, and notes on what has no counterpart or another meaning. */
@@ -12,7 +12,7 @@ export type Translation = {
 
 type Draft = { config: Record<string, unknown>; notes: string[]; handled: Set<string> };
 
-function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
+function scope({ flags, env }: ReloaderOptions, draft: Draft): void {
   const single = env.get("KUBERNETES_NAMESPACE");
   const namespaces = parseList(flags.get("namespaces") ?? single);
   const section: Record<string, unknown> = namespaces.length === 0 ? {} : { namespaces };
@@ -51,7 +51,7 @@ function scope({ flags, env }: ReloaderSetup, draft: Draft): void {
   if (Object.keys(section).length > 0) draft.config.scope = section;
 }
 
-function reload({ flags }: ReloaderSetup, draft: Draft): void {
+function reload({ flags }: ReloaderOptions, draft: Draft): void {
   const section: Record<string, unknown> = {};
   if (isTrue(flags.get("auto-reload-all"))) section.auto = true;
   // Reloader compares these two with the text "true".
@@ -83,7 +83,7 @@ function reload({ flags }: ReloaderSetup, draft: Draft): void {
   if (Object.keys(section).length > 0) draft.config.reload = section;
 }
 
-function rest({ flags, env }: ReloaderSetup, draft: Draft): void {
+function rest({ flags, env }: ReloaderOptions, draft: Draft): void {
   const level = flags.get("log-level");
   draft.handled.add("log-level");
   const levels: Readonly<Record<string, string>> = {
@@ -117,7 +117,7 @@ function rest({ flags, env }: ReloaderSetup, draft: Draft): void {
 }
 
 /** Translates the setup. `cluster` is the name that rollcast.yaml must have. */
-export function translate(setup: ReloaderSetup, cluster: string): Translation {
+export function translate(setup: ReloaderOptions, cluster: string): Translation {
   const draft: Draft = { config: {}, notes: [], handled: new Set() };
   scope(setup, draft);
   reload(setup, draft);

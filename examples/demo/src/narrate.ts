@@ -54,7 +54,7 @@ export function narrate(event: RollcastEvent): string {
       return `delivered to ${event.data.receiver}`;
     case "dev.rollcast.notification.dead.v1":
       return `given up on ${event.data.receiver} after ${event.data.attempts} attempts${because(event.data)}`;
-    case "dev.rollcast.queue.tuned.v1":
+    case "dev.rollcast.queue.updated.v1":
     case "dev.rollcast.queue.paused.v1":
     case "dev.rollcast.queue.resumed.v1":
     case "dev.rollcast.queue.reset.v1":

@@ -36,7 +36,7 @@ export type Host = {
 type Checks = Pick<Host, "ready" | "live" | "notes">;
 
 /** A process of Rollcast. */
-export type Process = Pick<Host, "config" | "env" | "logger" | "nats" | "stack" | "signal"> & {
+export type HostProcess = Pick<Host, "config" | "env" | "logger" | "nats" | "stack" | "signal"> & {
   /** The place of the service that the process is for, or of all of them together. */
   readonly host: Host;
   /** A place for one of several services; its metrics carry the label `component`, its checks and log lines its name. It closes what it opens by itself. */
@@ -64,7 +64,7 @@ function allChecks(parts: ReadonlyMap<string, Checks>, which: "ready" | "live") 
 export async function openProcess(
   name: string,
   { env, stack, signal }: Pick<Host, "env" | "stack" | "signal">,
-): Promise<Process> {
+): Promise<HostProcess> {
   const config = loadConfig(env);
   const logger = createLogger(name, config.log.level);
   const metrics = createMetrics();

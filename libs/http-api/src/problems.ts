@@ -1,5 +1,5 @@
 import { ApiProblem, problemBody } from "@rollcast/shared/api/problem";
-import type { Route, RouteSpec } from "@rollcast/shared/api/route";
+import type { ApiRoute, RouteSpec } from "@rollcast/shared/api/route";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiInfo } from "@rollcast/shared/api/openapi";
 import type { ApiConfig } from "@rollcast/shared/config/api";
@@ -71,7 +71,7 @@ export type ApiOptions = {
   /** Where the configuration names the file: `restarter.api.tokenFile`. */
   readonly tokenKey: string;
   readonly info: ApiInfo;
-  readonly routes: readonly Route[];
+  readonly routes: readonly ApiRoute[];
   /** Why the service cannot answer now (`nats: not connected`): an unexpected error then is a 503. */
   readonly fault: () => string | undefined;
   readonly metrics: Metrics;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PageQuery, pageOf, paginate } from "@rollcast/shared/api/page";
 import { ApiProblem, Problem } from "@rollcast/shared/api/problem";
 import { defineRoute, serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import { createLogger } from "@rollcast/runtime/logger";
 import { createMetrics } from "@rollcast/runtime/metrics";
 import { expect, test } from "vitest";
@@ -15,7 +15,7 @@ const TOKEN = "a-token-of-the-tests-1";
 const Thing = z.object({ name: z.string() });
 const state: { fault: string | undefined } = { fault: undefined };
 
-const ROUTES: readonly Route[] = [
+const ROUTES: readonly ApiRoute[] = [
   serve(
     defineRoute({
       method: "GET",

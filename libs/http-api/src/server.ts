@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { openApiDocument } from "@rollcast/shared/api/openapi";
 import { ApiProblem } from "@rollcast/shared/api/problem";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import { faultLines } from "@rollcast/runtime/config/faults";
 import type { Logger } from "@rollcast/runtime/logger";
 import fastify from "fastify";
@@ -28,7 +28,7 @@ function parsePart(schema: z.ZodType | undefined, value: unknown, part: string):
   throw new ApiProblem(400, "bad-request", faults.join("; "), faults);
 }
 
-function addRoute(app: FastifyInstance, { spec, handle }: Route, logger: Logger): void {
+function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logger): void {
   app.route({
     method: spec.method,
     url: spec.path.replaceAll(/\{(\w+)\}/g, ":$1"),

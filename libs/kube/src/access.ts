@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import type { Agent } from "node:http";
 import type { Logger } from "@rollcast/runtime/logger";
 import { destroyAgents, isIdle, openAgents } from "./agents.ts";
-import type { Agents, Route, TlsMaterial } from "./agents.ts";
+import type { Agents, AgentRoute, TlsMaterial } from "./agents.ts";
 import { KubeError } from "./kube-error.ts";
 
 /** What a request needs to be let in. `fingerprint` changes with the TLS material and the route. */
 export type Credentials = {
   readonly headers: Record<string, string>;
-  readonly route: Route;
+  readonly route: AgentRoute;
   readonly fingerprint: string;
 };
 

@@ -8,7 +8,7 @@ export type TlsMaterial = SecureContextOptions & {
 };
 
 /** How to reach the API server: with which TLS material, or through which agent, where the kubeconfig names a proxy. */
-export type Route = { readonly tls: TlsMaterial; readonly through?: PlainAgent };
+export type AgentRoute = { readonly tls: TlsMaterial; readonly through?: PlainAgent };
 
 /** The connections to one server. */
 export type Connections = {
@@ -25,7 +25,7 @@ const IDLE_MS = 4_000;
 // Below the minute after which common load balancers forget an idle connection.
 const TCP_KEEP_ALIVE_MS = 30_000;
 
-function openAgent(url: URL, { tls, through }: Route, maxSockets: number): Connections {
+function openAgent(url: URL, { tls, through }: AgentRoute, maxSockets: number): Connections {
   if (through !== undefined) {
     return { agent: through, serverName: tls.servername ?? url.hostname.replaceAll(/[[\]]/g, "") };
   }
@@ -41,7 +41,7 @@ function openAgent(url: URL, { tls, through }: Route, maxSockets: number): Conne
 }
 
 /** Opens nothing yet. */
-export function openAgents(url: URL, route: Route, connections: number): Agents {
+export function openAgents(url: URL, route: AgentRoute, connections: number): Agents {
   return {
     requests: openAgent(url, route, connections),
     streams: openAgent(url, route, Number.POSITIVE_INFINITY),

@@ -1,4 +1,4 @@
 /** One step of a JSON pointer, RFC 6901. */
-export function pointerStep(key: string): string {
+export function escapePointer(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }

@@ -7,7 +7,7 @@ import type { Reflector } from "./reflector.ts";
 import type { ReflectorEvent, ReflectorTimes } from "./reflector-options.ts";
 
 /** A namespace that matches; `createdAt` in milliseconds since the epoch. */
-export type Namespace = { readonly name: string; readonly createdAt: number };
+export type ObservedNamespace = { readonly name: string; readonly createdAt: number };
 
 export type NamespacesOptions = {
   client: KubeClient;
@@ -17,7 +17,7 @@ export type NamespacesOptions = {
   ignore: readonly string[];
   logger: Logger;
   /** A namespace begins to match, after the first list. It counts as matching when this has ended; a throw makes it begin again. */
-  entered: (namespace: Namespace) => Promise<void>;
+  entered: (namespace: ObservedNamespace) => Promise<void>;
   /** A namespace matches no more, or is gone. */
   left: (name: string) => Promise<void>;
   times?: Partial<ReflectorTimes>;
@@ -41,7 +41,7 @@ export function watchNamespaces(options: NamespacesOptions): Namespaces {
   let unseen = new Set<string>();
   let first = true;
 
-  const enter = async (namespace: Namespace) => {
+  const enter = async (namespace: ObservedNamespace) => {
     const { name } = namespace;
     const begun = options.entered(namespace).then(() => {
       matching.add(name);
@@ -60,7 +60,7 @@ export function watchNamespaces(options: NamespacesOptions): Namespaces {
   const leave = async (name: string) => {
     if (matching.delete(name)) await options.left(name);
   };
-  const reflector = startReflector<Namespace>({
+  const reflector = startReflector<ObservedNamespace>({
     ...options,
     resource: {
       group: "",

@@ -1,5 +1,5 @@
 import type { WorkloadKind } from "./workloads/kind.ts";
-import { pointerStep } from "./json-pointer.ts";
+import { escapePointer } from "./json-pointer.ts";
 
 /** One operation of JSON Patch, RFC 6902. */
 export type PatchOperation = {
@@ -40,10 +40,10 @@ export function guardedAnnotations(
     operations.push({ op: "add", path: `${at}/annotations`, value: {} });
   }
   for (const [name, value] of Object.entries(change.annotations)) {
-    operations.push({ op: "add", path: `${at}/annotations/${pointerStep(name)}`, value });
+    operations.push({ op: "add", path: `${at}/annotations/${escapePointer(name)}`, value });
   }
   for (const name of change.removed ?? []) {
-    operations.push({ op: "remove", path: `${at}/annotations/${pointerStep(name)}` });
+    operations.push({ op: "remove", path: `${at}/annotations/${escapePointer(name)}` });
   }
   return [...operations, ...(change.more ?? [])];
 }

@@ -49,7 +49,7 @@ export type ReflectorOptions<T> = {
 };
 
 /** What a running reflector knows of itself. */
-export type State = {
+export type ReflectorState = {
   /** Everything up to here was handled; undefined: a list is due. */
   version: string | undefined;
   fault: string | undefined;

@@ -4,7 +4,7 @@ import { listInto } from "./list.ts";
 import { faultOf, recover } from "./recovery.ts";
 import { runWatch, wentBack } from "./watch-session.ts";
 import type { WatchEvent } from "./watch-stream.ts";
-import type { ReflectorOptions, ReflectorTimes, State } from "./reflector-options.ts";
+import type { ReflectorOptions, ReflectorTimes, ReflectorState } from "./reflector-options.ts";
 import { NOT_SYNCED } from "./reflector-options.ts";
 
 /** A watch that lived so long was accepted and worked. */
@@ -15,7 +15,7 @@ type Run<T> = {
   readonly times: ReflectorTimes;
   /** For log lines. */
   readonly what: { readonly resource: string; readonly namespace: string | undefined };
-  readonly state: State;
+  readonly state: ReflectorState;
 };
 
 function recovered<T>({ state, options, what }: Run<T>): void {

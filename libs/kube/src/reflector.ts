@@ -1,7 +1,7 @@
 import { KubeError } from "./kube-error.ts";
 import { LIST_LIMITS } from "./list.ts";
 import { loop } from "./reflector-run.ts";
-import type { ReflectorOptions, ReflectorTimes, State } from "./reflector-options.ts";
+import type { ReflectorOptions, ReflectorTimes, ReflectorState } from "./reflector-options.ts";
 import { NOT_SYNCED } from "./reflector-options.ts";
 
 export type { KubeObject } from "./object.ts";
@@ -36,7 +36,7 @@ const DEFAULT_TIMES: ReflectorTimes = {
 export function startReflector<T>(options: ReflectorOptions<T>): Reflector {
   const { resource, logger } = options;
   const what = { resource: resource.plural, namespace: resource.namespace };
-  const state: State = {
+  const state: ReflectorState = {
     version: undefined,
     fault: NOT_SYNCED,
     failures: 0,

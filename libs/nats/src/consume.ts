@@ -58,7 +58,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       await handleMessage(nats, options, msg, handBack.signal);
     } catch (err) {
       const data = { err, subject: msg.subject };
-      nats.logger.error(data, "event neither acknowledged nor put back");
+      nats.logger.error(data, "event neither acknowledged nor requeued");
     }
     hear();
   };

@@ -19,7 +19,7 @@ export type StoredLetter = {
   readonly body: Uint8Array;
 };
 
-export type PageOptions<T> = {
+export type LetterPageOptions<T> = {
   /** The id after which the page begins; undefined: with the oldest. */
   after?: string;
   /** Letters on a page at most. */
@@ -32,11 +32,11 @@ export type PageOptions<T> = {
 };
 
 /** Letters, oldest first; `next` is where another page begins, if there may be one. */
-export type Page<T> = { readonly items: readonly T[]; readonly next?: string };
+export type LetterPage<T> = { readonly items: readonly T[]; readonly next?: string };
 
 /** The stream of what could not be handled or delivered. Network faults are thrown. */
 export type DeadLetters = {
-  page<T>(options: PageOptions<T>): Promise<Page<T>>;
+  page<T>(options: LetterPageOptions<T>): Promise<LetterPage<T>>;
   get(id: string): Promise<StoredLetter | undefined>;
   /** Removes a letter; whether it was there. */
   drop(id: string): Promise<boolean>;

@@ -75,7 +75,7 @@ async function afterFailure<T>(
     msg.nak();
   } else if (err instanceof RetryLater) {
     const delayMs = Math.max(0, Math.round(err.delayMs));
-    logger.info({ err, subject, delayMs }, "event put back");
+    logger.info({ err, subject, delayMs }, "event requeued");
     msg.nak(delayMs);
   } else if (err instanceof TerminalError) {
     await bury(nats, options.durable, msg, err, signal).catch((failure: unknown) => {

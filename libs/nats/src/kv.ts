@@ -71,7 +71,7 @@ function reader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
     try {
       return parse(key, bytes);
     } catch (err) {
-      nats.logger.error({ err, key, bucket }, "record left alone");
+      nats.logger.error({ err, key, bucket }, "skipping unreadable record");
       return undefined;
     }
   };

@@ -245,7 +245,7 @@ test("a record of a newer version is left alone: an error of get, left out of a 
   ]);
   expect(await newer.get("prod.b")).toMatchObject({ revision });
   expect(kv.lines).toContainEqual(
-    expect.objectContaining({ msg: "record left alone", key: "prod.b", level: "error" }),
+    expect.objectContaining({ msg: "skipping unreadable record", key: "prod.b", level: "error" }),
   );
 });
 

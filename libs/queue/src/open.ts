@@ -15,7 +15,7 @@ export type AddOptions = {
   attempts?: number;
 };
 
-export type Queue<T> = AsyncDisposable & {
+export type JobQueue<T> = AsyncDisposable & {
   /** Adds a job, or merges it into the waiting one of the same id. Fails at once while Redis is away. */
   add(data: T, options: AddOptions): Promise<void>;
   /** Like {@link Queue.add}, and a job of this id that waits for its next try after a failure runs now; one that was told {@link RetryLater} waits on. */
@@ -74,7 +74,7 @@ async function openBull(options: QueueOptions, redis: Client["redis"]): Promise<
 }
 
 /** Opens a queue to add to; waits until Redis answers. */
-export async function openQueue<T>(options: QueueOptions): Promise<Queue<T>> {
+export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> {
   const { redis, fault } = await connectRedis(options, false);
   const queue = await openBull(options, redis).catch((err: unknown) => {
     redis.disconnect();

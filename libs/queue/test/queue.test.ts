@@ -15,7 +15,7 @@ import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
 import { openQueue } from "../src/open.ts";
-import type { Queue } from "../src/open.ts";
+import type { JobQueue } from "../src/open.ts";
 import { openWorker } from "../src/worker.ts";
 import type { Work, WorkOptions } from "../src/worker.ts";
 import type { JobContext } from "../src/process-job.ts";
@@ -55,12 +55,12 @@ async function setup(logger: Logger = silent) {
   };
 }
 
-async function idle(queue: Queue<Turn>): Promise<boolean> {
+async function idle(queue: JobQueue<Turn>): Promise<boolean> {
   const { waiting = 0, active = 0, delayed = 0 } = await queue.counts();
   return waiting + active + delayed === 0;
 }
 
-async function outage(redis: RedisServer, queue: Queue<Turn>, empty = false): Promise<void> {
+async function outage(redis: RedisServer, queue: JobQueue<Turn>, empty = false): Promise<void> {
   await redis.kill();
   await waitFor(() => queue.fault() !== undefined);
   await redis.restart({ empty });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
 
-export const QueueOutcome = z.enum(["tuned", "paused", "resumed", "reset", "halted", "released"]);
+export const QueueOutcome = z.enum(["updated", "paused", "resumed", "reset", "halted", "released"]);
 export type QueueOutcome = z.infer<typeof QueueOutcome>;
 
 /** Data of `queue.*`: how a queue of rollouts is steered, by whom. */
@@ -9,7 +9,7 @@ export const QueueData = z.object({
   queue: z.string().max(63),
   /** Who asked for it; `rollcast` for what Rollcast does by itself. */
   by: z.string().max(128),
-  /** The limits that the file's are overridden with from now on (`tuned`); null: no limit; `rateLimit.per` in milliseconds. */
+  /** The limits that the file's are overridden with from now on (`updated`); null: no limit; `rateLimit.per` in milliseconds. */
   limits: z
     .object({
       concurrency: z.number().int().optional(),

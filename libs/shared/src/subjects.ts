@@ -7,7 +7,7 @@ import type { FreezeOutcome, FreezeScope, QueueOutcome } from "./operation-event
  *     rollcast.v1.<cluster>.source.<changed|created|deleted>.<kind>.<namespace>.<name>
  *     rollcast.v1.<cluster>.rollout.<outcome>.<kind>.<namespace>.<name>
  *     rollcast.v1.<cluster>.notification.<sent|dead>.<receiver>
- *     rollcast.v1.<cluster>.queue.<tuned|paused|resumed|reset|halted|released>.<queue>
+ *     rollcast.v1.<cluster>.queue.<updated|paused|resumed|reset|halted|released>.<queue>
  *     rollcast.v1.<cluster>.freeze.<frozen|unfrozen>.<cluster | namespace.<namespace> | workload.<kind>.<namespace>.<name>>
  *     rollcast.dlq.v1.<stage>.<reason>
  *

@@ -25,7 +25,7 @@ export type Answer = {
 };
 
 /** A local HTTP server that keeps what it is sent. */
-export type Receiver = AsyncDisposable & {
+export type TestReceiver = AsyncDisposable & {
   readonly url: string;
   readonly port: number;
   readonly received: readonly Received[];
@@ -52,7 +52,10 @@ function reply(res: ServerResponse, answer: Answer): void {
 }
 
 /** Answers every request so until told otherwise. `address` is one of this machine: 127.0.0.1 unless told, which containers cannot reach. */
-export async function startReceiver(first: Answer = {}, address = "127.0.0.1"): Promise<Receiver> {
+export async function startReceiver(
+  first: Answer = {},
+  address = "127.0.0.1",
+): Promise<TestReceiver> {
   const received: Received[] = [];
   let answer: Answer | ((received: Received) => Answer) = first;
   const server = createServer((req, res) => {

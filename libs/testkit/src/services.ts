@@ -10,7 +10,7 @@ import { waitFor } from "./wait.ts";
 
 export type ServiceName = "watcher" | "restarter" | "notifier" | "all-in-one" | "provision";
 
-export type LogLine = {
+export type ServiceLogLine = {
   readonly level: string;
   readonly msg: string;
   readonly [key: string]: unknown;
@@ -23,14 +23,14 @@ export type Service = AsyncDisposable & {
   /** Its rollcast.yaml. */
   readonly configFile: string;
   /** Every line it logged, parsed; lines that are no JSON (a crash of Node) have level `raw`. */
-  readonly logs: readonly LogLine[];
+  readonly logs: readonly ServiceLogLine[];
   /** Base URL of `/livez`, `/readyz` and `/metrics`. */
   http(): string;
   readonly exited: Promise<number | string>;
   hasExited(): boolean;
   kill(signal?: NodeJS.Signals): Promise<number | string>;
   waitReady(timeout?: number): Promise<void>;
-  waitLog(predicate: (line: LogLine) => boolean, timeout?: number): Promise<LogLine>;
+  waitLog(predicate: (line: ServiceLogLine) => boolean, timeout?: number): Promise<ServiceLogLine>;
 };
 
 export type ServiceOptions = {
@@ -40,7 +40,7 @@ export type ServiceOptions = {
   natsUrl: string;
   redisUrl?: string;
   env?: Readonly<Record<string, string>>;
-  onLog?: (line: LogLine) => void;
+  onLog?: (line: ServiceLogLine) => void;
   /** A folder that holds the service as an image does; else this repository. */
   root?: string;
   /** What goes before the command, e.g. `nice`. */
@@ -49,10 +49,10 @@ export type ServiceOptions = {
   nodeOptions?: readonly string[];
 };
 
-function parseLine(line: string): LogLine {
+function parseLine(line: string): ServiceLogLine {
   try {
     const parsed: unknown = JSON.parse(line);
-    if (typeof parsed === "object" && parsed !== null) return parsed as LogLine;
+    if (typeof parsed === "object" && parsed !== null) return parsed as ServiceLogLine;
   } catch {
     // Node's own words, e.g. of a crash.
   }
@@ -64,7 +64,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   const dir = await mkdtemp(join(tmpdir(), `rollcast-${name}-`));
   const file = join(dir, "rollcast.yaml");
   await writeFile(file, stringify(options.config));
-  const logs: LogLine[] = [];
+  const logs: ServiceLogLine[] = [];
   const main =
     options.root === undefined
       ? join(repositoryRoot(), packageDir(name), "src", "main.ts")

@@ -1,5 +1,5 @@
 import { startIn } from "@rollcast/host/host";
-import type { Host, Process } from "@rollcast/host/host";
+import type { Host, HostProcess } from "@rollcast/host/host";
 
 /**
  * Starts several services in one process concurrently, because the restarter waits for what the
@@ -7,7 +7,7 @@ import type { Host, Process } from "@rollcast/host/host";
  * others are stopped and its error is thrown.
  */
 export async function startTogether(
-  own: Process,
+  own: HostProcess,
   services: Readonly<Record<string, (host: Host) => Promise<void>>>,
 ): Promise<void> {
   const failed = new AbortController();

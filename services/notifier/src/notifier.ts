@@ -110,7 +110,7 @@ export async function startNotifier(host: Host): Promise<void> {
     if (nats.fault() === undefined) gauge.set(await consumer.pending());
   });
   live.work = liveness({
-    stallTimeoutMs: config.health.stillAfter,
+    stallTimeoutMs: config.health.stallTimeout,
     suppressedBy: () => firstFailure([servingFault(nats), queues.probe()]),
     progress: () => notifierChecks({ consumer, resync, queues, workers }),
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { settled } from "./fake-slack.ts";
 import { startHarness } from "./harness.ts";
@@ -16,7 +16,7 @@ type Alert = {
 
 function start(
   harness: Harness,
-  managers: readonly Receiver[],
+  managers: readonly TestReceiver[],
   more: object = {},
   route: object = {},
 ) {
@@ -44,7 +44,7 @@ function start(
 }
 
 /** The alerts of an instance, each as last received. */
-function alertsAt(manager: Receiver, now = Date.now()) {
+function alertsAt(manager: TestReceiver, now = Date.now()) {
   const byLabels = new Map<string, Alert>();
   for (const { path, body } of manager.received) {
     expect(path).toBe("/prefix/api/v2/alerts");

@@ -1,5 +1,5 @@
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Answer, Received, Receiver } from "@rollcast/testkit/receiver";
+import type { Answer, Received, TestReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import type { Harness } from "./harness.ts";
 
@@ -19,7 +19,7 @@ export type SlackMessage = {
  * the calls.
  */
 export type FakeSlack = AsyncDisposable & {
-  readonly hook: Receiver;
+  readonly hook: TestReceiver;
   readonly messages: readonly SlackMessage[];
   /** Calls of a method, in order. */
   calls(method: string): Received[];

@@ -11,11 +11,11 @@ import { rolloutSubject } from "@rollcast/shared/subjects";
 import { startNats } from "@rollcast/testkit/nats";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { startRedis } from "@rollcast/testkit/redis";
 import type { RedisServer } from "@rollcast/testkit/redis";
 import { startService } from "@rollcast/testkit/services";
-import type { LogLine, Service } from "@rollcast/testkit/services";
+import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { NotifyRecord } from "../src/model/notify-record.ts";
 import type { NotificationRecord } from "../src/model/notification-record.ts";
@@ -27,7 +27,7 @@ import { readAll, readDeadLetters } from "./streams.ts";
 export type Harness = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly redis: RedisServer;
-  readonly hook: Receiver;
+  readonly hook: TestReceiver;
   readonly notifiers: readonly Service[];
   start(options?: StartOptions): Promise<Service>;
   /** A rollcast.yaml with this `notifier:` section. */
@@ -52,7 +52,7 @@ export type Harness = AsyncDisposable & {
   deadLetters(): Promise<DeadLetter[]>;
   /** The raw dead letters of the stream, of any stage. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
-  logs(): LogLine[];
+  logs(): ServiceLogLine[];
   /** The metrics of the newest notifier. */
   metrics(): Promise<string>;
 };
@@ -68,7 +68,7 @@ export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b"
 const CLUSTER = "test";
 
 /** The configuration of a webhook receiver that may send to a local server. */
-export function hookReceiver(hook: Receiver, more: object = {}) {
+export function hookReceiver(hook: TestReceiver, more: object = {}) {
   return {
     name: "hook",
     webhook: {

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { hookReceiver, startHarness } from "./harness.ts";
 import { receivedIds } from "./received.ts";
 
-function securityOf(server: Receiver) {
+function securityOf(server: TestReceiver) {
   return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [server.port] };
 }
 

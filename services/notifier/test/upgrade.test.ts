@@ -2,7 +2,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Receiver } from "@rollcast/testkit/receiver";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import type { NotifyRecord } from "../src/model/notify-record.ts";
@@ -115,7 +115,7 @@ test("a group that a newer version wrote is kept, its events become dead letters
   expect(await bucket.read(key)).toMatchObject(NOVELTY);
 });
 
-function alertmanager(manager: Receiver) {
+function alertmanager(manager: TestReceiver) {
   return {
     name: "alerts",
     alertmanager: { urls: [manager.url] },

@@ -6,7 +6,7 @@ import { describeSelf } from "./api/self.ts";
 import { createContext } from "./create-context.ts";
 import type { RestarterHost } from "./create-context.ts";
 import { watchAnnotationFaults } from "./events/annotation-faults.ts";
-import { watchQueueRejections } from "./events/queue-refusals.ts";
+import { watchQueueRejections } from "./events/queue-rejections.ts";
 import { restarterChecks } from "./health.ts";
 import { watchKinds } from "./index/kinds.ts";
 import { watchSourceNames } from "./index/source-names.ts";
@@ -89,12 +89,12 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   stack.use(startApplyingSettings(ctx, control, { queues, progress, names: queueNames }));
   const worked = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
   ready.worker = () => firstFailure(worked.map(({ work }) => work.fault()));
-  const resync = stack.use(startResync(ctx, workqueue, progress, config.rollout.sweepInterval));
+  const resync = stack.use(startResync(ctx, workqueue, progress, config.rollout.resyncInterval));
   for (const queue of queues.all()) queue.onReconnect(() => resync.now("redis-reconnect"));
   nats.onReconnect(() => resync.now("nats-reconnect"));
   const consuming = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, workqueue }));
   const still = liveness({
-    stallTimeoutMs: config.health.stillAfter,
+    stallTimeoutMs: config.health.stallTimeout,
     suppressedBy: () => firstFailure([servingFault(nats), queues.probe()]),
     progress: () => restarterChecks({ kinds: watched, consuming, resync, worked }),
   });

@@ -71,7 +71,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
       timeout: 60_000,
     });
     expect(mostUnfinished(await rig.events())).toBe(4);
-    // Retuned while running.
+    // Updated while running.
     await operations.setQueue("default", { maxRolling: 7 }, { by: "anna" });
     await rig.waitAll(names, 90_000);
   } finally {

@@ -46,7 +46,7 @@ async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
   });
 }
 
-test("concurrency holds over three restarters, one killed, and is retuned while they work", async () => {
+test("concurrency holds over three restarters, one killed, and is updated while they work", async () => {
   await using slow = await startSlow({ concurrency: 3 });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -99,7 +99,7 @@ function expectRate(times: readonly number[], max: number, per: number): void {
   }
 }
 
-test("a rate limit holds over three restarters, one killed, and is retuned and lifted while they work", async () => {
+test("a rate limit holds over three restarters, one killed, and is updated and lifted while they work", async () => {
   await using slow = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -116,9 +116,11 @@ test("a rate limit holds over three restarters, one killed, and is retuned and l
 
   // An hour's window must not hold on when it is taken back.
   await operations.setQueue("default", { rateLimit: { max: 2, per: 3_600_000 } }, { by: "anna" });
-  const tuned = Date.now();
-  await waitFor(async () => Date.now() > tuned + 4_000, { message: "four seconds of a slow rate" });
-  const held = patchesOf(proxy).filter((time) => time > tuned + 1_000);
+  const updated = Date.now();
+  await waitFor(async () => Date.now() > updated + 4_000, {
+    message: "four seconds of a slow rate",
+  });
+  const held = patchesOf(proxy).filter((time) => time > updated + 1_000);
   expect(held.length).toBeLessThanOrEqual(4);
   await operations.setQueue("default", { rateLimit: null }, { by: "anna" });
   await rig.waitAll(names, 20_000);
@@ -172,7 +174,7 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
     return events.length >= 4 ? events : undefined;
   });
   expect(told.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }))).toEqual([
-    { outcome: "tuned", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
+    { outcome: "updated", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
     { outcome: "paused", queue: "default", by: "ben", until: expect.any(String) },
     { outcome: "resumed", queue: "default", by: "rollcast", reason: "Expired" },
     { outcome: "reset", queue: "slow", by: "anna" },

@@ -24,7 +24,7 @@ export async function startWatcherIn(host: WatcherHost): Promise<void> {
   );
   host.ready.watch = watcher.ready;
   host.live.work = liveness({
-    stallTimeoutMs: config.health.stillAfter,
+    stallTimeoutMs: config.health.stallTimeout,
     suppressedBy: () => servingFault(nats),
     progress: watcher.progress,
   });

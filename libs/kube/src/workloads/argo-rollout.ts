@@ -1,7 +1,7 @@
 import { dig, digNumber, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { condition, sentence } from "./conditions.ts";
-import type { BorrowedTemplate, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import type { TemplateRef, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
 const STRATEGY = "rollcast.dev/rollout-strategy";
 /** Why Argo gives a rollout up. */
@@ -65,7 +65,7 @@ const paused = (object: KubeObject) =>
   dig(object, "spec", "paused") === true || phaseOf(object) === "Paused";
 
 /** https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another generation of the template moves only the status. */
-function borrows(object: KubeObject): BorrowedTemplate | undefined {
+function borrows(object: KubeObject): TemplateRef | undefined {
   const kind = text(object, "spec", "workloadRef", "kind");
   const name = text(object, "spec", "workloadRef", "name");
   if (kind === undefined || name === undefined) return undefined;

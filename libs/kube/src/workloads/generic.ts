@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { pointerStep } from "../json-pointer.ts";
+import { escapePointer } from "../json-pointer.ts";
 import { condition, sentence } from "./conditions.ts";
 import type { Condition } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
@@ -83,7 +83,7 @@ export function genericKind({ templatePath, ...kind }: GenericKind): WorkloadKin
   return {
     ...kind,
     optional: true,
-    templatePath: `/${path.map(pointerStep).join("/")}`,
+    templatePath: `/${path.map(escapePointer).join("/")}`,
     template: (object) => dig(object, ...path) as PodTemplate | undefined,
     status,
     paused,

@@ -31,12 +31,12 @@ test("everything but the cluster's name has a default", () => {
     scope: { namespaces: [] },
     queues: [{ name: "default", concurrency: 20, window: 1_000 }],
     rollout: {
-      sweepInterval: 300_000,
+      resyncInterval: 300_000,
       stalledAfter: 600_000,
       loopBreaker: { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 },
     },
     notifier: { receivers: [] },
-    health: { stillAfter: 300_000 },
+    health: { stallTimeout: 300_000 },
     log: { level: "info" },
   });
 });
@@ -59,7 +59,7 @@ log: { level: debug }
     nats: { url: "nats://127.0.0.1:4222", replicas: 3 },
     redis: { url: "rediss://redis:6380" },
     queues: [{ name: "default", concurrency: 20, window: 90_000 }],
-    rollout: { sweepInterval: 300_000, loopBreaker: { maxRollouts: 20, period: 3_600_000 } },
+    rollout: { resyncInterval: 300_000, loopBreaker: { maxRollouts: 20, period: 3_600_000 } },
     log: { level: "debug" },
   });
 });
@@ -77,7 +77,7 @@ nats: { url: http://nats, replicas: 9, servers: [a] }
 redis: redis://redis
 queues:
   - { name: default, concurrency: many, window: 1y, windows: 2s }
-rollout: { sweepInterval: 100ms, loopBreaker: { maxRollouts: 2.5, burst: 1 } }
+rollout: { resyncInterval: 100ms, loopBreaker: { maxRollouts: 2.5, burst: 1 } }
 log: { level: loud }
 installationKey:
 colour: blue
@@ -96,7 +96,7 @@ colour: blue
     "  queues[0].concurrency: must be a number, not string",
     '  queues[0].window: "1y" is not a duration: write it like 500ms, 1s, 5m or 1h30m',
     "  queues[0].windows: unknown key, known here: name, match, concurrency, rateLimit, maxRolling, maxRollingPerNamespace, window, attempts, backoff, haltAfter",
-    '  rollout.sweepInterval: "100ms" is out of bounds: 1s to 24h',
+    '  rollout.resyncInterval: "100ms" is out of bounds: 1s to 24h',
     "  rollout.loopBreaker.maxRollouts: must be a whole number, not number",
     "  rollout.loopBreaker.burst: unknown key, known here: maxRollouts, period, minInterval, maxInterval",
     "  log.level: must be trace or debug or info or warn or error",
@@ -217,10 +217,10 @@ test("a file that grows by its aliases is refused", () => {
 });
 
 test("an alias is taken where it stands for little", () => {
-  const text = `${HEAD}rollout: { sweepInterval: &t 2m, stalledAfter: *t }`;
+  const text = `${HEAD}rollout: { resyncInterval: &t 2m, stalledAfter: *t }`;
 
   expect(parseConfig(text, "f").rollout).toMatchObject({
-    sweepInterval: 120_000,
+    resyncInterval: 120_000,
     stalledAfter: 120_000,
   });
 });

@@ -1,13 +1,13 @@
 import { connect } from "node:net";
 import { systemReason } from "../files/file-fault.ts";
 
-export type Answer =
+export type ProbeAnswer =
   | { readonly status: number; readonly text: string }
   | { readonly fault: string };
 
 const MAX_BYTES = 65_536;
 
-function parse(bytes: Buffer): Answer {
+function parse(bytes: Buffer): ProbeAnswer {
   const text = bytes.toString("utf8");
   const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(text) ?? [];
   const end = text.indexOf("\r\n\r\n");
@@ -19,12 +19,12 @@ function parse(bytes: Buffer): Answer {
  * GETs a path of this machine. By hand over a socket: a check starts a process every few seconds, and the HTTP modules of Node would double what that costs. HTTP/1.0
  * has the server end the connection, and a body without chunks.
  */
-export function ask(port: number, path: string, timeoutMs: number): Promise<Answer> {
-  const { promise, resolve } = Promise.withResolvers<Answer>();
+export function ask(port: number, path: string, timeoutMs: number): Promise<ProbeAnswer> {
+  const { promise, resolve } = Promise.withResolvers<ProbeAnswer>();
   const chunks: Buffer[] = [];
   let length = 0;
   const socket = connect({ port, host: "127.0.0.1" });
-  const end = (answer: Answer) => {
+  const end = (answer: ProbeAnswer) => {
     clearTimeout(timer);
     socket.destroy();
     resolve(answer);

@@ -4,13 +4,13 @@ import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
 import { systemReason } from "../files/file-fault.ts";
 import { ask } from "./ask.ts";
-import type { Answer } from "./ask.ts";
+import type { ProbeAnswer } from "./ask.ts";
 import { decide } from "./decide.ts";
-import type { Limits } from "./decide.ts";
+import type { HealthLimits } from "./decide.ts";
 import { readMemory, writeMemory } from "./memory.ts";
 import { findService } from "./processes.ts";
 
-export type CheckOptions = Partial<Limits> & {
+export type CheckOptions = Partial<HealthLimits> & {
   /** Of the service's `/readyz` and `/livez`. */
   readonly port: number;
   /** Milliseconds until an answer must be there; 6 s unless told, as for the probes of the chart. */
@@ -33,10 +33,10 @@ const MAX_BYTES = 4_096;
 
 const NO_EFFECT = "a service that is not live will not be ended";
 
-const isOk = (answer: Answer) => "status" in answer && answer.status === 200;
+const isOk = (answer: ProbeAnswer) => "status" in answer && answer.status === 200;
 
 /** What a path says, each line behind `prefix`. */
-function linesOf(path: string, answer: Answer, prefix = ""): string[] {
+function linesOf(path: string, answer: ProbeAnswer, prefix = ""): string[] {
   if ("fault" in answer) return [`${path} is not reachable: ${answer.fault}`];
   // Whoever looks at it may do so in a terminal.
   const lines = answer.text.replaceAll(/[^\P{Cc}\n]/gu, " ").split("\n");

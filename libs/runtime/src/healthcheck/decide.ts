@@ -13,7 +13,7 @@ export type Memory = {
 };
 
 /** All in milliseconds. */
-export type Limits = {
+export type HealthLimits = {
   /** How long a service that was live may fail. */
   readonly endAfterMs: number;
   /** How long one that never was may take to start. */
@@ -31,7 +31,7 @@ export type Observation = {
   readonly memory: Memory | undefined;
 };
 
-export type Decision = {
+export type HealthDecision = {
   readonly memory: Memory;
   readonly signal?: "SIGTERM" | "SIGKILL";
   /** For people: what is done, or will be. */
@@ -50,7 +50,7 @@ function recall({ process, now, memory }: Observation): Memory {
 }
 
 /** Whether a process is to be ended, as a kubelet would by a liveness probe: gracefully, and with force where it does not end. */
-export function decide(observation: Observation, limits: Limits): Decision {
+export function decide(observation: Observation, limits: HealthLimits): HealthDecision {
   const { live, now } = observation;
   const before = recall(observation);
   if (before.endedAt !== undefined) {

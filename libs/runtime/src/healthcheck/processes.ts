@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 
 /** A process; `id` is that of no other, not even of one that gets its number. */
-export type Process = { readonly pid: number; readonly id: string };
+export type ProcessInfo = { readonly pid: number; readonly id: string };
 
 type Stat = {
   readonly pid: number;
@@ -52,7 +52,10 @@ function startedUs(pid: number, all: readonly Stat[]): boolean {
  * The service: the only child of the process that starts and reaps it (`init: true` of compose, tini, catatonit), or why there is none to be told. `proc` is where
  * Linux shows its processes.
  */
-export function findService(initPid: number, proc = "/proc"): Process | { readonly fault: string } {
+export function findService(
+  initPid: number,
+  proc = "/proc",
+): ProcessInfo | { readonly fault: string } {
   if (isOfOurKind(initPid, proc)) {
     return {
       fault: `process ${initPid} is the service itself, which no signal from inside ends: start it below an init (init: true)`,

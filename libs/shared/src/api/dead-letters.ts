@@ -1,3 +1,4 @@
+import { Time } from "../event-envelope.ts";
 import { z } from "zod";
 import { RolloutEvent } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
@@ -5,9 +6,7 @@ import { defineRoute } from "./route.ts";
 
 /** The HTTP API of the notifier, as its server and its clients see it. Times are RFC 3339 with milliseconds. */
 
-export const Time = z.iso.datetime({ precision: 3 });
-
-export const Name = z.string().max(63);
+export const ReceiverRef = z.string().max(63);
 
 const Word = z
   .string()
@@ -56,7 +55,7 @@ export const listDeadLetters = defineRoute({
     ...PageQuery,
     stage: Word.optional(),
     reason: Word.optional(),
-    receiver: Name.optional(),
+    receiver: ReceiverRef.optional(),
   }),
   response: pageOf(LetterSummary),
 });

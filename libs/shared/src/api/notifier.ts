@@ -3,7 +3,8 @@ import { ROUTE_LABELS } from "../config/routes.ts";
 import { RolloutEvent } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
-import { Labels, Name, Time } from "./dead-letters.ts";
+import { Time } from "../event-envelope.ts";
+import { Labels, ReceiverRef } from "./dead-letters.ts";
 
 const ReceiverState = z.object({
   name: z.string(),
@@ -35,7 +36,7 @@ export const testReceiver = defineRoute({
   path: "/v1/receivers/{name}/test",
   name: "testReceiver",
   summary: "Send a test message now, past the receiver's queue, and tell what it answered",
-  params: z.strictObject({ name: Name }),
+  params: z.strictObject({ name: ReceiverRef }),
   response: z.object({
     result: z.enum(["sent", "later", "failed", "refused"]).meta({
       description:

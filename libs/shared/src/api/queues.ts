@@ -56,10 +56,10 @@ export const listQueues = defineRoute({
 /** How long a live setting or a freeze lasts; without it, until it is taken back. */
 export const For = duration({ min: "1s", max: "8760h" }).optional();
 
-export const tuneQueue = defineRoute({
+export const updateQueue = defineRoute({
   method: "PATCH",
   path: "/v1/queues/{queue}",
-  name: "tuneQueue",
+  name: "updateQueue",
   summary: "Set limits over the configuration (null: no limit), pause, resume or reset a queue",
   params: z.strictObject({ queue: QueueName }),
   body: z.union([

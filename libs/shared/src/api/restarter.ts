@@ -1,13 +1,13 @@
+import { Time } from "../event-envelope.ts";
 import { z } from "zod";
 import { SourceKind } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
 import {
   Kind,
-  Name,
-  Namespace,
-  State,
-  Time,
+  WorkloadName,
+  WorkloadNamespace,
+  WorkloadState,
   WorkloadDetail,
   WorkloadRef,
   WorkloadSummary,
@@ -29,7 +29,7 @@ export const StatusView = z.object({
   eventsPending: z.number().optional().meta({ description: "Source events not yet planned" }),
   workloads: z.number().meta({ description: "Workloads that are watched" }),
   mayRoll: z.number().meta({ description: "Those that any source could make roll" }),
-  states: z.partialRecord(State, z.number()).meta({ description: "Workloads by state" }),
+  states: z.partialRecord(WorkloadState, z.number()).meta({ description: "Workloads by state" }),
 });
 export type StatusView = z.infer<typeof StatusView>;
 
@@ -49,9 +49,9 @@ export const listWorkloads = defineRoute({
   query: z.strictObject({
     ...PageQuery,
     kind: Kind.optional(),
-    namespace: Namespace.optional(),
+    namespace: WorkloadNamespace.optional(),
     queue: z.string().max(63).optional(),
-    state: State.optional(),
+    state: WorkloadState.optional(),
     unsettled: z
       .stringbool()
       .optional()
@@ -65,7 +65,7 @@ export const listStale = defineRoute({
   path: "/v1/stale",
   name: "listStale",
   summary: "Workloads whose pods do not run the present content, the longest first",
-  query: z.strictObject({ ...PageQuery, namespace: Namespace.optional() }),
+  query: z.strictObject({ ...PageQuery, namespace: WorkloadNamespace.optional() }),
   response: pageOf(WorkloadSummary),
 });
 
@@ -115,7 +115,7 @@ const Impacted = z.object({
   kind: z.string(),
   would: z.enum(["roll", "wait", "skip", "keep"]),
   check: z.string(),
-  reason: z.string(),
+  message: z.string(),
   at: Time.optional().meta({ description: "When the rollout would begin, where it would wait" }),
   keys: z.union([z.literal("*"), z.array(z.string())]).optional(),
 });
@@ -128,8 +128,8 @@ export const getImpact = defineRoute({
   query: z.strictObject({
     ...PageQuery,
     kind: SourceKind,
-    namespace: Namespace,
-    name: Name,
+    namespace: WorkloadNamespace,
+    name: WorkloadName,
     keys: z
       .string()
       .max(4_000)

@@ -36,7 +36,7 @@ export type RouteInput<P, Q, B> = Caller & {
 };
 
 /** A route that is served. */
-export type Route = {
+export type ApiRoute = {
   readonly spec: RouteSpec;
   readonly handle: (input: RouteInput<unknown, unknown, unknown>) => Promise<unknown>;
 };
@@ -62,7 +62,7 @@ export function serve<
 >(
   spec: RouteSpec<P, Q, B, R>,
   handle: (input: RouteInput<P, Q, B>) => Answer<R> | Promise<Answer<R>>,
-): Route {
+): ApiRoute {
   return {
     spec,
     // The server parses with the schemas of this very spec before it calls.

@@ -1,22 +1,25 @@
+import { Time } from "../event-envelope.ts";
 import { z } from "zod";
 import { Cause, ChangedBy, SourceKind } from "../events.ts";
 
 /** The HTTP API of the restarter, as its server and its clients see it. Times are RFC 3339 with milliseconds. */
 
-export const Time = z.iso.datetime({ precision: 3 });
-
 export const Kind = z.string().regex(/^[A-Z][A-Za-z]{1,62}$/, "must be a kind, like Deployment");
 
-export const Namespace = z
+export const WorkloadNamespace = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be the name of a namespace");
 
-export const Name = z
+export const WorkloadName = z
   .string()
   .max(253)
   .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of an object");
 
-export const WorkloadRef = z.strictObject({ kind: Kind, namespace: Namespace, name: Name });
+export const WorkloadRef = z.strictObject({
+  kind: Kind,
+  namespace: WorkloadNamespace,
+  name: WorkloadName,
+});
 export type WorkloadRef = z.infer<typeof WorkloadRef>;
 
 /**
@@ -34,8 +37,8 @@ export const STATES = [
   "frozen",
 ] as const;
 
-export const State = z.enum(STATES);
-export type State = z.infer<typeof State>;
+export const WorkloadState = z.enum(STATES);
+export type WorkloadState = z.infer<typeof WorkloadState>;
 
 const Failure = z
   .object({ reason: z.string(), message: z.string(), tries: z.number(), retryAt: Time })
@@ -47,7 +50,7 @@ export const WorkloadSummary = z
     namespace: z.string(),
     name: z.string(),
     queue: z.string(),
-    states: z.array(State),
+    states: z.array(WorkloadState),
     staleSince: Time.optional(),
     due: z.object({ reason: z.string(), at: Time.optional() }).optional(),
     rollout: z
@@ -90,7 +93,7 @@ export const SourceView = z
     changedBy: ChangedBy.optional(),
     rolls: z.boolean(),
     check: z.string().meta({ description: "The check that decided" }),
-    reason: z.string(),
+    message: z.string(),
     checks: z.array(Check).meta({ description: "Every check that was asked, in order" }),
   })
   .meta({ description: "A source, as one workload uses it" });

@@ -19,7 +19,7 @@ function listen() {
 }
 
 /** The HTTP API of a service: off where this part is missing. `address` is where it listens unless told. */
-export function Api(address: string) {
+export function ApiSettings(address: string) {
   return z.strictObject({
     /** Port 0 takes a free one. */
     listen: listen().prefault(address),
@@ -27,4 +27,4 @@ export function Api(address: string) {
     tokenFile: z.string().min(1),
   });
 }
-export type ApiConfig = z.infer<ReturnType<typeof Api>>;
+export type ApiConfig = z.infer<ReturnType<typeof ApiSettings>>;

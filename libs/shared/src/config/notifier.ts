@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Api } from "./api.ts";
+import { ApiSettings } from "./api.ts";
 import { Templates } from "./templates.ts";
 import type { Route } from "./routes.ts";
 import { AnnotationRule, RootRoute } from "./routes.ts";
@@ -11,7 +11,7 @@ export const NotifierConfig = z
     receivers: z.array(Receiver).max(100).default([]),
     route: RootRoute.prefault({}),
     annotation: AnnotationRule.prefault({}),
-    api: Api("0.0.0.0:8082").optional(),
+    api: ApiSettings("0.0.0.0:8082").optional(),
     /** Of every receiver that has none of its own. */
     templates: Templates.prefault({}),
   })

@@ -22,7 +22,7 @@ const Match = z
     }
   });
 
-/** What can be tuned while running; the rest of a queue is as the file says. */
+/** What can be updated while running; the rest of a queue is as the file says. */
 export const QueueLimits = z.strictObject({
   /** Patches at once, over all restarters. */
   concurrency: z.number().int().min(1).max(1_000),

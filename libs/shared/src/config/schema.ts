@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { duration } from "../duration.ts";
-import { Api } from "./api.ts";
+import { ApiSettings } from "./api.ts";
 import { Kinds } from "./kinds.ts";
 import { NotifierConfig } from "./notifier.ts";
 import { Reload } from "./reload.ts";
@@ -48,7 +48,7 @@ const Redis = z.strictObject({
 
 const Rollout = z.strictObject({
   /** How often every workload's record is compared with its sources. */
-  sweepInterval: duration({ min: "1s", max: "24h" }).prefault("5m"),
+  resyncInterval: duration({ min: "1s", max: "24h" }).prefault("5m"),
   /** When a rollout that neither ended nor failed is told as stalled, for kinds without a progress deadline. */
   stalledAfter: duration({ min: "1s", max: "24h" }).prefault("10m"),
   /** A workload that is rolled more often than `maxRollouts` in `period` is slowed down, from `minInterval` doubling to `maxInterval` between two rollouts. */
@@ -82,12 +82,12 @@ const Keys = z.strictObject({
   queues: Queues,
   queueAnnotation: QueueAnnotation.prefault({}),
   rollout: Rollout.prefault({}),
-  restarter: z.strictObject({ api: Api("0.0.0.0:8081").optional() }).prefault({}),
+  restarter: z.strictObject({ api: ApiSettings("0.0.0.0:8081").optional() }).prefault({}),
   notifier: NotifierConfig.prefault({}),
   health: z
     .strictObject({
       /** How long a part of a service may stand still, with nothing outside that explains it, before `/livez` says so. */
-      stillAfter: duration({ min: "1s", max: "1h" }).prefault("5m"),
+      stallTimeout: duration({ min: "1s", max: "1h" }).prefault("5m"),
     })
     .prefault({}),
   log: z

@@ -5,7 +5,8 @@ import type {
   redriveDeadLetter,
 } from "@rollcast/shared/api/dead-letters";
 import { ApiProblem } from "@rollcast/shared/api/problem";
-import type { DeadLetters, Page, StoredLetter } from "@rollcast/nats/dead-letters";
+import type { DeadLetters, StoredLetter } from "@rollcast/nats/dead-letters";
+import type { LetterPage } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { NotificationRecord } from "../model/notification-record.ts";
 
@@ -54,7 +55,7 @@ export function listLetters(
   ctx: LettersContext,
   letters: DeadLetters,
   { cursor, limit, stage, reason, receiver }: Query,
-): Promise<Page<Summary>> {
+): Promise<LetterPage<Summary>> {
   return letters.page({
     limit,
     ...(cursor === undefined ? {} : { after: cursor }),

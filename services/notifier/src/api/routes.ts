@@ -6,7 +6,7 @@ import {
   redriveDeadLetter,
 } from "@rollcast/shared/api/dead-letters";
 import { serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { DeadLetters } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
@@ -25,7 +25,7 @@ export type ApiParts = {
 };
 
 /** The routes of the notifier's HTTP API. */
-export function notifierRoutes({ ctx, letters, config, last }: ApiParts): Route[] {
+export function notifierRoutes({ ctx, letters, config, last }: ApiParts): ApiRoute[] {
   const { cluster } = ctx;
   return [
     serve(listReceivers, ({ query }) => listReceiverStates(ctx, { config: config(), last, query })),

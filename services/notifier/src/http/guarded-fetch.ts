@@ -7,7 +7,7 @@ import { createDispatchers, proxiesOf } from "./proxy.ts";
 import { AddressRefusedError } from "./address-refused-error.ts";
 import type { Answer } from "./answer.ts";
 
-export type Post = {
+export type HttpPost = {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -21,7 +21,7 @@ export type GuardedFetch = AsyncDisposable & {
    * allowed (through a proxy, which resolves names itself, only the URL is checked). Network
    * errors, aborts and timeouts are thrown as they are.
    */
-  post(post: Post, signal: AbortSignal): Promise<Answer>;
+  post(post: HttpPost, signal: AbortSignal): Promise<Answer>;
 };
 
 /** Resolves a name to all its addresses; `lookup` of `node:dns` by default, replaced in tests. */

@@ -1,6 +1,6 @@
 import type { RedisIdentity } from "@rollcast/queue/access";
 import { openQueue } from "@rollcast/queue/open";
-import type { Queue } from "@rollcast/queue/open";
+import type { JobQueue } from "@rollcast/queue/open";
 import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
@@ -46,7 +46,7 @@ export function queueName(receiver: string): string {
 }
 
 function addDelivery(
-  queue: Queue<Job>,
+  queue: JobQueue<Job>,
   notification: NotificationRef,
   delayMs: number,
 ): Promise<void> {
@@ -61,10 +61,10 @@ function addDelivery(
 export async function openDeliveryQueues(options: QueueOptions): Promise<DeliveryQueues> {
   const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
-  const byReceiver = new Map<string, Queue<Job>>();
-  const named = (): [string, Queue<Job>][] => [["", groups], ...byReceiver];
+  const byReceiver = new Map<string, JobQueue<Job>>();
+  const named = (): [string, JobQueue<Job>][] => [["", groups], ...byReceiver];
   const all = () => [groups, ...byReceiver.values()];
-  const readEach = async <T>(read: (queue: Queue<Job>) => Promise<T>) =>
+  const readEach = async <T>(read: (queue: JobQueue<Job>) => Promise<T>) =>
     new Map(
       await Promise.all(named().map(async ([name, queue]) => [name, await read(queue)] as const)),
     );

@@ -2,7 +2,7 @@ import { ApiProblem } from "@rollcast/shared/api/problem";
 import { paginate } from "@rollcast/shared/api/page";
 import { getImpact } from "@rollcast/shared/api/restarter";
 import { serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import { recordKey } from "@rollcast/shared/subjects";
 import { sourceKey } from "../model/content.ts";
 import { evaluate } from "../reconcile/evaluate.ts";
@@ -28,7 +28,7 @@ function splitKeys(keys: string | undefined): string[] | undefined {
 }
 
 /** `GET /v1/impact`. */
-export function impactRoute({ ctx }: ApiContext): Route {
+export function impactRoute({ ctx }: ApiContext): ApiRoute {
   return serve(getImpact, async ({ query }) => {
     const { kind, namespace, name } = query;
     const keys = splitKeys(query.keys);

@@ -33,7 +33,7 @@ const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = 
     "a key that is not used rolls nothing",
     { workload: onlyA() },
     ["b"],
-    { would: "keep", check: "other-keys", reason: expect.stringContaining("only other keys: a") },
+    { would: "keep", check: "other-keys", message: expect.stringContaining("only other keys: a") },
   ],
   ["a new key rolls who uses all keys", {}, ["new"], { would: "roll" }],
   ["observing tells and skips", { mode: "observe" }, undefined, { would: "skip" }],
@@ -49,7 +49,7 @@ const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = 
     "a source that is gone would be created, which rolls nothing",
     { sources: gone },
     undefined,
-    { would: "keep", reason: expect.stringContaining("reload.onCreate") },
+    { would: "keep", message: expect.stringContaining("reload.onCreate") },
   ],
   [
     "unless creations count",

@@ -59,20 +59,20 @@ export function impactOn(
   const key = sourceKey(source.kind, source.namespace, source.name);
   const record = changed(key, s.sources.get(key), keys, s.now);
   const sources = new Map(s.sources).set(key, record);
-  const { roll, check, reason } = verdict({
+  const { roll, check, message } = verdict({
     rules: s.rules,
     workload: s.workload,
     source: { ...source, kind: record.kind },
     record,
   });
-  const about = { kind, namespace, name, check, reason };
+  const about = { kind, namespace, name, check, message };
   if (!roll) return { ...about, would: "keep" };
   const verdictBySource = verdicts(s.workload, sources, s.rules);
   const used = presentContents(s.workload, sources, verdictBySource)[key]?.keys ?? "*";
   const told = { keys: used === "*" ? used : [...used] };
   if (keys !== undefined && used !== "*" && !keys.some((one) => used.includes(one))) {
     const words = `the workload uses only other keys: ${used.join(", ")}`;
-    return { ...about, ...told, would: "keep", check: "other-keys", reason: words };
+    return { ...about, ...told, would: "keep", check: "other-keys", message: words };
   }
   // First what is true today, so that only this change is judged.
   const today = decide({ ...s, trusted: true });
@@ -81,7 +81,7 @@ export function impactOn(
   return {
     ...about,
     ...told,
-    reason: [reason, ...why(next, record)].join("; "),
+    message: [message, ...why(next, record)].join("; "),
     would: next.do === "look-again" ? "roll" : next.do,
     ...(next.at === undefined ? {} : { at: next.at }),
   };

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import { ApiProblem } from "@rollcast/shared/api/problem";
 import { serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
-import { listQueues, resumeHalted, tuneQueue } from "@rollcast/shared/api/queues";
+import type { ApiRoute } from "@rollcast/shared/api/route";
+import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queues";
 import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freezes";
 import type { QueueView } from "@rollcast/shared/api/queues";
 import type { FreezeView } from "@rollcast/shared/api/freezes";
@@ -81,9 +81,9 @@ function who(actor: string | undefined, forMs?: number): { by: string; until?: n
   return forMs === undefined ? { by } : { by, until: Date.now() + forMs };
 }
 
-type Tuning = z.infer<NonNullable<typeof tuneQueue.body>>;
+type Update = z.infer<NonNullable<typeof updateQueue.body>>;
 
-function tune(operations: Operations, queue: string, body: Tuning, actor: string | undefined) {
+function update(operations: Operations, queue: string, body: Update, actor: string | undefined) {
   if ("reset" in body) return operations.resetQueue(queue, who(actor));
   if ("paused" in body) {
     return body.paused
@@ -111,11 +111,11 @@ function scopeOf(query: z.infer<NonNullable<typeof removeFreeze.query>>): Freeze
 }
 
 /** The routes that steer queues, freezes and halted changes. */
-export function steeringRoutes({ operations }: ApiContext): Route[] {
+export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
   return [
     serve(listQueues, () => ({ items: operations.listQueues().map(queueView) })),
-    serve(tuneQueue, async ({ params, body, actor }) =>
-      queueView(await operate(tune(operations, params.queue, body, actor))),
+    serve(updateQueue, async ({ params, body, actor }) =>
+      queueView(await operate(update(operations, params.queue, body, actor))),
     ),
     serve(listFreezes, () => ({ items: operations.listFreezes().map(freezeView) })),
     serve(createFreeze, async ({ body, actor }) => {

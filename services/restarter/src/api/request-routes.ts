@@ -2,7 +2,7 @@ import { ApiProblem } from "@rollcast/shared/api/problem";
 import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import { reportOnly } from "../decision/decide-rollout.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -67,7 +67,7 @@ function dueNow(record: WorkloadRecord): WorkloadRecord {
 }
 
 /** The routes by which people ask for a rollout. */
-export function requestRoutes(api: ApiContext): Route[] {
+export function requestRoutes(api: ApiContext): ApiRoute[] {
   return [
     serve(rollWorkload, async ({ params, body, actor }) => {
       const request = { id: body.requestId, by: actor ?? "api", at: Date.now() };

@@ -64,7 +64,7 @@ export function sourceViews(
       ...(record?.changedBy === undefined ? {} : { changedBy: record.changedBy }),
       rolls: verdict.roll,
       check: verdict.check,
-      reason: verdict.reason,
+      message: verdict.message,
       checks: [...asked],
     } satisfies SourceView;
   });

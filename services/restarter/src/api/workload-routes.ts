@@ -3,7 +3,7 @@ import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shar
 import type { StatusView } from "@rollcast/shared/api/restarter";
 import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
-import type { Route } from "@rollcast/shared/api/route";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./context.ts";
@@ -67,7 +67,7 @@ async function status(api: ApiContext): Promise<StatusView> {
 }
 
 /** The routes that only look. */
-export function workloadRoutes(api: ApiContext): Route[] {
+export function workloadRoutes(api: ApiContext): ApiRoute[] {
   return [
     serve(getStatus, () => status(api)),
     serve(listWorkloads, async ({ query }) => {

@@ -1,11 +1,11 @@
-import type { State, WorkloadSummary } from "@rollcast/shared/api/workload-views";
+import type { WorkloadState, WorkloadSummary } from "@rollcast/shared/api/workload-views";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { isoTime } from "./view.ts";
 
 /** What is true of the workload of a record; see `STATES`. */
-export function statesOf(record: WorkloadRecord): State[] {
+export function statesOf(record: WorkloadRecord): WorkloadState[] {
   const { due, phase } = record;
-  const found: State[] = [];
+  const found: WorkloadState[] = [];
   if (record.staleSince !== undefined) found.push("stale");
   if (phase === "rolling" || phase === "pending") found.push("rolling");
   if (phase === "failed" || record.failure !== undefined) found.push("failed");

@@ -22,24 +22,24 @@ export type Question = {
 export type Verdict = {
   readonly roll: boolean;
   readonly check: CheckName;
-  readonly reason: string;
+  readonly message: string;
 };
 
-export type Asked = Question & { readonly optIn: KindOptIn; readonly keys: Keys | undefined };
+export type CheckInput = Question & { readonly optIn: KindOptIn; readonly keys: Keys | undefined };
 
 type Check = {
   readonly name: string;
   readonly roll: boolean;
-  readonly reason: string;
-  readonly applies: (asked: Asked) => boolean;
+  readonly message: string;
+  readonly applies: (checkInput: CheckInput) => boolean;
 };
 
 /** What a source's own annotations say, under our names. */
-function says({ record, rules }: Asked, name: string): boolean {
+function says({ record, rules }: CheckInput, name: string): boolean {
   return rules.annotations(record?.annotations)[name] === "true";
 }
 
-function names(entry: NamedEntry, { rules, workload, source }: Asked): boolean {
+function names(entry: NamedEntry, { rules, workload, source }: CheckInput): boolean {
   if ((entry.namespace ?? workload.namespace) !== source.namespace) return false;
   return entry.exact
     ? entry.pattern === source.name
@@ -53,52 +53,52 @@ export const CHECKS = [
   {
     name: "deleting",
     roll: false,
-    reason: "the workload is being deleted",
+    message: "the workload is being deleted",
     applies: ({ workload }) => workload.deleting,
   },
   {
     name: "workload-type-ignored",
     roll: false,
-    reason: "reload.ignoredWorkloadTypes lists the kind of the workload",
+    message: "reload.ignoredWorkloadTypes lists the kind of the workload",
     applies: ({ workload, rules }) =>
       rules.ignoredWorkloadTypes.has(`${workload.kind.toLowerCase()}s`),
   },
   {
     name: "owned",
     roll: false,
-    reason: "the workload belongs to another one, which is rolled itself",
+    message: "the workload belongs to another one, which is rolled itself",
     applies: ({ workload, rules }) =>
       workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind),
   },
   {
     name: "template-borrowed",
     roll: false,
-    reason: "its pods are made from another workload's template, which is rolled in its place",
+    message: "its pods are made from another workload's template, which is rolled in its place",
     applies: ({ workload }) => workload.borrows !== undefined,
   },
   {
     name: "source-ignored",
     roll: false,
-    reason: "the source is annotated to be ignored",
-    applies: (asked) => says(asked, ANNOTATIONS.ignore.own),
+    message: "the source is annotated to be ignored",
+    applies: (checkInput) => says(checkInput, ANNOTATIONS.ignore.own),
   },
   {
     name: "excluded",
     roll: false,
-    reason: "the workload's annotation excludes the source",
+    message: "the workload's annotation excludes the source",
     applies: ({ optIn, source, workload }) =>
       source.namespace === workload.namespace && optIn.excluded.includes(source.name),
   },
   {
     name: "named",
     roll: true,
-    reason: "the workload's annotation names the source",
-    applies: (asked) => asked.optIn.named.some((entry) => names(entry, asked)),
+    message: "the workload's annotation names the source",
+    applies: (checkInput) => checkInput.optIn.named.some((entry) => names(entry, checkInput)),
   },
   {
     name: "job-finished",
     roll: false,
-    reason:
+    message:
       "the Job has run to its end, and only one that names the source or has auto itself is run again",
     applies: ({ workload, optIn }) =>
       workload.finished === true && !(optIn.from === "workload" && optIn.auto === "yes"),
@@ -106,37 +106,37 @@ export const CHECKS = [
   {
     name: "not-referenced",
     roll: false,
-    reason: "the pod template does not use the source, and no annotation names it",
+    message: "the pod template does not use the source, and no annotation names it",
     applies: ({ keys }) => keys === undefined,
   },
   {
     name: "search-match",
     roll: true,
-    reason: "the workload searches, and the source is annotated to match",
-    applies: (asked) => asked.optIn.search && says(asked, ANNOTATIONS.match.own),
+    message: "the workload searches, and the source is annotated to match",
+    applies: (checkInput) => checkInput.optIn.search && says(checkInput, ANNOTATIONS.match.own),
   },
   {
     name: "auto",
     roll: true,
-    reason: "the workload is opted in for every source it uses",
+    message: "the workload is opted in for every source it uses",
     applies: ({ optIn }) => optIn.auto === "yes",
   },
   {
     name: "opted-out",
     roll: false,
-    reason: "the workload's auto annotation says no",
+    message: "the workload's auto annotation says no",
     applies: ({ optIn }) => optIn.auto === "no",
   },
   {
     name: "auto-reload-all",
     roll: true,
-    reason: "reload.auto opts every workload in that does not say otherwise",
+    message: "reload.auto opts every workload in that does not say otherwise",
     applies: ({ rules }) => rules.auto,
   },
   {
     name: "not-opted-in",
     roll: false,
-    reason: "no annotation opts the workload in",
+    message: "no annotation opts the workload in",
     applies: () => true,
   },
 ] as const satisfies readonly Check[];

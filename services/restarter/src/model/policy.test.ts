@@ -60,7 +60,7 @@ function ask({
 function check({ want, ...given }: Case): void {
   const { verdict: said, asked } = explain(ask(given));
   expect([said.check, said.roll]).toEqual([want, ROLLS.has(want)]);
-  expect(said.reason).not.toBe("");
+  expect(said.message).not.toBe("");
   expect(asked.at(-1)).toEqual({ check: want, applies: true });
   expect(asked.slice(0, -1).every(({ applies }) => !applies)).toBe(true);
 }

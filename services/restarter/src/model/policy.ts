@@ -5,7 +5,7 @@ import type { Content, SourceKey } from "./content.ts";
 import type { Keys } from "./source-references.ts";
 import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
-import type { Asked, CheckName, Question, Verdict } from "./policy-checks.ts";
+import type { CheckInput, CheckName, Question, Verdict } from "./policy-checks.ts";
 import { CHECKS } from "./policy-checks.ts";
 
 /** The keys of the source that the pod template uses; undefined where it uses none. */
@@ -15,7 +15,7 @@ function keysUsed({ workload, source }: Pick<Question, "workload" | "source">): 
     ?.keys;
 }
 
-export function asked(question: Question): Asked {
+export function checkInput(question: Question): CheckInput {
   const optIn = question.workload.optIn[question.source.kind];
   return { ...question, optIn, keys: keysUsed(question) };
 }
@@ -25,13 +25,16 @@ export function explain(question: Question): {
   readonly verdict: Verdict;
   readonly asked: readonly { readonly check: CheckName; readonly applies: boolean }[];
 } {
-  const all = asked(question);
+  const all = checkInput(question);
   const at = CHECKS.findIndex((check) => check.applies(all));
   // The last check applies always.
   const decisive = CHECKS[at] as (typeof CHECKS)[number];
   return {
-    verdict: { roll: decisive.roll, check: decisive.name, reason: decisive.reason },
-    asked: CHECKS.slice(0, at + 1).map((check, i) => ({ check: check.name, applies: i === at })),
+    verdict: { roll: decisive.roll, check: decisive.name, message: decisive.message },
+    asked: CHECKS.slice(0, at + 1).map((check, i) => ({
+      check: check.name,
+      applies: i === at,
+    })),
   };
 }
 

@@ -1,9 +1,4 @@
-import type {
-  BorrowedTemplate,
-  LeftPods,
-  RollBy,
-  RolloutStatus,
-} from "@rollcast/kube/workloads/kind";
+import type { TemplateRef, LeftPods, RollBy, RolloutStatus } from "@rollcast/kube/workloads/kind";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
 import type { Marks } from "./reloader-marks.ts";
@@ -57,7 +52,7 @@ export type Workload = {
   readonly madeBy?: string;
   readonly leftPods?: LeftPods;
   /** Its template is that of another workload, which is rolled in its place. */
-  readonly borrows?: BorrowedTemplate;
+  readonly borrows?: TemplateRef;
 };
 
 /** Which workload: `<kind>/<namespace>/<name>`. */

@@ -82,7 +82,7 @@ export function queueOperations(
     });
     if (id !== undefined) {
       const { by, until, reason } = who;
-      const told = outcome === "tuned" && limits !== undefined ? { limits } : {};
+      const told = outcome === "updated" && limits !== undefined ? { limits } : {};
       const why = reason === undefined ? {} : { reason };
       await updater.publishQueue(id, outcome, { queue, by, ...untilText(until), ...told, ...why });
     }
@@ -96,7 +96,7 @@ export function queueOperations(
       const given = Object.entries(parseLimits(limits))
         .filter(([, value]) => value !== undefined)
         .map(([key, value]) => [key, { value, ...from }]);
-      return change(file, "tuned", from, (before) => ({
+      return change(file, "updated", from, (before) => ({
         ...lasting(before, clock()),
         ...(Object.fromEntries(given) as Settings),
       }));
@@ -126,7 +126,7 @@ export function queueOperations(
           (name) => known[name] !== undefined && kept[name] === undefined,
         );
         if (over.length === 0) continue;
-        const outcome = over.some((name) => name !== "paused") ? "tuned" : "resumed";
+        const outcome = over.some((name) => name !== "paused") ? "updated" : "resumed";
         await change(file, outcome, itself, (before) => {
           const next = lasting(before, clock());
           return SETTINGS.some((name) => before[name] !== undefined && next[name] === undefined)

@@ -43,7 +43,7 @@ async function freeOrphans(
       if (found?.rollout !== holder.rollout) return { state, answer: false };
       return { state: { ...state, rolling: others }, answer: true };
     });
-    if (isFreed) ctx.logger.info({ queue, workload: key }, "slot without a rollout freed");
+    if (isFreed) ctx.logger.info({ queue, workload: key }, "quota without a rollout released");
   }
 }
 
@@ -84,7 +84,7 @@ export function startQuotaRepair(options: RepairOptions): AsyncDisposable & { no
         await addMissing(options, queue);
       }
     } catch (err) {
-      ctx.logger.warn({ err }, "slots not compared with the records, trying again");
+      ctx.logger.warn({ err }, "quota not compared with the records, retrying");
     }
     running = undefined;
   };

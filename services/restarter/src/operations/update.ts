@@ -86,7 +86,7 @@ export function createUpdater(options: UpdaterOptions): Updater {
         queueSubject(cluster, outcome, data.queue),
         queueEvent(partsOf(eventId), outcome, data),
       );
-      logger.info({ ...data, outcome }, "queue steered");
+      logger.info({ ...data, outcome }, "queue settings changed");
     },
     async publishFreeze(id, outcome, data) {
       const eventId = stableId(id, outcome);
@@ -94,7 +94,7 @@ export function createUpdater(options: UpdaterOptions): Updater {
         freezeSubject(cluster, outcome, data.scope),
         freezeEvent(partsOf(eventId), outcome, data),
       );
-      logger.info({ ...data, outcome }, "freeze steered");
+      logger.info({ ...data, outcome }, "freeze changed");
     },
   };
 }

@@ -53,11 +53,11 @@ function countVerdicts(
 ): void {
   const source = splitSourceKey(key);
   for (const workload of workloads) {
-    const { roll, check, reason } = verdict({ rules: ctx.rules, workload, source, record });
+    const { roll, check, message } = verdict({ rules: ctx.rules, workload, source, record });
     const { kind, namespace, name } = workload;
     ctx.metrics.verdicts.inc({ check });
     ctx.logger.debug(
-      { source, workload: { kind, namespace, name }, roll, check, reason },
+      { source, workload: { kind, namespace, name }, roll, check, message },
       "verdict",
     );
   }

@@ -103,7 +103,7 @@ export function openRolloutWorker(
     process: async (data, { signal, lastAttempt }) => {
       const job = Job.safeParse(data);
       // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
-      if (!job.success) logger.error({ queue: config.name }, "turn dropped, it is not of the form");
+      if (!job.success) logger.error({ queue: config.name }, "malformed job dropped");
       else {
         const { traceparent } = job.data;
         await roll(workloadKey(job.data), { signal, lastAttempt, traceparent });

@@ -4,8 +4,11 @@ import type { ProgressWatch } from "./progress-watch.ts";
 
 /** Gauges of the workloads whose rollouts are not finished. */
 export function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
-  metrics.gauge("rollcast_workloads_in_progress", "Workloads whose rollout is due or unfinished", [], (g) =>
-    g.set(progress.count()),
+  metrics.gauge(
+    "rollcast_workloads_in_progress",
+    "Workloads whose rollout is due or unfinished",
+    [],
+    (g) => g.set(progress.count()),
   );
   metrics.gauge(
     "rollcast_stale_workloads",

@@ -49,7 +49,7 @@ async function resync(
   const onSourceNamed = sleep(waitMs, undefined, { signal }).catch(() => undefined);
   await Promise.race([workqueue.idle(), onSourceNamed]);
   ctx.metrics.resyncSeconds.observe((clock() - began) / 1_000);
-  ctx.logger.info({ workloads, stale: progress.stale().count }, "sweep done");
+  ctx.logger.info({ workloads, stale: progress.stale().count }, "resync done");
 }
 
 /** Sweeps at once, every `intervalMs` (with jitter, so that replicas spread), and whenever asked. */
@@ -69,10 +69,10 @@ export function startResync(
       const reason = asked;
       asked = "";
       try {
-        ctx.logger.debug({ reason }, "sweep begins");
+        ctx.logger.debug({ reason }, "resync started");
         await resync(ctx, workqueue, progress, options);
       } catch (err) {
-        ctx.logger.error({ err }, "sweep failed, trying again");
+        ctx.logger.error({ err }, "resync failed, retrying");
         asked = "retry";
         await sleep(2_000, undefined, { signal: stop.signal }).catch(() => undefined);
       }

@@ -32,7 +32,7 @@ export function createWorkqueue(
         await work(key);
         return;
       } catch (err) {
-        logger.warn({ err, workload: key, attempt }, "workload not settled, trying again");
+        logger.warn({ err, workload: key, attempt }, "reconciling a workload failed, retrying");
         await sleep(backoffDelay(RETRY, attempt), undefined, { signal: stop.signal }).catch(
           () => undefined,
         );

@@ -29,7 +29,7 @@ export function rollSpan(evaluation: Evaluation, { traceparent }: Attempt): Span
 }
 
 /** The assessment whose rollout keeps the span that is under way, where it is not written yet. */
-export function traced(evaluation: Evaluation): Evaluation {
+export function withSpan(evaluation: Evaluation): Evaluation {
   const { decision } = evaluation;
   if (decision.do !== "roll" || !decision.changed) return evaluation;
   const { record } = decision;

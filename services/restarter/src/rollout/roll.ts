@@ -17,7 +17,7 @@ import type { Attempt, Pending } from "./attempt.ts";
 import { remove } from "../reconcile/finalize.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { patchedRecord } from "../decision/patched.ts";
-import { rollSpan, traced } from "./roll-span.ts";
+import { rollSpan, withSpan } from "./roll-span.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 const MAX_ATTEMPTS = 20;
@@ -88,7 +88,7 @@ async function act(
   if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, held);
   const span = rollSpan(evaluation, attempt);
   return ctx.tracer.span("roll", span, () =>
-    commitAndApply(ctx, traced(evaluation), attempt, held),
+    commitAndApply(ctx, withSpan(evaluation), attempt, held),
   );
 }
 

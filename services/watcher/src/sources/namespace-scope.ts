@@ -1,5 +1,5 @@
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
-import type { Namespace } from "@rollcast/kube/namespaces";
+import type { ObservedNamespace } from "@rollcast/kube/namespaces";
 import type { WatcherContext } from "../context.ts";
 import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
 import { keysOf } from "./list-pass.ts";
@@ -10,7 +10,7 @@ import { sourceHandler } from "./source-handler.ts";
 /** A part of the watcher that follows objects of its own per namespace. */
 export type NamespaceFollower = {
   /** Lists a namespace that comes into scope. */
-  enter(withDeadline: WatcherContext, namespace: string): Promise<void>;
+  enter(entering: WatcherContext, namespace: string): Promise<void>;
   /** Forgets a namespace that leaves the scope. */
   leave(namespace: string): Promise<void>;
 };
@@ -31,10 +31,10 @@ function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
 export async function enterNamespace(
   context: WatcherContext,
   csi: NamespaceFollower | undefined,
-  { name, createdAt }: Namespace,
+  { name, createdAt }: ObservedNamespace,
 ): Promise<void> {
   const { client, config, coverage, logger, signal } = context;
-  const withDeadline: WatcherContext = {
+  const entering: WatcherContext = {
     ...context,
     scope: { ...context.scope, reads: () => true, whenInScope: () => true },
   };
@@ -42,11 +42,11 @@ export async function enterNamespace(
   if (Date.now() - createdAt < FRESH_MS) await coverage.add(units, createdAt);
   for (const unit of units) {
     if (!isDataUnit(unit)) {
-      await csi?.enter(withDeadline, name);
+      await csi?.enter(entering, name);
       continue;
     }
     const type = SOURCE_TYPES[unit.kind];
-    await listInto(sourceHandler(withDeadline, unit), {
+    await listInto(sourceHandler(entering, unit), {
       client,
       resource: narrowResource(type.resource, config.scope, { namespace: name, byLabels: true }),
       transform: (object) => type.transform(context, object),
