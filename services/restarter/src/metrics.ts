@@ -13,7 +13,10 @@ export type RestarterMetrics = {
   outcome(outcome: OutboxEvent): void;
 };
 
-/** The restarter's metrics; every outcome starts at 0, so that a rate over it is right from the first one. */
+/**
+ * The restarter's metrics. Every outcome starts at 0, so that rates are correct from the first
+ * event.
+ */
 export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
   const outcomes = metrics.counter("rollcast_rollouts_total", "Rollout events by outcome", [
     "outcome",

@@ -81,7 +81,8 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, also whe
     expect(wordsOf(events, name), name).toEqual(["planned", "started", "succeeded"]);
   }
 
-  // Only one of two is deleted: the other is what the next end names, and content that changes while pods wait is one more rollout.
+  // Only one of two pods is deleted: the next end names the other, and content that changes while
+  // pods wait is one more rollout.
   await api.remove(paths.pod(namespace, "ondel-0"));
   await waitFor(
     async () => {

@@ -16,7 +16,7 @@ async function jobsOf(api: Api, namespace: string, owner: string): Promise<Owned
   return items.filter((one) => one.metadata.ownerReferences?.[0]?.name === owner);
 }
 
-/** The Jobs, by uid, that the pods labelled as this Job's are of. */
+/** The uids of the Jobs that own the pods with this Job's label. */
 async function ownersOfPods(api: Api, namespace: string, name: string): Promise<string[]> {
   const path = `${paths.pod(namespace)}?labelSelector=batch.kubernetes.io/job-name%3D${name}`;
   const { items } = await api.get<{ items: AnyObject[] }>(path);
@@ -171,7 +171,7 @@ test("a Job is made again under its name; a finished one only where it asks for 
   expect(wordsOf(events, "done")).toEqual(["planned", "started", "succeeded"]);
   expect(wordsOf(events, "done-template")).toEqual([]);
 
-  // Its owner takes it away: that is the end of it.
+  // Its owner deletes it, which ends the rollout.
   await api.remove(`${jobs}/running`);
   expect((await rig.waitEvent("cancelled", "running")).reason).toBe("Deleted");
 });

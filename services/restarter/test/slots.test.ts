@@ -69,7 +69,8 @@ test("three replicas that take and leave at once never hold more than the bound,
     held += 1;
     most = Math.max(most, held);
     await sleep(3);
-    // Whoever leaves counts as gone from here on: the next can be in before the answer is.
+    // A workload that leaves counts as gone from here on: the next may enter before the response
+    // arrives.
     held -= 1;
     await releaseQuota(quotaStore, key);
     done += 1;
@@ -108,7 +109,7 @@ test("a mirror that missed everything while NATS was away knows it when it is ba
     return entry?.type === "state" ? Object.keys(entry.rolling).length : 0;
   };
   await waitFor(() => size(one.cache) === 2, { message: "the mirror to catch up" });
-  // Its own answer is the server's, although nothing told it.
+  // Its result is the server's, although no watch reported it.
   expect(await releaseQuota(one.quotaStore, "Deployment/a/2")).toBe(1);
   await waitFor(() => size(two.cache) === 1);
 });

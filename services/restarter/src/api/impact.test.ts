@@ -68,6 +68,6 @@ test("a workload that is known rolls for the change and not for what it was told
   if (adopted.do === "look-again") throw new Error("no record");
   const s = givenSituation({ record: adopted.record });
   expect(impactOn(s, SOURCE, ["b"])).toMatchObject({ would: "roll" });
-  // Nothing was written: the situation is as it was.
+  // Nothing was written: the input is unchanged.
   expect(decide(s).do).toBe("keep");
 });

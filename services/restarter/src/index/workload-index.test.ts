@@ -168,7 +168,7 @@ test("a workload whose template another one takes tells of pods what that one te
   expect(state()).toEqual([true, true, "unobserved"]);
   index.apply(referrer(3, { paused: false }));
   expect(state()).toEqual([true, false, "complete"]);
-  // Also where the template changes later.
+  // Also if the template changes later.
   index.apply({ ...target, resourceVersion: "101", generation: 4 });
   expect(state()).toEqual([true, false, "unobserved"]);
   index.forget("Rollout/shop/roll");

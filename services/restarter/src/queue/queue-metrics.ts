@@ -2,7 +2,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
 import type { RolloutQueues } from "./rollout-queues.ts";
 
-/** What the queues hold; labels are bounded by the queues that are configured. */
+/** The contents of the queues; labels are bounded by the configured queues. */
 export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: RolloutQueues): void {
   metrics.gauge("rollcast_queue_jobs", "Jobs by queue and state", ["queue", "state"], async (g) => {
     for (const queue of queues.all()) {
