@@ -43,7 +43,7 @@ function started(events: readonly RollcastEvent[]): RolloutEvent[] {
   return rollouts(events).filter((one) => eventOutcome(one.type).outcome === "started");
 }
 
-test("maxRolling bounds unfinished rollouts over three restarters, one killed, and no place is lost", async () => {
+test("maxRolling limits unfinished rollouts over three restarters, one killed, and no quota is lost", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 4 }];
   await using rig = await startRig({ config: { queues } });
   await rig.adopt("cfg", "0");
@@ -89,7 +89,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
   expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["MaxRolling"]));
 });
 
-test("a restarter killed where it took a place gives it back, and who waits goes oldest first", async () => {
+test("quota reserved by a killed restarter is released, and waiters begin oldest first", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 1, maxRollingPerNamespace: 1 }];
   await using rig = await startRig({ config: { queues } });
   for (const name of ["cfg", "second", "third"]) await rig.adopt(name, "0");

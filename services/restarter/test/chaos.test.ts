@@ -38,7 +38,7 @@ async function expectRolled(rig: Rig, names: readonly string[], times: number): 
   );
 }
 
-test("Redis killed and emptied, NATS killed, in the middle of 200 rollouts: all end, none twice", async () => {
+test("Redis killed and emptied, NATS killed, during 200 rollouts: all end, none twice", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);
@@ -58,7 +58,7 @@ test("Redis killed and emptied, NATS killed, in the middle of 200 rollouts: all 
   await expectRolled(rig, names, 2);
 }, 300_000);
 
-test("restarters killed at every step, beside one that lives: all end, none twice", async () => {
+test("restarters killed at every failpoint, next to one that lives: all end, none twice", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);
@@ -113,7 +113,7 @@ const SICK: { name: string; rules: Rule[]; lastsMs: number }[] = [
   },
 ];
 
-test("an API server that is sick in the middle of 200 rollouts: all end, none twice", async () => {
+test("a faulty API server during 200 rollouts: all end, none twice", async () => {
   const cluster = useCluster();
   await using proxy = await startFaultProxy(cluster);
   const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);

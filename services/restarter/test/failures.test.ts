@@ -94,7 +94,7 @@ async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
   };
 }
 
-test("rollouts that cannot finish end as failed with the cluster's own reason, the others go on", async () => {
+test("rollouts that cannot finish fail with the cluster's own reason, the others continue", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await rig.adopt("cfg", "0");
@@ -174,7 +174,7 @@ test("rollouts that cannot finish end as failed with the cluster's own reason, t
   await waitWord(rig, "started", "refused");
 });
 
-test("a workload that is edited, deleted, re-created, paused or scaled to zero in the middle", async () => {
+test("a workload that is edited, deleted, re-created, paused or scaled to zero during its rollout", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await rig.adopt("cfg", "0");
@@ -231,7 +231,7 @@ test("a new change wakes a workload out of its backoff, and one workload's error
   await rig.waitRecord("refused", (one) => one.failure?.wanted !== first.failure?.wanted);
 });
 
-test("what was put off survives a restart and comes when it is due, with the last content", async () => {
+test("a deferred rollout survives a restart and runs when it is due, with the last content", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });

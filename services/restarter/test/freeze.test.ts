@@ -19,7 +19,7 @@ function freezes(events: readonly RollcastEvent[]) {
     .map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }));
 }
 
-test("a freeze holds over a restart of everything; what became due meanwhile is done once, with the last content", async () => {
+test("a freeze survives a restart of everything; rollouts due meanwhile run once, with the last content", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(30);
@@ -66,7 +66,7 @@ test("a freeze holds over a restart of everything; what became due meanwhile is 
   ]);
 });
 
-test("a namespace or one workload is frozen, the others go on; a freeze ends by itself at its time", async () => {
+test("a namespace or one workload is frozen, the others continue; a freeze expires by itself", async () => {
   await using rig = await startRig();
   const { namespace } = rig;
   await rig.adopt("cfg", "0");

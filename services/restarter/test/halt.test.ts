@@ -94,7 +94,7 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   expect(operations.listQueues()[0]).toMatchObject({ rolling: [], halts: [] });
 });
 
-test("a halted change goes on when it is resumed, and halts again where it still breaks", async () => {
+test("a halted change continues when resumed, and halts again if it still breaks", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 1, haltAfter: 1 }];
   await using rig = await startRig({ config: { queues } });
   await rig.adopt("cfg", "0");
@@ -123,7 +123,7 @@ test("a halted change goes on when it is resumed, and halts again where it still
   expect(started(await rig.events())).toHaveLength(2);
 });
 
-test("StatefulSets that hang halt their change too, until they are through", async () => {
+test("stalled StatefulSets halt their change too, until they succeed", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 5, haltAfter: 2 }];
   await using rig = await startRig({ config: { queues, rollout: { stalledAfter: "2s" } } });
   const { api, namespace } = rig;

@@ -24,7 +24,7 @@ async function runningPods(api: Api, namespace: string, app: string, count: numb
 const uidsOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.uid ?? "").toSorted();
 const namesOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.name).toSorted();
 
-test("StatefulSets and DaemonSets are rolled and followed to their end, also where their pods wait for their owner", async () => {
+test("StatefulSets and DaemonSets are rolled and followed to their end, even if their pods wait for their owner", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const sets = pathOf("apps/v1", namespace, "statefulsets");

@@ -14,7 +14,7 @@ const ROLLOUT = {
 
 type Rollout = AnyObject & { spec: { restartAt?: string; template: unknown } };
 
-test("an Argo Rollout is rolled by its template or restarted, waits at pauses, and ends as Argo says", async () => {
+test("an Argo Rollout is rolled by its template or restarted, waits at pauses, and ends as Argo reports", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await defineRollouts(api);
@@ -100,7 +100,7 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
   expect(wordsOf(events, "restarted")).toEqual(["planned", "started", "succeeded"]);
 });
 
-test("a Rollout whose template is a Deployment's: the Deployment is patched, and the end is the Rollout's", async () => {
+test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, and the Rollout determines the end", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await defineRollouts(api);

@@ -33,7 +33,7 @@ async function adopted(rig: Rig, kind: string, names: readonly string[]): Promis
   }
 }
 
-test("a CronJob runs one Job per content, followed to its end; none while suspended, none beside one that runs alone", async () => {
+test("a CronJob runs one Job per content, followed to its end; none while suspended, none next to a Job that must run alone", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const crons = pathOf("batch/v1", namespace, "cronjobs");
@@ -101,7 +101,7 @@ test("a Job that failed ends the rollout of its CronJob as failed", async () => 
   expect((await rig.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
 });
 
-test("a Job is made again under its name; a finished one only where it asks for it itself; a CronJob's never", async () => {
+test("a Job is recreated under its name; a finished one only if its own annotation requests it; a CronJob's never", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const jobs = pathOf("batch/v1", namespace, "jobs");

@@ -18,7 +18,7 @@ async function generationOf(rig: Rig, path: string): Promise<number> {
   return (await rig.api.get<AnyObject>(path)).metadata.generation ?? 0;
 }
 
-test("a kind of the configuration is followed when it comes to be served, rolled, and left when it goes", async () => {
+test("a configured kind is followed once it is served, rolled, and dropped when it is removed", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const group = `t${randomBytes(4).toString("hex")}.example.com`;
@@ -64,7 +64,7 @@ test("a kind of the configuration is followed when it comes to be served, rolled
   expect(faultsOf(await rig.events())).toEqual([]);
 }, 120_000);
 
-test("a DeploymentConfig is rolled, and ends as its controller says of its newest version", async () => {
+test("a DeploymentConfig is rolled, and ends as its controller reports for its newest version", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const [group, version, kind, plural] = [

@@ -34,7 +34,7 @@ async function allow(api: Api, namespace: string, resources: readonly string[]):
   });
 }
 
-test("a kind that may not be listed is told once and stops no other; it is followed when permission is given", async () => {
+test("a kind that may not be listed is reported once and blocks no other; it is followed once permission is granted", async () => {
   const cluster = useCluster();
   await using rig = await startRig();
   const { api, namespace } = rig;

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import { job, pathOf } from "./shapes.ts";
 
-test("a Job that the API server does not let be made again is kept, told, and made when it may be", async () => {
+test("a Job that the API server refuses to recreate is kept, reported, and recreated once it is accepted", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const jobs = pathOf("batch/v1", namespace, "jobs");

@@ -15,7 +15,7 @@ async function refusals(rig: Rig): Promise<string[]> {
     .toSorted();
 }
 
-test("a workload is in the queue that its namespace's labels, its own and its annotation choose, as they are now", async () => {
+test("a workload is in the queue chosen by the present labels of its namespace, its own labels and its annotation", async () => {
   const queues = [
     { name: "gold", match: { namespaceSelector: "tier=gold" }, window: "100ms" },
     { name: "canary", match: { workloadSelector: "canary" }, window: "100ms" },

@@ -49,7 +49,7 @@ async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
   });
 }
 
-test("concurrency holds over three restarters, one killed, and is retuned while they work", async () => {
+test("concurrency is enforced over three restarters, one killed, and can be changed while they work", async () => {
   await using slow = await startSlow({ concurrency: 3 });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -102,7 +102,7 @@ function expectRate(times: readonly number[], max: number, per: number): void {
   }
 }
 
-test("a rate limit holds over three restarters, one killed, and is retuned and lifted while they work", async () => {
+test("a rate limit is enforced over three restarters, one killed, and can be changed and removed while they work", async () => {
   await using slow = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -128,7 +128,7 @@ test("a rate limit holds over three restarters, one killed, and is retuned and l
   expect(faultsOf(await rig.events())).toEqual([]);
 });
 
-test("who tunes a queue is told, what was set ends by itself, over a restart of everything", async () => {
+test("settings name their author in events and expire by themselves, across a restart of everything", async () => {
   const queues = [
     { name: "default", window: "100ms" },
     { name: "slow", match: { workloadSelector: "never=here" }, concurrency: 1 },

@@ -55,7 +55,7 @@ function releaseQuota(quotaStore: QuotaStore, key: string): Promise<number> {
   );
 }
 
-test("three replicas that take and leave at once never hold more than the bound, and lose no slot", async () => {
+test("three replicas that reserve and release at once never exceed the quota, and lose none of it", async () => {
   await using world = await startKeepers(3);
   let held = 0;
   let most = 0;
@@ -94,7 +94,7 @@ test("three replicas that take and leave at once never hold more than the bound,
   }
 });
 
-test("a mirror that missed everything while NATS was away knows it when it is back", async () => {
+test("a cache that missed everything during an outage of NATS catches up when it is back", async () => {
   await using world = await startKeepers(2);
   const [one, two] = world.keepers;
   if (one === undefined || two === undefined) throw new Error("no keepers");

@@ -351,7 +351,7 @@ describe("crash recovery", () => {
       changed: true,
       record: { phase: "rolling", rollout: { generation: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual(["started"]);
   });
 
   test("and newer content supersedes it, both reported in order", () => {
@@ -364,7 +364,10 @@ describe("crash recovery", () => {
       do: "roll",
       record: { rollout: { id: "rollout-2", guard: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started", "superseded"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual([
+      "started",
+      "superseded",
+    ]);
   });
 
   test("an index older than the record does not decide; the API server does", () => {
@@ -384,7 +387,7 @@ describe("crash recovery", () => {
     expect(decide(other)).toEqual({ do: "look-again", ask: true });
     const decision = decide({ ...other, trusted: true });
     expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["cancelled"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual(["cancelled"]);
   });
 });
 
@@ -478,13 +481,13 @@ describe("following", () => {
       phase: "rolling",
       outbox: [{ outcome: "stalled", failedChanges: changes }],
     });
-    const told = { ...recordOf(stalled), outbox: [] };
+    const reported = { ...recordOf(stalled), outbox: [] };
     const again = decide(
-      input({ ...onSourceNamed, record: told, workload: workload({ generation: 2, marker }) }),
+      input({ ...onSourceNamed, record: reported, workload: workload({ generation: 2, marker }) }),
     );
     expect(again).toMatchObject({ do: "keep", changed: false });
     const ended = workload({ generation: 2, marker, status: complete(2) });
-    const through = decide(input({ ...onSourceNamed, record: told, workload: ended }));
+    const through = decide(input({ ...onSourceNamed, record: reported, workload: ended }));
     expect(recordOf(through).outbox).toMatchObject([{ outcome: "succeeded", clearsFailure: true }]);
   });
 });
@@ -563,9 +566,9 @@ describe("modes and waits", () => {
     expect(recordOf(first).outbox).toMatchObject([
       { outcome: "skipped", data: { reason: "Observe" } },
     ]);
-    const told = { ...recordOf(first), outbox: [] };
-    expect(decide({ ...s, record: told })).toMatchObject({ do: "keep", changed: false });
-    expect(decide({ ...s, record: told, mode: "active" }).do).toBe("roll");
+    const reported = { ...recordOf(first), outbox: [] };
+    expect(decide({ ...s, record: reported })).toMatchObject({ do: "keep", changed: false });
+    expect(decide({ ...s, record: reported, mode: "active" }).do).toBe("roll");
   });
 
   test("a refused patch waits for its time, another content or a change of the workload", () => {
@@ -612,11 +615,11 @@ describe("modes and waits", () => {
     expect(recordOf(first).outbox).toMatchObject([
       { outcome: "deferred", data: { reason: "MinInterval" } },
     ]);
-    const told = { ...recordOf(first), outbox: [] };
+    const reported = { ...recordOf(first), outbox: [] };
     expect(
-      recordOf(decide({ ...s, record: told, sources: new Map([[CFG, source("cc")]]) })).outbox,
+      recordOf(decide({ ...s, record: reported, sources: new Map([[CFG, source("cc")]]) })).outbox,
     ).toEqual([]);
-    expect(decide({ ...s, record: told, now: at(41) }).do).toBe("roll");
+    expect(decide({ ...s, record: reported, now: at(41) }).do).toBe("roll");
   });
 });
 

@@ -66,7 +66,7 @@ export function watchKinds(
   );
   metrics.gauge(
     "rollcast_kind_forbidden",
-    "In how many namespaces a kind of workload is not followed for want of permission to list it (1 where all are one watch)",
+    "Namespaces in which a workload kind may not be listed (1 if one watch covers all)",
     ["kind"],
     (gauge) => {
       for (const watch of watches) gauge.set({ kind: watch.kind }, watch.forbidden());

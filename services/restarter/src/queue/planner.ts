@@ -113,7 +113,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
 async function enqueueJob(queue: RolloutQueue, workload: Workload, tried: boolean): Promise<void> {
   if (queue.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
   await queue.enqueue(workload, tried).catch((err: unknown) => {
-    throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
+    throw new RetryLater(1_000, "Redis did not accept the job", { cause: err });
   });
 }
 

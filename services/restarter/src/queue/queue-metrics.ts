@@ -14,7 +14,7 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Rollou
   });
   metrics.gauge(
     "rollcast_queue_oldest_seconds",
-    "For how long the turn that is next has been due",
+    "How long the next job has been due",
     ["queue"],
     async (g) => {
       for (const queue of queues.all()) {
@@ -25,7 +25,7 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Rollou
   );
   metrics.gauge(
     "rollcast_queue_slots_taken",
-    "Unfinished rollouts that hold a slot, in queues that bound them",
+    "Unfinished rollouts that hold quota, in queues that limit them",
     ["queue"],
     (g) => {
       for (const { queue } of queues.all()) {

@@ -4,7 +4,7 @@ import type { ProgressWatch } from "./progress-watch.ts";
 
 /** Gauges of the workloads with unfinished rollouts. */
 export function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
-  metrics.gauge("rollcast_workloads_followed", "Workloads that are not settled", [], (g) =>
+  metrics.gauge("rollcast_workloads_followed", "Workloads with an unfinished rollout", [], (g) =>
     g.set(progress.count()),
   );
   metrics.gauge(
