@@ -14,7 +14,7 @@ import type { Failpoint } from "./failpoints.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 
-/** What every part of the restarter works with; made once, in main.ts. */
+/** The dependencies shared by all parts of the restarter; created once, in main.ts. */
 export type Context = {
   readonly cluster: string;
   readonly mode: DecisionInput["mode"];
@@ -32,14 +32,14 @@ export type Context = {
   readonly logger: Logger;
   readonly metrics: RestarterMetrics;
   readonly tracer: Tracer;
-  /** What lets rollouts begin and what holds them back. */
+  /** The gates and quota that admit rollouts. */
   readonly admission: Admission;
-  /** Publishes an outcome and returns when the stream has it. */
+  /** Publishes an outcome; resolves when the stream has stored it. */
   readonly publish: (outcome: OutboxEvent) => Promise<void>;
-  /** Tells a person who looks at the workload, by a Kubernetes Event; never fails. */
+  /** Records a Kubernetes Event on the workload; never fails. */
   readonly recordEvent: (event: KubeEvent | undefined) => void;
-  /** How many patches are under way in this process. */
+  /** How many patches are in progress in this process. */
   readonly patching: { count: number };
-  /** A step boundary at which a test may kill this process; does nothing otherwise. */
+  /** A failpoint at which a test may kill this process; does nothing otherwise. */
   readonly failpoint: (name: Failpoint) => void;
 };

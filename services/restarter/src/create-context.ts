@@ -30,20 +30,20 @@ const USES: JetStreamResources = {
   buckets: ["sources", "workloads", "control"],
 };
 
-/** The context, and what only the start of the restarter needs besides. */
+/** The context, and what only the startup of the restarter needs. */
 export type Created = {
   readonly ctx: Context;
   readonly control: Control;
-  /** The kinds that the configuration lets be rolled. */
+  /** The workload kinds that the configuration enables. */
   readonly watchable: readonly WorkloadKind[];
   readonly instance: string;
-  /** Called back with each workload that newly may use a source, once there is somebody to call. */
+  /** Sets the callback for workloads that newly may use a source. */
   readonly onSourceNamed: { enqueue: (key: WorkloadKey) => void };
   /** Adds a kind that the cluster serves. */
   readonly served: (kind: WorkloadKind) => void;
 };
 
-/** Waits for the streams, the buckets and the installation's record, and makes what every part of the restarter works with. */
+/** Waits for the streams, buckets and installation record, and creates the context. */
 export async function createContext(host: RestarterHost): Promise<Created> {
   const { config, env, kube, logger, metrics, nats, signal, stack, tracer } = host;
   const { cluster } = config;
@@ -51,14 +51,14 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   await waitProvisioned(nats, config.nats.replicas, USES, signal);
   const installation = await waitInstallation(nats, cluster, signal);
 
-  // Work in hand is finished after the intake has stopped, so its calls must not end with `signal`.
+  // Jobs in progress finish after consumption has stopped, so `signal` must not abort their calls.
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const kinds = new Map<string, WorkloadKind>();
   const watchable = kindsOf(config);
   const rules = createRules(
     config.reload,
-    // What a CronJob runs is never made again, whether CronJobs are followed or not.
+    // A Job of a CronJob is never recreated, whether or not CronJobs are followed.
     [...watchable.map((kind) => kind.kind), "CronJob"],
   );
   const index = createWorkloadIndex(rules);

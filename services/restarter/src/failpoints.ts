@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** A place where a test may kill this process. */
+/** A point at which a test may kill this process. */
 export type Failpoint =
   | "record-read"
   | "slot-taken"
@@ -15,8 +15,9 @@ export type Failpoint =
   | "end-published";
 
 /**
- * For tests of sudden death: `ROLLCAST_TEST_KILL_AT=<step>[:<n>]` kills this process with SIGKILL when it reaches the step for the nth time (1 unless told).
- * Without it, and in production, a step costs a function call and does nothing.
+ * For crash tests: `ROLLCAST_TEST_KILL_AT=<failpoint>[:<n>]` kills this process with SIGKILL when
+ * it reaches the failpoint for the nth time (default 1). If unset, as in production, a failpoint is
+ * a function call that does nothing.
  */
 export function openFailpoints(
   env: Readonly<Record<string, string | undefined>>,

@@ -26,7 +26,7 @@ test("every part of a restarter has its sign", async () => {
     { what: "events: one is being handled", ms: 3 },
     { what: "a resync is running", ms: 4 },
     { what: "queue default: a job is running", ms: 5 },
-    // A worker that was idle for long has not left a turn waiting that came just now, nor one that has just been active.
+    // A job that just arrived has not stalled, even if its worker was idle for long.
     { what: "queue default: jobs wait and none is started", ms: 6 },
     { what: "queue slow: a job is running", ms: 7 },
     { what: "queue slow: jobs wait and none is started", ms: 8 },

@@ -26,13 +26,13 @@ async function checksOf({ queue, work }: QueueWorker, now: number): Promise<Prog
   ];
 }
 
-/** What must not stand still for long in a restarter. */
+/** What must not stall in a restarter. */
 export async function restarterChecks(
   parts: CheckedParts,
   now = Date.now(),
 ): Promise<ProgressCheck[]> {
   const { kinds, consuming, resync, worked } = parts;
-  const queues = await Promise.all(worked.map((one) => checksOf(one, now)));
+  const queues = await Promise.all(worked.map((entry) => checksOf(entry, now)));
   return [
     ...kinds.signs(),
     { what: "events: nothing received", ms: now - consuming.lastHeard() },

@@ -13,7 +13,10 @@ export type RestarterMetrics = {
   outcome(outcome: OutboxEvent): void;
 };
 
-/** The restarter's metrics; every outcome starts at 0, so that a rate over it is right from the first one. */
+/**
+ * The restarter's metrics. Every outcome starts at 0, so that rates are correct from the first
+ * event.
+ */
 export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
   const outcomes = metrics.counter("rollcast_rollouts_total", "Rollout events by outcome", [
     "outcome",
@@ -21,7 +24,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
   for (const outcome of RolloutOutcome.options) outcomes.inc({ outcome }, 0);
   const verdicts = metrics.counter(
     "rollcast_verdicts_total",
-    "Workloads that a source event was judged for, by the check that decided",
+    "Workloads evaluated for a source event, by the check that decided",
     ["check"],
   );
   for (const check of CHECK_NAMES) verdicts.inc({ check }, 0);
@@ -46,7 +49,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     ),
     patchErrors: metrics.counter(
       "rollcast_patch_errors_total",
-      "Patches that the API server did not carry out, by HTTP status (0: no answer, 422: mostly our guard)",
+      "Failed patches by HTTP status (0: no response, 422: mostly our guard)",
       ["status"],
     ),
     verdicts,

@@ -24,7 +24,7 @@ import { createWorkqueue } from "./reconcile/workqueue.ts";
 import { roll } from "./rollout/roll.ts";
 
 const RECONCILE_CONCURRENCY = 32;
-/** Patches at once in one process: more would only wait in the API server. */
+/** Concurrent patches per process: more would only wait in the API server. */
 const MAX_PATCHES = 40;
 
 /** Starts the restarter in its host. */
@@ -100,7 +100,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   });
   live.work = still;
   if (config.restarter.api !== undefined) {
-    // Only where it is on: the framework and the schemas of the API are megabytes.
+    // Loaded only if enabled: the framework and the API schemas take megabytes.
     const { openRestarterApi } = await import("./api/start-api.ts");
     const api = await openRestarterApi({
       ctx,

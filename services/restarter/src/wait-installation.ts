@@ -5,7 +5,10 @@ import type { Nats } from "@rollcast/nats/connect";
 
 const POLL_INTERVAL_MS = 250;
 
-/** The installation's record, which the first watcher makes: without it, no workload could be told from one that was there before. */
+/**
+ * Waits for the installation record, which the first watcher creates: without it, new workloads
+ * look like older ones.
+ */
 export async function waitInstallation(
   nats: Nats,
   cluster: string,
@@ -13,9 +16,10 @@ export async function waitInstallation(
 ): Promise<Installation> {
   const kv = await openInstallation(nats);
   for (let look = 0; ; look++) {
-    const found = await readInstallation(kv, cluster);
-    if (found !== undefined) return found;
-    if (look === 0) nats.logger.info({ cluster }, "waiting for the watcher's first start");
+    const installation = await readInstallation(kv, cluster);
+    if (installation !== undefined) return installation;
+    if (look === 0)
+      nats.logger.info({ cluster }, "waiting for the installation record of the watcher");
     await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
 }

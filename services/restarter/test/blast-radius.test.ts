@@ -15,15 +15,15 @@ function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
 }
 
 /**
- * How many rollouts were unfinished at the same time, by what the events say of when each began (`time` of started) and ended. Both are written down by
- * whoever does it, before the slot is given to the next.
+ * The maximum number of rollouts unfinished at once, from the times in the events (`time` of
+ * started, and of the end). Both are set before the quota goes to the next rollout.
  */
 function mostUnfinished(events: readonly RollcastEvent[]): number {
   const steps = rollouts(events)
     .map((one) => ({ outcome: eventOutcome(one.type).outcome, time: Date.parse(one.time) }))
     .filter(({ outcome }) => outcome === "started" || ENDS.has(outcome))
     .map(({ outcome, time }) => ({ time, by: outcome === "started" ? 1 : -1 }))
-    // Of two in one millisecond, the end may have made the room.
+    // If two events share a millisecond, the end may have released the quota.
     .toSorted((a, b) => a.time - b.time || a.by - b.by);
   let now = 0;
   let most = 0;
@@ -34,7 +34,7 @@ function mostUnfinished(events: readonly RollcastEvent[]): number {
   return most;
 }
 
-/** Deployments with one pod each, so that a rollout takes its time; all use `cfg`. */
+/** Deployments with one pod each, so that a rollout takes time; all use `cfg`. */
 async function deployPods(rig: Rig, names: readonly string[]): Promise<void> {
   await Promise.all(names.map((name) => rig.deploy(name, { uses: USES })));
 }
@@ -43,7 +43,7 @@ function started(events: readonly RollcastEvent[]): RolloutEvent[] {
   return rollouts(events).filter((one) => eventOutcome(one.type).outcome === "started");
 }
 
-test("maxRolling bounds unfinished rollouts over three restarters, one killed, and no place is lost", async () => {
+test("maxRolling limits unfinished rollouts over three restarters, one killed, and no quota is lost", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 4 }];
   await using rig = await startRig({ config: { queues } });
   await rig.adopt("cfg", "0");
@@ -71,7 +71,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
       timeout: 60_000,
     });
     expect(mostUnfinished(await rig.events())).toBe(4);
-    // Updated while running.
+    // Changed at run time.
     await operations.setQueue("default", { maxRolling: 7 }, { by: "anna" });
     await rig.waitAll(names, 90_000);
   } finally {
@@ -89,7 +89,7 @@ test("maxRolling bounds unfinished rollouts over three restarters, one killed, a
   expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["MaxRolling"]));
 });
 
-test("a restarter killed where it took a place gives it back, and who waits goes oldest first", async () => {
+test("quota reserved by a killed restarter is released, and waiters begin oldest first", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 1, maxRollingPerNamespace: 1 }];
   await using rig = await startRig({ config: { queues } });
   for (const name of ["cfg", "second", "third"]) await rig.adopt(name, "0");
@@ -101,7 +101,7 @@ test("a restarter killed where it took a place gives it back, and who waits goes
       replicas: 0,
     });
   }
-  // Dies between taking the place and writing that it has.
+  // Dies between reserving the quota and recording it.
   const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "slot-taken:1" } });
   await rig.waitRecord("stuck", () => true);
   const { operations } = await rig.operate(queues);
@@ -122,7 +122,7 @@ test("a restarter killed where it took a place gives it back, and who waits goes
   await rig.waitRecord("uses-third", (one) => one.due?.reason === "MaxRolling");
   expect(started(await rig.events())).toHaveLength(1);
 
-  // The end of the one that is stuck frees the place: its workload is deleted.
+  // The end of the stuck rollout releases the quota: its workload is deleted.
   await rig.api.remove(paths.deployment(rig.namespace, "stuck"));
   await waitFor(async () => wordsOf(await rig.events(), "uses-third").includes("succeeded"), {
     message: "both to be rolled",

@@ -16,7 +16,7 @@ async function countOf(rig: Rig, outcome: string): Promise<number> {
     .length;
 }
 
-/** Waits until a part of the rollouts has started, so that what follows happens in their middle. */
+/** Waits until some rollouts have started, so that what follows happens during the others. */
 async function inTheMiddle(rig: Rig, from: number): Promise<void> {
   await waitFor(async () => (await countOf(rig, "started")) >= from + COUNT / 10, {
     message: "the first rollouts to start",
@@ -25,7 +25,7 @@ async function inTheMiddle(rig: Rig, from: number): Promise<void> {
   });
 }
 
-/** Every workload was rolled exactly `times` times, and every story has its end. */
+/** Every workload was rolled exactly `times` times, and every rollout has one end. */
 async function expectRolled(rig: Rig, names: readonly string[], times: number): Promise<void> {
   await rig.waitAll(names, 120_000);
   for (const name of names) {
@@ -38,7 +38,7 @@ async function expectRolled(rig: Rig, names: readonly string[], times: number): 
   );
 }
 
-test("Redis killed and emptied, NATS killed, in the middle of 200 rollouts: all end, none twice", async () => {
+test("Redis killed and emptied, NATS killed, during 200 rollouts: all end, none twice", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);
@@ -58,7 +58,7 @@ test("Redis killed and emptied, NATS killed, in the middle of 200 rollouts: all 
   await expectRolled(rig, names, 2);
 }, 300_000);
 
-test("restarters killed at every step, beside one that lives: all end, none twice", async () => {
+test("restarters killed at every failpoint, next to one that lives: all end, none twice", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);
@@ -74,7 +74,8 @@ test("restarters killed at every step, beside one that lives: all end, none twic
       steps.map((failpoint) => rig.start({ env: { ROLLCAST_TEST_KILL_AT: `${failpoint}:3` } })),
     );
     const alive = () => victims.filter((victim) => !victim.hasExited());
-    // Who does which step, chance decides: a change may pass without one of the victims having come to its own.
+    // Which replica reaches which failpoint is random: a change may pass before a victim reaches
+    // its own.
     for (let tries = 0; tries < 8 && alive().length > 0; tries++) {
       await rig.change("cfg", `change ${++times}`);
       await expectRolled(rig, names, times);
@@ -112,7 +113,7 @@ const SICK: { name: string; rules: Rule[]; lastsMs: number }[] = [
   },
 ];
 
-test("an API server that is sick in the middle of 200 rollouts: all end, none twice", async () => {
+test("a faulty API server during 200 rollouts: all end, none twice", async () => {
   const cluster = useCluster();
   await using proxy = await startFaultProxy(cluster);
   const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);

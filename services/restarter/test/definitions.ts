@@ -5,7 +5,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { parse } from "yaml";
 import { pathOf } from "./shapes.ts";
 
-/** A kind that a test brings into the cluster. */
+/** A kind that a test adds to the cluster. */
 export type Definition = {
   readonly group: string;
   readonly version: string;
@@ -15,7 +15,7 @@ export type Definition = {
 
 export const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/** A definition of this name that takes any object, with status apart. */
+/** A definition of this name that accepts any object, with a status subresource. */
 function anyObject({ group, version, kind, plural }: Definition): AnyObject {
   const schema = {
     openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
@@ -48,14 +48,14 @@ export async function define(api: Api, definition: Definition): Promise<void> {
   await add(api, anyObject(definition), `/apis/${group}/${version}/${plural}`);
 }
 
-/** Makes the API server serve Argo Rollouts, as they are defined. */
+/** Makes the API server serve Argo Rollouts by their real definition. */
 export async function defineRollouts(api: Api): Promise<void> {
   const file = new URL("fixtures/argo-rollout-crd.yaml", import.meta.url);
   const object = parse(await readFile(file, "utf8")) as AnyObject;
   await add(api, object, "/apis/argoproj.io/v1alpha1/rollouts");
 }
 
-/** Plays the controller of an object: writes its status. */
+/** Acts as the controller of an object: writes its status. */
 export async function setStatus(api: Api, path: string, status: object): Promise<void> {
   await api.patch(`${path}/status`, { status });
 }

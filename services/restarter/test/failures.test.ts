@@ -26,7 +26,7 @@ async function waitWord(rig: Rig, outcome: string, name: string, timeout = 40_00
   });
 }
 
-/** Refuses every change of a Deployment's pod template in the namespace, while it is there. */
+/** Rejects every change of a Deployment's pod template in the namespace while it exists. */
 async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
   const name = `refuse-${rig.namespace}`;
   const root = "/apis/admissionregistration.k8s.io/v1";
@@ -65,7 +65,7 @@ async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
     spec: { policyName: name, validationActions: ["Deny"] },
   });
   await rig.deploy("refused", { uses: USES });
-  // A policy takes a moment to be enforced.
+  // A policy is enforced with a short delay.
   const probe = { spec: { template: { metadata: { annotations: { probe: "x" } } } } };
   await waitFor(
     async () => {
@@ -94,7 +94,7 @@ async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
   };
 }
 
-test("rollouts that cannot finish end as failed with the cluster's own reason, the others go on", async () => {
+test("rollouts that cannot finish fail with the cluster's own reason, the others continue", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await rig.adopt("cfg", "0");
@@ -109,7 +109,7 @@ test("rollouts that cannot finish end as failed with the cluster's own reason, t
   for (const name of ["good", "crowded", "refused"]) await waitRolledOut(api, namespace, name);
   await rig.start();
   await rig.waitAll(["good", "crowded", "never", "refused"]);
-  // The namespace is full for new pods: `good` needs none.
+  // The namespace's pod quota is used up; `good` needs no pods.
   await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
     apiVersion: "v1",
     kind: "ResourceQuota",
@@ -159,7 +159,7 @@ test("rollouts that cannot finish end as failed with the cluster's own reason, t
     "refused ReloadFail",
   ]);
 
-  // The platform team lifts its policy: a change of the workload is reason enough to try again at once.
+  // The platform team removes its policy: a change of the workload triggers a retry at once.
   await policy[Symbol.asyncDispose]();
   await waitFor(
     async () => {
@@ -174,7 +174,7 @@ test("rollouts that cannot finish end as failed with the cluster's own reason, t
   await waitWord(rig, "started", "refused");
 });
 
-test("a workload that is edited, deleted, re-created, paused or scaled to zero in the middle", async () => {
+test("a workload that is edited, deleted, re-created, paused or scaled to zero during its rollout", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await rig.adopt("cfg", "0");
@@ -225,13 +225,13 @@ test("a new change wakes a workload out of its backoff, and one workload's error
   await rig.change("cfg", "1");
   await waitWord(rig, "succeeded", "good");
   const first = await rig.waitRecord("refused", (one) => one.failure !== undefined);
-  // Another content is tried at once, although the first may only be tried again later.
+  // Different content is tried at once, although the first must wait for its retry.
   expect(first.failure?.retryAt).toBeGreaterThan(Date.now() + 5_000);
   await rig.change("cfg", "2");
   await rig.waitRecord("refused", (one) => one.failure?.wanted !== first.failure?.wanted);
 });
 
-test("what was put off survives a restart and comes when it is due, with the last content", async () => {
+test("a deferred rollout survives a restart and runs when it is due, with the last content", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });

@@ -19,7 +19,7 @@ function freezes(events: readonly RollcastEvent[]) {
     .map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }));
 }
 
-test("a freeze holds over a restart of everything; what became due meanwhile is done once, with the last content", async () => {
+test("a freeze survives a restart of everything; rollouts due meanwhile run once, with the last content", async () => {
   await using rig = await startRig();
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(30);
@@ -56,7 +56,7 @@ test("a freeze holds over a restart of everything; what became due meanwhile is 
   const events = await rig.events();
   expect(faultsOf(events)).toEqual([]);
   for (const name of names) {
-    // Told once, however often it was looked at.
+    // Reported once, however often it was evaluated.
     const words = wordsOf(events, name).filter((one) => one !== "planned");
     expect(words, name).toEqual(["deferred", "started", "succeeded"]);
   }
@@ -66,7 +66,7 @@ test("a freeze holds over a restart of everything; what became due meanwhile is 
   ]);
 });
 
-test("a namespace or one workload is frozen, the others go on; a freeze ends by itself at its time", async () => {
+test("a namespace or one workload is frozen, the others continue; a freeze expires by itself", async () => {
   await using rig = await startRig();
   const { namespace } = rig;
   await rig.adopt("cfg", "0");
@@ -86,7 +86,7 @@ test("a namespace or one workload is frozen, the others go on; a freeze ends by 
   expect(await generations(rig, names)).toEqual([2, 2, 2]);
   await waitFor(() => operations.listFreezes().length === 0);
 
-  // Of two freezes, the one that lasts longer holds.
+  // Of two freezes, the longer one applies.
   await operations.freeze({ level: "namespace", namespace }, { by: "anna" });
   await operations.freeze({ level: "cluster" }, { by: "anna", until: Date.now() + 2_000 });
   await rig.change("cfg", "2");

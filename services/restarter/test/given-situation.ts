@@ -26,7 +26,7 @@ export function givenSource(content: string, over: Partial<SourceRecord> = {}): 
   };
 }
 
-/** A Deployment that uses `shop/cfg` and is opted in, first seen at {@link T0}. */
+/** A Deployment that uses `shop/cfg` and is opted in, first observed at {@link T0}. */
 export function givenSituation(over: Partial<DecisionInput> = {}): DecisionInput {
   return {
     rules: rulesOf(),

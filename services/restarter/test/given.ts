@@ -6,7 +6,7 @@ import type { Rules } from "../src/model/rules.ts";
 import { projectWorkload } from "../src/index/project-workload.ts";
 import type { Workload } from "../src/model/workload.ts";
 
-/** Rules as the configuration `reload: {...}` makes them. */
+/** The rules for the configuration `reload: {...}`. */
 export function rulesOf(reload: object = {}): Rules {
   return createRules(Reload.parse(reload), ["Deployment", "CronJob"]);
 }
@@ -14,7 +14,10 @@ export function rulesOf(reload: object = {}): Rules {
 export type Given = {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly templateAnnotations?: Readonly<Record<string, string>>;
-  /** The pod template's spec; by default one container that uses ConfigMap `cfg`, Secret `sec` and SecretProviderClass `spc` whole. */
+  /**
+   * The pod template's spec; by default one container that uses ConfigMap `cfg`, Secret `sec` and
+   * SecretProviderClass `spc` whole.
+   */
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly metadata?: Partial<KubeObject["metadata"]>;
   readonly rules?: Rules;

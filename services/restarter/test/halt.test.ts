@@ -7,7 +7,10 @@ import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 import { pathOf, statefulSet } from "./shapes.ts";
 
-/** Deployments whose pods never become ready, so that each rollout fails after two seconds; all use `cfg`. */
+/**
+ * Deployments whose pods never become ready, so that each rollout fails after two seconds; all use
+ * `cfg`.
+ */
 async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
   await Promise.all(
     names.map((name) =>
@@ -20,7 +23,10 @@ async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
   );
 }
 
-/** Makes rollouts of the Deployments complete: kwok's pods cannot read the content that would make real ones ready. */
+/**
+ * Completes rollouts of the Deployments: kwok's pods cannot read the content that would make real
+ * ones ready.
+ */
 async function mend(rig: Rig, names: readonly string[]): Promise<void> {
   const spec = { progressDeadlineSeconds: 60, replicas: 0 };
   await Promise.all(
@@ -72,13 +78,13 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   ]);
   expect(operations.listHalts()).toMatchObject([{ queue: "default", failed: 3 }]);
 
-  // A restart of all restarters forgets nothing.
+  // A restart of all restarters loses nothing.
   await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
   await Promise.all([rig.start(), rig.start()]);
   await rig.waitRecord("web-0", () => true);
   expect(started(await rig.events())).toHaveLength(3);
 
-  // The fix rolls all, those that failed too.
+  // The fix rolls all of them, including the failed ones.
   await mend(rig, names);
   await rig.change("cfg", "fixed");
   await rig.waitAll(names, 60_000);
@@ -88,7 +94,7 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   expect(operations.listQueues()[0]).toMatchObject({ rolling: [], halts: [] });
 });
 
-test("a halted change goes on when it is resumed, and halts again where it still breaks", async () => {
+test("a halted change continues when resumed, and halts again if it still breaks", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 1, haltAfter: 1 }];
   await using rig = await startRig({ config: { queues } });
   await rig.adopt("cfg", "0");
@@ -117,7 +123,7 @@ test("a halted change goes on when it is resumed, and halts again where it still
   expect(started(await rig.events())).toHaveLength(2);
 });
 
-test("StatefulSets that hang halt their change too, until they are through", async () => {
+test("stalled StatefulSets halt their change too, until they succeed", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 5, haltAfter: 2 }];
   await using rig = await startRig({ config: { queues, rollout: { stalledAfter: "2s" } } });
   const { api, namespace } = rig;
@@ -149,7 +155,7 @@ test("StatefulSets that hang halt their change too, until they are through", asy
   const told = (await rig.events()).filter((one) => one.type === "dev.rollcast.queue.halted.v1");
   expect(told).toHaveLength(1);
 
-  // One is through: a stall is no failure any more.
+  // One succeeded: its stall no longer counts as a failure.
   await api.patch(path("one"), { spec: { replicas: 0 } });
   await rig.waitEvent("succeeded", "one");
   await rig.waitEvent("succeeded", "late");

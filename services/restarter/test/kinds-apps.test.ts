@@ -24,7 +24,7 @@ async function runningPods(api: Api, namespace: string, app: string, count: numb
 const uidsOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.uid ?? "").toSorted();
 const namesOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.name).toSorted();
 
-test("StatefulSets and DaemonSets are rolled and followed to their end, also where their pods wait for their owner", async () => {
+test("StatefulSets and DaemonSets are rolled and followed to their end, even if their pods wait for their owner", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const sets = pathOf("apps/v1", namespace, "statefulsets");
@@ -81,7 +81,8 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, also whe
     expect(wordsOf(events, name), name).toEqual(["planned", "started", "succeeded"]);
   }
 
-  // Only one of two is deleted: the other is what the next end names, and content that changes while pods wait is one more rollout.
+  // Only one of two pods is deleted: the next end names the other, and content that changes while
+  // pods wait is one more rollout.
   await api.remove(paths.pod(namespace, "ondel-0"));
   await waitFor(
     async () => {

@@ -14,7 +14,7 @@ const ROLLOUT = {
 
 type Rollout = AnyObject & { spec: { restartAt?: string; template: unknown } };
 
-test("an Argo Rollout is rolled by its template or restarted, waits at pauses, and ends as Argo says", async () => {
+test("an Argo Rollout is rolled by its template or restarted, waits at pauses, and ends as Argo reports", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await defineRollouts(api);
@@ -55,7 +55,7 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
   }
   expect(JSON.stringify((await get("canary")).spec.template)).toContain("rollcast.dev/config");
 
-  // Restarted: the template is as it was, and the time is that of the change.
+  // Restarted: the template is unchanged, and the time is that of the change.
   const restarted = await get("restarted");
   expect(restarted.spec.template).toEqual(before.spec.template);
   const { changedAt } = (await rig.waitEvent("started", "restarted")).cause ?? {};
@@ -100,7 +100,7 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
   expect(wordsOf(events, "restarted")).toEqual(["planned", "started", "succeeded"]);
 });
 
-test("a Rollout whose template is a Deployment's: the Deployment is patched, and the end is the Rollout's", async () => {
+test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, and the Rollout determines the end", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   await defineRollouts(api);
@@ -136,7 +136,7 @@ test("a Rollout whose template is a Deployment's: the Deployment is patched, and
   await rig.waitEvent("started", "tpl");
   expect((await rig.get("tpl")).metadata.generation).toBe(2);
   await says(2, "Progressing");
-  // The Deployment itself, without replicas, is complete all the while.
+  // The Deployment itself has no replicas, so it is always complete.
   await waitFor(async () => {
     const { status } = (await rig.get("tpl")) as unknown as {
       status?: { observedGeneration?: number };

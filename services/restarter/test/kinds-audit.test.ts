@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
 import { cronJob, daemonSet, pathOf, statefulSet } from "./shapes.ts";
 
-/** What the audit log tells of a request. */
+/** What the audit log records of a request. */
 type Audited = {
   verb: string;
   user: { username: string };

@@ -16,7 +16,7 @@ async function jobsOf(api: Api, namespace: string, owner: string): Promise<Owned
   return items.filter((one) => one.metadata.ownerReferences?.[0]?.name === owner);
 }
 
-/** The Jobs, by uid, that the pods labelled as this Job's are of. */
+/** The uids of the Jobs that own the pods with this Job's label. */
 async function ownersOfPods(api: Api, namespace: string, name: string): Promise<string[]> {
   const path = `${paths.pod(namespace)}?labelSelector=batch.kubernetes.io/job-name%3D${name}`;
   const { items } = await api.get<{ items: AnyObject[] }>(path);
@@ -33,7 +33,7 @@ async function adopted(rig: Rig, kind: string, names: readonly string[]): Promis
   }
 }
 
-test("a CronJob runs one Job per content, followed to its end; none while suspended, none beside one that runs alone", async () => {
+test("a CronJob runs one Job per content, followed to its end; none while suspended, none next to a Job that must run alone", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const crons = pathOf("batch/v1", namespace, "cronjobs");
@@ -101,7 +101,7 @@ test("a Job that failed ends the rollout of its CronJob as failed", async () => 
   expect((await rig.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
 });
 
-test("a Job is made again under its name; a finished one only where it asks for it itself; a CronJob's never", async () => {
+test("a Job is recreated under its name; a finished one only if its own annotation requests it; a CronJob's never", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const jobs = pathOf("batch/v1", namespace, "jobs");
@@ -171,7 +171,7 @@ test("a Job is made again under its name; a finished one only where it asks for 
   expect(wordsOf(events, "done")).toEqual(["planned", "started", "succeeded"]);
   expect(wordsOf(events, "done-template")).toEqual([]);
 
-  // Its owner takes it away: that is the end of it.
+  // Its owner deletes it, which ends the rollout.
   await api.remove(`${jobs}/running`);
   expect((await rig.waitEvent("cancelled", "running")).reason).toBe("Deleted");
 });

@@ -18,7 +18,7 @@ async function generationOf(rig: Rig, path: string): Promise<number> {
   return (await rig.api.get<AnyObject>(path)).metadata.generation ?? 0;
 }
 
-test("a kind of the configuration is followed when it comes to be served, rolled, and left when it goes", async () => {
+test("a configured kind is followed once it is served, rolled, and dropped when it is removed", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const group = `t${randomBytes(4).toString("hex")}.example.com`;
@@ -54,7 +54,7 @@ test("a kind of the configuration is followed when it comes to be served, rolled
   expect(wordsOf(await rig.events(), "one")).toEqual(["planned", "started", "succeeded"]);
 
   await api.remove(`${DEFINITIONS}/${app.plural}.${group}`);
-  await restarter.waitLog(({ msg }) => msg === "kind is no longer served", 60_000);
+  await restarter.waitLog(({ msg }) => msg === "kind no longer served", 60_000);
   await waitFor(async () => (await rig.record("one", "App")) === undefined, {
     message: "the record to be gone with its workload",
   });
@@ -64,7 +64,7 @@ test("a kind of the configuration is followed when it comes to be served, rolled
   expect(faultsOf(await rig.events())).toEqual([]);
 }, 120_000);
 
-test("a DeploymentConfig is rolled, and ends as its controller says of its newest version", async () => {
+test("a DeploymentConfig is rolled, and ends as its controller reports for its newest version", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const [group, version, kind, plural] = [
@@ -101,7 +101,7 @@ test("a DeploymentConfig is rolled, and ends as its controller says of its newes
   for (const name of ["dc", "manual", "stuck"]) {
     await rig.waitEvent("started", name);
     expect(await generationOf(rig, pathIn(namespace, config, name)), name).toBe(2);
-    // Its controller has seen the new template; the version that it will begin is not there yet.
+    // Its controller has observed the new template; the new version has not begun.
     await setStatus(api, pathIn(namespace, config, name), status(1, 2));
   }
   expect((await rig.waitEvent("succeeded", "manual")).reason).toBe("Manual");

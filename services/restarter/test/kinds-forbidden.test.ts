@@ -34,7 +34,7 @@ async function allow(api: Api, namespace: string, resources: readonly string[]):
   });
 }
 
-test("a kind that may not be listed is told once and stops no other; it is followed when permission is given", async () => {
+test("a kind that may not be listed is reported once and blocks no other; it is followed once permission is granted", async () => {
   const cluster = useCluster();
   await using rig = await startRig();
   const { api, namespace } = rig;
@@ -65,7 +65,7 @@ test("a kind that may not be listed is told once and stops no other; it is follo
   await api.patch(pathOf(RBAC, namespace, "roles", "restarter"), {
     rules: rules(["deployments", "daemonsets", "statefulsets"]),
   });
-  await restarter.waitLog(({ msg }) => msg === "permission to list was given", 60_000);
+  await restarter.waitLog(({ msg }) => msg === "permission to list granted", 60_000);
   await waitFor(async () => (await rig.record("db", "StatefulSet"))?.phase === "current", {
     message: "the StatefulSet to be adopted",
   });

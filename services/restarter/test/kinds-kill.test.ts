@@ -34,12 +34,13 @@ test.each(Object.entries(STEPS))(
       const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
       await rig.change("cfg", `content ${failpoint}`);
       expect(await victim.exited, failpoint).toBe("SIGKILL");
-      // With Redis goes the victim's turn, which would else be waited for: the records say what is due.
+      // The victim's job is lost with Redis instead of being waited for: the records say what is
+      // due.
       await rig.redis.restart({ empty: true });
       restarter = await rig.start();
       await rig.waitEvent("succeeded", "one", i + 1);
       const { items } = await api.get<List>(jobs);
-      // One more than there were, and (a Job) only under its one name.
+      // One more than before, and (a Job) only under its one name.
       expect(
         items.filter((one) => !uids.has(one.metadata.uid ?? "")),
         failpoint,

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import { job, pathOf } from "./shapes.ts";
 
-test("a Job that the API server does not let be made again is kept, told, and made when it may be", async () => {
+test("a Job that the API server refuses to recreate is kept, reported, and recreated once it is accepted", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
   const jobs = pathOf("batch/v1", namespace, "jobs");
@@ -51,7 +51,7 @@ test("a Job that the API server does not let be made again is kept, told, and ma
     },
     { message: "the Job to be made", timeout: 60_000 },
   );
-  // The watch told of the deletion, and that asked for a turn too: it was not to try before its time.
+  // The watch reported the deletion, which also enqueued a job: it must not try early.
   expect([...tries]).toEqual([1]);
   const { retryAt = Number.POSITIVE_INFINITY } = kept?.failure ?? {};
   await rig.waitEvent("succeeded", "one");

@@ -15,7 +15,7 @@ async function refusals(rig: Rig): Promise<string[]> {
     .toSorted();
 }
 
-test("a workload is in the queue that its namespace's labels, its own and its annotation choose, as they are now", async () => {
+test("a workload is in the queue chosen by the present labels of its namespace, its own labels and its annotation", async () => {
   const queues = [
     { name: "gold", match: { namespaceSelector: "tier=gold" }, window: "100ms" },
     { name: "canary", match: { workloadSelector: "canary" }, window: "100ms" },
@@ -24,7 +24,7 @@ test("a workload is in the queue that its namespace's labels, its own and its an
   const queueAnnotation = { namespaceSelector: "may-choose" };
   await using rig = await startRig({ config: { queues, queueAnnotation } });
   const { api, namespace } = rig;
-  // With namespaces in the scope their labels would not be known.
+  // With namespaces in the scope their labels would be unknown.
   const scope = { namespaceSelector: `kubernetes.io/metadata.name=${namespace}` };
   const namespacePath = `/api/v1/namespaces/${namespace}`;
   await rig.adopt("cfg", "0");

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { faultsOf, startRig } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 
-/** How long each patch takes, as the restarters see it. */
+/** How long each patch takes for the restarters. */
 const PATCH_MS = 400;
 
 /** Three restarters whose patches go through a proxy that makes each take {@link PATCH_MS}. */
@@ -30,7 +30,10 @@ function patchesOf(proxy: FaultProxy): number[] {
   return proxy.seen.filter(({ method }) => method === "PATCH").map(({ at }) => at);
 }
 
-/** The most patches that were surely under way at once: each takes {@link PATCH_MS}, so those that came within it were there together. */
+/**
+ * The maximum number of patches certainly in progress at once: each takes {@link PATCH_MS}, so
+ * those that arrived within it overlap.
+ */
 function atOnce(times: readonly number[]): number {
   const counts = times.map(
     (from) => times.filter((time) => time >= from && time < from + PATCH_MS).length,
@@ -46,7 +49,7 @@ async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
   });
 }
 
-test("concurrency holds over three restarters, one killed, and is updated while they work", async () => {
+test("concurrency is enforced over three restarters, one killed, and can be changed while they work", async () => {
   await using slow = await startSlow({ concurrency: 3 });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -84,7 +87,7 @@ test("concurrency holds over three restarters, one killed, and is updated while 
   });
 });
 
-/** The most that `max` in each `per` lets through in this time, with windows that begin anywhere, and this much lateness. */
+/** The maximum that `max` per `per` allows in this time, for any window start and this lateness. */
 function allowed(max: number, per: number, spanMs: number): number {
   return max * (Math.ceil((spanMs + 300) / per) + 1);
 }
@@ -99,7 +102,7 @@ function expectRate(times: readonly number[], max: number, per: number): void {
   }
 }
 
-test("a rate limit holds over three restarters, one killed, and is updated and lifted while they work", async () => {
+test("a rate limit is enforced over three restarters, one killed, and can be changed and removed while they work", async () => {
   await using slow = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
   const { rig, proxy } = slow;
   await rig.adopt("cfg", "0");
@@ -114,7 +117,7 @@ test("a rate limit holds over three restarters, one killed, and is updated and l
   await waitPatches(proxy, 20);
   expectRate(patchesOf(proxy), 5, 1_000);
 
-  // An hour's window must not hold on when it is taken back.
+  // A window of an hour must end when it is removed.
   await operations.setQueue("default", { rateLimit: { max: 2, per: 3_600_000 } }, { by: "anna" });
   const updated = Date.now();
   await waitFor(async () => Date.now() > updated + 4_000, {
@@ -127,7 +130,7 @@ test("a rate limit holds over three restarters, one killed, and is updated and l
   expect(faultsOf(await rig.events())).toEqual([]);
 });
 
-test("who tunes a queue is told, what was set ends by itself, over a restart of everything", async () => {
+test("settings name their author in events and expire by themselves, across a restart of everything", async () => {
   const queues = [
     { name: "default", window: "100ms" },
     { name: "slow", match: { workloadSelector: "never=here" }, concurrency: 1 },
@@ -158,7 +161,8 @@ test("who tunes a queue is told, what was set ends by itself, over a restart of 
   for (const name of names) {
     await rig.waitRecord(name, (one) => one.due?.reason === "QueuePaused");
   }
-  // Nobody resumes it: it ends by the clock, and everything is done at once, with the last content.
+  // Nobody resumes it: it expires by the clock, and everything rolls at once, with the last
+  // content.
   await rig.waitAll(names, 30_000);
   for (const name of names) expect((await rig.get(name)).metadata.generation).toBe(2);
 

@@ -32,8 +32,8 @@ import type { Control } from "../src/operations/control.ts";
 import { WorkloadRecord } from "../src/model/workload-record.ts";
 
 /**
- * Restarters on real servers, with a source that is written as the watcher writes it: its record, then its event. So a test says to the millisecond
- * when content changes, and what the restarter does is all there is.
+ * Restarters on real servers, with a source written as the watcher writes it: its record, then its
+ * event. So a test controls to the millisecond when content changes, and only the restarter acts.
  */
 export type Rig = AsyncDisposable & {
   readonly api: Api;
@@ -43,26 +43,29 @@ export type Rig = AsyncDisposable & {
   readonly kubeconfig: string;
   readonly restarters: readonly Service[];
   start(options?: RestarterStart): Promise<Service>;
-  /** Gives the source another content: the record, then the event. Survives an outage of NATS. */
+  /** Gives the source new content: the record, then the event. Survives an outage of NATS. */
   change(name: string, content: string, manager?: string): Promise<void>;
-  /** Writes the record as the first sync would: no event. */
+  /** Writes the record as the first sync does: without an event. */
   adopt(name: string, content: string): Promise<void>;
   deploy(name: string, shape: DeploymentShape): Promise<void>;
   /** Deploys `count` Deployments without replicas that use the ConfigMap `cfg`; their names. */
   deployMany(count: number, replicas?: number): Promise<string[]>;
-  /** Of a Deployment unless told. */
+  /** A Deployment by default. */
   record(name: string, kind?: string): Promise<WorkloadRecord | undefined>;
   waitRecord(
     name: string,
     predicate: (record: WorkloadRecord) => boolean,
     timeout?: number,
   ): Promise<WorkloadRecord>;
-  /** Waits until the records of all workloads say that nothing is to be done; with the source's newest content. */
+  /**
+   * Waits until the records of all workloads say that nothing is left to do, with the newest
+   * content of the source.
+   */
   waitAll(names: readonly string[], timeout?: number): Promise<void>;
   events(): Promise<RollcastEvent[]>;
-  /** Waits for the `count`th rollout event of this word about a workload, and gives its data. */
+  /** Waits for the `count`th rollout event of this word for a workload, and returns its data. */
   waitEvent(outcome: string, workload: string, count?: number): Promise<RolloutData>;
-  /** What operators do, as a replica without workloads would. */
+  /** Operations, from a replica without workloads. */
   operate(queues?: readonly object[]): Promise<Control>;
   get(name: string): Promise<AnyObject>;
 };
@@ -300,7 +303,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   };
 }
 
-/** Words of the rollout events about a workload, in the order of the stream. */
+/** The words of a workload's rollout events, in stream order. */
 export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
   return events
     .filter((event) => eventOutcome(event.type).domain === "rollout")
@@ -310,7 +313,10 @@ export function wordsOf(events: readonly RollcastEvent[], name: string): string[
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
-/** What must hold of every story: each event id once in the stream, each started rollout with exactly one end. */
+/**
+ * Invariants of every test: each event id once in the stream, each started rollout with exactly one
+ * end.
+ */
 export function faultsOf(events: readonly RollcastEvent[]): string[] {
   const faults: string[] = [];
   const ids = new Map<string, number>();

@@ -3,7 +3,10 @@ import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { DeploymentShape } from "@rollcast/testkit/deployment";
 
-/** Objects of other kinds with the pod template that a Deployment of this shape has; they use the ConfigMap `cfg` unless told. */
+/**
+ * Objects of other kinds with the pod template of a Deployment of this shape; they use the
+ * ConfigMap `cfg` by default.
+ */
 function templated(namespace: string, name: string, shape: DeploymentShape) {
   const { metadata, spec } = deployment(namespace, name, {
     uses: [{ as: "envFrom", configMap: "cfg" }],
@@ -44,7 +47,7 @@ export function daemonSet(
   };
 }
 
-/** The API path of an object, or of its collection where `name` is left out. */
+/** The API path of an object, or of its collection if `name` is omitted. */
 export function pathOf(groupVersion: string, namespace: string, plural: string, name?: string) {
   const one = name === undefined ? "" : `/${name}`;
   return `/apis/${groupVersion}/namespaces/${namespace}/${plural}${one}`;
@@ -53,7 +56,7 @@ export function pathOf(groupVersion: string, namespace: string, plural: string, 
 export type JobShape = DeploymentShape & {
   /** Its pods never become ready, so it runs until its pods are deleted. */
   readonly endless?: boolean;
-  /** More of its spec. */
+  /** More fields of its spec. */
   readonly spec?: object;
 };
 
@@ -74,7 +77,7 @@ export function job(namespace: string, name: string, shape: JobShape = {}): AnyO
   return { apiVersion: "batch/v1", kind: "Job", metadata, spec: jobSpec(namespace, name, shape) };
 }
 
-/** A CronJob that is never due by itself. `cron` is more of its spec. */
+/** A CronJob that is never due by itself. `cron` adds to its spec. */
 export function cronJob(
   namespace: string,
   name: string,
@@ -93,7 +96,9 @@ export function cronJob(
   };
 }
 
-/** A custom resource with replicas, a selector and a pod template where a Deployment has them. */
+/**
+ * A custom resource with replicas, a selector and a pod template at the same paths as a Deployment.
+ */
 export function custom(
   apiVersion: string,
   kind: string,

@@ -55,7 +55,7 @@ function releaseQuota(quotaStore: QuotaStore, key: string): Promise<number> {
   );
 }
 
-test("three replicas that take and leave at once never hold more than the bound, and lose no slot", async () => {
+test("three replicas that reserve and release at once never exceed the quota, and lose none of it", async () => {
   await using world = await startKeepers(3);
   let held = 0;
   let most = 0;
@@ -69,7 +69,8 @@ test("three replicas that take and leave at once never hold more than the bound,
     held += 1;
     most = Math.max(most, held);
     await sleep(3);
-    // Whoever leaves counts as gone from here on: the next can be in before the answer is.
+    // A workload that leaves counts as gone from here on: the next may enter before the response
+    // arrives.
     held -= 1;
     await releaseQuota(quotaStore, key);
     done += 1;
@@ -93,7 +94,7 @@ test("three replicas that take and leave at once never hold more than the bound,
   }
 });
 
-test("a mirror that missed everything while NATS was away knows it when it is back", async () => {
+test("a cache that missed everything during an outage of NATS catches up when it is back", async () => {
   await using world = await startKeepers(2);
   const [one, two] = world.keepers;
   if (one === undefined || two === undefined) throw new Error("no keepers");
@@ -108,7 +109,7 @@ test("a mirror that missed everything while NATS was away knows it when it is ba
     return entry?.type === "state" ? Object.keys(entry.rolling).length : 0;
   };
   await waitFor(() => size(one.cache) === 2, { message: "the mirror to catch up" });
-  // Its own answer is the server's, although nothing told it.
+  // Its result is the server's, although no watch reported it.
   expect(await releaseQuota(one.quotaStore, "Deployment/a/2")).toBe(1);
   await waitFor(() => size(two.cache) === 1);
 });

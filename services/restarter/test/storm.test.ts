@@ -15,7 +15,7 @@ test("a storm of 100 changes in 10 s is at most one rollout a second, and the la
     await sleep(100);
   }
   const lastChange = Date.now();
-  // One a window of a second, and one at either end: 12 where the storm takes its 10 s.
+  // One per window of a second, and one at either end: 12 if the storm takes its 10 s.
   const most = Math.ceil((lastChange - began) / 1_000) + 2;
   await rig.waitAll(names);
 
@@ -39,7 +39,7 @@ test("a storm of 100 changes in 10 s is at most one rollout a second, and the la
     expect(rolls.length, name).toBeGreaterThanOrEqual(2);
     expect(one.spec.template.metadata.annotations["rollcast.dev/config"], name).toBe(wanted);
   }
-  // 3 s on a machine of its own (window 1 s); what must not be is a wait for the next sweep or a retry.
+  // 3 s on an idle machine (window 1 s); it must not wait for the next resync or a retry.
   expect(lastStart - lastChange).toBeLessThan(20_000);
   expect(faultsOf(events)).toEqual([]);
 }, 300_000);

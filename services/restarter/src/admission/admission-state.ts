@@ -17,7 +17,7 @@ export type AdmissionOptions = {
   readonly quotaStore: QuotaStore;
   readonly assigner: QueueAssigner;
   readonly workload: (key: WorkloadKey) => Workload | undefined;
-  /** The failures of one change have reached the queue's bound. */
+  /** The failures of one change have reached the queue's limit. */
   readonly halted: (queue: string, changes: readonly Change[], failed: number) => Promise<void>;
 };
 
@@ -29,32 +29,32 @@ export function createAdmissionReader(options: AdmissionOptions) {
   const { cluster, cache, assigner } = options;
   const queues = new Map(options.queues.map((queue) => [queue.name, queue]));
   const fileOf = (name: string): Queue => {
-    // A record may name a queue that the file has no more.
+    // A record may name a queue that is no longer configured.
     const queue = queues.get(name) ?? queues.get(DEFAULT_QUEUE);
     if (queue === undefined) throw new Error("the configuration has no default queue");
     return queue;
   };
   const state = (queue: string) => {
-    const found = cache.get(stateKey(cluster, queue))?.value;
-    return found?.type === "state" ? found : emptyState(queue);
+    const entry = cache.get(stateKey(cluster, queue))?.value;
+    return entry?.type === "state" ? entry : emptyState(queue);
   };
   const settings = (queue: string) => {
-    const found = cache.get(overrideKey(cluster, queue))?.value;
-    return effective(fileOf(queue), found?.type === "override" ? found : undefined, clock());
+    const entry = cache.get(overrideKey(cluster, queue))?.value;
+    return effective(fileOf(queue), entry?.type === "override" ? entry : undefined, clock());
   };
-  /** The freeze that holds longest. */
+  /** The freeze that lasts longest. */
   const frozen = ({ kind, namespace, name }: Workload): AdmissionState["frozen"] => {
     const scopes = [
       { level: "cluster" },
       { level: "namespace", namespace },
       { level: "workload", kind, namespace, name },
     ] as const;
-    const found = scopes
+    const freezes = scopes
       .map((scope) => cache.get(freezeKey(cluster, scope))?.value)
-      .filter((one) => one?.type === "freeze")
-      .filter((one) => lasts(one.until));
-    if (found.length === 0) return undefined;
-    const until = Math.max(...found.map((one) => one.until ?? Number.POSITIVE_INFINITY));
+      .filter((entry) => entry?.type === "freeze")
+      .filter((freeze) => lasts(freeze.until));
+    if (freezes.length === 0) return undefined;
+    const until = Math.max(...freezes.map((freeze) => freeze.until ?? Number.POSITIVE_INFINITY));
     return Number.isFinite(until) ? { until } : {};
   };
   const queueOf = (workload: Workload) => assigner.of(workload).queue;

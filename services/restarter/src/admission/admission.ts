@@ -13,28 +13,31 @@ import { createAdmissionReader } from "./admission-state.ts";
 import { createFateWriter } from "./fate.ts";
 import { createWaiters } from "./waiters.ts";
 
-/** What lets rollouts of this replica begin and what holds them back, with everything that operators and other replicas did. */
+/**
+ * Admits rollouts of this replica or blocks them, with the settings and quota shared by all
+ * replicas.
+ */
 export type Admission = {
-  /** `since`: when it became due, in milliseconds since the epoch; undefined: only now. */
+  /** `since`: when it became due (ms since the epoch); undefined: just now. */
   of(workload: Workload, since: number | undefined): AdmissionState;
   queueOf(workload: Workload): string;
   settings(queue: string): Effective;
   state(queue: string): QueueState;
-  /** Takes a slot where the rollout needs one; false: there is none. */
+  /** Reserves quota if the rollout needs it; false if none is free. */
   reserveQuota(workload: Workload, rollout: Rollout): Promise<boolean>;
-  /** Gives the slot of a rollout back that will have no end of its own. */
+  /** Releases the quota of a rollout that will have no end of its own. */
   releaseQuota(key: WorkloadKey, rollout: Rollout): Promise<void>;
-  /** Counts a rollout that has stalled as a failure of its changes, for as long as it is neither through nor overtaken. Safe to repeat. */
+  /** Counts a stalled rollout as a failure until it succeeds or is superseded. Idempotent. */
   stalled(outcome: OutboxEvent): Promise<void>;
-  /** Frees the slot of a rollout that has ended, and counts its failure. Safe to repeat. */
+  /** Releases the quota of an ended rollout and counts its failure. Idempotent. */
   ended(outcome: OutboxEvent): Promise<void>;
-  /** Forgets failures of changes that a source has left behind. */
+  /** Drops failures of outdated changes. */
   moved(present: Change): Promise<void>;
-  /** Takes note of who waits for a slot; undefined: nobody of that name any more. */
+  /** Observes who waits for quota; undefined: the workload no longer waits. */
   observe(key: WorkloadKey, record: WorkloadRecord | undefined): void;
-  /** Whether what holds the record back is open now. Who waits for a slot is asked for all at once ({@link admissible}). */
+  /** Whether the gate that blocks the record is open. For quota see {@link admissible}. */
   isOpen(record: WorkloadRecord, workload: Workload): boolean;
-  /** Who may take the slots that are free now, oldest first. */
+  /** The waiters that may get the free quota, oldest first. */
   admissible(): WorkloadKey[];
 };
 
@@ -46,7 +49,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const quota = (queue: string, limits: Effective, self: Waiter): AdmissionState["quota"] => {
     if (!isLimited(limits)) return "none";
     const { rolling } = state(queue);
-    // Where nothing is free, which is the rule while many wait, nobody has to be put in order.
+    // Usually nothing is free while many wait: skip the sorting.
     if (!mayStart(rolling, limits, [], self)) return "full";
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
@@ -109,7 +112,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     async moved(present) {
       for (const { name } of options.queues) {
-        // Where the mirror knows of none, there is none but what fails just now, which the next change of the source takes along.
+        // Failures missing from the cache are being written; the next change of the source drops
+        // them.
         if (withoutOutdated(state(name).failures, present) === state(name).failures) continue;
         await quotaStore.change(name, (before) => {
           const failures = withoutOutdated(before.failures, present);

@@ -3,14 +3,20 @@ import { failuresOf, withFailure, withoutFailure } from "../decision/change-fail
 import type { Change } from "../model/control-entry.ts";
 import type { AdmissionOptions } from "./admission-state.ts";
 
-/** What became of a rollout: whether its slot is free, which changes failed with it, and whether it no longer counts as a failure. */
+/**
+ * How a rollout ended: whether its quota is free, which changes failed with it, and whether it no
+ * longer counts as a failure.
+ */
 export type Fate = {
   readonly releasesQuota: boolean;
   readonly failedChanges?: readonly Change[] | undefined;
   readonly clearsFailure?: boolean;
 };
 
-/** Writes what became of a rollout into its queue's state, and tells where that halts its changes. */
+/**
+ * Writes how a rollout ended into its queue's state, and publishes an event if that halts its
+ * changes.
+ */
 export function createFateWriter(
   { quotaStore, halted }: Pick<AdmissionOptions, "quotaStore" | "halted">,
   fileOf: (queue: string) => Queue,

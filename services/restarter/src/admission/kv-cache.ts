@@ -3,11 +3,11 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 
-/** A bucket's records in memory, at most as old as the network is slow. */
+/** A bucket's records in memory, stale only by the network delay. */
 export type KvCache<T> = {
   get(key: string): { readonly value: T; readonly revision: number } | undefined;
   all(): Iterable<T>;
-  /** Takes a record as it was just written or read. */
+  /** Sets a record as it was just written or read. */
   put(key: string, value: T | undefined, revision: number): void;
   listen(listener: (key: string) => void): void;
 };
@@ -23,7 +23,9 @@ type Held<T> = { readonly value: T | undefined; readonly revision: number };
 
 const RETRY = { initial: 200, max: 5_000 };
 
-/** Follows the records of `filter`; resolves when every one that was there at the call is known. */
+/**
+ * Follows the records of `filter`; resolves when every record that existed at the call is cached.
+ */
 export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCache<T>> {
   const { kv, filter, signal, logger } = options;
   const held = new Map<string, Held<T>>();
@@ -39,12 +41,12 @@ export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCach
       before.delete(key);
       put(key, value, revision);
     }
-    // What is not there any more was removed while nobody watched, unless it was written since.
+    // A record that no longer exists was removed while unwatched, unless it was written since.
     for (const key of before) {
-      const found = await kv.get(key);
-      const known = held.get(key);
-      if (found !== undefined) put(key, found.value, found.revision);
-      else if (known?.value !== undefined) put(key, undefined, known.revision + 1);
+      const entry = await kv.get(key);
+      const cached = held.get(key);
+      if (entry !== undefined) put(key, entry.value, entry.revision);
+      else if (cached?.value !== undefined) put(key, undefined, cached.revision + 1);
     }
   };
   const readAll = async () => {
@@ -53,7 +55,7 @@ export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCach
         await read();
         return;
       } catch (err) {
-        logger.warn({ err, attempt }, "control records not read, trying again");
+        logger.warn({ err, attempt }, "cache read failed, retrying");
         await sleep(backoffDelay(RETRY, attempt), undefined, { signal }).catch(() => undefined);
       }
     }
@@ -65,10 +67,10 @@ export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCach
   await readAll();
   return {
     get(key) {
-      const found = held.get(key);
-      return found?.value === undefined
+      const entry = held.get(key);
+      return entry?.value === undefined
         ? undefined
-        : { value: found.value, revision: found.revision };
+        : { value: entry.value, revision: entry.revision };
     },
     *all() {
       for (const { value } of held.values()) if (value !== undefined) yield value;

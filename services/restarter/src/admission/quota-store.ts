@@ -3,12 +3,12 @@ import { emptyState, stateKey } from "../model/control-entry.ts";
 import type { ControlEntry, QueueState } from "../model/control-entry.ts";
 import type { KvCache } from "./kv-cache.ts";
 
-/** The state after a change, the same object where nothing changes, and what to answer whoever asked. */
+/** The state after a change (the same object if unchanged), and the result for the caller. */
 export type Changed<R> = { readonly state: QueueState; readonly answer: R };
 
-/** The states of the queues, changed by compare-and-set: over all replicas, one change after the other. */
+/** The states of the queues, changed by compare-and-set: one change at a time over all replicas. */
 export type QuotaStore = {
-  /** `fresh`: an answer that changes nothing is given on the state as the server has it, not on the mirror's. */
+  /** `fresh`: a result that changes nothing is computed from the server's state, not the cache. */
   change<R>(
     queue: string,
     apply: (state: QueueState) => Changed<R>,
@@ -24,7 +24,7 @@ type Waiting = {
 
 type Stored = { readonly value: QueueState; readonly revision: number | undefined };
 
-/** Whoever comes while a write is under way is in the next one: one write for many. */
+/** Changes requested during a write join the next one: one write for many. */
 export function createQuotaStore(
   cluster: string,
   kv: Kv<ControlEntry>,
@@ -33,16 +33,16 @@ export function createQuotaStore(
   const waiting = new Map<string, Waiting[]>();
   const busy = new Set<string>();
 
-  const known = (queue: string): Stored => {
-    const found = cache.get(stateKey(cluster, queue));
-    if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
-    return { value: found.value, revision: found.revision };
+  const cached = (queue: string): Stored => {
+    const entry = cache.get(stateKey(cluster, queue));
+    if (entry?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
+    return { value: entry.value, revision: entry.revision };
   };
   const read = async (queue: string): Promise<Stored> => {
-    const found = await kv.get(stateKey(cluster, queue));
-    if (found?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
-    cache.put(found.key, found.value, found.revision);
-    return { value: found.value, revision: found.revision };
+    const entry = await kv.get(stateKey(cluster, queue));
+    if (entry?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
+    cache.put(entry.key, entry.value, entry.revision);
+    return { value: entry.value, revision: entry.revision };
   };
   const write = async (queue: string, next: QueueState, revision: number | undefined) => {
     const key = stateKey(cluster, queue);
@@ -52,14 +52,14 @@ export function createQuotaStore(
     return written !== undefined;
   };
   const settleAll = async (queue: string, batch: readonly Waiting[]) => {
-    let stored = known(queue);
+    let stored = cached(queue);
     for (let isFresh = false; ; isFresh = true) {
       let next = stored.value;
       let needsFresh = false;
-      for (const one of batch) {
+      for (const change of batch) {
         const before = next;
-        next = one.apply(before);
-        needsFresh ||= one.fresh && next === before;
+        next = change.apply(before);
+        needsFresh ||= change.fresh && next === before;
       }
       const isWritten = next !== stored.value && (await write(queue, next, stored.revision));
       if (isWritten || (next === stored.value && (isFresh || !needsFresh))) return;
@@ -77,7 +77,7 @@ export function createQuotaStore(
         () => undefined,
         (failure: unknown) => failure ?? new Error("the queue's state was not written"),
       );
-      for (const one of batch) one.reconcile(err);
+      for (const change of batch) change.reconcile(err);
     }
     busy.delete(queue);
   };
@@ -89,7 +89,7 @@ export function createQuotaStore(
     ): Promise<R> {
       const { promise, resolve, reject } = Promise.withResolvers<R>();
       let answer: R;
-      const one: Waiting = {
+      const change: Waiting = {
         apply(state) {
           const changed = apply(state);
           ({ answer } = changed);
@@ -98,7 +98,7 @@ export function createQuotaStore(
         fresh: options.fresh === true,
         reconcile: (err) => (err === undefined ? resolve(answer) : reject(err)),
       };
-      waiting.set(queue, [...(waiting.get(queue) ?? []), one]);
+      waiting.set(queue, [...(waiting.get(queue) ?? []), change]);
       void pump(queue);
       return promise;
     },

@@ -36,7 +36,7 @@ test.each<[string, Settings, object]>([
   expect(effective(file, { ...settings }, NOW)).toEqual(want);
 });
 
-test("what has ended is left out, and nothing else", () => {
+test("expired settings are removed, and nothing else", () => {
   const kept = { value: 1, ...from };
   const over = { value: 2, ...from, until: NOW };
   expect(lasting({ concurrency: over, maxRolling: kept }, NOW)).toEqual({ maxRolling: kept });

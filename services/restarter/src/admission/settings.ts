@@ -4,7 +4,7 @@ import type { Override } from "../model/control-entry.ts";
 
 const bound = z.number().int().min(1).max(1_000);
 
-/** What can be set while running; null: no limit. `per` in milliseconds. */
+/** The live settings; null: no limit. `per` in milliseconds. */
 export const LiveLimits = z
   .strictObject({
     concurrency: bound,
@@ -20,7 +20,7 @@ export const LiveLimits = z
   .partial();
 export type LiveLimits = z.infer<typeof LiveLimits>;
 
-/** What holds for a queue now. Absent: no limit. */
+/** The settings of a queue in effect now. Unset: no limit. */
 export type Effective = {
   readonly concurrency: number;
   readonly rateLimit?: { readonly max: number; readonly per: number };
@@ -29,7 +29,7 @@ export type Effective = {
   readonly paused?: { readonly until?: number };
 };
 
-/** The names of what can be overridden. */
+/** The names of settings that can be overridden. */
 export const SETTINGS = [
   "concurrency",
   "rateLimit",
@@ -39,20 +39,21 @@ export const SETTINGS = [
 ] as const;
 type SettingName = (typeof SETTINGS)[number];
 
-/** Live settings by their names. */
+/** Live settings by name. */
 export type Settings = Omit<Override, "v" | "type" | "queue">;
 
-/** The settings that have not ended at `now`. */
+/** The settings that have not expired at `now`. */
 export function lasting(override: Settings | undefined, now: number): Settings {
   const kept: Partial<Record<SettingName, unknown>> = {};
   for (const name of SETTINGS) {
-    const one = override?.[name];
-    if (one !== undefined && (one.until === undefined || one.until > now)) kept[name] = one;
+    const setting = override?.[name];
+    if (setting !== undefined && (setting.until === undefined || setting.until > now))
+      kept[name] = setting;
   }
   return kept as Settings;
 }
 
-/** The limits of the file with the live ones over them, as they hold at `now` (milliseconds since the epoch). Pure. */
+/** The configured limits overridden by the live ones, as of `now` (ms since the epoch). Pure. */
 export function effective(
   file: QueueLimits,
   override: Settings | undefined,

@@ -4,7 +4,7 @@ import { inOrder } from "../decision/quota.ts";
 import type { Waiter } from "../decision/quota.ts";
 import type { AdmissionOptions } from "./admission-state.ts";
 
-/** Who waits for a slot, and since when. */
+/** Who waits for quota, and since when. */
 export function createWaiters(queueOf: (workload: Workload) => string, options: AdmissionOptions) {
   const waiting = new Map<WorkloadKey, number>();
   return {

@@ -4,17 +4,17 @@ import type { Context } from "../context.ts";
 import type { Operations } from "../operations/operations.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-/** What the API asks of the rest of the restarter. */
+/** What the API needs from the rest of the restarter. */
 export type ApiContext = {
   readonly ctx: Context;
   readonly operations: Operations;
-  /** The queue that a workload is in. */
+  /** The queue of a workload. */
   readonly queueOf: (workload: Workload | undefined) => string;
-  /** A turn for the workload now; its record says what is due. */
+  /** Enqueues a job for the workload now; its record says what is due. */
   readonly enqueueJob: (key: WorkloadKey) => Promise<void>;
-  /** The newest event of each outcome about one workload, oldest first. */
+  /** The newest event of each outcome for one workload, oldest first. */
   readonly rolloutEvents: (key: WorkloadKey) => Promise<RolloutEvent[]>;
-  /** What only this process knows of itself. */
+  /** State that only this process knows. */
   readonly self: () => Promise<
     Pick<StatusView, "instance" | "faults" | "redis" | "watchStalenessSeconds" | "eventsPending">
   >;

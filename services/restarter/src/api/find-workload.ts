@@ -5,15 +5,15 @@ import { evaluateFresh } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** The workload as it is now, its record, and what is decided on it. Throws a problem where there is none. */
+/** The present workload, its record and its decision. Throws a problem if there is none. */
 export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Evaluation> {
   if (!ctx.kinds.has(ref.kind)) {
-    const known = [...ctx.kinds.keys()].join(", ");
-    const detail = `no workloads of the kind ${ref.kind} are watched, only ${known}`;
+    const kinds = [...ctx.kinds.keys()].join(", ");
+    const detail = `no workloads of the kind ${ref.kind} are watched, only ${kinds}`;
     throw new ApiProblem(404, "unknown-kind", detail);
   }
-  const found = await evaluateFresh(ctx, workloadKey(ref));
-  if (found !== undefined) return found;
+  const evaluation = await evaluateFresh(ctx, workloadKey(ref));
+  if (evaluation !== undefined) return evaluation;
   const detail = `there is no ${ref.kind} ${ref.name} in the namespace ${ref.namespace}, or it is out of scope`;
   throw new ApiProblem(404, "no-such-workload", detail);
 }

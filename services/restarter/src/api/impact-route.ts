@@ -18,11 +18,11 @@ const MAX_KEYS = 100;
 
 function splitKeys(keys: string | undefined): string[] | undefined {
   if (keys === undefined) return undefined;
-  const found = keys
+  const names = keys
     .split(",")
     .map((key) => key.trim())
     .filter((key) => key !== "");
-  if (found.length > 0 && found.length <= MAX_KEYS) return found;
+  if (names.length > 0 && names.length <= MAX_KEYS) return names;
   const detail = `keys must name 1 to ${MAX_KEYS} keys, separated by commas`;
   throw new ApiProblem(400, "bad-request", detail);
 }
@@ -37,14 +37,14 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const users = ctx.index.usersOf(sourceKey(kind, namespace, name));
     const page = paginate(users, workloadKey, query);
     const reads: SourceReads = new Map();
-    const found = new Map<string, Impacted>();
+    const impacts = new Map<string, Impacted>();
     await mapLimit(page.items, CONCURRENCY, async (workload) => {
       const { input } = await evaluate(ctx, workload, true, reads);
-      found.set(workloadKey(workload), impactOn(input, source, keys));
+      impacts.set(workloadKey(workload), impactOn(input, source, keys));
     });
     const items = page.items
-      .map((workload) => found.get(workloadKey(workload)))
-      .filter((one) => one !== undefined);
+      .map((workload) => impacts.get(workloadKey(workload)))
+      .filter((impact) => impact !== undefined);
     const known = record !== undefined && record.value.deletedAt === undefined;
     return { ...page, items, source, known };
   });

@@ -23,7 +23,7 @@ const gone = new Map([[CFG, givenSource("aa", { deletedAt: T0 - 60_000 })]]);
 const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = [
   ["an opted-in workload rolls", {}, undefined, { would: "roll", check: "auto", keys: "*" }],
   [
-    "one that is not opted in is kept",
+    "a workload that is not opted in is kept",
     { workload: givenWorkload() },
     undefined,
     { would: "keep", check: "not-opted-in" },
@@ -63,11 +63,11 @@ test.each(CASES)("%s", (_, over, keys, want) => {
   expect(impactOn(givenSituation(over), SOURCE, keys)).toMatchObject(want);
 });
 
-test("a workload that is known rolls for the change and not for what it was told of before", () => {
+test("a workload with a record rolls for the change, not for earlier reported ones", () => {
   const adopted = decide(givenSituation());
   if (adopted.do === "look-again") throw new Error("no record");
   const s = givenSituation({ record: adopted.record });
   expect(impactOn(s, SOURCE, ["b"])).toMatchObject({ would: "roll" });
-  // Nothing was written: the situation is as it was.
+  // Nothing was written: the input is unchanged.
   expect(decide(s).do).toBe("keep");
 });

@@ -16,7 +16,7 @@ export type Impacted = Answer["items"][number];
 /** A digest that no content has. */
 const OTHER = "another content";
 
-/** The source as it would be after a change of these keys (all of them unless told), observed `now`. */
+/** The source as it would be after a change of these keys (default: all), observed `now`. */
 function changed(
   key: SourceKey,
   before: SourceRecord | undefined,
@@ -39,7 +39,7 @@ function changed(
     annotations: {},
   };
   const digests: Record<string, string> = { ...base.digests };
-  for (const one of keys ?? [WHOLE_OBJECT, ...Object.keys(digests)]) digests[one] = OTHER;
+  for (const usedKey of keys ?? [WHOLE_OBJECT, ...Object.keys(digests)]) digests[usedKey] = OTHER;
   // An object with too many keys has one digest for all of them.
   if (Object.hasOwn(base.digests, WHOLE_OBJECT)) digests[WHOLE_OBJECT] = OTHER;
   const exists = before !== undefined && before.deletedAt === undefined;
@@ -48,7 +48,8 @@ function changed(
 }
 
 /**
- * What the workload of the situation would do if the source changed now: by the very checks and the very decision that a change goes through. Pure.
+ * What the workload would do if the source changed now, by the same checks and decision as for a
+ * real change. Pure.
  */
 export function impactOn(
   s: DecisionInput,
@@ -69,18 +70,18 @@ export function impactOn(
   if (!roll) return { ...about, would: "keep" };
   const verdictBySource = verdicts(s.workload, sources, s.rules);
   const used = presentContents(s.workload, sources, verdictBySource)[key]?.keys ?? "*";
-  const told = { keys: used === "*" ? used : [...used] };
-  if (keys !== undefined && used !== "*" && !keys.some((one) => used.includes(one))) {
+  const usedKeys = { keys: used === "*" ? used : [...used] };
+  if (keys !== undefined && used !== "*" && !keys.some((usedKey) => used.includes(usedKey))) {
     const words = `the workload uses only other keys: ${used.join(", ")}`;
-    return { ...about, ...told, would: "keep", check: "other-keys", message: words };
+    return { ...about, ...usedKeys, would: "keep", check: "other-keys", message: words };
   }
-  // First what is true today, so that only this change is judged.
+  // First applies what is due today, so that only this change is evaluated.
   const today = decide({ ...s, trusted: true });
-  const known = today.do === "look-again" ? s : { ...s, record: today.record };
-  const next = decisionView(decide({ ...known, sources, trusted: true }));
+  const current = today.do === "look-again" ? s : { ...s, record: today.record };
+  const next = decisionView(decide({ ...current, sources, trusted: true }));
   return {
     ...about,
-    ...told,
+    ...usedKeys,
     message: [message, ...why(next, record)].join("; "),
     would: next.do === "look-again" ? "roll" : next.do,
     ...(next.at === undefined ? {} : { at: next.at }),

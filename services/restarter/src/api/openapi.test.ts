@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { ApiContext } from "./context.ts";
 import { restarterRoutes } from "./routes.ts";
 
-test("the document in docs is what the schemas say; after a change of them: pnpm vitest run --project unit -u", async () => {
+test("the document in docs matches the schemas; after changing them: pnpm vitest run --project unit -u", async () => {
   const specs = restarterRoutes({ ctx: {} } as ApiContext).map(({ spec }) => spec);
   const text = `${JSON.stringify(openApiDocument(RESTARTER_INFO, specs), undefined, 2)}\n`;
   await expect(text).toMatchFileSnapshot("../../../../docs/openapi/restarter.json");

@@ -52,10 +52,10 @@ function queueView(status: QueueStatus): QueueView {
     file: limitsView(file),
     effective: limitsView(effective),
     paused: effective.paused !== undefined,
-    live: Object.entries(live).flatMap(([setting, one]) =>
-      one === undefined ? [] : [{ setting, value: valueText(one.value), ...originView(one) }],
+    live: Object.entries(live).flatMap(([setting, entry]) =>
+      entry === undefined ? [] : [{ setting, value: valueText(entry.value), ...originView(entry) }],
     ),
-    rolling: rolling.map((one) => ({ ...one, since: isoTime(one.since) })),
+    rolling: rolling.map((entry) => ({ ...entry, since: isoTime(entry.since) })),
     halted: halts.map(({ changes, failed }) => ({
       sources: [...new Set(changes.map(({ source }) => source))],
       failed,
@@ -67,7 +67,7 @@ function freezeView({ scope, reason, ...origin }: Freeze): FreezeView {
   return { ...scope, ...(reason === undefined ? {} : { reason }), ...originView(origin) };
 }
 
-/** What an operation throws, as a problem. */
+/** Maps an operation's error to a problem. */
 async function operate<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {
     if (!(err instanceof OperationError)) throw err;
@@ -110,7 +110,7 @@ function scopeOf(query: z.infer<NonNullable<typeof removeFreeze.query>>): Freeze
   throw new ApiProblem(400, "bad-request", `a freeze of a ${level} is named by its ${wanted}`);
 }
 
-/** The routes that steer queues, freezes and halted changes. */
+/** The routes that operate queues, freezes and halted changes. */
 export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
   return [
     serve(listQueues, () => ({ items: operations.listQueues().map(queueView) })),

@@ -21,26 +21,30 @@ function checkRollable({ input }: Evaluation): void {
       "no annotation opts the workload in, so Rollcast rolls it never: annotate it, or use kubectl rollout restart";
     throw new ApiProblem(409, "not-opted-in", detail);
   }
-  const told = reportOnly(input);
-  if (told === "Observe") {
-    throw new ApiProblem(409, told, "the configuration says mode: observe, so nothing is rolled");
+  const reportReason = reportOnly(input);
+  if (reportReason === "Observe") {
+    throw new ApiProblem(
+      409,
+      reportReason,
+      "the configuration says mode: observe, so nothing is rolled",
+    );
   }
-  if (told === "Notify") {
+  if (reportReason === "Notify") {
     const detail = "the workload is annotated rollcast.dev/effect: notify, so it is never rolled";
-    throw new ApiProblem(409, told, detail);
+    throw new ApiProblem(409, reportReason, detail);
   }
 }
 
-/** Writes what `change` makes of the record; false where it makes nothing of it. */
+/** Writes the record as changed by `change`; false if it changes nothing. */
 async function update(
   api: ApiContext,
   ref: WorkloadRef,
   change: (record: WorkloadRecord) => WorkloadRecord | undefined,
 ): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const found = await findWorkload(api.ctx, ref);
-    checkRollable(found);
-    const { entry, input } = found;
+    const evaluation = await findWorkload(api.ctx, ref);
+    checkRollable(evaluation);
+    const { entry, input } = evaluation;
     if (entry === undefined || entry.value.uid !== input.workload.uid) {
       await reconcile(api.ctx, workloadKey(ref));
       continue;
@@ -53,7 +57,7 @@ async function update(
   throw new ApiProblem(409, "conflict", detail);
 }
 
-/** A refused rollout whose next try is due now. */
+/** Makes the retry of a refused rollout due now. */
 function dueNow(record: WorkloadRecord): WorkloadRecord {
   const { failure } = record;
   if (failure === undefined) {
@@ -66,13 +70,13 @@ function dueNow(record: WorkloadRecord): WorkloadRecord {
   return { ...record, failure: { ...failure, retryAt: Date.now() } };
 }
 
-/** The routes by which people ask for a rollout. */
+/** The routes by which people request a rollout. */
 export function requestRoutes(api: ApiContext): ApiRoute[] {
   return [
     serve(rollWorkload, async ({ params, body, actor }) => {
       const request = { id: body.requestId, by: actor ?? "api", at: Date.now() };
       const accepted = await update(api, params, (record) => withRequest(record, request));
-      // Also where it was taken before: whoever took it may not have come so far.
+      // Also for a repeated request: the first one may have been interrupted before this.
       await api.enqueueJob(workloadKey(params));
       return { workload: params, accepted };
     }),

@@ -9,9 +9,9 @@ type Parts = {
   readonly nats: Nats;
   readonly consuming: Consuming;
   readonly kinds: Kinds;
-  /** Why Redis cannot be used now. */
+  /** Why Redis is unavailable. */
   readonly redisFault: () => Promise<string | undefined>;
-  /** What stands still though nothing outside explains it. */
+  /** What has stalled without an external cause. */
   readonly still: Check;
 };
 
@@ -19,7 +19,7 @@ function named(what: string, fault: string | undefined): string | undefined {
   return fault === undefined ? undefined : `${what}: ${fault}`;
 }
 
-/** What this replica says of itself. */
+/** The status of this replica. */
 export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]> {
   const { instance, nats, consuming, kinds } = parts;
   const [redis, still] = await Promise.all([parts.redisFault(), parts.still()]);

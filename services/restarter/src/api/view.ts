@@ -18,14 +18,14 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Enough of a digest to see whether two are the same. */
+/** Enough of a digest to compare two. */
 export function shortDigest(digest: string): string {
   if (digest === ABSENT || digest === UNKNOWN) return digest;
   const hash = digest.slice(digest.indexOf(".") + 1);
   return hash.slice(0, SHORT);
 }
 
-/** A decision in a word, a reason and a time. */
+/** A decision as a word, a reason and a time. */
 export function decisionView(decision: Decision): DecisionView {
   if (decision.do === "look-again") return { do: decision.do };
   const { due, failure, hold } = decision.record;
@@ -41,7 +41,10 @@ export function decisionView(decision: Decision): DecisionView {
   };
 }
 
-/** Every source that may matter to the workload: what runs, what is there, and each check's verdict. */
+/**
+ * Every source that may matter to the workload: running content, present content, and each check's
+ * verdict.
+ */
 export function sourceViews(
   s: DecisionInput,
   running: Readonly<Record<string, Content>>,
@@ -70,7 +73,7 @@ export function sourceViews(
   });
 }
 
-/** An event of a rollout in one line. */
+/** A rollout event in one line. */
 export function lineOf(event: RolloutEvent): RolloutLine {
   const { rollout, reason, message, durationMs, cause } = event.data;
   return {

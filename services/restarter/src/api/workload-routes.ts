@@ -14,12 +14,12 @@ import { statesOf, summaryOf } from "./workload-view.ts";
 const ROLLOUTS_SHOWN = 5;
 
 async function records({ ctx }: ApiContext): Promise<WorkloadRecord[]> {
-  const found = new Map<string, WorkloadRecord>();
-  // One that is written meanwhile comes twice, the newer one last.
+  const recordByKey = new Map<string, WorkloadRecord>();
+  // A record written meanwhile arrives twice, the newer one last.
   for await (const { key, value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
-    found.set(key, value);
+    recordByKey.set(key, value);
   }
-  return [...found.values()];
+  return [...recordByKey.values()];
 }
 
 function show(api: ApiContext, record: WorkloadRecord) {
@@ -66,7 +66,7 @@ async function status(api: ApiContext): Promise<StatusView> {
   };
 }
 
-/** The routes that only look. */
+/** The read-only routes. */
 export function workloadRoutes(api: ApiContext): ApiRoute[] {
   return [
     serve(getStatus, () => status(api)),
@@ -74,20 +74,20 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
       const { kind, namespace, queue, state, unsettled } = query;
       const all = (await records(api))
         .map((record) => show(api, record))
-        .filter((one) => kind === undefined || one.kind === kind)
-        .filter((one) => namespace === undefined || one.namespace === namespace)
-        .filter((one) => queue === undefined || one.queue === queue)
-        .filter((one) => state === undefined || one.states.includes(state))
-        .filter((one) => unsettled !== true || !one.states.includes("current"));
+        .filter((view) => kind === undefined || view.kind === kind)
+        .filter((view) => namespace === undefined || view.namespace === namespace)
+        .filter((view) => queue === undefined || view.queue === queue)
+        .filter((view) => state === undefined || view.states.includes(state))
+        .filter((view) => unsettled !== true || !view.states.includes("current"));
       return paginate(all, workloadKey, query);
     }),
     serve(listStale, async ({ query }) => {
       const { namespace } = query;
       const all = (await records(api))
         .map((record) => show(api, record))
-        .filter((one) => one.staleSince !== undefined)
-        .filter((one) => namespace === undefined || one.namespace === namespace);
-      return paginate(all, (one) => `${one.staleSince}/${workloadKey(one)}`, query);
+        .filter((view) => view.staleSince !== undefined)
+        .filter((view) => namespace === undefined || view.namespace === namespace);
+      return paginate(all, (view) => `${view.staleSince}/${workloadKey(view)}`, query);
     }),
     serve(getWorkload, ({ params }) => detail(api, params)),
   ];

@@ -2,18 +2,18 @@ import type { WorkloadState, WorkloadSummary } from "@rollcast/shared/api/worklo
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { isoTime } from "./view.ts";
 
-/** What is true of the workload of a record; see `STATES`. */
+/** The states of a record; see `STATES`. */
 export function statesOf(record: WorkloadRecord): WorkloadState[] {
   const { due, phase } = record;
-  const found: WorkloadState[] = [];
-  if (record.staleSince !== undefined) found.push("stale");
-  if (phase === "rolling" || phase === "pending") found.push("rolling");
-  if (phase === "failed" || record.failure !== undefined) found.push("failed");
-  if (record.throttle !== undefined) found.push("throttled");
-  if (due?.reason === "Halted") found.push("halted");
-  else if (due?.reason === "Frozen") found.push("frozen");
-  else if (due !== undefined || record.hold !== undefined) found.push("waiting");
-  return found.length === 0 ? ["current"] : found;
+  const states: WorkloadState[] = [];
+  if (record.staleSince !== undefined) states.push("stale");
+  if (phase === "rolling" || phase === "pending") states.push("rolling");
+  if (phase === "failed" || record.failure !== undefined) states.push("failed");
+  if (record.throttle !== undefined) states.push("throttled");
+  if (due?.reason === "Halted") states.push("halted");
+  else if (due?.reason === "Frozen") states.push("frozen");
+  else if (due !== undefined || record.hold !== undefined) states.push("waiting");
+  return states.length === 0 ? ["current"] : states;
 }
 
 function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, "rollout"> {
@@ -30,7 +30,7 @@ function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, 
   };
 }
 
-/** A record as the API shows it. */
+/** A record as the API returns it. */
 export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummary {
   const { kind, namespace, name, staleSince, failure, last, hold } = record;
   const due = record.due ?? (hold === undefined ? undefined : { reason: hold });

@@ -7,7 +7,7 @@ import type { Workload } from "../model/workload.ts";
 
 const UNKNOWN: RolloutStatus = { state: "progressing" };
 
-/** Nothing comes further while its controller is paused, so nothing is late: the time begins anew with the resume. */
+/** A paused rollout makes no progress, so it cannot stall: its deadline starts anew on resume. */
 function withoutDeadline(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
   if (rollout.deadline === undefined || rollout.stallTimeout === undefined) return record;
   const { deadline: _, ...rest } = rollout;
@@ -15,8 +15,9 @@ function withoutDeadline(record: WorkloadRecord, rollout: Rollout): WorkloadReco
 }
 
 /**
- * The record of a rollout that is followed, as far as the workload's status brings it: ended where its controller is done or gave up, told as stalled
- * at its deadline, else the same record. `job` is the Job of a CronJob's rollout. Pure; `now` in milliseconds since the epoch.
+ * Advances the record of a rollout by the workload's status: ended if its controller finished or
+ * failed, stalled at its deadline, else unchanged. `job` is the Job of a CronJob's rollout. Pure;
+ * `now` in milliseconds since the epoch.
  */
 export function advance(
   record: WorkloadRecord,
@@ -26,7 +27,7 @@ export function advance(
 ): WorkloadRecord {
   const { rollout } = record;
   if (record.phase !== "rolling" || rollout?.generation === undefined) return record;
-  // An index entry from before the patch tells nothing; another template is judged where edits are.
+  // An index entry from before the patch is too old; an edited template is handled in edits.ts.
   if (workload.uid !== record.uid || workload.generation < rollout.generation) return record;
   if (rollout.job !== undefined) {
     if (job === "gone") return jobGone(record, rollout, now);
@@ -42,7 +43,10 @@ export function advance(
   return withStatus(record, rollout, status, now);
 }
 
-/** What the status says of the rollout before ours is not about ours, unless it is that nothing will begin. */
+/**
+ * Before the controller has begun our rollout, its status is about the previous one, unless it says
+ * that none will begin.
+ */
 function statusOf(rollout: Rollout, { status, revision }: Workload): RolloutStatus {
   if (rollout.revision === undefined || revision === undefined) return status;
   const left = status.state === "complete" && status.reason !== undefined;

@@ -8,7 +8,10 @@ import type { AdmissionState } from "./decision-input.ts";
 
 const ID_LENGTH = 16;
 
-/** The last change of each source: another content, or the same again later, is another change. */
+/**
+ * The last change of each source. Different content, or the same content again later, is a new
+ * change.
+ */
 export function changesOf(
   sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
   keys: readonly SourceKey[],
@@ -27,7 +30,9 @@ function until(at: number | undefined): { at?: number } {
   return at === undefined ? {} : { at };
 }
 
-/** Why no rollout that brings `changes` may begin, whenever it is due; undefined: it may. Whether a slot is free is asked last, elsewhere. */
+/**
+ * Why no rollout of `changes` may begin now; undefined if it may. Quota is checked last, elsewhere.
+ */
 export function blockingGate(
   admission: AdmissionState,
   changes: readonly Change[],
@@ -41,7 +46,7 @@ export function blockingGate(
 
 const GATES: ReadonlySet<string> = new Set(["Frozen", "Halted", "QueuePaused", "MaxRolling"]);
 
-/** Whether what is put off for this reason waits for something to open, not for a time. */
+/** Whether a deferral for this reason waits for a gate to open, not for a time. */
 export function isGate(reason: string): boolean {
   return GATES.has(reason);
 }

@@ -2,15 +2,15 @@ import type { Change, Failures, QueueState } from "../model/control-entry.ts";
 import type { QuotaLimits } from "./quota.ts";
 import { hasRoom } from "./quota.ts";
 
-/** Rollouts that failed, or have stalled, though they brought nothing but what `changes` would bring too. */
+/** Counts failed or stalled rollouts that brought only changes which are among `changes`. */
 export function failuresOf(failures: readonly Failures[], changes: readonly Change[]): number {
   const ids = new Set(changes.map(({ id }) => id));
   return failures
-    .filter((one) => one.changes.every(({ id }) => ids.has(id)))
-    .reduce((sum, one) => sum + one.rollouts.length, 0);
+    .filter((failure) => failure.changes.every(({ id }) => ids.has(id)))
+    .reduce((sum, failure) => sum + failure.rollouts.length, 0);
 }
 
-/** Of those that roll now and have not stalled, how many bring nothing but what `ids` would bring too. */
+/** Counts running, not stalled rollouts that bring only changes which are among `ids`. */
 function unfinishedOf(
   { rolling, failures }: QueueState,
   ids: ReadonlySet<string>,
@@ -27,8 +27,8 @@ function unfinishedOf(
 }
 
 /**
- * Whether the state lets a rollout begin: a slot is free, and, once rollouts of its change have failed, no more are unfinished than may still fail before
- * the rest is halted.
+ * Whether the queue's state lets a rollout begin: quota is free, and after failures of its change
+ * no more rollouts are unfinished than may still fail before the halt.
  */
 export function mayTake(
   state: QueueState,
@@ -43,46 +43,46 @@ export function mayTake(
   return failed + unfinishedOf(state, new Set(changes), key) < haltAfter;
 }
 
-/** The failures without those of changes that the source has left behind: nothing can bring them any more. */
+/** Drops failures of outdated changes: no rollout can bring them any more. */
 export function withoutOutdated(
   failures: readonly Failures[],
   present: Change,
 ): readonly Failures[] {
   const isOutdated = ({ changes }: Failures) =>
     changes.some(({ source, id }) => source === present.source && id !== present.id);
-  return failures.some(isOutdated) ? failures.filter((one) => !isOutdated(one)) : failures;
+  return failures.some(isOutdated) ? failures.filter((failure) => !isOutdated(failure)) : failures;
 }
 
 const MAX_ROLLOUTS = 100;
 const MAX_SETS = 50;
 
-/** The failures with one more; the same rollout counts once. The oldest sets of changes are forgotten beyond 50. */
+/** Adds a failure, counting each rollout once. Keeps the newest 50 sets of changes. */
 export function withFailure(
   failures: readonly Failures[],
   changes: readonly Change[],
   rollout: string,
 ): readonly Failures[] {
-  // A rollout that was asked for brings no change: nothing else is like it.
+  // A requested rollout brings no change, so it affects no others.
   if (changes.length === 0) return failures;
   const idOf = (list: readonly Change[]) =>
     list
       .map(({ id }) => id)
       .toSorted()
       .join();
-  const known = failures.find((one) => idOf(one.changes) === idOf(changes));
-  if (known?.rollouts.includes(rollout)) return failures;
-  const rollouts = [...(known?.rollouts ?? []), rollout].slice(-MAX_ROLLOUTS);
-  const others = failures.filter((one) => one !== known);
+  const existing = failures.find((failure) => idOf(failure.changes) === idOf(changes));
+  if (existing?.rollouts.includes(rollout)) return failures;
+  const rollouts = [...(existing?.rollouts ?? []), rollout].slice(-MAX_ROLLOUTS);
+  const others = failures.filter((failure) => failure !== existing);
   return [...others, { changes: [...changes], rollouts }].slice(-MAX_SETS);
 }
 
-/** The failures without this rollout: it had only stalled. */
+/** Removes the failure of this rollout: it had only stalled. */
 export function withoutFailure(
   failures: readonly Failures[],
   rollout: string,
 ): readonly Failures[] {
   if (!failures.some(({ rollouts }) => rollouts.includes(rollout))) return failures;
   return failures
-    .map((one) => ({ ...one, rollouts: one.rollouts.filter((id) => id !== rollout) }))
+    .map((failure) => ({ ...failure, rollouts: failure.rollouts.filter((id) => id !== rollout) }))
     .filter(({ rollouts }) => rollouts.length > 0);
 }

@@ -118,11 +118,11 @@ function running(shape: Shape = {}): WorkloadRecord {
 }
 
 describe("a CronJob", () => {
-  test("is adopted with what is there: its runs read it when they start", () => {
+  test("is adopted with the present content: its runs read it when they start", () => {
     expect(ask(of(cronJob), undefined, "bb")).toMatchObject({ do: "keep" });
   });
 
-  test("waits while it is suspended, told once, and rolls when it is not any more", () => {
+  test("waits while it is suspended, reported once, and rolls when it is resumed", () => {
     const asleep = of(cronJob, { spec: { suspend: true, jobTemplate: object(cronJob, {}).spec } });
     const suspended = { ...asleep, references: of(cronJob).references };
     const adopted = recordOf(ask(suspended, undefined, "aa"));
@@ -158,11 +158,11 @@ describe("a CronJob", () => {
     { job: "gone", expected: ["cancelled"] },
   ] as const)("ends as its Job: $job", ({ job: watched, expected }) => {
     expect(words(ask(of(cronJob), running(), "bb", watched))).toEqual(expected);
-    // Another template is for the next run.
+    // An edited template applies to the next run.
     expect(words(ask(of(cronJob, { image: "x:2" }), running(), "bb", watched))).toEqual(expected);
   });
 
-  test("goes on with the rollout that a crash left, also after it was edited or held up", () => {
+  test("continues the rollout that a crash interrupted, also after an edit or a wait", () => {
     const adopted = recordOf(ask(of(cronJob), undefined, "aa"));
     const pending = recordOf(ask(of(cronJob), adopted, "bb"));
     const edited = { ...of(cronJob, { image: "x:2" }), generation: 2 };
@@ -191,7 +191,7 @@ describe("a Job", () => {
     return { ...decision.record, recreate: { manifest: "{}", rollout } };
   };
 
-  test("that is suspended takes what is there when it starts: told as skipped", () => {
+  test("that is suspended reads the content present when it starts: reported as skipped", () => {
     const before = pending();
     const decision = ask({ ...of(job), hold: "Suspended" }, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
@@ -202,14 +202,14 @@ describe("a Job", () => {
     );
   });
 
-  test("that we made again goes on under its new uid", () => {
+  test("that we recreated continues under its new uid", () => {
     const before = pending();
     const made = of(job, { uid: "u2", madeBy: before.rollout.id });
     const decision = ask(made, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "rolling", uid: "u2" } });
     expect(words(decision)).toEqual(["started"]);
     expect(recordOf(decision).recreate).toBeUndefined();
-    // As does one whose first try was refused, under another rollout.
+    // The same for a refused first attempt, under another rollout id.
     const failure = { wanted: "", reason: "", message: "", generation: 1, tries: 1, retryAt: 0 };
     const { rollout: _, ...rest } = before;
     const later = ask(made, { ...rest, phase: "failed", failure }, "bb");
@@ -217,7 +217,7 @@ describe("a Job", () => {
     expect(recordOf(later).rollout?.id).not.toBe(before.rollout.id);
   });
 
-  test("that its owner made again is another Job", () => {
+  test("that its owner recreated is another Job", () => {
     const before = pending();
     const decision = ask(of(job, { uid: "u2", status: { active: 1 } }), before, "bb");
     expect(recordOf(decision).uid).toBe("u2");

@@ -13,7 +13,9 @@ import type { Decision } from "./decision.ts";
 import { contentsHash } from "./contents.ts";
 import { causeOf, newRollout } from "./new-rollout.ts";
 
-/** `notify`: what would roll the workload is told and not done, in place of Reloader's webhook mode. */
+/**
+ * `notify`: report what would roll the workload, do not roll it; replaces Reloader's webhook mode.
+ */
 const EFFECT = "rollcast.dev/effect";
 
 export function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
@@ -37,7 +39,7 @@ export function isChanged(before: WorkloadRecord | undefined, after: WorkloadRec
   return before === undefined || JSON.stringify(before) !== JSON.stringify(after);
 }
 
-/** Why the rollout is told and not made, or undefined: it is made. */
+/** Why the rollout is only reported; undefined if it is to be made. */
 export function reportOnly({
   mode,
   workload,
@@ -47,7 +49,10 @@ export function reportOnly({
   return effect === "notify" ? "Notify" : undefined;
 }
 
-/** Whether a rollout was begun that can only be gone on with: nobody edited the workload since, or (a Job is run) that does not matter. */
+/**
+ * Whether a begun rollout must continue: nobody has edited the workload since, or the edit does not
+ * matter because a Job is run.
+ */
 function isInterrupted(
   { workload }: DecisionInput,
   record: WorkloadRecord,
@@ -57,7 +62,7 @@ function isInterrupted(
   return rollout.guard === workload.generation || workload.rollBy === "job";
 }
 
-/** The record without what was kept to make the workload again: it is still there. */
+/** The record without the data to recreate the workload: it still exists. */
 function withoutRecreate(record: WorkloadRecord): WorkloadRecord {
   const { recreate: _, ...rest } = record;
   return rest;
@@ -85,23 +90,24 @@ export function decideRoll(
   const { rollout, failure } = record;
   const done = (next: WorkloadRecord) => isChanged(s.record, next);
 
-  const told = reportOnly(s);
-  const answered = { ...record, ...withRequestsDone(record) };
-  if (told !== undefined) {
-    if (record.reported === hash) return { do: "keep", record: answered, changed: done(answered) };
+  const reportReason = reportOnly(s);
+  const fulfilled = { ...record, ...withRequestsDone(record) };
+  if (reportReason !== undefined) {
+    if (record.reported === hash)
+      return { do: "keep", record: fulfilled, changed: done(fulfilled) };
     const cause = causeOf(s, keys);
-    const next = skipped({ ...answered, reported: hash }, told, cause, s.now, s.newId);
+    const next = skipped({ ...fulfilled, reported: hash }, reportReason, cause, s.now, s.newId);
     return { do: "skip", record: next, changed: true };
   }
   const changes = changesOf(s.sources, keys);
   const gate = blockingGate(s.admission, changes);
   const waits = holdReason(s, record);
   if (waits !== undefined) {
-    // A Job that is suspended starts its pods later, with what is there then.
+    // A suspended Job starts its pods later, with the content present then.
     const passed = workload.rollBy === "recreate";
     const cause = causeOf(s, keys);
     const next = passed
-      ? skipped(withoutDeferral({ ...answered, running: wanted }), waits, cause, s.now, s.newId)
+      ? skipped(withoutDeferral({ ...fulfilled, running: wanted }), waits, cause, s.now, s.newId)
       : hold(withoutRecreate(record), waits, cause, s);
     return { do: "keep", record: next, changed: done(next) };
   }
@@ -110,7 +116,8 @@ export function decideRoll(
     isInterrupted(s, record, rollout) &&
     contentsHash(rollout.wanted) === hash
   ) {
-    // Its patch may have been made: whoever finds the workload past the guard must find this rollout in the record.
+    // Its patch may have been applied: a workload past the guard must find this rollout in its
+    // record.
     const isHeld = gate !== undefined || s.admission.quota === "full";
     if (isHeld) return { do: "wait", record, changed: done(record), until: gate?.at };
     return { do: "roll", record: { ...record, rollout }, changed: done(record) };
@@ -119,11 +126,11 @@ export function decideRoll(
   if (refusedAsIs && failure.retryAt > s.now) {
     return { do: "wait", record, changed: done(record), until: failure.retryAt };
   }
-  // Who asks for a rollout now is not put off for the workload's own pace.
-  const asked = openRequest(record) !== undefined;
+  // A requested rollout ignores the workload's own throttling.
+  const requested = openRequest(record) !== undefined;
   const wait =
     gate ??
-    (asked ? undefined : throttle(workload, record, s.breaker, s.now)) ??
+    (requested ? undefined : throttle(workload, record, s.breaker, s.now)) ??
     (s.admission.quota === "full" ? ({ reason: "MaxRolling" } as const) : undefined);
   if (wait !== undefined) {
     const next = deferred(record, { wait, cause: causeOf(s, keys), changes }, s.now, s.newId);

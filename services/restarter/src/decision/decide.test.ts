@@ -141,12 +141,12 @@ function recordOf(decision: Decision): WorkloadRecord {
   return decision.record;
 }
 
-/** The record of a workload that was adopted at content `content`. */
+/** The record of a workload adopted with content `content`. */
 function adopted(content = "aa", shape: Shape = {}): WorkloadRecord {
   return recordOf(decide(input({ workload: workload(shape), source: source(content) })));
 }
 
-/** The record after the rollout to `content` was patched. */
+/** The record after the rollout to `content` was applied. */
 function rolling(content = "bb"): { record: WorkloadRecord; marker: string } {
   const changed = source(content, { changedAt: at(-1) });
   const decision = decide(input({ record: adopted(), source: changed }));
@@ -162,7 +162,7 @@ function rolling(content = "bb"): { record: WorkloadRecord; marker: string } {
   return { record, marker: rollout.marker };
 }
 
-describe("first sight", () => {
+describe("first evaluation", () => {
   test("adopts the present content and rolls nothing", () => {
     const decision = decide(input({}));
     expect(decision).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
@@ -170,7 +170,7 @@ describe("first sight", () => {
     expect(recordOf(decision).outbox).toEqual([]);
   });
 
-  test("takes a marker on the template over and rolls what differs from it", () => {
+  test("adopts a marker on the template and rolls what differs from it", () => {
     const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
     const same = decide(input({ workload: workload({ marker }) }));
     expect(same.do).toBe("keep");
@@ -243,7 +243,7 @@ describe("first sight", () => {
     },
   );
 
-  test("a source that is not there yet is adopted when it is created, due when it changed after that", () => {
+  test("a missing source is adopted when created, and due if it changed later", () => {
     const absent = recordOf(decide({ ...input({}), sources: new Map() }));
     expect(absent.running[CFG]?.digest).toBe(ABSENT);
     expect(decide(input({ record: absent, now: at(5) })).do).toBe("keep");
@@ -275,12 +275,12 @@ describe("changes", () => {
     expect(decide(input({ record: adopted(), source: changed })).do).toBe("keep");
   });
 
-  test("the same situation gives the same decision", () => {
+  test("the same input gives the same decision", () => {
     const s = input({ record: adopted(), source: source("bb") });
     expect(decide(s)).toEqual(decide(s));
   });
 
-  test("a pending record of the same content is carried out as it is, without a write", () => {
+  test("a pending record of the same content is applied unchanged, without a write", () => {
     const s = input({ record: adopted(), source: source("bb") });
     const pending = recordOf(decide(s));
     const again = decide({ ...s, record: pending, newId: "rollout-2" });
@@ -307,7 +307,7 @@ describe("changes", () => {
     });
   });
 
-  test("content that came back before the patch rolls nothing", () => {
+  test("content reverted before the patch rolls nothing", () => {
     const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const back = decide(input({ record: pending, source: source("aa") }));
     expect(back).toMatchObject({ do: "keep", changed: true, record: { phase: "current" } });
@@ -322,7 +322,7 @@ describe("changes", () => {
     expect(decide(input({ record: recordOf(gone), source: source("bb") })).do).toBe("roll");
   });
 
-  test("a rollback that left the wanted marker on the template still gets another one", () => {
+  test("a rollback that left the wanted marker on the template still gets a different one", () => {
     const { record } = rolling("bb");
     const first = formatMarker({ [CFG]: { digest: contentDigest(source("cc"), ["a"]) } }, "shop");
     const rolledBack = workload({ generation: 3, marker: first });
@@ -331,7 +331,7 @@ describe("changes", () => {
     expect(recordOf(decision).rollout?.marker).not.toBe(first);
   });
 
-  test("a workload being deleted is left alone", () => {
+  test("a workload being deleted is ignored", () => {
     const s = input({
       record: adopted(),
       source: source("bb"),
@@ -342,7 +342,7 @@ describe("changes", () => {
 });
 
 describe("crash recovery", () => {
-  test("a pending record past its guard with the wanted marker was patched: it is followed, and its start is told", () => {
+  test("a pending record past its guard with the wanted marker was patched: it is followed, and its start is reported", () => {
     const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
     const decision = decide(input({ record: pending, workload: patched, source: source("bb") }));
@@ -351,10 +351,10 @@ describe("crash recovery", () => {
       changed: true,
       record: { phase: "rolling", rollout: { generation: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual(["started"]);
   });
 
-  test("and newer content supersedes it, with both told in order", () => {
+  test("and newer content supersedes it, both reported in order", () => {
     const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const patched = workload({ generation: 2, marker: pending.rollout?.marker ?? "" });
     const decision = decide(
@@ -364,10 +364,13 @@ describe("crash recovery", () => {
       do: "roll",
       record: { rollout: { id: "rollout-2", guard: 2 } },
     });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["started", "superseded"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual([
+      "started",
+      "superseded",
+    ]);
   });
 
-  test("an index older than the record does not decide; the API server's own word does", () => {
+  test("an index older than the record does not decide; the API server does", () => {
     const { record } = rolling();
     const behind = input({
       record,
@@ -378,13 +381,13 @@ describe("crash recovery", () => {
     expect(decide({ ...behind, trusted: true }).do).not.toBe("look-again");
   });
 
-  test("another uid is another workload: asked for, then adopted, the old rollout cancelled", () => {
+  test("another uid is another workload: read, then adopted, the old rollout cancelled", () => {
     const { record } = rolling();
     const other = input({ record, source: source("bb"), workload: workload({ uid: "uid-2" }) });
     expect(decide(other)).toEqual({ do: "look-again", ask: true });
     const decision = decide({ ...other, trusted: true });
     expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
-    expect(recordOf(decision).outbox.map((one) => one.outcome)).toEqual(["cancelled"]);
+    expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual(["cancelled"]);
   });
 });
 
@@ -426,7 +429,7 @@ describe("following", () => {
     expect(recordOf(decision).outbox).toMatchObject([{ outcome, data: { durationMs: 3_000 } }]);
   });
 
-  test("newer content in the middle ends as superseded and rolls again", () => {
+  test("newer content during a rollout supersedes it and rolls again", () => {
     const { record, marker } = rolling();
     const decision = decide(
       input({
@@ -442,7 +445,7 @@ describe("following", () => {
     ]);
   });
 
-  test("a template edited by others in the middle ends as superseded and rolls nothing more", () => {
+  test("a template edit by others during a rollout supersedes it and rolls nothing more", () => {
     const { record, marker } = rolling();
     const edited = workload({ generation: 3, marker, image: "web:2", editedAt: at(2) });
     const decision = decide(
@@ -462,7 +465,7 @@ describe("following", () => {
     expect(decision.do).toBe("keep");
   });
 
-  test("the deadline is told once, as a warning, and not while paused", () => {
+  test("the deadline is reported once, as a warning, and not while paused", () => {
     const { record, marker } = rolling();
     const onSourceNamed = { record, source: source("bb"), now: at(3_600) };
     const paused = decide(
@@ -478,18 +481,18 @@ describe("following", () => {
       phase: "rolling",
       outbox: [{ outcome: "stalled", failedChanges: changes }],
     });
-    const told = { ...recordOf(stalled), outbox: [] };
+    const reported = { ...recordOf(stalled), outbox: [] };
     const again = decide(
-      input({ ...onSourceNamed, record: told, workload: workload({ generation: 2, marker }) }),
+      input({ ...onSourceNamed, record: reported, workload: workload({ generation: 2, marker }) }),
     );
     expect(again).toMatchObject({ do: "keep", changed: false });
     const ended = workload({ generation: 2, marker, status: complete(2) });
-    const through = decide(input({ ...onSourceNamed, record: told, workload: ended }));
+    const through = decide(input({ ...onSourceNamed, record: reported, workload: ended }));
     expect(recordOf(through).outbox).toMatchObject([{ outcome: "succeeded", clearsFailure: true }]);
   });
 });
 
-test("while paused there is no deadline, and it begins anew with the resume", () => {
+test("a pause suspends the deadline, and a resume starts it anew", () => {
   const { record, marker } = rolling();
   const on = (now: number, from: WorkloadRecord, shape: Shape) => {
     const one = workload({ generation: 2, marker, ...shape });
@@ -504,7 +507,7 @@ test("while paused there is no deadline, and it begins anew with the resume", ()
 });
 
 describe("edits by others", () => {
-  test("what changed before the edit is current by it", () => {
+  test("an edit makes earlier changes current", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
     const changed = source("bb", { changedAt: at(-5) });
     const decision = decide(input({ record: adopted(), workload: edited, source: changed }));
@@ -512,13 +515,13 @@ describe("edits by others", () => {
     expect(recordOf(decision).running[CFG]?.digest).toBe(contentDigest(changed, ["a"]));
   });
 
-  test("what changed after the edit rolls", () => {
+  test("a change after the edit rolls", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-5) });
     const changed = source("bb", { changedAt: at(-1) });
     expect(decide(input({ record: adopted(), workload: edited, source: changed })).do).toBe("roll");
   });
 
-  test("what changed in the very second of the edit rolls, where only the second is known", () => {
+  test("a change in the same second as the edit rolls, if only the second is known", () => {
     const edited = workload({ generation: 2, image: "web:2", editedAt: at(-1) });
     const changed = source("bb", { changedAt: at(-1) - 500, changedWithin: 999 });
     const s = input({ record: adopted(), workload: edited, source: changed });
@@ -556,16 +559,16 @@ describe("edits by others", () => {
 });
 
 describe("modes and waits", () => {
-  test("observe tells once per content and patches nothing", () => {
+  test("observe reports once per content and patches nothing", () => {
     const s = input({ record: adopted(), source: source("bb"), mode: "observe" });
     const first = decide(s);
     expect(first).toMatchObject({ do: "skip", changed: true });
     expect(recordOf(first).outbox).toMatchObject([
       { outcome: "skipped", data: { reason: "Observe" } },
     ]);
-    const told = { ...recordOf(first), outbox: [] };
-    expect(decide({ ...s, record: told })).toMatchObject({ do: "keep", changed: false });
-    expect(decide({ ...s, record: told, mode: "active" }).do).toBe("roll");
+    const reported = { ...recordOf(first), outbox: [] };
+    expect(decide({ ...s, record: reported })).toMatchObject({ do: "keep", changed: false });
+    expect(decide({ ...s, record: reported, mode: "active" }).do).toBe("roll");
   });
 
   test("a refused patch waits for its time, another content or a change of the workload", () => {
@@ -603,7 +606,7 @@ describe("modes and waits", () => {
     });
   });
 
-  test("min-interval defers and is told once", () => {
+  test("min-interval defers and is reported once", () => {
     const annotations = { "rollcast.dev/min-interval": "1m" };
     const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
     const s = input({ record, source: source("bb"), workload: workload({ annotations }) });
@@ -612,11 +615,11 @@ describe("modes and waits", () => {
     expect(recordOf(first).outbox).toMatchObject([
       { outcome: "deferred", data: { reason: "MinInterval" } },
     ]);
-    const told = { ...recordOf(first), outbox: [] };
+    const reported = { ...recordOf(first), outbox: [] };
     expect(
-      recordOf(decide({ ...s, record: told, sources: new Map([[CFG, source("cc")]]) })).outbox,
+      recordOf(decide({ ...s, record: reported, sources: new Map([[CFG, source("cc")]]) })).outbox,
     ).toEqual([]);
-    expect(decide({ ...s, record: told, now: at(41) }).do).toBe("roll");
+    expect(decide({ ...s, record: reported, now: at(41) }).do).toBe("roll");
   });
 });
 
@@ -624,14 +627,14 @@ function hashOf(record: WorkloadRecord): string {
   return contentsHash(record.rollout?.wanted ?? {});
 }
 
-describe("what the configuration asks for besides changes", () => {
+describe("configured rollouts besides changes", () => {
   const eager = rulesOf({ onCreate: true, onDelete: true });
   const without = () => {
     const s = { ...input({ rules: eager }), sources: new Map([[CFG, undefined]]) };
     return recordOf(decide(s));
   };
 
-  test("onCreate: a source that a known workload had to do without is due when it is created", () => {
+  test("onCreate: a source that an existing workload lacked is due when created", () => {
     const made = source("aa", { change: "created", createdAt: at(4) });
     const on = input({ rules: eager, record: without(), source: made, now: at(5) });
     expect(decide(on).do).toBe("roll");
@@ -640,7 +643,7 @@ describe("what the configuration asks for besides changes", () => {
     expect(decide({ ...on, sources: new Map([[CFG, adoptedByWatcher]]) }).do).toBe("keep");
   });
 
-  test("onDelete: a source that was deleted is due, one that is merely not known is not", () => {
+  test("onDelete: a deleted source is due, an unknown one is not", () => {
     const gone = source("aa", { change: "deleted", deletedAt: at(4) });
     const on = input({ rules: eager, record: adopted(), source: gone, now: at(5) });
     const decision = decide(on);
@@ -650,7 +653,7 @@ describe("what the configuration asks for besides changes", () => {
     expect(decide({ ...on, sources: new Map([[CFG, undefined]]) }).do).toBe("keep");
   });
 
-  test("effect notify is told once for each content and never rolled", () => {
+  test("effect notify is reported once per content and never rolled", () => {
     const shape = { annotations: { "rollcast.dev/effect": "notify" } };
     const s = input({
       workload: workload(shape),
@@ -685,7 +688,7 @@ describe("what the configuration asks for besides changes", () => {
     expect([seconds(4), seconds(5), seconds(6)]).toEqual(["keep", "roll", "roll"]);
   });
 
-  test("a restart by Reloader is an edit: what changed before it is current, what it leaves is no template change of its own", () => {
+  test("a restart by Reloader is an edit: what changed before it is current, its marks are no template change", () => {
     const marked = (value: string, generation: number, editedAt: number): Workload => {
       const one = workload({ generation, editedAt });
       return { ...one, marks: { ...one.marks, reloader: value } };
@@ -703,12 +706,12 @@ describe("what the configuration asks for besides changes", () => {
     expect(ours.do).toBe("roll");
   });
 
-  test("keeps which check decided on each source", () => {
+  test("records which check decided on each source", () => {
     expect(adopted().verdicts).toEqual({ [CFG]: "auto" });
   });
 });
 
-describe("what holds a rollout back from outside", () => {
+describe("gates outside the workload", () => {
   const open: DecisionInput["admission"] = input({}).admission;
   const due = (admission: Partial<DecisionInput["admission"]>, over: Partial<DecisionInput> = {}) =>
     decide(
@@ -733,7 +736,7 @@ describe("what holds a rollout back from outside", () => {
     ["QueuePaused", { paused: { until: at(90) } }, at(90)],
     ["Halted", { failures: failures(3) }, undefined],
     ["MaxRolling", { quota: "full" }, undefined],
-  ] as const)("%s: told once, due when it opens", (reason, admission, until) => {
+  ] as const)("%s: reported once, due when it opens", (reason, admission, until) => {
     const first = due(admission as Partial<DecisionInput["admission"]>);
 
     expect(first).toMatchObject({
@@ -751,7 +754,7 @@ describe("what holds a rollout back from outside", () => {
     expect(due({}, { record }).do).toBe("roll");
   });
 
-  test("of several reasons the first is told, in the order of the documentation", () => {
+  test("of several reasons the first is reported, in the documented order", () => {
     const all = { frozen: {}, failures: failures(3), paused: {}, quota: "full" } as const;
     const annotations = { "rollcast.dev/min-interval": "1m" };
     const record = { ...adopted("aa", { annotations }), history: [at(-20)] };
@@ -774,12 +777,12 @@ describe("what holds a rollout back from outside", () => {
     expect(due({ failures: failures(2), haltAfter: 2 }).do).toBe("wait");
     const fix = new Map([[CFG, source("cc", { changedAt: at(-1) })]]);
     expect(due({ failures: failures(3) }, { sources: fix }).do).toBe("roll");
-    // The same content again, later, is another change: somebody put it there.
+    // The same content again, later, is another change: somebody wrote it again.
     const again = new Map([[CFG, source("bb", { changedAt: at(-1) })]]);
     expect(due({ failures: failures(3) }, { sources: again }).do).toBe("roll");
   });
 
-  test("what is pending waits as it is, so that whoever finds it patched knows the rollout", () => {
+  test("a pending rollout waits unchanged, so that its patch is recognised later", () => {
     const pending = due({});
     const { record } = pending as { record: WorkloadRecord };
     for (const admission of [{ frozen: {} }, { quota: "full" }] as const) {
@@ -787,7 +790,7 @@ describe("what holds a rollout back from outside", () => {
     }
   });
 
-  test("a rollout that is under way is followed while its workload is frozen", () => {
+  test("a rollout in progress is followed while its workload is frozen", () => {
     const pending = due({});
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout } = pending.record;
@@ -797,7 +800,7 @@ describe("what holds a rollout back from outside", () => {
     expect(recordOf(after).outbox).toMatchObject([{ outcome: "succeeded" }]);
   });
 
-  test("where the queue bounds rollouts, the end frees the slot, and tells what it broke", () => {
+  test("if the queue has a quota, the end releases it and reports the failed changes", () => {
     const pending = due({ quota: "free" });
     if (pending.do !== "roll") throw new Error("does not roll");
     const { rollout } = pending.record;

@@ -38,27 +38,27 @@ function newRecord(s: DecisionInput): WorkloadRecord {
   };
 }
 
-/** Which check decided on each source, for who asks why, at most 200. */
+/** Which check decided on each source, for the API; at most 200. */
 function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Record<string, string> {
-  const found = [...verdictBySource].map(([key, { check }]) => [key, check] as const);
-  return Object.fromEntries(found.slice(0, MAX_VERDICTS));
+  const checks = [...verdictBySource].map(([key, { check }]) => [key, check] as const);
+  return Object.fromEntries(checks.slice(0, MAX_VERDICTS));
 }
 
 /**
- * Decides what is to be done with a workload, from present state alone: the same situation gives the same decision whatever event, retry or
- * sweep asked. Pure.
+ * Decides what to do with a workload from present state alone: the same input gives the same
+ * decision, whichever event, retry or resync triggered it. Pure.
  */
 export function decide(s: DecisionInput): Decision {
   const { workload } = s;
-  const known = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
+  const existing = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
   if (!s.trusted && s.record !== undefined) {
-    // Which of two uids is the newer one, only the API server can tell.
-    if (known === undefined) return { do: "look-again", ask: true };
-    if (workload.generation < known.generation) return { do: "look-again", ask: false };
+    // Only the API server knows which of two uids is newer.
+    if (existing === undefined) return { do: "look-again", ask: true };
+    if (workload.generation < existing.generation) return { do: "look-again", ask: false };
   }
   const verdictBySource = verdicts(workload, s.sources, s.rules);
   const present = presentContents(workload, s.sources, verdictBySource);
-  let record = adoptPatched(s, known ?? newRecord(s));
+  let record = adoptPatched(s, existing ?? newRecord(s));
   record = advance(record, workload, s.now, s.job);
   record = reconcileEdit(s, record, present);
   record = {

@@ -7,41 +7,44 @@ import type { Rules } from "../model/rules.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 
-/** What holds rollouts of a workload back from outside. Times are milliseconds since the epoch. */
+/** External state that may block rollouts of a workload. Times are milliseconds since the epoch. */
 export type AdmissionState = {
   readonly queue: string;
   readonly frozen?: { readonly until?: number };
   readonly paused?: { readonly until?: number };
-  /** So many failed rollouts of one change, and what is left of it waits. */
+  /** After this many failed rollouts of one change, its remaining rollouts wait. */
   readonly haltAfter: number;
   readonly failures: readonly Failures[];
-  /** Whether one more rollout may begin: `none` where the queue does not bound them. */
+  /** Whether one more rollout may begin; `none` if the queue has no quota. */
   readonly quota: "none" | "free" | "full";
 };
 
 /** A Job whose end is the end of a rollout. */
 export type RolloutJob = Pick<Workload, "status"> | "gone" | undefined;
 
-/** All that a decision is made of. Times are milliseconds since the epoch. */
+/** Everything a decision depends on. Times are milliseconds since the epoch. */
 export type DecisionInput = {
   readonly rules: Rules;
   readonly workload: Workload;
   readonly record: WorkloadRecord | undefined;
-  /** The Job that a CronJob's rollout has run: as it is, or gone; undefined where that is not known. */
+  /** The Job of a CronJob's rollout: present or gone; undefined if unknown. */
   readonly job?: RolloutJob;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
-  /** When Rollcast was installed in this cluster: older workloads are adopted as they are. */
+  /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
   readonly installedAt: number;
   readonly now: number;
   readonly mode: "active" | "observe";
   readonly breaker: LoopBreaker;
-  /** When a rollout is told as stalled, for kinds without a deadline of their own. */
+  /** When a rollout counts as stalled, for kinds without their own deadline. */
   readonly stalledAfterMs: number;
   /** How many workloads the last change of a source rolls. */
   readonly affected: Affected;
-  /** The id that a new rollout takes. */
+  /** The id for a new rollout. */
   readonly newId: string;
-  /** The workload was just read from the API server itself: it decides even where the record knows a newer generation. */
+  /**
+   * The workload was just read from the API server: it decides even if the record has a newer
+   * generation.
+   */
   readonly trusted: boolean;
   readonly admission: AdmissionState;
 };

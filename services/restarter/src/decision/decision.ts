@@ -1,12 +1,13 @@
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 
 /**
- * What to do now. `record` is the record as it should be; `changed` says whether that is another than the one given, so must be written first.
- * - `look-again`: the index is older than the record, or (`ask`) only the API server can tell.
- * - `keep`: nothing is to be patched.
- * - `skip`: a rollout is due and told, and not made (`mode: observe`).
+ * What to do now. `record` is the record as it should be. `changed` says that it differs from the
+ * given one, so it must be written first.
+ * - `look-again`: the index is older than the record, or (`ask`) only the API server can decide.
+ * - `keep`: nothing to patch.
+ * - `skip`: a rollout is due and reported, not made (`mode: observe`).
  * - `wait`: a rollout is due at `until`.
- * - `roll`: patch what `record.rollout` says.
+ * - `roll`: patch as `record.rollout` says.
  */
 export type Decision =
   | { readonly do: "look-again"; readonly ask: boolean }
@@ -15,7 +16,7 @@ export type Decision =
       readonly do: "wait";
       readonly record: WorkloadRecord;
       readonly changed: boolean;
-      /** Absent where it waits for something to open. */
+      /** Unset if it waits for a gate to open. */
       readonly until: number | undefined;
     }
   | {

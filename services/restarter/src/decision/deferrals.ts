@@ -5,7 +5,10 @@ import type { Delay } from "./throttle.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { outboxEvent } from "./outcomes.ts";
 
-/** The record of a rollout that is due and must wait for the workload (`Suspended`, `Running`); told once. */
+/**
+ * The record of a due rollout that must wait for the workload (`Suspended`, `Running`); reported
+ * once.
+ */
 export function hold(
   record: WorkloadRecord,
   reason: string,
@@ -15,14 +18,14 @@ export function hold(
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
   if (record.hold === reason) return { ...record, phase };
   const extra = { reason, ...(cause === undefined ? {} : { cause }) };
-  const one = outboxEvent(record, stableId(newId, "deferred"), "deferred", now, extra);
-  return { ...record, phase, hold: reason, outbox: [...record.outbox, one] };
+  const event = outboxEvent(record, stableId(newId, "deferred"), "deferred", now, extra);
+  return { ...record, phase, hold: reason, outbox: [...record.outbox, event] };
 }
 
-/** What is put off, why, and what would have brought it. */
+/** What is deferred, why, and its cause. */
 type DeferralInput = { wait: Delay; cause: Cause | undefined; changes: readonly Change[] };
 
-/** The record of a rollout that is due later; told once for each time it is put off for that reason. */
+/** The record of a rollout that is due later; reported once per deferral and reason. */
 export function deferred(
   before: WorkloadRecord,
   { wait, cause, changes }: DeferralInput,
@@ -31,7 +34,7 @@ export function deferred(
 ): WorkloadRecord {
   const { rollout: _rollout, ...rest } = before;
   const record = before.phase === "rolling" ? before : rest;
-  const told = record.due?.reason === wait.reason;
+  const reported = record.due?.reason === wait.reason;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
   const due = {
     ...(wait.at === undefined ? {} : { at: wait.at }),
@@ -39,14 +42,14 @@ export function deferred(
     published: true,
     ...(wait.reason === "Halted" ? { changes: [...changes] } : {}),
   };
-  if (told || (wait.reason === "Throttled" && record.throttle !== undefined)) {
+  if (reported || (wait.reason === "Throttled" && record.throttle !== undefined)) {
     return { ...record, phase, due };
   }
   const outcome = wait.reason === "Throttled" ? "throttled" : "deferred";
-  const one = outboxEvent(record, stableId(id, outcome), outcome, now, {
+  const event = outboxEvent(record, stableId(id, outcome), outcome, now, {
     reason: wait.reason,
     ...(wait.at === undefined ? {} : { dueAt: new Date(wait.at).toISOString() }),
     ...(cause === undefined ? {} : { cause }),
   });
-  return { ...record, phase, due, outbox: [...record.outbox, one] };
+  return { ...record, phase, due, outbox: [...record.outbox, event] };
 }

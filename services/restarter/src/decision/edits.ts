@@ -6,7 +6,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision-input.ts";
 import { reloaderRestarted } from "../model/reloader-marks.ts";
 
-/** The latest moment at which a source can have changed last; undefined where it never did since its creation. */
+/** The latest time a source can have changed; undefined if unchanged since its creation. */
 export function lastChange(s: DecisionInput, key: SourceKey): number | undefined {
   const source = s.sources.get(key);
   return source?.changedAt === undefined
@@ -15,8 +15,10 @@ export function lastChange(s: DecisionInput, key: SourceKey): number | undefined
 }
 
 /**
- * Whether the source's last write is known to be later than the workload's last edit, or its creation: etcd numbers all writes in one order. Clocks differ and
- * watches lag; but the API promises an order within a resource type only (KEP-5504), so versions overrule a clock that says "before", and never one that says "after".
+ * Whether the source's last write is known to be later than the workload's last edit or creation.
+ * etcd numbers all writes in one order, while clocks differ and watches lag. But the API guarantees
+ * order only within a resource type (KEP-5504), so versions overrule a clock that says "before",
+ * never one that says "after".
  */
 export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
   const { editedVersion } = s.workload;
@@ -25,7 +27,7 @@ export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
   return compareVersions(version, editedVersion) > 0;
 }
 
-/** Whether pods that the last edit of the template started run what the source has been since its last change. */
+/** Whether pods started by the last template edit run the source's last change. */
 function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
   const { editedAt } = s.workload;
   const changedBy = lastChange(s, key);
@@ -37,7 +39,10 @@ export function sameSecondOrEarlier(time: number, than: number): boolean {
   return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
 }
 
-/** The record after an edit of the pod template by others: it ended what was rolling, and since it restarts the pods, what changed before it is current. */
+/**
+ * The record after others edited the pod template: the edit ended the current rollout and restarts
+ * the pods, so earlier changes are current.
+ */
 export function reconcileEdit(
   s: DecisionInput,
   record: WorkloadRecord,
@@ -47,7 +52,7 @@ export function reconcileEdit(
   const reloaded = reloaderRestarted(workload, record.marks ?? "");
   if (workload.templateHash === record.templateHash && !reloaded) return record;
   if (workload.rollBy === "job") {
-    // A Job that runs is not touched by an edit of the template that it was made from.
+    // Editing the template of a CronJob does not affect its running Job.
     return { ...record, templateHash: workload.templateHash, marks: workload.marks.reloader };
   }
   const { rollout, ...rest } = record;

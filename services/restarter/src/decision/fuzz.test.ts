@@ -10,7 +10,7 @@ import { patternsOf, watchedSources } from "../model/watched-sources.ts";
 import { templatePatch } from "../rollout/template-patch.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
-/** Anything, most of the time of nearly the right form. */
+/** Arbitrary values, mostly of nearly the right form. */
 const junk = fc.oneof(
   { weight: 1, arbitrary: fc.anything({ maxDepth: 2 }) },
   { weight: 1, arbitrary: fc.constant(undefined) },
@@ -24,9 +24,9 @@ const loose = (shape: Record<string, fc.Arbitrary<unknown>>) =>
     { weight: 9, arbitrary: fc.record(shape, { requiredKeys: [] }) },
     { weight: 1, arbitrary: junk },
   );
-const many = (one: fc.Arbitrary<unknown>) =>
+const many = (arbitraryItem: fc.Arbitrary<unknown>) =>
   fc.oneof(
-    { weight: 9, arbitrary: fc.array(one, { maxLength: 3 }) },
+    { weight: 9, arbitrary: fc.array(arbitraryItem, { maxLength: 3 }) },
     { weight: 1, arbitrary: junk },
   );
 const ref = loose({ name, key: name, optional: fc.boolean() });
@@ -143,7 +143,7 @@ test("10,000 pod templates and sets of annotations: nothing throws, everything i
     }),
     { numRuns: 10_000 },
   );
-  // The generators reach the checks: a fuzz that only ever meets junk shows nothing.
+  // The generators must reach the checks: a fuzz test that produces only junk proves nothing.
   expect([...decided].toSorted()).toEqual(
     ["auto", "auto-reload-all", "excluded", "named", "not-opted-in", "opted-out"].toSorted(),
   );

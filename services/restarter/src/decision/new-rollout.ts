@@ -9,7 +9,7 @@ import type { Contents, DecisionInput } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";
 
 export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | undefined {
-  const sources = keys.map((key) => s.sources.get(key)).filter((one) => one !== undefined);
+  const sources = keys.map((key) => s.sources.get(key)).filter((source) => source !== undefined);
   const [newest] = sources.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
   if (newest === undefined) return undefined;
   const { kind, namespace, name, changedKeys, changedBy, changedAt } = newest;
@@ -23,19 +23,20 @@ export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | u
   };
 }
 
-/** How many workloads the cause rolls; where nothing is known of it, nothing is said. */
+/** How many workloads the cause rolls; omitted if unknown. */
 function affectedBy(s: DecisionInput, cause: Cause | undefined): { affected?: number } {
   if (cause === undefined) return {};
   const key = sourceKey(cause.kind, cause.namespace, cause.name);
   const record = s.sources.get(key);
-  // At least the one that rolls: the index may be a moment behind.
+  // At least this workload: the index may lag.
   return record === undefined ? {} : { affected: Math.max(1, s.affected(key, record)) };
 }
 
 function markerOf(workload: Workload, wanted: Contents, changedAt: number): string {
   if (workload.rollBy === "restart") return restartTime(changedAt, workload.marker);
   const plain = formatMarker(wanted, workload.namespace);
-  // A template that already carries this very marker (a rollback) would not restart its pods for it.
+  // If the template already has this marker (a rollback), writing it again would not restart its
+  // pods.
   return workload.marker === plain
     ? formatMarker(wanted, workload.namespace, workload.generation)
     : plain;
@@ -49,7 +50,7 @@ export function newRollout(
 ) {
   const { workload } = s;
   const cause = causeOf(s, keys);
-  // One that was held up in the middle is the same one: what it has done already is found by its id.
+  // An interrupted rollout keeps its id, so that what it has done already is detected.
   const heldUp = record.phase === "deferred" && record.hold !== undefined;
   const pending = record.phase === "pending" || heldUp ? record.rollout : undefined;
   const changedAt = cause?.changedAt === undefined ? undefined : Date.parse(cause.changedAt);

@@ -11,7 +11,7 @@ function data(record: WorkloadRecord, extra: Extra): RolloutData {
   return { workload: { kind, namespace, name, uid }, ...extra };
 }
 
-/** What every event of one rollout says. */
+/** The fields common to all events of one rollout. */
 export function about(rollout: Rollout): Extra {
   return {
     rollout: rollout.id,
@@ -23,7 +23,7 @@ export function about(rollout: Rollout): Extra {
   };
 }
 
-/** The trace that a rollout's events go on with. */
+/** The trace that a rollout's events continue. */
 export function traced({ traceparent }: Rollout): { traceparent?: string } {
   return traceparent === undefined ? {} : { traceparent };
 }
@@ -38,39 +38,41 @@ export function outboxEvent(
   return { id, outcome, time, data: data(record, extra) };
 }
 
-/** `rollout.started`: its id depends on the rollout alone, so whoever publishes it publishes the same. */
+/**
+ * `rollout.started`: its id depends on the rollout alone, so every publisher sends the same event.
+ */
 export function started(record: WorkloadRecord, rollout: Rollout): OutboxEvent {
   const time = rollout.startedAt ?? rollout.decidedAt;
   const paused = rollout.stallTimeout !== undefined && rollout.deadline === undefined;
   const { requestedBy } = rollout;
-  const one = outboxEvent(record, stableId(rollout.id, "started"), "started", time, {
+  const event = outboxEvent(record, stableId(rollout.id, "started"), "started", time, {
     ...about(rollout),
     ...(requestedBy === undefined ? {} : { reason: "Requested", message: requestedBy }),
     ...(paused ? { reason: "Paused", message: "it is paused: pods restart once resumed" } : {}),
   });
-  return { ...one, ...traced(rollout) };
+  return { ...event, ...traced(rollout) };
 }
 
 export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
-  const one = outboxEvent(record, stableId(rollout.id, "stalled"), "stalled", now, {
+  const event = outboxEvent(record, stableId(rollout.id, "stalled"), "stalled", now, {
     ...about(rollout),
     reason: "Deadline",
     durationMs: Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt)),
   });
   const { changes } = rollout;
-  const told = {
-    ...one,
+  const stalledEvent = {
+    ...event,
     ...traced(rollout),
     ...(changes === undefined ? {} : { failedChanges: changes }),
   };
   return {
     ...record,
     rollout: { ...rollout, stalled: true },
-    outbox: [...record.outbox, told],
+    outbox: [...record.outbox, stalledEvent],
   };
 }
 
-/** The record of a rollout that will not be made, and why. */
+/** The record of a rollout that will not be made, with the reason. */
 export function skipped(
   record: WorkloadRecord,
   reason: string,
@@ -79,11 +81,11 @@ export function skipped(
   id: string,
 ): WorkloadRecord {
   const extra = { reason, ...(cause === undefined ? {} : { cause }) };
-  const one = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
-  return { ...record, outbox: [...record.outbox, one] };
+  const event = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
+  return { ...record, outbox: [...record.outbox, event] };
 }
 
-/** `rollout.planned`: once for each change that would roll the workload. */
+/** `rollout.planned`: once per change that would roll the workload. */
 export function planned(
   record: WorkloadRecord,
   eventId: string,

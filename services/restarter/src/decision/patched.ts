@@ -5,7 +5,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { withRequestsDone } from "./requests.ts";
 import type { DecisionInput } from "./decision-input.ts";
 
-/** A record whose patch was made by somebody who died before writing so. */
+/** Adopts a patch whose author crashed before recording it. */
 export function adoptPatched(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
   const { rollout } = record;
   if (record.phase !== "pending" || rollout === undefined) return record;
@@ -15,7 +15,10 @@ export function adoptPatched(s: DecisionInput, record: WorkloadRecord): Workload
   return { ...next, outbox: [...next.outbox, started(next, next.rollout ?? rollout)] };
 }
 
-/** The rollout that makes a Job again: after a try that was refused and told as failed, under an id of its own. */
+/**
+ * The rollout that recreates a Job; after a refused attempt that was reported as failed, it has its
+ * own id.
+ */
 export function recreation(
   record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
 ): Rollout {
@@ -24,7 +27,10 @@ export function recreation(
   return tries === undefined ? rollout : { ...rollout, id: stableId(rollout.id, String(tries)) };
 }
 
-/** The record of a Job that we deleted, as it goes on with the one that we made in its place: known by our rollout's id, under another uid. */
+/**
+ * The record of a Job that we deleted, continued for the Job that replaces it: our rollout's id
+ * identifies it, under another uid.
+ */
 export function recreatedBefore(s: DecisionInput): WorkloadRecord | undefined {
   const { record, workload } = s;
   const { recreate } = record ?? {};
@@ -36,7 +42,7 @@ export function recreatedBefore(s: DecisionInput): WorkloadRecord | undefined {
     : { ...next, outbox: [...next.outbox, started(next, next.rollout)] };
 }
 
-/** The record after a Job was made again: `s.workload` is the new one. */
+/** The record after a Job was recreated: `s.workload` is the new one. */
 export function recreatedRecord(
   s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
   record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
@@ -46,7 +52,7 @@ export function recreatedRecord(
   return patchedRecord(s, { ...record, uid }, rollout, generation);
 }
 
-/** The record after its rollout's patch was made, which gave the workload `generation`. */
+/** The record after the rollout's patch gave the workload `generation`. */
 export function patchedRecord(
   s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
   record: WorkloadRecord,

@@ -19,13 +19,13 @@ function rolling(...keys: string[]): Record<string, Holder> {
 const key = (namespace: string, name: string | number) => `Deployment/${namespace}/${name}`;
 const waiting = (...keys: string[]): Waiter[] => keys.map((one, i) => ({ key: one, since: i }));
 
-describe("who gets a free slot", () => {
+describe("who gets free quota", () => {
   test("the oldest, as many as are free", () => {
     const list = waiting(key("a", 1), key("b", 2), key("a", 3));
     expect(admissible(rolling(key("x", 0)), { maxRolling: 3 }, list)).toEqual(list.slice(0, 2));
   });
 
-  test("one that is stopped by its namespace's bound holds up nobody of another", () => {
+  test("a namespace at its limit does not block the others", () => {
     const list = waiting(key("a", 1), key("a", 2), key("b", 3), key("c", 4));
     const limits = { maxRolling: 3, maxRollingPerNamespace: 1 };
     expect(admissible(rolling(key("a", 0)), limits, list).map((one) => one.key)).toEqual([
@@ -34,7 +34,7 @@ describe("who gets a free slot", () => {
     ]);
   });
 
-  test("who comes now goes behind those who wait, unless more is free than they take", () => {
+  test("a newcomer queues behind the waiters, unless more quota is free than they need", () => {
     const list = waiting(key("a", 1), key("a", 2));
     const self = { key: key("b", 9), since: 100 };
     expect(mayStart({}, { maxRolling: 2 }, list, self)).toBe(false);
@@ -42,7 +42,7 @@ describe("who gets a free slot", () => {
     expect(mayStart({}, { maxRolling: 2 }, list, { key: key("a", 2), since: 1 })).toBe(true);
   });
 
-  test("who holds a slot keeps it, also where the bound was lowered below it", () => {
+  test("a holder keeps its quota even if the limit is lowered below it", () => {
     const self = { key: key("a", 1), since: 100 };
     expect(mayStart(rolling(key("a", 1), key("a", 2)), { maxRolling: 1 }, [], self)).toBe(true);
   });
@@ -71,7 +71,7 @@ function withDeadline(
   return hold.length <= maxRolling && most <= maxRollingPerNamespace;
 }
 
-test("whoever asks in whatever order, no bound is exceeded, and all who were admitted fit together", () => {
+test("in any order of requests, no limit is exceeded, and all admitted workloads fit together", () => {
   fc.assert(
     fc.property(limits, waiters, (bounds, list) => {
       const granted = admissible({}, bounds, list);
@@ -81,7 +81,7 @@ test("whoever asks in whatever order, no bound is exceeded, and all who were adm
           bounds,
         ),
       ).toBe(true);
-      // Nobody who was left out would fit beside them, and the oldest is never left out.
+      // No rejected workload would fit as well, and the oldest is never rejected.
       for (const one of list) {
         if (granted.includes(one)) continue;
         expect(withDeadline([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
@@ -91,7 +91,7 @@ test("whoever asks in whatever order, no bound is exceeded, and all who were adm
   );
 });
 
-test("each who is admitted may start alone, whatever the others do first", () => {
+test("each admitted workload may start, whatever the others do first", () => {
   fc.assert(
     fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
       const granted = admissible({}, bounds, list);
@@ -114,7 +114,7 @@ test("each who is admitted may start alone, whatever the others do first", () =>
 const change = (id: string) => ({ id, source: `ConfigMap/shop/${id}` });
 
 describe("failures of a change", () => {
-  test("count for whoever would bring all of it, once for each rollout", () => {
+  test("count for every rollout that would bring all of it, once each", () => {
     const first = withFailure([], [change("x")], "r1");
     const twice = withFailure(first, [change("x")], "r1");
     expect(twice).toBe(first);
@@ -123,22 +123,22 @@ describe("failures of a change", () => {
     expect(failuresOf(both, [change("x"), change("y")])).toBe(2);
     expect(failuresOf(both, [change("x"), change("y"), change("z")])).toBe(2);
     expect(failuresOf(both, [change("y")])).toBe(0);
-    // The fix of x is another change of it.
+    // The fix of x is another change of x.
     expect(failuresOf(both, [change("x2"), change("y")])).toBe(0);
   });
 
-  test("are forgotten when a source has left one of the changes behind", () => {
+  test("are dropped when a newer change of a source replaces one of the changes", () => {
     const both = withFailure([], [change("y"), change("x")], "r1");
     expect(withoutOutdated(both, change("x"))).toBe(both);
     expect(withoutOutdated(both, { source: change("z").source, id: "z" })).toBe(both);
     expect(withoutOutdated(both, { source: change("x").source, id: "x2" })).toEqual([]);
   });
 
-  test("of a rollout that brought no change count for nobody", () => {
+  test("of a rollout that brought no change affect no others", () => {
     expect(withFailure([], [], "r1")).toEqual([]);
   });
 
-  test("a rollout that had only stalled is taken back, and its set with the last of it", () => {
+  test("a rollout that had only stalled is removed, and its set with the last rollout", () => {
     const failures = withFailure(withFailure([], [change("x")], "r1"), [change("x")], "r2");
     const left = withoutFailure(failures, "r1");
     expect(failuresOf(left, [change("x")])).toBe(1);
@@ -158,7 +158,7 @@ describe("failures of a change", () => {
     expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 2 })).toBe(false);
   });
 
-  test("are forgotten beyond 50 sets, the oldest first", () => {
+  test("are dropped beyond 50 sets, the oldest first", () => {
     let failures = withFailure([], [change("first")], "r");
     for (let i = 0; i < 50; i++) failures = withFailure(failures, [change(`c${i}`)], "r");
     expect(failures).toHaveLength(50);
@@ -167,7 +167,10 @@ describe("failures of a change", () => {
   });
 });
 
-/** Rolls a broken change over many workloads: at each step one more begins, where it may, or one that rolls fails. */
+/**
+ * Rolls a broken change over many workloads: each iteration, one more begins if it may, or a
+ * running one fails.
+ */
 function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean[]): number {
   let state: QueueState = emptyState("q");
   let next = 0;
@@ -193,7 +196,7 @@ function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean
   return failed;
 }
 
-test("of a change that breaks everything, no more fail than haltAfter, or than were under way before the first failure", () => {
+test("of a change that breaks everything, no more fail than haltAfter, or than were in progress before the first failure", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 8 }),

@@ -1,12 +1,15 @@
 import type { Holder, QueueState } from "../model/control-entry.ts";
 
-/** Bounds of unfinished rollouts; absent: none. */
+/** Limits on unfinished rollouts; unset: no limit. */
 export type QuotaLimits = {
   readonly maxRolling?: number;
   readonly maxRollingPerNamespace?: number;
 };
 
-/** A workload that waits for a slot, by `<kind>/<namespace>/<name>`. `since` in milliseconds since the epoch. */
+/**
+ * A workload that waits for quota, by `<kind>/<namespace>/<name>`. `since` in milliseconds since
+ * the epoch.
+ */
 export type Waiter = { readonly key: string; readonly since: number };
 
 type Rolling = QueueState["rolling"];
@@ -19,7 +22,7 @@ function namespaceOf(key: string): string {
   return key.split("/")[1] ?? "";
 }
 
-/** Counts what holds a slot, all in all and by namespace. */
+/** Counts quota in use, in total and by namespace. */
 function counter(rolling: Rolling, limits: QuotaLimits) {
   const { maxRolling = Number.POSITIVE_INFINITY } = limits;
   const { maxRollingPerNamespace: perNamespace = Number.POSITIVE_INFINITY } = limits;
@@ -39,7 +42,7 @@ function counter(rolling: Rolling, limits: QuotaLimits) {
   };
 }
 
-/** Whether one more may begin, whoever else waits. */
+/** Whether one more may begin, regardless of waiters. */
 export function hasRoom(rolling: Rolling, limits: QuotaLimits, key: string): boolean {
   return Object.hasOwn(rolling, key) || counter(rolling, limits).hasRoom(key);
 }
@@ -53,7 +56,10 @@ export function inOrder(waiters: Iterable<Waiter>): Waiter[] {
   return [...waiters].toSorted((a, b) => (isOlder(a, b) ? -1 : 1));
 }
 
-/** Which of those who wait, oldest first, get the slots that are free; who is stopped by its namespace's bound holds up nobody of another. */
+/**
+ * Which waiters, oldest first, get the free quota. A namespace at its limit does not block the
+ * others.
+ */
 export function admissible(
   rolling: Rolling,
   limits: QuotaLimits,
@@ -70,7 +76,7 @@ export function admissible(
   return granted;
 }
 
-/** Whether the workload may begin now, given who waits (oldest first) and may be before it. */
+/** Whether the workload may begin now, given the waiters (oldest first) ahead of it. */
 export function mayStart(
   rolling: Rolling,
   limits: QuotaLimits,

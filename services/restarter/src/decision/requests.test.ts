@@ -27,7 +27,7 @@ function requested(record: WorkloadRecord, id = "request-1"): WorkloadRecord {
   return next;
 }
 
-/** The record and workload after the rollout that `record` wants was patched. */
+/** The record and workload after the rollout in `record` was applied. */
 function patched(record: WorkloadRecord, generation: number) {
   const decision = decide(givenSituation({ record, trusted: true }));
   if (decision.do !== "roll") throw new Error(`does not roll but ${decision.do}`);
@@ -63,7 +63,7 @@ test("a second request writes another marker, though the content is the same", (
   expect(decision.record.rollout.marker).not.toBe(first.rollout.marker);
 });
 
-test("who patched and died before writing so is taken over, not repeated", () => {
+test("a patch whose author crashed before recording it is adopted, not repeated", () => {
   const wanted = requested(adopted());
   const pending = decide(givenSituation({ record: wanted }));
   if (pending.do !== "roll") throw new Error("does not roll");
@@ -77,7 +77,7 @@ test("who patched and died before writing so is taken over, not repeated", () =>
   expect(openRequest(recordOf(next))).toBeUndefined();
 });
 
-test("a request goes past the workload's own pace, and past the wait of a refused try", () => {
+test("a request bypasses the workload's own throttle and the retry delay of a refused patch", () => {
   const slow = givenWorkload({ annotations: { ...AUTO, "rollcast.dev/min-interval": "1h" } });
   const record = { ...adopted(), history: [T0 - 1_000] };
   expect(decide(givenSituation({ record: requested(record), workload: slow })).do).toBe("roll");
@@ -94,7 +94,7 @@ test("a request goes past the workload's own pace, and past the wait of a refuse
   expect(decide(givenSituation({ record: refused })).do).toBe("roll");
 });
 
-test("a change that is due anyway answers the request with the same rollout", () => {
+test("a change that is due anyway fulfils the request with the same rollout", () => {
   const changed = new Map([[CFG, givenSource("bb", { changedAt: T0 - 1_000 })]]);
   const decision = decide(givenSituation({ record: requested(adopted()), sources: changed }));
   expect(decision).toMatchObject({ do: "roll", record: { rollout: { changed: 1 } } });
@@ -102,7 +102,7 @@ test("a change that is due anyway answers the request with the same rollout", ()
   expect(decision.record.rollout.requestedBy).toBeUndefined();
 });
 
-test("where nothing is rolled, a request does not wait for the day that changes", () => {
+test("if nothing is rolled, a request is not kept for later", () => {
   const decision = decide(givenSituation({ record: requested(adopted()), mode: "observe" }));
   expect(openRequest(recordOf(decision))).toBeUndefined();
 });

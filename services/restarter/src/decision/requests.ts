@@ -2,15 +2,18 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 
 const KEPT = 8;
 
-/** A rollout that somebody asks for, under an id that makes a repeated request the same. */
+/** A requested rollout; its id makes repeated requests idempotent. */
 export type RolloutRequest = { readonly id: string; readonly by: string; readonly at: number };
 
-/** The request that waits to be carried out, the oldest first. */
+/** The oldest open request. */
 export function openRequest(record: WorkloadRecord): RolloutRequest | undefined {
   return record.requests?.find(({ done }) => !done);
 }
 
-/** The record with the request noted, to be tried now whatever failed before; undefined where this very request was taken before. */
+/**
+ * The record with the request added, to be tried now despite earlier failures; undefined if this
+ * request was already recorded.
+ */
 export function withRequest(
   record: WorkloadRecord,
   request: RolloutRequest,
@@ -25,8 +28,8 @@ export function withRequest(
   };
 }
 
-/** The record after a rollout began: it answers every request that was open. */
+/** The record after a rollout began: it fulfils every open request. */
 export function withRequestsDone(record: WorkloadRecord): Pick<WorkloadRecord, "requests"> {
   if (record.requests === undefined) return {};
-  return { requests: record.requests.map((one) => ({ ...one, done: true })) };
+  return { requests: record.requests.map((request) => ({ ...request, done: true })) };
 }

@@ -13,8 +13,8 @@ function end(
   now: number,
 ): OutboxEvent {
   const durationMs = Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt));
-  // One id for every way to end: the record lets one of them be written.
-  const one = outboxEvent(record, stableId(rollout.id, "end"), outcome, now, {
+  // All outcomes share one id: the record allows only one of them.
+  const event = outboxEvent(record, stableId(rollout.id, "end"), outcome, now, {
     ...about(rollout),
     durationMs,
     ...extra,
@@ -22,7 +22,7 @@ function end(
   const failedChanges =
     outcome === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
   return {
-    ...one,
+    ...event,
     ...traced(rollout),
     ...(rollout.quota === true && rollout.queue !== undefined
       ? { releasesQuota: rollout.queue }
@@ -32,11 +32,11 @@ function end(
   };
 }
 
-/** The record after its rollout has ended; the end waits in the outbox. */
+/** The record after its rollout ended; the event is in the outbox. */
 function ended(
   record: WorkloadRecord,
   rollout: Rollout,
-  one: OutboxEvent,
+  event: OutboxEvent,
   phase: "current" | "failed",
 ): WorkloadRecord {
   const { rollout: _rollout, ...rest } = record;
@@ -45,15 +45,18 @@ function ended(
     phase,
     last: {
       rollout: rollout.id,
-      outcome: one.outcome,
-      time: one.time,
-      reason: one.data.reason ?? "",
+      outcome: event.outcome,
+      time: event.time,
+      reason: event.data.reason ?? "",
     },
-    outbox: [...record.outbox, one],
+    outbox: [...record.outbox, event],
   };
 }
 
-/** `how.reason` is given where the kind leaves a part of it to others (`OnDelete`): then nothing is said of being healthy. */
+/**
+ * `how.reason` is given if the kind leaves part of the work to others (`OnDelete`): then health is
+ * not reported.
+ */
 export function succeeded(
   record: WorkloadRecord,
   rollout: Rollout,
@@ -67,8 +70,8 @@ export function succeeded(
     ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE) }),
     ...(whole ? { changeToHealthyMs: Math.max(0, now - (rollout.changedAt ?? now)) } : {}),
   };
-  const one = end(record, rollout, "succeeded", extra, now);
-  return ended(record, rollout, one, "current");
+  const event = end(record, rollout, "succeeded", extra, now);
+  return ended(record, rollout, event, "current");
 }
 
 export function failed(
@@ -82,8 +85,8 @@ export function failed(
 }
 
 /**
- * The record of a rollout whose patch was refused, or given up after its attempts: it stays due and is tried again at `failure.retryAt`.
- * Told once for the same content and reason.
+ * The record of a rollout whose patch was refused, or abandoned after its attempts: it stays due
+ * and is retried at `failure.retryAt`. Reported once per content and reason.
  */
 export function refused(
   record: WorkloadRecord,
@@ -92,9 +95,9 @@ export function refused(
   now: number,
 ): WorkloadRecord {
   const before = record.failure;
-  const told = before?.wanted === failure.wanted && before.reason === failure.reason;
+  const reported = before?.wanted === failure.wanted && before.reason === failure.reason;
   const next = { ...record, failure };
-  if (!told) return failed(next, rollout, failure, now);
+  if (!reported) return failed(next, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;
   return { ...rest, phase: "failed" };
 }
@@ -105,15 +108,15 @@ export function superseded(
   reason: "NewerContent" | "TemplateChanged" | "Requested",
   now: number,
 ): WorkloadRecord {
-  const one = end(record, rollout, "superseded", { reason }, now);
-  return ended(record, rollout, one, "current");
+  const event = end(record, rollout, "superseded", { reason }, now);
+  return ended(record, rollout, event, "current");
 }
 
-/** The record of a rollout whose Job is gone, and nobody has seen how it ended. */
+/** The record of a rollout whose Job is gone with an unknown outcome. */
 export function jobGone(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
   const message = "the Job is gone, and how it ended was not seen";
-  const one = end(record, rollout, "cancelled", { reason: "JobDeleted", message }, now);
-  return ended(record, rollout, one, "current");
+  const event = end(record, rollout, "cancelled", { reason: "JobDeleted", message }, now);
+  return ended(record, rollout, event, "current");
 }
 
 /** The end of a rollout whose workload is gone. */

@@ -12,7 +12,7 @@ const plain = (annotations: Record<string, string> = {}) => ({
 const times = (count: number, apart: number, last = NOW - 1_000) =>
   Array.from({ length: count }, (_, i) => last - (count - 1 - i) * apart);
 
-describe("pace", () => {
+describe("throttle", () => {
   test.each<{ name: string; annotations?: Record<string, string>; state: State; want: unknown }>([
     { name: "nothing waits without a reason", state: { history: [] }, want: undefined },
     {
@@ -76,7 +76,7 @@ describe("the loop breaker over time", () => {
     let state: State = { history: [] };
     let now = 0;
     const starts: number[] = [];
-    // Due all the time: a change every 200 ms, one hour long.
+    // Always due: a change every 200 ms for one hour.
     while (now < 3_600_000) {
       const wait = throttle(plain(), state, breaker, now);
       if (wait === undefined) {
@@ -96,11 +96,11 @@ describe("the loop breaker over time", () => {
 
   test("falls back, halving, when changes no longer have to wait", () => {
     let state: State = { history: [NOW], throttle: { interval: 40_000 } };
-    const seen: (number | undefined)[] = [];
+    const intervals: (number | undefined)[] = [];
     for (let i = 1; i <= 4; i++) {
       state = throttleAfterStart(state, breaker, NOW + i * 3_600_000);
-      seen.push(state.throttle?.interval);
+      intervals.push(state.throttle?.interval);
     }
-    expect(seen).toEqual([20_000, 10_000, undefined, undefined]);
+    expect(intervals).toEqual([20_000, 10_000, undefined, undefined]);
   });
 });

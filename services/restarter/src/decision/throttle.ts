@@ -4,7 +4,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 
 /** The loop breaker's settings; times in milliseconds. */
 export type LoopBreaker = {
-  /** So many rollouts of one workload inside `period` are normal; more are a loop. */
+  /** Up to this many rollouts of one workload per `period` are normal; more are a loop. */
   readonly maxRollouts: number;
   readonly period: number;
   readonly minInterval: number;
@@ -20,7 +20,7 @@ export type DelayReason =
   | "QueuePaused"
   | "MaxRolling";
 
-/** The rollout may start at `at` (milliseconds since the epoch), later than now, or when something opens; why it waits. */
+/** The rollout may start at `at` (ms since the epoch), or when a gate opens, and the reason. */
 export type Delay = { readonly at?: number; readonly reason: DelayReason };
 
 const MIN_INTERVAL = "rollcast.dev/min-interval";
@@ -41,10 +41,11 @@ function duration(workload: Throttled, name: string): number {
 }
 
 /**
- * When a rollout that is due now may start; undefined: at once.
- * - `PausePeriod` (Reloader's annotation): so long after the first change, whatever came in between.
- * - `MinInterval`: so long after the workload's last rollout started.
- * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval holds.
+ * When a due rollout may start; undefined: at once.
+ * - `PausePeriod` (Reloader's annotation): this long after the first change, regardless of later
+ *   ones.
+ * - `MinInterval`: this long after the workload's last rollout started.
+ * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval applies.
  */
 export function throttle(
   workload: Throttled,
@@ -56,7 +57,7 @@ export function throttle(
   const last = record.history.at(-1);
   const period = duration(workload, PAUSE_PERIOD);
   if (period > 0) {
-    // The period runs from the first change: a later one must not push it away.
+    // The period starts at the first change: later changes must not extend it.
     const began = record.due?.reason === "PausePeriod" ? (record.due.at ?? now) : now + period;
     waits.push({ at: Math.min(began, now + period), reason: "PausePeriod" });
   }
@@ -79,8 +80,8 @@ function loopInterval(
 }
 
 /**
- * The record's pace after a rollout that starts `now`: the loop breaker's interval doubles while changes kept it waiting, halves when they did not,
- * and ends below its smallest.
+ * The throttle after a rollout that starts `now`: the loop breaker's interval doubles while changes
+ * had to wait, halves when they did not, and ends below its minimum.
  */
 export function throttleAfterStart(
   record: Pick<WorkloadRecord, "history" | "due" | "throttle">,

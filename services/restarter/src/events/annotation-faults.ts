@@ -3,7 +3,7 @@ import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { RestarterMetrics } from "../metrics.ts";
 import type { Workload } from "../model/workload.ts";
 
-/** Tells what of a workload's annotations cannot be read, once for each edit that leaves it so. */
+/** Reports unreadable parts of a workload's annotations, once per edit. */
 export function watchAnnotationFaults(ctx: {
   readonly index: Pick<WorkloadIndex, "listen">;
   readonly logger: Logger;
@@ -11,13 +11,13 @@ export function watchAnnotationFaults(ctx: {
 }): void {
   const recordEvent = (workload: Workload, before: Workload | undefined) => {
     const { faults } = workload.optIn;
-    const known = before?.optIn.faults ?? [];
-    if (faults.length === 0 || faults.join() === known.join()) return;
+    const reported = before?.optIn.faults ?? [];
+    if (faults.length === 0 || faults.join() === reported.join()) return;
     const { kind, namespace, name } = workload;
     ctx.metrics.annotationFaults.inc(faults.length);
     ctx.logger.warn(
       { workload: { kind, namespace, name }, faults },
-      "entries of annotations are passed over",
+      "skipping unreadable annotation entries",
     );
   };
   ctx.index.listen({ changed: recordEvent, removed: () => undefined });

@@ -21,8 +21,8 @@ const outboxEvent = (outcome: OutboxEvent["outcome"], name = "web"): OutboxEvent
   },
 });
 
-function eventOf(one: OutboxEvent, instance = "pod-1") {
-  const event = kubeEventOf(one);
+function eventOf(outcome: OutboxEvent, instance = "pod-1") {
+  const event = kubeEventOf(outcome);
   return event === undefined ? undefined : eventObject(event, deployment, instance);
 }
 
@@ -45,7 +45,7 @@ test.each([
     reason: "ReloadThrottled",
     note: "Secret tls changes too often, written by cert-manager: next rollout at 2026-01-10T12:10:00.000Z",
   },
-] as const)("$word is told as $reason", ({ outcome, ...want }) => {
+] as const)("$word is recorded as $reason", ({ outcome, ...want }) => {
   expect(eventOf(outboxEvent(outcome))).toMatchObject({
     ...want,
     eventTime: "2026-01-10T12:00:00.123000Z",
@@ -53,12 +53,12 @@ test.each([
   });
 });
 
-test("what nobody must be told of is not", () => {
+test("outcomes without a reason are not recorded", () => {
   expect(eventOf(outboxEvent("planned"))).toBeUndefined();
   expect(eventOf(outboxEvent("succeeded"))).toBeUndefined();
 });
 
-test("one outcome has one name, inside Kubernetes' limit", () => {
+test("an outcome always has the same name, within Kubernetes' limit", () => {
   const name = "w".repeat(253);
   const event = eventOf(outboxEvent("started", name));
   expect(event?.metadata.name).toBe(eventOf(outboxEvent("started", name), "x")?.metadata.name);

@@ -9,7 +9,7 @@ import type { OutboxEvent } from "../model/workload-record.ts";
 
 type EventReason = { readonly type: "Normal" | "Warning"; readonly reason: string };
 
-/** The outcomes that somebody who looks at the workload should see, under the reasons that Reloader's users know. */
+/** The outcomes worth showing on the workload, with the reasons that Reloader's users know. */
 const EVENT_REASONS: Readonly<Partial<Record<OutboxEvent["outcome"], EventReason>>> = {
   started: { type: "Normal", reason: "Reloaded" },
   failed: { type: "Warning", reason: "ReloadFail" },
@@ -28,7 +28,7 @@ function note(outcome: OutboxEvent): string {
   return `Rollout for ${source} failed (${reason ?? "unknown"})${why}`;
 }
 
-/** What somebody who looks at a workload should see. `time` in milliseconds since the epoch; the same `id` is told once. */
+/** A Kubernetes Event on a workload, recorded once per `id`. `time` in ms since the epoch. */
 export type KubeEvent = EventReason & {
   readonly id: string;
   readonly workload: {
@@ -41,16 +41,16 @@ export type KubeEvent = EventReason & {
   readonly note: string;
 };
 
-/** What is told of an outcome; undefined: nothing. */
+/** The Event for an outcome; undefined if it has none. */
 export function kubeEventOf(outcome: OutboxEvent): KubeEvent | undefined {
-  const told = EVENT_REASONS[outcome.outcome];
-  if (told === undefined) return undefined;
+  const shown = EVENT_REASONS[outcome.outcome];
+  if (shown === undefined) return undefined;
   const id = stableId(outcome.id, outcome.outcome);
   const { workload } = outcome.data;
-  return { ...told, id, workload, time: outcome.time, note: note(outcome) };
+  return { ...shown, id, workload, time: outcome.time, note: note(outcome) };
 }
 
-/** The `events.k8s.io/v1` object for a notice; its name depends on the notice's id alone, so that telling twice is one Event. */
+/** The `events.k8s.io/v1` object, named after the id, so that recording twice creates one Event. */
 export function eventObject(event: KubeEvent, kind: WorkloadKind, instance: string) {
   const { workload } = event;
   const prefix = workload.name.slice(0, 200);
@@ -81,15 +81,15 @@ const POLL_INTERVAL_MS = 50;
 const MAX_WAIT_MS = 5_000;
 const MAX_WAITING = 10_000;
 
-/** Tells notices to who looks at the workload. Disposal writes what still waits. */
+/** Records Events on workloads. Disposal writes what still waits. */
 export type EventRecorder = AsyncDisposable & { recordEvent(event: KubeEvent | undefined): void };
 
 export type EventRecorderOptions = {
   kube: KubeClient;
   kinds: ReadonlyMap<string, WorkloadKind>;
-  /** Which process tells. */
+  /** The reporting process. */
   instance: string;
-  /** Whether something more urgent is sent to the API server now. */
+  /** Whether more urgent requests to the API server are in progress. */
   busy: () => boolean;
   logger: Logger;
 };
@@ -104,13 +104,13 @@ async function write(options: EventRecorderOptions, event: KubeEvent): Promise<v
     await options.kube.request({ method: "POST", path, body });
   } catch (err) {
     if (err instanceof KubeError && err.status === 409) return;
-    options.logger.warn({ err, workload }, "kubernetes event not written");
+    options.logger.warn({ err, workload }, "kubernetes event write failed");
   }
 }
 
 /**
- * Writes notices as Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to five seconds. What cannot be written is
- * logged: the event stream has it anyway.
+ * Writes Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to
+ * five seconds. Failures are logged only: the event stream has every outcome.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const waiting: KubeEvent[] = [];
@@ -133,7 +133,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     recordEvent(event) {
       if (event === undefined) return;
       if (waiting.length >= MAX_WAITING)
-        options.logger.warn("too many kubernetes events, one dropped");
+        options.logger.warn("too many kubernetes events, event dropped");
       else waiting.push(event);
       pumping ??= pump();
     },

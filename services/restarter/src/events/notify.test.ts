@@ -17,11 +17,11 @@ test.each([
   expect(notifyOf(annotations).notify).toEqual(want);
 });
 
-test("a workload that is not known names nobody", () => {
+test("an unknown workload names no receivers", () => {
   expect(notifyOf(undefined)).toEqual({});
 });
 
-test("whatever is written, the event is of its form", () => {
+test("whatever the annotation says, the event is valid", () => {
   const Notify = RolloutData.pick({ notify: true });
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), (written) => {

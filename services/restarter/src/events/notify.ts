@@ -1,11 +1,17 @@
 import type { RolloutData } from "@rollcast/shared/events";
 
-/** Whom else to tell of a workload's rollouts: names of receivers of the notifier, separated by commas, or `none`. */
+/**
+ * Additional receivers for a workload's rollouts: names of receivers of the notifier, separated by
+ * commas, or `none`.
+ */
 const NOTIFY = "rollcast.dev/notify";
 const MAX_NAMES = 20;
 const MAX_NAME = 63;
 
-/** What an event says of the annotation. Names are passed on as they are written: only the notifier knows which there are. */
+/**
+ * The annotation as an event field. Names are passed on unchanged: only the notifier knows its
+ * receivers.
+ */
 export function notifyOf(
   annotations: Readonly<Record<string, string>> | undefined,
 ): Pick<RolloutData, "notify"> {

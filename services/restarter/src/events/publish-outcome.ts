@@ -9,7 +9,7 @@ import type { OutboxEvent } from "../model/workload-record.ts";
 import { notifyOf } from "./notify.ts";
 import { tracedBy } from "./spans.ts";
 
-/** Publishes outcomes as events; returns when the stream has stored the event. */
+/** Publishes outcomes as events; resolves when the stream has stored the event. */
 export function createOutcomePublisher(
   nats: Nats,
   cluster: string,

@@ -14,11 +14,11 @@ function rejectionOf(
 ): KubeEvent | undefined {
   if (refused === undefined) return undefined;
   const { kind, namespace, name, uid } = workload;
-  const asked = JSON.stringify(refused.name.slice(0, MAX_NAME));
+  const requested = JSON.stringify(refused.name.slice(0, MAX_NAME));
   const why =
     refused.why === "unknown"
-      ? `no queue is named ${asked}`
-      : `queueAnnotation does not let namespace ${namespace} choose the queue ${asked}`;
+      ? `no queue is named ${requested}`
+      : `queueAnnotation does not let namespace ${namespace} choose the queue ${requested}`;
   return {
     id: stableId(uid, "queue-refused", refused.name, refused.why),
     workload: { kind, namespace, name, uid },
@@ -29,7 +29,7 @@ function rejectionOf(
   };
 }
 
-/** Tells on the workload, once for each name, which queue it asks for and does not get. */
+/** Reports on the workload, once per name, which requested queue it does not get. */
 export function watchQueueRejections(
   ctx: {
     readonly index: Pick<WorkloadIndex, "listen">;
@@ -37,18 +37,19 @@ export function watchQueueRejections(
   },
   assignmentOf: (workload: Workload) => QueueAssignment,
 ): void {
-  const told = new Map<WorkloadKey, string>();
+  const reported = new Map<WorkloadKey, string>();
   ctx.index.listen({
     changed(workload) {
       const key = workloadKey(workload);
-      // Labels of the namespace may have changed since: what was told is compared, not what the workload was.
+      // Namespace labels may have changed since, so this compares what was reported, not the
+      // previous workload.
       const event = workload.mayRoll ? rejectionOf(workload, assignmentOf(workload)) : undefined;
-      if (event === undefined) told.delete(key);
-      else if (told.get(key) !== event.id) {
-        told.set(key, event.id);
+      if (event === undefined) reported.delete(key);
+      else if (reported.get(key) !== event.id) {
+        reported.set(key, event.id);
         ctx.recordEvent(event);
       }
     },
-    removed: (workload) => void told.delete(workloadKey(workload)),
+    removed: (workload) => void reported.delete(workloadKey(workload)),
   });
 }

@@ -10,14 +10,17 @@ export function attributesOf(workload: Parameters<typeof workloadKey>[0] & { nam
   };
 }
 
-/** Of the event that tells of a change. */
+/** The span of the event that reports a change. */
 export function planSpan({ traceparent, data }: SourceEvent): SpanOptions {
   const { kind, namespace, name } = data;
   const attributes = { "rollcast.source": `${kind}/${namespace}/${name}` };
   return { kind: "consumer", parent: traceparent, attributes };
 }
 
-/** The trace that an outcome's rollout keeps, which is right also where something else asked for it. */
+/**
+ * The trace stored in the outcome's rollout, which is right even if something else triggered this
+ * run.
+ */
 export function tracedBy({ traceparent }: OutboxEvent): { traceparent?: string } {
   return traceparent === undefined ? {} : { traceparent };
 }

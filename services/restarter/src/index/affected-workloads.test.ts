@@ -48,7 +48,7 @@ test.each([
     count: 5,
   },
   {
-    name: "all that may roll, where no keys are known",
+    name: "all that may roll, if no keys are known",
     over: { changedKeys: undefined },
     count: 5,
   },
@@ -63,7 +63,7 @@ test.each([
   expect(countAffected(ALL, "ConfigMap/shop/cfg", { record: about, rules: RULES })).toBe(count);
 });
 
-test("each change is counted once, and the next one anew", () => {
+test("each change is counted once, and the next one again", () => {
   let asked = 0;
   const usersOf = () => {
     asked++;

@@ -10,17 +10,17 @@ import type { WorkloadIndex } from "./workload-index.ts";
 /** How many workloads the last change of a source rolls. */
 export type Affected = (source: SourceKey, record: SourceRecord) => number;
 
-/** Counts kept: those of sources that change together. */
+/** Cached counts: those of sources that change together. */
 const KEPT = 1_000;
 
-/** Whether one of the keys is among those that differ; where these were too many to list, it may be. */
+/** Whether one of the keys differs; if too many differ to be listed, it may. */
 function touches(keys: Workload["references"][number]["keys"], changed: ChangedKeys): boolean {
   if (keys === "*" || changed.more !== undefined) return true;
   const { added, changed: other, removed } = changed;
   return [...added, ...other, ...removed].some((key) => keys.includes(key));
 }
 
-/** Of the workloads that use the source, those that the checks let roll and that use a key that differs. */
+/** The workloads that use the source, pass the checks, and use a key that differs. */
 export function countAffected(
   users: readonly Workload[],
   source: SourceKey,
@@ -31,14 +31,19 @@ export function countAffected(
   return users.filter((workload) => {
     const question = { rules, workload, source: { kind, namespace, name }, record };
     if (!verdict(question).roll) return false;
-    const used = workload.references.find((one) => one.kind === kind && one.name === name);
-    // One that only its annotations name rolls for every key.
+    const used = workload.references.find(
+      (reference) => reference.kind === kind && reference.name === name,
+    );
+    // A workload that names the source only by annotation rolls for every key.
     const keys = workload.namespace === namespace && used !== undefined ? used.keys : "*";
     return record.changedKeys === undefined || touches(keys, record.changedKeys);
   }).length;
 }
 
-/** Counts each change once: the rollouts of one change say the same number, and a change that rolls thousands does not ask thousands of times. */
+/**
+ * Counts each change once, so that all its rollouts report the same number, and a change that rolls
+ * thousands of workloads is not counted thousands of times.
+ */
 export function createAffectedCounts(
   index: Pick<WorkloadIndex, "usersOf">,
   rules: Rules,
@@ -46,8 +51,8 @@ export function createAffectedCounts(
   const counts = new Map<SourceKey, { version: string; count: number }>();
   return (source, record) => {
     const version = `${record.uid} ${record.resourceVersion}`;
-    const known = counts.get(source);
-    if (known?.version === version) return known.count;
+    const cached = counts.get(source);
+    if (cached?.version === version) return cached.count;
     const count = countAffected(index.usersOf(source), source, { record, rules });
     counts.delete(source);
     counts.set(source, { version, count });

@@ -1,6 +1,6 @@
 import type { WorkloadKey } from "../model/workload.ts";
 
-/** Who waits for the next change of a workload. */
+/** Waiters for the next change of a workload. */
 export type ChangeWaiters = {
   /** Resolves with true when the workload changes, false after `timeoutMs`. */
   next(key: WorkloadKey, timeoutMs: number): Promise<boolean>;

@@ -4,9 +4,10 @@ import type { Workload } from "../model/workload.ts";
 const LAST_OF_SECOND_MS = 999;
 
 /**
- * A template that changed while we `watched` was edited now, by this version: more exact than the second that managedFields knows, but never later than it. A
- * watch that lags would else date an edit after a change of a source that came in between, and the change would be taken for rolled. An edit that a list or an
- * answer shows was made at any time and version before.
+ * A template change that we `watched` was edited now, by this version: more exact than the second
+ * in managedFields, but never later than it. Otherwise a lagging watch would date an edit after a
+ * later change of a source, and the change would count as rolled. An edit shown by a list or a
+ * response was made at any earlier time and version.
  */
 export function withEdit(
   now: Workload,

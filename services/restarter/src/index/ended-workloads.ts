@@ -3,7 +3,10 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 const MAX_KEPT = 1_000;
 
-/** The last that was seen of workloads that ended and are gone: a Job may be cleared away before its end was looked at. Bounded, oldest out first. */
+/**
+ * The last observed state of ended workloads that are gone: a Job may be deleted before its end was
+ * handled. Bounded, oldest out first.
+ */
 export type EndedWorkloads = {
   add(workload: Workload): void;
   get(key: WorkloadKey): Workload | undefined;

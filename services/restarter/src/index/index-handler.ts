@@ -9,7 +9,7 @@ type Writes = {
   readonly drop: (key: WorkloadKey, last?: Workload) => void;
 };
 
-/** Feeds the index from one reflector; a full list removes what it no longer holds. */
+/** Feeds the index from one reflector; a full list removes what it no longer has. */
 export function createIndexHandler({ get, put, drop }: Writes): ReflectorHandler<Workload> {
   let held = new Set<WorkloadKey>();
   let listing: Set<WorkloadKey> | undefined;
@@ -26,9 +26,9 @@ export function createIndexHandler({ get, put, drop }: Writes): ReflectorHandler
     removed(workload) {
       const key = workloadKey(workload);
       held.delete(key);
-      const known = get(key);
-      // The one that was made in its place may have been known before this was heard.
-      if (known === undefined || known.uid === workload.uid) drop(key, workload);
+      const existing = get(key);
+      // Its replacement may be indexed before this deletion arrives.
+      if (existing === undefined || existing.uid === workload.uid) drop(key, workload);
     },
     listed() {
       for (const key of held) if (listing?.has(key) === false) drop(key);

@@ -8,27 +8,30 @@ import type { NamespaceWatch, NamespaceWatchOptions } from "./namespace-watch.ts
 export type KindWatchOptions = NamespaceWatchOptions & {
   /** Empty: all, with one watch. */
   namespaces: readonly string[];
-  /** Told of a kind as it is served. */
+  /** Called with a kind when it is served. */
   served: (kind: WorkloadKind) => void;
 };
 
-/** One kind of workload, followed from when the cluster serves it and permission is given. */
+/** One workload kind, followed once the cluster serves it and permission is granted. */
 export type KindWatch = AsyncDisposable & {
   readonly kind: string;
-  /** Settles when it is known once: listed, not served, or not permitted. */
+  /** Resolves when its state is known: listed, not served, or not permitted. */
   readonly known: Promise<void>;
-  /** In how many namespaces (all of them: 1) its list is refused for want of permission. */
+  /** In how many namespaces (1 if one watch covers all) listing it is forbidden. */
   forbidden(): number;
   watching(): boolean;
-  /** Why changes do not come though they should. */
+  /** Why expected changes do not arrive. */
   fault(): string | undefined;
-  /** Milliseconds since the watch that is silent longest last proved that it delivers; undefined where none is open. */
+  /**
+   * The longest time in milliseconds since a watch last proved that it delivers; undefined if none
+   * is open.
+   */
   staleness(): { resource: string; ms: number } | undefined;
-  /** The same of those watches only that no fault keeps silent, also in the beginning. */
+  /** The same for watches without a fault only, also during startup. */
   silence(): { resource: string; ms: number } | undefined;
 };
 
-/** How often it is looked whether a kind is served now and may be listed. */
+/** How often to check whether a kind is served and may be listed. */
 const CHECK_INTERVAL_MS = 10_000;
 const FIRST_CHECK_INTERVAL_MS = 500;
 
@@ -48,7 +51,7 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   };
   const check = async () => {
     if (kind.optional === true && !(await isServed(client, kind, ending))) {
-      if (namespaceWatches.length > 0) logger.info({ kind: kind.kind }, "kind is no longer served");
+      if (namespaceWatches.length > 0) logger.info({ kind: kind.kind }, "kind no longer served");
       await close();
       return;
     }
@@ -68,7 +71,7 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
         if (settled) known.resolve();
       } catch (err) {
         if (ending.aborted) break;
-        logger.warn({ err, kind: kind.kind }, "it is unknown whether the kind can be followed");
+        logger.warn({ err, kind: kind.kind }, "kind discovery failed, retrying");
       }
       const delay = settled ? CHECK_INTERVAL_MS : FIRST_CHECK_INTERVAL_MS;
       await Promise.race([
@@ -78,13 +81,16 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
     }
   };
   const looping = loop();
-  const longest = (counts: (one: Reflector) => boolean) => {
+  const longest = (counts: (reflector: Reflector) => boolean) => {
     const open = namespaceWatches
       .map((watch) => watch.reflector)
-      .filter((one) => one !== undefined);
+      .filter((reflector) => reflector !== undefined);
     const counted = open.filter(counts);
     if (counted.length === 0) return undefined;
-    return { resource: kind.plural, ms: Math.max(...counted.map((one) => one.staleness())) };
+    return {
+      resource: kind.plural,
+      ms: Math.max(...counted.map((reflector) => reflector.staleness())),
+    };
   };
   return {
     kind: kind.kind,
@@ -95,21 +101,23 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
       namespaceWatches
         .filter((watch) => watch.state() === "watching")
         .map((watch) => watch.reflector?.fault())
-        .find((one) => one !== undefined),
+        .find((reflector) => reflector !== undefined),
     staleness: () => longest(() => true),
-    silence: () => longest((one) => one.fault() === undefined),
+    silence: () => longest((reflector) => reflector.fault() === undefined),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await looping;
-      // What is known stays known: only following ends.
+      // The indexed workloads stay: only following ends.
       await Promise.all(namespaceWatches.map((watch) => watch.reflector?.[Symbol.asyncDispose]()));
     },
   };
 }
 
-/** Settles when every list that was begun is there; never where one of them cannot come. */
+/** Resolves when every started list is complete; never if one of them cannot complete. */
 async function firstLists(namespaceWatches: readonly NamespaceWatch[]): Promise<void> {
-  const open = namespaceWatches.map((watch) => watch.reflector).filter((one) => one !== undefined);
+  const open = namespaceWatches
+    .map((watch) => watch.reflector)
+    .filter((reflector) => reflector !== undefined);
   if (open.length === 0) return new Promise(() => undefined);
-  await Promise.all(open.map((one) => one.synced.catch(() => undefined)));
+  await Promise.all(open.map((reflector) => reflector.synced.catch(() => undefined)));
 }

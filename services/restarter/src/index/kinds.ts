@@ -13,7 +13,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { watchKind } from "./kind-watch.ts";
 import type { KindWatch, KindWatchOptions } from "./kind-watch.ts";
 
-/** Ours, in the order of docs/kinds.md. */
+/** The built-in kinds, in the order of docs/kinds.md. */
 const KINDS: readonly WorkloadKind[] = [
   deployment,
   statefulSet,
@@ -24,26 +24,28 @@ const KINDS: readonly WorkloadKind[] = [
   deploymentConfig,
 ];
 
-/** The kinds that are rolled: ours but for those left out, and those of the configuration. */
+/** The kinds that are rolled: built-in ones except the excluded, and those of the configuration. */
 export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): WorkloadKind[] {
   const ignored = new Set<string>(reload.ignoredWorkloadTypes);
   return [...KINDS.filter(({ plural }) => !ignored.has(plural)), ...kinds.map(genericKind)];
 }
 
-/** Every kind of workload as it is followed now. */
+/** The watch of every workload kind. */
 export type Kinds = {
-  /** Settles when every kind is listed, or known not to be served or not to be permitted. */
+  /** Resolves when every kind is listed, not served, or not permitted. */
   readonly known: Promise<unknown>;
   ready(): string | undefined;
-  /** The watches that no fault of the API server keeps silent. */
+  /** The watches that no API server fault keeps silent. */
   signs(): ProgressCheck[];
-  /** What is missing though the service is ready. */
+  /** What is missing although the service is ready. */
   notes(): string[];
-  /** Milliseconds since the watch that was silent longest proved that it delivers; undefined where none does. */
+  /**
+   * The longest time in milliseconds since a watch proved that it delivers; undefined if none does.
+   */
   staleness(): number | undefined;
 };
 
-/** Follows `kinds`; what is opened is pushed on `stack`. */
+/** Follows `kinds`; pushes what it opens on `stack`. */
 export function watchKinds(
   options: KindWatchOptions & { metrics: Metrics; stack: AsyncDisposableStack },
   kinds: readonly WorkloadKind[],
@@ -64,7 +66,7 @@ export function watchKinds(
   );
   metrics.gauge(
     "rollcast_kind_forbidden",
-    "In how many namespaces a kind of workload is not followed for want of permission to list it (1 where all are one watch)",
+    "Namespaces in which a workload kind may not be listed (1 if one watch covers all)",
     ["kind"],
     (gauge) => {
       for (const watch of watches) gauge.set({ kind: watch.kind }, watch.forbidden());

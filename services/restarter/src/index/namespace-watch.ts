@@ -18,15 +18,18 @@ export type NamespaceWatchOptions = {
   signal: AbortSignal;
 };
 
-/** One kind in one namespace, or in all. `forbidden`: its list is refused for want of permission. */
+/** One kind in one namespace, or in all. `forbidden`: listing it is forbidden. */
 export type NamespaceWatch = AsyncDisposable & {
   state(): "starting" | "watching" | "forbidden";
   readonly reflector: Reflector | undefined;
-  /** Starts what can be started and gives up what the API server no longer serves or allows; called again and again. */
+  /**
+   * Starts what can start and stops what the API server no longer serves or allows; called
+   * repeatedly.
+   */
   check(): Promise<void>;
 };
 
-/** Keeps out of the index what can never roll, of kinds whose objects come and go in numbers. */
+/** For kinds with many short-lived objects, keeps out of the index what can never roll. */
 function keptBy(
   kind: WorkloadKind,
   handler: ReflectorHandler<Workload>,
@@ -41,7 +44,10 @@ function keptBy(
   };
 }
 
-/** Follows a kind as long as it may be listed. What it brought stays in the index until the kind is no longer served or the unit is disposed of. */
+/**
+ * Follows a kind while it may be listed. Its workloads stay in the index until the kind is no
+ * longer served or the unit is disposed.
+ */
 export function createNamespaceWatch(
   options: NamespaceWatchOptions,
   kind: WorkloadKind,
@@ -80,8 +86,8 @@ export function createNamespaceWatch(
   };
   const forbid = (refused: boolean) => {
     if (refused && !forbidden) {
-      logger.error(what, "no permission to list, this kind is not followed until it is given");
-    } else if (!refused && forbidden) logger.info(what, "permission to list was given");
+      logger.error(what, "no permission to list, kind not followed until granted");
+    } else if (!refused && forbidden) logger.info(what, "permission to list granted");
     forbidden = refused;
   };
   return {
@@ -98,7 +104,7 @@ export function createNamespaceWatch(
     },
     async [Symbol.asyncDispose]() {
       await stop();
-      // As an empty list: nothing of it is there any more.
+      // Like an empty list: none of its objects exist any more.
       await handler.listStarted?.();
       await handler.listed({ resourceVersion: "0" });
     },

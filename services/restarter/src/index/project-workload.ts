@@ -18,8 +18,9 @@ function hashTemplate(template: PodTemplate | undefined): string {
   };
   const { annotations: written, ...others } = metadata ?? {};
   const { [MARKER]: _, ...annotations } = (written ?? {}) as Record<string, string>;
-  // The API server serialises one object's fields always in the same order, so equal templates give equal text; a custom resource has them by name, so our
-  // annotations must not decide on anything's place.
+  // The API server always serialises the fields of an object in the same order, so equal templates
+  // give equal text. A custom resource has them sorted by name, so our annotations must not affect
+  // any position.
   const text = JSON.stringify([others, annotations, rest]);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
@@ -42,7 +43,7 @@ function ownerOf({ metadata }: KubeObject): Workload["owner"] {
   return owner === undefined ? undefined : { kind: owner.kind, name: owner.name };
 }
 
-/** Reduces an object as the API server gives it to what the index keeps. */
+/** Transforms an object of the API server to what the index keeps. */
 export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: Rules): Workload {
   const { metadata } = object;
   const template = kind.template(object);
@@ -86,7 +87,7 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
   };
 }
 
-/** What most workloads do not have. */
+/** Fields that most workloads lack. */
 function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const leftPods = kind.leftPods?.(object);
   const hold = kind.hold?.(object);

@@ -7,18 +7,18 @@ import type { SourceKey } from "../model/content.ts";
 import type { SourcePattern } from "../model/watched-sources.ts";
 import type { NamePatterns } from "../model/name-patterns.ts";
 
-/** The names of all sources, for annotations that name them by patterns. */
+/** The names of all sources, for annotations with name patterns. */
 export type SourceNames = {
-  /** At most {@link MAX_MATCHES}, in the order of their names. */
+  /** At most {@link MAX_MATCHES}, sorted by name. */
   matching(pattern: SourcePattern): SourceKey[];
   add(source: { kind: string; namespace: string; name: string }): void;
   size(): number;
 };
 
-/** More sources than these for one pattern make a record and a marker that nobody can keep. */
+/** More sources than this per pattern would make the record and the marker too large. */
 export const MAX_MATCHES = 200;
 
-/** An empty set of names. `onNew` is told each name that was not there before. */
+/** An empty set of names. `onNew` is called with each new name. */
 export function createSourceNames(
   patterns: NamePatterns,
   onNew: (source: SourceKey) => void,
@@ -45,7 +45,7 @@ export function createSourceNames(
   };
 }
 
-/** What feeds the names. */
+/** The source of the names. */
 export type NameFeed = {
   readonly sources: Kv<SourceRecord>;
   readonly cluster: string;
@@ -54,8 +54,9 @@ export type NameFeed = {
 };
 
 /**
- * Feeds `names` from the records of sources, present and to come, until `signal` fires; resolves when the present ones are in. A name stays when its
- * record goes: what is asked for it then finds nothing.
+ * Feeds `names` from the present and future records of sources, until `signal` fires; resolves when
+ * the present ones are in. A name stays when its record is removed: reading it then returns
+ * nothing.
  */
 export async function watchSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
   const { sources, cluster, logger, signal } = feed;
@@ -72,11 +73,11 @@ export async function watchSourceNames(names: SourceNames, feed: NameFeed): Prom
     },
     onOpen: () => opened.resolve(),
     onGap: () => {
-      read().catch((err: unknown) => logger.warn({ err }, "names of sources not read again"));
+      read().catch((err: unknown) => logger.warn({ err }, "resync of source names failed"));
     },
   });
   signal.addEventListener("abort", () => opened.resolve(), { once: true });
-  // What is written from here on is told, what was written before is read.
+  // Watch first, then list: the watch delivers later writes, the list earlier ones.
   await opened.promise;
   await read();
 }

@@ -28,13 +28,13 @@ function place(source: { kind: string; namespace: string }): string {
   return `${source.kind}/${source.namespace}`;
 }
 
-/** `get` gives a workload that was added, as it is now. */
+/** `get` returns an added workload in its present state. */
 export function createSourceUsers(
   patterns: NamePatterns,
   get: (key: WorkloadKey) => Workload | undefined,
 ): SourceUsers {
   const users = new Map<SourceKey, Set<WorkloadKey>>();
-  /** By kind and namespace of the sources that they name by patterns. */
+  /** By kind and namespace of the sources in their patterns. */
   const searchers = new Map<string, Set<WorkloadKey>>();
   return {
     remove(workload) {
@@ -49,14 +49,16 @@ export function createSourceUsers(
     },
     of(source) {
       const { kind, namespace, name } = splitSourceKey(source);
-      const found = new Set(users.get(source));
+      const userKeys = new Set(users.get(source));
       for (const key of searchers.get(place({ kind, namespace })) ?? []) {
         const workload = get(key);
-        const names = (one: SourcePattern) =>
-          one.kind === kind && one.namespace === namespace && patterns.matches(one.pattern, name);
-        if (workload !== undefined && patternsOf(workload).some(names)) found.add(key);
+        const names = (pattern: SourcePattern) =>
+          pattern.kind === kind &&
+          pattern.namespace === namespace &&
+          patterns.matches(pattern.pattern, name);
+        if (workload !== undefined && patternsOf(workload).some(names)) userKeys.add(key);
       }
-      return [...found].map((key) => get(key)).filter((workload) => workload !== undefined);
+      return [...userKeys].map((key) => get(key)).filter((workload) => workload !== undefined);
     },
   };
 }

@@ -21,7 +21,7 @@ function workload(name: string, over: Partial<Workload> = {}): Workload {
 const users = (index: ReturnType<typeof createWorkloadIndex>, source = "cfg") =>
   index.usersOf(`ConfigMap/shop/${source}`).map((one) => one.name);
 
-test("knows who uses a source, also after the use changed", () => {
+test("returns the users of a source, also after their use changed", () => {
   const index = createWorkloadIndex(rulesOf());
   index.apply(workload("a"));
   index.apply(workload("b"));
@@ -32,7 +32,7 @@ test("knows who uses a source, also after the use changed", () => {
   expect(users(index, "other")).toEqual(["a"]);
 });
 
-test("knows who names a source, plainly, by a pattern and in another namespace", () => {
+test("returns the workloads that name a source, plainly, by pattern and in another namespace", () => {
   const index = createWorkloadIndex(rulesOf());
   const rules = rulesOf({ sharedNamespaces: ["common"] });
   const naming = (name: string, list: string) =>
@@ -64,7 +64,7 @@ test("never goes back to an older version, except of another uid", () => {
   expect(index.get("Deployment/shop/a")?.uid).toBe("uid-new");
 });
 
-test("a full list removes what it no longer holds, and only what its own reflector held", () => {
+test("a full list removes what it no longer has, and only what came from its own reflector", () => {
   const index = createWorkloadIndex(rulesOf());
   const [shop, other] = [index.handler(), index.handler()];
   void shop.upsert(workload("a"), "list");
@@ -79,7 +79,7 @@ test("a full list removes what it no longer holds, and only what its own reflect
   expect([...index.all()].map((one) => one.name)).toEqual(["b", "c"]);
 });
 
-test("an edit that was watched is dated by the clock and has its version, and both stay", () => {
+test("a watched edit is dated by the clock and has its version, and both are kept", () => {
   const index = createWorkloadIndex(rulesOf(), () => 4_300);
   const watch = index.handler();
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
@@ -98,7 +98,7 @@ test("an edit that was watched is dated by the clock and has its version, and bo
   expect(index.get("Deployment/shop/a")).toMatchObject(edited);
 });
 
-test("an edit that a lagging watch shows late is dated in the second that managedFields names", () => {
+test("an edit that a lagging watch delivers late is dated in the second of managedFields", () => {
   const index = createWorkloadIndex(rulesOf(), () => 25_000);
   const watch = index.handler();
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
@@ -141,7 +141,7 @@ test("waits for the next change of one workload", async () => {
   expect(await index.nextChange("Deployment/shop/a", 1)).toBe(false);
 });
 
-test("a workload whose template another one takes tells of pods what that one tells", () => {
+test("a workload referenced by another reports the pods' state of its referrer", () => {
   const rules = rulesOf();
   const index = createWorkloadIndex(rules);
   const target = givenWorkload({ metadata: { name: "tpl", generation: 3 } });
@@ -168,7 +168,7 @@ test("a workload whose template another one takes tells of pods what that one te
   expect(state()).toEqual([true, true, "unobserved"]);
   index.apply(referrer(3, { paused: false }));
   expect(state()).toEqual([true, false, "complete"]);
-  // Also where the template changes later.
+  // Also if the template changes later.
   index.apply({ ...target, resourceVersion: "101", generation: 4 });
   expect(state()).toEqual([true, false, "unobserved"]);
   index.forget("Rollout/shop/roll");

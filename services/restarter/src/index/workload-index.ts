@@ -11,27 +11,30 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
 
 export type IndexListener = {
-  /** A workload appeared or changed; `before` is what was known. */
+  /** A workload appeared or changed; `before` is the previous state. */
   changed(workload: Workload, before: Workload | undefined): void;
   removed(workload: Workload): void;
 };
 
-/** Every workload in scope, small, and which of them use a source. Fed by one reflector per kind and namespace. */
+/**
+ * Every workload in scope, in compact form, and which of them use a source. Fed by one reflector
+ * per kind and namespace.
+ */
 export type WorkloadIndex = {
   get(key: WorkloadKey): Workload | undefined;
-  /** As `get`, and for a while after it is gone the last that was seen of a workload that had ended. */
+  /** Like `get`, but for a while also returns an ended workload that is gone. */
   last(key: WorkloadKey): Workload | undefined;
   all(): Iterable<Workload>;
   size(): number;
   usersOf(source: SourceKey): Workload[];
-  /** Takes a workload as the API server just answered it, unless something newer is known. */
+  /** Sets a workload from an API response, unless a newer one is indexed. */
   apply(workload: Workload): void;
-  /** Forgets a workload that the API server says is gone. */
+  /** Removes a workload that the API server reports gone. */
   forget(key: WorkloadKey): void;
   /** Resolves with true when the workload changes, false after `timeoutMs`. */
   nextChange(key: WorkloadKey, timeoutMs: number): Promise<boolean>;
   listen(listener: IndexListener): void;
-  /** A handler for one more reflector; a full list of it removes what it no longer holds. */
+  /** A handler for one more reflector; its full list removes what it no longer has. */
   handler(): ReflectorHandler<Workload>;
 };
 
@@ -44,14 +47,14 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const { patterns } = rules;
   const workloads = new Map<WorkloadKey, Workload>();
   const users = createSourceUsers(patterns, (key) => workloads.get(key));
-  /** By workload whose template is borrowed: who borrows it, and what it is itself. */
+  /** By workload with a referenced template: its referrer, and its own state. */
   const referrers = new Map<WorkloadKey, WorkloadKey>();
   const own = new Map<WorkloadKey, Workload>();
   const ended = createEndedWorkloads();
   const listeners: IndexListener[] = [];
   const waiters = createChangeWaiters();
 
-  /** Lends the template anew after its borrower changed, came or went. */
+  /** Updates the referenced workload after its referrer changed, came or went. */
   const reproject = (key: WorkloadKey) => {
     const target = own.get(key) ?? workloads.get(key);
     if (target !== undefined) put(target);
@@ -63,8 +66,8 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const referrer = workloads.get(referrers.get(key) ?? key);
     const borrowed = referrer !== undefined && referrers.has(key);
     if (borrowed) own.set(key, workload);
-    const told = borrowed ? withReferrer(workload, referrer, rules) : workload;
-    const next = withEdit(told, before, { time: clock(), watched });
+    const projected = borrowed ? withReferrer(workload, referrer, rules) : workload;
+    const next = withEdit(projected, before, { time: clock(), watched });
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);

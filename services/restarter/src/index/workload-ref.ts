@@ -4,14 +4,15 @@ import type { Rules } from "../model/rules.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-/** Which workload's template this one takes for its pods; undefined where it has its own. */
+/** The workload whose template this one references; undefined if it has its own. */
 export function workloadRefOf({ borrows, namespace }: Workload): WorkloadKey | undefined {
   return borrows === undefined ? undefined : workloadKey({ namespace, ...borrows });
 }
 
 /**
- * A workload whose template another one takes for its pods (Argo's `workloadRef`): it is patched, under its own name and generation, and everything that tells of
- * pods is the other one's: its annotations where it has none of its own, whether it is paused, and how far it is.
+ * A workload whose template is referenced by another (Argo's `workloadRef`): it is patched, under
+ * its own name and generation, and the referrer determines everything about pods: annotations (if
+ * it has none), pause, and progress.
  */
 export function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
   const annotations = { ...referrer.annotations, ...target.annotations };

@@ -5,29 +5,31 @@ import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Keys } from "./source-references.ts";
 
-/** Which source: `<kind>/<namespace>/<name>`. */
+/** Identifies a source: `<kind>/<namespace>/<name>`. */
 export type SourceKey = `${string}/${string}/${string}`;
 
-/** Content of the keys of a source that a workload uses: the keys and their common digest. */
+/** The keys of a source that a workload uses, and their combined digest. */
 export const Content = z.object({
   keys: z.union([z.literal("*"), z.array(z.string()).readonly()]),
   /** `<id of the installation key>.<32 hex digits>`, {@link ABSENT}, or {@link UNKNOWN}. */
   digest: z.string(),
-  /** Where the digest is {@link ABSENT}: since when, in milliseconds since the epoch; a change after it is one that pods may lack. */
+  /**
+   * For {@link ABSENT}: absent since this time (ms since the epoch). Pods may lack a later change.
+   */
   since: z.number().optional(),
 });
 export type Content = z.infer<typeof Content>;
 
 /** The source did not exist. */
 export const ABSENT = "absent";
-/** Pods may run content from before a change: whatever is there now is newer. */
+/** Pods may run content from before a change; any present content is newer. */
 export const UNKNOWN = "unknown";
 
 export function sourceKey(kind: string, namespace: string, name: string): SourceKey {
   return `${kind}/${namespace}/${name}`;
 }
 
-/** The parts of a source's key. */
+/** Splits a source key into its parts. */
 export function splitSourceKey(key: SourceKey): {
   kind: SourceKind;
   namespace: string;
@@ -38,8 +40,9 @@ export function splitSourceKey(key: SourceKey): {
 }
 
 /**
- * The digest of the keys that are used: SHA-256 over the sorted pairs of key and the key's own digest (null where the source lacks it), 128 bits,
- * behind the id of the installation key, without which two digests are not comparable.
+ * The digest of the used keys: SHA-256, cut to 128 bits, over the sorted pairs of key and key
+ * digest (null if the source lacks the key), prefixed with the id of the installation key. Digests
+ * made under different installation keys are not comparable.
  */
 export function contentDigest(source: SourceRecord | undefined, keys: Keys): string {
   if (source === undefined || source.deletedAt !== undefined) return ABSENT;

@@ -3,8 +3,8 @@ import { FreezeScope } from "@rollcast/shared/operation-events";
 import { encodeToken, freezeTokens } from "@rollcast/shared/subjects";
 
 /**
- * What operators steer while running, and what rolls now: records of the KV bucket `control`, one per queue or frozen scope. Times are milliseconds since
- * the epoch.
+ * Operator settings and running rollouts: records of the KV bucket `control`, one per queue or
+ * frozen scope. Times are milliseconds since the epoch.
  */
 const Origin = { by: z.string(), at: z.number(), until: z.number().optional() };
 
@@ -12,7 +12,7 @@ function setting<T extends z.ZodType>(value: T) {
   return z.object({ value, ...Origin }).optional();
 }
 
-/** Nothing in this scope is rolled, until `until`, or until it is removed. */
+/** No rollout begins in this scope until `until`, or until the freeze is removed. */
 export const Freeze = z.object({
   v: z.literal(1),
   type: z.literal("freeze"),
@@ -24,7 +24,7 @@ export type Freeze = z.infer<typeof Freeze>;
 
 const RateLimit = z.object({ max: z.number(), per: z.number() });
 
-/** Live settings of a queue, each over the one of the file for as long as it lasts; null: no limit. */
+/** Live settings of a queue. Each overrides the configured one until it expires; null: no limit. */
 const Override = z.object({
   v: z.literal(1),
   type: z.literal("override"),
@@ -41,14 +41,17 @@ export type Override = z.infer<typeof Override>;
 export const Change = z.object({ source: z.string(), id: z.string() });
 export type Change = z.infer<typeof Change>;
 
-/** Rollouts that brought just these changes and failed. */
+/** Failed rollouts that brought exactly these changes. */
 const Failures = z.object({ changes: z.array(Change), rollouts: z.array(z.string()) });
 export type Failures = z.infer<typeof Failures>;
 
 const Holder = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
 export type Holder = z.infer<typeof Holder>;
 
-/** The workloads of a queue that hold a slot, by `<kind>/<namespace>/<name>`, and which changes failed. */
+/**
+ * The workloads that hold quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
+ * failed.
+ */
 const QueueState = z.object({
   v: z.literal(1),
   type: z.literal("state"),

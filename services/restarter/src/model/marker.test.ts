@@ -10,18 +10,18 @@ const digest = fc
   .map(([id, hex]) => `${id}.${hex}`);
 const key = fc
   .tuple(fc.constantFrom("ConfigMap", "Secret"), fc.constantFrom("shop", "other"), name)
-  .map(([kind, namespace, one]) => sourceKey(kind, namespace, one));
+  .map(([kind, namespace, content]) => sourceKey(kind, namespace, content));
 const contents = fc.dictionary(
   key,
-  digest.map((one) => ({ digest: one })),
+  digest.map((content) => ({ digest: content })),
 ) as fc.Arbitrary<Record<SourceKey, { digest: string }>>;
 
-test("what is written is read again", () => {
+test("a written marker parses to the same digests", () => {
   fc.assert(
     fc.property(contents, (written) => {
       const read = parseMarker(formatMarker(written, "shop"), "shop");
       expect(Object.fromEntries(read)).toEqual(
-        Object.fromEntries(Object.entries(written).map(([id, one]) => [id, one.digest])),
+        Object.fromEntries(Object.entries(written).map(([id, content]) => [id, content.digest])),
       );
     }),
   );
@@ -36,7 +36,7 @@ test("the order of the sources does not matter", () => {
   );
 });
 
-test("the form is the documented one", () => {
+test("the format is the documented one", () => {
   const d = `k1.${"0".repeat(32)}`;
   expect(
     formatMarker(
@@ -46,7 +46,7 @@ test("the form is the documented one", () => {
   ).toBe(`{"ConfigMap/other/cfg":"${d}","Secret/tls":"${d}"}`);
 });
 
-test("what is absent or unknown is left out", () => {
+test("absent and unknown sources are omitted", () => {
   expect(
     formatMarker(
       { "Secret/shop/a": { digest: ABSENT }, "Secret/shop/b": { digest: UNKNOWN } },
@@ -55,15 +55,15 @@ test("what is absent or unknown is left out", () => {
   ).toBe("{}");
 });
 
-test("`again` makes another marker that reads the same", () => {
-  const one = { "Secret/shop/a": { digest: `k1.${"1".repeat(32)}` } } as const;
-  expect(formatMarker(one, "shop", 7)).not.toBe(formatMarker(one, "shop"));
-  expect(parseMarker(formatMarker(one, "shop", 7), "shop")).toEqual(
-    parseMarker(formatMarker(one, "shop"), "shop"),
+test("`again` makes a different marker that parses to the same digests", () => {
+  const content = { "Secret/shop/a": { digest: `k1.${"1".repeat(32)}` } } as const;
+  expect(formatMarker(content, "shop", 7)).not.toBe(formatMarker(content, "shop"));
+  expect(parseMarker(formatMarker(content, "shop", 7), "shop")).toEqual(
+    parseMarker(formatMarker(content, "shop"), "shop"),
   );
 });
 
-test("junk is no marker and never throws", () => {
+test("junk parses as no marker and never throws", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       for (const digestFound of parseMarker(text, "shop").values()) {

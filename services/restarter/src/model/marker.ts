@@ -1,7 +1,7 @@
 import { ABSENT, UNKNOWN, sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
 
-/** The annotation on the pod template that says with which content its pods were started. */
+/** The annotation on the pod template that records the content its pods started with. */
 export const MARKER = "rollcast.dev/config";
 const AGAIN = "again";
 const MAX_MARKER = 65_536;
@@ -12,9 +12,10 @@ function shortKey(key: SourceKey, namespace: string): string {
 }
 
 /**
- * The marker: compact JSON `{"<kind>/<name>": "<digest of the keys used>"}` (`<kind>/<namespace>/<name>` for another namespace), keys sorted. It holds no
- * time, so writing it twice changes nothing. `again` makes a marker that differs from one that a rollback left on the template with the same
- * content; it is the generation that is overwritten, so a repeated try writes the same.
+ * The marker: compact JSON `{"<kind>/<name>": "<digest of the keys used>"}` with sorted keys
+ * (`<kind>/<namespace>/<name>` for another namespace). It holds no time, so writing it twice
+ * changes nothing. `again` makes a marker that differs from the one a rollback left on the template
+ * for the same content. It is the generation being replaced, so a retry writes the same marker.
  */
 export function formatMarker(
   contents: Readonly<Record<SourceKey, { digest: string }>>,
@@ -34,8 +35,9 @@ export function formatMarker(
 const SECOND_MS = 1_000;
 
 /**
- * The time (RFC 3339, whole seconds) before which no pod may have been made that is to have what changed at `changedAt` (milliseconds since the epoch): the end of that
- * second, and another than `present`, since the same time again would restart nothing.
+ * The time (RFC 3339, whole seconds) that a pod must be younger than to have the change made at
+ * `changedAt` (ms since the epoch): the end of that second. It differs from `present`, because
+ * writing the same time again would restart nothing.
  */
 export function restartTime(changedAt: number, present: string | undefined): string {
   const seconds = Math.ceil(changedAt / SECOND_MS);
@@ -43,7 +45,7 @@ export function restartTime(changedAt: number, present: string | undefined): str
   return write(seconds) === present ? write(seconds + 1) : write(seconds);
 }
 
-/** Digests by source of a marker found on a pod template; empty where it is none of ours. */
+/** Digests by source from the marker on a pod template; empty if it is not our marker. */
 export function parseMarker(text: string | undefined, namespace: string): Map<SourceKey, string> {
   const digests = new Map<SourceKey, string>();
   if (text === undefined || text.length > MAX_MARKER) return digests;

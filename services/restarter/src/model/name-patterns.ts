@@ -1,14 +1,19 @@
 import { RE2JS } from "re2js";
 
-/** Whether a name matches a pattern as Reloader compiles it: `^<pattern>$`, ungrouped, so `a|b` is "begins with a, or ends with b". */
+/**
+ * Whether a name matches a pattern as Reloader compiles it: `^<pattern>$` without a group, so `a
+ * b` means "starts with a, or ends with b".
+ */
 export type NamePatterns = {
   matches(pattern: string, name: string): boolean;
-  /** What is wrong with a pattern, or undefined. */
+  /** Describes what is wrong with a pattern; undefined if it is valid. */
   fault(pattern: string): string | undefined;
 };
 
 const MAX_PATTERN = 256;
-/** Each counted repetition is written out in the program that matches: more of them than this cost memory that no name is worth. */
+/**
+ * The compiled program expands every counted repetition; more than this would cost too much memory.
+ */
 const MAX_REPEATS = 1_000;
 const MAX_COMPILED = 1_000;
 
@@ -32,12 +37,15 @@ function compile(pattern: string): RE2JS | string {
   }
 }
 
-/** Patterns in linear time (RE2, the engine of Go's regexp, https://github.com/google/re2/wiki/Syntax), compiled once each. */
+/**
+ * Linear-time patterns (RE2, the engine of Go's regexp, https://github.com/google/re2/wiki/Syntax),
+ * each compiled once.
+ */
 export function createNamePatterns(): NamePatterns {
   const compiled = new Map<string, RE2JS | string>();
   const get = (pattern: string) => {
-    const known = compiled.get(pattern);
-    if (known !== undefined) return known;
+    const existing = compiled.get(pattern);
+    if (existing !== undefined) return existing;
     const [oldest] = compiled.keys();
     if (compiled.size >= MAX_COMPILED && oldest !== undefined) compiled.delete(oldest);
     const made = compile(pattern);

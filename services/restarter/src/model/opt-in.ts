@@ -2,7 +2,10 @@ import { ANNOTATIONS } from "@rollcast/shared/annotations";
 import { SourceKind } from "@rollcast/shared/events";
 import type { Rules } from "./rules.ts";
 
-/** One entry of a list of names: `pattern` for names in the workload's own namespace, or in `namespace`. */
+/**
+ * One entry of a list of names. `pattern` applies to the workload's own namespace, or to
+ * `namespace`.
+ */
 export type NamedEntry = {
   readonly pattern: string;
   readonly namespace?: string;
@@ -12,17 +15,17 @@ export type NamedEntry = {
 
 /** What a workload's annotations say about sources of one kind. */
 export type KindOptIn = {
-  /** Where they were read: Reloader reads the pod template only where the workload itself has none of them. */
+  /** Where the annotations are. Reloader reads the pod template only if the workload has none. */
   readonly from: "workload" | "pod template";
   readonly named: readonly NamedEntry[];
   readonly search: boolean;
-  /** Of `auto` and the kind's own `auto`: one says yes, one says something else, none says anything. */
+  /** Combines `auto` and the kind's own `auto`: true, any other value, or unset. */
   readonly auto: "yes" | "no" | "unset";
   readonly excluded: readonly string[];
 };
 
 export type OptIn = Readonly<Record<SourceKind, KindOptIn>> & {
-  /** Entries that were passed over, each with what is wrong with it. */
+  /** Skipped entries, each with the reason. */
   readonly faults: readonly string[];
 };
 
@@ -49,7 +52,7 @@ const NAMES = {
 } as const;
 const AUTO = ANNOTATIONS.auto.own;
 const SEARCH = ANNOTATIONS.search.own;
-/** Values that Go's strconv.ParseBool takes for true: Reloader reads its switches with it. */
+/** Values that Go's strconv.ParseBool accepts as true; Reloader parses its switches with it. */
 const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
 
 function readAuto(values: readonly (string | undefined)[]): KindOptIn["auto"] {
@@ -64,7 +67,7 @@ function entry(text: string, rules: Rules): NamedEntry | string {
   if (namespace !== undefined && !rules.sharedNamespaces.has(namespace)) {
     return `names namespace ${namespace}, which reload.sharedNamespaces does not list`;
   }
-  // A dot is a wildcard to a pattern: only what has none is sure to match itself alone.
+  // A dot is a wildcard in a pattern: only a name without one matches just itself.
   const exact = /^[a-z0-9](?:[a-z0-9-]{0,251}[a-z0-9])?$/.test(pattern);
   const fault = exact ? undefined : rules.patterns.fault(pattern);
   if (fault !== undefined) return fault;
@@ -108,14 +111,15 @@ function readKind(kind: SourceKind, own: Annotations, template: Annotations, rul
 }
 
 /**
- * What the annotations of a workload and of its pod template (under our own names) say, for each kind of source: all or nothing of the four that opt in,
- * from the workload or else from its pod template, as Reloader reads them. What cannot be read is passed over and named in `faults`.
+ * Reads the annotations of a workload and of its pod template (under our own names) for each kind
+ * of source. As in Reloader, all four opt-in annotations come from the workload, or all from its
+ * pod template. Unreadable entries are skipped and listed in `faults`.
  */
 export function readOptIn(own: Annotations, template: Annotations, rules: Rules): OptIn {
   const read = SourceKind.options.map(
     (kind) => [kind, readKind(kind, own, template, rules)] as const,
   );
   const byKind = Object.fromEntries(read.map(([kind, { optIn }]) => [kind, optIn]));
-  const faults = [...new Set(read.flatMap(([, one]) => one.faults))];
+  const faults = [...new Set(read.flatMap(([, optIn]) => optIn.faults))];
   return { ...(byKind as Record<SourceKind, KindOptIn>), faults };
 }

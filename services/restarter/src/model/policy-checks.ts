@@ -6,7 +6,7 @@ import type { Keys } from "./source-references.ts";
 import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
 
-/** What the checks look at: a workload, one source, and what is known of the source. */
+/** The input of the checks: a workload, one source, and its record. */
 export type Question = {
   readonly rules: Rules;
   readonly workload: Workload;
@@ -18,7 +18,7 @@ export type Question = {
   readonly record: SourceRecord | undefined;
 };
 
-/** Whether the source makes the workload roll, and which check said so, in a word and a sentence. */
+/** Whether the source rolls the workload, and which check decided, as a name and a sentence. */
 export type Verdict = {
   readonly roll: boolean;
   readonly check: CheckName;
@@ -31,7 +31,7 @@ type Check = {
   readonly name: string;
   readonly roll: boolean;
   readonly message: string;
-  readonly applies: (checkInput: CheckInput) => boolean;
+  readonly applies: (input: CheckInput) => boolean;
 };
 
 /** What a source's own annotations say, under our names. */
@@ -47,7 +47,8 @@ function names(entry: NamedEntry, { rules, workload, source }: CheckInput): bool
 }
 
 /**
- * Reloader's order of decision (`ShouldReload` of its 1.4), with what we ask besides; the first check that applies decides, and the last always does.
+ * Reloader's order of decision (`ShouldReload` in 1.4) plus our own checks. The first check that
+ * applies decides; the last one always applies.
  */
 export const CHECKS = [
   {
@@ -80,7 +81,7 @@ export const CHECKS = [
     name: "source-ignored",
     roll: false,
     message: "the source is annotated to be ignored",
-    applies: (checkInput) => says(checkInput, ANNOTATIONS.ignore.own),
+    applies: (input) => says(input, ANNOTATIONS.ignore.own),
   },
   {
     name: "excluded",
@@ -93,7 +94,7 @@ export const CHECKS = [
     name: "named",
     roll: true,
     message: "the workload's annotation names the source",
-    applies: (checkInput) => checkInput.optIn.named.some((entry) => names(entry, checkInput)),
+    applies: (input) => input.optIn.named.some((entry) => names(entry, input)),
   },
   {
     name: "job-finished",
@@ -113,7 +114,7 @@ export const CHECKS = [
     name: "search-match",
     roll: true,
     message: "the workload searches, and the source is annotated to match",
-    applies: (checkInput) => checkInput.optIn.search && says(checkInput, ANNOTATIONS.match.own),
+    applies: (input) => input.optIn.search && says(input, ANNOTATIONS.match.own),
   },
   {
     name: "auto",

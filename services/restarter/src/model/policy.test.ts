@@ -7,7 +7,7 @@ import type { CheckName } from "./policy-checks.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 type Case = {
-  /** With the number of the row of Reloader's contract that it shows. */
+  /** Each case names its row in Reloader's contract. */
   name: string;
   own?: Annotations;
   template?: Annotations;
@@ -58,9 +58,9 @@ function ask({
 }
 
 function check({ want, ...given }: Case): void {
-  const { verdict: said, asked } = explain(ask(given));
-  expect([said.check, said.roll]).toEqual([want, ROLLS.has(want)]);
-  expect(said.message).not.toBe("");
+  const { verdict: decided, asked } = explain(ask(given));
+  expect([decided.check, decided.roll]).toEqual([want, ROLLS.has(want)]);
+  expect(decided.message).not.toBe("");
   expect(asked.at(-1)).toEqual({ check: want, applies: true });
   expect(asked.slice(0, -1).every(({ applies }) => !applies)).toBe(true);
 }
@@ -204,7 +204,7 @@ describe("1.1 the annotations", () => {
     },
     { name: "0 our own name counts", own: { "rollcast.dev/auto": "true" }, want: "auto" },
     {
-      name: "0 our own name is asked first",
+      name: "0 our own name has precedence",
       own: { "rollcast.dev/auto": "false", [`${R}/auto`]: "true" },
       want: "opted-out",
     },
@@ -277,7 +277,7 @@ describe("1.2 the order of decision", () => {
       want: "auto",
     },
     {
-      name: "1.2.3 and for ConfigMaps the pod template is not asked",
+      name: "1.2.3 and for ConfigMaps the pod template is not read",
       own: { [RELOAD]: "other" },
       template: { [`${R}/auto`]: "true" },
       want: "not-opted-in",
@@ -418,7 +418,7 @@ test.each([
   expect(ask(given).workload.mayRoll).toBe(want);
 });
 
-test("names what cannot be read of an annotation, and counts the rest", () => {
+test("reports unreadable annotation entries and uses the rest", () => {
   const { workload } = ask({
     own: { [RELOAD]: `(,cfg,common/x,a{999}{999},${"y.".repeat(150)},z{600}z{600}` },
   });
@@ -432,7 +432,7 @@ test("names what cannot be read of an annotation, and counts the rest", () => {
   ]);
 });
 
-test("a workload that uses one key has that key counted, one that names the source has it whole", () => {
+test("a workload that uses one key counts that key, one that names the source counts all keys", () => {
   const spec = {
     containers: [
       {
@@ -453,7 +453,7 @@ test("a workload that uses one key has that key counted, one that names the sour
   expect(contents({})).toBeUndefined();
 });
 
-test("verdict and explain say the same", () => {
+test("verdict and explain agree", () => {
   const question = ask({ own: { [`${R}/auto`]: "true" } });
   expect(verdict(question)).toEqual(explain(question).verdict);
 });

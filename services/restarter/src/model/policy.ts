@@ -8,11 +8,12 @@ import type { Workload } from "./workload.ts";
 import type { CheckInput, CheckName, Question, Verdict } from "./policy-checks.ts";
 import { CHECKS } from "./policy-checks.ts";
 
-/** The keys of the source that the pod template uses; undefined where it uses none. */
+/** The keys of the source that the pod template uses; undefined if it uses none. */
 function keysUsed({ workload, source }: Pick<Question, "workload" | "source">): Keys | undefined {
   if (source.namespace !== workload.namespace) return undefined;
-  return workload.references.find((one) => one.kind === source.kind && one.name === source.name)
-    ?.keys;
+  return workload.references.find(
+    (reference) => reference.kind === source.kind && reference.name === source.name,
+  )?.keys;
 }
 
 export function checkInput(question: Question): CheckInput {
@@ -20,14 +21,14 @@ export function checkInput(question: Question): CheckInput {
   return { ...question, optIn, keys: keysUsed(question) };
 }
 
-/** Every check that was asked, in order; the last of them decided. */
+/** Every evaluated check, in order; the last one decided. */
 export function explain(question: Question): {
   readonly verdict: Verdict;
   readonly asked: readonly { readonly check: CheckName; readonly applies: boolean }[];
 } {
   const all = checkInput(question);
   const at = CHECKS.findIndex((check) => check.applies(all));
-  // The last check applies always.
+  // The last check always applies.
   const decisive = CHECKS[at] as (typeof CHECKS)[number];
   return {
     verdict: { roll: decisive.roll, check: decisive.name, message: decisive.message },
@@ -38,28 +39,28 @@ export function explain(question: Question): {
   };
 }
 
-/** Whether a change of the source makes the workload roll, and why. */
+/** Whether a change of the source rolls the workload, and why. */
 export function verdict(question: Question): Verdict {
   return explain(question).verdict;
 }
 
-/** The verdict on each of the workload's sources. */
+/** The verdict on each source of the workload. */
 export function verdicts(
   workload: Workload,
   sources: ReadonlyMap<SourceKey, SourceRecord | undefined>,
   rules: Rules,
 ): Map<SourceKey, Verdict> {
-  const found = new Map<SourceKey, Verdict>();
+  const verdicts = new Map<SourceKey, Verdict>();
   for (const key of new Set([...watchedSources(workload), ...sources.keys()])) {
     const record = sources.get(key);
-    found.set(key, verdict({ rules, workload, source: splitSourceKey(key), record }));
+    verdicts.set(key, verdict({ rules, workload, source: splitSourceKey(key), record }));
   }
-  return found;
+  return verdicts;
 }
 
 /**
- * The present content of every source that makes the workload roll. A source that an annotation names counts whole: why it is named is not known here,
- * and a key that is read by other ways than the pod template must not be missed.
+ * The present content of every source that rolls the workload. A source named by an annotation
+ * counts with all its keys: the application may read it by other means than the pod template.
  */
 export function presentContents(
   workload: Workload,

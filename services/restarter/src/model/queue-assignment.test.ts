@@ -26,21 +26,22 @@ type Case = {
   tier?: string;
 };
 
-function workload(one: Case): QueueCriteria {
+function workload(workloadCase: Case): QueueCriteria {
   const annotated = (value: string | undefined): Record<string, string> =>
     value === undefined ? {} : { "rollcast.dev/queue": value };
   return {
-    kind: one.kind ?? "Deployment",
-    namespace: one.namespace ?? "blog",
-    labels: one.labels ?? {},
-    annotations: annotated(one.annotation),
-    templateAnnotations: annotated(one.templateAnnotation),
+    kind: workloadCase.kind ?? "Deployment",
+    namespace: workloadCase.namespace ?? "blog",
+    labels: workloadCase.labels ?? {},
+    annotations: annotated(workloadCase.annotation),
+    templateAnnotations: annotated(workloadCase.templateAnnotation),
   };
 }
 
-function place(one: Case, annotation: object = {}) {
-  const labels: Record<string, string> = one.tier === undefined ? {} : { tier: one.tier };
-  return assigner({ queues: QUEUES, queueAnnotation: annotation })(workload(one), labels);
+function place(workloadCase: Case, annotation: object = {}) {
+  const labels: Record<string, string> =
+    workloadCase.tier === undefined ? {} : { tier: workloadCase.tier };
+  return assigner({ queues: QUEUES, queueAnnotation: annotation })(workload(workloadCase), labels);
 }
 
 test.each<[Case, string]>([
@@ -56,8 +57,8 @@ test.each<[Case, string]>([
   [{ tier: "gold", namespace: "shop" }, "shop"],
   [{ tier: "gold", labels: { canary: "" } }, "gold"],
   [{ labels: { canary: "" } }, "canary"],
-])("%j is put into %s", (one, queue) => {
-  expect(place(one)).toEqual({ queue });
+])("%j is assigned to %s", (workloadCase, queue) => {
+  expect(place(workloadCase)).toEqual({ queue });
 });
 
 test.each<[string, Case, object, object]>([
@@ -104,8 +105,8 @@ test.each<[string, Case, object, object]>([
     { namespaces: ["*"] },
     { queue: "default", refused: { name: "glod", why: "unknown" } },
   ],
-])("a workload that %s", (_, one, annotation, assignment) => {
-  expect(place(one, annotation)).toEqual(assignment);
+])("a workload that %s", (_, workloadCase, annotation, assignment) => {
+  expect(place(workloadCase, annotation)).toEqual(assignment);
 });
 
 const names = fc.constantFrom("default", "shop-web", "shop", "gold", "canary");
@@ -122,24 +123,24 @@ const cases = fc.record<Case>(
 );
 const annotations = fc.constantFrom({}, { namespaces: ["*"] }, { namespaces: ["shop"] });
 
-test("every workload is in exactly one configured queue, the same each time, whatever it asks for", () => {
-  const known = new Set(["default", "shop-web", "shop", "gold", "canary"]);
+test("every workload is in exactly one configured queue, deterministically, whatever it requests", () => {
+  const queues = new Set(["default", "shop-web", "shop", "gold", "canary"]);
   fc.assert(
-    fc.property(cases, annotations, (one, annotation) => {
-      const assignment = place(one, annotation);
-      expect(known.has(assignment.queue)).toBe(true);
-      expect(place(one, annotation)).toEqual(assignment);
-      const asked = one.annotation ?? one.templateAnnotation;
-      if (asked === undefined) expect(assignment.refused).toBeUndefined();
-      else expect(assignment.refused === undefined).toBe(assignment.queue === asked);
+    fc.property(cases, annotations, (workloadCase, annotation) => {
+      const assignment = place(workloadCase, annotation);
+      expect(queues.has(assignment.queue)).toBe(true);
+      expect(place(workloadCase, annotation)).toEqual(assignment);
+      const requested = workloadCase.annotation ?? workloadCase.templateAnnotation;
+      if (requested === undefined) expect(assignment.refused).toBeUndefined();
+      else expect(assignment.refused === undefined).toBe(assignment.queue === requested);
     }),
   );
 });
 
-test("where no namespace may choose, an annotation that names a queue moves nobody", () => {
+test("if no namespace may choose, a queue annotation has no effect", () => {
   fc.assert(
-    fc.property(cases, names, (one, annotation) => {
-      const { annotation: _, templateAnnotation: __, ...plain } = one;
+    fc.property(cases, names, (workloadCase, annotation) => {
+      const { annotation: _, templateAnnotation: __, ...plain } = workloadCase;
       expect(place({ ...plain, annotation }).queue).toBe(place(plain).queue);
     }),
   );

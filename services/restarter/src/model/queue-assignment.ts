@@ -5,15 +5,15 @@ import type { Workload } from "./workload.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What chooses a queue. */
+/** The configuration that queue assignment needs. */
 export type QueueCriteria = Pick<
   Workload,
   "kind" | "namespace" | "labels" | "annotations" | "templateAnnotations"
 >;
 
 /**
- * The queue of a workload. `refused` is the name that its annotation asks for and does not get: `unknown` where no queue is called so, `not-allowed` where
- * its namespace may not choose.
+ * The queue of a workload. `refused` is the requested queue it does not get: `unknown` if no such
+ * queue exists, `not-allowed` if its namespace may not choose a queue.
  */
 export type QueueAssignment = {
   readonly queue: string;
@@ -46,8 +46,8 @@ function chooser({ namespaces, namespaceSelector }: QueueAnnotation): Matches {
 }
 
 /**
- * How workloads are put into queues: the annotation where its namespace may choose, else the first queue in the order of the configuration that matches,
- * else `default`. Pure.
+ * Assigns workloads to queues: by annotation if the namespace may choose, else to the first
+ * matching queue in configuration order, else to `default`. Pure.
  */
 export function createAssignQueue(config: {
   readonly queues: readonly Pick<Queue, "name" | "match">[];
@@ -57,23 +57,27 @@ export function createAssignQueue(config: {
   const matchers = config.queues.map((queue) => ({ name: queue.name, matches: matcher(queue) }));
   const mayChoose = chooser(config.queueAnnotation);
   return (workload, labels) => {
-    const found = matchers.find(({ matches }) => matches(workload, labels));
-    const queue = found?.name ?? DEFAULT_QUEUE;
-    const asked =
+    const matching = matchers.find(({ matches }) => matches(workload, labels));
+    const queue = matching?.name ?? DEFAULT_QUEUE;
+    const requested =
       workload.annotations[QUEUE_ANNOTATION] ?? workload.templateAnnotations[QUEUE_ANNOTATION];
-    if (asked === undefined) return { queue };
-    if (!names.has(asked))
-      return { queue: DEFAULT_QUEUE, refused: { name: asked, why: "unknown" } };
-    if (mayChoose(workload, labels)) return { queue: asked };
-    return asked === queue ? { queue } : { queue, refused: { name: asked, why: "not-allowed" } };
+    if (requested === undefined) return { queue };
+    if (!names.has(requested))
+      return { queue: DEFAULT_QUEUE, refused: { name: requested, why: "unknown" } };
+    if (mayChoose(workload, labels)) return { queue: requested };
+    return requested === queue
+      ? { queue }
+      : { queue, refused: { name: requested, why: "not-allowed" } };
   };
 }
 
-/** Whether labels of namespaces play a part. */
+/** Whether any rule depends on namespace labels. */
 export function needsNamespaceLabels(config: {
   readonly queues: readonly Pick<Queue, "match">[];
   readonly queueAnnotation: QueueAnnotation;
 }): boolean {
   const selectors = config.queues.map(({ match }) => match?.namespaceSelector ?? "");
-  return [...selectors, config.queueAnnotation.namespaceSelector].some((one) => one !== "");
+  return [...selectors, config.queueAnnotation.namespaceSelector].some(
+    (selector) => selector !== "",
+  );
 }

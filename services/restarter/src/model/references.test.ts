@@ -169,7 +169,7 @@ test.each([
   expect(references(template as Parameters<typeof references>[0])).toEqual(want);
 });
 
-test("image pull Secrets count where they are asked for", () => {
+test("image pull Secrets count if configured", () => {
   const template = spec({ imagePullSecrets: [{ name: "pull" }] });
   expect(references(template, { imagePullSecrets: true })).toEqual([
     { kind: "Secret", name: "pull", keys: "*" },

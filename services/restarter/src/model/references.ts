@@ -3,19 +3,21 @@ import type { PodTemplate } from "@rollcast/kube/workloads/kind";
 import type { Found, Keys, Reference } from "./source-references.ts";
 import { containerReferences, isNamed, list, volumeReferences } from "./source-references.ts";
 
-/** The keys that two uses of one source have together. */
+/** Merges the keys of two uses of the same source. */
 export function joinKeys(a: Keys, b: Keys): Keys {
   if (a === "*" || b === "*") return "*";
   return [...new Set([...a, ...b])].toSorted();
 }
 
-/** Which references count that do not always. */
+/** Which optional kinds of references count. */
 export type ReferenceOptions = { readonly imagePullSecrets: boolean };
 
 /**
- * The sources that a pod template uses, each once with all the keys it uses, ordered by kind and name: environment and volumes (also projected, of the
- * Secrets Store CSI driver, and the Secrets with which volume drivers log in) of containers, init containers, sidecars and ephemeral containers; image pull
- * Secrets where asked for. References marked `optional` count. Anything that is not of the expected form is passed over: the API server has checked it already.
+ * The sources that a pod template uses, each once with all its used keys, ordered by kind and name.
+ * Covers environment and volumes (also projected ones, the Secrets Store CSI driver, and login
+ * Secrets of volume drivers) of containers, init containers, sidecars and ephemeral containers, and
+ * optionally image pull Secrets. References marked `optional` count. Malformed parts are skipped:
+ * the API server has validated the template.
  */
 export function references(
   template: PodTemplate | undefined,
@@ -25,17 +27,19 @@ export function references(
   const containers = ["initContainers", "containers", "ephemeralContainers"].flatMap((group) =>
     list(dig(spec, group)),
   );
-  const found = [
+  const uses = [
     ...containers.flatMap(containerReferences),
     ...list(dig(spec, "volumes")).flatMap(volumeReferences),
-    ...(options.imagePullSecrets ? list(dig(spec, "imagePullSecrets")) : []).map((one): Found => ({
-      kind: "Secret",
-      name: dig(one, "name"),
-      keys: "*",
-    })),
+    ...(options.imagePullSecrets ? list(dig(spec, "imagePullSecrets")) : []).map(
+      (secret): Found => ({
+        kind: "Secret",
+        name: dig(secret, "name"),
+        keys: "*",
+      }),
+    ),
   ].filter(isNamed);
   const merged = new Map<string, Reference>();
-  for (const { kind, name, keys } of found) {
+  for (const { kind, name, keys } of uses) {
     const id = `${kind}/${name}`;
     const before = merged.get(id);
     const sorted = keys === "*" ? keys : [...new Set(keys)].toSorted();

@@ -25,7 +25,7 @@ test.each([
 });
 
 describe("reading", () => {
-  test("tells Reloader's variables from ours and from anybody's", () => {
+  test("distinguishes Reloader's variables from ours and from others", () => {
     const { containers, reloader } = readMarks(
       template([
         {
@@ -56,7 +56,7 @@ describe("reading", () => {
     expect(reloader).not.toBe("");
   });
 
-  test("keeps nothing where there is nothing and nothing is to be written", () => {
+  test("is empty if there are no marks and none are to be written", () => {
     const plain = template([{ name: "web", env: [env("x", "LOG")] }]);
     expect(readMarks(plain, "marker")).toEqual({
       containers: [],
@@ -78,14 +78,14 @@ describe("reading", () => {
     expect(readMarks(template([], annotations), "marker").lastReloadedFrom).toBe(want);
   });
 
-  test("a restart by Reloader is another hash, one by us is not", () => {
+  test("a restart by Reloader changes the hash, one by us does not", () => {
     const hash = (value: string) =>
       readMarks(template([{ name: "web", env: [env(value)] }]), "marker").reloader;
     expect(hash(SHA1)).not.toBe(hash(SHA1.replace("f", "0")));
     expect(hash(OURS)).toBe("");
   });
 
-  test("3 the container that Reloader marks: who mounts, then whose environment, an init container's is the first", () => {
+  test("3 the container that Reloader marks: the one that mounts, then the one with the environment, the first for an init container", () => {
     const mounts = (name: string) => ({ volumeMounts: [{ name }] });
     const { targets } = readMarks(
       template(
@@ -110,7 +110,7 @@ describe("reading", () => {
   });
 });
 
-test("a template without marks is the same, whoever left which", () => {
+test("a template without marks is the same, whoever wrote them", () => {
   const bare = template([{ name: "web", image: "i" }], {});
   const marked = template([{ name: "web", image: "i", env: [env(SHA1)] }], {
     [LAST_RELOADED_FROM]: "{}",

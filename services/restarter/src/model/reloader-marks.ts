@@ -6,17 +6,17 @@ import type { Rules } from "./rules.ts";
 import { targetContainer } from "./target-container.ts";
 import type { Workload } from "./workload.ts";
 
-/** Where Reloader's strategy `annotations` leaves its mark on the pod template. */
+/** Where Reloader's strategy `annotations` writes its mark on the pod template. */
 export const LAST_RELOADED_FROM = "reloader.stakater.com/last-reloaded-from";
 
-/** A variable in which Reloader's strategy `env-vars`, or we in its stead, left a mark. */
+/** A variable with a mark of Reloader's strategy `env-vars`, written by Reloader or by us. */
 export type MarkVariable = {
   readonly index: number;
   readonly name: string;
   readonly ours: boolean;
 };
 
-/** What is needed of the containers to write and remove variables, in the order of the pod template. */
+/** Container data needed to write and remove variables, in pod template order. */
 export type MarkedContainer = {
   readonly name: string;
   readonly hasEnv: boolean;
@@ -24,21 +24,29 @@ export type MarkedContainer = {
 };
 
 export type Marks = {
-  /** Empty where none has a mark and none is to be written. */
+  /** Empty if no container has a mark and none is to be written. */
   readonly containers: readonly MarkedContainer[];
-  /** Per source (`<kind>/<name>`) that is used by another container than the first: its index. */
+  /** Index of the container to mark, by source (`<kind>/<name>`), if it is not the first. */
   readonly targets: Readonly<Record<string, number>>;
   readonly lastReloadedFrom: "none" | "ours" | "reloader";
-  /** Hash of the marks that are Reloader's own; empty where there is none. Another one means that Reloader restarted the pods. */
+  /**
+   * Hash of the marks that Reloader wrote; empty if there are none. A different hash means that
+   * Reloader restarted the pods.
+   */
   readonly reloader: string;
 };
 
 const VARIABLE = /^STAKATER_[A-Z0-9_]*_(?:CONFIGMAP|SECRET|SECRETPROVIDERCLASS)$/;
 const SHA1 = /^[0-9a-f]{40}$/;
-/** A digest of ours, `<id of the installation key>.<128 bits>`: what tells our marks from Reloader's. */
+/**
+ * One of our digests, `<id of the installation key>.<128 bits>`; distinguishes our marks from
+ * Reloader's.
+ */
 const OURS = /^[a-z0-9]+\.[0-9a-f]{32}$/;
 
-/** The name of Reloader's variable for a source, as its `ConvertToEnvVarName` makes it; two names may give the same. */
+/**
+ * Reloader's variable name for a source (its `ConvertToEnvVarName`); two sources may share a name.
+ */
 export function variableName(kind: SourceKind, name: string): string {
   const upper = name
     .toUpperCase()
@@ -72,25 +80,31 @@ function lastReloadedFrom(template: PodTemplate | undefined): Marks["lastReloade
 
 function readContainer(container: unknown): MarkedContainer & { foreign: string[] } {
   const env = list(dig(container, "env"));
-  const found = env.flatMap((one, index) => {
-    if (!isMark(one)) return [];
-    const { name, value } = one as { name: string; value: string };
+  const markVariables = env.flatMap((variable, index) => {
+    if (!isMark(variable)) return [];
+    const { name, value } = variable as { name: string; value: string };
     return [{ index, name, value, ours: OURS.test(value) }];
   });
   const name = dig(container, "name");
   return {
     name: typeof name === "string" ? name : "",
     hasEnv: Array.isArray(dig(container, "env")),
-    variables: found.map(({ index, name: variable, ours }) => ({ index, name: variable, ours })),
-    foreign: found.filter(({ ours }) => !ours).map((one) => `${one.name}=${one.value}`),
+    variables: markVariables.map(({ index, name: variable, ours }) => ({
+      index,
+      name: variable,
+      ours,
+    })),
+    foreign: markVariables
+      .filter(({ ours }) => !ours)
+      .map((variable) => `${variable.name}=${variable.value}`),
   };
 }
 
-/** Reads the marks of a pod template; with what the strategy `env-vars` needs for writing its own. */
+/** Reads the marks of a pod template, with what the strategy `env-vars` needs to write its own. */
 export function readMarks(template: PodTemplate | undefined, strategy: Rules["strategy"]): Marks {
   const read = list(dig(template, "spec", "containers")).map(readContainer);
   const lastReloaded = lastReloadedFrom(template);
-  const foreign = read.flatMap((one) => one.foreign);
+  const foreign = read.flatMap((container) => container.foreign);
   if (lastReloaded === "reloader") {
     foreign.push(String(dig(template, "metadata", "annotations", LAST_RELOADED_FROM)));
   }
@@ -105,17 +119,17 @@ export function readMarks(template: PodTemplate | undefined, strategy: Rules["st
   };
 }
 
-/** The pod template without Reloader's marks, its own and ours: what an edit by somebody is seen by. */
+/** The pod template without any Reloader marks, ours included; used to detect edits by others. */
 export function withoutMarks(template: PodTemplate | undefined): PodTemplate | undefined {
   const containers = list(dig(template, "spec", "containers"));
   const annotated = lastReloadedFrom(template) !== "none";
-  const marked = containers.some((one) => list(dig(one, "env")).some(isMark));
+  const marked = containers.some((container) => list(dig(container, "env")).some(isMark));
   if (template === undefined || (!annotated && !marked)) return template;
   const { [LAST_RELOADED_FROM]: _, ...rest } = template.metadata?.annotations ?? {};
-  const clean = containers.map((one) => {
-    const env = list(dig(one, "env"));
-    if (!env.some(isMark)) return one;
-    const { env: __, ...others } = one as { env: unknown };
+  const clean = containers.map((container) => {
+    const env = list(dig(container, "env"));
+    if (!env.some(isMark)) return container;
+    const { env: __, ...others } = container as { env: unknown };
     const kept = env.filter((variable) => !isMark(variable));
     return kept.length === 0 ? others : { ...others, env: kept };
   });
@@ -126,7 +140,7 @@ export function withoutMarks(template: PodTemplate | undefined): PodTemplate | u
   };
 }
 
-/** Whether Reloader has restarted the pods since its marks were these: it left others. */
+/** Whether Reloader has restarted the pods since these marks: its marks have changed. */
 export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
   return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
 }

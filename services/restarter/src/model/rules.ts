@@ -3,17 +3,17 @@ import type { Reload } from "@rollcast/shared/config/reload";
 import { createNamePatterns } from "./name-patterns.ts";
 import type { NamePatterns } from "./name-patterns.ts";
 
-/** What the configuration says about which workloads roll for which sources. Made once, in restarter.ts. */
+/** The configured rules on which workloads roll for which sources. Built once, in restarter.ts. */
 export type Rules = Pick<
   Reload,
   "auto" | "onCreate" | "onDelete" | "strategy" | "imagePullSecrets"
 > & {
   readonly ignoredWorkloadTypes: ReadonlySet<string>;
   readonly sharedNamespaces: ReadonlySet<string>;
-  /** Kinds that are watched themselves: what they own is rolled through them. */
+  /** Kinds that are watched themselves: objects they own roll through them. */
   readonly ownerKinds: ReadonlySet<string>;
   readonly patterns: NamePatterns;
-  /** An object's annotations under our own names. */
+  /** Returns an object's annotations under our own names. */
   readonly annotations: (annotations: unknown) => Readonly<Record<string, string>>;
 };
 

@@ -1,7 +1,7 @@
 import { dig } from "@rollcast/kube/object";
 import type { SourceKind } from "@rollcast/shared/events";
 
-/** The keys of a source that a workload uses: all of them, or these (sorted, each once). */
+/** The keys of a source that a workload uses: all, or these (sorted and unique). */
 export type Keys = "*" | readonly string[];
 
 /** A source that a pod template uses, in the workload's own namespace. */
@@ -11,11 +11,14 @@ export type Found = { kind: SourceKind; name: unknown; keys: Keys };
 
 type Named = Found & { name: string };
 
-/** A DNS subdomain, as the names of all sources are: a template may hold any text, and what cannot exist cannot change. */
+/**
+ * A DNS subdomain, as every source name is. A template may hold any text, but a source with an
+ * invalid name cannot exist.
+ */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-export function isNamed(found: Found): found is Named {
-  return typeof found.name === "string" && NAME.test(found.name);
+export function isNamed(use: Found): use is Named {
+  return typeof use.name === "string" && NAME.test(use.name);
 }
 
 export function list(value: unknown): readonly unknown[] {
@@ -32,27 +35,30 @@ function oneKey(key: unknown): Keys {
   return typeof key === "string" ? [key] : "*";
 }
 
-/** The sources that a container's environment uses, as they stand there. */
+/** The sources in a container's environment, in template order. */
 export function containerReferences(container: unknown): Reference[] {
-  const found: Found[] = [];
+  const uses: Found[] = [];
   for (const from of list(dig(container, "envFrom"))) {
-    found.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
-    found.push({ kind: "Secret", name: dig(from, "secretRef", "name"), keys: "*" });
+    uses.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
+    uses.push({ kind: "Secret", name: dig(from, "secretRef", "name"), keys: "*" });
   }
   for (const env of list(dig(container, "env"))) {
     const configMap = dig(env, "valueFrom", "configMapKeyRef");
     const secret = dig(env, "valueFrom", "secretKeyRef");
-    found.push({
+    uses.push({
       kind: "ConfigMap",
       name: dig(configMap, "name"),
       keys: oneKey(dig(configMap, "key")),
     });
-    found.push({ kind: "Secret", name: dig(secret, "name"), keys: oneKey(dig(secret, "key")) });
+    uses.push({ kind: "Secret", name: dig(secret, "name"), keys: oneKey(dig(secret, "key")) });
   }
-  return found.filter(isNamed);
+  return uses.filter(isNamed);
 }
 
-/** Kinds of volumes whose driver logs in with a Secret, `secretRef` (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/). */
+/**
+ * Volume types whose driver logs in with a Secret, `secretRef`
+ * (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/).
+ */
 const SECRET_REF_VOLUMES = [
   "cephfs",
   "cinder",
@@ -71,25 +77,25 @@ function volumeSecrets(volume: unknown): unknown[] {
   ];
 }
 
-/** The sources that a volume uses, as they stand there. */
+/** The sources of a volume, in template order. */
 export function volumeReferences(volume: unknown): Reference[] {
   const configMap = dig(volume, "configMap");
   const secret = dig(volume, "secret");
-  const found: Found[] = [
+  const uses: Found[] = [
     { kind: "ConfigMap", name: dig(configMap, "name"), keys: itemKeys(dig(configMap, "items")) },
     { kind: "Secret", name: dig(secret, "secretName"), keys: itemKeys(dig(secret, "items")) },
   ];
   const csi = dig(volume, "csi");
-  found.push({
+  uses.push({
     kind: "SecretProviderClass",
     name: dig(csi, "volumeAttributes", "secretProviderClass"),
     keys: "*",
   });
-  for (const name of volumeSecrets(volume)) found.push({ kind: "Secret", name, keys: "*" });
+  for (const name of volumeSecrets(volume)) uses.push({ kind: "Secret", name, keys: "*" });
   for (const source of list(dig(volume, "projected", "sources"))) {
     const projectedMap = dig(source, "configMap");
     const projectedSecret = dig(source, "secret");
-    found.push(
+    uses.push(
       {
         kind: "ConfigMap",
         name: dig(projectedMap, "name"),
@@ -102,5 +108,5 @@ export function volumeReferences(volume: unknown): Reference[] {
       },
     );
   }
-  return found.filter(isNamed);
+  return uses.filter(isNamed);
 }

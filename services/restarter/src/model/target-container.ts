@@ -6,18 +6,22 @@ function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The container that mounts the volume: an index of `containers`, 0 where an init container does, undefined where none does. */
+/**
+ * The container that mounts the volume: its index in `containers`, 0 if an init container mounts
+ * it, undefined if none does.
+ */
 function mounting(spec: unknown, volume: unknown): number | undefined {
   const mounts = (container: unknown) =>
-    list(dig(container, "volumeMounts")).some((one) => dig(one, "name") === volume);
+    list(dig(container, "volumeMounts")).some((mount) => dig(mount, "name") === volume);
   const at = list(dig(spec, "containers")).findIndex(mounts);
   if (at >= 0) return at;
   return list(dig(spec, "initContainers")).some(mounts) ? 0 : undefined;
 }
 
 /**
- * The container whose environment Reloader marks for each source (`<kind>/<name>`), where that is not the first: the first that mounts the first volume of the source,
- * else the first whose environment uses it; for an init container the first container.
+ * The container whose environment Reloader marks for each source (`<kind>/<name>`), unless it is
+ * the first one: the first container that mounts the first volume of the source, else the first
+ * that uses it in its environment. For an init container it is the first container.
  */
 export function targetContainer(template: PodTemplate | undefined): Record<string, number> {
   const spec = template?.spec;
@@ -26,7 +30,7 @@ export function targetContainer(template: PodTemplate | undefined): Record<strin
   for (const volume of list(dig(spec, "volumes"))) {
     for (const { kind, name } of volumeReferences(volume)) {
       const source = `${kind}/${name}`;
-      // Only the first volume of a source is looked at.
+      // Reloader considers only the first volume of a source.
       if (tried.has(source)) continue;
       tried.add(source);
       const at = mounting(spec, dig(volume, "name"));

@@ -4,7 +4,7 @@ import type { SourceKey } from "./content.ts";
 import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
 
-/** Whether any source could ever make this workload roll: without that, nothing is kept of the workload. */
+/** Whether any source could ever roll this workload. If not, the index keeps nothing of it. */
 export function mayRoll(
   workload: Pick<Workload, "kind" | "owner" | "optIn" | "references" | "borrows">,
   rules: Rules,
@@ -24,7 +24,10 @@ export function mayRoll(
   );
 }
 
-/** The sources, known by name, that the workload may roll for, whatever they say themselves. Patterns name more: {@link patternsOf}. */
+/**
+ * The sources, by name, that may roll the workload, whatever their own annotations say. Patterns
+ * add more: {@link patternsOf}.
+ */
 export function watchedSources(workload: Workload): SourceKey[] {
   const keys = new Set<SourceKey>();
   for (const { kind, name } of workload.references) {
@@ -38,14 +41,14 @@ export function watchedSources(workload: Workload): SourceKey[] {
   return [...keys];
 }
 
-/** A pattern of names in one namespace. */
+/** A name pattern in one namespace. */
 export type SourcePattern = {
   readonly kind: SourceKind;
   readonly namespace: string;
   readonly pattern: string;
 };
 
-/** The patterns by which the workload's annotations name sources. */
+/** The name patterns in the workload's annotations. */
 export function patternsOf(workload: Workload): SourcePattern[] {
   return (["ConfigMap", "Secret", "SecretProviderClass"] as const).flatMap((kind) =>
     workload.optIn[kind].named

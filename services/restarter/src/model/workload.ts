@@ -3,7 +3,10 @@ import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
 import type { Marks } from "./reloader-marks.ts";
 
-/** What the index keeps of a workload: small, and all that a decision needs. Times are milliseconds since the epoch. */
+/**
+ * What the index keeps of a workload: small, but enough for a decision. Times are milliseconds
+ * since the epoch.
+ */
 export type Workload = {
   readonly kind: string;
   readonly namespace: string;
@@ -16,53 +19,56 @@ export type Workload = {
   readonly paused: boolean;
   readonly restartsOnEdit: boolean;
   readonly deadlineMs: number | undefined;
-  /** The controller that made it, where another object did. */
+  /** The controller that owns it, if any. */
   readonly owner: { readonly kind: string; readonly name: string } | undefined;
-  /** Annotations of our contract under our own names, of the workload and of its pod template. */
+  /** The annotations of our contract, under our own names, of the workload and its pod template. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly templateAnnotations: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly hasTemplateMetadata: boolean;
   readonly hasTemplateAnnotations: boolean;
   readonly optIn: OptIn;
-  /** Whether any source could make it roll. */
+  /** Whether any source could roll it. */
   readonly mayRoll: boolean;
-  /** What a rollout of ours has written: our annotation on the pod template, or (`restart`) a time. */
+  /** What our last rollout wrote: the annotation on the pod template, or (`restart`) a time. */
   readonly marker: string | undefined;
-  /** What Reloader, or we in its stead, wrote into the pod template. */
+  /** Reloader marks in the pod template, written by Reloader or by us. */
   readonly marks: Marks;
-  /** Hash of the pod template without markers: another hash means that somebody edited it. */
+  /** Hash of the pod template without markers; a different hash means that somebody edited it. */
   readonly templateHash: string;
-  /** When somebody else last edited the template: seen by us (exact), else by managedFields (that second's start). */
+  /**
+   * When somebody else last edited the template: exact if we watched it, else from managedFields
+   * (the start of that second).
+   */
   readonly editedAt: number | undefined;
-  /** The resourceVersion which that edit, or the creation, made, where a watch showed it. */
+  /** The resourceVersion of that edit, or of the creation, if a watch showed it. */
   readonly editedVersion?: string;
   readonly references: readonly Reference[];
   readonly status: RolloutStatus;
   readonly rollBy: RollBy;
-  /** The newest rollout that its controller has begun, where it counts them. */
+  /** The newest rollout that its controller has begun, if it counts rollouts. */
   readonly revision?: number;
   /** Why it must not be rolled now. */
   readonly hold?: string;
-  /** Nothing new may be run while something of it runs. */
+  /** No new run may start while one is active. */
   readonly exclusive?: true;
-  /** It has run to its end. */
+  /** It has finished. */
   readonly finished?: true;
-  /** Of a Job that we made: by which rollout. */
+  /** The rollout that made this Job, if we made it. */
   readonly madeBy?: string;
   readonly leftPods?: LeftPods;
-  /** Its template is that of another workload, which is rolled in its place. */
+  /** It uses the template of another workload, which is rolled instead. */
   readonly borrows?: TemplateRef;
 };
 
-/** Which workload: `<kind>/<namespace>/<name>`. */
+/** Identifies a workload: `<kind>/<namespace>/<name>`. */
 export type WorkloadKey = `${string}/${string}/${string}`;
 
 export function workloadKey(ref: { kind: string; namespace: string; name: string }): WorkloadKey {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
-/** The parts of a key. */
+/** Splits a workload key into its parts. */
 export function splitKey(key: WorkloadKey): { kind: string; namespace: string; name: string } {
   const [kind = "", namespace = "", name = ""] = key.split("/");
   return { kind, namespace, name };

@@ -20,15 +20,17 @@ import { sourcesOf } from "./halts.ts";
 import { createQueueAssigner } from "../admission/namespace-assignment.ts";
 import type { QueueAssigner } from "../admission/namespace-assignment.ts";
 
-/** Everything about how rollouts are steered while running. */
+/** Everything that controls rollouts at run time. */
 export type Control = {
   readonly admission: Admission;
   readonly assigner: QueueAssigner;
   readonly quotaStore: QuotaStore;
   readonly operations: Operations;
-  /** Takes back what has ended by itself. */
+  /** Removes what has expired. */
   expire(): Promise<void>;
-  /** Calls back with the key of what was steered, or of a queue whose slots changed, here or elsewhere. */
+  /**
+   * Calls back with the key of changed settings, or of a queue whose quota changed, on any replica.
+   */
   listen(listener: (key: string) => void): void;
 };
 
@@ -38,11 +40,11 @@ export type ControlOptions = {
   readonly workload: (key: WorkloadKey) => Workload | undefined;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Fires when even work in hand is not to be finished any more. */
+  /** Fires when even jobs in progress must stop. */
   readonly ending: AbortSignal;
 };
 
-/** Opens the bucket `control`; resolves when everything that was set in it is known. */
+/** Opens the bucket `control`; resolves when all its records are cached. */
 export async function openControl(options: ControlOptions): Promise<Control> {
   const { config, nats, workload, logger, signal, ending } = options;
   const { cluster, queues } = config;
@@ -63,7 +65,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
   };
   const { publishQueue } = createUpdater(updater);
   const halted = async (queue: string, changes: readonly Change[], failed: number) => {
-    const id = stableId(cluster, queue, "halted", ...changes.map((one) => one.id));
+    const id = stableId(cluster, queue, "halted", ...changes.map((change) => change.id));
     const sources = sourcesOf(changes);
     await publishQueue(id, "halted", { queue, by: ROLLCAST, sources, failed });
   };

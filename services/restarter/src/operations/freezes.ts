@@ -25,9 +25,9 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
       );
     }
   };
-  const held = () => [...cache.all()].filter((one) => one.type === "freeze");
+  const held = () => [...cache.all()].filter((entry) => entry.type === "freeze");
   return {
-    listFreezes: (): Freeze[] => held().filter((one) => !isOver(one)),
+    listFreezes: (): Freeze[] => held().filter((entry) => !isOver(entry)),
     async freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze> {
       const reason = who.reason?.slice(0, MAX_REASON);
       const freeze: Freeze = {
@@ -56,8 +56,8 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
     },
     async expire(): Promise<void> {
       for (const { scope } of held().filter(isOver)) {
-        const id = await updater.update(keyOf(scope), (one) =>
-          one?.type === "freeze" && isOver(one) ? null : undefined,
+        const id = await updater.update(keyOf(scope), (entry) =>
+          entry?.type === "freeze" && isOver(entry) ? null : undefined,
         );
         if (id === undefined) continue;
         await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "Expired" });

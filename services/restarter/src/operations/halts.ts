@@ -9,7 +9,7 @@ import { failuresOf } from "../decision/change-failures.ts";
 
 const MAX_SOURCES = 20;
 
-/** The sources of changes, as events say them. */
+/** The sources of changes, as events list them. */
 export function sourcesOf(changes: readonly Change[]): ObjectId[] {
   const keys = [...new Set(changes.map(({ source }) => source))].slice(0, MAX_SOURCES);
   return keys.map((key) => {
@@ -44,7 +44,7 @@ export function haltOperations(
         const freed = await quotaStore.change(
           queue,
           (state) => {
-            const kept = state.failures.filter((one) => !isMeant(one));
+            const kept = state.failures.filter((failure) => !isMeant(failure));
             const gone = state.failures.filter(isMeant);
             if (gone.length === 0) return { state, answer: gone };
             return { state: { ...state, failures: kept }, answer: gone };

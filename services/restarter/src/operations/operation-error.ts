@@ -1,4 +1,4 @@
-/** What was asked for cannot be done; the message is for people. */
+/** The requested operation is not possible; the message is for people. */
 export class OperationError extends Error {
   override name = "OperationError";
   readonly reason: "NotFound" | "Invalid";

@@ -8,29 +8,35 @@ import { queueOperations } from "./queues.ts";
 import type { LiveLimits } from "../admission/settings.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
 
-/** What operators steer while running. Every change holds on every replica within a second and is told by an event. */
+/**
+ * The operations for operators. Every change applies to all replicas within a second and publishes
+ * an event.
+ */
 export type Operations = {
   listQueues(): QueueStatus[];
-  /** Sets limits over those of the file; those not named stay as they are. Throws {@link OperationError}. */
+  /** Overrides configured limits; unnamed ones stay unchanged. Throws {@link OperationError}. */
   setQueue(name: string, limits: LiveLimits, who: By): Promise<QueueStatus>;
   pauseQueue(name: string, who: By): Promise<QueueStatus>;
   resumeQueue(name: string, who: By): Promise<QueueStatus>;
-  /** Takes every live setting back: the file's hold again. */
+  /** Removes every live setting: the configured ones apply again. */
   resetQueue(name: string, who: By): Promise<QueueStatus>;
   listFreezes(): Freeze[];
-  /** Freezes, or sets a freeze that is there anew. */
+  /** Creates or replaces a freeze. */
   freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze>;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   unfreeze(scope: FreezeScope, who: By): Promise<boolean>;
   listHalts(): Halt[];
-  /** Lets the changes go on that are halted, of one queue or source (`<kind>/<namespace>/<name>`) or all; how many. Their failures count anew. */
+  /**
+   * Resumes halted changes of one queue or source (`<kind>/<namespace>/<name>`), or all, and resets
+   * their failures; returns how many.
+   */
   resumeHalted(
     which: { readonly queue?: string; readonly source?: string },
     who: By,
   ): Promise<number>;
 };
 
-/** The operations, and `expire`, which takes back what has ended by itself. */
+/** The operations, and `expire`, which removes what has expired. */
 export function createOperations(
   options: OperationsOptions,
 ): Operations & { expire(): Promise<void> } {

@@ -5,21 +5,21 @@ import type { Admission } from "../admission/admission.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
 import type { Effective, Settings } from "../admission/settings.ts";
 
-/** A change whose rollouts failed so often that what is left of it waits. */
+/** A change whose rollouts failed so often that its remaining rollouts wait. */
 export type Halt = {
   readonly queue: string;
   readonly changes: readonly Change[];
   readonly failed: number;
 };
 
-/** A queue as the file has it, what is set over that while running, and what holds now. */
+/** A queue: its configuration, the live settings, and the limits in effect. */
 export type QueueStatus = {
   readonly name: string;
   readonly file: Queue;
-  /** By the name of the setting: its value, who set it, when, and until when. */
+  /** By setting: its value, who set it, when, and until when. */
   readonly live: Settings;
   readonly effective: Effective;
-  /** Workloads that hold a slot, by `<kind>/<namespace>/<name>`; empty where the queue bounds no unfinished rollouts. */
+  /** Workloads that hold quota, by `<kind>/<namespace>/<name>`; empty if the queue has no quota. */
   readonly rolling: readonly {
     readonly workload: string;
     readonly rollout: string;
@@ -28,7 +28,7 @@ export type QueueStatus = {
   readonly halts: readonly Halt[];
 };
 
-/** What the operations on queues, freezes and halts are made of. */
+/** The dependencies of the operations on queues, freezes and halts. */
 export type OperationsOptions = UpdaterOptions & {
   readonly queues: readonly Queue[];
   readonly quotaStore: QuotaStore;

@@ -9,7 +9,7 @@ import { OperationError } from "./operation-error.ts";
 import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
 import type { Settings } from "../admission/settings.ts";
 
-/** The limits among live settings, as events say them; without a limit: left out. */
+/** The limits among live settings, as events list them; unlimited ones are omitted. */
 function limitsOf(settings: Settings): NonNullable<QueueData["limits"]> {
   const { concurrency, rateLimit, maxRolling, maxRollingPerNamespace } = settings;
   return {
@@ -41,8 +41,8 @@ export function queueOperations(
 ) {
   const { cluster, queues, cache, admission } = options;
   const overrideOf = (name: string) => {
-    const found = cache.get(overrideKey(cluster, name))?.value;
-    return found?.type === "override" ? found : undefined;
+    const entry = cache.get(overrideKey(cluster, name))?.value;
+    return entry?.type === "override" ? entry : undefined;
   };
   const statusOf = (file: Queue): QueueStatus => {
     const { name } = file;
@@ -53,16 +53,16 @@ export function queueOperations(
       live: lasting(overrideOf(name), clock()),
       effective: admission.settings(name),
       rolling: holders.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
-      halts: listHalts().filter((one) => one.queue === name),
+      halts: listHalts().filter((candidate) => candidate.queue === name),
     };
   };
   const find = (name: string) => {
-    const file = queues.find((one) => one.name === name);
+    const file = queues.find((candidate) => candidate.name === name);
     if (file !== undefined) return file;
-    const names = queues.map((one) => one.name).join(", ");
+    const names = queues.map((candidate) => candidate.name).join(", ");
     throw new OperationError("NotFound", `no queue is named so; there are: ${names}`);
   };
-  /** Writes the settings that last, changed by `change`, and tells what came of it. */
+  /** Writes the unexpired settings as changed by `change`, and publishes the outcome. */
   const change = async (
     file: Queue,
     outcome: QueueOutcome,
@@ -72,19 +72,25 @@ export function queueOperations(
     const { name: queue } = file;
     let limits: QueueData["limits"];
     const id = await updater.update(overrideKey(cluster, queue), (before) => {
-      const known = before?.type === "override" ? before : undefined;
-      const next = edit(known ?? {});
+      const existing = before?.type === "override" ? before : undefined;
+      const next = edit(existing ?? {});
       if (next === undefined) return undefined;
       limits = limitsOf(next);
       const isEmpty = SETTINGS.every((name) => next[name] === undefined);
-      if (isEmpty) return known === undefined ? undefined : null;
+      if (isEmpty) return existing === undefined ? undefined : null;
       return { ...next, v: 1, type: "override", queue };
     });
     if (id !== undefined) {
       const { by, until, reason } = who;
-      const told = outcome === "updated" && limits !== undefined ? { limits } : {};
+      const changedLimits = outcome === "updated" && limits !== undefined ? { limits } : {};
       const why = reason === undefined ? {} : { reason };
-      await updater.publishQueue(id, outcome, { queue, by, ...untilText(until), ...told, ...why });
+      await updater.publishQueue(id, outcome, {
+        queue,
+        by,
+        ...untilText(until),
+        ...changedLimits,
+        ...why,
+      });
     }
     return statusOf(file);
   };
@@ -119,11 +125,11 @@ export function queueOperations(
     async expire(): Promise<void> {
       const itself = { by: ROLLCAST, reason: "Expired" };
       for (const file of queues) {
-        const known = overrideOf(file.name);
-        if (known === undefined) continue;
-        const kept = lasting(known, clock());
+        const existing = overrideOf(file.name);
+        if (existing === undefined) continue;
+        const kept = lasting(existing, clock());
         const over = SETTINGS.filter(
-          (name) => known[name] !== undefined && kept[name] === undefined,
+          (name) => existing[name] !== undefined && kept[name] === undefined,
         );
         if (over.length === 0) continue;
         const outcome = over.some((name) => name !== "paused") ? "updated" : "resumed";

@@ -8,9 +8,9 @@ import type { WorkloadKey } from "../model/workload.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
 import { isLimited } from "../decision/quota.ts";
 
-/** Between two looks at who holds a slot. */
+/** The interval between two quota checks. */
 const REPAIR_INTERVAL_MS = 2_000;
-/** So old, a slot's rollout is in the record, or whoever took it is dead. */
+/** At this age a rollout with quota is in the record, or its creator has crashed. */
 const ORPHAN_MS = 15_000;
 
 function unfinished(record: WorkloadRecord | undefined): Rollout | undefined {
@@ -28,7 +28,9 @@ async function recordNow(ctx: Context, key: WorkloadKey): Promise<WorkloadRecord
   return (await ctx.records.get(recordKey(ctx.cluster, splitKey(key))))?.value;
 }
 
-/** Takes slots back whose rollouts are not under way: whoever held them was killed between two writes. */
+/**
+ * Releases quota of rollouts that are not in progress: their holder was killed between two writes.
+ */
 async function freeOrphans(
   { ctx, quotaStore, progress }: RepairOptions,
   queue: string,
@@ -39,15 +41,18 @@ async function freeOrphans(
     if (holder.since > clock() - ORPHAN_MS) continue;
     if (unfinished(await recordNow(ctx, key))?.id === holder.rollout) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
-      const { [key]: found, ...others } = state.rolling;
-      if (found?.rollout !== holder.rollout) return { state, answer: false };
+      const { [key]: existing, ...others } = state.rolling;
+      if (existing?.rollout !== holder.rollout) return { state, answer: false };
       return { state: { ...state, rolling: others }, answer: true };
     });
     if (isFreed) ctx.logger.info({ queue, workload: key }, "quota without a rollout released");
   }
 }
 
-/** Gives a slot to rollouts that are under way without one: they began before their queue had a bound, or in another queue. */
+/**
+ * Assigns quota to rollouts in progress without it: they began before their queue had a limit, or
+ * in another queue.
+ */
 async function addMissing(
   { ctx, quotaStore, progress }: RepairOptions,
   queue: string,
@@ -72,7 +77,7 @@ async function addMissing(
   }
 }
 
-/** Keeps the queues' tables of slots true to the records, until disposal. */
+/** Keeps the queues' quota consistent with the records, until disposal. */
 export function startQuotaRepair(options: RepairOptions): AsyncDisposable & { now(): void } {
   const { ctx } = options;
   let running: Promise<void> | undefined;
@@ -84,7 +89,7 @@ export function startQuotaRepair(options: RepairOptions): AsyncDisposable & { no
         await addMissing(options, queue);
       }
     } catch (err) {
-      ctx.logger.warn({ err }, "quota not compared with the records, retrying");
+      ctx.logger.warn({ err }, "quota repair failed, retrying");
     }
     running = undefined;
   };

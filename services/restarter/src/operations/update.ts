@@ -17,7 +17,7 @@ import type { ControlEntry } from "../model/control-entry.ts";
 import type { KvCache } from "../admission/kv-cache.ts";
 import { OperationError } from "./operation-error.ts";
 
-/** Who asks, and until when it holds (milliseconds since the epoch); absent: until it is taken back. */
+/** Who requests it, and until when it applies (ms since the epoch); unset: until it is removed. */
 export type By = { readonly by: string; readonly until?: number };
 
 export type UpdaterOptions = {
@@ -28,22 +28,22 @@ export type UpdaterOptions = {
   readonly logger: Logger;
 };
 
-/** The entry as it should be; null: none; undefined: as it is. */
+/** The new entry; null: remove it; undefined: leave it unchanged. */
 type Next = (before: ControlEntry | undefined) => ControlEntry | null | undefined;
 
-/** Changes entries and tells of it. */
+/** Changes entries and publishes the changes. */
 export type Updater = {
-  /** The id of the change, the same whoever tells of it; undefined where nothing was to be changed. */
+  /** The id of the change, the same for every publisher; undefined if nothing changed. */
   update(key: string, next: Next): Promise<string | undefined>;
   publishQueue(id: string, outcome: QueueOutcome, data: QueueData): Promise<void>;
   publishFreeze(id: string, outcome: FreezeOutcome, data: FreezeData): Promise<void>;
 };
 
-/** What Rollcast does by itself. */
+/** Changes that Rollcast makes by itself. */
 export const ROLLCAST = "rollcast";
 const MAX_TEXT = 128;
 
-/** Who and when, as it is kept; throws {@link OperationError} where the end is past. */
+/** The author and times to store; throws {@link OperationError} if the end is past. */
 export function origin({ by, until }: By): { by: string; at: number; until?: number } {
   const at = clock();
   if (until === undefined) return { by: by.slice(0, MAX_TEXT), at };
@@ -51,7 +51,7 @@ export function origin({ by, until }: By): { by: string; at: number; until?: num
   return { by: by.slice(0, MAX_TEXT), at, until };
 }
 
-/** An end, as events say it. */
+/** An end time, as events show it. */
 export function untilText(until: number | undefined): { until?: string } {
   return until === undefined ? {} : { until: new Date(until).toISOString() };
 }

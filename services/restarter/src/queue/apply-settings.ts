@@ -5,14 +5,14 @@ import { isStateKey } from "../model/control-entry.ts";
 import { startQuotaRepair } from "../operations/quota-repair.ts";
 import type { Control } from "../operations/control.ts";
 
-/** After so many milliseconds of changes in a row, one look at all of them. */
+/** The delay that coalesces changes in a row, in milliseconds. */
 const BATCH_MS = 25;
-/** How late an end that was set beforehand is noticed. */
+/** How late an expiry is noticed. */
 const EXPIRE_MS = 500;
 
 /**
- * Carries what is steered out in this replica, until disposal: limits go to Redis, whoever may go on now is asked for, what has ended is taken back, slots
- * without a rollout are freed.
+ * Applies settings in this replica until disposal: sets limits in Redis, enqueues workloads that
+ * may continue, removes expired settings, releases quota without a rollout.
  */
 export function startApplyingSettings(
   ctx: Context,
@@ -36,11 +36,11 @@ export function startApplyingSettings(
   let isStopped = false;
   const applySettings = () =>
     queues.applySettings().catch((err: unknown) => {
-      ctx.logger.warn({ err }, "queue limits not set, trying again");
+      ctx.logger.warn({ err }, "setting queue limits failed, retrying");
     });
   const enqueueDue = () => {
     pending = undefined;
-    // What only changed who rolls can let nobody go on but those who wait for a slot.
+    // A change of quota holders alone can admit only those that wait for quota.
     if (!isSettingChanged) return progress.enqueueAdmissible();
     isSettingChanged = false;
     void applySettings();
@@ -52,7 +52,7 @@ export function startApplyingSettings(
   };
   control.listen((key) => schedule(isStateKey(key)));
   const tick = () => {
-    // Ends come by the clock, not by a write.
+    // Expiry comes by the clock, not by a write.
     const now = JSON.stringify(queueNames.map((name) => ctx.admission.settings(name)));
     if (now !== last) {
       repair.now();
@@ -61,7 +61,7 @@ export function startApplyingSettings(
     last = now;
     void applySettings();
     control.expire().catch((err: unknown) => {
-      ctx.logger.warn({ err }, "what has ended was not taken back, trying again");
+      ctx.logger.warn({ err }, "removing expired settings failed, retrying");
     });
   };
   const timer = setInterval(tick, EXPIRE_MS);

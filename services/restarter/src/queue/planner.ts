@@ -18,8 +18,9 @@ import { mapLimit } from "@rollcast/async/map-limit";
 const CONCURRENCY = 32;
 
 /**
- * Handles one event of a source: finds the workloads that use it, decides for each from present state, and gives those that are due a turn in the
- * queue and a `rollout.planned`. The event is only the reason to look.
+ * Handles one event of a source: finds the workloads that use it, decides for each from present
+ * state, and enqueues a job and publishes `rollout.planned` for those that are due. The event is
+ * only a trigger.
  */
 export async function plan(
   ctx: Context,
@@ -44,7 +45,7 @@ export async function plan(
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
 }
 
-/** Counts the verdict on each workload that uses the source, and logs it for who asks why. */
+/** Counts and logs the verdict on each workload that uses the source. */
 function countVerdicts(
   ctx: Context,
   key: SourceKey,
@@ -63,23 +64,23 @@ function countVerdicts(
   }
 }
 
-type One = {
+type PlanTask = {
   event: SourceEvent;
   workload: Workload;
   reads: SourceReads;
   enqueue: (workload: Workload) => void;
 };
 
-async function planOne(ctx: Context, queues: RolloutQueues, one: One): Promise<void> {
-  const { event, workload, reads } = one;
+async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Promise<void> {
+  const { event, workload, reads } = task;
   const { decision, input } = await evaluate(ctx, workload, false, reads);
   if (decision.do === "keep") {
-    if (decision.changed) one.enqueue(workload);
+    if (decision.changed) task.enqueue(workload);
     return;
   }
   const queue = queues.of(workload);
   const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
-  // What waits for a gate needs no turn until it opens.
+  // A rollout blocked by a gate needs no job until the gate opens.
   if (!isHeld) await enqueueJob(queue, workload, input.record?.phase === "pending");
   if (decision.do === "look-again") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
@@ -98,7 +99,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, one: One): Promise<v
   );
   await ctx.publish(outcome);
   ctx.metrics.outcome(outcome);
-  if (isHeld) one.enqueue(workload);
+  if (isHeld) task.enqueue(workload);
   const { uid } = input.workload;
   ctx.logger.info(
     { workload: outcome.data.workload, uid, source: event.subject, decision: decision.do },
@@ -106,11 +107,13 @@ async function planOne(ctx: Context, queues: RolloutQueues, one: One): Promise<v
   );
 }
 
-/** `tried`: a patch was tried and may wait for its next try. Before one is tried the record says `pending`. */
+/**
+ * `tried`: a patch was tried and may wait for its retry. Before that, the record says `pending`.
+ */
 async function enqueueJob(queue: RolloutQueue, workload: Workload, tried: boolean): Promise<void> {
   if (queue.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
   await queue.enqueue(workload, tried).catch((err: unknown) => {
-    throw new RetryLater(1_000, "redis did not take the turn", { cause: err });
+    throw new RetryLater(1_000, "Redis did not accept the job", { cause: err });
   });
 }
 

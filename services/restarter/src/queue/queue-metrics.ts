@@ -2,7 +2,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
 import type { RolloutQueues } from "./rollout-queues.ts";
 
-/** What the queues hold; labels are bounded by the queues that are configured. */
+/** The contents of the queues; labels are bounded by the configured queues. */
 export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: RolloutQueues): void {
   metrics.gauge("rollcast_queue_jobs", "Jobs by queue and state", ["queue", "state"], async (g) => {
     for (const queue of queues.all()) {
@@ -14,7 +14,7 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Rollou
   });
   metrics.gauge(
     "rollcast_queue_oldest_seconds",
-    "For how long the turn that is next has been due",
+    "How long the next job has been due",
     ["queue"],
     async (g) => {
       for (const queue of queues.all()) {

@@ -10,12 +10,12 @@ import type { Attempt } from "../rollout/attempt.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** A turn names a workload: what is to be done is read when the turn comes. */
+/** A job names a workload only: what to do is decided when the job runs. */
 const Job = z.object({
   kind: z.string(),
   namespace: z.string(),
   name: z.string(),
-  /** W3C trace context of what asked for it. */
+  /** W3C trace context of what enqueued it. */
   traceparent: z.string().optional(),
 });
 type Job = z.infer<typeof Job>;
@@ -24,27 +24,30 @@ type Job = z.infer<typeof Job>;
 export type RolloutQueue = AsyncDisposable & {
   readonly queue: string;
   /**
-   * A turn for the workload after the queue's window; turns of one workload inside it are one. With `wake`, a turn that waits for its next try is taken
-   * now.
+   * Enqueues a job after the queue's window; jobs of one workload inside it are merged. With
+   * `wake`, a job that waits for its retry runs now.
    */
   enqueue(ref: Job, wake: boolean): Promise<void>;
-  /** A turn now, for what has waited already. */
+  /** Enqueues a job now, for a workload that has waited already. */
   enqueueNow(ref: Job): Promise<void>;
   /**
-   * A turn at the end of the window that began at `since`: now where it is over, and where nothing is known of it. Whoever finds a change before its event is
-   * handled must not roll it before its time, or a source that never stops changing would roll more than once in a window.
+   * Enqueues a job at the end of the window that began at `since`: now if it is over or `since` is
+   * unknown. A change discovered before its event is handled must not roll early, or a source that
+   * never stops changing would roll more than once per window.
    */
   enqueueAtWindowEnd(ref: Job, since: number | undefined, now: number): Promise<void>;
   fault(): string | undefined;
-  /** The same, and Redis is asked. */
+  /** Like `fault`, but pings Redis. */
   probe(): Promise<string | undefined>;
-  /** For how many milliseconds turns are due of which no replica has any in hand, though no limit holds them; else 0. */
+  /**
+   * How long jobs have been due (ms) while no replica runs any and no limit delays them; else 0.
+   */
   standingMs(): Promise<number>;
   counts(): Promise<Record<string, number>>;
-  /** For how many milliseconds the turn that is next has been due. */
+  /** How long the next job has been due (ms). */
   waitedMs(): Promise<number>;
   onReconnect(listener: () => void): void;
-  /** What holds over all restarters from now on. */
+  /** Sets the limits for all restarters. */
   limit(limits: Limits): Promise<void>;
 };
 
@@ -57,7 +60,7 @@ export type RolloutQueueOptions = RedisIdentity & {
   logger: Logger;
 };
 
-/** Never more than the window, whatever the clocks of two machines say. */
+/** Never more than the window, even if the clocks of two machines differ. */
 export function restOfWindow(windowMs: number, since: number | undefined, now: number): number {
   return since === undefined ? 0 : Math.min(windowMs, Math.max(0, since + windowMs - now));
 }
@@ -88,7 +91,7 @@ export async function openRolloutQueue(options: RolloutQueueOptions): Promise<Ro
   };
 }
 
-/** Works the turns off with `roll`, one at a time until it is told otherwise. */
+/** Processes the jobs with `roll`, one at a time unless configured otherwise. */
 export function openRolloutWorker(
   options: RolloutQueueOptions,
   roll: (key: WorkloadKey, attempt: Attempt) => Promise<void>,
@@ -102,7 +105,7 @@ export function openRolloutWorker(
     backoff: config.backoff,
     process: async (data, { signal, lastAttempt }) => {
       const job = Job.safeParse(data);
-      // Redis holds turns only: one that is not of the form is dropped, the sweep knows what is due.
+      // Redis holds jobs only: a malformed one is dropped, and the resync finds what is due.
       if (!job.success) logger.error({ queue: config.name }, "malformed job dropped");
       else {
         const { traceparent } = job.data;

@@ -12,22 +12,22 @@ import type { Attempt } from "../rollout/attempt.ts";
 import { splitKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-/** The queues of rollouts, each with its own turns and workers. */
+/** The queues of rollouts, each with its own jobs and workers. */
 export type RolloutQueues = AsyncDisposable & {
-  /** The turns of the queue that a workload is in; of `default` where it is gone. */
+  /** The queue of a workload's jobs; `default` if the workload is gone. */
   of(workload: Workload | undefined): RolloutQueue;
   all(): readonly RolloutQueue[];
   fault(): string | undefined;
-  /** The same, and Redis is asked. */
+  /** Like `fault`, but pings Redis. */
   probe(): Promise<string | undefined>;
-  /** Sets every queue's limits to what the gates say now; only what is others than before costs a request. */
+  /** Sets every queue's limits to the present settings; only changed limits cost a request. */
   applySettings(): Promise<void>;
-  /** Begins to work the turns off, until `stack` is disposed. */
+  /** Starts processing the jobs, until `stack` is disposed. */
   work(
     stack: AsyncDisposableStack,
     roll: (key: WorkloadKey, attempt: Attempt) => Promise<ReconcileResult>,
   ): Promise<{ readonly queue: RolloutQueue; readonly work: Work }[]>;
-  /** A turn for what was found to be due, at the end of its window. */
+  /** Enqueues a job for what is due, at the end of its window. */
   requeue(key: WorkloadKey, left: ReconcileResult): Promise<void>;
 };
 
@@ -38,7 +38,7 @@ export type RolloutQueuesOptions = {
   readonly admission: Admission;
   readonly workload: (key: WorkloadKey) => Workload | undefined;
   readonly logger: Logger;
-  /** More at once in one process would only wait for a connection. */
+  /** More concurrency in one process would only wait for a connection. */
   readonly maxConcurrency: number;
 };
 
@@ -58,19 +58,19 @@ export async function openRolloutQueues(options: RolloutQueuesOptions): Promise<
     const queue = stack.use(await openRolloutQueue(optionsOf(config)));
     opened.set(config.name, { name: config.name, queue, limits: "" });
   }
-  const setLimits = async (one: Opened) => {
-    const { concurrency, rateLimit } = admission.settings(one.name);
+  const setLimits = async (entry: Opened) => {
+    const { concurrency, rateLimit } = admission.settings(entry.name);
     const limits = JSON.stringify({ concurrency, rateLimit });
-    if (limits === one.limits) return;
-    await one.queue.limit(rateLimit === undefined ? { concurrency } : { concurrency, rateLimit });
-    one.work?.setConcurrency(Math.min(concurrency, options.maxConcurrency));
-    one.limits = limits;
-    logger.info({ queue: one.name, concurrency, rateLimit }, "queue limits set");
+    if (limits === entry.limits) return;
+    await entry.queue.limit(rateLimit === undefined ? { concurrency } : { concurrency, rateLimit });
+    entry.work?.setConcurrency(Math.min(concurrency, options.maxConcurrency));
+    entry.limits = limits;
+    logger.info({ queue: entry.name, concurrency, rateLimit }, "queue limits set");
   };
   const byWorkload = (workload: Workload | undefined) => {
-    const found = opened.get(workload === undefined ? "default" : admission.queueOf(workload));
-    if (found === undefined) throw new Error("a workload is in a queue that is not configured");
-    return found.queue;
+    const entry = opened.get(workload === undefined ? "default" : admission.queueOf(workload));
+    if (entry === undefined) throw new Error("workload is assigned to an unknown queue");
+    return entry.queue;
   };
   const requeue = async (key: WorkloadKey, left: ReconcileResult) => {
     const workload = options.workload(key);
@@ -95,18 +95,18 @@ export async function openRolloutQueues(options: RolloutQueuesOptions): Promise<
     async work(until, roll) {
       const worked: { queue: RolloutQueue; work: Work }[] = [];
       for (const config of queues) {
-        const one = opened.get(config.name);
-        if (one === undefined) continue;
+        const entry = opened.get(config.name);
+        if (entry === undefined) continue;
         const work = await openRolloutWorker(optionsOf(config), async (key, attempt) => {
           const workload = options.workload(key);
           const queue = byWorkload(workload);
-          // Put into another queue since: its turn comes there.
-          if (workload !== undefined && queue !== one.queue) await queue.enqueueNow(workload);
+          // The workload is in another queue now: its job is forwarded there.
+          if (workload !== undefined && queue !== entry.queue) await queue.enqueueNow(workload);
           else await requeue(key, await roll(key, attempt));
         });
         until.use(work);
-        worked.push({ queue: one.queue, work });
-        one.work = work;
+        worked.push({ queue: entry.queue, work });
+        entry.work = work;
         work.setConcurrency(
           Math.min(admission.settings(config.name).concurrency, options.maxConcurrency),
         );

@@ -4,7 +4,10 @@ import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** Writes a record where nobody wrote since `before` was read; undefined where somebody did. A rollout that was not begun and is dropped gives its slot back. */
+/**
+ * Writes a record unless it has changed since `before` was read; then returns undefined. A dropped
+ * rollout that had not begun releases its quota.
+ */
 export async function commit(
   ctx: Context,
   before: Entry<WorkloadRecord> | undefined,

@@ -5,7 +5,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 
-/** After this a record that is `pending` has lost whoever wrote it. */
+/** A record that stays `pending` longer than this has lost its writer. */
 const ORPHAN_MS = 30_000;
 
 export function isUnfinished(record: WorkloadRecord): boolean {
@@ -32,7 +32,7 @@ export function isDue(ctx: Context, record: WorkloadRecord, now: number): boolea
   return hasProgressed(ctx, record, now);
 }
 
-/** Whether what is followed has ended, or is late. */
+/** Whether a followed rollout has ended or is late. */
 export function hasProgressed(ctx: Context, record: WorkloadRecord, now: number): boolean {
   const workload = ctx.index.get(workloadKey(record));
   const jobName = record.rollout?.job;

@@ -17,10 +17,10 @@ import { splitKey, workloadKey } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-/** Reads of sources that belong together, each read once. */
+/** Shares source reads: each source is read once. */
 export type SourceReads = Map<SourceKey, Promise<SourceRecord | undefined>>;
 
-/** The record of a source, read once for all who ask with the same `reads`. */
+/** Reads the record of a source once per `reads`. */
 export function readSource(
   ctx: Context,
   key: SourceKey,
@@ -36,18 +36,21 @@ export function readSource(
   return read;
 }
 
-/** Every source that may make the workload roll. */
+/** Every source that may roll the workload. */
 export function candidates(ctx: Pick<Context, "names">, workload: Workload): SourceKey[] {
   const matching = patternsOf(workload).flatMap((pattern) => ctx.names.matching(pattern));
   return [...new Set([...watchedSources(workload), ...matching])];
 }
 
-/** The Job that a rollout under way has run. Where Jobs are not watched, or it is not known yet, the API server is asked. */
+/**
+ * The Job of the rollout in progress. If Jobs are not watched, or this one is not in the index yet,
+ * the API server is asked.
+ */
 async function rolloutJob(ctx: Context, record: WorkloadRecord | undefined): Promise<RolloutJob> {
   const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
   if (record === undefined || name === undefined) return undefined;
-  const known = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
-  if (known !== undefined) return known;
+  const indexed = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
+  if (indexed !== undefined) return indexed;
   try {
     const path = apiPath(job, record.namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
@@ -59,14 +62,17 @@ async function rolloutJob(ctx: Context, record: WorkloadRecord | undefined): Pro
   }
 }
 
-/** A decision and what it was made on. */
+/** A decision and the input it was based on. */
 export type Evaluation = {
   readonly decision: Decision;
   readonly input: DecisionInput;
   readonly entry: Entry<WorkloadRecord> | undefined;
 };
 
-/** Reads the record and the present sources of a workload and decides. Sees every write that was acknowledged before the call. */
+/**
+ * Reads the record and the present sources of a workload and decides. Sees every write acknowledged
+ * before the call.
+ */
 export async function evaluate(
   ctx: Context,
   workload: Workload,
@@ -74,7 +80,7 @@ export async function evaluate(
   reads: SourceReads = new Map(),
 ): Promise<Evaluation> {
   const keys = candidates(ctx, workload);
-  const [entry, ...found] = await Promise.all([
+  const [entry, ...records] = await Promise.all([
     ctx.records.get(recordKey(ctx.cluster, workload)),
     ...keys.map((key) => readSource(ctx, key, reads)),
   ]);
@@ -84,7 +90,7 @@ export async function evaluate(
     workload,
     record: entry?.value,
     ...(watched === undefined ? {} : { job: watched }),
-    sources: new Map(keys.map((key, i) => [key, found[i]])),
+    sources: new Map(keys.map((key, i) => [key, records[i]])),
     installedAt: ctx.installedAt,
     now: clock(),
     mode: ctx.mode,
@@ -98,15 +104,15 @@ export async function evaluate(
   return { decision: decide(input), input, entry };
 }
 
-/** The workload as the API server itself says, put into the index; undefined where it is gone. */
+/** Reads the workload from the API server and updates the index; undefined if it is gone. */
 export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Workload | undefined> {
   const { kind, namespace, name } = splitKey(key);
-  const known = ctx.kinds.get(kind);
-  if (known === undefined) return undefined;
+  const watchedKind = ctx.kinds.get(kind);
+  if (watchedKind === undefined) return undefined;
   try {
-    const path = apiPath(known, namespace, name);
+    const path = apiPath(watchedKind, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
-    const workload = projectWorkload(known, object, ctx.rules);
+    const workload = projectWorkload(watchedKind, object, ctx.rules);
     ctx.index.apply(workload);
     return ctx.index.get(workloadKey(workload)) ?? workload;
   } catch (err) {
@@ -119,8 +125,9 @@ export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Work
 const CATCH_UP_MS = 2_000;
 
 /**
- * Like {@link evaluate}, and where the index is behind the record, waits for it, then asks the API server, whose word decides (a restored cluster may have
- * gone back). Undefined where the workload is gone.
+ * Like {@link evaluate}, but if the index is older than the record, waits for it, then reads from
+ * the API server, which decides (a restored cluster may have gone back in time). Undefined if the
+ * workload is gone.
  */
 export async function evaluateFresh(
   ctx: Context,
@@ -134,7 +141,7 @@ export async function evaluateFresh(
     const ask = evaluation?.decision.do !== "look-again" || evaluation.decision.ask;
     const wait = deadline - clock();
     if (!ask && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
-    const asked = await readWorkload(ctx, key);
-    return asked === undefined ? undefined : evaluate(ctx, asked, true);
+    const fresh = await readWorkload(ctx, key);
+    return fresh === undefined ? undefined : evaluate(ctx, fresh, true);
   }
 }

@@ -10,19 +10,22 @@ import type { WorkloadKey } from "../model/workload.ts";
 
 const MAX_ATTEMPTS = 10;
 
-/** Removes the record of a workload that is gone or no longer opted in; the end of a rollout that was under way is published first. */
+/**
+ * Removes the record of a workload that is gone or no longer opted in, after publishing the end of
+ * its rollout.
+ */
 export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
     if (entry === undefined) return;
     const { rollout, ...rest } = entry.value;
-    // Nobody else has what the Job is made again from.
+    // Only this record can recreate the Job.
     if (entry.value.recreate !== undefined) return;
     if (entry.value.phase === "rolling" && rollout !== undefined) {
       const last = ctx.index.last(key);
-      const seen = last === undefined ? entry.value : advance(entry.value, last, clock());
-      if (seen.phase !== "rolling") {
-        await commit(ctx, entry, seen);
+      const advanced = last === undefined ? entry.value : advance(entry.value, last, clock());
+      if (advanced.phase !== "rolling") {
+        await commit(ctx, entry, advanced);
         continue;
       }
       const end = cancelled(entry.value, rollout, "Deleted", clock());

@@ -6,13 +6,14 @@ import type { Context } from "../context.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** Beyond this many, names help nobody. */
+/** More names than this do not help. */
 const MAX_PODS = 1_000;
 const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
 
 /**
- * The end of a rollout whose pods wait for their owner to delete them (`OnDelete`), with their names: one list of the workload's pods, metadata only, and for no
- * other outcome. Without permission to list pods the number alone is told.
+ * Adds pod names to the end of a rollout whose pods wait for their owner to delete them
+ * (`OnDelete`): one list of the workload's pods, metadata only, for this outcome only. Without
+ * permission to list pods, only their number is reported.
  */
 export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<OutboxEvent> {
   const { reason, message, workload: ref } = outcome.data;
@@ -49,7 +50,7 @@ export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<
     return { ...outcome, data: { ...outcome.data, message: named } };
   } catch (err) {
     if (!(err instanceof KubeError)) throw err;
-    ctx.logger.warn({ err, workload: ref }, "pods that are left to their owner are not named");
+    ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");
     return outcome;
   }
 }

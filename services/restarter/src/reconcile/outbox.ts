@@ -9,7 +9,7 @@ import { commit } from "./commit.ts";
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
-/** Publishes an outcome, tells it to who looks at the workload, and counts it. */
+/** Publishes an outcome, records it on the workload and counts it. */
 export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
   const outcome = await withLeftPods(ctx, decided);
   if (outcome.outcome === "stalled") await ctx.admission.stalled(outcome);
@@ -28,7 +28,10 @@ export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promis
   );
 }
 
-/** Publishes what the record's outbox holds, then empties it. Whoever is interrupted in between leaves it to the next, who publishes under the same ids. */
+/**
+ * Publishes the record's outbox, then empties it. After an interruption the next run publishes
+ * again under the same ids.
+ */
 export async function flushOutbox(
   ctx: Context,
   entry: Entry<WorkloadRecord>,

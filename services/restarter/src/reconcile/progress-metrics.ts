@@ -2,7 +2,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { clock } from "../clock.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
 
-/** Gauges of the workloads whose rollouts are not finished. */
+/** Gauges of the workloads with unfinished rollouts. */
 export function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
   metrics.gauge(
     "rollcast_workloads_in_progress",

@@ -8,23 +8,26 @@ import { hasProgressed, isDue, isUnfinished, specChanged } from "./due.ts";
 
 const TICK_MS = 1_000;
 
-/** What is followed now. */
+/** The workloads followed now. */
 export type ProgressWatch = {
-  /** Takes a record as it was read elsewhere, e.g. by the sweep. */
+  /** Observes a record that was read elsewhere, e.g. by the resync. */
   observe(record: WorkloadRecord): void;
-  /** The record of a workload that is followed, as it was last seen. */
+  /** The last observed record of a followed workload. */
   get(key: WorkloadKey): WorkloadRecord | undefined;
   all(): Iterable<readonly [WorkloadKey, WorkloadRecord]>;
-  /** Asks for everything that may go on now: something that held rollouts back may have opened. */
+  /** Enqueues everything that may continue now, because a gate may have opened. */
   enqueueDue(): void;
-  /** Asks for those who may take the slots that are free now. */
+  /** Enqueues the waiters that may get the free quota. */
   enqueueAdmissible(): void;
   count(): number;
-  /** Workloads whose pods do not run the present content, and since when the oldest of them (milliseconds since the epoch). */
+  /**
+   * Counts the workloads whose pods do not run the present content, and the earliest time since (ms
+   * since the epoch).
+   */
   stale(): { count: number; since: number | undefined };
 };
 
-/** Which workload has run this Job, if one did. */
+/** The workload that ran this Job, if any. */
 function runnerOf(job: Workload): WorkloadKey | undefined {
   const { owner, namespace, madeBy } = job;
   return owner === undefined || madeBy === undefined
@@ -33,8 +36,9 @@ function runnerOf(job: Workload): WorkloadKey | undefined {
 }
 
 /**
- * Watches the index and the records, and asks for a workload to be settled when it may have come further: its rollout ended or is late, its spec was
- * edited, it is gone, what was put off is due. Following costs no request: all it needs comes by watches that are there anyway.
+ * Watches the index and the records, and enqueues a workload for reconciliation when it may have
+ * progressed: its rollout ended or is late, its spec was edited, it is gone, or a deferral ended.
+ * It costs no requests: it uses watches that exist anyway.
  */
 export function startProgressWatch(
   ctx: Context,

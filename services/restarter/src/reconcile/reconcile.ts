@@ -9,7 +9,10 @@ import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { remove } from "./finalize.ts";
 
-/** What is left to do after the record is up to date: nothing, or a turn in the queue, for content that is due since a time where it is known. */
+/**
+ * What remains after the record is up to date: nothing, or a job in the queue, with the time since
+ * which the content is due, if known.
+ */
 export type ReconcileResult =
   | { readonly roll: false }
   | { readonly roll: true; readonly since?: number | undefined };
@@ -17,8 +20,8 @@ export type ReconcileResult =
 const MAX_ATTEMPTS = 10;
 
 /**
- * Brings the record of a workload up to date without patching: adopts, follows, ends, publishes what was decided and not published. Says whether a
- * rollout is due now. What is due later stands in the record.
+ * Brings the record of a workload up to date without patching: adopts, follows, ends, and publishes
+ * decided events. Returns whether a rollout is due now. Later due times are in the record.
  */
 export async function reconcile(ctx: Context, key: WorkloadKey): Promise<ReconcileResult> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -38,7 +41,7 @@ export async function reconcile(ctx: Context, key: WorkloadKey): Promise<Reconci
     if (evaluation === undefined) continue;
     const { decision, entry } = evaluation;
     if (decision.do === "look-again") continue;
-    // Writing `pending` belongs to who patches right after it.
+    // `pending` is written by the code that patches right after it.
     if (decision.do === "roll") return { roll: true, since: decision.record.staleSince };
     if (!decision.changed) {
       if (entry !== undefined && (await flushOutbox(ctx, entry)) === undefined) continue;
@@ -56,7 +59,10 @@ async function isRolling(ctx: Context, key: WorkloadKey): Promise<boolean> {
   return entry?.value.phase === "rolling";
 }
 
-/** Whether the workload is gone only because we deleted it to make it again, and whether that can be gone on with now. */
+/**
+ * Whether the workload is gone only because we deleted it to recreate it, and whether that can
+ * continue now.
+ */
 async function beingRecreated(ctx: Context, key: WorkloadKey) {
   const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
   return {

@@ -22,19 +22,19 @@ async function* neverRead(): AsyncGenerator<never> {
   yield await hanging();
 }
 
-test("a workload that is never settled does not keep the next sweep from the others", async () => {
-  const asked: string[] = [];
-  const workqueue = { enqueue: (key: string) => asked.push(key), idle: hanging } as never;
+test("a workload that is never reconciled does not keep the next resync from the others", async () => {
+  const enqueued: string[] = [];
+  const workqueue = { enqueue: (key: string) => enqueued.push(key), idle: hanging } as never;
   await using resync = startResync(context(nothing), workqueue, progress, 20);
 
-  await waitFor(() => asked.length > 2);
+  await waitFor(() => enqueued.length > 2);
   expect(resync.inFlightMs()).toBe(0);
 });
 
-test("a sweep that stands still is seen by its age", async () => {
+test("a stalled resync is detected by its age", async () => {
   const workqueue = { enqueue: () => undefined, idle: async () => undefined } as never;
   const resync = startResync(context(neverRead), workqueue, progress, 20);
 
-  const seen = await waitFor(() => resync.inFlightMs() > 50);
-  expect(seen).toBe(true);
+  const isStalled = await waitFor(() => resync.inFlightMs() > 50);
+  expect(isStalled).toBe(true);
 });

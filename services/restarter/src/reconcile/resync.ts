@@ -8,17 +8,26 @@ import type { Workqueue } from "./workqueue.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
-/** Compares every workload with its sources; this, not any queue, is what makes that nothing is lost. */
+/**
+ * Compares every workload with its sources. The resync, not any queue, guarantees that nothing is
+ * lost.
+ */
 export type Resync = AsyncDisposable & {
   now(reason: string): void;
-  /** For how long the records have been read, where that is going on: what they ask for then is not waited for here. */
+  /**
+   * How long the initial read of the records has been running, if it is; the resync does not wait
+   * for what it enqueues.
+   */
   inFlightMs(): number;
 };
 
-/** What a sweep has asked for is waited for so long, and never longer than until the next is due. */
+/** The longest wait for a resync's reconciliations; never past the next resync. */
 const SETTLED_MS = 60_000;
 
-/** Asks for every opted-in workload and every record to be settled, which adopts, follows, ends and enqueues whatever is due; how many they are. */
+/**
+ * Enqueues every opted-in workload and every record for reconciliation, which adopts, follows, ends
+ * and enqueues what is due; returns their number.
+ */
 async function enqueue(
   ctx: Context,
   workqueue: Workqueue,
@@ -36,7 +45,10 @@ async function enqueue(
   return keys.size;
 }
 
-/** One sweep, until all it asked for is settled, or `waitMs` have passed: one workload that cannot be settled must not keep the next sweep from the others. */
+/**
+ * Runs one resync, until everything it enqueued is reconciled or `waitMs` have passed: one failing
+ * workload must not delay the next resync of the others.
+ */
 async function resync(
   ctx: Context,
   workqueue: Workqueue,
@@ -52,7 +64,7 @@ async function resync(
   ctx.logger.info({ workloads, stale: progress.stale().count }, "resync done");
 }
 
-/** Sweeps at once, every `intervalMs` (with jitter, so that replicas spread), and whenever asked. */
+/** Resyncs at once, every `intervalMs` (with jitter, to spread the replicas), and on demand. */
 export function startResync(
   ctx: Context,
   workqueue: Workqueue,
@@ -63,32 +75,32 @@ export function startResync(
   const hand = createInFlight();
   const options = { hand, signal: stop.signal, waitMs: Math.min(SETTLED_MS, intervalMs) };
   let wake: (() => void) | undefined;
-  let asked = "start";
+  let trigger = "start";
   const loop = async () => {
     while (!stop.signal.aborted) {
-      const reason = asked;
-      asked = "";
+      const reason = trigger;
+      trigger = "";
       try {
         ctx.logger.debug({ reason }, "resync started");
         await resync(ctx, workqueue, progress, options);
       } catch (err) {
         ctx.logger.error({ err }, "resync failed, retrying");
-        asked = "retry";
+        trigger = "retry";
         await sleep(2_000, undefined, { signal: stop.signal }).catch(() => undefined);
       }
-      if (asked !== "") continue;
+      if (trigger !== "") continue;
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       const timer = setTimeout(resolve, intervalMs * (0.75 + Math.random() / 2));
       await promise;
       clearTimeout(timer);
-      if (asked === "") asked = "interval";
+      if (trigger === "") trigger = "interval";
     }
   };
   const looping = loop();
   return {
     now(reason) {
-      asked = reason;
+      trigger = reason;
       wake?.();
     },
     inFlightMs: hand.oldestMs,

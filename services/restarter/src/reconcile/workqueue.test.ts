@@ -7,7 +7,7 @@ import type { WorkloadKey } from "../model/workload.ts";
 const silent = createLogger("test", "silent");
 const KEY: WorkloadKey = "Deployment/shop/web";
 
-test("asked often while it runs, it runs once more", async () => {
+test("a key enqueued often while it runs, runs once more", async () => {
   const admission: (() => void)[] = [];
   await using workqueue = createWorkqueue(
     () => new Promise<void>((resolve) => admission.push(resolve)),
@@ -26,7 +26,7 @@ test("asked often while it runs, it runs once more", async () => {
   expect(admission).toHaveLength(2);
 });
 
-test("never more than its limit at once, and never twice for one key", async () => {
+test("never runs more than its limit at once, and never one key twice at once", async () => {
   let now = 0;
   let most = 0;
   const held = new Set<string>();
@@ -47,7 +47,7 @@ test("never more than its limit at once, and never twice for one key", async () 
   expect(most).toBe(3);
 });
 
-test("what throws is tried again until it succeeds", async () => {
+test("a failing key is retried until it succeeds", async () => {
   let tries = 0;
   await using workqueue = createWorkqueue(
     async () => {
@@ -61,7 +61,7 @@ test("what throws is tried again until it succeeds", async () => {
   expect(tries).toBe(2);
 });
 
-test("disposal waits for what runs and drops what waits", async () => {
+test("disposal waits for running keys and drops waiting ones", async () => {
   const done: string[] = [];
   const workqueue = createWorkqueue(
     async (key) => {

@@ -3,18 +3,22 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadKey } from "../model/workload.ts";
 
-/** Does something for one workload at a time, coalescing: however often asked for while it waits, it is done once. */
+/**
+ * Processes one key at a time and coalesces: a key enqueued repeatedly while it waits is processed
+ * once.
+ */
 export type Workqueue = AsyncDisposable & {
   enqueue(key: WorkloadKey): void;
-  /** Resolves when nothing waits and nothing runs. */
+  /** Resolves when nothing waits or runs. */
   idle(): Promise<void>;
 };
 
 const RETRY = { initial: 500, max: 30_000 };
 
 /**
- * `work` is called for each requested key, at most `concurrency` at once and never twice at once for one key. Where it throws it is called again, with
- * backoff, until it succeeds: what it does is computed from present state, so late is as good as now.
+ * Calls `work` for each enqueued key, at most `concurrency` at once and never concurrently for one
+ * key. On an error it retries with backoff until `work` succeeds: `work` uses present state, so a
+ * late run is as good as an early one.
  */
 export function createWorkqueue(
   work: (key: WorkloadKey) => Promise<void>,
@@ -26,13 +30,13 @@ export function createWorkqueue(
   const stop = new AbortController();
   let idlers: (() => void)[] = [];
 
-  const one = async (key: WorkloadKey) => {
+  const processKey = async (key: WorkloadKey) => {
     for (let attempt = 1; !stop.signal.aborted; attempt++) {
       try {
         await work(key);
         return;
       } catch (err) {
-        logger.warn({ err, workload: key, attempt }, "reconciling a workload failed, retrying");
+        logger.warn({ err, workload: key, attempt }, "reconcile failed, requeued with backoff");
         await sleep(backoffDelay(RETRY, attempt), undefined, { signal: stop.signal }).catch(
           () => undefined,
         );
@@ -40,7 +44,7 @@ export function createWorkqueue(
     }
   };
   const finish = async (key: WorkloadKey) => {
-    await one(key);
+    await processKey(key);
     if (running.get(key) === true) waiting.add(key);
     running.delete(key);
     next();

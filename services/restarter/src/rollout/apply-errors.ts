@@ -15,7 +15,7 @@ import type { Attempt, Pending } from "./attempt.ts";
 const RETRY = { initial: 30_000, max: 900_000 };
 
 function isGuard(err: KubeError): boolean {
-  // Of our two kinds of 422, a failed `test` names itself; everything else is the object being invalid.
+  // Of the two kinds of 422, a failed `test` operation is named; any other means an invalid object.
   return err.status === 422 && /testing|test operation|test failed/i.test(err.message);
 }
 
@@ -23,7 +23,10 @@ export function isTransient(err: KubeError): boolean {
   return err.status === 0 || err.status === 429 || err.status >= 500 || err.status === 401;
 }
 
-/** Whether the request was dealt with (false: look again) where the API server did not carry it out; throws where another try is due. */
+/**
+ * Classifies a failed patch. Returns true when the failure was recorded, false when the decision is
+ * stale; throws to let the queue retry.
+ */
 export async function handleApplyError(
   ctx: Context,
   workload: Workload,
@@ -35,8 +38,9 @@ export async function handleApplyError(
   const { kind, namespace, name } = workload;
   ctx.metrics.patchErrors.inc({ status: String(thrown.status) });
   if (isGuard(thrown) || thrown.status === 409) {
-    ctx.logger.debug({ workload: { kind, namespace, name } }, "patch refused by its guard");
-    // Rather than wait for the watch: the next look decides on what the server has now.
+    ctx.logger.debug({ workload: { kind, namespace, name } }, "patch conflict, decision is stale");
+    // Refreshes the index instead of waiting for the watch: the next evaluation uses the server's
+    // state.
     await readWorkload(ctx, `${kind}/${namespace}/${name}`);
     return false;
   }
@@ -53,7 +57,9 @@ export async function handleApplyError(
   return recordFailure(ctx, workload.generation, pending, thrown);
 }
 
-/** Writes down that the content is wanted and was refused: it stays due, and is tried again, slower and slower. */
+/**
+ * Records that the wanted content was refused: it stays due and is retried with increasing delays.
+ */
 export async function recordFailure(
   ctx: Context,
   generation: number,

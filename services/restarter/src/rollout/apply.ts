@@ -19,12 +19,15 @@ import { WRITE_MS, createJob } from "./create-job.ts";
 
 const DIGEST_LENGTH = 10;
 
-/** The workload and its rollout after what the rollout does was done. */
+/** The workload and its rollout after the change was applied. */
 export type Applied = { readonly workload: Workload; readonly rollout: Rollout };
 
 type Decided = WorkloadRecord & { readonly rollout: Rollout };
 
-/** Does what the rollout of a workload does, once however often it is called; undefined: the workload is another than was decided on. Throws {@link KubeError}. */
+/**
+ * Applies the rollout of a workload, once even if called repeatedly; undefined if the workload is
+ * not the one decided on. Throws {@link KubeError}.
+ */
 export function apply(
   ctx: Context,
   kind: WorkloadKind,
@@ -56,12 +59,17 @@ async function patchWorkload(
   return { workload: projectWorkload(kind, object, ctx.rules), rollout: record.rollout };
 }
 
-/** The end of the name of the Job for this content: of this rollout, since content that comes back is rolled again. */
+/**
+ * The suffix of the Job's name for this content and rollout: content that returns is rolled again.
+ */
 function contentDigest({ id, wanted }: Rollout): string {
   return stableId(contentsHash(wanted), id).slice(0, DIGEST_LENGTH);
 }
 
-/** Runs a Job from the template of a CronJob. Its name depends on the content, so that a second try finds it there. */
+/**
+ * Runs a Job from the template of a CronJob. Its name depends on the content, so that a retry finds
+ * the Job.
+ */
 async function runJob(
   ctx: Context,
   kind: WorkloadKind,

@@ -6,10 +6,10 @@ import { job } from "@rollcast/kube/workloads/job";
 import { RetryLater } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 
-/** The time that the API server has for one write, in milliseconds. */
+/** The API server's time limit for one write, in milliseconds. */
 export const WRITE_MS = 15_000;
 
-/** Creates a Job; the one that is there where its name is taken. */
+/** Creates a Job; returns the existing one if its name is in use. */
 export async function createJob(
   ctx: Context,
   namespace: string,

@@ -80,7 +80,7 @@ const wanted = {
 } as const;
 const marker = formatMarker(wanted, ns);
 
-/** What a rollout sends to the API server. */
+/** The requests that a rollout sends to the API server. */
 function sent(kind: WorkloadKind, workload: Workload, object: KubeObject): unknown {
   const marks = { marker: { name: MARKER, value: marker }, rollout: "rollout-1" };
   if (workload.rollBy === "job") return jobFrom(object, jobName(name, "0123456789"), marks);

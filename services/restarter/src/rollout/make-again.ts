@@ -22,7 +22,10 @@ const GONE_MS = 1_000;
 
 type Recreate = NonNullable<WorkloadRecord["recreate"]>;
 
-/** Makes a Job again that was deleted for it. `none`: the record says nothing of one; `again`: look again. */
+/**
+ * Recreates a Job that was deleted for its rollout. `none`: the record has none; `again`: evaluate
+ * again.
+ */
 export async function recreateJob(
   ctx: Context,
   key: WorkloadKey,
@@ -31,7 +34,7 @@ export async function recreateJob(
   const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
   const kept = entry?.value.recreate;
   if (entry === undefined || kept === undefined) return "none";
-  // Its deletion asks for a turn as well, which may come after this content was refused.
+  // Its deletion also enqueues a job, which may run after this content was refused.
   if (isBackingOff(entry.value, clock())) return "done";
   let object: KubeObject;
   try {
@@ -54,7 +57,7 @@ export async function recreateJob(
   return (await recordStarted(ctx, entry, next, workload)) ? "done" : "again";
 }
 
-/** The Job is deleted and was not made: what it is made from stays in the record. */
+/** The Job is deleted and not recreated: its manifest stays in the record. */
 async function notMade(
   ctx: Context,
   entry: Entry<WorkloadRecord>,
@@ -64,7 +67,7 @@ async function notMade(
 ): Promise<"done" | "again"> {
   if (!(thrown instanceof KubeError)) throw thrown;
   if (thrown.status === 404) {
-    // Its namespace is gone, so nobody wants it any more.
+    // Its namespace is gone, so nobody needs it.
     const { recreate: _, ...value } = entry.value;
     await commit(ctx, entry, value);
     return "again";

@@ -7,8 +7,8 @@ import { publishOutcome } from "../reconcile/outbox.ts";
 import type { Workload } from "../model/workload.ts";
 
 /**
- * Tells that a rollout has begun and writes it down: `next` in place of `before`, `workload` being as the rollout made it. False where somebody else wrote the
- * record meanwhile.
+ * Publishes and records that a rollout has begun: `next` replaces `before`; `workload` is as the
+ * rollout left it. False if somebody else wrote the record meanwhile.
  */
 export async function recordStarted(
   ctx: Context,
@@ -21,7 +21,7 @@ export async function recordStarted(
   ctx.failpoint("started-published");
   const written = await commit(ctx, before, { ...next, outbox: [] });
   if (written !== undefined) ctx.failpoint("rolling-written");
-  // Only now: whoever sees the new generation in the index finds a record that knows of it.
+  // Only now: when the index has the new generation, the record must have it too.
   ctx.index.apply(workload);
   return written !== undefined;
 }

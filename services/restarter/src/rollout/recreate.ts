@@ -13,13 +13,14 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { recreateJob } from "./make-again.ts";
 
-/** NATS takes 1 MiB a message unless told, and the record holds more than the manifest. */
+/** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
 const WRITE_MS = 15_000;
 
 /**
- * Deletes a Job and makes it again under its name, with the marker of the new content. What it is made from is in the record before it is deleted and until it is
- * there again, so whoever is interrupted leaves all that is needed to whoever finds the record. False: look again.
+ * Deletes a Job and recreates it under its name, with the marker of the new content. The record
+ * holds its manifest from before the deletion until it exists again, so any replica can continue
+ * after an interruption. False: evaluate again.
  */
 export async function recreate(
   ctx: Context,
@@ -43,7 +44,7 @@ export async function recreate(
     await deleteJob(ctx, path, pending.value.uid);
   } catch (err) {
     const gone = err instanceof KubeError && err.status === 404;
-    // Whoever wrote the manifest before has deleted it, or may have.
+    // Whoever wrote the manifest before has deleted the Job, or may have.
     const byUs = gone && pending.value.recreate !== undefined;
     if (!byUs) return notDeleted(ctx, workload, at, attempt, err);
   }
@@ -73,7 +74,10 @@ function deleteJob(ctx: Context, path: string, uid: string): Promise<unknown> {
   return ctx.kube.request({ method: "DELETE", path, body, timeoutMs: WRITE_MS });
 }
 
-/** The Job is still there, or its owner has just deleted it: unless the answer is unknown, nothing may be made again from the record. */
+/**
+ * The Job still exists, or its owner has just deleted it: unless the answer is unknown, it must not
+ * be recreated from the record.
+ */
 async function notDeleted(
   ctx: Context,
   workload: Workload,

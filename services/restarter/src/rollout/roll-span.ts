@@ -6,7 +6,7 @@ import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { Attempt } from "./attempt.ts";
 import { attributesOf } from "../events/spans.ts";
 
-/** The traces of the sources whose content the rollout brings, its cause first. */
+/** The traces of the sources whose content the rollout brings, the cause first. */
 function causes({ decision, input }: Evaluation): (string | undefined)[] {
   if (decision.do !== "roll") return [];
   const { running, rollout } = decision.record;
@@ -18,17 +18,19 @@ function causes({ decision, input }: Evaluation): (string | undefined)[] {
     .map((key) => input.sources.get(key)?.traceparent);
 }
 
-/** Follows from what asked for the turn, else from its cause; linked to the other changes that it brings. */
+/**
+ * Follows from the trace that enqueued the job, else from its cause; linked to the other changes.
+ */
 export function rollSpan(evaluation: Evaluation, { traceparent }: Attempt): SpanOptions {
-  const links = causes(evaluation).filter((one) => one !== undefined);
+  const links = causes(evaluation).filter((link) => link !== undefined);
   const parent = traceparent ?? links[0];
   const attributes = attributesOf(evaluation.input.workload);
   const traceId = parent?.split("-")[1];
-  const others = links.filter((one) => one.split("-")[1] !== traceId);
+  const others = links.filter((link) => link.split("-")[1] !== traceId);
   return { kind: "consumer", parent, links: others, attributes };
 }
 
-/** The assessment whose rollout keeps the span that is under way, where it is not written yet. */
+/** The evaluation, with the present span stored in its rollout if not yet written. */
 export function withSpan(evaluation: Evaluation): Evaluation {
   const { decision } = evaluation;
   if (decision.do !== "roll" || !decision.changed) return evaluation;

@@ -23,8 +23,9 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 const MAX_ATTEMPTS = 20;
 
 /**
- * Brings one workload to the present content of its sources: reads the record and the sources, decides, and patches at most once. Running it twice,
- * anywhere, at any time, does nothing more. What has become due since it patched is left to a turn of its own, after its window.
+ * Brings one workload to the present content of its sources: reads the record and the sources,
+ * decides, and patches at most once. It is idempotent, on any replica at any time. Content that has
+ * become due since the patch gets its own job after its window.
  */
 export async function roll(
   ctx: Context,
@@ -55,14 +56,17 @@ export async function roll(
   }
 }
 
-/** `rollout`: a slot was taken for it, and it is in no record yet. `tried`: the id of the one that this turn has begun to carry out. */
+/**
+ * `rollout`: has quota, but is in no record yet. `tried`: the id of the rollout that this job has
+ * begun to apply.
+ */
 type Held = { rollout: Rollout | undefined; tried: string | undefined };
 
 function isAnother(rollout: Rollout, { tried }: Held): boolean {
   return tried !== undefined && rollout.id !== tried;
 }
 
-/** Takes a slot for the rollout that was decided; where there is none, the decision is to wait. */
+/** Reserves quota for the decided rollout; if none is free, the decision is to wait. */
 async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Promise<Evaluation> {
   const { decision, input } = evaluation;
   if (decision.do !== "roll") return evaluation;
@@ -76,7 +80,7 @@ async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Prom
   return { ...evaluation, decision: decide({ ...input, admission }) };
 }
 
-/** Whether the decision was carried out; false: somebody was faster, look again. */
+/** Whether the decision was applied; false: somebody was faster, evaluate again. */
 async function act(
   ctx: Context,
   evaluated: Evaluation,
@@ -92,7 +96,7 @@ async function act(
   );
 }
 
-/** Writes what was decided, and patches where it is to be rolled. */
+/** Writes the decision, and patches if it is to roll. */
 async function commitAndApply(
   ctx: Context,
   evaluation: Evaluation,

@@ -63,7 +63,7 @@ test("the strategy marker writes the marker alone", () => {
   expect(more).toEqual([]);
 });
 
-test("2.4 the strategy reloader-annotations writes Reloader's JSON, the same at every try", () => {
+test("2.4 the strategy reloader-annotations writes Reloader's JSON, the same on every attempt", () => {
   const given = { strategy: "reloader-annotations", wanted: { cfg: digest("a") } };
   const operations = patch(given);
   expect(annotation(operations, MARKER)).toBeDefined();
@@ -78,7 +78,7 @@ test("2.4 the strategy reloader-annotations writes Reloader's JSON, the same at 
   expect(patch(given)).toEqual(operations);
 });
 
-test("2.3 the strategy reloader-env-vars adds the variable of what changed, to a container without any", () => {
+test("2.3 the strategy reloader-env-vars adds the variable of a changed source, to a container without any", () => {
   const operations = patch({
     strategy: "reloader-env-vars",
     running: { cfg: digest("a"), other: digest("c") },
@@ -94,7 +94,7 @@ test("2.3 the strategy reloader-env-vars adds the variable of what changed, to a
   ]);
 });
 
-test("replaces Reloader's variable of what changes, leaves its others, removes ours that lost their source", () => {
+test("replaces Reloader's variable of a changed source, keeps its others, removes ours without a source", () => {
   const operations = patch({
     strategy: "reloader-env-vars",
     containers: [
@@ -122,7 +122,7 @@ test("replaces Reloader's variable of what changes, leaves its others, removes o
   ]);
 });
 
-test("under another strategy the old marks go with the next rollout, the last first", () => {
+test("under another strategy the next rollout removes the old marks, the last first", () => {
   const operations = patch({
     containers: [
       {

@@ -16,7 +16,7 @@ type Patched = {
   readonly rules: Pick<Rules, "strategy">;
 };
 
-/** A variable to write: in which container, and what. */
+/** A variable to write: its container and value. */
 type Variable = { readonly container: number; readonly name: string; readonly value: string };
 
 function targetOf({ workload }: Patched, key: SourceKey): number {
@@ -24,7 +24,7 @@ function targetOf({ workload }: Patched, key: SourceKey): number {
   return workload.marks.targets[`${kind}/${name}`] ?? 0;
 }
 
-/** A variable for each source that changes; for the others, what is there stays. */
+/** A variable for each changed source; the others keep theirs. */
 function variables(patched: Patched): Variable[] {
   const { record } = patched;
   const wanted = Object.entries(record.rollout.wanted) as [SourceKey, Content][];
@@ -36,7 +36,7 @@ function variables(patched: Patched): Variable[] {
     });
 }
 
-/** Which variables of ours have a source still, as `<container>/<name>`. */
+/** Which of our variables still have a source, as `<container>/<name>`. */
 function alive(patched: Patched): Set<string> {
   const wanted = Object.entries(patched.record.rollout.wanted) as [SourceKey, Content][];
   return new Set(
@@ -49,7 +49,10 @@ function alive(patched: Patched): Set<string> {
   );
 }
 
-/** Writes and removes variables. Indices stay right: replacements first, then additions at the end, then removals from the last on. */
+/**
+ * Writes and removes variables. The order keeps indices valid: replacements, additions at the end,
+ * then removals from the last one backwards.
+ */
 function variableOperations(patched: Patched): PatchOperation[] {
   const { kind, workload, rules } = patched;
   const writing = rules.strategy === "reloader-env-vars";
@@ -59,8 +62,8 @@ function variableOperations(patched: Patched): PatchOperation[] {
     const env = `${kind.templatePath}/spec/containers/${at}/env`;
     const replaced: PatchOperation[] = [];
     const added: PatchOperation[] = [];
-    for (const { name, value } of written.filter((one) => one.container === at)) {
-      const there = container.variables.find((one) => one.name === name);
+    for (const { name, value } of written.filter((variable) => variable.container === at)) {
+      const there = container.variables.find((variable) => variable.name === name);
       if (there !== undefined) {
         replaced.push({ op: "replace", path: `${env}/${there.index}`, value: { name, value } });
       } else added.push({ op: "add", path: `${env}/-`, value: { name, value } });
@@ -75,8 +78,8 @@ function variableOperations(patched: Patched): PatchOperation[] {
 }
 
 /**
- * Reloader's annotation, in its own form: the source that caused the rollout, our digest as its hash, and when the source changed (Unix seconds), so that
- * writing it again writes the same.
+ * Reloader's annotation in its own form: the source that caused the rollout, our digest as its
+ * hash, and when the source changed (Unix seconds), so that writing it again changes nothing.
  */
 function lastReloadedFrom({ workload, record }: Patched): string | undefined {
   const { cause, wanted, changedAt, decidedAt } = record.rollout;
@@ -95,8 +98,9 @@ function lastReloadedFrom({ workload, record }: Patched): string | undefined {
 }
 
 /**
- * The one patch of a rollout: our marker, and what the configured strategy of Reloader would leave; marks of a strategy that is not in use any more,
- * Reloader's own too, are taken away with it, since the pods restart anyway. Guarded by the workload's generation.
+ * The single patch of a rollout: our marker, and the marks of the configured Reloader strategy. It
+ * also removes marks of strategies no longer in use, including Reloader's own, because the pods
+ * restart anyway. Guarded by the workload's generation.
  */
 export function templatePatch(patched: Patched): PatchOperation[] {
   const { kind, workload, record, rules } = patched;
