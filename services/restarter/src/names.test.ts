@@ -1,3 +1,7 @@
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { parse } from "yaml";
 import { expect, test } from "vitest";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
@@ -84,4 +88,60 @@ test("the marker keeps its key, its form and the digest of a content", () => {
   expect(formatMarker({ "ConfigMap/shop/web": { digest } }, "shop")).toBe(
     '{"ConfigMap/web":"k1.12b5baf3199a52a6741e2d34ce018a2e"}',
   );
+});
+
+/** Besides the pairs of the contract: annotations of our own, and what we write on objects. */
+const MORE = [
+  "rollcast.dev/config",
+  "rollcast.dev/cronjob",
+  "rollcast.dev/effect",
+  "rollcast.dev/min-interval",
+  "rollcast.dev/notify",
+  "rollcast.dev/queue",
+  "rollcast.dev/restarter",
+  "rollcast.dev/rollout",
+];
+const WRITTEN_FOR_RELOADER = ["reloader.stakater.com/last-reloaded-from"];
+
+async function literals(pattern: RegExp): Promise<string[]> {
+  const found = new Set<string>();
+  const sources = glob("{libs,services}/*/src/**/*.ts", { cwd: repositoryRoot() });
+  for await (const file of sources) {
+    if (file.endsWith(".test.ts") || file.startsWith("libs/testkit/")) continue;
+    const text = await readFile(join(repositoryRoot(), file), "utf8");
+    for (const [, name = ""] of text.matchAll(pattern)) found.add(name);
+  }
+  return [...found].toSorted();
+}
+
+test("no annotation comes or goes unseen", async () => {
+  const own = await literals(/"((?:[a-z]+\.)*rollcast\.dev\/[a-z-]+)"/g);
+  expect(own).toEqual([...OWN, ...MORE].toSorted());
+  const reloader = await literals(/"((?:[a-z]+\.)*reloader\.stakater\.com\/[a-z-]+)"/g);
+  expect(reloader).toEqual([...RELOADER, ...WRITTEN_FOR_RELOADER].toSorted());
+});
+
+test("the chart's values that are Reloader's too keep their names", async () => {
+  const file = join(repositoryRoot(), "deploy", "charts", "rollcast", "values.yaml");
+  const values = parse(await readFile(file, "utf8")) as { rollcast: object };
+  expect(Object.keys(values.rollcast)).toEqual([
+    "autoReloadAll",
+    "reloadOnCreate",
+    "reloadOnDelete",
+    "reloadStrategy",
+    "ignoreConfigMaps",
+    "ignoreSecrets",
+    "ignoreJobs",
+    "ignoreCronJobs",
+    "isArgoRollouts",
+    "isOpenshift",
+    "enableCSIIntegration",
+    "watchGlobally",
+    "namespaces",
+    "ignoreNamespaces",
+    "namespaceSelector",
+    "resourceLabelSelector",
+    "logLevel",
+    "custom_annotations",
+  ]);
 });
