@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { openQueue } from "@rollcast/queue/open";
+import { openQueue } from "@rollcast/queue/job-queue";
 import { openWorker } from "@rollcast/queue/worker";
 import { createLogger } from "@rollcast/runtime/logger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openQueue } from "@rollcast/queue/open";
+import { openQueue } from "@rollcast/queue/job-queue";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { createNkey } from "@rollcast/nats/nkey";

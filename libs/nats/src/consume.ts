@@ -3,7 +3,7 @@ import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Nats } from "./connect.ts";
-import { handleMessage } from "./handle.ts";
+import { handleMessage } from "./handle-message.ts";
 import { ensureConsumer } from "./durable-consumer.ts";
 import { createInFlightLimit } from "./in-flight-limit.ts";
 

@@ -14,8 +14,8 @@ import type { RedisServer } from "@rollcast/testkit/redis";
 import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
-import { openQueue } from "../src/open.ts";
-import type { JobQueue } from "../src/open.ts";
+import { openQueue } from "../src/job-queue.ts";
+import type { JobQueue } from "../src/job-queue.ts";
 import { openWorker } from "../src/worker.ts";
 import type { Work, WorkOptions } from "../src/worker.ts";
 import type { JobContext } from "../src/process-job.ts";
@@ -617,7 +617,7 @@ describe.concurrent("queue", () => {
     const module = (name: string) =>
       JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "src", name)).href);
     const script = `
-      import { openQueue } from ${module("open.ts")};
+      import { openQueue } from ${module("job-queue.ts")};
       import { openWorker } from ${module("worker.ts")};
       import { createLogger } from "@rollcast/runtime/logger";
       const options = { url: ${JSON.stringify(redis.url)}, cluster: "prod", name: "q", logger: createLogger("child", "silent") };

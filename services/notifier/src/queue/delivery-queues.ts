@@ -1,6 +1,6 @@
 import type { RedisIdentity } from "@rollcast/queue/access";
-import { openQueue } from "@rollcast/queue/open";
-import type { JobQueue } from "@rollcast/queue/open";
+import { openQueue } from "@rollcast/queue/job-queue";
+import type { JobQueue } from "@rollcast/queue/job-queue";
 import type { RateLimit } from "@rollcast/shared/config/receivers";
 import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";

@@ -4,7 +4,7 @@ import type { RolloutData } from "@rollcast/shared/events";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
-import { escapeSlack } from "./slack-blocks.ts";
+import { escapeSlack } from "./slack-content.ts";
 import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { plainCardText, renderTeams } from "./teams.ts";
 

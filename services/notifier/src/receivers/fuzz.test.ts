@@ -13,7 +13,7 @@ import { outcomeOf } from "../message/facts.ts";
 import { messageOf } from "../message/message.ts";
 import { alertText } from "./alertmanager.ts";
 import { renderGoogleChat } from "./google-chat.ts";
-import { slackContent } from "./slack-blocks.ts";
+import { slackContent } from "./slack-content.ts";
 import { renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 import { webhookBody } from "./webhook.ts";

@@ -6,7 +6,7 @@ import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
 import type { SendResult } from "../http/send-result.ts";
 import type { SlackResult } from "./slack-api.ts";
-import { slackContent } from "./slack-blocks.ts";
+import { slackContent } from "./slack-content.ts";
 import type { SlackBotOptions } from "./slack-bot.ts";
 
 /** The message is gone or can no longer be edited: post a new one in its place. */

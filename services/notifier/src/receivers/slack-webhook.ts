@@ -4,7 +4,7 @@ import type { SendResult } from "../http/send-result.ts";
 import type { Answer } from "../http/answer.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";
-import { slackContent } from "./slack-blocks.ts";
+import { slackContent } from "./slack-content.ts";
 
 /** Renders a message for Slack's incoming webhooks. */
 export function renderSlack(message: Message): Rendered {

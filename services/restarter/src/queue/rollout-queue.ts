@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RedisIdentity } from "@rollcast/queue/access";
-import { openQueue } from "@rollcast/queue/open";
+import { openQueue } from "@rollcast/queue/job-queue";
 import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
