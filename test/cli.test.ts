@@ -157,7 +157,7 @@ test("what is frozen waits, and is done when it is unfrozen", async () => {
   await setKey(stack, "frozen", "a", "2");
   await stack.waitEvent("deferred", "late");
   const waiting = await run(inNamespace("explain", "deploy/late"));
-  expect(waiting).toMatch(/Next +a rollout waits: frozen, in 5\dm/);
+  expect(waiting).toMatch(/Next +a rollout waits: Frozen, in 5\dm/);
   expect(await run(["status"])).toContain(`frozen: ${namespace}/deployment/late`);
   expect(await run(inNamespace("unfreeze", "deploy/late"))).toContain("unfrozen");
   await stack.waitEvent("succeeded", "late");
@@ -192,7 +192,7 @@ test("queues are set over the file, paused, resumed and reset; halted changes re
 test("events tail tells what the stream holds, by subject and time", async () => {
   const args = ["events", "tail", "--since", "1h", "--no-follow"];
   const all = await run(args);
-  expect(all).toMatch(/source\.changed +app-\S+\/configmap\/cfg data/);
+  expect(all).toMatch(/source\.changed +app-\S+\/configmap\/cfg DataChanged/);
   const some = await rollcast([...args, "--filter", "rollout.succeeded.>", "-o", "json"], env);
   const types = some.out
     .trim()
