@@ -28,11 +28,11 @@ await runOnce(logger, async () => {
       dir: { type: "string" },
       shape: { type: "string" },
       shared: { type: "boolean", default: false },
-      changeOwner: { type: "string", multiple: true, default: [] },
+      own: { type: "string", multiple: true, default: [] },
     },
   });
   const { secret, dir } = values;
-  const [shape, owned] = [shapeOf(values.shape), values.changeOwner.map(parseOwnership)];
+  const [shape, owned] = [shapeOf(values.shape), values.own.map(parseOwnership)];
   if (secret !== undefined && values.print) {
     // JSON is YAML, and `kubectl apply -f -` takes it.
     const printed = secretOf(secret, undefined, makeCredentials());

@@ -163,7 +163,7 @@ test("a rotation while no watcher ran is found, a pod that went is nothing", asy
   }
   await using _watcher = await t.start();
 
-  expect(await history("vault")).toEqual(["changed data"]);
+  expect(await history("vault")).toEqual(["changed DataChanged"]);
 });
 
 test("a class that is deleted, and comes back", async () => {
@@ -175,15 +175,15 @@ test("a class that is deleted, and comes back", async () => {
   await waitFor(() => t.record("vault"));
 
   await api.remove(classes(namespace, "vault"));
-  await waitFor(async () => (await history("vault")).includes("deleted deleted"));
+  await waitFor(async () => (await history("vault")).includes("deleted Deleted"));
   await createClass(namespace, "vault");
-  await waitFor(async () => (await history("vault")).includes("created recreated"));
+  await waitFor(async () => (await history("vault")).includes("created Recreated"));
   await api.patch(classes(namespace, "vault"), {
     metadata: { annotations: { "rollcast.dev/ignore": "true" } },
   });
   await waitFor(async () => (await t.record("vault"))?.annotations["rollcast.dev/ignore"]);
 
-  expect(await history("vault")).toEqual(["deleted deleted", "created recreated"]);
+  expect(await history("vault")).toEqual(["deleted Deleted", "created Recreated"]);
 });
 
 test("classes of a namespace that comes into scope are adopted", async () => {
@@ -201,5 +201,5 @@ test("classes of a namespace that comes into scope are adopted", async () => {
   await rotate(namespace, "a", "vault", { db: "v2" });
   await waitFor(async () => (await history("vault")).length > 0);
 
-  expect(await history("vault")).toEqual(["changed data"]);
+  expect(await history("vault")).toEqual(["changed DataChanged"]);
 });

@@ -46,10 +46,10 @@ test("a cluster restored from an older etcd snapshot: later changes are publishe
   await cluster.restore(snapshot);
   await expectConsistent(harness, api, namespace, { timeout: 90_000, restored: true });
   const after = await harness.events();
-  expect(changesOf(after, "edited").at(-1)).toBe("changed data");
-  expect(changesOf(after, "later").at(-1)).toBe("deleted deleted");
-  expect(changesOf(after, "removed").at(-1)).toBe("created recreated");
-  expect(changesOf(after, "again").at(-1)).toBe("changed recreated");
+  expect(changesOf(after, "edited").at(-1)).toBe("changed DataChanged");
+  expect(changesOf(after, "later").at(-1)).toBe("deleted Deleted");
+  expect(changesOf(after, "removed").at(-1)).toBe("created Recreated");
+  expect(changesOf(after, "again").at(-1)).toBe("changed Recreated");
 
   // Versions grow from the snapshot's again, below those that were recorded before.
   for (const name of ["same", "edited", "removed", "again"]) await set(name, "6");
@@ -60,9 +60,9 @@ test("a cluster restored from an older etcd snapshot: later changes are publishe
   await expectConsistent(harness, api, namespace);
   const end = await harness.events();
   for (const name of ["same", "edited", "removed"]) {
-    expect(changesOf(end, name).at(-1)).toBe("changed data");
+    expect(changesOf(end, name).at(-1)).toBe("changed DataChanged");
   }
-  expect(changesOf(end, "later").at(-1)).toBe("changed recreated");
-  expect(changesOf(end, "old-tombstone").at(-1)).toBe("changed recreated");
+  expect(changesOf(end, "later").at(-1)).toBe("changed Recreated");
+  expect(changesOf(end, "old-tombstone").at(-1)).toBe("changed Recreated");
   await waitFor(() => a.ready() === undefined);
 });

@@ -40,7 +40,7 @@ const waitChanged = (harness: Harness, name: string, times: number) =>
   waitFor(
     async () => {
       const changes = changesOf(await harness.events(), name).filter(
-        (change) => change === "changed data",
+        (change) => change === "changed DataChanged",
       );
       return changes.length === times;
     },
@@ -132,7 +132,7 @@ test("only resources with the labels, and one that loses them is not taken for d
   await waitChanged(harness, "late", 1);
   await api.remove(paths.configMap(a, "selected"));
   await waitFor(async () =>
-    changesOf(await harness.events(), "selected").includes("deleted deleted"),
+    changesOf(await harness.events(), "selected").includes("deleted Deleted"),
   );
 
   const events = await harness.events();
@@ -142,7 +142,7 @@ test("only resources with the labels, and one that loses them is not taken for d
   await relabel("late", null);
   await using _again = await startInProcess({ harness, cluster, scope });
   expect(await recorded(harness, [a])).toEqual([]);
-  expect(changesOf(await harness.events(), "late")).not.toContain("deleted deleted");
+  expect(changesOf(await harness.events(), "late")).not.toContain("deleted Deleted");
 });
 
 test("namespaces come and go by their labels, without a restart and without missing a change", async () => {
@@ -174,7 +174,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   await waitFor(async () => {
     const events = await harness.events();
     return Array.from({ length: 20 }, (_, i) => changesOf(events, `${b}-${i}`)).every(
-      (changes) => changes.at(-1) === "changed data",
+      (changes) => changes.at(-1) === "changed DataChanged",
     );
   });
   await label(a, { [team]: null });
@@ -190,7 +190,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   await using fresh = await createNamespace(api, "scope");
   await label(fresh.name, { [team]: "x" });
   await put(fresh.name, "new");
-  await waitFor(async () => changesOf(await harness.events(), "new").includes("created created"));
+  await waitFor(async () => changesOf(await harness.events(), "new").includes("created Created"));
 });
 
 test("a namespace that left the scope while no watcher ran is forgotten, and is adopted when it comes back", async () => {

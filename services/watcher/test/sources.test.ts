@@ -38,9 +38,9 @@ test("the first sync publishes nothing; then each change is published once, a me
     },
     "kubectl-edit",
   );
-  await waitTold(harness, "web", "changed data");
+  await waitTold(harness, "web", "changed DataChanged");
   await api.patch(paths.secret(namespace, "db"), { stringData: { password: "hunter3" } });
-  await waitTold(harness, "db", "changed data");
+  await waitTold(harness, "db", "changed DataChanged");
 
   const [web, db] = await harness.events();
   expect(web?.data).toEqual({
@@ -67,15 +67,15 @@ test("created, deleted and re-created sources", async () => {
   const remove = () => api.remove(paths.secret(namespace, "tls"));
 
   await create({ crt: "1" });
-  await waitTold(harness, "tls", "created created");
+  await waitTold(harness, "tls", "created Created");
   await remove();
-  await waitTold(harness, "tls", "deleted deleted");
+  await waitTold(harness, "tls", "deleted Deleted");
   await create({ crt: "1" });
-  await waitTold(harness, "tls", "created recreated");
+  await waitTold(harness, "tls", "created Recreated");
   await remove();
-  await waitTold(harness, "tls", "deleted deleted");
+  await waitTold(harness, "tls", "deleted Deleted");
   await create({ crt: "2" });
-  await waitTold(harness, "tls", "changed recreated");
+  await waitTold(harness, "tls", "changed Recreated");
 
   await expectConsistent(harness, api, namespace);
   expect(await harness.events()).toHaveLength(5);
@@ -103,11 +103,11 @@ test("what changed while no watcher ran is found by the first list", async () =>
   await expectConsistent(harness, api, namespace);
   const events = await harness.events();
   expect(changesOf(events, "same")).toEqual([]);
-  expect(changesOf(events, "edited")).toEqual(["changed data"]);
-  expect(changesOf(events, "gone")).toEqual(["deleted deleted"]);
+  expect(changesOf(events, "edited")).toEqual(["changed DataChanged"]);
+  expect(changesOf(events, "gone")).toEqual(["deleted Deleted"]);
   expect(changesOf(events, "again")).toEqual([]);
-  expect(changesOf(events, "replaced")).toEqual(["changed recreated"]);
-  expect(changesOf(events, "new")).toEqual(["created created"]);
+  expect(changesOf(events, "replaced")).toEqual(["changed Recreated"]);
+  expect(changesOf(events, "new")).toEqual(["created Created"]);
   const edited = await harness.record("ConfigMap", namespace, "edited");
   expect(edited?.changedWithin).toBe(999);
 });
@@ -122,7 +122,7 @@ test("binary data, immutable sources and a source with too many keys", async () 
 
   await api.create(paths.configMap(namespace), { ...base, binaryData: { blob: "AP8=" } });
   await api.patch(paths.configMap(namespace, "bin"), { binaryData: { blob: "AP4=" } });
-  await waitTold(harness, "bin", "changed data");
+  await waitTold(harness, "bin", "changed DataChanged");
   await api.patch(paths.configMap(namespace, "bin"), { immutable: true });
   await api.remove(paths.configMap(namespace, "bin"));
   await api.create(paths.configMap(namespace), {
@@ -130,17 +130,17 @@ test("binary data, immutable sources and a source with too many keys", async () 
     immutable: true,
     binaryData: { blob: "AP0=" },
   });
-  await waitTold(harness, "bin", "changed recreated");
+  await waitTold(harness, "bin", "changed Recreated");
   await api.create(paths.configMap(namespace), configMap(namespace, "many", many("1")));
-  await waitTold(harness, "many", "created created");
+  await waitTold(harness, "many", "created Created");
   await api.patch(paths.configMap(namespace, "many"), { data: { k0: "2" } });
-  await waitTold(harness, "many", "changed data");
+  await waitTold(harness, "many", "changed DataChanged");
 
   expect(changesOf(await harness.events(), "bin")).toEqual([
-    "created created",
-    "changed data",
-    "deleted deleted",
-    "changed recreated",
+    "created Created",
+    "changed DataChanged",
+    "deleted Deleted",
+    "changed Recreated",
   ]);
   await expectConsistent(harness, api, namespace);
 });
@@ -204,7 +204,7 @@ test("no value is in the stream, in the bucket or in the logs", async () => {
   await using _watcher = await t.start();
   const value = "very-secret-value-4711";
   await api.create(paths.secret(namespace), secret(namespace, "db", { password: value }));
-  await waitTold(harness, "db", "created created");
+  await waitTold(harness, "db", "created Created");
 
   const all = JSON.stringify([[...(await harness.records())], await harness.events()]);
 

@@ -67,7 +67,7 @@ test("a record that a dead replica left pending is published by a live one", asy
 
   await waitFor(async () => (await harness.events()).length === 1);
   await waitFor(async () => (await harness.kv.get(key(0)))?.value.state === "published");
-  expect(changesOf(await harness.events(), "s0")).toEqual(["changed data"]);
+  expect(changesOf(await harness.events(), "s0")).toEqual(["changed DataChanged"]);
 });
 
 test("a record that stays different from the cluster is corrected", async () => {
