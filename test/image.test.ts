@@ -29,7 +29,7 @@ const IMAGES = {
 };
 type Name = keyof typeof IMAGES;
 const NAMES = Object.keys(IMAGES) as Name[];
-const PROGRAM = /^(?:services\/)?([^/]+)\/src\/main\.js$/;
+const PROGRAM = /^(?:(?:services|jobs|examples)\/)?([^/]+)\/src\/main\.js$/;
 
 const stack = new AsyncDisposableStack();
 const made = new Map<Name, Promise<string>>();
@@ -143,7 +143,7 @@ test("the services run from what their images hold, and write nothing to the fil
 test("the health check says ready only of a service that is", async () => {
   const root = await treeOf("watcher");
   const check = (port: string) =>
-    run(process.execPath, [join(root, "libs", "shared", "src", "healthcheck.js")], {
+    run(process.execPath, [join(root, "libs", "runtime", "src", "healthcheck", "main.js")], {
       env: { ROLLCAST_HTTP_PORT: port },
     }).then(
       () => 0,
