@@ -20,6 +20,23 @@ test("an exported name has one meaning", () => {
   expect(doubleMeanings(words, names)).toEqual([]);
 });
 
+test("a reason is written in CamelCase", async () => {
+  const sources = (await readTexts()).filter(({ file }) =>
+    /^(?:services|libs\/(?:nats|queue|shared))\//.test(file),
+  );
+  const reasons = sources.flatMap(({ file, text }) =>
+    [...text.matchAll(/\breason:(?![^\n]*header)[^,;{}\n]*?"([^"\n]+)"/g)].map(
+      ([, reason = ""]) => ({
+        file,
+        reason,
+      }),
+    ),
+  );
+
+  expect(reasons.length).toBeGreaterThan(20);
+  expect(reasons.filter(({ reason }) => !/^[A-Z][A-Za-z0-9]*$/.test(reason))).toEqual([]);
+});
+
 test("the check sees what it looks at", () => {
   for (const place of ["name", "file", "log", "field", "metric"] as const) {
     expect(names.filter((named) => named.place === place).length, place).toBeGreaterThan(20);

@@ -120,7 +120,7 @@ export function addQueues(program: Command): void {
   withApi(go);
   const reset = queues
     .command("reset <queue>")
-    .description("take every live setting back: the file's apply again")
+    .description("drop every live setting: the file's apply again")
     .action((name: string, options: Options) => update(name, { reset: true }, options));
   withApi(reset);
   const halted = program

@@ -5,7 +5,7 @@ import { redisAccess } from "./access.ts";
 import type { RedisIdentity } from "./access.ts";
 
 /**
- * BullMQ on Redis. The queues hold turns, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
+ * BullMQ on Redis. The queues hold jobs, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
  */
 export type QueueOptions = RedisIdentity & {
   /** Name of the cluster: queues of two clusters in one Redis stay apart. */

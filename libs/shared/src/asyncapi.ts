@@ -34,7 +34,7 @@ const CHANNELS = [
     schema: NotificationEvent,
     tokens: ["receiver"],
   },
-  { domain: "queue", title: "A queue is steered", schema: QueueEvent, tokens: ["queue"] },
+  { domain: "queue", title: "A queue's settings change", schema: QueueEvent, tokens: ["queue"] },
   {
     domain: "freeze",
     title: "Rollouts are frozen, or no longer",

@@ -4,7 +4,7 @@ import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
 export const QueueOutcome = z.enum(["updated", "paused", "resumed", "reset", "halted", "released"]);
 export type QueueOutcome = z.infer<typeof QueueOutcome>;
 
-/** Data of `queue.*`: how a queue of rollouts is steered, by whom. */
+/** Data of `queue.*`: how the settings of a queue change, by whom. */
 export const QueueData = z.object({
   queue: z.string().max(63),
   /** Who asked for it; `rollcast` for what Rollcast does by itself. */

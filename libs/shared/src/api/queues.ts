@@ -2,7 +2,7 @@ import { z } from "zod";
 import { duration } from "../duration.ts";
 import { defineRoute } from "./route.ts";
 
-/** The part of the restarter's HTTP API that steers it while running. Times are RFC 3339 with milliseconds. */
+/** The part of the restarter's HTTP API that changes it while running. Times are RFC 3339 with milliseconds. */
 
 const Time = z.iso.datetime({ precision: 3 });
 
@@ -42,7 +42,7 @@ export const QueueView = z
       .meta({ description: "Workloads that hold a place, where `maxRolling` bounds them" }),
     halted: z.array(z.object({ sources: z.array(z.string()), failed: z.number() })),
   })
-  .meta({ description: "A queue as the file has it, and as it is steered" });
+  .meta({ description: "A queue as the file has it, with the settings that hold now" });
 export type QueueView = z.infer<typeof QueueView>;
 
 export const listQueues = defineRoute({

@@ -26,7 +26,7 @@ const Match = z
 export const QueueLimits = z.strictObject({
   /** Patches at once, over all restarters. */
   concurrency: z.number().int().min(1).max(1_000),
-  /** At most `max` turns begin in each `per` (milliseconds), over all restarters. */
+  /** At most `max` jobs start in each `per` (milliseconds), over all restarters. */
   rateLimit: z
     .strictObject({
       max: z.number().int().min(1).max(100_000),

@@ -39,7 +39,7 @@ async function stateOf(
     ...(sent === undefined ? {} : { lastSentAt: sent.time }),
     ...(dead === undefined
       ? {}
-      : { lastDead: { at: dead.time, reason: dead.data.reason ?? "unknown" } }),
+      : { lastDead: { at: dead.time, reason: dead.data.reason ?? "Unknown" } }),
   };
 }
 

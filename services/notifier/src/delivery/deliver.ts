@@ -72,7 +72,7 @@ async function recordResult(
         : retryDelay(tries.length);
   const tooOld = delayMs !== undefined && now + delayMs - queuedAt(value) > MAX_AGE_MS;
   if (delayMs === undefined || tooOld) {
-    const dead = { ...value, tries, state: "dead" as const, reason: tooOld ? "expired" : reason };
+    const dead = { ...value, tries, state: "dead" as const, reason: tooOld ? "Expired" : reason };
     return finish(ctx, await write(ctx, entry, { ...dead, message }), signal);
   }
   await write(ctx, entry, { ...value, tries, dueAt: now + delayMs });

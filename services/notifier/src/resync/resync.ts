@@ -51,7 +51,7 @@ async function resync(ctx: Context, why: string): Promise<void> {
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, turns: jobs, durationMs: Date.now() - now }, "resync done");
+  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "resync done");
 }
 
 /** Resyncs now and every `intervalMs`. */
