@@ -38,7 +38,7 @@ test.each(["invalid_auth", "never_heard_of"])(
     await settled(harness);
     expect(slack.calls("chat.postMessage")).toHaveLength(1);
     const letters = await harness.deadLetters();
-    const reason = error === "never_heard_of" ? "slack-error" : error.replaceAll("_", "-");
+    const reason = error === "never_heard_of" ? "SlackError" : "InvalidAuth";
     expect(letters).toMatchObject([{ reason, record: { receiver: "slack" } }]);
     const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
     expect(output + (await harness.metrics())).not.toContain(SLACK_TOKEN);
