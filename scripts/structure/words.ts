@@ -50,11 +50,9 @@ export function doubleMeanings({ shared }: Words, names: readonly Named[]): stri
   const byName = new Map<string, Set<string>>();
   for (const { place, text, file } of names) {
     if (place !== "name" || shared[text] !== undefined) continue;
-    const scopes = file.startsWith("libs/") ? ["libs"] : [packageOf(file)];
-    for (const scope of scopes) {
-      const key = `${scope} ${text}`;
-      byName.set(key, (byName.get(key) ?? new Set()).add(file));
-    }
+    const scope = file.startsWith("libs/") ? "libs" : packageOf(file);
+    const key = `${scope} ${text}`;
+    byName.set(key, (byName.get(key) ?? new Set()).add(file));
   }
   return [...byName]
     .filter(([, files]) => files.size > 1)
