@@ -72,4 +72,4 @@ export async function steadyMemory({ service }: Running): Promise<Memory> {
   };
 }
 
-export type ColdSync = { seconds: number; peakMiB: number; waitRolled: Memory };
+export type ColdSync = { seconds: number; peakMiB: number; steady: Memory };

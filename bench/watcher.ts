@@ -45,7 +45,7 @@ async function coldSync(cluster: Cluster, nats: NatsServer, namespace: string): 
   const running = { service, namespace };
   const seconds = await syncSeconds(running);
   const { peakMiB } = usageOf(service.pid);
-  return { seconds, peakMiB, waitRolled: await steadyMemory(running) };
+  return { seconds, peakMiB, steady: await steadyMemory(running) };
 }
 
 /** Writes to the records so far. */
@@ -88,7 +88,7 @@ print(
   `cold sync of ${sources}: ${first.seconds.toFixed(2)} s, ${(sources / first.seconds).toFixed(0)} a second`,
 );
 print(
-  `  resident at its peak ${first.peakMiB.toFixed(0)} MiB, settled ${(first.waitRolled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(first.waitRolled.heap / MIB).toFixed(1)} MiB)`,
+  `  resident at its peak ${first.peakMiB.toFixed(0)} MiB, settled ${(first.steady.rss / MIB).toFixed(0)} MiB (heap and buffers ${(first.steady.heap / MIB).toFixed(1)} MiB)`,
 );
 await createSecrets(cluster, namespace, sources, 2 * sources);
 await using secondNats = await startNats(options);
@@ -97,9 +97,9 @@ print(
   `cold sync of ${2 * sources}: ${second.seconds.toFixed(2)} s, ${((2 * sources) / second.seconds).toFixed(0)} a second`,
 );
 print(
-  `  resident at its peak ${second.peakMiB.toFixed(0)} MiB, settled ${(second.waitRolled.rss / MIB).toFixed(0)} MiB (heap and buffers ${(second.waitRolled.heap / MIB).toFixed(1)} MiB)`,
+  `  resident at its peak ${second.peakMiB.toFixed(0)} MiB, settled ${(second.steady.rss / MIB).toFixed(0)} MiB (heap and buffers ${(second.steady.heap / MIB).toFixed(1)} MiB)`,
 );
-const grown = (key: keyof Memory) => (second.waitRolled[key] - first.waitRolled[key]) / sources;
+const grown = (key: keyof Memory) => (second.steady[key] - first.steady[key]) / sources;
 print(
   `memory of a source: ${grown("heap").toFixed(0)} bytes of heap and buffers, ${grown("rss").toFixed(0)} bytes resident`,
 );

@@ -237,11 +237,11 @@ test("a deferred rollout survives a restart and runs when it is due, with the la
   const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });
   Object.assign(patient.metadata.annotations, { "rollcast.dev/min-interval": "8s" });
   await rig.api.create(paths.deployment(rig.namespace), patient);
-  const onSourceNamed = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
-  Object.assign(onSourceNamed.metadata.annotations, {
+  const late = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
+  Object.assign(late.metadata.annotations, {
     "deployment.reloader.stakater.com/pause-period": "6s",
   });
-  await rig.api.create(paths.deployment(rig.namespace), onSourceNamed);
+  await rig.api.create(paths.deployment(rig.namespace), late);
   const first = await rig.start();
   await rig.waitAll(["patient", "late"]);
 

@@ -136,19 +136,19 @@ test("stalled StatefulSets halt their change too, until they succeed", async () 
   const { operations } = await rig.operate(queues);
   const record = (name: string) => rig.record(name, "StatefulSet");
   await waitFor(() => record("late"), { message: "late to be known" });
-  const onSourceNamed = {
+  const late = {
     level: "workload",
     kind: "StatefulSet",
     namespace,
     name: "late",
   } as const;
-  await operations.freeze(onSourceNamed, { by: "anna" });
+  await operations.freeze(late, { by: "anna" });
 
   await rig.change("cfg", "broken");
   await rig.waitEvent("stalled", "one");
   await rig.waitEvent("stalled", "two");
   await waitFor(() => operations.listHalts()[0]?.failed === 2, { message: "the change to halt" });
-  await operations.unfreeze(onSourceNamed, { by: "anna" });
+  await operations.unfreeze(late, { by: "anna" });
   await waitFor(async () => (await record("late"))?.due?.reason === "Halted", {
     message: "late to be halted",
   });

@@ -17,10 +17,10 @@ const CLUSTER = "test";
 async function startKeepers(count: number) {
   await using undo = new AsyncDisposableStack();
   const nats = undo.use(await startNats());
-  const logger = createLogger("slots", "silent");
+  const logger = createLogger("quota-store", "silent");
   const stop = new AbortController();
   const open = async () => {
-    const connection = undo.use(await connectNats({ url: nats.url, name: "slots", logger }));
+    const connection = undo.use(await connectNats({ url: nats.url, name: "quota-store", logger }));
     await provision(connection, 1);
     const kv = await openKv(connection, "control", ControlEntry);
     const cache = await openKvCache({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });

@@ -61,6 +61,6 @@ function withStatus(
 ): WorkloadRecord {
   if (status.state === "complete") return succeeded(record, rollout, status, now);
   if (status.state === "failed") return failed(record, rollout, status, now);
-  const onSourceNamed = rollout.deadline !== undefined && now > rollout.deadline;
-  return onSourceNamed && rollout.stalled !== true ? stalled(record, rollout, now) : record;
+  const late = rollout.deadline !== undefined && now > rollout.deadline;
+  return late && rollout.stalled !== true ? stalled(record, rollout, now) : record;
 }

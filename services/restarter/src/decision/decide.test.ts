@@ -467,14 +467,12 @@ describe("following", () => {
 
   test("the deadline is reported once, as a warning, and not while paused", () => {
     const { record, marker } = rolling();
-    const onSourceNamed = { record, source: source("bb"), now: at(3_600) };
+    const late = { record, source: source("bb"), now: at(3_600) };
     const paused = decide(
-      input({ ...onSourceNamed, workload: workload({ generation: 2, marker, paused: true }) }),
+      input({ ...late, workload: workload({ generation: 2, marker, paused: true }) }),
     );
     expect(recordOf(paused).outbox).toEqual([]);
-    const stalled = decide(
-      input({ ...onSourceNamed, workload: workload({ generation: 2, marker }) }),
-    );
+    const stalled = decide(input({ ...late, workload: workload({ generation: 2, marker }) }));
     const { changes = [] } = record.rollout ?? {};
     expect(changes).toHaveLength(1);
     expect(recordOf(stalled)).toMatchObject({
@@ -483,11 +481,11 @@ describe("following", () => {
     });
     const reported = { ...recordOf(stalled), outbox: [] };
     const again = decide(
-      input({ ...onSourceNamed, record: reported, workload: workload({ generation: 2, marker }) }),
+      input({ ...late, record: reported, workload: workload({ generation: 2, marker }) }),
     );
     expect(again).toMatchObject({ do: "keep", changed: false });
     const ended = workload({ generation: 2, marker, status: complete(2) });
-    const through = decide(input({ ...onSourceNamed, record: reported, workload: ended }));
+    const through = decide(input({ ...late, record: reported, workload: ended }));
     expect(recordOf(through).outbox).toMatchObject([{ outcome: "succeeded", clearsFailure: true }]);
   });
 });

@@ -62,7 +62,7 @@ const waiters = keys.chain((list) =>
   fc.tuple(...list.map((one) => fc.nat(4).map((since) => ({ key: one, since })))).map(inOrder),
 );
 
-function withDeadline(
+function within(
   hold: readonly string[],
   { maxRolling = 99, maxRollingPerNamespace = 99 }: QuotaLimits,
 ) {
@@ -76,7 +76,7 @@ test("in any order of requests, no limit is exceeded, and all admitted workloads
     fc.property(limits, waiters, (bounds, list) => {
       const granted = admissible({}, bounds, list);
       expect(
-        withDeadline(
+        within(
           granted.map((one) => one.key),
           bounds,
         ),
@@ -84,7 +84,7 @@ test("in any order of requests, no limit is exceeded, and all admitted workloads
       // No rejected workload would fit as well, and the oldest is never rejected.
       for (const one of list) {
         if (granted.includes(one)) continue;
-        expect(withDeadline([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
+        expect(within([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
       }
       expect(granted[0]).toBe(list[0]);
     }),

@@ -58,8 +58,8 @@ async function resync(
   const began = clock();
   const end = hand.begin();
   const workloads = await enqueue(ctx, workqueue, progress).finally(end);
-  const onSourceNamed = sleep(waitMs, undefined, { signal }).catch(() => undefined);
-  await Promise.race([workqueue.idle(), onSourceNamed]);
+  const late = sleep(waitMs, undefined, { signal }).catch(() => undefined);
+  await Promise.race([workqueue.idle(), late]);
   ctx.metrics.resyncSeconds.observe((clock() - began) / 1_000);
   ctx.logger.info({ workloads, stale: progress.stale().count }, "resync done");
 }

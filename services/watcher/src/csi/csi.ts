@@ -78,15 +78,15 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
         return first?.startsWith("404 ") === true ? undefined : (first ?? fault);
       },
     },
-    async enter(withDeadline, namespace) {
+    async enter(entering, namespace) {
       if (!served) return;
       const unit = { kind: CLASS_KIND, namespace } as const;
       const { classes, statuses } = csiResources(context, namespace);
       const common = { client, limits: LIST_LIMITS, signal };
       const classList = { ...common, resource: classes, transform: classTransform(context) };
-      await listInto(classHandler(withDeadline, unit, state), classList);
-      const statusList = { ...common, resource: statuses, transform: podTransform(withDeadline) };
-      await listInto(podStatusHandler(withDeadline, unit, state), statusList);
+      await listInto(classHandler(entering, unit, state), classList);
+      const statusList = { ...common, resource: statuses, transform: podTransform(entering) };
+      await listInto(podStatusHandler(entering, unit, state), statusList);
     },
     async leave(namespace) {
       for (const podKey of pods.keys(namespace)) await pods.forget(podKey);
