@@ -280,7 +280,7 @@ test.each([
     const chunks: Uint8Array[] = [];
     for await (const chunk of watch) chunks.push(chunk);
     expect(Buffer.concat(chunks).toString()).toContain('"ADDED"');
-    expect(proxy.asked).toEqual([`CONNECT ${host}`, `CONNECT ${host}`]);
+    expect(proxy.requests).toEqual([`CONNECT ${host}`, `CONNECT ${host}`]);
   },
 );
 

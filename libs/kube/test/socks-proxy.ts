@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 export type SocksProxy = AsyncDisposable & {
   readonly port: number;
   /** What it was asked for: `CONNECT host:port`. */
-  readonly asked: readonly string[];
+  readonly requests: readonly string[];
 };
 
 const HEADER = 4;
@@ -17,13 +17,13 @@ async function nextBytes(socket: Socket): Promise<Buffer> {
   return bytes;
 }
 
-async function serve(socket: Socket, asked: string[]): Promise<void> {
+async function serve(socket: Socket, requests: string[]): Promise<void> {
   await nextBytes(socket);
   socket.write(Buffer.from([5, 0]));
   const request = await nextBytes(socket);
   const host = [...request.subarray(HEADER, HEADER + ADDRESS)].join(".");
   const port = request.readUInt16BE(HEADER + ADDRESS);
-  asked.push(`CONNECT ${host}:${port}`);
+  requests.push(`CONNECT ${host}:${port}`);
   const onward = connect(port, host);
   onward.on("error", () => socket.destroy());
   await once(onward, "connect");
@@ -32,18 +32,18 @@ async function serve(socket: Socket, asked: string[]): Promise<void> {
 }
 
 export async function startSocksProxy(): Promise<SocksProxy> {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => socket.destroy());
-    serve(socket, asked).catch(() => socket.destroy());
+    serve(socket, requests).catch(() => socket.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    asked,
+    requests,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();

@@ -27,7 +27,7 @@ export type JobQueue<T> = AsyncDisposable & {
   /** Removes the queue and all that is in it, running jobs too: what they do then has no consequence for the queue. */
   destroy(): Promise<void>;
   /** For how many milliseconds the job that is next could have run, and no worker has any in hand and no limit holds it; else 0. */
-  standingMs(): Promise<number>;
+  stalledMs(): Promise<number>;
   /** Why nothing can be added now, or undefined. */
   fault(): string | undefined;
   /** The same, and Redis is asked: a connection that stands is no proof that it answers. */
@@ -108,7 +108,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
     },
     counts: () => queue.getJobCounts("waiting", "active", "delayed", "failed", "prioritized"),
     waitedMs,
-    async standingMs() {
+    async stalledMs() {
       const { waiting = 0, active = 0 } = await queue.getJobCounts("waiting", "active");
       const free = waiting > 0 && active === 0 && (await queue.getRateLimitTtl()) <= 0;
       return free ? waitedMs() : 0;

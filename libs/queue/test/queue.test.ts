@@ -662,7 +662,7 @@ describe.concurrent("queue", () => {
     await using bull = await setup();
     await bull.queue.add({ name: "a" }, { id: "a" });
     await bull.queue.add({ name: "b" }, { id: "b" });
-    await waitFor(async () => (await bull.queue.standingMs()) > 100);
+    await waitFor(async () => (await bull.queue.stalledMs()) > 100);
 
     await bull.queue.limit({ concurrency: 1, rateLimit: { max: 1, per: 60_000 } });
     const gate = Promise.withResolvers<void>();
@@ -674,7 +674,7 @@ describe.concurrent("queue", () => {
     await waitFor(() => taken.length === 1);
     const waits = async () => {
       const { waiting, active } = await bull.queue.counts();
-      return `${waiting} ${active} ${await bull.queue.standingMs()}`;
+      return `${waiting} ${active} ${await bull.queue.stalledMs()}`;
     };
     expect(await waits()).toBe("1 1 0");
     gate.resolve();

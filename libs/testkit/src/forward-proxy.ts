@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 export type ForwardProxy = AsyncDisposable & {
   readonly port: number;
   /** What it was asked for: `CONNECT host:port` or `POST http://host:port/path`. */
-  readonly asked: readonly string[];
+  readonly requests: readonly string[];
   readonly credentials: readonly (string | undefined)[];
   /** Refuses from now on with this status. */
   refuse(status: number): void;
@@ -36,11 +36,11 @@ function tunnel(req: IncomingMessage, socket: Socket): void {
 }
 
 export async function startForwardProxy(): Promise<ForwardProxy> {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const credentials: (string | undefined)[] = [];
   let refusal: number | undefined;
   const note = (req: IncomingMessage) => {
-    asked.push(`${req.method} ${req.url}`);
+    requests.push(`${req.method} ${req.url}`);
     credentials.push(req.headers["proxy-authorization"]);
   };
   const server = createServer((req, res) => {
@@ -59,7 +59,7 @@ export async function startForwardProxy(): Promise<ForwardProxy> {
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    asked,
+    requests,
     credentials,
     refuse(status) {
       refusal = status;

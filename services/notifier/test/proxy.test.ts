@@ -73,7 +73,7 @@ test("https goes through a tunnel of the proxy, which resolves the name", async 
   await harness.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook?token=query-is-secret"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
-  expect(proxy.asked).toEqual([`CONNECT localhost:${hook.port}`]);
+  expect(proxy.requests).toEqual([`CONNECT localhost:${hook.port}`]);
   const credentials = Buffer.from("ops:proxy-password").toString("base64");
   expect(proxy.credentials).toEqual([`Basic ${credentials}`]);
 });
@@ -85,7 +85,7 @@ test("plain http is forwarded by the proxy", async () => {
   await harness.publishEvent("failed", "web");
   await harness.waitEvent("sent");
   expect(harness.hook.received.map(({ path }) => path)).toEqual(["/hook"]);
-  expect(proxy.asked).toEqual([`POST http://hooks.nowhere.invalid:${harness.hook.port}/hook`]);
+  expect(proxy.requests).toEqual([`POST http://hooks.nowhere.invalid:${harness.hook.port}/hook`]);
 });
 
 test("hosts in NO_PROXY are reached directly, and their addresses are checked", async () => {
@@ -105,7 +105,7 @@ test("hosts in NO_PROXY are reached directly, and their addresses are checked", 
   await harness.waitEvent("sent");
   expect(hook.paths).toEqual(["/hook"]);
   expect(hook.versions).toEqual(new Set(["1.1"]));
-  expect(proxy.asked).toEqual([]);
+  expect(proxy.requests).toEqual([]);
 });
 
 test("a literal address is checked before any proxy is used", async () => {
@@ -119,7 +119,7 @@ test("a literal address is checked before any proxy is used", async () => {
   });
   expect(await started.exited).toBe(1);
   expect(JSON.stringify(started.logs)).toContain("169.254.169.254");
-  expect(proxy.asked).toEqual([]);
+  expect(proxy.requests).toEqual([]);
 });
 
 test("through a proxy too, the certificate must match the name", async () => {
@@ -131,7 +131,7 @@ test("through a proxy too, the certificate must match the name", async () => {
   await waitFor(async () => (await harness.metrics()).includes('reason="network"'), {
     message: "a try that failed",
   });
-  expect(proxy.asked).toEqual([`CONNECT hooks.nowhere.invalid:${hook.port}`]);
+  expect(proxy.requests).toEqual([`CONNECT hooks.nowhere.invalid:${hook.port}`]);
   expect(hook.paths).toEqual([]);
 });
 

@@ -5,16 +5,16 @@ const NOW = 1_000_000;
 
 test("every part of a restarter has its sign", async () => {
   const parts = {
-    kinds: { signs: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
+    kinds: { progressChecks: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
     consuming: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
     resync: { inFlightMs: () => 4 },
     worked: [
       {
-        queue: { queue: "default", standingMs: async () => 90 },
+        queue: { queue: "default", stalledMs: async () => 90 },
         work: { inFlightMs: () => 5, lastActive: () => NOW - 6 },
       },
       {
-        queue: { queue: "slow", standingMs: async () => 8 },
+        queue: { queue: "slow", stalledMs: async () => 8 },
         work: { inFlightMs: () => 7, lastActive: () => NOW - 90 },
       },
     ],

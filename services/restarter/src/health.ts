@@ -7,19 +7,19 @@ import type { Kinds } from "./index/kinds.ts";
 
 /** A queue and the worker of this replica. */
 export type QueueWorker = {
-  readonly queue: Pick<RolloutQueue, "queue" | "standingMs">;
+  readonly queue: Pick<RolloutQueue, "queue" | "stalledMs">;
   readonly work: Pick<Work, "lastActive" | "inFlightMs">;
 };
 
 export type CheckedParts = {
-  readonly kinds: Pick<Kinds, "signs">;
+  readonly kinds: Pick<Kinds, "progressChecks">;
   readonly consuming: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly worked: readonly QueueWorker[];
 };
 
 async function checksOf({ queue, work }: QueueWorker, now: number): Promise<ProgressCheck[]> {
-  const idle = Math.min(await queue.standingMs(), now - work.lastActive());
+  const idle = Math.min(await queue.stalledMs(), now - work.lastActive());
   return [
     { what: `queue ${queue.queue}: a job is running`, ms: work.inFlightMs() },
     { what: `queue ${queue.queue}: jobs wait and none is started`, ms: idle },
@@ -34,7 +34,7 @@ export async function restarterChecks(
   const { kinds, consuming, resync, worked } = parts;
   const queues = await Promise.all(worked.map((entry) => checksOf(entry, now)));
   return [
-    ...kinds.signs(),
+    ...kinds.progressChecks(),
     { what: "events: nothing received", ms: now - consuming.lastHeard() },
     { what: "events: one is being handled", ms: consuming.inFlightMs() },
     { what: "a resync is running", ms: resync.inFlightMs() },

@@ -65,7 +65,7 @@ const paused = (object: KubeObject) =>
   dig(object, "spec", "paused") === true || phaseOf(object) === "Paused";
 
 /** https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another generation of the template moves only the status. */
-function borrows(object: KubeObject): TemplateRef | undefined {
+function workloadRef(object: KubeObject): TemplateRef | undefined {
   const kind = text(object, "spec", "workloadRef", "kind");
   const name = text(object, "spec", "workloadRef", "name");
   if (kind === undefined || name === undefined) return undefined;
@@ -81,7 +81,7 @@ export const argoRollout: WorkloadKind = {
   optional: true,
   templatePath: "/spec/template",
   template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
-  borrows,
+  workloadRef,
   rollBy: (_, annotations) => (annotations[STRATEGY] === "restart" ? "restart" : "patch"),
   restartedAt: (object) => text(object, "spec", "restartAt"),
   status,

@@ -52,7 +52,7 @@ export type WorkloadKind = {
   readonly templatePath: string;
   template(object: KubeObject): PodTemplate | undefined;
   /** The workload whose template it takes for its pods, in its own namespace, and the generation of it that its controller has seen. */
-  borrows?(object: KubeObject): TemplateRef | undefined;
+  workloadRef?(object: KubeObject): TemplateRef | undefined;
   /** `patch` where it is left out. */
   rollBy?(object: KubeObject, annotations: Annotations): RollBy;
   /** Where it is rolled by `restart`: the time that is set now, as it is written. */

@@ -110,7 +110,7 @@ export async function openDeliveryQueues(options: QueueOptions): Promise<Deliver
     onReconnect: (listener) => groups.onReconnect(listener),
     probe: () => firstFailure(all().map((queue) => queue.probe())),
     counts: () => readEach((queue) => queue.counts()),
-    stalledMs: () => readEach((queue) => queue.standingMs()),
+    stalledMs: () => readEach((queue) => queue.stalledMs()),
     async [Symbol.asyncDispose]() {
       await Promise.all(all().map((queue) => queue[Symbol.asyncDispose]()));
     },

@@ -53,7 +53,7 @@ export function sourceViews(
   const contents = presentContents(workload, sources, verdicts(workload, sources, rules));
   return [...sources].map(([key, record]) => {
     const source = splitSourceKey(key);
-    const { verdict, asked } = explain({ rules, workload, source, record });
+    const { verdict, checks } = explain({ rules, workload, source, record });
     const wanted = contents[key];
     const runs = running[key];
     const present = wanted?.digest ?? contentDigest(record, "*");
@@ -68,7 +68,7 @@ export function sourceViews(
       rolls: verdict.roll,
       check: verdict.check,
       message: verdict.message,
-      checks: [...asked],
+      checks: [...checks],
     } satisfies SourceView;
   });
 }

@@ -36,7 +36,7 @@ export type Kinds = {
   readonly known: Promise<unknown>;
   ready(): string | undefined;
   /** The watches that no API server fault keeps silent. */
-  signs(): ProgressCheck[];
+  progressChecks(): ProgressCheck[];
   /** What is missing although the service is ready. */
   notes(): string[];
   /**
@@ -75,7 +75,7 @@ export function watchKinds(
   return {
     known: Promise.all(watches.map((watch) => watch.known)),
     ready: () => faultOf(watches),
-    signs: () =>
+    progressChecks: () =>
       watches
         .map((watch) => watch.silence())
         .filter((silence) => silence !== undefined)

@@ -47,7 +47,7 @@ function ownerOf({ metadata }: KubeObject): Workload["owner"] {
 export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: Rules): Workload {
   const { metadata } = object;
   const template = kind.template(object);
-  const borrows = kind.borrows?.(object);
+  const workloadRef = kind.workloadRef?.(object);
   const templateAnnotations = template?.metadata?.annotations;
   const annotations = rules.annotations(metadata.annotations);
   const rollBy = kind.rollBy?.(object, annotations) ?? "patch";
@@ -57,7 +57,7 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     owner: ownerOf(object),
     optIn: readOptIn(annotations, ofTemplate, rules),
     references: references(template, rules),
-    ...(borrows === undefined ? {} : { borrows }),
+    ...(workloadRef === undefined ? {} : { workloadRef }),
   };
   return {
     ...decisive,

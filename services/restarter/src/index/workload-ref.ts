@@ -5,8 +5,8 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 /** The workload whose template this one references; undefined if it has its own. */
-export function workloadRefOf({ borrows, namespace }: Workload): WorkloadKey | undefined {
-  return borrows === undefined ? undefined : workloadKey({ namespace, ...borrows });
+export function workloadRefOf({ workloadRef, namespace }: Workload): WorkloadKey | undefined {
+  return workloadRef === undefined ? undefined : workloadKey({ namespace, ...workloadRef });
 }
 
 /**
@@ -17,7 +17,7 @@ export function workloadRefOf({ borrows, namespace }: Workload): WorkloadKey | u
 export function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
   const annotations = { ...referrer.annotations, ...target.annotations };
   const optIn = readOptIn(annotations, target.templateAnnotations, rules);
-  const seen = referrer.borrows?.seen ?? 0;
+  const seen = referrer.workloadRef?.seen ?? 0;
   return {
     ...target,
     annotations,

@@ -75,7 +75,7 @@ export const CHECKS = [
     name: "template-borrowed",
     roll: false,
     message: "its pods are made from another workload's template, which is rolled in its place",
-    applies: ({ workload }) => workload.borrows !== undefined,
+    applies: ({ workload }) => workload.workloadRef !== undefined,
   },
   {
     name: "source-ignored",

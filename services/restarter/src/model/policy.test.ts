@@ -58,11 +58,11 @@ function ask({
 }
 
 function check({ want, ...given }: Case): void {
-  const { verdict: decided, asked } = explain(ask(given));
+  const { verdict: decided, checks } = explain(ask(given));
   expect([decided.check, decided.roll]).toEqual([want, ROLLS.has(want)]);
   expect(decided.message).not.toBe("");
-  expect(asked.at(-1)).toEqual({ check: want, applies: true });
-  expect(asked.slice(0, -1).every(({ applies }) => !applies)).toBe(true);
+  expect(checks.at(-1)).toEqual({ check: want, applies: true });
+  expect(checks.slice(0, -1).every(({ applies }) => !applies)).toBe(true);
 }
 
 describe("1.1 the annotations", () => {

@@ -24,7 +24,7 @@ export function checkInput(question: Question): CheckInput {
 /** Every evaluated check, in order; the last one decided. */
 export function explain(question: Question): {
   readonly verdict: Verdict;
-  readonly asked: readonly { readonly check: CheckName; readonly applies: boolean }[];
+  readonly checks: readonly { readonly check: CheckName; readonly applies: boolean }[];
 } {
   const all = checkInput(question);
   const at = CHECKS.findIndex((check) => check.applies(all));
@@ -32,7 +32,7 @@ export function explain(question: Question): {
   const decisive = CHECKS[at] as (typeof CHECKS)[number];
   return {
     verdict: { roll: decisive.roll, check: decisive.name, message: decisive.message },
-    asked: CHECKS.slice(0, at + 1).map((check, i) => ({
+    checks: CHECKS.slice(0, at + 1).map((check, i) => ({
       check: check.name,
       applies: i === at,
     })),

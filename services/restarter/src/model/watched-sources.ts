@@ -6,10 +6,10 @@ import type { Workload } from "./workload.ts";
 
 /** Whether any source could ever roll this workload. If not, the index keeps nothing of it. */
 export function mayRoll(
-  workload: Pick<Workload, "kind" | "owner" | "optIn" | "references" | "borrows">,
+  workload: Pick<Workload, "kind" | "owner" | "optIn" | "references" | "workloadRef">,
   rules: Rules,
 ): boolean {
-  if (workload.borrows !== undefined) return false;
+  if (workload.workloadRef !== undefined) return false;
   if (rules.ignoredWorkloadTypes.has(`${workload.kind.toLowerCase()}s`)) return false;
   if (workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind)) return false;
   const named = (["ConfigMap", "Secret", "SecretProviderClass"] as const).some(

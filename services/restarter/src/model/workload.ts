@@ -58,7 +58,7 @@ export type Workload = {
   readonly madeBy?: string;
   readonly leftPods?: LeftPods;
   /** It uses the template of another workload, which is rolled instead. */
-  readonly borrows?: TemplateRef;
+  readonly workloadRef?: TemplateRef;
 };
 
 /** Identifies a workload: `<kind>/<namespace>/<name>`. */

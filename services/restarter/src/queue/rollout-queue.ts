@@ -42,7 +42,7 @@ export type RolloutQueue = AsyncDisposable & {
   /**
    * How long jobs have been due (ms) while no replica runs any and no limit delays them; else 0.
    */
-  standingMs(): Promise<number>;
+  stalledMs(): Promise<number>;
   counts(): Promise<Record<string, number>>;
   /** How long the next job has been due (ms). */
   waitedMs(): Promise<number>;
@@ -82,7 +82,7 @@ export async function openRolloutQueue(options: RolloutQueueOptions): Promise<Ro
       add(ref, restOfWindow(config.window, since, now), true),
     fault: queue.fault,
     probe: queue.probe,
-    standingMs: queue.standingMs,
+    stalledMs: queue.stalledMs,
     counts: queue.counts,
     waitedMs: queue.waitedMs,
     onReconnect: queue.onReconnect,
