@@ -43,6 +43,8 @@ test("the check sees what it looks at", () => {
   }
 });
 
+const FILE = "libs/x/src/a.ts";
+
 test.each([
   ["a type", "libs/x/src/a.ts", "export type Turns = string;"],
   ["a function", "libs/x/src/a.ts", "export function settleAll() {}"],
@@ -54,17 +56,55 @@ test.each([
   ["a log sentence without data", "libs/x/src/a.ts", 'logger.info("record left alone");'],
   ["a field", "services/x/src/model/a.ts", "const A = z.object({ slot: z.boolean() });"],
   ["a metric", "libs/x/src/a.ts", 'metrics.counter("rollcast_turns_total", "", []);'],
+  ["a name given by a list", FILE, "const turn = 1; export { turn };"],
+  ["a name given by a list under another name", FILE, "const a = 1; export { a as turn };"],
+  ["a new name for another file's", FILE, 'export { a as turn } from "./b.ts";'],
+  ["a name for all of another file", FILE, 'export * as turns from "./b.ts";'],
+  ["a name that is unpacked", FILE, "export const { a: turn, ...b } = c;"],
+  ["a name that is unpacked from a list", FILE, "export const [a, turn = 1] = c;"],
+  ["a log sentence of a template", FILE, "logger.info({ a }, `the sweep of ${b} has failed`);"],
+  ["a log sentence that is chosen", FILE, 'log.info(a ? "resync done" : "sweep done");'],
+  ["a log sentence by a level that is chosen", FILE, 'logger[level]({ a }, "sweep done");'],
+  ["a log sentence of a child", FILE, 'logger.child({ a }).warn("sweep done");'],
+  ["a log sentence of a member", FILE, 'this.logger?.warn("sweep done");'],
+  ["a log sentence of a logger by another name", FILE, 'own.error({ err }, "the sweep failed");'],
+  ["a log sentence of a bare logger by another name", FILE, 'own.error("the sweep failed");'],
+  ["a log field", "bench/a.ts", 'logger.warn({ slots }, "queue is full");'],
+  ["a nested log field", "bench/a.ts", 'logger.warn({ queue: { slots } }, "queue is full");'],
+  ["a log field that is spread", "bench/a.ts", 'log.warn({ ...(a && { slots }) }, "queue full");'],
+  ["a log field of a child", "bench/a.ts", "const own = logger.child({ slots });"],
+  ["a label of a metric", FILE, 'metrics.gauge("rollcast_jobs", "", ["turn"]);'],
+  ["a metric of the library", FILE, 'new Gauge({ name: "rollcast_turns", labelNames: [] });'],
+  ["a label of the library", FILE, 'new Gauge({ name: "rollcast_a", labelNames: ["turn"] });'],
+  ["a field of an extended schema", FILE, "const A = B.extend({ slot: z.boolean() });"],
+  ["a field of a loose schema", FILE, "const A = z.looseObject({ slot: z.boolean() });"],
+  ["a field of an alias of the library", FILE, "const A = zod.object({ slot: a });"],
+  [
+    "a field of a member of a union",
+    FILE,
+    'const A = z.discriminatedUnion("a", [z.object({ slot })]);',
+  ],
+  ["a field that is spread", FILE, "const own = { slot: a }; const A = z.object({ ...own });"],
+  ["a field of a type", FILE, "type A = { readonly slot: boolean };"],
+  ["a field that is a method", FILE, "type A = { slot(): boolean };"],
+  ["a field of an interface", FILE, "interface A { slot: boolean }"],
+  ["a field of an event", FILE, "publish({ data: { slot: 1 } });"],
 ])("%s with a word that is ruled out is found", (_, file, text) => {
   expect(wordFaults(words, namesOf(file, text))).toHaveLength(1);
 });
 
 test.each([
   ["a local variable", "libs/x/src/a.ts", "const turn = 1;"],
+  ["a field in a tool", "scripts/a.ts", "const A = { oneOf: [] };"],
+  ["a key that is a value", FILE, 'const A = { "all-in-one": 1 };'],
   [
-    "a field of no record",
-    "services/x/src/http/a.ts",
-    "const A = z.object({ slot: z.boolean() });",
+    "another file's name",
+    FILE,
+    'export { turn } from "./b.ts"; export type { Turn } from "./b.ts";',
   ],
+  ["an imported name", FILE, 'import { turn } from "b"; export { turn };'],
+  ["a local name that is exported by another", FILE, "const turn = 1; export { turn as a };"],
+  ["a call that is no log line", FILE, 'streams.info("turn", { a });'],
   ["a word inside of another", "libs/x/src/a.ts", "export const returned = 1;"],
 ])("%s may have it", (_, file, text) => {
   expect(wordFaults(words, namesOf(file, text))).toEqual([]);
