@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { packageFolder } from "./packages.ts";
 
 /** Rows of folders and files, the lowest first: an import goes from a row to a lower one, never sideways or up. `.` is what lies in the folder itself and is not named. */
 type Rows = readonly (readonly string[])[];
@@ -43,10 +44,6 @@ function arrowFault(rows: Rows, from: string, to: string): string | undefined {
   return there < here ? undefined : `${from} is not above ${to}`;
 }
 
-function packageOf(workspace: Workspace, file: string): string | undefined {
-  return [...workspace.values()].find((dir) => isIn(file, dir));
-}
-
 /** The file in the workspace that `specifier` names, or the folder of its package; undefined for a third party's. */
 function targetOf(workspace: Workspace, file: string, specifier: string): string | undefined {
   if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
@@ -69,8 +66,8 @@ function clientFault({ clients }: Layers, file: string, specifier: string): stri
 function faultOf(layers: Layers, workspace: Workspace, file: string, specifier: string) {
   const target = targetOf(workspace, file, specifier);
   if (target === undefined) return clientFault(layers, file, specifier);
-  const from = packageOf(workspace, file);
-  const to = packageOf(workspace, target);
+  const from = packageFolder(file);
+  const to = packageFolder(target);
   if (from === undefined || to === undefined) return "it lies in no package";
   if (from !== to) {
     if (layers.apart.some((pair) => pair.from === from && pair.to === to)) {

@@ -4,8 +4,8 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import type { ExportingPackage } from "./exports.ts";
 import { importsOf } from "./imports.ts";
 import type { Source, Workspace } from "./layers.ts";
+import { PACKAGES } from "./packages.ts";
 
-const PACKAGES = "{bench,cli,scripts,{libs,services,jobs,examples}/*}";
 const SOURCES = [`${PACKAGES}/src/**/*.ts`, "{bench,scripts}/**/*.{ts,mjs}"];
 const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}"];
 

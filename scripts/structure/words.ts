@@ -1,4 +1,5 @@
 import type { Named } from "./names.ts";
+import { packageFolder } from "./packages.ts";
 
 /** `docs/words.json`. */
 export type Words = {
@@ -41,16 +42,12 @@ export function wordFaults({ places, words }: Words, names: readonly Named[]): s
   });
 }
 
-function packageOf(file: string): string {
-  return /^(?:libs|services|jobs|examples)\/[^/]+|^[^/]+/.exec(file)?.[0] ?? file;
-}
-
 /** Exported names with two meanings: exported in several files of one package, or of several libraries. */
 export function doubleMeanings({ shared }: Words, names: readonly Named[]): string[] {
   const byName = new Map<string, Set<string>>();
   for (const { place, text, file } of names) {
     if (place !== "name" || shared[text] !== undefined) continue;
-    const scope = file.startsWith("libs/") ? "libs" : packageOf(file);
+    const scope = file.startsWith("libs/") ? "libs" : packageFolder(file);
     const key = `${scope} ${text}`;
     byName.set(key, (byName.get(key) ?? new Set()).add(file));
   }
