@@ -12,11 +12,11 @@ import { engineDir } from "../bootstrap/cache.mjs";
 import { runTests } from "../bootstrap/checks.mjs";
 import { withLock } from "../bootstrap/lock.mjs";
 import { createProgress } from "../bootstrap/progress.mjs";
-import { docker } from "./docker.ts";
-import { startEngine } from "./engine.ts";
+import { docker } from "./engine/docker.ts";
+import { startEngine } from "./engine/engine.ts";
 import { registryEnv } from "./registry.ts";
 import { buildStandIns } from "./stand-ins/build.ts";
-import type { Docker } from "./docker.ts";
+import type { Docker } from "./engine/docker.ts";
 
 // Regardless of root's umask: other users read the files in images.
 process.umask(0o022);

@@ -2,22 +2,22 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { docker, importImage } from "../docker.ts";
-import { createMaterials } from "../materials.ts";
+import { docker, importImage } from "../engine/docker.ts";
+import { createMaterials } from "./materials.ts";
 import { distroless } from "./distroless.ts";
 import { k3s } from "./k3s.ts";
 import { nats } from "./nats.ts";
 import { node } from "./node.ts";
 import { redis } from "./redis.ts";
 import type { Progress } from "../../bootstrap/progress.mjs";
-import type { Docker } from "../docker.ts";
-import type { Materials } from "../materials.ts";
+import type { Docker } from "../engine/docker.ts";
+import type { Materials } from "./materials.ts";
 import type { StandIn } from "./stand-in.ts";
 
 /** Stand-ins by the name of their files. */
 const STAND_INS: Readonly<Record<string, StandIn>> = { node, distroless, nats, redis, k3s };
 /** Shared inputs of all stand-ins. */
-const COMMON = ["stand-in.ts", "../materials.ts", "../debian.ts"];
+const COMMON = ["stand-in.ts", "materials.ts", "debian.ts"];
 const LABEL = "dev.rollcast.stand-in";
 
 /** Finds the stand-in for an image. Throws if there is none. */

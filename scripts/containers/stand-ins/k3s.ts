@@ -8,7 +8,7 @@ import {
   etcdFlags,
   schedulerFlags,
 } from "@rollcast/testkit/control-plane";
-import { putFile } from "../materials.ts";
+import { putFile } from "./materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 

@@ -1,6 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { putFile } from "../materials.ts";
+import { putFile } from "./materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 

@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { NPM, nodePackage } from "../../bootstrap/versions.mjs";
-import { certificatesHash, putFile, putCertificates } from "../materials.ts";
+import { certificatesHash, putFile, putCertificates } from "./materials.ts";
 import { PATH } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { putFile } from "../materials.ts";
+import { putFile } from "./materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
 

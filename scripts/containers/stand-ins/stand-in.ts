@@ -1,4 +1,4 @@
-import type { Materials } from "../materials.ts";
+import type { Materials } from "./materials.ts";
 
 /** How to build an image that behaves like one of a registry, as far as Rollcast needs it. */
 export type StandIn = {

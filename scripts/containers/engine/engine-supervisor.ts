@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { engineHost } from "../bootstrap/cache.mjs";
+import { engineHost } from "../../bootstrap/cache.mjs";
 import { removeLeftOvers } from "./docker.ts";
 
 const [dir = ""] = process.argv.slice(2);

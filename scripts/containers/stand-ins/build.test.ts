@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { standInFor } from "./stand-ins/build.ts";
+import { standInFor } from "./build.ts";
 
 test.each([
   "node:24-bookworm-slim",

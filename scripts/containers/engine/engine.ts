@@ -4,9 +4,9 @@ import { mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import process from "node:process";
 import { waitFor } from "@rollcast/testkit/wait";
-import { engineHost } from "../bootstrap/cache.mjs";
-import { withSbin } from "../bootstrap/engine-facts.mjs";
-import { runLogged } from "../bootstrap/run-command.mjs";
+import { engineHost } from "../../bootstrap/cache.mjs";
+import { withSbin } from "../../bootstrap/engine-facts.mjs";
+import { runLogged } from "../../bootstrap/run-command.mjs";
 import { docker, removeLeftOvers } from "./docker.ts";
 import type { Docker } from "./docker.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { runQuietly } from "../bootstrap/run-command.mjs";
+import { runQuietly } from "../../bootstrap/run-command.mjs";
 import { createDebian } from "./debian.ts";
 import type { UnpackDebian } from "./debian.ts";
 
