@@ -81,13 +81,19 @@ function faultOf(layers: Layers, workspace: Workspace, file: string, specifier: 
   return arrowFault(rows, placeIn(rows, folder, file), placeIn(rows, folder, target));
 }
 
-/** Folders below which lie two or more folders with sources must have rows, or a circle between them would not be seen. */
+/** The folder of a package's sources: `src`, or the package itself where it has none. */
+function sourceFolder(file: string): string {
+  const folder = packageFolder(file) ?? "";
+  return isIn(file, `${folder}/src`) ? `${folder}/src` : folder;
+}
+
+/** Packages whose sources lie in two or more folders must have rows, which say what is above what. */
 function unlisted({ folders }: Layers, sources: readonly Source[]): string[] {
   const inside = new Map<string, Set<string>>();
   for (const { file } of sources) {
-    const [top, first] = /^(.*?\/src)\/(?:([^/]+)\/)?/.exec(file)?.slice(1) ?? [];
-    if (top === undefined) continue;
-    inside.set(top, (inside.get(top) ?? new Set()).add(first ?? "."));
+    const top = sourceFolder(file);
+    const [first = "", ...rest] = file.slice(top.length + 1).split("/");
+    inside.set(top, (inside.get(top) ?? new Set()).add(rest.length > 0 ? first : "."));
   }
   return [...inside]
     .filter(([top, names]) => names.size > 1 && folders[top] === undefined)
