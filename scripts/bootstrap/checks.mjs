@@ -16,7 +16,8 @@ import { UNCAUGHT_FILE } from "./uncaught-reporter.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
 /** @typedef {{tally: Tally, troubles: readonly string[]}} Outcome */
-/** @typedef {import("./run-command.mjs").RunOptions & {cwd: string, progress: import("./progress.mjs").Progress}} Options */
+/** @typedef {import("./progress.mjs").Progress} Progress */
+/** @typedef {import("./run-command.mjs").RunOptions & {cwd: string, progress: Progress}} Options */
 
 const CHECKS = [
   { name: "type check", command: "tsc", args: ["--build"] },

@@ -19,7 +19,11 @@ export function elapsed(ms) {
 
 /**
  * Where progress is written; `process.stdout` is one.
- * @typedef {{write(text: string): unknown, readonly isTTY?: boolean, readonly columns?: number}} Screen
+ * @typedef {{
+ *   write(text: string): unknown,
+ *   readonly isTTY?: boolean,
+ *   readonly columns?: number,
+ * }} Screen
  */
 
 /**

@@ -5,7 +5,16 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** @typedef {{name: string, version?: string, license?: string, type?: string, exports?: Record<string, string>, dependencies?: Record<string, string>}} Manifest */
+/**
+ * @typedef {{
+ *   name: string,
+ *   version?: string,
+ *   license?: string,
+ *   type?: string,
+ *   exports?: Record<string, string>,
+ *   dependencies?: Record<string, string>,
+ * }} Manifest
+ */
 /** @typedef {{dir: string, manifest: Manifest}} Package */
 
 /** Packages by name. Folders are relative to the root. */

@@ -7,7 +7,7 @@ import type { Source, Workspace } from "./layers.ts";
 import { PACKAGES } from "./packages.ts";
 
 const SOURCES = [`${PACKAGES}/src/**/*.ts`, "{bench,scripts}/**/*.{ts,mjs}"];
-const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}"];
+const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}", "*.ts"];
 
 type Manifest = { readonly name: string; readonly exports?: Readonly<Record<string, string>> };
 

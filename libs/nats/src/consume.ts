@@ -10,7 +10,7 @@ import { createInFlightLimit } from "./in-flight-limit.ts";
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
   durable: string;
-  /** One subject filter (`rollcast.v1.prod.source.>`): one can be enforced by permission, several cannot. */
+  /** One subject filter (`rollcast.v1.prod.source.>`): permissions enforce one, not several. */
   filter: string;
   schema: z.ZodType<T>;
   /** Handles one event. Returns: acknowledged. {@link RetryLater}: again after its delay. {@link TerminalError}: dead letters. Else: again, with backoff. */

@@ -20,7 +20,7 @@ export type Kv<T> = {
   get(key: string): Promise<Entry<T> | undefined>;
   /** Writes where nothing is; the new revision, or undefined where something was. */
   create(key: string, value: T): Promise<number | undefined>;
-  /** Writes where `revision` still is the newest; the new revision, or undefined where it is not. */
+  /** Writes if `revision` is still the newest; returns the new revision, else undefined. */
   update(key: string, value: T, revision: number): Promise<number | undefined>;
   /** Removes where `revision` still is the newest; whether it did. */
   remove(key: string, revision: number): Promise<boolean>;

@@ -16,7 +16,7 @@ export type AddOptions = {
 };
 
 export type JobQueue<T> = AsyncDisposable & {
-  /** Adds a job, or merges it into the waiting one of the same id. Fails at once while Redis is away. */
+  /** Adds a job, or merges it into the waiting one of its id. Fails at once without Redis. */
   add(data: T, options: AddOptions): Promise<void>;
   /** Like {@link Queue.add}, and a job of this id that waits for its next try after a failure runs now; one that was told {@link RetryLater} waits on. */
   addAndWake(data: T, options: AddOptions): Promise<void>;
@@ -24,7 +24,7 @@ export type JobQueue<T> = AsyncDisposable & {
   counts(): Promise<Record<string, number>>;
   /** For how many milliseconds the job that is next could have run already; 0 where none waits. */
   waitedMs(): Promise<number>;
-  /** Removes the queue and all that is in it, running jobs too: what they do then has no consequence for the queue. */
+  /** Removes the queue with all its jobs; what running ones still do does not affect it. */
   destroy(): Promise<void>;
   /** For how many milliseconds the job that is next could have run, and no worker has any in hand and no limit holds it; else 0. */
   stalledMs(): Promise<number>;

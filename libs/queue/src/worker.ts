@@ -21,7 +21,7 @@ export type WorkOptions<T> = QueueOptions & {
 };
 
 export type Work = AsyncDisposable & {
-  /** Milliseconds since the epoch when the worker last took or finished a job: long ago, with jobs that wait, it is stuck. */
+  /** When a job was last taken or finished (epoch ms): long ago while jobs wait means stuck. */
   lastActive(): number;
   /** For how many milliseconds the oldest job in hand has been so; 0 where none is. */
   inFlightMs(): number;
@@ -46,7 +46,7 @@ function watchErrors({ logger, name: queue }: QueueOptions) {
       if (recent()?.message !== err.message) logger.warn({ err, queue }, "worker error");
       last = { message: err.message, at: Date.now(), refused: err.name === "ReplyError" };
     },
-    /** What Redis answers to a worker that reaches it and may not do its work, e.g. for want of rights. */
+    /** What Redis answers a worker that may not do its work, e.g. for want of rights. */
     refusal(): string | undefined {
       const now = recent();
       return now?.refused === true ? `refused: ${mask(now.message)}` : undefined;
@@ -59,7 +59,7 @@ type Closing = {
   readonly inFlight: ReadonlySet<Promise<void>>;
 } & QueueOptions;
 
-/** Stops the intake and waits for what is in hand; without Redis, which nothing can be handed back to, only for the work itself. */
+/** Stops the intake and waits for running jobs; without Redis, not for handing them back. */
 async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promise<void> {
   const { logger, name: queue, fault, inFlight } = options;
   const late = Promise.withResolvers<"late">();

@@ -9,7 +9,7 @@ import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
  * Within a major version only additions. They carry key names and causes, never a value and never the digest of one.
  */
 export const CONTENT_TYPE = "application/cloudevents+json";
-/** `SecretProviderClass` is what the Secrets Store CSI driver mounts, as its pod statuses show it. */
+/** `SecretProviderClass` is what the Secrets Store CSI driver mounts, as pod statuses show it. */
 export const SOURCE_KINDS = ["ConfigMap", "Secret", "SecretProviderClass"] as const;
 
 export const SourceKind = z.enum(SOURCE_KINDS);
@@ -34,7 +34,7 @@ export type RolloutOutcome = z.infer<typeof RolloutOutcome>;
 
 const KeyNames = z.array(z.string().max(1_024)).max(100);
 
-/** Key names that differ, at most 100 over the three lists; `more` counts what the lists leave out. */
+/** Key names that differ, at most 100 over the three lists; `more` counts those left out. */
 export const ChangedKeys = z.object({
   added: KeyNames,
   changed: KeyNames,
@@ -43,7 +43,7 @@ export const ChangedKeys = z.object({
 });
 export type ChangedKeys = z.infer<typeof ChangedKeys>;
 
-/** The newest managedFields manager that touched the data, and its time (RFC 3339, milliseconds). */
+/** The newest managedFields manager of the data, and its time (RFC 3339, milliseconds). */
 export const ChangedBy = z.object({ manager: z.string().max(253), time: Time.optional() });
 export type ChangedBy = z.infer<typeof ChangedBy>;
 

@@ -42,10 +42,10 @@ export type ClusterOptions = {
   pods?: boolean;
   /** Write an audit log (metadata of each request). */
   audit?: boolean;
-  /** Kept after disposal, and taken up again where it holds a cluster; a temporary folder unless told. */
+  /** Kept after disposal, and reused if it holds a cluster; a temporary folder by default. */
   dir?: string;
   ports?: Ports;
-  /** Address of this machine at which the API server listens; 127.0.0.1 unless told, which containers cannot reach. */
+  /** Where the API server listens; 127.0.0.1 by default, which containers cannot reach. */
   address?: string;
 };
 
