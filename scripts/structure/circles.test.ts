@@ -4,7 +4,7 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { expect, test } from "vitest";
 import { folderCircles } from "./circles.ts";
 import type { Layers } from "./layers.ts";
-import { readSources } from "./tree.ts";
+import { readSources } from "./read-sources.ts";
 
 const layers = JSON.parse(await readFile(join(repositoryRoot(), "layers.json"), "utf8")) as Layers;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { unusedExports } from "./exports.ts";
-import { readExports, readSources } from "./tree.ts";
+import { readExports, readSources } from "./read-sources.ts";
 
 test("every export of a package is imported from outside of it", async () => {
   expect(unusedExports(await readExports(), await readSources({ tests: true }))).toEqual([]);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { importsOf } from "./imports.ts";
 import { layerFaults } from "./layers.ts";
 import type { Layers } from "./layers.ts";
-import { readSources, readWorkspace } from "./tree.ts";
+import { readSources, readWorkspace } from "./read-sources.ts";
 
 const layers = JSON.parse(await readFile(join(repositoryRoot(), "layers.json"), "utf8")) as Layers;
 

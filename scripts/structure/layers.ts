@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { packageFolder } from "./packages.ts";
+import { packageFolder } from "./package-folder.ts";
 
 /** Rows of folders and files, the lowest first: an import goes from a row to a lower one, never sideways or up. `.` is what lies in the folder itself and is not named. */
 type Rows = readonly (readonly string[])[];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { MAX_LINES, oversized } from "./size.ts";
-import { readTexts } from "./tree.ts";
+import { readTexts } from "./read-sources.ts";
 
 test("no source of the repository is longer than a page", async () => {
   expect(oversized(await readTexts())).toEqual([]);

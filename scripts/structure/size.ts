@@ -1,5 +1,5 @@
-import { countLines } from "./tree.ts";
-import type { SourceText } from "./tree.ts";
+import { countLines } from "./read-sources.ts";
+import type { SourceText } from "./read-sources.ts";
 
 export const MAX_LINES = 150;
 

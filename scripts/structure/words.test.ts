@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { expect, test } from "vitest";
 import { namesOf } from "./names.ts";
-import { readTexts } from "./tree.ts";
+import { readTexts } from "./read-sources.ts";
 import { doubleMeanings, wordFaults, wordsIn } from "./words.ts";
 import type { Words } from "./words.ts";
 

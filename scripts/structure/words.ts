@@ -1,5 +1,5 @@
 import type { Named } from "./names.ts";
-import { packageFolder } from "./packages.ts";
+import { packageFolder } from "./package-folder.ts";
 
 /** `docs/words.json`. */
 export type Words = {

@@ -4,7 +4,7 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import type { ExportingPackage } from "./exports.ts";
 import { importsOf } from "./imports.ts";
 import type { Source, Workspace } from "./layers.ts";
-import { PACKAGES } from "./packages.ts";
+import { PACKAGES } from "./package-folder.ts";
 
 const SOURCES = [`${PACKAGES}/src/**/*.ts`, "{bench,scripts}/**/*.{ts,mjs}"];
 const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}", "*.ts"];
