@@ -11,7 +11,8 @@ import { z } from "zod";
 // 80 columns wide.
 const HEAD = `# Transcript of \`rollcast\`
 
-Made by \`node scripts/docs/cli-transcript.ts\` from a run of \`test/cli.test.ts\` on real servers; the commands are explained in [cli.md](cli.md).
+Made by \`node scripts/docs/cli-transcript.ts\` from a run of \`test/cli.test.ts\` on real servers; the
+commands are explained in [cli.md](cli.md).
 `;
 const Line = z.tuple([z.string(), z.string()]);
 

@@ -38,21 +38,26 @@ export async function readExports(): Promise<ExportingPackage[]> {
   }));
 }
 
-/** The sources of the repository with their texts, in the order of their names. */
-export async function readTexts(options: { tests?: boolean } = {}): Promise<SourceText[]> {
-  const patterns = options.tests === true ? [...SOURCES, ...TESTS] : SOURCES;
+async function readGlobs(patterns: readonly string[]): Promise<SourceText[]> {
   const files = new Set<string>();
-  for await (const file of glob(patterns, {
-    cwd: repositoryRoot(),
-    exclude: ["**/node_modules"],
-  })) {
-    if (options.tests === true || !file.endsWith(".test.ts")) files.add(file);
-  }
+  const options = { cwd: repositoryRoot(), exclude: ["**/node_modules"] };
+  for await (const file of glob(patterns, options)) files.add(file);
   const texts = [...files].toSorted().map(async (file) => ({
     file,
     text: await readFile(join(repositoryRoot(), file), "utf8"),
   }));
   return Promise.all(texts);
+}
+
+/** The sources of the repository with their texts, in the order of their names. */
+export async function readTexts(options: { tests?: boolean } = {}): Promise<SourceText[]> {
+  if (options.tests === true) return readGlobs([...SOURCES, ...TESTS]);
+  return (await readGlobs(SOURCES)).filter(({ file }) => !file.endsWith(".test.ts"));
+}
+
+/** The documents of the repository, in the order of their names. */
+export async function readPages(): Promise<SourceText[]> {
+  return readGlobs(["*.md", "docs/**/*.md"]);
 }
 
 /** As `wc -l` counts. */
