@@ -18,7 +18,10 @@ export type ImageOptions = {
   readonly more?: readonly string[];
 };
 
-/** How a service is started as in a pod: from what its image holds, with the image's options of Node and a service account. */
+/**
+ * How a service is started as in a pod: from what its image holds, with the image's options of Node
+ * and a service account.
+ */
 export type Images = AsyncDisposable & {
   start(
     name: ServiceName,
@@ -36,7 +39,10 @@ export async function nodeOptionsOf(limit: number): Promise<string[]> {
   );
 }
 
-/** Assembles what the images of the services hold. Linux, as root: each process gets a mount namespace of its own. */
+/**
+ * Assembles what the images of the services hold. Linux, as root: each process gets a mount
+ * namespace of its own.
+ */
 export async function openImages(names: readonly ServiceName[]): Promise<Images> {
   const dir = await mkdtemp(join(tmpdir(), "rollcast-images-"));
   for (const name of names) await assembleImage(name, join(dir, name));

@@ -2,7 +2,8 @@ import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-// Loaded into the service by --import (JavaScript, as what is measured): on SIGUSR2 it collects all garbage and logs what is left.
+// Loaded into the service by --import (JavaScript, as what is measured): on SIGUSR2 it collects all
+// garbage and logs what is left.
 setFlagsFromString("--expose-gc");
 /** @type {() => void} */
 const collect = runInNewContext("gc");

@@ -9,7 +9,10 @@ import { auditOf, countOf, list, markerOf, print, waitRolled } from "./rollout-b
 
 export const PATCHERS = 32;
 
-/** The same patches as the restarter's, as fast as plain connections can send them; patches a second. */
+/**
+ * The same patches as the restarter's, as fast as plain connections can send them; patches a
+ * second.
+ */
 async function rawRate(bench: Bench, round: string): Promise<number> {
   const api = createApi(bench.cluster.url, tokenOf("admin"), bench.cluster.caFile);
   const items = await list(bench);
@@ -30,7 +33,10 @@ async function rawRate(bench: Bench, round: string): Promise<number> {
   return items.length / seconds;
 }
 
-/** Changes the ConfigMap and waits until every Deployment carries the new marker; patches a second, from the first PATCH to the last. */
+/**
+ * Changes the ConfigMap and waits until every Deployment carries the new marker; patches a second,
+ * from the first PATCH to the last.
+ */
 async function rollcastRate(bench: Bench, round: string) {
   const before = new Map((await list(bench)).map((one) => [one.metadata.name, markerOf(one)]));
   const usage = usageOf(bench.restarter.pid);

@@ -17,7 +17,10 @@ export async function rawLatency(bench: Bench, name: string, count: number): Pro
   return times;
 }
 
-/** Milliseconds from the answer to the change of the ConfigMap until a watch of the Deployment shows its new template. */
+/**
+ * Milliseconds from the answer to the change of the ConfigMap until a watch of the Deployment shows
+ * its new template.
+ */
 export async function changeLatency(bench: Bench, name: string, count: number): Promise<number[]> {
   const stop = new AbortController();
   const url = new URL(paths.deployment(bench.namespace), bench.cluster.url);

@@ -41,7 +41,10 @@ type Running = { service: Service; namespace: string };
 
 const timeOf = (line: ServiceLogLine) => Date.parse(String(line.time));
 
-/** Seconds from the watcher's start of listing to the end of its list of Secrets, all of them recorded. */
+/**
+ * Seconds from the watcher's start of listing to the end of its list of Secrets, all of them
+ * recorded.
+ */
 export async function syncSeconds({ service }: Running): Promise<number> {
   await service.waitReady(600_000);
   const started = await service.waitLog(({ msg }) => msg === "watcher started");
@@ -54,7 +57,9 @@ export async function syncSeconds({ service }: Running): Promise<number> {
 
 export type Memory = { rss: number; heap: number };
 
-/** Memory after the garbage is collected, in bytes: resident, and what the heap and buffers hold. */
+/**
+ * Memory after the garbage is collected, in bytes: resident, and what the heap and buffers hold.
+ */
 export async function steadyMemory({ service }: Running): Promise<Memory> {
   await sleep(3_000);
   const seen = service.logs.filter(({ msg }) => msg === "memory").length;

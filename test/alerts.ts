@@ -1,7 +1,13 @@
-/** Series in promtool's notation, one sample a minute: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series */
+/**
+ * Series in promtool's notation, one sample a minute:
+ * https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
+ */
 export type Series = Readonly<Record<string, string>>;
 
-/** When an alert must fire and when not; both are looked at `at` a time of which it must have been so for long enough. */
+/**
+ * When an alert must fire and when not; both are looked at `at` a time of which it must have been
+ * so for long enough.
+ */
 export type Example = {
   readonly alert: string;
   readonly at: string;

@@ -9,7 +9,10 @@ function pathOf({ apiVersion = "v1", kind = "", metadata }: AnyObject): string {
   return `${root}${inside}/${IRREGULAR[kind] ?? `${kind.toLowerCase()}s`}/${metadata.name}`;
 }
 
-/** Applies each object, as `kubectl apply --server-side --validate=strict` does: what the server does not know is an error. */
+/**
+ * Applies each object, as `kubectl apply --server-side --validate=strict` does: what the server
+ * does not know is an error.
+ */
 export async function applyAll(api: Api, objects: readonly AnyObject[]): Promise<void> {
   for (const object of objects) {
     await api.call({
@@ -21,7 +24,10 @@ export async function applyAll(api: Api, objects: readonly AnyObject[]): Promise
   }
 }
 
-/** Plays the storage provisioner, which the control plane of the tests does not have, for every claim of the StatefulSets. */
+/**
+ * Plays the storage provisioner, which the control plane of the tests does not have, for every
+ * claim of the StatefulSets.
+ */
 export async function bindVolumes(api: Api, namespace: string): Promise<void> {
   const sets = await api.get<{ items: AnyObject[] }>(
     `/apis/apps/v1/namespaces/${namespace}/statefulsets`,
@@ -66,7 +72,10 @@ type Progress = AnyObject & {
   status?: { availableReplicas?: number; succeeded?: number };
 };
 
-/** Waits until every Deployment and StatefulSet has its replicas available, and every Job has succeeded: kwok plays the pods. */
+/**
+ * Waits until every Deployment and StatefulSet has its replicas available, and every Job has
+ * succeeded: kwok plays the pods.
+ */
 export async function available(api: Api, objects: readonly AnyObject[]): Promise<void> {
   for (const object of objects) {
     const kind = object.kind ?? "";

@@ -16,7 +16,10 @@ function ruleOf(line: string): Rule {
   return { matches: new RegExp(`^${pattern}(/|$)`), brings };
 }
 
-/** Copies what `docker build .` sends to the engine: .dockerignore keeps the rest out, by its last line that matches. A folder that is kept out is not looked into. */
+/**
+ * Copies what `docker build .` sends to the engine: .dockerignore keeps the rest out, by its last
+ * line that matches. A folder that is kept out is not looked into.
+ */
 export async function copyBuildContext(to: string): Promise<void> {
   const root = repositoryRoot();
   const text = await readFile(join(root, ".dockerignore"), "utf8");

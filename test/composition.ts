@@ -24,7 +24,10 @@ export type CompositionOptions = {
   readonly composed: Composed;
   /** Where the volumes are, each in a folder of its name, and the containers' roots. */
   readonly dir: string;
-  /** Texts that stand for others on this machine, in arguments, environment and mounted files: `nats:4222` -> `127.0.0.1:41234`. */
+  /**
+   * Texts that stand for others on this machine, in arguments, environment and mounted files:
+   * `nats:4222` -> `127.0.0.1:41234`.
+   */
   readonly instead: ReadonlyMap<string, string>;
   readonly own: Readonly<Record<string, Own>>;
   /** Services that something else stands for here. */
@@ -62,7 +65,10 @@ async function copyMount(
   } else await writeFile(target, fit(await readFile(source, "utf8")));
 }
 
-/** Makes a container's root with its mounts in it; returns what makes a text of the container one of this machine. */
+/**
+ * Makes a container's root with its mounts in it; returns what makes a text of the container one of
+ * this machine.
+ */
 async function makeRoot(
   { dir, instead }: CompositionOptions,
   name: string,

@@ -58,7 +58,10 @@ function commands(console: string): string[] {
 
 const HEAD = { apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "docs" };
 
-/** Configuration, whole or a part of it, must be one that the services take; everything else must be YAML. */
+/**
+ * Configuration, whole or a part of it, must be one that the services take; everything else must be
+ * YAML.
+ */
 function checkYaml(file: string, text: string): void {
   for (const document of parseAllDocuments(text)) {
     expect(document.errors, file).toEqual([]);

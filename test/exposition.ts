@@ -1,4 +1,7 @@
-/** A metric family as Prometheus' text format tells of it: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+/**
+ * A metric family as Prometheus' text format tells of it:
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
 export type Family = {
   readonly name: string;
   readonly type: string;

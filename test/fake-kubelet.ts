@@ -19,7 +19,10 @@ function framed(channel: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([channel]), bytes]);
 }
 
-/** The kubelet's end of a forwarded port, on loopback: https://github.com/kubernetes/kubernetes (staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go). */
+/**
+ * The kubelet's end of a forwarded port, on loopback: https://github.com/kubernetes/kubernetes
+ * (staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go).
+ */
 function forward(ws: WebSocket, port: number): void {
   const told = Buffer.alloc(2);
   told.writeUInt16LE(port);
@@ -35,7 +38,10 @@ function forward(ws: WebSocket, port: number): void {
   });
 }
 
-/** A node whose kubelet knows nothing but how to forward ports of its pods, to the same ports of this machine. */
+/**
+ * A node whose kubelet knows nothing but how to forward ports of its pods, to the same ports of
+ * this machine.
+ */
 export async function startFakeKubelet(api: Api): Promise<AsyncDisposable & { node: string }> {
   const [cert, key] = await Promise.all([
     readFile(join(TLS, "test.crt")),

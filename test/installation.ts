@@ -160,7 +160,10 @@ export async function ready({ running, lines }: Service): Promise<void> {
   });
 }
 
-/** Waits until the restarter knows what the workload runs with, so that a change after it is one; asked as the restarter itself, or as `user`. */
+/**
+ * Waits until the restarter knows what the workload runs with, so that a change after it is one;
+ * asked as the restarter itself, or as `user`.
+ */
 export async function adopted(node: Node, user = "restarter"): Promise<void> {
   await using nats = await connectNats({
     url: `nats://${node.hosts.get("rollcast-nats:4222")}`,

@@ -111,7 +111,10 @@ async function identity(node: Node, template: PodTemplate, dir: string): Promise
 export type PodOptions = {
   name: string;
   template: PodTemplate;
-  /** What the image starts with the container's arguments; `replace` makes texts fit for this machine. */
+  /**
+   * What the image starts with the container's arguments; `replace` makes texts fit for this
+   * machine.
+   */
   command: (
     args: readonly string[],
     mounts: ReadonlyMap<string, string>,
@@ -121,8 +124,9 @@ export type PodOptions = {
 };
 
 /**
- * Runs the one container of a pod as a process: its volumes made of the objects in the API server, its environment resolved, its service account's
- * token asked for. Paths of mounts and names of Services are replaced in arguments, environment and files.
+ * Runs the one container of a pod as a process: its volumes made of the objects in the API server,
+ * its environment resolved, its service account's token asked for. Paths of mounts and names of
+ * Services are replaced in arguments, environment and files.
  */
 export async function runPod(node: Node, options: PodOptions): Promise<Running> {
   const { name, template } = options;

@@ -58,8 +58,9 @@ async function waitCopied(nats: Nats): Promise<void> {
 }
 
 /**
- * A notifier that starts without the majority and waits for it. A server that has not noticed yet may answer the first question and not the second: that start
- * ends, and the kubelet's next one waits.
+ * A notifier that starts without the majority and waits for it. A server that has not noticed yet
+ * may answer the first question and not the second: that start ends, and the kubelet's next one
+ * waits.
  */
 async function startLate(stack: Stack): Promise<Service> {
   for (;;) {
@@ -115,7 +116,8 @@ const survivors = ["the stream's leader", "a follower"] as const;
 test.each(survivors)(
   "without its majority NATS makes the services unready, not dead, and they go on when it is back: %s lives on",
   async (survivor) => {
-    // Everything stands still so long now and then: only that NATS is found at fault keeps `/livez` good.
+    // Everything stands still so long now and then: only that NATS is found at fault keeps `/livez`
+    // good.
     const config = { health: { stallTimeout: "1s" } };
     await using stack = await startStack({ services: [], natsServers: 3, config });
     await provision(stack);

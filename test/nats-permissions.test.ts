@@ -194,7 +194,8 @@ describe("the subscriber", () => {
     expect(streams).not.toContain("ROLLCAST");
     expect(streams.filter((name) => name.startsWith("KV_"))).toEqual([]);
 
-    // Answers go where the asker says, whoever may publish there: the reason for an account of its own.
+    // Answers go where the asker says, whoever may publish there: the reason for an account of its
+    // own.
     const reply = "$KV.workloads.test.deployment.shop.forged";
     nc.publish("$JS.API.INFO", "", { reply });
     nc.publish("$JS.API.STREAM.MSG.GET.MINE", JSON.stringify({ seq: 1 }), { reply });

@@ -10,7 +10,10 @@ import type { Account, ServiceAccounts } from "./service-accounts.ts";
 import { setKey, startStack } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
-/** What the audit log tells of a request (https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/). */
+/**
+ * What the audit log tells of a request
+ * (https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/).
+ */
 type Audited = {
   verb: string;
   user: { username: string };

@@ -21,7 +21,10 @@ function bus(): SecureBus {
   return started.bus;
 }
 
-/** Redis' first line of answer to one command, after those before it (https://redis.io/docs/latest/develop/reference/protocol-spec/, inline commands). */
+/**
+ * Redis' first line of answer to one command, after those before it
+ * (https://redis.io/docs/latest/develop/reference/protocol-spec/, inline commands).
+ */
 async function answer(commands: readonly string[]): Promise<string> {
   const socket = connect(bus().redis.port, "127.0.0.1");
   let text = "";

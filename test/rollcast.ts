@@ -6,7 +6,9 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 
-/** Adds what was run to the file that ROLLCAST_TRANSCRIPT names, for scripts/docs/cli-transcript.ts. */
+/**
+ * Adds what was run to the file that ROLLCAST_TRANSCRIPT names, for scripts/docs/cli-transcript.ts.
+ */
 async function record(args: readonly string[], { code, out, err }: Ran): Promise<void> {
   const { ROLLCAST_TRANSCRIPT: file } = process.env;
   if (file === undefined || file === "" || args.includes("json")) return;

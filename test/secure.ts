@@ -44,7 +44,10 @@ export type SecureBus = AsyncDisposable & {
   readonly passwords: Readonly<Record<RedisUser | "test", string>>;
 };
 
-/** A file of the chart that tells the servers who may do what; `nats-users.conf` or `redis-users.txt`. */
+/**
+ * A file of the chart that tells the servers who may do what; `nats-users.conf` or
+ * `redis-users.txt`.
+ */
 export function usersFile(name: string, shape: Shape): Promise<string> {
   const file = ofShape(name, shape);
   return readFile(join(repositoryRoot(), "deploy", "charts", "rollcast", "files", file), "utf8");

@@ -29,7 +29,10 @@ function collection(object: AnyObject): string {
   return `${root}${inside}/${(object.kind ?? "").toLowerCase()}s`;
 }
 
-/** Makes the service accounts and roles of the chart in `namespace`, under a release of its own name. */
+/**
+ * Makes the service accounts and roles of the chart in `namespace`, under a release of its own
+ * name.
+ */
 export async function installServiceAccounts(
   cluster: { url: string; caFile: string; api: Api },
   namespace: string,

@@ -23,7 +23,10 @@ import type { ServiceLogLine, Service, ServiceName } from "@rollcast/testkit/ser
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 
-/** The whole of Rollcast on real servers: its own NATS, Redis, receiver and namespace, on the shared control plane. */
+/**
+ * The whole of Rollcast on real servers: its own NATS, Redis, receiver and namespace, on the shared
+ * control plane.
+ */
 export type Stack = AsyncDisposable & {
   readonly api: Api;
   readonly namespace: string;
@@ -67,7 +70,10 @@ export type StackOptions = {
   kubeconfig?: string;
   /** Another control plane than the one that all tests share. */
   cluster?: ClusterAccess & { readonly api: Api };
-  /** NATS and Redis as the chart ships them, each service as its own user, or all as one; `provision` must be started too. */
+  /**
+   * NATS and Redis as the chart ships them, each service as its own user, or all as one;
+   * `provision` must be started too.
+   */
   secure?: true | "all-in-one";
   /** Three: a cluster of NATS as the chart ships it, which is secure. */
   natsServers?: 1 | 3;
@@ -203,7 +209,10 @@ export function wordsOf(events: readonly RollcastEvent[], name: string): string[
     .map((event) => eventOutcome(event.type).outcome);
 }
 
-/** Waits until a Deployment's record says that nothing is to be done any more, so that what follows is a new story. */
+/**
+ * Waits until a Deployment's record says that nothing is to be done any more, so that what follows
+ * is a new story.
+ */
 export async function waitSettled(stack: Stack, name: string): Promise<void> {
   await using nats = await stack.connect();
   const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));

@@ -13,7 +13,9 @@ import { expect, test } from "vitest";
 const silent = createLogger("test", "silent");
 
 const fixture = (name: string) => join(repositoryRoot(), "test", "fixtures", "tls", name);
-/** Signed by itself, for localhost and 127.0.0.1, for servers and clients; its key guards nothing. */
+/**
+ * Signed by itself, for localhost and 127.0.0.1, for servers and clients; its key guards nothing.
+ */
 const ca = fixture("test.crt");
 const key = fixture("test.key");
 const OFF = ["--user", "default", "off"];

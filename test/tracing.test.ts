@@ -25,7 +25,10 @@ type Export = {
   }[];
 };
 
-/** Every span that a collector was sent so far, as OTLP's JSON has it: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding */
+/**
+ * Every span that a collector was sent so far, as OTLP's JSON has it:
+ * https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+ */
 function spansOf(collector: TestReceiver): Span[] {
   const exports = collector.received
     .filter(({ path }) => path === "/v1/traces")

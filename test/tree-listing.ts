@@ -3,7 +3,10 @@ import { lstatSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import { join, relative } from "node:path";
 
-/** Files, folders and links below `dir`; no link is followed. Synchronous: thousands of small files take a tenth of the time so. */
+/**
+ * Files, folders and links below `dir`; no link is followed. Synchronous: thousands of small files
+ * take a tenth of the time so.
+ */
 function* entriesOf(dir: string): Generator<{ path: string; entry: Dirent }> {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
@@ -18,7 +21,10 @@ function contentOf(path: string, entry: Dirent): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
-/** A line for each file, folder and link below `dir`, sorted: path, mode, time and content (its hash, or where the link leads). */
+/**
+ * A line for each file, folder and link below `dir`, sorted: path, mode, time and content (its
+ * hash, or where the link leads).
+ */
 export function listTree(dir: string): string[] {
   const lines: string[] = [];
   for (const { path, entry } of entriesOf(dir)) {

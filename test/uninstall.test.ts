@@ -24,7 +24,10 @@ type Groups = { groups: { versions: { groupVersion: string }[] }[] };
 /** What comes and goes by itself, or stands for the demo and for the storage provisioner. */
 const OTHERS = /^(events|leases|pods|replicasets|endpoints|endpointslices|persistentvolumes) /;
 
-/** Every object of the cluster that is not being deleted (who lets claims go does not run here): `secrets rollcast/rollcast-credentials`. */
+/**
+ * Every object of the cluster that is not being deleted (who lets claims go does not run here):
+ * `secrets rollcast/rollcast-credentials`.
+ */
 async function everything(api: Api): Promise<Set<string>> {
   const { groups } = await api.get<Groups>("/apis");
   const versions = groups.map(({ versions: [newest] }) => `/apis/${newest?.groupVersion}`);

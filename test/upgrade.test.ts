@@ -11,7 +11,9 @@ import { expect, test } from "vitest";
 import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
-/** What a version kept in NATS: bucket, key and value of each record, and the events of the stream. */
+/**
+ * What a version kept in NATS: bucket, key and value of each record, and the events of the stream.
+ */
 type State = {
   records: { bucket: string; key: string; value: Record<string, unknown> }[];
   events: { subject: string; value: Record<string, unknown> }[];
@@ -21,7 +23,10 @@ const FIXTURE = join(repositoryRoot(), "test", "fixtures", "state-v1", "state.js
 const ISO_TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const EPOCH_MS = /\b1[5-9]\d{11}\b/g;
 
-/** The state as if its newest time were now: else what it holds grows too old to be delivered, and the test fails from a day on. */
+/**
+ * The state as if its newest time were now: else what it holds grows too old to be delivered, and
+ * the test fails from a day on.
+ */
 function asOfNow(text: string): State {
   const times = [...text.matchAll(ISO_TIME)].map(([time]) => Date.parse(time));
   const numbers = [...text.matchAll(EPOCH_MS)].map(([time]) => Number(time));

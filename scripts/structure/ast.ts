@@ -35,7 +35,9 @@ export function nameOf(node: unknown): string | undefined {
   return node.type === "Literal" && typeof node.value === "string" ? node.value : undefined;
 }
 
-/** The nodes that an expression may evaluate to or is put together from: both arms of `a ? b : c`. */
+/**
+ * The nodes that an expression may evaluate to or is put together from: both arms of `a ? b : c`.
+ */
 export function partsOf(expression: AnyNode): AnyNode[] {
   const below = ["consequent", "alternate", "left", "right", "expression", "argument"]
     .map((key) => expression[key])
@@ -55,7 +57,9 @@ export function textsOf(expression: AnyNode): string[] {
   });
 }
 
-/** The keys of an object literal, with those of the literals in it and of what is spread into it. */
+/**
+ * The keys of an object literal, with those of the literals in it and of what is spread into it.
+ */
 export function keysOf(expression: AnyNode): string[] {
   return partsOf(expression)
     .filter(({ type }) => type === "ObjectExpression")

@@ -58,7 +58,9 @@ function constructedNames(call: AnyNode): CalledName[] {
   ]);
 }
 
-/** The sentences and fields of log lines, and the names and labels of metrics, that a call gives. */
+/**
+ * The sentences and fields of log lines, and the names and labels of metrics, that a call gives.
+ */
 export function calledNames(call: AnyNode): CalledName[] {
   if (call.type === "NewExpression") return constructedNames(call);
   const { callee } = call;

@@ -28,7 +28,9 @@ function arrowsOf(roomOf: (file: string) => string, sources: readonly Source[]):
   return arrows;
 }
 
-/** The shortest way from a folder back to itself: the folders on it; undefined where there is none. */
+/**
+ * The shortest way from a folder back to itself: the folders on it; undefined where there is none.
+ */
 function wayBack(arrows: Arrows, start: string): string[] | undefined {
   const ways = [[start]];
   const visited = new Set<string>();
@@ -43,8 +45,8 @@ function wayBack(arrows: Arrows, start: string): string[] | undefined {
 }
 
 /**
- * The circles of folders that import each other, a line each. A folder and one inside of it are two.
- * Files of one package only: rows say which package may import which.
+ * The circles of folders that import each other, a line each. A folder and one inside of it are
+ * two. Only relative imports are read: rows say which package may import which.
  */
 export function folderCircles(
   layers: Pick<Layers, "folders">,

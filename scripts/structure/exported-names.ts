@@ -26,8 +26,8 @@ function importedBy(program: AnyNode): Set<string> {
 }
 
 /**
- * The names that a source gives to what it exports. What another file exports under the same name is
- * that file's name.
+ * The names that a source gives to what it exports. What another file exports under the same name
+ * is that file's name.
  */
 export function exportedNames(program: AnyNode): string[] {
   const imported = importedBy(program);

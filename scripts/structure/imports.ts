@@ -1,6 +1,9 @@
 import { parseSync } from "oxc-parser";
 
-/** The specifiers of all imports and re-exports of a TypeScript source, those of types too, each once. Throws where it is no TypeScript. */
+/**
+ * The specifiers of all imports and re-exports of a TypeScript source, those of types too, each
+ * once. Throws where it is no TypeScript.
+ */
 export function importsOf(file: string, text: string): string[] {
   const { errors, module } = parseSync(file, text);
   if (errors.length > 0) throw new Error(`${file}: ${errors[0]?.message ?? "cannot be parsed"}`);

@@ -1,7 +1,10 @@
 import { posix } from "node:path";
 import { packageFolder } from "./package-folder.ts";
 
-/** Rows of folders and files, the lowest first: an import goes from a row to a lower one, never sideways or up. `.` is what lies in the folder itself and is not named. */
+/**
+ * Rows of folders and files, the lowest first: an import goes from a row to a lower one, never
+ * sideways or up. `.` is what lies in the folder itself and is not named.
+ */
 type Rows = readonly (readonly string[])[];
 
 /** `layers.json`. Paths are relative to the root. */
@@ -44,7 +47,10 @@ function arrowFault(rows: Rows, from: string, to: string): string | undefined {
   return there < here ? undefined : `${from} is not above ${to}`;
 }
 
-/** The file in the workspace that `specifier` names, or the folder of its package; undefined for a third party's. */
+/**
+ * The file in the workspace that `specifier` names, or the folder of its package; undefined for a
+ * third party's.
+ */
 function targetOf(workspace: Workspace, file: string, specifier: string): string | undefined {
   if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
   const name = specifier.split("/").slice(0, 2).join("/");
@@ -87,7 +93,9 @@ function sourceFolder(file: string): string {
   return isIn(file, `${folder}/src`) ? `${folder}/src` : folder;
 }
 
-/** Packages whose sources lie in two or more folders must have rows, which say what is above what. */
+/**
+ * Packages whose sources lie in two or more folders must have rows, which say what is above what.
+ */
 function unlisted({ folders }: Layers, sources: readonly Source[]): string[] {
   const inside = new Map<string, Set<string>>();
   for (const { file } of sources) {

@@ -1,4 +1,5 @@
-// Prints the lines of the sources by package, tests aside: `npm run lines`. No dependencies; runs on Node 20.
+// Prints the lines of the sources by package, tests aside: `npm run lines`. No dependencies; runs
+// on Node 20.
 import { readFile, readdir } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import process from "node:process";

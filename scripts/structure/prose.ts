@@ -1,14 +1,18 @@
 import { MAX_COLUMNS } from "./comments.ts";
 import type { SourceText } from "./read-sources.ts";
 
-/** The page with its blocks of code and its front matter emptied, so that lines keep their numbers. */
+/**
+ * The page with its blocks of code and its front matter emptied, so that lines keep their numbers.
+ */
 function proseOf(text: string): string {
   return text.replaceAll(/^---\n.*?^---$|^ *(```+|~~~+).*?^ *\1$/gms, (block) =>
     block.replaceAll(/.+/g, ""),
   );
 }
 
-/** Rows of tables, headings, comments, and a single word, which a link may be, cannot be wrapped. */
+/**
+ * Rows of tables, headings, comments, and a single word, which a link may be, cannot be wrapped.
+ */
 function isUnbreakable(line: string): boolean {
   const content = line.trim().replace(/^(?:[-*+]|\d+\.) +/, "");
   return /^(?:\||#+ |<!--)/.test(content) || !content.includes(" ");

@@ -42,7 +42,10 @@ export function wordFaults({ places, words }: Words, names: readonly Named[]): s
   });
 }
 
-/** Exported names with two meanings: exported in several files of one package, or of several libraries. */
+/**
+ * Exported names with two meanings: exported in several files of one package, or of several
+ * libraries.
+ */
 export function doubleMeanings({ shared }: Words, names: readonly Named[]): string[] {
   const byName = new Map<string, Set<string>>();
   for (const { place, text, file } of names) {

@@ -9,8 +9,9 @@ import { tokenOf } from "@rollcast/testkit/users";
 const run = promisify(execFile);
 
 /**
- * The address of this machine in the engine's default network: containers of every network reach it. An engine that has just been set up on a bridge of its own
- * names the subnet alone: then it is the subnet's first address, which the engine gave the bridge.
+ * The address of this machine in the engine's default network: containers of every network reach
+ * it. An engine that has just been set up on a bridge of its own names the subnet alone: then it is
+ * the subnet's first address, which the engine gave the bridge.
  */
 export async function bridgeAddress(): Promise<string> {
   const format = "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}";
@@ -20,7 +21,10 @@ export async function bridgeAddress(): Promise<string> {
   return gateway === "" ? subnet.replace(/\.0\/\d+$/, ".1") : gateway;
 }
 
-/** A control plane that containers reach, with a kubeconfig that holds all it refers to, at its usual mode 0600. */
+/**
+ * A control plane that containers reach, with a kubeconfig that holds all it refers to, at its
+ * usual mode 0600.
+ */
 export type BridgedCluster = Cluster & { readonly flattened: string };
 
 export async function startBridgedCluster(): Promise<BridgedCluster> {

@@ -9,7 +9,10 @@ import { temporaryDir } from "../temporary.ts";
 const run = promisify(execFile);
 const MAX_LIST_BYTES = 16 << 20;
 
-/** A copy of this repository as a clone would have it, with what is not committed yet, for a test to edit. */
+/**
+ * A copy of this repository as a clone would have it, with what is not committed yet, for a test to
+ * edit.
+ */
 export async function copyCheckout(): Promise<AsyncDisposable & { readonly dir: string }> {
   const root = repositoryRoot();
   const args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];

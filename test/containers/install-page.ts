@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The lines that a section of docs/install.md has a user type, in order. Throws where there is no such section or it has none. */
+/**
+ * The lines that a section of docs/install.md has a user type, in order. Throws where there is no
+ * such section or it has none.
+ */
 export async function commandsOf(dir: string, heading: string): Promise<string[]> {
   const page = await readFile(join(dir, "docs", "install.md"), "utf8");
   const [, section] = page.split(`\n### ${heading}\n`);

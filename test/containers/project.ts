@@ -48,11 +48,17 @@ export type Ports = {
   readonly notifier: number;
 };
 
-/** The compose file of a checkout of its own, on a real engine. Everything it made is removed at disposal. */
+/**
+ * The compose file of a checkout of its own, on a real engine. Everything it made is removed at
+ * disposal.
+ */
 export type Project = AsyncDisposable & {
   readonly dir: string;
   readonly ports: Ports;
-  /** Runs a shell command in the checkout, as a user would, with the project's variables; does not throw. */
+  /**
+   * Runs a shell command in the checkout, as a user would, with the project's variables; does not
+   * throw.
+   */
   sh(command: string, env?: Readonly<Record<string, string>>): Promise<Ended>;
   /** `docker compose ARGS`; throws with its output where it fails. */
   compose(...args: string[]): Promise<string>;

@@ -24,7 +24,10 @@ const ENDED = ["keys", "preflight", "provision"];
 const COUNT = 100;
 const TOLD_MS = 180_000;
 const isRoot = process.getuid?.() === 0;
-/** Who owns the kubeconfig, at its usual mode 0600: where it can be somebody who is neither root nor the images' user, it is. */
+/**
+ * Who owns the kubeconfig, at its usual mode 0600: where it can be somebody who is neither root nor
+ * the images' user, it is.
+ */
 const OWNER = isRoot ? [12_345, 23_456] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
 
 const stack = new AsyncDisposableStack();
@@ -74,7 +77,10 @@ async function expectRolledAndTold(times: readonly number[]): Promise<void> {
   expect(await rollsOf(cluster.api, namespace, COUNT), "rolled").toEqual(times);
 }
 
-/** Ends a container as a crash does. The engine starts it again; where a test may not kill its process, the engine is asked to do both. */
+/**
+ * Ends a container as a crash does. The engine starts it again; where a test may not kill its
+ * process, the engine is asked to do both.
+ */
 async function crash(service: string): Promise<void> {
   const container = (await containers()).get(service);
   if (container === undefined) throw new Error(`no container of ${service}`);

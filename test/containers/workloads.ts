@@ -9,7 +9,9 @@ export function nameOf(index: number): string {
   return `web-${index}`;
 }
 
-/** Makes ConfigMaps and Deployments `web-0` to `web-<count - 1>`, each Deployment of one ConfigMap. */
+/**
+ * Makes ConfigMaps and Deployments `web-0` to `web-<count - 1>`, each Deployment of one ConfigMap.
+ */
 export async function makeWorkloads(api: Api, namespace: string, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const name = nameOf(i);
@@ -29,7 +31,10 @@ export async function rollsOf(api: Api, namespace: string, count: number): Promi
   return (await Promise.all(sets)).map((names) => names.length - 1);
 }
 
-/** Events that a receiver was sent (format `cloudevents`), each once: a message that is tried again keeps its id. */
+/**
+ * Events that a receiver was sent (format `cloudevents`), each once: a message that is tried again
+ * keeps its id.
+ */
 function deliveredTo(receiver: TestReceiver): RollcastEvent[] {
   const messages = new Map(
     receiver.received.map(({ headers, body }) => [String(headers["webhook-id"]), body]),

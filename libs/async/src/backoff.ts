@@ -2,9 +2,9 @@
 export type Backoff = { readonly initial: number; readonly max: number; readonly factor?: number };
 
 /**
- * Milliseconds to wait before try number `attempt` (1 = the first repeat): exponential, capped, with full jitter in the upper half
- * (half to all of the computed delay), so that replicas that failed together do not come back together.
- * `random` gives numbers in [0, 1).
+ * Milliseconds to wait before try number `attempt` (1 = the first repeat): exponential, capped,
+ * with full jitter in the upper half (half to all of the computed delay), so that replicas that
+ * failed together do not come back together. `random` gives numbers in [0, 1).
  */
 export function backoffDelay(
   backoff: Backoff,

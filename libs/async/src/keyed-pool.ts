@@ -1,11 +1,13 @@
 import { createInFlight } from "./in-flight.ts";
 
 /**
- * Runs tasks, one at a time for each key, in the order they came, and at most `limit` at once. Tasks are expected to handle their own errors:
- * what one throws goes to `onError`.
+ * Runs tasks, one at a time for each key, in the order they came, and at most `limit` at once.
+ * Tasks are expected to handle their own errors: what one throws goes to `onError`.
  */
 export type KeyedPool = {
-  /** Resolves when the task was admitted, which is the back-pressure: it does not wait for its end. */
+  /**
+   * Resolves when the task was admitted, which is the back-pressure: it does not wait for its end.
+   */
   run(key: string, task: () => Promise<void>): Promise<void>;
   /** Resolves when everything admitted so far has ended. */
   drain(): Promise<void>;

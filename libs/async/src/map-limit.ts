@@ -1,4 +1,7 @@
-/** Calls `work` for each item, at most `limit` at once. Throws the first error after all calls under way have ended; the rest is not begun. */
+/**
+ * Calls `work` for each item, at most `limit` at once. Throws the first error after all calls under
+ * way have ended; the rest is not begun.
+ */
 export async function mapLimit<T>(
   items: Iterable<T>,
   limit: number,

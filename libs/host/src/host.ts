@@ -22,7 +22,10 @@ export type Host = {
   readonly metrics: Metrics;
   readonly nats: Nats;
   readonly tracer: Tracer;
-  /** Everything the service opens is pushed here, in the order in which it must be closed again, last first. */
+  /**
+   * Everything the service opens is pushed here, in the order in which it must be closed again,
+   * last first.
+   */
   readonly stack: AsyncDisposableStack;
   /** Fires when the service must stop. */
   readonly signal: AbortSignal;
@@ -39,7 +42,10 @@ type Checks = Pick<Host, "ready" | "live" | "notes">;
 export type HostProcess = Pick<Host, "config" | "env" | "logger" | "nats" | "stack" | "signal"> & {
   /** The place of the service that the process is for, or of all of them together. */
   readonly host: Host;
-  /** A place for one of several services; its metrics carry the label `component`, its checks and log lines its name. It closes what it opens by itself. */
+  /**
+   * A place for one of several services; its metrics carry the label `component`, its checks and
+   * log lines its name. It closes what it opens by itself.
+   */
   component(name: string, stack: AsyncDisposableStack, signal: AbortSignal): Host;
 };
 
@@ -58,8 +64,9 @@ function allChecks(parts: ReadonlyMap<string, Checks>, which: "ready" | "live") 
 }
 
 /**
- * Opens what every process of Rollcast has: configuration, logger, metrics, the server of `/livez`, `/readyz` and `/metrics`, and NATS, for which it waits.
- * `name` is the client's name in NATS and `service` of the log. Throws {@link ConfigError}.
+ * Opens what every process of Rollcast has: configuration, logger, metrics, the server of `/livez`,
+ * `/readyz` and `/metrics`, and NATS, for which it waits. `name` is the client's name in NATS and
+ * `service` of the log. Throws {@link ConfigError}.
  */
 export async function openProcess(
   name: string,

@@ -72,7 +72,9 @@ export type ApiOptions = {
   readonly tokenKey: string;
   readonly info: ApiInfo;
   readonly routes: readonly ApiRoute[];
-  /** Why the service cannot answer now (`nats: not connected`): an unexpected error then is a 503. */
+  /**
+   * Why the service cannot answer now (`nats: not connected`): an unexpected error then is a 503.
+   */
   readonly fault: () => string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;

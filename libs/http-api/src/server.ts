@@ -54,8 +54,9 @@ function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logg
 }
 
 /**
- * Serves the routes, and their OpenAPI document at `/openapi.json`, to whoever has the bearer token in `tokenFile`. Bodies are JSON of at most 64 KiB;
- * every error is a problem (RFC 9457). The port is logged as "api listening".
+ * Serves the routes, and their OpenAPI document at `/openapi.json`, to whoever has the bearer token
+ * in `tokenFile`. Bodies are JSON of at most 64 KiB; every error is a problem (RFC 9457). The port
+ * is logged as "api listening".
  */
 export async function startApi(
   options: ApiOptions,

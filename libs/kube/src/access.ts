@@ -12,7 +12,10 @@ export type Credentials = {
   readonly fingerprint: string;
 };
 
-/** Where credentials come from: `read` gives the present ones, `reload` forgets what is kept of them and throws where it cannot. */
+/**
+ * Where credentials come from: `read` gives the present ones, `reload` forgets what is kept of them
+ * and throws where it cannot.
+ */
 export type CredentialSource = { read(): Promise<Credentials>; reload(): void };
 
 const TLS_KEYS = [
@@ -25,7 +28,10 @@ const TLS_KEYS = [
   "servername",
 ] as const;
 
-/** Credentials of headers and TLS material (more of the latter is left out), through `proxy` where there is one: its URL, and an agent for it. */
+/**
+ * Credentials of headers and TLS material (more of the latter is left out), through `proxy` where
+ * there is one: its URL, and an agent for it.
+ */
 export function credentialsOf(
   headers: Record<string, string>,
   material: TlsMaterial,
@@ -66,7 +72,10 @@ function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
   return Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }
 
-/** Reads credentials as they change, and keeps one set of connections for as long as the TLS material is the same. */
+/**
+ * Reads credentials as they change, and keeps one set of connections for as long as the TLS
+ * material is the same.
+ */
 export function openAccess(
   server: URL,
   source: CredentialSource,
@@ -112,7 +121,10 @@ export function openAccess(
       }
       return cached.access;
     },
-    /** Forgets what the library keeps of tokens, after they were refused; false where another try can bring nothing new. */
+    /**
+     * Forgets what the library keeps of tokens, after they were refused; false where another try
+     * can bring nothing new.
+     */
     renew(refused: Access): boolean {
       if (refused.generation < generation) return true;
       const now = performance.now();

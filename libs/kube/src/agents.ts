@@ -7,17 +7,25 @@ export type TlsMaterial = SecureContextOptions & {
   servername?: string;
 };
 
-/** How to reach the API server: with which TLS material, or through which agent, where the kubeconfig names a proxy. */
+/**
+ * How to reach the API server: with which TLS material, or through which agent, where the
+ * kubeconfig names a proxy.
+ */
 export type AgentRoute = { readonly tls: TlsMaterial; readonly through?: PlainAgent };
 
 /** The connections to one server. */
 export type Connections = {
   readonly agent: PlainAgent;
-  /** Set where the agent leads through a proxy: the name that the server's certificate must be for. */
+  /**
+   * Set where the agent leads through a proxy: the name that the server's certificate must be for.
+   */
   readonly serverName?: string;
 };
 
-/** Connections for requests (bounded) and for watches, which hold one each and must not use those up. */
+/**
+ * Connections for requests (bounded) and for watches, which hold one each and must not use those
+ * up.
+ */
 export type Agents = { readonly requests: Connections; readonly streams: Connections };
 
 /** A connection without work is closed: each costs memory on both sides. */

@@ -20,9 +20,13 @@ export type KubeRequest = {
   contentType?: string;
   /** Media type asked for; `application/json` unless told. */
   accept?: string;
-  /** Milliseconds until the whole answer (of a stream: its headers) must be there; 10 s unless told. */
+  /**
+   * Milliseconds until the whole answer (of a stream: its headers) must be there; 10 s unless told.
+   */
   timeoutMs?: number;
-  /** Largest answer in bytes; larger ones are a {@link KubeError} `TooLarge`. 64 MiB unless told. */
+  /**
+   * Largest answer in bytes; larger ones are a {@link KubeError} `TooLarge`. 64 MiB unless told.
+   */
   maxBytes?: number;
   /** Makes the result of the body's bytes; parses it as JSON unless told. */
   parse?: (body: Buffer) => unknown;
@@ -30,19 +34,25 @@ export type KubeRequest = {
 };
 
 /**
- * The Kubernetes API of one cluster. All methods throw {@link KubeError} unless the answer is 2xx, and the reason of `signal` when it fired.
- * Credentials (tokens in files, exec plugins, client certificates) are read again as they change, and at once when the server answers 401.
+ * The Kubernetes API of one cluster. All methods throw {@link KubeError} unless the answer is 2xx,
+ * and the reason of `signal` when it fired. Credentials (tokens in files, exec plugins, client
+ * certificates) are read again as they change, and at once when the server answers 401.
  */
 export type KubeClient = AsyncDisposable & {
   /** The server's URL. */
   readonly server: string;
   /** The parsed JSON of the answer. The caller says what form it has; nothing is checked here. */
   request<T>(options: KubeRequest): Promise<T>;
-  /** The body as it arrives, e.g. of a watch. It must be iterated; ending the iteration closes the connection. */
+  /**
+   * The body as it arrives, e.g. of a watch. It must be iterated; ending the iteration closes the
+   * connection.
+   */
   stream(options: KubeRequest): Promise<AsyncIterable<Uint8Array>>;
 };
 
-/** `kubeconfig`: else `KUBECONFIG`, the service account of the pod, `~/.kube/config`, in this order. */
+/**
+ * `kubeconfig`: else `KUBECONFIG`, the service account of the pod, `~/.kube/config`, in this order.
+ */
 export type ConnectKubeOptions = KubeconfigOptions & {
   logger: Logger;
   /** Where a pod's service account is mounted, if not where the kubelet mounts it. */
@@ -66,7 +76,8 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
   const body = request.body === undefined ? null : JSON.stringify(request.body);
   if (body !== null) {
     sent["content-type"] = request.contentType ?? "application/json";
-    // Node tells the length by itself, but not of a DELETE: its body would be taken for the next request.
+    // Node tells the length by itself, but not of a DELETE: its body would be taken for the next
+    // request.
     sent["content-length"] = String(Buffer.byteLength(body));
   }
   return {
@@ -80,7 +91,8 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
 }
 
 /**
- * Opens the Kubernetes API. Nothing is sent yet. Throws {@link ConfigError} where no kubeconfig can be read or it lacks the context.
+ * Opens the Kubernetes API. Nothing is sent yet. Throws {@link ConfigError} where no kubeconfig can
+ * be read or it lacks the context.
  */
 export async function connectKube(options: ConnectKubeOptions): Promise<KubeClient> {
   const { server, source } = await openTarget(options);

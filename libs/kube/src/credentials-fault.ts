@@ -4,7 +4,10 @@ import type { KubeconfigTarget } from "./kubeconfig.ts";
 import { dig } from "./object.ts";
 import { referenceFault } from "./read-kubeconfig.ts";
 
-/** Why the library could not make credentials of a kubeconfig. What a plugin wrote is not quoted: it may be a secret. */
+/**
+ * Why the library could not make credentials of a kubeconfig. What a plugin wrote is not quoted: it
+ * may be a secret.
+ */
 export function credentialsFault(target: KubeconfigTarget, err: unknown): string {
   const file = referencedFiles(target).find(({ path }) => path === dig(err, "path"));
   if (file !== undefined) return referenceFault(file, err);

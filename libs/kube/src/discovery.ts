@@ -10,7 +10,8 @@ function found(err: unknown, status: number): boolean {
 }
 
 /**
- * Whether the API server serves a resource now; it does not where its CRD is not installed. Every authenticated user may ask.
+ * Whether the API server serves a resource now; it does not where its CRD is not installed. Every
+ * authenticated user may ask.
  * https://kubernetes.io/docs/concepts/overview/kubernetes-api/#unaggregated-discovery
  */
 export async function isServed(

@@ -26,7 +26,8 @@ async function readMounted(file: string): Promise<Buffer> {
 
 /**
  * The service account of the pod this runs in, or undefined outside of one
- * (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/). Without the client library, whose generated models cost tens of MiB and most of a start.
+ * (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/). Without the client
+ * library, whose generated models cost tens of MiB and most of a start.
  */
 export function findInCluster(env: Env, dir = SERVICE_ACCOUNT_DIR): InCluster | undefined {
   const host = env.KUBERNETES_SERVICE_HOST;

@@ -3,8 +3,9 @@ import { mask } from "@rollcast/runtime/logger";
 const MAX_MESSAGE = 1_024;
 
 /**
- * A request that the API server refused, or that got no answer. `status` is the HTTP status, 0 where there was no answer (network, TLS, time-out).
- * `reason` and the message are those of the Kubernetes `Status`; without an answer `reason` is the error's code (`ECONNREFUSED`, `Timeout`).
+ * A request that the API server refused, or that got no answer. `status` is the HTTP status, 0
+ * where there was no answer (network, TLS, time-out). `reason` and the message are those of the
+ * Kubernetes `Status`; without an answer `reason` is the error's code (`ECONNREFUSED`, `Timeout`).
  * `retryAfterMs` is the server's `Retry-After` in milliseconds.
  */
 export class KubeError extends Error {
@@ -26,7 +27,10 @@ export class KubeError extends Error {
   }
 }
 
-/** Milliseconds of a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3); undefined where it says neither. */
+/**
+ * Milliseconds of a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3); undefined where it
+ * says neither.
+ */
 export function parseRetryAfter(header: unknown, now: number): number | undefined {
   if (typeof header !== "string") return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
@@ -36,7 +40,10 @@ export function parseRetryAfter(header: unknown, now: number): number | undefine
 
 type Status = { reason?: unknown; message?: unknown; code?: unknown; details?: unknown };
 
-/** The error in a Kubernetes `Status` object, also the one of a watch's ERROR event. `fallback` is the HTTP status. */
+/**
+ * The error in a Kubernetes `Status` object, also the one of a watch's ERROR event. `fallback` is
+ * the HTTP status.
+ */
 export function fromStatus(status: unknown, fallback: number, retryAfterMs?: number): KubeError {
   const { reason, message, code, details }: Status =
     typeof status === "object" && status !== null ? status : {};

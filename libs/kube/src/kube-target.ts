@@ -36,7 +36,8 @@ function load(library: { KubeConfig: new () => KubeConfig }, options: Kubeconfig
 
 async function readCredentials({ kubeConfig, target }: Loaded): Promise<Credentials> {
   const options: RequestOptions = {};
-  // The library's public way to resolve files, exec plugins and providers; of the agents it adds, one for a proxy is used.
+  // The library's public way to resolve files, exec plugins and providers; of the agents it adds,
+  // one for a proxy is used.
   await kubeConfig.applyToHTTPSOptions(options).catch((err: unknown) => {
     throw new KubeError(0, "Credentials", credentialsFault(target, err), { cause: err });
   });

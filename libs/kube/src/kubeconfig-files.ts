@@ -10,7 +10,10 @@ export type ReferencedFile = {
   readonly path: string;
 };
 
-/** Every file that is read besides the kubeconfig itself. What is in the kubeconfig goes before a file with the same, but a token in a file before one beside it. */
+/**
+ * Every file that is read besides the kubeconfig itself. What is in the kubeconfig goes before a
+ * file with the same, but a token in a file before one beside it.
+ */
 export function referencedFiles({ cluster, user }: KubeconfigTarget): ReferencedFile[] {
   const referenced = (entry: KubeconfigEntry | undefined, of: string, key: string) => {
     const path = entry === undefined ? undefined : textAt(entry, key);
@@ -28,8 +31,9 @@ export function referencedFiles({ cluster, user }: KubeconfigTarget): Referenced
 }
 
 /**
- * The target as a kubeconfig for the client library: nothing but what is used, with absolute paths, and with what the library does not know as it knows it: that
- * data in the kubeconfig go before files, that a token may be in a file, and that plain HTTP (kubectl proxy) has no TLS to verify.
+ * The target as a kubeconfig for the client library: nothing but what is used, with absolute paths,
+ * and with what the library does not know as it knows it: that data in the kubeconfig go before
+ * files, that a token may be in a file, and that plain HTTP (kubectl proxy) has no TLS to verify.
  */
 export function forLibrary(target: KubeconfigTarget): string {
   const { context, cluster, user } = target;

@@ -79,8 +79,10 @@ function contextOf(files: readonly KubeconfigFile[], wanted: string | undefined)
 }
 
 /**
- * The cluster and the user of the context with this name, else of the current one, by kubectl's rules, also for several files:
- * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files. Throws {@link ConfigError} that says what is missing.
+ * The cluster and the user of the context with this name, else of the current one, by kubectl's
+ * rules, also for several files:
+ * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files.
+ * Throws {@link ConfigError} that says what is missing.
  */
 export function selectTarget(all: readonly KubeconfigFile[], wanted?: string): KubeconfigTarget {
   const files = all.filter(({ content }) => content !== undefined);

@@ -34,8 +34,10 @@ export type ListBody = {
 };
 
 /**
- * Takes the JSON of a Kubernetes list apart without parsing the items: each can be parsed and dropped alone, while the tree of a whole page would live long enough
- * to fill the heap. Strings are skipped as strings, so nothing in a value is taken for structure. Throws {@link KubeError} `NotJson`.
+ * Takes the JSON of a Kubernetes list apart without parsing the items: each can be parsed and
+ * dropped alone, while the tree of a whole page would live long enough to fill the heap. Strings
+ * are skipped as strings, so nothing in a value is taken for structure. Throws {@link KubeError}
+ * `NotJson`.
  */
 export function splitList(body: Buffer): ListBody {
   const ranges: number[] = [];

@@ -68,7 +68,10 @@ function isPassing({ status, reason }: KubeError): boolean {
   return status === 429 || status >= 500 || (status === 0 && reason !== "TooLarge");
 }
 
-/** A later page is asked for again a few times: of a long list one always may fail, and without this the whole list would have to begin again. */
+/**
+ * A later page is asked for again a few times: of a long list one always may fail, and without this
+ * the whole list would have to begin again.
+ */
 export async function retryPage<T>(
   options: PageOptions<T>,
   limit: number,

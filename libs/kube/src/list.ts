@@ -9,9 +9,11 @@ export const LIST_LIMITS: ListLimits = {
 };
 
 /**
- * The present objects, page by page, consistent as of one resourceVersion: no `resourceVersion` is asked for, so the server answers with the newest state
- * (https://kubernetes.io/docs/reference/using-api/api-concepts/, "Semantics for get and list"). Each page is reduced at once and dropped; the next is asked for
- * when the caller comes back. Throws {@link KubeError}: whoever was in the middle knows nothing about what had not come yet.
+ * The present objects, page by page, consistent as of one resourceVersion: no `resourceVersion` is
+ * asked for, so the server answers with the newest state
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/, "Semantics for get and list").
+ * Each page is reduced at once and dropped; the next is asked for when the caller comes back.
+ * Throws {@link KubeError}: whoever was in the middle knows nothing about what had not come yet.
  */
 export async function* listPages<T>(options: PageOptions<T>): AsyncGenerator<Page<T>, void> {
   const { limits } = options;
@@ -38,7 +40,10 @@ export type ListHandler<T> = {
   listed(list: { resourceVersion: string }): void | Promise<void>;
 };
 
-/** Runs one full list through `handler`; the list's resourceVersion and how many objects it had. Throws where it fails, at any point. */
+/**
+ * Runs one full list through `handler`; the list's resourceVersion and how many objects it had.
+ * Throws where it fails, at any point.
+ */
 export async function listInto<T>(
   handler: ListHandler<T>,
   options: PageOptions<T>,

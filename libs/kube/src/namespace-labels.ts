@@ -6,7 +6,10 @@ import type { Reflector } from "./reflector.ts";
 
 type Labelled = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
-/** Follows the labels of all namespaces: `onLabels` is called with those of each, and with undefined where one is gone. Only metadata is read. */
+/**
+ * Follows the labels of all namespaces: `onLabels` is called with those of each, and with undefined
+ * where one is gone. Only metadata is read.
+ */
 export function watchNamespaceLabels(options: {
   client: KubeClient;
   logger: Logger;

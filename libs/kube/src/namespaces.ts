@@ -16,7 +16,10 @@ export type NamespacesOptions = {
   /** Names that never match. */
   ignore: readonly string[];
   logger: Logger;
-  /** A namespace begins to match, after the first list. It counts as matching when this has ended; a throw makes it begin again. */
+  /**
+   * A namespace begins to match, after the first list. It counts as matching when this has ended; a
+   * throw makes it begin again.
+   */
   entered: (namespace: ObservedNamespace) => Promise<void>;
   /** A namespace matches no more, or is gone. */
   left: (name: string) => Promise<void>;
@@ -29,7 +32,10 @@ export type Namespaces = AsyncDisposable &
   Pick<Reflector, "synced" | "staleness" | "fault"> & {
     has(name: string): boolean;
     names(): readonly string[];
-    /** Settles when a namespace that begins to match has begun; undefined where it is not just beginning. */
+    /**
+     * Settles when a namespace that begins to match has begun; undefined where it is not just
+     * beginning.
+     */
     entering(name: string): Promise<void> | undefined;
   };
 
@@ -46,7 +52,8 @@ export function watchNamespaces(options: NamespacesOptions): Namespaces {
     const begun = options.entered(namespace).then(() => {
       matching.add(name);
     });
-    // Who waits here goes on when it is settled, and looks again; a failure is the reflector's to repeat.
+    // Who waits here goes on when it is settled, and looks again; a failure is the reflector's to
+    // repeat.
     entering.set(
       name,
       begun.catch(() => undefined),

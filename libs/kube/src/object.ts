@@ -1,4 +1,7 @@
-/** The part of every Kubernetes object that Rollcast reads; what a kind adds is reached by name and checked where it is used. */
+/**
+ * The part of every Kubernetes object that Rollcast reads; what a kind adds is reached by name and
+ * checked where it is used.
+ */
 export type KubeObject = {
   readonly apiVersion?: string;
   readonly kind?: string;

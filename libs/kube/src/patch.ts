@@ -13,8 +13,9 @@ export const JSON_PATCH = "application/json-patch+json";
 export const FIELD_MANAGER = "rollcast";
 
 /**
- * A patch that sets and removes annotations of the pod template, guarded: the API server refuses it (422) unless `metadata.generation` still is `generation`,
- * so a decision made on an older spec is never carried out. Status updates do not disturb it.
+ * A patch that sets and removes annotations of the pod template, guarded: the API server refuses it
+ * (422) unless `metadata.generation` still is `generation`, so a decision made on an older spec is
+ * never carried out. Status updates do not disturb it.
  */
 export function guardedAnnotations(
   kind: WorkloadKind,
@@ -48,7 +49,10 @@ export function guardedAnnotations(
   return [...operations, ...(change.more ?? [])];
 }
 
-/** A patch that has pods replaced which were made before `time` (Argo's `spec.restartAt`), guarded as {@link guardedAnnotations}. */
+/**
+ * A patch that has pods replaced which were made before `time` (Argo's `spec.restartAt`), guarded
+ * as {@link guardedAnnotations}.
+ */
 export function guardedRestart(object: { generation: number }, time: string): PatchOperation[] {
   return [
     { op: "test", path: "/metadata/generation", value: object.generation },

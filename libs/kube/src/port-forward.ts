@@ -17,7 +17,8 @@ export type Forward = AsyncDisposable & { readonly port: number };
 
 /**
  * Forwards a free port to a pod's, one WebSocket for each connection (`pods/portforward`,
- * https://kubernetes.io/docs/reference/using-api/api-concepts/). A connection that the API server or the pod refuses is closed, and `onError` told why.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/). A connection that the API server
+ * or the pod refuses is closed, and `onError` told why.
  */
 export async function forwardPort(
   target: ForwardTarget,

@@ -80,8 +80,10 @@ function pathsOf({ kubeconfig }: KubeconfigOptions, env: Env): { paths: string[]
 }
 
 /**
- * Reads the kubeconfig that the options or the environment name, but none of the files that it refers to. Throws one {@link ConfigError} that names every file that
- * cannot be read and why, else what is missing in them; their content is not quoted. Of several files some may be missing, as for kubectl.
+ * Reads the kubeconfig that the options or the environment name, but none of the files that it
+ * refers to. Throws one {@link ConfigError} that names every file that cannot be read and why, else
+ * what is missing in them; their content is not quoted. Of several files some may be missing, as
+ * for kubectl.
  */
 export function readKubeconfig(options: KubeconfigOptions, env: Env): KubeconfigTarget {
   const { paths, why } = pathsOf(options, env);

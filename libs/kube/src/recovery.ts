@@ -2,7 +2,9 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Backoff } from "@rollcast/async/backoff";
 import { KubeError } from "./kube-error.ts";
 
-/** How a reflector goes on: after `delayMs` milliseconds, by a new list or by resuming its watch. */
+/**
+ * How a reflector goes on: after `delayMs` milliseconds, by a new list or by resuming its watch.
+ */
 export type Recovery = { readonly delayMs: number; readonly relist: boolean };
 
 /** Failures in a row after which a watch is not resumed but listed anew. */
@@ -15,8 +17,9 @@ function isExpired(err: KubeError): boolean {
 }
 
 /**
- * What to do after a failure, `failures` being how many came in a row (1: the first). An expired version is listed anew at once, other failures back off with jitter,
- * never sooner than the server's `Retry-After`. A watch that went silent is resumed once, then listed anew.
+ * What to do after a failure, `failures` being how many came in a row (1: the first). An expired
+ * version is listed anew at once, other failures back off with jitter, never sooner than the
+ * server's `Retry-After`. A watch that went silent is resumed once, then listed anew.
  */
 export function recover(
   err: unknown,
@@ -33,7 +36,10 @@ export function recover(
   return { delayMs: Math.max(waited, retryAfterMs), relist };
 }
 
-/** A failure in one line, for a health check: `429 TooManyRequests`, `ECONNREFUSED`, or which file of the credentials cannot be read. */
+/**
+ * A failure in one line, for a health check: `429 TooManyRequests`, `ECONNREFUSED`, or which file
+ * of the credentials cannot be read.
+ */
 export function faultOf(err: unknown): string {
   if (err instanceof KubeError) {
     if (err.reason === "Credentials") return err.message;

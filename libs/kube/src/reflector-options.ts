@@ -5,8 +5,8 @@ import type { ReflectedResource } from "./resource.ts";
 import type { KubeObject } from "./object.ts";
 
 /**
- * What is done with the objects. Every call is awaited before the next object is read, so a slow handler slows the reading.
- * A throw counts as a failure: the reflector backs off and lists anew.
+ * What is done with the objects. Every call is awaited before the next object is read, so a slow
+ * handler slows the reading. A throw counts as a failure: the reflector backs off and lists anew.
  */
 export type ReflectorHandler<T> = {
   /** A full list begins; where it fails in the middle, another begins. */
@@ -16,7 +16,10 @@ export type ReflectorHandler<T> = {
   upsert(item: T, origin: "list" | "watch"): void | Promise<void>;
   /** DELETED on the watch; the item carries the resourceVersion of the deletion. */
   removed(item: T): void | Promise<void>;
-  /** The list is complete: what was not upserted since `listStarted` is gone. `resourceVersion` is that of the list. */
+  /**
+   * The list is complete: what was not upserted since `listStarted` is gone. `resourceVersion` is
+   * that of the list.
+   */
   listed(list: { resourceVersion: string }): void | Promise<void>;
 };
 
@@ -28,12 +31,18 @@ export type ReflectorTimes = {
   listTimeoutMs: number;
   /** Bounds in seconds of the watch's server-side time-out, between which it is drawn. */
   watchSeconds: readonly [min: number, max: number];
-  /** Milliseconds without a byte after which a watch counts as dead; bookmarks come about once a minute. */
+  /**
+   * Milliseconds without a byte after which a watch counts as dead; bookmarks come about once a
+   * minute.
+   */
   silenceMs: number;
   backoff: Backoff;
 };
 
-/** What happens inside, for metrics: a list begins, a watch begins, a failure, versions that went back. */
+/**
+ * What happens inside, for metrics: a list begins, a watch begins, a failure, versions that went
+ * back.
+ */
 export type ReflectorEvent = "list" | "watch" | "failure" | "went-back";
 
 export type ReflectorOptions<T> = {

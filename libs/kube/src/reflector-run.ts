@@ -32,7 +32,9 @@ function proved<T>(run: Run<T>): void {
   run.state.failures = 0;
 }
 
-/** Lists and returns the version to watch from. Throws where another list was asked for meanwhile. */
+/**
+ * Lists and returns the version to watch from. Throws where another list was asked for meanwhile.
+ */
 export async function list<T>(run: Run<T>): Promise<string> {
   const { options, times, state, what } = run;
   const { client, resource, transform, handler } = options;
@@ -76,7 +78,8 @@ async function watch<T>(run: Run<T>, resourceVersion: string): Promise<void> {
     });
     state.failures = 0;
   } catch (err) {
-    // A quiet watch that lasted has nothing to do with the failures before it; one that died in silence has.
+    // A quiet watch that lasted has nothing to do with the failures before it; one that died in
+    // silence has.
     const silent = err instanceof KubeError && err.reason === "Silent";
     if (!silent && performance.now() - began > STEADY_MS) state.failures = 0;
     throw err;

@@ -11,7 +11,10 @@ export type { ReflectedResource } from "./resource.ts";
 export type Reflector = AsyncDisposable & {
   /** Settles when the first list was handled completely; rejects when disposed before. */
   readonly synced: Promise<void>;
-  /** Milliseconds since the last proof that changes are consumed: a list, an event or a bookmark that was handled. */
+  /**
+   * Milliseconds since the last proof that changes are consumed: a list, an event or a bookmark
+   * that was handled.
+   */
   staleness(): number;
   /** Why changes are not consumed now (`not synced`, `429 TooManyRequests`, ...), or undefined. */
   fault(): string | undefined;
@@ -29,9 +32,11 @@ const DEFAULT_TIMES: ReflectorTimes = {
 };
 
 /**
- * Keeps a handler told of every object of a resource: a paginated list, then a watch with bookmarks, resumed from the last resourceVersion when it ends.
- * It lists anew when the server no longer knows that version (410), when the cluster's versions went back (restored from a backup), and when
- * resuming fails repeatedly; never does a failed list count as an empty one. Errors are retried for ever with jittered backoff; `Retry-After` is honoured.
+ * Keeps a handler told of every object of a resource: a paginated list, then a watch with
+ * bookmarks, resumed from the last resourceVersion when it ends. It lists anew when the server no
+ * longer knows that version (410), when the cluster's versions went back (restored from a backup),
+ * and when resuming fails repeatedly; never does a failed list count as an empty one. Errors are
+ * retried for ever with jittered backoff; `Retry-After` is honoured.
  */
 export function startReflector<T>(options: ReflectorOptions<T>): Reflector {
   const { resource, logger } = options;

@@ -1,6 +1,7 @@
 /**
- * Orders two resourceVersions of one resource type: negative, zero or positive as `a` is older, equal or newer than `b`.
- * They are decimal integers of any size (KEP-5504). Anything else compares as older than every integer.
+ * Orders two resourceVersions of one resource type: negative, zero or positive as `a` is older,
+ * equal or newer than `b`. They are decimal integers of any size (KEP-5504). Anything else compares
+ * as older than every integer.
  */
 export function compareVersions(a: string, b: string): number {
   const left = digits(a);

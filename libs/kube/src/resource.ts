@@ -1,7 +1,10 @@
 import { KubeError } from "./kube-error.ts";
 import type { KubeObject } from "./object.ts";
 
-/** What is listed and watched: a resource, in one namespace or in all, as server-side selectors narrow it. */
+/**
+ * What is listed and watched: a resource, in one namespace or in all, as server-side selectors
+ * narrow it.
+ */
 export type ReflectedResource = {
   readonly group: string;
   readonly version: string;
@@ -30,7 +33,10 @@ export function selectorsOf(resource: ReflectedResource): Record<string, string>
   };
 }
 
-/** The object as the API server sent it, checked for what the reflector needs. Throws {@link KubeError} `Garbage`. */
+/**
+ * The object as the API server sent it, checked for what the reflector needs. Throws
+ * {@link KubeError} `Garbage`.
+ */
 export function checkObject(raw: unknown): KubeObject {
   const metadata = (raw as KubeObject | undefined)?.metadata;
   if (

@@ -53,7 +53,10 @@ function limitConnecting(request: ClientRequest): void {
   });
 }
 
-/** Sends; resolves with the answer when its headers are there. When `signal` fires, the request or the reading of its answer fails. */
+/**
+ * Sends; resolves with the answer when its headers are there. When `signal` fires, the request or
+ * the reading of its answer fails.
+ */
 function dispatch(
   { agent, serverName }: Connections,
   { url, method, headers, body }: Exchange,
@@ -71,7 +74,8 @@ function dispatch(
         };
   const request = begin(url, { method, headers, agent, ...identity });
   let answer: IncomingMessage | undefined;
-  // For good: without a listener, an error that comes when nobody waits any more would end the process.
+  // For good: without a listener, an error that comes when nobody waits any more would end the
+  // process.
   request.on("error", reject);
   request.once("response", (response) => {
     answer = response;
@@ -85,7 +89,10 @@ function dispatch(
   return promise;
 }
 
-/** Sends and reads the whole answer, at most `maxBytes`; throws {@link KubeError} unless it is 2xx, or the caller's abort reason. */
+/**
+ * Sends and reads the whole answer, at most `maxBytes`; throws {@link KubeError} unless it is 2xx,
+ * or the caller's abort reason.
+ */
 export async function send(
   connections: Connections,
   exchange: Exchange,
@@ -103,7 +110,10 @@ export async function send(
   }
 }
 
-/** Sends and returns the body as it arrives; ending the iteration closes the connection. Errors as in {@link send}. */
+/**
+ * Sends and returns the body as it arrives; ending the iteration closes the connection. Errors as
+ * in {@link send}.
+ */
 export async function open(
   connections: Connections,
   exchange: Exchange,

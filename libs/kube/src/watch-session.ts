@@ -22,15 +22,19 @@ export type WatchSession<T> = {
   signal: AbortSignal;
 };
 
-/** A watch that ends sooner and brought nothing is a failure, else a broken server would be asked without pause. */
+/**
+ * A watch that ends sooner and brought nothing is a failure, else a broken server would be asked
+ * without pause.
+ */
 const SHORT_WATCH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 10_000;
 /** No object has this name. */
 const NOBODY = "metadata.name=-";
 
 /**
- * Runs one watch to its end, handling one event after the other. Returns when the server ended it; throws {@link KubeError} (`Silent` where no byte came in
- * time, while nothing was being handled), or the reason of `signal`.
+ * Runs one watch to its end, handling one event after the other. Returns when the server ended it;
+ * throws {@link KubeError} (`Silent` where no byte came in time, while nothing was being handled),
+ * or the reason of `signal`.
  */
 export async function runWatch<T>(session: WatchSession<T>): Promise<void> {
   const { silenceMs, handle } = session;
@@ -70,8 +74,8 @@ export async function runWatch<T>(session: WatchSession<T>): Promise<void> {
 }
 
 /**
- * The newest resourceVersion of the cluster is older than `since`: it was restored from a backup. A watch from `since` on would be accepted and stay silent
- * until the versions have grown past it.
+ * The newest resourceVersion of the cluster is older than `since`: it was restored from a backup. A
+ * watch from `since` on would be accepted and stay silent until the versions have grown past it.
  */
 export async function wentBack(options: {
   client: KubeClient;

@@ -16,7 +16,10 @@ const NEWLINE = 0x0a;
 /** Until the server must have begun to answer. */
 const OPEN_TIMEOUT_MS = 30_000;
 
-/** Splits a stream of bytes into lines. Throws {@link KubeError} `Garbage` for a line above `maxLine` bytes. A last line without its end is dropped. */
+/**
+ * Splits a stream of bytes into lines. Throws {@link KubeError} `Garbage` for a line above
+ * `maxLine` bytes. A last line without its end is dropped.
+ */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLine = MAX_LINE,
@@ -71,7 +74,10 @@ export function parseEvent<T>(line: Buffer, transform: (object: KubeObject) => T
   throw new KubeError(0, "Garbage", "a line of the watch is not an event");
 }
 
-/** A watch's events, from `resourceVersion` on, until the server ends it. `alive` is called for every chunk that arrives. */
+/**
+ * A watch's events, from `resourceVersion` on, until the server ends it. `alive` is called for
+ * every chunk that arrives.
+ */
 export async function* watchEvents<T>(options: {
   client: KubeClient;
   resource: ReflectedResource;

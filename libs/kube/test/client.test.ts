@@ -59,7 +59,10 @@ async function kubeconfigWith(parts: {
   };
 }
 
-/** An exec plugin that answers with the token that the file `token` beside it holds, and counts its runs. */
+/**
+ * An exec plugin that answers with the token that the file `token` beside it holds, and counts its
+ * runs.
+ */
 async function execPlugin(dir: string): Promise<object> {
   const script = join(dir, "plugin.sh");
   const credential = `{"apiVersion":"${EXEC_API}","kind":"ExecCredential","status":{"token":"%s"}}`;

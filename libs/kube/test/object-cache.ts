@@ -11,7 +11,10 @@ import type { ReflectorEvent, ReflectorTimes } from "../src/reflector-options.ts
 
 export const silent = createLogger("test", "silent");
 
-/** A client of `url` (a proxy, or the API server itself), as the admin; `requests` holds what it was asked. */
+/**
+ * A client of `url` (a proxy, or the API server itself), as the admin; `requests` holds what it was
+ * asked.
+ */
 export async function connectTo(
   cluster: ClusterAccess,
   url = cluster.url,

@@ -25,7 +25,8 @@ test("an API server that restarts, and a cluster that is restored from a backup,
   await using cache = startCache(client, configMaps(namespace));
   await cache.reflector.synced;
 
-  // The API server itself writes while it starts, so the version to resume from is older than what its cache begins with.
+  // The API server itself writes while it starts, so the version to resume from is older than what
+  // its cache begins with.
   await cluster.killApiServer();
   await waitFor(() => cache.reflector.fault() !== undefined);
   await cluster.startApiServer();
@@ -35,7 +36,8 @@ test("an API server that restarts, and a cluster that is restored from a backup,
   expect(cache.count("went-back")).toBe(0);
 
   const snapshot = await cluster.snapshot();
-  // This one tries so rarely that it resumes its watch, where others have listed anew after their third failure.
+  // This one tries so rarely that it resumes its watch, where others have listed anew after their
+  // third failure.
   const rarely = { backoff: { initial: 8_000, max: 8_000 } };
   await using patient = startCache(client, configMaps(namespace), rarely);
   await patient.reflector.synced;

@@ -22,7 +22,10 @@ function isRemoval(msg: JsMsg): boolean {
   return operation === "DEL" || operation === "PURGE" || msg.data.length === 0;
 }
 
-/** Ends `messages` with an error where the connection is lost: what was pending then is not known any more. */
+/**
+ * Ends `messages` with an error where the connection is lost: what was pending then is not known
+ * any more.
+ */
 function endOnDisconnect(nats: Nats, messages: ConsumerMessages): Disposable {
   const status = nats.nc.status();
   const follow = async () => {
@@ -39,7 +42,10 @@ function endOnDisconnect(nats: Nats, messages: ConsumerMessages): Disposable {
   };
 }
 
-/** Ends `messages` where nothing comes because nothing is left: a value that was counted may have been removed meanwhile. */
+/**
+ * Ends `messages` where nothing comes because nothing is left: a value that was counted may have
+ * been removed meanwhile.
+ */
 async function endWhenIdle(consumer: Consumer, messages: ConsumerMessages): Promise<void> {
   for await (const { type } of messages.status()) {
     if (type !== "heartbeat") continue;
@@ -49,8 +55,9 @@ async function endWhenIdle(consumer: Consumer, messages: ConsumerMessages): Prom
 }
 
 /**
- * Every present value of a bucket whose key matches `filter`, oldest write first; one that is written meanwhile may come twice, the newer one last.
- * Throws where the connection is lost meanwhile.
+ * Every present value of a bucket whose key matches `filter`, oldest write first; one that is
+ * written meanwhile may come twice, the newer one last. Throws where the connection is lost
+ * meanwhile.
  */
 export async function* readBucket(
   nats: Nats,
@@ -90,7 +97,10 @@ export type Watching = {
   onOpen: (() => void) | undefined;
 };
 
-/** One subscription, until the signal fires, or the connection was lost and is back; throws where it ends by itself or is not to be had. */
+/**
+ * One subscription, until the signal fires, or the connection was lost and is back; throws where it
+ * ends by itself or is not to be had.
+ */
 async function watchOnce(nats: Nats, options: Watching, isFirst: boolean): Promise<void> {
   const { signal } = options;
   const ended = Promise.withResolvers<undefined>();
@@ -119,7 +129,10 @@ async function watchOnce(nats: Nats, options: Watching, isFirst: boolean): Promi
   }
 }
 
-/** Watches a bucket until `signal` fires, with a subscription that is opened again where it ends, each time with a call of `onGap`. */
+/**
+ * Watches a bucket until `signal` fires, with a subscription that is opened again where it ends,
+ * each time with a call of `onGap`.
+ */
 export async function keepWatching(nats: Nats, options: Watching): Promise<void> {
   const { bucket, signal } = options;
   let isFirst = true;

@@ -7,16 +7,25 @@ import type { NatsIdentity } from "./identity.ts";
 import { TIMEOUT_MS, dialUntil } from "./dial.ts";
 
 export type NatsOptions = NatsIdentity & {
-  /** `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in {@link parseServers}. */
+  /**
+   * `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in
+   * {@link parseServers}.
+   */
   url: string;
-  /** Name of this client in the server's monitoring: the service. Answers come to `_INBOX_<name>.>`, which only its user may read. */
+  /**
+   * Name of this client in the server's monitoring: the service. Answers come to `_INBOX_<name>.>`,
+   * which only its user may read.
+   */
   name: string;
   logger: Logger;
   /** Milliseconds a JetStream request may take; 5 s unless told. */
   timeoutMs?: number;
 };
 
-/** A connection to NATS with JetStream; it reconnects for ever. Disposal drains: what was published is flushed. */
+/**
+ * A connection to NATS with JetStream; it reconnects for ever. Disposal drains: what was published
+ * is flushed.
+ */
 export type Nats = AsyncDisposable & {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
@@ -26,7 +35,10 @@ export type Nats = AsyncDisposable & {
   fault(): string | undefined;
   /** Set while a reconnect fails because the server refuses the credentials; it is retried. */
   authError(): Error | undefined;
-  /** Calls `listener` after each reconnect, until disposal or until the function that is returned is called. */
+  /**
+   * Calls `listener` after each reconnect, until disposal or until the function that is returned is
+   * called.
+   */
   onReconnect(listener: () => void): () => void;
 };
 
@@ -80,8 +92,9 @@ async function close(nc: NatsConnection, connected: boolean): Promise<void> {
 }
 
 /**
- * Connects, waiting until a server answers or `signal` fires (throws its reason). Throws {@link ConfigError} where the server refuses the credentials.
- * Reconnects are tried every 250 ms or so: the changes that wait meanwhile are somebody's certificates.
+ * Connects, waiting until a server answers or `signal` fires (throws its reason). Throws
+ * {@link ConfigError} where the server refuses the credentials. Reconnects are tried every 250 ms
+ * or so: the changes that wait meanwhile are somebody's certificates.
  */
 export async function connectNats(options: NatsOptions, signal?: AbortSignal): Promise<Nats> {
   const { logger } = options;

@@ -13,19 +13,31 @@ export type ConsumeOptions<T> = {
   /** One subject filter (`rollcast.v1.prod.source.>`): permissions enforce one, not several. */
   filter: string;
   schema: z.ZodType<T>;
-  /** Handles one event. Returns: acknowledged. {@link RetryLater}: again after its delay. {@link TerminalError}: dead letters. Else: again, with backoff. */
+  /**
+   * Handles one event. Returns: acknowledged. {@link RetryLater}: again after its delay.
+   * {@link TerminalError}: dead letters. Else: again, with backoff.
+   */
   handle: (event: T, signal: AbortSignal) => Promise<void>;
   /** Events handled at once; 16 unless told. */
   concurrency?: number;
-  /** Where a consumer begins that is not there yet: with what comes from now on (unless told otherwise), all there is, or the last so many milliseconds. */
+  /**
+   * Where a consumer begins that is not there yet: with what comes from now on (unless told
+   * otherwise), all there is, or the last so many milliseconds.
+   */
   from?: "all" | "new" | { readonly lastMs: number };
 };
 
-/** A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever: what does not end is delivered again. */
+/**
+ * A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever:
+ * what does not end is delivered again.
+ */
 export type Consuming = AsyncDisposable & {
   /** Messages that wait in the stream, for the lag gauge. */
   pending(): Promise<number>;
-  /** Milliseconds since the epoch when the server was last heard of on this subscription (a message or a heartbeat), or an event was done with. */
+  /**
+   * Milliseconds since the epoch when the server was last heard of on this subscription (a message
+   * or a heartbeat), or an event was done with.
+   */
   lastHeard(): number;
   /** For how many milliseconds the oldest event in hand has been so; 0 where none is. */
   inFlightMs(): number;
@@ -37,8 +49,9 @@ const GIVE_UP_MS = 9_000;
 const REOPEN = { initial: 200, max: 5_000 };
 
 /**
- * Consumes events of the stream through a durable pull consumer, made where it is missing, until disposal.
- * Survives restarts of the server and the loss of the consumer: a subscription that ends is opened again.
+ * Consumes events of the stream through a durable pull consumer, made where it is missing, until
+ * disposal. Survives restarts of the server and the loss of the consumer: a subscription that ends
+ * is opened again.
  */
 export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consuming> {
   const { durable } = options;
@@ -70,7 +83,8 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   };
   const subscribe = async () => {
     const opened = await consumer.consume({
-      // What waits here cannot be taken by another replica, and is delivered again after the time for its acknowledgement.
+      // What waits here cannot be taken by another replica, and is delivered again after the time
+      // for its acknowledgement.
       max_messages: concurrency,
       idle_heartbeat: 5_000,
       expires: 30_000,

@@ -8,7 +8,10 @@ import type { NatsOptions } from "./connect.ts";
 
 export const TIMEOUT_MS = 5_000;
 
-/** One try of each server. Where `signal` fires first, a connection that comes about later is closed again. */
+/**
+ * One try of each server. Where `signal` fires first, a connection that comes about later is closed
+ * again.
+ */
 async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
   const { tls, ...where } = parseServers(options.url);
   const connecting = connect({
@@ -19,7 +22,8 @@ async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    // Credentials that are refused for a while, e.g. while they are rotated, must not end a connection for good.
+    // Credentials that are refused for a while, e.g. while they are rotated, must not end a
+    // connection for good.
     ignoreAuthErrorAbort: true,
     pingInterval: 10_000,
     maxPingOut: 2,

@@ -4,7 +4,9 @@ import type { Nats } from "./connect.ts";
 import { EVENT_STREAM } from "./streams.ts";
 import type { ConsumeOptions } from "./consume.ts";
 
-/** How long the events of a replica that was killed wait; those in hand are renewed well within it. */
+/**
+ * How long the events of a replica that was killed wait; those in hand are renewed well within it.
+ */
 const ACK_WAIT_MS = 15_000;
 /** JetStream's answer where the durable exists with other settings. */
 const EXISTS_DIFFERENT = 10_148;
@@ -22,7 +24,8 @@ export async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>):
   const settings = {
     filter_subject: filter,
     ack_wait: ACK_WAIT_MS * 1_000_000,
-    // What cannot be handled is put into the dead letters by us, with its reason: the server must never give up by itself.
+    // What cannot be handled is put into the dead letters by us, with its reason: the server must
+    // never give up by itself.
     max_deliver: -1,
     max_ack_pending: 1_000,
   };
@@ -35,7 +38,8 @@ export async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>):
     });
   } catch (err) {
     if (!(err instanceof JetStreamApiError && err.code === EXISTS_DIFFERENT)) throw err;
-    // Made by another replica, an earlier start or another version: where it begins cannot be changed, and its place in the stream is kept.
+    // Made by another replica, an earlier start or another version: where it begins cannot be
+    // changed, and its place in the stream is kept.
     await consumers.update(EVENT_STREAM, durable, settings);
   }
   return nats.js.consumers.get(EVENT_STREAM, durable);

@@ -61,7 +61,10 @@ async function bury(
   msg.term(err.reason);
 }
 
-/** Does with a message whose handling failed what its error says; an error of that itself is one more reason to try again. */
+/**
+ * Does with a message whose handling failed what its error says; an error of that itself is one
+ * more reason to try again.
+ */
 async function afterFailure<T>(
   nats: Nats,
   options: Handling<T>,
@@ -91,7 +94,9 @@ async function afterFailure<T>(
   }
 }
 
-/** Parses a message, has it handled and acknowledges it, or puts it back, or into the dead letters. */
+/**
+ * Parses a message, has it handled and acknowledges it, or puts it back, or into the dead letters.
+ */
 export async function handleMessage<T>(
   nats: Nats,
   options: Handling<T>,

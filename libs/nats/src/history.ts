@@ -6,7 +6,10 @@ import type { Subject } from "@rollcast/shared/subjects";
 
 const AT_ONCE = 64;
 
-/** Every event that the stream holds now, oldest first. Reads message by message, without a consumer: for looks back, not for following. */
+/**
+ * Every event that the stream holds now, oldest first. Reads message by message, without a
+ * consumer: for looks back, not for following.
+ */
 export async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
   const { state } = await nats.jsm.streams.info(EVENT_STREAM);
   const events: RollcastEvent[] = [];
@@ -32,7 +35,8 @@ export type ReadFrom = { readonly seq: number } | { readonly start_time: string 
  * The first message from there on whose subject matches; null where there is none. The stream's
  * leader answers, so null is true of everything that was acknowledged. A direct read is answered by
  * any replica, also one that lags; and its answer is the message itself, which whoever may read
- * directly can have sent to any subject (docs/decisions/0008-subscribers-have-their-own-account.md).
+ * directly can have sent to any subject
+ * (docs/decisions/0008-subscribers-have-their-own-account.md).
  */
 export function readNext(
   nats: Nats,
@@ -44,7 +48,10 @@ export function readNext(
   return nats.jsm.streams.getMessage(stream, query as MsgRequest);
 }
 
-/** The newest event on a subject without wildcards; undefined where there is none. Network faults are thrown. */
+/**
+ * The newest event on a subject without wildcards; undefined where there is none. Network faults
+ * are thrown.
+ */
 export async function readLastEvent(
   nats: Nats,
   subject: Subject,

@@ -4,11 +4,17 @@ import type { ConnectionOptions } from "@nats-io/transport-node";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
 
-/** Who this client is to the server, and how it knows the server. Files are read again at each connection, so what is rotated is found. */
+/**
+ * Who this client is to the server, and how it knows the server. Files are read again at each
+ * connection, so what is rotated is found.
+ */
 export type NatsIdentity = {
   /** The seed of an nkey user (`SU...`), whose public half the server knows. */
   nkey?: { readonly file: string } | undefined;
-  /** PEM files: the authority that signed the server's certificate (else the system's), and this client's own certificate. */
+  /**
+   * PEM files: the authority that signed the server's certificate (else the system's), and this
+   * client's own certificate.
+   */
   tls?:
     | {
         readonly ca?: string | undefined;
@@ -25,7 +31,10 @@ export function findSeed(text: string): string | undefined {
   return text.split(/\s+/).find((word) => SEED.test(word));
 }
 
-/** The seed in `file`: a line of its own, among others as `nk` and `nsc` write them. Throws {@link ConfigError}, which does not quote it. */
+/**
+ * The seed in `file`: a line of its own, among others as `nk` and `nsc` write them. Throws
+ * {@link ConfigError}, which does not quote it.
+ */
 export function readSeed(file: string): Uint8Array {
   let text: string;
   try {
@@ -67,7 +76,10 @@ function checkReadable(file: string, key: string): void {
   }
 }
 
-/** What the client library is told. `tls`: nothing is said before the connection is encrypted. Throws {@link ConfigError} where a file is missing. */
+/**
+ * What the client library is told. `tls`: nothing is said before the connection is encrypted.
+ * Throws {@link ConfigError} where a file is missing.
+ */
 export function openIdentity(
   identity: NatsIdentity,
   tls: boolean,

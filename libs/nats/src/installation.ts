@@ -12,15 +12,23 @@ import { encodeToken, kindToken } from "@rollcast/shared/subjects";
  *     <cluster>.<kind>.<namespace>.<name>     a source (`SourceRecord`); see {@link sourceKeys}
  */
 
-/** When the first watcher of this installation began its first list; milliseconds since the epoch. Written once. */
+/**
+ * When the first watcher of this installation began its first list; milliseconds since the epoch.
+ * Written once.
+ */
 export const Installation = z.object({ v: z.literal(1), installedAt: z.number() });
 export type Installation = z.infer<typeof Installation>;
 
-/** Every source of a kind (in one namespace, or in all) that existed at `since` is recorded; one first seen later was created later. */
+/**
+ * Every source of a kind (in one namespace, or in all) that existed at `since` is recorded; one
+ * first seen later was created later.
+ */
 export const Coverage = z.object({ v: z.literal(1), since: z.number() });
 export type Coverage = z.infer<typeof Coverage>;
 
-/** Filter of the keys of a cluster's source records, which leaves the other keys of the bucket out. */
+/**
+ * Filter of the keys of a cluster's source records, which leaves the other keys of the bucket out.
+ */
 export function sourceKeys(cluster: string): string {
   return `${encodeToken(cluster)}.*.*.*`;
 }
@@ -29,7 +37,10 @@ function installationKey(cluster: string): string {
   return `${encodeToken(cluster)}.installation`;
 }
 
-/** Key of the coverage of a kind; `namespace` undefined: of all namespaces. Kinds hold no `_`, so it is unambiguous. */
+/**
+ * Key of the coverage of a kind; `namespace` undefined: of all namespaces. Kinds hold no `_`, so it
+ * is unambiguous.
+ */
 export function coverageKey(cluster: string, kind: string, namespace?: string): string {
   const inside = namespace === undefined ? "" : `_${encodeToken(namespace)}`;
   return `${encodeToken(cluster)}.coverage.${kindToken(kind)}${inside}`;
@@ -44,7 +55,9 @@ export function openInstallation(nats: Nats): Promise<Kv<Installation>> {
   return openKv(nats, "sources", Installation);
 }
 
-/** The installation's record; undefined before the first watcher started. Network faults are thrown. */
+/**
+ * The installation's record; undefined before the first watcher started. Network faults are thrown.
+ */
 export async function readInstallation(
   kv: Kv<Installation>,
   cluster: string,
@@ -52,7 +65,10 @@ export async function readInstallation(
   return (await kv.get(installationKey(cluster)))?.value;
 }
 
-/** The installation's record, made with `now` (milliseconds since the epoch) where there is none: all replicas get the same. */
+/**
+ * The installation's record, made with `now` (milliseconds since the epoch) where there is none:
+ * all replicas get the same.
+ */
 export async function ensureInstallation(
   kv: Kv<Installation>,
   cluster: string,

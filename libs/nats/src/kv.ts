@@ -11,12 +11,15 @@ import type { Bucket } from "./streams.ts";
 export type Entry<T> = { readonly key: string; readonly value: T; readonly revision: number };
 
 /**
- * A bucket of records of one form. Reads go to the leader, so they see every acknowledged write. Every write is a compare-and-set; a lost
- * one returns undefined (read again and decide again). A write that times out may have happened: the next one then loses.
- * Network faults are thrown.
+ * A bucket of records of one form. Reads go to the leader, so they see every acknowledged write.
+ * Every write is a compare-and-set; a lost one returns undefined (read again and decide again). A
+ * write that times out may have happened: the next one then loses. Network faults are thrown.
  */
 export type Kv<T> = {
-  /** The record, or undefined. Throws {@link TerminalError} (`unreadable`) where it is not of the form, e.g. of a newer version. */
+  /**
+   * The record, or undefined. Throws {@link TerminalError} (`unreadable`) where it is not of the
+   * form, e.g. of a newer version.
+   */
   get(key: string): Promise<Entry<T> | undefined>;
   /** Writes where nothing is; the new revision, or undefined where something was. */
   create(key: string, value: T): Promise<number | undefined>;
@@ -24,9 +27,15 @@ export type Kv<T> = {
   update(key: string, value: T, revision: number): Promise<number | undefined>;
   /** Removes where `revision` still is the newest; whether it did. */
   remove(key: string, revision: number): Promise<boolean>;
-  /** Every present record, oldest write first; unreadable ones are logged and left out. `filter` is a subject filter of keys (`prod.>`). */
+  /**
+   * Every present record, oldest write first; unreadable ones are logged and left out. `filter` is
+   * a subject filter of keys (`prod.>`).
+   */
   snapshot(filter?: string): AsyncIterable<Entry<T>>;
-  /** Calls back for each write from now on (value undefined: removed), until `signal` fires. A gap in the subscription calls `onGap`. */
+  /**
+   * Calls back for each write from now on (value undefined: removed), until `signal` fires. A gap
+   * in the subscription calls `onGap`.
+   */
   watch(options: WatchOptions<T>): void;
 };
 
@@ -35,7 +44,10 @@ export type WatchOptions<T> = {
   signal: AbortSignal;
   onEntry: (key: string, value: T | undefined, revision: number) => void;
   onGap: () => void;
-  /** Called each time the subscription stands: every later write is told. Before `onGap` where both are due. */
+  /**
+   * Called each time the subscription stands: every later write is told. Before `onGap` where both
+   * are due.
+   */
   onOpen?: () => void;
 };
 

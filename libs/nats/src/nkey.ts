@@ -1,6 +1,9 @@
 import { nkeys } from "@nats-io/transport-node";
 
-/** An nkey user: the client keeps the seed, the server needs the public key only (https://docs.nats.io/using-nats/developer/connecting/nkey). */
+/**
+ * An nkey user: the client keeps the seed, the server needs the public key only
+ * (https://docs.nats.io/using-nats/developer/connecting/nkey).
+ */
 export type Nkey = { readonly seed: string; readonly publicKey: string };
 
 /** The public half of a user's seed. Throws where the text is no seed. */

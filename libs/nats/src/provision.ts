@@ -22,7 +22,10 @@ function checkServer(nats: Nats): void {
   }
 }
 
-/** The stream as it is, or undefined where there is none; any other failure is thrown, so that an outage is not taken for an empty server. */
+/**
+ * The stream as it is, or undefined where there is none; any other failure is thrown, so that an
+ * outage is not taken for an empty server.
+ */
 async function find(nats: Nats, name: string): Promise<StreamInfo | undefined> {
   const info = await ask(nats, name);
   const fault = info === undefined ? undefined : quorumFault(info);
@@ -113,8 +116,9 @@ const EVERYTHING: JetStreamResources = {
 };
 
 /**
- * Makes the streams and buckets, or checks those that are there: settings the operator may own (limits, ages, replicas) are left as they are; a
- * difference that could only be mended by losing data is refused ({@link ConfigError}). Safe to run from every replica at once.
+ * Makes the streams and buckets, or checks those that are there: settings the operator may own
+ * (limits, ages, replicas) are left as they are; a difference that could only be mended by losing
+ * data is refused ({@link ConfigError}). Safe to run from every replica at once.
  */
 export async function provision(
   nats: Nats,

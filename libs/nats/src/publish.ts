@@ -20,9 +20,10 @@ const MAX_MESSAGE_BYTES = 65_536;
 const PERMANENT = new Set([10_054, 10_001]);
 
 /**
- * Publishes `event` and returns when the stream has stored it. Repeats under the same `Nats-Msg-Id` (the event's id) until the
- * acknowledgement arrives, so an outage of NATS delays and never loses or doubles it. Ends early only when `signal` fires (throws its reason) or the message
- * can never be stored (throws {@link TerminalError}).
+ * Publishes `event` and returns when the stream has stored it. Repeats under the same `Nats-Msg-Id`
+ * (the event's id) until the acknowledgement arrives, so an outage of NATS delays and never loses
+ * or doubles it. Ends early only when `signal` fires (throws its reason) or the message can never
+ * be stored (throws {@link TerminalError}).
  */
 export async function publish(
   nats: Nats,
@@ -42,7 +43,10 @@ export async function publish(
 
 type StoreOptions = { msgID: string; headers: ReturnType<typeof headers> };
 
-/** One try. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under way then never comes. */
+/**
+ * One try. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under
+ * way then never comes.
+ */
 async function attemptStore(
   nats: Nats,
   subject: Subject,
@@ -108,7 +112,10 @@ function headerValue(text: string): string {
     .slice(0, 1_024);
 }
 
-/** Puts a message into the dead letters with its reason in the headers; repeated under the same id until stored. */
+/**
+ * Puts a message into the dead letters with its reason in the headers; repeated under the same id
+ * until stored.
+ */
 export async function publishDeadLetter(
   nats: Nats,
   letter: DeadLetter,

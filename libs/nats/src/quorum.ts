@@ -1,6 +1,9 @@
 import type { StreamInfo } from "@nats-io/jetstream";
 
-/** A leader hears of each copy once a second; it gives up leading after ten to twenty without most of them. */
+/**
+ * A leader hears of each copy once a second; it gives up leading after ten to twenty without most
+ * of them.
+ */
 const UNHEARD_NS = 5_000_000_000;
 
 type Peer = NonNullable<NonNullable<StreamInfo["cluster"]>["replicas"]>[number];
@@ -14,14 +17,16 @@ export type Replication = {
   };
 };
 
-// A server that has never heard of a copy, as after an election in vain, says that it was seen 0 ns ago.
+// A server that has never heard of a copy, as after an election in vain, says that it was seen 0 ns
+// ago.
 function isHeard({ active, current, offline }: Pick<Peer, "active" | "current" | "offline">) {
   return offline !== true && active < UNHEARD_NS && (active > 0 || current);
 }
 
 /**
- * Why nothing can be stored in a stream that gives this information, or undefined. A server that has lost the others of its cluster goes on giving it: as the
- * leader at first, and then without one.
+ * Why nothing can be stored in a stream that gives this information, or undefined. A server that
+ * has lost the others of its cluster goes on giving it: as the leader at first, and then without
+ * one.
  */
 export function quorumFault({ config, cluster }: Replication): string | undefined {
   const { name, num_replicas: copies } = config;

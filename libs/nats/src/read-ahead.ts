@@ -12,9 +12,9 @@ export type Batch<M> = {
 };
 
 /**
- * Merges answers to "which is the next message from sequence n on?" for consecutive n. Answers after
- * a null are dropped: they are of messages that were stored since, and others may have been stored
- * before them.
+ * Merges answers to "which is the next message from sequence n on?" for consecutive n. Answers
+ * after a null are dropped: they are of messages that were stored since, and others may have been
+ * stored before them.
  */
 export function mergeAnswers<M extends { readonly seq: number }>(
   answers: readonly (M | null)[],

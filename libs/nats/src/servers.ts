@@ -26,8 +26,9 @@ function credentials(userinfo: string): Pick<NatsServers, "user" | "pass" | "tok
 }
 
 /**
- * The servers in `url`: `nats://host:4222` or `tls://host:4222`, several separated by commas, with `user:password@` or `token@` before the host
- * (the same for all, percent-encoded). With one `tls` all are. Throws {@link ConfigError}, which does not quote the URL.
+ * The servers in `url`: `nats://host:4222` or `tls://host:4222`, several separated by commas, with
+ * `user:password@` or `token@` before the host (the same for all, percent-encoded). With one `tls`
+ * all are. Throws {@link ConfigError}, which does not quote the URL.
  */
 export function parseServers(url: string): NatsServers {
   const servers: string[] = [];

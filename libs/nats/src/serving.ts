@@ -5,8 +5,9 @@ import { EVENT_STREAM } from "./streams.ts";
 import { quorumFault } from "./quorum.ts";
 
 /**
- * Why nothing can be stored or consumed now, or undefined. The event stream is asked for its leader and its copies: a connection that stands proves nothing where
- * the server hangs, nor an answer where a cluster of NATS has lost its majority.
+ * Why nothing can be stored or consumed now, or undefined. The event stream is asked for its leader
+ * and its copies: a connection that stands proves nothing where the server hangs, nor an answer
+ * where a cluster of NATS has lost its majority.
  */
 export async function servingFault(nats: Nats): Promise<string | undefined> {
   const fault = nats.fault();

@@ -18,7 +18,10 @@ function tell({ logger }: Nats, err: unknown, attempt: number): void {
   }
 }
 
-/** Provisions until it is done, or `signal` fires (throws its reason), or an error comes that `lasts`. */
+/**
+ * Provisions until it is done, or `signal` fires (throws its reason), or an error comes that
+ * `lasts`.
+ */
 async function insist(
   nats: Nats,
   once: () => Promise<void>,
@@ -40,8 +43,9 @@ async function insist(
 }
 
 /**
- * Makes everything, once JetStream serves: a cluster of NATS that has just been started takes connections before it has a leader. Throws {@link ConfigError} as
- * {@link provision} does, what the server says where this user may not do it, and the reason of `signal` when it fires.
+ * Makes everything, once JetStream serves: a cluster of NATS that has just been started takes
+ * connections before it has a leader. Throws {@link ConfigError} as {@link provision} does, what
+ * the server says where this user may not do it, and the reason of `signal` when it fires.
  */
 export function provisionWhenReady(nats: Nats, replicas: number, signal: AbortSignal) {
   const lasts = (err: unknown) => violationOf(err) !== undefined;
@@ -49,8 +53,9 @@ export function provisionWhenReady(nats: Nats, replicas: number, signal: AbortSi
 }
 
 /**
- * Checks what a service works on, and makes it where its user may. Where it may not, waits until the provision step has made it; where JetStream does not serve,
- * until it does. Throws {@link ConfigError} as {@link provision} does, and the reason of `signal` when it fires.
+ * Checks what a service works on, and makes it where its user may. Where it may not, waits until
+ * the provision step has made it; where JetStream does not serve, until it does. Throws
+ * {@link ConfigError} as {@link provision} does, and the reason of `signal` when it fires.
  */
 export function waitProvisioned(
   nats: Nats,

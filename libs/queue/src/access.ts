@@ -13,7 +13,10 @@ export type RedisIdentity = {
   /** An ACL user (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). */
   username?: string | undefined;
   password?: SecretRef | undefined;
-  /** PEM files: the authority that signed the server's certificate (else the system's), and this client's own certificate. */
+  /**
+   * PEM files: the authority that signed the server's certificate (else the system's), and this
+   * client's own certificate.
+   */
   tls?:
     | {
         readonly ca?: string | undefined;
@@ -38,7 +41,10 @@ export type RedisAccess = {
   readonly options: Pick<RedisOptions, "username" | "password" | "tls">;
 };
 
-/** Who is meant, where the URL names a user and the password comes from elsewhere: the library takes a URL's empty password for one. */
+/**
+ * Who is meant, where the URL names a user and the password comes from elsewhere: the library takes
+ * a URL's empty password for one.
+ */
 function whoAndWhere({ url, username }: RedisIdentity): { url: string; username?: string } {
   const parsed = new URL(url);
   const user = username ?? decodeURIComponent(parsed.username);

@@ -18,7 +18,10 @@ export type AddOptions = {
 export type JobQueue<T> = AsyncDisposable & {
   /** Adds a job, or merges it into the waiting one of its id. Fails at once without Redis. */
   add(data: T, options: AddOptions): Promise<void>;
-  /** Like {@link Queue.add}, and a job of this id that waits for its next try after a failure runs now; one that was told {@link RetryLater} waits on. */
+  /**
+   * Like {@link Queue.add}, and a job of this id that waits for its next try after a failure runs
+   * now; one that was told {@link RetryLater} waits on.
+   */
   addAndWake(data: T, options: AddOptions): Promise<void>;
   /** Jobs by state (`waiting`, `active`, `delayed`, ...). */
   counts(): Promise<Record<string, number>>;
@@ -26,7 +29,10 @@ export type JobQueue<T> = AsyncDisposable & {
   waitedMs(): Promise<number>;
   /** Removes the queue with all its jobs; what running ones still do does not affect it. */
   destroy(): Promise<void>;
-  /** For how many milliseconds the job that is next could have run, and no worker has any in hand and no limit holds it; else 0. */
+  /**
+   * For how many milliseconds the job that is next could have run, and no worker has any in hand
+   * and no limit holds it; else 0.
+   */
   stalledMs(): Promise<number>;
   /** Why nothing can be added now, or undefined. */
   fault(): string | undefined;
@@ -34,7 +40,10 @@ export type JobQueue<T> = AsyncDisposable & {
   probe(): Promise<string | undefined>;
   /** Calls `listener` after each reconnect to Redis, which may have come back empty. */
   onReconnect(listener: () => void): void;
-  /** What holds over all workers of the queue from now on; set again by itself after each reconnect, before anything is added. */
+  /**
+   * What holds over all workers of the queue from now on; set again by itself after each reconnect,
+   * before anything is added.
+   */
   limit(limits: Limits): Promise<void>;
 };
 
@@ -43,8 +52,9 @@ const DEFAULT_ATTEMPTS = 5;
 const REOPEN_MS = 500;
 
 /**
- * BullMQ asks Redis for its version once, when a queue is opened, and an error there, of a Redis that goes away just then, would be the answer to everything that is
- * ever added: such a queue is opened again. Throws the reason of the signal.
+ * BullMQ asks Redis for its version once, when a queue is opened, and an error there, of a Redis
+ * that goes away just then, would be the answer to everything that is ever added: such a queue is
+ * opened again. Throws the reason of the signal.
  */
 async function openBull(options: QueueOptions, redis: Client["redis"]): Promise<BullQueue> {
   const { logger, name, signal } = options;
@@ -100,7 +110,8 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
     async addAndWake(data, opts) {
       const job = await add(data, opts);
       if (job.id === undefined) return;
-      // The returned job is the waiting one where this add was merged; in a backoff it would hold the newer change back.
+      // The returned job is the waiting one where this add was merged; in a backoff it would hold
+      // the newer change back.
       const waiting = await queue.getJob(job.id);
       if (waiting === undefined || waiting.attemptsMade === 0 || !(await waiting.isDelayed()))
         return;

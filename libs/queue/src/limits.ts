@@ -2,7 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Redis } from "ioredis";
 
-/** What BullMQ keeps for all workers of a queue. `per` in milliseconds; a window of the rate begins with its first job. */
+/**
+ * What BullMQ keeps for all workers of a queue. `per` in milliseconds; a window of the rate begins
+ * with its first job.
+ */
 export type Limits = {
   readonly concurrency: number;
   readonly rateLimit?: { readonly max: number; readonly per: number } | undefined;
@@ -17,8 +20,10 @@ export type LimitsKeeper = {
 };
 
 /**
- * Sets concurrency, max and duration in BullMQ's hash of the queue, all at once and only where they differ: a window of the rate that is under way is cut to
- * the new duration, else the old one would hold on, and its count is kept, so that no replica's repetition lets more through. Wakes a worker.
+ * Sets concurrency, max and duration in BullMQ's hash of the queue, all at once and only where they
+ * differ: a window of the rate that is under way is cut to the new duration, else the old one would
+ * hold on, and its count is kept, so that no replica's repetition lets more through. Wakes a
+ * worker.
  */
 const SET = `
 local now = redis.call("HMGET", KEYS[1], "concurrency", "max", "duration")

@@ -8,11 +8,17 @@ export type JobContext = {
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly lastAttempt: boolean;
-  /** Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue has a rate limit. */
+  /**
+   * Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue
+   * has a rate limit.
+   */
   readonly hold: (ms: number) => Promise<void>;
 };
 
-/** For how long an error of the worker is a fault. It tries again at once, so one that lasts is never older. */
+/**
+ * For how long an error of the worker is a fault. It tries again at once, so one that lasts is
+ * never older.
+ */
 export const REFUSED_MS = 5_000;
 
 export async function processJob<T>(

@@ -5,7 +5,8 @@ import { redisAccess } from "./access.ts";
 import type { RedisIdentity } from "./access.ts";
 
 /**
- * BullMQ on Redis. The queues hold jobs, never truth: whatever is in them can be made again from the records in NATS, so an empty Redis loses nothing.
+ * BullMQ on Redis. The queues hold jobs, never truth: whatever is in them can be made again from
+ * the records in NATS, so an empty Redis loses nothing.
  */
 export type QueueOptions = RedisIdentity & {
   /** Name of the cluster: queues of two clusters in one Redis stay apart. */
@@ -18,7 +19,10 @@ export type QueueOptions = RedisIdentity & {
 };
 
 const RECONNECT_MAX_MS = 2_000;
-/** Longer than a worker waits for a job: a Redis that owes an answer for so long is gone, though its connection stands. */
+/**
+ * Longer than a worker waits for a job: a Redis that owes an answer for so long is gone, though its
+ * connection stands.
+ */
 const SILENCE_MS = 15_000;
 
 /** What all keys of a cluster begin with. */

@@ -14,8 +14,9 @@ export type WorkOptions<T> = QueueOptions & {
   /** At most `max` jobs begin within `periodMs`, over all workers of the queue. */
   rateLimit?: { max: number; periodMs: number };
   /**
-   * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an attempt. {@link TerminalError}: given up.
-   * Else: again with backoff until the attempts are used up. `lastAttempt` says that no other will follow.
+   * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an
+   * attempt. {@link TerminalError}: given up. Else: again with backoff until the attempts are used
+   * up. `lastAttempt` says that no other will follow.
    */
   process: (data: T, context: JobContext) => Promise<void>;
 };
@@ -81,7 +82,8 @@ async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promis
 }
 
 /**
- * Works on a queue until disposal, which stops the intake, waits for the jobs in hand, and hands back what is not done in time without using an attempt.
+ * Works on a queue until disposal, which stops the intake, waits for the jobs in hand, and hands
+ * back what is not done in time without using an attempt.
  */
 export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   const { redis, fault } = await connectRedis(options, true);

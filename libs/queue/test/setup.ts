@@ -15,7 +15,10 @@ export function recordingLogger(): { logger: Logger; lines: LogLine[] } {
   return { logger: createLogger("test", "trace", destination), lines };
 }
 
-/** A TCP proxy that is gone for a second when a connection through it asks Redis for INFO a second time: the first is the client's, to see that Redis is ready. */
+/**
+ * A TCP proxy that is gone for a second when a connection through it asks Redis for INFO a second
+ * time: the first is the client's, to see that Redis is ready.
+ */
 export async function startTrapdoor(
   to: number,
 ): Promise<AsyncDisposable & { readonly port: number; readonly hasOpened: () => boolean }> {

@@ -5,13 +5,17 @@ import { SECRET_KEYS, hideSecrets, mask } from "./mask.ts";
 
 export { mask } from "./mask.ts";
 
-/** Messages are constant sentences; what varies is data: `log.info({ workload }, "rollout started")`. */
+/**
+ * Messages are constant sentences; what varies is data:
+ * `log.info({ workload }, "rollout started")`.
+ */
 export type Logger = PinoLogger;
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
 /**
- * A logger that writes JSON lines to stdout (or `destination`), with `service` on each. Errors belong under `err`.
- * Values under keys that name secrets are hidden at any depth, and URLs and tokens are masked wherever they are.
+ * A logger that writes JSON lines to stdout (or `destination`), with `service` on each. Errors
+ * belong under `err`. Values under keys that name secrets are hidden at any depth, and URLs and
+ * tokens are masked wherever they are.
  */
 export function createLogger(
   service: string,

@@ -1,6 +1,9 @@
 import { ConfigError } from "@rollcast/shared/errors";
 
-/** Keys whose values are never told, whatever is in them; compared without regard to case and separators. */
+/**
+ * Keys whose values are never told, whatever is in them; compared without regard to case and
+ * separators.
+ */
 export const SECRET_KEYS = [
   "apikey",
   "authorization",
@@ -29,7 +32,10 @@ const KUBERNETES_PATH =
   /^\/(?:(?:api|apis\/[\w.-]{1,100})\/v\d\w{0,20}(?:\/|$)|(?:version|livez|readyz|healthz|metrics)$)/;
 const TRAILING = new Set(",.;:!)]}>'");
 
-/** What follows the host of a URL, without what may be a credential: the path of a chat's webhook is one, and any query. */
+/**
+ * What follows the host of a URL, without what may be a credential: the path of a chat's webhook is
+ * one, and any query.
+ */
 function maskRest(rest: string): string {
   let end = rest.length;
   while (end > 0 && TRAILING.has(rest.charAt(end - 1))) end--;
@@ -42,8 +48,9 @@ function maskRest(rest: string): string {
 }
 
 /**
- * `text` without what must not be told: credentials in URLs, and after their host everything but paths of the Kubernetes API (the path of a chat's webhook is its
- * secret); bearer tokens and basic credentials; tokens of Slack and secrets of Standard Webhooks.
+ * `text` without what must not be told: credentials in URLs, and after their host everything but
+ * paths of the Kubernetes API (the path of a chat's webhook is its secret); bearer tokens and basic
+ * credentials; tokens of Slack and secrets of Standard Webhooks.
  */
 export function mask(text: string): string {
   return text
@@ -57,7 +64,10 @@ function isSecretKey(key: string): boolean {
   return SECRET.has(key.toLowerCase().replaceAll(/[-_]/g, ""));
 }
 
-/** An error as plain data, with its causes and what it bundles; masked. A fault of the configuration is none of the code: no stack, neither its own nor its cause's. */
+/**
+ * An error as plain data, with its causes and what it bundles; masked. A fault of the configuration
+ * is none of the code: no stack, neither its own nor its cause's.
+ */
 function plainError(err: Error, depth: number, stacks: boolean): Record<string, unknown> {
   const plain: Record<string, unknown> = { type: err.name, message: mask(err.message) };
   const isCode = stacks && !(err instanceof ConfigError);
@@ -69,7 +79,10 @@ function plainError(err: Error, depth: number, stacks: boolean): Record<string, 
   return plain;
 }
 
-/** A copy of `value` in which the values of secret keys are hidden and every text is masked, at any depth; errors become plain data. */
+/**
+ * A copy of `value` in which the values of secret keys are hidden and every text is masked, at any
+ * depth; errors become plain data.
+ */
 export function hideSecrets(value: unknown, depth = 0, stacks = true): unknown {
   if (typeof value === "string") return mask(value);
   if (typeof value !== "object" || value === null) return value;

@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
-/** A service's own metrics registry, with Node's default metrics; disposed of by nobody: it is plain memory. */
+/**
+ * A service's own metrics registry, with Node's default metrics; disposed of by nobody: it is plain
+ * memory.
+ */
 export type Metrics = {
   counter<L extends string>(name: string, help: string, labels?: readonly L[]): Counter<L>;
   gauge<L extends string>(
@@ -15,7 +18,10 @@ export type Metrics = {
     labels: readonly L[],
     buckets: readonly number[],
   ): Histogram<L>;
-  /** Metrics of one of several services in this process: theirs may have the same names, and each carries the label `component`. */
+  /**
+   * Metrics of one of several services in this process: theirs may have the same names, and each
+   * carries the label `component`.
+   */
   component(name: string): Metrics;
   /** The text exposition of all metrics, those of components included. */
   text(): Promise<string>;
@@ -30,7 +36,10 @@ export const LATENCY_BUCKETS = [
   1800,
 ] as const;
 
-/** One exposition of several: each metric's HELP and TYPE once, before the samples of all (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+/**
+ * One exposition of several: each metric's HELP and TYPE once, before the samples of all
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/).
+ */
 function joinTexts(texts: readonly string[]): string {
   const metrics = new Map<string, string[]>();
   for (const block of texts.flatMap((text) => text.split(/^(?=# HELP )/m))) {
@@ -43,7 +52,11 @@ function joinTexts(texts: readonly string[]): string {
   return `${[...metrics.values()].map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
-/** Makes the registry, with Node's default metrics. A gauge whose `collect` fails is left out of that scrape and counted. Names carry their unit and the prefix `rollcast_`; labels must be bounded (never an object's name). */
+/**
+ * Makes the registry, with Node's default metrics. A gauge whose `collect` fails is left out of
+ * that scrape and counted. Names carry their unit and the prefix `rollcast_`; labels must be
+ * bounded (never an object's name).
+ */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -75,7 +88,8 @@ function metricsOf(registry: Registry): Metrics {
                 try {
                   await collect(this);
                 } catch {
-                  // One value that cannot be read, e.g. in an outage, must not take all others away.
+                  // One value that cannot be read, e.g. in an outage, must not take all others
+                  // away.
                   if (labels.length === 0) this.remove();
                   else this.reset();
                   failed.inc({ metric: name });

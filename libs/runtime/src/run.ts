@@ -10,7 +10,10 @@ export type Start = (stack: AsyncDisposableStack, signal: AbortSignal) => Promis
 const START_END_MS = 3_000;
 const LEAK_MS = 1_000;
 
-/** Waits for `starting`, but after `signal` has fired only for {@link START_END_MS}: a start may wait for a server that never comes. */
+/**
+ * Waits for `starting`, but after `signal` has fired only for {@link START_END_MS}: a start may
+ * wait for a server that never comes.
+ */
 async function whileWanted(starting: Promise<void>, signal: AbortSignal): Promise<void> {
   const late = Promise.withResolvers<void>();
   let timer: NodeJS.Timeout | undefined;
@@ -27,7 +30,10 @@ async function whileWanted(starting: Promise<void>, signal: AbortSignal): Promis
   }
 }
 
-/** Turns signals into `abort`; a second one, or `graceMs` without an end, or an error that nobody caught ends the process with 1. */
+/**
+ * Turns signals into `abort`; a second one, or `graceMs` without an end, or an error that nobody
+ * caught ends the process with 1.
+ */
 function listen(logger: Logger, abort: AbortController, graceMs: number): Disposable {
   let grace: NodeJS.Timeout | undefined;
   const stop = (signal: NodeJS.Signals) => {
@@ -55,7 +61,10 @@ function listen(logger: Logger, abort: AbortController, graceMs: number): Dispos
   };
 }
 
-/** Logs what ended the process. Of a configuration with several faults each gets a line of its own: in one, people cannot read them. */
+/**
+ * Logs what ended the process. Of a configuration with several faults each gets a line of its own:
+ * in one, people cannot read them.
+ */
 function logEnd(logger: Logger, err: unknown): void {
   const lines = err instanceof ConfigError ? err.message.split("\n") : [];
   if (lines.length > 1) {
@@ -65,8 +74,9 @@ function logEnd(logger: Logger, err: unknown): void {
 }
 
 /**
- * Runs a service until SIGTERM or SIGINT, then disposes what `start` opened, newest first; also when `start` itself fails.
- * Exit code 0 after a signal, 1 after an error. A second signal, or `graceMs` (milliseconds) without an end, exits at once with 1.
+ * Runs a service until SIGTERM or SIGINT, then disposes what `start` opened, newest first; also
+ * when `start` itself fails. Exit code 0 after a signal, 1 after an error. A second signal, or
+ * `graceMs` (milliseconds) without an end, exits at once with 1.
  */
 export async function run(logger: Logger, start: Start, graceMs = 25_000): Promise<void> {
   const abort = new AbortController();
@@ -84,11 +94,15 @@ export async function run(logger: Logger, start: Start, graceMs = 25_000): Promi
   }
   process.exitCode = exitCode;
   logger.info({ exitCode }, "stopped");
-  // Everything is disposed: whatever still holds the event loop is a leak that must not keep a pod from ending.
+  // Everything is disposed: whatever still holds the event loop is a leak that must not keep a pod
+  // from ending.
   setTimeout(() => process.exit(), LEAK_MS).unref();
 }
 
-/** Runs `work` to its end, or until SIGTERM or SIGINT fires its signal. Exit code 0 where it was done, 1 where not. */
+/**
+ * Runs `work` to its end, or until SIGTERM or SIGINT fires its signal. Exit code 0 where it was
+ * done, 1 where not.
+ */
 export async function runOnce(
   logger: Logger,
   work: (signal: AbortSignal) => Promise<void>,

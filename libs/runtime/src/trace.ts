@@ -9,9 +9,15 @@ export type SpanContext = {
 
 export type SpanOptions = {
   readonly kind?: "internal" | "client" | "producer" | "consumer";
-  /** The `traceparent` that it follows from; else the span that is under way; else it begins a trace. */
+  /**
+   * The `traceparent` that it follows from; else the span that is under way; else it begins a
+   * trace.
+   */
   readonly parent?: string | undefined;
-  /** Other causes that were merged into this work: `traceparent`s, at most {@link MAX_LINKS} are kept. */
+  /**
+   * Other causes that were merged into this work: `traceparent`s, at most {@link MAX_LINKS} are
+   * kept.
+   */
   readonly links?: readonly (string | undefined)[];
   /** Milliseconds since the epoch, where it began before now. */
   readonly startedAt?: number | undefined;
@@ -34,7 +40,10 @@ const current = new AsyncLocalStorage<SpanContext>();
 const PARENT =
   /^[0-9a-f]{2}-(?<traceId>[0-9a-f]{32})-(?<spanId>[0-9a-f]{16})-(?<flags>[0-9a-f]{2})$/;
 
-/** A `traceparent` of W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header); undefined where it is none. */
+/**
+ * A `traceparent` of W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header);
+ * undefined where it is none.
+ */
 export function parseTraceparent(text: string | undefined): SpanContext | undefined {
   const { traceId = "", spanId = "", flags = "" } = PARENT.exec(text ?? "")?.groups ?? {};
   if (/^0*$/.test(traceId) || /^0*$/.test(spanId)) return undefined;
@@ -54,7 +63,10 @@ export function runInSpan<T>(span: SpanContext, work: () => T): T {
   return current.run(span, work);
 }
 
-/** `{traceparent}` of the span that is under way, for what another process goes on with; empty where nothing is traced. */
+/**
+ * `{traceparent}` of the span that is under way, for what another process goes on with; empty where
+ * nothing is traced.
+ */
 export function carried(): { traceparent?: string } {
   const span = current.getStore();
   return span === undefined ? {} : { traceparent: formatTraceparent(span) };

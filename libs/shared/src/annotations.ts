@@ -1,6 +1,7 @@
 /**
- * The annotations of Rollcast's contract, by the key that renames them in `reload.annotations`: Reloader's name, which can be renamed as Reloader's flags can,
- * and our own, which always counts and is asked first.
+ * The annotations of Rollcast's contract, by the key that renames them in `reload.annotations`:
+ * Reloader's name, which can be renamed as Reloader's flags can, and our own, which always counts
+ * and is asked first.
  */
 export const ANNOTATIONS = {
   auto: { reloader: "reloader.stakater.com/auto", own: "rollcast.dev/auto" },
@@ -62,8 +63,9 @@ export function annotationNames(key: AnnotationKey, renames: Renames): readonly 
 const OWN = /(?:^|\.)rollcast\.dev\//;
 
 /**
- * Reads an object's annotations into our own names: what is written under Reloader's name counts where ours is not there, everything else is left out.
- * So the rest of the program knows one name for each.
+ * Reads an object's annotations into our own names: what is written under Reloader's name counts
+ * where ours is not there, everything else is left out. So the rest of the program knows one name
+ * for each.
  */
 export function annotationReader(
   renames: Renames,

@@ -79,7 +79,11 @@ function message({ domain, title, schema }: (typeof CHANNELS)[number]): Json {
   };
 }
 
-/** The AsyncAPI 3.1 document of the events (https://www.asyncapi.com/docs/reference/specification/v3.1.0), made of the schemas that check them. */
+/**
+ * The AsyncAPI 3.1 document of the events
+ * (https://www.asyncapi.com/docs/reference/specification/v3.1.0), made of the schemas that check
+ * them.
+ */
 export function asyncApiDocument(version: string): Json {
   const each = <T>(make: (channel: (typeof CHANNELS)[number]) => T) =>
     Object.fromEntries(CHANNELS.map((channel) => [channel.domain, make(channel)] as const));

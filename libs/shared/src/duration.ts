@@ -10,9 +10,9 @@ const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
 
 /**
- * Milliseconds of a duration as Go writes it: numbers with a unit `ms`, `s`, `m` or `h`, joined (`1h30m`, `1.5s`), or `0`.
- * Returns undefined for anything else, also for a sign.
- * Format: https://pkg.go.dev/time#ParseDuration (without ns and us, which nothing here can honour).
+ * Milliseconds of a duration as Go writes it: numbers with a unit `ms`, `s`, `m` or `h`, joined
+ * (`1h30m`, `1.5s`), or `0`. Returns undefined for anything else, also for a sign. Format:
+ * https://pkg.go.dev/time#ParseDuration (without ns and us, which nothing here can honour).
  */
 export function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
@@ -24,7 +24,10 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
-/** A duration for people, two units at most: `350ms`, `2.1s`, `1m30s`, `2h5m`. `ms` is in milliseconds. */
+/**
+ * A duration for people, two units at most: `350ms`, `2.1s`, `1m30s`, `2h5m`. `ms` is in
+ * milliseconds.
+ */
 export function formatDuration(ms: number): string {
   if (Math.round(ms) < 1_000) return `${Math.round(ms)}ms`;
   const tenths = Math.round(ms / 100);

@@ -5,8 +5,9 @@ import { NotificationEvent } from "./notification-event.ts";
 import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
 
 /**
- * The events, CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec, `application/cloudevents+json`).
- * Within a major version only additions. They carry key names and causes, never a value and never the digest of one.
+ * The events, CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec,
+ * `application/cloudevents+json`). Within a major version only additions. They carry key names and
+ * causes, never a value and never the digest of one.
  */
 export const CONTENT_TYPE = "application/cloudevents+json";
 /** `SecretProviderClass` is what the Secrets Store CSI driver mounts, as pod statuses show it. */
@@ -76,7 +77,10 @@ export type Cause = z.infer<typeof Cause>;
 /** Data of `rollout.*`. */
 export const RolloutData = z.object({
   workload: ObjectId.extend({ uid: z.string().max(64) }),
-  /** Identifies the rollout over all its events; absent where nothing was decided yet (planned, skipped). */
+  /**
+   * Identifies the rollout over all its events; absent where nothing was decided yet (planned,
+   * skipped).
+   */
   rollout: z.string().max(64).optional(),
   queue: z.string().max(64).optional(),
   cause: Cause.optional(),
@@ -84,7 +88,9 @@ export const RolloutData = z.object({
   sources: z.number().int().nonnegative().optional(),
   /** How many workloads the cause's source would roll, this one included. */
   affected: z.number().int().positive().optional(),
-  /** A machine word for people to search for (`ProgressDeadlineExceeded`, `Forbidden`, `observe`). */
+  /**
+   * A machine word for people to search for (`ProgressDeadlineExceeded`, `Forbidden`, `observe`).
+   */
   reason: z.string().max(128).optional(),
   /** The cluster's own sentence, bounded. */
   message: z.string().max(1024).optional(),
@@ -130,7 +136,10 @@ export function eventOutcome(type: RollcastEvent["type"]): { domain: string; out
   return { domain, outcome };
 }
 
-/** An id that is the same wherever and whenever the same parts meet: the first 128 bits of SHA-256, hex. */
+/**
+ * An id that is the same wherever and whenever the same parts meet: the first 128 bits of SHA-256,
+ * hex.
+ */
 export function stableId(...parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

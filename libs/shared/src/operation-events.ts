@@ -9,7 +9,10 @@ export const QueueData = z.object({
   queue: z.string().max(63),
   /** Who asked for it; `rollcast` for what Rollcast does by itself. */
   by: z.string().max(128),
-  /** The limits that the file's are overridden with from now on (`updated`); null: no limit; `rateLimit.per` in milliseconds. */
+  /**
+   * The limits that the file's are overridden with from now on (`updated`); null: no limit;
+   * `rateLimit.per` in milliseconds.
+   */
   limits: z
     .object({
       concurrency: z.number().int().optional(),

@@ -5,8 +5,9 @@ import { ChangedBy, ChangedKeys, SourceKind } from "./events.ts";
 export const WHOLE_OBJECT = "*";
 
 /**
- * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter, so it is a contract between services.
- * Holds digests, never a value. A reader that meets a larger `v` leaves the record alone.
+ * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter,
+ * so it is a contract between services. Holds digests, never a value. A reader that meets a larger
+ * `v` leaves the record alone.
  */
 export const SourceRecord = z.object({
   v: z.literal(1),
@@ -16,11 +17,15 @@ export const SourceRecord = z.object({
   uid: z.string(),
   /** Orderable as a decimal integer within one resource type (KEP-5504). */
   resourceVersion: z.string(),
-  /** Id of the installation key under which `digests` were made; under another id they are not comparable. */
+  /**
+   * Id of the installation key under which `digests` were made; under another id they are not
+   * comparable.
+   */
   keyId: z.string(),
   /**
-   * Key of the object's data -> 32 hex digits. Kept after deletion, so that a re-creation with the same data is no change.
-   * An object with too many keys for a record has one entry, {@link WHOLE_OBJECT}, over all of them.
+   * Key of the object's data -> 32 hex digits. Kept after deletion, so that a re-creation with the
+   * same data is no change. An object with too many keys for a record has one entry,
+   * {@link WHOLE_OBJECT}, over all of them.
    */
   digests: z.record(z.string(), z.string()),
   /** `pending` until the event that tells of this record is acknowledged by the stream. */
@@ -30,23 +35,36 @@ export const SourceRecord = z.object({
   changedKeys: ChangedKeys.optional(),
   changedBy: ChangedBy.optional(),
   reason: z.string().optional(),
-  /** When the watcher observed the last change of content that was not the creation; milliseconds since the epoch. */
+  /**
+   * When the watcher observed the last change of content that was not the creation; milliseconds
+   * since the epoch.
+   */
   changedAt: z.number().optional(),
   /**
-   * How exact `changedAt` is, in milliseconds: 0 where the watcher saw the change happen, 999 where it is the second that managedFields names.
+   * How exact `changedAt` is, in milliseconds: 0 where the watcher saw the change happen, 999 where
+   * it is the second that managedFields names.
    */
   changedWithin: z.number().optional(),
   /** When the object was created by its own metadata; milliseconds since the epoch. */
   createdAt: z.number(),
   /** When the watcher found it gone; milliseconds since the epoch. Absent while it exists. */
   deletedAt: z.number().optional(),
-  /** Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`, `rollcast.dev/ignore`, `rollcast.dev/match`, or as renamed). */
+  /**
+   * Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`,
+   * `rollcast.dev/ignore`, `rollcast.dev/match`, or as renamed).
+   */
   annotations: z.record(z.string(), z.string()),
-  /** When the watcher found them other than before; that of the content where both changed in one step. Milliseconds since the epoch. */
+  /**
+   * When the watcher found them other than before; that of the content where both changed in one
+   * step. Milliseconds since the epoch.
+   */
   annotatedAt: z.number().optional(),
   /** W3C trace context of the change that was told last; absent where it was not traced. */
   traceparent: z.string().optional(),
-  /** The resourceVersion that was replaced by an older one when the cluster was restored from a backup; makes the event's id another. */
+  /**
+   * The resourceVersion that was replaced by an older one when the cluster was restored from a
+   * backup; makes the event's id another.
+   */
   restoredFrom: z.string().optional(),
 });
 export type SourceRecord = z.infer<typeof SourceRecord>;

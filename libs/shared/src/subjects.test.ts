@@ -14,7 +14,10 @@ import {
   sourceSubject,
 } from "./subjects.ts";
 
-/** RFC 1123: what Kubernetes takes as the name of a namespace (label) and of most objects (subdomain). */
+/**
+ * RFC 1123: what Kubernetes takes as the name of a namespace (label) and of most objects
+ * (subdomain).
+ */
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/);
 const subdomain = fc.array(label, { minLength: 1, maxLength: 10 }).map((parts) => parts.join("."));
 const kind = fc.constantFrom("ConfigMap", "Secret", "Deployment", "CronJob", "DeploymentConfig");

@@ -11,8 +11,9 @@ import type { FreezeOutcome, FreezeScope, QueueOutcome } from "./operation-event
  *     rollcast.v1.<cluster>.freeze.<frozen|unfrozen>.<cluster | namespace.<namespace> | workload.<kind>.<namespace>.<name>>
  *     rollcast.dlq.v1.<stage>.<reason>
  *
- * Identifiers come last so that a subscriber filters by prefix and wildcard. Kubernetes names may hold dots, which separate tokens:
- * `.` is written `_`, which no Kubernetes name holds, so the encoding is reversible.
+ * Identifiers come last so that a subscriber filters by prefix and wildcard. Kubernetes names may
+ * hold dots, which separate tokens: `.` is written `_`, which no Kubernetes name holds, so the
+ * encoding is reversible.
  */
 export type Subject = string & { readonly __brand: "Subject" };
 
@@ -27,7 +28,10 @@ const KIND = /^[A-Za-z][A-Za-z0-9-]*$/;
 const TOKEN = /^[a-z0-9_-]+$/;
 const MAX_TOKEN = 253;
 
-/** A token that must never reach a subject: NATS clients do not check wildcards, blanks or empty tokens. */
+/**
+ * A token that must never reach a subject: NATS clients do not check wildcards, blanks or empty
+ * tokens.
+ */
 export class SubjectError extends Error {
   override name = "SubjectError";
 }
@@ -59,7 +63,8 @@ export function decodeToken(token: string): string {
 
 /** The token of a kind: lower case, as in `deployment`. */
 export function kindToken(kind: string): string {
-  // Checked before it is made lower case: letters of other scripts may become a-z by it, and two kinds must never share a token.
+  // Checked before it is made lower case: letters of other scripts may become a-z by it, and two
+  // kinds must never share a token.
   if (!KIND.test(kind)) throw new SubjectError(`${quote(kind)} is not a kind`);
   return encodeToken(kind.toLowerCase());
 }
@@ -88,7 +93,10 @@ export function queueSubject(cluster: string, outcome: QueueOutcome, queue: stri
   return `rollcast.v1.${encodeToken(cluster)}.queue.${outcome}.${encodeToken(queue)}` as Subject;
 }
 
-/** The tokens of what a freeze covers: `cluster`, `namespace.<namespace>` or `workload.<kind>.<namespace>.<name>`. */
+/**
+ * The tokens of what a freeze covers: `cluster`, `namespace.<namespace>` or
+ * `workload.<kind>.<namespace>.<name>`.
+ */
 export function freezeTokens(scope: FreezeScope): string {
   if (scope.level === "cluster") return "cluster";
   if (scope.level === "namespace") return `namespace.${encodeToken(scope.namespace)}`;
@@ -103,17 +111,25 @@ export function freezeSubject(
   return `rollcast.v1.${encodeToken(cluster)}.freeze.${outcome}.${freezeTokens(scope)}` as Subject;
 }
 
-/** Where what cannot be handled goes: `stage` is the service that gave up, `reason` a machine word. */
+/**
+ * Where what cannot be handled goes: `stage` is the service that gave up, `reason` a machine word.
+ */
 export function deadLetterSubject(stage: string, reason: string): Subject {
   return `rollcast.dlq.v1.${encodeToken(stage)}.${encodeToken(reason)}` as Subject;
 }
 
-/** Key of an object's record in the KV buckets: `<cluster>.<kind>.<namespace>.<name>`, encoded as in subjects. */
+/**
+ * Key of an object's record in the KV buckets: `<cluster>.<kind>.<namespace>.<name>`, encoded as in
+ * subjects.
+ */
 export function recordKey(cluster: string, ref: ObjectRef): string {
   return `${encodeToken(cluster)}.${objectTokens(ref)}`;
 }
 
-/** Namespace and name behind a record's key, its kind as the token spells it (lower case); undefined where the key is none. */
+/**
+ * Namespace and name behind a record's key, its kind as the token spells it (lower case); undefined
+ * where the key is none.
+ */
 export function parseRecordKey(
   key: string,
 ): { cluster: string; kind: string; namespace: string; name: string } | undefined {

@@ -3,14 +3,20 @@ import { join } from "node:path";
 import { repositoryRoot } from "./binaries.ts";
 import { composed } from "./compose.ts";
 
-/** The names, without digests, of the images that this checkout's Dockerfile and docker-compose.yml fetch, with all profiles. */
+/**
+ * The names, without digests, of the images that this checkout's Dockerfile and docker-compose.yml
+ * fetch, with all profiles.
+ */
 export async function checkoutImages(): Promise<string[]> {
   const root = repositoryRoot();
   const { services } = await composed([join(root, "docker-compose.yml")], { profiles: ["*"] });
   return baseImages(await readFile(join(root, "Dockerfile"), "utf8"), services);
 }
 
-/** The names of `FROM` and `COPY --from` that are no stages, and those of services that none builds. Pure. */
+/**
+ * The names of `FROM` and `COPY --from` that are no stages, and those of services that none builds.
+ * Pure.
+ */
 export function baseImages(
   dockerfile: string,
   services: Readonly<Record<string, { image?: string; build?: object | null }>>,

@@ -23,7 +23,10 @@ function builtServers(name: ServerName): string {
   return execFileSync(process.execPath, args, { encoding: "utf8" });
 }
 
-/** Path of a real server's binary, or of a tool of the tests: built by the bootstrap, or for etcd and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none. */
+/**
+ * Path of a real server's binary, or of a tool of the tests: built by the bootstrap, or for etcd
+ * and kube-apiserver from `KUBEBUILDER_ASSETS`. Throws where there is none.
+ */
 export function serverBinary(name: ServerName): string {
   const dirs = [builtServers(name), process.env.KUBEBUILDER_ASSETS ?? ""].filter(
     (dir) => dir !== "",
@@ -42,7 +45,10 @@ export function repositoryRoot(): string {
 
 const GROUPS = ["services", "jobs", "examples", "libs"];
 
-/** The folder of a package of the workspace, `watcher` or `cli`, relative to the root. Throws where there is none. */
+/**
+ * The folder of a package of the workspace, `watcher` or `cli`, relative to the root. Throws where
+ * there is none.
+ */
 export function packageDir(name: string): string {
   const dirs = [name, ...GROUPS.map((group) => join(group, name))];
   const found = dirs.find((dir) => existsSync(join(ROOT, dir, "package.json")));

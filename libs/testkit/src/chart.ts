@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { repositoryRoot } from "./binaries.ts";
 import { renderChart } from "./helm.ts";
 
-/** What the repository keeps of the chart's output; `pnpm render` renews it, a test says where it is out of date. */
+/**
+ * What the repository keeps of the chart's output; `pnpm render` renews it, a test says where it is
+ * out of date.
+ */
 const EXAMPLES = join(repositoryRoot(), "test", "fixtures", "chart");
 
 /** A file that is rendered, and how. */

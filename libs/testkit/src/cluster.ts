@@ -49,7 +49,10 @@ export type ClusterOptions = {
   address?: string;
 };
 
-/** A real control plane on its own ports: etcd and API server, and with them (unless switched off) controllers, scheduler and kwok. */
+/**
+ * A real control plane on its own ports: etcd and API server, and with them (unless switched off)
+ * controllers, scheduler and kwok.
+ */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "rollcast-cluster-")));
   await mkdir(dir, { recursive: true });

@@ -36,7 +36,10 @@ export type ComposeOptions = {
   env?: Readonly<Record<string, string>>;
 };
 
-/** What `docker compose config` makes of files, by the same loader. Throws what it says where they are refused. */
+/**
+ * What `docker compose config` makes of files, by the same loader. Throws what it says where they
+ * are refused.
+ */
 export async function composed(
   files: readonly string[],
   options: ComposeOptions = {},

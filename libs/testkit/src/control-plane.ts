@@ -63,7 +63,10 @@ export async function startEtcd(dir: string, ports: Ports): Promise<Running> {
   return startProcess(serverBinary("etcd"), etcdFlags(dir, ports));
 }
 
-/** Flags of an API server, but for whom it lets in and where it listens; its keys for service accounts are `sa.pub` and `sa.key` in `dir`. */
+/**
+ * Flags of an API server, but for whom it lets in and where it listens; its keys for service
+ * accounts are `sa.pub` and `sa.key` in `dir`.
+ */
 export function apiServerFlags(dir: string, ports: Ports): string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,

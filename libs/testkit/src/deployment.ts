@@ -52,7 +52,10 @@ function volumeOf(use: Use, i: number): Volume[] {
   return [{ name: `v${i}`, ...(projected ? { projected: { sources: [source] } } : source) }];
 }
 
-/** A Deployment of one container that uses the sources; opted in unless `annotations` says otherwise. */
+/**
+ * A Deployment of one container that uses the sources; opted in unless `annotations` says
+ * otherwise.
+ */
 export function deployment(namespace: string, name: string, shape: DeploymentShape = {}) {
   const uses = shape.uses ?? [];
   const volumes = uses.flatMap(volumeOf);

@@ -12,10 +12,16 @@ import { judge, passAnswer } from "./pass-answer.ts";
 
 export type { Fault, Rule } from "./fault-rules.ts";
 
-/** A proxy in front of the API server that answers as a sick one would. It speaks plain HTTP to its clients. */
+/**
+ * A proxy in front of the API server that answers as a sick one would. It speaks plain HTTP to its
+ * clients.
+ */
 export type FaultProxy = AsyncDisposable & {
   readonly url: string;
-  /** Replaces the rules; the first that matches holds. Answers under way are judged anew for `stall`, `reset`, `garble` and `expire`. */
+  /**
+   * Replaces the rules; the first that matches holds. Answers under way are judged anew for
+   * `stall`, `reset`, `garble` and `expire`.
+   */
   rules(next: readonly Rule[]): void;
   /** Requests so far, by method and path (without query). */
   readonly seen: readonly { readonly method: string; readonly path: string; readonly at: number }[];
@@ -50,7 +56,8 @@ function openForward(
       agent === undefined
         ? plainRequest(url, options, onAnswer)
         : secureRequest(url, { ...options, agent }, onAnswer);
-    // A client that leaves, also before the answer, must not leave a watch behind on the API server.
+    // A client that leaves, also before the answer, must not leave a watch behind on the API
+    // server.
     res.once("close", () => upstream.destroy());
     upstream.on("error", () => res.socket?.resetAndDestroy());
     req.pipe(upstream);

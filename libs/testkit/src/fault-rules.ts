@@ -7,13 +7,25 @@ export type Fault =
       readonly retryAfter?: number;
       readonly message?: string;
     }
-  /** The connection is closed hard: before the request is passed on, or (`late`) after the API server carried it out. */
+  /**
+   * The connection is closed hard: before the request is passed on, or (`late`) after the API
+   * server carried it out.
+   */
   | { readonly do: "reset"; readonly late?: boolean }
-  /** Nothing is answered; of an answer under way, nothing more is passed on until the rule is gone, and then all of it. */
+  /**
+   * Nothing is answered; of an answer under way, nothing more is passed on until the rule is gone,
+   * and then all of it.
+   */
   | { readonly do: "stall" }
-  /** A line that is no JSON is put into the answer's stream: at its start, or of a watch under way at once. */
+  /**
+   * A line that is no JSON is put into the answer's stream: at its start, or of a watch under way
+   * at once.
+   */
   | { readonly do: "garble" }
-  /** The watch gets the API server's ERROR event 410 "Expired", and ends. https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses */
+  /**
+   * The watch gets the API server's ERROR event 410 "Expired", and ends.
+   * https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses
+   */
   | { readonly do: "expire" }
   /** The connection is closed after so many bytes of the answer's body. */
   | { readonly do: "truncate"; readonly bytes: number }

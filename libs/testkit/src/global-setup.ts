@@ -6,8 +6,9 @@ import type { ClusterAccess } from "./kubeconfig.ts";
 import "./shared-cluster.ts";
 
 /**
- * Starts the one control plane that the integration tests share, or takes the one whose access `ROLLCAST_TEST_CLUSTER` names (a file that `scripts/start/dev-cluster.ts`
- * wrote), which spares a developer its start.
+ * Starts the one control plane that the integration tests share, or takes the one whose access
+ * `ROLLCAST_TEST_CLUSTER` names (a file that `scripts/start/dev-cluster.ts` wrote), which spares a
+ * developer its start.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const running = process.env.ROLLCAST_TEST_CLUSTER;

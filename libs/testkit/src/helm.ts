@@ -15,7 +15,10 @@ export function chartDir(): string {
   return join(repositoryRoot(), "deploy", "charts", "rollcast");
 }
 
-/** Runs Helm, without anything of the user's (a cluster is the one that `--kubeconfig` names), and returns what it prints. Throws what it says where it fails. */
+/**
+ * Runs Helm, without anything of the user's (a cluster is the one that `--kubeconfig` names), and
+ * returns what it prints. Throws what it says where it fails.
+ */
 export async function helm(...args: readonly string[]): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), "rollcast-helm-"));
   try {

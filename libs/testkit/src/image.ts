@@ -14,7 +14,10 @@ export type AssemblyOptions = {
   readonly part?: "packages" | "sources";
 };
 
-/** Puts what the image of a service (or of `cli`) holds into the folder `out`, as the Dockerfile does. Throws what the tool says where it fails. */
+/**
+ * Puts what the image of a service (or of `cli`) holds into the folder `out`, as the Dockerfile
+ * does. Throws what the tool says where it fails.
+ */
 export async function assembleImage(
   service: string,
   out: string,
@@ -25,7 +28,10 @@ export async function assembleImage(
   await run(process.execPath, args, { maxBuffer: 16 << 20 });
 }
 
-/** What the image of a service gives to Node, as the Dockerfile's last stage says. Throws where Node is not what the image starts. */
+/**
+ * What the image of a service gives to Node, as the Dockerfile's last stage says. Throws where Node
+ * is not what the image starts.
+ */
 export async function imageNodeOptions(): Promise<string[]> {
   const text = await readFile(join(repositoryRoot(), "Dockerfile"), "utf8");
   const entrypoint = /^ENTRYPOINT (.*)$/m.exec(text.slice(text.lastIndexOf("\nFROM ")))?.[1];

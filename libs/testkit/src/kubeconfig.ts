@@ -13,7 +13,10 @@ export type ClusterAccess = {
   readonly auditLog?: string;
 };
 
-/** Writes a kubeconfig for `access.url`, which may be a proxy that speaks plain HTTP, and returns its path. */
+/**
+ * Writes a kubeconfig for `access.url`, which may be a proxy that speaks plain HTTP, and returns
+ * its path.
+ */
 export async function writeKubeconfig(
   file: string,
   access: { url: string; caFile: string; token: string },
@@ -33,7 +36,10 @@ export async function writeKubeconfig(
   return file;
 }
 
-/** Writes a kubeconfig for one of the users and returns its path; `at` is a proxy in front, which must be of the caller alone, as the file then is. */
+/**
+ * Writes a kubeconfig for one of the users and returns its path; `at` is a proxy in front, which
+ * must be of the caller alone, as the file then is.
+ */
 export function kubeconfigFor(
   { dir, url, caFile }: ClusterAccess,
   user: User,

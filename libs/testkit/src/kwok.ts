@@ -21,7 +21,10 @@ export async function startKwok(dir: string, kubeconfig: string): Promise<Runnin
 /** Pods with this annotation never get ready: a rollout to them cannot finish. */
 export const NEVER_READY = "test.rollcast.dev/never-ready";
 
-/** How kwok plays nodes and pods: ready at once, complete where their Job is done, gone when deleted. https://kwok.sigs.k8s.io/docs/user/stages-configuration/ */
+/**
+ * How kwok plays nodes and pods: ready at once, complete where their Job is done, gone when
+ * deleted. https://kwok.sigs.k8s.io/docs/user/stages-configuration/
+ */
 export const STAGES = `apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: { name: node-initialize }

@@ -22,7 +22,10 @@ export function serverName(index: number): string {
   return `rollcast-nats-${index}`;
 }
 
-/** Puts a node's own places into the file that all pods share. Throws where one of them is not in it, lest something else be tested than is shipped. */
+/**
+ * Puts a node's own places into the file that all pods share. Throws where one of them is not in
+ * it, lest something else be tested than is shipped.
+ */
 function placed(conf: string, node: Node, all: readonly Node[]): string {
   const places: [from: RegExp, to: string][] = [
     [/\$POD_NAME/, node.name],
@@ -43,7 +46,10 @@ function placed(conf: string, node: Node, all: readonly Node[]): string {
   return text;
 }
 
-/** Three nats-servers that are one cluster, set up by the chart's `nats.conf` with `files` beside it. They have no leader yet. */
+/**
+ * Three nats-servers that are one cluster, set up by the chart's `nats.conf` with `files` beside
+ * it. They have no leader yet.
+ */
 export async function startNatsCluster(options: {
   conf: string;
   files: Readonly<Record<string, string>>;

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 /**
- * Below those that systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere): among them, a server that was killed could find its port taken by
- * a connection of anybody's when it starts again, its own clients' included.
+ * Below those that systems give to outgoing connections (from 32768 on Linux, from 49152
+ * elsewhere): among them, a server that was killed could find its port taken by a connection of
+ * anybody's when it starts again, its own clients' included.
  */
 const PORTS = { from: 20_000, to: 32_768 };
 const TRIES = 50;

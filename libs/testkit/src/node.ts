@@ -21,7 +21,8 @@ export async function addNode(api: Api): Promise<void> {
   await api.create("/api/v1/nodes", NODE).catch((err: unknown) => {
     if (!(err instanceof ApiError) || err.status !== 409) throw err;
   });
-  // Without the node lifecycle controller nobody takes the taint off that admission puts on every new node.
+  // Without the node lifecycle controller nobody takes the taint off that admission puts on every
+  // new node.
   await waitFor(
     async () => {
       const node = await api.get<{ spec: { taints?: unknown[] } }>("/api/v1/nodes/node-1");

@@ -58,7 +58,10 @@ type DeploymentStatus = AnyObject & {
   };
 };
 
-/** Waits until a Deployment has rolled out its newest template, by the rules of `kubectl rollout status`. */
+/**
+ * Waits until a Deployment has rolled out its newest template, by the rules of
+ * `kubectl rollout status`.
+ */
 export async function waitRolledOut(api: Api, namespace: string, name: string): Promise<void> {
   await waitFor(
     async () => {

@@ -6,7 +6,9 @@ import { promisify } from "node:util";
 import { repositoryRoot } from "./binaries.ts";
 
 const run = promisify(execFile);
-/** https://packages.debian.org/bookworm/prometheus: only its promtool is used, nothing is installed. */
+/**
+ * https://packages.debian.org/bookworm/prometheus: only its promtool is used, nothing is installed.
+ */
 const PACKAGE = "prometheus";
 
 async function exists(path: string): Promise<boolean> {
@@ -35,8 +37,8 @@ async function download(dir: string): Promise<void> {
 }
 
 /**
- * Path of Prometheus' promtool: on PATH, else taken out of Debian's package once and kept in the cache. Undefined where there is neither. Throws where
- * the package cannot be downloaded.
+ * Path of Prometheus' promtool: on PATH, else taken out of Debian's package once and kept in the
+ * cache. Undefined where there is neither. Throws where the package cannot be downloaded.
  */
 export async function promtool(): Promise<string | undefined> {
   const there = await onPath("promtool");

@@ -20,7 +20,10 @@ export type Answer = {
   readonly body?: string | Uint8Array;
   /** Milliseconds before it answers. */
   readonly delayMs?: number;
-  /** Never answers, closes the connection hard, or answers with a body that has no end, a byte at a time. */
+  /**
+   * Never answers, closes the connection hard, or answers with a body that has no end, a byte at a
+   * time.
+   */
   readonly instead?: "hang" | "reset" | "trickle";
 };
 
@@ -51,7 +54,10 @@ function reply(res: ServerResponse, answer: Answer): void {
   }, answer.delayMs ?? 0);
 }
 
-/** Answers every request so until told otherwise. `address` is one of this machine: 127.0.0.1 unless told, which containers cannot reach. */
+/**
+ * Answers every request so until told otherwise. `address` is one of this machine: 127.0.0.1 unless
+ * told, which containers cannot reach.
+ */
 export async function startReceiver(
   first: Answer = {},
   address = "127.0.0.1",

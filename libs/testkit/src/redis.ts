@@ -31,7 +31,9 @@ export type RedisServerOptions = {
   args?: readonly string[];
 };
 
-/** A real redis-server on its own port, set up as Rollcast asks for: `noeviction`, append-only file. */
+/**
+ * A real redis-server on its own port, set up as Rollcast asks for: `noeviction`, append-only file.
+ */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const dir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "rollcast-redis-")));
   const port = options.port ?? (await freePort());

@@ -10,7 +10,10 @@ declare module "vitest" {
   }
 }
 
-/** The control plane that all integration tests of a run share. A test that must break one starts its own. */
+/**
+ * The control plane that all integration tests of a run share. A test that must break one starts
+ * its own.
+ */
 export function useCluster(): ClusterAccess & { readonly api: Api } {
   const access = inject("cluster");
   return { ...access, api: createApi(access.url, tokenOf("admin"), access.caFile) };

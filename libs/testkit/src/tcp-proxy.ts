@@ -2,7 +2,10 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
-/** A TCP proxy that can stop to pass bytes while connections stay open, as a network that swallows packets does. */
+/**
+ * A TCP proxy that can stop to pass bytes while connections stay open, as a network that swallows
+ * packets does.
+ */
 export async function startTcpProxy(
   port: number,
 ): Promise<AsyncDisposable & { port: number; stall: () => void }> {

@@ -9,7 +9,10 @@ export type WaitOptions = {
   every?: number;
 };
 
-/** Looks until `look` gives something other than undefined or false, and returns it. Throws after the timeout with the last error or the message. */
+/**
+ * Looks until `look` gives something other than undefined or false, and returns it. Throws after
+ * the timeout with the last error or the message.
+ */
 export async function waitFor<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions = {},

@@ -9,7 +9,9 @@ import { deadLetterSubject, rolloutSubject, sourceSubject } from "@rollcast/shar
 import { contentDigest } from "./model/content.ts";
 import { MARKER, formatMarker } from "./model/marker.ts";
 
-/** Names that other systems hold: manifests, subscribers, marked pod templates. They never change. */
+/**
+ * Names that other systems hold: manifests, subscribers, marked pod templates. They never change.
+ */
 const RELOADER = [
   "reloader.stakater.com/auto",
   "configmap.reloader.stakater.com/auto",

@@ -48,7 +48,10 @@ function phaseOf(object: KubeObject): string {
   return text(object, "status", "phase") ?? "Progressing";
 }
 
-/** The rules of `kubectl argo rollouts status`, https://github.com/argoproj/argo-rollouts (utils/rollout/rolloututil.go). */
+/**
+ * The rules of `kubectl argo rollouts status`, https://github.com/argoproj/argo-rollouts
+ * (utils/rollout/rolloututil.go).
+ */
 function status(object: KubeObject): RolloutStatus {
   if (!isObserved(object)) return { state: "unobserved" };
   const phase = phaseOf(object);
@@ -64,7 +67,10 @@ function status(object: KubeObject): RolloutStatus {
 const paused = (object: KubeObject) =>
   dig(object, "spec", "paused") === true || phaseOf(object) === "Paused";
 
-/** https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another generation of the template moves only the status. */
+/**
+ * https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another
+ * generation of the template moves only the status.
+ */
 function workloadRef(object: KubeObject): TemplateRef | undefined {
   const kind = text(object, "spec", "workloadRef", "kind");
   const name = text(object, "spec", "workloadRef", "name");

@@ -1,7 +1,10 @@
 import { dig } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 
-/** A condition in an object's status, https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties. */
+/**
+ * A condition in an object's status,
+ * https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties.
+ */
 export type Condition = {
   readonly type?: string;
   readonly status?: string;

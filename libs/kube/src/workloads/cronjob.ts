@@ -2,7 +2,10 @@ import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
-/** `template`: only the template is marked, so that the next scheduled run is the first with the new content. */
+/**
+ * `template`: only the template is marked, so that the next scheduled run is the first with the new
+ * content.
+ */
 const CRONJOB = "rollcast.dev/cronjob";
 
 function hold(object: KubeObject): "Suspended" | "Running" | undefined {

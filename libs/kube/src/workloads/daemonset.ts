@@ -14,7 +14,10 @@ function leftPods(object: KubeObject): LeftPods | undefined {
   return onDelete(object) && count > 0 && selector !== undefined ? { count, selector } : undefined;
 }
 
-/** https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go (DaemonSetStatusViewer); OnDelete is ours. */
+/**
+ * https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
+ * (DaemonSetStatusViewer); OnDelete is ours.
+ */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {

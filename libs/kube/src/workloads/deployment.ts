@@ -16,7 +16,10 @@ function failure(object: KubeObject): RolloutStatus | undefined {
   };
 }
 
-/** https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go (DeploymentStatusViewer) */
+/**
+ * https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
+ * (DeploymentStatusViewer)
+ */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {

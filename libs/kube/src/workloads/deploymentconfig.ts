@@ -6,13 +6,18 @@ import { replicasStatus } from "./replicas.ts";
 
 const paused = (object: KubeObject) => dig(object, "spec", "paused") === true;
 
-/** Whether an edit of the template begins a rollout: without triggers it does, with an empty list or others it does not. */
+/**
+ * Whether an edit of the template begins a rollout: without triggers it does, with an empty list or
+ * others it does not.
+ */
 function rollsOnEdit(object: KubeObject): boolean {
   const triggers = dig(object, "spec", "triggers");
   return !Array.isArray(triggers) || triggers.some((one) => dig(one, "type") === "ConfigChange");
 }
 
-/** The rules of `oc rollout status`, https://github.com/openshift/oc (DeploymentConfigStatusViewer). */
+/**
+ * The rules of `oc rollout status`, https://github.com/openshift/oc (DeploymentConfigStatusViewer).
+ */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {

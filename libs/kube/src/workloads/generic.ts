@@ -5,7 +5,10 @@ import { condition, sentence } from "./conditions.ts";
 import type { Condition } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
-/** A custom resource with a pod template, as the configuration names it; `templatePath` with dots, as `kubectl explain` takes it. */
+/**
+ * A custom resource with a pod template, as the configuration names it; `templatePath` with dots,
+ * as `kubectl explain` takes it.
+ */
 export type GenericKind = {
   readonly group: string;
   readonly version: string;
@@ -41,7 +44,10 @@ function failure(object: KubeObject): RolloutStatus | undefined {
   return { state: "failed", reason: why.reason ?? "Failed", message: sentence(why.message) };
 }
 
-/** What the conditions say that exist: those of kstatus, and those of a Deployment. https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus */
+/**
+ * What the conditions say that exist: those of kstatus, and those of a Deployment.
+ * https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
+ */
 function byConditions(object: KubeObject): RolloutStatus | undefined {
   const generation = object.metadata.generation ?? 0;
   const progressing = condition(object, "Progressing");

@@ -7,16 +7,20 @@ export type PodTemplate = {
 };
 
 /**
- * Where a workload stands on the way to its newest pod template, by the rules of `kubectl rollout status`:
- * `unobserved` its controller has not seen the newest spec, `progressing`, `complete`, `failed` given up by its controller.
- * `reason` of `complete` says what the kind leaves to others (`OnDelete`, `Partition`).
+ * Where a workload stands on the way to its newest pod template, by the rules of
+ * `kubectl rollout status`: `unobserved` its controller has not seen the newest spec,
+ * `progressing`, `complete`, `failed` given up by its controller. `reason` of `complete` says what
+ * the kind leaves to others (`OnDelete`, `Partition`).
  */
 export type RolloutStatus =
   | { readonly state: "unobserved" | "progressing"; readonly message?: string }
   | { readonly state: "complete"; readonly reason?: string; readonly message?: string }
   | { readonly state: "failed"; readonly reason: string; readonly message: string };
 
-/** How many pods are left, which label selector finds all pods of the workload, and (where its status says so) the newest revision as their label has it. */
+/**
+ * How many pods are left, which label selector finds all pods of the workload, and (where its
+ * status says so) the newest revision as their label has it.
+ */
 export type LeftPods = {
   readonly count: number;
   readonly selector: string;
@@ -24,8 +28,9 @@ export type LeftPods = {
 };
 
 /**
- * How a workload is brought to new content: by a `patch` of its pod template; by a time before which its pods must not have been made (`restart`); by a `job` that is
- * run from its template; by being deleted and made again (`recreate`).
+ * How a workload is brought to new content: by a `patch` of its pod template; by a time before
+ * which its pods must not have been made (`restart`); by a `job` that is run from its template; by
+ * being deleted and made again (`recreate`).
  */
 export type RollBy = "patch" | "restart" | "job" | "recreate";
 
@@ -51,13 +56,19 @@ export type WorkloadKind = {
   /** JSON pointer of the pod template. */
   readonly templatePath: string;
   template(object: KubeObject): PodTemplate | undefined;
-  /** The workload whose template it takes for its pods, in its own namespace, and the generation of it that its controller has seen. */
+  /**
+   * The workload whose template it takes for its pods, in its own namespace, and the generation of
+   * it that its controller has seen.
+   */
   workloadRef?(object: KubeObject): TemplateRef | undefined;
   /** `patch` where it is left out. */
   rollBy?(object: KubeObject, annotations: Annotations): RollBy;
   /** Where it is rolled by `restart`: the time that is set now, as it is written. */
   restartedAt?(object: KubeObject): string | undefined;
-  /** Counts up with each rollout that its controller begins; where it is given, only a later one than was there before the patch is ours. */
+  /**
+   * Counts up with each rollout that its controller begins; where it is given, only a later one
+   * than was there before the patch is ours.
+   */
   revision?(object: KubeObject): number;
   /** Why it must not be rolled now; it is when that has ended. */
   hold?(object: KubeObject): "Suspended" | "Running" | undefined;
@@ -65,15 +76,24 @@ export type WorkloadKind = {
   exclusive?(object: KubeObject): boolean;
   /** Whether it has run to its end: its pods take no new content by themselves. */
   finished?(object: KubeObject): boolean;
-  /** Its objects come and go in numbers: those that can never roll, and were not made by us, are not kept. */
+  /**
+   * Its objects come and go in numbers: those that can never roll, and were not made by us, are not
+   * kept.
+   */
   readonly transient?: true;
   status(object: KubeObject): RolloutStatus;
   /** Whether its controller waits for somebody to resume it. */
   paused(object: KubeObject): boolean;
   /** Whether an edit of the template restarts the pods without anybody's further doing. */
   restartsOnEdit(object: KubeObject): boolean;
-  /** Milliseconds after which a rollout that is not complete is late; undefined where the kind has no such limit. */
+  /**
+   * Milliseconds after which a rollout that is not complete is late; undefined where the kind has
+   * no such limit.
+   */
   deadlineMs(object: KubeObject): number | undefined;
-  /** The pods that keep the old template until their owner deletes them (`OnDelete`); they are named at the end. */
+  /**
+   * The pods that keep the old template until their owner deletes them (`OnDelete`); they are named
+   * at the end.
+   */
   leftPods?(object: KubeObject): LeftPods | undefined;
 };

@@ -27,7 +27,10 @@ const SERVER_FIELDS = new Set([
 /** Put on by a deletion, not by the owner. */
 const DELETION_FINALIZERS = new Set(["orphan", "foregroundDeletion"]);
 
-/** What is written into a Job that is made: the marker of its pod template, and the rollout that makes it. */
+/**
+ * What is written into a Job that is made: the marker of its pod template, and the rollout that
+ * makes it.
+ */
 export type JobMarks = {
   readonly marker: { readonly name: string; readonly value: string };
   readonly rollout: string;
@@ -48,8 +51,9 @@ function markedTemplate(template: unknown, { marker }: JobMarks, labels: Fields)
 }
 
 /**
- * A Job to be made again under its name: as it is, without what the API server and the Job controller wrote into it. Where its owner selects the pods by hand
- * (`manualSelector`), the selector and all labels are the owner's.
+ * A Job to be made again under its name: as it is, without what the API server and the Job
+ * controller wrote into it. Where its owner selects the pods by hand (`manualSelector`), the
+ * selector and all labels are the owner's.
  */
 export function jobAgain(object: KubeObject, marks: JobMarks): Fields {
   const spec = fields(object.spec);
@@ -76,8 +80,9 @@ export function jobAgain(object: KubeObject, marks: JobMarks): Fields {
 }
 
 /**
- * A Job from a CronJob's template, run by hand as `kubectl create job --from` does, and owned by it, so that its history limits apply. Without `blockOwnerDeletion`, which
- * would need a permission on the CronJob's finalizers.
+ * A Job from a CronJob's template, run by hand as `kubectl create job --from` does, and owned by
+ * it, so that its history limits apply. Without `blockOwnerDeletion`, which would need a permission
+ * on the CronJob's finalizers.
  */
 export function jobFrom(cronJob: KubeObject, name: string, marks: JobMarks): Fields {
   const template = fields(dig(cronJob, "spec", "jobTemplate"));
@@ -106,7 +111,10 @@ export function jobFrom(cronJob: KubeObject, name: string, marks: JobMarks): Fie
 
 const MAX_NAME = 63;
 
-/** The name of a CronJob's Job for one content: `<CronJob>-<digest>`, at most 63 characters, since its pods carry it as a label. */
+/**
+ * The name of a CronJob's Job for one content: `<CronJob>-<digest>`, at most 63 characters, since
+ * its pods carry it as a label.
+ */
 export function jobName(cronJob: string, digest: string): string {
   const head = cronJob.slice(0, MAX_NAME - 1 - digest.length).replace(/[-.]+$/, "");
   return `${head}-${digest}`;

@@ -10,7 +10,10 @@ export function nameSome(names: readonly string[]): string {
   return names.length > MAX_NAMED ? `${shown} and ${names.length - MAX_NAMED} more` : shown;
 }
 
-/** A rollout whose pods are replaced when their owner deletes them is done when its controller has seen it; `left` of `all` pods are old. */
+/**
+ * A rollout whose pods are replaced when their owner deletes them is done when its controller has
+ * seen it; `left` of `all` pods are old.
+ */
 export function onDeleteStatus(all: number, left: number): RolloutStatus {
   if (left <= 0) return { state: "complete" };
   const message = `${left} of ${all} pods keep the old template until their owner deletes them`;
@@ -20,8 +23,9 @@ export function onDeleteStatus(all: number, left: number): RolloutStatus {
 const REVISION = "controller-revision-hash";
 
 /**
- * Names of the pods that are left, out of all pods of a workload; empty where it cannot be told which ones they are. A DaemonSet's status does not name its newest
- * revision: there the one that as many pods have as are left is the old one.
+ * Names of the pods that are left, out of all pods of a workload; empty where it cannot be told
+ * which ones they are. A DaemonSet's status does not name its newest revision: there the one that
+ * as many pods have as are left is the old one.
  */
 export function namesOfLeft(pods: readonly ObjectMeta[], left: LeftPods): string[] {
   const names = (some: readonly ObjectMeta[]) => some.map((pod) => pod.name).toSorted();
@@ -54,7 +58,10 @@ function requirement({ key, operator, values }: Requirement): string[] {
   return [write(key, Array.isArray(values) ? values.join(",") : "")];
 }
 
-/** `spec.selector` of a workload in the form that a list of pods takes; undefined where it selects nothing. */
+/**
+ * `spec.selector` of a workload in the form that a list of pods takes; undefined where it selects
+ * nothing.
+ */
 export function podSelector(object: KubeObject): string | undefined {
   const labels = dig(object, "spec", "selector", "matchLabels");
   const expressions = dig(object, "spec", "selector", "matchExpressions");

@@ -3,7 +3,10 @@ import type { KubeObject } from "../object.ts";
 import type { RolloutStatus } from "./kind.ts";
 import { allUpdated } from "./scaled.ts";
 
-/** Where a workload stands by its counts of replicas: all updated, no old ones left, all available. `wanted` are told to be there. */
+/**
+ * Where a workload stands by its counts of replicas: all updated, no old ones left, all available.
+ * `wanted` are told to be there.
+ */
 export function replicasStatus(object: KubeObject, wanted: number): RolloutStatus {
   const updated = digNumber(object, 0, "status", "updatedReplicas");
   const all = digNumber(object, 0, "status", "replicas");

@@ -28,7 +28,10 @@ function leftPods(object: KubeObject): LeftPods | undefined {
   return { count, selector, ...(typeof revision === "string" ? { revision } : {}) };
 }
 
-/** https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go (StatefulSetStatusViewer); OnDelete is ours. */
+/**
+ * https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
+ * (StatefulSetStatusViewer); OnDelete is ours.
+ */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {

@@ -85,8 +85,9 @@ function formatName(format: string): string {
 }
 
 /**
- * One line per fault, `path: what would be right`. `names` gives another name for what is at a path, e.g. of the environment variable that set it.
- * Values are never quoted: one could be a secret in the wrong place.
+ * One line per fault, `path: what would be right`. `names` gives another name for what is at a
+ * path, e.g. of the environment variable that set it. Values are never quoted: one could be a
+ * secret in the wrong place.
  */
 export function faultLines(
   schema: z.core.$ZodType,

@@ -43,8 +43,9 @@ function parseYaml(text: string, file: string): Record<string, unknown> {
 }
 
 /**
- * The configuration in `text` (YAML), with the environment's overrides (`ROLLCAST_NATS_URL`, `ROLLCAST_REDIS_URL`, `ROLLCAST_LOG_LEVEL`) on it.
- * Throws one {@link ConfigError} that names every fault with its path in the file.
+ * The configuration in `text` (YAML), with the environment's overrides (`ROLLCAST_NATS_URL`,
+ * `ROLLCAST_REDIS_URL`, `ROLLCAST_LOG_LEVEL`) on it. Throws one {@link ConfigError} that names
+ * every fault with its path in the file.
  */
 export function parseConfig(text: string, file: string, env: Env = {}): Config {
   if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
@@ -65,7 +66,10 @@ export function parseConfig(text: string, file: string, env: Env = {}): Config {
   throw new ConfigError(`${file} is refused:\n${faults.join("\n")}`);
 }
 
-/** The configuration's file: the one that `ROLLCAST_CONFIG` names, else `/etc/rollcast/rollcast.yaml`. */
+/**
+ * The configuration's file: the one that `ROLLCAST_CONFIG` names, else
+ * `/etc/rollcast/rollcast.yaml`.
+ */
 export function configFile(env: Env): string {
   return env.ROLLCAST_CONFIG || "/etc/rollcast/rollcast.yaml";
 }

@@ -13,11 +13,16 @@ export type WatchConfigOptions = {
   logger: Logger;
   metrics: Metrics;
   /**
-   * Makes the configuration count; called once at the start too, so that a change while the service came up is not missed. Where it throws, the service must go on as it
-   * was: a {@link ConfigError} is told once and tried again when the file has changed, anything else is tried again at the next look.
+   * Makes the configuration count; called once at the start too, so that a change while the service
+   * came up is not missed. Where it throws, the service must go on as it was: a {@link ConfigError}
+   * is told once and tried again when the file has changed, anything else is tried again at the
+   * next look.
    */
   apply: (config: Config) => Promise<void>;
-  /** What else makes another configuration of the same file, e.g. a digest over the secrets that it refers to. */
+  /**
+   * What else makes another configuration of the same file, e.g. a digest over the secrets that it
+   * refers to.
+   */
   also?: () => Promise<string>;
   /** Milliseconds between two looks; 2 s unless told. */
   periodMs?: number;
@@ -54,9 +59,10 @@ function createReloadMetrics(metrics: Metrics) {
 }
 
 /**
- * Applies the file that `ROLLCAST_CONFIG` names whenever its content has changed. It is read by its path again and again: a mounted ConfigMap changes by a swap of symbolic links
- * and an editor by a rename, which a watch of the file itself does not see. A new content counts when two looks agree on it, so that a file in the middle of being written
- * is not taken for a shorter one.
+ * Applies the file that `ROLLCAST_CONFIG` names whenever its content has changed. It is read by its
+ * path again and again: a mounted ConfigMap changes by a swap of symbolic links and an editor by a
+ * rename, which a watch of the file itself does not see. A new content counts when two looks agree
+ * on it, so that a file in the middle of being written is not taken for a shorter one.
  */
 export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   const { env, logger, apply, also = async () => "" } = options;

@@ -13,7 +13,10 @@ export function systemReason(thrown: unknown): string {
   return words === undefined ? err.code : `${words} (${err.code})`;
 }
 
-/** Whom permission to a file is refused by: the file itself, or the first of its folders that does not let through. */
+/**
+ * Whom permission to a file is refused by: the file itself, or the first of its folders that does
+ * not let through.
+ */
 export type Denial = {
   readonly path: string;
   /** `0600` */
@@ -24,7 +27,10 @@ export type Denial = {
   readonly user: string;
 };
 
-/** What keeps this process from `file` where `err` says that its permissions do; undefined for any other error, and where users have no numbers. */
+/**
+ * What keeps this process from `file` where `err` says that its permissions do; undefined for any
+ * other error, and where users have no numbers.
+ */
 export function denialOf(err: unknown, file: string): Denial | undefined {
   const code = err instanceof Error && "code" in err ? err.code : undefined;
   const [uid, gid] = [process.geteuid?.(), process.getegid?.()];
@@ -41,8 +47,8 @@ export function denialOf(err: unknown, file: string): Denial | undefined {
 }
 
 /**
- * Why `file` could not be read or written: the system's reason, and for a matter of permissions whose file it is and who this process is. What is in the file
- * is never part of it.
+ * Why `file` could not be read or written: the system's reason, and for a matter of permissions
+ * whose file it is and who this process is. What is in the file is never part of it.
  */
 export function fileFault(err: unknown, file: string): string {
   const reason = systemReason(err);

@@ -5,7 +5,10 @@ import { fileFault } from "./file-fault.ts";
 
 const MAX_SECRET_BYTES = 65_536;
 
-/** The text in `bytes` without the white space around it; throws where it is no text, empty or too large. */
+/**
+ * The text in `bytes` without the white space around it; throws where it is no text, empty or too
+ * large.
+ */
 function checked(bytes: Uint8Array, where: string): string {
   if (bytes.byteLength > MAX_SECRET_BYTES) {
     throw new ConfigError(`${where} is larger than ${MAX_SECRET_BYTES} bytes`);
@@ -21,8 +24,8 @@ function checked(bytes: Uint8Array, where: string): string {
 }
 
 /**
- * The secret behind `ref`; throws {@link ConfigError} where it is missing, empty, too large or no text. The text is never part of the error, `key` is: where in the
- * configuration `ref` stands.
+ * The secret behind `ref`; throws {@link ConfigError} where it is missing, empty, too large or no
+ * text. The text is never part of the error, `key` is: where in the configuration `ref` stands.
  */
 export async function readSecret(
   ref: SecretRef,

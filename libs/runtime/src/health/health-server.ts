@@ -73,8 +73,8 @@ async function answer(options: HealthOptions, req: IncomingMessage): Promise<Rep
 }
 
 /**
- * Serves `GET /livez`, `/readyz` (200 `ok`, or 503 with a line per fault) and `/metrics` (Prometheus text). Port 0 takes a free one; the port is
- * logged as "http server listening".
+ * Serves `GET /livez`, `/readyz` (200 `ok`, or 503 with a line per fault) and `/metrics`
+ * (Prometheus text). Port 0 takes a free one; the port is logged as "http server listening".
  */
 export async function startHealthServer(
   options: HealthOptions,

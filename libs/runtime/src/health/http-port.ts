@@ -1,6 +1,9 @@
 import { ConfigError } from "@rollcast/shared/errors";
 
-/** The port of `/livez`, `/readyz` and `/metrics`: `ROLLCAST_HTTP_PORT`, else `fallback`; 0 takes a free one. Throws {@link ConfigError}. */
+/**
+ * The port of `/livez`, `/readyz` and `/metrics`: `ROLLCAST_HTTP_PORT`, else `fallback`; 0 takes a
+ * free one. Throws {@link ConfigError}.
+ */
 export function httpPort(
   env: Readonly<Record<string, string | undefined>>,
   fallback = 8080,

@@ -16,8 +16,9 @@ function parse(bytes: Buffer): ProbeAnswer {
 }
 
 /**
- * GETs a path of this machine. By hand over a socket: a check starts a process every few seconds, and the HTTP modules of Node would double what that costs. HTTP/1.0
- * has the server end the connection, and a body without chunks.
+ * GETs a path of this machine. By hand over a socket: a check starts a process every few seconds,
+ * and the HTTP modules of Node would double what that costs. HTTP/1.0 has the server end the
+ * connection, and a body without chunks.
  */
 export function ask(port: number, path: string, timeoutMs: number): Promise<ProbeAnswer> {
   const { promise, resolve } = Promise.withResolvers<ProbeAnswer>();

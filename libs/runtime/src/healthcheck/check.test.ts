@@ -8,7 +8,9 @@ import { describe, expect, test } from "vitest";
 import { check } from "./check.ts";
 import type { CheckOptions } from "./check.ts";
 
-/** Answers as the files beside it say, and ends at SIGTERM, unless one of them says that it is deaf. */
+/**
+ * Answers as the files beside it say, and ends at SIGTERM, unless one of them says that it is deaf.
+ */
 const SERVICE = `
 import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
@@ -22,7 +24,10 @@ process.on("SIGTERM", () => { if (!has("deaf")) process.exit(0); });
 server.listen(0, "127.0.0.1", () => console.log("listening " + server.address().port + " " + process.pid));
 `;
 
-/** A service below an init, which is a shell here: with its number, files that steer it, and the check of it. */
+/**
+ * A service below an init, which is a shell here: with its number, files that steer it, and the
+ * check of it.
+ */
 async function start() {
   await using undo = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "rollcast-check-"));

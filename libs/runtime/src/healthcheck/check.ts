@@ -13,11 +13,16 @@ import { findService } from "./processes.ts";
 export type CheckOptions = Partial<HealthLimits> & {
   /** Of the service's `/readyz` and `/livez`. */
   readonly port: number;
-  /** Milliseconds until an answer must be there; 6 s unless told, as for the probes of the chart. */
+  /**
+   * Milliseconds until an answer must be there; 6 s unless told, as for the probes of the chart.
+   */
   readonly timeoutMs?: number;
   /** The process whose only child is the service; 1 unless told. */
   readonly initPid?: number;
-  /** Where a check writes down what the next one needs; in the folder for temporary files unless told. */
+  /**
+   * Where a check writes down what the next one needs; in the folder for temporary files unless
+   * told.
+   */
   readonly memoryFile?: string;
 };
 
@@ -61,7 +66,10 @@ function send(pid: number, signal: NodeJS.Signals): string | undefined {
   }
 }
 
-/** Ends a service that is not live for too long, so that the engine starts it again; returns what to say of it. */
+/**
+ * Ends a service that is not live for too long, so that the engine starts it again; returns what to
+ * say of it.
+ */
 function endIfDue(
   options: CheckOptions & { readonly endAfterMs: number },
   live: boolean,
@@ -86,8 +94,8 @@ function endIfDue(
 }
 
 /**
- * Whether the service on this port is ready, and what it says of it, in at most 4 KiB. With `endAfterMs`, on Linux, it is ended where `/livez` has failed or not
- * answered for so long.
+ * Whether the service on this port is ready, and what it says of it, in at most 4 KiB. With
+ * `endAfterMs`, on Linux, it is ended where `/livez` has failed or not answered for so long.
  */
 export async function check(options: CheckOptions): Promise<Health> {
   const { port, timeoutMs = TIMEOUT_MS, endAfterMs } = options;

@@ -43,13 +43,19 @@ const MIN_FAILURES = 3;
 
 const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
 
-/** What is remembered of this process: not of one before it, and nothing of before the machine's start. */
+/**
+ * What is remembered of this process: not of one before it, and nothing of before the machine's
+ * start.
+ */
 function recall({ process, now, memory }: Observation): Memory {
   if (memory?.process === process && memory.since <= now) return memory;
   return { process, live: false, failures: 0, since: now };
 }
 
-/** Whether a process is to be ended, as a kubelet would by a liveness probe: gracefully, and with force where it does not end. */
+/**
+ * Whether a process is to be ended, as a kubelet would by a liveness probe: gracefully, and with
+ * force where it does not end.
+ */
 export function decide(observation: Observation, limits: HealthLimits): HealthDecision {
   const { live, now } = observation;
   const before = recall(observation);

@@ -4,9 +4,11 @@ import { toError } from "@rollcast/shared/errors";
 import { check } from "./check.ts";
 import { httpPort } from "../health/http-port.ts";
 
-// A program for images, which have no shell: it prints what /readyz of the service in this container says, and exits with 0 where it is ready, else with 1.
-// With --end-after SECONDS it ends a service that is not live for so long: an engine does not restart a container for being unhealthy, only for having ended.
-// It runs every few seconds in every container, so it imports little.
+// A program for images, which have no shell: it prints what /readyz of the service in this
+// container says, and exits with 0 where it is ready, else with 1. With --end-after SECONDS it ends
+// a service that is not live for so long: an engine does not restart a container for being
+// unhealthy, only for having ended. It runs every few seconds in every container, so it imports
+// little.
 
 function endAfterMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -15,7 +15,10 @@ function isMemory(value: unknown): value is Memory {
   );
 }
 
-/** What the last check wrote down; undefined where there is nothing that can be read, as for a first check. */
+/**
+ * What the last check wrote down; undefined where there is nothing that can be read, as for a first
+ * check.
+ */
 export function readMemory(file: string): Memory | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));
@@ -25,7 +28,10 @@ export function readMemory(file: string): Memory | undefined {
   }
 }
 
-/** Writes it down in one step, for the engine may kill a check at any time. Returns why it could not. */
+/**
+ * Writes it down in one step, for the engine may kill a check at any time. Returns why it could
+ * not.
+ */
 export function writeMemory(file: string, memory: Memory): string | undefined {
   const partial = `${file}.${process.pid}`;
   try {

@@ -12,7 +12,9 @@ type Stat = {
   readonly start: string;
 };
 
-/** The parts of `/proc/PID/stat` (proc_pid_stat(5)). The name in it may hold blanks and parentheses. */
+/**
+ * The parts of `/proc/PID/stat` (proc_pid_stat(5)). The name in it may hold blanks and parentheses.
+ */
 export function parseStat(text: string): Stat | undefined {
   const rest = text
     .slice(text.lastIndexOf(")") + 1)
@@ -40,7 +42,10 @@ function isOfOurKind(pid: number, proc: string): boolean {
   return basename(program) === basename(process.execPath);
 }
 
-/** Whether this process descends from another: then that is no service, but somebody at work who tries the check. */
+/**
+ * Whether this process descends from another: then that is no service, but somebody at work who
+ * tries the check.
+ */
 function startedUs(pid: number, all: readonly Stat[]): boolean {
   const parents = new Map(all.map((stat) => [stat.pid, stat.parent]));
   let at = parents.get(process.pid);
@@ -49,8 +54,8 @@ function startedUs(pid: number, all: readonly Stat[]): boolean {
 }
 
 /**
- * The service: the only child of the process that starts and reaps it (`init: true` of compose, tini, catatonit), or why there is none to be told. `proc` is where
- * Linux shows its processes.
+ * The service: the only child of the process that starts and reaps it (`init: true` of compose,
+ * tini, catatonit), or why there is none to be told. `proc` is where Linux shows its processes.
  */
 export function findService(
   initPid: number,

@@ -69,7 +69,10 @@ function tracerOf(otel: OtelTracer): Tracer {
   };
 }
 
-/** Sends spans by OTLP over HTTP as JSON (https://opentelemetry.io/docs/specs/otlp/); where to, the exporter reads from the environment by itself. */
+/**
+ * Sends spans by OTLP over HTTP as JSON (https://opentelemetry.io/docs/specs/otlp/); where to, the
+ * exporter reads from the environment by itself.
+ */
 export function openOtlp({ cluster, logger }: TracingOptions): Tracing {
   const note = (message: string) =>
     logger.warn({ detail: message.slice(0, 300) }, "spans not sent");

@@ -4,7 +4,10 @@ import { RolloutEvent } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
 
-/** The HTTP API of the notifier, as its server and its clients see it. Times are RFC 3339 with milliseconds. */
+/**
+ * The HTTP API of the notifier, as its server and its clients see it. Times are RFC 3339 with
+ * milliseconds.
+ */
 
 export const ReceiverRef = z.string().max(63);
 

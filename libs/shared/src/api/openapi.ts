@@ -52,7 +52,10 @@ function operation(spec: RouteSpec): Json {
   };
 }
 
-/** The OpenAPI 3.1 document of these routes (https://spec.openapis.org/oas/v3.1.1.html), made of the schemas that check the requests. */
+/**
+ * The OpenAPI 3.1 document of these routes (https://spec.openapis.org/oas/v3.1.1.html), made of the
+ * schemas that check the requests.
+ */
 export function openApiDocument(info: ApiInfo, specs: readonly RouteSpec[]): Json {
   const paths: Record<string, Json> = {};
   for (const spec of specs) {

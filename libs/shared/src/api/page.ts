@@ -38,8 +38,9 @@ function decode(cursor: string): string {
 }
 
 /**
- * The page of `items` that the query asks for, in the order of their keys, which must be unique. A page goes on after the last key of the one before, so
- * what comes or goes in between is neither repeated nor skipped.
+ * The page of `items` that the query asks for, in the order of their keys, which must be unique. A
+ * page goes on after the last key of the one before, so what comes or goes in between is neither
+ * repeated nor skipped.
  */
 export function paginate<T>(
   items: Iterable<T>,

@@ -32,7 +32,10 @@ const TITLES = {
 
 export type ProblemStatus = keyof typeof TITLES;
 
-/** What a route throws where it cannot do what was asked. `detail` is for people: what is wrong, and what to do. */
+/**
+ * What a route throws where it cannot do what was asked. `detail` is for people: what is wrong, and
+ * what to do.
+ */
 export class ApiProblem extends Error {
   override name = "ApiProblem";
   readonly status: ProblemStatus;

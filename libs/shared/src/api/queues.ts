@@ -2,7 +2,10 @@ import { z } from "zod";
 import { duration } from "../duration.ts";
 import { defineRoute } from "./route.ts";
 
-/** The part of the restarter's HTTP API that changes it while running. Times are RFC 3339 with milliseconds. */
+/**
+ * The part of the restarter's HTTP API that changes it while running. Times are RFC 3339 with
+ * milliseconds.
+ */
 
 const Time = z.iso.datetime({ precision: 3 });
 

@@ -3,7 +3,10 @@ import type { z } from "zod";
 /** Path parameters and queries are mappings of texts; a schema coerces where it wants more. */
 type Texts = z.ZodObject | undefined;
 
-/** What a route takes and gives: the contract, without what it does. The OpenAPI document is made of it. */
+/**
+ * What a route takes and gives: the contract, without what it does. The OpenAPI document is made of
+ * it.
+ */
 export type RouteSpec<
   P extends Texts = Texts,
   Q extends Texts = Texts,
@@ -53,7 +56,10 @@ export function defineRoute<
 
 type Answer<R> = R extends z.ZodType ? z.input<R> : void;
 
-/** A contract and what does it. `handle` gets what the schemas made of the request, and throws `ApiProblem` where it cannot. */
+/**
+ * A contract and what does it. `handle` gets what the schemas made of the request, and throws
+ * `ApiProblem` where it cannot.
+ */
 export function serve<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,

@@ -2,7 +2,10 @@ import { Time } from "../event-envelope.ts";
 import { z } from "zod";
 import { Cause, ChangedBy, SourceKind } from "../events.ts";
 
-/** The HTTP API of the restarter, as its server and its clients see it. Times are RFC 3339 with milliseconds. */
+/**
+ * The HTTP API of the restarter, as its server and its clients see it. Times are RFC 3339 with
+ * milliseconds.
+ */
 
 export const Kind = z.string().regex(/^[A-Z][A-Za-z]{1,62}$/, "must be a kind, like Deployment");
 
@@ -23,8 +26,8 @@ export const WorkloadRef = z.strictObject({
 export type WorkloadRef = z.infer<typeof WorkloadRef>;
 
 /**
- * What can be true of a workload, several at once. `stale`: its pods do not run the present content. `waiting`: a rollout is due and put off. `current`: none of the
- * others.
+ * What can be true of a workload, several at once. `stale`: its pods do not run the present
+ * content. `waiting`: a rollout is due and put off. `current`: none of the others.
  */
 export const STATES = [
   "current",

@@ -18,12 +18,18 @@ function listen() {
     });
 }
 
-/** The HTTP API of a service: off where this part is missing. `address` is where it listens unless told. */
+/**
+ * The HTTP API of a service: off where this part is missing. `address` is where it listens unless
+ * told.
+ */
 export function ApiSettings(address: string) {
   return z.strictObject({
     /** Port 0 takes a free one. */
     listen: listen().prefault(address),
-    /** File with the token that callers must send, at least 16 characters; read again when it changes. */
+    /**
+     * File with the token that callers must send, at least 16 characters; read again when it
+     * changes.
+     */
     tokenFile: z.string().min(1),
   });
 }

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** Kinds that Rollcast knows by itself: records are kept by kind, so a custom resource cannot have the name of one of them. */
+/**
+ * Kinds that Rollcast knows by itself: records are kept by kind, so a custom resource cannot have
+ * the name of one of them.
+ */
 const KNOWN = new Set([
   "Deployment",
   "StatefulSet",
@@ -36,7 +39,10 @@ const Kind = z.strictObject({
     .regex(new RegExp(`^${STEP}(\\.${STEP})+$`), "must be fields with dots, like spec.template"),
 });
 
-/** The `kinds:` part of rollcast.yaml: custom resources with a pod template that are rolled as workloads. */
+/**
+ * The `kinds:` part of rollcast.yaml: custom resources with a pod template that are rolled as
+ * workloads.
+ */
 export const Kinds = z
   .array(Kind)
   .max(50)

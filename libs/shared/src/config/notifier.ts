@@ -5,7 +5,10 @@ import type { Route } from "./routes.ts";
 import { AnnotationRule, RootRoute } from "./routes.ts";
 import { Receiver } from "./receivers.ts";
 
-/** The `notifier:` part of rollcast.yaml. What matchers say is checked where they are compiled, at the notifier's start. */
+/**
+ * The `notifier:` part of rollcast.yaml. What matchers say is checked where they are compiled, at
+ * the notifier's start.
+ */
 export const NotifierConfig = z
   .strictObject({
     receivers: z.array(Receiver).max(100).default([]),

@@ -45,7 +45,9 @@ const Queue = z.strictObject({
   match: Match.optional(),
   ...QueueLimits.shape,
   concurrency: QueueLimits.shape.concurrency.default(20),
-  /** Changes of one workload's sources inside this time, counted from the first, are one rollout. */
+  /**
+   * Changes of one workload's sources inside this time, counted from the first, are one rollout.
+   */
   window: duration({ max: "1h" }).prefault("1s"),
   /** Tries of a patch before it is told as failed (and tried again later, slower). */
   attempts: z.number().int().min(1).max(100).default(6),
@@ -60,7 +62,9 @@ const Queue = z.strictObject({
 });
 export type Queue = z.infer<typeof Queue>;
 
-/** Who may choose a queue by annotation: these namespaces (`*`: all), and those with these labels. */
+/**
+ * Who may choose a queue by annotation: these namespaces (`*`: all), and those with these labels.
+ */
 export const QueueAnnotation = z.strictObject({
   namespaces: z
     .union([z.tuple([z.literal("*")]), z.array(Namespace).max(1_000)], {

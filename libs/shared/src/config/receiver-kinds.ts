@@ -2,7 +2,10 @@ import { z } from "zod";
 import { duration } from "../duration.ts";
 import { SecretRef } from "./secret-ref.ts";
 
-/** An incoming webhook of Slack, whose URL is the credential, or a bot that posts to one channel and edits what it posted. */
+/**
+ * An incoming webhook of Slack, whose URL is the credential, or a bot that posts to one channel and
+ * edits what it posted.
+ */
 export const SlackReceiver = z
   .strictObject({
     webhookUrlFrom: SecretRef.optional(),
@@ -11,7 +14,10 @@ export const SlackReceiver = z
       .string()
       .regex(/^[CDG][A-Z0-9]{5,30}$/, "must be the id of a channel, like C0123ABCD")
       .optional(),
-    /** Whether warnings and failures of a rollout that was told of already are replies to that message, else messages of their own. Default true. */
+    /**
+     * Whether warnings and failures of a rollout that was told of already are replies to that
+     * message, else messages of their own. Default true.
+     */
     thread: z.boolean().optional(),
     /** Where Slack's Web API is. */
     apiUrl: z

@@ -10,15 +10,24 @@ const Namespace = z
 
 /** The `reload:` part of rollcast.yaml: what makes workloads roll, and what a rollout writes. */
 export const Reload = z.strictObject({
-  /** Every workload without an annotation of its own rolls for every source that it uses. Reloader's `--auto-reload-all`. */
+  /**
+   * Every workload without an annotation of its own rolls for every source that it uses. Reloader's
+   * `--auto-reload-all`.
+   */
   auto: z.boolean().default(false),
   /** A source that is created is a reason to roll. Reloader's `--reload-on-create`. */
   onCreate: z.boolean().default(false),
   /** A source that is deleted is a reason to roll. Reloader's `--reload-on-delete`. */
   onDelete: z.boolean().default(false),
-  /** What is written besides our marker: nothing, or what Reloader writes under its strategies `annotations` and `env-vars`. */
+  /**
+   * What is written besides our marker: nothing, or what Reloader writes under its strategies
+   * `annotations` and `env-vars`.
+   */
   strategy: z.enum(["marker", "reloader-annotations", "reloader-env-vars"]).default("marker"),
-  /** Kinds of workloads that are neither watched nor rolled, as the API names them. Reloader's `--ignored-workload-types`. */
+  /**
+   * Kinds of workloads that are neither watched nor rolled, as the API names them. Reloader's
+   * `--ignored-workload-types`.
+   */
   ignoredWorkloadTypes: z
     .array(
       z.enum([

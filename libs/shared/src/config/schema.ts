@@ -49,9 +49,15 @@ const Redis = z.strictObject({
 const Rollout = z.strictObject({
   /** How often every workload's record is compared with its sources. */
   resyncInterval: duration({ min: "1s", max: "24h" }).prefault("5m"),
-  /** When a rollout that neither ended nor failed is told as stalled, for kinds without a progress deadline. */
+  /**
+   * When a rollout that neither ended nor failed is told as stalled, for kinds without a progress
+   * deadline.
+   */
   stalledAfter: duration({ min: "1s", max: "24h" }).prefault("10m"),
-  /** A workload that is rolled more often than `maxRollouts` in `period` is slowed down, from `minInterval` doubling to `maxInterval` between two rollouts. */
+  /**
+   * A workload that is rolled more often than `maxRollouts` in `period` is slowed down, from
+   * `minInterval` doubling to `maxInterval` between two rollouts.
+   */
   loopBreaker: z
     .strictObject({
       maxRollouts: z.number().int().min(2).max(1_000).default(20),
@@ -77,7 +83,10 @@ const Keys = z.strictObject({
   scope: Scope.prefault({}),
   reload: Reload.prefault({}),
   kinds: Kinds,
-  /** Where the key of the digests is, its bytes as they are, at least 32; else the Secret `rollcast-installation-key` in Rollcast's own namespace. */
+  /**
+   * Where the key of the digests is, its bytes as they are, at least 32; else the Secret
+   * `rollcast-installation-key` in Rollcast's own namespace.
+   */
   installationKey: z.strictObject({ file: z.string().min(1) }).optional(),
   queues: Queues,
   queueAnnotation: QueueAnnotation.prefault({}),
@@ -86,7 +95,10 @@ const Keys = z.strictObject({
   notifier: NotifierConfig.prefault({}),
   health: z
     .strictObject({
-      /** How long a part of a service may stand still, with nothing outside that explains it, before `/livez` says so. */
+      /**
+       * How long a part of a service may stand still, with nothing outside that explains it, before
+       * `/livez` says so.
+       */
       stallTimeout: duration({ min: "1s", max: "1h" }).prefault("5m"),
     })
     .prefault({}),
@@ -95,6 +107,9 @@ const Keys = z.strictObject({
     .prefault({}),
 });
 
-/** rollcast.yaml, one file for every service. Strict: an unknown key is a fault. Only `cluster` has no default. */
+/**
+ * rollcast.yaml, one file for every service. Strict: an unknown key is a fault. Only `cluster` has
+ * no default.
+ */
 export const Config = Keys.superRefine(checkQueues);
 export type Config = z.infer<typeof Config>;

@@ -15,8 +15,10 @@ const REQUIREMENT = new RegExp(
 );
 
 /**
- * What is wrong with a label selector, or undefined. Its requirements, joined by commas, are as kubectl takes them: `app`, `!app`, `app=web`, `app!=web`,
- * `app in (web, api)`, `app notin (web)`, `n > 1` (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors).
+ * What is wrong with a label selector, or undefined. Its requirements, joined by commas, are as
+ * kubectl takes them: `app`, `!app`, `app=web`, `app!=web`, `app in (web, api)`, `app notin (web)`,
+ * `n > 1`
+ * (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors).
  */
 export function selectorFault(selector: string): string | undefined {
   if (selector.trim() === "") return undefined;
@@ -50,7 +52,9 @@ export const Scope = z
   .strictObject({
     /** Only these namespaces, with namespaced permissions; empty: all. */
     namespaces: z.array(Namespace).max(1_000).default([]),
-    /** Only namespaces with these labels, as they are at any time. Not together with `namespaces`. */
+    /**
+     * Only namespaces with these labels, as they are at any time. Not together with `namespaces`.
+     */
     namespaceSelector: Selector,
     /** Never these namespaces. Not together with `namespaces`. */
     ignoreNamespaces: z.array(Namespace).max(100).default([]),

@@ -2,7 +2,10 @@ import { z } from "zod";
 
 const ENV_NAME = /^[A-Z_][A-Z0-9_]*$/;
 
-/** Where a secret is: a file (trimmed of white space around it) or an environment variable. Never the secret itself. */
+/**
+ * Where a secret is: a file (trimmed of white space around it) or an environment variable. Never
+ * the secret itself.
+ */
 export const SecretRef = z.union(
   [
     z.strictObject({ file: z.string().min(1) }),

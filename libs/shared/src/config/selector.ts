@@ -37,8 +37,9 @@ function requirement(text: string): CompiledSelector {
 }
 
 /**
- * The selector that a text without a fault (`selectorFault`) means, as kubectl takes it: every requirement must hold, none holds always; `!=` and `notin` hold
- * too where the label is missing (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors).
+ * The selector that a text without a fault (`selectorFault`) means, as kubectl takes it: every
+ * requirement must hold, none holds always; `!=` and `notin` hold too where the label is missing
+ * (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors).
  */
 export function labelSelector(text: string): CompiledSelector {
   const parts = text

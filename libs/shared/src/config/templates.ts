@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { RolloutOutcome } from "../events.ts";
 
-/** Which messages a template is for: those of one outcome, of several, or all that have none of their own. */
+/**
+ * Which messages a template is for: those of one outcome, of several, or all that have none of
+ * their own.
+ */
 export const TEMPLATE_KEYS = [
   ...RolloutOutcome.options.map((word) => `rollout.${word}` as const),
   "rollout.mixed",
@@ -19,7 +22,10 @@ const Template = z
     error: "must have a title, a text or both",
   });
 
-/** Templates by {@link TEMPLATE_KEYS}. What they say is checked where they are compiled, at the notifier's start. */
+/**
+ * Templates by {@link TEMPLATE_KEYS}. What they say is checked where they are compiled, at the
+ * notifier's start.
+ */
 export const Templates = z.strictObject(
   Object.fromEntries(TEMPLATE_KEYS.map((key) => [key, Template.optional()])) as Record<
     TemplateKey,
