@@ -1,9 +1,26 @@
 import { expect, test } from "vitest";
 import { MAX_COLUMNS, longComments } from "./comments.ts";
-import { readTexts } from "./read-sources.ts";
+import { readDeployed, readTexts } from "./read-sources.ts";
 
 test("no comment of the repository is wider than 100 columns", async () => {
   expect(longComments(await readTexts({ tests: true }))).toEqual([]);
+});
+
+test("no comment of what is deployed is wider than 100 columns", async () => {
+  const texts = await readDeployed();
+
+  expect(texts.length).toBeGreaterThan(30);
+  expect(longComments(texts)).toEqual([]);
+});
+
+test.each([
+  ["is found", words(101, "  # "), 1],
+  ["may fit", words(100, "  # "), 0],
+  ["may be laid out", words(120, "#   $ "), 0],
+])("a line of a comment in YAML or a shell %s", (_, text, count) => {
+  expect(longComments([{ file: "a.yaml", text: `a: ${words(120)}\n${text}\n` }])).toHaveLength(
+    count,
+  );
 });
 
 /** A line of words that is `columns` long. */

@@ -7,13 +7,20 @@ const DIRECTIVE = /^(?:eslint|oxlint|oxfmt|@ts)-/;
 
 /** Whether a line may be longer: one word (a URL), a directive, and what is laid out by hand. */
 function isUnbreakable(line: string): boolean {
-  const content = line.trim().replace(/^(?:\/\/|\/\*+|\*) ?/, "");
-  const isLaidOut = /^(?:\s{3}|\|)/.test(content);
+  const content = line.trim().replace(/^(?:\/\/|\/\*+|\*|#) ?/, "");
+  const isLaidOut = /^(?:\s{2}|\|)/.test(content);
   return isLaidOut || DIRECTIVE.test(content) || !content.trim().includes(" ");
+}
+
+/** The numbers of the lines, from 0, that begin with `#`. */
+function hashLines(text: string): Set<number> {
+  const numbers = text.split("\n").flatMap((line, at) => (/^\s*#/.test(line) ? [at] : []));
+  return new Set(numbers);
 }
 
 /** The numbers of the lines, from 0, that a comment has a part of. */
 function commentLines(file: string, text: string): Set<number> {
+  if (!/\.(?:ts|mjs)$/.test(file)) return hashLines(text);
   const lineAt = (at: number) => text.slice(0, at).split("\n").length - 1;
   const numbers = parseSync(file, text).comments.flatMap(({ start, end }) => {
     const first = lineAt(start);

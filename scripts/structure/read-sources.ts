@@ -55,6 +55,12 @@ export async function readTexts(options: { tests?: boolean } = {}): Promise<Sour
   return (await readGlobs(SOURCES)).filter(({ file }) => !file.endsWith(".test.ts"));
 }
 
+/** What is deployed and how: Dockerfile, compose, the chart with its output, and shell scripts. */
+export async function readDeployed(): Promise<SourceText[]> {
+  const folders = "{deploy,scripts,.github,test/fixtures/chart}/**/*.{yaml,yml,sh}";
+  return readGlobs(["Dockerfile", "*.yml", ".ci/run", folders]);
+}
+
 /** The documents of the repository, in the order of their names. */
 export async function readPages(): Promise<SourceText[]> {
   return readGlobs(["*.md", "docs/**/*.md"]);

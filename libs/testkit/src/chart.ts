@@ -19,7 +19,8 @@ export function exampleValues(name: string): string {
 
 async function renderInstall(): Promise<string> {
   const head =
-    "# Rollcast, with NATS and Redis, for one `kubectl apply -f`. Rendered from deploy/charts/rollcast by `pnpm render`.\n";
+    "# Rollcast, with NATS and Redis, for one `kubectl apply -f`.\n" +
+    "# Rendered from deploy/charts/rollcast by `pnpm render`.\n";
   return head + (await renderChart({ set: ["createNamespace=true"] }));
 }
 
