@@ -1,6 +1,7 @@
 # One image for each service: docker build --build-arg SERVICE=watcher -t rollcast-watcher .
 # The command line:           docker build --build-arg SERVICE=cli --target cli -t rollcast-cli .
-# SERVICE is a folder of services/, jobs/ or examples/, or cli. An image holds JavaScript: its sources without their types. It gets a new id where what it holds is new, and only there.
+# SERVICE is a folder of services/, jobs/ or examples/, or cli. An image holds JavaScript: its
+# sources without their types. It gets a new id where what it holds is new, and only there.
 
 # Manifests alone, so that a changed source installs nothing anew.
 FROM node:24-bookworm-slim AS manifests
@@ -42,14 +43,16 @@ LABEL org.opencontainers.image.title="rollcast-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# Its words are the command's: docker run rollcast-cli status. By its whole path, so that a working directory with the caller's files is no other program.
+# Its words are the command's: docker run rollcast-cli status. By its whole path, so that a working
+# directory with the caller's files is no other program.
 FROM image AS cli
 ENTRYPOINT ["/nodejs/bin/node", "/app/main.mjs"]
 CMD []
 
 FROM image AS service
 EXPOSE 8080
-# Node is process 1, so that SIGTERM reaches it. The heap is a share of the container's memory, so that the limit of the pod is the only number to set, and
-# it is kept small: the services rest mostly. docs/operate.md has what that gives and costs.
+# Node is process 1, so that SIGTERM reaches it. The heap is a share of the container's memory, so
+# that the limit of the pod is the only number to set, and it is kept small: the services rest
+# mostly. docs/operate.md has what that gives and costs.
 ENTRYPOINT ["/nodejs/bin/node", "--max-old-space-size-percentage=60", "--max-semi-space-size=4", "--memory-saver-mode"]
 CMD ["main.mjs"]

@@ -9,7 +9,7 @@ test("no comment of the repository is wider than 100 columns", async () => {
 test("no comment of what is deployed is wider than 100 columns", async () => {
   const texts = await readDeployed();
 
-  expect(texts.length).toBeGreaterThan(30);
+  expect(texts.length).toBeGreaterThan(20);
   expect(longComments(texts)).toEqual([]);
 });
 

@@ -55,10 +55,11 @@ export async function readTexts(options: { tests?: boolean } = {}): Promise<Sour
   return (await readGlobs(SOURCES)).filter(({ file }) => !file.endsWith(".test.ts"));
 }
 
-/** What is deployed and how: Dockerfile, compose, the chart with its output, and shell scripts. */
+/** What is deployed and how: Dockerfile, compose, the chart (not its output), shell scripts. */
 export async function readDeployed(): Promise<SourceText[]> {
-  const folders = "{deploy,scripts,.github,test/fixtures/chart}/**/*.{yaml,yml,sh}";
-  return readGlobs(["Dockerfile", "*.yml", ".ci/run", folders]);
+  const folders = "{deploy/*,deploy/charts,scripts,.github,test/fixtures/chart}/**/*.{yaml,yml,sh}";
+  const texts = await readGlobs(["Dockerfile", "*.yml", ".ci/run", folders]);
+  return texts.filter(({ file }) => !file.endsWith(".golden.yaml"));
 }
 
 /** The documents of the repository, in the order of their names. */

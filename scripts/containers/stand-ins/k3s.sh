@@ -1,5 +1,6 @@
 #!/bin/sh
-# Plays k3s where no container may be privileged: a control plane whose node and pods kwok plays. Each server's flags lie in /etc/stand-in, one a line.
+# Plays k3s where no container may be privileged: a control plane whose node and pods kwok plays.
+# Each server's flags lie in /etc/stand-in, one a line.
 set -eu
 node=$(hostname)
 sans="DNS:localhost,DNS:kubernetes,DNS:kubernetes.default.svc,DNS:$node,IP:127.0.0.1,IP:10.0.0.1"
@@ -81,7 +82,8 @@ ready() {
 # Without the taint that every new node gets: the controller that would take it off does not run.
 has_node() {
   kubectl get node "$node" || sed "s/NODE/$node/g" /etc/stand-in/node.json | kubectl create -f - || return 1
-  # Looked at again after each patch, and not before the node is ready: whoever else writes the node meanwhile may bring the taint back.
+  # Looked at again after each patch, and not before the node is ready: whoever else writes the node
+  # meanwhile may bring the taint back.
   [ "$(kubectl get node "$node" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}')" = True ] || return 1
   [ -z "$(kubectl get node "$node" -o jsonpath='{.spec.taints}')" ] && return 0
   kubectl patch node "$node" --type=merge --patch='{"spec":{"taints":null}}'
