@@ -16,7 +16,7 @@ test("no exported name, file, log sentence, field or metric says a word that doc
   expect(wordFaults(words, names)).toEqual([]);
 });
 
-test("an exported name has one meaning", () => {
+test("an exported name, and the name of a file, has one meaning", () => {
   expect(doubleMeanings(words, names)).toEqual([]);
 });
 
@@ -118,6 +118,32 @@ test("a name that two files of a package export is found", () => {
   expect(doubleMeanings(words, twice)).toEqual([
     "Limits is exported by services/x/src/a.ts and services/x/src/b.ts",
   ]);
+});
+
+test.each([
+  ["of a package", "services/x/src/a/keys.ts", "services/x/src/b/keys.ts"],
+  ["of several libraries", "libs/x/src/keys.ts", "libs/y/src/keys.ts"],
+  ["of several languages", "scripts/a/keys.mjs", "scripts/b/keys.ts"],
+])("two files %s with one name are found", (_, one, other) => {
+  expect(
+    doubleMeanings(
+      words,
+      [one, other].flatMap((file) => namesOf(file, "")),
+    ),
+  ).toEqual([`keys is the name of ${one} and ${other}`]);
+});
+
+test.each([
+  ["of two services", "services/x/src/context.ts", "services/y/src/context.ts"],
+  ["of which each is its folder's program", "scripts/a/main.ts", "scripts/b/main.ts"],
+  ["that words.json allows", "libs/x/src/deployment.ts", "libs/y/src/deployment.ts"],
+])("two files %s may have one name", (_, one, other) => {
+  expect(
+    doubleMeanings(
+      words,
+      [one, other].flatMap((file) => namesOf(file, "")),
+    ),
+  ).toEqual([]);
 });
 
 test.each([

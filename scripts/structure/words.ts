@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Named } from "./names.ts";
 import { packageFolder } from "./package-folder.ts";
 
@@ -42,19 +43,31 @@ export function wordFaults({ places, words }: Words, names: readonly Named[]): s
   });
 }
 
+/** Names of files that say what a file is in its folder: what `node` is started with. */
+const CONVENTIONAL = new Set(["main"]);
+
+/** What must have one meaning: an exported name, or the name of a file without its ending. */
+function meant({ place, text }: Named): string | undefined {
+  if (place === "name") return `${text} is exported by`;
+  if (place !== "file") return undefined;
+  const base = posix.parse(text).name;
+  return CONVENTIONAL.has(base) ? undefined : `${base} is the name of`;
+}
+
 /**
- * Exported names with two meanings: exported in several files of one package, or of several
- * libraries.
+ * Exported names, and names of files, with two meanings: of several files of one package, or of
+ * several libraries.
  */
 export function doubleMeanings({ shared }: Words, names: readonly Named[]): string[] {
-  const byName = new Map<string, Set<string>>();
-  for (const { place, text, file } of names) {
-    if (place !== "name" || shared[text] !== undefined) continue;
-    const scope = file.startsWith("libs/") ? "libs" : packageFolder(file);
-    const key = `${scope} ${text}`;
-    byName.set(key, (byName.get(key) ?? new Set()).add(file));
+  const byMeaning = new Map<string, Set<string>>();
+  for (const named of names) {
+    const what = meant(named);
+    if (what === undefined || shared[what.split(" ")[0] ?? ""] !== undefined) continue;
+    const scope = named.file.startsWith("libs/") ? "libs" : packageFolder(named.file);
+    const key = `${scope}\n${what}`;
+    byMeaning.set(key, (byMeaning.get(key) ?? new Set()).add(named.file));
   }
-  return [...byName]
+  return [...byMeaning]
     .filter(([, files]) => files.size > 1)
-    .map(([key, files]) => `${key.split(" ")[1]} is exported by ${[...files].join(" and ")}`);
+    .map(([key, files]) => `${key.split("\n")[1]} ${[...files].join(" and ")}`);
 }
