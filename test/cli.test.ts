@@ -151,8 +151,8 @@ function isSuccessOf(name: string) {
 test("what is frozen waits, and is done when it is unfrozen", async () => {
   const { namespace } = stack;
   expect(await run(["freeze", "--list"])).toContain("nothing is frozen");
-  const reason = ["--for", "1h", "--reason", "release"];
-  expect(await run(inNamespace("freeze", "deploy/late", ...reason))).toContain("is frozen until");
+  const comment = ["--for", "1h", "--comment", "release"];
+  expect(await run(inNamespace("freeze", "deploy/late", ...comment))).toContain("is frozen until");
   expect(await run(["freeze", "--list"])).toMatch(/deployment\/late.*release/);
   await setKey(stack, "frozen", "a", "2");
   await stack.waitEvent("deferred", "late");

@@ -19,7 +19,7 @@ const failing = {
   name: "/w/b.test.ts",
   message: "",
   assertionResults: [
-    { fullName: "one", status: "failed", failureMessages: [...why, "Error: the second try"] },
+    { fullName: "one", status: "failed", failureMessages: [...why, "Error: the second attempt"] },
     { fullName: "two", status: "passed", failureMessages: why },
     { fullName: "three", status: "passed", failureMessages: [] },
     { fullName: "four", status: "skipped", failureMessages: [] },

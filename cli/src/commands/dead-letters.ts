@@ -45,9 +45,9 @@ async function show(id: string, options: Options): Promise<void> {
     if (letter.notification !== undefined) {
       out.line(`Receiver ${letter.notification.receiver} (${letter.notification.id})`);
     }
-    if ((letter.tries ?? []).length > 0) {
+    if ((letter.attempts ?? []).length > 0) {
       out.line();
-      const rows = (letter.tries ?? []).map((attempt) => [
+      const rows = (letter.attempts ?? []).map((attempt) => [
         ago(attempt.at, now),
         attempt.reason,
         attempt.message,
@@ -95,7 +95,7 @@ export function addDeadLetters(program: Command): void {
     .action(list);
   withApi(first, NOTIFIER);
   withApi(
-    letters.command("show <id>").description("one with its tries and events").action(show),
+    letters.command("show <id>").description("one with its attempts and events").action(show),
     NOTIFIER,
   );
   const again = letters.command("redrive <id...>").description("send them again").action(redrive);

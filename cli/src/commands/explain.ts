@@ -17,7 +17,7 @@ function nextText({ next, mayRoll }: WorkloadDetail, now: number): string {
   if (next.do === "keep") return "nothing is due";
   if (next.do === "roll") return "a rollout is due now";
   if (next.do === "skip") return "a rollout is due and is told, not made (observe)";
-  if (next.do === "look-again") return "not known yet: the restarter catches up";
+  if (next.do === "requeue") return "not known yet: the restarter catches up";
   const when = next.at === undefined ? "" : `, ${until(next.at, now)}`;
   return `a rollout waits: ${next.reason ?? "not told"}${when}`;
 }

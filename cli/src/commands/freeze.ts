@@ -15,7 +15,7 @@ type Options = ApiOptions &
     readonly cluster?: boolean;
     readonly list?: boolean;
     readonly for?: string;
-    readonly reason?: string;
+    readonly comment?: string;
   };
 
 /** What is to be frozen: `--cluster`, `-n shop`, or `deploy/web -n shop`. */
@@ -51,9 +51,9 @@ async function list(options: Options): Promise<void> {
       ago(freeze.at, now),
       freeze.until === undefined ? "when unfrozen" : until(freeze.until, now),
       freeze.by,
-      freeze.reason ?? "",
+      freeze.comment ?? "",
     ]);
-    out.table(["FROZEN", "SINCE", "ENDS", "BY", "REASON"], rows);
+    out.table(["FROZEN", "SINCE", "ENDS", "BY", "COMMENT"], rows);
   });
 }
 
@@ -62,7 +62,7 @@ async function freeze(workload: string | undefined, options: Options): Promise<v
   const out = outputOf(options);
   const more = {
     ...(options.for === undefined ? {} : { for: options.for }),
-    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(options.comment === undefined ? {} : { comment: options.comment }),
   };
   const body = { ...scopeOf(workload, options), ...more };
   const answer = await call(apiOf(options), createFreeze, {
@@ -88,7 +88,7 @@ export function addFreeze(program: Command): void {
     .option("-n, --namespace <name>", "the namespace, or that of the workload")
     .option("--cluster", "the whole cluster")
     .option("--for <duration>", "only so long, like 2h; else until unfrozen")
-    .option("--reason <text>", "why, for those who look")
+    .option("--comment <text>", "why, for those who look")
     .option("--list", "only show what is frozen")
     .action(freeze);
   withApi(first);

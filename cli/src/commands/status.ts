@@ -14,7 +14,7 @@ import { ago, counts, styleOf, until } from "../output/format.ts";
 export function whyOf(item: WorkloadSummary, now: number): string {
   const { failure, due, rollout, last } = item;
   if (failure !== undefined) {
-    return `${failure.reason}: ${failure.message} (try ${failure.tries + 1} ${until(failure.retryAt, now)})`;
+    return `${failure.reason}: ${failure.message} (attempt ${failure.attempts + 1} ${until(failure.retryAt, now)})`;
   }
   if (due !== undefined) {
     return due.at === undefined

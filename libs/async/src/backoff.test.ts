@@ -13,7 +13,7 @@ test.each([
   { attempt: 1_000_000, low: 5_000, high: 10_000 },
   { attempt: 0, low: 50, high: 100 },
   { attempt: -3, low: 50, high: 100 },
-])("try $attempt waits $low to $high", ({ attempt, low, high }) => {
+])("attempt $attempt waits $low to $high", ({ attempt, low, high }) => {
   const backoff = { initial: 100, max: 10_000 };
 
   expect(backoffDelay(backoff, attempt, least)).toBe(low);
@@ -40,7 +40,7 @@ test("the delay is a whole number from half to all of what was computed, and nev
   );
 });
 
-test("a later try never waits less at the same luck", () => {
+test("a later attempt never waits less at the same luck", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100 }), (attempt) => {
       const backoff = { initial: 250, max: 60_000 };

@@ -2,7 +2,7 @@
 export type Backoff = { readonly initial: number; readonly max: number; readonly factor?: number };
 
 /**
- * Milliseconds to wait before try number `attempt` (1 = the first repeat): exponential, capped,
+ * Milliseconds to wait before attempt number `attempt` (1 = the first repeat): exponential, capped,
  * with full jitter in the upper half (half to all of the computed delay), so that replicas that
  * failed together do not come back together. `random` gives numbers in [0, 1).
  */

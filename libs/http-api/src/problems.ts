@@ -1,4 +1,4 @@
-import { ApiProblem, problemBody } from "@rollcast/shared/api/problem";
+import { ProblemError, problemBody } from "@rollcast/shared/api/problem";
 import type { ApiRoute, RouteSpec } from "@rollcast/shared/api/route";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiInfo } from "@rollcast/shared/api/openapi";
@@ -7,15 +7,15 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
 
 /** What the client did wrong by the words of the framework. */
-function clientProblem(err: FastifyError): ApiProblem | undefined {
+function clientProblem(err: FastifyError): ProblemError | undefined {
   if (err.statusCode === 413) {
-    return new ApiProblem(413, "too-large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    return new ProblemError(413, "too-large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
   }
   if (err.statusCode === 415) {
-    return new ApiProblem(415, "not-json", "send the body as Content-Type: application/json");
+    return new ProblemError(415, "not-json", "send the body as Content-Type: application/json");
   }
   if (err.statusCode !== undefined && err.statusCode >= 400 && err.statusCode < 500) {
-    return new ApiProblem(400, "bad-request", "the request is malformed: send one JSON object");
+    return new ProblemError(400, "bad-request", "the request is malformed: send one JSON object");
   }
   return undefined;
 }
@@ -24,18 +24,18 @@ export function problemOf(
   options: ApiOptions,
   err: FastifyError,
   request: FastifyRequest,
-): ApiProblem {
-  const known = err instanceof ApiProblem ? err : clientProblem(err);
+): ProblemError {
+  const known = err instanceof ProblemError ? err : clientProblem(err);
   if (known !== undefined) return known;
   const fault = options.fault();
   const data = { err, requestId: request.id, route: request.routeOptions.url };
   options.logger.error(data, "api request failed");
   return fault === undefined
-    ? new ApiProblem(500, "internal", "it failed here: look for the request id in the log")
-    : new ApiProblem(503, "unavailable", `try again, something is not reachable now: ${fault}`);
+    ? new ProblemError(500, "internal", "it failed here: look for the request id in the log")
+    : new ProblemError(503, "unavailable", `try again, something is not reachable now: ${fault}`);
 }
 
-export async function sendProblem(reply: FastifyReply, problem: ApiProblem): Promise<void> {
+export async function sendProblem(reply: FastifyReply, problem: ProblemError): Promise<void> {
   if (problem.status === 401) reply.header("www-authenticate", "Bearer");
   if (problem.status === 503) reply.header("retry-after", "5");
   reply.code(problem.status).type("application/problem+json");
@@ -58,11 +58,11 @@ export function notFound(
   const allowed = methodsOf(specs, request.url);
   if (allowed.length === 0) {
     const detail = "there is no such path: GET /openapi.json lists them";
-    return sendProblem(reply, new ApiProblem(404, "no-such-path", detail));
+    return sendProblem(reply, new ProblemError(404, "no-such-path", detail));
   }
   reply.header("allow", allowed.join(", "));
   const detail = `this path takes ${allowed.join(", ")}`;
-  return sendProblem(reply, new ApiProblem(405, "method-not-allowed", detail));
+  return sendProblem(reply, new ProblemError(405, "method-not-allowed", detail));
 }
 
 export type ApiOptions = {

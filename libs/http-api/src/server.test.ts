@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PageQuery, pageOf, paginate } from "@rollcast/shared/api/page";
-import { ApiProblem, Problem } from "@rollcast/shared/api/problem";
+import { ProblemError, Problem } from "@rollcast/shared/api/problem";
 import { defineRoute, serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { createLogger } from "@rollcast/runtime/logger";
@@ -43,7 +43,7 @@ const ROUTES: readonly ApiRoute[] = [
     }),
     ({ params, body, actor }) => {
       if (params.name === "crash") throw new Error("a sentence with a secret in it");
-      if (params.name === "gone") throw new ApiProblem(404, "no-thing", "list the things first");
+      if (params.name === "gone") throw new ProblemError(404, "no-thing", "list the things first");
       return { touched: `${params.name} ${body.times}`, by: actor };
     },
   ),

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { openApiDocument } from "@rollcast/shared/api/openapi";
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { faultLines } from "@rollcast/runtime/config/faults";
 import type { Logger } from "@rollcast/runtime/logger";
@@ -25,7 +25,7 @@ function parsePart(schema: z.ZodType | undefined, value: unknown, part: string):
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const faults = faultLines(schema, parsed.error.issues).map((line) => `${part} ${line}`);
-  throw new ApiProblem(400, "bad-request", faults.join("; "), faults);
+  throw new ProblemError(400, "bad-request", faults.join("; "), faults);
 }
 
 function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logger): void {
@@ -83,7 +83,7 @@ export async function startApi(
     reply.header("x-request-id", request.id).header("cache-control", "no-store");
     if (await guard.admits(request.headers.authorization)) return;
     const detail = "send the token of this API: Authorization: Bearer TOKEN";
-    throw new ApiProblem(401, "unauthorized", detail);
+    throw new ProblemError(401, "unauthorized", detail);
   });
   app.addHook("onResponse", async (request, reply) => {
     const path = (request.routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");

@@ -122,7 +122,7 @@ export function openAccess(
       return cached.access;
     },
     /**
-     * Forgets what the library keeps of tokens, after they were refused; false where another try
+     * Forgets what the library keeps of tokens, after they were refused; false where another attempt
      * can bring nothing new.
      */
     renew(refused: Access): boolean {

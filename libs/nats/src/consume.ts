@@ -14,7 +14,7 @@ export type ConsumeOptions<T> = {
   filter: string;
   schema: z.ZodType<T>;
   /**
-   * Handles one event. Returns: acknowledged. {@link RetryLater}: again after its delay.
+   * Handles one event. Returns: acknowledged. {@link RetryLaterError}: again after its delay.
    * {@link TerminalError}: dead letters. Else: again, with backoff.
    */
   handle: (event: T, signal: AbortSignal) => Promise<void>;

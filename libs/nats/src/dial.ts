@@ -9,7 +9,7 @@ import type { NatsOptions } from "./connect.ts";
 export const TIMEOUT_MS = 5_000;
 
 /**
- * One try of each server. Where `signal` fires first, a connection that comes about later is closed
+ * One attempt of each server. Where `signal` fires first, a connection that comes about later is closed
  * again.
  */
 async function dial(options: NatsOptions, signal: AbortSignal | undefined) {

@@ -1,7 +1,7 @@
 import type { JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { RetryLater, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
+import { RetryLaterError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
 import type { Nats } from "./connect.ts";
 import { publishDeadLetter } from "./publish.ts";
 
@@ -76,7 +76,7 @@ async function afterFailure<T>(
   const { subject } = msg;
   if (signal.aborted && isAborted(err)) {
     msg.nak();
-  } else if (err instanceof RetryLater) {
+  } else if (err instanceof RetryLaterError) {
     const delayMs = Math.max(0, Math.round(err.delayMs));
     logger.info({ err, subject, delayMs }, "event requeued");
     msg.nak(delayMs);

@@ -44,7 +44,7 @@ export async function publish(
 type StoreOptions = { msgID: string; headers: ReturnType<typeof headers> };
 
 /**
- * One try. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under
+ * One attempt. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under
  * way then never comes.
  */
 async function attemptStore(

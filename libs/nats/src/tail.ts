@@ -23,7 +23,7 @@ export type TailOptions = {
 const MAX_AHEAD = 64;
 const RETRY = { initial: 200, max: 5_000 };
 /** How often in a row a request may fail, unless the tail follows. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /** Where to read on, in the stream that was created then: one made anew counts from 1 again. */
 type Position = { created: string; from: ReadFrom };
@@ -103,7 +103,7 @@ export async function* tailEvents(nats: Nats, options: TailOptions): AsyncGenera
       failures += 1;
       const authError = nats.authError();
       if (authError !== undefined) throw authError;
-      if (!isTransient(nats, err) || (!follow && failures >= MAX_TRIES)) throw err;
+      if (!isTransient(nats, err) || (!follow && failures >= MAX_ATTEMPTS)) throw err;
       const delay = backoffDelay(RETRY, failures);
       await sleep(delay, undefined, { signal }).catch(() => undefined);
     }

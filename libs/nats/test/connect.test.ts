@@ -29,7 +29,7 @@ test("waits for a server that starts later", async () => {
   expect(nats.fault()).toBeUndefined();
 });
 
-test("a wait for a server ends with the signal's reason, and no try follows", async () => {
+test("a wait for a server ends with the signal's reason, and no attempt follows", async () => {
   const accepted: string[] = [];
   const deaf = createServer((socket) => {
     accepted.push("connection");

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { waitFor } from "@rollcast/testkit/wait";
 import { describe, expect, test } from "vitest";
-import { RetryLater, TerminalError } from "@rollcast/shared/errors";
+import { RetryLaterError, TerminalError } from "@rollcast/shared/errors";
 import { SourceEvent } from "@rollcast/shared/events";
 import type { Nats } from "../src/connect.ts";
 import { liveness } from "@rollcast/runtime/health/liveness";
@@ -153,12 +153,12 @@ describe.concurrent("consume", () => {
     expect(handled).toEqual(["just-before", "while-away"]);
   });
 
-  test("RetryLater brings it again after its delay, not earlier", async () => {
+  test("RetryLaterError brings it again after its delay, not earlier", async () => {
     await using bus = await startBus();
     const at: number[] = [];
     const handle = async () => {
       at.push(Date.now());
-      if (at.length < 3) throw new RetryLater(400, "redis is away");
+      if (at.length < 3) throw new RetryLaterError(400, "redis is away");
     };
     await using consuming = await start(bus.nats, handle);
 

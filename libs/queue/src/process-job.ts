@@ -1,4 +1,4 @@
-import { RetryLater, TerminalError, toError } from "@rollcast/shared/errors";
+import { RetryLaterError, TerminalError, toError } from "@rollcast/shared/errors";
 import { mask } from "@rollcast/runtime/mask";
 import { DelayedError, UnrecoverableError } from "bullmq";
 import type { Job } from "bullmq";
@@ -38,7 +38,7 @@ export async function processJob<T>(
     const message = mask(err.message);
     if (err instanceof TerminalError) throw new UnrecoverableError(message);
     // Whatever ends a job that was told to end, it is for another worker.
-    const delayMs = err instanceof RetryLater ? err.delayMs : signal.aborted ? 0 : undefined;
+    const delayMs = err instanceof RetryLaterError ? err.delayMs : signal.aborted ? 0 : undefined;
     if (delayMs === undefined) throw new Error(message);
     await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);
     throw new DelayedError();

@@ -14,7 +14,7 @@ export type WorkOptions<T> = QueueOptions & {
   /** At most `max` jobs begin within `periodMs`, over all workers of the queue. */
   rateLimit?: { max: number; periodMs: number };
   /**
-   * Does one job. Returns: done. {@link RetryLater}: again after its delay, without using an
+   * Does one job. Returns: done. {@link RetryLaterError}: again after its delay, without using an
    * attempt. {@link TerminalError}: given up. Else: again with backoff until the attempts are used
    * up. `lastAttempt` says that no other will follow.
    */

@@ -5,7 +5,7 @@ import process from "node:process";
 import { text } from "node:stream/consumers";
 import { setTimeout as later } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { RetryLater, TerminalError } from "@rollcast/shared/errors";
+import { RetryLaterError, TerminalError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/runtime/logger";
 import { freePort } from "@rollcast/testkit/net";
 import { startProcess } from "@rollcast/testkit/process";
@@ -76,7 +76,7 @@ async function refusedBy({ port }: RedisServer): Promise<number> {
 }
 
 describe.concurrent("queue", () => {
-  test("a worker that Redis refuses its keys has a fault that says so, told once and not at each try", async () => {
+  test("a worker that Redis refuses its keys has a fault that says so, told once and not at each attempt", async () => {
     await using redis = await startRedis({
       args: ["--user", "other on nopass ~{rollcast-prod}:other* &* +@all"].flatMap((one) =>
         one.split(" "),
@@ -212,24 +212,24 @@ describe.concurrent("queue", () => {
 
   test("a failure is tried again with backoff, until it succeeds", async () => {
     await using bull = await setup();
-    const tries: string[] = [];
+    const attempts: string[] = [];
     await bull.work(async (_, { attempt, lastAttempt }) => {
-      tries.push(`${attempt} ${lastAttempt}`);
+      attempts.push(`${attempt} ${lastAttempt}`);
       if (attempt < 3) throw new Error("not yet");
     });
 
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 3 });
-    await waitFor(async () => tries.length >= 3 && (await idle(bull.queue)));
+    await waitFor(async () => attempts.length >= 3 && (await idle(bull.queue)));
 
-    expect(tries).toEqual(["1 false", "2 false", "3 true"]);
+    expect(attempts).toEqual(["1 false", "2 false", "3 true"]);
     expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
   });
 
   test("when the attempts are used up it is given up, and its id is free again", async () => {
     await using bull = await setup();
-    const tries: number[] = [];
+    const attempts: number[] = [];
     await bull.work(async (_, { attempt }) => {
-      tries.push(attempt);
+      attempts.push(attempt);
       throw new Error("never: redis://:pw@redis");
     });
 
@@ -238,46 +238,48 @@ describe.concurrent("queue", () => {
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
     await waitFor(async () => (await bull.queue.counts()).failed === 2);
 
-    expect(tries).toEqual([1, 2, 1]);
+    expect(attempts).toEqual([1, 2, 1]);
   });
 
   test("TerminalError gives up at once", async () => {
     await using bull = await setup();
-    const tries: number[] = [];
+    const attempts: number[] = [];
     await bull.work(async (_, { attempt }) => {
-      tries.push(attempt);
+      attempts.push(attempt);
       throw new TerminalError("forbidden", "may not patch");
     });
 
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 5 });
     await waitFor(async () => (await bull.queue.counts()).failed === 1);
 
-    expect(tries).toEqual([1]);
+    expect(attempts).toEqual([1]);
   });
 
-  test("RetryLater comes again after its delay and uses no attempt", async () => {
+  test("RetryLaterError comes again after its delay and uses no attempt", async () => {
     await using bull = await setup();
-    const tries: [number, boolean, number][] = [];
+    const attempts: [number, boolean, number][] = [];
     await bull.work(async (_, { attempt, lastAttempt }) => {
-      tries.push([attempt, lastAttempt, Date.now()]);
-      if (tries.length < 5) throw new RetryLater(tries.length === 1 ? 400 : -1, "busy");
+      attempts.push([attempt, lastAttempt, Date.now()]);
+      if (attempts.length < 5) throw new RetryLaterError(attempts.length === 1 ? 400 : -1, "busy");
     });
 
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 1 });
-    await waitFor(async () => tries.length >= 5 && (await idle(bull.queue)));
+    await waitFor(async () => attempts.length >= 5 && (await idle(bull.queue)));
 
-    expect(tries.map(([attempt, last]) => `${attempt} ${last}`)).toEqual(Array(5).fill("1 true"));
-    expect((tries[1]?.[2] ?? 0) - (tries[0]?.[2] ?? 0)).toBeGreaterThanOrEqual(400);
+    expect(attempts.map(([attempt, last]) => `${attempt} ${last}`)).toEqual(
+      Array(5).fill("1 true"),
+    );
+    expect((attempts[1]?.[2] ?? 0) - (attempts[0]?.[2] ?? 0)).toBeGreaterThanOrEqual(400);
     expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
   });
 
-  test("addAndWake runs a job that waits for its next try now, add lets it wait", async () => {
+  test("addAndWake runs a job that waits for its next attempt now, add lets it wait", async () => {
     await using bull = await setup();
-    const tries: string[] = [];
+    const attempts: string[] = [];
     await bull.work(
       async ({ name }) => {
-        tries.push(name);
-        if (tries.length <= 2) throw new Error("not yet");
+        attempts.push(name);
+        if (attempts.length <= 2) throw new Error("not yet");
       },
       { backoff: { initial: 3_600_000, max: 3_600_000 } },
     );
@@ -287,18 +289,18 @@ describe.concurrent("queue", () => {
 
     await bull.queue.add({ name: "a" }, { id: "a" });
     await bull.queue.addAndWake({ name: "b" }, { id: "b", delayMs: 1_000 });
-    await waitFor(() => tries.length === 3);
+    await waitFor(() => attempts.length === 3);
 
-    expect(tries.toSorted()).toEqual(["a", "b", "b"]);
+    expect(attempts.toSorted()).toEqual(["a", "b", "b"]);
     expect(await bull.queue.counts()).toMatchObject({ delayed: 1 });
   });
 
   test("addAndWake does not shorten a window, nor a wait that was asked for", async () => {
     await using bull = await setup();
-    const tries: string[] = [];
+    const attempts: string[] = [];
     await bull.work(async ({ name }) => {
-      tries.push(name);
-      throw new RetryLater(3_600_000, "come back later");
+      attempts.push(name);
+      throw new RetryLaterError(3_600_000, "come back later");
     });
     await bull.queue.addAndWake({ name: "asked" }, { id: "asked" });
     await waitFor(async () => (await bull.queue.counts()).delayed === 1);
@@ -307,9 +309,9 @@ describe.concurrent("queue", () => {
     await bull.queue.addAndWake({ name: "asked" }, { id: "asked" });
     await bull.queue.addAndWake({ name: "window" }, { id: "window" });
     await bull.queue.add({ name: "after" }, { id: "after" });
-    await waitFor(() => tries.includes("after"));
+    await waitFor(() => attempts.includes("after"));
 
-    expect(tries).toEqual(["asked", "after"]);
+    expect(attempts).toEqual(["asked", "after"]);
     await waitFor(async () => (await bull.queue.counts()).delayed === 3);
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { RetryLater, TerminalError, isAborted, toError } from "./errors.ts";
+import { RetryLaterError, TerminalError, isAborted, toError } from "./errors.ts";
 
 test.each([
   ["an abort", () => AbortSignal.abort().throwIfAborted(), true],
@@ -45,7 +45,7 @@ test("errors keep what their handlers need", () => {
     message: "it is gone",
     cause,
   });
-  expect(new RetryLater(500, "busy")).toMatchObject({ name: "RetryLater", delayMs: 500 });
+  expect(new RetryLaterError(500, "busy")).toMatchObject({ name: "RetryLaterError", delayMs: 500 });
 });
 
 test("whatever was thrown becomes an error", () => {

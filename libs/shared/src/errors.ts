@@ -1,5 +1,5 @@
 /**
- * A failure that another try cannot mend: the message or job is given up at once, with its reason.
+ * A failure that another attempt cannot mend: the message or job is given up at once, with its reason.
  * `reason` is a short machine word (`malformed`, `forbidden`); the message is for people.
  */
 export class TerminalError extends Error {
@@ -13,8 +13,8 @@ export class TerminalError extends Error {
 }
 
 /** Not now: try again after `delayMs` milliseconds, without counting this as a failed attempt. */
-export class RetryLater extends Error {
-  override name = "RetryLater";
+export class RetryLaterError extends Error {
+  override name = "RetryLaterError";
   readonly delayMs: number;
 
   constructor(delayMs: number, message: string, options?: ErrorOptions) {

@@ -27,7 +27,7 @@ export const QueueData = z.object({
   sources: z.array(ObjectId).max(20).optional(),
   /** How many of its rollouts failed (`halted`). */
   failed: z.number().int().nonnegative().optional(),
-  /** A machine word: `expired` for an end that was set at the beginning. */
+  /** `Expired` for an end that was set at the beginning. */
   reason: z.string().max(128).optional(),
 });
 export type QueueData = z.infer<typeof QueueData>;
@@ -48,7 +48,10 @@ export const FreezeData = z.object({
   scope: FreezeScope,
   by: z.string().max(128),
   until: Time.optional(),
-  reason: z.string().max(256).optional(),
+  /** What the person who froze it wrote about it. */
+  comment: z.string().max(256).optional(),
+  /** `Expired` for an end that was set at the beginning. */
+  reason: z.string().max(128).optional(),
 });
 export type FreezeData = z.infer<typeof FreezeData>;
 

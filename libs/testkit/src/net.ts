@@ -8,7 +8,7 @@ import { connect, createServer } from "node:net";
  * anybody's when it starts again, its own clients' included.
  */
 const PORTS = { from: 20_000, to: 32_768 };
-const TRIES = 50;
+const ATTEMPTS = 50;
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, "127.0.0.1");
@@ -24,11 +24,11 @@ async function isFree(port: number): Promise<boolean> {
 
 /** A TCP port of 127.0.0.1 that was free a moment ago, and is nobody's but a server's. */
 export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let attempts = 0; attempts < ATTEMPTS; attempts++) {
     const port = randomInt(PORTS.from, PORTS.to);
     if (await isFree(port)) return port;
   }
-  throw new Error(`${TRIES} ports from ${PORTS.from} to ${PORTS.to} are taken`);
+  throw new Error(`${ATTEMPTS} ports from ${PORTS.from} to ${PORTS.to} are taken`);
 }
 
 /** Whether something accepts connections on `port`. */

@@ -8,7 +8,7 @@ const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];
 
 /**
- * What a receiver answers, and what is promised then: the way it ends, and after how many tries and
+ * What a receiver answers, and what is promised then: the way it ends, and after how many attempts and
  * pauses.
  */
 type Case = {
@@ -89,7 +89,7 @@ async function outcomes(harness: Harness): Promise<Map<string, { end: string; re
   const results = new Map<string, { end: string; reason?: string }>();
   for (const answerCase of await harness.records()) {
     if (answerCase.type !== "notification" || answerCase.state !== "waiting") continue;
-    const reason = answerCase.tries.at(-1)?.reason;
+    const reason = answerCase.attempts.at(-1)?.reason;
     if (reason !== undefined) results.set(answerCase.receiver, { end: "waits", reason });
   }
   for (const { type, data } of await harness.events()) {

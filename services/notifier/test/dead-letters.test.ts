@@ -9,7 +9,7 @@ type Letter = {
   id: string;
   stage: string;
   reason: string;
-  notification?: { id: string; receiver: string; events: number; tries: number };
+  notification?: { id: string; receiver: string; events: number; attempts: number };
 };
 
 async function list(api: Api, query = ""): Promise<Letter[]> {
@@ -35,7 +35,7 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
     reason: "NotFound",
     message: "the receiver answered 404: ok",
     subject: "rollcast.v1.test.notification.dead.hook",
-    notification: { id: webhookId, receiver: "hook", events: 1, tries: 1 },
+    notification: { id: webhookId, receiver: "hook", events: 1, attempts: 1 },
   });
   expect(await list(api, "?receiver=hook&stage=notifier&reason=not-found")).toHaveLength(1);
   for (const other of ["receiver=other", "stage=restarter-test", "reason=gone"]) {
@@ -44,7 +44,7 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
   const shown = await api.call("GET", `/v1/dead-letters/${letter.id}`);
   expect(shown).toMatchObject({
     status: 200,
-    body: { ...letter, tries: [{ reason: "NotFound" }], events: [{ id: event }] },
+    body: { ...letter, attempts: [{ reason: "NotFound" }], events: [{ id: event }] },
   });
   harness.hook.answer({});
   const redriven = await api.call("POST", `/v1/dead-letters/${letter.id}/redrive`);
@@ -70,7 +70,7 @@ test("a redriven message that fails at once is a dead letter again", async () =>
     const { id } = await firstLetter(api);
     expect((await api.call("POST", `/v1/dead-letters/${id}/redrive`)).status).toBe(202);
     const again = () => harness.hook.received.length === i + 1;
-    await waitFor(again, { message: "another try" });
+    await waitFor(again, { message: "another attempt" });
     await harness.waitIdle();
   }
   expect(await list(api)).toHaveLength(1);

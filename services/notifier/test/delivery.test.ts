@@ -120,7 +120,7 @@ test.each([
   const letters = await harness.deadLetters();
   expect(letters).toHaveLength(1);
   expect(letters[0]).toMatchObject({ reason, record: { receiver: "hook", reason } });
-  expect(letters[0]?.record.tries).toHaveLength(1);
+  expect(letters[0]?.record.attempts).toHaveLength(1);
   expect(letters[0]?.record.events.map((event) => event.id)).toEqual([id]);
   const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
   expect(output).not.toContain("query-is-secret");
@@ -178,7 +178,7 @@ function leftRecord(more: Partial<NotificationRecord>): NotificationRecord {
     events: [],
     createdAt: Date.now(),
     dueAt: Date.now(),
-    tries: [],
+    attempts: [],
     state: "waiting",
     ...more,
   };
@@ -194,7 +194,7 @@ test.each([
   {
     name: "a message without attempts left",
     record: leftRecord({
-      tries: Array.from({ length: 10 }, () => ({ at: 0, reason: "Http503", message: "" })),
+      attempts: Array.from({ length: 10 }, () => ({ at: 0, reason: "Http503", message: "" })),
     }),
     reason: "Http503",
     attempts: 1,

@@ -129,7 +129,7 @@ test("through a proxy too, the certificate must match the name", async () => {
   await startVia(harness, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
   await harness.publishEvent("failed", "web");
   await waitFor(async () => (await harness.metrics()).includes('reason="network"'), {
-    message: "a try that failed",
+    message: "an attempt that failed",
   });
   expect(proxy.requests).toEqual([`CONNECT hooks.nowhere.invalid:${hook.port}`]);
   expect(hook.paths).toEqual([]);
@@ -144,7 +144,7 @@ test("a refusing proxy is a network error, reported without its password", async
   const put = await waitFor(
     () => harness.logs().find(({ msg }) => msg === "notification delayed, will retry"),
     {
-      message: "a try that failed",
+      message: "an attempt that failed",
     },
   );
   expect(put).toMatchObject({ reason: "Network", message: "the proxy answered 407" });

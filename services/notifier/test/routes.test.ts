@@ -118,10 +118,10 @@ test("a receiver that fails five times in a row is not tried until a probe is du
   );
   // Four may have been under way when the fifth failed.
   expect(harness.hook.received.length).toBeLessThan(10);
-  const tries = (await harness.records()).flatMap((record) =>
-    record.type === "notification" ? record.tries : [],
+  const attempts = (await harness.records()).flatMap((record) =>
+    record.type === "notification" ? record.attempts : [],
   );
-  expect(tries.length).toBeLessThanOrEqual(harness.hook.received.length);
+  expect(attempts.length).toBeLessThanOrEqual(harness.hook.received.length);
 });
 
 test("a gone receiver is tried once; its other waiting messages become dead letters", async () => {

@@ -154,7 +154,7 @@ test("a message log that a newer version wrote is kept, and the message waits", 
   await harness.waitAcknowledged();
   await harness.waitIdle();
   await first.kill();
-  const key = await bucket.keyOf((item) => item.type === "board");
+  const key = await bucket.keyOf((item) => item.type === "message-log");
   await bucket.renew(key);
 
   const second = await startBot(harness, slack);

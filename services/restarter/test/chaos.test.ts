@@ -76,7 +76,7 @@ test("restarters killed at every failpoint, next to one that lives: all end, non
     const alive = () => victims.filter((victim) => !victim.hasExited());
     // Which replica reaches which failpoint is random: a change may pass before a victim reaches
     // its own.
-    for (let tries = 0; tries < 8 && alive().length > 0; tries++) {
+    for (let attempts = 0; attempts < 8 && alive().length > 0; attempts++) {
       await rig.change("cfg", `change ${++times}`);
       await expectRolled(rig, names, times);
     }

@@ -137,7 +137,7 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   const refused = (await waitWord(rig, "failed", "refused")).data;
   expect(refused.message).toContain("templates are frozen by the platform team");
   expect(wordsOf(await rig.events(), "refused")).toEqual(["planned", "failed"]);
-  expect(await rig.record("refused")).toMatchObject({ phase: "failed", failure: { tries: 1 } });
+  expect(await rig.record("refused")).toMatchObject({ phase: "failed", failure: { attempts: 1 } });
   expect(faultsOf(await rig.events())).toEqual([]);
 
   const told = await waitFor(async () => {

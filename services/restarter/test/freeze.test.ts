@@ -27,7 +27,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   await rig.waitAll(names);
   const { operations } = await rig.operate();
 
-  await operations.freeze({ level: "cluster" }, { by: "anna", reason: "Black Friday" });
+  await operations.freeze({ level: "cluster" }, { by: "anna", comment: "Black Friday" });
   await rig.change("cfg", "1");
   await waitFrozen(rig, names);
   await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
@@ -46,7 +46,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   await waitFrozen(rig, names);
   expect(new Set(await generations(rig, names))).toEqual(new Set([1]));
   expect(operations.listFreezes()).toMatchObject([
-    { scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
+    { scope: { level: "cluster" }, by: "anna", comment: "Black Friday" },
   ]);
 
   expect(await operations.unfreeze({ level: "cluster" }, { by: "ben" })).toBe(true);
@@ -61,7 +61,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
     expect(words, name).toEqual(["deferred", "started", "succeeded"]);
   }
   expect(freezes(events)).toEqual([
-    { outcome: "frozen", scope: { level: "cluster" }, by: "anna", reason: "Black Friday" },
+    { outcome: "frozen", scope: { level: "cluster" }, by: "anna", comment: "Black Friday" },
     { outcome: "unfrozen", scope: { level: "cluster" }, by: "ben" },
   ]);
 });

@@ -42,17 +42,17 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
   expect(gone).toMatchObject({ status: 404 });
 
   await api.remove(`${quotas}/none`);
-  const tries = new Set<number | undefined>();
+  const attempts = new Set<number | undefined>();
   await waitFor(
     async () => {
       const { phase, failure } = (await rig.record("one", "Job")) ?? {};
-      if (phase === "failed") tries.add(failure?.tries);
+      if (phase === "failed") attempts.add(failure?.attempts);
       return phase !== "failed";
     },
     { message: "the Job to be made", timeout: 60_000 },
   );
   // The watch reported the deletion, which also enqueued a job: it must not try early.
-  expect([...tries]).toEqual([1]);
+  expect([...attempts]).toEqual([1]);
   const { retryAt = Number.POSITIVE_INFINITY } = kept?.failure ?? {};
   await rig.waitEvent("succeeded", "one");
   const started = (await rig.events()).find(({ type }) => type.includes("rollout.started"));

@@ -6,7 +6,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 export function watcherMetrics(metrics: Metrics) {
   const published = metrics.counter(
     "rollcast_events_published_total",
-    "Events that the stream acknowledged; a duplicate was published by another replica or an earlier try.",
+    "Events that the stream acknowledged; a duplicate was published by another replica or an earlier attempt.",
     ["type", "result"],
   );
   for (const type of ["changed", "created", "deleted"]) {

@@ -27,17 +27,17 @@ const LetterSummary = z.object({
   subject: z.string().meta({ description: "Of what could not be handled" }),
   notification: z
     .object({
-      id: z.string().meta({ description: "The webhook-id over all tries" }),
+      id: z.string().meta({ description: "The webhook-id over all attempts" }),
       receiver: z.string(),
       events: z.number().int(),
-      tries: z.number().int(),
+      attempts: z.number().int(),
     })
     .optional()
     .meta({ description: "Of a message to a receiver; only these can be redriven" }),
 });
 
 const LetterDetail = LetterSummary.extend({
-  tries: z.array(z.object({ at: Time, reason: z.string(), message: z.string() })).optional(),
+  attempts: z.array(z.object({ at: Time, reason: z.string(), message: z.string() })).optional(),
   events: z.array(RolloutEvent).optional(),
   body: z
     .string()

@@ -8,7 +8,7 @@ export const FreezeView = z
     kind: z.string().optional(),
     namespace: z.string().optional(),
     name: z.string().optional(),
-    reason: z.string().optional(),
+    comment: z.string().optional(),
     ...Origin,
   })
   .meta({ description: "Nothing in this scope is rolled until then, or until it is taken back" });
@@ -24,7 +24,7 @@ const Scope = {
   workload: { level: z.literal("workload"), kind: Text, namespace: Namespace, name: Text },
 };
 
-const FreezeOptions = { for: For, reason: z.string().max(256).optional() };
+const FreezeOptions = { for: For, comment: z.string().max(256).optional() };
 
 export const listFreezes = defineRoute({
   method: "GET",

@@ -40,7 +40,7 @@ export const testReceiver = defineRoute({
   response: z.object({
     result: z.enum(["sent", "later", "failed", "refused"]).meta({
       description:
-        "later: the receiver asks to wait; failed: another try may do; refused: none will",
+        "later: the receiver asks to wait; failed: another attempt may do; refused: none will",
     }),
     reason: z.string().optional().meta({ description: "A machine word" }),
     message: z.string().optional(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ApiProblem } from "./problem.ts";
+import { ProblemError } from "./problem.ts";
 
 /** The part of a query that asks for one page. */
 export const PageQuery = {
@@ -32,7 +32,7 @@ function decode(cursor: string): string {
   const key = Buffer.from(cursor, "base64url").toString("utf8");
   if (Buffer.from(key).toString("base64url") !== cursor) {
     const detail = "the cursor is none that this API gave: begin again without a cursor";
-    throw new ApiProblem(400, "bad-cursor", detail);
+    throw new ProblemError(400, "bad-cursor", detail);
   }
   return key;
 }

@@ -36,8 +36,8 @@ export type ProblemStatus = keyof typeof TITLES;
  * What a route throws where it cannot do what was asked. `detail` is for people: what is wrong, and
  * what to do.
  */
-export class ApiProblem extends Error {
-  override name = "ApiProblem";
+export class ProblemError extends Error {
+  override name = "ProblemError";
   readonly status: ProblemStatus;
   readonly code: string;
   readonly faults: readonly string[] | undefined;
@@ -51,7 +51,7 @@ export class ApiProblem extends Error {
 }
 
 /** The body that tells of it. */
-export function problemBody(problem: ApiProblem, requestId: string): Problem {
+export function problemBody(problem: ProblemError, requestId: string): Problem {
   const { status, code, message, faults } = problem;
   return {
     type: `urn:rollcast:problem:${code}`,

@@ -58,7 +58,7 @@ type Answer<R> = R extends z.ZodType ? z.input<R> : void;
 
 /**
  * A contract and what does it. `handle` gets what the schemas made of the request, and throws
- * `ApiProblem` where it cannot.
+ * `ProblemError` where it cannot.
  */
 export function serve<
   P extends z.ZodObject | undefined,

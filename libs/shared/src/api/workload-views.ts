@@ -44,7 +44,7 @@ export const WorkloadState = z.enum(STATES);
 export type WorkloadState = z.infer<typeof WorkloadState>;
 
 const Failure = z
-  .object({ reason: z.string(), message: z.string(), tries: z.number(), retryAt: Time })
+  .object({ reason: z.string(), message: z.string(), attempts: z.number(), retryAt: Time })
   .meta({ description: "Why its patch was refused, and when it is tried again" });
 
 export const WorkloadSummary = z
@@ -104,7 +104,7 @@ export type SourceView = z.infer<typeof SourceView>;
 
 export const Decision = z
   .object({
-    do: z.enum(["keep", "roll", "wait", "skip", "look-again"]),
+    do: z.enum(["keep", "roll", "wait", "skip", "requeue"]),
     reason: z.string().optional(),
     at: Time.optional(),
   })

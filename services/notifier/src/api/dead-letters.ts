@@ -4,7 +4,7 @@ import type {
   listDeadLetters,
   redriveDeadLetter,
 } from "@rollcast/shared/api/dead-letters";
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import type { DeadLetters, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { LetterPage } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
@@ -12,7 +12,7 @@ import { NotificationRecord } from "../model/notification-record.ts";
 
 type Detail = z.infer<NonNullable<(typeof getDeadLetter)["response"]>>;
 
-type Summary = Omit<Detail, "tries" | "events" | "body">;
+type Summary = Omit<Detail, "attempts" | "events" | "body">;
 
 type Query = z.infer<NonNullable<(typeof listDeadLetters)["query"]>>;
 
@@ -45,8 +45,13 @@ function summaryOf(letter: StoredLetter, record: NotificationRecord | undefined)
   const { id, time, stage, reason, message, subject } = letter;
   const common = { id, at: time.toISOString(), stage, reason, message, subject };
   if (record === undefined) return common;
-  const { receiver, events, tries } = record;
-  const notification = { id: record.id, receiver, events: events.length, tries: tries.length };
+  const { receiver, events, attempts } = record;
+  const notification = {
+    id: record.id,
+    receiver,
+    events: events.length,
+    attempts: attempts.length,
+  };
   return { ...common, notification };
 }
 
@@ -77,7 +82,7 @@ export async function findLetter(
 ): Promise<StoredLetter> {
   const letter = await letters.get(id);
   if (letter !== undefined && isOurs(letter, ctx.cluster)) return letter;
-  throw new ApiProblem(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
+  throw new ProblemError(404, "no-such-letter", `there is no dead letter ${id}: list them first`);
 }
 
 /** Returns one dead letter with its content. */
@@ -92,11 +97,11 @@ export async function showLetter(
   if (record === undefined) {
     return { ...summary, body: new TextDecoder().decode(letter.body.subarray(0, MAX_BODY)) };
   }
-  const tries = record.tries.map((failure) => ({
+  const attempts = record.attempts.map((failure) => ({
     ...failure,
     at: new Date(failure.at).toISOString(),
   }));
-  return { ...summary, tries, events: record.events };
+  return { ...summary, attempts, events: record.events };
 }
 
 /** Removes a dead letter for good. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { listReceivers, testReceiver } from "@rollcast/shared/api/notifier";
 import { paginate } from "@rollcast/shared/api/page";
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import { RECEIVER_KINDS } from "@rollcast/shared/config/receivers";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { stableId } from "@rollcast/shared/events";
@@ -76,7 +76,7 @@ export async function sendTest(
   const receiver = ctx.receivers.get(name);
   if (receiver === undefined) {
     const detail = `no receiver that sends messages is named ${name}: list them first`;
-    throw new ApiProblem(404, "no-such-receiver", detail);
+    throw new ProblemError(404, "no-such-receiver", detail);
   }
   const id = stableId("test", randomUUID());
   const createdAt = Date.now();

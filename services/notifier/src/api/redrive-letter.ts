@@ -1,4 +1,4 @@
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import type { DeadLetters } from "@rollcast/nats/dead-letters";
 import type { NotificationRecord } from "../model/notification-record.ts";
 import { notificationKey } from "../model/record-keys.ts";
@@ -9,11 +9,11 @@ import { findLetter, recordOf } from "./dead-letters.ts";
 function redrivenRecord(record: NotificationRecord, now: number): NotificationRecord {
   const { reason: _reason, message: _message, redriven, ...rest } = record;
   const count = (redriven?.count ?? 0) + 1;
-  return { ...rest, state: "waiting", tries: [], dueAt: now, redriven: { count, at: now } };
+  return { ...rest, state: "waiting", attempts: [], dueAt: now, redriven: { count, at: now } };
 }
 
 /**
- * Creates the record again. One that exists already was created by an earlier try of this redrive,
+ * Creates the record again. One that exists already was created by an earlier attempt of this redrive,
  * or the notification is being delivered.
  */
 async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
@@ -22,7 +22,7 @@ async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<v
   const existing = (await ctx.records.get(key))?.value;
   const count = existing?.type === "notification" ? existing.redriven?.count : undefined;
   if (count === next.redriven?.count) return;
-  throw new ApiProblem(
+  throw new ProblemError(
     409,
     "in-flight",
     "the notification is already being delivered: try again later",
@@ -42,12 +42,12 @@ export async function redriveLetter(
   const record = recordOf(await findLetter(ctx, letters, id));
   if (record === undefined) {
     const detail = "only notifications can be redriven, and this letter holds none: drop it";
-    throw new ApiProblem(422, "not-a-message", detail);
+    throw new ProblemError(422, "not-a-message", detail);
   }
   const { receiver } = record;
   if (!ctx.receivers.has(receiver)) {
     const detail = `the receiver ${receiver} was removed: configure it again, or drop the letter`;
-    throw new ApiProblem(409, "no-such-receiver", detail);
+    throw new ProblemError(409, "no-such-receiver", detail);
   }
   const next = redrivenRecord(record, Date.now());
   await requeue(ctx, next);

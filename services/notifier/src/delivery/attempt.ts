@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
@@ -31,7 +31,7 @@ export async function attempt(
       "the receiver answered 410: it is not tried again until its configuration changes";
     return { kind: "refused", reason: "Gone", message };
   }
-  if (admission !== "go") throw new RetryLater(admission, "the receiver's circuit is open");
+  if (admission !== "go") throw new RetryLaterError(admission, "the receiver's circuit is open");
   let result: SendResult | undefined;
   try {
     result = await receiver.send(messageOf(record, ctx.cluster), signal);

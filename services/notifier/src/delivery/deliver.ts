@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/group-store.ts";
@@ -26,7 +26,7 @@ export type DeliverOptions = {
 /**
  * Makes one attempt to deliver a notification. The result is written into the record before
  * anything else happens, so a crash repeats at most the message whose result was not yet written,
- * under the same id. Throws {@link RetryLater} when another attempt is due.
+ * under the same id. Throws {@link RetryLaterError} when another attempt is due.
  */
 export async function deliver(ctx: Context, id: string, options: DeliverOptions): Promise<void> {
   const stored = await ctx.records.get(notificationKey(ctx.cluster, id));
@@ -42,7 +42,7 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
     await ctx.jobs.forward(entry.value, Math.max(wait, 0));
     return;
   }
-  if (wait > 0 && configured) throw new RetryLater(wait, "the notification is not due yet");
+  if (wait > 0 && configured) throw new RetryLaterError(wait, "the notification is not due yet");
   return ctx.tracer.span("deliver", deliverSpan(entry.value), async () => {
     const result = await attempt(ctx, entry.value, options.signal);
     ctx.failpoint("answered");
@@ -62,26 +62,31 @@ async function recordResult(
     return finish(ctx, await write(ctx, entry, { ...value, state: "sent" }), signal);
   const { reason } = result;
   const message = result.kind === "later" ? "the receiver asked for a pause" : result.message;
-  const tries =
-    result.kind === "later" ? value.tries : [...value.tries, { at: now, reason, message }];
+  const attempts =
+    result.kind === "later" ? value.attempts : [...value.attempts, { at: now, reason, message }];
   const delayMs =
     result.kind === "refused"
       ? undefined
       : result.kind === "later"
         ? result.delayMs
-        : retryDelay(tries.length);
+        : retryDelay(attempts.length);
   const tooOld = delayMs !== undefined && now + delayMs - queuedAt(value) > MAX_AGE_MS;
   if (delayMs === undefined || tooOld) {
-    const dead = { ...value, tries, state: "dead" as const, reason: tooOld ? "Expired" : reason };
+    const dead = {
+      ...value,
+      attempts,
+      state: "dead" as const,
+      reason: tooOld ? "Expired" : reason,
+    };
     return finish(ctx, await write(ctx, entry, { ...dead, message }), signal);
   }
-  await write(ctx, entry, { ...value, tries, dueAt: now + delayMs });
+  await write(ctx, entry, { ...value, attempts, dueAt: now + delayMs });
   ctx.metrics.retried(value.receiver, reason);
   ctx.logger.warn(
     {
       receiver: value.receiver,
       notification: value.id,
-      tries: tries.length,
+      attempts: attempts.length,
       reason,
       message,
       delayMs,
@@ -89,7 +94,7 @@ async function recordResult(
     "notification delayed, will retry",
   );
   if (result.kind === "later") await pause(delayMs);
-  throw new RetryLater(delayMs, message);
+  throw new RetryLaterError(delayMs, message);
 }
 
 async function write(
@@ -100,7 +105,7 @@ async function write(
   const revision = await ctx.records.update(before.key, value, before.revision);
   // Another replica ran the same job after Redis was emptied: its write stands.
   if (revision === undefined)
-    throw new RetryLater(1_000, "the notification was changed concurrently");
+    throw new RetryLaterError(1_000, "the notification was changed concurrently");
   return { key: before.key, value, revision };
 }
 

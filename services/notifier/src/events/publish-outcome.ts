@@ -53,7 +53,7 @@ async function publishLetter(
 export function createOutcomePublisher(options: PublishOutcomeOptions): PublishOutcome {
   const { nats, cluster, metrics, logger } = options;
   return async (record, signal) => {
-    const { id, receiver, events, tries, reason, message } = record;
+    const { id, receiver, events, attempts, reason, message } = record;
     const outcome = record.state === "sent" ? "sent" : "dead";
     if (outcome === "dead") await publishLetter(options, record, signal);
     const parts = {
@@ -66,13 +66,13 @@ export function createOutcomePublisher(options: PublishOutcomeOptions): PublishO
       receiver,
       notification: id,
       events: events.slice(0, MAX_IDS).map((event) => event.id),
-      attempts: tries.length + (outcome === "sent" ? 1 : 0),
+      attempts: attempts.length + (outcome === "sent" ? 1 : 0),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
     });
     const subject = notificationSubject(cluster, outcome, receiver);
     await publish(nats, subject, { ...event, ...carried() }, signal);
-    const data = { receiver, notification: id, events: events.length, tries: tries.length };
+    const data = { receiver, notification: id, events: events.length, attempts: attempts.length };
     if (outcome === "sent") {
       metrics.sent(receiver);
       logger.info(data, "notification sent");

@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 import { notificationOf, seal } from "./group.ts";
 import type { GroupRecord } from "../model/group-record.ts";
@@ -11,14 +11,14 @@ const CONFLICT_MS = 200;
 async function write(ctx: Context, before: GroupEntry, value: GroupRecord): Promise<GroupEntry> {
   const revision = await ctx.records.update(before.key, value, before.revision);
   if (revision === undefined)
-    throw new RetryLater(CONFLICT_MS, "the group was changed concurrently");
+    throw new RetryLaterError(CONFLICT_MS, "the group was changed concurrently");
   return { key: before.key, value, revision };
 }
 
 /**
  * Turns a due group (any group, with `force`) into a notification: seals it, writes the
  * notification, then empties the group. An interrupted flush leaves the group sealed, and the next
- * flush makes exactly the same notification. Throws {@link RetryLater} when the group is not due
+ * flush makes exactly the same notification. Throws {@link RetryLaterError} when the group is not due
  * yet or a concurrent write won.
  */
 export async function flush(
@@ -30,14 +30,14 @@ export async function flush(
   if (entry === undefined || entry.value.events.length === 0) return;
   const wait = (entry.value.dueAt ?? 0) - Date.now();
   if (wait > 0 && options.force !== true && entry.value.sealed === undefined) {
-    throw new RetryLater(wait, "the group is not due yet");
+    throw new RetryLaterError(wait, "the group is not due yet");
   }
   const sealed =
     entry.value.sealed === undefined ? await write(ctx, entry, seal(entry.value)) : entry;
   ctx.failpoint("group-sealed");
   const notification = notificationOf(sealed.value, Date.now());
   if (notification === undefined) return;
-  // If it exists already, an earlier try of this flush created the same record.
+  // If it exists already, an earlier attempt of this flush created the same record.
   await ctx.records.create(notificationKey(ctx.cluster, notification.id), notification);
   ctx.failpoint("notification-written");
   const after = await removeSealed(ctx, sealed);
@@ -50,7 +50,7 @@ export async function flush(
   }
   ctx.failpoint("job-added");
   if (after.value.dueAt !== undefined && options.force !== true) {
-    throw new RetryLater(
+    throw new RetryLaterError(
       Math.max(after.value.dueAt - Date.now(), 1),
       "more events joined the group",
     );

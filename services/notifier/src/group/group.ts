@@ -104,7 +104,7 @@ export function notificationOf(record: GroupRecord, now: number): NotificationRe
     events: record.events.slice(0, record.sealed.events),
     createdAt: now,
     dueAt: now,
-    tries: [],
+    attempts: [],
     state: "waiting",
   };
 }

@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { flush } from "./flush.ts";
@@ -59,7 +59,7 @@ async function joinBatch(
   let rest = waiters;
   for (let conflicts = 0; rest.length > 0;) {
     if (conflicts > MAX_CONFLICTS)
-      throw new RetryLater(1_000, "too many conflicting writes to the group");
+      throw new RetryLaterError(1_000, "too many conflicting writes to the group");
     const before = await readGroup(ctx, id);
     const events = rest.map(({ event }) => event);
     const { record, accepted, changed } = join(before?.value, membership, events, Date.now());

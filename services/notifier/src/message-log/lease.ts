@@ -38,7 +38,7 @@ type LogEntry = Entry<MessageLogRecord>;
 async function read({ records, key }: LeaseOptions): Promise<LogEntry | undefined> {
   const entry = await records.get(key);
   if (entry === undefined) return undefined;
-  if (entry.value.type !== "board") throw new Error("the record is no message log");
+  if (entry.value.type !== "message-log") throw new Error("the record is no message log");
   return { ...entry, value: entry.value };
 }
 
@@ -70,7 +70,12 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
     for (;;) {
       const before = await read(options);
       const { receiver } = options;
-      const log = before?.value ?? { v: 1 as const, type: "board" as const, receiver, posts: [] };
+      const log = before?.value ?? {
+        v: 1 as const,
+        type: "message-log" as const,
+        receiver,
+        posts: [],
+      };
       const held = (log.lease?.until ?? 0) > Date.now();
       const acquired = held ? undefined : await write(options, before, mine(log));
       if (acquired !== undefined) return acquired;

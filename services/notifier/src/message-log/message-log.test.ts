@@ -9,7 +9,7 @@ import { eventsOf, replacePost, withPost, withReply } from "./posts.ts";
 import { outcomeOf } from "../message/facts.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
-const EMPTY: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
+const EMPTY: MessageLogRecord = { v: 1, type: "message-log", receiver: "slack", posts: [] };
 const MESSAGE = { id: "n1", labels: { namespace: "shop" } };
 
 type EventFields = Partial<RolloutData> & { at?: number };

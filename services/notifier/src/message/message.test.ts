@@ -26,7 +26,7 @@ function record(events: RolloutEvent[]): NotificationRecord {
     events,
     createdAt: TIME,
     dueAt: TIME,
-    tries: [],
+    attempts: [],
     state: "waiting",
   };
 }

@@ -38,12 +38,12 @@ export type Post = z.infer<typeof Post>;
 
 /**
  * The message log of a receiver that edits its messages, in the KV bucket `notify` under
- * `<cluster>.board.<receiver>`: which message shows which rollout. Stored so that the end of a
+ * `<cluster>.message-log.<receiver>`: which message shows which rollout. Stored so that the end of a
  * rollout edits the message of its start even after a restart.
  */
 export const MessageLogRecord = z.object({
   v: z.literal(1),
-  type: z.literal("board"),
+  type: z.literal("message-log"),
   receiver: z.string(),
   /** The lease on the receiver: only its holder posts or edits, until `until`. */
   lease: z.object({ holder: z.string(), until: z.number() }).optional(),

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
 
 /** A failed attempt. */
-export const Try = z.object({ at: z.number(), reason: z.string(), message: z.string() });
-export type Try = z.infer<typeof Try>;
+export const FailedAttempt = z.object({ at: z.number(), reason: z.string(), message: z.string() });
+export type FailedAttempt = z.infer<typeof FailedAttempt>;
 
 /**
  * A message for one receiver, in the KV bucket `notify` under `<cluster>.message.<id>`. Removed
@@ -23,7 +23,7 @@ export const NotificationRecord = z.object({
   /** When the next attempt is due. */
   dueAt: z.number(),
   /** Failed attempts, oldest first; pauses that the receiver asked for are not counted. */
-  tries: z.array(Try),
+  attempts: z.array(FailedAttempt),
   /** How often it was redriven from the dead letters, and when last: its age counts from then. */
   redriven: z.object({ count: z.number().int().positive(), at: z.number() }).optional(),
   /** `sent` and `dead` are decided, but may not be published yet. */

@@ -8,7 +8,7 @@ export function alertKey(cluster: string, receiver: string, id: string): string 
 }
 
 export function messageLogKey(cluster: string, receiver: string): string {
-  return `${cluster}.board.${receiver}`;
+  return `${cluster}.message-log.${receiver}`;
 }
 
 export function notificationKey(cluster: string, id: string): string {

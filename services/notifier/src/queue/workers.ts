@@ -1,6 +1,6 @@
 import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";
-import { RetryLater, isAborted } from "@rollcast/shared/errors";
+import { RetryLaterError, isAborted } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 import { deliver } from "../delivery/deliver.ts";
 import type { DeliverOptions } from "../delivery/deliver.ts";
@@ -28,7 +28,7 @@ async function requeueIfAborted(work: Promise<void>, signal: AbortSignal): Promi
   try {
     await work;
   } catch (err) {
-    if (signal.aborted && isAborted(err)) throw new RetryLater(0, "stopping", { cause: err });
+    if (signal.aborted && isAborted(err)) throw new RetryLaterError(0, "stopping", { cause: err });
     throw err;
   }
 }

@@ -83,7 +83,7 @@ test("Slack: no message exceeds a limit of Block Kit or mentions anybody", () =>
 test("Slack bot: no edit from the message log exceeds a limit either", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
-      const empty: MessageLogRecord = { v: 1, type: "board", receiver: "slack", posts: [] };
+      const empty: MessageLogRecord = { v: 1, type: "message-log", receiver: "slack", posts: [] };
       const { events } = message;
       const posted = { channel: "C0123ABCD", ts: "1.1", events, now: 0 };
       const log = MessageLogRecord.parse(

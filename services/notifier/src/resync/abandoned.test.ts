@@ -26,7 +26,7 @@ const alert: NotifyRecord = {
 };
 const log: NotifyRecord = {
   v: 1,
-  type: "board",
+  type: "message-log",
   receiver: "gone",
   posts: [
     { ...POST, updatedAt: 0 },

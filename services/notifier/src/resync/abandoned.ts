@@ -12,7 +12,7 @@ export function isAbandoned(
   receivers: { has(name: string): boolean },
   now: number,
 ): boolean {
-  if (record.type !== "board" && record.type !== "alert") return false;
+  if (record.type !== "message-log" && record.type !== "alert") return false;
   const at =
     record.type === "alert"
       ? record.at

@@ -1,4 +1,4 @@
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import type { Context } from "../context.ts";
 import { evaluateFresh } from "../reconcile/evaluate.ts";
@@ -10,10 +10,10 @@ export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Eval
   if (!ctx.kinds.has(ref.kind)) {
     const kinds = [...ctx.kinds.keys()].join(", ");
     const detail = `no workloads of the kind ${ref.kind} are watched, only ${kinds}`;
-    throw new ApiProblem(404, "unknown-kind", detail);
+    throw new ProblemError(404, "unknown-kind", detail);
   }
   const evaluation = await evaluateFresh(ctx, workloadKey(ref));
   if (evaluation !== undefined) return evaluation;
   const detail = `there is no ${ref.kind} ${ref.name} in the namespace ${ref.namespace}, or it is out of scope`;
-  throw new ApiProblem(404, "no-such-workload", detail);
+  throw new ProblemError(404, "no-such-workload", detail);
 }

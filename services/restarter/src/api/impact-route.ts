@@ -1,4 +1,4 @@
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import { paginate } from "@rollcast/shared/api/page";
 import { getImpact } from "@rollcast/shared/api/restarter";
 import { serve } from "@rollcast/shared/api/route";
@@ -24,7 +24,7 @@ function splitKeys(keys: string | undefined): string[] | undefined {
     .filter((key) => key !== "");
   if (names.length > 0 && names.length <= MAX_KEYS) return names;
   const detail = `keys must name 1 to ${MAX_KEYS} keys, separated by commas`;
-  throw new ApiProblem(400, "bad-request", detail);
+  throw new ProblemError(400, "bad-request", detail);
 }
 
 /** `GET /v1/impact`. */

@@ -65,7 +65,7 @@ test.each(CASES)("%s", (_, over, keys, want) => {
 
 test("a workload with a record rolls for the change, not for earlier reported ones", () => {
   const adopted = decide(givenSituation());
-  if (adopted.do === "look-again") throw new Error("no record");
+  if (adopted.do === "requeue") throw new Error("no record");
   const s = givenSituation({ record: adopted.record });
   expect(impactOn(s, SOURCE, ["b"])).toMatchObject({ would: "roll" });
   // Nothing was written: the input is unchanged.

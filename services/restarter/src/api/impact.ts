@@ -77,13 +77,13 @@ export function impactOn(
   }
   // First applies what is due today, so that only this change is evaluated.
   const today = decide({ ...s, trusted: true });
-  const current = today.do === "look-again" ? s : { ...s, record: today.record };
+  const current = today.do === "requeue" ? s : { ...s, record: today.record };
   const next = decisionView(decide({ ...current, sources, trusted: true }));
   return {
     ...about,
     ...usedKeys,
     message: [message, ...why(next, record)].join("; "),
-    would: next.do === "look-again" ? "roll" : next.do,
+    would: next.do === "requeue" ? "roll" : next.do,
     ...(next.at === undefined ? {} : { at: next.at }),
   };
 }

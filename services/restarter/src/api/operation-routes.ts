@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queues";
@@ -63,16 +63,16 @@ function queueView(status: QueueStatus): QueueView {
   };
 }
 
-function freezeView({ scope, reason, ...origin }: Freeze): FreezeView {
-  return { ...scope, ...(reason === undefined ? {} : { reason }), ...originView(origin) };
+function freezeView({ scope, comment, ...origin }: Freeze): FreezeView {
+  return { ...scope, ...(comment === undefined ? {} : { comment }), ...originView(origin) };
 }
 
 /** Maps an operation's error to a problem. */
 async function operate<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {
     if (!(err instanceof OperationError)) throw err;
-    if (err.reason === "NotFound") throw new ApiProblem(404, "no-such-queue", err.message);
-    throw new ApiProblem(422, "invalid", err.message);
+    if (err.reason === "NotFound") throw new ProblemError(404, "no-such-queue", err.message);
+    throw new ProblemError(422, "invalid", err.message);
   });
 }
 
@@ -107,7 +107,7 @@ function scopeOf(query: z.infer<NonNullable<typeof removeFreeze.query>>): Freeze
     return { level, kind, namespace, name };
   }
   const wanted = level === "namespace" ? "namespace" : "kind, namespace and name";
-  throw new ApiProblem(400, "bad-request", `a freeze of a ${level} is named by its ${wanted}`);
+  throw new ProblemError(400, "bad-request", `a freeze of a ${level} is named by its ${wanted}`);
 }
 
 /** The routes that operate queues, freezes and halted changes. */
@@ -119,14 +119,14 @@ export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
     ),
     serve(listFreezes, () => ({ items: operations.listFreezes().map(freezeView) })),
     serve(createFreeze, async ({ body, actor }) => {
-      const { for: forMs, reason, ...scope } = body;
-      const by = { ...who(actor, forMs), ...(reason === undefined ? {} : { reason }) };
+      const { for: forMs, comment, ...scope } = body;
+      const by = { ...who(actor, forMs), ...(comment === undefined ? {} : { comment }) };
       return freezeView(await operate(operations.freeze(scope, by)));
     }),
     serve(removeFreeze, async ({ query, actor }) => {
       const removed = await operate(operations.unfreeze(scopeOf(query), who(actor)));
       const detail = "there is no such freeze: GET /v1/freezes lists them";
-      if (!removed) throw new ApiProblem(404, "no-such-freeze", detail);
+      if (!removed) throw new ProblemError(404, "no-such-freeze", detail);
     }),
     serve(resumeHalted, async ({ body, actor }) => {
       const { queue, source } = body;

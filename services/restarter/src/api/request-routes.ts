@@ -1,4 +1,4 @@
-import { ApiProblem } from "@rollcast/shared/api/problem";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
@@ -13,17 +13,17 @@ import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./context.ts";
 import { findWorkload } from "./find-workload.ts";
 
-const MAX_TRIES = 10;
+const MAX_ATTEMPTS = 10;
 
 function checkRollable({ input }: Evaluation): void {
   if (!input.workload.mayRoll) {
     const detail =
       "no annotation opts the workload in, so Rollcast rolls it never: annotate it, or use kubectl rollout restart";
-    throw new ApiProblem(409, "not-opted-in", detail);
+    throw new ProblemError(409, "not-opted-in", detail);
   }
   const reportReason = reportOnly(input);
   if (reportReason === "Observe") {
-    throw new ApiProblem(
+    throw new ProblemError(
       409,
       reportReason,
       "the configuration says mode: observe, so nothing is rolled",
@@ -31,7 +31,7 @@ function checkRollable({ input }: Evaluation): void {
   }
   if (reportReason === "Notify") {
     const detail = "the workload is annotated rollcast.dev/effect: notify, so it is never rolled";
-    throw new ApiProblem(409, reportReason, detail);
+    throw new ProblemError(409, reportReason, detail);
   }
 }
 
@@ -41,7 +41,7 @@ async function update(
   ref: WorkloadRef,
   change: (record: WorkloadRecord) => WorkloadRecord | undefined,
 ): Promise<boolean> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
     const evaluation = await findWorkload(api.ctx, ref);
     checkRollable(evaluation);
     const { entry, input } = evaluation;
@@ -54,7 +54,7 @@ async function update(
     if ((await commit(api.ctx, entry, next)) !== undefined) return true;
   }
   const detail = "the workload changes faster than the request can be noted: try again";
-  throw new ApiProblem(409, "conflict", detail);
+  throw new ProblemError(409, "conflict", detail);
 }
 
 /** Makes the retry of a refused rollout due now. */
@@ -64,8 +64,8 @@ function dueNow(record: WorkloadRecord): WorkloadRecord {
     const detail =
       record.phase === "failed"
         ? "its pods have the present content, and the rollout did not become healthy: mend it, or roll it again"
-        : "nothing of it waits for another try";
-    throw new ApiProblem(409, "nothing-to-retry", detail);
+        : "nothing of it waits for another attempt";
+    throw new ProblemError(409, "nothing-to-retry", detail);
   }
   return { ...record, failure: { ...failure, retryAt: Date.now() } };
 }

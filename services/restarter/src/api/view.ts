@@ -27,7 +27,7 @@ export function shortDigest(digest: string): string {
 
 /** A decision as a word, a reason and a time. */
 export function decisionView(decision: Decision): DecisionView {
-  if (decision.do === "look-again") return { do: decision.do };
+  if (decision.do === "requeue") return { do: decision.do };
   const { due, failure, hold } = decision.record;
   if (hold !== undefined) return { do: "wait", reason: hold };
   if (decision.do === "skip") return { do: decision.do, reason: "Observe" };

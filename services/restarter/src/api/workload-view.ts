@@ -56,7 +56,7 @@ export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummar
           failure: {
             reason: failure.reason,
             message: failure.message,
-            tries: failure.tries,
+            attempts: failure.attempts,
             retryAt: isoTime(failure.retryAt),
           },
         }),

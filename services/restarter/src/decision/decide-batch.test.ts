@@ -96,7 +96,7 @@ function ask(
 }
 
 function recordOf(decision: Decision): WorkloadRecord {
-  if (decision.do === "look-again") throw new Error("no record");
+  if (decision.do === "requeue") throw new Error("no record");
   return decision.record;
 }
 
@@ -210,7 +210,7 @@ describe("a Job", () => {
     expect(words(decision)).toEqual(["started"]);
     expect(recordOf(decision).recreate).toBeUndefined();
     // The same for a refused first attempt, under another rollout id.
-    const failure = { wanted: "", reason: "", message: "", generation: 1, tries: 1, retryAt: 0 };
+    const failure = { wanted: "", reason: "", message: "", generation: 1, attempts: 1, retryAt: 0 };
     const { rollout: _, ...rest } = before;
     const later = ask(made, { ...rest, phase: "failed", failure }, "bb");
     expect(later).toMatchObject({ do: "keep", record: { phase: "rolling", uid: "u2" } });

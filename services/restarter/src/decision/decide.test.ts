@@ -137,7 +137,7 @@ function input(
 }
 
 function recordOf(decision: Decision): WorkloadRecord {
-  if (decision.do === "look-again") throw new Error("no record");
+  if (decision.do === "requeue") throw new Error("no record");
   return decision.record;
 }
 
@@ -377,14 +377,14 @@ describe("crash recovery", () => {
       source: source("bb"),
       workload: workload({ generation: 1 }),
     });
-    expect(decide(behind)).toEqual({ do: "look-again", ask: false });
-    expect(decide({ ...behind, trusted: true }).do).not.toBe("look-again");
+    expect(decide(behind)).toEqual({ do: "requeue", refetch: false });
+    expect(decide({ ...behind, trusted: true }).do).not.toBe("requeue");
   });
 
   test("another uid is another workload: read, then adopted, the old rollout cancelled", () => {
     const { record } = rolling();
     const other = input({ record, source: source("bb"), workload: workload({ uid: "uid-2" }) });
-    expect(decide(other)).toEqual({ do: "look-again", ask: true });
+    expect(decide(other)).toEqual({ do: "requeue", refetch: true });
     const decision = decide({ ...other, trusted: true });
     expect(decision).toMatchObject({ do: "keep", record: { uid: "uid-2", phase: "current" } });
     expect(recordOf(decision).outbox.map((event) => event.outcome)).toEqual(["cancelled"]);
@@ -579,7 +579,7 @@ describe("modes and waits", () => {
       reason: "Forbidden",
       message: "no",
       generation: 1,
-      tries: 1,
+      attempts: 1,
       retryAt: at(30),
     };
     const hash = hashOf(pending.record);

@@ -53,8 +53,8 @@ export function decide(s: DecisionInput): Decision {
   const existing = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
   if (!s.trusted && s.record !== undefined) {
     // Only the API server knows which of two uids is newer.
-    if (existing === undefined) return { do: "look-again", ask: true };
-    if (workload.generation < existing.generation) return { do: "look-again", ask: false };
+    if (existing === undefined) return { do: "requeue", refetch: true };
+    if (workload.generation < existing.generation) return { do: "requeue", refetch: false };
   }
   const verdictBySource = verdicts(workload, s.sources, s.rules);
   const present = presentContents(workload, s.sources, verdictBySource);

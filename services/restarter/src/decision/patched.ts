@@ -23,8 +23,10 @@ export function recreation(
   record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
 ): Rollout {
   const { rollout } = record.recreate;
-  const tries = record.failure?.tries;
-  return tries === undefined ? rollout : { ...rollout, id: stableId(rollout.id, String(tries)) };
+  const attempts = record.failure?.attempts;
+  return attempts === undefined
+    ? rollout
+    : { ...rollout, id: stableId(rollout.id, String(attempts)) };
 }
 
 /**

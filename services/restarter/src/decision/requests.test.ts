@@ -13,7 +13,7 @@ import { patchedRecord } from "./patched.ts";
 const AUTO = { "rollcast.dev/auto": "true" };
 
 function recordOf(decision: Decision): WorkloadRecord {
-  if (decision.do === "look-again") throw new Error("no record");
+  if (decision.do === "requeue") throw new Error("no record");
   return decision.record;
 }
 
@@ -87,7 +87,7 @@ test("a request bypasses the workload's own throttle and the retry delay of a re
     reason: "Forbidden",
     message: "",
     generation: 1,
-    tries: 3,
+    attempts: 3,
     retryAt: T0 + 900_000,
   };
   const refused = requested({ ...record, phase: "failed", failure });

@@ -17,7 +17,7 @@ export const Freeze = z.object({
   v: z.literal(1),
   type: z.literal("freeze"),
   scope: FreezeScope,
-  reason: z.string().optional(),
+  comment: z.string().optional(),
   ...Origin,
 });
 export type Freeze = z.infer<typeof Freeze>;

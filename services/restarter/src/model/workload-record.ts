@@ -73,7 +73,7 @@ export const Failure = z.object({
   message: z.string(),
   /** The generation that was refused; a changed workload is tried at once. */
   generation: z.number(),
-  tries: z.number(),
+  attempts: z.number(),
   retryAt: z.number(),
 });
 export type Failure = z.infer<typeof Failure>;

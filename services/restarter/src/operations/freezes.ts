@@ -7,7 +7,7 @@ import { freezeKey } from "../model/control-entry.ts";
 import type { Freeze } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
 
-const MAX_REASON = 256;
+const MAX_COMMENT = 256;
 
 function isOver(freeze: Freeze): boolean {
   return freeze.until !== undefined && freeze.until <= clock();
@@ -28,13 +28,13 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
   const held = () => [...cache.all()].filter((entry) => entry.type === "freeze");
   return {
     listFreezes: (): Freeze[] => held().filter((entry) => !isOver(entry)),
-    async freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze> {
-      const reason = who.reason?.slice(0, MAX_REASON);
+    async freeze(scope: FreezeScope, who: By & { readonly comment?: string }): Promise<Freeze> {
+      const comment = who.comment?.slice(0, MAX_COMMENT);
       const freeze: Freeze = {
         v: 1,
         type: "freeze",
         scope,
-        ...(reason === undefined ? {} : { reason }),
+        ...(comment === undefined ? {} : { comment }),
         ...origin(who),
       };
       const id = await updater.update(keyOf(scope), () => freeze);
@@ -43,7 +43,7 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
           scope,
           by: freeze.by,
           ...untilText(freeze.until),
-          ...(reason === undefined ? {} : { reason }),
+          ...(comment === undefined ? {} : { comment }),
         });
       }
       return freeze;

@@ -22,7 +22,7 @@ export type Operations = {
   resetQueue(name: string, who: By): Promise<QueueStatus>;
   listFreezes(): Freeze[];
   /** Creates or replaces a freeze. */
-  freeze(scope: FreezeScope, who: By & { readonly reason?: string }): Promise<Freeze>;
+  freeze(scope: FreezeScope, who: By & { readonly comment?: string }): Promise<Freeze>;
   /** Returns whether there was one. */
   unfreeze(scope: FreezeScope, who: By): Promise<boolean>;
   listHalts(): Halt[];

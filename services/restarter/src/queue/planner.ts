@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
@@ -82,7 +82,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   // A rollout blocked by a gate needs no job until the gate opens.
   if (!isHeld) await enqueueJob(queue, workload, input.record?.phase === "pending");
-  if (decision.do === "look-again") return;
+  if (decision.do === "requeue") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
   const sources = rollout?.changed ?? 1;
@@ -111,9 +111,9 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
  * `tried`: a patch was tried and may wait for its retry. Before that, the record says `pending`.
  */
 async function enqueueJob(queue: RolloutQueue, workload: Workload, tried: boolean): Promise<void> {
-  if (queue.fault() !== undefined) throw new RetryLater(1_000, "redis is not connected");
+  if (queue.fault() !== undefined) throw new RetryLaterError(1_000, "redis is not connected");
   await queue.enqueue(workload, tried).catch((err: unknown) => {
-    throw new RetryLater(1_000, "Redis did not accept the job", { cause: err });
+    throw new RetryLaterError(1_000, "Redis did not accept the job", { cause: err });
   });
 }
 

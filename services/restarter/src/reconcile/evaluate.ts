@@ -137,10 +137,10 @@ export async function evaluateFresh(
   for (;;) {
     const workload = ctx.index.get(key);
     const evaluation = workload === undefined ? undefined : await evaluate(ctx, workload);
-    if (evaluation !== undefined && evaluation.decision.do !== "look-again") return evaluation;
-    const ask = evaluation?.decision.do !== "look-again" || evaluation.decision.ask;
+    if (evaluation !== undefined && evaluation.decision.do !== "requeue") return evaluation;
+    const refetch = evaluation?.decision.do !== "requeue" || evaluation.decision.refetch;
     const wait = deadline - clock();
-    if (!ask && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
+    if (!refetch && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
     const fresh = await readWorkload(ctx, key);
     return fresh === undefined ? undefined : evaluate(ctx, fresh, true);
   }

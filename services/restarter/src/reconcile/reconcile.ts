@@ -40,7 +40,7 @@ export async function reconcile(ctx: Context, key: WorkloadKey): Promise<Reconci
     const evaluation = await evaluateFresh(ctx, key);
     if (evaluation === undefined) continue;
     const { decision, entry } = evaluation;
-    if (decision.do === "look-again") continue;
+    if (decision.do === "requeue") continue;
     // `pending` is written by the code that patches right after it.
     if (decision.do === "roll") return { roll: true, since: decision.record.staleSince };
     if (!decision.changed) {

@@ -48,17 +48,17 @@ test("never runs more than its limit at once, and never one key twice at once", 
 });
 
 test("a failing key is retried until it succeeds", async () => {
-  let tries = 0;
+  let attempts = 0;
   await using workqueue = createWorkqueue(
     async () => {
-      if (++tries < 2) throw new Error("not yet");
+      if (++attempts < 2) throw new Error("not yet");
     },
     1,
     silent,
   );
   workqueue.enqueue(KEY);
   await workqueue.idle();
-  expect(tries).toBe(2);
+  expect(attempts).toBe(2);
 });
 
 test("disposal waits for running keys and drops waiting ones", async () => {

@@ -1,6 +1,6 @@
 import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decision/contents.ts";
@@ -49,7 +49,7 @@ export async function handleApplyError(
     return false;
   }
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
-    throw new RetryLater(thrown.retryAfterMs, "the API server asks to come back later", {
+    throw new RetryLaterError(thrown.retryAfterMs, "the API server asks to come back later", {
       cause: thrown,
     });
   }
@@ -68,14 +68,14 @@ export async function recordFailure(
 ): Promise<boolean> {
   const { value: record } = pending;
   const wanted = contentsHash(record.rollout.wanted);
-  const tries = record.failure?.wanted === wanted ? record.failure.tries + 1 : 1;
+  const attempts = record.failure?.wanted === wanted ? record.failure.attempts + 1 : 1;
   const failure: Failure = {
     wanted,
     reason: err.reason === "" ? `Http${err.status}` : err.reason,
     message: err.message.slice(0, 1_024),
     generation,
-    tries,
-    retryAt: clock() + backoffDelay(RETRY, tries),
+    attempts,
+    retryAt: clock() + backoffDelay(RETRY, attempts),
   };
   const written = await commit(ctx, pending, refused(record, record.rollout, failure, clock()));
   if (written === undefined) return false;

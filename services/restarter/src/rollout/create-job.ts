@@ -3,7 +3,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 
 /** The API server's time limit for one write, in milliseconds. */
@@ -35,6 +35,6 @@ async function present(ctx: Context, path: string): Promise<KubeObject> {
     return await ctx.kube.request<KubeObject>({ method: "GET", path });
   } catch (err) {
     if (!(err instanceof KubeError) || err.status !== 404) throw err;
-    throw new RetryLater(500, "the Job that was there is gone now", { cause: err });
+    throw new RetryLaterError(500, "the Job that was there is gone now", { cause: err });
   }
 }

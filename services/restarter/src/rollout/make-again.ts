@@ -1,7 +1,7 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeObject } from "@rollcast/kube/object";
 import { job } from "@rollcast/kube/workloads/job";
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
 import { recordStarted } from "./record-started.ts";
@@ -43,7 +43,7 @@ export async function recreateJob(
     return notMade(ctx, entry, kept, attempt, err);
   }
   if (object.metadata.uid === entry.value.uid) {
-    throw new RetryLater(GONE_MS, "the Job that was deleted is still there");
+    throw new RetryLaterError(GONE_MS, "the Job that was deleted is still there");
   }
   const workload = projectWorkload(job, object, ctx.rules);
   if (workload.madeBy !== kept.rollout.id) {

@@ -1,4 +1,4 @@
-import { RetryLater } from "@rollcast/shared/errors";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import { recordStarted } from "./record-started.ts";
 import { apply } from "./apply.ts";
 import type { Applied } from "./apply.ts";
@@ -50,7 +50,7 @@ export async function roll(
       }
       if (await act(ctx, evaluation, attempt, held)) return { roll: false };
     }
-    throw new RetryLater(1_000, "the workload changes faster than it can be decided on");
+    throw new RetryLaterError(1_000, "the workload changes faster than it can be decided on");
   } finally {
     if (held.rollout !== undefined) await ctx.admission.releaseQuota(key, held.rollout);
   }
@@ -88,7 +88,7 @@ async function act(
   held: Held,
 ): Promise<boolean> {
   const evaluation = await withQuota(ctx, evaluated, held);
-  if (evaluation.decision.do === "look-again") return false;
+  if (evaluation.decision.do === "requeue") return false;
   if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, held);
   const span = rollSpan(evaluation, attempt);
   return ctx.tracer.span("roll", span, () =>
@@ -104,7 +104,7 @@ async function commitAndApply(
   held: Held,
 ): Promise<boolean> {
   const { decision, input, entry } = evaluation;
-  if (decision.do === "look-again") return false;
+  if (decision.do === "requeue") return false;
   let written = entry;
   if (decision.changed) {
     written = await commit(ctx, entry, decision.record);
