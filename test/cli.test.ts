@@ -1,4 +1,4 @@
-import type { StatusView } from "@rollcast/shared/api/restarter";
+import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

@@ -4,7 +4,7 @@ import {
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/dead-letters";
+} from "@rollcast/shared/api/dead-letter-routes";
 import { call, callAll } from "../clients/api-client.ts";
 import { NOTIFIER, apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";

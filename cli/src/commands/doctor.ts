@@ -1,10 +1,10 @@
 import process from "node:process";
 import type { Command } from "commander";
-import { getStatus } from "@rollcast/shared/api/restarter";
+import { getStatus } from "@rollcast/shared/api/workload-routes";
 import { call } from "../clients/api-client.ts";
-import { checkKube, checkReloader, checkRights } from "../doctor/cluster.ts";
-import { checkApi } from "../doctor/api.ts";
-import { checkNats } from "../doctor/nats.ts";
+import { checkKube, checkReloader, checkRights } from "../doctor/check-cluster.ts";
+import { checkApi } from "../doctor/check-api.ts";
+import { checkNats } from "../doctor/check-nats.ts";
 import { ok, todo } from "../doctor/finding.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { EXIT, CliError } from "../cli-error.ts";

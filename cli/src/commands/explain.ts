@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { getImpact, getWorkload } from "@rollcast/shared/api/restarter";
+import { getImpact, getWorkload } from "@rollcast/shared/api/workload-routes";
 import type { SourceView, WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { formatDuration } from "@rollcast/shared/duration";
 import { call } from "../clients/api-client.ts";

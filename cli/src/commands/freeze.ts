@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { z } from "zod";
-import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freezes";
+import { createFreeze, listFreezes, removeFreeze } from "@rollcast/shared/api/freeze-routes";
 import { call } from "../clients/api-client.ts";
 import { EXIT, CliError } from "../cli-error.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";

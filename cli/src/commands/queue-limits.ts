@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { updateQueue } from "@rollcast/shared/api/queues";
+import type { updateQueue } from "@rollcast/shared/api/queue-routes";
 import { parseDuration } from "@rollcast/shared/duration";
 import { EXIT, CliError } from "../cli-error.ts";
 

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queues";
-import type { QueueView } from "@rollcast/shared/api/queues";
+import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queue-routes";
+import type { QueueView } from "@rollcast/shared/api/queue-routes";
 import { formatDuration } from "@rollcast/shared/duration";
 import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
+import { retryWorkload, rollWorkload } from "@rollcast/shared/api/workload-routes";
 import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { getStatus, listWorkloads } from "@rollcast/shared/api/restarter";
+import { getStatus, listWorkloads } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadSummary } from "@rollcast/shared/api/workload-views";
-import { listFreezes } from "@rollcast/shared/api/freezes";
-import { listQueues } from "@rollcast/shared/api/queues";
-import type { FreezeView } from "@rollcast/shared/api/freezes";
+import { listFreezes } from "@rollcast/shared/api/freeze-routes";
+import { listQueues } from "@rollcast/shared/api/queue-routes";
+import type { FreezeView } from "@rollcast/shared/api/freeze-routes";
 import { call, callAll } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";

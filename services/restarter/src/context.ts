@@ -35,7 +35,7 @@ export type Context = {
   /** The gates and quota that admit rollouts. */
   readonly admission: Admission;
   /** Publishes an outcome; resolves when the stream has stored it. */
-  readonly publish: (outcome: OutboxEvent) => Promise<void>;
+  readonly publish: (event: OutboxEvent) => Promise<void>;
   /** Records a Kubernetes Event on the workload; never fails. */
   readonly recordEvent: (event: KubeEvent | undefined) => void;
   /** How many patches are in progress in this process. */

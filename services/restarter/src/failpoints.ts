@@ -3,7 +3,7 @@ import process from "node:process";
 /** A point at which a test may kill this process. */
 export type Failpoint =
   | "record-read"
-  | "slot-taken"
+  | "quota-reserved"
   | "pending-written"
   | "patched"
   | "manifest-written"

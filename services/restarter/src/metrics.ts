@@ -10,7 +10,7 @@ export type RestarterMetrics = {
   readonly resyncSeconds: Histogram;
   readonly annotationFaults: Counter;
   readonly verdicts: Counter<"check">;
-  outcome(outcome: OutboxEvent): void;
+  outcome(event: OutboxEvent): void;
 };
 
 /**
@@ -65,9 +65,9 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       LATENCY_BUCKETS,
     ),
     outcome({ outcome, data }) {
-      outcomes.inc({ outcome: outcome });
+      outcomes.inc({ outcome });
       if (data.durationMs !== undefined && outcome !== "stalled") {
-        duration.observe({ outcome: outcome }, data.durationMs / 1_000);
+        duration.observe({ outcome }, data.durationMs / 1_000);
       }
       if (data.changeToHealthyMs !== undefined) healthy.observe(data.changeToHealthyMs / 1_000);
     },

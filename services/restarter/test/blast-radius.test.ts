@@ -102,7 +102,7 @@ test("quota reserved by a killed restarter is released, and waiters begin oldest
     });
   }
   // Dies between reserving the quota and recording it.
-  const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "slot-taken:1" } });
+  const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "quota-reserved:1" } });
   await rig.waitRecord("stuck", () => true);
   const { operations } = await rig.operate(queues);
   const holders = () => operations.listQueues()[0]?.rolling.map(({ workload }) => workload) ?? [];

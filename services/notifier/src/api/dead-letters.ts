@@ -3,7 +3,7 @@ import type {
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/dead-letters";
+} from "@rollcast/shared/api/dead-letter-routes";
 import { ProblemError } from "@rollcast/shared/api/problem";
 import type { DeadLetters, StoredLetter } from "@rollcast/nats/dead-letters";
 import type { LetterPage } from "@rollcast/nats/dead-letters";

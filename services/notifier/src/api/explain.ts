@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { explainRoutes } from "@rollcast/shared/api/notifier";
+import type { explainRoutes } from "@rollcast/shared/api/receiver-routes";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { RootRoute, Route } from "@rollcast/shared/config/routes";
 import type { RolloutEvent } from "@rollcast/shared/events";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
+import { NOTIFIER_INFO } from "@rollcast/shared/api/receiver-routes";
 import { openApiDocument } from "@rollcast/shared/api/openapi";
 import { notifierRoutes } from "./routes.ts";
 import type { ApiParts } from "./routes.ts";

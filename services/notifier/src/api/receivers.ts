@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import type { listReceivers, testReceiver } from "@rollcast/shared/api/notifier";
+import type { listReceivers, testReceiver } from "@rollcast/shared/api/receiver-routes";
 import { paginate } from "@rollcast/shared/api/page";
 import { ProblemError } from "@rollcast/shared/api/problem";
 import { RECEIVER_KINDS } from "@rollcast/shared/config/receivers";

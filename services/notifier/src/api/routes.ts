@@ -1,10 +1,10 @@
-import { explainRoutes, listReceivers, testReceiver } from "@rollcast/shared/api/notifier";
+import { explainRoutes, listReceivers, testReceiver } from "@rollcast/shared/api/receiver-routes";
 import {
   dropDeadLetter,
   getDeadLetter,
   listDeadLetters,
   redriveDeadLetter,
-} from "@rollcast/shared/api/dead-letters";
+} from "@rollcast/shared/api/dead-letter-routes";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";

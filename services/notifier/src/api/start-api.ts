@@ -1,5 +1,5 @@
 import { startApi } from "@rollcast/http-api/server";
-import { NOTIFIER_INFO } from "@rollcast/shared/api/notifier";
+import { NOTIFIER_INFO } from "@rollcast/shared/api/receiver-routes";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { NotificationEvent } from "@rollcast/shared/notification-event";
 import type { Metrics } from "@rollcast/runtime/metrics";

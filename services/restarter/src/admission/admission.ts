@@ -28,9 +28,9 @@ export type Admission = {
   /** Releases the quota of a rollout that will have no end of its own. */
   releaseQuota(key: WorkloadKey, rollout: Rollout): Promise<void>;
   /** Counts a stalled rollout as a failure until it succeeds or is superseded. Idempotent. */
-  stalled(outcome: OutboxEvent): Promise<void>;
+  stalled(event: OutboxEvent): Promise<void>;
   /** Releases the quota of an ended rollout and counts its failure. Idempotent. */
-  ended(outcome: OutboxEvent): Promise<void>;
+  ended(event: OutboxEvent): Promise<void>;
   /** Drops failures of outdated changes. */
   moved(present: Change): Promise<void>;
   /** Observes who waits for quota; undefined: the workload no longer waits. */

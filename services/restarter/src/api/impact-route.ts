@@ -1,6 +1,6 @@
 import { ProblemError } from "@rollcast/shared/api/problem";
 import { paginate } from "@rollcast/shared/api/page";
-import { getImpact } from "@rollcast/shared/api/restarter";
+import { getImpact } from "@rollcast/shared/api/workload-routes";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { recordKey } from "@rollcast/shared/subjects";
@@ -9,7 +9,7 @@ import { evaluate } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
 import { mapLimit } from "@rollcast/async/map-limit";
 import { workloadKey } from "../model/workload.ts";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { impactOn } from "./impact.ts";
 import type { Impacted } from "./impact.ts";
 

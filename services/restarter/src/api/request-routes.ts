@@ -1,5 +1,5 @@
 import { ProblemError } from "@rollcast/shared/api/problem";
-import { retryWorkload, rollWorkload } from "@rollcast/shared/api/restarter";
+import { retryWorkload, rollWorkload } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
@@ -10,7 +10,7 @@ import { commit } from "../reconcile/commit.ts";
 import { withRequest } from "../decision/requests.ts";
 import { reconcile } from "../reconcile/reconcile.ts";
 import { workloadKey } from "../model/workload.ts";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./find-workload.ts";
 
 const MAX_ATTEMPTS = 10;

@@ -1,5 +1,5 @@
 import type { ApiRoute } from "@rollcast/shared/api/route";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { impactRoute } from "./impact-route.ts";
 import { requestRoutes } from "./request-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";

@@ -2,7 +2,7 @@ import type { Check } from "@rollcast/runtime/health/health-server";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Kinds } from "../index/kinds.ts";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 
 type Parts = {
   readonly instance: string;

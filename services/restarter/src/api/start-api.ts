@@ -1,12 +1,12 @@
 import { startApi } from "@rollcast/http-api/server";
-import { RESTARTER_INFO } from "@rollcast/shared/api/restarter";
+import { RESTARTER_INFO } from "@rollcast/shared/api/workload-routes";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Nats } from "@rollcast/nats/connect";
 import { readLastEvent } from "@rollcast/nats/history";
 import { rolloutSubject } from "@rollcast/shared/subjects";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { restarterRoutes } from "./routes.ts";
 import { splitKey } from "../model/workload.ts";
 

@@ -1,12 +1,12 @@
 import { paginate } from "@rollcast/shared/api/page";
-import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shared/api/restarter";
-import type { StatusView } from "@rollcast/shared/api/restarter";
+import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shared/api/workload-routes";
+import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./find-workload.ts";
 import { decisionView, isoTime, lineOf, sourceViews } from "./view.ts";
 import { statesOf, summaryOf } from "./workload-view.ts";

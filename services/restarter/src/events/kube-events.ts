@@ -16,11 +16,11 @@ const EVENT_REASONS: Readonly<Partial<Record<OutboxEvent["outcome"], EventReason
   throttled: { type: "Warning", reason: "ReloadThrottled" },
 };
 
-function note(outcome: OutboxEvent): string {
-  const { cause, reason, message, dueAt } = outcome.data;
+function note(event: OutboxEvent): string {
+  const { cause, reason, message, dueAt } = event.data;
   const source = cause === undefined ? "a source" : `${cause.kind} ${cause.name}`;
-  if (outcome.outcome === "started") return `Rolled by Rollcast: ${source} changed`;
-  if (outcome.outcome === "throttled") {
+  if (event.outcome === "started") return `Rolled by Rollcast: ${source} changed`;
+  if (event.outcome === "throttled") {
     const by = cause?.changedBy === undefined ? "" : `, written by ${cause.changedBy.manager}`;
     return `${source} changes too often${by}: next rollout at ${dueAt ?? "a later time"}`;
   }
@@ -41,13 +41,13 @@ export type KubeEvent = EventReason & {
   readonly note: string;
 };
 
-/** The Event for an outcome; undefined if it has none. */
-export function kubeEventOf(outcome: OutboxEvent): KubeEvent | undefined {
-  const shown = EVENT_REASONS[outcome.outcome];
+/** The Kubernetes Event for an outcome; undefined if it has none. */
+export function kubeEventOf(event: OutboxEvent): KubeEvent | undefined {
+  const shown = EVENT_REASONS[event.outcome];
   if (shown === undefined) return undefined;
-  const id = stableId(outcome.id, outcome.outcome);
-  const { workload } = outcome.data;
-  return { ...shown, id, workload, time: outcome.time, note: note(outcome) };
+  const id = stableId(event.id, event.outcome);
+  const { workload } = event.data;
+  return { ...shown, id, workload, time: event.time, note: note(event) };
 }
 
 /** The `events.k8s.io/v1` object, named after the id, so that recording twice creates one Event. */

@@ -15,13 +15,13 @@ export function createOutcomePublisher(
   cluster: string,
   index: Pick<WorkloadIndex, "get">,
   signal: AbortSignal,
-): (outcome: OutboxEvent) => Promise<void> {
-  return async (outcome) => {
-    const parts = { id: outcome.id, cluster, service: "restarter", time: outcome.time };
-    const workload = index.get(workloadKey(outcome.data.workload));
-    const data = { ...outcome.data, ...notifyOf(workload?.annotations) };
-    const event = rolloutEvent(parts, outcome.outcome, data);
-    const subject = rolloutSubject(cluster, outcome.outcome, outcome.data.workload);
-    await publish(nats, subject, { ...event, ...carried(), ...tracedBy(outcome) }, signal);
+): (decided: OutboxEvent) => Promise<void> {
+  return async (decided) => {
+    const parts = { id: decided.id, cluster, service: "restarter", time: decided.time };
+    const workload = index.get(workloadKey(decided.data.workload));
+    const data = { ...decided.data, ...notifyOf(workload?.annotations) };
+    const event = rolloutEvent(parts, decided.outcome, data);
+    const subject = rolloutSubject(cluster, decided.outcome, decided.data.workload);
+    await publish(nats, subject, { ...event, ...carried(), ...tracedBy(decided) }, signal);
   };
 }

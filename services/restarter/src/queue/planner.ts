@@ -86,7 +86,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
   const sources = rollout?.changed ?? 1;
-  const outcome = planned(
+  const plannedEvent = planned(
     decision.record,
     event.id,
     {
@@ -97,12 +97,12 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
     },
     clock(),
   );
-  await ctx.publish(outcome);
-  ctx.metrics.outcome(outcome);
+  await ctx.publish(plannedEvent);
+  ctx.metrics.outcome(plannedEvent);
   if (isHeld) task.enqueue(workload);
   const { uid } = input.workload;
   ctx.logger.info(
-    { workload: outcome.data.workload, uid, source: event.subject, decision: decision.do },
+    { workload: plannedEvent.data.workload, uid, source: event.subject, decision: decision.do },
     "rollout planned",
   );
 }

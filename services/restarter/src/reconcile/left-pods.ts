@@ -15,12 +15,12 @@ const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
  * (`OnDelete`): one list of the workload's pods, metadata only, for this outcome only. Without
  * permission to list pods, only their number is reported.
  */
-export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<OutboxEvent> {
-  const { reason, message, workload: ref } = outcome.data;
-  if (outcome.outcome !== "succeeded" || reason !== "OnDelete") return outcome;
+export async function withLeftPods(ctx: Context, event: OutboxEvent): Promise<OutboxEvent> {
+  const { reason, message, workload: ref } = event.data;
+  if (event.outcome !== "succeeded" || reason !== "OnDelete") return event;
   const workload = ctx.index.get(workloadKey(ref));
   const left = workload?.leftPods;
-  if (workload === undefined || left === undefined) return outcome;
+  if (workload === undefined || left === undefined) return event;
   const resource = {
     group: "",
     version: "v1",
@@ -41,16 +41,16 @@ export async function withLeftPods(ctx: Context, outcome: OutboxEvent): Promise<
       signal,
     })) {
       pods.push(...page.items);
-      if (pods.length > MAX_PODS) return outcome;
+      if (pods.length > MAX_PODS) return event;
     }
     const own = pods.filter((pod) => pod.ownerReferences?.some((owner) => owner.uid === ref.uid));
     const names = namesOfLeft(own, left);
-    if (names.length === 0) return outcome;
+    if (names.length === 0) return event;
     const named = `${message ?? ""}: ${nameSome(names)}`.slice(0, 1_024);
-    return { ...outcome, data: { ...outcome.data, message: named } };
+    return { ...event, data: { ...event.data, message: named } };
   } catch (err) {
     if (!(err instanceof KubeError)) throw err;
     ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");
-    return outcome;
+    return event;
   }
 }

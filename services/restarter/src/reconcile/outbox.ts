@@ -11,19 +11,19 @@ const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 /** Publishes an outcome, records it on the workload and counts it. */
 export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
-  const outcome = await withLeftPods(ctx, decided);
-  if (outcome.outcome === "stalled") await ctx.admission.stalled(outcome);
-  if (ENDS.has(outcome.outcome)) {
-    await ctx.admission.ended(outcome);
-    const publish = () => ctx.publish({ ...outcome, ...carried() });
-    await ctx.tracer.span("rollout", endSpan(outcome), publish);
-  } else await ctx.publish(outcome);
-  ctx.recordEvent(kubeEventOf(outcome));
-  ctx.metrics.outcome(outcome);
-  const { workload, rollout, reason, message, durationMs } = outcome.data;
-  const level = outcome.outcome === "failed" ? "warn" : "info";
+  const event = await withLeftPods(ctx, decided);
+  if (event.outcome === "stalled") await ctx.admission.stalled(event);
+  if (ENDS.has(event.outcome)) {
+    await ctx.admission.ended(event);
+    const publish = () => ctx.publish({ ...event, ...carried() });
+    await ctx.tracer.span("rollout", endSpan(event), publish);
+  } else await ctx.publish(event);
+  ctx.recordEvent(kubeEventOf(event));
+  ctx.metrics.outcome(event);
+  const { workload, rollout, reason, message, durationMs } = event.data;
+  const level = event.outcome === "failed" ? "warn" : "info";
   ctx.logger[level](
-    { workload, rollout, outcome: outcome.outcome, reason, message, durationMs },
+    { workload, rollout, outcome: event.outcome, reason, message, durationMs },
     "rollout outcome",
   );
 }
@@ -37,10 +37,10 @@ export async function flushOutbox(
   entry: Entry<WorkloadRecord>,
 ): Promise<Entry<WorkloadRecord> | undefined> {
   if (entry.value.outbox.length === 0) return entry;
-  for (const outcome of entry.value.outbox) {
-    if (ENDS.has(outcome.outcome)) ctx.failpoint("end-written");
-    await publishOutcome(ctx, outcome);
-    if (ENDS.has(outcome.outcome)) ctx.failpoint("end-published");
+  for (const event of entry.value.outbox) {
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-written");
+    await publishOutcome(ctx, event);
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-published");
   }
   return commit(ctx, entry, { ...entry.value, outbox: [] });
 }

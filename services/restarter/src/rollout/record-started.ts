@@ -16,7 +16,7 @@ export async function recordStarted(
   next: WorkloadRecord,
   workload: Workload,
 ): Promise<boolean> {
-  for (const outcome of before.value.outbox) await publishOutcome(ctx, outcome);
+  for (const event of before.value.outbox) await publishOutcome(ctx, event);
   if (next.rollout !== undefined) await publishOutcome(ctx, started(next, next.rollout));
   ctx.failpoint("started-published");
   const written = await commit(ctx, before, { ...next, outbox: [] });

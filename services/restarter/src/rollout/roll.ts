@@ -72,7 +72,7 @@ async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Prom
   if (decision.do !== "roll") return evaluation;
   const { rollout } = decision.record;
   if (await ctx.admission.reserveQuota(input.workload, rollout)) {
-    if (rollout.quota === true) ctx.failpoint("slot-taken");
+    if (rollout.quota === true) ctx.failpoint("quota-reserved");
     if (decision.changed && rollout.quota === true) held.rollout = rollout;
     return evaluation;
   }

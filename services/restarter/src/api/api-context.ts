@@ -1,4 +1,4 @@
-import type { StatusView } from "@rollcast/shared/api/restarter";
+import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import type { Operations } from "../operations/operations.ts";

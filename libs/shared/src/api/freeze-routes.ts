@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
-import { For, Origin } from "./queues.ts";
+import { For, Origin } from "./queue-routes.ts";
 
 export const FreezeView = z
   .object({

@@ -1,4 +1,4 @@
-import type { StatusView } from "@rollcast/shared/api/restarter";
+import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 

@@ -4,7 +4,7 @@ import { RolloutEvent } from "../events.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
 import { Time } from "../event-envelope.ts";
-import { Labels, ReceiverRef } from "./dead-letters.ts";
+import { Labels, ReceiverRef } from "./dead-letter-routes.ts";
 
 const ReceiverState = z.object({
   name: z.string(),
