@@ -1,5 +1,5 @@
 import { connectNats } from "@rollcast/nats/connect";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

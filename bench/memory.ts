@@ -5,7 +5,7 @@ import { startCluster } from "@rollcast/testkit/cluster";
 import { startNats } from "@rollcast/testkit/nats";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import { startRedis } from "@rollcast/testkit/redis";
+import { startRedis } from "@rollcast/testkit/redis-server";
 import { startService } from "@rollcast/testkit/services";
 import type { ServiceName } from "@rollcast/testkit/services";
 import { nodeOptionsOf, openImages } from "./image.ts";

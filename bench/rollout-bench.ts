@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
 import type { Service } from "@rollcast/testkit/services";

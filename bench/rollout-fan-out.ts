@@ -1,4 +1,4 @@
-import { createApi } from "@rollcast/testkit/client";
+import { createApi } from "@rollcast/testkit/test-api";
 import { tokenOf } from "@rollcast/testkit/users";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";

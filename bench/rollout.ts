@@ -4,7 +4,7 @@ import type { Cluster } from "@rollcast/testkit/cluster";
 import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { startNats } from "@rollcast/testkit/nats";
-import { startRedis } from "@rollcast/testkit/redis";
+import { startRedis } from "@rollcast/testkit/redis-server";
 import { startService } from "@rollcast/testkit/services";
 import { openImages } from "./image.ts";
 import type { Images } from "./image.ts";

@@ -1,4 +1,9 @@
-import { StatusView, getImpact, listStale, listWorkloads } from "@rollcast/shared/api/workload-routes";
+import {
+  StatusView,
+  getImpact,
+  listStale,
+  listWorkloads,
+} from "@rollcast/shared/api/workload-routes";
 import { WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

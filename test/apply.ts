@@ -1,4 +1,4 @@
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 
 const IRREGULAR: Readonly<Record<string, string>> = { NetworkPolicy: "networkpolicies" };

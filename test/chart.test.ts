@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseConfig } from "@rollcast/runtime/config/load";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { exampleValues, renderedFiles } from "@rollcast/testkit/chart";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { chartDir, helm, objectsIn, renderChart } from "@rollcast/testkit/helm";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

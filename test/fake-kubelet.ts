@@ -5,7 +5,7 @@ import { createServer } from "node:https";
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Api } from "@rollcast/testkit/client";
+import type { Api } from "@rollcast/testkit/test-api";
 import { WebSocketServer } from "ws";
 import type { RawData, WebSocket } from "ws";
 

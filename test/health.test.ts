@@ -1,5 +1,5 @@
 import process from "node:process";
-import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";

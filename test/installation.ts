@@ -5,7 +5,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { packageDir, repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { accepts, freePort } from "@rollcast/testkit/net";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

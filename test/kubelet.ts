@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
-import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
+import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
 import { startProcess } from "@rollcast/testkit/process";
 import type { Running } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";

@@ -1,7 +1,7 @@
-import { ApiError, createApi } from "@rollcast/testkit/client";
-import type { Api } from "@rollcast/testkit/client";
+import { ApiError, createApi } from "@rollcast/testkit/test-api";
+import type { Api } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { useCluster } from "@rollcast/testkit/shared-cluster";

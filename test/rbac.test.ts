@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

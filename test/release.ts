@@ -1,5 +1,5 @@
-import type { AnyObject, Api } from "@rollcast/testkit/client";
-import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
+import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 import { chartDir, helm, objectsIn } from "@rollcast/testkit/helm";
 import { available } from "./apply.ts";
 

@@ -12,8 +12,8 @@ import type { NatsServer } from "@rollcast/testkit/nats";
 import { startNatsCluster } from "@rollcast/testkit/nats-cluster";
 import type { NatsCluster } from "@rollcast/testkit/nats-cluster";
 import { startProcess } from "@rollcast/testkit/process";
-import { startRedis } from "@rollcast/testkit/redis";
-import type { RedisServer } from "@rollcast/testkit/redis";
+import { startRedis } from "@rollcast/testkit/redis-server";
+import type { RedisServer } from "@rollcast/testkit/redis-server";
 
 export const NATS_USERS = [
   "watcher",

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ApiError } from "@rollcast/testkit/client";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
-import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
+import { ApiError } from "@rollcast/testkit/test-api";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
+import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
 import { objectsIn, renderChart } from "@rollcast/testkit/helm";
 import { temporaryDir } from "./temporary.ts";
 

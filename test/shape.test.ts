@@ -1,4 +1,4 @@
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { expect, test } from "vitest";
 import { bindVolumes } from "./apply.ts";

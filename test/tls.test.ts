@@ -7,7 +7,7 @@ import { connectNats } from "@rollcast/nats/connect";
 import { createNkey } from "@rollcast/nats/nkey";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { startNats } from "@rollcast/testkit/nats";
-import { startRedis } from "@rollcast/testkit/redis";
+import { startRedis } from "@rollcast/testkit/redis-server";
 import { expect, test } from "vitest";
 
 const silent = createLogger("test", "silent");

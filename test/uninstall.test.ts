@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
 import { expect, test } from "vitest";

@@ -7,7 +7,7 @@ import { lookAround } from "./facts.mjs";
 import { linkServers } from "./link-servers.mjs";
 import { withLock } from "./lock.mjs";
 import { makePlan } from "./plan.mjs";
-import { installRedis, wrapRedis } from "./redis.mjs";
+import { installRedis, wrapRedis } from "./install-redis.mjs";
 import { installToolchain, installDependencies } from "./toolchain.mjs";
 
 /** @typedef {import("./toolchain.mjs").Context} Context */

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { startNats } from "@rollcast/testkit/nats";
-import { startRedis } from "@rollcast/testkit/redis";
+import { startRedis } from "@rollcast/testkit/redis-server";
 
 export type Backends = AsyncDisposable & {
   readonly natsUrl: string;

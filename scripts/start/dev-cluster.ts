@@ -7,7 +7,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { startCluster } from "@rollcast/testkit/cluster";
-import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 
 const path = process.env.ROLLCAST_TEST_CLUSTER ?? "";
 if (path === "") throw new Error("ROLLCAST_TEST_CLUSTER must name the file to write");

@@ -1,6 +1,6 @@
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { eventOutcome } from "@rollcast/shared/events";
-import type { Api } from "@rollcast/testkit/client";
+import type { Api } from "@rollcast/testkit/test-api";
 import { configMap, paths, replicaSetsOf } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { TestReceiver } from "@rollcast/testkit/receiver";

@@ -122,8 +122,8 @@ export function openAccess(
       return cached.access;
     },
     /**
-     * Forgets what the library keeps of tokens, after they were refused; false where another attempt
-     * can bring nothing new.
+     * Forgets what the library keeps of tokens, after they were refused; false where another
+     * attempt can bring nothing new.
      */
     renew(refused: Access): boolean {
       if (refused.generation < generation) return true;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createLogger } from "@rollcast/runtime/logger";
-import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
-import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
+import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 import { tokenOf } from "@rollcast/testkit/users";
 import { connectKube } from "../src/client.ts";
 import type { KubeClient, KubeRequest } from "../src/client.ts";

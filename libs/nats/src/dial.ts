@@ -9,8 +9,8 @@ import type { NatsOptions } from "./connect.ts";
 export const TIMEOUT_MS = 5_000;
 
 /**
- * One attempt of each server. Where `signal` fires first, a connection that comes about later is closed
- * again.
+ * One attempt of each server. Where `signal` fires first, a connection that comes about later is
+ * closed again.
  */
 async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
   const { tls, ...where } = parseServers(options.url);

@@ -44,8 +44,8 @@ export async function publish(
 type StoreOptions = { msgID: string; headers: ReturnType<typeof headers> };
 
 /**
- * One attempt. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was under
- * way then never comes.
+ * One attempt. Ends early where `signal` fires, or after a reconnect: an acknowledgement that was
+ * under way then never comes.
  */
 async function attemptStore(
   nats: Nats,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { redisAccess } from "./access.ts";
+import { redisAccess } from "./redis-access.ts";
 
 const env = { PW: "s3cret" };
 const password = { env: "PW" };

@@ -19,8 +19,8 @@ export type JobQueue<T> = AsyncDisposable & {
   /** Adds a job, or merges it into the waiting one of its id. Fails at once without Redis. */
   add(data: T, options: AddOptions): Promise<void>;
   /**
-   * Like {@link Queue.add}, and a job of this id that waits for its next attempt after a failure runs
-   * now; one that was told {@link RetryLaterError} waits on.
+   * Like {@link Queue.add}, and a job of this id that waits for its next attempt after a failure
+   * runs now; one that was told {@link RetryLaterError} waits on.
    */
   addAndWake(data: T, options: AddOptions): Promise<void>;
   /** Jobs by state (`waiting`, `active`, `delayed`, ...). */

@@ -1,8 +1,8 @@
 import process from "node:process";
 import type { Logger } from "@rollcast/runtime/logger";
 import { Redis } from "ioredis";
-import { redisAccess } from "./access.ts";
-import type { RedisIdentity } from "./access.ts";
+import { redisAccess } from "./redis-access.ts";
+import type { RedisIdentity } from "./redis-access.ts";
 
 /**
  * BullMQ on Redis. The queues hold jobs, never truth: whatever is in them can be made again from

@@ -4,7 +4,9 @@ import { Envelope } from "./event-envelope.ts";
 /** Data of `notification.*`. */
 export const NotificationData = z.object({
   receiver: z.string().max(63),
-  /** Same over all attempts of one notification; the `webhook-id` where the receiver is a webhook. */
+  /**
+   * Same over all attempts of one notification; the `webhook-id` where the receiver is a webhook.
+   */
   notification: z.string().max(64),
   /** Ids of events it tells of, at most 100. */
   events: z.array(z.string().max(128)).max(100),

@@ -1,8 +1,8 @@
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createApi } from "./client.ts";
-import type { Api } from "./client.ts";
+import { createApi } from "./test-api.ts";
+import type { Api } from "./test-api.ts";
 import {
   startApiServer,
   startControllers,
@@ -18,8 +18,8 @@ import type { User } from "./users.ts";
 import { freePort } from "./net.ts";
 import type { Running } from "./process.ts";
 import { waitFor } from "./wait.ts";
-import type { ClusterAccess } from "./kubeconfig.ts";
-import { kubeconfigFor, writeKubeconfig } from "./kubeconfig.ts";
+import type { ClusterAccess } from "./write-kubeconfig.ts";
+import { kubeconfigFor, writeKubeconfig } from "./write-kubeconfig.ts";
 
 export type Cluster = AsyncDisposable &
   ClusterAccess & {

@@ -4,7 +4,7 @@ import { createServer, request as plainRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, request as secureRequest } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { ClusterAccess } from "./kubeconfig.ts";
+import type { ClusterAccess } from "./write-kubeconfig.ts";
 import { expiredEvent, failure, openRules } from "./fault-rules.ts";
 import type { Fault, Rule } from "./fault-rules.ts";
 import type { Live } from "./pass-answer.ts";

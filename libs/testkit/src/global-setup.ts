@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { TestProject } from "vitest/node";
 import { startCluster } from "./cluster.ts";
-import type { ClusterAccess } from "./kubeconfig.ts";
+import type { ClusterAccess } from "./write-kubeconfig.ts";
 import "./shared-cluster.ts";
 
 /**

@@ -6,7 +6,7 @@ import process from "node:process";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { repositoryRoot, serverBinary } from "./binaries.ts";
-import type { AnyObject } from "./client.ts";
+import type { AnyObject } from "./test-api.ts";
 
 const run = promisify(execFile);
 

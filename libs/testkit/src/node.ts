@@ -1,5 +1,5 @@
-import { ApiError } from "./client.ts";
-import type { Api } from "./client.ts";
+import { ApiError } from "./test-api.ts";
+import type { Api } from "./test-api.ts";
 import { waitFor } from "./wait.ts";
 
 /** The node on which kwok plays every pod. */

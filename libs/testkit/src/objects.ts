@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AnyObject, Api } from "./client.ts";
+import type { AnyObject, Api } from "./test-api.ts";
 import { waitFor } from "./wait.ts";
 
 /** Builders of small objects for tests; each in the namespace given. */

@@ -1,7 +1,7 @@
 import { inject } from "vitest";
-import { createApi } from "./client.ts";
-import type { Api } from "./client.ts";
-import type { ClusterAccess } from "./kubeconfig.ts";
+import { createApi } from "./test-api.ts";
+import type { Api } from "./test-api.ts";
+import type { ClusterAccess } from "./write-kubeconfig.ts";
 import { tokenOf } from "./users.ts";
 
 declare module "vitest" {

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Agent, request } from "undici";
 import { expect, test } from "vitest";
-import { ApiError, createApi } from "../src/client.ts";
+import { ApiError, createApi } from "../src/test-api.ts";
 import { tokenOf } from "../src/users.ts";
 import { startFaultProxy } from "../src/fault-proxy.ts";
 import { configMap, createNamespace, paths } from "../src/objects.ts";

@@ -8,8 +8,8 @@ const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];
 
 /**
- * What a receiver answers, and what is promised then: the way it ends, and after how many attempts and
- * pauses.
+ * What a receiver answers, and what is promised then: the way it ends, and after how many attempts
+ * and pauses.
  */
 type Case = {
   readonly name: string;

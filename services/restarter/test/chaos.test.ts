@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventOutcome } from "@rollcast/shared/events";
-import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
 import { useCluster } from "@rollcast/testkit/shared-cluster";

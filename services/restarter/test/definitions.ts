@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { ApiError } from "@rollcast/testkit/client";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import { ApiError } from "@rollcast/testkit/test-api";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { parse } from "yaml";
 import { pathOf } from "./shapes.ts";

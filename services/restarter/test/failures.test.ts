@@ -1,6 +1,6 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";

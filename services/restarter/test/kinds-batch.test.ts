@@ -1,4 +1,4 @@
-import type { AnyObject, Api } from "@rollcast/testkit/client";
+import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { DEFINITIONS, define, pathIn, setStatus } from "./definitions.ts";

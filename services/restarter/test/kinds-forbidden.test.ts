@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Api } from "@rollcast/testkit/client";
-import { writeKubeconfig } from "@rollcast/testkit/kubeconfig";
+import type { Api } from "@rollcast/testkit/test-api";
+import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
 import { tokenOf } from "@rollcast/testkit/users";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";

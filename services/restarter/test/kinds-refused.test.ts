@@ -1,4 +1,4 @@
-import { ApiError } from "@rollcast/testkit/client";
+import { ApiError } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";

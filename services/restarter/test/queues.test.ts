@@ -1,5 +1,5 @@
 import { eventOutcome } from "@rollcast/shared/events";
-import { kubeconfigFor } from "@rollcast/testkit/kubeconfig";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
 import { useCluster } from "@rollcast/testkit/shared-cluster";

@@ -1,4 +1,4 @@
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { DeploymentShape } from "@rollcast/testkit/deployment";

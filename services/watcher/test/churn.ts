@@ -1,4 +1,4 @@
-import type { Api } from "@rollcast/testkit/client";
+import type { Api } from "@rollcast/testkit/test-api";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 
 const MAX_CONCURRENT = 16;

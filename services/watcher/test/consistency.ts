@@ -1,4 +1,4 @@
-import type { Api } from "@rollcast/testkit/client";
+import type { Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import type { SourceEvent } from "@rollcast/shared/events";

@@ -1,5 +1,5 @@
 import { createNamespace } from "@rollcast/testkit/objects";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";

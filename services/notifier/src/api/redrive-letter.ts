@@ -13,8 +13,8 @@ function redrivenRecord(record: NotificationRecord, now: number): NotificationRe
 }
 
 /**
- * Creates the record again. One that exists already was created by an earlier attempt of this redrive,
- * or the notification is being delivered.
+ * Creates the record again. One that exists already was created by an earlier attempt of this
+ * redrive, or the notification is being delivered.
  */
 async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<void> {
   const key = notificationKey(ctx.cluster, next.id);

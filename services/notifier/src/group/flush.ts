@@ -18,8 +18,8 @@ async function write(ctx: Context, before: GroupEntry, value: GroupRecord): Prom
 /**
  * Turns a due group (any group, with `force`) into a notification: seals it, writes the
  * notification, then empties the group. An interrupted flush leaves the group sealed, and the next
- * flush makes exactly the same notification. Throws {@link RetryLaterError} when the group is not due
- * yet or a concurrent write won.
+ * flush makes exactly the same notification. Throws {@link RetryLaterError} when the group is not
+ * due yet or a concurrent write won.
  */
 export async function flush(
   ctx: Context,

@@ -38,8 +38,8 @@ export type Post = z.infer<typeof Post>;
 
 /**
  * The message log of a receiver that edits its messages, in the KV bucket `notify` under
- * `<cluster>.message-log.<receiver>`: which message shows which rollout. Stored so that the end of a
- * rollout edits the message of its start even after a restart.
+ * `<cluster>.message-log.<receiver>`: which message shows which rollout. Stored so that the end of
+ * a rollout edits the message of its start even after a restart.
  */
 export const MessageLogRecord = z.object({
   v: z.literal(1),

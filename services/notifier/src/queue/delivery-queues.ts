@@ -1,4 +1,4 @@
-import type { RedisIdentity } from "@rollcast/queue/access";
+import type { RedisIdentity } from "@rollcast/queue/redis-access";
 import { openQueue } from "@rollcast/queue/job-queue";
 import type { JobQueue } from "@rollcast/queue/job-queue";
 import type { RateLimit } from "@rollcast/shared/config/receivers";

@@ -1,5 +1,10 @@
 import { paginate } from "@rollcast/shared/api/page";
-import { getStatus, getWorkload, listStale, listWorkloads } from "@rollcast/shared/api/workload-routes";
+import {
+  getStatus,
+  getWorkload,
+  listStale,
+  listWorkloads,
+} from "@rollcast/shared/api/workload-routes";
 import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";

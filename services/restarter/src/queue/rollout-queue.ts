@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RedisIdentity } from "@rollcast/queue/access";
+import type { RedisIdentity } from "@rollcast/queue/redis-access";
 import { openQueue } from "@rollcast/queue/job-queue";
 import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";

@@ -1,4 +1,4 @@
-import type { RedisIdentity } from "@rollcast/queue/access";
+import type { RedisIdentity } from "@rollcast/queue/redis-access";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue } from "@rollcast/shared/config/queues";
 import { firstFailure } from "@rollcast/runtime/health/liveness";

@@ -3,7 +3,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { genericKind } from "@rollcast/kube/workloads/generic";
 import { jobAgain, jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import type { AnyObject } from "@rollcast/testkit/client";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { deployment } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
 import { formatMarker, MARKER, restartTime } from "../model/marker.ts";
