@@ -50,7 +50,7 @@ async function stored(nats: Nats, bucket: string, key: string): Promise<Record<s
 function unread(stack: Stack): string[] {
   return stack
     .logs()
-    .filter((line) => /unreadable|malformed|invalid job/.test(JSON.stringify(line)))
+    .filter((line) => /unreadable|malformed|invalid job/i.test(JSON.stringify(line)))
     .map((line) => JSON.stringify(line));
 }
 

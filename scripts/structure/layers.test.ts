@@ -13,6 +13,17 @@ test("every import of the repository goes down the list of layers", async () => 
   expect(layerFaults(layers, await readWorkspace(), await readSources())).toEqual([]);
 });
 
+test("tests go through the packages that wrap a third party's, as sources do", async () => {
+  const sources = await readSources({ tests: true });
+  const outside = sources.map(({ file, imports }) => ({
+    file,
+    imports: imports.filter((specifier) => !specifier.startsWith(".")),
+  }));
+
+  expect(outside.length).toBeGreaterThan((await readSources()).length);
+  expect(layerFaults(layers, new Map(), outside)).toEqual([]);
+});
+
 const LAYERS: Layers = {
   packages: [["libs/low"], ["services/a", "services/b"]],
   apart: [],

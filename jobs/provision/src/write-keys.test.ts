@@ -63,9 +63,9 @@ function expectWhole(dir: string): void {
   // One for each API: a service cannot call another's.
   expect(new Set(tokens.map((path) => files.get(path))).size).toBe(2);
   for (const service of ["restarter", "notifier"]) {
-    const changeOwner =
+    const serviceToken =
       files.get(`${service}/api-token`) ?? files.get(`all-in-one/${service}-api-token`);
-    expect(files.get(`operator/${service}-api-token`), service).toBe(changeOwner);
+    expect(files.get(`operator/${service}-api-token`), service).toBe(serviceToken);
   }
   expect(paths.filter((path) => path.includes(".tmp"))).toEqual([]);
 }
