@@ -83,13 +83,13 @@ export function stages(sources: number, workloads: number): Stage[] {
       reach: (bed) => waitRecorded(bed, "workloads", workloads),
     },
     {
-      name: "all of them rolled and told",
+      name: "all of them rolled and notified",
       async reach(bed) {
         const { cluster, namespace } = bed;
         await waitRecorded(bed, "workloads", workloads);
         await cluster.api.patch(paths.configMap(namespace, "cfg"), { data: { a: "1" } });
         await waitFor(() => areRolled(bed), { ...LONG, message: "every workload to be rolled" });
-        await waitFor(() => bed.isTold(), { ...LONG, message: "the receiver to be told" });
+        await waitFor(() => bed.isTold(), { ...LONG, message: "the receiver to be notified" });
       },
     },
   ];

@@ -1,4 +1,4 @@
-/** What the demo tells, in any order that the story allows. */
+/** What the demo prints, in any order that the story allows. */
 export const STORY = [
   /somebody sets LOG_LEVEL=debug in ConfigMap demo\/web-config/,
   /ConfigMap demo\/web-config changed: LOG_LEVEL/,

@@ -1,5 +1,5 @@
 /**
- * A metric family as Prometheus' text format tells of it:
+ * A metric family in Prometheus' text format:
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export type Family = {

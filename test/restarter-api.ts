@@ -25,7 +25,7 @@ export async function apiUrl(service: Service): Promise<string> {
   return `http://127.0.0.1:${String(line.port)}`;
 }
 
-/** Calls the API; what it answers, or the problem it tells. */
+/** Calls the API; what it answers, or the problem it returns. */
 export function apiClient(url: string, token: string) {
   return async <T>(method: string, path: string, body?: object): Promise<T> => {
     const response = await fetch(`${url}${path}`, {

@@ -45,7 +45,7 @@ export type SecureBus = AsyncDisposable & {
 };
 
 /**
- * A file of the chart that tells the servers who may do what; `nats-users.conf` or
+ * A file of the chart that gives the servers the rights of each user; `nats-users.conf` or
  * `redis-users.txt`.
  */
 export function usersFile(name: string, shape: Shape): Promise<string> {

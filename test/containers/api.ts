@@ -16,7 +16,7 @@ export async function copyToken(project: Project): Promise<string> {
   ).trim();
 }
 
-/** Workloads of a namespace, as the restarter's API tells of them on its published port. */
+/** Workloads of a namespace, as the restarter's API shows them on its published port. */
 export async function workloadsOf(
   project: Project,
   token: string,

@@ -42,7 +42,7 @@ function deliveredTo(receiver: TestReceiver): RollcastEvent[] {
   return [...messages.values()].flatMap((body) => JSON.parse(body) as RollcastEvent[]);
 }
 
-/** How often a receiver was told that each workload of a namespace succeeded. */
+/** How often a receiver was notified that each workload of a namespace succeeded. */
 export function toldOf(receiver: TestReceiver, namespace: string, count: number): number[] {
   const told = Array.from({ length: count }, () => 0);
   for (const event of deliveredTo(receiver)) {

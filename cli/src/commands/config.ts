@@ -91,7 +91,7 @@ export function addConfig(program: Command): void {
     .command("from-reloader")
     .description("the rollcast.yaml that is equivalent to an installed Reloader")
     .option("--file <manifest>", "its Deployment in a file (- reads stdin); else the cluster's")
-    .option("-n, --namespace <name>", "where it is installed; all namespaces unless told")
+    .option("-n, --namespace <name>", "where it is installed; default: all namespaces")
     .option("--deployment <name>", "which, where there are several")
     .option("--cluster-name <name>", "name of the cluster in the configuration", "my-cluster")
     .action(fromReloader);

@@ -16,10 +16,10 @@ function nextText({ next, mayRoll }: WorkloadDetail, now: number): string {
   if (!mayRoll) return "nothing: no annotation opts it in";
   if (next.do === "keep") return "nothing is due";
   if (next.do === "roll") return "a rollout is due now";
-  if (next.do === "skip") return "a rollout is due and is told, not made (observe)";
+  if (next.do === "skip") return "a rollout is due and is reported, not made (observe)";
   if (next.do === "requeue") return "not known yet: the restarter catches up";
   const when = next.at === undefined ? "" : `, ${until(next.at, now)}`;
-  return `a rollout waits: ${next.reason ?? "not told"}${when}`;
+  return `a rollout waits: ${next.reason ?? "unknown"}${when}`;
 }
 
 function keysText(keys: SourceView["keys"]): string {
@@ -137,7 +137,7 @@ export function addExplain(program: Command): void {
       "what would roll if this ConfigMap or Secret changed, and why the others would not",
     )
     .option("-n, --namespace <name>", "its namespace", "default")
-    .option("--keys <a,b>", "the keys that would change; all unless told")
+    .option("--keys <a,b>", "the keys that would change; default: all")
     .action(impact);
   withApi(second);
 }

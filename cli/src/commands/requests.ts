@@ -34,7 +34,7 @@ export function addRequests(program: Command): void {
     .command("roll <workload>")
     .description("roll the present content once more, now")
     .option("-n, --namespace <name>", "its namespace", "default")
-    .option("--request-id <id>", "the same id again rolls nothing more; a new one unless told")
+    .option("--request-id <id>", "the same id again rolls nothing more; default: a new one")
     .action(roll);
   withApi(first);
   const second = program

@@ -30,8 +30,8 @@ export const NEEDLESS: Readonly<Record<string, string>> = {
   "enable-csi-integration": "SecretProviderClasses are watched where the cluster serves them",
   "log-format": "logs are JSON",
   "pause-deployment-time-annotation": "nothing is paused, so nothing is written",
-  "enable-pprof": "there is no profiler; /metrics tells of the process",
-  "pprof-addr": "there is no profiler; /metrics tells of the process",
+  "enable-pprof": "there is no profiler; /metrics shows the process",
+  "pprof-addr": "there is no profiler; /metrics shows the process",
   "metrics-addr": "set ROLLCAST_HTTP_PORT",
   "health-addr": "set ROLLCAST_HTTP_PORT",
 };

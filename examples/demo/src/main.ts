@@ -69,5 +69,5 @@ await run(logger, async (stack, stop) => {
   });
   if (late.aborted) throw new Error(`no success within ${LATE_MS / 60_000} minutes`);
   if (stop.aborted) return;
-  printer.say("\nit stays up and tells what happens; what to try next: docs/install.md");
+  printer.say("\nit stays up and shows what happens; what to try next: docs/install.md");
 });

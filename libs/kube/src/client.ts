@@ -16,19 +16,19 @@ export type KubeRequest = {
   query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Of the body; `application/json` unless told. */
+  /** Of the body; default `application/json`. */
   contentType?: string;
-  /** Media type asked for; `application/json` unless told. */
+  /** Media type asked for; default `application/json`. */
   accept?: string;
   /**
-   * Milliseconds until the whole answer (of a stream: its headers) must be there; 10 s unless told.
+   * Milliseconds until the whole answer (of a stream: its headers) must be there; default 10 s.
    */
   timeoutMs?: number;
   /**
-   * Largest answer in bytes; larger ones are a {@link KubeError} `TooLarge`. 64 MiB unless told.
+   * Largest answer in bytes, 64 MiB by default; a larger one is a {@link KubeError} `TooLarge`.
    */
   maxBytes?: number;
-  /** Makes the result of the body's bytes; parses it as JSON unless told. */
+  /** Makes the result of the body's bytes; by default parses it as JSON. */
   parse?: (body: Buffer) => unknown;
   signal?: AbortSignal;
 };
@@ -57,7 +57,7 @@ export type ConnectKubeOptions = KubeconfigOptions & {
   logger: Logger;
   /** Where a pod's service account is mounted, if not where the kubelet mounts it. */
   serviceAccountDir?: string;
-  /** Connections for requests; 32 unless told. Each watch has one more. */
+  /** Connections for requests; default 32. Each watch has one more. */
   connections?: number;
 };
 
@@ -76,7 +76,7 @@ function exchangeOf(base: URL, request: KubeRequest, headers: Record<string, str
   const body = request.body === undefined ? null : JSON.stringify(request.body);
   if (body !== null) {
     sent["content-type"] = request.contentType ?? "application/json";
-    // Node tells the length by itself, but not of a DELETE: its body would be taken for the next
+    // Node sends the length by itself, but not of a DELETE: its body would be taken for the next
     // request.
     sent["content-length"] = String(Buffer.byteLength(body));
   }

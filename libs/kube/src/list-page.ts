@@ -42,7 +42,7 @@ type RawList = {
 const PAGE_ATTEMPTS = 5;
 const PAGE_BACKOFF = { initial: 100, max: 2_000 };
 const MAX_PAGE_FACTOR = 4;
-/** Of one page with one object: etcd takes 1.5 MiB unless told more, and JSON makes it larger. */
+/** Of one page with one object: etcd takes 1.5 MiB by default, and JSON makes it larger. */
 const MIN_PAGE_BYTES = 16 * 1_048_576;
 
 function checkList(raw: RawList): { resourceVersion: string; next: string } {

@@ -18,7 +18,7 @@ export type Forward = AsyncDisposable & { readonly port: number };
 /**
  * Forwards a free port to a pod's, one WebSocket for each connection (`pods/portforward`,
  * https://kubernetes.io/docs/reference/using-api/api-concepts/). A connection that the API server
- * or the pod refuses is closed, and `onError` told why.
+ * or the pod refuses is closed, and `onError` gets the reason.
  */
 export async function forwardPort(
   target: ForwardTarget,

@@ -32,7 +32,7 @@ const DEFAULT_TIMES: ReflectorTimes = {
 };
 
 /**
- * Keeps a handler told of every object of a resource: a paginated list, then a watch with
+ * Calls a handler for every object of a resource: a paginated list, then a watch with
  * bookmarks, resumed from the last resourceVersion when it ends. It lists anew when the server no
  * longer knows that version (410), when the cluster's versions went back (restored from a backup),
  * and when resuming fails repeatedly; never does a failed list count as an empty one. Errors are

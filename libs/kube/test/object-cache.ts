@@ -41,7 +41,7 @@ export async function connectTo(
 
 type Item = { readonly name: string; readonly version: string; readonly value: string | undefined };
 
-/** What a reflector has told, put together as its handler is meant to. */
+/** What a reflector has reported, put together as its handler is meant to. */
 export type Cache = AsyncDisposable & {
   readonly reflector: Reflector;
   /** Name -> value of the key `v`. */

@@ -18,7 +18,7 @@ export type NatsOptions = NatsIdentity & {
    */
   name: string;
   logger: Logger;
-  /** Milliseconds a JetStream request may take; 5 s unless told. */
+  /** Milliseconds a JetStream request may take; default 5 s. */
   timeoutMs?: number;
 };
 

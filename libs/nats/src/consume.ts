@@ -18,10 +18,10 @@ export type ConsumeOptions<T> = {
    * {@link TerminalError}: dead letters. Else: again, with backoff.
    */
   handle: (event: T, signal: AbortSignal) => Promise<void>;
-  /** Events handled at once; 16 unless told. */
+  /** Events handled at once; default 16. */
   concurrency?: number;
   /**
-   * Where a consumer begins that is not there yet: with what comes from now on (unless told
+   * Where a consumer begins that is not there yet: with what comes from now on (unless set
    * otherwise), all there is, or the last so many milliseconds.
    */
   from?: "all" | "new" | { readonly lastMs: number };
@@ -43,7 +43,7 @@ export type Consuming = AsyncDisposable & {
   inFlightMs(): number;
 };
 
-/** When a disposal tells the handlers to end, and when it goes on without them. */
+/** When a disposal asks the handlers to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
 const REOPEN = { initial: 200, max: 5_000 };

@@ -77,7 +77,7 @@ function checkReadable(file: string, key: string): void {
 }
 
 /**
- * What the client library is told. `tls`: nothing is said before the connection is encrypted.
+ * The options of the client library. `tls`: nothing is said before the connection is encrypted.
  * Throws {@link ConfigError} where a file is missing.
  */
 export function openIdentity(

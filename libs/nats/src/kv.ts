@@ -45,8 +45,8 @@ export type WatchOptions<T> = {
   onEntry: (key: string, value: T | undefined, revision: number) => void;
   onGap: () => void;
   /**
-   * Called each time the subscription stands: every later write is told. Before `onGap` where both
-   * are due.
+   * Called each time the subscription stands: every later write is reported. Before `onGap` where
+   * both are due.
    */
   onOpen?: () => void;
 };

@@ -20,7 +20,7 @@ export type JobQueue<T> = AsyncDisposable & {
   add(data: T, options: AddOptions): Promise<void>;
   /**
    * Like {@link Queue.add}, and a job of this id that waits for its next attempt after a failure
-   * runs now; one that was told {@link RetryLaterError} waits on.
+   * runs now; one that threw {@link RetryLaterError} waits on.
    */
   addAndWake(data: T, options: AddOptions): Promise<void>;
   /** Jobs by state (`waiting`, `active`, `delayed`, ...). */

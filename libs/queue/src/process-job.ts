@@ -37,7 +37,7 @@ export async function processJob<T>(
     // What it says lies in Redis for an hour.
     const message = mask(err.message);
     if (err instanceof TerminalError) throw new UnrecoverableError(message);
-    // Whatever ends a job that was told to end, it is for another worker.
+    // Whatever ends a job that was asked to end, it is for another worker.
     const delayMs = err instanceof RetryLaterError ? err.delayMs : signal.aborted ? 0 : undefined;
     if (delayMs === undefined) throw new Error(message);
     await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);

@@ -53,7 +53,7 @@ function whoAndWhere({ url, username }: RedisIdentity): { url: string; username?
   return { url: parsed.href, ...(user === "" ? {} : { username: user }) };
 }
 
-/** What the client library is told. Throws {@link ConfigError} where a file is missing. */
+/** The options of the client library. Throws {@link ConfigError} where a file is missing. */
 export async function redisAccess(identity: RedisIdentity, env: Env): Promise<RedisAccess> {
   const { password, tls } = identity;
   const files: Record<string, Buffer> = {};

@@ -32,7 +32,7 @@ export type Work = AsyncDisposable & {
 };
 
 const LOCK_MS = 10_000;
-/** When a disposal tells the jobs in hand to end, and when it goes on without them. */
+/** When a disposal asks the jobs in flight to end, and when it goes on without them. */
 const HAND_BACK_MS = 7_000;
 const GIVE_UP_MS = 9_000;
 

@@ -1,7 +1,7 @@
 import { ConfigError } from "@rollcast/shared/errors";
 
 /**
- * Keys whose values are never told, whatever is in them; compared without regard to case and
+ * Keys whose values are never shown, whatever is in them; compared without regard to case and
  * separators.
  */
 export const SECRET_KEYS = [
@@ -48,7 +48,7 @@ function maskRest(rest: string): string {
 }
 
 /**
- * `text` without what must not be told: credentials in URLs, and after their host everything but
+ * `text` without what must not be shown: credentials in URLs, and after their host everything but
  * paths of the Kubernetes API (the path of a chat's webhook is its secret); bearer tokens and basic
  * credentials; tokens of Slack and secrets of Standard Webhooks.
  */

@@ -48,7 +48,7 @@ export type ChangedKeys = z.infer<typeof ChangedKeys>;
 export const ChangedBy = z.object({ manager: z.string().max(253), time: Time.optional() });
 export type ChangedBy = z.infer<typeof ChangedBy>;
 
-/** Data of `source.*`: what changed, by whom, why it is told; nothing else of the object. */
+/** Data of `source.*`: what changed, by whom, why it is published; nothing else of the object. */
 export const SourceData = z.object({
   kind: SourceKind,
   namespace: Name,

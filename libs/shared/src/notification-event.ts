@@ -8,7 +8,7 @@ export const NotificationData = z.object({
    * Same over all attempts of one notification; the `webhook-id` where the receiver is a webhook.
    */
   notification: z.string().max(64),
-  /** Ids of events it tells of, at most 100. */
+  /** Ids of its events, at most 100. */
   events: z.array(z.string().max(128)).max(100),
   attempts: z.number().int().nonnegative(),
   reason: z.string().max(128).optional(),

@@ -28,9 +28,9 @@ export const SourceRecord = z.object({
    * {@link WHOLE_OBJECT}, over all of them.
    */
   digests: z.record(z.string(), z.string()),
-  /** `pending` until the event that tells of this record is acknowledged by the stream. */
+  /** `pending` until the event of this record is acknowledged by the stream. */
   state: z.enum(["pending", "published"]),
-  /** What the event tells; `none` for what the first sync or a new key adopted. */
+  /** What the event says; `none` for what the first sync or a new key adopted. */
   change: z.enum(["none", "created", "changed", "deleted"]),
   changedKeys: ChangedKeys.optional(),
   changedBy: ChangedBy.optional(),
@@ -59,7 +59,7 @@ export const SourceRecord = z.object({
    * step. Milliseconds since the epoch.
    */
   annotatedAt: z.number().optional(),
-  /** W3C trace context of the change that was told last; absent where it was not traced. */
+  /** W3C trace context of the change that was published last; absent where it was not traced. */
   traceparent: z.string().optional(),
   /**
    * The resourceVersion that was replaced by an older one when the cluster was restored from a

@@ -36,9 +36,9 @@ export type Cluster = AsyncDisposable &
   };
 
 export type ClusterOptions = {
-  /** Deployments, Jobs and the like are acted on; true unless told. */
+  /** Deployments, Jobs and the like are acted on; default true. */
   controllers?: boolean;
-  /** Pods are scheduled and become ready; true unless told. */
+  /** Pods are scheduled and become ready; default true. */
   pods?: boolean;
   /** Write an audit log (metadata of each request). */
   audit?: boolean;

@@ -7,7 +7,7 @@ import type { Running } from "./process.ts";
 import { STAGES } from "./kwok.ts";
 import { USERS, tokenOf } from "./users.ts";
 
-/** Ports of one control plane: of etcd on 127.0.0.1, of the API server there too unless told. */
+/** Ports of one control plane: of etcd on 127.0.0.1, of the API server there too by default. */
 export type Ports = { readonly api: number; readonly etcd: number; readonly peer: number };
 
 export type ApiServerOptions = {

@@ -36,9 +36,9 @@ export type Rule = {
   /** Of path and query. */
   readonly path?: RegExp;
   readonly fault: Fault;
-  /** Only the first so many requests that match; all unless told. */
+  /** Only the first so many requests that match; default all. */
   readonly times?: number;
-  /** Only this part of them, 0 to 1; all unless told. */
+  /** Only this part of them, 0 to 1; default all. */
   readonly share?: number;
 };
 

@@ -21,7 +21,7 @@ export type NatsServer = AsyncDisposable & {
 };
 
 export type NatsServerOptions = {
-  /** Kept after disposal; a temporary folder unless told. */
+  /** Kept after disposal; by default a temporary folder. */
   storeDir?: string;
   port?: number;
   /** More lines for the server's configuration file, e.g. `authorization { ... }`. */

@@ -22,7 +22,7 @@ export type RedisServer = AsyncDisposable & {
 };
 
 export type RedisServerOptions = {
-  /** Kept after disposal; a temporary folder unless told. */
+  /** Kept after disposal; by default a temporary folder. */
   dataDir?: string;
   port?: number;
   /** Listens with TLS only; `args` say with which files. */

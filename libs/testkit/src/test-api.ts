@@ -34,7 +34,7 @@ export type ApiCall = {
   path: string;
   body?: unknown;
   contentType?: string;
-  /** The field manager of a write; `test` unless told. */
+  /** The field manager of a write; default `test`. */
   manager?: string;
 };
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export type WaitOptions = {
-  /** Milliseconds; 30 s unless told. */
+  /** Milliseconds; default 30 s. */
   timeout?: number;
   /** What was waited for, for the error. */
   message?: string;
-  /** Milliseconds between looks; 50 unless told. */
+  /** Milliseconds between looks; default 50. */
   every?: number;
 };
 

@@ -12,7 +12,7 @@ function text(object: KubeObject, ...path: readonly string[]): string | undefine
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** Before 0.10 it was a hash, which tells nothing. */
+/** Before 0.10 it was a hash, which says nothing. */
 function isObserved(object: KubeObject): boolean {
   const observed = text(object, "status", "observedGeneration");
   if (observed === undefined) return false;

@@ -18,7 +18,7 @@ function exclusive(object: KubeObject): boolean {
   return dig(object, "spec", "concurrencyPolicy") === "Forbid";
 }
 
-/** A marked template is all there is to do; where a Job was run, its own status tells. */
+/** A marked template is all there is to do; where a Job was run, its own status says. */
 function status(): RolloutStatus {
   return { state: "complete", reason: "TemplateMarked" };
 }

@@ -44,7 +44,7 @@ export type TemplateRef = {
   readonly seen: number;
 };
 
-/** What one kind of workload is and how it tells of its rollouts. One file each in this folder. */
+/** What one kind of workload is and how it reports its rollouts. One file each in this folder. */
 export type WorkloadKind = {
   /** As Kubernetes spells it: `Deployment`. */
   readonly kind: string;

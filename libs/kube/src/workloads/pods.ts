@@ -23,7 +23,7 @@ export function onDeleteStatus(all: number, left: number): RolloutStatus {
 const REVISION = "controller-revision-hash";
 
 /**
- * Names of the pods that are left, out of all pods of a workload; empty where it cannot be told
+ * Names of the pods that are left, out of all pods of a workload; empty where it is not known
  * which ones they are. A DaemonSet's status does not name its newest revision: there the one that
  * as many pods have as are left is the old one.
  */

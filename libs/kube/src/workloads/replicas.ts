@@ -5,7 +5,7 @@ import { allUpdated } from "./scaled.ts";
 
 /**
  * Where a workload stands by its counts of replicas: all updated, no old ones left, all available.
- * `wanted` are told to be there.
+ * `wanted` are reported to be there.
  */
 export function replicasStatus(object: KubeObject, wanted: number): RolloutStatus {
   const updated = digNumber(object, 0, "status", "updatedReplicas");

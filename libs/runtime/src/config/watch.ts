@@ -15,7 +15,7 @@ export type WatchConfigOptions = {
   /**
    * Makes the configuration count; called once at the start too, so that a change while the service
    * came up is not missed. Where it throws, the service must go on as it was: a {@link ConfigError}
-   * is told once and tried again when the file has changed, anything else is tried again at the
+   * is reported once and tried again when the file has changed, anything else is tried again at the
    * next look.
    */
   apply: (config: Config) => Promise<void>;
@@ -24,7 +24,7 @@ export type WatchConfigOptions = {
    * refers to.
    */
   also?: () => Promise<string>;
-  /** Milliseconds between two looks; 2 s unless told. */
+  /** Milliseconds between two looks; default 2 s. */
   periodMs?: number;
 };
 
@@ -67,7 +67,7 @@ function createReloadMetrics(metrics: Metrics) {
 export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   const { env, logger, apply, also = async () => "" } = options;
   const file = configFile(env);
-  const tell = createReloadMetrics(options.metrics);
+  const recordReload = createReloadMetrics(options.metrics);
   /** Digests: of what counts, of what was refused, of what the last look saw. */
   const seen = { running: "", refused: "", last: "" };
   const digest = async (read: Read) =>
@@ -94,11 +94,11 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
     }
     seen.refused = "";
     fault = false;
-    tell(true);
+    recordReload(true);
   };
   return keepLooking(look, options.periodMs ?? PERIOD_MS, (err) => {
     fault = true;
-    tell(false);
+    recordReload(false);
     logger.error({ err, file }, "configuration refused, the one before is kept");
     if (err instanceof ConfigError) seen.refused = seen.last;
   });

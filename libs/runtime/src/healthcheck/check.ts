@@ -14,10 +14,10 @@ export type CheckOptions = Partial<HealthLimits> & {
   /** Of the service's `/readyz` and `/livez`. */
   readonly port: number;
   /**
-   * Milliseconds until an answer must be there; 6 s unless told, as for the probes of the chart.
+   * Milliseconds until an answer must be there; default 6 s, as for the probes of the chart.
    */
   readonly timeoutMs?: number;
-  /** The process whose only child is the service; 1 unless told. */
+  /** The process whose only child is the service; default 1. */
   readonly initPid?: number;
   /**
    * Where a check writes down what the next one needs; in the folder for temporary files unless

@@ -8,7 +8,7 @@ export type Memory = {
   readonly failures: number;
   /** When the first of them was; milliseconds of a clock that only goes on. */
   readonly since: number;
-  /** When the process was told to end. */
+  /** When the process was asked to end. */
   readonly endedAt?: number;
 };
 
@@ -18,7 +18,7 @@ export type HealthLimits = {
   readonly endAfterMs: number;
   /** How long one that never was may take to start. */
   readonly startWithinMs: number;
-  /** How long one that was told to end may take. */
+  /** How long one that was asked to end may take. */
   readonly graceMs: number;
 };
 
@@ -62,7 +62,7 @@ export function decide(observation: Observation, limits: HealthLimits): HealthDe
   if (before.endedAt !== undefined) {
     const ms = now - before.endedAt;
     return ms < limits.graceMs
-      ? { memory: before, note: `the service was told to end ${seconds(ms)} ago` }
+      ? { memory: before, note: `the service was asked to end ${seconds(ms)} ago` }
       : { memory: before, signal: "SIGKILL", note: `killed: it did not end within ${seconds(ms)}` };
   }
   if (live) {
@@ -79,6 +79,6 @@ export function decide(observation: Observation, limits: HealthLimits): HealthDe
   if (ms < limit || failures < MIN_FAILURES) {
     return { memory, note: `${what} for ${seconds(ms)}, ended after ${seconds(limit)}` };
   }
-  const note = `${what} for ${seconds(ms)}: told to end, so that it is started again`;
+  const note = `${what} for ${seconds(ms)}: asked to end, so that it is started again`;
   return { memory: { ...memory, endedAt: now }, signal: "SIGTERM", note };
 }

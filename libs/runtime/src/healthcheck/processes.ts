@@ -55,7 +55,7 @@ function startedUs(pid: number, all: readonly Stat[]): boolean {
 
 /**
  * The service: the only child of the process that starts and reaps it (`init: true` of compose,
- * tini, catatonit), or why there is none to be told. `proc` is where Linux shows its processes.
+ * tini, catatonit), or why there is none to be asked. `proc` is where Linux shows its processes.
  */
 export function findService(
   initPid: number,

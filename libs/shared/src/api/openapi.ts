@@ -11,7 +11,7 @@ export type ApiInfo = {
 type Json = Record<string, unknown>;
 
 function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
-  // OpenAPI 3.1 takes JSON Schema 2020-12 as it is; its dialect is told once, for the document.
+  // OpenAPI 3.1 takes JSON Schema 2020-12 as it is; its dialect is named once, for the document.
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: "draft-2020-12" });
   return rest;
 }

@@ -50,7 +50,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** The body that tells of it. */
+/** The body that describes it. */
 export function problemBody(problem: ProblemError, requestId: string): Problem {
   const { status, code, message, faults } = problem;
   return {

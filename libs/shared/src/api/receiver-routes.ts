@@ -12,7 +12,7 @@ const ReceiverState = z.object({
   circuit: z
     .enum(["closed", "open", "gone"])
     .optional()
-    .meta({ description: "Of the replica that answers; absent for a receiver that tells nobody" }),
+    .meta({ description: "Of the replica that answers; absent for a receiver that sends nothing" }),
   waiting: z.number().int().meta({ description: "Messages that are not delivered yet" }),
   oldestAt: Time.optional().meta({ description: "When the oldest of them was made" }),
   lastSentAt: Time.optional(),
@@ -35,7 +35,7 @@ export const testReceiver = defineRoute({
   method: "POST",
   path: "/v1/receivers/{name}/test",
   name: "testReceiver",
-  summary: "Send a test message now, past the receiver's queue, and tell what it answered",
+  summary: "Send a test message now, past the receiver's queue, and return what it answered",
   params: z.strictObject({ name: ReceiverRef }),
   response: z.object({
     result: z.enum(["sent", "later", "failed", "refused"]).meta({
@@ -52,7 +52,7 @@ export const explainRoutes = defineRoute({
   method: "POST",
   path: "/v1/routes/explain",
   name: "explainRoutes",
-  summary: "Who would be told of an event, in which group, and why",
+  summary: "Who would be notified of an event, in which group, and why",
   body: z.strictObject({ event: RolloutEvent }),
   response: z.object({
     labels: z.object(Object.fromEntries(ROUTE_LABELS.map((label) => [label, z.string()]))),
@@ -87,5 +87,5 @@ export const explainRoutes = defineRoute({
 export const NOTIFIER_INFO = {
   title: "Rollcast notifier",
   version: "1.0.0",
-  description: "Who is told of rollouts, what could not be delivered, and what to do about it.",
+  description: "Who is notified of rollouts, what could not be delivered, and what to do about it.",
 } as const;

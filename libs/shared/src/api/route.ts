@@ -22,7 +22,7 @@ export type RouteSpec<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
-  /** Of the answer with `status` (200 unless told); without one the answer is 204 and empty. */
+  /** Of the answer with `status` (default 200); without one the answer is 204 and empty. */
   readonly response?: R;
   readonly status?: 200 | 201 | 202;
 };

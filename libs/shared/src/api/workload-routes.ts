@@ -134,7 +134,7 @@ export const getImpact = defineRoute({
       .string()
       .max(4_000)
       .optional()
-      .meta({ description: "The keys that would change, separated by commas; all unless told" }),
+      .meta({ description: "The keys that would change, separated by commas; default all" }),
   }),
   response: pageOf(Impacted).extend({
     source: z.object({ kind: z.string(), namespace: z.string(), name: z.string() }),

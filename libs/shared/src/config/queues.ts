@@ -49,7 +49,7 @@ const Queue = z.strictObject({
    * Changes of one workload's sources inside this time, counted from the first, are one rollout.
    */
   window: duration({ max: "1h" }).prefault("1s"),
-  /** Attempts at a patch before it is told as failed (and tried again later, slower). */
+  /** Attempts at a patch before it is reported as failed (and tried again later, slower). */
   attempts: z.number().int().min(1).max(100).default(6),
   backoff: z
     .strictObject({

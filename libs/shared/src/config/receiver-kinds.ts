@@ -15,7 +15,7 @@ export const SlackReceiver = z
       .regex(/^[CDG][A-Z0-9]{5,30}$/, "must be the id of a channel, like C0123ABCD")
       .optional(),
     /**
-     * Whether warnings and failures of a rollout that was told of already are replies to that
+     * Whether warnings and failures of a rollout that was sent already are replies to that
      * message, else messages of their own. Default true.
      */
     thread: z.boolean().optional(),
@@ -62,7 +62,7 @@ export const AlertmanagerReceiver = z.strictObject({
   generatorUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** When an alert ends that no success ended, from its start. */
   resolveAfter: duration({ min: "1m", max: "168h" }).prefault("24h"),
-  /** How often what fires is told again. */
+  /** How often what fires is sent again. */
   resendInterval: duration({ min: "1s", max: "1h" }).prefault("1m"),
 });
 export type AlertmanagerReceiver = z.infer<typeof AlertmanagerReceiver>;

@@ -62,9 +62,9 @@ export const Receiver = z
     /** An incoming webhook of a Google Chat space; its URL is the credential. */
     googleChat: z.strictObject({ urlFrom: SecretRef }).optional(),
     alertmanager: AlertmanagerReceiver.optional(),
-    /** Takes everything and tells nobody. */
+    /** Takes everything and sends nothing. */
     none: z.strictObject({}).optional(),
-    /** Unless told 10 a second for a webhook and an Alertmanager, 1 a second for a chat. */
+    /** Default: 10 a second for a webhook and an Alertmanager, 1 a second for a chat. */
     rateLimit: RateLimit.optional(),
     security: Security.optional(),
     /** Before the notifier's own. */
@@ -79,7 +79,7 @@ export const Receiver = z
     if (receiver.none === undefined) return;
     for (const key of ["rateLimit", "security", "templates"] as const) {
       if (receiver[key] === undefined) continue;
-      const message = "does nothing at a receiver that tells nobody";
+      const message = "does nothing at a receiver that sends nothing";
       ctx.addIssue({ code: "custom", path: [key], message });
     }
   });

@@ -24,7 +24,7 @@ const RouteSettings = {
   groupBy: z.array(z.enum(ROUTE_LABELS)).max(ROUTE_LABELS.length).optional(),
   /** How long the first event of a group waits for others. */
   groupWait: duration({ max: "1h" }).optional(),
-  /** How long a group that was told of waits before it is told of again. */
+  /** How long a group that was sent waits before it is sent again. */
   groupInterval: duration({ max: "24h" }).optional(),
 };
 

@@ -50,8 +50,8 @@ const Rollout = z.strictObject({
   /** How often every workload's record is compared with its sources. */
   resyncInterval: duration({ min: "1s", max: "24h" }).prefault("5m"),
   /**
-   * When a rollout that neither ended nor failed is told as stalled, for kinds without a progress
-   * deadline.
+   * When a rollout that neither ended nor failed is reported as stalled, for kinds without a
+   * progress deadline.
    */
   stalledAfter: duration({ min: "1s", max: "24h" }).prefault("10m"),
   /**
