@@ -108,6 +108,16 @@ function unlisted({ folders }: Layers, sources: readonly Source[]): string[] {
     .map(([top]) => `${top}: its folders stand in no rows`);
 }
 
+/** Every import of a third party's package that another package wraps, a line each. */
+export function clientFaults(layers: Layers, sources: readonly Source[]): string[] {
+  return sources.flatMap(({ file, imports }) =>
+    imports.flatMap((specifier) => {
+      const fault = clientFault(layers, file, specifier);
+      return fault === undefined ? [] : [`${file} imports ${specifier}: ${fault}`];
+    }),
+  );
+}
+
 /** Every import that `layers` forbids, a line each: what imports what, and why not. */
 export function layerFaults(
   layers: Layers,

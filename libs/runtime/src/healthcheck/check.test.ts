@@ -85,7 +85,7 @@ test("what /readyz says is told, be it well or not", async () => {
 });
 
 describe.runIf(process.platform === "linux")("with a limit", () => {
-  test("a service that stays not live is told to end at its third failure, and ends well", async () => {
+  test("a service that stays not live is asked to end at its third failure, and ends well", async () => {
     await using service = await start();
     expect(await service.check(AT_ONCE)).toEqual({ ready: true, text: "ok\n" });
     service.say("livez", "work: a job is running for 400 s\n");
@@ -97,7 +97,7 @@ describe.runIf(process.platform === "linux")("with a limit", () => {
       expect(ready).toBe(true);
     }
     const { text } = await service.check(AT_ONCE);
-    expect(text).toMatch(/^not live for \d+ s: told to end, so that it is started again\nlivez: /);
+    expect(text).toMatch(/^not live for \d+ s: asked to end, so that it is started again\nlivez: /);
     expect(await service.init.exited).toBe(0);
   });
 
@@ -121,7 +121,7 @@ describe.runIf(process.platform === "linux")("with a limit", () => {
     service.unsay("livez");
     // Being live again does not undo it: the service is stopping.
     expect((await service.check(AT_ONCE)).text).toMatch(
-      /^the service was told to end \d+ s ago\nok\n$/,
+      /^the service was asked to end \d+ s ago\nok\n$/,
     );
     const { text } = await service.check({ ...AT_ONCE, graceMs: 0 });
     expect(text).toMatch(/^killed: it did not end within \d+ s\n/);
@@ -150,7 +150,7 @@ describe.runIf(process.platform === "linux")("with a limit", () => {
         /^not live since its start for \d+ s, ended after 120 s/,
       );
     }
-    expect((await service.check({ ...limits, startWithinMs: 0 })).text).toContain("told to end");
+    expect((await service.check({ ...limits, startWithinMs: 0 })).text).toContain("asked to end");
     expect(await service.init.exited).toBe(0);
   });
 

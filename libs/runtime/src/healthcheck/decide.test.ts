@@ -53,7 +53,7 @@ describe("a service that is not live", () => {
       "for the limit",
       memory({ failures: 5, since: ago(60_000) }),
       "SIGTERM",
-      "not live for 60 s: told to end, so that it is started again",
+      "not live for 60 s: asked to end, so that it is started again",
     ],
     [
       "for the limit, at two checks only",
@@ -65,7 +65,7 @@ describe("a service that is not live", () => {
       "for the limit, at three checks",
       memory({ failures: 2, since: ago(500_000) }),
       "SIGTERM",
-      /told to end/,
+      /asked to end/,
     ],
     [
       "since it started, for less than that may take",
@@ -77,7 +77,7 @@ describe("a service that is not live", () => {
       "since it started, for as long as that may take",
       memory({ live: false, failures: 9, since: ago(120_000) }),
       "SIGTERM",
-      /^not live since its start for 120 s: told/,
+      /^not live since its start for 120 s: asked/,
     ],
     [
       "and nothing is known of before",
@@ -92,7 +92,7 @@ describe("a service that is not live", () => {
       /^not live since its start for 0 s/,
     ],
     [
-      "whose predecessor was told to end",
+      "whose predecessor was asked to end",
       memory({ process: "boot 7 99", endedAt: ago(500_000) }),
       undefined,
       /^not live since its start for 0 s/,
@@ -112,10 +112,10 @@ describe("a service that is not live", () => {
   });
 });
 
-describe("a service that was told to end", () => {
+describe("a service that was asked to end", () => {
   test.each([
-    [false, 29_000, undefined, "the service was told to end 29 s ago"],
-    [true, 29_000, undefined, "the service was told to end 29 s ago"],
+    [false, 29_000, undefined, "the service was asked to end 29 s ago"],
+    [true, 29_000, undefined, "the service was asked to end 29 s ago"],
     [false, 30_000, "SIGKILL", "killed: it did not end within 30 s"],
     [true, 30_000, "SIGKILL", "killed: it did not end within 30 s"],
   ] as const)("and is live: %s, after %d ms: %s", (live, ms, signal, note) => {
@@ -128,7 +128,7 @@ describe("a service that was told to end", () => {
   });
 });
 
-test("a service that fails at every check is told to end once, after a minute, and killed after its grace", () => {
+test("a service that fails at every check is asked to end once, after a minute, and killed after its grace", () => {
   const signals: [number, string][] = [];
   let before: Memory | undefined = observe({ live: true, now: 0 }).memory;
   for (let now = 10_000; now <= 110_000; now += 10_000) {
