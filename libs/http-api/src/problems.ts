@@ -25,8 +25,8 @@ export function problemOf(
   err: FastifyError,
   request: FastifyRequest,
 ): ProblemError {
-  const known = err instanceof ProblemError ? err : clientProblem(err);
-  if (known !== undefined) return known;
+  const problem = err instanceof ProblemError ? err : clientProblem(err);
+  if (problem !== undefined) return problem;
   const fault = options.fault();
   const data = { err, requestId: request.id, route: request.routeOptions.url };
   options.logger.error(data, "api request failed");

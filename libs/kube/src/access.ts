@@ -141,7 +141,7 @@ export function openAccess(
       return true;
     },
     destroy() {
-      for (const one of opened) destroyAgents(one);
+      for (const access of opened) destroyAgents(access);
     },
   };
 }

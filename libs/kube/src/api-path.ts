@@ -6,6 +6,6 @@ export function apiPath(
 ): string {
   const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   const inside = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-  const one = name === undefined ? "" : `/${encodeURIComponent(name)}`;
-  return `${root}${inside}/${kind.plural}${one}`;
+  const segment = name === undefined ? "" : `/${encodeURIComponent(name)}`;
+  return `${root}${inside}/${kind.plural}${segment}`;
 }

@@ -5,7 +5,7 @@ import { apiPath } from "./api-path.ts";
 
 type ApiResourceList = { readonly resources?: readonly { name?: unknown }[] };
 
-function found(err: unknown, status: number): boolean {
+function hasStatus(err: unknown, status: number): boolean {
   return err instanceof KubeError && err.status === status;
 }
 
@@ -24,7 +24,7 @@ export async function isServed(
     const list = await client.request<ApiResourceList>({ method: "GET", path, signal });
     return list.resources?.some(({ name }) => name === plural) === true;
   } catch (err) {
-    if (found(err, 404)) return false;
+    if (hasStatus(err, 404)) return false;
     throw err;
   }
 }
@@ -40,7 +40,7 @@ export async function mayList(
     await client.request({ method: "GET", path, query: { limit: "1" }, signal });
     return true;
   } catch (err) {
-    if (found(err, 403)) return false;
+    if (hasStatus(err, 403)) return false;
     throw err;
   }
 }

@@ -43,7 +43,7 @@ describe("of several files, as for kubectl", () => {
     const target = selectTarget(files, context);
     expect(target.cluster.server).toBe(server);
     // Both have it; the first keeps it.
-    expect(target.user?.fields).toEqual({ token: files.find((one) => one.content)?.path });
+    expect(target.user?.fields).toEqual({ token: files.find(({ content }) => content)?.path });
   });
 
   test("a context may name what another file holds", () => {

@@ -17,10 +17,10 @@ export function watchNamespaceLabels(options: {
   onLabels: (name: string, labels: Readonly<Record<string, string>> | undefined) => void;
 }): Reflector {
   const { onLabels } = options;
-  const known = new Set<string>();
-  let unseen = new Set<string>();
+  const existing = new Set<string>();
+  let unlisted = new Set<string>();
   const drop = (name: string) => {
-    known.delete(name);
+    existing.delete(name);
     onLabels(name, undefined);
   };
   return startReflector<Labelled>({
@@ -32,16 +32,16 @@ export function watchNamespaceLabels(options: {
     }),
     handler: {
       listStarted() {
-        unseen = new Set(known);
+        unlisted = new Set(existing);
       },
       upsert({ name, labels }) {
-        unseen.delete(name);
-        known.add(name);
+        unlisted.delete(name);
+        existing.add(name);
         onLabels(name, labels);
       },
       removed: ({ name }) => drop(name),
       listed() {
-        for (const name of unseen) drop(name);
+        for (const name of unlisted) drop(name);
       },
     },
   });

@@ -51,8 +51,8 @@ export function dig(value: unknown, ...path: readonly string[]): unknown {
 
 /** A number at `path`, or `fallback` where there is none. */
 export function digNumber(value: unknown, fallback: number, ...path: readonly string[]): number {
-  const found = dig(value, ...path);
-  return typeof found === "number" ? found : fallback;
+  const field = dig(value, ...path);
+  return typeof field === "number" ? field : fallback;
 }
 
 /** Milliseconds since the epoch of an RFC 3339 time; undefined where it is none. */

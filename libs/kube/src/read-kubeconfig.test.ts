@@ -108,9 +108,9 @@ const MISSING = "cannot be read: no such file or directory (ENOENT)";
 test("a kubeconfig that is missing is told with who names it", () => {
   const [a, b] = [join(dir, "none-a"), join(dir, "none-b")];
   expect(faultOf({ kubeconfig: a })).toBe(`the kubeconfig ${a} ${MISSING}`);
-  const [one, two] = [{ KUBECONFIG: a }, { KUBECONFIG: `${a}::${b}` }];
-  expect(faultOf({}, one)).toBe(`the kubeconfig ${a} (KUBECONFIG) ${MISSING}`);
-  expect(faultOf({}, two)).toBe(`the kubeconfigs ${a}, ${b} (KUBECONFIG) ${MISSING}`);
+  const [single, pair] = [{ KUBECONFIG: a }, { KUBECONFIG: `${a}::${b}` }];
+  expect(faultOf({}, single)).toBe(`the kubeconfig ${a} (KUBECONFIG) ${MISSING}`);
+  expect(faultOf({}, pair)).toBe(`the kubeconfigs ${a}, ${b} (KUBECONFIG) ${MISSING}`);
   expect(faultOf({ context: "nowhere-at-all" })).toMatch(/the kubeconfig \S+\/\.kube\/config .+/);
 });
 

@@ -48,7 +48,7 @@ export async function runWatch<T>(session: WatchSession<T>): Promise<void> {
   const onAbort = () => end.abort(session.signal.reason);
   session.signal.addEventListener("abort", onAbort, { once: true });
   const started = performance.now();
-  let seen = 0;
+  let eventCount = 0;
   try {
     session.signal.throwIfAborted();
     const events = watchEvents({
@@ -58,7 +58,7 @@ export async function runWatch<T>(session: WatchSession<T>): Promise<void> {
       signal: end.signal,
     });
     for await (const event of events) {
-      seen++;
+      eventCount++;
       busy = true;
       await handle(event);
       busy = false;
@@ -68,7 +68,7 @@ export async function runWatch<T>(session: WatchSession<T>): Promise<void> {
     clearTimeout(watchdog);
     session.signal.removeEventListener("abort", onAbort);
   }
-  if (seen === 0 && performance.now() - started < SHORT_WATCH_MS) {
+  if (eventCount === 0 && performance.now() - started < SHORT_WATCH_MS) {
     throw new KubeError(0, "ShortWatch", "the watch ended at once and brought nothing");
   }
 }

@@ -19,7 +19,7 @@ test("however the bytes are cut, the lines are the same", async () => {
       fc.array(line),
       fc.infiniteStream(fc.integer({ min: 1, max: 7 })),
       async (lines, sizes) => {
-        const bytes = Buffer.from(lines.map((one) => `${one}\n`).join(""));
+        const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(""));
         const chunks: Uint8Array[] = [];
         for (let at = 0; at < bytes.length;) {
           const end = at + (sizes.next().value ?? 1);

@@ -110,9 +110,9 @@ export async function* watchEvents<T>(options: {
   for await (const line of splitLines(tap(body, alive))) yield parseEvent(line, transform);
 }
 
-async function* tap(chunks: AsyncIterable<Uint8Array>, seen: () => void) {
+async function* tap(chunks: AsyncIterable<Uint8Array>, onChunk: () => void) {
   for await (const chunk of chunks) {
-    seen();
+    onChunk();
     yield chunk;
   }
 }

@@ -226,7 +226,7 @@ test("an abort is an abort, not an error of the API", async () => {
   const controller = new AbortController();
   const request = client.request({ ...version, signal: controller.signal });
 
-  await waitFor(() => proxy.seen.length === 1);
+  await waitFor(() => proxy.requests.length === 1);
   controller.abort();
 
   await expect(request).rejects.toMatchObject({ name: "AbortError" });

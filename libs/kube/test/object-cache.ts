@@ -75,7 +75,7 @@ export function startCache(
     removed,
     onItem: undefined as Cache["onItem"],
     values: () => Object.fromEntries([...items].map(([name, { value }]) => [name, value])),
-    count: (event: ReflectorEvent) => did.filter((one) => one === event).length,
+    count: (event: ReflectorEvent) => did.filter((name) => name === event).length,
   };
   const take = (name: string) => {
     if (items.delete(name)) removed.push(name);

@@ -195,14 +195,14 @@ test("Retry-After is kept to", async () => {
   await using t = await setUp(3);
   await t.cache.reflector.synced;
   t.proxy.rules([{ times: 1, fault: { do: "answer", status: 429, retryAfter: 2 } }]);
-  const before = t.proxy.seen.length;
+  const before = t.proxy.requests.length;
   t.proxy.cut();
   await set(t.namespace, "c1", "1");
   await waitFor(() => t.cache.reflector.fault() === "429 TooManyRequests");
 
   await expectCached(t.cache, t.namespace);
 
-  const [refused, next] = t.proxy.seen.slice(before);
+  const [refused, next] = t.proxy.requests.slice(before);
   expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1_990);
 });
 
@@ -330,7 +330,7 @@ test("disposal ends a first list that waits", async () => {
   await using client = await connectTo(cluster, proxy.url);
   proxy.rules([{ fault: { do: "stall" } }]);
   const cache = startCache(client, configMaps(ns.name));
-  await waitFor(() => proxy.seen.length > 0);
+  await waitFor(() => proxy.requests.length > 0);
   expect(cache.reflector.fault()).toBe("not synced");
 
   await cache[Symbol.asyncDispose]();

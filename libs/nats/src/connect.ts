@@ -48,7 +48,7 @@ const DRAIN_MS = 4_000;
 function follow(nc: NatsConnection, logger: Logger) {
   const state: { connected: boolean; authError?: Error } = { connected: true };
   const listeners = new Set<() => void>();
-  const tell = () => {
+  const callListeners = () => {
     for (const listener of listeners) {
       try {
         listener();
@@ -66,7 +66,7 @@ function follow(nc: NatsConnection, logger: Logger) {
         state.connected = true;
         delete state.authError;
         logger.info({ server: nc.getServer() }, "nats reconnected");
-        tell();
+        callListeners();
       } else if (status.type === "error") {
         if (status.error instanceof AuthorizationError) state.authError = status.error;
         logger.error({ err: status.error }, "nats error");

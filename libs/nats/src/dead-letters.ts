@@ -72,10 +72,13 @@ export function openDeadLetters(nats: Nats): DeadLetters {
       const items = [];
       let last = sequence(after) ?? 0;
       for (let looked = 0; looked < MAX_LOOKED_AT; looked++) {
-        const found = await readNext(nats, DEAD_LETTER_STREAM, { seq: last + 1, subject: filter });
-        if (found === null) return { items };
-        last = found.seq;
-        const item = project(letterOf(found));
+        const message = await readNext(nats, DEAD_LETTER_STREAM, {
+          seq: last + 1,
+          subject: filter,
+        });
+        if (message === null) return { items };
+        last = message.seq;
+        const item = project(letterOf(message));
         if (item !== undefined) items.push(item);
         if (items.length >= limit) break;
       }
@@ -84,8 +87,8 @@ export function openDeadLetters(nats: Nats): DeadLetters {
     async get(id) {
       const seq = sequence(id);
       if (seq === undefined) return undefined;
-      const found = await streams.getMessage(DEAD_LETTER_STREAM, { seq });
-      return found === null ? undefined : letterOf(found);
+      const message = await streams.getMessage(DEAD_LETTER_STREAM, { seq });
+      return message === null ? undefined : letterOf(message);
     },
     async drop(id) {
       const seq = sequence(id);

@@ -16,12 +16,12 @@ export async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
   if (state.messages === 0) return events;
   for (let from = state.first_seq; from <= state.last_seq; from += AT_ONCE) {
     const count = Math.min(AT_ONCE, state.last_seq - from + 1);
-    const found = await Promise.all(
+    const messages = await Promise.all(
       Array.from({ length: count }, (_, i) =>
         nats.jsm.streams.getMessage(EVENT_STREAM, { seq: from + i }),
       ),
     );
-    for (const message of found) {
+    for (const message of messages) {
       if (message !== null) events.push(RollcastEvent.parse(message.json()));
     }
   }
@@ -56,6 +56,6 @@ export async function readLastEvent(
   nats: Nats,
   subject: Subject,
 ): Promise<RollcastEvent | undefined> {
-  const found = await nats.jsm.streams.getMessage(EVENT_STREAM, { last_by_subj: subject });
-  return found === null ? undefined : RollcastEvent.safeParse(found.json()).data;
+  const message = await nats.jsm.streams.getMessage(EVENT_STREAM, { last_by_subj: subject });
+  return message === null ? undefined : RollcastEvent.safeParse(message.json()).data;
 }

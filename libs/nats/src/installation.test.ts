@@ -7,7 +7,8 @@ function matches(filter: string, key: string): boolean {
   const wanted = filter.split(".");
   const tokens = key.split(".");
   return (
-    wanted.length === tokens.length && wanted.every((one, i) => one === "*" || one === tokens[i])
+    wanted.length === tokens.length &&
+    wanted.every((token, i) => token === "*" || token === tokens[i])
   );
 }
 

@@ -76,8 +76,8 @@ export async function ensureInstallation(
 ): Promise<Installation> {
   const mine: Installation = { v: 1, installedAt: now };
   for (;;) {
-    const found = await readInstallation(kv, cluster);
-    if (found !== undefined) return found;
+    const existing = await readInstallation(kv, cluster);
+    if (existing !== undefined) return existing;
     if ((await kv.create(installationKey(cluster), mine)) !== undefined) return mine;
   }
 }

@@ -69,7 +69,7 @@ async function ensureStream(
   if (missing.length === 0) return;
   // One stream's subjects must not overlap.
   const covered = (subject: string) =>
-    missing.some((one) => one.endsWith(">") && subject.startsWith(one.slice(0, -1)));
+    missing.some((added) => added.endsWith(">") && subject.startsWith(added.slice(0, -1)));
   const subjects = [...config.subjects.filter((subject) => !covered(subject)), ...missing];
   await nats.jsm.streams.update(wanted.name, { ...config, subjects });
 }

@@ -31,7 +31,7 @@ test.each<[what: string, Replication["cluster"], copies: number, fault: string |
   ["one copy whose server is gone", { replicas: [never] }, 1, "no leader"],
 ])("%s", (_, cluster, copies, fault) => {
   const config = { name: "ROLLCAST", num_replicas: copies };
-  const found = quorumFault(cluster === undefined ? { config } : { config, cluster });
-  if (fault === undefined) expect(found).toBeUndefined();
-  else expect(found).toMatch(new RegExp(`^stream ROLLCAST: .*${fault}$`));
+  const actual = quorumFault(cluster === undefined ? { config } : { config, cluster });
+  if (fault === undefined) expect(actual).toBeUndefined();
+  else expect(actual).toMatch(new RegExp(`^stream ROLLCAST: .*${fault}$`));
 });

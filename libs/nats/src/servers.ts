@@ -32,16 +32,16 @@ function credentials(userinfo: string): Pick<NatsServers, "user" | "pass" | "tok
  */
 export function parseServers(url: string): NatsServers {
   const servers: string[] = [];
-  const told = new Set<string>();
+  const userinfos = new Set<string>();
   let tls = false;
   for (const part of url.split(",")) {
     const [, scheme, userinfo, host] = SERVER.exec(part.trim()) ?? [];
     if (host === undefined) throw new ConfigError("a URL of NATS must be like nats://host:4222");
     servers.push(host);
     tls ||= scheme === "tls";
-    if (userinfo !== undefined && userinfo !== "") told.add(userinfo);
+    if (userinfo !== undefined && userinfo !== "") userinfos.add(userinfo);
   }
-  const [userinfo, ...others] = told;
+  const [userinfo, ...others] = userinfos;
   if (others.length > 0) {
     throw new ConfigError("the URLs of NATS have different credentials: they must be the same");
   }

@@ -8,7 +8,7 @@ import type { JetStreamResources } from "./provision.ts";
 
 const AGAIN = { initial: 500, max: 5_000 };
 
-function tell({ logger }: Nats, err: unknown, attempt: number): void {
+function logAttempt({ logger }: Nats, err: unknown, attempt: number): void {
   const violation = violationOf(err);
   if (violation === undefined) logger.warn({ err, attempt }, "streams not reached, trying again");
   else {
@@ -36,7 +36,7 @@ async function insist(
     } catch (err) {
       signal.throwIfAborted();
       if (err instanceof ConfigError || lasts(err)) throw err;
-      tell(nats, err, attempt);
+      logAttempt(nats, err, attempt);
     }
     await sleep(backoffDelay(AGAIN, attempt), undefined, { signal });
   }

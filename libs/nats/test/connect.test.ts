@@ -85,10 +85,10 @@ test.each(["nats://ops:wrong@HOST", "nats://HOST"])(
 );
 
 test("with tls:// nothing is said to a server that does not encrypt", async () => {
-  const said: string[] = [];
+  const received: string[] = [];
   const plain = createServer((socket) => {
     socket.write('INFO {"version":"2.15.2","proto":1,"headers":true,"max_payload":1048576}\r\n');
-    socket.on("data", (bytes) => said.push(bytes.toString()));
+    socket.on("data", (bytes) => received.push(bytes.toString()));
     socket.on("error", () => undefined);
   }).listen(0, "127.0.0.1");
   await once(plain, "listening");
@@ -105,7 +105,7 @@ test("with tls:// nothing is said to a server that does not encrypt", async () =
 
   await expect(connecting).rejects.toMatchObject({ name: "AbortError" });
   expect(JSON.stringify(refused)).toContain("does not support 'tls'");
-  expect(said).toEqual([]);
+  expect(received).toEqual([]);
   plain.close();
 });
 
@@ -113,30 +113,30 @@ test("an outage is a fault, and each reconnect is told to every listener that st
   await using server = await startNats();
   const { logger, lines } = recordingLogger();
   await using nats = await connectNats({ url: server.url, name: "test", logger });
-  const told: string[] = [];
+  const called: string[] = [];
   nats.onReconnect(() => {
     throw new Error("a listener fails");
   });
-  const off = nats.onReconnect(() => told.push("first"));
-  nats.onReconnect(() => told.push("second"));
+  const off = nats.onReconnect(() => called.push("first"));
+  nats.onReconnect(() => called.push("second"));
 
   await server.kill();
   await waitFor(() => nats.fault() === "not connected");
   await server.restart();
-  await waitFor(() => told.length === 2);
+  await waitFor(() => called.length === 2);
   expect(nats.fault()).toBeUndefined();
   off();
   await server.restart();
-  await waitFor(() => told.length === 3);
+  await waitFor(() => called.length === 3);
 
-  expect(told).toEqual(["first", "second", "second"]);
+  expect(called).toEqual(["first", "second", "second"]);
   expect(lines.map((line) => line.msg)).toContain("reconnect listener failed");
 });
 
 test("disposal flushes what was published", async () => {
   await using server = await startNats();
   await using reader = await connectNats({ url: server.url, name: "reader", logger: silent });
-  const seen = reader.nc.subscribe("x", { max: 100 });
+  const subscription = reader.nc.subscribe("x", { max: 100 });
   await reader.nc.flush();
   const nats = await connectNats({ url: server.url, name: "test", logger: silent });
 
@@ -144,7 +144,7 @@ test("disposal flushes what was published", async () => {
   await nats[Symbol.asyncDispose]();
 
   const got: string[] = [];
-  for await (const msg of seen) got.push(msg.string());
+  for await (const msg of subscription) got.push(msg.string());
   expect(got).toHaveLength(100);
   expect(nats.fault()).toBe("not connected");
   await nats[Symbol.asyncDispose]();

@@ -81,7 +81,7 @@ describe.concurrent("consume", () => {
     const handled: [string, string][] = [];
     const slowly = (by: string) => async (name: string) => {
       handled.push([by, name]);
-      await waitFor(() => handled.some(([one]) => one !== by));
+      await waitFor(() => handled.some(([handler]) => handler !== by));
     };
     await using _a = await start(bus.nats, slowly("a"), { concurrency: 2 });
     await using _b = await start(other, slowly("b"), { concurrency: 2 });
@@ -144,7 +144,7 @@ describe.concurrent("consume", () => {
       start(other, handle, { from }),
     ]);
     await waitFor(() => handled.length === 1);
-    for (const one of started) await one[Symbol.asyncDispose]();
+    for (const consuming of started) await consuming[Symbol.asyncDispose]();
 
     await publishAll(bus.nats, ["while-away"]);
     await using again = await start(bus.nats, handle, { from });

@@ -33,15 +33,15 @@ async function all(kv: Kv<Count>, filter?: string) {
 
 /** What a watch has told. */
 function watching(kv: Kv<Count>, signal: AbortSignal, filter?: string) {
-  const told: (string | [string, number | undefined])[] = [];
+  const calls: (string | [string, number | undefined])[] = [];
   kv.watch({
     ...(filter === undefined ? {} : { filter }),
     signal,
-    onEntry: (key, value) => told.push([key, value?.n]),
-    onGap: () => told.push("gap"),
-    onOpen: () => told.push("open"),
+    onEntry: (key, value) => calls.push([key, value?.n]),
+    onGap: () => calls.push("gap"),
+    onOpen: () => calls.push("open"),
   });
-  return told;
+  return calls;
 }
 
 test("a record is created once, updated at its revision and removed at its revision", async () => {
@@ -171,10 +171,10 @@ test("a snapshot of many records is whole, also while they are written", async (
   const revisions = await Promise.all(keys.map((key) => kv.a.create(key, count(0))));
   const writing = Promise.all(keys.map((key, i) => kv.b.update(key, count(1), revisions[i] ?? 0)));
 
-  const seen = new Map(await all(kv.a));
+  const entries = new Map(await all(kv.a));
   await writing;
 
-  expect(seen.size).toBe(1_500);
+  expect(entries.size).toBe(1_500);
   const consumers = await kv.nats.jsm.consumers.list("KV_sources").next();
   expect(consumers).toEqual([]);
 });
@@ -183,16 +183,16 @@ test("a snapshot ends where what it waits for was purged meanwhile", async () =>
   await using kv = await startTwo();
   const keys = Array.from({ length: 1_200 }, (_, i) => `prod.k${i}`);
   await Promise.all(keys.map((key) => kv.a.create(key, count(0))));
-  const seen: string[] = [];
+  const read: string[] = [];
 
   for await (const { key } of kv.a.snapshot()) {
     // The first read-ahead is 500: the rest is gone before it is asked for.
-    if (seen.length === 0) await kv.nats.jsm.streams.purge("KV_sources");
-    seen.push(key);
+    if (read.length === 0) await kv.nats.jsm.streams.purge("KV_sources");
+    read.push(key);
   }
 
-  expect(seen.length).toBeGreaterThan(0);
-  expect(seen.length).toBeLessThan(1_200);
+  expect(read.length).toBeGreaterThan(0);
+  expect(read.length).toBeLessThan(1_200);
 });
 
 test("a snapshot that is left early leaves nothing behind", async () => {
@@ -261,18 +261,18 @@ test("a watch tells each write from its opening on, in order, and removals", asy
   await using kv = await startTwo();
   const stop = new AbortController();
   await kv.a.create("prod.before", count(0));
-  const told = watching(kv.a, stop.signal, "prod.>");
-  await waitFor(() => told.includes("open"));
+  const calls = watching(kv.a, stop.signal, "prod.>");
+  await waitFor(() => calls.includes("open"));
 
-  const one = await kv.b.create("prod.x", count(1));
+  const created = await kv.b.create("prod.x", count(1));
   await kv.b.create("test.x", count(7));
-  const two = await kv.b.update("prod.x", count(2), one ?? 0);
-  await kv.b.remove("prod.x", two ?? 0);
+  const updated = await kv.b.update("prod.x", count(2), created ?? 0);
+  await kv.b.remove("prod.x", updated ?? 0);
   await kv.nats.js.publish("$KV.sources.prod.bad", "{oops");
   await kv.b.create("prod.end", count(9));
 
-  await waitFor(() => told.length === 5);
-  expect(told).toEqual([
+  await waitFor(() => calls.length === 5);
+  expect(calls).toEqual([
     "open",
     ["prod.x", 1],
     ["prod.x", 2],
@@ -286,19 +286,19 @@ test("a watch tells each write from its opening on, in order, and removals", asy
 test("a watch says that there was a gap after the server was away, and goes on", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
-  const told = watching(kv.a, stop.signal);
-  await waitFor(() => told.includes("open"));
-  const one = await kv.b.create("prod.x", count(1));
-  await waitFor(() => told.length === 2);
+  const calls = watching(kv.a, stop.signal);
+  await waitFor(() => calls.includes("open"));
+  const created = await kv.b.create("prod.x", count(1));
+  await waitFor(() => calls.length === 2);
 
   await kv.server.restart();
-  await waitFor(() => told.includes("gap"));
+  await waitFor(() => calls.includes("gap"));
   await waitFor(() => kv.other.fault() === undefined);
-  const two = await kv.b.update("prod.x", count(2), one ?? 0);
-  await waitFor(() => told.length >= 5);
+  const updated = await kv.b.update("prod.x", count(2), created ?? 0);
+  await waitFor(() => calls.length >= 5);
 
-  expect(two).toBeGreaterThan(one ?? 0);
-  expect(told).toEqual(["open", ["prod.x", 1], "open", "gap", ["prod.x", 2]]);
+  expect(updated).toBeGreaterThan(created ?? 0);
+  expect(calls).toEqual(["open", ["prod.x", 1], "open", "gap", ["prod.x", 2]]);
   stop.abort();
   await waitFor(() => getEventListeners(stop.signal, "abort").length === 0);
 });
@@ -306,8 +306,8 @@ test("a watch says that there was a gap after the server was away, and goes on",
 test("a watch that is ended tells nothing more, and reconnects do not bring it back", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
-  const told = watching(kv.a, stop.signal);
-  await waitFor(() => told.includes("open"));
+  const calls = watching(kv.a, stop.signal);
+  await waitFor(() => calls.includes("open"));
 
   stop.abort();
   await kv.b.create("prod.x", count(1));
@@ -320,7 +320,7 @@ test("a watch that is ended tells nothing more, and reconnects do not bring it b
   await kv.a.create("prod.y", count(1));
   await waitFor(() => others.length === 2);
 
-  expect(told).toEqual(["open"]);
+  expect(calls).toEqual(["open"]);
   second.abort();
 });
 
@@ -329,14 +329,14 @@ test("a watch that began in an outage opens after it", async () => {
   const stop = new AbortController();
   await kv.server.kill();
   await waitFor(() => kv.nats.fault() !== undefined);
-  const told = watching(kv.a, stop.signal);
+  const calls = watching(kv.a, stop.signal);
 
   await kv.server.restart();
 
-  await waitFor(() => told.includes("open"));
+  await waitFor(() => calls.includes("open"));
   await waitFor(() => kv.other.fault() === undefined);
   await kv.b.create("prod.x", count(1));
-  await waitFor(() => told.some((one) => Array.isArray(one)));
-  expect(told).toEqual(["open", "gap", ["prod.x", 1]]);
+  await waitFor(() => calls.some((call) => Array.isArray(call)));
+  expect(calls).toEqual(["open", "gap", ["prod.x", 1]]);
   stop.abort();
 });

@@ -17,9 +17,9 @@ const DAY_NS = 24 * 3_600 * 1_000_000_000;
 const never = new AbortController().signal;
 
 async function streams(nats: Nats) {
-  const found = [];
-  for await (const { config, state } of nats.jsm.streams.list()) found.push({ config, state });
-  return found.toSorted((a, b) => a.config.name.localeCompare(b.config.name));
+  const listed = [];
+  for await (const { config, state } of nats.jsm.streams.list()) listed.push({ config, state });
+  return listed.toSorted((a, b) => a.config.name.localeCompare(b.config.name));
 }
 
 async function faultOf(provisioning: Promise<void>): Promise<string> {

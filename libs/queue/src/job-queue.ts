@@ -127,8 +127,8 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
     destroy: () => queue.obliterate({ force: true }),
     fault: () => fault() ?? limits.fault(),
     async probe() {
-      const known = fault() ?? limits.fault();
-      if (known !== undefined) return known;
+      const existing = fault() ?? limits.fault();
+      if (existing !== undefined) return existing;
       try {
         await withDeadline(ANSWER_MS, redis.ping());
         return undefined;

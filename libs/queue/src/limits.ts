@@ -57,7 +57,7 @@ export function createLimits(
     const keys = [keyOf("meta"), keyOf("limiter"), keyOf("marker")];
     await redis.eval(SET, keys.length, ...keys, String(concurrency), String(max), String(per));
   };
-  const settle = async () => {
+  const onReady = async () => {
     // A Redis that came back empty has forgotten them.
     isSet = wanted === undefined;
     while (!isSet && redis.status === "ready") {
@@ -79,7 +79,7 @@ export function createLimits(
     }
   };
   // The first `ready` is behind us: each further one is a reconnect.
-  redis.on("ready", () => void settle());
+  redis.on("ready", () => void onReady());
   return {
     async set(limits) {
       wanted = limits;

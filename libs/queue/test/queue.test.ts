@@ -78,8 +78,8 @@ async function refusedBy({ port }: RedisServer): Promise<number> {
 describe.concurrent("queue", () => {
   test("a worker that Redis refuses its keys has a fault that says so, told once and not at each attempt", async () => {
     await using redis = await startRedis({
-      args: ["--user", "other on nopass ~{rollcast-prod}:other* &* +@all"].flatMap((one) =>
-        one.split(" "),
+      args: ["--user", "other on nopass ~{rollcast-prod}:other* &* +@all"].flatMap((argument) =>
+        argument.split(" "),
       ),
     });
     const { logger, lines } = recordingLogger();
@@ -87,11 +87,11 @@ describe.concurrent("queue", () => {
     await using worker = await work(url, async () => undefined, { logger, url });
     const fault = await waitFor(() => worker.fault(), { message: "a fault" });
     expect(fault).toMatch(/^refused: NOPERM/);
-    const told = () => lines.filter(({ msg }) => msg === "worker error").length;
-    const before = told();
+    const errorCount = () => lines.filter(({ msg }) => msg === "worker error").length;
+    const before = errorCount();
     const refusals = await refusedBy(redis);
     await waitFor(async () => (await refusedBy(redis)) > refusals + 100);
-    expect(told()).toBe(before);
+    expect(errorCount()).toBe(before);
     expect(worker.fault()).toBe(fault);
   });
 
@@ -185,14 +185,14 @@ describe.concurrent("queue", () => {
   test("two workers never run one id at the same time, and never miss the last change", async () => {
     await using bull = await setup();
     const running = new Map<string, number>();
-    const seen = new Map<string, number>();
+    const processed = new Map<string, number>();
     const wanted = new Map<string, number>();
     let most = 0;
     const run: Process = async ({ name }) => {
       const now = (running.get(name) ?? 0) + 1;
       running.set(name, now);
       most = Math.max(most, now);
-      seen.set(name, wanted.get(name) ?? 0);
+      processed.set(name, wanted.get(name) ?? 0);
       await later(15);
       running.set(name, now - 1);
     };
@@ -207,7 +207,7 @@ describe.concurrent("queue", () => {
     await waitFor(() => idle(bull.queue));
 
     expect(most).toBe(1);
-    expect([...seen.entries()].toSorted()).toEqual([...wanted.entries()].toSorted());
+    expect([...processed.entries()].toSorted()).toEqual([...wanted.entries()].toSorted());
   });
 
   test("a failure is tried again with backoff, until it succeeds", async () => {
@@ -355,11 +355,11 @@ describe.concurrent("queue", () => {
   test("in an outage an add fails at once, and works again after it", async () => {
     const { logger } = recordingLogger();
     await using bull = await setup(logger);
-    const told: string[] = [];
+    const called: string[] = [];
     bull.queue.onReconnect(() => {
       throw new Error("a listener fails");
     });
-    bull.queue.onReconnect(() => told.push("reconnect"));
+    bull.queue.onReconnect(() => called.push("reconnect"));
     await bull.redis.kill();
     await waitFor(() => bull.queue.fault() === "not connected");
 
@@ -372,7 +372,7 @@ describe.concurrent("queue", () => {
     ]);
     await bull.redis.restart();
     // The connection may be lost once more while the server comes up.
-    await waitFor(() => told.length > 0);
+    await waitFor(() => called.length > 0);
     await waitFor(() =>
       bull.queue.add({ name: "b" }, { id: "b" }).then(
         () => true,

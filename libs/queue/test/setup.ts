@@ -33,10 +33,10 @@ export async function startTrapdoor(
   const server = createServer((near) => {
     const far = connect(to, "127.0.0.1");
     sockets.add(near).add(far);
-    let asked = 0;
+    let infoCount = 0;
     near.on("data", (bytes) => {
-      asked += bytes.toString("latin1").toLowerCase().split("\r\ninfo\r\n").length - 1;
-      if (asked < 2 || again !== undefined) far.write(bytes);
+      infoCount += bytes.toString("latin1").toLowerCase().split("\r\ninfo\r\n").length - 1;
+      if (infoCount < 2 || again !== undefined) far.write(bytes);
       else open();
     });
     far.on("data", (bytes) => near.write(bytes));

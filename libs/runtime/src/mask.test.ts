@@ -115,9 +115,9 @@ test("an error is told with its causes and what it bundles, all masked", () => {
   const both = new AggregateError([middle, "Bearer abcdef"], "two");
   const closing = new SuppressedError(new Error("a"), both, "at the end");
 
-  const told = hideSecrets(closing) as { suppressed: { errors: unknown[] } };
+  const masked = hideSecrets(closing) as { suppressed: { errors: unknown[] } };
 
-  expect(told).toMatchObject({
+  expect(masked).toMatchObject({
     type: "SuppressedError",
     message: "at the end",
     error: { type: "Error", message: "a" },
@@ -134,7 +134,7 @@ test("an error is told with its causes and what it bundles, all masked", () => {
       ],
     },
   });
-  expect(JSON.stringify(told)).not.toContain("pw@");
+  expect(JSON.stringify(masked)).not.toContain("pw@");
 });
 
 test("what is circular or very deep ends", () => {

@@ -39,9 +39,9 @@ const TRAILING = new Set(",.;:!)]}>'");
 function maskRest(rest: string): string {
   let end = rest.length;
   while (end > 0 && TRAILING.has(rest.charAt(end - 1))) end--;
-  const told = rest.slice(0, end);
-  const [path = ""] = told.split(/[?#]/, 1);
-  const query = told.length > path.length ? `?${HIDDEN}` : "";
+  const trimmed = rest.slice(0, end);
+  const [path = ""] = trimmed.split(/[?#]/, 1);
+  const query = trimmed.length > path.length ? `?${HIDDEN}` : "";
   if (path === "" || path === "/") return `${path}${query}${rest.slice(end)}`;
   const shown = KUBERNETES_PATH.test(path) ? `${path}${query}` : `/${HIDDEN}`;
   return `${shown}${rest.slice(end)}`;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LATENCY_BUCKETS, createMetrics } from "./metrics.ts";
 
 function line(text: string, start: string): string | undefined {
-  return text.split("\n").find((one) => one.startsWith(start));
+  return text.split("\n").find((row) => row.startsWith(start));
 }
 
 test("counters, gauges and histograms are in the exposition, beside Node's own", async () => {

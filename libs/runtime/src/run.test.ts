@@ -37,7 +37,7 @@ async function service(body: string, graceMs = GRACE_MS) {
   return {
     lines,
     /** Lines that the service itself said. */
-    said: () => lines.filter((line) => !line.startsWith("{")),
+    ownLines: () => lines.filter((line) => !line.startsWith("{")),
     logs: () => lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line)),
     running,
     waitLine: (part: string) =>
@@ -66,7 +66,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
 
     expect(await child.running.kill(signal)).toBe(0);
 
-    expect(child.said().slice(4)).toEqual([
+    expect(child.ownLines().slice(4)).toEqual([
       "aborted",
       "closing work",
       "closed work",
@@ -99,7 +99,7 @@ test("an error of the start closes what was opened and ends with 1", async () =>
 
   expect(await child.running.exited).toBe(1);
 
-  expect(child.said()).toEqual([
+  expect(child.ownLines()).toEqual([
     "open http",
     "open nats",
     "closing nats",
@@ -145,7 +145,7 @@ test("an error of a disposal lets the others be disposed and ends with 1", async
 
   expect(await child.running.kill("SIGTERM")).toBe(1);
 
-  expect(child.said()).toContain("closed http");
+  expect(child.ownLines()).toContain("closed http");
   expect(child.logs()).toContainEqual(
     expect.objectContaining({
       msg: "stopped by an error",
@@ -177,7 +177,7 @@ test("a start that ends because of the signal is no error", async () => {
 
   expect(await child.running.kill("SIGTERM")).toBe(0);
 
-  expect(child.said()).toContain("closed http");
+  expect(child.ownLines()).toContain("closed http");
   expect(child.logs().some((line) => line.level === "fatal")).toBe(false);
 });
 
@@ -194,7 +194,7 @@ test("a start that does not notice the signal is left behind, and what it opened
 
   expect(await child.running.kill("SIGTERM")).toBe(0);
 
-  expect(child.said()).toContain("closed http");
+  expect(child.ownLines()).toContain("closed http");
 });
 
 test("a disposal that hangs is cut at the grace period", async () => {
@@ -207,8 +207,8 @@ test("a disposal that hangs is cut at the grace period", async () => {
 
   expect(await child.running.kill("SIGTERM")).toBe(1);
 
-  expect(child.said()).toContain("closing work");
-  expect(child.said()).not.toContain("closing http");
+  expect(child.ownLines()).toContain("closing work");
+  expect(child.ownLines()).not.toContain("closing http");
   expect(child.logs().at(-1)).toMatchObject({
     level: "fatal",
     msg: "not stopped within the grace period",

@@ -169,5 +169,5 @@ test("an id differs wherever a part or a boundary between parts differs", () => 
     }),
   );
   const variants = [["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""], ["", "abc"], ['a","b', "c"]];
-  expect(new Set(variants.map((one) => stableId(...one))).size).toBe(variants.length);
+  expect(new Set(variants.map((variant) => stableId(...variant))).size).toBe(variants.length);
 });

@@ -16,8 +16,8 @@ export type ServerName =
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
 function builtServers(name: ServerName): string {
-  const told = process.env.ROLLCAST_SERVERS_DIR;
-  if (told !== undefined && told !== "") return told;
+  const configured = process.env.ROLLCAST_SERVERS_DIR;
+  if (configured !== undefined && configured !== "") return configured;
   const module = name === "helm" || name === "compose" ? name : "servers";
   const args = [join(ROOT, "scripts", "bootstrap", "cache.mjs"), module];
   return execFileSync(process.execPath, args, { encoding: "utf8" });
@@ -31,11 +31,11 @@ export function serverBinary(name: ServerName): string {
   const dirs = [builtServers(name), process.env.KUBEBUILDER_ASSETS ?? ""].filter(
     (dir) => dir !== "",
   );
-  const found = dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
-  if (found === undefined) {
+  const binary = dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
+  if (binary === undefined) {
     throw new Error(`${name} is not built yet: run \`npm test\` once, which builds it`);
   }
-  return found;
+  return binary;
 }
 
 /** The repository's root folder. */
@@ -51,7 +51,7 @@ const GROUPS = ["services", "jobs", "examples", "libs"];
  */
 export function packageDir(name: string): string {
   const dirs = [name, ...GROUPS.map((group) => join(group, name))];
-  const found = dirs.find((dir) => existsSync(join(ROOT, dir, "package.json")));
-  if (found === undefined) throw new Error(`the workspace has no package ${name}`);
-  return found;
+  const folder = dirs.find((dir) => existsSync(join(ROOT, dir, "package.json")));
+  if (folder === undefined) throw new Error(`the workspace has no package ${name}`);
+  return folder;
 }

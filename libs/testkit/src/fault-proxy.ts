@@ -24,7 +24,11 @@ export type FaultProxy = AsyncDisposable & {
    */
   rules(next: readonly Rule[]): void;
   /** Requests so far, by method and path (without query). */
-  readonly seen: readonly { readonly method: string; readonly path: string; readonly at: number }[];
+  readonly requests: readonly {
+    readonly method: string;
+    readonly path: string;
+    readonly at: number;
+  }[];
   /** Closes every connection hard, also of watches. */
   cut(): void;
 };
@@ -92,14 +96,14 @@ export async function startFaultProxy(
     ? new Agent({ keepAlive: true, maxSockets: 200, ca: readFileSync(target.caFile) })
     : undefined;
   let book = openRules([]);
-  const seen: { method: string; path: string; at: number }[] = [];
+  const requests: { method: string; path: string; at: number }[] = [];
   const live = new Set<Live>();
   const forward = openForward(target, agent, live);
 
   const server = createServer((req, res) => {
     const method = req.method ?? "GET";
     const path = req.url ?? "/";
-    seen.push({ method, path: path.split("?", 1)[0] ?? path, at: Date.now() });
+    requests.push({ method, path: path.split("?", 1)[0] ?? path, at: Date.now() });
     res.on("error", () => undefined);
     handle(forward, book.spend(method, path), req, res);
   });
@@ -113,7 +117,7 @@ export async function startFaultProxy(
   };
   return {
     url: `http://127.0.0.1:${port}`,
-    seen,
+    requests,
     cut,
     rules(next) {
       book = openRules(next);

@@ -15,9 +15,9 @@ describe("openRules", () => {
     ["no part of them", { share: 0, fault: stall }, "GET", "/x", false],
     ["no more times", { times: 0, fault: stall }, "GET", "/x", false],
   ])("%s", (_name, rule, method, target, matches) => {
-    const found = openRules([rule]).spend(method, target);
+    const fault = openRules([rule]).spend(method, target);
 
-    expect(found).toEqual(matches ? stall : undefined);
+    expect(fault).toEqual(matches ? stall : undefined);
   });
 
   test("the first that matches holds, until it is used up", () => {
@@ -26,9 +26,11 @@ describe("openRules", () => {
       { fault: reset, times: 2 },
     ]);
 
-    const found = ["GET", "POST", "GET", "GET", "GET"].map((method) => book.spend(method, "/")?.do);
+    const faults = ["GET", "POST", "GET", "GET", "GET"].map(
+      (method) => book.spend(method, "/")?.do,
+    );
 
-    expect(found).toEqual(["stall", "reset", "stall", "reset", undefined]);
+    expect(faults).toEqual(["stall", "reset", "stall", "reset", undefined]);
   });
 
   test("looking uses nothing up", () => {

@@ -65,10 +65,10 @@ type DeploymentStatus = AnyObject & {
 export async function waitRolledOut(api: Api, namespace: string, name: string): Promise<void> {
   await waitFor(
     async () => {
-      const one = await api.get<DeploymentStatus>(paths.deployment(namespace, name));
-      const { status, spec } = one;
+      const object = await api.get<DeploymentStatus>(paths.deployment(namespace, name));
+      const { status, spec } = object;
       return (
-        (status.observedGeneration ?? 0) >= (one.metadata.generation ?? 0) &&
+        (status.observedGeneration ?? 0) >= (object.metadata.generation ?? 0) &&
         (status.updatedReplicas ?? 0) === spec.replicas &&
         (status.replicas ?? 0) === spec.replicas &&
         (status.availableReplicas ?? 0) === spec.replicas
@@ -86,6 +86,6 @@ export async function replicaSetsOf(
 ): Promise<string[]> {
   const list = await api.get<{ items: AnyObject[] }>(paths.replicaSet(namespace));
   return list.items
-    .filter((one) => one.metadata.labels?.app === deploymentName)
-    .map((one) => one.metadata.name);
+    .filter((replicaSet) => replicaSet.metadata.labels?.app === deploymentName)
+    .map((replicaSet) => replicaSet.metadata.name);
 }

@@ -68,15 +68,15 @@ export async function startReceiver(
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
     req.on("end", () => {
-      const one: Received = {
+      const request: Received = {
         method: req.method ?? "",
         path: req.url ?? "",
         headers: req.headers,
         body: Buffer.concat(chunks).toString("utf8"),
         at: Date.now(),
       };
-      received.push(one);
-      reply(res, typeof answer === "function" ? answer(one) : answer);
+      received.push(request);
+      reply(res, typeof answer === "function" ? answer(request) : answer);
     });
   }).listen(0, address);
   await once(server, "listening");

@@ -21,9 +21,9 @@ export async function waitFor<T>(
   let last: unknown;
   for (;;) {
     try {
-      const found = await look();
+      const result = await look();
       last = undefined;
-      if (found !== undefined && found !== false) return found;
+      if (result !== undefined && result !== false) return result;
     } catch (err) {
       last = err;
     }

@@ -23,10 +23,10 @@ test("a Deployment becomes ready, and one that must not does not", async () => {
   await waitRolledOut(api, namespace.name, "good");
   const failed = await waitFor(
     async () => {
-      const one = await api.get<{ status: { conditions?: { reason: string }[] } }>(
+      const current = await api.get<{ status: { conditions?: { reason: string }[] } }>(
         paths.deployment(namespace.name, "bad"),
       );
-      return one.status.conditions?.find((one) => one.reason === "ProgressDeadlineExceeded");
+      return current.status.conditions?.find(({ reason }) => reason === "ProgressDeadlineExceeded");
     },
     { message: "the deadline of the bad one" },
   );

@@ -30,7 +30,7 @@ async function setup() {
       const list = await direct.get<{ items: { metadata: { name: string } }[] }>(
         paths.configMap(namespace.name),
       );
-      return list.items.map((one) => one.metadata.name);
+      return list.items.map((object) => object.metadata.name);
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
@@ -86,8 +86,8 @@ test("without rules all is passed on and counted", async () => {
   await ctx.api.create(ctx.path, ctx.object("one"));
   await waitFor(() => watch.lines.some((line) => line.includes('"one"')), { message: "the event" });
 
-  const seen = ctx.proxy.seen.map(({ method, path }) => `${method} ${path}`);
-  expect(seen).toEqual([`GET ${ctx.path}`, `POST ${ctx.path}`]);
+  const requests = ctx.proxy.requests.map(({ method, path }) => `${method} ${path}`);
+  expect(requests).toEqual([`GET ${ctx.path}`, `POST ${ctx.path}`]);
 });
 
 test("answers stand for so many requests, and the API server hears nothing of those", async () => {
@@ -164,7 +164,7 @@ test("a stalled request is never answered, and not carried out", async () => {
       signal: abort.signal,
     }),
   );
-  await waitFor(() => ctx.proxy.seen.length > 0, { message: "the request" });
+  await waitFor(() => ctx.proxy.requests.length > 0, { message: "the request" });
 
   const created = await ctx.names();
   const first = await Promise.race([hung.then(() => "answered"), Promise.resolve("waiting")]);
@@ -263,7 +263,9 @@ test("a client that leaves leaves nothing behind on the server", async () => {
   const open = once(server, "request").then(() => once(server, "request"));
   const calls = ["/silent", "/answered"].map((path) =>
     failure(
-      request(`${proxy.url}${path}`, { signal: abort.signal }).then((one) => one.body.text()),
+      request(`${proxy.url}${path}`, { signal: abort.signal }).then((response) =>
+        response.body.text(),
+      ),
     ),
   );
   await open;

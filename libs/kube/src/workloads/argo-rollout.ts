@@ -8,8 +8,8 @@ const STRATEGY = "rollcast.dev/rollout-strategy";
 const REASONS = new Set(["RolloutAborted", "ProgressDeadlineExceeded"]);
 
 function text(object: KubeObject, ...path: readonly string[]): string | undefined {
-  const found = dig(object, ...path);
-  return typeof found === "string" && found !== "" ? found : undefined;
+  const field = dig(object, ...path);
+  return typeof field === "string" && field !== "" ? field : undefined;
 }
 
 /** Before 0.10 it was a hash, which says nothing. */
@@ -75,8 +75,12 @@ function workloadRef(object: KubeObject): TemplateRef | undefined {
   const kind = text(object, "spec", "workloadRef", "kind");
   const name = text(object, "spec", "workloadRef", "name");
   if (kind === undefined || name === undefined) return undefined;
-  const seen = Number(text(object, "status", "workloadObservedGeneration") ?? 0);
-  return { kind, name, seen: Number.isNaN(seen) ? 0 : seen };
+  const observedGeneration = Number(text(object, "status", "workloadObservedGeneration") ?? 0);
+  return {
+    kind,
+    name,
+    observedGeneration: Number.isNaN(observedGeneration) ? 0 : observedGeneration,
+  };
 }
 
 export const argoRollout: WorkloadKind = {

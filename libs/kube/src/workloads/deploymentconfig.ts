@@ -12,7 +12,9 @@ const paused = (object: KubeObject) => dig(object, "spec", "paused") === true;
  */
 function rollsOnEdit(object: KubeObject): boolean {
   const triggers = dig(object, "spec", "triggers");
-  return !Array.isArray(triggers) || triggers.some((one) => dig(one, "type") === "ConfigChange");
+  return (
+    !Array.isArray(triggers) || triggers.some((trigger) => dig(trigger, "type") === "ConfigChange")
+  );
 }
 
 /**

@@ -30,8 +30,8 @@ function observedGeneration(object: KubeObject): number | undefined {
   return Number.isInteger(number) ? number : undefined;
 }
 
-function isOld(one: Condition | undefined, generation: number): boolean {
-  return one?.observedGeneration !== undefined && one.observedGeneration < generation;
+function isOld(reported: Condition | undefined, generation: number): boolean {
+  return reported?.observedGeneration !== undefined && reported.observedGeneration < generation;
 }
 
 function failure(object: KubeObject): RolloutStatus | undefined {
@@ -52,13 +52,15 @@ function byConditions(object: KubeObject): RolloutStatus | undefined {
   const generation = object.metadata.generation ?? 0;
   const progressing = condition(object, "Progressing");
   const moving = condition(object, "Reconciling")?.status === "True";
-  const healthy = HEALTHY.map((type) => condition(object, type)).filter((one) => one !== undefined);
+  const healthy = HEALTHY.map((type) => condition(object, type)).filter(
+    (reported) => reported !== undefined,
+  );
   const all = [...healthy, ...(progressing === undefined ? [] : [progressing])];
-  if (all.some((one) => isOld(one, generation))) return { state: "unobserved" };
+  if (all.some((reported) => isOld(reported, generation))) return { state: "unobserved" };
   const failed = failure(object);
   if (failed !== undefined) return failed;
   const rolling = progressing?.status === "True" && progressing.reason !== ARRIVED;
-  const not = healthy.find((one) => one.status !== "True");
+  const not = healthy.find((reported) => reported.status !== "True");
   if (moving || rolling || not !== undefined) {
     return { state: "progressing", message: sentence(not?.type, not?.reason, not?.message) };
   }
@@ -70,14 +72,14 @@ function status(object: KubeObject): RolloutStatus {
   if (observed !== undefined && observed < (object.metadata.generation ?? 0)) {
     return { state: "unobserved" };
   }
-  const said = byConditions(object);
-  if (said !== undefined && said.state !== "complete") return said;
+  const conditionStatus = byConditions(object);
+  if (conditionStatus !== undefined && conditionStatus.state !== "complete") return conditionStatus;
   const wanted = digNumber(object, 0, "spec", "replicas");
   const updated = dig(object, "status", "updatedReplicas");
   if (typeof updated === "number" && updated < wanted) {
     return { state: "progressing", message: `${updated} of ${wanted} replicas are updated` };
   }
-  if (said !== undefined || typeof updated === "number") return { state: "complete" };
+  if (conditionStatus !== undefined || typeof updated === "number") return { state: "complete" };
   const message = "its status says nothing of rollouts";
   return { state: "complete", reason: "NoStatus", message };
 }

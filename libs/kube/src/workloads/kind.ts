@@ -41,7 +41,7 @@ export type Annotations = Readonly<Record<string, string>>;
 export type TemplateRef = {
   readonly kind: string;
   readonly name: string;
-  readonly seen: number;
+  readonly observedGeneration: number;
 };
 
 /** What one kind of workload is and how it reports its rollouts. One file each in this folder. */

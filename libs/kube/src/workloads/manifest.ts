@@ -70,7 +70,7 @@ export function jobAgain(object: KubeObject, marks: JobMarks): Fields {
       ...metadata,
       labels: without(metadata.labels, foreign),
       annotations: { ...fields(metadata.annotations), [ROLLOUT]: marks.rollout },
-      finalizers: finalizers.filter((one) => !DELETION_FINALIZERS.has(one)),
+      finalizers: finalizers.filter((finalizer) => !DELETION_FINALIZERS.has(finalizer)),
     },
     spec: {
       ...without(spec, manual ? none : new Set(["selector"])),

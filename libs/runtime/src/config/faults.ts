@@ -96,9 +96,9 @@ export function faultLines(
 ): string[] {
   return issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema, issue.path).join(", ");
+      const keys = knownKeys(schema, issue.path).join(", ");
       return issue.keys.map(
-        (key) => `${formatPath([...issue.path, key])}: unknown key, known here: ${known}`,
+        (key) => `${formatPath([...issue.path, key])}: unknown key, known here: ${keys}`,
       );
     }
     const where = formatPath(issue.path);

@@ -116,17 +116,17 @@ const SECTIONS = [
   ["log", "level"],
 ] as const;
 
-test.each(SECTIONS)("an unknown key in %j is told beside the known ones", (section, known) => {
+test.each(SECTIONS)("an unknown key in %j is told beside the known ones", (section, expected) => {
   const nested = section
     .split(".")
     .reduceRight((inner, key) => (key === "" ? inner : `{ ${key}: ${inner} }`), "{ oops: 1 }");
   const text =
     section === "" ? `${HEAD}oops: 1` : `${HEAD}${nested.slice(2, -2).replace(": ", ": ")}`;
 
-  const line = faults(text).find((one) => one.includes("oops"));
+  const line = faults(text).find((fault) => fault.includes("oops"));
 
   expect(line).toContain(`  ${section === "" ? "" : `${section}.`}oops: unknown key, known here: `);
-  expect(line?.split("known here: ")[1]?.split(", ")).toContain(known);
+  expect(line?.split("known here: ")[1]?.split(", ")).toContain(expected);
 });
 
 test.each(["__proto__", "constructor", "toString", "hasOwnProperty"])(

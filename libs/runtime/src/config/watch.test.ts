@@ -47,49 +47,49 @@ async function watched(apply?: (config: Config) => Promise<void>, also?: () => P
 const until = { timeout: 10_000, interval: 5 };
 
 test("each content is applied once, in its order, the first one too", async () => {
-  await using one = await watched();
-  await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
-  await one.write(`${HEAD}cluster: second\n`);
-  await vi.waitFor(() => expect(one.applied).toEqual(["first", "second"]), until);
-  await one.write(`# the same\n${HEAD}cluster: second\n`);
-  await vi.waitFor(() => expect(one.applied).toEqual(["first", "second", "second"]), until);
-  expect(await one.ok()).toBe("1");
+  await using watch = await watched();
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
+  await watch.write(`${HEAD}cluster: second\n`);
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first", "second"]), until);
+  await watch.write(`# the same\n${HEAD}cluster: second\n`);
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first", "second", "second"]), until);
+  expect(await watch.ok()).toBe("1");
 });
 
 test("a content that is refused is told until the one that counts is back, which is not applied again", async () => {
-  await using one = await watched();
-  await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
-  await one.write(HEAD);
-  await vi.waitFor(async () => expect(await one.ok()).toBe("0"), until);
-  await one.write(`${HEAD}cluster: first\n`);
-  await vi.waitFor(async () => expect(await one.ok()).toBe("1"), until);
-  expect(one.applied).toEqual(["first"]);
+  await using watch = await watched();
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
+  await watch.write(HEAD);
+  await vi.waitFor(async () => expect(await watch.ok()).toBe("0"), until);
+  await watch.write(`${HEAD}cluster: first\n`);
+  await vi.waitFor(async () => expect(await watch.ok()).toBe("1"), until);
+  expect(watch.applied).toEqual(["first"]);
 });
 
 test("a file that is gone keeps what counts", async () => {
-  await using one = await watched();
-  await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
-  await rm(one.file);
-  await vi.waitFor(async () => expect(await one.ok()).toBe("0"), until);
-  const fault = `${one.file} cannot be read: no such file or directory (ENOENT)`;
-  expect(one.lines.map((line) => JSON.parse(line).err.message)).toEqual([fault]);
-  await one.write(`${HEAD}cluster: second\n`);
-  await vi.waitFor(() => expect(one.applied).toEqual(["first", "second"]), until);
+  await using watch = await watched();
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
+  await rm(watch.file);
+  await vi.waitFor(async () => expect(await watch.ok()).toBe("0"), until);
+  const fault = `${watch.file} cannot be read: no such file or directory (ENOENT)`;
+  expect(watch.lines.map((line) => JSON.parse(line).err.message)).toEqual([fault]);
+  await watch.write(`${HEAD}cluster: second\n`);
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first", "second"]), until);
 });
 
 test("what fails for another reason than its content is tried again", async () => {
   let failures = 3;
-  await using one = await watched(async () => {
+  await using watch = await watched(async () => {
     if (failures-- > 0) throw new Error("Redis is away");
   });
-  await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
-  expect(await one.ok()).toBe("1");
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
+  expect(await watch.ok()).toBe("1");
 });
 
 test("a secret that is another is another configuration", async () => {
   let secret = "a";
-  await using one = await watched(undefined, async () => secret);
-  await vi.waitFor(() => expect(one.applied).toEqual(["first"]), until);
+  await using watch = await watched(undefined, async () => secret);
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
   secret = "b";
-  await vi.waitFor(() => expect(one.applied).toEqual(["first", "first"]), until);
+  await vi.waitFor(() => expect(watch.applied).toEqual(["first", "first"]), until);
 });

@@ -69,7 +69,7 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   const file = configFile(env);
   const recordReload = createReloadMetrics(options.metrics);
   /** Digests: of what counts, of what was refused, of what the last look saw. */
-  const seen = { running: "", refused: "", last: "" };
+  const digests = { running: "", refused: "", last: "" };
   const digest = async (read: Read) =>
     createHash("sha256")
       .update(JSON.stringify([read, await also()]))
@@ -79,20 +79,20 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   const look = async () => {
     const read = await readText(file);
     const now = await digest(read);
-    const settled = now === seen.last;
-    seen.last = now;
-    if (!settled || now === seen.refused) return;
-    if (now === seen.running) {
+    const stable = now === digests.last;
+    digests.last = now;
+    if (!stable || now === digests.refused) return;
+    if (now === digests.running) {
       if (fault) logger.info({ file }, "configuration is again the one that counts");
     } else {
       if ("fault" in read) throw new ConfigError(`${file} cannot be read: ${read.fault}`);
       await apply(parseConfig(read.text, file, env));
       // What it refers to may be other secrets now.
-      seen.running = await digest(read);
-      seen.last = seen.running;
+      digests.running = await digest(read);
+      digests.last = digests.running;
       logger.info({ file }, "configuration taken");
     }
-    seen.refused = "";
+    digests.refused = "";
     fault = false;
     recordReload(true);
   };
@@ -100,7 +100,7 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
     fault = true;
     recordReload(false);
     logger.error({ err, file }, "configuration refused, the one before is kept");
-    if (err instanceof ConfigError) seen.refused = seen.last;
+    if (err instanceof ConfigError) digests.refused = digests.last;
   });
 }
 

@@ -37,9 +37,9 @@ export function denialOf(err: unknown, file: string): Denial | undefined {
   if ((code !== "EACCES" && code !== "EPERM") || uid === undefined) return undefined;
   for (let path = file; ; path = dirname(path)) {
     try {
-      const found = statSync(path);
-      const mode = (found.mode & 0o7777).toString(8).padStart(4, "0");
-      return { path, mode, owner: `${found.uid}:${found.gid}`, user: `${uid}:${gid}` };
+      const stat = statSync(path);
+      const mode = (stat.mode & 0o7777).toString(8).padStart(4, "0");
+      return { path, mode, owner: `${stat.uid}:${stat.gid}`, user: `${uid}:${gid}` };
     } catch {
       if (path === dirname(path)) return undefined;
     }

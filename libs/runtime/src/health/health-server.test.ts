@@ -142,11 +142,11 @@ test("a header that is too large is refused", async () => {
 
 test("disposal ends open connections: kept alive, silent, and in the middle of a check", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const asked = Promise.withResolvers<void>();
+  const checking = Promise.withResolvers<void>();
   const server = await start({
     live: {
       slow: () => {
-        asked.resolve();
+        checking.resolve();
         return new Promise(() => undefined);
       },
     },
@@ -159,7 +159,7 @@ test("disposal ends open connections: kept alive, silent, and in the middle of a
   const silentSocket = connect(server.port, "127.0.0.1");
   await once(silentSocket, "connect");
   const pending = get(server.port, "/livez").catch((err: unknown) => err);
-  await asked.promise;
+  await checking.promise;
   const ended = once(silentSocket, "close");
 
   await server[Symbol.asyncDispose]();

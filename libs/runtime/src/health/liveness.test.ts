@@ -32,12 +32,12 @@ test("what an outage explains needs no restart", async () => {
 });
 
 test("in an outage no sign is asked for: it may be what does not answer", async () => {
-  const asked = liveness({
+  const live = liveness({
     stallTimeoutMs: 0,
     suppressedBy: async () => "not connected",
     progress: () => {
       throw new Error("asked");
     },
   });
-  expect(await asked()).toBeUndefined();
+  expect(await live()).toBeUndefined();
 });

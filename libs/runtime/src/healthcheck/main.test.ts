@@ -43,17 +43,17 @@ test.each(["0", "-1", "1m", "1.5"])("a limit of %j is refused", async (text) => 
 });
 
 /** Whatever a source imports, directly or not. */
-function imports(file: string, seen = new Set<string>()): Set<string> {
+function imports(file: string, imported = new Set<string>()): Set<string> {
   for (const [, name = ""] of readFileSync(file, "utf8").matchAll(
     /^(?:import|export)\s[^;]*?from "([^"]+)";/gms,
   )) {
     const own = name.startsWith("@rollcast/") ? fileURLToPath(import.meta.resolve(name)) : name;
     const path = name.startsWith(".") ? join(dirname(file), name) : own;
-    if (seen.has(path)) continue;
-    seen.add(path);
-    if (path.startsWith("/")) imports(path, seen);
+    if (imported.has(path)) continue;
+    imported.add(path);
+    if (path.startsWith("/")) imports(path, imported);
   }
-  return seen;
+  return imported;
 }
 
 test("it needs no package, nor HTTP, for it starts every few seconds in every container", () => {

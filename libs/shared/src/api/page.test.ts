@@ -8,15 +8,15 @@ test("pages together are everything once, in order, whatever comes in between af
   });
   fc.assert(
     fc.property(keys, fc.integer({ min: 1, max: 7 }), (items, limit) => {
-      const seen: string[] = [];
+      const read: string[] = [];
       let cursor: string | undefined;
       do {
         const page = paginate(items, (item) => item, { limit, cursor });
         expect(page.items.length).toBeLessThanOrEqual(limit);
-        seen.push(...page.items);
+        read.push(...page.items);
         cursor = page.next;
       } while (cursor !== undefined);
-      expect(seen).toEqual(items.toSorted((a, b) => (a < b ? -1 : 1)));
+      expect(read).toEqual(items.toSorted((a, b) => (a < b ? -1 : 1)));
     }),
   );
 });
