@@ -106,14 +106,14 @@ const MORE = [
 const WRITTEN_FOR_RELOADER = ["reloader.stakater.com/last-reloaded-from"];
 
 async function literals(pattern: RegExp): Promise<string[]> {
-  const found = new Set<string>();
+  const names = new Set<string>();
   const sources = glob("{libs,services}/*/src/**/*.ts", { cwd: repositoryRoot() });
   for await (const file of sources) {
     if (file.endsWith(".test.ts") || file.startsWith("libs/testkit/")) continue;
     const text = await readFile(join(repositoryRoot(), file), "utf8");
-    for (const [, name = ""] of text.matchAll(pattern)) found.add(name);
+    for (const [, name = ""] of text.matchAll(pattern)) names.add(name);
   }
-  return [...found].toSorted();
+  return [...names].toSorted();
 }
 
 test("no annotation comes or goes unseen", async () => {

@@ -82,7 +82,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
     watchable,
   );
   host.notes.push(watched.notes);
-  await watched.known;
+  await watched.stateKnown;
   ready.watch = watched.ready;
 
   const queueNames = config.queues.map(({ name }) => name);

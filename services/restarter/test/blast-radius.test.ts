@@ -11,7 +11,9 @@ const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
-  return events.filter((one): one is RolloutEvent => eventOutcome(one.type).domain === "rollout");
+  return events.filter(
+    (event): event is RolloutEvent => eventOutcome(event.type).domain === "rollout",
+  );
 }
 
 /**
@@ -20,7 +22,7 @@ function rollouts(events: readonly RollcastEvent[]): RolloutEvent[] {
  */
 function mostUnfinished(events: readonly RollcastEvent[]): number {
   const steps = rollouts(events)
-    .map((one) => ({ outcome: eventOutcome(one.type).outcome, time: Date.parse(one.time) }))
+    .map((event) => ({ outcome: eventOutcome(event.type).outcome, time: Date.parse(event.time) }))
     .filter(({ outcome }) => outcome === "started" || ENDS.has(outcome))
     .map(({ outcome, time }) => ({ time, by: outcome === "started" ? 1 : -1 }))
     // If two events share a millisecond, the end may have released the quota.
@@ -40,7 +42,7 @@ async function deployPods(rig: Rig, names: readonly string[]): Promise<void> {
 }
 
 function started(events: readonly RollcastEvent[]): RolloutEvent[] {
-  return rollouts(events).filter((one) => eventOutcome(one.type).outcome === "started");
+  return rollouts(events).filter((event) => eventOutcome(event.type).outcome === "started");
 }
 
 test("maxRolling limits unfinished rollouts over three restarters, one killed, and no quota is lost", async () => {
@@ -84,7 +86,9 @@ test("maxRolling limits unfinished rollouts over three restarters, one killed, a
   expect(faultsOf(events)).toEqual([]);
   for (const name of names) expect((await rig.get(name)).metadata.generation, name).toBe(2);
   await waitFor(() => rolling() === 0, { message: "every place to be free", timeout: 30_000 });
-  const deferrals = rollouts(events).filter((one) => eventOutcome(one.type).outcome === "deferred");
+  const deferrals = rollouts(events).filter(
+    (event) => eventOutcome(event.type).outcome === "deferred",
+  );
   expect(deferrals.length).toBeGreaterThan(10);
   expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["MaxRolling"]));
 });
@@ -117,9 +121,9 @@ test("quota reserved by a killed restarter is released, and waiters begin oldest
   });
   expect(holders()).toEqual([`Deployment/${rig.namespace}/stuck`]);
   await rig.change("second", "1");
-  await rig.waitRecord("uses-second", (one) => one.due?.reason === "MaxRolling");
+  await rig.waitRecord("uses-second", (record) => record.due?.reason === "MaxRolling");
   await rig.change("third", "1");
-  await rig.waitRecord("uses-third", (one) => one.due?.reason === "MaxRolling");
+  await rig.waitRecord("uses-third", (record) => record.due?.reason === "MaxRolling");
   expect(started(await rig.events())).toHaveLength(1);
 
   // The end of the stuck rollout releases the quota: its workload is deleted.

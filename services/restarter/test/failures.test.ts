@@ -140,17 +140,17 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   expect(await rig.record("refused")).toMatchObject({ phase: "failed", failure: { attempts: 1 } });
   expect(faultsOf(await rig.events())).toEqual([]);
 
-  const told = await waitFor(async () => {
+  const reports = await waitFor(async () => {
     const list = await api.get<{
       items: (AnyObject & { reason: string; regarding: { name: string } })[];
     }>(paths.event(namespace));
     const reasons = list.items
-      .filter((one) => one.reason.startsWith("Reload"))
-      .map((one) => `${one.regarding.name} ${one.reason}`)
+      .filter((event) => event.reason.startsWith("Reload"))
+      .map((event) => `${event.regarding.name} ${event.reason}`)
       .toSorted();
     return reasons.length >= 6 ? reasons : undefined;
   });
-  expect(told).toEqual([
+  expect(reports).toEqual([
     "crowded ReloadFail",
     "crowded Reloaded",
     "good Reloaded",
@@ -224,11 +224,11 @@ test("a new change wakes a workload out of its backoff, and one workload's error
   await rig.waitAll(["good", "refused"]);
   await rig.change("cfg", "1");
   await waitWord(rig, "succeeded", "good");
-  const first = await rig.waitRecord("refused", (one) => one.failure !== undefined);
+  const first = await rig.waitRecord("refused", (record) => record.failure !== undefined);
   // Different content is tried at once, although the first must wait for its retry.
   expect(first.failure?.retryAt).toBeGreaterThan(Date.now() + 5_000);
   await rig.change("cfg", "2");
-  await rig.waitRecord("refused", (one) => one.failure?.wanted !== first.failure?.wanted);
+  await rig.waitRecord("refused", (record) => record.failure?.wanted !== first.failure?.wanted);
 });
 
 test("a deferred rollout survives a restart and runs when it is due, with the last content", async () => {

@@ -10,7 +10,7 @@ async function generations(rig: Rig, names: readonly string[]): Promise<number[]
 }
 
 async function waitFrozen(rig: Rig, names: readonly string[]): Promise<void> {
-  for (const name of names) await rig.waitRecord(name, (one) => one.due?.reason === "Frozen");
+  for (const name of names) await rig.waitRecord(name, (record) => record.due?.reason === "Frozen");
 }
 
 function freezes(events: readonly RollcastEvent[]) {
@@ -30,7 +30,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   await operations.freeze({ level: "cluster" }, { by: "anna", comment: "Black Friday" });
   await rig.change("cfg", "1");
   await waitFrozen(rig, names);
-  await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
+  await Promise.all(rig.restarters.map((restarter) => restarter.kill("SIGKILL")));
   await rig.redis.restart({ empty: true });
   await rig.nats.kill();
   await rig.nats.restart();
@@ -38,7 +38,8 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   await Promise.all([rig.start(), rig.start(), rig.start()]);
   await rig.change("cfg", "3");
   await waitFor(
-    async () => wordsOf(await rig.events(), "web-0").filter((one) => one === "planned").length >= 2,
+    async () =>
+      wordsOf(await rig.events(), "web-0").filter((outcome) => outcome === "planned").length >= 2,
     {
       message: "the changes to be seen",
     },
@@ -57,7 +58,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   expect(faultsOf(events)).toEqual([]);
   for (const name of names) {
     // Reported once, however often it was evaluated.
-    const words = wordsOf(events, name).filter((one) => one !== "planned");
+    const words = wordsOf(events, name).filter((outcome) => outcome !== "planned");
     expect(words, name).toEqual(["deferred", "started", "succeeded"]);
   }
   expect(freezes(events)).toEqual([
@@ -74,9 +75,9 @@ test("a namespace or one workload is frozen, the others continue; a freeze expir
   await rig.start();
   await rig.waitAll(names);
   const { operations } = await rig.operate();
-  const one = { level: "workload", kind: "Deployment", namespace, name: "web-1" } as const;
+  const scope = { level: "workload", kind: "Deployment", namespace, name: "web-1" } as const;
 
-  await operations.freeze(one, { by: "anna", until: Date.now() + 6_000 });
+  await operations.freeze(scope, { by: "anna", until: Date.now() + 6_000 });
   await rig.change("cfg", "1");
   await rig.waitAll(["web-0", "web-2"]);
   const deferred = await rig.waitEvent("deferred", "web-1");
@@ -102,9 +103,9 @@ test("a namespace or one workload is frozen, the others continue; a freeze expir
   await rig.waitAll(names);
   expect(await generations(rig, names)).toEqual([3, 3, 3]);
 
-  const told = freezes(await rig.events()).filter(({ outcome }) => outcome === "unfrozen");
-  expect(told).toEqual([
-    { outcome: "unfrozen", scope: one, by: "rollcast", reason: "Expired" },
+  const unfrozen = freezes(await rig.events()).filter(({ outcome }) => outcome === "unfrozen");
+  expect(unfrozen).toEqual([
+    { outcome: "unfrozen", scope, by: "rollcast", reason: "Expired" },
     { outcome: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "Expired" },
     { outcome: "unfrozen", scope: { level: "namespace", namespace }, by: "anna" },
   ]);

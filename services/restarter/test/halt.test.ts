@@ -36,7 +36,7 @@ async function mend(rig: Rig, names: readonly string[]): Promise<void> {
 
 function started(events: readonly RollcastEvent[]): RolloutEvent[] {
   return events.filter(
-    (one): one is RolloutEvent => one.type === "dev.rollcast.rollout.started.v1",
+    (event): event is RolloutEvent => event.type === "dev.rollcast.rollout.started.v1",
   );
 }
 
@@ -54,12 +54,12 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   const halted = await waitFor(
     async () => {
       const records = await Promise.all(names.map((name) => rig.record(name)));
-      const waiting = records.filter((one) => one?.due?.reason === "Halted");
+      const waiting = records.filter((record) => record?.due?.reason === "Halted");
       return waiting.length === names.length - 3 ? waiting : undefined;
     },
     { message: "all but three to be halted", timeout: 60_000 },
   );
-  const failed = names.filter((name) => !halted.some((one) => one?.name === name));
+  const failed = names.filter((name) => !halted.some((record) => record?.name === name));
   const events = await rig.events();
   expect(
     started(events)
@@ -67,8 +67,8 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
       .toSorted(),
   ).toEqual(failed.toSorted());
   for (const name of failed) expect(wordsOf(events, name)).toContain("failed");
-  const told = events.filter((one) => one.type === "dev.rollcast.queue.halted.v1");
-  expect(told.map(({ data }) => data)).toEqual([
+  const published = events.filter((event) => event.type === "dev.rollcast.queue.halted.v1");
+  expect(published.map(({ data }) => data)).toEqual([
     {
       queue: "default",
       by: "rollcast",
@@ -79,7 +79,7 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   expect(operations.listHalts()).toMatchObject([{ queue: "default", failed: 3 }]);
 
   // A restart of all restarters loses nothing.
-  await Promise.all(rig.restarters.map((one) => one.kill("SIGKILL")));
+  await Promise.all(rig.restarters.map((restarter) => restarter.kill("SIGKILL")));
   await Promise.all([rig.start(), rig.start()]);
   await rig.waitRecord("web-0", () => true);
   expect(started(await rig.events())).toHaveLength(3);
@@ -105,7 +105,7 @@ test("a halted change continues when resumed, and halts again if it still breaks
   const { operations } = await rig.operate(queues);
   const waiting = async () => {
     const records = await Promise.all(names.map((name) => rig.record(name)));
-    return records.filter((one) => one?.due?.reason === "Halted").length;
+    return records.filter((record) => record?.due?.reason === "Halted").length;
   };
   await rig.change("cfg", "broken");
   await waitFor(async () => (await waiting()) === 2, {
@@ -152,8 +152,10 @@ test("stalled StatefulSets halt their change too, until they succeed", async () 
   await waitFor(async () => (await record("late"))?.due?.reason === "Halted", {
     message: "late to be halted",
   });
-  const told = (await rig.events()).filter((one) => one.type === "dev.rollcast.queue.halted.v1");
-  expect(told).toHaveLength(1);
+  const published = (await rig.events()).filter(
+    (event) => event.type === "dev.rollcast.queue.halted.v1",
+  );
+  expect(published).toHaveLength(1);
 
   // One succeeded: its stall no longer counts as a failure.
   await api.patch(path("one"), { spec: { replicas: 0 } });

@@ -121,10 +121,10 @@ test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, a
       strategy: { canary: {} },
     },
   });
-  const says = (seen: number, phase: string) =>
+  const says = (observedGeneration: number, phase: string) =>
     setStatus(api, path, {
       observedGeneration: "1",
-      workloadObservedGeneration: String(seen),
+      workloadObservedGeneration: String(observedGeneration),
       phase,
     });
   await says(1, "Healthy");

@@ -72,13 +72,13 @@ test("a change costs one PATCH for each workload that is rolled by one, and no G
   await rig.change("cfg", "1");
   for (const { name } of names) await rig.waitEvent("succeeded", name);
   const own = (await requests(log, before)).filter(({ user }) => user.username === "restarter");
-  const asked = own.flatMap(({ verb, objectRef }) =>
+  const requested = own.flatMap(({ verb, objectRef }) =>
     objectRef === undefined ? [] : [`${verb} ${objectRef.resource}/${objectRef.name ?? ""}`],
   );
-  const patches = asked.filter((one) => one.startsWith("patch "));
+  const patches = requested.filter((request) => request.startsWith("patch "));
   const expected = names.map(({ kind, name }) => `patch ${kind.toLowerCase()}s/${name}`);
   expect(patches.toSorted()).toEqual(expected.toSorted());
-  expect(asked.filter((one) => /^(get|list) /.test(one))).toEqual([]);
+  expect(requested.filter((request) => /^(get|list) /.test(request))).toEqual([]);
   const objects = await api.get<{ items: AnyObject[] }>(paths.deployment(namespace));
   expect(objects.items.map(({ metadata }) => metadata.generation)).toEqual([2, 2, 2]);
 }, 120_000);

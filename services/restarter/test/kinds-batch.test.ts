@@ -13,7 +13,7 @@ type Owned = AnyObject & {
 
 async function jobsOf(api: Api, namespace: string, owner: string): Promise<Owned[]> {
   const { items } = await api.get<{ items: Owned[] }>(pathOf("batch/v1", namespace, "jobs"));
-  return items.filter((one) => one.metadata.ownerReferences?.[0]?.name === owner);
+  return items.filter((item) => item.metadata.ownerReferences?.[0]?.name === owner);
 }
 
 /** The uids of the Jobs that own the pods with this Job's label. */
@@ -105,7 +105,7 @@ test("a Job is recreated under its name; a finished one only if its own annotati
   await using rig = await startRig();
   const { api, namespace } = rig;
   const jobs = pathOf("batch/v1", namespace, "jobs");
-  const one = (name: string) => api.get<Owned>(`${jobs}/${name}`);
+  const getJob = (name: string) => api.get<Owned>(`${jobs}/${name}`);
   await rig.adopt("cfg", "0");
   const inTemplate = { annotations: {}, podAnnotations: { "rollcast.dev/auto": "true" } };
   await api.create(jobs, job(namespace, "running", { endless: true }));
@@ -129,12 +129,13 @@ test("a Job is recreated under its name; a finished one only if its own annotati
   for (const finished of ["done", "done-template", "done-named"]) {
     await waitFor(
       async () =>
-        (await one(finished)).status.conditions?.some(({ type }) => type === "Complete") === true,
+        (await getJob(finished)).status.conditions?.some(({ type }) => type === "Complete") ===
+        true,
       { message: `${finished} to be complete` },
     );
   }
   const uids = new Map<string, string | undefined>();
-  for (const each of [...names, "owned"]) uids.set(each, (await one(each)).metadata.uid);
+  for (const each of [...names, "owned"]) uids.set(each, (await getJob(each)).metadata.uid);
   for (const running of ["running", "running-template"]) {
     await waitFor(async () => (await ownersOfPods(api, namespace, running)).length > 0, {
       message: `${running} to have a pod`,
@@ -152,12 +153,12 @@ test("a Job is recreated under its name; a finished one only if its own annotati
 
   const again: string[] = [];
   for (const [each, before] of uids)
-    if ((await one(each)).metadata.uid !== before) again.push(each);
+    if ((await getJob(each)).metadata.uid !== before) again.push(each);
   expect(again).toEqual(["running", "running-template", "done", "done-named"]);
   expect(await rig.record("owned", "Job")).toBeUndefined();
   for (const each of again) {
     const record = await rig.record(each, "Job");
-    expect(record?.uid, each).toBe((await one(each)).metadata.uid);
+    expect(record?.uid, each).toBe((await getJob(each)).metadata.uid);
     expect(record?.recreate, each).toBeUndefined();
     await waitFor(
       async () => {

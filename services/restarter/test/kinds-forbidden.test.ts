@@ -71,9 +71,9 @@ test("a kind that may not be listed is reported once and blocks no other; it is 
   });
   await rig.change("cfg", "2");
   await rig.waitEvent("succeeded", "db");
-  const told = restarter.logs.filter(
+  const lines = restarter.logs.filter(
     ({ msg, resource }) => msg.startsWith("no permission to list") && resource === "statefulsets",
   );
-  expect(told).toHaveLength(1);
+  expect(lines).toHaveLength(1);
   expect(await read("/readyz")).not.toContain("StatefulSet");
 });

@@ -29,7 +29,7 @@ test.each(Object.entries(STEPS))(
     });
     const uids = new Set<string>();
     for (const [i, failpoint] of steps.entries()) {
-      for (const one of (await api.get<List>(jobs)).items) uids.add(one.metadata.uid ?? "");
+      for (const item of (await api.get<List>(jobs)).items) uids.add(item.metadata.uid ?? "");
       await restarter.kill();
       const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
       await rig.change("cfg", `content ${failpoint}`);
@@ -42,10 +42,10 @@ test.each(Object.entries(STEPS))(
       const { items } = await api.get<List>(jobs);
       // One more than before, and (a Job) only under its one name.
       expect(
-        items.filter((one) => !uids.has(one.metadata.uid ?? "")),
+        items.filter((item) => !uids.has(item.metadata.uid ?? "")),
         failpoint,
       ).toHaveLength(1);
-      if (kind === "Job") expect(items.map((one) => one.metadata.name)).toEqual(["one"]);
+      if (kind === "Job") expect(items.map((item) => item.metadata.name)).toEqual(["one"]);
     }
     expect(faultsOf(await rig.events())).toEqual([]);
     const record = await rig.record("one", kind);

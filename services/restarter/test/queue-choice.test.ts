@@ -47,11 +47,11 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
 
   await rig.change("cfg", "1");
   expect(await queuesOf(1)).toEqual(["default", "canary", "default", "default"]);
-  const told = await waitFor(async () => {
-    const found = await refusals(rig);
-    return found.length >= 2 ? found : undefined;
+  const published = await waitFor(async () => {
+    const lines = await refusals(rig);
+    return lines.length >= 2 ? lines : undefined;
   });
-  expect(told).toEqual([
+  expect(published).toEqual([
     `choosing: queueAnnotation does not let namespace ${namespace} choose the queue "gold": rolled in the queue default`,
     'lost: no queue is named "glod": rolled in the queue default',
   ]);
@@ -68,8 +68,8 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
   await rig.change("cfg", "3");
   expect(await queuesOf(3)).toEqual(["gold", "gold", "gold", "gold"]);
   const refused = await waitFor(async () => {
-    const found = await refusals(rig);
-    return found.length >= 3 ? found : undefined;
+    const lines = await refusals(rig);
+    return lines.length >= 3 ? lines : undefined;
   });
   expect(refused[2]).toContain('choose the queue "canary": rolled in the queue gold');
 });

@@ -27,7 +27,7 @@ async function startSlow(
 }
 
 function patchesOf(proxy: FaultProxy): number[] {
-  return proxy.seen.filter(({ method }) => method === "PATCH").map(({ at }) => at);
+  return proxy.requests.filter(({ method }) => method === "PATCH").map(({ at }) => at);
 }
 
 /**
@@ -151,7 +151,7 @@ test("settings name their author in events and expire by themselves, across a re
   await operations.setQueue("slow", { concurrency: 4, maxRolling: 2 }, { by: "anna" });
   await operations.pauseQueue("default", { by: "ben", until: Date.now() + 12_000 });
   await rig.change("cfg", "1");
-  await rig.waitRecord("web-0", (one) => one.due?.reason === "QueuePaused");
+  await rig.waitRecord("web-0", (record) => record.due?.reason === "QueuePaused");
   await first.kill("SIGKILL");
   await rig.redis.restart({ empty: true });
   await rig.nats.kill();
@@ -159,7 +159,7 @@ test("settings name their author in events and expire by themselves, across a re
   await rig.start();
   await rig.change("cfg", "2");
   for (const name of names) {
-    await rig.waitRecord(name, (one) => one.due?.reason === "QueuePaused");
+    await rig.waitRecord(name, (record) => record.due?.reason === "QueuePaused");
   }
   // Nobody resumes it: it expires by the clock, and everything rolls at once, with the last
   // content.
@@ -173,11 +173,15 @@ test("settings name their author in events and expire by themselves, across a re
   });
   await operations.resetQueue("slow", { by: "anna" });
   expect(operations.listQueues()[1]).toMatchObject({ effective: { concurrency: 1 }, live: {} });
-  const told = await waitFor(async () => {
-    const events = (await rig.events()).filter((one) => eventOutcome(one.type).domain === "queue");
+  const published = await waitFor(async () => {
+    const events = (await rig.events()).filter(
+      (event) => eventOutcome(event.type).domain === "queue",
+    );
     return events.length >= 4 ? events : undefined;
   });
-  expect(told.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data }))).toEqual([
+  expect(
+    published.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data })),
+  ).toEqual([
     { outcome: "updated", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
     { outcome: "paused", queue: "default", by: "ben", until: expect.any(String) },
     { outcome: "resumed", queue: "default", by: "rollcast", reason: "Expired" },

@@ -78,9 +78,9 @@ test("three replicas that reserve and release at once never exceed the quota, an
   const keys = Array.from({ length: 120 }, (_, i) => `Deployment/ns-${i % 3}/web-${i}`);
   await Promise.all(
     keys.map((key, i) => {
-      const one = world.keepers[i % 3];
-      if (one === undefined) throw new Error("no keeper");
-      return workload(one.quotaStore, key);
+      const keeper = world.keepers[i % 3];
+      if (keeper === undefined) throw new Error("no keeper");
+      return workload(keeper.quotaStore, key);
     }),
   );
   expect(done).toBe(120);
@@ -96,20 +96,20 @@ test("three replicas that reserve and release at once never exceed the quota, an
 
 test("a cache that missed everything during an outage of NATS catches up when it is back", async () => {
   await using world = await startKeepers(2);
-  const [one, two] = world.keepers;
-  if (one === undefined || two === undefined) throw new Error("no keepers");
-  expect(await reserveQuota(one.quotaStore, "Deployment/a/1")).toBe(true);
+  const [first, second] = world.keepers;
+  if (first === undefined || second === undefined) throw new Error("no keepers");
+  expect(await reserveQuota(first.quotaStore, "Deployment/a/1")).toBe(true);
   await world.nats.kill();
   await world.nats.restart();
-  await waitFor(() => reserveQuota(two.quotaStore, "Deployment/a/2"), {
+  await waitFor(() => reserveQuota(second.quotaStore, "Deployment/a/2"), {
     message: "NATS to take a write",
   });
-  const size = (cache: typeof one.cache) => {
+  const size = (cache: typeof first.cache) => {
     const entry = cache.get(stateKey(CLUSTER, "q"))?.value;
     return entry?.type === "state" ? Object.keys(entry.rolling).length : 0;
   };
-  await waitFor(() => size(one.cache) === 2, { message: "the mirror to catch up" });
+  await waitFor(() => size(first.cache) === 2, { message: "the mirror to catch up" });
   // Its result is the server's, although no watch reported it.
-  expect(await releaseQuota(one.quotaStore, "Deployment/a/2")).toBe(1);
-  await waitFor(() => size(two.cache) === 1);
+  expect(await releaseQuota(first.quotaStore, "Deployment/a/2")).toBe(1);
+  await waitFor(() => size(second.cache) === 1);
 });

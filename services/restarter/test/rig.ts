@@ -176,7 +176,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const logger = createLogger("rig", "silent");
   const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
   undo.defer(async () => {
-    await Promise.all(restarters.map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all(restarters.map((restarter) => restarter[Symbol.asyncDispose]()));
   });
   const stop = new AbortController();
   undo.defer(() => stop.abort());
@@ -193,13 +193,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   };
   const waitRecord = (
     name: string,
-    predicate: (one: WorkloadRecord) => boolean,
+    predicate: (candidate: WorkloadRecord) => boolean,
     timeout = 30_000,
   ) =>
     waitFor(
       async () => {
-        const one = await record(name);
-        return one !== undefined && predicate(one) ? one : undefined;
+        const current = await record(name);
+        return current !== undefined && predicate(current) ? current : undefined;
       },
       { message: `the record of ${name}`, timeout },
     );
@@ -252,9 +252,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       const isCurrent = async (name: string) => {
         const ref = { kind: "ConfigMap", namespace, name: "cfg" };
         const source = await sources.get(recordKey(CLUSTER, ref));
-        const one = await record(name);
-        if (one?.phase !== "current" || one.outbox.length > 0) return false;
-        return Object.values(one.running)[0]?.digest === contentDigest(source?.value, "*");
+        const current = await record(name);
+        if (current?.phase !== "current" || current.outbox.length > 0) return false;
+        return Object.values(current.running)[0]?.digest === contentDigest(source?.value, "*");
       };
       let left = [...names];
       await waitFor(
@@ -276,11 +276,11 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     waitEvent: (outcome, workload, count = 1) =>
       waitFor(
         async () => {
-          const found = (await readEvents(connection)).filter(
+          const matching = (await readEvents(connection)).filter(
             ({ type, subject }) =>
               eventOutcome(type).outcome === outcome && subject?.endsWith(`/${workload}`) === true,
           );
-          return found[count - 1]?.data as RolloutData | undefined;
+          return matching[count - 1]?.data as RolloutData | undefined;
         },
         { message: `${count} ${outcome} of ${workload}`, timeout: 60_000, every: 50 },
       ),

@@ -49,8 +49,8 @@ export function daemonSet(
 
 /** The API path of an object, or of its collection if `name` is omitted. */
 export function pathOf(groupVersion: string, namespace: string, plural: string, name?: string) {
-  const one = name === undefined ? "" : `/${name}`;
-  return `/apis/${groupVersion}/namespaces/${namespace}/${plural}${one}`;
+  const segment = name === undefined ? "" : `/${name}`;
+  return `/apis/${groupVersion}/namespaces/${namespace}/${plural}${segment}`;
 }
 
 export type JobShape = DeploymentShape & {

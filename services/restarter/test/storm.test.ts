@@ -27,17 +27,17 @@ test("a storm of 100 changes in 10 s is at most one rollout a second, and the la
   const starts = events.filter((event) => event.type.includes("started"));
   const lastStart = Math.max(...starts.map((event) => Date.parse(event.time)));
   for (const name of names) {
-    const one = (await rig.get(name)) as unknown as typeof marker & {
+    const workload = (await rig.get(name)) as unknown as typeof marker & {
       metadata: { generation: number };
     };
     const rolls = starts.filter(({ subject }) => subject?.endsWith(`/${name}`) === true);
     const times = rolls.map(({ time }) => Date.parse(time) - began).join(", ");
-    expect(one.metadata.generation - 1, name).toBe(rolls.length);
+    expect(workload.metadata.generation - 1, name).toBe(rolls.length);
     expect(rolls.length, `${name} rolled ${times} ms after the first change`).toBeLessThanOrEqual(
       most,
     );
     expect(rolls.length, name).toBeGreaterThanOrEqual(2);
-    expect(one.spec.template.metadata.annotations["rollcast.dev/config"], name).toBe(wanted);
+    expect(workload.spec.template.metadata.annotations["rollcast.dev/config"], name).toBe(wanted);
   }
   // 3 s on an idle machine (window 1 s); it must not wait for the next resync or a retry.
   expect(lastStart - lastChange).toBeLessThan(20_000);

@@ -52,7 +52,9 @@ export function createDispatchers(
   return {
     for: ({ protocol }) => (protocol === "https:" ? https : http),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...new Set([direct, http, https])].map((one) => one.destroy()));
+      await Promise.all(
+        [...new Set([direct, http, https])].map((dispatcher) => dispatcher.destroy()),
+      );
     },
   };
 }

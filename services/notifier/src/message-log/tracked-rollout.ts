@@ -44,7 +44,7 @@ export function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
   let index: number | undefined;
   if (cause !== undefined) {
     const text = JSON.stringify(shortCause(cause));
-    index = causes.findIndex((known) => JSON.stringify(known) === text);
+    index = causes.findIndex((existing) => JSON.stringify(existing) === text);
     if (index === -1) index = causes.push(shortCause(cause)) - 1;
   }
   const { kind, namespace, name } = workload;

@@ -45,7 +45,7 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const items = page.items
       .map((workload) => impacts.get(workloadKey(workload)))
       .filter((impact) => impact !== undefined);
-    const known = record !== undefined && record.value.deletedAt === undefined;
-    return { ...page, items, source, known };
+    const exists = record !== undefined && record.value.deletedAt === undefined;
+    return { ...page, items, source, known: exists };
   });
 }

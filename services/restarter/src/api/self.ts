@@ -24,7 +24,7 @@ export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]>
   const { instance, nats, consuming, kinds } = parts;
   const [redis, still] = await Promise.all([parts.redisFault(), parts.still()]);
   const faults = [named("nats", nats.fault()), named("redis", redis), still, kinds.ready()].filter(
-    (one) => one !== undefined,
+    (fault) => fault !== undefined,
   );
   const staleness = kinds.staleness();
   const pending = nats.fault() === undefined ? await consuming.pending() : undefined;

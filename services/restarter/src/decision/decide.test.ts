@@ -117,13 +117,13 @@ function source(content: string, over: Partial<SourceRecord> = {}): SourceRecord
 function input(
   over: Partial<DecisionInput> & { source?: SourceRecord | undefined },
 ): DecisionInput {
-  const { source: one, ...rest } = over;
+  const { source: given, ...rest } = over;
   return {
     admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
     rules,
     workload: workload(),
     record: undefined,
-    sources: new Map([[CFG, one ?? source("aa")]]),
+    sources: new Map([[CFG, given ?? source("aa")]]),
     installedAt: at(-60),
     now: T0,
     mode: "active",
@@ -224,8 +224,8 @@ describe("first evaluation", () => {
       want: "keep",
     },
   ])("$name", ({ createdAt, changedAt, want }) => {
-    const one = source("bb", changedAt === undefined ? {} : { changedAt });
-    const decision = decide(input({ workload: workload({ createdAt }), source: one }));
+    const record = source("bb", changedAt === undefined ? {} : { changedAt });
+    const decision = decide(input({ workload: workload({ createdAt }), source: record }));
     expect(decision.do).toBe(want);
     const running = recordOf(decision).running[CFG]?.digest;
     expect(running === UNKNOWN).toBe(want === "roll");
@@ -237,9 +237,9 @@ describe("first evaluation", () => {
   ])(
     "of a change in the second in which a young one was seen to be created, by version %s",
     (_, editedVersion, want) => {
-      const one = { ...workload({ createdAt: at(-30) }), editedVersion };
+      const edited = { ...workload({ createdAt: at(-30) }), editedVersion };
       const changed = { ...source("bb", { changedAt: at(-30) + 900 }), resourceVersion: "50" };
-      expect(decide(input({ workload: one, source: changed })).do).toBe(want);
+      expect(decide(input({ workload: edited, source: changed })).do).toBe(want);
     },
   );
 
@@ -493,8 +493,8 @@ describe("following", () => {
 test("a pause suspends the deadline, and a resume starts it anew", () => {
   const { record, marker } = rolling();
   const on = (now: number, from: WorkloadRecord, shape: Shape) => {
-    const one = workload({ generation: 2, marker, ...shape });
-    return decide(input({ record: from, source: source("bb"), now: at(now), workload: one }));
+    const target = workload({ generation: 2, marker, ...shape });
+    return decide(input({ record: from, source: source("bb"), now: at(now), workload: target }));
   };
   const paused = recordOf(on(60, record, { paused: true }));
   expect(paused.rollout?.deadline).toBeUndefined();
@@ -688,8 +688,8 @@ describe("configured rollouts besides changes", () => {
 
   test("a restart by Reloader is an edit: what changed before it is current, its marks are no template change", () => {
     const marked = (value: string, generation: number, editedAt: number): Workload => {
-      const one = workload({ generation, editedAt });
-      return { ...one, marks: { ...one.marks, reloader: value } };
+      const edited = workload({ generation, editedAt });
+      return { ...edited, marks: { ...edited.marks, reloader: value } };
     };
     const record = adopted();
     const changed = source("bb", { changedAt: at(1) });

@@ -17,7 +17,8 @@ function rolling(...keys: string[]): Record<string, Holder> {
 }
 
 const key = (namespace: string, name: string | number) => `Deployment/${namespace}/${name}`;
-const waiting = (...keys: string[]): Waiter[] => keys.map((one, i) => ({ key: one, since: i }));
+const waiting = (...keys: string[]): Waiter[] =>
+  keys.map((workload, i) => ({ key: workload, since: i }));
 
 describe("who gets free quota", () => {
   test("the oldest, as many as are free", () => {
@@ -28,7 +29,7 @@ describe("who gets free quota", () => {
   test("a namespace at its limit does not block the others", () => {
     const list = waiting(key("a", 1), key("a", 2), key("b", 3), key("c", 4));
     const limits = { maxRolling: 3, maxRollingPerNamespace: 1 };
-    expect(admissible(rolling(key("a", 0)), limits, list).map((one) => one.key)).toEqual([
+    expect(admissible(rolling(key("a", 0)), limits, list).map((waiter) => waiter.key)).toEqual([
       key("b", 3),
       key("c", 4),
     ]);
@@ -59,14 +60,16 @@ const keys = fc.uniqueArray(
   fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(6)).map(([ns, i]) => key(ns, i)),
 );
 const waiters = keys.chain((list) =>
-  fc.tuple(...list.map((one) => fc.nat(4).map((since) => ({ key: one, since })))).map(inOrder),
+  fc
+    .tuple(...list.map((workload) => fc.nat(4).map((since) => ({ key: workload, since }))))
+    .map(inOrder),
 );
 
 function within(
   hold: readonly string[],
   { maxRolling = 99, maxRollingPerNamespace = 99 }: QuotaLimits,
 ) {
-  const namespaces = hold.map((one) => one.split("/")[1] ?? "");
+  const namespaces = hold.map((workload) => workload.split("/")[1] ?? "");
   const most = Math.max(0, ...namespaces.map((ns) => namespaces.filter((x) => x === ns).length));
   return hold.length <= maxRolling && most <= maxRollingPerNamespace;
 }
@@ -77,14 +80,16 @@ test("in any order of requests, no limit is exceeded, and all admitted workloads
       const granted = admissible({}, bounds, list);
       expect(
         within(
-          granted.map((one) => one.key),
+          granted.map((waiter) => waiter.key),
           bounds,
         ),
       ).toBe(true);
       // No rejected workload would fit as well, and the oldest is never rejected.
-      for (const one of list) {
-        if (granted.includes(one)) continue;
-        expect(within([...granted.map((two) => two.key), one.key], bounds)).toBe(false);
+      for (const waiter of list) {
+        if (granted.includes(waiter)) continue;
+        expect(within([...granted.map((admitted) => admitted.key), waiter.key], bounds)).toBe(
+          false,
+        );
       }
       expect(granted[0]).toBe(list[0]);
     }),
@@ -96,16 +101,18 @@ test("each admitted workload may start, whatever the others do first", () => {
     fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
       const granted = admissible({}, bounds, list);
       let hold: Record<string, Holder> = {};
-      for (const one of granted.toSorted((a, b) => ((a.key.length * seed) % 7) - (b.since % 5))) {
+      for (const waiter of granted.toSorted(
+        (a, b) => ((a.key.length * seed) % 7) - (b.since % 5),
+      )) {
         expect(
           mayStart(
             hold,
             bounds,
             list.filter((w) => !Object.hasOwn(hold, w.key)),
-            one,
+            waiter,
           ),
         ).toBe(true);
-        hold = { ...hold, ...rolling(one.key) };
+        hold = { ...hold, ...rolling(waiter.key) };
       }
     }),
   );

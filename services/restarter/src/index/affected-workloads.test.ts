@@ -64,17 +64,17 @@ test.each([
 });
 
 test("each change is counted once, and the next one again", () => {
-  let asked = 0;
+  let calls = 0;
   const usersOf = () => {
-    asked++;
-    return ALL.slice(0, asked);
+    calls++;
+    return ALL.slice(0, calls);
   };
   const affected = createAffectedCounts({ usersOf }, RULES);
   const count = (resourceVersion: string, name = "cfg") =>
     affected(`ConfigMap/shop/${name}`, record({ resourceVersion }));
   expect([count("10"), count("10"), count("11"), count("11")]).toEqual([1, 1, 2, 2]);
   for (let i = 0; i < 1_001; i++) count("1", `other-${i}`);
-  expect(asked).toBe(1_003);
+  expect(calls).toBe(1_003);
   count("11");
-  expect(asked).toBe(1_004);
+  expect(calls).toBe(1_004);
 });

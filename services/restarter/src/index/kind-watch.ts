@@ -16,7 +16,7 @@ export type KindWatchOptions = NamespaceWatchOptions & {
 export type KindWatch = AsyncDisposable & {
   readonly kind: string;
   /** Resolves when its state is known: listed, not served, or not permitted. */
-  readonly known: Promise<void>;
+  readonly stateKnown: Promise<void>;
   /** In how many namespaces (1 if one watch covers all) listing it is forbidden. */
   forbidden(): number;
   watching(): boolean;
@@ -40,7 +40,7 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
   const namespaces = options.namespaces.length === 0 ? [undefined] : options.namespaces;
-  const known = Promise.withResolvers<void>();
+  const stateKnown = Promise.withResolvers<void>();
   let namespaceWatches: NamespaceWatch[] = [];
   let settled = false;
 
@@ -68,7 +68,7 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
       try {
         await check();
         settled ||= namespaceWatches.every((watch) => watch.state() !== "starting");
-        if (settled) known.resolve();
+        if (settled) stateKnown.resolve();
       } catch (err) {
         if (ending.aborted) break;
         logger.warn({ err, kind: kind.kind }, "kind discovery failed, retrying");
@@ -94,7 +94,7 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   };
   return {
     kind: kind.kind,
-    known: known.promise,
+    stateKnown: stateKnown.promise,
     forbidden: () => namespaceWatches.filter((watch) => watch.state() === "forbidden").length,
     watching: () => namespaceWatches.some((watch) => watch.state() === "watching"),
     fault: () =>

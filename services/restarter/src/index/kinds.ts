@@ -33,7 +33,7 @@ export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): Wo
 /** The watch of every workload kind. */
 export type Kinds = {
   /** Resolves when every kind is listed, not served, or not permitted. */
-  readonly known: Promise<unknown>;
+  readonly stateKnown: Promise<unknown>;
   ready(): string | undefined;
   /** The watches that no API server fault keeps silent. */
   progressChecks(): ProgressCheck[];
@@ -73,7 +73,7 @@ export function watchKinds(
     },
   );
   return {
-    known: Promise.all(watches.map((watch) => watch.known)),
+    stateKnown: Promise.all(watches.map((watch) => watch.stateKnown)),
     ready: () => faultOf(watches),
     progressChecks: () =>
       watches
@@ -85,8 +85,8 @@ export function watchKinds(
         .filter((watch) => watch.forbidden() > 0)
         .map((watch) => `${watch.kind} is not followed: no permission to list it`),
     staleness() {
-      const known = watches.flatMap((watch) => watch.staleness()?.ms ?? []);
-      return known.length === 0 ? undefined : Math.max(...known);
+      const times = watches.flatMap((watch) => watch.staleness()?.ms ?? []);
+      return times.length === 0 ? undefined : Math.max(...times);
     },
   };
 }

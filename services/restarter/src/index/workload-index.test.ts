@@ -19,7 +19,7 @@ function workload(name: string, over: Partial<Workload> = {}): Workload {
   } as Workload;
 }
 const users = (index: ReturnType<typeof createWorkloadIndex>, source = "cfg") =>
-  index.usersOf(`ConfigMap/shop/${source}`).map((one) => one.name);
+  index.usersOf(`ConfigMap/shop/${source}`).map((user) => user.name);
 
 test("returns the users of a source, also after their use changed", () => {
   const index = createWorkloadIndex(rulesOf());
@@ -71,12 +71,12 @@ test("a full list removes what it no longer has, and only what came from its own
   void shop.upsert(workload("b"), "list");
   void other.upsert(workload("c", { namespace: "other" }), "list");
   const removed: string[] = [];
-  index.listen({ changed: () => undefined, removed: (one) => removed.push(one.name) });
+  index.listen({ changed: () => undefined, removed: ({ name }) => removed.push(name) });
   void shop.listStarted?.();
   void shop.upsert(workload("b"), "list");
   void shop.listed({ resourceVersion: "20" });
   expect(removed).toEqual(["a"]);
-  expect([...index.all()].map((one) => one.name)).toEqual(["b", "c"]);
+  expect([...index.all()].map(({ name }) => name)).toEqual(["b", "c"]);
 });
 
 test("a watched edit is dated by the clock and has its version, and both are kept", () => {
@@ -145,26 +145,26 @@ test("a workload referenced by another reports the pods' state of its referrer",
   const rules = rulesOf();
   const index = createWorkloadIndex(rules);
   const target = givenWorkload({ metadata: { name: "tpl", generation: 3 } });
-  const referrer = (seen: number, over: Partial<Workload> = {}): Workload => ({
+  const referrer = (observedGeneration: number, over: Partial<Workload> = {}): Workload => ({
     ...givenWorkload({ metadata: { name: "roll", uid: "r" } }),
     kind: "Rollout",
     annotations: { "rollcast.dev/auto": "true" },
     paused: true,
-    workloadRef: { kind: "Deployment", name: "tpl", seen },
+    workloadRef: { kind: "Deployment", name: "tpl", observedGeneration },
     status: { state: "complete" },
     mayRoll: false,
     ...over,
   });
   const state = () => {
-    const one = index.get("Deployment/shop/tpl");
-    return [one?.mayRoll, one?.paused, one?.status.state];
+    const template = index.get("Deployment/shop/tpl");
+    return [template?.mayRoll, template?.paused, template?.status.state];
   };
   index.apply(target);
   expect(state()).toEqual([false, false, target.status.state]);
-  const told: string[] = [];
-  index.listen({ changed: ({ name }) => told.push(name), removed: () => undefined });
+  const changed: string[] = [];
+  index.listen({ changed: ({ name }) => changed.push(name), removed: () => undefined });
   index.apply(referrer(2));
-  expect(told).toEqual(["roll", "tpl"]);
+  expect(changed).toEqual(["roll", "tpl"]);
   expect(state()).toEqual([true, true, "unobserved"]);
   index.apply(referrer(3, { paused: false }));
   expect(state()).toEqual([true, false, "complete"]);

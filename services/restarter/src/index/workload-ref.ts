@@ -17,7 +17,7 @@ export function workloadRefOf({ workloadRef, namespace }: Workload): WorkloadKey
 export function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
   const annotations = { ...referrer.annotations, ...target.annotations };
   const optIn = readOptIn(annotations, target.templateAnnotations, rules);
-  const seen = referrer.workloadRef?.seen ?? 0;
+  const observedGeneration = referrer.workloadRef?.observedGeneration ?? 0;
   return {
     ...target,
     annotations,
@@ -26,6 +26,6 @@ export function withReferrer(target: Workload, referrer: Workload, rules: Rules)
     paused: referrer.paused,
     restartsOnEdit: referrer.restartsOnEdit,
     deadlineMs: referrer.deadlineMs,
-    status: seen < target.generation ? { state: "unobserved" } : referrer.status,
+    status: observedGeneration < target.generation ? { state: "unobserved" } : referrer.status,
   };
 }

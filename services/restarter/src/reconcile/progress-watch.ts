@@ -110,8 +110,8 @@ export function startProgressWatch(
     count: () => active.size,
     stale() {
       const since = [...active.values()]
-        .map((one) => one.staleSince)
-        .filter((one) => one !== undefined);
+        .map((progress) => progress.staleSince)
+        .filter((time) => time !== undefined);
       return { count: since.length, since: since.length === 0 ? undefined : Math.min(...since) };
     },
   };

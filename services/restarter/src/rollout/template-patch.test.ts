@@ -22,9 +22,9 @@ type Given = {
 
 const contents = (digests: Record<string, string>) =>
   Object.fromEntries(
-    Object.entries(digests).map(([name, one]) => [
+    Object.entries(digests).map(([name, value]) => [
       `ConfigMap/shop/${name}`,
-      { keys: "*" as const, digest: one },
+      { keys: "*" as const, digest: value },
     ]),
   );
 
