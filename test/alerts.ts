@@ -152,22 +152,22 @@ type Rule = {
 
 /** Promtool's unit tests of the examples. */
 export function ruleTests(file: string, rules: readonly Rule[]): object {
-  const test = (one: Example, series: Series, expected: readonly object[]) => ({
+  const test = (example: Example, series: Series, expected: readonly object[]) => ({
     interval: "1m",
     input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-    alert_rule_test: [{ eval_time: one.at, alertname: one.alert, exp_alerts: expected }],
+    alert_rule_test: [{ eval_time: example.at, alertname: example.alert, exp_alerts: expected }],
   });
   return {
     rule_files: [file],
     evaluation_interval: "1m",
-    tests: EXAMPLES.flatMap((one) => {
-      const rule = rules.find(({ alert }) => alert === one.alert);
-      if (rule === undefined) throw new Error(`there is no alert ${one.alert}`);
+    tests: EXAMPLES.flatMap((example) => {
+      const rule = rules.find(({ alert }) => alert === example.alert);
+      if (rule === undefined) throw new Error(`there is no alert ${example.alert}`);
       const expected = {
-        exp_labels: { ...one.labels, ...rule.labels },
+        exp_labels: { ...example.labels, ...rule.labels },
         exp_annotations: rule.annotations,
       };
-      return [test(one, one.fires, [expected]), test(one, one.quiet, [])];
+      return [test(example, example.fires, [expected]), test(example, example.quiet, [])];
     }),
   };
 }

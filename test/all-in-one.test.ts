@@ -18,7 +18,7 @@ async function deploy(stack: Stack, name: string) {
   await waitRolledOut(api, namespace, name);
 }
 
-function told(stack: Stack, outcome: string, name: string) {
+function waitDelivered(stack: Stack, outcome: string, name: string) {
   return stack.receiver.waitFor(
     ({ body }) => body.includes(`rollout.${outcome}`) && body.includes(`"${name}"`),
     60_000,
@@ -34,7 +34,7 @@ test("one process watches, rolls and tells, also after it was stopped and starte
   await waitSettled(stack, "web");
 
   await setKey(stack, "cfg", "a", "1");
-  await told(stack, "succeeded", "web");
+  await waitDelivered(stack, "succeeded", "web");
 
   expect(await first.kill("SIGTERM")).toBe(0);
   expect(first.logs.filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
@@ -58,13 +58,13 @@ test("from three services to one process and back, beside each other for a while
 
   await setKey(stack, "cfg", "a", "1");
   await stack.waitEvent("changed", "cfg");
-  const one = await stack.start("all-in-one");
+  const replacement = await stack.start("all-in-one");
   await Promise.all(three.map((service) => service.kill("SIGTERM")));
   await stack.waitEvent("succeeded", "web");
   await waitSettled(stack, "web");
   expect(await generationOf(stack, "web")).toBe(2);
 
-  expect(await one.kill("SIGTERM")).toBe(0);
+  expect(await replacement.kill("SIGTERM")).toBe(0);
   await setKey(stack, "cfg", "a", "2");
   await Promise.all(NAMES.map((name) => stack.start(name)));
   await stack.waitEvent("succeeded", "web", 2);
@@ -90,15 +90,15 @@ test("one server answers for all three: metrics by component, checks by name", a
   expect(text).toMatch(/^rollcast_consumer_pending\{component="notifier"\} \d/m);
   expect(text).toMatch(/^rollcast_watch_\w+\{.*component="watcher".*\} \d/m);
   // What the dashboard and the alerts ask for is there in this shape too.
-  const known = new Set(families(text).flatMap(seriesNames));
+  const existing = new Set(families(text).flatMap(seriesNames));
   for (const file of ["dashboard.json", "alerts.yaml"]) {
     const queries = await readFile(join(chartDir(), "files", file), "utf8");
-    const asked = [...queries.matchAll(/"?expr"?: (.*)/g)].flatMap(([, expr = ""]) =>
+    const requested = [...queries.matchAll(/"?expr"?: (.*)/g)].flatMap(([, expr = ""]) =>
       metricsIn(expr),
     );
-    expect(asked.length, file).toBeGreaterThan(10);
+    expect(requested.length, file).toBeGreaterThan(10);
     expect(
-      asked.filter((name) => !known.has(name)),
+      requested.filter((name) => !existing.has(name)),
       file,
     ).toEqual([]);
   }
@@ -123,7 +123,7 @@ test("where one of the three cannot start, the process ends and says which and w
   });
 
   expect(await service.exited).toBe(1);
-  const found = service.logs.find(({ msg }) => msg === "service cannot start");
-  expect(found?.component).toBe("watcher");
-  expect(JSON.stringify(found)).toContain("/nowhere/key");
+  const fault = service.logs.find(({ msg }) => msg === "service cannot start");
+  expect(fault?.component).toBe("watcher");
+  expect(JSON.stringify(fault)).toContain("/nowhere/key");
 });

@@ -13,7 +13,7 @@ const rendered = await renderedFiles();
 const scratch = await temporaryDir("chart");
 afterAll(() => scratch[Symbol.asyncDispose]());
 
-describe.each(rendered.map((one) => [one.file.split("/").at(-1) ?? "", one] as const))(
+describe.each(rendered.map((output) => [output.file.split("/").at(-1) ?? "", output] as const))(
   "%s",
   (_name, { file, render }) => {
     test("is what the chart renders: `pnpm render` renews it", async () => {
@@ -64,8 +64,8 @@ describe("values that are wrong are refused, each by its name", () => {
       /need ports of their own/,
     ],
     ["TLS without a certificate", ["nats.tls.enabled=true"], /nats\.tls\.serverSecret is needed/],
-  ])("%s", async (_name, set, said) => {
-    await expect(renderChart({ set })).rejects.toThrow(said);
+  ])("%s", async (_name, set, expected) => {
+    await expect(renderChart({ set })).rejects.toThrow(expected);
   });
 });
 
@@ -73,17 +73,19 @@ test("the schema knows every value, with a default that it takes", async () => {
   type Schema = { properties?: Record<string, Schema>; additionalProperties?: unknown };
   const schema = JSON.parse(await readFile(join(chartDir(), "values.schema.json"), "utf8"));
   const values = parse(await readFile(join(chartDir(), "values.yaml"), "utf8"), { merge: true });
-  const unlike = (at: string, one: Schema, value: unknown): string[] => {
-    if (one.additionalProperties !== false) return [];
+  const unlike = (at: string, part: Schema, value: unknown): string[] => {
+    if (part.additionalProperties !== false) return [];
     const keys = Object.keys((value ?? {}) as object);
-    const known = Object.keys(one.properties ?? {});
-    const different = [...keys, ...known].filter((k) => !keys.includes(k) || !known.includes(k));
+    const properties = Object.keys(part.properties ?? {});
+    const different = [...keys, ...properties].filter(
+      (k) => !keys.includes(k) || !properties.includes(k),
+    );
     return [
       ...different.map((key) => `${at}${key}`),
       ...keys.flatMap((key) =>
         unlike(
           `${at}${key}.`,
-          one.properties?.[key] ?? {},
+          part.properties?.[key] ?? {},
           (value as Record<string, unknown>)[key],
         ),
       ),
@@ -110,7 +112,8 @@ test("a service's API has a port where the configuration has the API", async () 
   const text = (await renderChart({ set })).split("\n---\n");
   const at = (kind: string) =>
     text.find(
-      (one) => one.includes(`kind: ${kind}\n`) && one.includes("name: rollcast-restarter\n"),
+      (manifest) =>
+        manifest.includes(`kind: ${kind}\n`) && manifest.includes("name: rollcast-restarter\n"),
     );
   expect(at("Deployment")).toContain("{ name: api, containerPort: 9090 }");
   expect(at("Service")).toContain("{ name: api, port: 9090, targetPort: api }");
@@ -145,12 +148,12 @@ describe("where allInOne is enabled", () => {
     const without = objectsIn(await renderChart()).map(nameOf);
     const own = (await enabled()).map(nameOf);
 
-    expect(own.filter((one) => !without.includes(one))).toEqual(
+    expect(own.filter((name) => !without.includes(name))).toEqual(
       ["NetworkPolicy", "ServiceAccount", "Service", "Deployment"].map(
         (kind) => `${kind} rollcast-all-in-one`,
       ),
     );
-    expect(without.filter((one) => !own.includes(one)).toSorted()).toEqual(
+    expect(without.filter((name) => !own.includes(name)).toSorted()).toEqual(
       [
         ...["watcher", "restarter", "notifier"].flatMap((name) =>
           ["Deployment", "NetworkPolicy", "Service"].map((kind) => `${kind} rollcast-${name}`),
@@ -173,10 +176,10 @@ describe("where allInOne is enabled", () => {
     expect(roles.length).toBeGreaterThan(2);
     for (const { kind, metadata } of roles) {
       const binding = all.find(
-        (one) =>
-          one.kind === `${kind}Binding` &&
-          one.metadata.name === metadata.name &&
-          one.metadata.namespace === metadata.namespace,
+        (object) =>
+          object.kind === `${kind}Binding` &&
+          object.metadata.name === metadata.name &&
+          object.metadata.namespace === metadata.namespace,
       );
       const name = "rollcast-all-in-one";
       const subjects = (binding?.subjects ?? []) as Bound[];
@@ -189,17 +192,19 @@ describe("where allInOne is enabled", () => {
   test("the servers know its user and none of the three; else they know no user of that name", async () => {
     const bus = (all: AnyObject[]) =>
       JSON.stringify(all.filter(({ metadata }) => /-(nats|redis)$/.test(metadata.name)));
-    const one = bus(await enabled());
-    expect(one).toMatch(/ROLLCAST_NKEY_ALL_IN_ONE/);
-    expect(one).not.toMatch(/NKEY_(?:WATCHER|RESTARTER|NOTIFIER)|component":"(?:watch|rest|noti)/);
-    expect(one).not.toMatch(/"redis-(?:restarter|notifier)|"(?:restarter|notifier)"/);
+    const enabledBus = bus(await enabled());
+    expect(enabledBus).toMatch(/ROLLCAST_NKEY_ALL_IN_ONE/);
+    expect(enabledBus).not.toMatch(
+      /NKEY_(?:WATCHER|RESTARTER|NOTIFIER)|component":"(?:watch|rest|noti)/,
+    );
+    expect(enabledBus).not.toMatch(/"redis-(?:restarter|notifier)|"(?:restarter|notifier)"/);
     expect(await renderChart()).not.toMatch(/all.in.one/i);
   });
 
   test("a change of shape restarts NATS, which reads its users at its start", async () => {
     const checksum = (all: AnyObject[]) =>
       /"checksum\/config":"\w+"/.exec(
-        JSON.stringify(all.find((one) => nameOf(one) === "StatefulSet rollcast-nats")),
+        JSON.stringify(all.find((object) => nameOf(object) === "StatefulSet rollcast-nats")),
       )?.[0];
     expect(checksum(await enabled())).not.toBe(checksum(objectsIn(await renderChart())));
   });
@@ -207,7 +212,7 @@ describe("where allInOne is enabled", () => {
   test("more than one replica has a disruption budget, and values of the three mean nothing", async () => {
     const all = await enabled("allInOne.replicas=2", "watcher.replicas=3", "watcher.env[0].name=X");
     expect(all.map(nameOf)).toContain("PodDisruptionBudget rollcast-all-in-one");
-    const deployment = all.find((one) => nameOf(one) === "Deployment rollcast-all-in-one");
+    const deployment = all.find((object) => nameOf(object) === "Deployment rollcast-all-in-one");
     expect(deployment?.spec).toMatchObject({ replicas: 2 });
     expect(JSON.stringify(deployment)).not.toContain('"name":"X"');
   });
@@ -240,7 +245,7 @@ test("the dashboard and the alerts arrive as they are", async () => {
   });
   const file = async (name: string) => readFile(join(chartDir(), "files", name), "utf8");
   const of = (kind: string, name: string) =>
-    objectsIn(text).find((one) => one.kind === kind && one.metadata.name === name);
+    objectsIn(text).find((object) => object.kind === kind && object.metadata.name === name);
   const dashboard = of("ConfigMap", "rollcast-dashboard")?.data as Record<string, string>;
   expect(JSON.parse(dashboard["rollcast.json"] ?? "")).toEqual(
     JSON.parse(await file("dashboard.json")),

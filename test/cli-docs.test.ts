@@ -27,11 +27,11 @@ test("docs/cli.md names the Secret, its key and the Service that an installation
   expect(text).toContain(`--secret, ${secret}]`);
 
   const [, service, port] = /port-forward service\/(\S+) (\d+)/.exec(page) ?? [];
-  const found = objectsIn(text).find(
+  const object = objectsIn(text).find(
     ({ kind, metadata }) => kind === "Service" && metadata.name === service,
   );
-  expect(found?.metadata.namespace).toBe(namespace);
-  expect(found?.spec).toMatchObject({ ports: [{ port: Number(port) }] });
+  expect(object?.metadata.namespace).toBe(namespace);
+  expect(object?.spec).toMatchObject({ ports: [{ port: Number(port) }] });
 });
 
 test("no pod mounts the seed of an operator", async () => {

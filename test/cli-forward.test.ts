@@ -37,9 +37,9 @@ test("without --server the API is found through the kubeconfig: a forwarded port
 
   const { token } = access;
   await api.create(paths.secret(namespace), secret(namespace, "rollcast-api", { token }));
-  const found = await ask();
-  expect(found).toMatchObject({ code: 0, err: "" });
-  expect(found.out).toContain("cluster test, mode active");
+  const answer = await ask();
+  expect(answer).toMatchObject({ code: 0, err: "" });
+  expect(answer.out).toContain("cluster test, mode active");
 });
 
 test("where the services are one process, each API is found by the name of its port", async () => {
@@ -54,7 +54,7 @@ test("where the services are one process, each API is found by the name of its p
   const ports: Record<string, number> = {};
   for (const name of ["restarter", "notifier"]) {
     const line = await service.waitLog(
-      (one) => one.msg === "api listening" && one.service === name,
+      (entry) => entry.msg === "api listening" && entry.service === name,
     );
     ports[`${name}-api`] = Number(line.port);
   }

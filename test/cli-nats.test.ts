@@ -59,13 +59,13 @@ test.each(SHAPES)(
     const config = { restarter: { api: access.config } };
     const services = await Promise.all(names.map((name) => stack.start(name, { config })));
     await waitSettled(stack, "web");
-    const asked = services.find(({ name }) => name === "restarter" || name === "all-in-one");
-    if (asked === undefined) throw new Error("no restarter");
+    const restarter = services.find(({ name }) => name === "restarter" || name === "all-in-one");
+    if (restarter === undefined) throw new Error("no restarter");
     const nats = { ROLLCAST_NATS_URL: stack.nats.url };
     const seed = ["--nkey", stack.seedFile("operator")];
     const more = {
       ...nats,
-      ROLLCAST_SERVER: await apiUrl(asked),
+      ROLLCAST_SERVER: await apiUrl(restarter),
       ROLLCAST_TOKEN: access.token,
       KUBECONFIG: useCluster().kubeconfig,
     };
@@ -156,8 +156,8 @@ test("three servers: every acknowledged event is shown, whichever server is aske
 
 describe("without the right to read", () => {
   test("events tail says which seed to give, and quotes none", async () => {
-    await using one = await startBus();
-    const { bus, watcher } = one;
+    await using started = await startBus();
+    const { bus, watcher } = started;
     await publish(watcher, "a");
     await using made = await temporaryDir("nkey");
     const wrong = join(made.dir, "wrong");
@@ -208,8 +208,8 @@ describe("without the right to read", () => {
   });
 
   test("doctor tells a missing right from a missing stream", async () => {
-    await using one = await startBus({ empty: true });
-    const { bus } = one;
+    await using started = await startBus({ empty: true });
+    const { bus } = started;
     const doctor = async (user: NatsUser) => {
       const args = ["doctor", "--nats", bus.natsUrl, "--nkey", bus.seedFile(user)];
       const { code, out } = await rollcast(args, { KUBECONFIG: "/nowhere" });

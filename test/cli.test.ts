@@ -144,8 +144,8 @@ test("a refused rollout stands in status with its reason, and retry tries it at 
 });
 
 function isSuccessOf(name: string) {
-  return (one: { type: string; subject?: string | undefined }) =>
-    one.type.endsWith("rollout.succeeded.v1") && one.subject?.endsWith(`/${name}`) === true;
+  return (event: { type: string; subject?: string | undefined }) =>
+    event.type.endsWith("rollout.succeeded.v1") && event.subject?.endsWith(`/${name}`) === true;
 }
 
 test("what is frozen waits, and is done when it is unfrozen", async () => {
@@ -172,10 +172,10 @@ test("what is frozen waits, and is done when it is unfrozen", async () => {
 test("queues are set over the file, paused, resumed and reset; halted changes resume", async () => {
   const limits = ["--concurrency", "7", "--rate", "5/s", "--max-rolling", "none", "--for", "2h"];
   const set = await run(["queues", "set", "default", ...limits]);
-  const said = set.replaceAll(/\s+/g, " ");
-  expect(said).toContain("concurrency 7 instead of 20, set by ann@example.com, ends in ");
-  expect(said).toContain("maxRolling none instead of 9");
-  expect(said).toContain("rateLimit 5/1s instead of none");
+  const table = set.replaceAll(/\s+/g, " ");
+  expect(table).toContain("concurrency 7 instead of 20, set by ann@example.com, ends in ");
+  expect(table).toContain("maxRolling none instead of 9");
+  expect(table).toContain("rateLimit 5/1s instead of none");
   expect(await run(["queues", "pause", "default"])).toContain("paused");
   expect(await run(["queues", "resume", "default"])).toContain("running");
   expect(await run(["queues", "reset", "default"])).not.toContain("instead of");
@@ -211,8 +211,8 @@ test("dead letters are listed, shown, sent again and dropped", async () => {
   const letters = () => json<Letters>(["dead-letters", "list"]);
   const [first, second] = await waitFor(
     async () => {
-      const found = await letters();
-      return found.length >= 2 ? found : undefined;
+      const listed = await letters();
+      return listed.length >= 2 ? listed : undefined;
     },
     { message: "two dead letters", timeout: 30_000 },
   );
@@ -223,7 +223,7 @@ test("dead letters are listed, shown, sent again and dropped", async () => {
   stack.receiver.answer(() => ({ status: 204, body: "" }));
   const sent = await run(["dead-letters", "redrive", first?.id ?? ""]);
   expect(sent).toContain("is sent to audit again");
-  await stack.receiver.waitFor((one) => one.path === "/audit");
+  await stack.receiver.waitFor((request) => request.path === "/audit");
   expect(await run(["dead-letters", "drop", second?.id ?? ""])).toContain("is dropped");
   const left = (await letters()).map(({ id }) => id);
   expect(left).not.toContain(first?.id);

@@ -80,7 +80,9 @@ describe.each(PROFILES)("with the profiles %j", (profiles, expected) => {
     const { services } = await composed([COMPOSE], { profiles });
     const { keys: _, ...others } = services;
     for (const [name, { volumes = [] }] of Object.entries(others)) {
-      const keys = volumes.map(({ source }) => source).filter((one) => one.startsWith("keys-"));
+      const keys = volumes
+        .map(({ source }) => source)
+        .filter((source) => source.startsWith("keys-"));
       const has = WITHOUT_KEYS.has(name) ? [] : [`keys-${USERS[name] ?? name}`];
       expect(keys, name).toEqual(has);
     }

@@ -48,7 +48,7 @@ function escape(text: string): string {
 function replacer(pairs: ReadonlyMap<string, string>): (text: string) => string {
   const longestFirst = [...pairs.keys()].toSorted((a, b) => b.length - a.length);
   const all = new RegExp(longestFirst.map(escape).join("|"), "g");
-  return (text) => text.replaceAll(all, (found) => pairs.get(found) ?? found);
+  return (text) => text.replaceAll(all, (key) => pairs.get(key) ?? key);
 }
 
 /** Copies a file or a folder that is mounted, with what `fit` makes of each text. */
@@ -129,7 +129,9 @@ export function compose(options: CompositionOptions): Composition {
   const start = async (name: string): Promise<Started & Checked> => {
     const service = composed.services[name];
     if (service === undefined) throw new Error(`there is no service ${name}`);
-    const others = Object.entries(service.depends_on ?? {}).filter(([one]) => !given.includes(one));
+    const others = Object.entries(service.depends_on ?? {}).filter(
+      ([dependency]) => !given.includes(dependency),
+    );
     await Promise.all(others.map(([other, { condition }]) => until(other, condition)));
     const fit = await makeRoot(options, name, service);
     const mine = own[name] ?? {};

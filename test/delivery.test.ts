@@ -80,8 +80,14 @@ test("the outcome arrives signed: succeeded, and failed with the reason", async 
   for (const name of ["good", "bad"]) await waitSettled(stack, name);
 
   await setKey(stack, "cfg", "a", "1");
-  const succeeded = await receiver.waitFor((one) => one.body.includes("rollout.succeeded"), 60_000);
-  const failed = await receiver.waitFor((one) => one.body.includes("rollout.failed"), 60_000);
+  const succeeded = await receiver.waitFor(
+    (request) => request.body.includes("rollout.succeeded"),
+    60_000,
+  );
+  const failed = await receiver.waitFor(
+    (request) => request.body.includes("rollout.failed"),
+    60_000,
+  );
   const good = JSON.stringify(verified(succeeded));
   expect(good).toContain(`"name":"good"`);
   expect(good).toContain(`"changed":["a"]`);
@@ -116,7 +122,7 @@ test("no value of a Secret or ConfigMap leaves the watcher", async () => {
   await stack.waitEvent("succeeded", "web", 1);
   await setKey(stack, "cfg", "a", newConfig);
   await stack.waitEvent("succeeded", "web", 2);
-  await receiver.waitFor((one) => one.body.includes("rollout.succeeded"), 60_000);
+  await receiver.waitFor((request) => request.body.includes("rollout.succeeded"), 60_000);
   await waitFor(async () => (await stack.events()).some((event) => event.type.includes(".sent.")));
 
   const metrics = await Promise.all(

@@ -40,10 +40,10 @@ test("it is a document of AsyncAPI 3.1 whose references lead somewhere", async (
   expect([validate(document), validate.errors]).toEqual([true, null]);
   const text = JSON.stringify(document);
   for (const [, pointer = ""] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
-    const found = pointer
+    const target = pointer
       .split("/")
       .reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], document);
-    expect(found, pointer).toBeDefined();
+    expect(target, pointer).toBeDefined();
   }
 });
 
@@ -58,16 +58,16 @@ test("every event of a run is as the document says, on a subject of its channel"
   await stack.waitEvent("sent", "hook");
 
   const { components } = await checkedIn();
-  const seen = new Set<string>();
+  const outcomes = new Set<string>();
   for (const event of await stack.events()) {
     const { domain, outcome } = eventOutcome(event.type);
     const validate = ajv().compile(components.messages[domain]?.payload.schema ?? false);
     expect([validate(event), validate.errors], event.type).toEqual([true, null]);
     const broken = { ...event, type: "dev.rollcast.other.v1" };
     expect(validate(broken), "a check that takes anything checks nothing").toBe(false);
-    seen.add(`${domain}.${outcome}`);
+    outcomes.add(`${domain}.${outcome}`);
   }
-  expect([...seen].toSorted()).toEqual([
+  expect([...outcomes].toSorted()).toEqual([
     "notification.sent",
     "rollout.planned",
     "rollout.started",

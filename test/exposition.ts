@@ -35,17 +35,17 @@ export function matchersOf(expr: string, metric: string): [label: string, value:
 /** The families of a `/metrics` answer. */
 export function families(text: string): Family[] {
   const helps = new Map<string, string>();
-  const found: (Family & { samples: Sample[] })[] = [];
+  const parsed: (Family & { samples: Sample[] })[] = [];
   for (const line of text.split("\n")) {
     const [, outcome, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
     if (outcome === "HELP") helps.set(name, rest);
     if (outcome === "TYPE") {
-      found.push({ name, type: rest, help: helps.get(name) ?? "", samples: [] });
+      parsed.push({ name, type: rest, help: helps.get(name) ?? "", samples: [] });
     }
     const [, sample, inside = ""] = /^([a-z0-9_]+)(?:\{(.*)\})? /.exec(line) ?? [];
-    if (sample !== undefined) found.at(-1)?.samples.push({ name: sample, labels: pairs(inside) });
+    if (sample !== undefined) parsed.at(-1)?.samples.push({ name: sample, labels: pairs(inside) });
   }
-  return found;
+  return parsed;
 }
 
 /** Every name that a query may use: a histogram has three. */

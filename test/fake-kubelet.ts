@@ -24,9 +24,9 @@ function framed(channel: number, bytes: Uint8Array): Buffer {
  * (staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go).
  */
 function forward(ws: WebSocket, port: number): void {
-  const told = Buffer.alloc(2);
-  told.writeUInt16LE(port);
-  for (const channel of [DATA, ERROR]) ws.send(framed(channel, told));
+  const portBytes = Buffer.alloc(2);
+  portBytes.writeUInt16LE(port);
+  for (const channel of [DATA, ERROR]) ws.send(framed(channel, portBytes));
   const socket = connect(port, "127.0.0.1");
   socket.on("data", (bytes) => ws.send(framed(DATA, bytes)));
   socket.on("error", (err) => ws.send(framed(ERROR, Buffer.from(err.message))));
@@ -51,7 +51,7 @@ export async function startFakeKubelet(api: Api): Promise<AsyncDisposable & { no
   const sockets = new WebSocketServer({
     server,
     handleProtocols: (protocols) =>
-      [...protocols].find((one) => one.endsWith("channel.k8s.io")) ?? false,
+      [...protocols].find((protocol) => protocol.endsWith("channel.k8s.io")) ?? false,
   });
   sockets.on("connection", (ws, request) => {
     const url = new URL(request.url ?? "", "https://kubelet");

@@ -65,7 +65,7 @@ const WAYS: readonly [
 
 test.each(WAYS)(
   "%s is taken by the API server, its pods run, and its services, started from it with their own tokens and keys, do the job",
-  async (_name, render, told, user) => {
+  async (_name, render, delivers, user) => {
     await using undo = new AsyncDisposableStack();
     const cluster = undo.use(await startCluster());
     const { dir } = undo.use(await temporaryDir("install"));
@@ -93,8 +93,11 @@ test.each(WAYS)(
 
     await change(api, "demo", "1");
     await rolls(api, "demo", 2);
-    if (told) {
-      const { body } = await receiver.waitFor((one) => one.body.includes("succeeded"), 30_000);
+    if (delivers) {
+      const { body } = await receiver.waitFor(
+        (request) => request.body.includes("succeeded"),
+        30_000,
+      );
       expect(body).toContain("demo");
     }
     const output = installation.services.flatMap(({ lines }) => lines).join("\n");

@@ -18,11 +18,12 @@ import { fit, runPod } from "./kubelet.ts";
 import type { Node, PodTemplate } from "./kubelet.ts";
 
 function templateOf(objects: readonly AnyObject[], kind: string, name: string): PodTemplate {
-  const found = objects.find(
-    (one) => one.kind === kind && one.metadata.name.startsWith(`rollcast-${name}`),
+  const object = objects.find(
+    (candidate) =>
+      candidate.kind === kind && candidate.metadata.name.startsWith(`rollcast-${name}`),
   );
-  if (found === undefined) throw new Error(`no ${kind} ${name} was rendered`);
-  return (found.spec as { template: PodTemplate }).template;
+  if (object === undefined) throw new Error(`no ${kind} ${name} was rendered`);
+  return (object.spec as { template: PodTemplate }).template;
 }
 
 /** Names of the services that run all the time. */
@@ -138,9 +139,9 @@ export async function rolls(api: Api, namespace: string, generation: number): Pr
   const path = paths.deployment(namespace, "web");
   await waitFor(
     async () => {
-      const found = (await api.get<AnyObject>(path)).metadata.generation ?? 0;
-      expect(found).toBeLessThanOrEqual(generation);
-      return found === generation;
+      const current = (await api.get<AnyObject>(path)).metadata.generation ?? 0;
+      expect(current).toBeLessThanOrEqual(generation);
+      return current === generation;
     },
     { message: `generation ${generation} of the Deployment`, timeout: 30_000 },
   );
@@ -150,7 +151,7 @@ export async function ready({ running, lines }: Service): Promise<void> {
   await waitFor(
     async () => {
       if (running.hasExited()) throw new Error(`ended: ${running.output()}`);
-      const line = lines.find((one) => one.includes("http server listening")) ?? "{}";
+      const line = lines.find((text) => text.includes("http server listening")) ?? "{}";
       const { port } = JSON.parse(line) as { port?: number };
       return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
     },

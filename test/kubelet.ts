@@ -135,7 +135,7 @@ export async function runPod(node: Node, options: PodOptions): Promise<Running> 
   await mkdir(root, { recursive: true });
   const mounts = new Map<string, string>();
   for (const { name: volumeName, mountPath } of container?.volumeMounts ?? []) {
-    const volume = template.spec.volumes?.find((one) => one.name === volumeName);
+    const volume = template.spec.volumes?.find((candidate) => candidate.name === volumeName);
     const dir = join(root, volumeName);
     await fillVolume(node, volume ?? { name: volumeName }, dir);
     mounts.set(mountPath, dir);

@@ -49,7 +49,9 @@ async function waitCopied(nats: Nats): Promise<void> {
     await waitFor(
       async () => {
         const { config, cluster } = await nats.jsm.streams.info(stream);
-        const current = cluster?.replicas?.filter((one) => one.current && one.offline !== true);
+        const current = cluster?.replicas?.filter(
+          (replica) => replica.current && replica.offline !== true,
+        );
         return config.num_replicas === 3 && current?.length === 2;
       },
       { message: `three copies of ${stream}`, timeout: 60_000, every: 200 },
@@ -101,9 +103,9 @@ test("three servers of NATS as the chart has them: one is killed while changes h
     const words = wordsOf(events, name).filter((outcome) => outcome !== "planned");
     expect(words, name).toEqual(["started", "succeeded"]);
   }
-  const told = () => stack.receiver.received.map(({ body }) => body).join("\n");
+  const delivered = () => stack.receiver.received.map(({ body }) => body).join("\n");
   for (const name of names) {
-    await waitFor(() => told().includes(`"${name}"`), { message: `${name} to be told` });
+    await waitFor(() => delivered().includes(`"${name}"`), { message: `${name} to be told` });
   }
   for (const service of stack.services) {
     if (service.name !== "provision") expect(service.hasExited(), service.name).toBe(false);

@@ -41,7 +41,7 @@ async function isRefused({ nc }: Nats, act: () => void): Promise<boolean> {
   const status = nc.status();
   const refusals: unknown[] = [];
   const listen = async () => {
-    for await (const one of status) if (one.type === "error") refusals.push(one.error);
+    for await (const event of status) if (event.type === "error") refusals.push(event.error);
   };
   const listening = listen();
   act();
@@ -127,39 +127,39 @@ const SUBSCRIBE: readonly [string, readonly NatsUser[]][] = [
 
 describe("publish", () => {
   test.each(PUBLISH)("%s: only %j", async (subject, allowed) => {
-    const found = [];
+    const permitted = [];
     for (const user of SERVICES) {
       const nats = as(user);
       // With a reply, as a request has one: without it the server does not answer the API.
       const reply = `_INBOX_${user}.probe`;
       const refused = await isRefused(nats, () => nats.nc.publish(subject, "?", { reply }));
-      if (!refused) found.push(user);
+      if (!refused) permitted.push(user);
     }
-    expect(found).toEqual(allowed);
+    expect(permitted).toEqual(allowed);
   });
 });
 
 describe("subscribe", () => {
   test.each(SUBSCRIBE)("%s: only %j", async (subject, allowed) => {
-    const found = [];
+    const permitted = [];
     for (const user of NATS_USERS) {
       const nats = as(user);
       const refused = await isRefused(nats, () => {
         nats.nc.subscribe(subject, { callback: () => undefined });
       });
-      if (!refused) found.push(user);
+      if (!refused) permitted.push(user);
     }
-    expect(found).toEqual(allowed);
+    expect(permitted).toEqual(allowed);
   });
 });
 
 describe("the subscriber", () => {
   test("sees events as they happen, and takes them from a stream of its own", async () => {
     const { nc, js, jsm } = as("subscriber");
-    const seen: string[] = [];
+    const subjects: string[] = [];
     nc.subscribe("rollcast.v1.test.>", {
       callback: (_err, msg) => {
-        seen.push(msg.subject);
+        subjects.push(msg.subject);
       },
     });
     await jsm.streams.add({ name: "MINE", subjects: ["rollcast.v1.test.>"], max_bytes: 1 << 20 });
@@ -167,7 +167,7 @@ describe("the subscriber", () => {
 
     const subject = "rollcast.v1.test.rollout.failed.deployment.shop.web";
     await as("restarter").js.publish(subject, "{}");
-    await waitFor(() => seen.includes(subject), { message: "the event" });
+    await waitFor(() => subjects.includes(subject), { message: "the event" });
     const kept = async () => (await jsm.streams.info("MINE")).state.messages;
     await waitFor(async () => (await kept()) > 0, { message: "the event to be kept" });
     expect(await kept()).toBe(1);
@@ -272,9 +272,9 @@ describe("the operator", () => {
       "rollcast.dlq.v1.restarter-test.forged",
       "_INBOX_restarter.forged",
     ];
-    const told: string[] = [];
+    const delivered: string[] = [];
     as("subscriber").nc.subscribe("rollcast.v1.test.>", {
-      callback: (_err, { subject }) => void told.push(subject),
+      callback: (_err, { subject }) => void delivered.push(subject),
     });
     await as("subscriber").nc.flush();
     const own: string[] = [];
@@ -298,8 +298,8 @@ describe("the operator", () => {
 
     const marker = "rollcast.v1.test.source.marker";
     await as("test").js.publish(marker, "{}");
-    await waitFor(() => told.includes(marker), { message: "the event after the answers" });
-    expect(told).toEqual([marker]);
+    await waitFor(() => delivered.includes(marker), { message: "the event after the answers" });
+    expect(delivered).toEqual([marker]);
     expect(await lastSequences()).toEqual({ ...before, ROLLCAST: (before.ROLLCAST ?? 0) + 1 });
   });
 });
@@ -335,19 +335,19 @@ describe("where the services are one process", () => {
 
   test("its user may publish what the three may, and the others are as they are", async () => {
     const three = await read("services");
-    const one = await read("all-in-one");
+    const single = await read("all-in-one");
 
-    const own = one.users.get("ALL_IN_ONE");
+    const own = single.users.get("ALL_IN_ONE");
     const wanted = ["WATCHER", "RESTARTER", "NOTIFIER"].flatMap((name) =>
       publishes(three.users.get(name)),
     );
     expect(publishes(own).toSorted()).toEqual([...new Set(wanted)].toSorted());
     expect(own).toContain('subscribe: ["_INBOX_all-in-one.>"]');
-    expect([...one.users.keys()]).toEqual(["ALL_IN_ONE", "PROVISION", "SUBSCRIBER", "OPERATOR"]);
+    expect([...single.users.keys()]).toEqual(["ALL_IN_ONE", "PROVISION", "SUBSCRIBER", "OPERATOR"]);
     for (const name of ["PROVISION", "SUBSCRIBER", "OPERATOR"]) {
-      expect(one.users.get(name), name).toBe(three.users.get(name));
+      expect(single.users.get(name), name).toBe(three.users.get(name));
     }
-    expect(one.rest).toBe(three.rest);
+    expect(single.rest).toBe(three.rest);
   });
 
   test.each(["watcher", "restarter", "notifier"] as const)("%s is nobody", async (user) => {

@@ -65,13 +65,15 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-function known(): Set<string> {
+function existingNames(): Set<string> {
   return new Set([...live.values()].flat().flatMap(seriesNames));
 }
 
 test("every metric of ours has a unit or counts something, says what it is, and has a line in the docs", async () => {
   const ours = [...live].flatMap(([service, all]) =>
-    all.filter(({ name }) => name.startsWith("rollcast_")).map((one) => ({ service, ...one })),
+    all
+      .filter(({ name }) => name.startsWith("rollcast_"))
+      .map((family) => ({ service, ...family })),
   );
   for (const { name, type, help } of ours) {
     expect(help, name).toMatch(/\w{3}/);
@@ -80,7 +82,7 @@ test("every metric of ours has a unit or counts something, says what it is, and 
   }
   const names = [...new Set(ours.map(({ name }) => name))].toSorted();
   const rows = names.map((name) => {
-    const all = ours.filter((one) => one.name === name);
+    const all = ours.filter((family) => family.name === name);
     const services = all.map(({ service }) => service).join(", ");
     return `| \`${name}\` | ${all[0]?.type} | ${services} | ${all[0]?.help.replace(/\.$/, "")} |`;
   });
@@ -97,11 +99,11 @@ test("every query of the dashboard asks for metrics that the services have", asy
     targets.map(({ expr }) => ({ title, names: metricsIn(expr) })),
   );
   expect(queries.length).toBeGreaterThan(15);
-  const names = known();
-  for (const { title, names: asked } of queries) {
-    expect(asked, title).not.toEqual([]);
+  const names = existingNames();
+  for (const { title, names: requested } of queries) {
+    expect(requested, title).not.toEqual([]);
     expect(
-      asked.filter((name) => !names.has(name)),
+      requested.filter((name) => !names.has(name)),
       title,
     ).toEqual([]);
   }
@@ -109,12 +111,12 @@ test("every query of the dashboard asks for metrics that the services have", asy
 
 test("every alert asks for metrics that the services have, and has a runbook; every runbook has an alert", async () => {
   const rules = await alerts();
-  const names = known();
+  const names = existingNames();
   for (const { alert, expr, annotations } of rules) {
-    const asked = metricsIn(expr);
-    if (alert !== "RollcastDown") expect(asked, alert).not.toEqual([]);
+    const requested = metricsIn(expr);
+    if (alert !== "RollcastDown") expect(requested, alert).not.toEqual([]);
     expect(
-      asked.filter((name) => !names.has(name)),
+      requested.filter((name) => !names.has(name)),
       alert,
     ).toEqual([]);
     expect(annotations.runbook_url).toMatch(new RegExp(`/docs/runbooks/${alert}\\.md$`));
@@ -168,8 +170,8 @@ test("labels and their values in queries and alerts are those of the live metric
     .toArray();
 
   for (const { title, expr } of [...queries, ...rules]) {
-    for (const name of metricsIn(expr).filter((one) => !UNSEEN.has(one))) {
-      const samples = ours.filter((one) => one.name === name);
+    for (const name of metricsIn(expr).filter((metric) => !UNSEEN.has(metric))) {
+      const samples = ours.filter((sample) => sample.name === name);
       expect(samples, `${title}: no sample of ${name}`).not.toEqual([]);
       for (const label of groupedBy(expr)) {
         if (SCRAPED.has(label) || label === OF_ONE_PROCESS) continue;

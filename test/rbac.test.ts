@@ -44,15 +44,15 @@ function granted({ roles }: ServiceAccounts, account: Account): string[] {
 
 /** What the account asked for, in the words of {@link granted}. */
 function needed(log: readonly Audited[], user: string, named: ReadonlySet<string>): string[] {
-  const asked = log
-    .filter((one) => one.user.username === user)
+  const requested = log
+    .filter((request) => request.user.username === user)
     .flatMap(({ verb, objectRef }) => {
       if (objectRef === undefined) return [];
       const { apiGroup = "", resource, subresource, name = "" } = objectRef;
       const right = `${verb} ${apiGroup}/${[resource, subresource].filter(Boolean).join("/")}`;
       return [named.has(`${right} ${name}`) ? `${right} ${name}` : right];
     });
-  return [...new Set(asked)].toSorted();
+  return [...new Set(requested)].toSorted();
 }
 
 async function readLog(file: string): Promise<Audited[]> {
@@ -104,9 +104,9 @@ const DEFINITIONS: readonly Definition[] = [
 ];
 
 async function addDefinitions(api: Api): Promise<void> {
-  for (const one of DEFINITIONS) {
+  for (const resource of DEFINITIONS) {
     const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    await api.create(path, definition(one) as unknown as AnyObject);
+    await api.create(path, definition(resource) as unknown as AnyObject);
   }
   for (const [group, version, , plural] of DEFINITIONS) {
     await waitFor(() => api.get(`/apis/${group}/${version}/${plural}`), { message: plural });
@@ -236,10 +236,10 @@ test("the roles of the chart are what the services ask of the API server: nothin
   }
   const log = await waitFor(
     async () => {
-      const found = await readLog(cluster.auditLog ?? "");
+      const entries = await readLog(cluster.auditLog ?? "");
       const wanted = granted(accounts, "restarter");
-      const seen = needed(found, accounts.user("restarter"), new Set());
-      return wanted.every((right) => seen.includes(right)) ? found : undefined;
+      const used = needed(entries, accounts.user("restarter"), new Set());
+      return wanted.every((right) => used.includes(right)) ? entries : undefined;
     },
     { message: "every right of the restarter to be used", timeout: 20_000 },
   ).catch(() => readLog(cluster.auditLog ?? ""));

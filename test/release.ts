@@ -18,7 +18,7 @@ export function helmRelease(
   namespace: string,
 ): Release {
   const where = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
-  const values = (set: readonly string[]) => set.map((one) => `--set=${one}`);
+  const values = (set: readonly string[]) => set.map((value) => `--set=${value}`);
   return {
     install: (...set) =>
       helm("install", "rollcast", chartDir(), "--create-namespace", ...where, ...values(set)),

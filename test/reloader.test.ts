@@ -40,10 +40,10 @@ async function start(config: object, before: (stack: Stack) => Promise<unknown>)
 }
 
 async function template(stack: Stack, name: string): Promise<Template> {
-  const one = await stack.api.get<{ spec: { template: Template } } & { metadata: never }>(
+  const object = await stack.api.get<{ spec: { template: Template } } & { metadata: never }>(
     paths.deployment(stack.namespace, name),
   );
-  return one.spec.template;
+  return object.spec.template;
 }
 
 async function rolledOut(stack: Stack, names: readonly string[]) {
@@ -53,7 +53,7 @@ async function rolledOut(stack: Stack, names: readonly string[]) {
 test("annotations name sources that no pod uses, by name and by pattern; others are left alone", async () => {
   await using stack = await start(
     { reload: { annotations: { ignore: "example.com/ignore" } } },
-    async (one) => {
+    async (fresh) => {
       const annotated: Record<string, Record<string, string>> = {
         named: { [NAMED]: "x, cfg" },
         pattern: { [NAMED]: "cfg-[0-9]+" },
@@ -61,13 +61,13 @@ test("annotations name sources that no pod uses, by name and by pattern; others 
         auto: { [`${R}/auto`]: "true" },
       };
       for (const [name, annotations] of Object.entries(annotated)) {
-        await deploy(one, name, { annotations });
+        await deploy(fresh, name, { annotations });
       }
-      await deploy(one, "search", {
+      await deploy(fresh, "search", {
         annotations: { [`${R}/search`]: "true" },
         uses: [{ as: "envFrom", configMap: "cfg" }],
       });
-      await rolledOut(one, [...Object.keys(annotated), "search"]);
+      await rolledOut(fresh, [...Object.keys(annotated), "search"]);
     },
   );
   await stack.source("cfg-7");
@@ -119,19 +119,19 @@ test("a source of a shared namespace rolls who names it, in its own namespace", 
 });
 
 test("reload.onCreate and reload.onDelete: a source that comes or goes is a reason, an installation is none", async () => {
-  await using stack = await start({ reload: { onCreate: true, onDelete: true } }, async (one) => {
-    await deploy(one, "uses", {
+  await using stack = await start({ reload: { onCreate: true, onDelete: true } }, async (fresh) => {
+    await deploy(fresh, "uses", {
       uses: [
         { as: "envFrom", configMap: "cfg" },
         { as: "volume", configMap: "later" },
       ],
     });
-    await deploy(one, "named", { annotations: { [NAMED]: "late.*" } });
-    await deploy(one, "bystander", {
+    await deploy(fresh, "named", { annotations: { [NAMED]: "late.*" } });
+    await deploy(fresh, "bystander", {
       uses: [{ as: "envFrom", configMap: "cfg" }],
       annotations: {},
     });
-    await rolledOut(one, ["uses", "named", "bystander"]);
+    await rolledOut(fresh, ["uses", "named", "bystander"]);
   });
   await waitSettled(stack, "uses");
   await waitSettled(stack, "named");
@@ -152,9 +152,9 @@ test("reload.onCreate and reload.onDelete: a source that comes or goes is a reas
 });
 
 test("without them a source that goes and comes back as it was rolls nothing, with other data it rolls", async () => {
-  await using stack = await start({}, async (one) => {
-    await deploy(one, "uses", { uses: [{ as: "envFrom", configMap: "cfg" }] });
-    await rolledOut(one, ["uses"]);
+  await using stack = await start({}, async (fresh) => {
+    await deploy(fresh, "uses", { uses: [{ as: "envFrom", configMap: "cfg" }] });
+    await rolledOut(fresh, ["uses"]);
   });
   await waitSettled(stack, "uses");
   const remove = () => stack.api.remove(paths.configMap(stack.namespace, "cfg"));
@@ -172,17 +172,17 @@ test("without them a source that goes and comes back as it was rolls nothing, wi
 
 test("beside Reloader: its variables are adopted, a restart by it is noticed, the strategy takes them over", async () => {
   const config = { reload: { strategy: "reloader-env-vars" } };
-  await using stack = await start(config, async (one) => {
-    const { api, namespace } = one;
+  await using stack = await start(config, async (fresh) => {
+    const { api, namespace } = fresh;
     await api.create(paths.secret(namespace), secret(namespace, "sec", { p: "1" }));
-    await deploy(one, "web", {
+    await deploy(fresh, "web", {
       uses: [
         { as: "envFrom", configMap: "cfg" },
         { as: "envFrom", secret: "sec" },
       ],
     });
-    await reloaderMarks(one, "STAKATER_CFG_CONFIGMAP", SHA1);
-    await rolledOut(one, ["web"]);
+    await reloaderMarks(fresh, "STAKATER_CFG_CONFIGMAP", SHA1);
+    await rolledOut(fresh, ["web"]);
   });
   await waitSettled(stack, "web");
   const env = async () => {
@@ -207,7 +207,7 @@ test("beside Reloader: its variables are adopted, a restart by it is noticed, th
 /** Marks as Reloader 1.4 writes them: one variable of the first container. */
 async function reloaderMarks(stack: Stack, name: string, value: string) {
   const { spec } = await template(stack, "web");
-  const containers = spec.containers.map((one) => ({ ...one, env: [{ name, value }] }));
+  const containers = spec.containers.map((container) => ({ ...container, env: [{ name, value }] }));
   await stack.api.patch(
     paths.deployment(stack.namespace, "web"),
     { spec: { template: { spec: { containers } } } },
@@ -217,14 +217,14 @@ async function reloaderMarks(stack: Stack, name: string, value: string) {
 
 test("rollcast.dev/effect: notify tells and does not roll; the annotation strategy writes Reloader's JSON", async () => {
   const config = { reload: { strategy: "reloader-annotations" } };
-  await using stack = await start(config, async (one) => {
+  await using stack = await start(config, async (fresh) => {
     const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
-    await deploy(one, "told", {
+    await deploy(fresh, "told", {
       uses,
       annotations: { [`${R}/auto`]: "true", "rollcast.dev/effect": "notify" },
     });
-    await deploy(one, "web", { uses });
-    await rolledOut(one, ["told", "web"]);
+    await deploy(fresh, "web", { uses });
+    await rolledOut(fresh, ["told", "web"]);
   });
   await waitSettled(stack, "web");
   await setKey(stack, "cfg", "a", "2");

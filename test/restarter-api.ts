@@ -21,7 +21,7 @@ export async function apiToken() {
 
 /** Where a service's API listens. */
 export async function apiUrl(service: Service): Promise<string> {
-  const line = await service.waitLog((one) => one.msg === "api listening");
+  const line = await service.waitLog((entry) => entry.msg === "api listening");
   return `http://127.0.0.1:${String(line.port)}`;
 }
 

@@ -31,9 +31,9 @@ test("two replicas of each service are replaced one by one during 50 changes: ea
   expect(old).toHaveLength(6);
 
   // As a Deployment does with maxSurge 1: the new one is ready before the old one is told to go.
-  const replace = async (one: Service) => {
-    await stack.start(one.name);
-    return one.kill("SIGTERM");
+  const replace = async (service: Service) => {
+    await stack.start(service.name);
+    return service.kill("SIGTERM");
   };
   let replacing: Promise<void> = Promise.resolve();
   const codes: (number | string)[] = [];

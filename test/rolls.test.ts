@@ -130,7 +130,7 @@ test("mode observe plans, publishes and notifies, and patches nothing", async ()
   await setKey(stack, "cfg", "a", "2");
   const skipped = await stack.waitEvent("skipped", "web");
   expect(skipped.data).toMatchObject({ reason: "Observe", cause: { name: "cfg" } });
-  await stack.receiver.waitFor((one) => one.body.includes("rollout.skipped"));
+  await stack.receiver.waitFor((request) => request.body.includes("rollout.skipped"));
   expect(wordsOf(await stack.events(), "web")).toEqual(["planned", "skipped"]);
   expect(await generationOf(stack, "web")).toBe(1);
 });

@@ -69,7 +69,7 @@ async function startCluster(cluster: string, dir: string, test: Nkey): Promise<N
   const text = await renderChart({ set: ["nats.replicas=3", `cluster=${cluster}`] });
   const conf = objectsIn(text)
     .map(({ data }) => (data as Record<string, string> | undefined)?.["nats.conf"])
-    .find((one) => one !== undefined);
+    .find((value) => value !== undefined);
   const keys = await readFile(join(dir, "nats", "nats-keys.conf"), "utf8");
   return startNatsCluster({
     conf: (conf ?? "").replace("users: [", `users: [\n { nkey: ${test.publicKey} }`),
@@ -121,7 +121,7 @@ export async function startSecureBus(
   for (const user of [...REDIS_USERS, "all-in-one"]) {
     passwords[user] = await readFile(join(dir, user, "redis"), "utf8");
   }
-  const known = passwords as SecureBus["passwords"];
+  const byUser = passwords as SecureBus["passwords"];
   const natsServers =
     servers === 3
       ? undo.use(await startCluster(cluster, dir, test)).servers
@@ -134,7 +134,7 @@ export async function startSecureBus(
         ];
   const [nats] = natsServers;
   if (nats === undefined) throw new Error("no server of NATS");
-  const args = await redisUsers(cluster, shape, dir, known.test);
+  const args = await redisUsers(cluster, shape, dir, byUser.test);
   const redis = undo.use(await startRedis({ args }));
   const seedFile = (user: string) => join(dir, user, "nats.nk");
   const kept = undo.move();
@@ -144,10 +144,10 @@ export async function startSecureBus(
     natsUrl: natsServers.map(({ url }) => url).join(","),
     redis,
     seedFile,
-    passwords: known,
+    passwords: byUser,
     identity: (user) => ({
       nats: { nkey: { file: seedFile(user) }, replicas: servers },
-      ...(user in known
+      ...(user in byUser
         ? { redis: { username: user, password: { file: join(dir, user, "redis") } } }
         : {}),
     }),

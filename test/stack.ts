@@ -182,12 +182,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     waitEvent: (outcome, name, count = 1) =>
       waitFor(
         async () => {
-          const found = (await events()).filter(
+          const matching = (await events()).filter(
             (event) =>
               eventOutcome(event.type).outcome === outcome &&
               (event.subject === name || event.subject?.endsWith(`/${name}`)),
           );
-          return found.length >= count ? found[count - 1] : undefined;
+          return matching.length >= count ? matching[count - 1] : undefined;
         },
         { message: `${count} ${outcome} of ${name}`, timeout: 60_000, every: 100 },
       ),
@@ -246,6 +246,6 @@ export async function setSecretKey(stack: Stack, name: string, key: string, valu
 
 /** How often a Deployment's spec was changed since it was made. */
 export async function generationOf(stack: Stack, name: string): Promise<number> {
-  const one = await stack.api.get<AnyObject>(paths.deployment(stack.namespace, name));
-  return one.metadata.generation ?? 0;
+  const object = await stack.api.get<AnyObject>(paths.deployment(stack.namespace, name));
+  return object.metadata.generation ?? 0;
 }

@@ -162,9 +162,9 @@ test("spans are sent while a service runs, not only at its end", async () => {
   );
   await stack.waitEvent("created", "new");
 
-  const found = await waitFor(
+  const span = await waitFor(
     () => spansOf(collector).find(({ name }) => name === "source created"),
     { message: "the span to be sent while the watcher runs", timeout: 20_000 },
   );
-  expect(found.parentSpanId ?? "").toBe("");
+  expect(span.parentSpanId ?? "").toBe("");
 });

@@ -31,7 +31,7 @@ const OTHERS = /^(events|leases|pods|replicasets|endpoints|endpointslices|persis
 async function everything(api: Api): Promise<Set<string>> {
   const { groups } = await api.get<Groups>("/apis");
   const versions = groups.map(({ versions: [newest] }) => `/apis/${newest?.groupVersion}`);
-  const found = new Set<string>();
+  const objects = new Set<string>();
   for (const root of ["/api/v1", ...versions]) {
     const { resources } = await api.get<Resources>(root);
     for (const { name, verbs } of resources) {
@@ -39,11 +39,11 @@ async function everything(api: Api): Promise<Set<string>> {
       const { items } = await api.get<{ items: AnyObject[] }>(`${root}/${name}`);
       for (const { metadata } of items) {
         if (metadata.deletionTimestamp !== undefined) continue;
-        found.add(`${name} ${[metadata.namespace, metadata.name].filter(Boolean).join("/")}`);
+        objects.add(`${name} ${[metadata.namespace, metadata.name].filter(Boolean).join("/")}`);
       }
     }
   }
-  return found;
+  return objects;
 }
 
 /** The commands of kubectl under "Uninstall" in docs/operate.md. */
@@ -92,7 +92,9 @@ test("`helm uninstall` leaves what the documentation names, with which a new ins
   await demo(api, "demo");
   const before = await everything(api);
   const since = async () =>
-    [...(await everything(api))].filter((one) => !before.has(one) && !OTHERS.test(one)).toSorted();
+    [...(await everything(api))]
+      .filter((object) => !before.has(object) && !OTHERS.test(object))
+      .toSorted();
   const release = helmRelease(cluster, NAMESPACE);
   const run = async (work: () => Promise<void>) => {
     const node: Node = { api, url, caFile, namespace: NAMESPACE, dir, hosts: new Map() };
@@ -126,7 +128,7 @@ test("`helm uninstall` leaves what the documentation names, with which a new ins
   await run(() => rolls(api, "demo", 3));
   await release.uninstall();
 
-  const commands = (await documented()).filter((one) => !one.startsWith("kubectl get "));
+  const commands = (await documented()).filter((command) => !command.startsWith("kubectl get "));
   expect(commands).toHaveLength(4);
   for (const command of commands.slice(0, 2)) expect(notes).toContain(command);
   expect(await marks(api)).toEqual(["rollcast.dev/config"]);

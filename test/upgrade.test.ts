@@ -43,8 +43,8 @@ async function put(nats: Nats, bucket: string, key: string, value: object): Prom
 
 async function stored(nats: Nats, bucket: string, key: string): Promise<Record<string, unknown>> {
   const query = { last_by_subj: `$KV.${bucket}.${key}` };
-  const found = await nats.jsm.streams.getMessage(`KV_${bucket}`, query);
-  return (found?.json() ?? {}) as Record<string, unknown>;
+  const message = await nats.jsm.streams.getMessage(`KV_${bucket}`, query);
+  return (message?.json() ?? {}) as Record<string, unknown>;
 }
 
 function unread(stack: Stack): string[] {

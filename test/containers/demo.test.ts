@@ -19,14 +19,14 @@ test("docs/install.md, followed line by line, for the demo: a cluster, a rollout
   };
   await type(up);
   expect(follow).toBe("docker compose logs --follow demo");
-  const told = () => project.logs("demo");
-  const isOver = async () => /it stays up|stopped by an error/.test(await told());
+  const readLog = () => project.logs("demo");
+  const isOver = async () => /it stays up|stopped by an error/.test(await readLog());
   await waitFor(isOver, { timeout: STORY_MS, every: 1_000 }).catch(() => undefined);
-  const lines = await told();
+  const lines = await readLog();
   for (const part of STORY) expect(lines).toMatch(part);
 
   await type(patch);
-  const isTold = async () => /ConfigMap demo\/web-config changed: GREETING/.test(await told());
+  const isTold = async () => /ConfigMap demo\/web-config changed: GREETING/.test(await readLog());
   await waitFor(isTold, { message: "the demo to tell of it", timeout: 60_000, every: 500 });
 
   // Once more over what is there.

@@ -13,9 +13,9 @@ async function docker(...args: readonly string[]): Promise<string> {
 
 /** The one of the images this checkout is built from whose name begins with `prefix`. */
 function image(prefix: string): string {
-  const found = IMAGES.filter((name) => name.startsWith(prefix));
-  expect(found, prefix).toHaveLength(1);
-  return found[0] ?? "";
+  const images = IMAGES.filter((name) => name.startsWith(prefix));
+  expect(images, prefix).toHaveLength(1);
+  return images[0] ?? "";
 }
 
 /** Whether a text holds a version that is `floor` or newer. */

@@ -28,7 +28,7 @@ test("docs/install.md, followed line by line, for a cluster of one's own", async
   await type("Receivers and configuration");
   const file = join(project.dir, "deploy", "compose", "secrets", "slack-url");
   expect(await readFile(file, "utf8")).toMatch(/^https:/);
-  const said = await type("The command line", [exports]);
-  expect(said).toMatch(/rollcast_?.*ok/s);
-  expect(said).toContain('"cluster":"local"');
+  const output = await type("The command line", [exports]);
+  expect(output).toMatch(/rollcast_?.*ok/s);
+  expect(output).toContain('"cluster":"local"');
 });

@@ -134,9 +134,9 @@ export async function openProject(env: Readonly<Record<string, string>> = {}): P
   const inspect = async () => {
     const ids = (await compose("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");
     if (ids.length === 0) return new Map<string, Inspected>();
-    const found = JSON.parse(await must(`docker inspect ${ids.join(" ")}`)) as Inspected[];
+    const inspected = JSON.parse(await must(`docker inspect ${ids.join(" ")}`)) as Inspected[];
     return new Map(
-      found.map((container) => [
+      inspected.map((container) => [
         container.Config.Labels["com.docker.compose.service"] ?? "",
         container,
       ]),

@@ -53,18 +53,18 @@ describe("what no service could use is refused before any starts, and up ends wi
     await writeFile(file, kubeconfig(FAR));
     await chmod(file, 0o600);
     await chown(file, 12_345, 12_345);
-    const said = await refused({ ROLLCAST_KUBECONFIG: file });
-    expect(said).toContain("/etc/rollcast/own/kube/config");
-    expect(said).toMatch(/EACCES|permission denied/);
-    expect(said).toContain("ROLLCAST_USER");
+    const output = await refused({ ROLLCAST_KUBECONFIG: file });
+    expect(output).toContain("/etc/rollcast/own/kube/config");
+    expect(output).toMatch(/EACCES|permission denied/);
+    expect(output).toContain("ROLLCAST_USER");
     await chown(file, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
   });
 
   test("a kubeconfig that is not there; none is made in its place", async () => {
     const missing = join(project.dir, "kube", "missing");
-    const said = await refused({ ROLLCAST_KUBECONFIG: missing, ROLLCAST_USER: OWN_USER });
-    expect(said).toMatch(/bind source path does not exist|no such file/);
-    expect(said).toContain(missing);
+    const output = await refused({ ROLLCAST_KUBECONFIG: missing, ROLLCAST_USER: OWN_USER });
+    expect(output).toMatch(/bind source path does not exist|no such file/);
+    expect(output).toContain(missing);
     await expect(readFile(missing)).rejects.toThrow(/ENOENT/);
   });
 
@@ -101,9 +101,9 @@ describe("what no service could use is refused before any starts, and up ends wi
       "cluster: local\n",
       "cluster: local\nmoode: active\nqueues: [{ name: default, window: soon }]\n",
     );
-    const said = await refused({ ROLLCAST_KUBECONFIG: file, ROLLCAST_USER: OWN_USER });
-    expect(said).toContain("moode");
-    expect(said).toContain("window");
+    const output = await refused({ ROLLCAST_KUBECONFIG: file, ROLLCAST_USER: OWN_USER });
+    expect(output).toContain("moode");
+    expect(output).toContain("window");
     await writeFile(join(project.dir, config), before);
   });
 
@@ -111,9 +111,9 @@ describe("what no service could use is refused before any starts, and up ends wi
     await writeFile(file, kubeconfig(FAR));
     const config = "deploy/compose/config/rollcast.yaml";
     await edit(project.dir, config, "cluster: local\n", "cluster: prod-eu1\n");
-    const said = await refused({ ROLLCAST_KUBECONFIG: file, ROLLCAST_USER: OWN_USER });
-    expect(said).toContain("ROLLCAST_CLUSTER");
-    expect(said).toContain("prod-eu1");
+    const output = await refused({ ROLLCAST_KUBECONFIG: file, ROLLCAST_USER: OWN_USER });
+    expect(output).toContain("ROLLCAST_CLUSTER");
+    expect(output).toContain("prod-eu1");
     await edit(project.dir, config, "cluster: prod-eu1\n", "cluster: local\n");
   });
 

@@ -53,9 +53,9 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 async function containers(): Promise<ReadonlyMap<string, Inspected>> {
-  const found = await project.inspect();
-  for (const name of RUNNING) if (!found.has(name)) throw new Error(`${name} has no container`);
-  return found;
+  const inspected = await project.inspect();
+  for (const name of RUNNING) if (!inspected.has(name)) throw new Error(`${name} has no container`);
+  return inspected;
 }
 
 /** Changes every workload once more, `everyMs` apart. */
@@ -104,15 +104,16 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
   test("brings everything up healthy, and says so", async () => {
     const up = await project.sh("docker compose up --build --detach --wait");
     expect(up.code, up.output).toBe(0);
-    const found = await containers();
-    for (const name of RUNNING) expect(found.get(name)?.State.Health?.Status, name).toBe("healthy");
-    for (const name of ENDED) expect(found.get(name)?.State.ExitCode, name).toBe(0);
+    const byName = await containers();
+    for (const name of RUNNING)
+      expect(byName.get(name)?.State.Health?.Status, name).toBe("healthy");
+    for (const name of ENDED) expect(byName.get(name)?.State.ExitCode, name).toBe(0);
     token = await copyToken(project);
   });
 
   test("no container runs with more than it needs, as each finds itself", async () => {
-    const found = await containers();
-    for (const [name, { HostConfig, Config }] of found) {
+    const byName = await containers();
+    for (const [name, { HostConfig, Config }] of byName) {
       expect(HostConfig.ReadonlyRootfs, name).toBe(true);
       expect(HostConfig.CapDrop, name).toEqual(["ALL"]);
       expect(HostConfig.SecurityOpt, name).toEqual(["no-new-privileges:true"]);
@@ -138,7 +139,7 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
         expect(why, place).toMatch(/^(EROFS|EACCES)$/);
       expect(monitoring, `${name} asks NATS' monitoring`).toMatch(/^refused/);
     }
-    for (const [name, { Mounts }] of found) {
+    for (const [name, { Mounts }] of byName) {
       if (name === "keys") continue;
       const keys = Mounts.map(({ Name = "" }) => /_keys-(.+)$/.exec(Name)?.[1] ?? "");
       expect(
@@ -219,8 +220,8 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
     await changing;
     await expectRolledAndTold(each(COUNT, 2));
     for (const name of RUNNING) await project.waitHealthy(name);
-    const found = await containers();
-    expect(RUNNING.filter((name) => found.get(name)?.State.OOMKilled)).toEqual([]);
+    const byName = await containers();
+    expect(RUNNING.filter((name) => byName.get(name)?.State.OOMKilled)).toEqual([]);
   });
 
   test("what changes between down and up is rolled once, and nothing else", async () => {
@@ -245,8 +246,8 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
   });
 
   test("a service that hangs is ended and started again, as the chart's liveness probe would have it", async () => {
-    const found = await containers();
-    const [before, watcher] = [found.get("restarter"), found.get("watcher")];
+    const byName = await containers();
+    const [before, watcher] = [byName.get("restarter"), byName.get("watcher")];
     await project.evaluate(
       "restarter",
       `const fs = require("node:fs");
@@ -268,12 +269,12 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
 
   test("a health check says what /readyz says", async () => {
     await project.compose("stop", "redis");
-    const said = async () => {
+    const failedCheck = async () => {
       const log = (await containers()).get("restarter")?.State.Health?.Log ?? [];
       return log.find(({ ExitCode, Output }) => ExitCode !== 0 && /redis: /.test(Output));
     };
     const message = "the health check to name redis";
-    const { ExitCode } = await waitFor(said, { message, timeout: 60_000, every: 1_000 });
+    const { ExitCode } = await waitFor(failedCheck, { message, timeout: 60_000, every: 1_000 });
     expect(ExitCode).toBe(1);
     await project.compose("start", "redis");
     await project.waitHealthy("restarter");
@@ -316,11 +317,11 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
 
   test("a changed README restarts nothing, a changed source file its own service alone", async () => {
     const startedAt = async () => {
-      const found = await containers();
+      const byName = await containers();
       return Object.fromEntries(
         RUNNING.map((name) => [
           name,
-          `${found.get(name)?.Image} ${found.get(name)?.State.StartedAt}`,
+          `${byName.get(name)?.Image} ${byName.get(name)?.State.StartedAt}`,
         ]),
       );
     };
@@ -351,7 +352,7 @@ describe("docker compose, for a cluster that a kubeconfig names", () => {
   test("everything stops in time, with exit code 0; nothing was told twice meanwhile", async () => {
     expect(toldOf(receiver, namespace, COUNT), "told").toEqual(expected);
     await project.compose("stop");
-    const found = await containers();
-    for (const name of SERVICES) expect(found.get(name)?.State.ExitCode, name).toBe(0);
+    const byName = await containers();
+    for (const name of SERVICES) expect(byName.get(name)?.State.ExitCode, name).toBe(0);
   });
 });

@@ -44,14 +44,14 @@ function deliveredTo(receiver: TestReceiver): RollcastEvent[] {
 
 /** How often a receiver was notified that each workload of a namespace succeeded. */
 export function toldOf(receiver: TestReceiver, namespace: string, count: number): number[] {
-  const told = Array.from({ length: count }, () => 0);
+  const counts = Array.from({ length: count }, () => 0);
   for (const event of deliveredTo(receiver)) {
     const [, of, name] = (event.subject ?? "").split("/");
     const index = Number(name?.replace("web-", ""));
     if (of !== namespace || eventOutcome(event.type).outcome !== "succeeded") continue;
-    told[index] = (told[index] ?? 0) + 1;
+    counts[index] = (counts[index] ?? 0) + 1;
   }
-  return told;
+  return counts;
 }
 
 /** `times` for each of `count`. */
