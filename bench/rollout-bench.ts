@@ -45,8 +45,8 @@ export async function auditOf(bench: Bench, user: string, from: number): Promise
     .filter((line) => Date.parse(line.requestReceivedTimestamp) >= from);
 }
 
-export function markerOf(one: Deployment): string | undefined {
-  return one.spec.template.metadata.annotations?.[MARKER];
+export function markerOf(deployment: Deployment): string | undefined {
+  return deployment.spec.template.metadata.annotations?.[MARKER];
 }
 
 export function countOf(audit: readonly AuditLine[]): Record<string, number> {

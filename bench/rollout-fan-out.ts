@@ -17,13 +17,13 @@ async function rawRate(bench: Bench, round: string): Promise<number> {
   const api = createApi(bench.cluster.url, tokenOf("admin"), bench.cluster.caFile);
   const items = await list(bench);
   const began = performance.now();
-  await lanes(items, PATCHERS, (one) =>
+  await lanes(items, PATCHERS, (deployment) =>
     api.call({
       method: "PATCH",
-      path: paths.deployment(bench.namespace, one.metadata.name),
+      path: paths.deployment(bench.namespace, deployment.metadata.name),
       contentType: "application/json-patch+json",
       body: [
-        { op: "test", path: "/metadata/generation", value: one.metadata.generation },
+        { op: "test", path: "/metadata/generation", value: deployment.metadata.generation },
         { op: "add", path: "/spec/template/metadata/annotations/bench", value: round },
       ],
     }),
@@ -38,12 +38,17 @@ async function rawRate(bench: Bench, round: string): Promise<number> {
  * from the first PATCH to the last.
  */
 async function rollcastRate(bench: Bench, round: string) {
-  const before = new Map((await list(bench)).map((one) => [one.metadata.name, markerOf(one)]));
+  const before = new Map(
+    (await list(bench)).map((deployment) => [deployment.metadata.name, markerOf(deployment)]),
+  );
   const usage = usageOf(bench.restarter.pid);
   const from = Date.now();
   await bench.cluster.api.patch(paths.configMap(bench.namespace, "cfg"), { data: { a: round } });
   await waitFor(
-    async () => (await list(bench)).every((one) => markerOf(one) !== before.get(one.metadata.name)),
+    async () =>
+      (await list(bench)).every(
+        (deployment) => markerOf(deployment) !== before.get(deployment.metadata.name),
+      ),
     { timeout: 120_000, every: 500, message: "every Deployment to be rolled" },
   );
   await waitRolled(bench);

@@ -26,7 +26,7 @@ export async function changeLatency(bench: Bench, name: string, count: number): 
   const url = new URL(paths.deployment(bench.namespace), bench.cluster.url);
   url.searchParams.set("watch", "1");
   url.searchParams.set("fieldSelector", `metadata.name=${name}`);
-  let seen: (() => void) | undefined;
+  let onMarker: (() => void) | undefined;
   let marker: string | undefined;
   const { request, Agent } = await import("undici");
   const ca = await readFile(bench.cluster.caFile, "utf8");
@@ -42,7 +42,7 @@ export async function changeLatency(bench: Bench, name: string, count: number): 
         const { object } = JSON.parse(line) as { object: Deployment };
         if (markerOf(object) === marker) continue;
         marker = markerOf(object);
-        seen?.();
+        onMarker?.();
       }
     }
   })().catch(() => undefined);
@@ -50,7 +50,7 @@ export async function changeLatency(bench: Bench, name: string, count: number): 
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const shown = new Promise<void>((resolve) => {
-      seen = resolve;
+      onMarker = resolve;
     });
     await bench.cluster.api.patch(paths.configMap(bench.namespace, "cfg"), {
       data: { a: `latency ${i}` },

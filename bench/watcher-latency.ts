@@ -22,7 +22,7 @@ async function watchRaw(cluster: Cluster, namespace: string, signal: AbortSignal
     query: { watch: "1", resourceVersion: metadata.resourceVersion },
     signal,
   });
-  const seen = new Map<string, number>();
+  const deliveredAt = new Map<string, number>();
   const read = async () => {
     let text = "";
     for await (const chunk of stream) {
@@ -34,13 +34,13 @@ async function watchRaw(cluster: Cluster, namespace: string, signal: AbortSignal
         const { object } = JSON.parse(line) as {
           object: { metadata: { name: string; resourceVersion: string } };
         };
-        seen.set(object.metadata.resourceVersion, now);
+        deliveredAt.set(object.metadata.resourceVersion, now);
       }
     }
   };
   const reading = read().catch(() => undefined);
   return {
-    seen,
+    deliveredAt,
     async [Symbol.asyncDispose]() {
       await reading;
       await client[Symbol.asyncDispose]();
@@ -53,17 +53,17 @@ async function watchStream(nats: NatsServer) {
   const connection = await connectNats({ url: nats.url, name: "bench", logger: silent });
   const consumer = await connection.js.consumers.get(EVENT_STREAM);
   const messages = await consumer.consume();
-  const seen = new Map<string, number>();
+  const deliveredAt = new Map<string, number>();
   const read = async () => {
     for await (const message of messages) {
       const now = performance.now();
       const { data } = message.json<{ data: { resourceVersion: string } }>();
-      seen.set(data.resourceVersion, now);
+      deliveredAt.set(data.resourceVersion, now);
     }
   };
   const reading = read().catch(() => undefined);
   return {
-    seen,
+    deliveredAt,
     async [Symbol.asyncDispose]() {
       messages.stop();
       await reading;
@@ -98,11 +98,11 @@ export async function latencies(
   stop.abort();
   await raw[Symbol.asyncDispose]();
   await stream[Symbol.asyncDispose]();
-  const since = (seen: ReadonlyMap<string, number>) =>
-    began.map(({ version, at }) => (seen.get(version) ?? Number.NaN) - at);
+  const since = (deliveredAt: ReadonlyMap<string, number>) =>
+    began.map(({ version, at }) => (deliveredAt.get(version) ?? Number.NaN) - at);
   return {
     written: began.map(({ written }) => written),
-    watched: since(raw.seen),
-    published: since(stream.seen),
+    watched: since(raw.deliveredAt),
+    published: since(stream.deliveredAt),
   };
 }

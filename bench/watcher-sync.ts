@@ -62,11 +62,11 @@ export type Memory = { rss: number; heap: number };
  */
 export async function steadyMemory({ service }: Running): Promise<Memory> {
   await sleep(3_000);
-  const seen = service.logs.filter(({ msg }) => msg === "memory").length;
+  const before = service.logs.filter(({ msg }) => msg === "memory").length;
   for (let i = 1; i <= 3; i++) {
     process.kill(service.pid, "SIGUSR2");
     await service.waitLog(
-      () => service.logs.filter(({ msg }) => msg === "memory").length >= seen + i,
+      () => service.logs.filter(({ msg }) => msg === "memory").length >= before + i,
     );
     await sleep(500);
   }

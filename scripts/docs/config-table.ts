@@ -103,15 +103,15 @@ function meanings(table: string): Map<string, string> {
 export function withConfigTable(page: string): { page: string; missing: string[] } {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`the page lacks "${BEGIN}" and "${END}"`);
-  const known = meanings(page.slice(begin, end));
+  const existing = meanings(page.slice(begin, end));
   const keys = configKeys();
   const rows = keys.map(
     ({ path, takes: what, fallback }) =>
-      `| \`${path}\` | ${what} | ${fallback} | ${known.get(path) ?? ""} |`,
+      `| \`${path}\` | ${what} | ${fallback} | ${existing.get(path) ?? ""} |`,
   );
   const table = ["| key | takes | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
   return {
     page: `${page.slice(0, begin)}${BEGIN}\n\n${table}\n\n${page.slice(end)}`,
-    missing: keys.filter(({ path }) => (known.get(path) ?? "") === "").map(({ path }) => path),
+    missing: keys.filter(({ path }) => (existing.get(path) ?? "") === "").map(({ path }) => path),
   };
 }

@@ -7,7 +7,7 @@ import { parseSync } from "oxc-parser";
 export function importsOf(file: string, text: string): string[] {
   const { errors, module } = parseSync(file, text);
   if (errors.length > 0) throw new Error(`${file}: ${errors[0]?.message ?? "cannot be parsed"}`);
-  const statics = module.staticImports.map((found) => found.moduleRequest.value);
+  const statics = module.staticImports.map((statement) => statement.moduleRequest.value);
   const exported = module.staticExports
     .flatMap(({ entries }) => entries)
     .map((entry) => entry.moduleRequest?.value);
@@ -15,6 +15,6 @@ export function importsOf(file: string, text: string): string[] {
     .map(({ moduleRequest: { start, end } }) => text.slice(start, end))
     .map((literal) => /^["'](.*)["']$/.exec(literal)?.[1]);
   return [...new Set([...statics, ...exported, ...dynamics])].filter(
-    (found) => found !== undefined,
+    (specifier) => specifier !== undefined,
   );
 }

@@ -40,7 +40,7 @@ function faults(...files: readonly [file: string, text: string][]): string[] {
 }
 
 test("imports down the rows are allowed", () => {
-  const found = faults(
+  const actual = faults(
     ["services/a/src/main.ts", 'import { loop } from "./reconcile/loop.ts";'],
     ["services/a/src/context.ts", 'import type { Key } from "./model/key.ts";'],
     ["services/a/src/reconcile/loop.ts", 'import type { Context } from "../context.ts";'],
@@ -48,7 +48,7 @@ test("imports down the rows are allowed", () => {
     ["libs/low/src/nats/connect.ts", 'import { connect } from "@nats-io/transport-node";'],
   );
 
-  expect(found).toEqual([]);
+  expect(actual).toEqual([]);
 });
 
 test.each([
@@ -63,12 +63,12 @@ test.each([
 });
 
 test("of a circle of two folders one arrow is refused, whichever way they stand", () => {
-  const found = faults(
+  const actual = faults(
     ["services/a/src/model/key.ts", 'import type { Loop } from "../reconcile/loop.ts";'],
     ["services/a/src/reconcile/loop.ts", 'import type { Key } from "../model/key.ts";'],
   );
 
-  expect(found).toHaveLength(1);
+  expect(actual).toHaveLength(1);
 });
 
 test.each([
@@ -83,7 +83,7 @@ test.each([
 });
 
 test.each(["services/b/src", "scripts"])("%s with several folders must have rows", (top) => {
-  const found = faults([`${top}/main.ts`, ""], [`${top}/model/key.ts`, ""]);
+  const actual = faults([`${top}/main.ts`, ""], [`${top}/model/key.ts`, ""]);
 
-  expect(found).toEqual([`${top}: its folders stand in no rows`]);
+  expect(actual).toEqual([`${top}: its folders stand in no rows`]);
 });

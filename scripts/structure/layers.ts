@@ -81,7 +81,7 @@ function faultOf(layers: Layers, workspace: Workspace, file: string, specifier: 
     }
     return arrowFault(layers.packages, from, to);
   }
-  const folder = Object.keys(layers.folders).find((one) => isIn(file, one));
+  const folder = Object.keys(layers.folders).find((folderName) => isIn(file, folderName));
   if (folder === undefined || !isIn(target, folder)) return undefined;
   const rows = layers.folders[folder] ?? [];
   return arrowFault(rows, placeIn(rows, folder, file), placeIn(rows, folder, target));

@@ -16,12 +16,12 @@ const GROUPS = new Set(["libs", "services", "jobs", "examples"]);
  */
 async function sources(dir) {
   const entries = await readdir(join(ROOT, dir), { withFileTypes: true });
-  const found = entries.map(async (entry) => {
+  const paths = entries.map(async (entry) => {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) return /^(node_modules|test)$/.test(entry.name) ? [] : sources(path);
     return /\.(ts|mjs)$/.test(entry.name) && !entry.name.endsWith(".test.ts") ? [path] : [];
   });
-  return (await Promise.all(found)).flat();
+  return (await Promise.all(paths)).flat();
 }
 
 /** @type {Map<string, number>} */

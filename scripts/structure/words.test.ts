@@ -124,24 +124,24 @@ test.each([
   ["of a package", "services/x/src/a/keys.ts", "services/x/src/b/keys.ts"],
   ["of several libraries", "libs/x/src/keys.ts", "libs/y/src/keys.ts"],
   ["of several languages", "scripts/a/keys.mjs", "scripts/b/keys.ts"],
-])("two files %s with one name are found", (_, one, other) => {
+])("two files %s with one name are found", (_, first, second) => {
   expect(
     doubleMeanings(
       words,
-      [one, other].flatMap((file) => namesOf(file, "")),
+      [first, second].flatMap((file) => namesOf(file, "")),
     ),
-  ).toEqual([`keys is the name of ${one} and ${other}`]);
+  ).toEqual([`keys is the name of ${first} and ${second}`]);
 });
 
 test.each([
   ["of two services", "services/x/src/context.ts", "services/y/src/context.ts"],
   ["of which each is its folder's program", "scripts/a/main.ts", "scripts/b/main.ts"],
   ["that words.json allows", "libs/x/src/deployment.ts", "libs/y/src/deployment.ts"],
-])("two files %s may have one name", (_, one, other) => {
+])("two files %s may have one name", (_, first, second) => {
   expect(
     doubleMeanings(
       words,
-      [one, other].flatMap((file) => namesOf(file, "")),
+      [first, second].flatMap((file) => namesOf(file, "")),
     ),
   ).toEqual([]);
 });

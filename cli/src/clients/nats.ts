@@ -85,18 +85,18 @@ export function hasNatsTarget({ nats, config }: NatsOptions): boolean {
 
 function targetOf(options: NatsOptions) {
   const file = nonEmpty(options.config);
-  const known = file === undefined ? undefined : loadConfig({ ROLLCAST_CONFIG: file }).nats;
-  const url = nonEmpty(options.nats) ?? known?.url;
+  const configured = file === undefined ? undefined : loadConfig({ ROLLCAST_CONFIG: file }).nats;
+  const url = nonEmpty(options.nats) ?? configured?.url;
   if (url === undefined) {
     throw new CliError(EXIT.usage, "where is NATS?", "name it by --nats, or by --config");
   }
   const seed = nonEmpty(options.nkey);
   const ca = nonEmpty(options.natsCa);
   return {
-    ...known,
+    ...configured,
     url,
     ...(seed === undefined ? {} : { nkey: { file: seed } }),
-    ...(ca === undefined ? {} : { tls: { ...known?.tls, ca } }),
+    ...(ca === undefined ? {} : { tls: { ...configured?.tls, ca } }),
   };
 }
 

@@ -50,8 +50,8 @@ function expectWhole(dir: string): void {
       expect(key, `${path} ${user}`).toBe(publicKeyOf(files.get(`${user}/nats.nk`) ?? ""));
     }
   }
-  const known = confs.map((path) => files.get(path)).join("");
-  for (const path of seeds) expect(known).toContain(publicKeyOf(files.get(path) ?? ""));
+  const published = confs.map((path) => files.get(path)).join("");
+  for (const path of seeds) expect(published).toContain(publicKeyOf(files.get(path) ?? ""));
   for (const path of paths.filter((path) => path.endsWith("/redis"))) {
     const hash = createHash("sha256")
       .update(files.get(path) ?? "")
