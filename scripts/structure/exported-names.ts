@@ -2,7 +2,7 @@ import { isNode, listOf, nameOf } from "./ast.ts";
 import type { AnyNode } from "./ast.ts";
 
 /** The names that a pattern of a declaration binds: of `{ a, b: [c] }`, a and c. */
-function boundBy(pattern: unknown): string[] {
+export function boundBy(pattern: unknown): string[] {
   if (!isNode(pattern)) return [];
   if (pattern.type === "Identifier") return [nameOf(pattern) ?? ""];
   const inner = [

@@ -5,7 +5,7 @@ import { exportedNames } from "./exported-names.ts";
 
 /** A name of a source that others read, and where it stands. */
 export type Named = {
-  readonly place: "name" | "file" | "log" | "field" | "metric";
+  readonly place: "name" | "file" | "log" | "field" | "metric" | "variable";
   readonly text: string;
   readonly file: string;
 };

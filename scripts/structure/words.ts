@@ -26,21 +26,30 @@ export function wordsIn({ place, text }: Pick<Named, "place" | "text">): string 
     .toLowerCase();
 }
 
+/**
+ * Whether a name has such a word. A variable is one of them or not: `known` says nothing, but
+ * `knownKinds` does.
+ */
+function says(named: Named, form: string): boolean {
+  return named.place === "variable"
+    ? named.text === form
+    : ` ${wordsIn(named)} `.includes(` ${form} `);
+}
+
 /** Every name that has a word which must not stand there, a line each, with what to say instead. */
 export function wordFaults({ places, words }: Words, names: readonly Named[]): string[] {
-  return names.flatMap((named) => {
-    const text = ` ${wordsIn(named)} `;
-    return words
+  return names.flatMap((named) =>
+    words
       .filter(({ never }) => never.includes(named.place))
       .flatMap(({ words: forms, say }) =>
         forms
-          .filter((form) => text.includes(` ${form} `))
+          .filter((form) => says(named, form))
           .map(
             (form) =>
               `${named.file}: ${places[named.place]} says "${form}" (${named.text}): say ${say}`,
           ),
-      );
-  });
+      ),
+  );
 }
 
 /** Names of files that say what a file is in its folder: what `node` is started with. */
