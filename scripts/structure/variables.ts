@@ -3,7 +3,7 @@ import type { AnyNode } from "./ast.ts";
 import { boundBy } from "./exported-names.ts";
 import type { Named } from "./names.ts";
 
-/** What a node declares: a variable, the parameters of a function or of its type, what is caught. */
+/** What a node declares: a variable, the parameters of a function or type, what it catches. */
 function patternsOf(node: AnyNode): AnyNode[] {
   if (node.type === "VariableDeclarator") return [node.id].filter(isNode);
   if (node.type === "CatchClause") return [node.param].filter(isNode);
