@@ -95,7 +95,7 @@ test("impact says what would roll and why the others would not, and what then ro
   const { namespace } = stack;
   const query = `/v1/impact?kind=ConfigMap&namespace=${namespace}&name=cfg&keys=b`;
   const impact = getImpact.response?.parse(await call("GET", query));
-  expect(impact?.known).toBe(true);
+  expect(impact?.exists).toBe(true);
   expect(impact?.items.map(({ name, would, check }) => [name, would, check])).toEqual([
     ["one", "keep", "other-keys"],
     ["other", "keep", "not-opted-in"],
@@ -106,7 +106,7 @@ test("impact says what would roll and why the others would not, and what then ro
   expect(await generationOf(stack, "web")).toBe(2);
   for (const name of ["one", "other"]) expect(await generationOf(stack, name), name).toBe(1);
   const none = `/v1/impact?kind=Secret&namespace=${namespace}&name=cfg`;
-  expect(await call("GET", none)).toMatchObject({ known: false, items: [] });
+  expect(await call("GET", none)).toMatchObject({ exists: false, items: [] });
 });
 
 test("a roll is made once for each request id, whoever is asked how often", async () => {

@@ -106,8 +106,8 @@ async function impact(text: string, options: Options): Promise<void> {
   }
   const rolling = items.filter(({ would }) => would === "roll" || would === "wait");
   const now = Date.now();
-  out.result({ source: answer.source, known: answer.known, items }, () => {
-    if (!answer.known) out.line(`${refText(ref)} is not there, or out of scope`, "warn");
+  out.result({ source: answer.source, exists: answer.exists, items }, () => {
+    if (!answer.exists) out.line(`${refText(ref)} is not there, or out of scope`, "warn");
     out.line(`${rolling.length} of ${items.length} workloads that use it would roll`);
     if (items.length === 0) return;
     out.line();

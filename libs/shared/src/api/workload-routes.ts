@@ -138,7 +138,7 @@ export const getImpact = defineRoute({
   }),
   response: pageOf(Impacted).extend({
     source: z.object({ kind: z.string(), namespace: z.string(), name: z.string() }),
-    known: z.boolean().meta({ description: "Whether the watcher has seen it exist" }),
+    exists: z.boolean().meta({ description: "Whether the watcher has seen it exist" }),
   }),
 });
 

@@ -46,6 +46,6 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
       .map((workload) => impacts.get(workloadKey(workload)))
       .filter((impact) => impact !== undefined);
     const exists = record !== undefined && record.value.deletedAt === undefined;
-    return { ...page, items, source, known: exists };
+    return { ...page, items, source, exists };
   });
 }
