@@ -28,7 +28,7 @@ export type ConsumeOptions<T> = {
 };
 
 /**
- * A running consumer. Disposal stops the intake and waits for the events in hand, but not for ever:
+ * A running consumer. Disposal stops the intake and waits for the events in flight, but not for ever:
  * what does not end is delivered again.
  */
 export type Consuming = AsyncDisposable & {
@@ -39,7 +39,7 @@ export type Consuming = AsyncDisposable & {
    * or a heartbeat), or an event was done with.
    */
   lastHeard(): number;
-  /** For how many milliseconds the oldest event in hand has been so; 0 where none is. */
+  /** For how many milliseconds the oldest event in flight has been so; 0 where none is. */
   inFlightMs(): number;
 };
 

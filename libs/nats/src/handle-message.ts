@@ -29,7 +29,7 @@ function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {
   throw new TerminalError("Malformed", `the event is not of its form: ${where}: ${issue?.message}`);
 }
 
-/** Tells the server every few seconds that the message is in hand. */
+/** Tells the server every few seconds that the message is in flight. */
 function keepInFlight(msg: JsMsg): Disposable {
   const timer = setInterval(() => {
     try {

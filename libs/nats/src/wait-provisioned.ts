@@ -22,7 +22,7 @@ function logAttempt({ logger }: Nats, err: unknown, attempt: number): void {
  * Provisions until it is done, or `signal` fires (throws its reason), or an error comes that
  * `lasts`.
  */
-async function insist(
+async function retryUntilDone(
   nats: Nats,
   once: () => Promise<void>,
   lasts: (err: unknown) => boolean,
@@ -49,7 +49,7 @@ async function insist(
  */
 export function provisionWhenReady(nats: Nats, replicas: number, signal: AbortSignal) {
   const lasts = (err: unknown) => violationOf(err) !== undefined;
-  return insist(nats, () => provision(nats, replicas), lasts, signal);
+  return retryUntilDone(nats, () => provision(nats, replicas), lasts, signal);
 }
 
 /**
@@ -63,7 +63,7 @@ export function waitProvisioned(
   resources: JetStreamResources,
   signal: AbortSignal,
 ) {
-  return insist(
+  return retryUntilDone(
     nats,
     () => provision(nats, replicas, resources),
     () => false,

@@ -93,7 +93,7 @@ describe.concurrent("consume", () => {
     expect(handled.map(([, name]) => name).toSorted()).toEqual(numbered("web", 60).toSorted());
   });
 
-  test("no more are in hand than told", async () => {
+  test("no more are in flight than told", async () => {
     await using bus = await startBus();
     let inFlight = 0;
     let most = 0;
@@ -342,7 +342,7 @@ describe.concurrent("consume", () => {
     });
   });
 
-  test("an event that takes longer than the server waits stays in hand", async () => {
+  test("an event that takes longer than the server waits stays in flight", async () => {
     await using bus = await startBus();
     let calls = 0;
     const go = Promise.withResolvers<void>();
@@ -406,7 +406,7 @@ describe.concurrent("consume", () => {
     await consuming[Symbol.asyncDispose]();
   });
 
-  test("a disposal lets the event in hand be finished and acknowledged", async () => {
+  test("a disposal lets the event in flight be finished and acknowledged", async () => {
     await using bus = await startBus();
     const order: string[] = [];
     const go = Promise.withResolvers<void>();

@@ -30,7 +30,7 @@ export type JobQueue<T> = AsyncDisposable & {
   /** Removes the queue with all its jobs; what running ones still do does not affect it. */
   destroy(): Promise<void>;
   /**
-   * For how many milliseconds the job that is next could have run, and no worker has any in hand
+   * For how many milliseconds the job that is next could have run, and no worker has any in flight
    * and no limit holds it; else 0.
    */
   stalledMs(): Promise<number>;

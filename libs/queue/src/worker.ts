@@ -24,7 +24,7 @@ export type WorkOptions<T> = QueueOptions & {
 export type Work = AsyncDisposable & {
   /** When a job was last taken or finished (epoch ms): long ago while jobs wait means stuck. */
   lastActive(): number;
-  /** For how many milliseconds the oldest job in hand has been so; 0 where none is. */
+  /** For how many milliseconds the oldest job in flight has been so; 0 where none is. */
   inFlightMs(): number;
   fault(): string | undefined;
   /** Takes so many jobs at once from now on. */
@@ -82,7 +82,7 @@ async function closeWorker<T>(worker: Worker<T, void>, options: Closing): Promis
 }
 
 /**
- * Works on a queue until disposal, which stops the intake, waits for the jobs in hand, and hands
+ * Works on a queue until disposal, which stops the intake, waits for the jobs in flight, and hands
  * back what is not done in time without using an attempt.
  */
 export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {

@@ -503,7 +503,7 @@ describe.concurrent("queue", () => {
     expect(getEventListeners(stop.signal, "abort")).toEqual([]);
   });
 
-  test("a disposal lets the job in hand be finished", async () => {
+  test("a disposal lets the job in flight be finished", async () => {
     await using bull = await setup();
     const order: string[] = [];
     const go = Promise.withResolvers<void>();
@@ -532,7 +532,7 @@ describe.concurrent("queue", () => {
     async (_, errorOf) => {
       await using bull = await setup();
       const began = Promise.withResolvers<void>();
-      const worker = await work(bull.redis.url, (_turn, { signal }) => {
+      const worker = await work(bull.redis.url, (_job, { signal }) => {
         began.resolve();
         return new Promise((_resolve, reject) => {
           signal.addEventListener("abort", () => reject(errorOf(signal)), { once: true });
@@ -591,28 +591,32 @@ describe.concurrent("queue", () => {
     expect([queue.fault(), idleWorker.fault()]).toEqual(["not connected", "not connected"]);
   });
 
-  test("a disposal in an outage lets the job in hand be finished", { timeout: 8_000 }, async () => {
-    await using redis = await startRedis();
-    const queue = await openQueue<Turn>(optionsOf(redis.url));
-    const order: string[] = [];
-    const go = Promise.withResolvers<void>();
-    const worker = await work(redis.url, async () => {
-      order.push("began");
-      await go.promise;
-      order.push("done");
-    });
-    await queue.add({ name: "a" }, { id: "a" });
-    await waitFor(() => order.length === 1);
-    await redis.kill();
-    await waitFor(() => worker.fault() !== undefined);
+  test(
+    "a disposal in an outage lets the job in flight be finished",
+    { timeout: 8_000 },
+    async () => {
+      await using redis = await startRedis();
+      const queue = await openQueue<Turn>(optionsOf(redis.url));
+      const order: string[] = [];
+      const go = Promise.withResolvers<void>();
+      const worker = await work(redis.url, async () => {
+        order.push("began");
+        await go.promise;
+        order.push("done");
+      });
+      await queue.add({ name: "a" }, { id: "a" });
+      await waitFor(() => order.length === 1);
+      await redis.kill();
+      await waitFor(() => worker.fault() !== undefined);
 
-    const disposed = worker[Symbol.asyncDispose]().then(() => order.push("disposed"));
-    go.resolve();
-    await disposed;
-    await queue[Symbol.asyncDispose]();
+      const disposed = worker[Symbol.asyncDispose]().then(() => order.push("disposed"));
+      go.resolve();
+      await disposed;
+      await queue[Symbol.asyncDispose]();
 
-    expect(order).toEqual(["began", "done", "disposed"]);
-  });
+      expect(order).toEqual(["began", "done", "disposed"]);
+    },
+  );
 
   test("nothing holds the process after the disposal", async () => {
     await using redis = await startRedis();
@@ -660,7 +664,7 @@ describe.concurrent("queue", () => {
     await waitFor(() => worker.inFlightMs() === 0);
   });
 
-  test("turns that nobody takes are told; not those in hand, and not those that a limit holds", async () => {
+  test("jobs that no worker takes are reported; not those in flight, and not those that a limit holds", async () => {
     await using bull = await setup();
     await bull.queue.add({ name: "a" }, { id: "a" });
     await bull.queue.add({ name: "b" }, { id: "b" });

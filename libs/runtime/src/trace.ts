@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** Which span the work in hand belongs to. */
+/** Which span the work in flight belongs to. */
 export type SpanContext = {
   readonly traceId: string;
   readonly spanId: string;

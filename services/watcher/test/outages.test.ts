@@ -34,7 +34,7 @@ test("NATS is killed, and comes back, while objects change", async () => {
   }
   await harness.server.kill();
   await churn(api, namespace, COUNT, "c");
-  // What is in hand is bounded: the rest waits in the API server's connection.
+  // What is in flight is bounded: the rest waits in the API server's connection.
   const inHand = /^rollcast_sources_in_flight (\d+)/m.exec(await watcher.metrics.text())?.[1];
   expect(Number(inHand)).toBeLessThanOrEqual(256);
   expect(Number(inHand)).toBeGreaterThan(0);

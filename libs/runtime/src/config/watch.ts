@@ -28,7 +28,7 @@ export type WatchConfigOptions = {
   periodMs?: number;
 };
 
-/** Looks at the configuration until disposal, which waits for an `apply` in hand. */
+/** Looks at the configuration until disposal, which waits for an `apply` in flight. */
 export type WatchingConfig = AsyncDisposable;
 
 const PERIOD_MS = 2_000;
