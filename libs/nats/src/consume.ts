@@ -28,8 +28,8 @@ export type ConsumeOptions<T> = {
 };
 
 /**
- * A running consumer. Disposal stops the intake and waits for the events in flight, but not for ever:
- * what does not end is delivered again.
+ * A running consumer. Disposal stops the intake and waits for the events in flight, but not for
+ * ever: what does not end is delivered again.
  */
 export type Consuming = AsyncDisposable & {
   /** Messages that wait in the stream, for the lag gauge. */

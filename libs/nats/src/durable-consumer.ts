@@ -5,7 +5,8 @@ import { EVENT_STREAM } from "./streams.ts";
 import type { ConsumeOptions } from "./consume.ts";
 
 /**
- * How long the events of a replica that was killed wait; those in flight are renewed well within it.
+ * How long the events of a replica that was killed wait; those in flight are renewed well within
+ * it.
  */
 const ACK_WAIT_MS = 15_000;
 /** JetStream's answer where the durable exists with other settings. */
