@@ -91,7 +91,7 @@ const inNamespace = (...args: string[]) => [...args, "-n", stack.namespace];
 test("status, explain and impact tell people and programs the same", async () => {
   const status = await run(["status"]);
   expect(status).toContain("3 of 4 workloads may roll: 3 current");
-  expect(await json<StatusView>(["status"])).toMatchObject({ mayRoll: 3, unsettled: [] });
+  expect(await json<StatusView>(["status"])).toMatchObject({ mayRoll: 3, notCurrent: [] });
   const impact = await run(inNamespace("impact", "configmap/cfg", "--keys", "a,b"));
   expect(impact).toContain("1 of 2 workloads that use it would roll");
   expect(impact).toMatch(/deployment\/plain +keep +not-opted-in/);
@@ -133,7 +133,7 @@ test("a refused rollout stands in status with its reason, and retry tries it at 
     expect(status.replaceAll(/\s+/g, " ")).toContain("stale,failed");
     expect(status).toContain("deployment/api");
     expect(
-      (await json<{ unsettled: { failure: { message: string } }[] }>(["status"])).unsettled[0],
+      (await json<{ notCurrent: { failure: { message: string } }[] }>(["status"])).notCurrent[0],
     ).toMatchObject({ failure: { message: expect.stringContaining(REFUSAL) as string } });
   }
   const rolled = await stack.events();

@@ -22,10 +22,14 @@ type Options = OutputOptions &
   NatsOptions & { readonly filter: string; readonly since?: string; readonly follow: boolean };
 
 function about(event: RollcastEvent): string {
-  const data = event.data as { cause?: { kind: string; name: string }; reason?: string };
+  const data = event.data as {
+    cause?: { kind: string; name: string };
+    reason?: string;
+    comment?: string;
+  };
   const cause =
     data.cause === undefined ? "" : `for ${data.cause.kind.toLowerCase()}/${data.cause.name}`;
-  return [cause, data.reason ?? ""].filter((part) => part !== "").join(" ");
+  return [cause, data.reason ?? "", data.comment ?? ""].filter((part) => part !== "").join(" ");
 }
 
 const DAY_MS = 86_400_000;

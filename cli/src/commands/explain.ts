@@ -19,7 +19,7 @@ function nextText({ next, mayRoll }: WorkloadDetail, now: number): string {
   if (next.do === "skip") return "a rollout is due and is reported, not made (observe)";
   if (next.do === "requeue") return "not known yet: the restarter catches up";
   const when = next.at === undefined ? "" : `, ${until(next.at, now)}`;
-  return `a rollout waits: ${next.reason ?? "unknown"}${when}`;
+  return `a rollout waits: ${next.message ?? next.reason ?? "no reason given"}${when}`;
 }
 
 function keysText(keys: SourceView["keys"]): string {

@@ -42,8 +42,8 @@ async function status(options: Options): Promise<void> {
   const api = apiOf(options);
   const out = outputOf(options);
   const { namespace } = options;
-  const query = { unsettled: "true", ...(namespace === undefined ? {} : { namespace }) };
-  const [about, unsettled, queues, freezes] = await Promise.all([
+  const query = { notCurrent: "true", ...(namespace === undefined ? {} : { namespace }) };
+  const [about, notCurrent, queues, freezes] = await Promise.all([
     call(api, getStatus),
     callAll(api, listWorkloads, query),
     call(api, listQueues),
@@ -53,7 +53,7 @@ async function status(options: Options): Promise<void> {
   const halted = queues.items.flatMap((queue) =>
     queue.halted.map((item) => ({ queue: queue.name, ...item })),
   );
-  out.result({ ...about, unsettled, halted, freezes: freezes.items }, () => {
+  out.result({ ...about, notCurrent, halted, freezes: freezes.items }, () => {
     out.line(`cluster ${about.cluster}, mode ${about.mode}`);
     out.line(`${about.mayRoll} of ${about.workloads} workloads may roll: ${counts(about.states)}`);
     for (const fault of about.faults) out.line(`fault of ${about.instance}: ${fault}`, "bad");
@@ -65,9 +65,9 @@ async function status(options: Options): Promise<void> {
       const what = sources.join(", ");
       out.line(`halted in queue ${queue}: ${what}, ${failed} rollouts of it failed`, "bad");
     }
-    if (unsettled.length === 0) return;
+    if (notCurrent.length === 0) return;
     out.line();
-    const rows = unsettled.map((item) => [
+    const rows = notCurrent.map((item) => [
       refText(item),
       { text: item.states.join(","), style: styleOf(item.states) },
       ago(item.staleSince, now),

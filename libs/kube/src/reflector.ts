@@ -18,8 +18,8 @@ export type Reflector = AsyncDisposable & {
   staleness(): number;
   /** Why changes are not consumed now (`not synced`, `429 TooManyRequests`, ...), or undefined. */
   fault(): string | undefined;
-  /** Lists anew, e.g. because the handler found that something was missed. */
-  relist(reason: string): void;
+  /** Lists anew, e.g. because the handler missed something; `message` says why, in the log. */
+  relist(message: string): void;
 };
 
 const DEFAULT_TIMES: ReflectorTimes = {
@@ -60,11 +60,11 @@ export function startReflector<T>(options: ReflectorOptions<T>): Reflector {
     synced: state.synced.promise,
     staleness: () => performance.now() - state.proof,
     fault: () => state.fault,
-    relist(reason) {
-      logger.info({ ...what, reason }, "listing anew");
-      if (state.version === undefined) state.wanted = reason;
+    relist(message) {
+      logger.info({ ...what, message }, "listing anew");
+      if (state.version === undefined) state.wanted = message;
       state.version = undefined;
-      state.session?.abort(new KubeError(0, "Relist", reason));
+      state.session?.abort(new KubeError(0, "Relist", message));
     },
     async [Symbol.asyncDispose]() {
       state.stop.abort();

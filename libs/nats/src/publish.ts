@@ -94,7 +94,7 @@ async function store(
 export type DeadLetter = {
   /** The service that gives up. */
   stage: string;
-  /** A machine word: `malformed`, `refused`. */
+  /** In CamelCase: `Malformed`, `Refused`. */
   reason: string;
   /** For people; bounded here. */
   message: string;

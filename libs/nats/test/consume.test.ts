@@ -174,7 +174,7 @@ describe.concurrent("consume", () => {
     const handled: string[] = [];
     const handle = async (name: string) => {
       handled.push(name);
-      throw new TerminalError("forbidden", "may not patch: https://u:p@h");
+      throw new TerminalError("Forbidden", "may not patch: https://u:p@h");
     };
     await using consuming = await start(bus.nats, handle);
 
@@ -184,7 +184,7 @@ describe.concurrent("consume", () => {
 
     expect(handled).toEqual(["web"]);
     expect(letter.subject).toBe("rollcast.dlq.v1.restarter-prod.forbidden");
-    expect(letter.header.get("Rollcast-Reason")).toBe("forbidden");
+    expect(letter.header.get("Rollcast-Reason")).toBe("Forbidden");
     expect(letter.header.get("Rollcast-Message")).toBe("may not patch: https://***@h");
     expect(letter.header.get("Rollcast-Subject")).toBe(changeOf("web").subject);
     expect(letter.json()).toMatchObject({ id: "id-web", data: { name: "web" } });
@@ -229,7 +229,7 @@ describe.concurrent("consume", () => {
     const { config } = await jsm.streams.info(DEAD_LETTER_STREAM);
     await jsm.streams.update(DEAD_LETTER_STREAM, { ...config, max_msg_size: 10 });
     await using consuming = await start(bus.nats, async () => {
-      throw new TerminalError("forbidden", "no");
+      throw new TerminalError("Forbidden", "no");
     });
 
     await publishAll(bus.nats, ["web"]);
@@ -485,7 +485,7 @@ describe.concurrent("consume", () => {
     await using _consuming = await start(bus.nats, async (_, signal) => {
       signals.add(signal);
       done += 1;
-      if (done <= 5) throw new TerminalError("no", "no");
+      if (done <= 5) throw new TerminalError("No", "no");
     });
 
     await publishAll(bus.nats, numbered("web", 20));

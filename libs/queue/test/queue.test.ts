@@ -171,7 +171,7 @@ describe.concurrent("queue", () => {
       began.push(name);
       if (began.length > 1) return;
       await go.promise;
-      throw new TerminalError("forbidden", "no");
+      throw new TerminalError("Forbidden", "no");
     });
     await bull.queue.add({ name: "one" }, { id: "web" });
     await waitFor(() => began.length === 1);
@@ -246,7 +246,7 @@ describe.concurrent("queue", () => {
     const attempts: number[] = [];
     await bull.work(async (_, { attempt }) => {
       attempts.push(attempt);
-      throw new TerminalError("forbidden", "may not patch");
+      throw new TerminalError("Forbidden", "may not patch");
     });
 
     await bull.queue.add({ name: "a" }, { id: "a", attempts: 5 });
@@ -318,7 +318,7 @@ describe.concurrent("queue", () => {
   test("what an error says is masked where it lies in Redis", async () => {
     await using bull = await setup();
     await bull.work(async ({ name }) => {
-      if (name === "a") throw new TerminalError("no", "https://x/y?sig=s3cr3t");
+      if (name === "a") throw new TerminalError("No", "https://x/y?sig=s3cr3t");
       throw new Error("redis://:s3cr3t@redis");
     });
     await bull.queue.add({ name: "a" }, { id: "a" });

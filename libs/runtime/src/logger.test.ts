@@ -42,13 +42,13 @@ test("only what is as important as the level is written", () => {
 
 test("an error keeps its name, code, reason, stack and causes, masked", () => {
   const root = new Error("connect nats://ops:pw@nats:4222");
-  const err = new TerminalError("forbidden", "https://x.y/z?sig=abc was refused", { cause: root });
+  const err = new TerminalError("Forbidden", "https://x.y/z?sig=abc was refused", { cause: root });
 
   const { lines, text } = logged((log) => log.error({ err }, "not sent"));
 
   expect(lines[0]?.err).toMatchObject({
     type: "TerminalError",
-    reason: "forbidden",
+    reason: "Forbidden",
     message: "https://x.y/*** was refused",
     stack: expect.stringContaining("logger.test.ts"),
     cause: { type: "Error", message: "connect nats://***@nats:4222" },

@@ -1,6 +1,6 @@
 /**
  * A failure that another attempt cannot mend: the message or job is given up at once, with its
- * reason. `reason` is a short machine word (`malformed`, `forbidden`); the message is for people.
+ * reason. `reason` is one CamelCase word (`Malformed`, `Forbidden`); the message is for people.
  */
 export class TerminalError extends Error {
   override name = "TerminalError";

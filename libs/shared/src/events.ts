@@ -57,7 +57,7 @@ export const SourceData = z.object({
   resourceVersion: z.string().max(64),
   changedKeys: ChangedKeys,
   changedBy: ChangedBy.optional(),
-  /** A machine word: `data`, `recreated`, `created`, `deleted`. */
+  /** `DataChanged`, `Recreated`, `Created` or `Deleted`. */
   reason: z.string().max(64),
 });
 export type SourceData = z.infer<typeof SourceData>;
@@ -89,7 +89,7 @@ export const RolloutData = z.object({
   /** How many workloads the cause's source would roll, this one included. */
   affected: z.number().int().positive().optional(),
   /**
-   * A machine word for people to search for (`ProgressDeadlineExceeded`, `Forbidden`, `observe`).
+   * In CamelCase, to search for: `ProgressDeadlineExceeded`, `Forbidden`, `Observe`.
    */
   reason: z.string().max(128).optional(),
   /** The cluster's own sentence, bounded. */

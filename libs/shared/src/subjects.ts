@@ -112,7 +112,7 @@ export function freezeSubject(
 }
 
 /**
- * Where what cannot be handled goes: `stage` is the service that gave up, `reason` a machine word.
+ * Where what cannot be handled goes: `stage` is the service that gave up, `reason` a token.
  */
 export function deadLetterSubject(stage: string, reason: string): Subject {
   return `rollcast.dlq.v1.${encodeToken(stage)}.${encodeToken(reason)}` as Subject;

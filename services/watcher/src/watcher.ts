@@ -132,7 +132,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const unitReflectors = data.map((unit) => reflectUnit(context, unit, intake.signal));
   for (const { reflector } of unitReflectors) opening.use(reflector);
   opening.use(
-    startMaintenance(context, (key, reason) => relist(context, unitReflectors, key, reason)),
+    startMaintenance(context, (key, message) => relist(context, unitReflectors, key, message)),
   );
   const reflectors = allReflectors(unitReflectors, namespaces, csi);
   watcherGauges(options.metrics, reflectors, context);

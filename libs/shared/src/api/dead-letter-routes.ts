@@ -22,7 +22,7 @@ const LetterSummary = z.object({
   id: z.string(),
   at: Time,
   stage: z.string().meta({ description: "Who gave up" }),
-  reason: z.string().meta({ description: "A machine word" }),
+  reason: z.string().meta({ description: "In CamelCase, like `Expired`" }),
   message: z.string(),
   subject: z.string().meta({ description: "Of what could not be handled" }),
   notification: z

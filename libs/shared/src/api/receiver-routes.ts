@@ -42,7 +42,7 @@ export const testReceiver = defineRoute({
       description:
         "later: the receiver asks to wait; failed: another attempt may do; refused: none will",
     }),
-    reason: z.string().optional().meta({ description: "A machine word" }),
+    reason: z.string().optional().meta({ description: "In CamelCase, like `Http503`" }),
     message: z.string().optional(),
     durationMs: z.number().int(),
   }),

@@ -52,7 +52,7 @@ export const listWorkloads = defineRoute({
     namespace: WorkloadNamespace.optional(),
     queue: z.string().max(63).optional(),
     state: WorkloadState.optional(),
-    unsettled: z
+    notCurrent: z
       .stringbool()
       .optional()
       .meta({ type: "boolean", description: "Only those in another state than `current`" }),

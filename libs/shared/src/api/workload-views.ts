@@ -106,6 +106,7 @@ export const Decision = z
   .object({
     do: z.enum(["keep", "roll", "wait", "skip", "requeue"]),
     reason: z.string().optional(),
+    message: z.string().optional(),
     at: Time.optional(),
   })
   .meta({ description: "What is done next, and when" });

@@ -92,5 +92,6 @@ function why(next: DecisionView, record: SourceRecord): string[] {
   if (next.do === "keep" && record.change === "created") {
     return ["the source would be created, which rolls nothing unless reload.onCreate says so"];
   }
-  return next.reason === undefined ? [] : [next.reason];
+  const text = next.message ?? next.reason;
+  return text === undefined ? [] : [text];
 }

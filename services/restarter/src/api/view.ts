@@ -33,10 +33,11 @@ export function decisionView(decision: Decision): DecisionView {
   if (decision.do === "skip") return { do: decision.do, reason: "Observe" };
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
-  const reason = refused ? `retry after ${failure.reason}` : due?.reason;
+  const reason = refused ? failure.reason : due?.reason;
   return {
     do: decision.do,
     ...(reason === undefined ? {} : { reason }),
+    ...(refused ? { message: `retry after ${failure.reason}` } : {}),
     ...(decision.until === undefined ? {} : { at: isoTime(decision.until) }),
   };
 }

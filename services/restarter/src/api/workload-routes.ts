@@ -76,14 +76,14 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
   return [
     serve(getStatus, () => status(api)),
     serve(listWorkloads, async ({ query }) => {
-      const { kind, namespace, queue, state, unsettled } = query;
+      const { kind, namespace, queue, state, notCurrent } = query;
       const all = (await records(api))
         .map((record) => show(api, record))
         .filter((view) => kind === undefined || view.kind === kind)
         .filter((view) => namespace === undefined || view.namespace === namespace)
         .filter((view) => queue === undefined || view.queue === queue)
         .filter((view) => state === undefined || view.states.includes(state))
-        .filter((view) => unsettled !== true || !view.states.includes("current"));
+        .filter((view) => notCurrent !== true || !view.states.includes("current"));
       return paginate(all, workloadKey, query);
     }),
     serve(listStale, async ({ query }) => {

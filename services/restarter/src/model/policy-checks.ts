@@ -72,7 +72,7 @@ export const CHECKS = [
       workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind),
   },
   {
-    name: "template-borrowed",
+    name: "workload-ref",
     roll: false,
     message: "its pods are made from another workload's template, which is rolled in its place",
     applies: ({ workload }) => workload.workloadRef !== undefined,

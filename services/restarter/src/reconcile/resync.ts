@@ -13,7 +13,7 @@ import type { WorkloadKey } from "../model/workload.ts";
  * lost.
  */
 export type Resync = AsyncDisposable & {
-  now(reason: string): void;
+  now(trigger: string): void;
   /**
    * How long the initial read of the records has been running, if it is; the resync does not wait
    * for what it enqueues.
@@ -78,10 +78,10 @@ export function startResync(
   let trigger = "start";
   const loop = async () => {
     while (!stop.signal.aborted) {
-      const reason = trigger;
+      const current = trigger;
       trigger = "";
       try {
-        ctx.logger.debug({ reason }, "resync started");
+        ctx.logger.debug({ trigger: current }, "resync started");
         await resync(ctx, workqueue, progress, options);
       } catch (err) {
         ctx.logger.error({ err }, "resync failed, retrying");
@@ -99,8 +99,8 @@ export function startResync(
   };
   const looping = loop();
   return {
-    now(reason) {
-      trigger = reason;
+    now(next) {
+      trigger = next;
       wake?.();
     },
     inFlightMs: hand.oldestMs,

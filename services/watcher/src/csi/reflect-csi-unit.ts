@@ -83,7 +83,7 @@ function inTurn(first: Reflector, start: () => Reflector): Reflector {
     synced,
     staleness: () => Math.max(first.staleness(), second?.staleness() ?? 0),
     fault: () => first.fault() ?? (second === undefined ? "not synced" : second.fault()),
-    relist: (reason) => second?.relist(reason),
+    relist: (message) => second?.relist(message),
     async [Symbol.asyncDispose]() {
       await first[Symbol.asyncDispose]();
       await second?.[Symbol.asyncDispose]();

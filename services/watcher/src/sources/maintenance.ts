@@ -16,7 +16,7 @@ const TOMBSTONE_TICK_MS = 3_600_000;
  */
 export function startMaintenance(
   context: WatcherContext,
-  relist: (key: string, reason: string) => void,
+  relist: (key: string, message: string) => void,
 ): Disposable {
   const { nats, cache, pool, outbox, logger } = context;
   const pendingSince = new Map<string, number>();

@@ -42,12 +42,12 @@ export function relist(
   context: WatcherContext,
   unitReflectors: readonly UnitReflector[],
   key: string,
-  reason: string,
+  message: string,
 ) {
   const match = unitReflectors.find(({ unit }) =>
     key.startsWith(keyPrefix(context.config.cluster, unit)),
   );
-  match?.reflector.relist(reason);
+  match?.reflector.relist(message);
 }
 
 /** A reflector with the plural of its resource; `name` identifies it in health checks. */
