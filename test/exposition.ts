@@ -37,9 +37,9 @@ export function families(text: string): Family[] {
   const helps = new Map<string, string>();
   const parsed: (Family & { samples: Sample[] })[] = [];
   for (const line of text.split("\n")) {
-    const [, outcome, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    if (outcome === "HELP") helps.set(name, rest);
-    if (outcome === "TYPE") {
+    const [, keyword, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (keyword === "HELP") helps.set(name, rest);
+    if (keyword === "TYPE") {
       parsed.push({ name, type: rest, help: helps.get(name) ?? "", samples: [] });
     }
     const [, sample, inside = ""] = /^([a-z0-9_]+)(?:\{(.*)\})? /.exec(line) ?? [];

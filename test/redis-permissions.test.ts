@@ -107,7 +107,7 @@ test("the user of the one process may do what the two may, in a file that has ne
   const lines = async (shape: "services" | "all-in-one") =>
     (await usersFile("redis-users.txt", shape)).trim().split("\n");
   const rules = (line = "") =>
-    line.split(" ").filter((outcome) => !/^(?:#.*|restarter|notifier|all-in-one)$/.test(outcome));
+    line.split(" ").filter((word) => !/^(?:#.*|restarter|notifier|all-in-one)$/.test(word));
   const [nobody, restarter, notifier] = await lines("services");
   const [nobodyToo, own, ...others] = await lines("all-in-one");
 

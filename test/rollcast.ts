@@ -12,7 +12,7 @@ export type Ran = { readonly code: number; readonly out: string; readonly err: s
 async function record(args: readonly string[], { code, out, err }: Ran): Promise<void> {
   const { ROLLCAST_TRANSCRIPT: file } = process.env;
   if (file === undefined || file === "" || args.includes("json")) return;
-  const words = args.map((outcome) => (/^[\w./:,=@-]+$/.test(outcome) ? outcome : `'${outcome}'`));
+  const words = args.map((arg) => (/^[\w./:,=@-]+$/.test(arg) ? arg : `'${arg}'`));
   const exit = code === 0 ? "" : `[exit code ${code}]\n`;
   await appendFile(
     file,

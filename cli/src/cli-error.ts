@@ -3,7 +3,7 @@ export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3, findings: 4
 
 /** A command failed: what is wrong, what to do about it, and the exit code. */
 export class CliError extends Error {
-  override name = "Failure";
+  override name = "CliError";
   readonly exitCode: number;
   readonly hint: string | undefined;
 

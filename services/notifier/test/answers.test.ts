@@ -87,10 +87,10 @@ function environment(harness: Harness): Record<string, string> {
 /** How each receiver's message stands: ended, or waiting with its last failure. */
 async function outcomes(harness: Harness): Promise<Map<string, { end: string; reason?: string }>> {
   const results = new Map<string, { end: string; reason?: string }>();
-  for (const answerCase of await harness.records()) {
-    if (answerCase.type !== "notification" || answerCase.state !== "waiting") continue;
-    const reason = answerCase.attempts.at(-1)?.reason;
-    if (reason !== undefined) results.set(answerCase.receiver, { end: "waits", reason });
+  for (const record of await harness.records()) {
+    if (record.type !== "notification" || record.state !== "waiting") continue;
+    const reason = record.attempts.at(-1)?.reason;
+    if (reason !== undefined) results.set(record.receiver, { end: "waits", reason });
   }
   for (const { type, data } of await harness.events()) {
     if (!("receiver" in data)) continue;
