@@ -25,8 +25,6 @@ export default defineConfig({
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // A busy machine may starve a real server of a second: once more, and told in the summary, for it is a fault to be looked into.
-          retry: 1,
         },
       },
       {

@@ -1,4 +1,4 @@
-// Counts what passed and failed, and names what failed or needed a retry.
+// Counts what passed and failed, and names what failed.
 import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 
@@ -15,14 +15,15 @@ import { relative } from "node:path";
  */
 
 /**
- * `message` says why the file has no tests; a test has one message for each failed attempt.
+ * `message` says why the file has no tests; `duration` of a test is in milliseconds.
  * @typedef {object} FileResult
  * @property {string} status
  * @property {string} name
  * @property {string} message
- * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]}
- *   assertionResults
+ * @property {readonly TestResult[]} assertionResults
  */
+
+/** @typedef {{fullName: string, status: string, failureMessages: readonly string[], duration?: number | null}} TestResult */
 
 /**
  * An uncaught error, as vitest passes it to reporters: the test that ran at the time need not be
@@ -99,8 +100,7 @@ function firstLine(message) {
 }
 
 /**
- * One line for each test that failed or passed only when retried: its file, its name and the
- * failure.
+ * One line for each test that failed: its file, its name and the failure.
  * @param {Report | undefined} report
  * @param {string} root what the files are named from
  * @returns {string[]}
@@ -112,10 +112,9 @@ export function troubles(report, root) {
     if (status === "failed" && assertionResults.length === 0)
       lines.push(`failed: ${file}: ${firstLine(message)}`);
     for (const test of assertionResults) {
-      const [why] = test.failureMessages;
-      const word = test.status === "failed" ? "failed" : "passed only when run again";
-      if (test.status === "failed" || (test.status === "passed" && why !== undefined))
-        lines.push(`${word}: ${file} > ${test.fullName}: ${firstLine(why ?? "")}`);
+      const [why = ""] = test.failureMessages;
+      if (test.status === "failed")
+        lines.push(`failed: ${file} > ${test.fullName}: ${firstLine(why)}`);
     }
   }
   return lines;
