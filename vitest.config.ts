@@ -23,8 +23,8 @@ export default defineConfig({
           name: "integration",
           include: ["{libs,services,jobs,examples}/*/test/**/*.test.ts", "test/*.test.ts"],
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {
