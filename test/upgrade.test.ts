@@ -19,6 +19,8 @@ type State = {
   events: { subject: string; value: Record<string, unknown> }[];
 };
 
+/** How many notifications version 1 had sent. */
+const SENT_BEFORE = 1;
 const FIXTURE = join(repositoryRoot(), "test", "fixtures", "state-v1", "state.json");
 const ISO_TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const EPOCH_MS = /\b1[5-9]\d{11}\b/g;
@@ -64,6 +66,19 @@ async function deploy({ api, namespace }: Stack, names: readonly string[]): Prom
   for (const name of names) await waitRolledOut(api, namespace, name);
 }
 
+/** The durable consumers of version 1, which have everything still to read. */
+const DURABLES = [
+  { durable_name: "restarter-test", filter_subject: "rollcast.v1.test.source.>" },
+  { durable_name: "notifier-test", filter_subject: "rollcast.v1.test.rollout.>" },
+];
+
+async function unhandled({ jsm }: Nats): Promise<number> {
+  const infos = await Promise.all(
+    DURABLES.map(({ durable_name }) => jsm.consumers.info("ROLLCAST", durable_name)),
+  );
+  return infos.reduce((sum, info) => sum + info.num_pending + info.num_ack_pending, 0);
+}
+
 async function startAll(stack: Stack): Promise<void> {
   for (const name of ["watcher", "restarter", "notifier"] as const) await stack.start(name);
 }
@@ -82,9 +97,17 @@ test("what version 1 kept is read by every service, and no part of it is refused
   for (const { subject, value } of state.events) {
     await nats.js.publish(subject, JSON.stringify(value));
   }
+  for (const durable of DURABLES) {
+    await nats.jsm.consumers.add("ROLLCAST", { ...durable, ack_policy: "explicit" });
+  }
+  expect(await unhandled(nats)).toBe(state.events.length - SENT_BEFORE);
 
   await startAll(stack);
-  await stack.waitEvent("sent", "hook");
+  // What waited for its next try is sent.
+  await stack.waitEvent("sent", "hook", SENT_BEFORE + 1);
+  await waitFor(async () => (await unhandled(nats)) === 0, {
+    message: "every event to be handled",
+  });
 
   expect(unread(stack)).toEqual([]);
   expect((await nats.jsm.streams.info("ROLLCAST_DLQ")).state.messages).toBe(0);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { elapsed } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
+import { slowestTests } from "./slowest.mjs";
 import {
   closingLine,
   countTests,
@@ -15,7 +16,8 @@ import {
 import { UNCAUGHT_FILE } from "./uncaught-reporter.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
-/** @typedef {{tally: Tally, troubles: readonly string[]}} Outcome */
+/** @typedef {import("./tally.mjs").Report} Report */
+/** @typedef {{tally: Tally, troubles: readonly string[], report?: Report | undefined}} Outcome */
 /** @typedef {import("./progress.mjs").Progress} Progress */
 /** @typedef {import("./run-command.mjs").RunOptions & {cwd: string, progress: Progress}} Options */
 
@@ -67,17 +69,18 @@ async function runVitest(project, args, options) {
     ["run", "--project", project, ...reporters, ...some, ...args],
     { ...options, env: { ...(options.env ?? process.env), [UNCAUGHT_FILE]: uncaught } },
   );
-  /** @type {import("./tally.mjs").Report | undefined} */
+  /** @type {Report | undefined} */
   const testReport = await readJson(report);
   /** @type {import("./tally.mjs").Uncaught[] | undefined} */
   const errors = await readJson(uncaught);
   for (const file of [report, uncaught]) await rm(file, { force: true });
   const lines = [...troubles(testReport, options.cwd), ...uncaughtTroubles(errors, options.cwd)];
-  return { tally: countTests(testReport, code), troubles: lines };
+  return { tally: countTests(testReport, code), troubles: lines, report: testReport };
 }
 
 /**
- * Runs the checks and the projects of `npm test`. Prints what ran, and last `N passed, N failed`.
+ * Runs the checks and the projects of `npm test`. Prints what ran, the slowest tests,
+ * and last `N passed, N failed`.
  * @param {readonly string[]} args for vitest
  * @param {Options} options
  * @returns {Promise<number>} exit code
@@ -97,7 +100,7 @@ export async function runChecks(args, options) {
 }
 
 /**
- * Runs projects of vitest alone. Prints what ran, and last `N passed, N failed`.
+ * Runs projects of vitest alone. Prints what {@link runChecks} does.
  * @param {readonly string[]} projects
  * @param {readonly string[]} args for vitest
  * @param {Options} options
@@ -137,6 +140,8 @@ function report(results, options) {
     );
     for (const line of lines) options.progress.say(`         ${line}`);
   }
+  const reports = results.map((result) => result.report);
+  for (const line of slowestTests(reports, options.cwd)) options.progress.say(`  ${line}`);
   const total = sumTallies(results.map((result) => result.tally));
   options.progress.say(closingLine(total));
   return total.failed === 0 ? 0 : 1;

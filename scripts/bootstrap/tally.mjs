@@ -20,8 +20,13 @@ import { relative } from "node:path";
  * @property {string} status
  * @property {string} name
  * @property {string} message
- * @property {readonly {fullName: string, status: string, failureMessages: readonly string[]}[]}
- *   assertionResults
+ * @property {readonly TestResult[]} assertionResults
+ */
+
+/**
+ * `duration` is in milliseconds.
+ * @typedef {{fullName: string, status: string, failureMessages: readonly string[],
+ *   duration?: number | null}} TestResult
  */
 
 /**

@@ -101,6 +101,7 @@ test("a bookmark is proof of life and moves the version on", async () => {
   const versions = () =>
     t.client.requests.flatMap(({ query }) => (query?.watch === "1" ? [query.resourceVersion] : []));
   await waitFor(() => versions().length === 1);
+  const watched = performance.now();
   await using other = await createNamespace(api, "reflector");
   await createMany(other.name, 20);
 
@@ -109,7 +110,7 @@ test("a bookmark is proof of life and moves the version on", async () => {
   // Nothing changed in the namespace: only a bookmark can have told the newer version.
   expect(Number(versions()[1])).toBeGreaterThan(Number(versions()[0]) + 10);
   expect(t.cache.count("list")).toBe(1);
-  expect(t.cache.reflector.staleness()).toBeLessThan(5_000);
+  expect(t.cache.reflector.staleness()).toBeLessThanOrEqual(performance.now() - watched);
 });
 
 const faults: { name: string; rules: Rule[]; lists: number }[] = [
@@ -185,8 +186,8 @@ test("a watch that went silent is noticed, resumed, and listed anew when silent 
   await expectCached(t.cache, t.namespace);
 
   expect(t.cache.count("list")).toBeGreaterThan(1);
-  expect(t.cache.reflector.fault()).toBeUndefined();
   t.proxy.rules([]);
+  await waitFor(() => t.cache.reflector.fault() === undefined);
   await set(t.namespace, "c1", "2");
   await expectCached(t.cache, t.namespace);
 });
@@ -277,9 +278,10 @@ test("a slow handler slows the reading, and nothing is lost", async () => {
   expect(held).toHaveLength(1);
   expect(t.cache.count("watch")).toBe(watches);
   t.cache.onItem = undefined;
+  const opened = performance.now();
   gate.resolve();
   await expectCached(t.cache, t.namespace);
-  expect(t.cache.reflector.staleness()).toBeLessThan(1_000);
+  expect(t.cache.reflector.staleness()).toBeLessThanOrEqual(performance.now() - opened);
 });
 
 test("a handler that throws makes the list begin again", async () => {

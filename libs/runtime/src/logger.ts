@@ -12,6 +12,8 @@ export { mask } from "./mask.ts";
 export type Logger = PinoLogger;
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
+const STDOUT = 1;
+
 /**
  * A logger that writes JSON lines to stdout (or `destination`), with `service` on each. Errors
  * belong under `err`. Values under keys that name secrets are hidden at any depth, and URLs and
@@ -37,5 +39,7 @@ export function createLogger(
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: "***" },
     hooks: { streamWrite: mask },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  // Each line at once, by the thread that logs it: a fatal line would overtake one that still waits
+  // for a thread, and the end of the process would lose that one.
+  return pino(options, destination ?? pino.destination({ dest: STDOUT, sync: true }));
 }

@@ -8,7 +8,10 @@ import type { Running } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 
-const GRACE_MS = 1_500;
+/** Longer than a starved process needs to end. */
+const GRACE_MS = 25_000;
+/** Of the one disposal that must be cut. */
+const SHORT_GRACE_MS = 500;
 const HEAD = `
 import { ConfigError } from ${JSON.stringify(import.meta.resolve("@rollcast/shared/errors"))};
 import { createLogger } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "logger.ts")).href)};
@@ -182,14 +185,11 @@ test("a start that ends because of the signal is no error", async () => {
 });
 
 test("a start that does not notice the signal is left behind, and what it opened is disposed", async () => {
-  await using child = await service(
-    `
+  await using child = await service(`
     stack.use(opened("http"));
     say("waiting");
     await forever();
-  `,
-    20_000,
-  );
+  `);
   await child.waitLine("waiting");
 
   expect(await child.running.kill("SIGTERM")).toBe(0);
@@ -198,11 +198,14 @@ test("a start that does not notice the signal is left behind, and what it opened
 });
 
 test("a disposal that hangs is cut at the grace period", async () => {
-  await using child = await service(`
+  await using child = await service(
+    `
     stack.use(opened("http"));
     stack.use(opened("work", forever));
     say("ready");
-  `);
+  `,
+    SHORT_GRACE_MS,
+  );
   await child.waitLine("ready");
 
   expect(await child.running.kill("SIGTERM")).toBe(1);
@@ -212,7 +215,7 @@ test("a disposal that hangs is cut at the grace period", async () => {
   expect(child.logs().at(-1)).toMatchObject({
     level: "fatal",
     msg: "not stopped within the grace period",
-    graceMs: GRACE_MS,
+    graceMs: SHORT_GRACE_MS,
   });
 });
 
@@ -252,4 +255,17 @@ test.each([
     { level: "fatal", msg: "crashed", err: { message: "at redis://***@redis" } },
   ]);
   expect(child.lines.join("\n")).not.toContain(":pw@");
+});
+
+test("what was logged before a crash is written before it, also when every thread is busy", async () => {
+  await using child = await service(`
+    const { pbkdf2 } = await import("node:crypto");
+    for (let i = 0; i < 16; i++) pbkdf2("a", "b", 200_000, 64, "sha512", () => undefined);
+    logger.info("before");
+    setTimeout(() => { throw new Error("after"); }, 1);
+  `);
+
+  expect(await child.running.exited).toBe(1);
+
+  expect(child.logs().map(({ msg }) => msg)).toEqual(["before", "crashed"]);
 });

@@ -49,6 +49,9 @@ export type ServiceOptions = {
   nodeOptions?: readonly string[];
 };
 
+/** Of a start and of a line: a machine with twenty times the work that it can do needs so long. */
+const DEADLINE_MS = 60_000;
+
 function parseLine(line: string): ServiceLogLine {
   try {
     const parsed: unknown = JSON.parse(line);
@@ -103,7 +106,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     exited: running.exited,
     hasExited: running.hasExited,
     kill: running.kill,
-    async waitReady(timeout = 30_000) {
+    async waitReady(timeout = DEADLINE_MS) {
       await waitFor(
         async () => {
           if (running.hasExited()) return true;
@@ -115,7 +118,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
       });
       gone();
     },
-    waitLog: (predicate, timeout = 30_000) =>
+    waitLog: (predicate, timeout = DEADLINE_MS) =>
       waitFor(() => logs.find(predicate), { timeout, message: `a log line of ${name}` }),
     async [Symbol.asyncDispose]() {
       await running[Symbol.asyncDispose]();

@@ -25,11 +25,23 @@ async function inTheMiddle(rig: Rig, from: number): Promise<void> {
   });
 }
 
+/** What happened to a workload: its events, and what the restarters logged about it. */
+async function historyOf(rig: Rig, name: string): Promise<string> {
+  const events = (await rig.events()).filter(({ subject }) => subject?.endsWith(`/${name}`));
+  const logs = rig.restarters.map(({ pid, logs: lines }) => ({
+    pid,
+    lines: lines.filter((line) => JSON.stringify(line).includes(`"name":"${name}"`)),
+  }));
+  return JSON.stringify({ name, events, record: await rig.record(name), logs }, undefined, 1);
+}
+
 /** Every workload was rolled exactly `times` times, and every rollout has one end. */
 async function expectRolled(rig: Rig, names: readonly string[], times: number): Promise<void> {
   await rig.waitAll(names, 120_000);
   for (const name of names) {
-    expect((await rig.get(name)).metadata.generation, name).toBe(1 + times);
+    const { generation } = (await rig.get(name)).metadata;
+    const isWrong = generation !== 1 + times;
+    expect(generation, isWrong ? await historyOf(rig, name) : name).toBe(1 + times);
   }
   const events = await rig.events();
   expect(faultsOf(events)).toEqual([]);

@@ -149,7 +149,8 @@ test("settings name their author in events and expire by themselves, across a re
     "concurrency",
   );
   await operations.setQueue("slow", { concurrency: 4, maxRolling: 2 }, { by: "anna" });
-  await operations.pauseQueue("default", { by: "ben", until: Date.now() + 12_000 });
+  const late = Date.now() + 3_600_000;
+  await operations.pauseQueue("default", { by: "ben", until: late });
   await rig.change("cfg", "1");
   await rig.waitRecord("web-0", (record) => record.due?.reason === "QueuePaused");
   await first.kill("SIGKILL");
@@ -161,9 +162,11 @@ test("settings name their author in events and expire by themselves, across a re
   for (const name of names) {
     await rig.waitRecord(name, (record) => record.due?.reason === "QueuePaused");
   }
+  expect(operations.listQueues()[0]?.live.paused).toMatchObject({ by: "ben", until: late });
+  await operations.pauseQueue("default", { by: "ben", until: Date.now() + 2_000 });
   // Nobody resumes it: it expires by the clock, and everything rolls at once, with the last
   // content.
-  await rig.waitAll(names, 30_000);
+  await rig.waitAll(names);
   for (const name of names) expect((await rig.get(name)).metadata.generation).toBe(2);
 
   await waitFor(() => operations.listQueues()[0]?.live.paused === undefined);
@@ -177,12 +180,13 @@ test("settings name their author in events and expire by themselves, across a re
     const events = (await rig.events()).filter(
       (event) => eventOutcome(event.type).domain === "queue",
     );
-    return events.length >= 4 ? events : undefined;
+    return events.length >= 5 ? events : undefined;
   });
   expect(
     published.map(({ type, data }) => ({ outcome: eventOutcome(type).outcome, ...data })),
   ).toEqual([
     { outcome: "updated", queue: "slow", by: "anna", limits: { concurrency: 4, maxRolling: 2 } },
+    { outcome: "paused", queue: "default", by: "ben", until: new Date(late).toISOString() },
     { outcome: "paused", queue: "default", by: "ben", until: expect.any(String) },
     { outcome: "resumed", queue: "default", by: "rollcast", reason: "Expired" },
     { outcome: "reset", queue: "slow", by: "anna" },

@@ -9,18 +9,27 @@ import { refused } from "../decision/rollout-ends.ts";
 import type { Failure } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
 import { flushOutbox } from "../reconcile/outbox.ts";
+import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 
 const RETRY = { initial: 30_000, max: 900_000 };
 
-function isGuard(err: KubeError): boolean {
-  // Of the two kinds of 422, a failed `test` operation is named; any other means an invalid object.
-  return err.status === 422 && /testing|test operation|test failed/i.test(err.message);
-}
-
 export function isTransient(err: KubeError): boolean {
   return err.status === 0 || err.status === 429 || err.status >= 500 || err.status === 401;
+}
+
+/**
+ * Whether the decision was made on a workload that has changed since. Reads the workload, so that
+ * the next evaluation uses the server's state and does not wait for the watch. A 422 alone does not
+ * say it: the API server's message for a failed `test` is the one for any patch that does not
+ * apply.
+ */
+async function isStale(ctx: Context, workload: Workload, { status }: KubeError): Promise<boolean> {
+  if (status !== 404 && status !== 409 && status !== 422) return false;
+  const { uid, generation } = workload;
+  const present = await readWorkload(ctx, workloadKey(workload));
+  return status !== 422 || present?.uid !== uid || present.generation !== generation;
 }
 
 /**
@@ -37,15 +46,8 @@ export async function handleApplyError(
   if (!(thrown instanceof KubeError)) throw thrown;
   const { kind, namespace, name } = workload;
   ctx.metrics.patchErrors.inc({ status: String(thrown.status) });
-  if (isGuard(thrown) || thrown.status === 409) {
+  if (await isStale(ctx, workload, thrown)) {
     ctx.logger.debug({ workload: { kind, namespace, name } }, "patch conflict, decision is stale");
-    // Refreshes the index instead of waiting for the watch: the next evaluation uses the server's
-    // state.
-    await readWorkload(ctx, `${kind}/${namespace}/${name}`);
-    return false;
-  }
-  if (thrown.status === 404) {
-    await readWorkload(ctx, `${kind}/${namespace}/${name}`);
     return false;
   }
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
