@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { ApiError } from "@rollcast/testkit/client";
-import type { AnyObject, Api } from "@rollcast/testkit/client";
-import { waitFor } from "@rollcast/testkit/wait";
+import { ApiError } from "./client.ts";
+import type { AnyObject, Api } from "./client.ts";
+import { waitFor } from "./wait.ts";
 import { parse } from "yaml";
 import { pathOf } from "./shapes.ts";
 
