@@ -21,10 +21,16 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["{libs,services,jobs,examples}/*/test/**/*.test.ts", "test/*.test.ts"],
+          include: [
+            "{libs,services,jobs,examples}/*/test/**/*.test.ts",
+            "test/*.test.ts",
+            "test/cases/*.test.ts",
+          ],
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // Stories in namespaces of their own mostly wait for each other's controllers.
+          maxConcurrency: 10,
           // A busy machine may starve a real server of a second: once more, and told in the
           // summary, for it is a fault to be looked into.
           retry: 1,

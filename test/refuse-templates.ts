@@ -36,7 +36,7 @@ function policyOf(namespace: string, name: string) {
  * Has the API server refuse every edit of a Deployment's template in the stack's namespace, until
  * disposal. `probe` is one of them.
  */
-export async function refuseTemplates(stack: Stack, probe: string) {
+export async function refuseTemplates(stack: Pick<Stack, "api" | "namespace">, probe: string) {
   const { api, namespace } = stack;
   const name = `refuse-${namespace}`;
   await api.create(POLICIES, policyOf(namespace, name));

@@ -72,6 +72,7 @@ export function openRules(rules: readonly Rule[], random: () => number = Math.ra
 
 const REASONS: Readonly<Record<number, string>> = {
   403: "Forbidden",
+  404: "NotFound",
   409: "Conflict",
   410: "Expired",
   429: "TooManyRequests",

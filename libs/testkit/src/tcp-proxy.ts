@@ -6,13 +6,19 @@ import type { AddressInfo, Socket } from "node:net";
  * A TCP proxy that can stop to pass bytes while connections stay open, as a network that swallows
  * packets does.
  */
-export async function startTcpProxy(
-  port: number,
-): Promise<AsyncDisposable & { port: number; stall: () => void }> {
+export async function startTcpProxy(port: number): Promise<
+  AsyncDisposable & {
+    port: number;
+    stall: () => void;
+    /** Where connections go from now on; those that stand stay. */
+    redirect: (port: number) => void;
+  }
+> {
   const sockets = new Set<Socket>();
+  let target = port;
   let stalled = false;
   const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
+    const far = connect(target, "127.0.0.1");
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -32,6 +38,9 @@ export async function startTcpProxy(
     port: (server.address() as AddressInfo).port,
     stall: () => {
       stalled = true;
+    },
+    redirect: (next) => {
+      target = next;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

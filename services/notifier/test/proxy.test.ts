@@ -1,46 +1,11 @@
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { createSecureServer } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import type { ForwardProxy } from "@rollcast/testkit/forward-proxy";
 import { startHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
-
-const TLS = join(repositoryRoot(), "test", "fixtures", "tls");
-
-/** A receiver at https://localhost, which its certificate is for; it offers HTTP/2. */
-async function startTlsReceiver() {
-  const [cert, key] = await Promise.all(
-    ["test.crt", "test.key"].map((name) => readFile(join(TLS, name))),
-  );
-  const paths: string[] = [];
-  const versions = new Set<string>();
-  const server = createSecureServer({ cert, key, allowHTTP1: true }, (req, res) => {
-    paths.push(req.url);
-    versions.add(req.httpVersion);
-    req.resume().on("end", () => res.end("ok"));
-  }).listen(0, "127.0.0.1");
-  const sockets = new Set<Disposable>();
-  server.on("connection", (socket) => {
-    sockets.add({ [Symbol.dispose]: () => socket.destroy() });
-  });
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    paths,
-    versions,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const socket of sockets) socket[Symbol.dispose]();
-      await once(server, "close");
-    },
-  };
-}
+import { TLS, startTlsReceiver } from "./tls-receiver.ts";
 
 type Via = { env?: Readonly<Record<string, string>>; allowCidrs?: readonly string[] };
 

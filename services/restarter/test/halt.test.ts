@@ -5,7 +5,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
-import { pathOf, statefulSet } from "./shapes.ts";
+import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 /**
  * Deployments whose pods never become ready, so that each rollout fails after two seconds; all use

@@ -3,7 +3,7 @@ import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import { daemonSet, pathOf, statefulSet } from "./shapes.ts";
+import { daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 type Pods = { items: (AnyObject & { status: { phase?: string } })[] };
 

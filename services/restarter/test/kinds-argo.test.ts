@@ -1,9 +1,9 @@
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { defineRollouts, pathIn, setStatus } from "./definitions.ts";
+import { defineRollouts, pathIn, setStatus } from "@rollcast/testkit/definitions";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import { custom } from "./shapes.ts";
+import { custom } from "@rollcast/testkit/shapes";
 
 const ROLLOUT = {
   group: "argoproj.io",

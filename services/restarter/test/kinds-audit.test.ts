@@ -6,7 +6,7 @@ import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
-import { cronJob, daemonSet, pathOf, statefulSet } from "./shapes.ts";
+import { cronJob, daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 /** What the audit log records of a request. */
 type Audited = {

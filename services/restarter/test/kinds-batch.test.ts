@@ -4,7 +4,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
-import { cronJob, job, pathOf } from "./shapes.ts";
+import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
 
 type Owned = AnyObject & {
   metadata: AnyObject["metadata"] & { ownerReferences?: { name: string; controller?: boolean }[] };

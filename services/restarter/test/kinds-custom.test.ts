@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { DEFINITIONS, define, pathIn, setStatus } from "./definitions.ts";
+import { DEFINITIONS, define, pathIn, setStatus } from "@rollcast/testkit/definitions";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
-import { custom } from "./shapes.ts";
+import { custom } from "@rollcast/testkit/shapes";
 
 async function current(rig: Rig, kind: string, name: string): Promise<void> {
   await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {

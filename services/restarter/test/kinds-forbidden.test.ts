@@ -6,7 +6,7 @@ import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
-import { pathOf, statefulSet } from "./shapes.ts";
+import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
 

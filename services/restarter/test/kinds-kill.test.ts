@@ -2,7 +2,7 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig } from "./rig.ts";
-import { cronJob, job, pathOf } from "./shapes.ts";
+import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
 
 type List = { items: AnyObject[] };
 

@@ -2,7 +2,7 @@ import { ApiError } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import { job, pathOf } from "./shapes.ts";
+import { job, pathOf } from "@rollcast/testkit/shapes";
 
 test("a Job that the API server refuses to recreate is kept, reported, and recreated once it is accepted", async () => {
   await using rig = await startRig();

@@ -13,7 +13,7 @@ import { templatePatch } from "./template-patch.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { rulesOf } from "../../test/given.ts";
-import { cronJob, custom, daemonSet, job, statefulSet } from "../../test/shapes.ts";
+import { cronJob, custom, daemonSet, job, statefulSet } from "@rollcast/testkit/shapes";
 
 const APP = {
   group: "apps.example.com",

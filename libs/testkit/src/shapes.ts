@@ -1,7 +1,7 @@
-import type { AnyObject } from "@rollcast/testkit/test-api";
-import { NEVER_READY } from "@rollcast/testkit/kwok";
-import { deployment } from "@rollcast/testkit/deployment";
-import type { DeploymentShape } from "@rollcast/testkit/deployment";
+import type { AnyObject } from "./test-api.ts";
+import { NEVER_READY } from "./kwok.ts";
+import { deployment } from "./deployment.ts";
+import type { DeploymentShape } from "./deployment.ts";
 
 /**
  * Objects of other kinds with the pod template of a Deployment of this shape; they use the

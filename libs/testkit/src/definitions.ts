@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { ApiError } from "@rollcast/testkit/test-api";
-import type { AnyObject, Api } from "@rollcast/testkit/test-api";
-import { waitFor } from "@rollcast/testkit/wait";
+import { ApiError } from "./test-api.ts";
+import type { AnyObject, Api } from "./test-api.ts";
+import { waitFor } from "./wait.ts";
 import { parse } from "yaml";
 import { pathOf } from "./shapes.ts";
 

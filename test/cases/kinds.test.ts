@@ -1,0 +1,329 @@
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import { defineRollouts, pathIn } from "@rollcast/testkit/definitions";
+import { AUTO } from "@rollcast/testkit/deployment";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { paths } from "@rollcast/testkit/objects";
+import { outcomeTest } from "@rollcast/testkit/outcome-test";
+import { cronJob, daemonSet, job, pathOf, statefulSet } from "@rollcast/testkit/shapes";
+import { waitFor } from "@rollcast/testkit/wait";
+import { ENDS } from "./place.ts";
+import type { Place } from "./place.ts";
+import { useWorld } from "./world.ts";
+
+const ROLLOUT = { group: "argoproj.io", version: "v1alpha1", kind: "Rollout", plural: "rollouts" };
+
+const world = useWorld({
+  places: ["hook", "ran", "owned", "cron", "quota", "nodes", "argo", "ordered"],
+  before: async (api) => {
+    await defineRollouts(api);
+    return undefined;
+  },
+  config: (namespaces) => ({
+    rollout: { resyncInterval: "5m", stalledAfter: "2s" },
+    queues: [
+      { name: "default", window: "100ms" },
+      {
+        name: "bounded",
+        match: { namespaces: [namespaces.nodes] },
+        window: "100ms",
+        maxRolling: 2,
+      },
+    ],
+  }),
+});
+
+async function uidOf(place: Place, path: string): Promise<string | undefined> {
+  const object = await place.api.get<AnyObject>(path).catch(() => undefined);
+  return object?.metadata.uid;
+}
+
+/**
+ * Changes `cfg` under a Job that runs, or has run, and whether it is still the same when that is
+ * decided.
+ */
+async function jobOutcome(
+  place: Place,
+  body: AnyObject,
+  begin: () => void,
+  { finished = false } = {},
+) {
+  const { api, namespace } = place;
+  const jobs = pathOf("batch/v1", namespace, "jobs");
+  const path = `${jobs}/${body.metadata.name}`;
+  await api.create(jobs, body);
+  await place.adopted(body.metadata.name, "Job");
+  const isFinished = async () => {
+    const { status } = await api.get<{ status: { succeeded?: number } }>(path);
+    return status.succeeded === 1;
+  };
+  if (finished) await waitFor(isFinished, { message: "the Job to end" });
+  const before = await uidOf(place, path);
+  begin();
+  await place.change();
+  await place.planned("cfg");
+  await place.firstOf(body.metadata.name, ["started", "skipped", "failed"], { withinMs: 5_000 });
+  return (await uidOf(place, path)) === before ? "the same" : "another";
+}
+
+/**
+ * Whoever waits for a hook takes its deletion for its end, and goes on over a database that is not
+ * migrated.
+ */
+outcomeTest(
+  "a hook of Helm that runs is not deleted and made again, though it has the chart's common annotations (case 7)",
+  { right: { job: "the same" }, knownToFail: { job: "another" } },
+  async (begin) => {
+    const place = world("hook");
+    await place.source();
+    const annotations = {
+      ...AUTO,
+      "helm.sh/hook": "pre-install,pre-upgrade",
+      "helm.sh/hook-delete-policy": "before-hook-creation",
+    };
+    const body = job(place.namespace, "migrate", { annotations, endless: true });
+    return { job: await jobOutcome(place, body, begin) };
+  },
+);
+
+/**
+ * A migration, or what makes the first user, must run at each release and not at each change of a
+ * ConfigMap.
+ */
+outcomeTest(
+  "a hook of Helm that has run to its end is not run again by a change (case 7, finished)",
+  { right: { job: "the same" }, knownToFail: { job: "another" } },
+  async (begin) => {
+    const place = world("ran");
+    await place.source();
+    const annotations = { ...AUTO, "helm.sh/hook": "pre-install,pre-upgrade" };
+    const body = job(place.namespace, "migrate", { annotations });
+    return { job: await jobOutcome(place, body, begin, { finished: true }) };
+  },
+);
+
+/**
+ * What a controller has started ends with the configuration that it began with: half-done work
+ * would be lost.
+ */
+outcomeTest(
+  "a running Job of any other controller is left to it (case 8)",
+  {
+    right: { job: "the same", events: ["skipped Owned"] },
+    knownToFail: { job: "another", events: ["planned", "started"] },
+  },
+  async (begin) => {
+    const place = world("owned");
+    await place.source();
+    await place.source("owner");
+    const uid = await uidOf(place, paths.configMap(place.namespace, "owner"));
+    const body = job(place.namespace, "worker", { annotations: AUTO, endless: true });
+    const owner = { apiVersion: "v1", kind: "ConfigMap", name: "owner", uid, controller: true };
+    const owned = { ...body, metadata: { ...body.metadata, ownerReferences: [owner] } };
+    const fate = await jobOutcome(place, owned, begin);
+    return { job: fate, events: place.events("worker").slice(0, 2) };
+  },
+);
+
+/**
+ * `Replace` means that there are never two: the run is replaced, or waited for as with `Forbid`.
+ */
+outcomeTest(
+  "a CronJob that replaces its runs never has two, also when it is rolled (case 9)",
+  { right: { running: 1 }, knownToFail: { running: 2 } },
+  async (begin) => {
+    const place = world("cron");
+    const { api, namespace } = place;
+    const jobs = pathOf("batch/v1", namespace, "jobs");
+    const crons = pathOf("batch/v1", namespace, "cronjobs");
+    await place.source();
+    const shape = { endless: true, cron: { concurrencyPolicy: "Replace" } };
+    const { metadata } = await api.create(crons, cronJob(namespace, "sync", shape));
+    // The run as its controller makes it at the time of the schedule.
+    const owner = {
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      name: "sync",
+      uid: metadata.uid,
+      controller: true,
+      blockOwnerDeletion: true,
+    };
+    const run = job(namespace, "sync-29000000", { annotations: {}, endless: true });
+    const made = await api.create(jobs, {
+      ...run,
+      metadata: { ...run.metadata, ownerReferences: [owner] },
+    });
+    const active = {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      namespace,
+      name: made.metadata.name,
+      uid: made.metadata.uid,
+    };
+    await api.patch(`${crons}/sync/status`, { status: { active: [active] } });
+    await place.adopted("sync", "CronJob");
+    begin();
+    await place.change();
+    await place.firstOf("sync", ["started", "deferred", "skipped"], { withinMs: 5_000 });
+    const { items } = await api.get<{ items: AnyObject[] }>(jobs);
+    const running = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    return { running: running.length };
+  },
+);
+
+/**
+ * The cluster says why in a condition, though its controller has not observed the new generation.
+ */
+outcomeTest(
+  "a rollout whose new ReplicaSet is refused is told with the cluster's own sentence (case 10)",
+  {
+    right: { events: ["planned", "started", "failed ReplicaSetCreateError"], names: "the quota" },
+    knownToFail: { events: ["planned", "started", "stalled Deadline"], names: "nothing" },
+  },
+  async (begin) => {
+    const place = world("quota");
+    const { api, namespace } = place;
+    await place.source();
+    await place.deploy("web", { progressDeadlineSeconds: 2 });
+    const quotas = `/api/v1/namespaces/${namespace}/resourcequotas`;
+    const kind = "count/replicasets.apps";
+    await api.create(quotas, {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name: "full", namespace },
+      spec: { hard: { [kind]: "1" } },
+    });
+    const isFull = async () => {
+      const { status } = await api.get<{ status?: { used?: Record<string, string> } }>(
+        `${quotas}/full`,
+      );
+      return status?.used?.[kind] === "1";
+    };
+    await waitFor(isFull, { message: "the quota to be used up" });
+    begin();
+    await place.change();
+    await place.firstOf("web", [...ENDS, "stalled"]);
+    const { message = "" } =
+      [...place.data("web", "stalled"), ...place.data("web", "failed")].at(-1) ?? {};
+    return {
+      events: place.events("web"),
+      names: message.includes("exceeded quota") ? "the quota" : "nothing",
+    };
+  },
+);
+
+/** Two rollouts that nobody can end, for their node is gone, must not stop all others. */
+outcomeTest(
+  "a rollout that hangs on a dead node gives its place in the queue back (case 11)",
+  {
+    right: { events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { events: ["planned", "deferred MaxRolling"] },
+  },
+  async (begin) => {
+    const place = world("nodes");
+    const { api, namespace } = place;
+    const sets = pathOf("apps/v1", namespace, "daemonsets");
+    await place.source();
+    await place.source("ca-bundle");
+    const agents = ["agent-a", "agent-b"];
+    for (const name of agents) {
+      const uses = [{ as: "envFrom", configMap: "ca-bundle" }] as const;
+      const podAnnotations = { [NEVER_READY]: "true" };
+      await api.create(sets, daemonSet(namespace, name, { uses, podAnnotations }));
+      await place.adopted(name, "DaemonSet");
+    }
+    await place.deploy("web");
+    begin();
+    await place.change("ca-bundle");
+    await Promise.all(agents.map((name) => place.firstOf(name, ["stalled"])));
+    await place.change();
+    await place.firstOf("web", [...ENDS, "deferred"]);
+    return { events: place.events("web") };
+  },
+);
+
+/** `spec.restartAt` needs no template, wherever Argo finds it. */
+outcomeTest(
+  "an Argo Rollout that borrows the template of a PodTemplate is restarted (case 14)",
+  { right: { restartAt: "set" }, knownToFail: { restartAt: "none" } },
+  async (begin) => {
+    const place = world("argo");
+    const { api, namespace } = place;
+    await place.source();
+    await place.deploy("web");
+    const container = { name: "app", image: "x", envFrom: [{ configMapRef: { name: "cfg" } }] };
+    await api.create(`/api/v1/namespaces/${namespace}/podtemplates`, {
+      apiVersion: "v1",
+      kind: "PodTemplate",
+      metadata: { name: "tpl", namespace },
+      template: { metadata: { labels: { app: "r" } }, spec: { containers: [container] } },
+    });
+    await api.create(pathIn(namespace, ROLLOUT), {
+      apiVersion: "argoproj.io/v1alpha1",
+      kind: "Rollout",
+      metadata: {
+        name: "r",
+        namespace,
+        annotations: { ...AUTO, "reloader.stakater.com/rollout-strategy": "restart" },
+      },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: { app: "r" } },
+        workloadRef: { apiVersion: "v1", kind: "PodTemplate", name: "tpl" },
+        strategy: { canary: {} },
+      },
+    });
+    begin();
+    await place.change();
+    // Rolled by the same change, so the Rollout was looked at too.
+    await place.firstOf("web", ["succeeded"]);
+    await place.endOfPlanned("r");
+    const { spec } = await api.get<{ spec: { restartAt?: string } }>(
+      pathIn(namespace, ROLLOUT, "r"),
+    );
+    return { restartAt: spec.restartAt === undefined ? "none" : "set" };
+  },
+);
+
+/**
+ * Ordered pods are not replaced past one that is not ready: deleting it by hand is the known cure.
+ */
+outcomeTest(
+  "a StatefulSet that hangs behind a pod of an earlier revision is told with that pod's name (case 22)",
+  {
+    right: { events: ["planned", "started", "stalled Deadline"], names: "db-1" },
+    knownToFail: { events: ["planned", "started", "stalled Deadline"], names: "nothing" },
+  },
+  async (begin) => {
+    const place = world("ordered");
+    const { api, namespace } = place;
+    const sets = pathOf("apps/v1", namespace, "statefulsets");
+    await place.source();
+    await api.create(sets, statefulSet(namespace, "db", { replicas: 2 }));
+    const isAvailable = async () => {
+      const { status } = await api.get<{ status: { availableReplicas?: number } }>(`${sets}/db`);
+      return status.availableReplicas === 2;
+    };
+    await waitFor(isAvailable, { message: "both pods to be ready" });
+    await place.adopted("db", "StatefulSet");
+    const setNeverReady = (value: "true" | null) =>
+      api.patch(`${sets}/db`, {
+        spec: { template: { metadata: { annotations: { [NEVER_READY]: value } } } },
+      });
+    await setNeverReady("true");
+    const isBlocked = async () => {
+      const pod = await api.get<AnyObject>(paths.pod(namespace, "db-1"));
+      return pod.metadata.annotations?.[NEVER_READY] === "true";
+    };
+    await waitFor(isBlocked, { message: "the pod of the bad revision" });
+    await setNeverReady(null);
+    await place.adopted("db", "StatefulSet");
+    begin();
+    await place.change();
+    await place.firstOf("db", [...ENDS, "stalled"]);
+    const [{ message = "" } = {}] = place.data("db", "stalled");
+    return {
+      events: place.events("db"),
+      names: message.includes("db-1") ? "db-1" : "nothing",
+    };
+  },
+);

@@ -1,0 +1,156 @@
+import { waitRolledOut } from "@rollcast/testkit/objects";
+import { recordKey } from "@rollcast/shared/subjects";
+import { outcomeTest } from "@rollcast/testkit/outcome-test";
+import { startRedis } from "@rollcast/testkit/redis-server";
+import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
+import { waitFor } from "@rollcast/testkit/wait";
+import { startNatsProxy } from "./nats-proxy.ts";
+import { redisCommand } from "./redis-command.ts";
+import { openWorld } from "./world.ts";
+
+/**
+ * After a failover the old primary refuses writes on connections that stand: only a new connection
+ * leads to the new one.
+ */
+outcomeTest(
+  "a Redis that became a read-only replica is left for the one that new connections reach (case 6)",
+  {
+    right: { events: ["started", "succeeded Complete"] },
+    knownToFail: { events: [] },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["failover"], services: [] }));
+    const { stack } = own;
+    const promoted = undo.use(await startRedis());
+    const proxy = undo.use(await startTcpProxy(stack.redis.port));
+    const env = { ROLLCAST_REDIS_URL: `redis://127.0.0.1:${proxy.port}` };
+    await stack.start("all-in-one", { env });
+    const place = own.place("failover");
+    await place.source();
+    await place.deploy("web");
+    proxy.redirect(promoted.port);
+    await redisCommand(stack.redis.port, `REPLICAOF 127.0.0.1 ${promoted.port}`);
+    begin();
+    await place.change();
+    // Each time that the queue refuses the job, the event comes again a second later.
+    const requeued = () =>
+      stack
+        .logs()
+        .filter(
+          ({ msg, subject }) =>
+            msg === "event requeued" && String(subject).includes(place.namespace),
+        ).length;
+    await waitFor(
+      () => requeued() >= 8 || place.events("web").some((text) => text.startsWith("succeeded")),
+      { message: "the rollout, or a queue that refuses it again and again" },
+    );
+    // Before the failover is over, nothing may be planned; a resync rolls what is due then.
+    return { events: place.events("web").filter((text) => text !== "planned") };
+  },
+);
+
+/** The marker on the template says what the pods run, also where the records are older than it. */
+outcomeTest(
+  "records from an older backup do not roll again what has rolled since (defect 9)",
+  {
+    right: { podsMade: 3, generation: 3 },
+    knownToFail: { podsMade: 4, generation: 4 },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["restored"], services: [] }));
+    const { stack } = own;
+    const before = await stack.start("all-in-one");
+    const place = own.place("restored");
+    const { namespace, world } = place;
+    const key = (kind: string, name: string) => recordKey("test", { kind, namespace, name });
+    const records = [
+      ["workloads", key("Deployment", "web")],
+      ["sources", key("ConfigMap", "cfg")],
+    ] as const;
+    const read = (bucket: string, record: string) =>
+      world.nats.jsm.streams.getMessage(`KV_${bucket}`, {
+        last_by_subj: `$KV.${bucket}.${record}`,
+      });
+    await place.source();
+    await place.deploy("web");
+    await place.change();
+    await place.firstOf("web", ["succeeded"]);
+    await place.adopted("web");
+    const backup = await Promise.all(
+      records.map(
+        async ([bucket, record]) => (await read(bucket, record))?.data ?? new Uint8Array(),
+      ),
+    );
+    const skip = place.events("web").length;
+    await place.change();
+    await place.firstOf("web", ["succeeded"], { skip });
+    await place.adopted("web");
+    const { running } = (await place.record("web")) ?? {};
+    await before.kill();
+    for (const [i, [bucket, record]] of records.entries()) {
+      await world.nats.js.publish(`$KV.${bucket}.${record}`, backup[i] ?? new Uint8Array());
+    }
+    await stack.start("watcher");
+    const isRead = async () => {
+      const [, [bucket, record]] = records;
+      const present = (await read(bucket, record))?.string();
+      return present !== Buffer.from(backup[1] ?? []).toString("utf8");
+    };
+    await waitFor(isRead, { message: "the source to be compared" });
+    await stack.start("restarter");
+    begin();
+    const isCurrent = async () => {
+      const record = await place.record("web");
+      const same = JSON.stringify(record?.running) === JSON.stringify(running);
+      return same && record?.phase === "current" && record.outbox.length === 0;
+    };
+    await waitFor(isCurrent, { message: "the record to have the present content" });
+    await waitRolledOut(place.api, namespace, "web");
+    return { podsMade: await place.podsMade("web"), generation: await place.generation("web") };
+  },
+);
+
+/** The restarter's watch of records, from now on: not the read of all that are there. */
+function isWatchOfRecords({ line, payload }: { readonly line: string; readonly payload: string }) {
+  return line.includes("CONSUMER.CREATE.KV_workloads") && /"deliver_policy":"new"/.test(payload);
+}
+
+/**
+ * Records are followed by a watch, which stands again some time after the connection: what is
+ * written in between must be read when it does.
+ */
+outcomeTest(
+  "a rollout that begins just after an outage of NATS is followed to its end (defect 33)",
+  {
+    right: { events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { events: ["planned", "started"] },
+  },
+  async (begin, undo) => {
+    const own = undo.use(
+      await openWorld({
+        places: ["outage"],
+        services: [],
+        config: () => ({ queues: [{ name: "default", window: "2s" }] }),
+      }),
+    );
+    const { stack } = own;
+    const proxy = undo.use(await startNatsProxy(stack.nats.port));
+    await stack.start("all-in-one", { env: { ROLLCAST_NATS_URL: proxy.url } });
+    const place = own.place("outage");
+    await place.source();
+    // Slower than what the restarter does as soon as it sees its own patch.
+    await place.deploy("web", { spec: { minReadySeconds: 2 } });
+    await place.change();
+    await place.planned("cfg");
+    proxy.hold(isWatchOfRecords);
+    proxy.cut();
+    await waitFor(() => proxy.held() > 0, { message: "the watch to be opened again", every: 20 });
+    await place.firstOf("web", ["started"]);
+    await waitRolledOut(place.api, place.namespace, "web");
+    // The outage is over.
+    begin();
+    proxy.release();
+    await place.firstOf("web", ["succeeded"], { withinMs: 6_000 });
+    return { events: place.events("web") };
+  },
+);

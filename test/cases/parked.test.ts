@@ -1,0 +1,223 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
+import { define, pathIn, setStatus } from "@rollcast/testkit/definitions";
+import { deployment } from "@rollcast/testkit/deployment";
+import { paths, waitRolledOut } from "@rollcast/testkit/objects";
+import { outcomeTest } from "@rollcast/testkit/outcome-test";
+import { custom } from "@rollcast/testkit/shapes";
+import { waitFor } from "@rollcast/testkit/wait";
+import { ENDS } from "./place.ts";
+import type { Place } from "./place.ts";
+import { openWorld, useWorld } from "./world.ts";
+
+const APP = {
+  group: `t${randomBytes(4).toString("hex")}.example.com`,
+  version: "v1",
+  kind: "App",
+  plural: "apps",
+};
+
+const world = useWorld({
+  places: ["verbose", "crowd"],
+  before: async (api) => {
+    await define(api, APP);
+    return undefined;
+  },
+  config: () => ({ kinds: [{ ...APP, templatePath: "spec.template" }] }),
+});
+
+/** Makes Deployments without pods that use a ConfigMap; their names. */
+async function deployMany(place: Place, count: number, source: string): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, i) => `${source}-${String(i).padStart(2, "0")}`);
+  const uses = [{ as: "envFrom", configMap: source }] as const;
+  for (const name of names) {
+    const object = deployment(place.namespace, name, { uses, replicas: 0 });
+    await place.api.create(paths.deployment(place.namespace), object);
+  }
+  return names;
+}
+
+/**
+ * Conditions may give reasons of 1,024 characters, events 128: more is no event that a subscriber
+ * can read.
+ */
+const LONG_REASON = "A".repeat(200);
+
+/**
+ * Rolls a custom resource by a change of `cfg`, and has its controller fail the rollout with a long
+ * reason.
+ */
+async function failVerbosely(place: Place): Promise<void> {
+  await place.change();
+  await place.firstOf("app", ["started"]);
+  await setStatus(place.api, pathIn(place.namespace, APP, "app"), {
+    observedGeneration: 2,
+    conditions: [
+      { type: "Stalled", status: "True", reason: LONG_REASON, message: "it does not go on" },
+    ],
+  });
+}
+
+async function createApp(place: Place): Promise<void> {
+  const { api, namespace } = place;
+  const app = custom(`${APP.group}/v1`, "App", { namespace, name: "app" });
+  await place.source();
+  await api.create(pathIn(namespace, APP), app);
+  await setStatus(api, pathIn(namespace, APP, "app"), { observedGeneration: 1 });
+}
+
+function outcomesOf(place: Place): string[] {
+  return place.events("app").map((text) => text.split(" ")[0] ?? "");
+}
+
+outcomeTest(
+  "a rollout that its controller fails with a long reason is told with as much of it as an event may hold (defect 10)",
+  {
+    right: { events: ["planned", "started", "failed"], reasonLength: 128 },
+    knownToFail: { events: ["planned", "started", "failed"], reasonLength: 200 },
+  },
+  async (begin) => {
+    const place = world("verbose");
+    await createApp(place);
+    await place.adopted("app", "App");
+    begin();
+    await failVerbosely(place);
+    await place.firstOf("app", ENDS);
+    const [failed] = place.data("app", "failed");
+    return { events: outcomesOf(place), reasonLength: failed?.reason?.length ?? 0 };
+  },
+);
+
+/** The restarter that wrote the end is killed before it is told: the next one reads it. */
+outcomeTest(
+  "an end with a long reason is told by the next restarter, and the next change is rolled (defect 10, killed)",
+  {
+    right: { events: ["planned", "started", "failed", "planned", "started"] },
+    knownToFail: { events: ["planned", "started"] },
+  },
+  async (begin, undo) => {
+    const own = undo.use(
+      await openWorld({
+        places: ["killed"],
+        services: [],
+        config: () => ({ kinds: [{ ...APP, templatePath: "spec.template" }] }),
+      }),
+    );
+    const { stack } = own;
+    const place = own.place("killed");
+    await createApp(place);
+    const victim = await stack.start("all-in-one", {
+      env: { ROLLCAST_TEST_KILL_AT: "end-written:1" },
+    });
+    await place.adopted("app", "App");
+    await failVerbosely(place);
+    await victim.exited;
+    await stack.start("all-in-one");
+    begin();
+    await place.firstOf("app", ENDS, { withinMs: 6_000 });
+    const skip = place.events("app").length;
+    await place.change();
+    await place.firstOf("app", ["started"], { withinMs: 6_000, skip });
+    return { events: outcomesOf(place) };
+  },
+);
+
+/** One record that cannot be read is the trouble of its own workload. */
+outcomeTest(
+  "a change is planned for all its users but one whose record cannot be read (defect 26)",
+  { right: { planned: "all others" }, knownToFail: { planned: "some" } },
+  async (begin) => {
+    const place = world("crowd");
+    await place.source();
+    const [first = "", ...others] = await deployMany(place, 64, "cfg");
+    await Promise.all([first, ...others].map((name) => place.adopted(name)));
+    await place.spoil("workloads", "Deployment", first);
+    begin();
+    await place.change();
+    const planned = () => others.filter((name) => place.events(name).includes("planned")).length;
+    const letters = async () => {
+      const { state } = await place.world.nats.jsm.streams.info(DEAD_LETTER_STREAM);
+      return state.messages;
+    };
+    // All calls under way have ended before the event goes to the dead letters.
+    await waitFor(async () => planned() === others.length || (await letters()) > 0, {
+      message: "the event to be handled, or to go to the dead letters",
+    });
+    await waitFor(() => planned() === others.length, { timeout: 4_000 }).catch(() => undefined);
+    return { planned: planned() === others.length ? "all others" : "some" };
+  },
+);
+
+/** So many workloads are reconciled at once. */
+const AT_ONCE = 32;
+
+/** What fails again and again must not keep what would succeed waiting. */
+outcomeTest(
+  "workloads that cannot be reconciled do not keep the end of another one's rollout from being told (defect 5)",
+  {
+    right: { events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { events: ["planned", "started"] },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["stuck"] }));
+    const place = own.place("stuck");
+    await place.source();
+    await place.spoil("sources", "ConfigMap", "bad");
+    await deployMany(place, AT_ONCE, "bad");
+    const failing = () =>
+      new Set(
+        own.stack
+          .logs()
+          .filter(({ msg }) => msg.startsWith("reconcile failed"))
+          .map((line) => line.workload),
+      );
+    await waitFor(() => failing().size >= AT_ONCE, { message: "all of them to fail" });
+    await place.deploy("web", { adopt: false });
+    // A change in the second of its creation may have been there before.
+    await sleep(1_000);
+    begin();
+    await place.change();
+    await place.firstOf("web", ["started"]);
+    await waitRolledOut(place.api, place.namespace, "web");
+    await place.firstOf("web", ENDS, { withinMs: 8_000 });
+    return { events: place.events("web") };
+  },
+);
+
+/**
+ * An aggregated API or a conversion webhook may be broken for days, and concerns its own kind only.
+ */
+outcomeTest(
+  "an optional API that answers with errors does not keep Deployments from being rolled (defect 13)",
+  {
+    right: { ready: true, events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { ready: false, events: [] },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["broken"], services: [] }));
+    const place = own.place("broken");
+    await place.source();
+    await place.deploy("web", { adopt: false });
+    place.world.proxy.rules([
+      { path: /apps\.openshift\.io/, fault: { do: "answer", status: 503 } },
+    ]);
+    const restarter = await own.stack.start("all-in-one", { wait: false });
+    const requestCount = () =>
+      restarter.logs.filter(({ msg }) => msg === "kind discovery failed, retrying").length;
+    const isReady = async () => {
+      const answer = await fetch(`${restarter.http()}/readyz`).catch(() => undefined);
+      return answer?.status === 200;
+    };
+    await waitFor(() => requestCount() > 0, { message: "the broken API to be asked" });
+    begin();
+    // Asked twice a second until then.
+    await waitFor(async () => (await isReady()) || requestCount() >= 16, {
+      message: "the restarter to be ready, or to ask again and again",
+    });
+    const ready = await isReady();
+    await place.change();
+    await place.firstOf("web", ["succeeded"], { withinMs: ready ? 10_000 : 2_000 });
+    return { ready, events: place.events("web") };
+  },
+);

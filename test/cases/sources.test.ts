@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import { AUTO } from "@rollcast/testkit/deployment";
+import { configMap, paths, secret } from "@rollcast/testkit/objects";
+import { outcomeTest } from "@rollcast/testkit/outcome-test";
+import { waitFor } from "@rollcast/testkit/wait";
+import { uniqueValue } from "../stack.ts";
+import { ENDS } from "./place.ts";
+import type { Place } from "./place.ts";
+import { useWorld } from "./world.ts";
+
+const MANY = Array.from({ length: 201 }, (_, i) => `app-${String(i).padStart(3, "0")}`);
+
+const world = useWorld({
+  places: ["many", "proto", "again", "token", "pause", "interval", "effect", "large"],
+  before: async (api, { many }) => {
+    for (const name of MANY) {
+      await api.create(paths.configMap(many), configMap(many, name, { A: "0" }));
+    }
+    return undefined;
+  },
+});
+
+/** The sources that the rollouts of `web` followed, in order. */
+function causes(place: Place): string[] {
+  return place.data("web", "started").map(({ cause }) => cause?.name ?? "");
+}
+
+/** As in Reloader each source that the pattern matches counts, however many there are. */
+outcomeTest(
+  "the 201st source that a pattern matches rolls the workload as the first does (case 15)",
+  {
+    right: { causes: ["app-200", "app-010"] },
+    knownToFail: { causes: ["app-010"] },
+  },
+  async (begin) => {
+    const place = world("many");
+    const annotations = { "configmap.reloader.stakater.com/reload": "app-.*" };
+    await place.deploy("web", { uses: [], annotations });
+    begin();
+    await place.change("app-200");
+    await place.planned("app-200");
+    await place.endOfPlanned("web");
+    await place.change("app-010");
+    await waitFor(() => causes(place).includes("app-010"), { message: "the rollout of app-010" });
+    return { causes: causes(place) };
+  },
+);
+
+outcomeTest(
+  "a key with the name of a JavaScript property, __proto__, is a key like others (defect 16, case A)",
+  {
+    right: { events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { events: [] },
+  },
+  async (begin) => {
+    const place = world("proto");
+    await place.source("cfg", JSON.parse('{"__proto__":"0","A":"0"}') as Record<string, string>);
+    await place.deploy("web");
+    begin();
+    await place.change("cfg", "__proto__");
+    await place.planned("cfg");
+    await place.endOfPlanned("web");
+    const events = place.events("web");
+    // The workload is rolled for other keys, so it was its key that kept it.
+    await place.change("cfg", "A");
+    await place.firstOf("web", ["succeeded"], { skip: events.length });
+    return { events };
+  },
+);
+
+/**
+ * Pods cannot have run without a Secret that is not optional: they start with the one that comes
+ * after them.
+ */
+outcomeTest(
+  "a Deployment that is made again before its Secret is not rolled when that comes, as in its first life (case 18)",
+  {
+    right: { firstLife: [], secondLife: [], generation: 1 },
+    knownToFail: {
+      firstLife: [],
+      secondLife: ["planned", "started", "succeeded Complete"],
+      generation: 2,
+    },
+  },
+  async (begin) => {
+    const place = world("again");
+    const { api, namespace } = place;
+    const uses = [{ as: "envFrom", secret: "db" }] as const;
+    const hasSecret = async () => {
+      const record = await place.record("web");
+      const digests = Object.values(record?.running ?? {}).map(({ digest }) => digest);
+      return record?.phase === "current" && digests.length > 0 && !digests.includes("absent");
+    };
+    await place.deploy("web", { uses });
+    await api.create(paths.secret(namespace), secret(namespace, "db", { pw: "one" }));
+    await waitFor(hasSecret, { message: "the Secret to be adopted" });
+    const firstLife = place.events("web");
+    await api.remove(paths.deployment(namespace, "web"));
+    await api.remove(paths.secret(namespace, "db"));
+    await waitFor(async () => (await place.record("web")) === undefined, {
+      message: "the record to go with its workload",
+    });
+    await place.planned("db", 2);
+    begin();
+    await place.deploy("web", { uses });
+    await api.create(paths.secret(namespace), secret(namespace, "db", { pw: "two" }));
+    await place.planned("db", 3);
+    await waitFor(hasSecret, { message: "the Secret to be adopted" });
+    const isRolled = (await place.generation("web")) > 1;
+    if (isRolled) await place.firstOf("web", ["succeeded"], { skip: firstLife.length });
+    return {
+      firstLife,
+      secondLife: place.events("web").slice(firstLife.length),
+      generation: await place.generation("web"),
+    };
+  },
+);
+
+/**
+ * Reloader rolls for it. It is left out to keep the API server's own tokens out, which the
+ * migration does not say.
+ */
+outcomeTest(
+  "a token of a service account that an annotation names rolls the workload as in Reloader (case B)",
+  {
+    right: { events: ["planned", "started", "succeeded Complete"] },
+    knownToFail: { events: [] },
+  },
+  async (begin) => {
+    const place = world("token");
+    const { api, namespace } = place;
+    await place.source();
+    await api.create(paths.secret(namespace), {
+      ...secret(namespace, "token", { token: "one" }),
+      type: "kubernetes.io/service-account-token",
+      metadata: {
+        name: "token",
+        namespace,
+        annotations: { "kubernetes.io/service-account.name": "default" },
+      },
+    });
+    await api.create(paths.secret(namespace), secret(namespace, "plain", { token: "one" }));
+    const annotations = { ...AUTO, "secret.reloader.stakater.com/reload": "token" };
+    await place.deploy("web", { annotations });
+    begin();
+    const data = { token: Buffer.from(uniqueValue()).toString("base64") };
+    await api.patch(paths.secret(namespace, "token"), { data });
+    // Nothing tells that a Secret is not watched, but the change of another one after it.
+    await api.patch(paths.secret(namespace, "plain"), { data });
+    await place.planned("plain", 2);
+    await place.endOfPlanned("web");
+    return { events: place.events("web") };
+  },
+);
+
+/** A value that cannot be read takes a safety away that somebody asked for, so it must be seen. */
+for (const [name, annotation, value] of [
+  ["pause", "deployment.reloader.stakater.com/pause-period", "5 minutes"],
+  ["interval", "rollcast.dev/min-interval", "1d"],
+  ["effect", "rollcast.dev/effect", "Notify"],
+] as const) {
+  outcomeTest(
+    `an annotation ${annotation} that cannot be read is logged as a fault (case 19, ${name})`,
+    { right: { fault: "logged" }, knownToFail: { fault: "none" } },
+    async (begin) => {
+      const place = world(name);
+      await place.source();
+      begin();
+      await place.deploy("web", { annotations: { ...AUTO, [annotation]: value } });
+      await place.change();
+      await place.firstOf("web", [...ENDS, "deferred"]);
+      const isFault = (line: { readonly level: string; readonly workload?: unknown }) =>
+        line.level === "warn" && JSON.stringify(line.workload ?? "").includes(place.namespace);
+      return { fault: place.world.stack.logs().some(isFault) ? "logged" : "none" };
+    },
+  );
+}
+
+/**
+ * A ConfigMap above 256 KiB has no room in the annotation of `kubectl apply`, so it is deleted and
+ * created.
+ */
+outcomeTest(
+  "a large ConfigMap that is deleted and created rolls its users once for other data, and not for the same (case 25)",
+  {
+    right: { same: [], other: ["planned", "started", "succeeded Complete"], generation: 2 },
+  },
+  async () => {
+    const place = world("large");
+    const { api, namespace } = place;
+    const large = () => ({ blob: randomBytes(500_000).toString("base64") });
+    const first = large();
+    const renew = async (data: Record<string, string>) => {
+      await api.remove(paths.configMap(namespace, "cfg"));
+      await api.create(paths.configMap(namespace), configMap(namespace, "cfg", data));
+    };
+    await place.source("cfg", first);
+    await place.deploy("web");
+    await renew(first);
+    await place.planned("cfg", 3);
+    const same = place.events("web");
+    await renew(large());
+    await place.firstOf("web", ["succeeded"]);
+    await place.planned("cfg", 5);
+    return { same, other: place.events("web"), generation: await place.generation("web") };
+  },
+);
