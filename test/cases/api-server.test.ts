@@ -47,7 +47,6 @@ outcomeTest(
   "a patch that lost the race with an edit by others is decided again, and is no failure (case 1)",
   {
     right: { events: ["planned", "started", "succeeded Complete"] },
-    knownToFail: { events: ["planned", "failed Invalid"] },
   },
   async (begin) => {
     const place = world("race");
@@ -104,7 +103,6 @@ outcomeTest(
   "a policy's refusal is told once, also of a workload with `testing` in its name (case 2)",
   {
     right: { events: ["planned", "failed Invalid"], patches: "few" },
-    knownToFail: { events: ["planned"], patches: "in a loop" },
   },
   async (begin, undo) => {
     const place = world("testing");
