@@ -1,0 +1,115 @@
+import { isEqual } from "./object.ts";
+import type { Fields, KubeObject } from "./object.ts";
+
+/** How the API server treats a kind. */
+export type Kind = {
+  readonly resource: string;
+  readonly group: string;
+  /** Written on its own, and not by a write of the object. */
+  readonly status?: true;
+  /** Whether a write raises `metadata.generation`; kinds without it have none. */
+  readonly raisesGeneration?: (before: KubeObject, after: KubeObject) => boolean;
+  /** Fields of the spec that may be written after creation; all of them where this is missing. */
+  readonly mutable?: (before: KubeObject) => readonly string[];
+  /** Fields of the spec that must not be written after creation. */
+  readonly immutable?: readonly string[];
+  /** Dependents are orphaned where a deletion does not say otherwise. */
+  readonly orphansByDefault?: true;
+};
+
+const specChanged = (before: KubeObject, after: KubeObject) => !isEqual(before.spec, after.spec);
+
+const apps = (resource: string): Kind => ({
+  resource,
+  group: "apps",
+  status: true,
+  raisesGeneration: specChanged,
+  immutable: ["selector"],
+});
+
+const plain = (resource: string): Kind => ({ resource, group: "" });
+
+/** Everything of a custom resource counts, but for metadata and status. */
+function customChanged(before: KubeObject, after: KubeObject): boolean {
+  const rest = ({ metadata: _, status: __, ...others }: KubeObject): Fields => others;
+  return !isEqual(rest(before), rest(after));
+}
+
+function isUnstarted(job: KubeObject): boolean {
+  return job.spec?.suspend === true && job.status?.startTime === undefined;
+}
+
+const JOB = ["parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit"];
+
+export const KINDS: Readonly<Record<string, Kind>> = {
+  Deployment: {
+    ...apps("deployments"),
+    // Annotations count, for they are copied to the ReplicaSets.
+    raisesGeneration: (before, after) =>
+      specChanged(before, after) ||
+      !isEqual(before.metadata.annotations ?? {}, after.metadata.annotations ?? {}),
+  },
+  ReplicaSet: apps("replicasets"),
+  DaemonSet: apps("daemonsets"),
+  StatefulSet: {
+    ...apps("statefulsets"),
+    mutable: () => [
+      "replicas",
+      "ordinals",
+      "template",
+      "updateStrategy",
+      "revisionHistoryLimit",
+      "persistentVolumeClaimRetentionPolicy",
+      "minReadySeconds",
+    ],
+  },
+  ControllerRevision: { resource: "controllerrevisions", group: "apps" },
+  Job: {
+    resource: "jobs",
+    group: "batch",
+    status: true,
+    raisesGeneration: specChanged,
+    mutable: (job) => [
+      ...JOB,
+      "ttlSecondsAfterFinished",
+      ...(isUnstarted(job) ? ["template"] : []),
+    ],
+    orphansByDefault: true,
+  },
+  CronJob: {
+    resource: "cronjobs",
+    group: "batch",
+    status: true,
+    raisesGeneration: specChanged,
+  },
+  Rollout: {
+    resource: "rollouts",
+    group: "argoproj.io",
+    status: true,
+    raisesGeneration: customChanged,
+  },
+  Pod: { ...plain("pods"), status: true, raisesGeneration: specChanged },
+  Node: { ...plain("nodes"), status: true },
+  Namespace: { ...plain("namespaces"), status: true },
+  ResourceQuota: { ...plain("resourcequotas"), status: true },
+  ConfigMap: plain("configmaps"),
+  Secret: plain("secrets"),
+  Event: { resource: "events", group: "events.k8s.io" },
+};
+
+export function kindOf(kind: string): Kind {
+  const known = KINDS[kind];
+  if (known === undefined) throw new Error(`the model has no kind ${kind}`);
+  return known;
+}
+
+/** The first field of the spec that this write changes and must not, or undefined. */
+export function forbiddenChange(before: KubeObject, after: KubeObject): string | undefined {
+  const { mutable, immutable } = kindOf(before.kind);
+  const names = new Set([...Object.keys(before.spec ?? {}), ...Object.keys(after.spec ?? {})]);
+  const allowed = mutable?.(before);
+  return [...names].find((name) => {
+    const may = allowed?.includes(name) ?? immutable?.includes(name) !== true;
+    return !may && !isEqual(before.spec?.[name], after.spec?.[name]);
+  });
+}

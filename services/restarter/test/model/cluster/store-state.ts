@@ -1,0 +1,72 @@
+import type { Admission, StoredEvent, StoreOptions } from "./object-store.ts";
+import { deepFreeze, keyOf, refOf } from "./object.ts";
+import type { KubeObject } from "./object.ts";
+
+/** What an object store holds. */
+export type StoreState = {
+  now: () => number;
+  /** The present time as objects have it, by the second. */
+  time(): string;
+  readonly objects: Map<string, KubeObject>;
+  readonly events: StoredEvent[];
+  readonly log: boolean;
+  readonly managedFields: boolean;
+  readonly admission: Admission[];
+  resourceVersion: number;
+  uids: number;
+};
+
+export function timeText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+export function createState({ now, managedFields = true }: StoreOptions): StoreState {
+  return {
+    now,
+    time: () => timeText(now()),
+    objects: new Map(),
+    events: [],
+    log: true,
+    managedFields,
+    admission: [],
+    resourceVersion: 0,
+    uids: 0,
+  };
+}
+
+export function forkState(
+  state: StoreState,
+  { now = state.now, log = true }: { now?: () => number; log?: boolean },
+): StoreState {
+  return {
+    ...state,
+    now,
+    time: () => timeText(now()),
+    objects: new Map(state.objects),
+    events: log ? [...state.events] : [],
+    log,
+    admission: [...state.admission],
+  };
+}
+
+export function nextUid(state: StoreState): string {
+  state.uids += 1;
+  return `00000000-0000-4000-8000-${state.uids.toString(16).padStart(12, "0")}`;
+}
+
+/** Stores the object at the next version, or takes it away, and appends the event. */
+export function record(
+  state: StoreState,
+  type: StoredEvent["type"],
+  given: KubeObject,
+): KubeObject {
+  state.resourceVersion += 1;
+  const resourceVersion = state.resourceVersion;
+  const metadata = { ...given.metadata, resourceVersion: String(resourceVersion) };
+  const object = deepFreeze({ ...given, metadata });
+  const key = keyOf(refOf(object));
+  if (type === "DELETED") state.objects.delete(key);
+  else state.objects.set(key, object);
+  if (state.log) state.events.push({ type, object, resourceVersion });
+  return object;
+}
