@@ -1,5 +1,5 @@
 import { isEqual } from "./object.ts";
-import type { Fields, KubeObject } from "./object.ts";
+import type { Draft, Fields, KubeObject } from "./object.ts";
 
 /** How the API server treats a kind. */
 export type Kind = {
@@ -7,6 +7,9 @@ export type Kind = {
   readonly group: string;
   /** Written on its own, and not by a write of the object. */
   readonly status?: true;
+  readonly initialStatus?: Fields;
+  /** With what the server writes into a new object that depends on its uid. */
+  readonly completed?: (object: Draft, uid: string) => Draft;
   /** Whether a write raises `metadata.generation`; kinds without it have none. */
   readonly raisesGeneration?: (before: KubeObject, after: KubeObject) => boolean;
   /** Fields of the spec that may be written after creation; all of them where this is missing. */
@@ -31,7 +34,7 @@ const plain = (resource: string): Kind => ({ resource, group: "" });
 
 /** Everything of a custom resource counts, but for metadata and status. */
 function customChanged(before: KubeObject, after: KubeObject): boolean {
-  const rest = ({ metadata: _, status: __, ...others }: KubeObject): Fields => others;
+  const rest = (object: KubeObject): Fields => ({ ...object, metadata: null, status: null });
   return !isEqual(rest(before), rest(after));
 }
 
@@ -40,6 +43,26 @@ function isUnstarted(job: KubeObject): boolean {
 }
 
 const JOB = ["parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit"];
+
+/** A Job selects its pods by its own uid, unless its owner selects them. */
+function selectingItsPods(job: Draft, uid: string): Draft {
+  const spec = job.spec as Fields;
+  if (spec.manualSelector === true) return job;
+  const template = (spec.template ?? {}) as Fields;
+  const metadata = (template.metadata ?? {}) as Fields;
+  const own = {
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": job.metadata.name,
+    "controller-uid": uid,
+    "job-name": job.metadata.name,
+  };
+  const labels = { ...(metadata.labels as Fields | undefined), ...own };
+  const selector = { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
+  return {
+    ...job,
+    spec: { ...spec, selector, template: { ...template, metadata: { ...metadata, labels } } },
+  };
+}
 
 export const KINDS: Readonly<Record<string, Kind>> = {
   Deployment: {
@@ -75,6 +98,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       ...(isUnstarted(job) ? ["template"] : []),
     ],
     orphansByDefault: true,
+    completed: selectingItsPods,
   },
   CronJob: {
     resource: "cronjobs",
@@ -88,7 +112,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     status: true,
     raisesGeneration: customChanged,
   },
-  Pod: { ...plain("pods"), status: true, raisesGeneration: specChanged },
+  Pod: {
+    ...plain("pods"),
+    initialStatus: { phase: "Pending" },
+    status: true,
+    raisesGeneration: specChanged,
+  },
   Node: { ...plain("nodes"), status: true },
   Namespace: { ...plain("namespaces"), status: true },
   ResourceQuota: { ...plain("resourcequotas"), status: true },

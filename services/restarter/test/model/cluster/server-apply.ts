@@ -70,14 +70,12 @@ export function serverApply(live: KubeObject, config: Draft, writer: Writer): Se
   const before = own === undefined ? [] : fromFieldsV1(own.fieldsV1);
   for (const path of before) if (!wanted.has(path) && !foreign.has(path)) erase(root, path);
   for (const path of differs) write(root, path, structuredClone(wanted.get(path)));
-  const left = others
-    .map((entry) => {
-      const paths = fromFieldsV1(entry.fieldsV1).filter((path) => !differs.has(path));
-      return paths.length === 0
-        ? []
-        : [{ ...entry, ...entryOf(entry.apiVersion, entry as Writer, paths) }];
-    })
-    .flat();
+  const left = others.flatMap((entry) => {
+    const paths = fromFieldsV1(entry.fieldsV1).filter((path) => !differs.has(path));
+    return paths.length === 0
+      ? []
+      : [{ ...entry, ...entryOf(entry.apiVersion, entry as Writer, paths) }];
+  });
   const same = before.length === wanted.size && before.every((path) => wanted.has(path));
   const unchanged = own !== undefined && same && differs.size === 0;
   const entry = unchanged ? own : entryOf(config.apiVersion, writer, wanted.keys());

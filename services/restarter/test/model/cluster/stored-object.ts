@@ -53,8 +53,8 @@ export function createdObject(
     ? managedAfter(undefined, given, writerOf(state, by))
     : undefined;
   return {
-    ...object,
-    ...(kind.status === true ? { status: {} } : {}),
+    ...(kind.completed?.(object, uid) ?? object),
+    ...(kind.status === true ? { status: kind.initialStatus ?? {} } : {}),
     metadata: {
       ...metadata,
       name: nameOf(state, metadata),

@@ -1,0 +1,132 @@
+import { dig, parseTime } from "@rollcast/kube/object";
+import type { ObjectStore } from "../object-store.ts";
+import { refOf } from "../object.ts";
+import type { Draft, Fields, KubeObject } from "../object.ts";
+import { timeText } from "../store-state.ts";
+import { isFinished } from "./job.ts";
+import {
+  conditionOf,
+  isDeleting,
+  omitEmpty,
+  ownedBy,
+  ownerReference,
+  specNumber,
+  statusSteps,
+  writeStatus,
+} from "./parts.ts";
+import type { Step } from "./step.ts";
+
+const MINUTE = 60_000;
+const by = { manager: "kube-controller-manager" };
+
+type Reference = { readonly uid: string; readonly name: string };
+
+function activeOf({ status }: KubeObject): readonly Reference[] {
+  return Array.isArray(status?.active) ? (status.active as Reference[]) : [];
+}
+
+/** Jobs that are gone or have ended leave the list of the active ones. */
+function statusOf(store: ObjectStore, cronJob: KubeObject): Fields {
+  const jobs = ownedBy(store, "Job", cronJob);
+  const running = new Set(
+    jobs.filter((job) => !isFinished(job)).map(({ metadata }) => metadata.uid),
+  );
+  const times = jobs
+    .filter((job) => conditionOf(job, "Complete")?.status === "True")
+    .map((job) => String(job.status?.completionTime));
+  const last = [...times, cronJob.status?.lastSuccessfulTime as string | undefined]
+    .filter((time) => time !== undefined)
+    .toSorted()
+    .at(-1);
+  return omitEmpty({
+    ...cronJob.status,
+    active: activeOf(cronJob).filter(({ uid }) => running.has(uid)),
+    lastSuccessfulTime: last,
+  });
+}
+
+/** The last due time of a schedule every so many minutes; other schedules are never due here. */
+function dueTime(store: ObjectStore, cronJob: KubeObject): number | undefined {
+  const match = /^\*(?:\/(\d+))? \* \* \* \*$/.exec(String(cronJob.spec?.schedule));
+  if (match === null) return undefined;
+  const every = Number(match[1] ?? 1) * MINUTE;
+  const due = Math.floor(store.now() / every) * every;
+  const last = cronJob.status?.lastScheduleTime as string | undefined;
+  const since = parseTime(last ?? cronJob.metadata.creationTimestamp) ?? 0;
+  return due > since ? due : undefined;
+}
+
+function jobOf(cronJob: KubeObject, due: number): Draft {
+  const template = cronJob.spec?.jobTemplate as Fields | undefined;
+  const { name, namespace } = cronJob.metadata;
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: `${name}-${due / MINUTE}`,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: (dig(template, "metadata", "labels") ?? {}) as Record<string, string>,
+      annotations: (dig(template, "metadata", "annotations") ?? {}) as Record<string, string>,
+      ownerReferences: [ownerReference(cronJob)],
+    },
+    spec: (template?.spec ?? {}) as Fields,
+  };
+}
+
+function run(store: ObjectStore, cronJob: KubeObject, due: number): void {
+  if (cronJob.spec?.concurrencyPolicy === "Replace") {
+    for (const { name } of activeOf(cronJob)) {
+      const job = store.get({ ...refOf(cronJob), kind: "Job", name });
+      if (job !== undefined) store.remove(refOf(job), { propagation: "Background" });
+    }
+  }
+  const job = store.create(jobOf(cronJob, due), by);
+  const { uid, name, namespace, resourceVersion } = job.metadata;
+  const reference = { apiVersion: "batch/v1", kind: "Job", uid, name, namespace, resourceVersion };
+  const active = cronJob.spec?.concurrencyPolicy === "Replace" ? [] : activeOf(cronJob);
+  const status = {
+    ...cronJob.status,
+    active: [...active, reference],
+    lastScheduleTime: timeText(due),
+  };
+  writeStatus(store, cronJob, status);
+}
+
+function schedule(store: ObjectStore, cronJob: KubeObject): Step[] {
+  const due = dueTime(store, cronJob);
+  if (cronJob.spec?.suspend === true || due === undefined) return [];
+  if (cronJob.spec?.concurrencyPolicy === "Forbid" && activeOf(cronJob).length > 0) return [];
+  if (
+    store.get({ ...refOf(cronJob), kind: "Job", name: `${cronJob.metadata.name}-${due / MINUTE}` })
+  )
+    return [];
+  return [{ name: `CronJob ${cronJob.metadata.name}: run`, run: () => run(store, cronJob, due) }];
+}
+
+/** Jobs that have ended are deleted beyond the limits, the oldest first. */
+function history(store: ObjectStore, cronJob: KubeObject): Step[] {
+  const jobs = ownedBy(store, "Job", cronJob);
+  const limits: [string, string, number][] = [
+    ["Complete", "successfulJobsHistoryLimit", 3],
+    ["Failed", "failedJobsHistoryLimit", 1],
+  ];
+  return limits.flatMap(([type, field, fallback]) => {
+    const ended = jobs.filter((job) => conditionOf(job, type)?.status === "True");
+    const beyond = Math.max(0, ended.length - specNumber(cronJob, field, fallback));
+    return ended.slice(0, beyond).map((job) => ({
+      name: `CronJob ${cronJob.metadata.name}: delete Job ${job.metadata.name}`,
+      run: () => void store.remove(refOf(job), { propagation: "Background" }),
+    }));
+  });
+}
+
+function ofCronJob(store: ObjectStore, cronJob: KubeObject): Step[] {
+  const status = statusSteps(store, cronJob, statusOf(store, cronJob));
+  if (isDeleting(cronJob)) return status;
+  return [...schedule(store, cronJob), ...history(store, cronJob), ...status];
+}
+
+/** What the CronJob controller may do next; a Job that somebody else made for it is not in its list. */
+export function steps(store: ObjectStore): Step[] {
+  return store.list("CronJob").flatMap((cronJob) => ofCronJob(store, cronJob));
+}

@@ -1,0 +1,291 @@
+import { dig } from "@rollcast/kube/object";
+import type { ObjectStore } from "../object-store.ts";
+import { isEqual, refOf } from "../object.ts";
+import type { Draft, Fields, KubeObject } from "../object.ts";
+import { isRolling } from "./deployment-limits.ts";
+import {
+  isNeeded,
+  isScalingEvent,
+  newSize,
+  scaleDown,
+  scaling,
+  sizeAnnotations,
+} from "./deployment-scale.ts";
+import type { Resize } from "./deployment-scale.ts";
+import {
+  hasDeadline,
+  isComplete,
+  plainStatus,
+  rolloutStatus,
+  size,
+  withCondition,
+} from "./deployment-status.ts";
+import type { DeploymentState } from "./deployment-status.ts";
+import {
+  POD_HASH,
+  conditionOf,
+  conditionsOf,
+  hashOf,
+  isDeleting,
+  ownedBy,
+  ownerReference,
+  phaseOf,
+  refusalOf,
+  specNumber,
+  statusNumber,
+  statusSteps,
+  writeStatus,
+} from "./parts.ts";
+import { NO_FAULTS } from "./step.ts";
+import type { Faults, Step } from "./step.ts";
+
+const REVISION = "deployment.kubernetes.io/revision";
+const HISTORY = "deployment.kubernetes.io/revision-history";
+const NOT_COPIED = new Set(["kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY]);
+const by = { manager: "kube-controller-manager" };
+
+type Context = DeploymentState & { readonly store: ObjectStore };
+
+const revision = (object: KubeObject) => Number(object.metadata.annotations?.[REVISION] ?? 0);
+
+/** A ReplicaSet's template without the label that tells it from others. */
+function plainTemplate(replicaSet: KubeObject): unknown {
+  const template = replicaSet.spec?.template as Fields;
+  const { [POD_HASH]: _, ...labels } = (dig(template, "metadata", "labels") ?? {}) as Fields;
+  const metadata = { ...(template.metadata as Fields), labels };
+  return { ...template, metadata };
+}
+
+function contextOf(store: ObjectStore, deployment: KubeObject, faults: Faults): Context {
+  const all = ownedBy(store, "ReplicaSet", deployment);
+  const template = deployment.spec?.template;
+  const newest = all.find((replicaSet) => isEqual(plainTemplate(replicaSet), template));
+  const old = all.filter((replicaSet) => replicaSet !== newest);
+  return { store, deployment, newest, old, now: store.now(), faults };
+}
+
+function step({ deployment }: Context, name: string, run: () => void): Step {
+  return { name: `Deployment ${deployment.metadata.name}: ${name}`, run };
+}
+
+/** All ReplicaSets of one sync at once: nobody but their own controller looks at them between. */
+function resizeStep(context: Context, resizes: readonly Resize[]): Step[] {
+  const { store, deployment } = context;
+  const needed = resizes.filter((resize) => isNeeded(deployment, resize));
+  if (needed.length === 0) return [];
+  const names = needed.map(
+    ({ replicaSet, replicas }) => `${replicaSet.metadata.name} to ${replicas}`,
+  );
+  const run = () => {
+    for (const { replicaSet, replicas } of needed) {
+      const annotations = { ...replicaSet.metadata.annotations, ...sizeAnnotations(deployment) };
+      const metadata = { ...replicaSet.metadata, annotations };
+      store.update({ ...replicaSet, metadata, spec: { ...replicaSet.spec, replicas } }, by);
+    }
+  };
+  return [step(context, `scale ${names.join(", ")}`, run)];
+}
+
+/** `Progressing` is Unknown while paused, and at first when resumed. */
+function pausedStep(context: Context): Step[] {
+  const { store, deployment, now } = context;
+  const reason = conditionOf(deployment, "Progressing")?.reason;
+  if (!hasDeadline(deployment) || reason === "ProgressDeadlineExceeded") return [];
+  const paused = deployment.spec?.paused === true;
+  if (paused === (reason === "DeploymentPaused")) return [];
+  const next = paused ? "DeploymentPaused" : "DeploymentResumed";
+  const condition = { type: "Progressing", status: "Unknown", reason: next } as const;
+  const conditions = withCondition(conditionsOf(deployment), condition, now);
+  const run = () => writeStatus(store, deployment, { ...deployment.status, conditions });
+  return [step(context, `condition ${next}`, run)];
+}
+
+function copied(deployment: KubeObject): Record<string, string> {
+  const all = Object.entries(deployment.metadata.annotations ?? {});
+  return Object.fromEntries(all.filter(([name]) => !NOT_COPIED.has(name)));
+}
+
+/** The newest ReplicaSet gets the Deployment's annotations, and a revision above all others. */
+function annotateStep(context: Context): Step[] {
+  const { store, deployment, newest, old } = context;
+  if (newest === undefined) return [];
+  const present = newest.metadata.annotations ?? {};
+  const next = Math.max(0, ...old.map(revision)) + 1;
+  const raised = revision(newest) < next;
+  const history = [present[HISTORY], present[REVISION]].filter((text) => text !== undefined);
+  const annotations = {
+    ...present,
+    ...copied(deployment),
+    ...(raised ? { [REVISION]: String(next) } : {}),
+    ...(raised && history.length > 0 ? { [HISTORY]: history.join(",") } : {}),
+  };
+  const minReadySeconds = specNumber(deployment, "minReadySeconds", 0);
+  const same = specNumber(newest, "minReadySeconds", 0) === minReadySeconds;
+  if (same && isEqual(annotations, present)) return [];
+  const metadata = { ...newest.metadata, annotations };
+  const spec = { ...newest.spec, minReadySeconds };
+  return [
+    step(context, `annotate ${newest.metadata.name}`, () => {
+      store.update({ ...newest, metadata, spec }, by);
+    }),
+  ];
+}
+
+/** The Deployment gets the revision of its newest ReplicaSet, and says that this is new or was there. */
+function revisionSteps(context: Context): Step[] {
+  const { store, deployment, newest, now } = context;
+  if (newest === undefined) return [];
+  const missing = hasDeadline(deployment) && conditionOf(deployment, "Progressing") === undefined;
+  const behind = revision(deployment) !== revision(newest);
+  if (!behind && !missing) return [];
+  const annotations = { ...deployment.metadata.annotations, [REVISION]: String(revision(newest)) };
+  const object = { ...deployment, metadata: { ...deployment.metadata, annotations } };
+  const write = (reason: string | undefined) => {
+    if (reason === undefined) return writeStatus(store, object, deployment.status ?? {});
+    const condition = { type: "Progressing", status: "True", reason } as const;
+    const conditions = withCondition(conditionsOf(deployment), condition, now);
+    return writeStatus(store, object, { ...deployment.status, conditions });
+  };
+  const wasThere = newest.metadata.annotations?.[HISTORY] !== undefined;
+  const made = step(context, "created a ReplicaSet", () => write("NewReplicaSetCreated"));
+  const found = step(context, "found its ReplicaSet", () =>
+    write(missing ? "FoundNewReplicaSet" : undefined),
+  );
+  return wasThere || !hasDeadline(deployment) ? [found] : [made, found];
+}
+
+function newReplicaSet(context: Context): Draft {
+  const { deployment, old } = context;
+  const template = deployment.spec?.template as Fields;
+  const hash = hashOf(template);
+  const { name, namespace } = deployment.metadata;
+  const labels = { ...(dig(template, "metadata", "labels") as Fields), [POD_HASH]: hash } as Record<
+    string,
+    string
+  >;
+  const selector = deployment.spec?.selector as Fields | undefined;
+  const next = Math.max(0, ...old.map(revision)) + 1;
+  return {
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: {
+      name: `${name}-${hash}`,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels,
+      annotations: {
+        ...copied(deployment),
+        ...sizeAnnotations(deployment),
+        [REVISION]: String(next),
+      },
+      ownerReferences: [ownerReference(deployment)],
+    },
+    spec: {
+      replicas: newSize(context, 0),
+      minReadySeconds: specNumber(deployment, "minReadySeconds", 0),
+      selector: { matchLabels: { ...(selector?.matchLabels as Fields), [POD_HASH]: hash } },
+      template: { ...template, metadata: { ...(template.metadata as Fields), labels } },
+    },
+  };
+}
+
+function createStep(context: Context): Step[] {
+  const { store, deployment, now } = context;
+  const draft = newReplicaSet(context);
+  const refused = refusalOf(store, draft);
+  if (refused === undefined) {
+    // One of this name is another Deployment's that was deleted: its collector is behind.
+    if (store.get(refOf(draft as KubeObject)) !== undefined) return [];
+    return [step(context, `create ${draft.metadata.name}`, () => void store.create(draft, by))];
+  }
+  if (!hasDeadline(deployment)) return [];
+  const condition = {
+    type: "Progressing",
+    status: "False",
+    reason: "ReplicaSetCreateError",
+    message: refused.message,
+  } as const;
+  const conditions = withCondition(conditionsOf(deployment), condition, now);
+  return statusSteps(store, deployment, { ...deployment.status, conditions });
+}
+
+/** Old ReplicaSets beyond the limit of the history. */
+function historySteps(context: Context): Step[] {
+  const { store, deployment, old } = context;
+  if (!isComplete(deployment, deployment.status)) return [];
+  const beyond = old.length - specNumber(deployment, "revisionHistoryLimit", 10);
+  return old
+    .toSorted((a, b) => revision(a) - revision(b))
+    .slice(0, Math.max(0, beyond))
+    .filter((replicaSet) => size(replicaSet) === 0 && statusNumber(replicaSet, "replicas") === 0)
+    .map((replicaSet) =>
+      step(
+        context,
+        `delete ${replicaSet.metadata.name}`,
+        () => void store.remove(refOf(replicaSet)),
+      ),
+    );
+}
+
+function rollingSteps(context: Context): Step[] {
+  const { store, deployment, newest, faults } = context;
+  const status = () => statusSteps(store, deployment, rolloutStatus(context));
+  if (newest === undefined) {
+    return [...createStep(context), ...(faults.has("observes-early") ? status() : [])];
+  }
+  const up = resizeStep(context, [
+    { replicaSet: newest, replicas: newSize(context, size(newest)) },
+  ]);
+  const scale = up.length > 0 ? up : resizeStep(context, scaleDown(context));
+  return [...scale, ...historySteps(context), ...status()];
+}
+
+function hasOldPods({ store, old }: Context): boolean {
+  const running = (replicaSet: KubeObject) =>
+    ownedBy(store, "Pod", replicaSet).some(
+      (pod) => !["Succeeded", "Failed"].includes(phaseOf(pod)),
+    );
+  return old.some((replicaSet) => statusNumber(replicaSet, "replicas") > 0 || running(replicaSet));
+}
+
+function recreateSteps(context: Context): Step[] {
+  const { store, deployment, newest, old } = context;
+  const status = statusSteps(store, deployment, rolloutStatus(context));
+  const down = resizeStep(
+    context,
+    old.map((replicaSet) => ({ replicaSet, replicas: 0 })),
+  );
+  if (down.length > 0 || hasOldPods(context)) return [...down, ...status];
+  // Its status is written first or not at all in this sync, as its ReplicaSet is not there yet.
+  if (newest === undefined) return createStep(context);
+  const replicas = specNumber(deployment, "replicas", 1);
+  return [
+    ...resizeStep(context, [{ replicaSet: newest, replicas }]),
+    ...historySteps(context),
+    ...status,
+  ];
+}
+
+function ofDeployment(context: Context): Step[] {
+  const { store, deployment } = context;
+  const plain = () => statusSteps(store, deployment, plainStatus(context));
+  if (isDeleting(deployment)) return plain();
+  for (const first of [pausedStep, annotateStep, revisionSteps]) {
+    const steps = first(context);
+    if (steps.length > 0) return steps;
+  }
+  if (deployment.spec?.paused === true || isScalingEvent(context)) {
+    return [...resizeStep(context, scaling(context)), ...plain()];
+  }
+  return isRolling(deployment) ? rollingSteps(context) : recreateSteps(context);
+}
+
+/**
+ * What the Deployment controller may do next. A status may be written before the ReplicaSets are
+ * scaled that belong to the same sync: it is computed from before, so whoever reads the Deployment
+ * alone sees the same.
+ */
+export function steps(store: ObjectStore, faults: Faults = NO_FAULTS): Step[] {
+  return store
+    .list("Deployment")
+    .flatMap((deployment) => ofDeployment(contextOf(store, deployment, faults)));
+}
