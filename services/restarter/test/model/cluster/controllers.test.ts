@@ -13,6 +13,7 @@ import { createObjectStore } from "./object-store.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { canonical } from "./object.ts";
 import type { Draft, Fields, KubeObject } from "./object.ts";
+import { nextTime } from "./next-time.ts";
 import { runToRest, seededChoice } from "./run-to-rest.ts";
 
 const NOW = Date.parse("2026-03-01T10:00:00Z");
@@ -110,14 +111,15 @@ test.each(
 );
 
 test.each(SEEDS)("a Deployment whose pods do not get ready times out by the clock (%i)", (seed) => {
-  const { clock, make, edit, rest, state, get } = world(seed);
+  const { store, clock, make, edit, rest, state, get } = world(seed);
   make("Deployment", { replicas: 2, progressDeadlineSeconds: 60 });
   rest();
   edit("Deployment", stuck);
   rest();
   expect(state("Deployment")).toMatchObject({ state: "progressing" });
-  clock.now += 62_000;
+  clock.now = nextTime(store) ?? NOW;
   rest();
+  expect(clock.now).toBe(NOW + 60_001);
   expect(state("Deployment")).toMatchObject({
     state: "failed",
     reason: "ProgressDeadlineExceeded",

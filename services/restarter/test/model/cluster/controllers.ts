@@ -1,15 +1,15 @@
-import { steps as cronJob } from "./controllers/cronjob.ts";
-import { steps as daemonSet } from "./controllers/daemonset.ts";
-import { steps as deployment } from "./controllers/deployment.ts";
-import { steps as collector } from "./controllers/garbage-collector.ts";
-import { steps as job } from "./controllers/job.ts";
-import { steps as kubelet } from "./controllers/kubelet.ts";
-import { steps as node } from "./controllers/node.ts";
-import { steps as replicaSet } from "./controllers/replicaset.ts";
-import { steps as rollout } from "./controllers/rollout.ts";
-import { steps as statefulSet } from "./controllers/statefulset.ts";
-import { NO_FAULTS } from "./controllers/step.ts";
-import type { Controller, Faults, Step } from "./controllers/step.ts";
+import { acts as cronJob } from "./controllers/cronjob.ts";
+import { acts as daemonSet } from "./controllers/daemonset.ts";
+import { acts as deployment } from "./controllers/deployment.ts";
+import { acts as collector } from "./controllers/garbage-collector.ts";
+import { acts as job } from "./controllers/job.ts";
+import { acts as kubelet } from "./controllers/kubelet.ts";
+import { acts as node } from "./controllers/node.ts";
+import { acts as replicaSet } from "./controllers/replicaset.ts";
+import { acts as rollout } from "./controllers/rollout.ts";
+import { acts as statefulSet } from "./controllers/statefulset.ts";
+import { NO_FAULTS } from "./controllers/act.ts";
+import type { Controller, Faults, Act } from "./controllers/act.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 const CONTROLLERS: readonly Controller[] = [
@@ -26,6 +26,6 @@ const CONTROLLERS: readonly Controller[] = [
 ];
 
 /** Everything that may happen next in the cluster by itself. */
-export function clusterSteps(store: ObjectStore, faults: Faults = NO_FAULTS): Step[] {
-  return CONTROLLERS.flatMap((steps) => steps(store, faults));
+export function controllerActs(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
+  return CONTROLLERS.flatMap((acts) => acts(store, faults));
 }

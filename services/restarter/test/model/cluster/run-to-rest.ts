@@ -1,11 +1,11 @@
-import { clusterSteps } from "./controllers.ts";
-import type { Faults } from "./controllers/step.ts";
+import { controllerActs } from "./controllers.ts";
+import type { Faults } from "./controllers/act.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 const MAX_STEPS = 10_000;
 
 export type RunOptions = {
-  /** Which of so many steps is next. */
+  /** Which of so many acts is next. */
   readonly choose: (count: number) => number;
   readonly faults?: Faults;
 };
@@ -14,8 +14,8 @@ export type RunOptions = {
 export function runToRest(store: ObjectStore, { choose, faults }: RunOptions): string[] {
   const done: string[] = [];
   for (;;) {
-    const steps = clusterSteps(store, faults);
-    const next = steps[choose(steps.length)];
+    const acts = controllerActs(store, faults);
+    const next = acts[choose(acts.length)];
     if (next === undefined) return done;
     if (done.length === MAX_STEPS) {
       throw new Error(`the controllers do not come to rest: ${done.slice(-20).join("; ")}`);

@@ -11,10 +11,10 @@ import {
   ownedBy,
   ownerReference,
   specNumber,
-  statusSteps,
+  statusActs,
   writeStatus,
 } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 const MINUTE = 60_000;
 const by = { manager: "kube-controller-manager" };
@@ -45,15 +45,26 @@ function statusOf(store: ObjectStore, cronJob: KubeObject): Fields {
   });
 }
 
-/** The last due time of a schedule every so many minutes; other schedules are never due here. */
+/** The milliseconds of a schedule every so many minutes; other schedules are never due here. */
+function intervalOf({ spec }: KubeObject): number | undefined {
+  const match = /^\*(?:\/(\d+))? \* \* \* \*$/.exec(String(spec?.schedule));
+  return match === null ? undefined : Number(match[1] ?? 1) * MINUTE;
+}
+
 function dueTime(store: ObjectStore, cronJob: KubeObject): number | undefined {
-  const match = /^\*(?:\/(\d+))? \* \* \* \*$/.exec(String(cronJob.spec?.schedule));
-  if (match === null) return undefined;
-  const every = Number(match[1] ?? 1) * MINUTE;
+  const every = intervalOf(cronJob);
+  if (every === undefined) return undefined;
   const due = Math.floor(store.now() / every) * every;
   const last = cronJob.status?.lastScheduleTime as string | undefined;
   const since = parseTime(last ?? cronJob.metadata.creationTimestamp) ?? 0;
   return due > since ? due : undefined;
+}
+
+/** When a CronJob is due next. */
+export function dueAfter(cronJob: KubeObject, now: number): number[] {
+  const every = intervalOf(cronJob);
+  if (every === undefined || cronJob.spec?.suspend === true) return [];
+  return [(Math.floor(now / every) + 1) * every];
 }
 
 function jobOf(cronJob: KubeObject, due: number): Draft {
@@ -92,7 +103,7 @@ function run(store: ObjectStore, cronJob: KubeObject, due: number): void {
   writeStatus(store, cronJob, status);
 }
 
-function schedule(store: ObjectStore, cronJob: KubeObject): Step[] {
+function schedule(store: ObjectStore, cronJob: KubeObject): Act[] {
   const due = dueTime(store, cronJob);
   if (cronJob.spec?.suspend === true || due === undefined) return [];
   if (cronJob.spec?.concurrencyPolicy === "Forbid" && activeOf(cronJob).length > 0) return [];
@@ -104,7 +115,7 @@ function schedule(store: ObjectStore, cronJob: KubeObject): Step[] {
 }
 
 /** Jobs that have ended are deleted beyond the limits, the oldest first. */
-function history(store: ObjectStore, cronJob: KubeObject): Step[] {
+function history(store: ObjectStore, cronJob: KubeObject): Act[] {
   const jobs = ownedBy(store, "Job", cronJob);
   const limits: [string, string, number][] = [
     ["Complete", "successfulJobsHistoryLimit", 3],
@@ -120,13 +131,13 @@ function history(store: ObjectStore, cronJob: KubeObject): Step[] {
   });
 }
 
-function ofCronJob(store: ObjectStore, cronJob: KubeObject): Step[] {
-  const status = statusSteps(store, cronJob, statusOf(store, cronJob));
+function ofCronJob(store: ObjectStore, cronJob: KubeObject): Act[] {
+  const status = statusActs(store, cronJob, statusOf(store, cronJob));
   if (isDeleting(cronJob)) return status;
   return [...schedule(store, cronJob), ...history(store, cronJob), ...status];
 }
 
 /** What the CronJob controller may do next; a Job that somebody else made for it is not in its list. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   return store.list("CronJob").flatMap((cronJob) => ofCronJob(store, cronJob));
 }

@@ -16,9 +16,9 @@ import {
   removePod,
   scaled,
   specNumber,
-  statusSteps,
+  statusActs,
 } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 type Context = {
   readonly store: ObjectStore;
@@ -28,7 +28,7 @@ type Context = {
   readonly nodes: ReadonlyMap<string, readonly KubeObject[]>;
 };
 
-function step({ set }: Context, name: string, run: () => void): Step {
+function act({ set }: Context, name: string, run: () => void): Act {
   return { name: `DaemonSet ${set.metadata.name}: ${name}`, run };
 }
 
@@ -61,14 +61,14 @@ function newPod({ set, hash }: Context, node: string): Draft {
   return { ...pod, metadata: { ...pod.metadata, labels }, spec };
 }
 
-function create(context: Context, node: string): Step[] {
+function create(context: Context, node: string): Act[] {
   const draft = newPod(context, node);
   if (refusalOf(context.store, draft) !== undefined) return [];
-  return [step(context, `create a pod on ${node}`, () => createPod(context.store, draft))];
+  return [act(context, `create a pod on ${node}`, () => createPod(context.store, draft))];
 }
 
-function remove(context: Context, pod: KubeObject): Step {
-  return step(context, `delete pod ${pod.metadata.name}`, () => removePod(context.store, pod));
+function remove(context: Context, pod: KubeObject): Act {
+  return act(context, `delete pod ${pod.metadata.name}`, () => removePod(context.store, pod));
 }
 
 /** With surge two pods may be on a node: an old one that is ready, and a new one that is not yet available. */
@@ -83,7 +83,7 @@ function surplus(context: Context, running: readonly KubeObject[]): readonly Kub
 }
 
 /** One pod on each node, before anything is updated. */
-function manage(context: Context): Step[] {
+function manage(context: Context): Act[] {
   const surges = rolling(context, "maxSurge") > 0;
   return [...context.nodes].flatMap(([node, pods]) => {
     if (pods.length === 0) return create(context, node);
@@ -106,7 +106,7 @@ function pair(context: Context, pods: readonly KubeObject[]) {
   };
 }
 
-function replace(context: Context): Step[] {
+function replace(context: Context): Act[] {
   const pairs = [...context.nodes.values()]
     .filter((pods) => pods.length > 0)
     .map((pods) => pair(context, pods));
@@ -122,7 +122,7 @@ function replace(context: Context): Step[] {
     .map((pod) => remove(context, pod));
 }
 
-function surge(context: Context): Step[] {
+function surge(context: Context): Act[] {
   const pairs = [...context.nodes].map(([node, pods]) => ({ node, ...pair(context, pods) }));
   const surging = pairs.filter(
     ({ fresh, stale }) => fresh !== undefined && stale !== undefined && !isGood(fresh, context),
@@ -154,10 +154,10 @@ function statusOf(context: Context): Fields {
   );
 }
 
-function ofSet(context: Context): Step[] {
+function ofSet(context: Context): Act[] {
   const { store, set } = context;
   if (isDeleting(set)) return [];
-  const status = statusSteps(store, set, statusOf(context));
+  const status = statusActs(store, set, statusOf(context));
   const managed = manage(context);
   if (managed.length > 0) return [...managed, ...status];
   if (dig(set.spec, "updateStrategy", "type") === "OnDelete") return status;
@@ -166,6 +166,6 @@ function ofSet(context: Context): Step[] {
 }
 
 /** What the DaemonSet controller may do next; it wants a pod on every node. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   return store.list("DaemonSet").flatMap((set) => ofSet(contextOf(store, set)));
 }

@@ -3,7 +3,7 @@ import type { Fields, KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import { conditionOf, conditionsOf, omitEmpty, specNumber, statusNumber } from "./parts.ts";
 import { maxUnavailable } from "./deployment-limits.ts";
-import type { Faults } from "./step.ts";
+import type { Faults } from "./act.ts";
 
 export type DeploymentState = {
   readonly deployment: KubeObject;

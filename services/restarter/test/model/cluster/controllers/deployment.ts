@@ -33,15 +33,17 @@ import {
   refusalOf,
   specNumber,
   statusNumber,
-  statusSteps,
+  statusActs,
   writeStatus,
 } from "./parts.ts";
-import { NO_FAULTS } from "./step.ts";
-import type { Faults, Step } from "./step.ts";
+import { NO_FAULTS } from "./act.ts";
+import type { Faults, Act } from "./act.ts";
 
 const REVISION = "deployment.kubernetes.io/revision";
 const HISTORY = "deployment.kubernetes.io/revision-history";
 const NOT_COPIED = new Set(["kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY]);
+/** The version of the Deployment that a ReplicaSet was made for; a note of the model, not of Kubernetes. */
+const MADE_FOR = "madeFor";
 const by = { manager: "kube-controller-manager" };
 
 type Context = DeploymentState & { readonly store: ObjectStore };
@@ -64,12 +66,12 @@ function contextOf(store: ObjectStore, deployment: KubeObject, faults: Faults): 
   return { store, deployment, newest, old, now: store.now(), faults };
 }
 
-function step({ deployment }: Context, name: string, run: () => void): Step {
+function act({ deployment }: Context, name: string, run: () => void): Act {
   return { name: `Deployment ${deployment.metadata.name}: ${name}`, run };
 }
 
 /** All ReplicaSets of one sync at once: nobody but their own controller looks at them between. */
-function resizeStep(context: Context, resizes: readonly Resize[]): Step[] {
+function resizeAct(context: Context, resizes: readonly Resize[]): Act[] {
   const { store, deployment } = context;
   const needed = resizes.filter((resize) => isNeeded(deployment, resize));
   if (needed.length === 0) return [];
@@ -83,11 +85,11 @@ function resizeStep(context: Context, resizes: readonly Resize[]): Step[] {
       store.update({ ...replicaSet, metadata, spec: { ...replicaSet.spec, replicas } }, by);
     }
   };
-  return [step(context, `scale ${names.join(", ")}`, run)];
+  return [act(context, `scale ${names.join(", ")}`, run)];
 }
 
 /** `Progressing` is Unknown while paused, and at first when resumed. */
-function pausedStep(context: Context): Step[] {
+function pausedAct(context: Context): Act[] {
   const { store, deployment, now } = context;
   const reason = conditionOf(deployment, "Progressing")?.reason;
   if (!hasDeadline(deployment) || reason === "ProgressDeadlineExceeded") return [];
@@ -97,7 +99,7 @@ function pausedStep(context: Context): Step[] {
   const condition = { type: "Progressing", status: "Unknown", reason: next } as const;
   const conditions = withCondition(conditionsOf(deployment), condition, now);
   const run = () => writeStatus(store, deployment, { ...deployment.status, conditions });
-  return [step(context, `condition ${next}`, run)];
+  return [act(context, `condition ${next}`, run)];
 }
 
 function copied(deployment: KubeObject): Record<string, string> {
@@ -106,7 +108,7 @@ function copied(deployment: KubeObject): Record<string, string> {
 }
 
 /** The newest ReplicaSet gets the Deployment's annotations, and a revision above all others. */
-function annotateStep(context: Context): Step[] {
+function annotateAct(context: Context): Act[] {
   const { store, deployment, newest, old } = context;
   if (newest === undefined) return [];
   const present = newest.metadata.annotations ?? {};
@@ -125,14 +127,14 @@ function annotateStep(context: Context): Step[] {
   const metadata = { ...newest.metadata, annotations };
   const spec = { ...newest.spec, minReadySeconds };
   return [
-    step(context, `annotate ${newest.metadata.name}`, () => {
+    act(context, `annotate ${newest.metadata.name}`, () => {
       store.update({ ...newest, metadata, spec }, by);
     }),
   ];
 }
 
 /** The Deployment gets the revision of its newest ReplicaSet, and says that this is new or was there. */
-function revisionSteps(context: Context): Step[] {
+function revisionActs(context: Context): Act[] {
   const { store, deployment, newest, now } = context;
   if (newest === undefined) return [];
   const missing = hasDeadline(deployment) && conditionOf(deployment, "Progressing") === undefined;
@@ -146,12 +148,13 @@ function revisionSteps(context: Context): Step[] {
     const conditions = withCondition(conditionsOf(deployment), condition, now);
     return writeStatus(store, object, { ...deployment.status, conditions });
   };
-  const wasThere = newest.metadata.annotations?.[HISTORY] !== undefined;
-  const made = step(context, "created a ReplicaSet", () => write("NewReplicaSetCreated"));
-  const found = step(context, "found its ReplicaSet", () =>
+  // Written in the sync that made it, unless somebody has written the Deployment meanwhile.
+  const isMade = newest[MADE_FOR] === deployment.metadata.resourceVersion;
+  const made = act(context, "created a ReplicaSet", () => write("NewReplicaSetCreated"));
+  const found = act(context, "found its ReplicaSet", () =>
     write(missing ? "FoundNewReplicaSet" : undefined),
   );
-  return wasThere || !hasDeadline(deployment) ? [found] : [made, found];
+  return [isMade && hasDeadline(deployment) ? made : found];
 }
 
 function newReplicaSet(context: Context): Draft {
@@ -179,6 +182,7 @@ function newReplicaSet(context: Context): Draft {
       },
       ownerReferences: [ownerReference(deployment)],
     },
+    [MADE_FOR]: deployment.metadata.resourceVersion,
     spec: {
       replicas: newSize(context, 0),
       minReadySeconds: specNumber(deployment, "minReadySeconds", 0),
@@ -188,14 +192,14 @@ function newReplicaSet(context: Context): Draft {
   };
 }
 
-function createStep(context: Context): Step[] {
+function createAct(context: Context): Act[] {
   const { store, deployment, now } = context;
   const draft = newReplicaSet(context);
   const refused = refusalOf(store, draft);
   if (refused === undefined) {
     // One of this name is another Deployment's that was deleted: its collector is behind.
     if (store.get(refOf(draft as KubeObject)) !== undefined) return [];
-    return [step(context, `create ${draft.metadata.name}`, () => void store.create(draft, by))];
+    return [act(context, `create ${draft.metadata.name}`, () => void store.create(draft, by))];
   }
   if (!hasDeadline(deployment)) return [];
   const condition = {
@@ -205,11 +209,11 @@ function createStep(context: Context): Step[] {
     message: refused.message,
   } as const;
   const conditions = withCondition(conditionsOf(deployment), condition, now);
-  return statusSteps(store, deployment, { ...deployment.status, conditions });
+  return statusActs(store, deployment, { ...deployment.status, conditions });
 }
 
 /** Old ReplicaSets beyond the limit of the history. */
-function historySteps(context: Context): Step[] {
+function historyActs(context: Context): Act[] {
   const { store, deployment, old } = context;
   if (!isComplete(deployment, deployment.status)) return [];
   const beyond = old.length - specNumber(deployment, "revisionHistoryLimit", 10);
@@ -218,7 +222,7 @@ function historySteps(context: Context): Step[] {
     .slice(0, Math.max(0, beyond))
     .filter((replicaSet) => size(replicaSet) === 0 && statusNumber(replicaSet, "replicas") === 0)
     .map((replicaSet) =>
-      step(
+      act(
         context,
         `delete ${replicaSet.metadata.name}`,
         () => void store.remove(refOf(replicaSet)),
@@ -226,17 +230,15 @@ function historySteps(context: Context): Step[] {
     );
 }
 
-function rollingSteps(context: Context): Step[] {
+function rollingActs(context: Context): Act[] {
   const { store, deployment, newest, faults } = context;
-  const status = () => statusSteps(store, deployment, rolloutStatus(context));
+  const status = () => statusActs(store, deployment, rolloutStatus(context));
   if (newest === undefined) {
-    return [...createStep(context), ...(faults.has("observes-early") ? status() : [])];
+    return [...createAct(context), ...(faults.has("observes-early") ? status() : [])];
   }
-  const up = resizeStep(context, [
-    { replicaSet: newest, replicas: newSize(context, size(newest)) },
-  ]);
-  const scale = up.length > 0 ? up : resizeStep(context, scaleDown(context));
-  return [...scale, ...historySteps(context), ...status()];
+  const up = resizeAct(context, [{ replicaSet: newest, replicas: newSize(context, size(newest)) }]);
+  const scale = up.length > 0 ? up : resizeAct(context, scaleDown(context));
+  return [...scale, ...historyActs(context), ...status()];
 }
 
 function hasOldPods({ store, old }: Context): boolean {
@@ -247,36 +249,36 @@ function hasOldPods({ store, old }: Context): boolean {
   return old.some((replicaSet) => statusNumber(replicaSet, "replicas") > 0 || running(replicaSet));
 }
 
-function recreateSteps(context: Context): Step[] {
+function recreateActs(context: Context): Act[] {
   const { store, deployment, newest, old } = context;
-  const status = statusSteps(store, deployment, rolloutStatus(context));
-  const down = resizeStep(
+  const status = statusActs(store, deployment, rolloutStatus(context));
+  const down = resizeAct(
     context,
     old.map((replicaSet) => ({ replicaSet, replicas: 0 })),
   );
   if (down.length > 0 || hasOldPods(context)) return [...down, ...status];
   // Its status is written first or not at all in this sync, as its ReplicaSet is not there yet.
-  if (newest === undefined) return createStep(context);
+  if (newest === undefined) return createAct(context);
   const replicas = specNumber(deployment, "replicas", 1);
   return [
-    ...resizeStep(context, [{ replicaSet: newest, replicas }]),
-    ...historySteps(context),
+    ...resizeAct(context, [{ replicaSet: newest, replicas }]),
+    ...historyActs(context),
     ...status,
   ];
 }
 
-function ofDeployment(context: Context): Step[] {
+function ofDeployment(context: Context): Act[] {
   const { store, deployment } = context;
-  const plain = () => statusSteps(store, deployment, plainStatus(context));
+  const plain = () => statusActs(store, deployment, plainStatus(context));
   if (isDeleting(deployment)) return plain();
-  for (const first of [pausedStep, annotateStep, revisionSteps]) {
-    const steps = first(context);
-    if (steps.length > 0) return steps;
+  for (const first of [pausedAct, annotateAct, revisionActs]) {
+    const acts = first(context);
+    if (acts.length > 0) return acts;
   }
   if (deployment.spec?.paused === true || isScalingEvent(context)) {
-    return [...resizeStep(context, scaling(context)), ...plain()];
+    return [...resizeAct(context, scaling(context)), ...plain()];
   }
-  return isRolling(deployment) ? rollingSteps(context) : recreateSteps(context);
+  return isRolling(deployment) ? rollingActs(context) : recreateActs(context);
 }
 
 /**
@@ -284,7 +286,7 @@ function ofDeployment(context: Context): Step[] {
  * scaled that belong to the same sync: it is computed from before, so whoever reads the Deployment
  * alone sees the same.
  */
-export function steps(store: ObjectStore, faults: Faults = NO_FAULTS): Step[] {
+export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
   return store
     .list("Deployment")
     .flatMap((deployment) => ofDeployment(contextOf(store, deployment, faults)));

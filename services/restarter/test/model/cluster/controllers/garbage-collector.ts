@@ -4,11 +4,11 @@ import { KINDS } from "../kinds.ts";
 import { refOf } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { isDeleting } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 const by = { manager: "kube-controller-manager" };
 
-function step({ kind, metadata }: KubeObject, name: string, run: () => void): Step {
+function act({ kind, metadata }: KubeObject, name: string, run: () => void): Act {
   return { name: `collector: ${name} ${kind} ${metadata.name}`, run };
 }
 
@@ -23,24 +23,24 @@ function orphan(store: ObjectStore, object: KubeObject, uid: string): void {
   store.update({ ...object, metadata: { ...object.metadata, ownerReferences } }, by);
 }
 
-function ofDeleted(store: ObjectStore, owner: KubeObject, dependents: KubeObject[]): Step[] {
+function ofDeleted(store: ObjectStore, owner: KubeObject, dependents: KubeObject[]): Act[] {
   const finalizers = owner.metadata.finalizers ?? [];
   const release = (finalizer: string) =>
-    step(owner, "release", () => withoutFinalizer(store, owner, finalizer));
+    act(owner, "release", () => withoutFinalizer(store, owner, finalizer));
   if (finalizers.includes(ORPHAN)) {
     if (dependents.length === 0) return [release(ORPHAN)];
     const { uid } = owner.metadata;
-    return dependents.map((object) => step(object, "orphan", () => orphan(store, object, uid)));
+    return dependents.map((object) => act(object, "orphan", () => orphan(store, object, uid)));
   }
   if (!finalizers.includes(FOREGROUND)) return [];
   if (dependents.length === 0) return [release(FOREGROUND)];
   return dependents
     .filter((object) => !isDeleting(object))
-    .map((object) => step(object, "delete", () => void store.remove(refOf(object))));
+    .map((object) => act(object, "delete", () => void store.remove(refOf(object))));
 }
 
 /** Deletes what has lost its owners, and lets go of what waits for its dependents. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   const all = Object.keys(KINDS).flatMap((kind) => store.list(kind));
   const uids = new Set(all.map(({ metadata }) => metadata.uid));
   const lost = all.filter(({ metadata }) => {
@@ -50,7 +50,7 @@ export function steps(store: ObjectStore): Step[] {
   const deletions = lost
     .filter((object) => !isDeleting(object))
     .map((object) =>
-      step(object, "delete", () => {
+      act(object, "delete", () => {
         store.remove(refOf(object), { uid: object.metadata.uid, propagation: "Background" });
       }),
     );

@@ -17,9 +17,9 @@ import {
   removePod,
   specNumber,
   statusNumber,
-  statusSteps,
+  statusActs,
 } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 const TRACKED = "batch.kubernetes.io/job-tracking";
 const by = { manager: "kube-controller-manager" };
@@ -32,7 +32,7 @@ type Context = {
 
 type Uncounted = { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
 
-function step({ job }: Context, name: string, run: () => void): Step {
+function act({ job }: Context, name: string, run: () => void): Act {
   return { name: `Job ${job.metadata.name}: ${name}`, run };
 }
 
@@ -96,11 +96,11 @@ function newPod({ job }: Context): Draft {
 }
 
 /** Creates and deletes pods. */
-function manage(context: Context): Step[] {
+function manage(context: Context): Act[] {
   const { store, job, pods } = context;
   const active = pods.filter(isActive);
   const remove = (pod: KubeObject) =>
-    step(context, `delete pod ${pod.metadata.name}`, () => removePod(store, pod));
+    act(context, `delete pod ${pod.metadata.name}`, () => removePod(store, pod));
   const target = targetOf(context);
   if (target?.type === "FailureTarget" || isSuspended(job)) return active.map(remove);
   if (target !== undefined) return [];
@@ -110,7 +110,7 @@ function manage(context: Context): Step[] {
   if (active.length === wanted) return [];
   const draft = newPod(context);
   if (refusalOf(store, draft) !== undefined) return [];
-  return [step(context, "create a pod", () => createPod(store, draft))];
+  return [act(context, "create a pod", () => createPod(store, draft))];
 }
 
 function suspendConditions({ store, job }: Context): Fields[] {
@@ -180,14 +180,14 @@ function statusOf(context: Context): Fields {
 }
 
 /** Pods that are named as ended lose their finalizer. */
-function release(context: Context): Step[] {
+function release(context: Context): Act[] {
   const { store, job, pods } = context;
   const { succeeded, failed } = uncountedOf(job);
   const named = new Set([...succeeded, ...failed]);
   return pods
     .filter((pod) => isTracked(pod) && named.has(pod.metadata.uid))
     .map((pod) =>
-      step(context, `release pod ${pod.metadata.name}`, () => withoutFinalizer(store, pod)),
+      act(context, `release pod ${pod.metadata.name}`, () => withoutFinalizer(store, pod)),
     );
 }
 
@@ -197,7 +197,7 @@ function withoutFinalizer(store: ObjectStore, pod: KubeObject): void {
 }
 
 /** Pods whose Job is gone lose their finalizer, or they could never be deleted. */
-function orphans(store: ObjectStore): Step[] {
+function orphans(store: ObjectStore): Act[] {
   const jobs = new Set(store.list("Job").map(({ metadata }) => metadata.uid));
   return store
     .list("Pod")
@@ -209,17 +209,17 @@ function orphans(store: ObjectStore): Step[] {
     }));
 }
 
-function ofJob(context: Context): Step[] {
+function ofJob(context: Context): Act[] {
   const { store, job } = context;
   if (isFinished(job)) return [];
   const managed = isDeleting(job) ? [] : manage(context);
   const released = release(context);
   if (managed.length > 0) return [...managed, ...released];
-  return [...released, ...statusSteps(store, job, statusOf(context))];
+  return [...released, ...statusActs(store, job, statusOf(context))];
 }
 
 /** What the Job controller may do next, for Jobs that are not indexed and have no policies. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   const ofJobs = store
     .list("Job")
     .flatMap((job) => ofJob({ store, job, pods: ownedBy(store, "Pod", job) }));

@@ -5,14 +5,14 @@ import type { KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import { isDead } from "./node.ts";
 import { controllerOf, isDeleting, phaseOf } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 /** A Job's pods with this annotation fail instead of succeeding. */
 export const FAILS = "test.rollcast.dev/fails";
 
 const by = { manager: "kubelet" };
 
-function step(pod: KubeObject, name: string, run: () => void): Step {
+function act(pod: KubeObject, name: string, run: () => void): Act {
   return { name: `Pod ${pod.metadata.name}: ${name}`, run };
 }
 
@@ -58,25 +58,25 @@ function finish(store: ObjectStore, pod: KubeObject): void {
   store.remove(ref, { uid: released.metadata.uid, gracePeriodSeconds: 0 });
 }
 
-function ofPod(store: ObjectStore, pod: KubeObject): Step[] {
+function ofPod(store: ObjectStore, pod: KubeObject): Act[] {
   if (onDeadNode(store, pod)) return [];
-  if (isDeleting(pod)) return [step(pod, "finish", () => finish(store, pod))];
+  if (isDeleting(pod)) return [act(pod, "finish", () => finish(store, pod))];
   const annotations = pod.metadata.annotations ?? {};
   const phase = phaseOf(pod);
   if (phase === "Pending") {
     if (pod.spec?.nodeName === undefined && liveNodes(store).length === 0) return [];
     if (annotations[NEVER_READY] === undefined) {
-      return [step(pod, "start", () => start(store, pod))];
+      return [act(pod, "start", () => start(store, pod))];
     }
     if (pod.spec?.nodeName !== undefined) return [];
-    return [step(pod, "bind", () => void bind(store, pod))];
+    return [act(pod, "bind", () => void bind(store, pod))];
   }
   if (phase !== "Running" || controllerOf(pod)?.kind !== "Job") return [];
   const last = annotations[FAILS] === undefined ? "Succeeded" : "Failed";
-  return [step(pod, last, () => end(store, pod, last))];
+  return [act(pod, last, () => end(store, pod, last))];
 }
 
 /** What the scheduler, the kubelets and the containers do: pods start, get ready at once, end. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   return store.list("Pod").flatMap((pod) => ofPod(store, pod));
 }

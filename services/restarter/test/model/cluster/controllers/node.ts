@@ -3,7 +3,7 @@ import { refOf } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import { conditionOf, isDeleting, isReady } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 /** A node that does not answer: its pods never get ready, and never finish. */
 export function isDead(node: KubeObject): boolean {
@@ -12,7 +12,7 @@ export function isDead(node: KubeObject): boolean {
 }
 
 /** Pods of a dead node that are still taken for ready, and those that are still to be evicted. */
-function ofPod(store: ObjectStore, pod: KubeObject): Step[] {
+function ofPod(store: ObjectStore, pod: KubeObject): Act[] {
   const { name } = pod.metadata;
   const evict = {
     name: `Pod ${name}: evict from its dead node`,
@@ -38,7 +38,7 @@ function ofPod(store: ObjectStore, pod: KubeObject): Step[] {
 }
 
 /** The node lifecycle controller; it does not run in the tests' control plane, so it is not compared. */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   const dead = new Set(
     store
       .list("Node")

@@ -4,7 +4,7 @@ import { StatusError } from "../object-store.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { canonical, isEqual, refOf } from "../object.ts";
 import type { Draft, Fields, KubeObject, OwnerReference } from "../object.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 export const POD_HASH = "pod-template-hash";
 export const REVISION_HASH = "controller-revision-hash";
@@ -85,8 +85,8 @@ export function omitEmpty(fields: Fields, kept: readonly string[] = []): Fields 
   );
 }
 
-/** The step that writes this status; none where it is written already. */
-export function statusSteps(store: ObjectStore, object: KubeObject, status: Fields): Step[] {
+/** The act that writes this status; none where it is written already. */
+export function statusActs(store: ObjectStore, object: KubeObject, status: Fields): Act[] {
   if (isEqual(object.status ?? {}, status)) return [];
   const name = `${object.kind} ${object.metadata.name}: status`;
   return [{ name, run: () => writeStatus(store, object, status) }];

@@ -15,9 +15,9 @@ import {
   refusalOf,
   removePod,
   specNumber,
-  statusSteps,
+  statusActs,
 } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 function newPod(replicaSet: KubeObject) {
   const template = replicaSet.spec?.template as Fields;
@@ -51,7 +51,7 @@ function failure(replicaSet: KubeObject, message: string | undefined, now: numbe
   return [...others, condition];
 }
 
-function status(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Step[] {
+function status(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Act[] {
   const missing = pods.length < specNumber(replicaSet, "replicas", 1) && !isDeleting(replicaSet);
   const refused = missing ? refusalOf(store, newPod(replicaSet)) : undefined;
   const seconds = specNumber(replicaSet, "minReadySeconds", 0);
@@ -67,10 +67,10 @@ function status(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeO
     },
     ["replicas"],
   );
-  return statusSteps(store, replicaSet, next);
+  return statusActs(store, replicaSet, next);
 }
 
-function scale(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Step[] {
+function scale(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Act[] {
   const { name } = replicaSet.metadata;
   const wanted = specNumber(replicaSet, "replicas", 1);
   if (pods.length < wanted) {
@@ -85,12 +85,12 @@ function scale(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeOb
   }));
 }
 
-function ofReplicaSet(store: ObjectStore, replicaSet: KubeObject): Step[] {
+function ofReplicaSet(store: ObjectStore, replicaSet: KubeObject): Act[] {
   const pods = ownedBy(store, "Pod", replicaSet).filter(isActive);
   const scaling = isDeleting(replicaSet) ? [] : scale(store, replicaSet, pods);
   return [...scaling, ...status(store, replicaSet, pods)];
 }
 
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   return store.list("ReplicaSet").flatMap((replicaSet) => ofReplicaSet(store, replicaSet));
 }

@@ -16,7 +16,7 @@ import {
   specNumber,
   statusNumber,
 } from "./parts.ts";
-import type { Step } from "./step.ts";
+import type { Act } from "./act.ts";
 
 const by = { manager: "rollouts-controller" };
 const POD_HASH = "rollouts-pod-template-hash";
@@ -35,7 +35,7 @@ const size = (replicaSet: KubeObject) => specNumber(replicaSet, "replicas", 1);
 const available = (replicaSet: KubeObject) => statusNumber(replicaSet, "availableReplicas");
 const wanted = ({ rollout }: Context) => specNumber(rollout, "replicas", 1);
 
-function step({ rollout }: Context, name: string, run: () => void): Step {
+function act({ rollout }: Context, name: string, run: () => void): Act {
   return { name: `Rollout ${rollout.metadata.name}: ${name}`, run };
 }
 
@@ -78,11 +78,11 @@ function newReplicaSet(context: Context): Draft {
   };
 }
 
-function resize(context: Context, replicaSet: KubeObject, replicas: number): Step[] {
+function resize(context: Context, replicaSet: KubeObject, replicas: number): Act[] {
   if (size(replicaSet) === replicas) return [];
   const run = () =>
     void context.store.update({ ...replicaSet, spec: { ...replicaSet.spec, replicas } }, by);
-  return [step(context, `scale ${replicaSet.metadata.name} to ${replicas}`, run)];
+  return [act(context, `scale ${replicaSet.metadata.name} to ${replicas}`, run)];
 }
 
 /** A canary's step that waits for somebody; its other steps pass at once here. */
@@ -107,7 +107,7 @@ function isHeld(context: Context): boolean {
   return !(promoted && sameTemplate) && rollout.status?.promoteFull !== true;
 }
 
-function scaleSteps(context: Context): Step[] {
+function scaleActs(context: Context): Act[] {
   const { rollout, newest, old } = context;
   if (newest === undefined || rollout.spec?.paused === true) return [];
   const replicas = wanted(context);
@@ -134,10 +134,10 @@ function oldPods({ store, rollout, newest, old }: Context): KubeObject[] {
     .filter(({ metadata }) => (parseTime(metadata.creationTimestamp) ?? 0) < at);
 }
 
-function restartSteps(context: Context): Step[] {
+function restartActs(context: Context): Act[] {
   const { store } = context;
   return oldPods(context).map((pod) =>
-    step(context, `restart pod ${pod.metadata.name}`, () => removePod(store, pod)),
+    act(context, `restart pod ${pod.metadata.name}`, () => removePod(store, pod)),
   );
 }
 
@@ -149,7 +149,7 @@ function phaseOf(context: Context, status: Fields): Fields {
   }
   if (rollout.spec?.paused === true) return { phase: "Paused", message: "manually paused" };
   if (isHeld(context) && status.pauseConditions !== undefined) {
-    return { phase: "Paused", message: "CanaryPauseStep" };
+    return { phase: "Paused", message: "CanaryPauseAct" };
   }
   const replicas = wanted(context);
   const arrived =
@@ -169,7 +169,7 @@ function pauses(context: Context): Fields {
   if (!reached) return { controllerPause: undefined, pauseConditions: undefined };
   const startTime = timeText(store.now());
   const present = rollout.status?.pauseConditions;
-  const pauseConditions = present ?? [{ reason: "CanaryPauseStep", startTime }];
+  const pauseConditions = present ?? [{ reason: "CanaryPauseAct", startTime }];
   return { controllerPause: true, pauseConditions };
 }
 
@@ -198,18 +198,18 @@ function statusOf(context: Context): Fields {
   return omitEmpty({ ...rest, ...phase, ...stable });
 }
 
-function ofRollout(context: Context): Step[] {
+function ofRollout(context: Context): Act[] {
   const { store, rollout, newest } = context;
   if (isDeleting(rollout)) return [];
   const draft = newReplicaSet(context);
   if (newest === undefined && refusalOf(store, draft) === undefined) {
-    return [step(context, "create a ReplicaSet", () => void store.create(draft, by))];
+    return [act(context, "create a ReplicaSet", () => void store.create(draft, by))];
   }
   const next = statusOf(context);
   const write = () =>
     void store.update({ ...rollout, status: next }, { ...by, subresource: "status" });
-  const status = isEqual(rollout.status ?? {}, next) ? [] : [step(context, "status", write)];
-  return [...scaleSteps(context), ...restartSteps(context), ...status];
+  const status = isEqual(rollout.status ?? {}, next) ? [] : [act(context, "status", write)];
+  return [...scaleActs(context), ...restartActs(context), ...status];
 }
 
 /**
@@ -218,6 +218,6 @@ function ofRollout(context: Context): Step[] {
  * as it does not run in the tests' control plane. A canary without pauses, with a pause that
  * somebody ends, aborts, `restartAt` and `workloadRef`; neither weights nor analyses.
  */
-export function steps(store: ObjectStore): Step[] {
+export function acts(store: ObjectStore): Act[] {
   return store.list("Rollout").flatMap((rollout) => ofRollout(contextOf(store, rollout)));
 }

@@ -17,10 +17,10 @@ import {
   refusalOf,
   removePod,
   specNumber,
-  statusSteps,
+  statusActs,
 } from "./parts.ts";
-import { NO_FAULTS } from "./step.ts";
-import type { Faults, Step } from "./step.ts";
+import { NO_FAULTS } from "./act.ts";
+import type { Faults, Act } from "./act.ts";
 
 const by = { manager: "kube-controller-manager" };
 
@@ -38,7 +38,7 @@ const number = (revision: KubeObject) => Number(revision.revision ?? 0);
 const revisionOf = (pod: KubeObject) => pod.metadata.labels?.[REVISION_HASH];
 const ordinalOf = ({ metadata }: KubeObject) => Number(metadata.name.split("-").at(-1));
 
-function step({ set }: Context, name: string, run: () => void): Step {
+function act({ set }: Context, name: string, run: () => void): Act {
   return { name: `StatefulSet ${set.metadata.name}: ${name}`, run };
 }
 
@@ -63,7 +63,7 @@ function revisionsOf(store: ObjectStore, set: KubeObject): KubeObject[] {
 const isOf = (revision: KubeObject, set: KubeObject) => isEqual(revision.data, set.spec?.template);
 
 /** The newest revision must be the template's, before anything else is done. */
-function revisionStep(context: Context): Step[] {
+function revisionAct(context: Context): Act[] {
   const { store, set, revisions } = context;
   const newest = revisions.at(-1);
   if (newest !== undefined && isOf(newest, set)) return [];
@@ -71,7 +71,7 @@ function revisionStep(context: Context): Step[] {
   const same = revisions.findLast((revision) => isOf(revision, set));
   if (same !== undefined) {
     return [
-      step(context, "return to a revision", () => {
+      act(context, "return to a revision", () => {
         store.update({ ...same, revision: next }, by);
       }),
     ];
@@ -88,7 +88,7 @@ function revisionStep(context: Context): Step[] {
     data: set.spec?.template,
     revision: next,
   };
-  return [step(context, "create a revision", () => void store.create(draft, by))];
+  return [act(context, "create a revision", () => void store.create(draft, by))];
 }
 
 function current({ set, revisions }: Context): Revisions | undefined {
@@ -147,22 +147,22 @@ function newPod(context: Context, ordinal: number, { current: from, update }: Re
 
 type Places = { readonly ordinal: number; readonly pod: KubeObject | undefined }[];
 
-function create(context: Context, ordinal: number, revisions: Revisions): Step[] {
+function create(context: Context, ordinal: number, revisions: Revisions): Act[] {
   const { store, set } = context;
   const draft = newPod(context, ordinal, revisions);
   const { namespace } = set.metadata;
   const name = draft.metadata.name ?? "";
   const taken = store.get({ kind: "Pod", name, ...(namespace === undefined ? {} : { namespace }) });
   if (taken !== undefined || refusalOf(store, draft) !== undefined) return [];
-  return [step(context, `create pod ${name}`, () => createPod(store, draft))];
+  return [act(context, `create pod ${name}`, () => createPod(store, draft))];
 }
 
-function remove(context: Context, pod: KubeObject): Step {
-  return step(context, `delete pod ${pod.metadata.name}`, () => removePod(context.store, pod));
+function remove(context: Context, pod: KubeObject): Act {
+  return act(context, `delete pod ${pod.metadata.name}`, () => removePod(context.store, pod));
 }
 
 /** The replica of the largest ordinal that is old goes, unless one above it is not available. */
-function updateStep(context: Context, places: Places, { update }: Revisions): Step[] {
+function updateAct(context: Context, places: Places, { update }: Revisions): Act[] {
   const { store, set } = context;
   if (isOnDelete(set)) return [];
   const seconds = specNumber(set, "minReadySeconds", 0);
@@ -176,7 +176,7 @@ function updateStep(context: Context, places: Places, { update }: Revisions): St
 }
 
 /** Replica after replica: the next step waits until the one before is available. */
-function ordered(context: Context, places: Places, revisions: Revisions): Step[] {
+function ordered(context: Context, places: Places, revisions: Revisions): Act[] {
   const { store, set, pods } = context;
   const seconds = specNumber(set, "minReadySeconds", 0);
   const isGood = (pod: KubeObject) =>
@@ -197,10 +197,10 @@ function ordered(context: Context, places: Places, revisions: Revisions): Step[]
     const unhealthy = condemned.findLast((pod) => !isGood(pod));
     return isDeleting(last) || (!isGood(last) && last !== unhealthy) ? [] : [remove(context, last)];
   }
-  return updateStep(context, places, revisions);
+  return updateAct(context, places, revisions);
 }
 
-function parallel(context: Context, places: Places, revisions: Revisions): Step[] {
+function parallel(context: Context, places: Places, revisions: Revisions): Act[] {
   const kept = new Set(places.map((place) => place.pod));
   const missing = places.filter(({ pod }) => pod === undefined);
   return [
@@ -208,16 +208,16 @@ function parallel(context: Context, places: Places, revisions: Revisions): Step[
     ...context.pods
       .filter((pod) => !kept.has(pod) && !isDeleting(pod))
       .map((pod) => remove(context, pod)),
-    ...updateStep(context, places, revisions),
+    ...updateAct(context, places, revisions),
   ];
 }
 
-function ofSet(context: Context): Step[] {
+function ofSet(context: Context): Act[] {
   const { store, set, pods } = context;
-  const first = revisionStep(context);
+  const first = revisionAct(context);
   const revisions = current(context);
   if (first.length > 0 || revisions === undefined) return first;
-  const status = statusSteps(store, set, statusOf(context, revisions));
+  const status = statusActs(store, set, statusOf(context, revisions));
   if (isDeleting(set)) return status;
   const start = digNumber(set.spec, 0, "ordinals", "start");
   const places = Array.from({ length: specNumber(set, "replicas", 1) }, (_, i) => ({
@@ -229,7 +229,7 @@ function ofSet(context: Context): Step[] {
 }
 
 /** What the StatefulSet controller may do next; the limit of its history is not modelled. */
-export function steps(store: ObjectStore, faults: Faults = NO_FAULTS): Step[] {
+export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
   return store.list("StatefulSet").flatMap((set) =>
     ofSet({
       store,

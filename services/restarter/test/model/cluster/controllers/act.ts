@@ -1,7 +1,7 @@
 import type { ObjectStore } from "../object-store.ts";
 
 /** One thing that a controller may do next; which of them happens, and when, is up to the world. */
-export type Step = { readonly name: string; run(): void };
+export type Act = { readonly name: string; run(): void };
 
 /** A mistake that is planted in a controller, to see that it is found. */
 export type Fault =
@@ -15,5 +15,5 @@ export type Faults = ReadonlySet<Fault>;
 
 export const NO_FAULTS: Faults = new Set();
 
-/** The steps of one controller, as the present objects allow them. */
-export type Controller = (store: ObjectStore, faults?: Faults) => Step[];
+/** What one controller may do next with the present objects. */
+export type Controller = (store: ObjectStore, faults?: Faults) => Act[];
