@@ -1,0 +1,105 @@
+import type { CallKind } from "../world/gate.ts";
+import type { SourceName } from "./objects.ts";
+
+/** What admission does with every write of a Deployment from now on. */
+export type Policy = "adds a label" | "removes our annotation" | "refuses our writes" | "nothing";
+
+/** How another writer changes the Deployment. */
+export type Edit =
+  | "edits the template"
+  | "edits a label"
+  | "removes the marker"
+  | "puts the marker before back"
+  | "replaces it with the manifest"
+  | "applies the manifest"
+  | "pauses it"
+  | "resumes it"
+  | "deletes it"
+  | "deletes it and makes it again"
+  | "opts out"
+  | "opts in";
+
+/**
+ * One thing that may happen; where it is not possible, nothing happens. A schedule is a flat list of them, so that a
+ * failing one can be made shorter.
+ */
+export type Act =
+  /** Time passes for the restarter, until it is about to make such a call. */
+  | {
+      readonly do: "pass";
+      readonly ms: number;
+      readonly until?: CallKind | undefined;
+      readonly cluster: boolean;
+    }
+  | { readonly do: "controllers"; readonly count: number; readonly seed: number }
+  | { readonly do: "change source"; readonly source: SourceName; readonly value: number }
+  | { readonly do: "delete source"; readonly source: SourceName }
+  | { readonly do: "scale"; readonly replicas: number }
+  | { readonly do: "edit"; readonly edit: Edit }
+  | { readonly do: "policy"; readonly policy: Policy }
+  | {
+      readonly do: "lose answers";
+      readonly of: CallKind;
+      readonly performed: boolean;
+      readonly times: number;
+    }
+  | { readonly do: "hold watches"; readonly of: "workloads" | "sources"; readonly on: boolean }
+  | { readonly do: "break watches"; readonly expired: boolean }
+  | { readonly do: "touch records" }
+  | { readonly do: "empty Redis" }
+  | { readonly do: "kill" }
+  | { readonly do: "backup" }
+  | { readonly do: "restore" }
+  | { readonly do: "freeze"; readonly minutes: number }
+  | { readonly do: "unfreeze" };
+
+export type Schedule = readonly Act[];
+
+function duration(ms: number): string {
+  return ms < 60_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
+}
+
+/** An act as a sentence. */
+export function sentenceOf(act: Act): string {
+  switch (act.do) {
+    case "pass": {
+      const until = act.until === undefined ? "" : `, until the restarter is about to ${act.until}`;
+      const cluster = act.cluster ? "" : ", with the controllers of the cluster standing still";
+      return `Up to ${duration(act.ms)} pass${until}${cluster}.`;
+    }
+    case "controllers":
+      return `The controllers of the cluster do ${act.count} things (order ${act.seed}).`;
+    case "change source":
+      return `ConfigMap ${act.source} gets content ${act.value}.`;
+    case "delete source":
+      return `ConfigMap ${act.source} is deleted.`;
+    case "scale":
+      return `Somebody scales the Deployment to ${act.replicas}.`;
+    case "edit":
+      return `Its owner ${act.edit}.`;
+    case "policy":
+      return `Admission does this with every write of the Deployment from now on: ${act.policy}.`;
+    case "lose answers": {
+      const done = act.performed ? "what they ask for is done" : "nothing of it is done";
+      return `The next ${act.times} calls of the restarter to ${act.of} get no answer; ${done}.`;
+    }
+    case "hold watches":
+      return `Watches of ${act.of} ${act.on ? "deliver nothing from now on" : "deliver again"}.`;
+    case "break watches":
+      return `The watches of workloads end${act.expired ? ", and their version has expired" : ""}.`;
+    case "touch records":
+      return "Another writer writes the workload's record as it is.";
+    case "empty Redis":
+      return "Redis loses everything.";
+    case "kill":
+      return "The restarter is killed, and another starts.";
+    case "backup":
+      return "NATS is backed up.";
+    case "restore":
+      return "NATS is restored from the backup.";
+    case "freeze":
+      return `An operator freezes the workload for ${act.minutes} min.`;
+    case "unfreeze":
+      return "An operator takes the freeze away.";
+  }
+}
