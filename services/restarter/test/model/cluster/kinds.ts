@@ -123,6 +123,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   ResourceQuota: { ...plain("resourcequotas"), status: true },
   ConfigMap: plain("configmaps"),
   Secret: plain("secrets"),
+  // What a controller has computed and not yet written: no client sees it.
+  HeldStatus: { resource: "heldstatuses", group: "model" },
   Event: { resource: "events", group: "events.k8s.io" },
 };
 

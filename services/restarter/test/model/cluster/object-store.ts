@@ -9,7 +9,7 @@ import { serverApply } from "./server-apply.ts";
 import { alreadyExists, conflict, notFound } from "./status-error.ts";
 import { createdObject, updatedObject } from "./stored-object.ts";
 import type { StoreState } from "./store-state.ts";
-import { createState, forkState, nextUid, record } from "./store-state.ts";
+import { branchState, createState, forkState, nextUid, record } from "./store-state.ts";
 
 export { StatusError } from "./status-error.ts";
 export type { KubeObject, Ref } from "./object.ts";
@@ -58,6 +58,8 @@ export type ObjectStore = {
   snapshot(): string;
   /** A store that goes its own way from here. */
   fork(options?: { now?: () => number; log?: boolean }): ObjectStore;
+  /** A store in which this was done to this one, which stays as it was; neither has events. */
+  branch(act: () => void): ObjectStore;
 };
 
 export type StoreOptions = {
@@ -146,6 +148,7 @@ function storeOf(state: StoreState): ObjectStore {
         .map(([key, object]) => `${key} ${canonical(object)}`)
         .join("\n"),
     fork: (options = {}) => storeOf(forkState(state, options)),
+    branch: (act) => storeOf(branchState(state, act)),
   };
   return store;
 }

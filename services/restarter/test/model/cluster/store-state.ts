@@ -9,7 +9,7 @@ export type StoreState = {
   time(): string;
   readonly objects: Map<string, KubeObject>;
   readonly events: StoredEvent[];
-  readonly log: boolean;
+  log: boolean;
   readonly managedFields: boolean;
   readonly admission: Admission[];
   resourceVersion: number;
@@ -47,6 +47,21 @@ export function forkState(
     log,
     admission: [...state.admission],
   };
+}
+
+/** The state after an act, which is undone here. */
+export function branchState(state: StoreState, act: () => void): StoreState {
+  const { objects, resourceVersion, uids, log } = state;
+  const before = new Map(objects);
+  state.log = false;
+  try {
+    act();
+    return forkState(state, { log: false });
+  } finally {
+    objects.clear();
+    for (const [key, object] of before) objects.set(key, object);
+    Object.assign(state, { resourceVersion, uids, log });
+  }
 }
 
 export function nextUid(state: StoreState): string {

@@ -6,9 +6,9 @@ import { timeText } from "../store-state.ts";
 import { isFinished } from "./job.ts";
 import {
   conditionOf,
+  controllerOf,
   isDeleting,
   omitEmpty,
-  ownedBy,
   ownerReference,
   specNumber,
   statusActs,
@@ -25,9 +25,18 @@ function activeOf({ status }: KubeObject): readonly Reference[] {
   return Array.isArray(status?.active) ? (status.active as Reference[]) : [];
 }
 
+/** Found by the name of their owner alone: those of a CronJob that was deleted and made again too. */
+function jobsOf(store: ObjectStore, cronJob: KubeObject): KubeObject[] {
+  const { namespace, name } = cronJob.metadata;
+  return store
+    .list("Job", namespace)
+    .filter((job) => controllerOf(job)?.name === name)
+    .toSorted((a, b) => (a.metadata.uid < b.metadata.uid ? -1 : 1));
+}
+
 /** Jobs that are gone or have ended leave the list of the active ones. */
 function statusOf(store: ObjectStore, cronJob: KubeObject): Fields {
-  const jobs = ownedBy(store, "Job", cronJob);
+  const jobs = jobsOf(store, cronJob);
   const running = new Set(
     jobs.filter((job) => !isFinished(job)).map(({ metadata }) => metadata.uid),
   );
@@ -116,7 +125,7 @@ function schedule(store: ObjectStore, cronJob: KubeObject): Act[] {
 
 /** Jobs that have ended are deleted beyond the limits, the oldest first. */
 function history(store: ObjectStore, cronJob: KubeObject): Act[] {
-  const jobs = ownedBy(store, "Job", cronJob);
+  const jobs = jobsOf(store, cronJob);
   const limits: [string, string, number][] = [
     ["Complete", "successfulJobsHistoryLimit", 3],
     ["Failed", "failedJobsHistoryLimit", 1],

@@ -1,5 +1,7 @@
 import { dig } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
+import { heldActs } from "./held-status.ts";
+import type { Sync } from "./held-status.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import {
   REVISION_HASH,
@@ -154,15 +156,26 @@ function statusOf(context: Context): Fields {
   );
 }
 
+function podActs(context: Context): Act[] {
+  const managed = manage(context);
+  const { set } = context;
+  const isOnDelete = dig(set.spec, "updateStrategy", "type") === "OnDelete";
+  if (managed.length > 0 || isOnDelete) return managed;
+  return rolling(context, "maxSurge") > 0 ? surge(context) : replace(context);
+}
+
 function ofSet(context: Context): Act[] {
   const { store, set } = context;
   if (isDeleting(set)) return [];
-  const status = statusActs(store, set, statusOf(context));
-  const managed = manage(context);
-  if (managed.length > 0) return [...managed, ...status];
-  if (dig(set.spec, "updateStrategy", "type") === "OnDelete") return status;
-  const update = rolling(context, "maxSurge") > 0 ? surge : replace;
-  return [...update(context), ...status];
+  const held = heldActs(store, set);
+  if (held.length > 0) return held;
+  return [...podActs(context), ...statusActs(store, set, statusOf(context))];
+}
+
+/** A sync whose status comes late; see `holdActs`. */
+export function syncOf(store: ObjectStore, set: KubeObject): Sync {
+  const context = contextOf(store, set);
+  return { set, status: statusOf(context), acts: podActs(context) };
 }
 
 /** What the DaemonSet controller may do next; it wants a pod on every node. */

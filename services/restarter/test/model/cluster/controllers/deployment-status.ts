@@ -74,6 +74,7 @@ export function plainStatus({ deployment, newest, old, now }: DeploymentState): 
     updatedReplicas: newest === undefined ? 0 : statusNumber(newest, "replicas"),
     readyReplicas: sum(all, (object) => statusNumber(object, "readyReplicas")),
     availableReplicas: available,
+    collisionCount: statusNumber(deployment, "collisionCount"),
     unavailableReplicas: Math.max(0, sum(all, size) - available),
     conditions: withCondition(conditionsOf(deployment), condition, now),
   });

@@ -157,17 +157,20 @@ function revisionActs(context: Context): Act[] {
   return [isMade && hasDeadline(deployment) ? made : found];
 }
 
-function newReplicaSet(context: Context): Draft {
+type Made = { readonly collisions: number; readonly madeFor: string };
+
+function newReplicaSet(context: Context, { collisions, madeFor }: Made): Draft {
   const { deployment, old } = context;
   const template = deployment.spec?.template as Fields;
-  const hash = hashOf(template);
+  const hash = hashOf(collisions === 0 ? template : [template, collisions]);
   const { name, namespace } = deployment.metadata;
-  const labels = { ...(dig(template, "metadata", "labels") as Fields), [POD_HASH]: hash } as Record<
-    string,
-    string
-  >;
+  const labels = {
+    ...(dig(template, "metadata", "labels") as Record<string, string>),
+    [POD_HASH]: hash,
+  };
   const selector = deployment.spec?.selector as Fields | undefined;
   const next = Math.max(0, ...old.map(revision)) + 1;
+  const annotations = { ...copied(deployment), ...sizeAnnotations(deployment) };
   return {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
@@ -175,14 +178,10 @@ function newReplicaSet(context: Context): Draft {
       name: `${name}-${hash}`,
       ...(namespace === undefined ? {} : { namespace }),
       labels,
-      annotations: {
-        ...copied(deployment),
-        ...sizeAnnotations(deployment),
-        [REVISION]: String(next),
-      },
+      annotations: { ...annotations, [REVISION]: String(next) },
       ownerReferences: [ownerReference(deployment)],
     },
-    [MADE_FOR]: deployment.metadata.resourceVersion,
+    [MADE_FOR]: madeFor,
     spec: {
       replicas: newSize(context, 0),
       minReadySeconds: specNumber(deployment, "minReadySeconds", 0),
@@ -192,14 +191,29 @@ function newReplicaSet(context: Context): Draft {
   };
 }
 
-function createAct(context: Context): Act[] {
+/** The ReplicaSet of this name is another Deployment's, which was deleted: the next one is named otherwise. */
+function collide({ store, deployment }: Context): void {
+  const collisionCount = statusNumber(deployment, "collisionCount") + 1;
+  writeStatus(store, deployment, { ...deployment.status, collisionCount });
+}
+
+function createActs(context: Context): Act[] {
   const { store, deployment, now } = context;
-  const draft = newReplicaSet(context);
+  const collisions = statusNumber(deployment, "collisionCount");
+  const draft = newReplicaSet(context, {
+    collisions,
+    madeFor: deployment.metadata.resourceVersion,
+  });
   const refused = refusalOf(store, draft);
   if (refused === undefined) {
-    // One of this name is another Deployment's that was deleted: its collector is behind.
-    if (store.get(refOf(draft as KubeObject)) !== undefined) return [];
-    return [act(context, `create ${draft.metadata.name}`, () => void store.create(draft, by))];
+    // After a collision the controller may still see the Deployment as it was before.
+    const stale =
+      collisions === 0 ? [] : [newReplicaSet(context, { collisions: collisions - 1, madeFor: "" })];
+    const isFree = (made: Draft) => store.get(refOf(made as KubeObject)) === undefined;
+    const made = [draft, ...stale]
+      .filter(isFree)
+      .map((one) => act(context, `create ${one.metadata.name}`, () => void store.create(one, by)));
+    return isFree(draft) ? made : [...made, act(context, "collide", () => collide(context))];
   }
   if (!hasDeadline(deployment)) return [];
   const condition = {
@@ -234,7 +248,7 @@ function rollingActs(context: Context): Act[] {
   const { store, deployment, newest, faults } = context;
   const status = () => statusActs(store, deployment, rolloutStatus(context));
   if (newest === undefined) {
-    return [...createAct(context), ...(faults.has("observes-early") ? status() : [])];
+    return [...createActs(context), ...(faults.has("observes-early") ? status() : [])];
   }
   const up = resizeAct(context, [{ replicaSet: newest, replicas: newSize(context, size(newest)) }]);
   const scale = up.length > 0 ? up : resizeAct(context, scaleDown(context));
@@ -258,7 +272,7 @@ function recreateActs(context: Context): Act[] {
   );
   if (down.length > 0 || hasOldPods(context)) return [...down, ...status];
   // Its status is written first or not at all in this sync, as its ReplicaSet is not there yet.
-  if (newest === undefined) return createAct(context);
+  if (newest === undefined) return createActs(context);
   const replicas = specNumber(deployment, "replicas", 1);
   return [
     ...resizeAct(context, [{ replicaSet: newest, replicas }]),

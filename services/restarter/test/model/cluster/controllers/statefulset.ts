@@ -1,5 +1,7 @@
 import { dig, digNumber } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
+import { heldActs } from "./held-status.ts";
+import type { Sync } from "./held-status.ts";
 import { isEqual } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import {
@@ -212,31 +214,45 @@ function parallel(context: Context, places: Places, revisions: Revisions): Act[]
   ];
 }
 
-function ofSet(context: Context): Act[] {
-  const { store, set, pods } = context;
-  const first = revisionAct(context);
-  const revisions = current(context);
-  if (first.length > 0 || revisions === undefined) return first;
-  const status = statusActs(store, set, statusOf(context, revisions));
-  if (isDeleting(set)) return status;
+function contextOf(store: ObjectStore, set: KubeObject, faults: Faults): Context {
+  const pods = ownedBy(store, "Pod", set);
+  return { store, set, revisions: revisionsOf(store, set), pods, faults };
+}
+
+function podActs(context: Context, revisions: Revisions): Act[] {
+  const { set, pods } = context;
+  if (isDeleting(set)) return [];
   const start = digNumber(set.spec, 0, "ordinals", "start");
   const places = Array.from({ length: specNumber(set, "replicas", 1) }, (_, i) => ({
     ordinal: start + i,
     pod: pods.find((pod) => ordinalOf(pod) === start + i),
   }));
-  const act = set.spec?.podManagementPolicy === "Parallel" ? parallel : ordered;
-  return [...act(context, places, revisions), ...status];
+  const parts = set.spec?.podManagementPolicy === "Parallel" ? parallel : ordered;
+  return parts(context, places, revisions);
+}
+
+function ofSet(context: Context): Act[] {
+  const { store, set } = context;
+  const held = heldActs(store, set);
+  if (held.length > 0) return held;
+  const first = revisionAct(context);
+  const revisions = current(context);
+  if (first.length > 0 || revisions === undefined) return first;
+  const status = statusActs(store, set, statusOf(context, revisions));
+  return [...podActs(context, revisions), ...status];
+}
+
+/** A sync whose status comes late; see `holdActs`. */
+export function syncOf(store: ObjectStore, set: KubeObject): Sync {
+  const context = contextOf(store, set, NO_FAULTS);
+  const revisions = current(context);
+  if (revisionAct(context).length > 0 || revisions === undefined) {
+    return { set, status: undefined, acts: [] };
+  }
+  return { set, status: statusOf(context, revisions), acts: podActs(context, revisions) };
 }
 
 /** What the StatefulSet controller may do next; the limit of its history is not modelled. */
 export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
-  return store.list("StatefulSet").flatMap((set) =>
-    ofSet({
-      store,
-      set,
-      revisions: revisionsOf(store, set),
-      pods: ownedBy(store, "Pod", set),
-      faults,
-    }),
-  );
+  return store.list("StatefulSet").flatMap((set) => ofSet(contextOf(store, set, faults)));
 }

@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+import { createInterface } from "node:readline";
+import type { AnyObject } from "@rollcast/testkit/client";
+import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
+import { tokenOf } from "@rollcast/testkit/users";
+
+export type WatchedVersion = { readonly type: string; readonly object: AnyObject };
+
+export type ObjectWatch = Disposable & { readonly versions: readonly WatchedVersion[] };
+
+/** Keeps every version of one object from a list's version on, as the API server orders them. */
+export function watchObject(
+  { url, caFile }: Pick<ClusterAccess, "url" | "caFile">,
+  target: { readonly path: string; readonly name: string; readonly resourceVersion: string },
+): ObjectWatch {
+  const versions: WatchedVersion[] = [];
+  const at = new URL(target.path, url);
+  at.searchParams.set("watch", "true");
+  at.searchParams.set("resourceVersion", target.resourceVersion);
+  at.searchParams.set("fieldSelector", `metadata.name=${target.name}`);
+  const headers = { authorization: `Bearer ${tokenOf("admin")}` };
+  const call = request(at, { ca: readFileSync(caFile), headers, agent: false }, (response) => {
+    const lines = createInterface({ input: response });
+    lines.on("line", (line) => versions.push(JSON.parse(line) as WatchedVersion));
+    lines.on("error", () => undefined);
+  });
+  // It is cut when it is disposed; whoever compares sees whether something is missing.
+  call.on("error", () => undefined);
+  call.end();
+  return { versions, [Symbol.dispose]: () => void call.destroy() };
+}
