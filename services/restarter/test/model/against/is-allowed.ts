@@ -1,16 +1,21 @@
 import { controllerActs, holdActs } from "../cluster/controllers.ts";
+import { dig } from "@rollcast/kube/object";
+import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import { isActive } from "../cluster/controllers/parts.ts";
 import { NO_FAULTS } from "../cluster/controllers/act.ts";
-import type { Faults } from "../cluster/controllers/act.ts";
+import type { Act, Faults } from "../cluster/controllers/act.ts";
 import { createObjectStore } from "../cluster/object-store.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import { refOf } from "../cluster/object.ts";
 import type { Fields, KubeObject } from "../cluster/object.ts";
+import { distance } from "./distance.ts";
+import { Frontier } from "./frontier.ts";
+import { kwokActs } from "./kwok-acts.ts";
 import { stateText, timeActs } from "./model-state.ts";
 import { GONE, contentOf, finalText, observe } from "./observation.ts";
 import type { Observation } from "./observation.ts";
 import { manualJob } from "./schedule.ts";
-import type { Effect, Trace } from "./trace.ts";
+import type { Effect, Placed, Trace } from "./trace.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const by = { manager: "owner" };
@@ -24,9 +29,16 @@ export type Verdict = {
   readonly finals: readonly string[];
 };
 
-export type AllowedOptions = { readonly faults?: Faults; readonly maxStates?: number };
+export type AllowedOptions = {
+  readonly faults?: Faults;
+  readonly maxStates?: number;
+  /** With kwok's second deletions. */
+  readonly kwok?: boolean;
+};
 
-/** A state of the model that has reproduced `seen` observations with `done` writes. */
+const MAX_STATES = 20_000;
+
+/** A state of the model that has reproduced `seen` observations; `done` has a bit for each write. */
 type Node = {
   readonly store: ObjectStore;
   readonly seen: number;
@@ -66,34 +78,54 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
   return [store.branch(() => store.patch(ref, effect.patch as Fields, { type: "merge", ...by }))];
 }
 
-function written(node: Node, trace: Trace): Node[] {
-  const placed = trace.effects[node.done];
-  if (placed === undefined) return [];
-  const { at, effect } = placed;
+const isDone = (node: Node, i: number) => (node.done & (1 << i)) !== 0;
+
+function writtenAt(node: Node, trace: Trace, i: number): Node[] {
+  const { at, effect } = trace.effects[i] as Placed;
   const isExact = "exactly" in at;
-  const isNow = isExact ? at.exactly === node.seen : at.from <= node.seen && node.seen <= at.to;
-  if (!isNow) return [];
+  const isNow = isExact ? at.exactly === node.seen : at.from <= node.seen && node.seen <= at.late;
+  if (!isNow || isDone(node, i)) return [];
+  const done = node.done | (1 << i);
   const held = isExact ? holdActs(node.store).map(({ run }) => node.store.branch(run)) : [];
   const before = [node.store, ...held];
   return before
     .flatMap((store) => effectsOf(store, effect, trace))
     .flatMap((store): Node[] => {
       const text = observe(trace.kind, workloadIn(store, trace));
-      if (!isExact) return text === node.text ? [{ ...node, store, done: node.done + 1 }] : [];
-      if (text !== trace.observations[node.seen]) return [];
-      return [{ store, seen: node.seen + 1, done: node.done + 1, text }];
+      if (!isExact) return text === node.text ? [{ ...node, store, done }] : [];
+      return text === trace.observations[node.seen]
+        ? [{ store, seen: node.seen + 1, done, text }]
+        : [];
     });
 }
 
-/** Whether the next observation is one that a write has made, or must wait for a write. */
-function isWriteNext({ seen, done }: Node, { effects }: Trace): boolean {
-  const at = effects[done]?.at;
-  if (at === undefined) return false;
-  return "exactly" in at ? at.exactly === seen : at.to === seen;
+function written(node: Node, trace: Trace): Node[] {
+  return trace.effects.flatMap((_, i) => writtenAt(node, trace, i));
 }
 
-function acted(node: Node, trace: Trace, faults: Faults): { next: Node[]; atRest: boolean } {
-  const acts = [...controllerActs(node.store, faults), ...timeActs(node.store)];
+/** Whether the next observation is one that a write has made, or must wait for a write. */
+function isWriteNext(node: Node, { effects }: Trace): boolean {
+  return effects.some(({ at }, i) => {
+    if (isDone(node, i)) return false;
+    return "exactly" in at ? at.exactly === node.seen : at.late === node.seen;
+  });
+}
+
+/**
+ * Of acts that lead to the same states in any order, one order is enough: that a pod has ended is
+ * nothing to a ReplicaSet, which has not counted it since it was deleted.
+ */
+function enoughOf(acts: readonly Act[], { kind, workload }: Trace): readonly Act[] {
+  const isRecreate = dig(workload.spec, "strategy", "type") === "Recreate";
+  const ended = kind === "Deployment" && !isRecreate ? acts.find(isEndOfPod) : undefined;
+  return ended === undefined ? acts : [ended];
+}
+
+type Expanded = { readonly next: readonly Node[]; readonly atRest: boolean };
+
+function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOptions): Expanded {
+  const all = [...controllerActs(node.store, faults), ...timeActs(node.store)];
+  const acts = [...enoughOf(all, trace), ...(kwok === true ? kwokActs(node.store) : [])];
   const next = acts.flatMap(({ run }): Node[] => {
     const store = node.store.branch(run);
     const text = observe(trace.kind, workloadIn(store, trace));
@@ -101,7 +133,7 @@ function acted(node: Node, trace: Trace, faults: Faults): { next: Node[]; atRest
     if (isWriteNext(node, trace) || text !== trace.observations[node.seen]) return [];
     return [{ ...node, store, seen: node.seen + 1, text }];
   });
-  return { next, atRest: acts.length === 0 };
+  return { next, atRest: all.length === 0 };
 }
 
 function finalOf({ store }: Node, trace: Trace): string {
@@ -112,53 +144,35 @@ function finalOf({ store }: Node, trace: Trace): string {
   });
 }
 
-/** Nodes to look at: those that have reproduced most first, and of these the ones found first. */
-class Frontier {
-  readonly #lists: { nodes: Node[]; at: number }[] = [];
-  readonly #known = new Set<string>();
-
-  push(node: Node): void {
-    const key = `${node.seen} ${node.done}\n${stateText(node.store)}`;
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
-    (this.#lists[node.seen] ??= { nodes: [], at: 0 }).nodes.push(node);
-  }
-
-  get size(): number {
-    return this.#known.size;
-  }
-
-  pop(): Node | undefined {
-    const list = this.#lists.findLast((some) => some !== undefined && some.at < some.nodes.length);
-    if (list === undefined) return undefined;
-    const node = list.nodes[list.at];
-    delete list.nodes[list.at];
-    list.at += 1;
-    return node;
-  }
-}
-
 /** Whether the model has a path that shows these observations, with these writes, and ends so. */
 export function isAllowed(trace: Trace, options: AllowedOptions = {}): Verdict {
-  const { faults = NO_FAULTS, maxStates = 50_000 } = options;
+  const { maxStates = MAX_STATES } = options;
   const store = createObjectStore({ now: () => NOW, managedFields: false });
-  const frontier = new Frontier();
+  const frontier = new Frontier<Node>();
+  const push = (node: Node) =>
+    frontier.push(node, {
+      key: `${node.seen} ${node.done}\n${stateText(node.store)}`,
+      seen: node.seen,
+      away: distance(node.store, trace.observations[node.seen]),
+    });
   const finals = new Set<string>();
-  frontier.push({ store, seen: 0, done: 0, text: GONE });
+  push({ store, seen: 0, done: 0, text: GONE });
   let matched = 0;
   for (let node = frontier.pop(); node !== undefined; node = frontier.pop()) {
     matched = Math.max(matched, node.seen);
     const verdict = { states: frontier.size, matched };
     if (frontier.size > maxStates)
       return { result: "too many states", ...verdict, finals: [...finals] };
-    const { next, atRest } = acted(node, trace, faults);
-    const isEnd = node.seen === trace.observations.length && node.done === trace.effects.length;
+    const { next, atRest } = acted(node, trace, options);
+    const isEnd =
+      node.seen === trace.observations.length &&
+      trace.effects.every((_, i) => isDone(node as Node, i));
     if (isEnd && atRest) {
       const final = finalOf(node, trace);
       if (final === trace.final) return { result: "allowed", ...verdict, finals: [] };
       finals.add(final);
     }
-    for (const found of [...written(node, trace), ...next]) frontier.push(found);
+    for (const found of [...written(node, trace), ...next]) push(found);
   }
   return { result: "not allowed", states: frontier.size, matched, finals: [...finals] };
 }

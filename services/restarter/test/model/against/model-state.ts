@@ -82,7 +82,11 @@ function cached(object: KubeObject, text: (object: KubeObject) => string): strin
 
 function podText(pod: KubeObject): string {
   const isOld = timeOf(pod, "Ready", "lastTransitionTime") === LONG_AGO;
-  const named = controllerOf(pod)?.kind === "StatefulSet" ? pod.metadata.name : "";
+  const owner = controllerOf(pod)?.kind;
+  const { name } = pod.metadata;
+  // Of a DaemonSet's pod the first letter that is random decides which of two is the older.
+  const initial = name.slice(name.lastIndexOf("-") + 1).slice(0, 1);
+  const named = owner === "StatefulSet" ? name : owner === "DaemonSet" ? initial : "";
   const { annotations, labels, finalizers } = pod.metadata;
   const flags = [isReady(pod), isOld, isDeleting(pod), pod.spec?.nodeName];
   return canonical([named, annotations, labels, finalizers, phaseOf(pod), flags]);

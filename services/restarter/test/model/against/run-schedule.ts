@@ -17,6 +17,7 @@ import type { ObjectWatch } from "./watch-object.ts";
 
 const SOON_MS = 120;
 const QUIET_MS = 900;
+const SLOW_MS = 2_500;
 const LOOK_MS = 100;
 const MERGE_PATCH = "application/merge-patch+json";
 
@@ -53,10 +54,16 @@ async function stateOf(run: Run): Promise<string> {
 }
 
 /** How long nothing may move before it counts as at rest: longer than what only time ends. */
-function quietMs({ spec }: Schedule): number {
+function quietMs({ kind, spec, writes }: Schedule): number {
   const deadline = Number(spec.progressDeadlineSeconds ?? 600);
   const ready = Number(spec.minReadySeconds ?? 0);
-  return QUIET_MS + (deadline < 600 ? deadline * 1_000 + 1_500 : 0) + ready * 1_500;
+  // The Job controller collects what happens to pods for a second, and everyone retries later and
+  // later where the objects of a deleted workload are in the way.
+  const isSlow =
+    kind.endsWith("Job") || writes.some(({ write: { do: name } }) => name === "make again");
+  return (
+    (isSlow ? SLOW_MS : QUIET_MS) + (deadline < 600 ? deadline * 1_000 + 1_500 : 0) + ready * 1_500
+  );
 }
 
 async function atRest(run: Run): Promise<string> {
@@ -94,7 +101,12 @@ async function between(
   const done = await effect(before);
   const after = await listPods(run);
   if (done === undefined) return;
-  run.done.push({ effect: done, after: versionOf(before), before: versionOf(after) });
+  run.done.push({
+    effect: done,
+    after: versionOf(before),
+    before: versionOf(after),
+    doneAt: Date.now(),
+  });
 }
 
 async function deletePod(run: Run, which: number): Promise<void> {

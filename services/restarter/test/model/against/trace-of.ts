@@ -7,9 +7,22 @@ import type { WatchedVersion } from "./watch-object.ts";
 /** A write that was made: which version of the workload it gave, or between which versions it was. */
 export type Done =
   | { readonly effect: Effect; readonly version: number | undefined }
-  | { readonly effect: Effect; readonly after: number; readonly before: number };
+  | {
+      readonly effect: Effect;
+      readonly after: number;
+      readonly before: number;
+      readonly doneAt: number;
+    };
 
-type Seen = { readonly text: string; readonly version: number; readonly byWrite: boolean };
+/** How long a controller may act as if a pod were still there that is deleted. */
+const LAG_MS = 500;
+
+type Seen = {
+  readonly text: string;
+  readonly version: number;
+  readonly byWrite: boolean;
+  readonly seenAt: number;
+};
 
 const versionOf = ({ metadata }: AnyObject) => Number(metadata.resourceVersion);
 
@@ -22,10 +35,10 @@ function isOwners(before: AnyObject | undefined, { type, object }: WatchedVersio
 
 function seenOf(kind: string, versions: readonly WatchedVersion[]): Seen[] {
   const all = versions.map((version, i): Seen => {
-    const { type, object } = version;
+    const { type, object, seenAt } = version;
     const text = type === "DELETED" ? GONE : observe(kind, { kind, ...object });
     const before = versions[i - 1]?.object;
-    return { text, version: versionOf(object), byWrite: isOwners(before, version) };
+    return { text, version: versionOf(object), byWrite: isOwners(before, version), seenAt };
   });
   return all.filter(({ text, byWrite }, i) => byWrite || text !== all[i - 1]?.text);
 }
@@ -34,7 +47,8 @@ function place(seen: readonly Seen[], done: Done, earliest: number): Placed | un
   const { effect } = done;
   if ("after" in done) {
     const upTo = (version: number) => seen.filter((one) => one.version <= version).length;
-    return { effect, at: { from: upTo(done.after), to: upTo(done.before) } };
+    const late = seen.filter(({ seenAt }) => seenAt <= done.doneAt + LAG_MS).length;
+    return { effect, at: { from: upTo(done.after), late: Math.max(late, upTo(done.before)) } };
   }
   const at =
     done.version === undefined

@@ -11,10 +11,13 @@ export type Effect =
   /** A Job of the CronJob, made by hand. */
   | { readonly do: "create job"; readonly count: number };
 
-/** When it did: as the observation of this index, or between these two. */
+/**
+ * When it did: as the observation of this index; or from this one on, and at latest before the other,
+ * up to which a controller may not have seen it yet.
+ */
 export type Placed = {
   readonly effect: Effect;
-  readonly at: { readonly exactly: number } | { readonly from: number; readonly to: number };
+  readonly at: { readonly exactly: number } | { readonly from: number; readonly late: number };
 };
 
 /** What happened to one workload, as the versions of the API server order it. */

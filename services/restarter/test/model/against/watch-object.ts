@@ -5,7 +5,12 @@ import type { AnyObject } from "@rollcast/testkit/client";
 import type { ClusterAccess } from "@rollcast/testkit/kubeconfig";
 import { tokenOf } from "@rollcast/testkit/users";
 
-export type WatchedVersion = { readonly type: string; readonly object: AnyObject };
+export type WatchedVersion = {
+  readonly type: string;
+  readonly object: AnyObject;
+  /** When it was seen, in milliseconds. */
+  readonly seenAt: number;
+};
 
 export type ObjectWatch = Disposable & { readonly versions: readonly WatchedVersion[] };
 
@@ -22,7 +27,10 @@ export function watchObject(
   const headers = { authorization: `Bearer ${tokenOf("admin")}` };
   const call = request(at, { ca: readFileSync(caFile), headers, agent: false }, (response) => {
     const lines = createInterface({ input: response });
-    lines.on("line", (line) => versions.push(JSON.parse(line) as WatchedVersion));
+    lines.on("line", (line) => {
+      const event = JSON.parse(line) as Omit<WatchedVersion, "seenAt">;
+      versions.push({ ...event, seenAt: Date.now() });
+    });
     lines.on("error", () => undefined);
   });
   // It is cut when it is disposed; whoever compares sees whether something is missing.

@@ -9,7 +9,7 @@ import { serverApply } from "./server-apply.ts";
 import { alreadyExists, conflict, notFound } from "./status-error.ts";
 import { createdObject, updatedObject } from "./stored-object.ts";
 import type { StoreState } from "./store-state.ts";
-import { branchState, createState, forkState, nextUid, record } from "./store-state.ts";
+import { branchState, createState, forkState, listOf, nextUid, record } from "./store-state.ts";
 
 export { StatusError } from "./status-error.ts";
 export type { KubeObject, Ref } from "./object.ts";
@@ -112,11 +112,12 @@ function storeOf(state: StoreState): ObjectStore {
     admission: state.admission,
     now: () => state.now(),
     get: (ref) => state.objects.get(keyOf(ref)),
-    list: (kind, namespace) =>
-      [...state.objects.values()]
-        .filter((object) => object.kind === kind)
-        .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace)
-        .toSorted((a, b) => (keyOf(refOf(a)) < keyOf(refOf(b)) ? -1 : 1)),
+    list: (kind, namespace) => {
+      const all = listOf(state, kind);
+      return namespace === undefined
+        ? all
+        : all.filter(({ metadata }) => metadata.namespace === namespace);
+    },
     create: (object, by) => create(object, by),
     update(object, by) {
       const before = existing(refOf(object as KubeObject));

@@ -8,6 +8,8 @@ export type StoreState = {
   /** The present time as objects have it, by the second. */
   time(): string;
   readonly objects: Map<string, KubeObject>;
+  /** Objects by kind in the order of their names, until the next write. */
+  readonly lists: Map<string, readonly KubeObject[]>;
   readonly events: StoredEvent[];
   log: boolean;
   readonly managedFields: boolean;
@@ -25,6 +27,7 @@ export function createState({ now, managedFields = true }: StoreOptions): StoreS
     now,
     time: () => timeText(now()),
     objects: new Map(),
+    lists: new Map(),
     events: [],
     log: true,
     managedFields,
@@ -43,6 +46,7 @@ export function forkState(
     now,
     time: () => timeText(now()),
     objects: new Map(state.objects),
+    lists: new Map(),
     events: log ? [...state.events] : [],
     log,
     admission: [...state.admission],
@@ -53,6 +57,7 @@ export function forkState(
 export function branchState(state: StoreState, act: () => void): StoreState {
   const { objects, resourceVersion, uids, log } = state;
   const before = new Map(objects);
+  const lists = [...state.lists];
   state.log = false;
   try {
     act();
@@ -60,8 +65,22 @@ export function branchState(state: StoreState, act: () => void): StoreState {
   } finally {
     objects.clear();
     for (const [key, object] of before) objects.set(key, object);
+    state.lists.clear();
+    for (const [kind, listed] of lists) state.lists.set(kind, listed);
     Object.assign(state, { resourceVersion, uids, log });
   }
+}
+
+/** The objects of a kind in the order of their names. */
+export function listOf(state: StoreState, kind: string): readonly KubeObject[] {
+  const known = state.lists.get(kind);
+  if (known !== undefined) return known;
+  const listed = [...state.objects]
+    .filter(([, object]) => object.kind === kind)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, object]) => object);
+  state.lists.set(kind, listed);
+  return listed;
 }
 
 export function nextUid(state: StoreState): string {
@@ -80,6 +99,7 @@ export function record(
   const metadata = { ...given.metadata, resourceVersion: String(resourceVersion) };
   const object = deepFreeze({ ...given, metadata });
   const key = keyOf(refOf(object));
+  state.lists.clear();
   if (type === "DELETED") state.objects.delete(key);
   else state.objects.set(key, object);
   if (state.log) state.events.push({ type, object, resourceVersion });

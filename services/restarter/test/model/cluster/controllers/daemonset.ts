@@ -1,5 +1,6 @@
 import { dig } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
+import { timeText } from "../store-state.ts";
 import { heldActs } from "./held-status.ts";
 import type { Sync } from "./held-status.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
@@ -34,12 +35,20 @@ function act({ set }: Context, name: string, run: () => void): Act {
   return { name: `DaemonSet ${set.metadata.name}: ${name}`, run };
 }
 
+/** Pods of one second are told apart by their names. */
+function age({ metadata }: KubeObject): string {
+  return `${metadata.creationTimestamp} ${metadata.name}`;
+}
+
 function contextOf(store: ObjectStore, set: KubeObject): Context {
   const named = store.list("Node").map(({ metadata }) => metadata.name);
   const pods = ownedBy(store, "Pod", set);
   const nodes = named.length === 0 ? ["node-1"] : named;
   const hash = hashOf(set.spec?.template);
-  const on = (node: string) => pods.filter(({ spec }) => spec?.nodeName === node);
+  const on = (node: string) =>
+    pods
+      .filter(({ spec }) => spec?.nodeName === node)
+      .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
   return { store, set, hash, nodes: new Map(nodes.map((node) => [node, on(node)])) };
 }
 
@@ -55,18 +64,23 @@ function rolling({ set, nodes }: Context, name: "maxSurge" | "maxUnavailable"): 
   return scaled(value, nodes.size, "up");
 }
 
-function newPod({ set, hash }: Context, node: string): Draft {
+function newPod({ set, hash }: Context, node: string, first: string): Draft {
   const template = set.spec?.template as Fields;
-  const pod = podOf(set, template, { generateName: `${set.metadata.name}-` });
+  const pod = podOf(set, template, { generateName: `${set.metadata.name}-${first}` });
   const labels = { ...pod.metadata.labels, [REVISION_HASH]: hash };
   const spec = { ...(pod.spec as Fields), nodeName: node };
   return { ...pod, metadata: { ...pod.metadata, labels }, spec };
 }
 
+/** The name is random: beside a pod of the same second it may come before or after it. */
 function create(context: Context, node: string): Act[] {
-  const draft = newPod(context, node);
-  if (refusalOf(context.store, draft) !== undefined) return [];
-  return [act(context, `create a pod on ${node}`, () => createPod(context.store, draft))];
+  const { store, nodes } = context;
+  const time = timeText(store.now());
+  const isTie = nodes.get(node)?.some(({ metadata }) => metadata.creationTimestamp === time);
+  const drafts = (isTie === true ? ["b", "x"] : ["m"]).map((first) => newPod(context, node, first));
+  return drafts
+    .filter((draft) => refusalOf(store, draft) === undefined)
+    .map((draft) => act(context, `create a pod on ${node}`, () => createPod(store, draft)));
 }
 
 function remove(context: Context, pod: KubeObject): Act {

@@ -141,13 +141,14 @@ export function scaleDown(state: DeploymentState): Resize[] {
   const cleaned = cleanup(old, limit);
   if (cleaned === undefined) return [];
   let left = sum([...old, newest], available) - least;
-  const sizes = new Map(cleaned.map(({ replicaSet, replicas }) => [replicaSet, replicas]));
+  const cleanedSize = new Map(cleaned.map(({ replicaSet, replicas }) => [replicaSet, replicas]));
+  const resizes = [...cleaned];
   for (const replicaSet of old) {
-    const present = sizes.get(replicaSet) ?? size(replicaSet);
+    const present = cleanedSize.get(replicaSet) ?? size(replicaSet);
     if (left <= 0 || present === 0) continue;
     const gone = Math.min(present, left);
-    sizes.set(replicaSet, present - gone);
+    resizes.push({ replicaSet, replicas: present - gone });
     left -= gone;
   }
-  return [...sizes].map(([replicaSet, replicas]) => ({ replicaSet, replicas }));
+  return resizes;
 }

@@ -70,22 +70,28 @@ function act({ deployment }: Context, name: string, run: () => void): Act {
   return { name: `Deployment ${deployment.metadata.name}: ${name}`, run };
 }
 
-/** All ReplicaSets of one sync at once: nobody but their own controller looks at them between. */
-function resizeAct(context: Context, resizes: readonly Resize[]): Act[] {
-  const { store, deployment } = context;
-  const needed = resizes.filter((resize) => isNeeded(deployment, resize));
-  if (needed.length === 0) return [];
-  const names = needed.map(
-    ({ replicaSet, replicas }) => `${replicaSet.metadata.name} to ${replicas}`,
-  );
-  const run = () => {
-    for (const { replicaSet, replicas } of needed) {
-      const annotations = { ...replicaSet.metadata.annotations, ...sizeAnnotations(deployment) };
-      const metadata = { ...replicaSet.metadata, annotations };
-      store.update({ ...replicaSet, metadata, spec: { ...replicaSet.spec, replicas } }, by);
-    }
-  };
-  return [act(context, `scale ${names.join(", ")}`, run)];
+function resize({ store, deployment }: Context, { replicaSet, replicas }: Resize): void {
+  const present = store.get(refOf(replicaSet)) ?? replicaSet;
+  const annotations = { ...present.metadata.annotations, ...sizeAnnotations(deployment) };
+  const metadata = { ...present.metadata, annotations };
+  store.update({ ...present, metadata, spec: { ...present.spec, replicas } }, by);
+}
+
+/**
+ * The ReplicaSets that one sync scales, by sizes that it has computed before the first: all of
+ * them, or those before one that has been written meanwhile, at which the sync ends.
+ */
+function resizeActs(context: Context, resizes: readonly Resize[]): Act[] {
+  const needed = resizes.filter((one) => isNeeded(context.deployment, one));
+  return needed.map((_, i) => {
+    const done = needed.slice(0, i + 1);
+    const names = done.map(
+      ({ replicaSet, replicas }) => `${replicaSet.metadata.name} to ${replicas}`,
+    );
+    return act(context, `scale ${names.join(", ")}`, () => {
+      for (const one of done) resize(context, one);
+    });
+  });
 }
 
 /** `Progressing` is Unknown while paused, and at first when resumed. */
@@ -197,6 +203,19 @@ function collide({ store, deployment }: Context): void {
   writeStatus(store, deployment, { ...deployment.status, collisionCount });
 }
 
+/** Where the controller has just written the Deployment, it may act once more on what it was before. */
+function staleReplicaSets(context: Context, collisions: number): Draft[] {
+  const reason = conditionOf(context.deployment, "Progressing")?.reason;
+  return [
+    ...(collisions > 0
+      ? [newReplicaSet(context, { collisions: collisions - 1, madeFor: "" })]
+      : []),
+    ...(reason === "DeploymentResumed"
+      ? [newReplicaSet(context, { collisions, madeFor: "" })]
+      : []),
+  ];
+}
+
 function createActs(context: Context): Act[] {
   const { store, deployment, now } = context;
   const collisions = statusNumber(deployment, "collisionCount");
@@ -206,9 +225,7 @@ function createActs(context: Context): Act[] {
   });
   const refused = refusalOf(store, draft);
   if (refused === undefined) {
-    // After a collision the controller may still see the Deployment as it was before.
-    const stale =
-      collisions === 0 ? [] : [newReplicaSet(context, { collisions: collisions - 1, madeFor: "" })];
+    const stale = staleReplicaSets(context, collisions);
     const isFree = (made: Draft) => store.get(refOf(made as KubeObject)) === undefined;
     const made = [draft, ...stale]
       .filter(isFree)
@@ -250,8 +267,10 @@ function rollingActs(context: Context): Act[] {
   if (newest === undefined) {
     return [...createActs(context), ...(faults.has("observes-early") ? status() : [])];
   }
-  const up = resizeAct(context, [{ replicaSet: newest, replicas: newSize(context, size(newest)) }]);
-  const scale = up.length > 0 ? up : resizeAct(context, scaleDown(context));
+  const up = resizeActs(context, [
+    { replicaSet: newest, replicas: newSize(context, size(newest)) },
+  ]);
+  const scale = up.length > 0 ? up : resizeActs(context, scaleDown(context));
   return [...scale, ...historyActs(context), ...status()];
 }
 
@@ -266,7 +285,7 @@ function hasOldPods({ store, old }: Context): boolean {
 function recreateActs(context: Context): Act[] {
   const { store, deployment, newest, old } = context;
   const status = statusActs(store, deployment, rolloutStatus(context));
-  const down = resizeAct(
+  const down = resizeActs(
     context,
     old.map((replicaSet) => ({ replicaSet, replicas: 0 })),
   );
@@ -275,7 +294,7 @@ function recreateActs(context: Context): Act[] {
   if (newest === undefined) return createActs(context);
   const replicas = specNumber(deployment, "replicas", 1);
   return [
-    ...resizeAct(context, [{ replicaSet: newest, replicas }]),
+    ...resizeActs(context, [{ replicaSet: newest, replicas }]),
     ...historyActs(context),
     ...status,
   ];
@@ -290,7 +309,7 @@ function ofDeployment(context: Context): Act[] {
     if (acts.length > 0) return acts;
   }
   if (deployment.spec?.paused === true || isScalingEvent(context)) {
-    return [...resizeAct(context, scaling(context)), ...plain()];
+    return [...resizeActs(context, scaling(context)), ...plain()];
   }
   return isRolling(deployment) ? rollingActs(context) : recreateActs(context);
 }

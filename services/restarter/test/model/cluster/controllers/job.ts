@@ -113,21 +113,23 @@ function manage(context: Context): Act[] {
   return [act(context, "create a pod", () => createPod(store, draft))];
 }
 
-function suspendConditions({ store, job }: Context): Fields[] {
-  const others = conditionsOf(job).filter(({ type }) => type !== "Suspended");
+type Suspension = { readonly conditions: readonly Fields[]; readonly startTime: unknown };
+
+/** What suspending and resuming leave in the status; nothing where the Job has come to its end. */
+function suspension({ store, job }: Context, hasEnded: boolean): Suspension {
+  const now = timeText(store.now());
   const present = conditionOf(job, "Suspended");
   const status = isSuspended(job) ? "True" : "False";
-  if (present?.status === status) return [...conditionsOf(job)];
-  if (present === undefined && status === "False") return others;
+  const startTime = job.status?.startTime ?? (isSuspended(job) ? undefined : now);
+  const isSame = present?.status === status || (present === undefined && status === "False");
+  if (hasEnded || isSame) return { conditions: conditionsOf(job), startTime };
   const reason = status === "True" ? "JobSuspended" : "JobResumed";
-  const lastTransitionTime = timeText(store.now());
-  return [...others, { type: "Suspended", status, reason, lastTransitionTime }];
-}
-
-function startTime({ store, job }: Context): unknown {
-  if (isSuspended(job)) return undefined;
-  const resumed = conditionOf(job, "Suspended")?.status === "True";
-  return resumed ? timeText(store.now()) : (job.status?.startTime ?? timeText(store.now()));
+  const others = conditionsOf(job).filter(({ type }) => type !== "Suspended");
+  const condition = { type: "Suspended", status, reason, lastTransitionTime: now };
+  return {
+    conditions: [...others, condition],
+    startTime: status === "True" ? undefined : now,
+  };
 }
 
 /** Pods that ended are named first, then lose their finalizer, and are counted then. */
@@ -156,7 +158,7 @@ function statusOf(context: Context): Fields {
   const terminating = pods.filter(
     (pod) => isDeleting(pod) && outcomeOf(pod) === "failed" && phaseOf(pod) !== "Failed",
   ).length;
-  const conditions = suspendConditions(context);
+  const { conditions, startTime } = suspension(context, target !== undefined);
   const isNew = target !== undefined && conditionOf(job, String(target.type)) === undefined;
   const uncounted = succeeded.left.length + failures.left.length;
   const done = target !== undefined && !isNew && uncounted === 0 && terminating === 0;
@@ -165,7 +167,7 @@ function statusOf(context: Context): Fields {
   return omitEmpty(
     {
       ...job.status,
-      startTime: startTime(context),
+      startTime,
       active: active.length,
       ready: active.filter(isReady).length,
       terminating,

@@ -10,6 +10,13 @@ import type { Act } from "./act.ts";
 /** A Job's pods with this annotation fail instead of succeeding. */
 export const FAILS = "test.rollcast.dev/fails";
 
+const FINISH = "finish";
+
+/** Whether the act is that a deleted pod has ended. */
+export function isEndOfPod({ name }: Act): boolean {
+  return name.startsWith("Pod ") && name.endsWith(`: ${FINISH}`);
+}
+
 const by = { manager: "kubelet" };
 
 function act(pod: KubeObject, name: string, run: () => void): Act {
@@ -58,18 +65,26 @@ function finish(store: ObjectStore, pod: KubeObject): void {
   store.remove(ref, { uid: released.metadata.uid, gracePeriodSeconds: 0 });
 }
 
+export function endOfPod(store: ObjectStore, pod: KubeObject): Act {
+  return act(pod, FINISH, () => finish(store, pod));
+}
+
 function ofPod(store: ObjectStore, pod: KubeObject): Act[] {
   if (onDeadNode(store, pod)) return [];
-  if (isDeleting(pod)) return [act(pod, "finish", () => finish(store, pod))];
+  if (isDeleting(pod)) return [endOfPod(store, pod)];
   const annotations = pod.metadata.annotations ?? {};
   const phase = phaseOf(pod);
   if (phase === "Pending") {
     if (pod.spec?.nodeName === undefined && liveNodes(store).length === 0) return [];
-    if (annotations[NEVER_READY] === undefined) {
-      return [act(pod, "start", () => start(store, pod))];
-    }
-    if (pod.spec?.nodeName !== undefined) return [];
-    return [act(pod, "bind", () => void bind(store, pod))];
+    const isStuck = annotations[NEVER_READY] !== undefined;
+    // A ReplicaSet's controller does not look at the node, so it may be given when the pod starts.
+    const mayBind = isStuck || controllerOf(pod)?.kind !== "ReplicaSet";
+    return [
+      ...(isStuck ? [] : [act(pod, "start", () => start(store, pod))]),
+      ...(mayBind && pod.spec?.nodeName === undefined
+        ? [act(pod, "bind", () => void bind(store, pod))]
+        : []),
+    ];
   }
   if (phase !== "Running" || controllerOf(pod)?.kind !== "Job") return [];
   const last = annotations[FAILS] === undefined ? "Succeeded" : "Failed";
