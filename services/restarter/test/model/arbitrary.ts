@@ -28,9 +28,9 @@ const CALLS: readonly CallKind[] = [...STOPS, "read workload", "list workloads",
 
 const pass: fc.Arbitrary<Act> = fc.record({
   do: fc.constant("pass"),
-  ms: fc.constantFrom(100, 1_500, 5_000, 40_000, 700_000),
-  until: fc.option(fc.constantFrom(...STOPS), { nil: undefined, freq: 2 }),
-  cluster: fc.boolean(),
+  ms: fc.constantFrom(100, 1_500, 5_000, 40_000, 720_000),
+  until: fc.option(fc.constantFrom(...STOPS), { nil: undefined, freq: 1 }),
+  cluster: fc.constantFrom(true, true, false),
 });
 
 const change: fc.Arbitrary<Act> = fc.record({
@@ -49,7 +49,13 @@ const others: fc.Arbitrary<Act> = fc.oneof(
     do: fc.constant("scale"),
     replicas: fc.integer({ min: 0, max: 3 }),
   }),
-  { weight: 3, arbitrary: fc.record<Act & { do: "edit" }>({ do: fc.constant("edit"), edit: fc.constantFrom(...EDITS) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record<Act & { do: "edit" }>({
+      do: fc.constant("edit"),
+      edit: fc.constantFrom(...EDITS),
+    }),
+  },
   fc.record<Act & { do: "policy" }>({
     do: fc.constant("policy"),
     policy: fc.constantFrom(...POLICIES),
@@ -63,27 +69,30 @@ const others: fc.Arbitrary<Act> = fc.oneof(
   fc.record<Act & { do: "hold watches" }>({
     do: fc.constant("hold watches"),
     of: fc.constantFrom("workloads", "sources"),
-    on: fc.boolean(),
+    on: fc.constantFrom(true, true, false),
   }),
   fc.record<Act & { do: "break watches" }>({
     do: fc.constant("break watches"),
     expired: fc.boolean(),
   }),
-  fc.constantFrom<Act>(
-    { do: "delete source", source: "cfg" },
-    { do: "touch records" },
-    { do: "empty Redis" },
-    { do: "kill" },
-    { do: "backup" },
-    { do: "restore" },
-    { do: "freeze", minutes: 5 },
-    { do: "unfreeze" },
-  ),
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom<Act>(
+      { do: "delete source", source: "cfg" },
+      { do: "touch records" },
+      { do: "empty Redis" },
+      { do: "kill" },
+      { do: "restore" },
+      { do: "backup" },
+      { do: "freeze", minutes: 5 },
+      { do: "unfreeze" },
+    ),
+  },
 );
 
 const act = fc.oneof(
   { weight: 3, arbitrary: pass },
-  { weight: 2, arbitrary: change },
+  { weight: 3, arbitrary: change },
   { weight: 4, arbitrary: others },
 );
 
@@ -95,7 +104,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.array(act, {
 
 export const configs: fc.Arbitrary<WorldConfig> = fc
   .record({
-    replicas: fc.integer({ min: 1, max: 3 }),
+    replicas: fc.integer({ min: 1, max: 2 }),
     attempts: fc.constantFrom(1, 3),
     maxRolling: fc.option(fc.constant(1), { nil: undefined, freq: 3 }),
     minReadySeconds: fc.option(fc.constant(10), { nil: undefined, freq: 3 }),

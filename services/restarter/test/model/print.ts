@@ -4,6 +4,8 @@ import { START } from "./world/config.ts";
 import type { WorldConfig } from "./world/config.ts";
 import type { Entry, History } from "./world/history.ts";
 import type { Violation } from "./oracle/property.ts";
+import type { Case } from "./shorten.ts";
+import type { Run } from "./world/run.ts";
 
 function timeOf(at: number): string {
   return `${((at - START) / 1_000).toFixed(3).padStart(9)} s`;
@@ -78,4 +80,28 @@ export function scheduleText(config: WorldConfig, schedule: Schedule): string {
 
 export function violationText({ property, what }: Violation): string {
   return `${property}: ${what}`;
+}
+
+/** A case with what is wrong in it, for people; its last line is for `replayOf`. */
+export function caseText(run: Run, violations: readonly Violation[]): string {
+  const { config, schedule } = run;
+  const said = [...new Set(violations.map(violationText))].map((text) => `- ${text}`);
+  return [
+    scheduleText(config, schedule),
+    "",
+    "The oracle says:",
+    ...said,
+    "",
+    `${REPLAY}${JSON.stringify([config, schedule])}`,
+    "",
+  ].join("\n");
+}
+
+const REPLAY = "Replay: ";
+
+/** The case in a text of `caseText`. */
+export function replayOf(text: string): Case {
+  const line = text.split("\n").find((each) => each.startsWith(REPLAY));
+  if (line === undefined) throw new Error(`no line begins with "${REPLAY}"`);
+  return JSON.parse(line.slice(REPLAY.length)) as Case;
 }

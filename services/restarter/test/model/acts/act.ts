@@ -56,7 +56,7 @@ export type Act =
 export type Schedule = readonly Act[];
 
 function duration(ms: number): string {
-  return ms < 60_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
+  return ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
 }
 
 /** An act as a sentence. */
@@ -96,7 +96,7 @@ export function sentenceOf(act: Act): string {
     case "backup":
       return "NATS is backed up.";
     case "restore":
-      return "NATS is restored from the backup.";
+      return "NATS is restored from the last backup, or from one of the beginning.";
     case "freeze":
       return `An operator freezes the workload for ${act.minutes} min.`;
     case "unfreeze":

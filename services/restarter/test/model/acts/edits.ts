@@ -45,7 +45,8 @@ export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): 
     if (object !== undefined) store.remove(WEB);
     return make(store, config);
   }
-  if (object === undefined) return edit === "applies the manifest" ? make(store, config) : undefined;
+  if (object === undefined)
+    return edit === "applies the manifest" ? make(store, config) : undefined;
   switch (edit) {
     case "edits the template": {
       const edited = String(object.metadata.generation ?? 0);

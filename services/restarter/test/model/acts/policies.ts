@@ -28,7 +28,8 @@ function withoutMarker({ annotations = {}, ...rest }: Metadata): Metadata {
 export function admissionOf(policy: Policy): Admission | undefined {
   if (policy === "nothing") return undefined;
   return ({ object, operation, manager, subresource }) => {
-    if (object.kind !== WEB.kind || operation === "DELETE" || subresource !== undefined) return object;
+    if (object.kind !== WEB.kind || operation === "DELETE" || subresource !== undefined)
+      return object;
     if (policy === "adds a label") {
       return withTemplate(object, (metadata) => ({
         ...metadata,
@@ -37,7 +38,11 @@ export function admissionOf(policy: Policy): Admission | undefined {
     }
     if (policy === "removes our annotation") return withTemplate(object, withoutMarker);
     if (manager === FIELD_MANAGER) {
-      throw new StatusError(403, "Forbidden", 'deployments.apps "web" is forbidden: denied by policy');
+      throw new StatusError(
+        403,
+        "Forbidden",
+        'deployments.apps "web" is forbidden: denied by policy',
+      );
     }
     return object;
   };

@@ -66,7 +66,11 @@ function templateOf(object: KubeObject | undefined): { marker: string | undefine
   return { marker, rest: JSON.stringify(rest) };
 }
 
-function writeOf(i: number, { at, by, write }: ObjectEntry, before: KubeObject | undefined): WorkloadWrite {
+function writeOf(
+  i: number,
+  { at, by, write }: ObjectEntry,
+  before: KubeObject | undefined,
+): WorkloadWrite {
   const then = templateOf(before);
   const now = templateOf(write.object);
   return {

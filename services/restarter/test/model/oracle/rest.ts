@@ -10,11 +10,24 @@ function recordOf({ records }: Facts, uid: string): WorkloadRecord | undefined {
   return [...records.values()].find((record) => record.uid === uid);
 }
 
+/** When the workload was opted in last: what changed before is taken as it is. */
+function optedInAt({ writes }: Facts): number {
+  const optIn = writes.findLast(
+    ({ before, object }) =>
+      object.metadata.annotations?.[OPT_IN] === "true" &&
+      before?.metadata.annotations?.[OPT_IN] !== "true",
+  );
+  return optIn?.i ?? 0;
+}
+
 /** The sources of which a pod of the workload lacks the present content, at the end. */
 function staleSources(facts: Facts, uid: string): string[] {
   const i = facts.history.length;
-  const stale = [...contentAt(facts, i)].filter(([source, digest]) =>
-    podsAt(facts, uid, i).some(({ content }) => content.get(source) !== digest),
+  const since = optedInAt(facts);
+  const stale = [...contentAt(facts, i)].filter(
+    ([source, digest]) =>
+      facts.changes.some((change) => change.source === source && change.i > since) &&
+      podsAt(facts, uid, i).some(({ content }) => content.get(source) !== digest),
   );
   return stale.map(([source]) => source);
 }
@@ -55,8 +68,10 @@ function wrongRecords(facts: Facts): Fault[] {
   const present = contentAt(facts, i);
   return [...facts.records.values()].flatMap((record) => {
     const { kind, name, outbox, phase, running, uid } = record;
-    if (facts.workload?.metadata.uid !== uid) return [{ i, what: "a workload that is gone has a record" }];
-    if (outbox.length > 0) return [{ i, what: `${kind}/${name} has events that are not published` }];
+    if (facts.workload?.metadata.uid !== uid)
+      return [{ i, what: "a workload that is gone has a record" }];
+    if (outbox.length > 0)
+      return [{ i, what: `${kind}/${name} has events that are not published` }];
     if (phase !== "current") return [];
     const wrong = Object.entries(running).filter(([key, { digest }]) => {
       const [sourceKind, , sourceName] = key.split("/");
@@ -64,7 +79,12 @@ function wrongRecords(facts: Facts): Fault[] {
       return digest !== ABSENT && digest !== UNKNOWN && now !== undefined && now !== digest;
     });
     if (wrong.length === 0) return [];
-    return [{ i, what: `${kind}/${name} is current by its record, with older content of ${wrong[0]?.[0]}` }];
+    return [
+      {
+        i,
+        what: `${kind}/${name} is current by its record, with older content of ${wrong[0]?.[0]}`,
+      },
+    ];
   });
 }
 

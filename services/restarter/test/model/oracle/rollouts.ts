@@ -22,7 +22,9 @@ function withoutOneEnd(facts: Facts): Fault[] {
       return [{ i: started.i, what: "a rollout began and has no end" }];
     }
     if (first !== undefined && started !== undefined && started.i > first.i) {
-      return [{ i: first.i, what: `a rollout's end (${first.event.outcome}) comes before its start` }];
+      return [
+        { i: first.i, what: `a rollout's end (${first.event.outcome}) comes before its start` },
+      ];
     }
     if (first?.event.outcome === "succeeded" && started === undefined) {
       return [{ i: first.i, what: "a rollout succeeded that never began" }];
@@ -36,7 +38,9 @@ const SAME_TIME_MS = 2_000;
 
 function sameContent(a: WorkloadWrite, b: WorkloadWrite): boolean {
   const digests = ({ marker }: WorkloadWrite) =>
-    JSON.stringify([...parseMarker(marker, "shop")].toSorted(([left], [right]) => (left < right ? -1 : 1)));
+    JSON.stringify(
+      [...parseMarker(marker, "shop")].toSorted(([left], [right]) => (left < right ? -1 : 1)),
+    );
   return digests(a) === digests(b);
 }
 
@@ -49,14 +53,18 @@ function needlessRollouts(facts: Facts): Fault[] {
     const previous = last;
     const created = before === undefined || before.metadata.uid !== write.object.metadata.uid;
     if (isOurs || created) last = write;
-    else if (by !== "cluster" && (markerChanged || templateChanged || write.deleted)) last = undefined;
+    else if (by !== "cluster" && (markerChanged || templateChanged || write.deleted))
+      last = undefined;
     if (!isOurs || previous === undefined) return [];
     const isCreation = previous.by !== "rollcast";
     const changed = facts.changes.some(
-      (change) => change.i < i && (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
+      (change) =>
+        change.i < i &&
+        (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
     );
     if (changed) return [];
-    if (isCreation) return [{ i, what: "the workload is rolled, and nothing has changed since it was made" }];
+    if (isCreation)
+      return [{ i, what: "the workload is rolled, and nothing has changed since it was made" }];
     return sameContent(previous, write) ? [{ i, what: "the same content is rolled twice" }] : [];
   });
 }
@@ -65,18 +73,25 @@ function disagreements(facts: Facts): Fault[] {
   const { events, history, writes } = facts;
   const began = events.filter(({ event }) => event.outcome === "started");
   const unstarted = writes
-    .filter(({ by, markerChanged, marker }) => by === "rollcast" && markerChanged && marker !== undefined)
+    .filter(
+      ({ by, markerChanged, marker }) => by === "rollcast" && markerChanged && marker !== undefined,
+    )
     .filter(
       ({ marker }) =>
-        !began.some(({ event }) => facts.rollouts.get(event.data.rollout ?? "")?.rollout.marker === marker),
+        !began.some(
+          ({ event }) => facts.rollouts.get(event.data.rollout ?? "")?.rollout.marker === marker,
+        ),
     )
     .map(({ i }) => ({ i, what: "a workload is rolled, and no event says that it began" }));
   const unpatched = began
-    .filter(({ event }) => {
+    .filter(({ i, event }) => {
       const known = facts.rollouts.get(event.data.rollout ?? "");
-      return known !== undefined && patchOf(facts, known.rollout) === undefined;
+      return known !== undefined && patchOf(facts, known.rollout, i) === undefined;
     })
-    .map(({ i }) => ({ i, what: "an event says that a rollout began, and the workload has no marker of it" }));
+    .map(({ i }) => ({
+      i,
+      what: "an event says that a rollout began, and the workload has no marker of it",
+    }));
   const first = new Map(events.map(({ event }) => [event.id, event]));
   const others = [...history.entries()].flatMap(([i, entry]) => {
     if (entry.type !== "event" || entry.duplicate !== true) return [];

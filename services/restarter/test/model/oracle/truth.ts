@@ -4,11 +4,15 @@ import { podsAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
-/** The restarter's write that applied a rollout. */
-export function patchOf({ writes }: Facts, rollout: Rollout): WorkloadWrite | undefined {
-  return writes.find(
-    ({ by, marker, markerChanged }) =>
-      by === "rollcast" && markerChanged && marker === rollout.marker,
+/** The restarter's last write before place `i` in the history that applied a rollout. */
+export function patchOf({ writes }: Facts, rollout: Rollout, i: number): WorkloadWrite | undefined {
+  return writes.findLast(
+    (write) =>
+      write.i < i &&
+      write.at >= rollout.decidedAt &&
+      write.by === "rollcast" &&
+      write.markerChanged &&
+      write.marker === rollout.marker,
   );
 }
 
@@ -30,7 +34,7 @@ function falseSuccesses(facts: Facts): Fault[] {
     const { workload, rollout: id = "" } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
     if (event.outcome !== "succeeded" || rollout === undefined) return [];
-    const began = patchOf(facts, rollout)?.i ?? Number.POSITIVE_INFINITY;
+    const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
     return podsAt(facts, workload.uid, i)
       .filter(({ from }) => from < began)
       .flatMap(({ name, content }) => {
@@ -50,7 +54,7 @@ function falseFailures(facts: Facts): Fault[] {
     const { rollout: id = "", reason = "", message = "" } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
     if (event.outcome !== "failed" || rollout === undefined || BY_STATUS.has(reason)) return [];
-    if (patchOf(facts, rollout) !== undefined) {
+    if (patchOf(facts, rollout, i) !== undefined) {
       return [{ i, what: `failed (${reason}), but the patch was applied` }];
     }
     if (message.includes(GUARD)) {
@@ -75,7 +79,9 @@ function falseEnds(facts: Facts): Fault[] {
         write.at >= known.rollout.decidedAt &&
         write.i < i,
     );
-    return edited ? [] : [{ i, what: "superseded (TemplateChanged), but nobody edited the template" }];
+    return edited
+      ? []
+      : [{ i, what: "superseded (TemplateChanged), but nobody edited the template" }];
   });
 }
 

@@ -89,7 +89,16 @@ export function createBucket(name: string, onWrite: (write: BucketWrite) => void
     },
     put: (key, value) => void put(key, value === undefined ? undefined : JSON.stringify(value)),
     view: (gate, schema, kinds) =>
-      viewOf({ gate, schema, kinds, name, present, put, watchers, keys: () => [...entries.keys()] }),
+      viewOf({
+        gate,
+        schema,
+        kinds,
+        name,
+        present,
+        put,
+        watchers,
+        keys: () => [...entries.keys()],
+      }),
   };
 }
 
@@ -121,7 +130,12 @@ function viewOf<T>({ gate, schema, kinds, name, present, put, watchers, keys }: 
     gate.enter({ kind: kinds.write, what: `write ${name} ${key}`, perform, lost });
   return {
     get: (key) =>
-      gate.enter({ kind: kinds.read, what: `read ${name} ${key}`, perform: () => entryOf(key), lost }),
+      gate.enter({
+        kind: kinds.read,
+        what: `read ${name} ${key}`,
+        perform: () => entryOf(key),
+        lost,
+      }),
     create(key, value) {
       const text = JSON.stringify(value);
       return write(key, () => (present(key) === undefined ? put(key, text) : undefined));

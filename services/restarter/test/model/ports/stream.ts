@@ -9,7 +9,10 @@ export type Stream = {
 const DUPLICATES_MS = 5 * 60_000;
 const RETRY_ATTEMPTS = 3;
 
-export function createStream(now: () => number, onEvent: (event: OutboxEvent, duplicate: boolean) => void): Stream {
+export function createStream(
+  now: () => number,
+  onEvent: (event: OutboxEvent, duplicate: boolean) => void,
+): Stream {
   const ids = new Map<string, number>();
   const store = (event: OutboxEvent) => {
     const at = ids.get(event.id);

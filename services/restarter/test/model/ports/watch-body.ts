@@ -23,7 +23,12 @@ function line(value: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`);
 }
 
-const EXPIRED = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" };
+const EXPIRED = {
+  kind: "Status",
+  code: 410,
+  reason: "Expired",
+  message: "too old resource version",
+};
 
 export function createWatchBody({ store, kind, since, gate, signal }: Options): WatchBody {
   let version = since;

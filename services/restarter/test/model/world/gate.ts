@@ -43,7 +43,10 @@ export type Gate = {
 
 type Waiting = { readonly call: Call; readonly go: () => void };
 
-export function createGate(process: object, lost: (loss: { kind: CallKind; performed: boolean; what: string }) => void): Gate {
+export function createGate(
+  process: object,
+  lost: (loss: { kind: CallKind; performed: boolean; what: string }) => void,
+): Gate {
   let until: CallKind | undefined;
   let closed = false;
   let dead = false;

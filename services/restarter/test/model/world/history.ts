@@ -6,7 +6,12 @@ export type Entry =
   | { readonly at: number; readonly type: "act"; readonly text: string }
   | { readonly at: number; readonly type: "note"; readonly text: string }
   /** A write in the cluster, and by whom. */
-  | { readonly at: number; readonly type: "object"; readonly by: string; readonly write: StoredEvent }
+  | {
+      readonly at: number;
+      readonly type: "object";
+      readonly by: string;
+      readonly write: StoredEvent;
+    }
   /** A duplicate was dropped by the stream, for it had its id. */
   | {
       readonly at: number;
@@ -23,7 +28,12 @@ export type Entry =
   /** The API server refused a write of the restarter. */
   | { readonly at: number; readonly type: "refused"; readonly reason: string; readonly by: string }
   /** A call of the restarter had no answer. */
-  | { readonly at: number; readonly type: "lost"; readonly kind: string; readonly performed: boolean };
+  | {
+      readonly at: number;
+      readonly type: "lost";
+      readonly kind: string;
+      readonly performed: boolean;
+    };
 
 export type History = readonly Entry[];
 

@@ -92,7 +92,10 @@ export async function startProcess(
 ): Promise<void> {
   const { signal } = new AbortController();
   const queueConfigs = queuesOf(ports.config);
-  const rules = createRules(Reload.parse({ onCreate: true }), [...KINDS.map(({ kind }) => kind), "CronJob"]);
+  const rules = createRules(Reload.parse({ onCreate: true }), [
+    ...KINDS.map(({ kind }) => kind),
+    "CronJob",
+  ]);
   const index = createWorkloadIndex(rules);
   const onSourceNamed = { enqueue: (_: WorkloadKey) => undefined as void };
   const names = createSourceNames(rules.patterns, (source) => {
@@ -184,7 +187,8 @@ export async function startProcess(
   started({
     gate,
     isReady: () => !gate.isDead(),
-    plan: (event) => plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
+    plan: (event) =>
+      plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
     work: async (key, attempt) => queues.requeue(key, await roll(ctx, key, attempt)),
     resync: (reason) => resync.now(reason),
   });

@@ -2,7 +2,7 @@ import type { Act, Schedule } from "../acts/act.ts";
 import { sentenceOf } from "../acts/act.ts";
 import { applyAct } from "../acts/apply-act.ts";
 import type { Backups } from "../acts/apply-act.ts";
-import { manifest, source } from "../acts/objects.ts";
+import { WEB, manifest, source } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { WorldConfig } from "./config.ts";
 import type { History } from "./history.ts";
@@ -25,10 +25,25 @@ async function begin(world: World): Promise<void> {
   world.store.create(source("cfg", 0), by);
   world.store.create(manifest(world.ports.config), by);
   world.recorder.sync("owner");
-  await world.pass({ ms: 10_000, cluster: true });
+  await world.pass({ ms: 3_000, cluster: true });
+}
+
+/** Whether the cluster has nothing to do for the workload. */
+function isComplete({ store }: World): boolean {
+  const workload = store.get(WEB);
+  if (workload === undefined || workload.spec?.paused === true) return true;
+  const { spec, status = {}, metadata } = workload;
+  const replicas = (spec?.replicas ?? 1) as number;
+  return (
+    status.observedGeneration === metadata.generation &&
+    [status.updatedReplicas, status.replicas, status.availableReplicas].every(
+      (count) => (count ?? 0) === replicas,
+    )
+  );
 }
 
 function isAtRest(world: World): boolean {
+  if (!isComplete(world)) return false;
   const records = [...world.ports.records.entries().values()]
     .filter(({ text }) => text !== undefined)
     .map(({ text }) => JSON.parse(text as string) as WorkloadRecord);
@@ -53,7 +68,7 @@ const NO_MORE_FAULTS: readonly Act[] = [
 async function end(world: World): Promise<void> {
   for (const act of NO_MORE_FAULTS) await applyAct(world, act, { taken: undefined });
   world.gate().forgetLosses();
-  for (let passed = 0; passed < MAX_REST_MS; ) {
+  for (let passed = 0; passed < MAX_REST_MS;) {
     await world.pass({ ms: REST_MS, cluster: true });
     world.resync("interval");
     await world.pass({ ms: REST_MS, cluster: true });
@@ -69,7 +84,9 @@ export async function run(config: WorldConfig, schedule: Schedule): Promise<Run>
   try {
     await begin(world);
     const backups: Backups = { taken: undefined };
+    await applyAct(world, { do: "backup" }, backups);
     for (const act of schedule) {
+      world.clock.advance(world.clock.now() + 1);
       world.recorder.act(sentenceOf(act));
       await applyAct(world, act, backups);
     }

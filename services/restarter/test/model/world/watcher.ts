@@ -56,7 +56,11 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
   };
   const next = (object: KubeObject, isDeleted: boolean): SourceRecord | undefined => {
     const { metadata } = object;
-    const ref = { kind: "ConfigMap" as const, namespace: metadata.namespace ?? "", name: metadata.name };
+    const ref = {
+      kind: "ConfigMap" as const,
+      namespace: metadata.namespace ?? "",
+      name: metadata.name,
+    };
     const before = present(recordKey(CLUSTER, ref));
     const now = store.now();
     const base = {
@@ -72,7 +76,12 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
     };
     if (isDeleted) {
       if (before === undefined) return undefined;
-      return { ...before, resourceVersion: metadata.resourceVersion, change: "deleted", deletedAt: now };
+      return {
+        ...before,
+        resourceVersion: metadata.resourceVersion,
+        change: "deleted",
+        deletedAt: now,
+      };
     }
     if (before === undefined) return { ...base, change: isFirst ? "none" : "created" };
     const time = changeTime(writtenAt(Number(metadata.resourceVersion)), now);

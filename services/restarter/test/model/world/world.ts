@@ -10,6 +10,7 @@ import { createObjectStore } from "../cluster/object-store.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import { runToRest, seededChoice } from "../cluster/run-to-rest.ts";
 import { controllerActs } from "../cluster/controllers.ts";
+import { nextTime } from "../cluster/next-time.ts";
 import { installClock, owner } from "./clock.ts";
 import type { VirtualClock } from "./clock.ts";
 import { START, queuesOf } from "./config.ts";
@@ -94,7 +95,10 @@ export function createWorld(config: WorldConfig): World {
     records: createBucket("workloads", onRecord),
     sources,
     control: createBucket("control", () => undefined),
-    jobs: { ...createJobs({ queue: queue.name, attempts, backoff, now: clock.now }), config: queue },
+    jobs: {
+      ...createJobs({ queue: queue.name, attempts, backoff, now: clock.now }),
+      config: queue,
+    },
     stream: createStream(clock.now, (event, duplicate) =>
       recorder.add({ at: clock.now(), type: "event", event, duplicate }),
     ),
@@ -132,7 +136,11 @@ export function createWorld(config: WorldConfig): World {
     if (process === undefined) return false;
     const { work } = process;
     let some = false;
-    for (let job = ports.jobs.next(clock.now()); job !== undefined; job = ports.jobs.next(clock.now())) {
+    for (
+      let job = ports.jobs.next(clock.now());
+      job !== undefined;
+      job = ports.jobs.next(clock.now())
+    ) {
       const taken = job;
       some = true;
       const running = owner.run(gate.process, () =>
@@ -148,15 +156,17 @@ export function createWorld(config: WorldConfig): World {
     const due = planned.filter((entry) => !entry.running && entry.due <= clock.now());
     for (const entry of due) {
       entry.running = true;
-      owner.run(gate.process, () => plan(entry.event)).then(
-        () => {
-          planned = planned.filter((other) => other !== entry);
-        },
-        () => {
-          entry.running = false;
-          entry.due = clock.now() + 1_000;
-        },
-      );
+      owner
+        .run(gate.process, () => plan(entry.event))
+        .then(
+          () => {
+            planned = planned.filter((other) => other !== entry);
+          },
+          () => {
+            entry.running = false;
+            entry.due = clock.now() + 1_000;
+          },
+        );
     }
     return due.length > 0;
   };
@@ -173,12 +183,20 @@ export function createWorld(config: WorldConfig): World {
     ];
     return arrivals.some(Boolean);
   };
+  /** The controllers have nothing to do before another write, or this time. */
+  let rest = { events: -1, until: 0 };
+  const isAtRest = () => rest.events === store.events().length && clock.now() < rest.until;
   const controllers = (seed: number, count?: number) => {
+    if (isAtRest()) return;
     const choose = seededChoice(seed);
     if (count === undefined) runToRest(store, { choose });
     for (let left = count ?? 0; left > 0; left--) {
       const acts = controllerActs(store);
       acts[choose(acts.length)]?.run();
+    }
+    if (count === undefined) {
+      const until = nextTime(store) ?? Number.POSITIVE_INFINITY;
+      rest = { events: store.events().length, until };
     }
     recorder.sync("cluster");
     noteTimes();
@@ -217,6 +235,7 @@ export function createWorld(config: WorldConfig): World {
         const events = planned.map(({ due }) => due).filter((due) => due > clock.now());
         const next = Math.min(
           clock.next() ?? end,
+          cluster ? rest.until : end,
           ports.jobs.nextTime() ?? end,
           clock.now() + pause,
           end,
@@ -245,4 +264,3 @@ export function createWorld(config: WorldConfig): World {
     },
   };
 }
-
