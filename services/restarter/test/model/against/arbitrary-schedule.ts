@@ -4,6 +4,7 @@ import { KINDS } from "./schedule.ts";
 import type { Kind, Moment, Schedule, Write } from "./schedule.ts";
 
 const small = fc.integer({ min: 0, max: 3 });
+const replicas = fc.constantFrom(0, 1, 2, 3, 3);
 const onOff = fc.boolean();
 const minReadySeconds = fc.constantFrom(0, 0, 0, 1);
 
@@ -19,7 +20,7 @@ function rollingDeployment(): fc.Arbitrary<Fields> {
 
 const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
   Deployment: fc.record({
-    replicas: small,
+    replicas,
     strategy: fc.oneof(
       { arbitrary: rollingDeployment(), weight: 4 },
       { arbitrary: fc.constant({ type: "Recreate" }), weight: 1 },
@@ -29,7 +30,7 @@ const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
     paused: fc.constantFrom(false, false, false, true),
   }),
   StatefulSet: fc.record({
-    replicas: small,
+    replicas,
     serviceName: fc.constant("web"),
     podManagementPolicy: fc.constantFrom("OrderedReady", "Parallel"),
     minReadySeconds,
@@ -60,9 +61,9 @@ const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
   CronJob: fc.record({ suspend: onOff }),
 };
 
-const scale = small.map((replicas): Write => ({ do: "scale", replicas }));
+const scale = replicas.map((count): Write => ({ do: "scale", replicas: count }));
 const template = fc
-  .integer({ min: 0, max: 2 })
+  .integer({ min: 0, max: 3 })
   .map((version): Write => ({ do: "template", version }));
 const stuck = onOff.map((on): Write => ({ do: "stuck", on }));
 const paused = onOff.map((on): Write => ({ do: "paused", on }));
@@ -121,14 +122,14 @@ function isApt(spec: Fields, write: Write): boolean {
 function scheduleOf(kind: Kind): fc.Arbitrary<Schedule> {
   const choices = WRITES[kind].map(([weight, arbitrary]) => ({ weight, arbitrary }));
   const entry = fc.record({
-    when: fc.constantFrom<Moment>("at once", "soon", "soon", "at rest"),
+    when: fc.constantFrom<Moment>("at once", "soon", "at rest", "at rest"),
     write: fc.oneof(...choices),
   });
   return fc
     .record({
       kind: fc.constant(kind),
       spec: SPECS[kind],
-      writes: fc.array(entry, { maxLength: 5 }),
+      writes: fc.array(entry, { minLength: 1, maxLength: 5 }),
     })
     .map((schedule) => ({
       ...schedule,

@@ -2,6 +2,7 @@ import { controllerActs, holdActs } from "../cluster/controllers.ts";
 import { dig } from "@rollcast/kube/object";
 import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import { isActive } from "../cluster/controllers/parts.ts";
+import { expectActs } from "../cluster/controllers/lost-expectation.ts";
 import { NO_FAULTS } from "../cluster/controllers/act.ts";
 import type { Act, Faults } from "../cluster/controllers/act.ts";
 import { createObjectStore } from "../cluster/object-store.ts";
@@ -55,7 +56,12 @@ function workloadIn(store: ObjectStore, { kind, workload }: Trace): KubeObject |
 function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStore[] {
   const present = workloadIn(store, trace);
   if (effect.do === "create") {
-    return present === undefined ? [store.branch(() => store.create(trace.workload, by))] : [];
+    if (present !== undefined) return [];
+    const made = store.branch(() => store.create(trace.workload, by));
+    const object = workloadIn(made, trace);
+    const isFirst = store.list("HeldStatus").length + store.list("Pod").length === 0;
+    const waiting = isFirst || object === undefined ? [] : expectActs(made, object);
+    return [made, ...waiting.map(({ run }) => made.branch(run))];
   }
   if (effect.do === "delete pod") {
     return store

@@ -53,7 +53,7 @@ async function stateOf(run: Run): Promise<string> {
   return finalText(schedule.kind, { workload, pods: pods.items, replicaSets: replicaSets.items });
 }
 
-/** How long nothing may move before it counts as at rest: longer than what only time ends. */
+/** How long nothing may move before it counts as the end: longer than what only time ends. */
 function quietMs({ kind, spec, writes }: Schedule): number {
   const deadline = Number(spec.progressDeadlineSeconds ?? 600);
   const ready = Number(spec.minReadySeconds ?? 0);
@@ -66,14 +66,14 @@ function quietMs({ kind, spec, writes }: Schedule): number {
   );
 }
 
-async function atRest(run: Run): Promise<string> {
+async function atRest(run: Run, quiet: number): Promise<string> {
   let last = "";
   let since = Date.now();
   return waitFor(
     async () => {
       const now = `${run.watch.versions.length}\n${await stateOf(run)}`;
       if (now !== last) [last, since] = [now, Date.now()];
-      return Date.now() - since > quietMs(run.schedule) ? now.slice(now.indexOf("\n") + 1) : false;
+      return Date.now() - since > quiet ? now.slice(now.indexOf("\n") + 1) : false;
     },
     { timeout: 120_000, every: LOOK_MS, message: "the workload to come to rest" },
   );
@@ -81,7 +81,7 @@ async function atRest(run: Run): Promise<string> {
 
 async function pause(run: Run, when: Moment): Promise<void> {
   if (when === "soon") await sleep(SOON_MS);
-  if (when === "at rest") await atRest(run);
+  if (when === "at rest") await atRest(run, QUIET_MS);
 }
 
 const versionOf = (object: AnyObject | List) => Number(object.metadata.resourceVersion);
@@ -173,7 +173,7 @@ export async function runSchedule(
     await pause(run, when);
     await write(run, what);
   }
-  const final = await atRest(run);
+  const final = await atRest(run, quietMs(schedule));
   return traceOf({
     kind: schedule.kind,
     workload: workloadOf(schedule, namespace),

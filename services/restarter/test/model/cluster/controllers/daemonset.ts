@@ -3,6 +3,7 @@ import type { ObjectStore } from "../object-store.ts";
 import { timeText } from "../store-state.ts";
 import { heldActs } from "./held-status.ts";
 import type { Sync } from "./held-status.ts";
+import { isWaiting } from "./lost-expectation.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import {
   REVISION_HASH,
@@ -22,6 +23,13 @@ import {
   statusActs,
 } from "./parts.ts";
 import type { Act } from "./act.ts";
+
+const REQUIRED = [
+  "desiredNumberScheduled",
+  "currentNumberScheduled",
+  "numberMisscheduled",
+  "numberReady",
+];
 
 type Context = {
   readonly store: ObjectStore;
@@ -166,7 +174,7 @@ function statusOf(context: Context): Fields {
       numberAvailable: available,
       numberUnavailable: nodes.size - available,
     },
-    ["desiredNumberScheduled", "currentNumberScheduled", "numberMisscheduled", "numberReady"],
+    REQUIRED,
   );
 }
 
@@ -183,7 +191,12 @@ function ofSet(context: Context): Act[] {
   if (isDeleting(set)) return [];
   const held = heldActs(store, set);
   if (held.length > 0) return held;
-  return [...podActs(context), ...statusActs(store, set, statusOf(context))];
+  const status = statusOf(context);
+  if (isWaiting(store, set)) {
+    const { observedGeneration = 0 } = set.status ?? {};
+    return statusActs(store, set, omitEmpty({ ...status, observedGeneration }, REQUIRED));
+  }
+  return [...podActs(context), ...statusActs(store, set, status)];
 }
 
 /** A sync whose status comes late; see `holdActs`. */

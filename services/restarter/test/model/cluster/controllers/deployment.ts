@@ -205,12 +205,13 @@ function collide({ store, deployment }: Context): void {
 
 /** Where the controller has just written the Deployment, it may act once more on what it was before. */
 function staleReplicaSets(context: Context, collisions: number): Draft[] {
-  const reason = conditionOf(context.deployment, "Progressing")?.reason;
+  const { deployment } = context;
+  const isResumed = conditionOf(deployment, "Progressing")?.reason === "DeploymentResumed";
   return [
     ...(collisions > 0
       ? [newReplicaSet(context, { collisions: collisions - 1, madeFor: "" })]
       : []),
-    ...(reason === "DeploymentResumed"
+    ...(isResumed || !isRolling(deployment)
       ? [newReplicaSet(context, { collisions, madeFor: "" })]
       : []),
   ];
@@ -264,8 +265,10 @@ function historyActs(context: Context): Act[] {
 function rollingActs(context: Context): Act[] {
   const { store, deployment, newest, faults } = context;
   const status = () => statusActs(store, deployment, rolloutStatus(context));
+  const isObserved =
+    statusNumber(deployment, "observedGeneration") === deployment.metadata.generation;
   if (newest === undefined) {
-    return [...createActs(context), ...(faults.has("observes-early") ? status() : [])];
+    return faults.has("observes-early") && !isObserved ? status() : createActs(context);
   }
   const up = resizeActs(context, [
     { replicaSet: newest, replicas: newSize(context, size(newest)) },

@@ -19,6 +19,7 @@ import {
   statusNumber,
   statusActs,
 } from "./parts.ts";
+import { isWaiting } from "./lost-expectation.ts";
 import type { Act } from "./act.ts";
 
 const TRACKED = "batch.kubernetes.io/job-tracking";
@@ -115,14 +116,14 @@ function manage(context: Context): Act[] {
 
 type Suspension = { readonly conditions: readonly Fields[]; readonly startTime: unknown };
 
-/** What suspending and resuming leave in the status; nothing where the Job has come to its end. */
-function suspension({ store, job }: Context, hasEnded: boolean): Suspension {
+/** What suspending and resuming leave in the status, unless the Job stays as it is. */
+function suspension({ store, job }: Context, stays: boolean): Suspension {
   const now = timeText(store.now());
   const present = conditionOf(job, "Suspended");
   const status = isSuspended(job) ? "True" : "False";
   const startTime = job.status?.startTime ?? (isSuspended(job) ? undefined : now);
   const isSame = present?.status === status || (present === undefined && status === "False");
-  if (hasEnded || isSame) return { conditions: conditionsOf(job), startTime };
+  if (stays || isSame) return { conditions: conditionsOf(job), startTime };
   const reason = status === "True" ? "JobSuspended" : "JobResumed";
   const others = conditionsOf(job).filter(({ type }) => type !== "Suspended");
   const condition = { type: "Suspended", status, reason, lastTransitionTime: now };
@@ -158,7 +159,8 @@ function statusOf(context: Context): Fields {
   const terminating = pods.filter(
     (pod) => isDeleting(pod) && outcomeOf(pod) === "failed" && phaseOf(pod) !== "Failed",
   ).length;
-  const { conditions, startTime } = suspension(context, target !== undefined);
+  const isManaged = target === undefined && !isWaiting(store, job);
+  const { conditions, startTime } = suspension(context, !isManaged);
   const isNew = target !== undefined && conditionOf(job, String(target.type)) === undefined;
   const uncounted = succeeded.left.length + failures.left.length;
   const done = target !== undefined && !isNew && uncounted === 0 && terminating === 0;
@@ -214,7 +216,7 @@ function orphans(store: ObjectStore): Act[] {
 function ofJob(context: Context): Act[] {
   const { store, job } = context;
   if (isFinished(job)) return [];
-  const managed = isDeleting(job) ? [] : manage(context);
+  const managed = isDeleting(job) || isWaiting(store, job) ? [] : manage(context);
   const released = release(context);
   if (managed.length > 0) return [...managed, ...released];
   return [...released, ...statusActs(store, job, statusOf(context))];
