@@ -71,7 +71,7 @@ export function scheduleText(config: WorldConfig, schedule: Schedule): string {
   const given = [
     `a Deployment with ${replicas} replicas that uses ConfigMap cfg`,
     ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
-    `${attempts} attempts a patch`,
+    `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
     ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),
   ];
   const acts = schedule.map((act, i) => `${i + 1}. ${sentenceOf(act)}`);

@@ -80,8 +80,8 @@ export function sentenceOf(act: Act): string {
     case "policy":
       return `Admission does this with every write of the Deployment from now on: ${act.policy}.`;
     case "lose answers": {
-      const done = act.performed ? "what they ask for is done" : "nothing of it is done";
-      return `The next ${act.times} calls of the restarter to ${act.of} get no answer; ${done}.`;
+      const done = act.performed ? "what is asked for is done" : "nothing of it is done";
+      return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;
     }
     case "hold watches":
       return `Watches of ${act.of} ${act.on ? "deliver nothing from now on" : "deliver again"}.`;

@@ -1,4 +1,4 @@
-import { factsOf } from "../oracle/facts.ts";
+import { contentAt, factsOf, podsAt } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf } from "../oracle/truth.ts";
@@ -34,18 +34,33 @@ function mutatedByAdmission({ writes }: Facts): boolean {
   return writes.some(({ by, templateChanged }) => by === "rollcast" && templateChanged);
 }
 
-/** Whether a rollout that was applied was called failed for want of an answer. */
-function appliedAndFailed(facts: Facts): boolean {
+/** Whether a rollout that was applied failed by its events, for this reason. */
+function appliedAndFailed(facts: Facts, reason: string): boolean {
   return facts.events.some(({ i, event }) => {
     const known = facts.rollouts.get(event.data.rollout ?? "");
     if (event.outcome !== "failed" || known === undefined) return false;
-    return patchOf(facts, known.rollout, i) !== undefined && event.data.reason === "Timeout";
+    return patchOf(facts, known.rollout, i) !== undefined && event.data.reason === reason;
   });
 }
 
 function happened({ history }: Facts, text: string, before: number): boolean {
   return history.some(
     (entry, i) => i < before && entry.type === "act" && entry.text.includes(text),
+  );
+}
+
+/** Whether a pod at the end was made between two changes, of which the second brought the content before the first back. */
+function isContentBack(facts: Facts): boolean {
+  const present = contentAt(facts, facts.history.length);
+  const uid = facts.workload?.metadata.uid ?? "";
+  return podsAt(facts, uid, facts.history.length).some(({ content, from }) =>
+    [...present].some(
+      ([source, digest]) =>
+        content.get(source) !== digest &&
+        facts.changes.some(
+          (change) => change.i < from && change.source === source && change.digest === digest,
+        ),
+    ),
   );
 }
 
@@ -78,13 +93,31 @@ export const FINDINGS: readonly Finding[] = [
     name: "ambiguous-last-try",
     about: "the last try of a patch is applied, and its answer is lost",
     breaks: ["failed is true", "rolled once", "agree"],
-    matches: (facts) => appliedAndFailed(facts),
+    matches: (facts) => appliedAndFailed(facts, "Timeout"),
+  },
+  {
+    name: "lost-race-with-itself",
+    about:
+      "a patch that was applied without an answer is tried again, and its own guard refuses it",
+    breaks: ["failed is true", "rolled once", "agree"],
+    matches: (facts) => appliedAndFailed(facts, "Invalid"),
+  },
+  {
+    name: "content-back-after-edit",
+    about:
+      "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isContentBack(facts),
   },
   {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
-    breaks: ["rolled once"],
-    matches: (facts, { i }) => happened(facts, "NATS is restored", i),
+    breaks: ["rolled once", "one end"],
+    matches: ({ history }) =>
+      history.some(
+        ({ type, ...entry }) =>
+          type === "act" && "text" in entry && entry.text.startsWith("NATS is restored"),
+      ),
   },
 ];
 

@@ -121,7 +121,7 @@ test("a rollout that began, replaced the pods and succeeded keeps the promise", 
 test("succeeded while an old pod runs breaks it", () => {
   const says = begun().pod("new").record(current).event("succeeded", "r", "Complete").says();
   expect(says).toContain(
-    "succeeded is true: succeeded, but pod old lacks the content of ConfigMap/cfg",
+    "succeeded is true: succeeded, but a pod lacks the content of ConfigMap/cfg",
   );
 });
 

@@ -37,10 +37,10 @@ function falseSuccesses(facts: Facts): Fault[] {
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
     return podsAt(facts, workload.uid, i)
       .filter(({ from }) => from < began)
-      .flatMap(({ name, content }) => {
+      .flatMap(({ content }) => {
         const sources = lacking(content, rollout);
         if (sources.length === 0) return [];
-        return [{ i, what: `succeeded, but pod ${name} lacks the content of ${sources.join()}` }];
+        return [{ i, what: `succeeded, but a pod lacks the content of ${sources.join()}` }];
       })
       .slice(0, 1);
   });
