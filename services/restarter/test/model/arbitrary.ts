@@ -26,10 +26,15 @@ const POLICIES: readonly Policy[] = [
 const STOPS: readonly CallKind[] = ["patch", "write record", "publish", "read record", "add job"];
 const CALLS: readonly CallKind[] = [...STOPS, "read workload", "list workloads", "read source"];
 
+/** Mostly undefined. */
+function seldom<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+}
+
 const pass: fc.Arbitrary<Act> = fc.record({
   do: fc.constant("pass"),
   ms: fc.constantFrom(100, 1_500, 5_000, 40_000, 720_000),
-  until: fc.option(fc.constantFrom(...STOPS), { nil: undefined, freq: 1 }),
+  until: seldom(fc.constantFrom(...STOPS)),
   cluster: fc.constantFrom(true, true, false),
 });
 
@@ -81,7 +86,9 @@ const others: fc.Arbitrary<Act> = fc.oneof(
       { do: "delete source", source: "cfg" },
       { do: "touch records" },
       { do: "empty Redis" },
-      { do: "kill" },
+      { do: "kill", replica: 0 },
+      { do: "kill", replica: 0 },
+      { do: "kill", replica: 1 },
       { do: "restore" },
       { do: "backup" },
       { do: "freeze", minutes: 5 },
@@ -106,11 +113,15 @@ export const configs: fc.Arbitrary<WorldConfig> = fc
   .record({
     replicas: fc.integer({ min: 1, max: 2 }),
     attempts: fc.constantFrom(1, 3),
-    maxRolling: fc.option(fc.constant(1), { nil: undefined, freq: 3 }),
-    minReadySeconds: fc.option(fc.constant(10), { nil: undefined, freq: 3 }),
+    maxRolling: seldom(fc.constant(1)),
+    minReadySeconds: seldom(fc.constant(10)),
+    kind: seldom(fc.constant("StatefulSet" as const)),
+    restarters: seldom(fc.constant(2)),
   })
-  .map(({ maxRolling, minReadySeconds, ...rest }) => ({
+  .map(({ restarters, kind, maxRolling, minReadySeconds, ...rest }) => ({
     ...rest,
+    ...(restarters === undefined ? {} : { restarters }),
+    ...(kind === undefined ? {} : { kind }),
     ...(maxRolling === undefined ? {} : { maxRolling }),
     ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
   }));

@@ -67,11 +67,19 @@ export function historyText(history: History): string {
 
 /** A schedule as sentences. */
 export function scheduleText(config: WorldConfig, schedule: Schedule): string {
-  const { replicas, attempts, maxRolling, minReadySeconds } = config;
+  const {
+    kind = "Deployment",
+    replicas,
+    attempts,
+    maxRolling,
+    minReadySeconds,
+    restarters,
+  } = config;
   const given = [
-    `a Deployment with ${replicas} replicas that uses ConfigMap cfg`,
+    `a ${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`} that uses ConfigMap cfg`,
     ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
     `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
+    ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),
     ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),
   ];
   const acts = schedule.map((act, i) => `${i + 1}. ${sentenceOf(act)}`);

@@ -23,13 +23,9 @@ function simpler(act: Act): Act[] {
 function* candidates([config, schedule]: Case): Generator<Case> {
   if (JSON.stringify(config) !== JSON.stringify(PLAIN)) yield [PLAIN, schedule];
   if (config.replicas > 1) yield [{ ...config, replicas: 1 }, schedule];
-  if (config.minReadySeconds !== undefined) {
-    const { minReadySeconds: _, ...rest } = config;
-    yield [rest, schedule];
-  }
-  if (config.maxRolling !== undefined) {
-    const { maxRolling: _, ...rest } = config;
-    yield [rest, schedule];
+  for (const name of ["minReadySeconds", "kind", "maxRolling", "restarters"] as const) {
+    const { [name]: value, ...rest } = config;
+    if (value !== undefined) yield [rest, schedule];
   }
   for (let i = 0; i < schedule.length; i++) yield [config, schedule.toSpliced(i, 1)];
   for (let i = 0; i < schedule.length; i++) {

@@ -1,10 +1,10 @@
 import type { CallKind } from "../world/gate.ts";
 import type { SourceName } from "./objects.ts";
 
-/** What admission does with every write of a Deployment from now on. */
+/** What admission does with every write of the workload from now on. */
 export type Policy = "adds a label" | "removes our annotation" | "refuses our writes" | "nothing";
 
-/** How another writer changes the Deployment. */
+/** How another writer changes the workload. */
 export type Edit =
   | "edits the template"
   | "edits a label"
@@ -24,7 +24,7 @@ export type Edit =
  * failing one can be made shorter.
  */
 export type Act =
-  /** Time passes for the restarter, until it is about to make such a call. */
+  /** Time passes, until the first replica of the restarter is about to make such a call. */
   | {
       readonly do: "pass";
       readonly ms: number;
@@ -47,7 +47,7 @@ export type Act =
   | { readonly do: "break watches"; readonly expired: boolean }
   | { readonly do: "touch records" }
   | { readonly do: "empty Redis" }
-  | { readonly do: "kill" }
+  | { readonly do: "kill"; readonly replica: number }
   | { readonly do: "backup" }
   | { readonly do: "restore" }
   | { readonly do: "freeze"; readonly minutes: number }
@@ -63,7 +63,10 @@ function duration(ms: number): string {
 export function sentenceOf(act: Act): string {
   switch (act.do) {
     case "pass": {
-      const until = act.until === undefined ? "" : `, until the restarter is about to ${act.until}`;
+      const until =
+        act.until === undefined
+          ? ""
+          : `, until the first replica of the restarter is about to ${act.until}`;
       const cluster = act.cluster ? "" : ", with the controllers of the cluster standing still";
       return `Up to ${duration(act.ms)} pass${until}${cluster}.`;
     }
@@ -74,11 +77,11 @@ export function sentenceOf(act: Act): string {
     case "delete source":
       return `ConfigMap ${act.source} is deleted.`;
     case "scale":
-      return `Somebody scales the Deployment to ${act.replicas}.`;
+      return `Somebody scales the workload to ${act.replicas}.`;
     case "edit":
       return `Its owner ${act.edit}.`;
     case "policy":
-      return `Admission does this with every write of the Deployment from now on: ${act.policy}.`;
+      return `Admission does this with every write of the workload from now on: ${act.policy}.`;
     case "lose answers": {
       const done = act.performed ? "what is asked for is done" : "nothing of it is done";
       return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;
@@ -92,7 +95,7 @@ export function sentenceOf(act: Act): string {
     case "empty Redis":
       return "Redis loses everything.";
     case "kill":
-      return "The restarter is killed, and another starts.";
+      return `Replica ${act.replica + 1} of the restarter is killed, and another starts.`;
     case "backup":
       return "NATS is backed up.";
     case "restore":

@@ -1,14 +1,13 @@
 import { freezeKey } from "../../../src/model/control-entry.ts";
 import { StatusError } from "../cluster/object-store.ts";
-import { CLUSTER, NAMESPACE } from "../world/config.ts";
+import { CLUSTER } from "../world/config.ts";
 import type { World } from "../world/world.ts";
 import type { Act } from "./act.ts";
 import { applyEdit } from "./edits.ts";
-import { WEB, source, sourceRef } from "./objects.ts";
+import { source, sourceRef, webOf } from "./objects.ts";
 import { admissionOf } from "./policies.ts";
 
 const OWNER = { manager: "owner" } as const;
-const FREEZE = freezeKey(CLUSTER, { level: "workload", ...WEB, namespace: NAMESPACE });
 
 /** A write of somebody else; one that the API server refuses is no act. */
 function write(world: World, change: () => void): void {
@@ -34,6 +33,8 @@ export type Backups = { taken: readonly unknown[] | undefined };
 /** Lets an act happen in the world. */
 export async function applyAct(world: World, act: Act, backups: Backups): Promise<void> {
   const { clock, store, ports, lagging } = world;
+  const web = webOf(ports.config);
+  const freeze = freezeKey(CLUSTER, { level: "workload", ...web });
   const buckets = [ports.records, ports.sources, ports.control];
   switch (act.do) {
     case "pass":
@@ -48,8 +49,8 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       });
     case "scale":
       return write(world, () => {
-        if (store.get(WEB) === undefined) return;
-        store.patch(WEB, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
+        if (store.get(web) === undefined) return;
+        store.patch(web, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
       });
     case "edit":
       return write(world, () => applyEdit(store, act.edit, ports.config));
@@ -72,7 +73,7 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
     case "empty Redis":
       return ports.jobs.empty();
     case "kill":
-      return world.restart();
+      return world.restart(act.replica);
     case "backup":
       backups.taken = buckets.map((bucket) => bucket.backup());
       return;
@@ -83,15 +84,15 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       world.resync("nats-reconnect");
       return;
     case "freeze":
-      return ports.control.put(FREEZE, {
+      return ports.control.put(freeze, {
         v: 1,
         type: "freeze",
-        scope: { level: "workload", ...WEB },
+        scope: { level: "workload", ...web },
         by: "operator",
         at: clock.now(),
         until: clock.now() + act.minutes * 60_000,
       });
     case "unfreeze":
-      return ports.control.put(FREEZE, undefined);
+      return ports.control.put(freeze, undefined);
   }
 }

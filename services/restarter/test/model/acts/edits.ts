@@ -3,7 +3,7 @@ import type { ObjectStore } from "../cluster/object-store.ts";
 import type { Draft, Fields, KubeObject } from "../cluster/object.ts";
 import type { WorldConfig } from "../world/config.ts";
 import type { Edit } from "./act.ts";
-import { WEB, manifest } from "./objects.ts";
+import { manifest, webOf } from "./objects.ts";
 
 const OWNER = { manager: "owner" } as const;
 const OPT_IN = "rollcast.dev/auto";
@@ -17,21 +17,17 @@ export function markerOf(object: KubeObject): string | undefined {
   return template?.metadata?.annotations?.[MARKER];
 }
 
-function merge(store: ObjectStore, patch: Fields): void {
-  store.patch(WEB, patch, { type: "merge", ...OWNER });
-}
-
 /** The last marker that the Deployment had before the one it has now. */
 function markerBefore(store: ObjectStore, now: string | undefined): string | undefined {
   const markers = store
     .events()
-    .filter(({ object }) => object.kind === WEB.kind)
+    .filter(({ object }) => object.spec?.template !== undefined && object.kind !== "ReplicaSet")
     .map(({ object }) => markerOf(object));
   return markers.findLast((marker) => marker !== undefined && marker !== now);
 }
 
 function make(store: ObjectStore, config: WorldConfig): void {
-  if (store.get(WEB) === undefined) store.create(manifest(config), OWNER);
+  if (store.get(webOf(config)) === undefined) store.create(manifest(config), OWNER);
 }
 
 function replaceWith(store: ObjectStore, object: Draft): void {
@@ -40,9 +36,11 @@ function replaceWith(store: ObjectStore, object: Draft): void {
 
 /** The Deployment's owner changes it; nothing happens where it is not there. */
 export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): void {
-  const object = store.get(WEB);
+  const web = webOf(config);
+  const object = store.get(web);
+  const merge = (patch: Fields) => void store.patch(web, patch, { type: "merge", ...OWNER });
   if (edit === "deletes it and makes it again") {
-    if (object !== undefined) store.remove(WEB);
+    if (object !== undefined) store.remove(web);
     return make(store, config);
   }
   if (object === undefined)
@@ -50,19 +48,19 @@ export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): 
   switch (edit) {
     case "edits the template": {
       const edited = String(object.metadata.generation ?? 0);
-      return merge(store, { spec: { template: { metadata: { annotations: { edited } } } } });
+      return merge({ spec: { template: { metadata: { annotations: { edited } } } } });
     }
     case "edits a label":
-      return merge(store, { metadata: { labels: { edited: object.metadata.resourceVersion } } });
+      return merge({ metadata: { labels: { edited: object.metadata.resourceVersion } } });
     case "removes the marker":
       if (markerOf(object) === undefined) return;
-      store.patch(WEB, [{ op: "remove", path: MARKER_PATH }], { type: "json", ...OWNER });
+      store.patch(web, [{ op: "remove", path: MARKER_PATH }], { type: "json", ...OWNER });
       return;
     case "puts the marker before back": {
       const marker = markerBefore(store, markerOf(object));
       if (marker === undefined || markerOf(object) === undefined) return;
       const value = [{ op: "replace" as const, path: MARKER_PATH, value: marker }];
-      store.patch(WEB, value, { type: "json", ...OWNER });
+      store.patch(web, value, { type: "json", ...OWNER });
       return;
     }
     case "replaces it with the manifest":
@@ -71,15 +69,17 @@ export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): 
       store.apply(manifest(config), { manager: "owner", force: true });
       return;
     case "pauses it":
-      return merge(store, { spec: { paused: true } });
+      if (web.kind !== "Deployment") return;
+      return merge({ spec: { paused: true } });
     case "resumes it":
-      return merge(store, { spec: { paused: null } });
+      if (web.kind !== "Deployment") return;
+      return merge({ spec: { paused: null } });
     case "deletes it":
-      store.remove(WEB);
+      store.remove(web);
       return;
     case "opts out":
-      return merge(store, { metadata: { annotations: { [OPT_IN]: null } } });
+      return merge({ metadata: { annotations: { [OPT_IN]: null } } });
     case "opts in":
-      return merge(store, { metadata: { annotations: { [OPT_IN]: "true" } } });
+      return merge({ metadata: { annotations: { [OPT_IN]: "true" } } });
   }
 }

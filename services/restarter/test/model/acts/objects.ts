@@ -2,8 +2,10 @@ import type { Draft } from "../cluster/object.ts";
 import { NAMESPACE } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 
-/** What its owner keeps in a repository and applies. */
-export const WEB = { kind: "Deployment", namespace: NAMESPACE, name: "web" } as const;
+/** The workload of every schedule. */
+export function webOf({ kind = "Deployment" }: WorldConfig) {
+  return { kind, namespace: NAMESPACE, name: "web" } as const;
+}
 
 /** `cfg` is there from the beginning; `late` may come at any time. */
 export type SourceName = "cfg" | "late";
@@ -21,22 +23,25 @@ export function source(name: SourceName, value: number): Draft {
   };
 }
 
-/** The Deployment as its owner writes it. */
-export function manifest({ replicas, minReadySeconds }: WorldConfig): Draft {
+/** The workload as its owner keeps it in a repository and applies it. */
+export function manifest(config: WorldConfig): Draft {
+  const { replicas, minReadySeconds } = config;
+  const { kind, namespace, name } = webOf(config);
   const envFrom = [
     { configMapRef: { name: "cfg" } },
     { configMapRef: { name: "late", optional: true } },
   ];
   return {
     apiVersion: "apps/v1",
-    kind: WEB.kind,
+    kind,
     metadata: {
-      name: WEB.name,
-      namespace: NAMESPACE,
+      name,
+      namespace,
       annotations: { "rollcast.dev/auto": "true" },
     },
     spec: {
       replicas,
+      ...(kind === "StatefulSet" ? { serviceName: name } : {}),
       selector: { matchLabels: { app: "web" } },
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
       template: {

@@ -4,7 +4,6 @@ import { StatusError } from "../cluster/object-store.ts";
 import type { Admission } from "../cluster/object-store.ts";
 import type { Draft } from "../cluster/object.ts";
 import type { Policy } from "./act.ts";
-import { WEB } from "./objects.ts";
 
 type Metadata = {
   readonly labels?: Readonly<Record<string, string>>;
@@ -12,6 +11,8 @@ type Metadata = {
 };
 
 type Template = { readonly metadata?: Metadata };
+
+const KINDS = new Set(["Deployment", "StatefulSet"]);
 
 function withTemplate(object: Draft, change: (metadata: Metadata) => Metadata): Draft {
   const spec = (object.spec ?? {}) as { readonly template?: Template };
@@ -28,7 +29,7 @@ function withoutMarker({ annotations = {}, ...rest }: Metadata): Metadata {
 export function admissionOf(policy: Policy): Admission | undefined {
   if (policy === "nothing") return undefined;
   return ({ object, operation, manager, subresource }) => {
-    if (object.kind !== WEB.kind || operation === "DELETE" || subresource !== undefined)
+    if (!KINDS.has(object.kind) || operation === "DELETE" || subresource !== undefined)
       return object;
     if (policy === "adds a label") {
       return withTemplate(object, (metadata) => ({

@@ -9,7 +9,8 @@ type Job = {
   readonly attempts: number;
   attemptsMade: number;
   due: number;
-  running: boolean;
+  /** The process that runs it. */
+  runner: object | undefined;
   /** Another is to follow the running one. */
   again: { due: number } | undefined;
 };
@@ -24,11 +25,11 @@ export type Jobs = {
   next(now: number): Job | undefined;
   /** When the next job that waits may run. */
   nextTime(): number | undefined;
-  run(job: Job, work: (attempt: JobAttempt) => Promise<void>): Promise<void>;
+  run(job: Job, runner: object, work: (attempt: JobAttempt) => Promise<void>): Promise<void>;
   /** Redis is emptied: what runs goes on. */
   empty(): void;
   /** The jobs that a killed process had in flight run again once their locks have expired. */
-  stall(now: number): void;
+  stall(runner: object, now: number): void;
 };
 
 export type JobsOptions = {
@@ -47,8 +48,8 @@ export function createJobs({ queue, attempts, backoff, now }: JobsOptions): Jobs
     const due = now() + delayMs;
     const job = jobs.get(id);
     if (job === undefined) {
-      jobs.set(id, { id, attempts, attemptsMade: 0, due, running: false, again: undefined });
-    } else if (job.running) job.again = { due: job.again?.due ?? due };
+      jobs.set(id, { id, attempts, attemptsMade: 0, due, runner: undefined, again: undefined });
+    } else if (job.runner !== undefined) job.again = { due: job.again?.due ?? due };
     else if (wake && job.attemptsMade > 0) job.due = now();
   };
   const end = (job: Job) => {
@@ -56,10 +57,16 @@ export function createJobs({ queue, attempts, backoff, now }: JobsOptions): Jobs
     jobs.delete(job.id);
     const { again } = job;
     if (again === undefined) return;
-    jobs.set(job.id, { ...job, attemptsMade: 0, due: again.due, running: false, again: undefined });
+    jobs.set(job.id, {
+      ...job,
+      attemptsMade: 0,
+      due: again.due,
+      runner: undefined,
+      again: undefined,
+    });
   };
   const retry = (job: Job, err: unknown) => {
-    job.running = false;
+    job.runner = undefined;
     if (err instanceof RetryLater) job.due = now() + err.delayMs;
     else if (err instanceof TerminalError || job.attemptsMade + 1 >= job.attempts) end(job);
     else {
@@ -67,7 +74,7 @@ export function createJobs({ queue, attempts, backoff, now }: JobsOptions): Jobs
       job.due = now() + backoffDelay(backoff, job.attemptsMade);
     }
   };
-  const waiting = () => [...jobs.values()].filter(({ running }) => !running);
+  const waiting = () => [...jobs.values()].filter(({ runner }) => runner === undefined);
   return {
     queue,
     add: (gate, { id, delayMs, wake }) =>
@@ -82,8 +89,8 @@ export function createJobs({ queue, attempts, backoff, now }: JobsOptions): Jobs
       const times = waiting().map(({ due }) => due);
       return times.length === 0 ? undefined : Math.min(...times);
     },
-    async run(job, work) {
-      job.running = true;
+    async run(job, runner, work) {
+      job.runner = runner;
       const signal = new AbortController().signal;
       try {
         await work({ signal, lastAttempt: job.attemptsMade + 1 >= job.attempts });
@@ -95,11 +102,11 @@ export function createJobs({ queue, attempts, backoff, now }: JobsOptions): Jobs
     empty() {
       jobs = new Map();
     },
-    stall(time) {
+    stall(runner, time) {
       for (const job of jobs.values()) {
-        if (!job.running) continue;
+        if (job.runner !== runner) continue;
         // The dead process still holds the object: a new one takes its place.
-        jobs.set(job.id, { ...job, running: false, due: time + LOCK_MS });
+        jobs.set(job.id, { ...job, runner: undefined, due: time + LOCK_MS });
       }
     },
   };

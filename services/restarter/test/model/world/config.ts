@@ -3,10 +3,14 @@ import type { Queue } from "@rollcast/shared/config/queues";
 
 /** What is set up before a schedule begins. */
 export type WorldConfig = {
+  /** `Deployment` where it is left out. */
+  readonly kind?: "Deployment" | "StatefulSet";
   readonly replicas: number;
   /** Tries of a patch before it counts as failed. */
   readonly attempts: number;
   readonly maxRolling?: number;
+  /** Replicas of the restarter; 1 where it is left out. */
+  readonly restarters?: number;
   readonly minReadySeconds?: number;
 };
 

@@ -44,21 +44,27 @@ export type Recorder = {
   add(entry: Entry): void;
   /** Records the writes since the last call as those of `by`. */
   sync(by: string): void;
+  /** When a version of the cluster was written. */
+  writtenAt(resourceVersion: number): number;
 };
 
 export function createRecorder(store: ObjectStore): Recorder {
   const entries: Entry[] = [];
   let at = 0;
+  const times = new Map<number, number>();
   const add = (entry: Entry) => void entries.push(entry);
   return {
     entries,
     add,
+    writtenAt: (version) => times.get(version) ?? store.now(),
     act: (text) => add({ at: store.now(), type: "act", text }),
     note: (text) => add({ at: store.now(), type: "note", text }),
     sync(by) {
       const events = store.events();
       for (; at < events.length; at++) {
-        add({ at: store.now(), type: "object", by, write: events[at] as StoredEvent });
+        const write = events[at] as StoredEvent;
+        times.set(write.resourceVersion, store.now());
+        add({ at: store.now(), type: "object", by, write });
       }
     },
   };

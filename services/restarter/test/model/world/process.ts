@@ -97,7 +97,7 @@ export async function startProcess(
     "CronJob",
   ]);
   const index = createWorkloadIndex(rules);
-  const onSourceNamed = { enqueue: (_: WorkloadKey) => undefined as void };
+  const onSourceNamed: { enqueue: (key: WorkloadKey) => void } = { enqueue: () => undefined };
   const names = createSourceNames(rules.patterns, (source) => {
     for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
   });

@@ -2,7 +2,7 @@ import type { Act, Schedule } from "../acts/act.ts";
 import { sentenceOf } from "../acts/act.ts";
 import { applyAct } from "../acts/apply-act.ts";
 import type { Backups } from "../acts/apply-act.ts";
-import { WEB, manifest, source } from "../acts/objects.ts";
+import { manifest, source, webOf } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { WorldConfig } from "./config.ts";
 import type { History } from "./history.ts";
@@ -29,8 +29,8 @@ async function begin(world: World): Promise<void> {
 }
 
 /** Whether the cluster has nothing to do for the workload. */
-function isComplete({ store }: World): boolean {
-  const workload = store.get(WEB);
+function isComplete({ store, ports }: World): boolean {
+  const workload = store.get(webOf(ports.config));
   if (workload === undefined || workload.spec?.paused === true) return true;
   const { spec, status = {}, metadata } = workload;
   const replicas = (spec?.replicas ?? 1) as number;
@@ -67,7 +67,7 @@ const NO_MORE_FAULTS: readonly Act[] = [
 /** No more faults: everything that is due happens. */
 async function end(world: World): Promise<void> {
   for (const act of NO_MORE_FAULTS) await applyAct(world, act, { taken: undefined });
-  world.gate().forgetLosses();
+  world.forgetLosses();
   for (let passed = 0; passed < MAX_REST_MS;) {
     await world.pass({ ms: REST_MS, cluster: true });
     world.resync("interval");
