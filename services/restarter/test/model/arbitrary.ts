@@ -14,6 +14,8 @@ const EDITS: readonly Edit[] = [
   "resumes it",
   "deletes it",
   "deletes it and makes it again",
+  "makes its pods never ready",
+  "makes its pods ready",
   "opts out",
   "opts in",
 ];
@@ -81,11 +83,15 @@ const others: fc.Arbitrary<Act> = fc.oneof(
     expired: fc.boolean(),
   }),
   {
-    weight: 4,
+    weight: 5,
     arbitrary: fc.constantFrom<Act>(
       { do: "delete source", source: "cfg" },
       { do: "touch records" },
       { do: "empty Redis" },
+      { do: "delete pod" },
+      { do: "NATS outage", on: true },
+      { do: "NATS outage", on: true },
+      { do: "NATS outage", on: false },
       { do: "kill", replica: 0 },
       { do: "kill", replica: 0 },
       { do: "kill", replica: 1 },

@@ -16,6 +16,8 @@ export type Edit =
   | "resumes it"
   | "deletes it"
   | "deletes it and makes it again"
+  | "makes its pods never ready"
+  | "makes its pods ready"
   | "opts out"
   | "opts in";
 
@@ -46,6 +48,8 @@ export type Act =
   | { readonly do: "hold watches"; readonly of: "workloads" | "sources"; readonly on: boolean }
   | { readonly do: "break watches"; readonly expired: boolean }
   | { readonly do: "touch records" }
+  | { readonly do: "NATS outage"; readonly on: boolean }
+  | { readonly do: "delete pod" }
   | { readonly do: "empty Redis" }
   | { readonly do: "kill"; readonly replica: number }
   | { readonly do: "backup" }
@@ -92,6 +96,10 @@ export function sentenceOf(act: Act): string {
       return `The watches of workloads end${act.expired ? ", and their version has expired" : ""}.`;
     case "touch records":
       return "Another writer writes the workload's record as it is.";
+    case "NATS outage":
+      return act.on ? "NATS does not answer from now on." : "NATS answers again.";
+    case "delete pod":
+      return "Somebody deletes a pod.";
     case "empty Redis":
       return "Redis loses everything.";
     case "kill":

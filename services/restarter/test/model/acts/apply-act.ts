@@ -68,8 +68,18 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
     case "break watches":
       return ports.kube.breakWatches(act.expired);
     case "touch records":
+      if (ports.outage.isOn) return;
       for (const key of ports.records.entries().keys()) ports.records.touch(key);
       return;
+    case "NATS outage":
+      return world.outage(act.on);
+    case "delete pod":
+      return write(world, () => {
+        const [pod] = store
+          .list("Pod")
+          .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+        if (pod !== undefined) store.remove({ ...web, kind: "Pod", name: pod.metadata.name });
+      });
     case "empty Redis":
       return ports.jobs.empty();
     case "kill":
@@ -78,12 +88,14 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       backups.taken = buckets.map((bucket) => bucket.backup());
       return;
     case "restore":
+      if (ports.outage.isOn) return;
       if (backups.taken === undefined) return;
       for (const [i, bucket] of buckets.entries()) bucket.restore(backups.taken[i]);
       world.watcher.relist();
       world.resync("nats-reconnect");
       return;
     case "freeze":
+      if (ports.outage.isOn) return;
       return ports.control.put(freeze, {
         v: 1,
         type: "freeze",
@@ -93,6 +105,7 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
         until: clock.now() + act.minutes * 60_000,
       });
     case "unfreeze":
-      return ports.control.put(freeze, undefined);
+      if (!ports.outage.isOn) ports.control.put(freeze, undefined);
+      return;
   }
 }

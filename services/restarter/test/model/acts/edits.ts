@@ -1,3 +1,4 @@
+import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { MARKER } from "../../../src/model/marker.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import type { Draft, Fields, KubeObject } from "../cluster/object.ts";
@@ -77,6 +78,12 @@ export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): 
     case "deletes it":
       store.remove(web);
       return;
+    case "makes its pods never ready":
+      return merge({
+        spec: { template: { metadata: { annotations: { [NEVER_READY]: "true" } } } },
+      });
+    case "makes its pods ready":
+      return merge({ spec: { template: { metadata: { annotations: { [NEVER_READY]: null } } } } });
     case "opts out":
       return merge({ metadata: { annotations: { [OPT_IN]: null } } });
     case "opts in":

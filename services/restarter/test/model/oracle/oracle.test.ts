@@ -250,6 +250,15 @@ test("content that is held with a reason, and an event, is not forgotten", () =>
   expect(held.event("deferred", "r", "Frozen").says()).toEqual([]);
 });
 
+test("content that waits for no gate and no time is forgotten", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1);
+  const due = { reason: "MinInterval", published: true };
+  const held = history.record({ phase: "deferred", running: wanted(0), due });
+  expect(held.event("deferred", "r", "MinInterval").says()).toEqual([
+    "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says deferred, without a reason",
+  ]);
+});
+
 test("a record that is current with older content is not true", () => {
   const says = replaced()
     .event("succeeded", "r")

@@ -1,5 +1,6 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { isGate } from "../../../src/decision/blocking-gate.ts";
 import { contentAt, podsAt } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -10,20 +11,22 @@ function recordOf({ records }: Facts, uid: string): WorkloadRecord | undefined {
   return [...records.values()].find((record) => record.uid === uid);
 }
 
-/** When the workload was opted in last: what changed before is taken as it is. */
-function optedInAt({ writes }: Facts): number {
+/** When the restarter took the content of a workload that was opted in by an edit as it was. */
+function adoptedAt({ history, writes }: Facts): number {
   const optIn = writes.findLast(
     ({ before, object }) =>
       object.metadata.annotations?.[OPT_IN] === "true" &&
       before?.metadata.annotations?.[OPT_IN] !== "true",
   );
-  return optIn?.i ?? 0;
+  if (optIn?.before === undefined) return 0;
+  const record = history.findIndex((entry, i) => i > optIn.i && entry.type === "record");
+  return record === -1 ? history.length : record;
 }
 
 /** The sources of which a pod of the workload lacks the present content, at the end. */
 function staleSources(facts: Facts, uid: string): string[] {
   const i = facts.history.length;
-  const since = optedInAt(facts);
+  const since = adoptedAt(facts);
   const stale = [...contentAt(facts, i)].filter(
     ([source, digest]) =>
       facts.changes.some((change) => change.source === source && change.i > since) &&
@@ -32,9 +35,10 @@ function staleSources(facts: Facts, uid: string): string[] {
   return stale.map(([source]) => source);
 }
 
-/** Why the workload is not rolled, and until when, as its record says. */
+/** Why the workload is not rolled, and until when or which gate opens, as its record says. */
 function explanation({ due, failure, hold, phase }: WorkloadRecord): string | undefined {
-  if (due !== undefined) return due.reason;
+  if (due !== undefined)
+    return due.at === undefined && !isGate(due.reason) ? undefined : due.reason;
   if (failure !== undefined && failure.retryAt > 0) return failure.reason;
   if (hold !== undefined) return hold;
   return phase === "rolling" ? "rolling" : undefined;

@@ -37,7 +37,16 @@ export type Bucket = {
   view<T>(gate: Gate, schema: z.ZodType<T>, kinds: { read: CallKind; write: CallKind }): Kv<T>;
 };
 
-export function createBucket(name: string, onWrite: (write: BucketWrite) => void): Bucket {
+/** Whether NATS answers, and whether watches are open: after an outage they open later than it answers. */
+export type Outage = { isOn: boolean; areWatchesClosed: boolean };
+
+export type BucketOptions = {
+  readonly name: string;
+  readonly outage: Outage;
+  readonly onWrite?: (write: BucketWrite) => void;
+};
+
+export function createBucket({ name, outage, onWrite }: BucketOptions): Bucket {
   let entries = new Map<string, Stored>();
   let revisions = 0;
   const watchers = new Set<Watcher>();
@@ -45,8 +54,8 @@ export function createBucket(name: string, onWrite: (write: BucketWrite) => void
     const revision = ++revisions;
     const write = { key, text, revision };
     entries.set(key, { text, revision });
-    for (const watcher of watchers) watcher.queue.push(write);
-    onWrite(write);
+    if (!outage.areWatchesClosed) for (const watcher of watchers) watcher.queue.push(write);
+    onWrite?.(write);
     return revision;
   };
   const present = (key: string): Stored | undefined => {
@@ -64,6 +73,7 @@ export function createBucket(name: string, onWrite: (write: BucketWrite) => void
     entries: () => entries,
     deliver() {
       let some = false;
+      if (outage.areWatchesClosed) return some;
       for (const watcher of watchers) {
         if (watcher.gate.isDead()) watchers.delete(watcher);
         const queue = watcher.queue;
@@ -97,6 +107,7 @@ export function createBucket(name: string, onWrite: (write: BucketWrite) => void
         present,
         put,
         watchers,
+        outage,
         keys: () => [...entries.keys()],
       }),
   };
@@ -111,11 +122,22 @@ type View<T> = {
   readonly put: (key: string, text: string | undefined) => number;
   readonly watchers: Set<Watcher>;
   readonly keys: () => string[];
+  readonly outage: Outage;
 };
 
 const lost = () => new Error("TIMEOUT");
 
-function viewOf<T>({ gate, schema, kinds, name, present, put, watchers, keys }: View<T>): Kv<T> {
+function viewOf<T>({
+  gate,
+  schema,
+  kinds,
+  name,
+  present,
+  put,
+  watchers,
+  keys,
+  outage,
+}: View<T>): Kv<T> {
   const parse = (key: string, text: string): T => {
     const parsed = schema.safeParse(JSON.parse(text));
     if (parsed.success) return parsed.data;
@@ -126,16 +148,20 @@ function viewOf<T>({ gate, schema, kinds, name, present, put, watchers, keys }: 
     if (entry?.text === undefined) return undefined;
     return { key, value: parse(key, entry.text), revision: entry.revision };
   };
+  const call = <R>(kind: CallKind, what: string, perform: () => R) =>
+    gate.enter({
+      kind,
+      what,
+      perform() {
+        if (outage.isOn) throw lost();
+        return perform();
+      },
+      lost,
+    });
   const write = <R>(key: string, perform: () => R) =>
-    gate.enter({ kind: kinds.write, what: `write ${name} ${key}`, perform, lost });
+    call(kinds.write, `write ${name} ${key}`, perform);
   return {
-    get: (key) =>
-      gate.enter({
-        kind: kinds.read,
-        what: `read ${name} ${key}`,
-        perform: () => entryOf(key),
-        lost,
-      }),
+    get: (key) => call(kinds.read, `read ${name} ${key}`, () => entryOf(key)),
     create(key, value) {
       const text = JSON.stringify(value);
       return write(key, () => (present(key) === undefined ? put(key, text) : undefined));
@@ -151,12 +177,7 @@ function viewOf<T>({ gate, schema, kinds, name, present, put, watchers, keys }: 
         return true;
       }),
     async *snapshot() {
-      const listed = await gate.enter({
-        kind: "other",
-        what: `list ${name}`,
-        perform: () => keys(),
-        lost,
-      });
+      const listed = await call("other", `list ${name}`, keys);
       for (const key of listed) {
         const entry = entryOf(key);
         if (entry !== undefined) yield entry;

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { OutboxEvent } from "../../../src/model/workload-record.ts";
 import type { Gate } from "../world/gate.ts";
+import type { Outage } from "./bucket.ts";
 
 /** The stream of events: an id that it has is not stored again within its window. */
 export type Stream = {
@@ -7,12 +9,15 @@ export type Stream = {
 };
 
 const DUPLICATES_MS = 5 * 60_000;
-const RETRY_ATTEMPTS = 3;
+const RETRY_MS = 500;
 
-export function createStream(
-  now: () => number,
-  onEvent: (event: OutboxEvent, duplicate: boolean) => void,
-): Stream {
+export type StreamOptions = {
+  readonly now: () => number;
+  readonly outage: Outage;
+  readonly onEvent: (event: OutboxEvent, duplicate: boolean) => void;
+};
+
+export function createStream({ now, outage, onEvent }: StreamOptions): Stream {
   const ids = new Map<string, number>();
   const store = (event: OutboxEvent) => {
     const at = ids.get(event.id);
@@ -23,17 +28,20 @@ export function createStream(
   return {
     async publish(gate, event) {
       // As `publish` of libs/nats: again until the stream has acknowledged it.
-      for (let attempt = 1; ; attempt++) {
+      for (;;) {
         try {
           await gate.enter({
             kind: "publish",
             what: `publish ${event.outcome}`,
-            perform: () => store(event),
+            perform() {
+              if (outage.isOn) throw new Error("TIMEOUT");
+              store(event);
+            },
             lost: () => new Error("TIMEOUT"),
           });
           return;
-        } catch (err) {
-          if (attempt === RETRY_ATTEMPTS) throw err;
+        } catch {
+          await sleep(RETRY_MS);
         }
       }
     },

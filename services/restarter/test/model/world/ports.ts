@@ -1,5 +1,5 @@
 import type { Queue } from "@rollcast/shared/config/queues";
-import type { Bucket } from "../ports/bucket.ts";
+import type { Bucket, Outage } from "../ports/bucket.ts";
 import type { Jobs } from "../ports/jobs.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Stream } from "../ports/stream.ts";
@@ -16,5 +16,7 @@ export type Ports = {
   readonly control: Bucket;
   readonly jobs: Jobs & { readonly config: Queue };
   readonly stream: Stream;
+  /** Of NATS. */
+  readonly outage: Outage;
   readonly resyncIntervalMs: number;
 };

@@ -62,6 +62,7 @@ function isAtRest(world: World): boolean {
 const NO_MORE_FAULTS: readonly Act[] = [
   { do: "hold watches", of: "workloads", on: false },
   { do: "hold watches", of: "sources", on: false },
+  { do: "NATS outage", on: false },
 ];
 
 /** No more faults: everything that is due happens. */

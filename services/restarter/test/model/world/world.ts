@@ -38,6 +38,8 @@ export type World = {
   lose(loss: Loss): void;
   forgetLosses(): void;
   resync(reason: string): void;
+  /** NATS goes, or comes back. */
+  outage(isOn: boolean): void;
   history(): History;
   close(): void;
 };
@@ -49,6 +51,8 @@ export type PassOptions = {
   readonly cluster?: boolean;
 };
 
+/** Watches are open again so long after NATS answers. */
+const REOPEN_MS = 300;
 const FINE_MS = 500;
 const COARSE_MS = 30_000;
 const FINE_FOR_MS = 3_000;
@@ -59,6 +63,7 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
   if (queue === undefined) throw new Error("no queue");
   const { attempts, backoff, name } = queue;
   const now = clock.now;
+  const outage = { isOn: false, areWatchesClosed: false };
   const onRecord = ({ key, text }: BucketWrite) => {
     const record = text === undefined ? undefined : JSON.parse(text);
     recorder.add({ at: now(), type: "record", key, record });
@@ -72,13 +77,16 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
         recorder.add({ at: now(), type: "refused", reason, by: message }),
       written: () => recorder.sync("rollcast"),
     }),
-    records: createBucket("workloads", onRecord),
-    sources: createBucket("sources", () => undefined),
-    control: createBucket("control", () => undefined),
+    outage,
+    records: createBucket({ name: "workloads", outage, onWrite: onRecord }),
+    sources: createBucket({ name: "sources", outage }),
+    control: createBucket({ name: "control", outage }),
     jobs: { ...createJobs({ queue: name, attempts, backoff, now }), config: queue },
-    stream: createStream(now, (event, duplicate) =>
-      recorder.add({ at: now(), type: "event", event, duplicate }),
-    ),
+    stream: createStream({
+      now,
+      outage,
+      onEvent: (event, duplicate) => recorder.add({ at: now(), type: "event", event, duplicate }),
+    }),
     resyncIntervalMs: 300_000,
   };
 }
@@ -111,7 +119,7 @@ export function createWorld(config: WorldConfig): World {
   const deliver = (): boolean =>
     [
       !lagging.workloads && kube.deliver(),
-      !lagging.sources && watcher.deliver(),
+      !lagging.sources && !ports.outage.isOn && watcher.deliver(),
       records.deliver(),
       sources.deliver(),
       control.deliver(),
@@ -147,10 +155,12 @@ export function createWorld(config: WorldConfig): World {
         await runNow(works);
         if (isStopped() && replicas.length === 1) return;
         if (clock.now() >= end) return;
-        const pause = clock.now() - began < FINE_FOR_MS ? FINE_MS : COARSE_MS;
-        if (pause === COARSE_MS) kube.bookmark();
+        const isFine = clock.now() - began < FINE_FOR_MS;
+        const pause = isFine ? FINE_MS : COARSE_MS;
+        if (!isFine) kube.bookmark();
         const due = [
-          clock.next(),
+          // Later, timers may be late: a busy process is so too.
+          isFine ? clock.next() : undefined,
           works ? cluster.restUntil() : undefined,
           jobs.nextTime(),
           events.nextTime(),
@@ -172,6 +182,21 @@ export function createWorld(config: WorldConfig): World {
     },
     resync(reason) {
       for (const replica of replicas) replica.resync(reason);
+    },
+    outage(isOn) {
+      const { outage } = ports;
+      if (isOn === outage.isOn) return;
+      outage.isOn = isOn;
+      if (isOn) {
+        outage.areWatchesClosed = true;
+        return;
+      }
+      for (const replica of replicas) replica.resync("nats-reconnect");
+      setTimeout(() => {
+        if (outage.isOn) return;
+        outage.areWatchesClosed = false;
+        for (const bucket of [records, sources, control]) bucket.gap();
+      }, REOPEN_MS);
     },
     history: () => recorder.entries,
     close() {
