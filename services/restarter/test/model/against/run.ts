@@ -15,6 +15,7 @@ import type { Trace } from "./trace.ts";
 /** Namespaces at a time: most of a schedule is waiting until nothing moves. */
 const CONCURRENCY = 10;
 const MAX_SHORTER = 20;
+const QUICK_STATES = 1_000;
 
 export type Comparison = Judgement & { readonly schedule: Schedule; readonly trace: Trace };
 
@@ -31,11 +32,17 @@ export function sampleSchedules(count: number, seed: number): Schedule[] {
   return fc.sample(schedules, { numRuns: count, seed });
 }
 
+/** Whether it is worth waiting for more: not where the model cannot follow anyway. */
+function isEnd(trace: Trace): boolean {
+  const { result, matched } = judge(trace, { maxStates: QUICK_STATES });
+  return result !== "not allowed" || matched < trace.observations.length;
+}
+
 /** Runs the schedules against the control plane, and then asks the model about what was observed. */
 export async function compare(cluster: Cluster, given: readonly Schedule[]): Promise<Comparison[]> {
   const traces: { schedule: Schedule; trace: Trace }[] = [];
   await mapLimit(given, CONCURRENCY, async (schedule) => {
-    traces.push({ schedule, trace: await runSchedule(cluster, schedule) });
+    traces.push({ schedule, trace: await runSchedule(cluster, schedule, isEnd) });
   });
   return traces.map(({ schedule, trace }) => ({ schedule, trace, ...judge(trace) }));
 }

@@ -58,8 +58,14 @@ function selectingItsPods(job: Draft, uid: string): Draft {
   };
   const labels = { ...(metadata.labels as Fields | undefined), ...own };
   const selector = { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
+  const { labels: given = {} } = job.metadata;
   return {
     ...job,
+    // A Job without labels gets those of its pods.
+    metadata: {
+      ...job.metadata,
+      labels: Object.keys(given).length === 0 ? (labels as Record<string, string>) : given,
+    },
     spec: { ...spec, selector, template: { ...template, metadata: { ...metadata, labels } } },
   };
 }

@@ -31,9 +31,19 @@ function children(value: unknown): [step: string, child: unknown][] | undefined 
   return keyed.every(([key]) => key !== undefined) ? (keyed as [string, unknown][]) : undefined;
 }
 
+/** Whoever makes a map or an item of a list owns that it is there, beside what is in it. */
+const MADE = `${SEPARATOR}.`;
+const IS_MADE = /f:(?:annotations|labels)$|k:\{[^\n]*\}$/;
+
+/** Whether the path says only that something is there. */
+export function isPresence(path: string): boolean {
+  return path.endsWith(MADE);
+}
+
 function walk(value: unknown, path: string, into: Map<string, unknown>): void {
   if (value === undefined) return;
   const below = children(value);
+  if (below !== undefined && below.length > 0 && IS_MADE.test(path)) into.set(path + MADE, true);
   if (below === undefined || below.length === 0) {
     into.set(path, value);
     return;

@@ -90,13 +90,13 @@ function storeOf(state: StoreState): ObjectStore {
       request.object,
     );
   const create = (given: Draft, by: Write) => {
-    const object = admit({ operation: "CREATE", object: given, ...by });
+    const object = admit({ ...by, operation: "CREATE", object: given });
     const created = createdObject(object, { state, uid: nextUid(state), by });
     if (state.objects.has(keyOf(refOf(created)))) throw alreadyExists(namedOf(refOf(created)));
     return record(state, "ADDED", created);
   };
   const write = (before: KubeObject, given: Draft, by: Write) => {
-    const object = admit({ operation: "UPDATE", object: given, before, ...by });
+    const object = admit({ ...by, operation: "UPDATE", object: given, before });
     const after = updatedObject(state, before, object, by);
     if (after === before) return before;
     const doomed = after.metadata.deletionTimestamp !== undefined;

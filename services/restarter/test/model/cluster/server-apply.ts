@@ -1,4 +1,4 @@
-import { entryOf, fromFieldsV1, leavesOf } from "./managed-fields.ts";
+import { entryOf, fromFieldsV1, isPresence, leavesOf } from "./managed-fields.ts";
 import type { Writer } from "./managed-fields.ts";
 import { isEqual } from "./object.ts";
 import type { Draft, KubeObject, ManagedFields } from "./object.ts";
@@ -57,7 +57,7 @@ export type ServerApplied = { readonly object: KubeObject; readonly conflicts: r
  * forced, the field is the writer's.
  */
 export function serverApply(live: KubeObject, config: Draft, writer: Writer): ServerApplied {
-  const wanted = leavesOf(config);
+  const wanted = new Map([...leavesOf(config)].filter(([path]) => !isPresence(path)));
   const present = leavesOf(live);
   const entries = live.metadata.managedFields ?? [];
   const own = entries.find((entry) => isOwner(entry, writer));

@@ -39,9 +39,10 @@ export function createdObject(
 ): KubeObject {
   const kind = kindOf(given.kind);
   const { status: sent, ...rest } = given;
-  const object = withDefaults(
+  const filled = withDefaults(
     kind.status === true ? rest : { ...rest, ...(sent === undefined ? {} : { status: sent }) },
   );
+  const object = kind.completed?.(filled, uid) ?? filled;
   const {
     managedFields: _,
     deletionTimestamp: __,
@@ -53,7 +54,7 @@ export function createdObject(
     ? managedAfter(undefined, given, writerOf(state, by))
     : undefined;
   return {
-    ...(kind.completed?.(object, uid) ?? object),
+    ...object,
     ...(kind.status === true ? { status: kind.initialStatus ?? {} } : {}),
     metadata: {
       ...metadata,

@@ -2,6 +2,7 @@ import { dig } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
 import { isEqual, refOf } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
+import { createLate, isBehind } from "./late-creation.ts";
 import { isRolling } from "./deployment-limits.ts";
 import {
   isNeeded,
@@ -203,17 +204,18 @@ function collide({ store, deployment }: Context): void {
   writeStatus(store, deployment, { ...deployment.status, collisionCount });
 }
 
-/** Where the controller has just written the Deployment, it may act once more on what it was before. */
+function isObserved({ status, metadata }: KubeObject): boolean {
+  return status?.observedGeneration === metadata.generation;
+}
+
+/** Where the controller has written the Deployment since it was edited, it may act once more on what it was before. */
 function staleReplicaSets(context: Context, collisions: number): Draft[] {
   const { deployment } = context;
   const isResumed = conditionOf(deployment, "Progressing")?.reason === "DeploymentResumed";
+  const stale = (count: number) => newReplicaSet(context, { collisions: count, madeFor: "" });
   return [
-    ...(collisions > 0
-      ? [newReplicaSet(context, { collisions: collisions - 1, madeFor: "" })]
-      : []),
-    ...(isResumed || !isRolling(deployment)
-      ? [newReplicaSet(context, { collisions, madeFor: "" })]
-      : []),
+    ...(collisions > 0 ? [stale(collisions - 1)] : []),
+    ...(isResumed || isObserved(deployment) ? [stale(collisions)] : []),
   ];
 }
 
@@ -265,10 +267,8 @@ function historyActs(context: Context): Act[] {
 function rollingActs(context: Context): Act[] {
   const { store, deployment, newest, faults } = context;
   const status = () => statusActs(store, deployment, rolloutStatus(context));
-  const isObserved =
-    statusNumber(deployment, "observedGeneration") === deployment.metadata.generation;
   if (newest === undefined) {
-    return faults.has("observes-early") && !isObserved ? status() : createActs(context);
+    return faults.has("observes-early") && !isObserved(deployment) ? status() : createActs(context);
   }
   const up = resizeActs(context, [
     { replicaSet: newest, replicas: newSize(context, size(newest)) },
@@ -285,6 +285,20 @@ function hasOldPods({ store, old }: Context): boolean {
   return old.some((replicaSet) => statusNumber(replicaSet, "replicas") > 0 || running(replicaSet));
 }
 
+/** Scaled down before their own controller has created all pods of the size before: it may still do so. */
+function lateActs(context: Context, down: readonly Act[]): Act[] {
+  const { store, old } = context;
+  const behind = old.filter((replicaSet) => isBehind(store, replicaSet));
+  if (behind.length === 0) return [];
+  return down.map(({ name, run }) => ({
+    name: `${name}, before all pods are there`,
+    run: () => {
+      for (const replicaSet of behind) createLate(store, replicaSet);
+      run();
+    },
+  }));
+}
+
 function recreateActs(context: Context): Act[] {
   const { store, deployment, newest, old } = context;
   const status = statusActs(store, deployment, rolloutStatus(context));
@@ -292,7 +306,8 @@ function recreateActs(context: Context): Act[] {
     context,
     old.map((replicaSet) => ({ replicaSet, replicas: 0 })),
   );
-  if (down.length > 0 || hasOldPods(context)) return [...down, ...status];
+  if (down.length > 0) return [...down, ...lateActs(context, down), ...status];
+  if (hasOldPods(context)) return status;
   // Its status is written first or not at all in this sync, as its ReplicaSet is not there yet.
   if (newest === undefined) return createActs(context);
   const replicas = specNumber(deployment, "replicas", 1);

@@ -1,5 +1,6 @@
 import { parseTime } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
+import { isEqual } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import {
@@ -151,7 +152,8 @@ function counted({ job, pods }: Context, ended: boolean) {
   return { succeeded: of("succeeded"), failed: of("failed") };
 }
 
-function statusOf(context: Context): Fields {
+/** One with the end of the Job, or as it is written first where pods were counted: without. */
+function statusOf(context: Context, withEnd: boolean): Fields {
   const { store, job, pods } = context;
   const target = targetOf(context);
   const failed = target?.type === "FailureTarget";
@@ -163,7 +165,7 @@ function statusOf(context: Context): Fields {
   const { conditions, startTime } = suspension(context, !isManaged);
   const isNew = target !== undefined && conditionOf(job, String(target.type)) === undefined;
   const uncounted = succeeded.left.length + failures.left.length;
-  const done = target !== undefined && !isNew && uncounted === 0 && terminating === 0;
+  const done = withEnd && target !== undefined && !isNew && uncounted === 0 && terminating === 0;
   const last = { ...target, type: failed ? "Failed" : "Complete" };
   const active = pods.filter(isActive);
   return omitEmpty(
@@ -219,7 +221,13 @@ function ofJob(context: Context): Act[] {
   const managed = isDeleting(job) || isWaiting(store, job) ? [] : manage(context);
   const released = release(context);
   if (managed.length > 0) return [...managed, ...released];
-  return [...released, ...statusActs(store, job, statusOf(context))];
+  const [whole, first] = [true, false].map((withEnd) => statusOf(context, withEnd));
+  const isOne = isEqual(whole, first);
+  return [
+    ...released,
+    ...statusActs(store, job, whole ?? {}),
+    ...(isOne ? [] : statusActs(store, job, first ?? {})),
+  ];
 }
 
 /** What the Job controller may do next, for Jobs that are not indexed and have no policies. */

@@ -17,6 +17,7 @@ import {
   specNumber,
   statusActs,
 } from "./parts.ts";
+import { lateOf, takeLate } from "./late-creation.ts";
 import type { Act } from "./act.ts";
 
 function newPod(replicaSet: KubeObject) {
@@ -85,10 +86,21 @@ function scale(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeOb
   }));
 }
 
+/** Pods for a size that the ReplicaSet had before: its controller saw it late. */
+function late(store: ObjectStore, replicaSet: KubeObject): Act[] {
+  if (lateOf(store, replicaSet) === 0) return [];
+  const pod = newPod(replicaSet);
+  const run = () => {
+    takeLate(store, replicaSet);
+    createPod(store, pod);
+  };
+  return [{ name: `ReplicaSet ${replicaSet.metadata.name}: create a pod late`, run }];
+}
+
 function ofReplicaSet(store: ObjectStore, replicaSet: KubeObject): Act[] {
   const pods = ownedBy(store, "Pod", replicaSet).filter(isActive);
   const scaling = isDeleting(replicaSet) ? [] : scale(store, replicaSet, pods);
-  return [...scaling, ...status(store, replicaSet, pods)];
+  return [...late(store, replicaSet), ...scaling, ...status(store, replicaSet, pods)];
 }
 
 export function acts(store: ObjectStore): Act[] {
