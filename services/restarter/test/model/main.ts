@@ -1,4 +1,4 @@
-// `npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers]`
+// `npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -56,13 +56,15 @@ async function main(args: readonly string[]): Promise<number> {
       seed: { type: "string" },
       replay: { type: "string" },
       "against-controllers": { type: "boolean", default: false },
+      schedules: { type: "string", default: "200" },
     },
   });
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : Number(values.seed);
   const minutes = Number(values.minutes);
-  if (!Number.isFinite(minutes) || !Number.isSafeInteger(seed)) {
+  const schedules = Number(values.schedules);
+  if (![minutes, schedules].every(Number.isFinite) || !Number.isSafeInteger(seed)) {
     print(
-      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers]",
+      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]",
     );
     return 2;
   }
@@ -73,7 +75,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (values["against-controllers"]) {
     // Loaded only then: it starts servers.
     const { runAgainstControllers } = await import("./against/run.ts");
-    return (await runAgainstControllers({ seed, print })) ? 0 : 1;
+    return (await runAgainstControllers({ schedules, seed, print })) ? 0 : 1;
   }
   return (await exploreFor(minutes, seed)) ? 0 : 1;
 }
