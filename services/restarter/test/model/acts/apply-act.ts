@@ -75,9 +75,9 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       return world.outage(act.on);
     case "delete pod":
       return write(world, () => {
-        const [pod] = store
+        const pod = store
           .list("Pod")
-          .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+          .find(({ metadata }) => metadata.deletionTimestamp === undefined);
         if (pod !== undefined) store.remove({ ...web, kind: "Pod", name: pod.metadata.name });
       });
     case "empty Redis":
