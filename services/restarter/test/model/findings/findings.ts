@@ -64,6 +64,22 @@ function isContentBack(facts: Facts): boolean {
   );
 }
 
+const OPT_IN = "rollcast.dev/auto";
+
+/** Whether the workload was opted out between a rollout's decision and its start. */
+function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: number): boolean {
+  const event = events.find(({ i }) => i === start)?.event;
+  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt;
+  return writes.some(
+    ({ i, at, before, object }) =>
+      i < start &&
+      decidedAt !== undefined &&
+      at >= decidedAt &&
+      before?.metadata.annotations?.[OPT_IN] === "true" &&
+      object.metadata.annotations?.[OPT_IN] !== "true",
+  );
+}
+
 export const FINDINGS: readonly Finding[] = [
   {
     name: "lost-race-is-failed",
@@ -101,6 +117,12 @@ export const FINDINGS: readonly Finding[] = [
       "a patch that was applied without an answer is tried again, and its own guard refuses it",
     breaks: ["failed is true", "rolled once", "agree"],
     matches: (facts) => appliedAndFailed(facts, "Invalid"),
+  },
+  {
+    name: "opted-out-before-patch",
+    about: "a workload is opted out between the decision and its patch, and its record is removed",
+    breaks: ["one end"],
+    matches: (facts, { i }) => optedOutBeforeStart(facts, i),
   },
   {
     name: "content-back-after-edit",

@@ -31,8 +31,9 @@ function written() {
     object,
     content: (value: number) =>
       object("owner", value === 0 ? "ADDED" : "MODIFIED", source("cfg", value)),
-    workload: (by: string, options: { marker?: string; edited?: string } = {}) => {
-      const { marker, edited } = options;
+    workload: (by: string, options: { marker?: string; edited?: string; ready?: number } = {}) => {
+      const { marker, edited, ready = 1 } = options;
+      const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
       const annotations = {
         ...(marker === undefined ? {} : { [MARKER]: marker }),
         ...(edited === undefined ? {} : { edited }),
@@ -43,9 +44,11 @@ function written() {
           name: "web",
           namespace: "shop",
           uid: "w",
+          generation: 1,
           annotations: { "rollcast.dev/auto": "true" },
         },
         spec: { replicas: 1, template: { metadata: { annotations } } },
+        status: { ...status, observedGeneration: 1 },
       });
     },
     pod: (name: string, type: "ADDED" | "DELETED" = "ADDED") =>
@@ -237,6 +240,13 @@ test("content that no pod has and no record explains is forgotten", () => {
   const history = written().content(0).workload("owner").pod("old").content(1);
   expect(history.record({ running: wanted(0) }).says()).toContain(
     "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says current, without a reason",
+  );
+});
+
+test("content that pods lack because others do not get ready is not forgotten", () => {
+  const history = written().content(0).workload("owner", { ready: 0 }).pod("old").content(1);
+  expect(history.record({ running: wanted(0) }).says()).not.toContainEqual(
+    expect.stringContaining("nothing is forgotten"),
   );
 });
 

@@ -1,6 +1,7 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isGate } from "../../../src/decision/blocking-gate.ts";
+import { isComplete } from "./complete.ts";
 import { contentAt, podsAt } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -51,7 +52,8 @@ function forgotten(facts: Facts): Fault[] {
   const i = history.length - 1;
   const record = recordOf(facts, uid);
   if (record === undefined) return [{ i, what: "an opted-in workload has no record" }];
-  if (workload.spec?.paused === true) return [];
+  // Pods that do not get ready keep the others from being replaced.
+  if (workload.spec?.paused === true || !isComplete(workload)) return [];
   const stale = staleSources(facts, uid);
   if (stale.length > 0 && explanation(record) === undefined) {
     const what = `pods lack the content of ${stale.join()}, and the record says ${record.phase}, without a reason`;

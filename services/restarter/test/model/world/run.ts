@@ -4,6 +4,7 @@ import { applyAct } from "../acts/apply-act.ts";
 import type { Backups } from "../acts/apply-act.ts";
 import { manifest, source, webOf } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { isComplete } from "../oracle/complete.ts";
 import type { WorldConfig } from "./config.ts";
 import type { History } from "./history.ts";
 import { createWorld } from "./world.ts";
@@ -17,6 +18,8 @@ export type Run = {
 };
 
 const REST_MS = 5_000;
+/** Longer than any backoff of a process. */
+const BACKOFF_MS = 60_000;
 const MAX_REST_MS = 45 * 60_000;
 
 /** Before the first act the workload runs, and its record is written. */
@@ -29,21 +32,13 @@ async function begin(world: World): Promise<void> {
 }
 
 /** Whether the cluster has nothing to do for the workload. */
-function isComplete({ store, ports }: World): boolean {
+function isIdle({ store, ports }: World): boolean {
   const workload = store.get(webOf(ports.config));
-  if (workload === undefined || workload.spec?.paused === true) return true;
-  const { spec, status = {}, metadata } = workload;
-  const replicas = (spec?.replicas ?? 1) as number;
-  return (
-    status.observedGeneration === metadata.generation &&
-    [status.updatedReplicas, status.replicas, status.availableReplicas].every(
-      (count) => (count ?? 0) === replicas,
-    )
-  );
+  return workload === undefined || workload.spec?.paused === true || isComplete(workload);
 }
 
 function isAtRest(world: World): boolean {
-  if (!isComplete(world)) return false;
+  if (!isIdle(world)) return false;
   const records = [...world.ports.records.entries().values()]
     .filter(({ text }) => text !== undefined)
     .map(({ text }) => JSON.parse(text as string) as WorkloadRecord);
@@ -70,12 +65,12 @@ async function end(world: World): Promise<void> {
   for (const act of NO_MORE_FAULTS) await applyAct(world, act, { taken: undefined });
   world.forgetLosses();
   for (let passed = 0; passed < MAX_REST_MS;) {
-    await world.pass({ ms: REST_MS, cluster: true });
+    await world.pass({ ms: BACKOFF_MS, cluster: true });
     world.resync("interval");
     await world.pass({ ms: REST_MS, cluster: true });
     if (isAtRest(world)) return;
     await world.pass({ ms: 300_000, cluster: true });
-    passed += 300_000 + 2 * REST_MS;
+    passed += 300_000 + BACKOFF_MS + REST_MS;
   }
 }
 
