@@ -19,6 +19,9 @@ export type Replica = {
   restart(): void;
 };
 
+/** A process that ends is started again so much later. */
+const RESTART_MS = 5_000;
+
 /** Starts a replica. */
 export function startReplica(ports: Ports, recorder: Recorder): Replica {
   const { clock, jobs } = ports;
@@ -35,7 +38,12 @@ export function startReplica(ports: Ports, recorder: Recorder): Replica {
     owner.run(identity, () => {
       startProcess(ports, own, (ready) => {
         if (!own.isDead()) process = ready;
-      }).catch((err: unknown) => recorder.note(`the restarter does not start: ${String(err)}`));
+      }).catch((err: unknown) => {
+        recorder.note(`a restarter ends as it cannot start: ${String(err)}`);
+        own.kill();
+        clock.drop(identity);
+        owner.exit(() => setTimeout(() => gate === own && start(), RESTART_MS));
+      });
     });
   };
   start();
