@@ -52,23 +52,39 @@ function failure(replicaSet: KubeObject, message: string | undefined, now: numbe
   return [...others, condition];
 }
 
+/**
+ * Whether pods are refused now; or may be, where there is a quota: what it counts may be behind.
+ */
+function refusals(
+  store: ObjectStore,
+  replicaSet: KubeObject,
+  pods: number,
+): (string | undefined)[] {
+  const missing = pods < specNumber(replicaSet, "replicas", 1) && !isDeleting(replicaSet);
+  if (!missing) return [undefined];
+  const refused = refusalOf(store, newPod(replicaSet));
+  if (refused !== undefined) return [refused.message];
+  const hasQuota = store.list("ResourceQuota", replicaSet.metadata.namespace).length > 0;
+  return hasQuota ? [undefined, "status unknown for quota"] : [undefined];
+}
+
 function status(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Act[] {
-  const missing = pods.length < specNumber(replicaSet, "replicas", 1) && !isDeleting(replicaSet);
-  const refused = missing ? refusalOf(store, newPod(replicaSet)) : undefined;
   const seconds = specNumber(replicaSet, "minReadySeconds", 0);
   const now = store.now();
-  const next = omitEmpty(
-    {
-      observedGeneration: replicaSet.metadata.generation,
-      replicas: pods.length,
-      fullyLabeledReplicas: pods.length,
-      readyReplicas: pods.filter(isReady).length,
-      availableReplicas: pods.filter((pod) => isAvailable(pod, seconds, now)).length,
-      conditions: failure(replicaSet, refused?.message, now),
-    },
-    ["replicas"],
-  );
-  return statusActs(store, replicaSet, next);
+  return refusals(store, replicaSet, pods.length).flatMap((message) => {
+    const next = omitEmpty(
+      {
+        observedGeneration: replicaSet.metadata.generation,
+        replicas: pods.length,
+        fullyLabeledReplicas: pods.length,
+        readyReplicas: pods.filter(isReady).length,
+        availableReplicas: pods.filter((pod) => isAvailable(pod, seconds, now)).length,
+        conditions: failure(replicaSet, message, now),
+      },
+      ["replicas"],
+    );
+    return statusActs(store, replicaSet, next);
+  });
 }
 
 function scale(store: ObjectStore, replicaSet: KubeObject, pods: readonly KubeObject[]): Act[] {
