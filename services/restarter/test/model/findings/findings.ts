@@ -1,8 +1,17 @@
-import { contentAt, factsOf, podsAt } from "../oracle/facts.ts";
+import { factsOf } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import { patchOf } from "../oracle/truth.ts";
 import type { Run } from "../world/run.ts";
+import {
+  appliedAndFailed,
+  happened,
+  isContentBack,
+  isCreatedUnrecorded,
+  isOfAnotherUid,
+  markerTakenMidway,
+  mutatedByAdmission,
+  optedOutBeforeStart,
+} from "./kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -14,71 +23,6 @@ export type Finding = {
   /** Whether this violation is of that kind. */
   readonly matches: (facts: Facts, violation: Violation) => boolean;
 };
-
-/** Whether the marker was written by somebody else while a rollout was under way. */
-function markerTakenMidway(facts: Facts, until: number): boolean {
-  return facts.writes.some((write) => {
-    if (write.by === "rollcast" || write.by === "cluster" || !write.markerChanged) return false;
-    if (write.i > until || write.before === undefined) return false;
-    const patch = facts.writes.findLast(
-      ({ i, by, markerChanged }) => i < write.i && by === "rollcast" && markerChanged,
-    );
-    if (patch === undefined) return false;
-    return !facts.events.some(
-      ({ i, event }) => event.outcome === "succeeded" && i > patch.i && i < write.i,
-    );
-  });
-}
-
-function mutatedByAdmission({ writes }: Facts): boolean {
-  return writes.some(({ by, templateChanged }) => by === "rollcast" && templateChanged);
-}
-
-/** Whether a rollout that was applied failed by its events, for this reason. */
-function appliedAndFailed(facts: Facts, reason: string): boolean {
-  return facts.events.some(({ i, event }) => {
-    const known = facts.rollouts.get(event.data.rollout ?? "");
-    if (event.outcome !== "failed" || known === undefined) return false;
-    return patchOf(facts, known.rollout, i) !== undefined && event.data.reason === reason;
-  });
-}
-
-function happened({ history }: Facts, text: string, before: number): boolean {
-  return history.some(
-    (entry, i) => i < before && entry.type === "act" && entry.text.includes(text),
-  );
-}
-
-/** Whether a pod at the end was made between two changes, of which the second brought the content before the first back. */
-function isContentBack(facts: Facts): boolean {
-  const present = contentAt(facts, facts.history.length);
-  const uid = facts.workload?.metadata.uid ?? "";
-  return podsAt(facts, uid, facts.history.length).some(({ content, from }) =>
-    [...present].some(
-      ([source, digest]) =>
-        content.get(source) !== digest &&
-        facts.changes.some(
-          (change) => change.i < from && change.source === source && change.digest === digest,
-        ),
-    ),
-  );
-}
-
-const OPT_IN = "rollcast.dev/auto";
-
-/** Whether the workload was opted out between a rollout's decision and its start. */
-function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: number): boolean {
-  const event = events.find(({ i }) => i === start)?.event;
-  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt;
-  return writes.some(
-    ({ i, at, before, object }) =>
-      i < start &&
-      decidedAt !== undefined &&
-      at >= decidedAt &&
-      before?.metadata.annotations?.[OPT_IN] === "true" &&
-      object.metadata.annotations?.[OPT_IN] !== "true",
-  );
-}
 
 export const FINDINGS: readonly Finding[] = [
   {
@@ -130,6 +74,20 @@ export const FINDINGS: readonly Finding[] = [
       "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
     breaks: ["nothing is forgotten"],
     matches: (facts) => isContentBack(facts),
+  },
+  {
+    name: "guard-without-uid",
+    about:
+      "a workload that is deleted and made again gets the patch that was decided for the one before",
+    breaks: ["rolled once"],
+    matches: (facts, { i }) => isOfAnotherUid(facts, i),
+  },
+  {
+    name: "created-source-is-adopted",
+    about:
+      "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isCreatedUnrecorded(facts),
   },
   {
     name: "restored-backup",

@@ -34,7 +34,7 @@ function withoutOneEnd(facts: Facts): Fault[] {
 }
 
 /** How exactly a change and a creation can be ordered in time. */
-const SAME_TIME_MS = 2_000;
+const SAME_TIME_MS = 1_000;
 
 function sameContent(a: WorkloadWrite, b: WorkloadWrite): boolean {
   const digests = ({ marker }: WorkloadWrite) =>
