@@ -13,6 +13,7 @@ export default defineConfig({
             "{libs,services,jobs,examples}/*/src/**/*.test.ts",
             "cli/src/**/*.test.ts",
             "scripts/**/*.test.ts",
+            "services/*/test/model/**/*.test.ts",
           ],
           // None takes a second on a quiet machine; a busy one must not fail a test for being busy.
           testTimeout: 30_000,
@@ -26,6 +27,7 @@ export default defineConfig({
             "test/*.test.ts",
             "test/cases/*.test.ts",
           ],
+          exclude: ["**/node_modules/**", "services/*/test/model/**"],
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,5 +1,5 @@
-// `npm start`, `npm test` and `npm run containers` on a fresh machine: installs what is needed,
-// then runs the command with Node 24. No dependencies; runs on Node 20.
+// `npm start`, `npm test`, `npm run containers` and `npm run model` on a fresh machine: installs
+// what is needed, then runs the command with Node 24. No dependencies; runs on Node 20.
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -7,11 +7,13 @@ import { runChecks } from "./checks.mjs";
 import { createProgress } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
 import { prepareMachine } from "./prepare-machine.mjs";
+import { MODEL_MAIN, prepareModel } from "./prepare-model.mjs";
 import { linkDir } from "./link-servers.mjs";
 import { nodePath, toolchainEnv } from "./toolchain.mjs";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PARENT_MS = 1_000;
+const COMMANDS = /** @type {const} */ (["start", "test", "containers", "model"]);
 
 /**
  * @param {import("./toolchain.mjs").Context} context
@@ -48,19 +50,21 @@ function listen(stop, env) {
 function greeting(command, args) {
   if (command === "test") return "getting ready to test";
   if (command === "containers") return "getting ready to test containers";
+  if (command === "model") return "getting ready to run the model";
   const match = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
   return match === null ? "getting ready" : `getting ready for your ${match[1]} ${match[2]}`;
 }
 
 /**
- * @param {string | undefined} command
+ * @param {string | undefined} name
  * @param {readonly string[]} args
  * @returns {Promise<number>} exit code
  */
-async function main(command, args) {
-  if (command !== "start" && command !== "test" && command !== "containers") {
+async function main(name, args) {
+  const command = COMMANDS.find((known) => known === name);
+  if (command === undefined) {
     process.stderr.write(
-      "usage: node scripts/bootstrap/main.mjs start|test|containers [ARGS...]\n",
+      `usage: node scripts/bootstrap/main.mjs ${COMMANDS.join("|")} [ARGS...]\n`,
     );
     return 2;
   }
@@ -72,6 +76,11 @@ async function main(command, args) {
   const cluster = args.some((arg) => /^--(context|kubeconfig)(=|$)/.test(arg));
   try {
     progress.say(`Rollcast: ${greeting(command, args)}`);
+    if (command === "model") {
+      await prepareModel(context, stop, args);
+      const options = { cwd: ROOT, env: handOverEnv(context), progress, signal: stop.signal };
+      return await runOpenly(nodePath(context.env), [join(ROOT, MODEL_MAIN), ...args], options);
+    }
     const plan = await prepareMachine(context, stop, {
       command,
       cluster: command === "start" && cluster,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { settled } from "./fake-slack.ts";
+import { waitDelivered } from "./fake-slack.ts";
 import { startHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
 
@@ -64,7 +64,7 @@ test("a failure fires at every instance, and the workload's next success resolve
   await start(harness, [harness.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
   await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
   await harness.publishEvent("stalled", "api");
-  await settled(harness);
+  await waitDelivered(harness);
   for (const manager of [harness.hook, other]) {
     const alerts = alertsAt(manager);
     expect(alerts.map(({ name }) => name).toSorted()).toEqual([
@@ -88,7 +88,7 @@ test("a failure fires at every instance, and the workload's next success resolve
   );
   expect(harness.hook.received[0]?.headers.authorization).toBe("Bearer token-of-the-alertmanager");
   await harness.publishEvent("succeeded", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   for (const manager of [harness.hook, other]) {
     expect(alertsAt(manager).filter(({ firing }) => firing)).toMatchObject([
       { name: "RollcastRolloutStalled api" },
@@ -100,7 +100,7 @@ test("firing alerts are resent after a restart of the notifier, and a success th
   await using harness = await startHarness();
   const first = await start(harness, [harness.hook], { resendInterval: "1s" });
   await harness.publishEvent("failed", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   await first.kill("SIGKILL");
   const before = harness.hook.received.length;
   await start(harness, [harness.hook], { resendInterval: "1s" });
@@ -109,7 +109,7 @@ test("firing alerts are resent after a restart of the notifier, and a success th
   });
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: true }]);
   await harness.publishEvent("succeeded", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   const ended = harness.hook.received.length;
   await waitFor(() => harness.hook.received.length > ended, {
     message: "its end to be resent",
@@ -142,7 +142,7 @@ test.each([
   });
   await start(harness, [harness.hook]);
   await harness.publishEvent("failed", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   expect(harness.hook.received).toHaveLength(2);
 });
 
@@ -153,7 +153,7 @@ test("a delayed failure that is older than the success does not fire", async () 
   await harness.publishEvent("failed", "web");
   await harness.hook.waitFor(() => true);
   await harness.publishEvent("succeeded", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   expect(harness.hook.received.length).toBeGreaterThanOrEqual(3);
   expect(alertsAt(harness.hook)).toMatchObject([{ firing: false }]);
 });
@@ -173,7 +173,7 @@ test("400 makes the message a dead letter at once", async () => {
   await start(harness, [harness.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });
   await harness.publishEvent("failed", "web");
   await harness.waitEvent("dead");
-  await settled(harness);
+  await waitDelivered(harness);
   const letters = await harness.deadLetters();
   expect(letters).toMatchObject([{ reason: "BadRequest" }]);
   expect(JSON.stringify([letters, harness.logs()])).not.toContain("token-of-the-alertmanager");

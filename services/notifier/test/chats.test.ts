@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { settled } from "./fake-slack.ts";
+import { waitDelivered } from "./fake-slack.ts";
 import { startHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
 
@@ -32,7 +32,7 @@ test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok })
   harness.hook.answer(ok);
   await start(harness, kind);
   await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
-  await settled(harness);
+  await waitDelivered(harness);
   expect(harness.hook.received).toHaveLength(1);
   const [received] = harness.hook.received;
   expect(received?.headers["content-type"]).toBe("application/json; charset=utf-8");
@@ -56,7 +56,7 @@ test.each(CHATS)(
     await start(harness, kind);
     await harness.publishEvent("failed", "web");
     await harness.waitEvent("dead");
-    await settled(harness);
+    await waitDelivered(harness);
     const letters = await harness.deadLetters();
     expect(letters).toMatchObject([{ reason: "TooLarge", record: { receiver: "chat" } }]);
     const output =

@@ -144,7 +144,7 @@ export function startBot(
 }
 
 /** Waits until every published event is acknowledged and delivered. */
-export async function settled(harness: Harness): Promise<void> {
+export async function waitDelivered(harness: Harness): Promise<void> {
   await harness.waitAcknowledged();
   await harness.waitIdle();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SLACK_TOKEN, settled, slackError, startBot, startSlack } from "./fake-slack.ts";
+import { SLACK_TOKEN, waitDelivered, slackError, startBot, startSlack } from "./fake-slack.ts";
 import { startHarness } from "./harness.ts";
 
 test.each([
@@ -21,7 +21,7 @@ test.each([
   });
   await startBot(harness, slack);
   await harness.publishEvent("failed", "web");
-  await settled(harness);
+  await waitDelivered(harness);
   expect(slack.messages).toHaveLength(1);
   expect(slack.calls("chat.postMessage")).toHaveLength(2);
 });
@@ -35,7 +35,7 @@ test.each(["invalid_auth", "never_heard_of"])(
     await startBot(harness, slack);
     await harness.publishEvent("failed", "web");
     await harness.waitEvent("dead");
-    await settled(harness);
+    await waitDelivered(harness);
     expect(slack.calls("chat.postMessage")).toHaveLength(1);
     const letters = await harness.deadLetters();
     const reason = error === "never_heard_of" ? "SlackError" : "InvalidAuth";

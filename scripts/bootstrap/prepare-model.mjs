@@ -1,0 +1,21 @@
+// What `npm run model` needs: Node alone, and servers only beside real controllers.
+import { prepareMachine } from "./prepare-machine.mjs";
+import { installDependencies, installToolchain } from "./toolchain.mjs";
+
+const AGAINST = "--against-controllers";
+/** Relative to the repository's root folder. */
+export const MODEL_MAIN = "services/restarter/test/model/main.ts";
+
+/**
+ * @param {import("./toolchain.mjs").Context} context
+ * @param {AbortController} stop
+ * @param {readonly string[]} args
+ */
+export async function prepareModel(context, stop, args) {
+  if (args.includes(AGAINST)) {
+    await prepareMachine(context, stop, { command: "test", cluster: false });
+    return;
+  }
+  await installToolchain(context);
+  await installDependencies(context);
+}

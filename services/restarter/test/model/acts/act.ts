@@ -1,0 +1,116 @@
+import type { CallKind } from "../world/gate.ts";
+import type { SourceName } from "./objects.ts";
+
+/** What admission does with every write of the workload from now on. */
+export type Policy = "adds a label" | "removes our annotation" | "refuses our writes" | "nothing";
+
+/** How another writer changes the workload. */
+export type Edit =
+  | "edits the template"
+  | "edits a label"
+  | "removes the marker"
+  | "puts the marker before back"
+  | "replaces it with the manifest"
+  | "applies the manifest"
+  | "pauses it"
+  | "resumes it"
+  | "deletes it"
+  | "deletes it and makes it again"
+  | "makes its pods never ready"
+  | "makes its pods ready"
+  | "opts out"
+  | "opts in";
+
+/**
+ * One thing that may happen; where it is not possible, nothing happens. A schedule is a flat list
+ * of them, so that a failing one can be made shorter.
+ */
+export type Act =
+  /** Time passes, until the first replica of the restarter is about to make such a call. */
+  | {
+      readonly do: "pass";
+      readonly ms: number;
+      readonly until?: CallKind | undefined;
+      readonly cluster: boolean;
+    }
+  | { readonly do: "controllers"; readonly count: number; readonly seed: number }
+  | { readonly do: "change source"; readonly source: SourceName; readonly value: number }
+  | { readonly do: "delete source"; readonly source: SourceName }
+  | { readonly do: "scale"; readonly replicas: number }
+  | { readonly do: "edit"; readonly edit: Edit }
+  | { readonly do: "policy"; readonly policy: Policy }
+  | {
+      readonly do: "lose answers";
+      readonly of: CallKind;
+      readonly performed: boolean;
+      readonly times: number;
+    }
+  | { readonly do: "hold watches"; readonly of: "workloads" | "sources"; readonly on: boolean }
+  | { readonly do: "break watches"; readonly expired: boolean }
+  | { readonly do: "touch records" }
+  | { readonly do: "NATS outage"; readonly on: boolean }
+  | { readonly do: "delete pod" }
+  | { readonly do: "empty Redis" }
+  | { readonly do: "kill"; readonly replica: number }
+  | { readonly do: "backup" }
+  | { readonly do: "restore" }
+  | { readonly do: "freeze"; readonly minutes: number }
+  | { readonly do: "unfreeze" };
+
+export type Schedule = readonly Act[];
+
+function duration(ms: number): string {
+  return ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
+}
+
+/** An act as a sentence. */
+export function sentenceOf(act: Act): string {
+  switch (act.do) {
+    case "pass": {
+      const until =
+        act.until === undefined
+          ? ""
+          : `, until the first replica of the restarter is about to ${act.until}`;
+      const cluster = act.cluster ? "" : ", with the controllers of the cluster standing still";
+      return `Up to ${duration(act.ms)} pass${until}${cluster}.`;
+    }
+    case "controllers":
+      return `The controllers of the cluster do ${act.count} things (order ${act.seed}).`;
+    case "change source":
+      return `ConfigMap ${act.source} gets content ${act.value}.`;
+    case "delete source":
+      return `ConfigMap ${act.source} is deleted.`;
+    case "scale":
+      return `Somebody scales the workload to ${act.replicas}.`;
+    case "edit":
+      return `Its owner ${act.edit}.`;
+    case "policy":
+      return `Admission does this with every write of the workload from now on: ${act.policy}.`;
+    case "lose answers": {
+      const done = act.performed ? "what is asked for is done" : "nothing of it is done";
+      return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;
+    }
+    case "hold watches":
+      return `Watches of ${act.of} ${act.on ? "deliver nothing from now on" : "deliver again"}.`;
+    case "break watches":
+      return `The watches of workloads end${act.expired ? ", and their version has expired" : ""}.`;
+    case "touch records":
+      return "Another writer writes the workload's record as it is.";
+    case "NATS outage":
+      return act.on ? "NATS does not answer from now on." : "NATS answers again.";
+    case "delete pod":
+      return "Somebody deletes a pod.";
+    case "empty Redis":
+      return "Redis loses everything.";
+    case "kill":
+      return `Replica ${act.replica + 1} of the restarter is killed, and another starts.`;
+    case "backup":
+      return "NATS is backed up.";
+    case "restore":
+      return "NATS is restored from the last backup, or from one of the beginning.";
+    case "freeze":
+      return `An operator freezes the workload for ${act.minutes} min.`;
+    case "unfreeze":
+      return "An operator takes the freeze away.";
+  }
+}

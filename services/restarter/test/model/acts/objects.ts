@@ -1,0 +1,53 @@
+import type { Draft } from "../cluster/object.ts";
+import { NAMESPACE } from "../world/config.ts";
+import type { WorldConfig } from "../world/config.ts";
+
+/** The workload of every schedule. */
+export function webOf({ kind = "Deployment" }: WorldConfig) {
+  return { kind, namespace: NAMESPACE, name: "web" } as const;
+}
+
+/** `cfg` is there from the beginning; `late` may come at any time. */
+export type SourceName = "cfg" | "late";
+
+export function sourceRef(name: SourceName) {
+  return { kind: "ConfigMap", namespace: NAMESPACE, name } as const;
+}
+
+export function source(name: SourceName, value: number): Draft {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace: NAMESPACE },
+    data: { value: `${name} ${value}` },
+  };
+}
+
+/** The workload as its owner keeps it in a repository and applies it. */
+export function manifest(config: WorldConfig): Draft {
+  const { replicas, minReadySeconds } = config;
+  const { kind, namespace, name } = webOf(config);
+  const envFrom = [
+    { configMapRef: { name: "cfg" } },
+    { configMapRef: { name: "late", optional: true } },
+  ];
+  return {
+    apiVersion: "apps/v1",
+    kind,
+    metadata: {
+      name,
+      namespace,
+      annotations: { "rollcast.dev/auto": "true" },
+    },
+    spec: {
+      replicas,
+      ...(kind === "StatefulSet" ? { serviceName: name } : {}),
+      selector: { matchLabels: { app: "web" } },
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      template: {
+        metadata: { labels: { app: "web" } },
+        spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
+      },
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import type { Fields } from "../cluster/object.ts";
+import { KINDS } from "./schedule.ts";
+import type { Kind, Moment, Schedule, Write } from "./schedule.ts";
+
+const small = fc.integer({ min: 0, max: 3 });
+const replicas = fc.constantFrom(0, 1, 2, 3, 3);
+const onOff = fc.boolean();
+const minReadySeconds = fc.constantFrom(0, 0, 0, 1);
+
+function rollingDeployment(): fc.Arbitrary<Fields> {
+  return fc
+    .record({
+      maxSurge: fc.integer({ min: 0, max: 2 }),
+      maxUnavailable: fc.integer({ min: 0, max: 2 }),
+    })
+    .filter(({ maxSurge, maxUnavailable }) => maxSurge + maxUnavailable > 0)
+    .map((rollingUpdate) => ({ type: "RollingUpdate", rollingUpdate }));
+}
+
+const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
+  Deployment: fc.record({
+    replicas,
+    strategy: fc.oneof(
+      { arbitrary: rollingDeployment(), weight: 4 },
+      { arbitrary: fc.constant({ type: "Recreate" }), weight: 1 },
+    ),
+    minReadySeconds,
+    progressDeadlineSeconds: fc.constantFrom(600, 600, 600, 2),
+    paused: fc.constantFrom(false, false, false, true),
+  }),
+  StatefulSet: fc.record({
+    replicas,
+    serviceName: fc.constant("web"),
+    podManagementPolicy: fc.constantFrom("OrderedReady", "Parallel"),
+    minReadySeconds,
+    updateStrategy: fc.oneof(
+      {
+        arbitrary: small.map((partition) => ({
+          type: "RollingUpdate",
+          rollingUpdate: { partition },
+        })),
+        weight: 3,
+      },
+      { arbitrary: fc.constant({ type: "OnDelete" }), weight: 1 },
+    ),
+  }),
+  DaemonSet: fc.record({
+    minReadySeconds,
+    updateStrategy: fc.constantFrom(
+      { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      { type: "OnDelete" },
+    ),
+  }),
+  Job: fc.record({
+    completions: fc.integer({ min: 1, max: 2 }),
+    parallelism: fc.integer({ min: 1, max: 2 }),
+    suspend: onOff,
+  }),
+  CronJob: fc.record({ suspend: onOff }),
+};
+
+const scale = replicas.map((count): Write => ({ do: "scale", replicas: count }));
+const template = fc
+  .integer({ min: 0, max: 3 })
+  .map((version): Write => ({ do: "template", version }));
+const stuck = onOff.map((on): Write => ({ do: "stuck", on }));
+const paused = onOff.map((on): Write => ({ do: "paused", on }));
+const partition = small.map((at): Write => ({ do: "partition", at }));
+const suspend = onOff.map((on): Write => ({ do: "suspend", on }));
+const annotate = small.map((value): Write => ({ do: "annotate", value }));
+const deletePod = small.map((which): Write => ({ do: "delete pod", which }));
+const again = fc.constant<Write>({ do: "make again" });
+const run = fc.constant<Write>({ do: "run" });
+
+const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Write>])[]>> = {
+  Deployment: [
+    [3, scale],
+    [4, template],
+    [2, stuck],
+    [2, paused],
+    [1, annotate],
+    [2, deletePod],
+    [1, again],
+  ],
+  StatefulSet: [
+    [3, scale],
+    [4, template],
+    [2, stuck],
+    [2, partition],
+    [1, annotate],
+    [2, deletePod],
+    [1, again],
+  ],
+  DaemonSet: [
+    [4, template],
+    [2, stuck],
+    [1, annotate],
+    [2, deletePod],
+    [1, again],
+  ],
+  Job: [
+    [4, suspend],
+    [1, annotate],
+    [2, again],
+  ],
+  CronJob: [
+    [3, suspend],
+    [2, template],
+    [4, run],
+    [1, again],
+  ],
+};
+
+/** Whether a write of the partition makes sense: without a rolling update there is none. */
+function isApt(spec: Fields, write: Write): boolean {
+  const strategy = spec.updateStrategy as Fields | undefined;
+  return write.do !== "partition" || strategy?.type === "RollingUpdate";
+}
+
+function scheduleOf(kind: Kind): fc.Arbitrary<Schedule> {
+  const choices = WRITES[kind].map(([weight, arbitrary]) => ({ weight, arbitrary }));
+  const entry = fc.record({
+    when: fc.constantFrom<Moment>("at once", "soon", "at rest", "at rest"),
+    write: fc.oneof(...choices),
+  });
+  return fc
+    .record({
+      kind: fc.constant(kind),
+      spec: SPECS[kind],
+      writes: fc.array(entry, { minLength: 1, maxLength: 5 }),
+    })
+    .map((schedule) => ({
+      ...schedule,
+      writes: schedule.writes.filter(({ write }) => isApt(schedule.spec, write)),
+    }));
+}
+
+/** A workload and what is done to it; Deployments and StatefulSets more often than the others. */
+export const schedules: fc.Arbitrary<Schedule> = fc
+  .constantFrom(...KINDS, "Deployment" as const, "Deployment" as const, "StatefulSet" as const)
+  .chain(scheduleOf);

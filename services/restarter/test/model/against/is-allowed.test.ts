@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Fault } from "../cluster/controllers/act.ts";
+import { isAllowed } from "./is-allowed.ts";
+import { judge } from "./judge.ts";
+import { traceText } from "./print-trace.ts";
+import { scheduleText } from "./schedule.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Trace } from "./trace.ts";
+
+/** What the real controllers did once, recorded by a run against them. */
+function recorded(name: string): { readonly schedule: Schedule; readonly trace: Trace } {
+  const file = join(import.meta.dirname, "recorded", `${name}.json`);
+  return JSON.parse(readFileSync(file, "utf8")) as { schedule: Schedule; trace: Trace };
+}
+
+const FAULTS: readonly Fault[] = [
+  "observes-early",
+  "ignores-surge",
+  "never-times-out",
+  "ignores-partition",
+  "counts-terminating",
+];
+
+test.each(FAULTS)(
+  "the model allows what was recorded, and with the fault %s it does not",
+  (fault) => {
+    const { trace } = recorded(fault);
+
+    expect(isAllowed(trace)).toMatchObject({
+      result: "allowed",
+      matched: trace.observations.length,
+    });
+    expect(isAllowed(trace, { faults: new Set([fault]) }).result).toBe("not allowed");
+  },
+);
+
+test.each(FAULTS)("an observation that the controllers never made is not allowed (%s)", (name) => {
+  const { trace } = recorded(name);
+  const last = trace.observations.length - 1;
+  const wrong = trace.observations.with(last, `${trace.observations[last]} Wrong=True/`);
+
+  expect(isAllowed({ ...trace, observations: wrong })).toMatchObject({
+    result: "not allowed",
+    matched: last,
+  });
+});
+
+test("an end that the model does not come to is not allowed, and the model's ends are named", () => {
+  const { trace } = recorded("observes-early");
+  const verdict = judge({ ...trace, final: `${trace.final}\npod version=9 Ready` });
+
+  expect(verdict.result).toBe("not allowed");
+  expect(verdict.finals).toEqual([trace.final]);
+});
+
+test("a search that grows too large says that it has not decided", () => {
+  const { trace } = recorded("ignores-surge");
+
+  expect(isAllowed(trace, { maxStates: 20 }).result).toBe("too many states");
+});
+
+test("what is not allowed is printed for people", () => {
+  const { schedule, trace } = recorded("ignores-partition");
+  const wrong = { ...trace, final: `${trace.final}\npod version=9 Ready` };
+  const text = `${scheduleText(schedule)}\n${traceText(wrong, judge(wrong))}`;
+
+  expect(text).toMatch(/^StatefulSet \{.*\}\n {2}1\. /);
+  expect(text).toContain("0. generation=1 observedGeneration=0");
+  expect(text).toContain(`the end:\n${wrong.final}\nthe model ends with:\n${trace.final}`);
+});

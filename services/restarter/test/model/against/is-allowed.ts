@@ -1,0 +1,198 @@
+import { controllerActs, holdActs } from "../cluster/controllers.ts";
+import { dig } from "@rollcast/kube/object";
+import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
+import { isActive } from "../cluster/controllers/parts.ts";
+import { expectActs } from "../cluster/controllers/lost-expectation.ts";
+import { NO_FAULTS } from "../cluster/controllers/act.ts";
+import type { Act, Faults } from "../cluster/controllers/act.ts";
+import { createObjectStore } from "../cluster/object-store.ts";
+import type { ObjectStore } from "../cluster/object-store.ts";
+import { refOf } from "../cluster/object.ts";
+import type { Fields, KubeObject } from "../cluster/object.ts";
+import { distance } from "./distance.ts";
+import { Frontier } from "./frontier.ts";
+import { kwokActs } from "./kwok-acts.ts";
+import { stateText, timeActs } from "./model-state.ts";
+import { GONE, contentOf, finalText, observe } from "./observation.ts";
+import type { Observation } from "./observation.ts";
+import { manualJob } from "./schedule.ts";
+import type { Effect, Placed, Trace } from "./trace.ts";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const by = { manager: "owner" };
+
+export type Verdict = {
+  readonly result: "allowed" | "not allowed" | "too many states";
+  readonly states: number;
+  /** How many observations a path of the model has reproduced at most. */
+  readonly matched: number;
+  /** The ends that the model comes to after all observations, where none is the real one. */
+  readonly finals: readonly string[];
+};
+
+export type AllowedOptions = {
+  readonly faults?: Faults;
+  readonly maxStates?: number;
+  /** With kwok's second deletions. */
+  readonly kwok?: boolean;
+};
+
+const MAX_STATES = 20_000;
+
+/**
+ * A state of the model that has reproduced `seen` observations; `done` has a bit for each write.
+ */
+type Node = {
+  readonly store: ObjectStore;
+  readonly observed: number;
+  readonly done: number;
+  readonly text: Observation;
+};
+
+function workloadIn(store: ObjectStore, { kind, workload }: Trace): KubeObject | undefined {
+  const { namespace = "", name = "" } = workload.metadata;
+  return store.get({ kind, namespace, name });
+}
+
+/** The stores that a write may lead to: which pod was deleted is known by its content alone. */
+function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStore[] {
+  const present = workloadIn(store, trace);
+  if (effect.do === "create") {
+    if (present !== undefined) return [];
+    const made = store.branch(() => store.create(trace.workload, by));
+    const object = workloadIn(made, trace);
+    const isFirst = store.list("HeldStatus").length + store.list("Pod").length === 0;
+    const waiting = isFirst || object === undefined ? [] : expectActs(made, object);
+    return [made, ...waiting.map(({ run }) => made.branch(run))];
+  }
+  if (effect.do === "delete pod") {
+    return store
+      .list("Pod")
+      .filter(isActive)
+      .filter(({ metadata }) => contentOf(metadata.annotations) === effect.content)
+      .filter(({ metadata }) => effect.name === undefined || metadata.name === effect.name)
+      .map((pod) => store.branch(() => store.remove(refOf(pod))));
+  }
+  if (present === undefined) return [];
+  const ref = refOf(present);
+  if (effect.do === "remove") {
+    return [store.branch(() => store.remove(ref, { propagation: "Background" }))];
+  }
+  if (effect.do === "create job") {
+    const { uid, namespace = "" } = present.metadata;
+    const job = manualJob(uid, namespace, effect.count);
+    return [store.branch(() => store.create(job, by))];
+  }
+  return [store.branch(() => store.patch(ref, effect.patch as Fields, { type: "merge", ...by }))];
+}
+
+const isDone = (node: Node, i: number) => (node.done & (1 << i)) !== 0;
+
+function writtenAt(node: Node, trace: Trace, i: number): Node[] {
+  const { at, effect } = trace.effects[i] as Placed;
+  const isExact = "exactly" in at;
+  const isNow = isExact
+    ? at.exactly === node.observed
+    : at.from <= node.observed && node.observed <= at.late;
+  if (!isNow || isDone(node, i)) return [];
+  const done = node.done | (1 << i);
+  const held = isExact ? holdActs(node.store).map(({ run }) => node.store.branch(run)) : [];
+  const before = [node.store, ...held];
+  return before
+    .flatMap((store) => effectsOf(store, effect, trace))
+    .flatMap((store): Node[] => {
+      const text = observe(trace.kind, workloadIn(store, trace));
+      if (!isExact) return text === node.text ? [{ ...node, store, done }] : [];
+      return text === trace.observations[node.observed]
+        ? [{ store, observed: node.observed + 1, done, text }]
+        : [];
+    });
+}
+
+function written(node: Node, trace: Trace): Node[] {
+  return trace.effects.flatMap((_, i) => writtenAt(node, trace, i));
+}
+
+/** Whether the next observation is one that a write has made, or must wait for a write. */
+function isWriteNext(node: Node, { effects }: Trace): boolean {
+  return effects.some(({ at }, i) => {
+    if (isDone(node, i)) return false;
+    return "exactly" in at ? at.exactly === node.observed : at.late === node.observed;
+  });
+}
+
+/**
+ * Of acts that lead to the same states in any order, one order is enough: that a pod has ended is
+ * nothing to a ReplicaSet, which has not counted it since it was deleted.
+ */
+function enoughOf(acts: readonly Act[], { kind, workload }: Trace): readonly Act[] {
+  const isRecreate = dig(workload.spec, "strategy", "type") === "Recreate";
+  const ended = kind === "Deployment" && !isRecreate ? acts.find(isEndOfPod) : undefined;
+  return ended === undefined ? acts : [ended];
+}
+
+/**
+ * With a surge, a DaemonSet's controller looks again after `minReadySeconds` only where it has seen
+ * the new pod get ready: else both pods stay until something else happens.
+ */
+function mayMissTime({ kind, workload }: Trace): boolean {
+  const surge = dig(workload.spec, "updateStrategy", "rollingUpdate", "maxSurge");
+  return kind === "DaemonSet" && typeof surge === "number" && surge > 0;
+}
+
+type Expanded = { readonly next: readonly Node[]; readonly atRest: boolean };
+
+function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOptions): Expanded {
+  const waiting = timeActs(node.store);
+  const all = [...controllerActs(node.store, faults), ...waiting];
+  const acts = [...enoughOf(all, trace), ...(kwok === true ? kwokActs(node.store) : [])];
+  const next = acts.flatMap(({ run }): Node[] => {
+    const store = node.store.branch(run);
+    const text = observe(trace.kind, workloadIn(store, trace));
+    if (text === node.text) return [{ ...node, store }];
+    if (isWriteNext(node, trace) || text !== trace.observations[node.observed]) return [];
+    return [{ ...node, store, observed: node.observed + 1, text }];
+  });
+  return { next, atRest: all.length === (mayMissTime(trace) ? waiting.length : 0) };
+}
+
+function finalOf({ store }: Node, trace: Trace): string {
+  return finalText(trace.kind, {
+    workload: workloadIn(store, trace),
+    pods: store.list("Pod"),
+    replicaSets: store.list("ReplicaSet"),
+  });
+}
+
+/** Whether the model has a path that shows these observations, with these writes, and ends so. */
+export function isAllowed(trace: Trace, options: AllowedOptions = {}): Verdict {
+  const { maxStates = MAX_STATES } = options;
+  const store = createObjectStore({ now: () => NOW, managedFields: false });
+  const frontier = new Frontier<Node>();
+  const push = (node: Node) =>
+    frontier.push(node, {
+      key: `${node.observed} ${node.done}\n${stateText(node.store)}`,
+      observed: node.observed,
+      away: distance(node.store, trace.observations[node.observed]),
+    });
+  const finals = new Set<string>();
+  push({ store, observed: 0, done: 0, text: GONE });
+  let matched = 0;
+  for (let node = frontier.pop(); node !== undefined; node = frontier.pop()) {
+    matched = Math.max(matched, node.observed);
+    const verdict = { states: frontier.size, matched };
+    if (frontier.size > maxStates)
+      return { result: "too many states", ...verdict, finals: [...finals] };
+    const { next, atRest } = acted(node, trace, options);
+    const isEnd =
+      node.observed === trace.observations.length &&
+      trace.effects.every((_, i) => isDone(node as Node, i));
+    if (isEnd && atRest) {
+      const final = finalOf(node, trace);
+      if (final === trace.final) return { result: "allowed", ...verdict, finals: [] };
+      finals.add(final);
+    }
+    for (const successor of [...written(node, trace), ...next]) push(successor);
+  }
+  return { result: "not allowed", states: frontier.size, matched, finals: [...finals] };
+}

@@ -1,0 +1,139 @@
+import { dig } from "@rollcast/kube/object";
+import type { Fields } from "../cluster/object.ts";
+
+/** What Rollcast sees of a workload, or that it is gone. */
+export type Observation = string;
+
+export const GONE: Observation = "gone";
+
+type Seen = {
+  readonly kind?: string | undefined;
+  readonly metadata: { readonly generation?: number | undefined };
+  readonly [field: string]: unknown;
+};
+
+const COUNTS: Readonly<Record<string, readonly string[]>> = {
+  Deployment: [
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+  ],
+  StatefulSet: [
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+  ],
+  DaemonSet: [
+    "observedGeneration",
+    "desiredNumberScheduled",
+    "currentNumberScheduled",
+    "updatedNumberScheduled",
+    "numberReady",
+    "numberAvailable",
+    "numberUnavailable",
+    "numberMisscheduled",
+  ],
+  Job: ["active", "ready", "succeeded", "failed"],
+  CronJob: [],
+};
+
+function conditions(status: unknown): string[] {
+  const all = dig(status, "conditions");
+  if (!Array.isArray(all)) return [];
+  return (all as Fields[])
+    .map(
+      ({ type, status: value, reason }) =>
+        `${String(type)}=${String(value)}/${String(reason ?? "")}`,
+    )
+    .toSorted();
+}
+
+function more(kind: string, status: unknown): string[] {
+  if (kind === "StatefulSet") {
+    const current = dig(status, "currentRevision");
+    if (current === undefined) return [];
+    return [
+      current === dig(status, "updateRevision") ? "at its update revision" : "at an old revision",
+    ];
+  }
+  if (kind === "CronJob") {
+    const active = dig(status, "active");
+    return [
+      `active=${Array.isArray(active) ? active.length : 0}`,
+      ...(dig(status, "lastSuccessfulTime") === undefined ? [] : ["succeeded before"]),
+    ];
+  }
+  if (kind !== "Job") return [];
+  return ["startTime", "completionTime"].filter((name) => dig(status, name) !== undefined);
+}
+
+/** A workload as text: generation and status, without times, names and uids. */
+export function observe(kind: string, object: Seen | undefined): Observation {
+  if (object === undefined) return GONE;
+  const { status } = object;
+  const counts = (COUNTS[kind] ?? []).map((name) => `${name}=${Number(dig(status, name) ?? 0)}`);
+  const parts = [
+    `generation=${object.metadata.generation ?? 0}`,
+    ...counts,
+    ...more(kind, status),
+    ...conditions(status),
+  ];
+  return parts.join(" ");
+}
+
+type Owned = {
+  readonly metadata: {
+    readonly uid?: string | undefined;
+    readonly name?: string | undefined;
+    readonly annotations?: Readonly<Record<string, string>> | undefined;
+    readonly ownerReferences?: unknown;
+  };
+  readonly [field: string]: unknown;
+};
+
+/** The content of a pod or a template, as its annotations say. */
+export function contentOf(annotations: unknown): string {
+  const all = (annotations ?? {}) as Record<string, string>;
+  return Object.keys(all)
+    .filter((name) => name === "version" || name.startsWith("test.rollcast.dev/"))
+    .toSorted()
+    .map((name) => `${name}=${all[name]}`)
+    .join(",");
+}
+
+function podText(pod: Owned): string {
+  const ready = dig(pod, "status", "conditions");
+  const isReady =
+    Array.isArray(ready) &&
+    (ready as Fields[]).some(({ type, status }) => type === "Ready" && status === "True");
+  const phase = String(dig(pod, "status", "phase") ?? "Pending");
+  const shown = phase === "Running" && isReady ? "Ready" : phase;
+  return `pod ${contentOf(pod.metadata.annotations)} ${shown}`;
+}
+
+function replicaSetText(object: Owned): string {
+  const annotations = dig(object, "spec", "template", "metadata", "annotations");
+  const counts = [dig(object, "spec", "replicas"), dig(object, "status", "availableReplicas")];
+  return `ReplicaSet ${contentOf(annotations)} ${counts.map((count) => Number(count ?? 0)).join("/")}`;
+}
+
+/** What a namespace has come to, as lines in a fixed order. */
+export function finalText(
+  kind: string,
+  objects: {
+    readonly workload: Seen | undefined;
+    readonly pods: readonly Owned[];
+    readonly replicaSets: readonly Owned[];
+  },
+): string {
+  return [
+    observe(kind, objects.workload),
+    ...objects.replicaSets.map(replicaSetText).toSorted(),
+    ...objects.pods.map(podText).toSorted(),
+  ].join("\n");
+}

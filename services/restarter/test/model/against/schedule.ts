@@ -1,0 +1,121 @@
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import type { Draft, Fields } from "../cluster/object.ts";
+
+export const KINDS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"] as const;
+
+export type Kind = (typeof KINDS)[number];
+
+/** A write of somebody who uses the cluster. */
+export type Write =
+  | { readonly do: "scale"; readonly replicas: number }
+  | { readonly do: "template"; readonly version: number }
+  | { readonly do: "stuck"; readonly on: boolean }
+  | { readonly do: "paused"; readonly on: boolean }
+  | { readonly do: "partition"; readonly at: number }
+  | { readonly do: "suspend"; readonly on: boolean }
+  | { readonly do: "annotate"; readonly value: number }
+  | { readonly do: "run" }
+  | { readonly do: "delete pod"; readonly which: number }
+  | { readonly do: "make again" };
+
+/**
+ * When it is written: right after the one before, a moment later, or when nothing moves any more.
+ */
+export type Moment = "at once" | "soon" | "at rest";
+
+export type Schedule = {
+  readonly kind: Kind;
+  readonly spec: Fields;
+  readonly writes: readonly { readonly when: Moment; readonly write: Write }[];
+};
+
+export const NAME = "web";
+const LABELS = { app: NAME };
+
+const API_VERSION: Readonly<Record<Kind, string>> = {
+  Deployment: "apps/v1",
+  StatefulSet: "apps/v1",
+  DaemonSet: "apps/v1",
+  Job: "batch/v1",
+  CronJob: "batch/v1",
+};
+
+function template(kind: Kind): Fields {
+  const container = { name: "app", image: "example/app:1" };
+  const ends = kind === "Job" || kind === "CronJob";
+  return {
+    metadata: { labels: LABELS, annotations: { version: "0" } },
+    spec: { containers: [container], ...(ends ? { restartPolicy: "Never" } : {}) },
+  };
+}
+
+/** The workload as its owner creates it. */
+export function workloadOf({ kind, spec }: Schedule, namespace: string): Draft {
+  const isJob = kind === "Job" || kind === "CronJob";
+  const own = isJob ? {} : { selector: { matchLabels: LABELS } };
+  const body =
+    kind === "CronJob"
+      ? { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: template(kind) } } }
+      : { ...own, template: template(kind) };
+  return {
+    apiVersion: API_VERSION[kind],
+    kind,
+    metadata: { name: NAME, namespace, labels: LABELS },
+    spec: { ...body, ...spec },
+  };
+}
+
+/** A Job as `kubectl create job --from` makes it. */
+export function manualJob(uid: string, namespace: string, count: number): Draft {
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: `${NAME}-manual-${count}`,
+      namespace,
+      ownerReferences: [
+        { apiVersion: "batch/v1", kind: "CronJob", name: NAME, uid, controller: true },
+      ],
+    },
+    spec: { template: template("Job") },
+  };
+}
+
+function annotation(kind: Kind, name: string, value: string | null): Fields {
+  const change = { template: { metadata: { annotations: { [name]: value } } } };
+  return { spec: kind === "CronJob" ? { jobTemplate: { spec: change } } : change };
+}
+
+/** The merge patch of a write of the workload; undefined for the others. */
+export function patchOf(kind: Kind, write: Write): Fields | undefined {
+  switch (write.do) {
+    case "scale":
+      return { spec: { replicas: write.replicas } };
+    case "template":
+      return annotation(kind, "version", String(write.version));
+    case "stuck":
+      return annotation(kind, NEVER_READY, write.on ? "true" : null);
+    case "paused":
+      return { spec: { paused: write.on } };
+    case "partition":
+      return { spec: { updateStrategy: { rollingUpdate: { partition: write.at } } } };
+    case "suspend":
+      return { spec: { suspend: write.on } };
+    case "annotate":
+      return { metadata: { annotations: { note: String(write.value) } } };
+    default:
+      return undefined;
+  }
+}
+
+function describe(write: Write): string {
+  const { do: name, ...values } = write;
+  const text = Object.values(values).map(String).join(" ");
+  return text === "" ? name : `${name} ${text}`;
+}
+
+/** A schedule for people to read, a line for each write. */
+export function scheduleText({ kind, spec, writes }: Schedule): string {
+  const lines = writes.map(({ when, write }, i) => `  ${i + 1}. ${when}: ${describe(write)}`);
+  return [`${kind} ${JSON.stringify(spec)}`, ...lines].join("\n");
+}

@@ -1,0 +1,31 @@
+import type { Observation } from "./observation.ts";
+import type { Draft } from "../cluster/object.ts";
+
+/** A write as it took effect in the real cluster. */
+export type Effect =
+  | { readonly do: "create" }
+  | { readonly do: "remove" }
+  | { readonly do: "patch"; readonly patch: { readonly [field: string]: unknown } }
+  /** A pod of this content; by name where that is always the same. */
+  | { readonly do: "delete pod"; readonly content: string; readonly name?: string }
+  /** A Job of the CronJob, made by hand. */
+  | { readonly do: "create job"; readonly count: number };
+
+/**
+ * When it did: as the observation of this index; or from this one on, and at latest before the
+ * other, up to which a controller may not have seen it yet.
+ */
+export type Placed = {
+  readonly effect: Effect;
+  readonly at: { readonly exactly: number } | { readonly from: number; readonly late: number };
+};
+
+/** What happened to one workload, as the versions of the API server order it. */
+export type Trace = {
+  readonly kind: string;
+  readonly workload: Draft;
+  /** Each differs from the one before it, unless a write made it. */
+  readonly observations: readonly Observation[];
+  readonly effects: readonly Placed[];
+  readonly final: string;
+};

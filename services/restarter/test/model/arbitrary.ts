@@ -1,0 +1,133 @@
+import fc from "fast-check";
+import type { Act, Edit, Policy, Schedule } from "./acts/act.ts";
+import type { WorldConfig } from "./world/config.ts";
+import type { CallKind } from "./world/gate.ts";
+
+const EDITS: readonly Edit[] = [
+  "edits the template",
+  "edits a label",
+  "removes the marker",
+  "puts the marker before back",
+  "replaces it with the manifest",
+  "applies the manifest",
+  "pauses it",
+  "resumes it",
+  "deletes it",
+  "deletes it and makes it again",
+  "makes its pods never ready",
+  "makes its pods ready",
+  "opts out",
+  "opts in",
+];
+const POLICIES: readonly Policy[] = [
+  "adds a label",
+  "removes our annotation",
+  "refuses our writes",
+  "nothing",
+];
+const STOPS: readonly CallKind[] = ["patch", "write record", "publish", "read record", "add job"];
+const CALLS: readonly CallKind[] = [...STOPS, "read workload", "list workloads", "read source"];
+
+/** Mostly undefined. */
+function seldom<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+}
+
+const pass: fc.Arbitrary<Act> = fc.record({
+  do: fc.constant("pass"),
+  ms: fc.constantFrom(100, 1_500, 5_000, 40_000, 720_000),
+  until: seldom(fc.constantFrom(...STOPS)),
+  cluster: fc.constantFrom(true, true, false),
+});
+
+const change: fc.Arbitrary<Act> = fc.record({
+  do: fc.constant("change source"),
+  source: fc.constantFrom("cfg", "cfg", "late"),
+  value: fc.integer({ min: 0, max: 2 }),
+});
+
+const others: fc.Arbitrary<Act> = fc.oneof(
+  fc.record<Act & { do: "controllers" }>({
+    do: fc.constant("controllers"),
+    count: fc.integer({ min: 1, max: 15 }),
+    seed: fc.nat({ max: 99 }),
+  }),
+  fc.record<Act & { do: "scale" }>({
+    do: fc.constant("scale"),
+    replicas: fc.integer({ min: 0, max: 3 }),
+  }),
+  {
+    weight: 3,
+    arbitrary: fc.record<Act & { do: "edit" }>({
+      do: fc.constant("edit"),
+      edit: fc.constantFrom(...EDITS),
+    }),
+  },
+  fc.record<Act & { do: "policy" }>({
+    do: fc.constant("policy"),
+    policy: fc.constantFrom(...POLICIES),
+  }),
+  fc.record<Act & { do: "lose answers" }>({
+    do: fc.constant("lose answers"),
+    of: fc.constantFrom(...CALLS),
+    performed: fc.boolean(),
+    times: fc.integer({ min: 1, max: 4 }),
+  }),
+  fc.record<Act & { do: "hold watches" }>({
+    do: fc.constant("hold watches"),
+    of: fc.constantFrom("workloads", "sources"),
+    on: fc.constantFrom(true, true, false),
+  }),
+  fc.record<Act & { do: "break watches" }>({
+    do: fc.constant("break watches"),
+    expired: fc.boolean(),
+  }),
+  {
+    weight: 5,
+    arbitrary: fc.constantFrom<Act>(
+      { do: "delete source", source: "cfg" },
+      { do: "touch records" },
+      { do: "empty Redis" },
+      { do: "delete pod" },
+      { do: "NATS outage", on: true },
+      { do: "NATS outage", on: true },
+      { do: "NATS outage", on: false },
+      { do: "kill", replica: 0 },
+      { do: "kill", replica: 0 },
+      { do: "kill", replica: 1 },
+      { do: "restore" },
+      { do: "backup" },
+      { do: "freeze", minutes: 5 },
+      { do: "unfreeze" },
+    ),
+  },
+);
+
+const act = fc.oneof(
+  { weight: 3, arbitrary: pass },
+  { weight: 3, arbitrary: change },
+  { weight: 4, arbitrary: others },
+);
+
+export const schedules: fc.Arbitrary<Schedule> = fc.array(act, {
+  minLength: 1,
+  maxLength: 12,
+  size: "max",
+});
+
+export const configs: fc.Arbitrary<WorldConfig> = fc
+  .record({
+    replicas: fc.integer({ min: 1, max: 2 }),
+    attempts: fc.constantFrom(1, 3),
+    maxRolling: seldom(fc.constant(1)),
+    minReadySeconds: seldom(fc.constant(10)),
+    kind: seldom(fc.constant("StatefulSet" as const)),
+    restarters: seldom(fc.constant(2)),
+  })
+  .map(({ restarters, kind, maxRolling, minReadySeconds, ...rest }) => ({
+    ...rest,
+    ...(restarters === undefined ? {} : { restarters }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(maxRolling === undefined ? {} : { maxRolling }),
+    ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+  }));

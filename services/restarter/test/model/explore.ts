@@ -1,0 +1,59 @@
+import { findingOf } from "./findings/findings.ts";
+import type { Violation } from "./oracle/property.ts";
+import { caseText, historyText } from "./print.ts";
+import type { Found } from "./search.ts";
+import { search } from "./search.ts";
+import type { Run } from "./world/run.ts";
+
+/** Schedules between two looks at the clock. */
+const BATCH = 5;
+
+export type ExploreOptions = {
+  /** Each is tried once; without `onlySeeds` the last, and those after it, until the time is up. */
+  readonly seeds: readonly number[];
+  readonly onlySeeds?: boolean;
+  readonly ms: number;
+  /** One part of the promise; all where it is left out. */
+  readonly property?: string;
+  readonly progress?: (schedules: number) => void;
+};
+
+/** Violations that are not known already. */
+export function unknownViolations(
+  run: Run,
+  violations: readonly Violation[],
+  property: string | undefined,
+): Violation[] {
+  return violations.filter(
+    (violation) =>
+      (property === undefined || violation.property === property) &&
+      findingOf(run, violation) === undefined,
+  );
+}
+
+/** Runs schedules until one breaks the promise in a way that is not known, or the time is up. */
+export async function explore(options: ExploreOptions): Promise<Found | undefined> {
+  const { seeds, onlySeeds = false, ms, property, progress } = options;
+  const end = performance.now() + ms;
+  const wanted = (run: Run, violations: readonly Violation[]) =>
+    unknownViolations(run, violations, property);
+  const last = seeds.at(-1) ?? 1;
+  for (let i = 0; performance.now() < end; i++) {
+    if (onlySeeds && i >= seeds.length) break;
+    const seed = seeds[i] ?? last + i - seeds.length + 1;
+    const hit = await search({ seed, runs: BATCH, wanted });
+    if (hit !== undefined) return hit;
+    progress?.(BATCH);
+  }
+  return undefined;
+}
+
+/** A new case, for people. */
+export function foundText({ run, violations, seed, path }: Found): string {
+  return [
+    `seed ${seed}, path ${path}`,
+    caseText(run, violations),
+    "What happened:",
+    historyText(run.history),
+  ].join("\n");
+}

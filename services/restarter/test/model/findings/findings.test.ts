@@ -1,0 +1,35 @@
+import { readFile, readdir } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { violationsOf } from "../oracle/oracle.ts";
+import { replayOf } from "../print.ts";
+import { run } from "../world/run.ts";
+import { FINDINGS } from "./findings.ts";
+import { findingText, replayFinding, violationsIn } from "./finding-text.ts";
+
+// A finding is a mark: what the present code does wrong. Its test fails when the code is mended.
+test.each(FINDINGS)("known: $about", async (finding) => {
+  const { text, done } = await replayFinding(finding);
+  const { name } = finding;
+  const mended = `mended: move ${name}.txt to mended/, and take "${name}" out of findings.ts`;
+
+  expect(violationsIn(finding, done), mended).not.toEqual([]);
+  expect(text, "the file says what the oracle says").toBe(findingText(finding, done));
+});
+
+const MENDED = new URL("mended/", import.meta.url);
+
+// What earlier code did wrong, by its shortest schedule.
+test.each(await readdir(MENDED))("mended: %s", async (file) => {
+  const text = await readFile(new URL(file, MENDED), "utf8");
+
+  const done = await run(...replayOf(text));
+
+  expect(violationsOf(done.history)).toEqual([]);
+});
+
+test("each file of a finding has its entry", async () => {
+  const files = await readdir(new URL(".", import.meta.url));
+  const texts = files.filter((file) => file.endsWith(".txt")).toSorted();
+
+  expect(texts).toEqual(FINDINGS.map(({ name }) => `${name}.txt`).toSorted());
+});

@@ -1,0 +1,97 @@
+import { factsOf } from "../oracle/facts.ts";
+import type { Facts } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import type { Run } from "../world/run.ts";
+import {
+  appliedAndFailed,
+  happened,
+  isContentBack,
+  isCreatedUnrecorded,
+  isOfAnotherUid,
+  markerTakenMidway,
+  mutatedByAdmission,
+  optedOutBeforeStart,
+} from "./kinds-of-faults.ts";
+
+/** A way in which the present code breaks the promise, until it is mended. */
+export type Finding = {
+  /** Its file is `<name>.txt`. */
+  readonly name: string;
+  readonly about: string;
+  /** Parts of the promise that it breaks. */
+  readonly breaks: readonly string[];
+  /** Whether this violation is of that kind. */
+  readonly matches: (facts: Facts, violation: Violation) => boolean;
+};
+
+export const FINDINGS: readonly Finding[] = [
+  {
+    name: "marker-removed-midway",
+    about: "the marker is taken off, or put back to an older one, in the middle of a rollout",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts, { i }) => markerTakenMidway(facts, i),
+  },
+  {
+    name: "marker-not-kept",
+    about: "admission removes the marker from the restarter's own patch",
+    breaks: ["succeeded is true", "agree", "nothing is forgotten"],
+    matches: (facts, { i }) => happened(facts, "removes our annotation", i),
+  },
+  {
+    name: "admission-mutates",
+    about: "admission changes the template within the restarter's own patch",
+    breaks: ["superseded is true"],
+    matches: (facts) => mutatedByAdmission(facts),
+  },
+  {
+    name: "ambiguous-last-try",
+    about: "the last try of a patch is applied, and its answer is lost",
+    breaks: ["failed is true", "rolled once", "agree"],
+    matches: (facts) => appliedAndFailed(facts, "Timeout"),
+  },
+  {
+    name: "opted-out-before-patch",
+    about: "a workload is opted out between the decision and its patch, and its record is removed",
+    breaks: ["one end"],
+    matches: (facts, { i }) => optedOutBeforeStart(facts, i),
+  },
+  {
+    name: "content-back-after-edit",
+    about:
+      "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isContentBack(facts),
+  },
+  {
+    name: "guard-without-uid",
+    about:
+      "a workload that is deleted and made again gets the patch that was decided for the one before",
+    breaks: ["rolled once"],
+    matches: (facts, { i }) => isOfAnotherUid(facts, i),
+  },
+  {
+    name: "created-source-is-adopted",
+    about:
+      "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isCreatedUnrecorded(facts),
+  },
+  {
+    name: "restored-backup",
+    about: "NATS is restored from a backup of before a rollout",
+    breaks: ["rolled once", "one end"],
+    matches: ({ history }) =>
+      history.some(
+        ({ type, ...entry }) =>
+          type === "act" && "text" in entry && entry.text.startsWith("NATS is restored"),
+      ),
+  },
+];
+
+/** The findings that a violation belongs to. */
+export function findingOf(run: Run, violation: Violation): Finding | undefined {
+  const facts = factsOf(run.history);
+  return FINDINGS.find(
+    ({ breaks, matches }) => breaks.includes(violation.property) && matches(facts, violation),
+  );
+}

@@ -1,0 +1,104 @@
+import { contentAt, podsAt } from "../oracle/facts.ts";
+import type { Facts } from "../oracle/facts.ts";
+import { patchOf } from "../oracle/truth.ts";
+
+/** Whether the marker was written by somebody else while a rollout was under way. */
+export function markerTakenMidway(facts: Facts, until: number): boolean {
+  return facts.writes.some((write) => {
+    if (write.by === "rollcast" || write.by === "cluster" || !write.markerChanged) return false;
+    if (write.i > until || write.before === undefined) return false;
+    const patch = facts.writes.findLast(
+      ({ i, by, markerChanged }) => i < write.i && by === "rollcast" && markerChanged,
+    );
+    if (patch === undefined) return false;
+    return !facts.events.some(
+      ({ i, event }) => event.outcome === "succeeded" && i > patch.i && i < write.i,
+    );
+  });
+}
+
+export function mutatedByAdmission({ writes }: Facts): boolean {
+  return writes.some(({ by, templateChanged }) => by === "rollcast" && templateChanged);
+}
+
+/** Whether a rollout that was applied failed by its events, for this reason. */
+export function appliedAndFailed(facts: Facts, reason: string): boolean {
+  return facts.events.some(({ i, event }) => {
+    const begun = facts.rollouts.get(event.data.rollout ?? "");
+    if (event.outcome !== "failed" || begun === undefined) return false;
+    return patchOf(facts, begun.rollout, i) !== undefined && event.data.reason === reason;
+  });
+}
+
+export function happened({ history }: Facts, text: string, before: number): boolean {
+  return history.some(
+    (entry, i) => i < before && entry.type === "act" && entry.text.includes(text),
+  );
+}
+
+/**
+ * Whether a pod at the end was made between two changes, of which the second brought the content
+ * before the first back.
+ */
+export function isContentBack(facts: Facts): boolean {
+  const present = contentAt(facts, facts.history.length);
+  const uid = facts.workload?.metadata.uid ?? "";
+  return podsAt(facts, uid, facts.history.length).some(({ content, from }) =>
+    [...present].some(
+      ([source, digest]) =>
+        content.get(source) !== digest &&
+        facts.changes.some(
+          (change) => change.i < from && change.source === source && change.digest === digest,
+        ),
+    ),
+  );
+}
+
+const OPT_IN = "rollcast.dev/auto";
+
+/** Whether the workload was opted out between a rollout's decision and its start. */
+export function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: number): boolean {
+  const event = events.find(({ i }) => i === start)?.event;
+  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt;
+  return writes.some(
+    ({ i, at, before, object }) =>
+      i < start &&
+      decidedAt !== undefined &&
+      at >= decidedAt &&
+      before?.metadata.annotations?.[OPT_IN] === "true" &&
+      object.metadata.annotations?.[OPT_IN] !== "true",
+  );
+}
+
+/**
+ * Whether the write at this place applied a rollout that was decided for a workload of another uid.
+ */
+export function isOfAnotherUid({ events, rollouts, writes }: Facts, i: number): boolean {
+  const write = writes.find((candidate) => candidate.i === i);
+  return events.some(({ event }) => {
+    const { rollout, workload } = event.data;
+    if (event.outcome !== "started" || write === undefined) return false;
+    const isItsMarker = rollouts.get(rollout ?? "")?.rollout.marker === write.marker;
+    return isItsMarker && workload.uid !== write.object.metadata.uid;
+  });
+}
+
+/**
+ * Whether a source was created after others wrote the workload, and before the restarter recorded
+ * that.
+ */
+export function isCreatedUnrecorded({ changes, history, workload, writes }: Facts): boolean {
+  return changes.some(({ i, source, digest }) => {
+    const before = changes.findLast((change) => change.i < i && change.source === source);
+    if (digest === undefined || before?.digest !== undefined) return false;
+    return writes.some(
+      (write) =>
+        write.i < i &&
+        write.by !== "cluster" &&
+        write.by !== "rollcast" &&
+        write.object.metadata.uid === workload?.metadata.uid &&
+        (write.before === undefined || write.templateChanged) &&
+        !history.slice(write.i, i).some(({ type }) => type === "record"),
+    );
+  });
+}

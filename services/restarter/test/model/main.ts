@@ -1,0 +1,83 @@
+// `npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]`
+import { randomInt } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { explore, foundText } from "./explore.ts";
+import { findingOf } from "./findings/findings.ts";
+import { violationsOf } from "./oracle/oracle.ts";
+import { historyText, replayOf, scheduleText, violationText } from "./print.ts";
+import { run } from "./world/run.ts";
+
+const MINUTE_MS = 60_000;
+const MAX_SEED = 1_000_000;
+/** How often it says how far it is, in schedules. */
+const REPORT_EVERY = 500;
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Runs the case in a file, and says what happens. */
+async function replay(file: string): Promise<void> {
+  const done = await run(...replayOf(await readFile(file, "utf8")));
+  print(scheduleText(done.config, done.schedule));
+  print(historyText(done.history));
+  for (const violation of violationsOf(done.history)) {
+    const name = findingOf(done, violation)?.name ?? "new";
+    print(`${violationText(violation)} [${name}]`);
+  }
+}
+
+async function exploreFor(minutes: number, seed: number): Promise<boolean> {
+  let schedules = 0;
+  const began = performance.now();
+  print(`model: ${minutes} min from seed ${seed}`);
+  const hit = await explore({
+    seeds: [seed],
+    ms: minutes * MINUTE_MS,
+    progress(more) {
+      schedules += more;
+      if (schedules % REPORT_EVERY !== 0) return;
+      const perSecond = (schedules / (performance.now() - began)) * 1_000;
+      print(`model: ${schedules} schedules, ${perSecond.toFixed(1)} a second`);
+    },
+  });
+  if (hit !== undefined) print(foundText(hit));
+  else print(`model: ${schedules} schedules keep the promise, but for what is known`);
+  return hit === undefined;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: "string", default: "1" },
+      seed: { type: "string" },
+      replay: { type: "string" },
+      "against-controllers": { type: "boolean", default: false },
+      schedules: { type: "string", default: "200" },
+    },
+  });
+  const seed = values.seed === undefined ? randomInt(MAX_SEED) : Number(values.seed);
+  const minutes = Number(values.minutes);
+  const schedules = Number(values.schedules);
+  if (![minutes, schedules].every(Number.isFinite) || !Number.isSafeInteger(seed)) {
+    print(
+      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]",
+    );
+    return 2;
+  }
+  if (values.replay !== undefined) {
+    await replay(values.replay);
+    return 0;
+  }
+  if (values["against-controllers"]) {
+    // Loaded only then: it starts servers.
+    const { runAgainstControllers } = await import("./against/run.ts");
+    return (await runAgainstControllers({ schedules, seed, print })) ? 0 : 1;
+  }
+  return (await exploreFor(minutes, seed)) ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,167 @@
+import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { MARKER } from "../../../src/model/marker.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { digestOf } from "./digest.ts";
+import type { Entry, History } from "../world/history.ts";
+
+/** What the history says, by its places in it. */
+export type Facts = {
+  readonly history: History;
+  /** The first event of each id. */
+  readonly events: readonly { readonly i: number; readonly event: OutboxEvent }[];
+  /** Writes of workloads. */
+  readonly writes: readonly WorkloadWrite[];
+  /** Changes of content; undefined: the source is gone. */
+  readonly changes: readonly Change[];
+  readonly pods: readonly Pod[];
+  /** The rollouts of the records, as they were written last. */
+  readonly rollouts: ReadonlyMap<string, { readonly i: number; readonly rollout: Rollout }>;
+  /** The records at the end, by their keys. */
+  readonly records: ReadonlyMap<string, WorkloadRecord>;
+  /** The workload at the end. */
+  readonly workload: KubeObject | undefined;
+};
+
+export type WorkloadWrite = {
+  readonly i: number;
+  readonly at: number;
+  readonly by: string;
+  readonly object: KubeObject;
+  readonly before: KubeObject | undefined;
+  readonly marker: string | undefined;
+  readonly markerChanged: boolean;
+  /** Whether its pod template changed, apart from the marker. */
+  readonly templateChanged: boolean;
+  readonly deleted: boolean;
+};
+
+export type Change = {
+  readonly i: number;
+  readonly at: number;
+  readonly source: string;
+  readonly digest: string | undefined;
+};
+
+export type Pod = {
+  readonly name: string;
+  /** Of the workload. */
+  readonly owner: string;
+  readonly from: number;
+  /** When it began to end. */
+  readonly until: number;
+  /** The content that it was made with, by source. */
+  readonly content: ReadonlyMap<string, string>;
+};
+
+const KINDS = new Set(["Deployment", "StatefulSet"]);
+
+type ObjectEntry = Extract<Entry, { type: "object" }>;
+
+function templateOf(object: KubeObject | undefined): { marker: string | undefined; rest: string } {
+  const template = (object?.spec?.template ?? {}) as {
+    metadata?: { annotations?: Record<string, string> };
+  };
+  const { [MARKER]: marker, ...annotations } = template.metadata?.annotations ?? {};
+  const rest = { ...template, metadata: { ...template.metadata, annotations } };
+  return { marker, rest: JSON.stringify(rest) };
+}
+
+function writeOf(
+  i: number,
+  { at, by, write }: ObjectEntry,
+  before: KubeObject | undefined,
+): WorkloadWrite {
+  const then = templateOf(before);
+  const now = templateOf(write.object);
+  return {
+    i,
+    at,
+    by,
+    object: write.object,
+    before,
+    marker: now.marker,
+    markerChanged: then.marker !== now.marker,
+    templateChanged: then.rest !== now.rest,
+    deleted: write.type === "DELETED",
+  };
+}
+
+function isEnding({ metadata, status }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined || status?.phase === "Failed";
+}
+
+/** Reads a history. */
+export function factsOf(history: History): Facts {
+  const events = new Map<string, { i: number; event: OutboxEvent }>();
+  const writes: WorkloadWrite[] = [];
+  const changes: Change[] = [];
+  const pods = new Map<string, Pod>();
+  const rollouts = new Map<string, { i: number; rollout: Rollout }>();
+  const records = new Map<string, WorkloadRecord>();
+  const workloads = new Map<string, KubeObject>();
+  const owners = new Map<string, string>();
+  const present = new Map<string, string>();
+  const onObject = (i: number, entry: ObjectEntry) => {
+    const { object, type } = entry.write;
+    const { kind, metadata } = object;
+    const key = `${kind}/${metadata.name}`;
+    const owner = metadata.ownerReferences?.[0]?.uid ?? "";
+    if (KINDS.has(kind)) {
+      writes.push(writeOf(i, entry, workloads.get(key)));
+      if (type === "DELETED") workloads.delete(key);
+      else workloads.set(key, object);
+    } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
+    else if (kind === "ConfigMap") {
+      const digest = type === "DELETED" ? undefined : digestOf(object);
+      if (digest === present.get(key)) return;
+      if (digest === undefined) present.delete(key);
+      else present.set(key, digest);
+      changes.push({ i, at: entry.at, source: key, digest });
+    } else if (kind === "Pod") {
+      const existing = pods.get(metadata.uid);
+      const until = type === "DELETED" || isEnding(object) ? i : Number.POSITIVE_INFINITY;
+      if (existing === undefined) {
+        const content = new Map(present);
+        const of = owners.get(owner) ?? owner;
+        pods.set(metadata.uid, { name: metadata.name, owner: of, from: i, until, content });
+      } else if (until < existing.until) pods.set(metadata.uid, { ...existing, until });
+    }
+  };
+  for (const [i, entry] of history.entries()) {
+    if (entry.type === "object") onObject(i, entry);
+    else if (entry.type === "event" && !events.has(entry.event.id)) {
+      events.set(entry.event.id, { i, event: entry.event });
+    } else if (entry.type === "record") {
+      if (entry.record === undefined) records.delete(entry.key);
+      else records.set(entry.key, entry.record);
+      const rollout = entry.record?.rollout;
+      if (rollout !== undefined) rollouts.set(rollout.id, { i, rollout });
+    }
+  }
+  const [workload] = workloads.values();
+  return {
+    history,
+    events: [...events.values()],
+    writes,
+    changes,
+    pods: [...pods.values()],
+    rollouts,
+    records,
+    workload,
+  };
+}
+
+/** The pods of a workload that ran at a place in the history and were not ending. */
+export function podsAt({ pods }: Facts, uid: string, i: number): Pod[] {
+  return pods.filter(({ owner, from, until }) => owner === uid && from <= i && i < until);
+}
+
+/** The present content at a place in the history. */
+export function contentAt({ changes }: Facts, i: number): Map<string, string> {
+  const content = new Map<string, string>();
+  for (const { source, digest } of changes.filter((change) => change.i <= i)) {
+    if (digest === undefined) content.delete(source);
+    else content.set(source, digest);
+  }
+  return content;
+}

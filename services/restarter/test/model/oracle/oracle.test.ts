@@ -1,0 +1,297 @@
+import { expect, test } from "vitest";
+import { MARKER, formatMarker } from "../../../src/model/marker.ts";
+import { sourceKey } from "../../../src/model/content.ts";
+import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { source } from "../acts/objects.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { START } from "../world/config.ts";
+import type { Entry } from "../world/history.ts";
+import { digestOf } from "./digest.ts";
+import { violationsOf } from "./oracle.ts";
+
+const CFG = sourceKey("ConfigMap", "shop", "cfg");
+const digest = (value: number) => digestOf(source("cfg", value) as KubeObject);
+const wanted = (value: number) => ({ [CFG]: { keys: "*" as const, digest: digest(value) } });
+
+/** A history that is written down one entry after the other, a second apart. */
+function written() {
+  const entries: Entry[] = [];
+  let version = 0;
+  const at = () => START + entries.length * 1_000;
+  const object = (by: string, type: "ADDED" | "MODIFIED" | "DELETED", given: object) => {
+    const { metadata, ...rest } = given as { metadata: object };
+    const resourceVersion = ++version;
+    const stored = { ...rest, metadata: { ...metadata, resourceVersion: String(resourceVersion) } };
+    const write = { type, object: stored as unknown as KubeObject, resourceVersion };
+    entries.push({ at: at(), type: "object", by, write });
+    return history;
+  };
+  const history = {
+    entries,
+    object,
+    content: (value: number) =>
+      object("owner", value === 0 ? "ADDED" : "MODIFIED", source("cfg", value)),
+    workload: (by: string, options: { marker?: string; edited?: string; ready?: number } = {}) => {
+      const { marker, edited, ready = 1 } = options;
+      const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
+      const annotations = {
+        ...(marker === undefined ? {} : { [MARKER]: marker }),
+        ...(edited === undefined ? {} : { edited }),
+      };
+      return object(by, "MODIFIED", {
+        kind: "Deployment",
+        metadata: {
+          name: "web",
+          namespace: "shop",
+          uid: "w",
+          generation: 1,
+          annotations: { "rollcast.dev/auto": "true" },
+        },
+        spec: { replicas: 1, template: { metadata: { annotations } } },
+        status: { ...status, observedGeneration: 1 },
+      });
+    },
+    pod: (name: string, type: "ADDED" | "DELETED" = "ADDED") =>
+      object("cluster", type, {
+        kind: "Pod",
+        metadata: { name, uid: name, ownerReferences: [{ uid: "w" }] },
+      }),
+    record: (over: Partial<WorkloadRecord>) => {
+      const record = {
+        kind: "Deployment",
+        namespace: "shop",
+        name: "web",
+        uid: "w",
+        phase: "current",
+        running: {},
+        outbox: [],
+        ...over,
+      } as unknown as WorkloadRecord;
+      entries.push({ at: at(), type: "record", key: "web", record });
+      return history;
+    },
+    rolling: (id: string, value: number) =>
+      history.record({ phase: "rolling", rollout: rollout(id, value) }),
+    event: (outcome: OutboxEvent["outcome"], id: string, reason?: string, message?: string) => {
+      const event = {
+        id: `${id} ${outcome === "started" ? outcome : "end"}`,
+        outcome,
+        data: {
+          workload: { kind: "Deployment", namespace: "shop", name: "web", uid: "w" },
+          rollout: id,
+          ...(reason === undefined ? {} : { reason }),
+          ...(message === undefined ? {} : { message }),
+        },
+      } as unknown as OutboxEvent;
+      const duplicate = entries.some(
+        (entry) => entry.type === "event" && entry.event.id === event.id,
+      );
+      entries.push({ at: at(), type: "event", event, duplicate });
+      return history;
+    },
+    says: () => violationsOf(entries).map(({ property, what }) => `${property}: ${what}`),
+  };
+  const rollout = (id: string, value: number) =>
+    ({ id, wanted: wanted(value), marker: marker(value), decidedAt: START }) as unknown as Rollout;
+  return history;
+}
+
+const marker = (value: number) => formatMarker(wanted(value), "shop");
+
+/** Content 1 came while pods ran content 0, and its rollout began. */
+function begun() {
+  return written()
+    .content(0)
+    .workload("owner")
+    .pod("old")
+    .content(1)
+    .rolling("r", 1)
+    .workload("rollcast", { marker: marker(1) })
+    .event("started", "r");
+}
+
+/** Its pods run content 1. */
+function replaced() {
+  return begun().pod("new").pod("old", "DELETED");
+}
+
+const current = { phase: "current", running: wanted(1) } as const;
+
+test("a rollout that began, replaced the pods and succeeded keeps the promise", () => {
+  expect(replaced().record(current).event("succeeded", "r", "Complete").says()).toEqual([]);
+});
+
+test("succeeded while an old pod runs breaks it", () => {
+  const says = begun().pod("new").record(current).event("succeeded", "r", "Complete").says();
+  expect(says).toContain(
+    "succeeded is true: succeeded, but a pod lacks the content of ConfigMap/cfg",
+  );
+});
+
+test("a pod that came after the rollout may have even newer content", () => {
+  const history = begun().content(2).pod("new").pod("old", "DELETED");
+  const says = history
+    .record({ ...current, running: wanted(2) })
+    .event("succeeded", "r")
+    .says();
+  expect(says).toEqual([]);
+});
+
+test("failed for a deadline is true", () => {
+  const history = begun().record({ phase: "failed" });
+  const says = history.event("failed", "r", "ProgressDeadlineExceeded").says();
+  expect(says.filter((text) => text.startsWith("failed"))).toEqual([]);
+});
+
+test("failed after the patch was applied is not true", () => {
+  const says = replaced().record(current).event("failed", "r", "Timeout").says();
+  expect(says).toEqual(["failed is true: failed (Timeout), but the patch was applied"]);
+});
+
+test("failed because of the guard is not true", () => {
+  const message = "the server rejected our request due to an error in our request";
+  const says = written().content(0).rolling("r", 1).event("failed", "r", "Invalid", message).says();
+  expect(says).toContain(
+    "failed is true: failed (Invalid), but only somebody else's write was faster",
+  );
+});
+
+test("failed by a policy is true", () => {
+  const history = written().content(0).workload("owner").rolling("r", 1);
+  const says = history.record({}).event("failed", "r", "Forbidden", "denied by policy").says();
+  expect(says).toEqual([]);
+});
+
+test("superseded by an edit is true", () => {
+  const history = replaced()
+    .workload("owner", { marker: marker(1), edited: "1" })
+    .record(current);
+  expect(history.event("superseded", "r", "TemplateChanged").says()).toEqual([]);
+});
+
+test("superseded by an edit that nobody made is not true", () => {
+  const says = replaced().record(current).event("superseded", "r", "TemplateChanged").says();
+  expect(says).toEqual([
+    "superseded is true: superseded (TemplateChanged), but nobody edited the template",
+  ]);
+});
+
+test("a rollout with no end breaks the promise, unless its record still has it", () => {
+  expect(replaced().record(current).says()).toEqual(["one end: a rollout began and has no end"]);
+  expect(replaced().says()).toEqual([]);
+});
+
+test("an end before the start breaks the promise", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
+  const rolled = history
+    .workload("rollcast", { marker: marker(1) })
+    .pod("new")
+    .pod("old", "DELETED");
+  const says = rolled.record(current).event("succeeded", "r").event("started", "r").says();
+  expect(says).toEqual(["one end: a rollout's end (succeeded) comes before its start"]);
+});
+
+test("another end of the same rollout breaks the promise", () => {
+  const says = replaced().record(current).event("succeeded", "r").event("failed", "r").says();
+  expect(says).toEqual(["agree: one rollout is published as succeeded and as failed"]);
+});
+
+test("the same content rolled twice breaks the promise", () => {
+  const again = formatMarker(wanted(1), "shop", 2);
+  const history = replaced().record(current).event("succeeded", "r", "Complete");
+  const says = history.workload("rollcast", { marker: again }).says();
+  expect(says).toContain("rolled once: the same content is rolled twice");
+});
+
+test("content that came back is rolled again with cause", () => {
+  const again = formatMarker(wanted(1), "shop", 2);
+  const history = replaced().record(current).event("succeeded", "r", "Complete");
+  const says = history.content(2).content(1).workload("rollcast", { marker: again }).says();
+  expect(says.filter((text) => text.startsWith("rolled once"))).toEqual([]);
+});
+
+test("a workload that is rolled though nothing changed since it was made breaks the promise", () => {
+  const history = written().content(0).record({}).record({}).workload("owner").pod("new");
+  const says = history.workload("rollcast", { marker: marker(0) }).says();
+  expect(says).toContain(
+    "rolled once: the workload is rolled, and nothing has changed since it was made",
+  );
+});
+
+test("a rollout that no event mentions breaks the promise", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
+  const says = history
+    .workload("rollcast", { marker: marker(1) })
+    .pod("new")
+    .pod("old", "DELETED");
+  expect(says.record(current).says()).toEqual([
+    "agree: a workload is rolled, and no event says that it began",
+  ]);
+});
+
+test("an event of a rollout that never was breaks the promise", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
+  expect(history.event("started", "r").says()).toContain(
+    "agree: an event says that a rollout began, and the workload has no marker of it",
+  );
+});
+
+test("content that no pod has and no record explains is forgotten", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1);
+  expect(history.record({ running: wanted(0) }).says()).toContain(
+    "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says current, without a reason",
+  );
+});
+
+test("content that pods lack because others do not get ready is not forgotten", () => {
+  const history = written().content(0).workload("owner", { ready: 0 }).pod("old").content(1);
+  expect(history.record({ running: wanted(0) }).says()).not.toContainEqual(
+    expect.stringContaining("nothing is forgotten"),
+  );
+});
+
+test("content that is held with a reason, and an event, is not forgotten", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1);
+  const due = { reason: "Frozen", published: true };
+  const held = history.record({ phase: "deferred", running: wanted(0), due });
+  expect(held.says()).toEqual([
+    "nothing is forgotten: the rollout is held (Frozen), and no event says so",
+  ]);
+  expect(held.event("deferred", "r", "Frozen").says()).toEqual([]);
+});
+
+test("content that waits for no gate and no time is forgotten", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1);
+  const due = { reason: "MinInterval", published: true };
+  const held = history.record({ phase: "deferred", running: wanted(0), due });
+  expect(held.event("deferred", "r", "MinInterval").says()).toEqual([
+    "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says deferred, without a reason",
+  ]);
+});
+
+test("a record that is current with older content is not true", () => {
+  const says = replaced()
+    .event("succeeded", "r")
+    .record({ running: wanted(0) })
+    .says();
+  expect(says).toEqual([
+    `records are true: Deployment/web is current by its record, with older content of ${CFG}`,
+  ]);
+});
+
+test("a record with events that are not published is not true", () => {
+  const outbox = [{}] as unknown as WorkloadRecord["outbox"];
+  const says = replaced()
+    .event("succeeded", "r")
+    .record({ ...current, outbox })
+    .says();
+  expect(says).toEqual(["records are true: Deployment/web has events that are not published"]);
+});
+
+test("a record of a workload that is gone is not true", () => {
+  const says = replaced()
+    .event("succeeded", "r")
+    .record({ ...current, uid: "other" })
+    .says();
+  expect(says).toContain("records are true: a workload that is gone has a record");
+});

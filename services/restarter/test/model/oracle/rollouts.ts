@@ -1,0 +1,124 @@
+import { parseMarker } from "../../../src/model/marker.ts";
+import type { Facts, WorkloadWrite } from "./facts.ts";
+import { patchOf } from "./truth.ts";
+import type { Fault, Property } from "./property.ts";
+
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+function withoutOneEnd(facts: Facts): Fault[] {
+  const open = new Set([...facts.records.values()].map(({ rollout }) => rollout?.id));
+  const ids = new Set(facts.events.map(({ event }) => event.data.rollout));
+  return [...ids].flatMap((id) => {
+    if (id === undefined) return [];
+    const of = facts.events.filter(({ event }) => event.data.rollout === id);
+    const ends = of.filter(({ event }) => ENDS.has(event.outcome));
+    const started = of.find(({ event }) => event.outcome === "started");
+    const [first, second] = ends;
+    if (second !== undefined) {
+      const outcomes = ends.map(({ event }) => event.outcome).join(", ");
+      return [{ i: second.i, what: `a rollout has ${ends.length} ends: ${outcomes}` }];
+    }
+    if (first === undefined && started !== undefined && !open.has(id)) {
+      return [{ i: started.i, what: "a rollout began and has no end" }];
+    }
+    if (first !== undefined && started !== undefined && started.i > first.i) {
+      return [
+        { i: first.i, what: `a rollout's end (${first.event.outcome}) comes before its start` },
+      ];
+    }
+    if (first?.event.outcome === "succeeded" && started === undefined) {
+      return [{ i: first.i, what: "a rollout succeeded that never began" }];
+    }
+    return [];
+  });
+}
+
+/** How exactly a change and a creation can be ordered in time. */
+const SAME_TIME_MS = 1_000;
+
+function sameContent(a: WorkloadWrite, b: WorkloadWrite): boolean {
+  const digests = ({ marker }: WorkloadWrite) =>
+    JSON.stringify(
+      [...parseMarker(marker, "shop")].toSorted(([left], [right]) => (left < right ? -1 : 1)),
+    );
+  return digests(a) === digests(b);
+}
+
+/**
+ * The write since which the pods have the content, and no other writer has touched the template.
+ */
+function needlessRollouts(facts: Facts): Fault[] {
+  let last: WorkloadWrite | undefined;
+  return facts.writes.flatMap((write) => {
+    const { i, by, before, markerChanged, templateChanged } = write;
+    const isOurs = by === "rollcast" && (markerChanged || templateChanged);
+    const previous = last;
+    const created = before === undefined || before.metadata.uid !== write.object.metadata.uid;
+    if (isOurs || created) last = write;
+    else if (by !== "cluster" && (markerChanged || templateChanged || write.deleted))
+      last = undefined;
+    if (!isOurs || previous === undefined) return [];
+    const isCreation = previous.by !== "rollcast";
+    const changed = facts.changes.some(
+      (change) =>
+        change.i < i &&
+        (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
+    );
+    if (changed) return [];
+    if (isCreation)
+      return [{ i, what: "the workload is rolled, and nothing has changed since it was made" }];
+    return sameContent(previous, write) ? [{ i, what: "the same content is rolled twice" }] : [];
+  });
+}
+
+function disagreements(facts: Facts): Fault[] {
+  const { events, history, writes } = facts;
+  const began = events.filter(({ event }) => event.outcome === "started");
+  const unstarted = writes
+    .filter(
+      ({ by, markerChanged, marker }) => by === "rollcast" && markerChanged && marker !== undefined,
+    )
+    .filter(
+      ({ marker }) =>
+        !began.some(
+          ({ event }) => facts.rollouts.get(event.data.rollout ?? "")?.rollout.marker === marker,
+        ),
+    )
+    .map(({ i }) => ({ i, what: "a workload is rolled, and no event says that it began" }));
+  const unpatched = began
+    .filter(({ i, event }) => {
+      const begun = facts.rollouts.get(event.data.rollout ?? "");
+      return begun !== undefined && patchOf(facts, begun.rollout, i) === undefined;
+    })
+    .map(({ i }) => ({
+      i,
+      what: "an event says that a rollout began, and the workload has no marker of it",
+    }));
+  const first = new Map(events.map(({ event }) => [event.id, event]));
+  const others = [...history.entries()].flatMap(([i, entry]) => {
+    if (entry.type !== "event" || entry.duplicate !== true) return [];
+    const before = first.get(entry.event.id);
+    if (before === undefined || before.outcome === entry.event.outcome) return [];
+    const what = `one rollout is published as ${before.outcome} and as ${entry.event.outcome}`;
+    return [{ i, what }];
+  });
+  return [...unstarted, ...unpatched, ...others];
+}
+
+export const ROLLOUTS: readonly Property[] = [
+  {
+    name: "one end",
+    says: "each rollout that began has exactly one end, after its start",
+    faults: withoutOneEnd,
+  },
+  {
+    name: "rolled once",
+    says: "no content is rolled twice without a cause, and nothing is rolled without a cause",
+    faults: needlessRollouts,
+  },
+  {
+    name: "agree",
+    says: "events, records and the cluster agree on what was rolled",
+    faults: disagreements,
+  },
+];

@@ -1,0 +1,104 @@
+import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
+import type { Rollout } from "../../../src/model/workload-record.ts";
+import { podsAt } from "./facts.ts";
+import type { Facts, WorkloadWrite } from "./facts.ts";
+import type { Fault, Property } from "./property.ts";
+
+/** The restarter's last write before place `i` in the history that applied a rollout. */
+export function patchOf({ writes }: Facts, rollout: Rollout, i: number): WorkloadWrite | undefined {
+  return writes.findLast(
+    (write) =>
+      write.i < i &&
+      write.at >= rollout.decidedAt &&
+      write.by === "rollcast" &&
+      write.markerChanged &&
+      write.marker === rollout.marker,
+  );
+}
+
+function shortName(key: string): string {
+  const [kind, , name] = key.split("/");
+  return `${kind}/${name}`;
+}
+
+/** The sources whose wanted content a pod of before the rollout lacks. */
+function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string[] {
+  return Object.entries(rollout.wanted)
+    .filter(([, { digest }]) => digest !== ABSENT && digest !== UNKNOWN)
+    .filter(([key, { digest }]) => content.get(shortName(key)) !== digest)
+    .map(([key]) => shortName(key));
+}
+
+function falseSuccesses(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    const { workload, rollout: id = "" } = event.data;
+    const rollout = facts.rollouts.get(id)?.rollout;
+    if (event.outcome !== "succeeded" || rollout === undefined) return [];
+    const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
+    return podsAt(facts, workload.uid, i)
+      .filter(({ from }) => from < began)
+      .flatMap(({ content }) => {
+        const sources = lacking(content, rollout);
+        if (sources.length === 0) return [];
+        return [{ i, what: `succeeded, but a pod lacks the content of ${sources.join()}` }];
+      })
+      .slice(0, 1);
+  });
+}
+
+const GUARD = "the server rejected our request due to an error in our request";
+const BY_STATUS = new Set(["ProgressDeadlineExceeded"]);
+
+function falseFailures(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    const { rollout: id = "", reason = "", message = "" } = event.data;
+    const rollout = facts.rollouts.get(id)?.rollout;
+    if (event.outcome !== "failed" || rollout === undefined || BY_STATUS.has(reason)) return [];
+    if (patchOf(facts, rollout, i) !== undefined) {
+      return [{ i, what: `failed (${reason}), but the patch was applied` }];
+    }
+    if (message.includes(GUARD)) {
+      return [{ i, what: `failed (${reason}), but only somebody else's write was faster` }];
+    }
+    return [];
+  });
+}
+
+function falseEnds(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    const { rollout: id = "", reason = "" } = event.data;
+    const begun = facts.rollouts.get(id);
+    if (event.outcome !== "superseded" || reason !== "TemplateChanged" || begun === undefined) {
+      return [];
+    }
+    const edited = facts.writes.some(
+      (write) =>
+        write.by !== "rollcast" &&
+        write.by !== "cluster" &&
+        (write.templateChanged || write.markerChanged || write.deleted) &&
+        write.at >= begun.rollout.decidedAt &&
+        write.i < i,
+    );
+    return edited
+      ? []
+      : [{ i, what: "superseded (TemplateChanged), but nobody edited the template" }];
+  });
+}
+
+export const TRUTH: readonly Property[] = [
+  {
+    name: "succeeded is true",
+    says: "`succeeded` is published only while every pod that should run runs the wanted content",
+    faults: falseSuccesses,
+  },
+  {
+    name: "failed is true",
+    says: "`failed` is published only of what was refused, had no answer and was not applied, or did not get ready",
+    faults: falseFailures,
+  },
+  {
+    name: "superseded is true",
+    says: "`superseded` by a change of the template is published only if somebody else changed it",
+    faults: falseEnds,
+  },
+];

@@ -1,0 +1,139 @@
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
+import type { PatchOperation } from "@rollcast/kube/patch";
+import { StatusError } from "../cluster/object-store.ts";
+import type { ObjectStore, Ref } from "../cluster/object-store.ts";
+import { KINDS } from "../cluster/kinds.ts";
+import type { Draft } from "../cluster/object.ts";
+import type { CallKind, Gate } from "../world/gate.ts";
+import { createWatchBody } from "./watch-body.ts";
+import type { WatchBody } from "./watch-body.ts";
+
+/** The API server as one process reaches it. */
+export type KubeApi = {
+  client(gate: Gate): KubeClient;
+  /** Delivers what the open watches wait for; whether there was anything. */
+  deliver(): boolean;
+  /** Shows the open watches that nothing is missing. */
+  bookmark(): void;
+  /** Ends the open watches; `expired`: the version they would resume from is no longer known. */
+  breakWatches(expired: boolean): void;
+};
+
+const PATH = /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?$/;
+
+type Target = { readonly kind: string; readonly namespace?: string; readonly name?: string };
+
+function targetOf(path: string): Target {
+  const [, namespace, plural, name] = PATH.exec(path) ?? [];
+  const kind = Object.entries(KINDS).find(([, { resource }]) => resource === plural)?.[0];
+  if (kind === undefined) throw new Error(`the model does not serve ${path}`);
+  return {
+    kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+function toKubeError(err: unknown): unknown {
+  if (!(err instanceof StatusError)) return err;
+  return new KubeError(err.code, err.reason, err.message);
+}
+
+function versionOf(store: ObjectStore): string {
+  return String(store.events().at(-1)?.resourceVersion ?? 0);
+}
+
+function listOf(store: ObjectStore, { kind, namespace }: Target): object {
+  const items = store.list(kind, namespace);
+  return { kind: `${kind}List`, metadata: { resourceVersion: versionOf(store) }, items };
+}
+
+function perform(store: ObjectStore, request: KubeRequest): unknown {
+  const target = targetOf(request.path);
+  const manager = request.query?.fieldManager ?? "unknown";
+  if (request.method === "POST") return store.create(request.body as Draft, { manager });
+  if (target.name === undefined) {
+    if (request.query?.fieldSelector === undefined) return listOf(store, target);
+    return { kind: "List", metadata: { resourceVersion: versionOf(store) }, items: [] };
+  }
+  const ref = target as Ref;
+  if (request.method === "PATCH") {
+    const patch = request.body as readonly PatchOperation[];
+    return store.patch(ref, patch, { type: "json", manager });
+  }
+  if (request.method === "DELETE") return store.remove(ref) ?? {};
+  const object = store.get(ref);
+  if (object === undefined) throw new KubeError(404, "NotFound", `${ref.name} not found`);
+  return object;
+}
+
+function kindOfCall({ method, path }: KubeRequest): CallKind {
+  if (method !== "GET") return "patch";
+  return targetOf(path).name === undefined ? "list workloads" : "read workload";
+}
+
+function describe({ method, path }: KubeRequest): string {
+  const { kind, name } = targetOf(path);
+  return `${method} ${kind}${name === undefined ? "s" : ` ${name}`}`;
+}
+
+export type KubeApiOptions = {
+  readonly store: ObjectStore;
+  /** The server refused a write. */
+  readonly refused: (error: KubeError) => void;
+  readonly written: () => void;
+};
+
+export function createKubeApi({ store, refused, written }: KubeApiOptions): KubeApi {
+  const bodies = new Set<WatchBody>();
+  const request = async <T>(gate: Gate, options: KubeRequest): Promise<T> => {
+    const answer = await gate.enter({
+      kind: kindOfCall(options),
+      what: describe(options),
+      perform: () => {
+        try {
+          const done = perform(store, options);
+          if (options.method !== "GET") written();
+          return done;
+        } catch (err) {
+          const error = toKubeError(err);
+          if (error instanceof KubeError && options.method !== "GET") refused(error);
+          throw error;
+        }
+      },
+      lost: () => new KubeError(0, "Timeout", "no answer within 15000 ms"),
+    });
+    const parse = options.parse ?? ((body: Buffer): unknown => JSON.parse(body.toString("utf8")));
+    return parse(Buffer.from(JSON.stringify(answer))) as T;
+  };
+  return {
+    client: (gate) => ({
+      server: "https://model",
+      request: (options) => request(gate, options),
+      async stream(options) {
+        const { kind } = targetOf(options.path);
+        const since = Number(options.query?.resourceVersion ?? 0);
+        const body = createWatchBody({ store, kind, since, gate, signal: options.signal });
+        bodies.add(body);
+        return body.chunks;
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+    deliver() {
+      let some = false;
+      for (const body of bodies) {
+        if (body.isOver()) bodies.delete(body);
+        else some = body.deliver() || some;
+      }
+      return some;
+    },
+    bookmark() {
+      for (const body of bodies) body.bookmark();
+    },
+    breakWatches(expired) {
+      for (const body of bodies) body.end(expired);
+      bodies.clear();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { sentenceOf } from "./acts/act.ts";
+import type { Schedule } from "./acts/act.ts";
+import { START } from "./world/config.ts";
+import type { WorldConfig } from "./world/config.ts";
+import type { Entry, History } from "./world/history.ts";
+import type { Violation } from "./oracle/property.ts";
+import type { Case } from "./shorten.ts";
+import type { Run } from "./world/run.ts";
+
+function timeOf(at: number): string {
+  return `${((at - START) / 1_000).toFixed(3).padStart(9)} s`;
+}
+
+function objectText({ by, write }: Extract<Entry, { type: "object" }>): string | undefined {
+  const { kind, metadata, spec, status } = write.object;
+  const verb = { ADDED: "makes", MODIFIED: "writes", DELETED: "removes" }[write.type];
+  if (kind === "ReplicaSet" && write.type === "MODIFIED") return undefined;
+  if (kind === "Pod" && write.type === "MODIFIED") return undefined;
+  const template = spec?.template as { metadata?: { annotations?: object } } | undefined;
+  const marker = JSON.stringify(template?.metadata?.annotations ?? {});
+  const more =
+    kind === "Deployment" || kind === "StatefulSet"
+      ? ` (generation ${metadata.generation}, observed ${String(status?.observedGeneration ?? 0)}, template ${marker})`
+      : "";
+  return `${by} ${verb} ${kind} ${metadata.name}${more}`;
+}
+
+function textOf(entry: Entry): string | undefined {
+  switch (entry.type) {
+    case "act":
+      return `- ${entry.text}`;
+    case "note":
+      return `  ${entry.text}`;
+    case "object": {
+      const text = objectText(entry);
+      return text === undefined ? undefined : `  ${text}`;
+    }
+    case "event": {
+      const { outcome, data } = entry.event;
+      const reason = data.reason === undefined ? "" : ` (${data.reason})`;
+      const rollout = data.rollout === undefined ? "" : ` of rollout ${data.rollout}`;
+      return `  event ${outcome}${reason}${rollout}${entry.duplicate === true ? ", again" : ""}`;
+    }
+    case "record": {
+      const { record } = entry;
+      if (record === undefined) return "  record removed";
+      const waits = record.due?.reason ?? record.failure?.reason ?? record.hold;
+      const rollout = record.rollout === undefined ? "" : `, rollout ${record.rollout.id}`;
+      return `  record ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
+    }
+    case "refused":
+      return `  the API server refuses: ${entry.reason}, ${entry.by}`;
+    case "lost":
+      return undefined;
+  }
+}
+
+/** A history with its times, a line each. */
+export function historyText(history: History): string {
+  return history
+    .flatMap((entry) => {
+      const text = textOf(entry);
+      return text === undefined ? [] : [`${timeOf(entry.at)} ${text}`];
+    })
+    .join("\n");
+}
+
+/** A schedule as sentences. */
+export function scheduleText(config: WorldConfig, schedule: Schedule): string {
+  const {
+    kind = "Deployment",
+    replicas,
+    attempts,
+    maxRolling,
+    minReadySeconds,
+    restarters,
+  } = config;
+  const given = [
+    `a ${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`} that uses ConfigMap cfg`,
+    ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
+    `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
+    ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),
+    ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),
+  ];
+  const acts = schedule.map((act, i) => `${i + 1}. ${sentenceOf(act)}`);
+  return [`Given: ${given.join(", ")}.`, ...acts].join("\n");
+}
+
+export function violationText({ property, what }: Violation): string {
+  return `${property}: ${what}`;
+}
+
+/** A case with what is wrong in it, for people; its last line is for `replayOf`. */
+export function caseText(run: Run, violations: readonly Violation[]): string {
+  const { config, schedule } = run;
+  const faults = [...new Set(violations.map(violationText))].map((text) => `- ${text}`);
+  return [
+    scheduleText(config, schedule),
+    "",
+    "The oracle says:",
+    ...faults,
+    "",
+    `${REPLAY}${JSON.stringify([config, schedule])}`,
+    "",
+  ].join("\n");
+}
+
+const REPLAY = "Replay: ";
+
+/** The case in a text of `caseText`. */
+export function replayOf(text: string): Case {
+  const line = text.split("\n").find((each) => each.startsWith(REPLAY));
+  if (line === undefined) throw new Error(`no line begins with "${REPLAY}"`);
+  return JSON.parse(line.slice(REPLAY.length)) as Case;
+}

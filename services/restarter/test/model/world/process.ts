@@ -1,0 +1,195 @@
+import { deployment } from "@rollcast/kube/workloads/deployment";
+import { statefulSet } from "@rollcast/kube/workloads/statefulset";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { createLogger } from "@rollcast/runtime/logger";
+import { noTracer } from "@rollcast/runtime/trace";
+import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
+import { Reload } from "@rollcast/shared/config/reload";
+import type { SourceEvent } from "@rollcast/shared/events";
+import { SourceRecord } from "@rollcast/shared/records";
+import { createAdmission } from "../../../src/admission/admission.ts";
+import { openKvCache } from "../../../src/admission/kv-cache.ts";
+import { createQueueAssigner } from "../../../src/admission/namespace-assignment.ts";
+import { createQuotaStore } from "../../../src/admission/quota-store.ts";
+import type { Context } from "../../../src/context.ts";
+import { createAffectedCounts } from "../../../src/index/affected-workloads.ts";
+import { watchKind } from "../../../src/index/kind-watch.ts";
+import { createSourceNames, watchSourceNames } from "../../../src/index/source-names.ts";
+import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
+import { ControlEntry } from "../../../src/model/control-entry.ts";
+import { createAssignQueue } from "../../../src/model/queue-assignment.ts";
+import { createRules } from "../../../src/model/rules.ts";
+import { splitKey, workloadKey } from "../../../src/model/workload.ts";
+import type { WorkloadKey } from "../../../src/model/workload.ts";
+import { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { startApplyingSettings } from "../../../src/queue/apply-settings.ts";
+import { plan } from "../../../src/queue/planner.ts";
+import { restOfWindow } from "../../../src/queue/rollout-queue.ts";
+import type { RolloutQueue } from "../../../src/queue/rollout-queue.ts";
+import type { RolloutQueues } from "../../../src/queue/rollout-queues.ts";
+import { startProgressWatch } from "../../../src/reconcile/progress-watch.ts";
+import { reconcile } from "../../../src/reconcile/reconcile.ts";
+import type { ReconcileResult } from "../../../src/reconcile/reconcile.ts";
+import { startResync } from "../../../src/reconcile/resync.ts";
+import { createWorkqueue } from "../../../src/reconcile/workqueue.ts";
+import { roll } from "../../../src/rollout/roll.ts";
+import type { JobAttempt } from "../ports/jobs.ts";
+import type { Gate } from "./gate.ts";
+import { CLUSTER, INSTALLED, queuesOf } from "./config.ts";
+import type { Ports } from "./ports.ts";
+
+/** One life of the restarter: the parts that `restarter.ts` puts together, over ports in memory. */
+export type RestarterProcess = {
+  readonly gate: Gate;
+  /** It has read what it needs and takes events and jobs. */
+  isReady(): boolean;
+  plan(event: SourceEvent): Promise<void>;
+  work(key: WorkloadKey, attempt: JobAttempt): Promise<void>;
+  /** As after a reconnect to Redis or NATS. */
+  resync(reason: string): void;
+};
+
+const KINDS: readonly WorkloadKind[] = [deployment, statefulSet];
+const CONCURRENCY = 32;
+const logger = createLogger("model", "silent");
+
+const noMetric = { inc: () => undefined, observe: () => undefined };
+const metrics = {
+  patchSeconds: noMetric,
+  patchErrors: noMetric,
+  resyncSeconds: noMetric,
+  annotationFaults: noMetric,
+  verdicts: noMetric,
+  outcome: () => undefined,
+} as unknown as Context["metrics"];
+
+function queuesOver({ jobs, clock }: Ports, gate: Gate): RolloutQueues {
+  const add = (ref: Parameters<RolloutQueue["enqueueNow"]>[0], delayMs: number, wake: boolean) =>
+    jobs.add(gate, { id: workloadKey(ref), delayMs, wake });
+  const { window } = jobs.config;
+  const queue = {
+    queue: DEFAULT_QUEUE,
+    enqueue: (ref, wake) => add(ref, window, wake),
+    enqueueNow: (ref) => add(ref, 0, true),
+    enqueueAtWindowEnd: (ref, since, now) => add(ref, restOfWindow(window, since, now), true),
+    fault: () => undefined,
+  } satisfies Partial<RolloutQueue> as unknown as RolloutQueue;
+  return {
+    of: () => queue,
+    all: () => [queue],
+    applySettings: () => Promise.resolve(),
+    async requeue(key: WorkloadKey, left: ReconcileResult) {
+      if (left.roll) await queue.enqueueAtWindowEnd(splitKey(key), left.since, clock.now());
+    },
+  } satisfies Partial<RolloutQueues> as unknown as RolloutQueues;
+}
+
+/** Starts the restarter over `ports`; every call it makes passes `gate`. */
+export async function startProcess(
+  ports: Ports,
+  gate: Gate,
+  started: (process: RestarterProcess) => void,
+): Promise<void> {
+  const { signal } = new AbortController();
+  const queueConfigs = queuesOf(ports.config);
+  const rules = createRules(Reload.parse({ onCreate: true }), [
+    ...KINDS.map(({ kind }) => kind),
+    "CronJob",
+  ]);
+  const index = createWorkloadIndex(rules);
+  const onSourceNamed: { enqueue: (key: WorkloadKey) => void } = { enqueue: () => undefined };
+  const names = createSourceNames(rules.patterns, (source) => {
+    for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
+  });
+  const control = ports.control.view(gate, ControlEntry, { read: "other", write: "write quota" });
+  const cache = await openKvCache({ kv: control, filter: `${CLUSTER}.>`, signal, logger });
+  const quotaStore = createQuotaStore(CLUSTER, control, cache);
+  const assigner = createQueueAssigner(
+    createAssignQueue({
+      queues: queueConfigs,
+      queueAnnotation: { namespaces: [], namespaceSelector: "" },
+    }),
+  );
+  const admission = createAdmission({
+    cluster: CLUSTER,
+    queues: queueConfigs,
+    cache,
+    quotaStore,
+    assigner,
+    workload: index.get,
+    halted: () => Promise.resolve(),
+  });
+  const kube = ports.kube.client(gate);
+  const kinds = new Map<string, WorkloadKind>();
+  const ctx: Context = {
+    cluster: CLUSTER,
+    mode: "active",
+    breaker: { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 },
+    stalledAfterMs: 600_000,
+    installedAt: INSTALLED,
+    rules,
+    names,
+    affected: createAffectedCounts(index, rules),
+    kinds,
+    kube,
+    index,
+    records: ports.records.view(gate, WorkloadRecord, {
+      read: "read record",
+      write: "write record",
+    }),
+    sources: ports.sources.view(gate, SourceRecord, { read: "read source", write: "other" }),
+    logger,
+    metrics,
+    tracer: noTracer,
+    admission,
+    publish: (outcome) => ports.stream.publish(gate, outcome),
+    recordEvent: () => undefined,
+    patching: { count: 0 },
+    failpoint: () => undefined,
+  };
+  const queues = queuesOver(ports, gate);
+  const workqueue = createWorkqueue(
+    async (key) => queues.requeue(key, await reconcile(ctx, key)),
+    CONCURRENCY,
+    logger,
+  );
+  onSourceNamed.enqueue = workqueue.enqueue;
+  await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, logger, signal });
+  const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
+  const watched = KINDS.map((kind) =>
+    watchKind(
+      {
+        client: kube,
+        index,
+        rules,
+        logger,
+        signal,
+        namespaces: [],
+        served: (served) => void kinds.set(served.kind, served),
+      },
+      kind,
+    ),
+  );
+  await Promise.all(watched.map(({ stateKnown }) => stateKnown));
+  startApplyingSettings(
+    ctx,
+    {
+      admission,
+      assigner,
+      quotaStore,
+      operations: {} as never,
+      expire: () => Promise.resolve(),
+      listen: cache.listen,
+    },
+    { queues, progress, names: queueConfigs.map(({ name }) => name) },
+  );
+  const resync = startResync(ctx, workqueue, progress, ports.resyncIntervalMs);
+  started({
+    gate,
+    isReady: () => !gate.isDead(),
+    plan: (event) =>
+      plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
+    work: async (key, attempt) => queues.requeue(key, await roll(ctx, key, attempt)),
+    resync: (reason) => resync.now(reason),
+  });
+}

@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import type { Act } from "../acts/act.ts";
+import { violationsOf } from "../oracle/oracle.ts";
+import { historyText } from "../print.ts";
+import type { WorldConfig } from "./config.ts";
+import { run } from "./run.ts";
+
+const ONE: WorldConfig = { replicas: 2, attempts: 3 };
+const change: Act = { do: "change source", source: "cfg", value: 1 };
+const pass: Act = { do: "pass", ms: 5_000, cluster: true };
+
+async function outcomes(config: WorldConfig, ...schedule: Act[]): Promise<string[]> {
+  const { history } = await run(config, schedule);
+  expect(violationsOf(history)).toEqual([]);
+  return history.flatMap((entry) =>
+    entry.type === "event" && entry.duplicate !== true ? [entry.event.outcome] : [],
+  );
+}
+
+const ROLLED = ["planned", "started", "succeeded"];
+
+test.each<WorldConfig>([
+  ONE,
+  { ...ONE, kind: "StatefulSet" },
+  { ...ONE, restarters: 2 },
+  { ...ONE, maxRolling: 1, minReadySeconds: 10 },
+])("a change rolls the workload once, to its end: %o", async (config) => {
+  expect(await outcomes(config, change, pass)).toEqual(ROLLED);
+});
+
+test("nothing is rolled where nothing changes", async () => {
+  expect(await outcomes(ONE, pass, { do: "scale", replicas: 3 }, pass)).toEqual([]);
+});
+
+test("a restarter that is killed before its patch is followed by one that patches", async () => {
+  const until: Act = { do: "pass", ms: 5_000, until: "patch", cluster: true };
+  expect(await outcomes(ONE, change, until, { do: "kill", replica: 0 })).toEqual(ROLLED);
+});
+
+test("one replica goes on where the other has stopped", async () => {
+  const until: Act = { do: "pass", ms: 60_000, until: "write record", cluster: true };
+  const all = await outcomes({ ...ONE, restarters: 2 }, change, until);
+  expect(all.toSorted()).toEqual(ROLLED);
+});
+
+test.each<Act>([
+  { do: "empty Redis" },
+  { do: "break watches", expired: true },
+  { do: "touch records" },
+  { do: "lose answers", of: "publish", performed: true, times: 2 },
+  { do: "lose answers", of: "write record", performed: true, times: 2 },
+  { do: "NATS outage", on: true },
+])("a change is rolled once all the same: %o", async (act) => {
+  const all = await outcomes(ONE, change, act, pass);
+  expect([...new Set(all)]).toEqual(ROLLED);
+});
+
+test("what is frozen waits, and is rolled when the freeze ends", async () => {
+  const freeze: Act = { do: "freeze", minutes: 5 };
+  expect(await outcomes(ONE, freeze, pass, change, pass)).toEqual([
+    "planned",
+    "deferred",
+    "started",
+    "succeeded",
+  ]);
+});
+
+test("the same schedule has the same history", async () => {
+  const schedule: Act[] = [change, { do: "kill", replica: 0 }, pass, { do: "restore" }];
+  const [first, second] = [await run(ONE, schedule), await run(ONE, schedule)];
+
+  expect(historyText(first.history)).toBe(historyText(second.history));
+});
+
+test("time is the process's own again after a schedule", async () => {
+  const before = { now: Date.now, setTimeout: globalThis.setTimeout };
+  await run(ONE, [change]);
+
+  expect({ now: Date.now, setTimeout: globalThis.setTimeout }).toEqual(before);
+});

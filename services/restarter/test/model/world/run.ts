@@ -1,0 +1,95 @@
+import type { Act, Schedule } from "../acts/act.ts";
+import { sentenceOf } from "../acts/act.ts";
+import { applyAct } from "../acts/apply-act.ts";
+import type { Backups } from "../acts/apply-act.ts";
+import { manifest, source, webOf } from "../acts/objects.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { isComplete } from "../oracle/complete.ts";
+import type { WorldConfig } from "./config.ts";
+import type { History } from "./history.ts";
+import { createWorld } from "./world.ts";
+import type { World } from "./world.ts";
+
+/** What happened in a schedule, up to the end of everything that was due. */
+export type Run = {
+  readonly config: WorldConfig;
+  readonly schedule: Schedule;
+  readonly history: History;
+};
+
+const REST_MS = 5_000;
+/** Longer than any backoff of a process. */
+const BACKOFF_MS = 60_000;
+const MAX_REST_MS = 45 * 60_000;
+
+/** Before the first act the workload runs, and its record is written. */
+async function begin(world: World): Promise<void> {
+  const by = { manager: "owner" };
+  world.store.create(source("cfg", 0), by);
+  world.store.create(manifest(world.ports.config), by);
+  world.recorder.sync("owner");
+  await world.pass({ ms: 3_000, cluster: true });
+}
+
+/** Whether the cluster has nothing to do for the workload. */
+function isIdle({ store, ports }: World): boolean {
+  const workload = store.get(webOf(ports.config));
+  return workload === undefined || workload.spec?.paused === true || isComplete(workload);
+}
+
+function isAtRest(world: World): boolean {
+  if (!isIdle(world)) return false;
+  const records = [...world.ports.records.entries().values()]
+    .filter(({ text }) => text !== undefined)
+    .map(({ text }) => JSON.parse(text as string) as WorkloadRecord);
+  return (
+    world.ports.jobs.nextTime() === undefined &&
+    records.every(
+      ({ phase, outbox, due, failure }) =>
+        (phase === "current" || phase === "failed") &&
+        outbox.length === 0 &&
+        due === undefined &&
+        failure === undefined,
+    )
+  );
+}
+
+const NO_MORE_FAULTS: readonly Act[] = [
+  { do: "hold watches", of: "workloads", on: false },
+  { do: "hold watches", of: "sources", on: false },
+  { do: "NATS outage", on: false },
+];
+
+/** No more faults: everything that is due happens. */
+async function end(world: World): Promise<void> {
+  for (const act of NO_MORE_FAULTS) await applyAct(world, act, { taken: undefined });
+  world.forgetLosses();
+  for (let passed = 0; passed < MAX_REST_MS;) {
+    await world.pass({ ms: BACKOFF_MS, cluster: true });
+    world.resync("interval");
+    await world.pass({ ms: REST_MS, cluster: true });
+    if (isAtRest(world)) return;
+    await world.pass({ ms: 300_000, cluster: true });
+    passed += 300_000 + BACKOFF_MS + REST_MS;
+  }
+}
+
+/** Runs a schedule in a world of its own. */
+export async function run(config: WorldConfig, schedule: Schedule): Promise<Run> {
+  const world = createWorld(config);
+  try {
+    await begin(world);
+    const backups: Backups = { taken: undefined };
+    await applyAct(world, { do: "backup" }, backups);
+    for (const act of schedule) {
+      world.clock.advance(world.clock.now() + 1);
+      world.recorder.act(sentenceOf(act));
+      await applyAct(world, act, backups);
+    }
+    world.recorder.act("No more faults; everything that is due happens.");
+    await end(world);
+    return { config, schedule, history: [...world.history()] };
+  } finally {
+    world.close();
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import type { SourceEvent } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
+import { recordKey } from "@rollcast/shared/subjects";
+import type { KubeObject, ObjectStore } from "../cluster/object-store.ts";
+import type { Bucket } from "../ports/bucket.ts";
+import { CLUSTER } from "./config.ts";
+
+/** The watcher by its contract: a record of each source, and an event of each change. */
+export type Watcher = {
+  /** Sees what was written since the last call; whether there was anything. */
+  deliver(): boolean;
+  /** Compares what there is with its records anew, as after a reconnect. */
+  relist(): void;
+};
+
+export const KEY_ID = "k1";
+/** A change seen within this time counts as seen live. */
+const LIVE_MS = 2_000;
+const SECOND_MS = 999;
+
+export function digestsOf(source: KubeObject): Record<string, string> {
+  const data = (source.data ?? {}) as Readonly<Record<string, string>>;
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [
+      key,
+      createHash("sha256").update(value).digest("hex").slice(0, 32),
+    ]),
+  );
+}
+
+function isEqual(a: object, b: object): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function changeTime(editedAt: number, now: number) {
+  if (now - editedAt < LIVE_MS) return { changedAt: now, changedWithin: 0 };
+  return { changedAt: Math.floor(editedAt / 1_000) * 1_000, changedWithin: SECOND_MS };
+}
+
+export type WatcherOptions = {
+  readonly store: ObjectStore;
+  readonly sources: Bucket;
+  /** When a version of the cluster was written. */
+  readonly writtenAt: (resourceVersion: number) => number;
+  readonly emit: (event: SourceEvent) => void;
+};
+
+export function createWatcher({ store, sources, writtenAt, emit }: WatcherOptions): Watcher {
+  let at = 0;
+  let isFirst = true;
+  const present = (key: string): SourceRecord | undefined => {
+    const text = sources.entries().get(key)?.text;
+    return text === undefined ? undefined : (JSON.parse(text) as SourceRecord);
+  };
+  const next = (object: KubeObject, isDeleted: boolean): SourceRecord | undefined => {
+    const { metadata } = object;
+    const ref = {
+      kind: "ConfigMap" as const,
+      namespace: metadata.namespace ?? "",
+      name: metadata.name,
+    };
+    const before = present(recordKey(CLUSTER, ref));
+    const now = store.now();
+    const base = {
+      v: 1 as const,
+      ...ref,
+      uid: metadata.uid,
+      resourceVersion: metadata.resourceVersion,
+      keyId: KEY_ID,
+      digests: digestsOf(object),
+      state: "published" as const,
+      createdAt: Date.parse(metadata.creationTimestamp),
+      annotations: {},
+    };
+    if (isDeleted) {
+      if (before === undefined) return undefined;
+      return {
+        ...before,
+        resourceVersion: metadata.resourceVersion,
+        change: "deleted",
+        deletedAt: now,
+      };
+    }
+    if (before === undefined) return { ...base, change: isFirst ? "none" : "created" };
+    const time = changeTime(writtenAt(Number(metadata.resourceVersion)), now);
+    if (!isEqual(before.digests, base.digests)) return { ...base, ...time, change: "changed" };
+    if (before.deletedAt === undefined) return undefined;
+    const { changedAt, changedWithin } = before;
+    const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
+    return { ...base, ...times, change: "created" };
+  };
+  const write = (record: SourceRecord | undefined) => {
+    if (record === undefined) return;
+    sources.put(recordKey(CLUSTER, record), record);
+    if (record.change !== "none") emit(eventOf(record, store.now()));
+  };
+  return {
+    relist() {
+      for (const object of store.list("ConfigMap")) write(next(object, false));
+    },
+    deliver() {
+      const events = store.events();
+      let some = false;
+      for (; at < events.length; at++) {
+        const { type, object } = events[at] as (typeof events)[number];
+        if (object.kind !== "ConfigMap") continue;
+        some = true;
+        write(next(object, type === "DELETED"));
+      }
+      isFirst = false;
+      return some;
+    },
+  };
+}
+
+function eventOf(record: SourceRecord, now: number): SourceEvent {
+  const { kind, namespace, name, uid, resourceVersion, change } = record;
+  return {
+    id: stableId(uid, resourceVersion, change),
+    time: new Date(now).toISOString(),
+    subject: `${kind}/${namespace}/${name}`,
+    type: `dev.rollcast.source.${change}.v1`,
+    data: {
+      kind,
+      namespace,
+      name,
+      uid,
+      resourceVersion,
+      changedKeys: { added: [], changed: Object.keys(record.digests), removed: [] },
+      reason: change,
+    },
+  } as unknown as SourceEvent;
+}

@@ -1,0 +1,207 @@
+import { createBucket } from "../ports/bucket.ts";
+import type { BucketWrite } from "../ports/bucket.ts";
+import { createJobs } from "../ports/jobs.ts";
+import { createKubeApi } from "../ports/kube-api.ts";
+import { createStream } from "../ports/stream.ts";
+import { createObjectStore } from "../cluster/object-store.ts";
+import type { ObjectStore } from "../cluster/object-store.ts";
+import { installClock } from "./clock.ts";
+import type { VirtualClock } from "./clock.ts";
+import { createCluster } from "./cluster.ts";
+import { START, queuesOf } from "./config.ts";
+import type { WorldConfig } from "./config.ts";
+import { idle } from "./gate.ts";
+import type { CallKind, Loss } from "./gate.ts";
+import { createRecorder } from "./history.ts";
+import type { History, Recorder } from "./history.ts";
+import type { Ports } from "./ports.ts";
+import { startReplica } from "./replica.ts";
+import { createSourceEvents } from "./source-events.ts";
+import { createWatcher } from "./watcher.ts";
+import type { Watcher } from "./watcher.ts";
+
+/** Everything that the restarter meets, with one clock; nothing happens by itself. */
+export type World = {
+  readonly clock: VirtualClock;
+  readonly store: ObjectStore;
+  readonly ports: Ports;
+  readonly recorder: Recorder;
+  readonly watcher: Watcher;
+  /** What does not arrive for now. */
+  readonly lagging: { workloads: boolean; sources: boolean };
+  /** Time passes, until the first replica is about to make such a call. */
+  pass(options: PassOptions): Promise<void>;
+  /** So many acts of the controllers, in an order that the seed decides. */
+  controllers(count: number, seed: number): void;
+  /** Kills a replica between two calls; another process starts in its place. */
+  restart(replica: number): void;
+  lose(loss: Loss): void;
+  forgetLosses(): void;
+  resync(reason: string): void;
+  /** NATS goes, or comes back. */
+  outage(isOn: boolean): void;
+  history(): History;
+  close(): void;
+};
+
+export type PassOptions = {
+  readonly ms: number;
+  readonly until?: CallKind | undefined;
+  /** Whether the controllers of the cluster work meanwhile. */
+  readonly cluster?: boolean;
+};
+
+/** Watches are open again so long after NATS answers. */
+const REOPEN_MS = 300;
+const FINE_MS = 500;
+const COARSE_MS = 30_000;
+const FINE_FOR_MS = 3_000;
+const MAX_ROUNDS = 5_000;
+
+function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: Outside): Ports {
+  const [queue] = queuesOf(config);
+  if (queue === undefined) throw new Error("no queue");
+  const { attempts, backoff, name } = queue;
+  const now = clock.now;
+  const outage = { isOn: false, areWatchesClosed: false };
+  const onRecord = ({ key, text }: BucketWrite) => {
+    const record = text === undefined ? undefined : JSON.parse(text);
+    recorder.add({ at: now(), type: "record", key, record });
+  };
+  return {
+    config,
+    clock,
+    kube: createKubeApi({
+      store,
+      refused: ({ reason, message }) =>
+        recorder.add({ at: now(), type: "refused", reason, by: message }),
+      written: () => recorder.sync("rollcast"),
+    }),
+    outage,
+    records: createBucket({ name: "workloads", outage, onWrite: onRecord }),
+    sources: createBucket({ name: "sources", outage }),
+    control: createBucket({ name: "control", outage }),
+    jobs: { ...createJobs({ queue: name, attempts, backoff, now }), config: queue },
+    stream: createStream({
+      now,
+      outage,
+      onEvent: (event, duplicate) => recorder.add({ at: now(), type: "event", event, duplicate }),
+    }),
+    resyncIntervalMs: 300_000,
+  };
+}
+
+type Outside = { readonly recorder: Recorder; readonly store: ObjectStore };
+
+export function createWorld(config: WorldConfig): World {
+  const clock = installClock(START);
+  const store = createObjectStore({ now: clock.now });
+  const recorder = createRecorder(store);
+  const ports = portsOf(config, clock, { recorder, store });
+  const { kube, jobs, records, sources, control } = ports;
+  const events = createSourceEvents(clock.now);
+  const cluster = createCluster(store, () => recorder.sync("cluster"));
+  const { writtenAt } = recorder;
+  const watcher = createWatcher({ store, sources, writtenAt, emit: events.emit });
+  const lagging = { workloads: false, sources: false };
+  const replicas = Array.from({ length: config.restarters ?? 1 }, () =>
+    startReplica(ports, recorder),
+  );
+  const isStopped = () => replicas[0]?.gate().stopped() !== undefined;
+  let next = 0;
+  /** Work goes to one replica after the other. */
+  const take = (): boolean => {
+    const taking = replicas.filter((replica) => replica.isTaking());
+    const replica = taking[next++ % Math.max(1, taking.length)];
+    if (replica === undefined) return false;
+    return [events.take(replica), replica.takeJob()].some(Boolean);
+  };
+  const deliver = (): boolean =>
+    [
+      !lagging.workloads && kube.deliver(),
+      !lagging.sources && !ports.outage.isOn && watcher.deliver(),
+      records.deliver(),
+      sources.deliver(),
+      control.deliver(),
+      take(),
+    ].some(Boolean);
+  /** Everything that can happen at this moment. */
+  const runNow = async (works: boolean): Promise<void> => {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      await idle();
+      if (isStopped() && replicas.length === 1) return;
+      const before = store.events().length;
+      if (works) cluster.work(round);
+      const some = deliver() || store.events().length > before || clock.due();
+      if (clock.due()) clock.advance(clock.now());
+      if (!some) return;
+    }
+    throw new Error("the world does not come to rest");
+  };
+  return {
+    clock,
+    store,
+    ports,
+    recorder,
+    watcher,
+    lagging,
+    async pass({ ms, until, cluster: works = false }) {
+      const began = clock.now();
+      const end = began + ms;
+      for (const [i, replica] of replicas.entries()) {
+        replica.gate().open(i === 0 ? until : undefined);
+      }
+      for (;;) {
+        await runNow(works);
+        if (isStopped() && replicas.length === 1) return;
+        if (clock.now() >= end) return;
+        const isFine = clock.now() - began < FINE_FOR_MS;
+        const pause = isFine ? FINE_MS : COARSE_MS;
+        if (!isFine) kube.bookmark();
+        const due = [
+          // Later, timers may be late: a busy process is so too.
+          isFine ? clock.next() : undefined,
+          works ? cluster.restUntil() : undefined,
+          jobs.nextTime(),
+          events.nextTime(),
+          clock.now() + pause,
+        ].filter((time) => time !== undefined);
+        clock.advance(Math.min(end, Math.max(Math.min(...due), clock.now() + 1)));
+      }
+    },
+    controllers: (count, seed) => cluster.work(seed, count),
+    restart(i) {
+      const replica = replicas[i % replicas.length];
+      if (replica === undefined) return;
+      events.returnFrom(replica);
+      replica.restart();
+    },
+    lose: (loss) => replicas[0]?.gate().lose(loss),
+    forgetLosses() {
+      for (const replica of replicas) replica.gate().forgetLosses();
+    },
+    resync(reason) {
+      for (const replica of replicas) replica.resync(reason);
+    },
+    outage(isOn) {
+      const { outage } = ports;
+      if (isOn === outage.isOn) return;
+      outage.isOn = isOn;
+      if (isOn) {
+        outage.areWatchesClosed = true;
+        return;
+      }
+      for (const replica of replicas) replica.resync("nats-reconnect");
+      setTimeout(() => {
+        if (outage.isOn) return;
+        outage.areWatchesClosed = false;
+        for (const bucket of [records, sources, control]) bucket.gap();
+      }, REOPEN_MS);
+    },
+    history: () => recorder.entries,
+    close() {
+      for (const replica of replicas) replica.gate().kill();
+      clock.uninstall();
+    },
+  };
+}
