@@ -1,9 +1,9 @@
 import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail } from "@rollcast/shared/api/workload-views";
+import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { REFUSAL, refuseTemplates } from "./refuse-templates.ts";
 import { apiToken, apiUrl } from "./restarter-api.ts";
@@ -17,7 +17,9 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   const access = cleanup.use(await apiToken());
-  stack = cleanup.use(await startStack({ secure: true, services: [] }));
+  // Its own: every doctor of a control plane sees the Reloader that one of these tests installs.
+  const cluster = cleanup.use(await startCluster());
+  stack = cleanup.use(await startStack({ secure: true, services: [], cluster }));
   for (const name of ["provision", "watcher"] as const) await stack.start(name);
   const { api, namespace } = stack;
   for (const source of ["cfg", "other", "frozen"]) {
@@ -67,7 +69,7 @@ beforeAll(async () => {
     ROLLCAST_ACTOR: "ann@example.com",
     ROLLCAST_NATS_URL: stack.nats.url,
     ROLLCAST_NKEY_FILE: stack.seedFile("operator"),
-    KUBECONFIG: useCluster().kubeconfig,
+    KUBECONFIG: cluster.kubeconfig,
   };
 });
 afterAll(() => cleanup.disposeAsync());

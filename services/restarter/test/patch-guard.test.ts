@@ -16,25 +16,24 @@ test("a patch that is refused because another restarter has made it is no failur
   await rig.adopt("cfg", "0");
   await rig.deployMany(1);
   await waitRolledOut(rig.api, rig.namespace, NAME);
-  const slower = await rig.start({ kubeconfig: await kubeconfigFor(cluster, "admin", proxy.url) });
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
+  const slower = await rig.start({ kubeconfig });
   await rig.waitAll([NAME]);
 
-  // It goes on with the generation that it has seen last.
+  // Each goes on with the generation that it has seen last: neither sees the patch by its watch.
   proxy.rules([{ path: /\/deployments\?.*watch=/, fault: { do: "stall" } }]);
   process.kill(slower.pid, "SIGSTOP");
   await rig.change("cfg", "1");
-  const faster = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "patched" }, wait: false });
+  const env = { ROLLCAST_TEST_KILL_AT: "patched" };
+  const faster = await rig.start({ kubeconfig, env, wait: false });
   expect(await faster.exited).toBe("SIGKILL");
   expect((await rig.get(NAME)).metadata.generation).toBe(2);
   process.kill(slower.pid, "SIGCONT");
   // The job is locked for the one that is gone: where Redis forgets it, the other gets its own.
   await rig.redis.restart({ empty: true });
-  await waitFor(
-    () => proxy.requests.some(({ method, path }) => method === "PATCH" && path.endsWith(NAME)),
-    {
-      message: "the second patch",
-    },
-  );
+  const patches = () =>
+    proxy.requests.filter(({ method, path }) => method === "PATCH" && path.endsWith(`/${NAME}`));
+  await waitFor(() => patches().length > 1, { message: "the second patch" });
   await rig.waitRecord(NAME, ({ phase }) => phase !== "pending");
   proxy.rules([]);
   await rig.waitAll([NAME]);
