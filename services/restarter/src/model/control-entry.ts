@@ -25,9 +25,9 @@ export type Freeze = z.infer<typeof Freeze>;
 const RateLimit = z.object({ max: z.number(), per: z.number() });
 
 /** Live settings of a queue. Each overrides the configured one until it expires; null: no limit. */
-const Override = z.object({
+const LiveSettings = z.object({
   v: z.literal(1),
-  type: z.literal("override"),
+  type: z.literal("settings"),
   queue: z.string(),
   concurrency: setting(z.number()),
   rateLimit: setting(RateLimit.nullable()),
@@ -35,7 +35,7 @@ const Override = z.object({
   maxRollingPerNamespace: setting(z.number().nullable()),
   paused: setting(z.literal(true)),
 });
-export type Override = z.infer<typeof Override>;
+export type LiveSettings = z.infer<typeof LiveSettings>;
 
 /** One change of one source. */
 export const Change = z.object({ source: z.string(), id: z.string() });
@@ -61,7 +61,7 @@ const QueueState = z.object({
 });
 export type QueueState = z.infer<typeof QueueState>;
 
-export const ControlEntry = z.discriminatedUnion("type", [Freeze, Override, QueueState]);
+export const ControlEntry = z.discriminatedUnion("type", [Freeze, LiveSettings, QueueState]);
 export type ControlEntry = z.infer<typeof ControlEntry>;
 
 export function emptyState(queue: string): QueueState {
@@ -72,8 +72,8 @@ export function freezeKey(cluster: string, scope: FreezeScope): string {
   return `${encodeToken(cluster)}.freeze.${freezeTokens(scope)}`;
 }
 
-export function overrideKey(cluster: string, queue: string): string {
-  return `${encodeToken(cluster)}.override.${encodeToken(queue)}`;
+export function settingsKey(cluster: string, queue: string): string {
+  return `${encodeToken(cluster)}.settings.${encodeToken(queue)}`;
 }
 
 export function stateKey(cluster: string, queue: string): string {
