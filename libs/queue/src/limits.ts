@@ -11,7 +11,7 @@ export type Limits = {
   readonly rateLimit?: { readonly max: number; readonly per: number } | undefined;
 };
 
-export type LimitsKeeper = {
+export type LimitsSync = {
   set(limits: Limits): Promise<void>;
   /** Why nothing may be added yet, or undefined. */
   fault(): string | undefined;
@@ -44,7 +44,7 @@ export function createLimits(
   redis: Redis,
   keyOf: (part: string) => string,
   options: { name: string; logger: Logger },
-): LimitsKeeper {
+): LimitsSync {
   const { name: queue, logger } = options;
   const listeners: (() => void)[] = [];
   let wanted: Limits | undefined;

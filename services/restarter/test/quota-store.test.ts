@@ -10,7 +10,7 @@ import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createQuotaStore } from "../src/admission/quota-store.ts";
 import type { QuotaStore } from "../src/admission/quota-store.ts";
 import { openKvCache } from "../src/admission/kv-cache.ts";
-import { mayTake } from "../src/decision/change-failures.ts";
+import { mayReserve } from "../src/decision/change-failures.ts";
 
 const CLUSTER = "test";
 
@@ -36,10 +36,10 @@ const limits = { maxRolling: 5 };
 
 function reserveQuota(quotaStore: QuotaStore, key: string): Promise<boolean> {
   return quotaStore.change("q", (state) => {
-    if (!mayTake(state, limits, { key, changes: [], haltAfter: 3 }))
+    if (!mayReserve(state, limits, { key, changes: [], haltAfter: 3 }))
       return { state, answer: false };
-    const holder = { rollout: key, since: 1, changes: [] };
-    return { state: { ...state, rolling: { ...state.rolling, [key]: holder } }, answer: true };
+    const quotaUse = { rollout: key, since: 1, changes: [] };
+    return { state: { ...state, rolling: { ...state.rolling, [key]: quotaUse } }, answer: true };
   });
 }
 

@@ -18,8 +18,8 @@ function evaluate(route: RootRoute | Route, labels: Labels, at: Position): Evalu
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
   const texts = "match" in route ? route.match : [];
-  const matchers = texts.map((text) => ({ text, holds: parseMatcher(text)(labels) }));
-  const matches = matchers.every(({ holds }) => holds);
+  const matchers = texts.map((text) => ({ text, matches: parseMatcher(text)(labels) }));
+  const matches = matchers.every((matcher) => matcher.matches);
   const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
   if (!matches) return [{ ...self, ends: false }];
   const evaluated: EvaluatedRoute[] = [];

@@ -58,10 +58,10 @@ function createWorkerOpener(
       backoff: BACKOFF,
       concurrency: receiver === undefined ? GROUP_CONCURRENCY : SEND_CONCURRENCY,
       ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
-      process: (data, { signal, hold }) =>
+      process: (data, { signal, pause }) =>
         runJob(ctx, data, {
           signal: AbortSignal.any([signal, graceEnd]),
-          pause: limit === undefined ? async () => undefined : hold,
+          pause: limit === undefined ? async () => undefined : pause,
           ...(receiver === undefined ? {} : { receiver }),
         }),
     });

@@ -7,7 +7,7 @@ import { emptyState, freezeKey, settingsKey, stateKey } from "../model/control-e
 import type { Change, ControlEntry } from "../model/control-entry.ts";
 import type { QuotaStore } from "./quota-store.ts";
 import type { KvCache } from "./kv-cache.ts";
-import type { QueueAssigner } from "./namespace-assignment.ts";
+import type { QueueAssigner } from "./queue-assigner.ts";
 import { effective } from "./settings.ts";
 
 export type AdmissionOptions = {

@@ -6,7 +6,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "../decision/decide.ts";
-import { presentContents, verdict, verdicts } from "../model/policy.ts";
+import { presentContents, verdict, verdicts } from "../model/verdict.ts";
 import type { DecisionInput } from "../decision/decision-input.ts";
 import { decisionView } from "./view.ts";
 

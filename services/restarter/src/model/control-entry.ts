@@ -45,8 +45,8 @@ export type Change = z.infer<typeof Change>;
 const Failures = z.object({ changes: z.array(Change), rollouts: z.array(z.string()) });
 export type Failures = z.infer<typeof Failures>;
 
-const Holder = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
-export type Holder = z.infer<typeof Holder>;
+const QuotaUse = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
+export type QuotaUse = z.infer<typeof QuotaUse>;
 
 /**
  * The workloads that hold quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
@@ -56,7 +56,7 @@ const QueueState = z.object({
   v: z.literal(1),
   type: z.literal("state"),
   queue: z.string(),
-  rolling: z.record(z.string(), Holder),
+  rolling: z.record(z.string(), QuotaUse),
   failures: z.array(Failures),
 });
 export type QueueState = z.infer<typeof QueueState>;

@@ -1,6 +1,6 @@
 import { dig } from "@rollcast/kube/object";
 import type { PodTemplate } from "@rollcast/kube/workloads/kind";
-import type { Found, Keys, Reference } from "./source-references.ts";
+import type { RawReference, Keys, Reference } from "./source-references.ts";
 import { containerReferences, isNamed, list, volumeReferences } from "./source-references.ts";
 
 /** Merges the keys of two uses of the same source. */
@@ -31,7 +31,7 @@ export function references(
     ...containers.flatMap(containerReferences),
     ...list(dig(spec, "volumes")).flatMap(volumeReferences),
     ...(options.imagePullSecrets ? list(dig(spec, "imagePullSecrets")) : []).map(
-      (secret): Found => ({
+      (secret): RawReference => ({
         kind: "Secret",
         name: dig(secret, "name"),
         keys: "*",

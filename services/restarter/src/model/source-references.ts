@@ -7,9 +7,9 @@ export type Keys = "*" | readonly string[];
 /** A source that a pod template uses, in the workload's own namespace. */
 export type Reference = { readonly kind: SourceKind; readonly name: string; readonly keys: Keys };
 
-export type Found = { kind: SourceKind; name: unknown; keys: Keys };
+export type RawReference = { kind: SourceKind; name: unknown; keys: Keys };
 
-type Named = Found & { name: string };
+type Named = RawReference & { name: string };
 
 /**
  * A DNS subdomain, as every source name is. A template may hold any text, but a source with an
@@ -17,7 +17,7 @@ type Named = Found & { name: string };
  */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-export function isNamed(use: Found): use is Named {
+export function isNamed(use: RawReference): use is Named {
   return typeof use.name === "string" && NAME.test(use.name);
 }
 
@@ -37,7 +37,7 @@ function oneKey(key: unknown): Keys {
 
 /** The sources in a container's environment, in template order. */
 export function containerReferences(container: unknown): Reference[] {
-  const uses: Found[] = [];
+  const uses: RawReference[] = [];
   for (const from of list(dig(container, "envFrom"))) {
     uses.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
     uses.push({ kind: "Secret", name: dig(from, "secretRef", "name"), keys: "*" });
@@ -81,7 +81,7 @@ function volumeSecrets(volume: unknown): unknown[] {
 export function volumeReferences(volume: unknown): Reference[] {
   const configMap = dig(volume, "configMap");
   const secret = dig(volume, "secret");
-  const uses: Found[] = [
+  const uses: RawReference[] = [
     { kind: "ConfigMap", name: dig(configMap, "name"), keys: itemKeys(dig(configMap, "items")) },
     { kind: "Secret", name: dig(secret, "secretName"), keys: itemKeys(dig(secret, "items")) },
   ];

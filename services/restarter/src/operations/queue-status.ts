@@ -1,5 +1,5 @@
 import type { Queue } from "@rollcast/shared/config/queues";
-import type { UpdaterOptions } from "./update.ts";
+import type { UpdaterOptions } from "./updater.ts";
 import type { Change } from "../model/control-entry.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";

@@ -2,8 +2,8 @@ import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
 import { clock } from "../clock.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
-import { ROLLCAST, origin, untilText } from "./update.ts";
-import type { Updater, By } from "./update.ts";
+import { ROLLCAST, origin, untilText } from "./updater.ts";
+import type { Updater, By } from "./updater.ts";
 import { settingsKey } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
 import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
@@ -46,13 +46,13 @@ export function queueOperations(
   };
   const statusOf = (file: Queue): QueueStatus => {
     const { name } = file;
-    const holders = Object.entries(admission.state(name).rolling);
+    const quotaUses = Object.entries(admission.state(name).rolling);
     return {
       name,
       file,
       live: lasting(settingsOf(name), clock()),
       effective: admission.settings(name),
-      rolling: holders.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
+      rolling: quotaUses.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
       halts: listHalts().filter((candidate) => candidate.queue === name),
     };
   };
