@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { getImpact } from "@rollcast/shared/api/workload-routes";
-import type { Decision as DecisionView } from "@rollcast/shared/api/workload-views";
+import type { DecisionView } from "@rollcast/shared/api/workload-views";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../model/content.ts";

@@ -1,8 +1,4 @@
-import type {
-  Decision as DecisionView,
-  RolloutLine,
-  SourceView,
-} from "@rollcast/shared/api/workload-views";
+import type { DecisionView, RolloutLine, SourceView } from "@rollcast/shared/api/workload-views";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";

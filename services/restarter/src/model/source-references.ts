@@ -21,12 +21,12 @@ export function isNamed(use: RawReference): use is Named {
   return typeof use.name === "string" && NAME.test(use.name);
 }
 
-export function list(value: unknown): readonly unknown[] {
+export function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
 function itemKeys(items: unknown): Keys {
-  const entries = list(items);
+  const entries = arrayOf(items);
   if (entries.length === 0) return "*";
   return entries.map((item) => dig(item, "key")).filter((key) => typeof key === "string");
 }
@@ -38,11 +38,11 @@ function oneKey(key: unknown): Keys {
 /** The sources in a container's environment, in template order. */
 export function containerReferences(container: unknown): Reference[] {
   const uses: RawReference[] = [];
-  for (const from of list(dig(container, "envFrom"))) {
+  for (const from of arrayOf(dig(container, "envFrom"))) {
     uses.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
     uses.push({ kind: "Secret", name: dig(from, "secretRef", "name"), keys: "*" });
   }
-  for (const env of list(dig(container, "env"))) {
+  for (const env of arrayOf(dig(container, "env"))) {
     const configMap = dig(env, "valueFrom", "configMapKeyRef");
     const secret = dig(env, "valueFrom", "secretKeyRef");
     uses.push({
@@ -92,7 +92,7 @@ export function volumeReferences(volume: unknown): Reference[] {
     keys: "*",
   });
   for (const name of volumeSecrets(volume)) uses.push({ kind: "Secret", name, keys: "*" });
-  for (const source of list(dig(volume, "projected", "sources"))) {
+  for (const source of arrayOf(dig(volume, "projected", "sources"))) {
     const projectedMap = dig(source, "configMap");
     const projectedSecret = dig(source, "secret");
     uses.push(
