@@ -49,7 +49,7 @@ const QuotaUse = z.object({ rollout: z.string(), since: z.number(), changes: z.a
 export type QuotaUse = z.infer<typeof QuotaUse>;
 
 /**
- * The workloads that hold quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
+ * The workloads that use quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
  * failed.
  */
 const QueueState = z.object({

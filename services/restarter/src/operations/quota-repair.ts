@@ -29,7 +29,7 @@ async function recordNow(ctx: Context, key: WorkloadKey): Promise<WorkloadRecord
 }
 
 /**
- * Releases quota of rollouts that are not in progress: their holder was killed between two writes.
+ * Releases quota of rollouts that are not in progress: their replica was killed between two writes.
  */
 async function freeOrphans(
   { ctx, quotaStore, progress }: RepairOptions,
