@@ -3,7 +3,7 @@ import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
-import type { Api } from "./clients/api-client.ts";
+import type { ApiAccess } from "./clients/api-client.ts";
 import { EXIT, CliError } from "./cli-error.ts";
 import { withCluster } from "./clients/find-api.ts";
 import { createOutput } from "./output/output.ts";
@@ -82,7 +82,7 @@ function tokenOf(options: ApiOptions): string {
 }
 
 /** The API that the options name. Throws {@link CliError} if they name none. */
-export function apiOf(options: ApiOptions): Api {
+export function apiOf(options: ApiOptions): ApiAccess {
   const { server } = options;
   if (server === undefined || server === "") {
     const hint = "name it by --server or ROLLCAST_SERVER";

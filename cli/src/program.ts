@@ -9,7 +9,7 @@ import { addQueues } from "./commands/queues.ts";
 import { addRequests } from "./commands/requests.ts";
 import { addStatus } from "./commands/status.ts";
 import { findApi } from "./clients/find-api.ts";
-import type { ClusterOptions } from "./clients/find-api.ts";
+import type { InstallationOptions } from "./clients/find-api.ts";
 import { knowsToken } from "./options.ts";
 import type { ApiOptions } from "./options.ts";
 
@@ -19,7 +19,7 @@ import type { ApiOptions } from "./options.ts";
  */
 async function findServer(command: Command, opened: AsyncDisposableStack): Promise<void> {
   const asks = command.options.some(({ long }) => long === "--server");
-  const options = command.opts<ClusterOptions & ApiOptions>();
+  const options = command.opts<InstallationOptions & ApiOptions>();
   if (!asks || command.name() === "doctor" || (options.server ?? "") !== "") return;
   const service = command.parent?.name() === "dead-letters" ? "notifier" : "restarter";
   const api = opened.use(await findApi(options, service, knowsToken(options)));

@@ -120,6 +120,19 @@ test("a name that two files of a package export is found", () => {
   ]);
 });
 
+test.each(["services/x/src/a.ts", "jobs/x/src/a.ts", "cli/src/a.ts"])(
+  "a name that a library and %s export is found",
+  (file) => {
+    const twice = ["libs/x/src/b.ts", file].flatMap((source) =>
+      namesOf(source, "export type Limits = number;"),
+    );
+
+    expect(doubleMeanings(words, twice)).toEqual([
+      `Limits is exported by libs/x/src/b.ts and ${file}`,
+    ]);
+  },
+);
+
 test.each([
   ["of a package", "services/x/src/a/keys.ts", "services/x/src/b/keys.ts"],
   ["of several libraries", "libs/x/src/keys.ts", "libs/y/src/keys.ts"],
@@ -135,6 +148,7 @@ test.each([
 
 test.each([
   ["of two services", "services/x/src/context.ts", "services/y/src/context.ts"],
+  ["of a library and a service", "libs/x/src/routes.ts", "services/x/src/routes.ts"],
   ["of which each is its folder's program", "scripts/a/main.ts", "scripts/b/main.ts"],
   ["that words.json allows", "libs/x/src/deployment.ts", "libs/y/src/deployment.ts"],
 ])("two files %s may have one name", (_, first, second) => {
@@ -144,6 +158,14 @@ test.each([
       [first, second].flatMap((file) => namesOf(file, "")),
     ),
   ).toEqual([]);
+});
+
+test("two services may export one name", () => {
+  const twice = ["services/x/src/a.ts", "services/y/src/a.ts"].flatMap((file) =>
+    namesOf(file, "export type Context = number;"),
+  );
+
+  expect(doubleMeanings(words, twice)).toEqual([]);
 });
 
 test.each([

@@ -63,20 +63,34 @@ function meant({ place, text }: Named): string | undefined {
   return CONVENTIONAL.has(base) ? undefined : `${base} is the name of`;
 }
 
+/** Packages whose exported names are compared with the libraries' too. */
+const ABOVE_LIBS = /^(?:services|jobs)\/|^cli(?:\/|$)/;
+
+/** Where a name must have one meaning: a package, or all libraries together. */
+function scopeOf(file: string): string {
+  return file.startsWith("libs/") ? "libs" : (packageFolder(file) ?? "");
+}
+
 /**
  * Exported names, and names of files, with two meanings: of several files of one package, or of
- * several libraries.
+ * several libraries; and exported names of a service, a job or the command line that a library
+ * exports too. Services may repeat each other's names, and name their files as a library does.
  */
 export function doubleMeanings({ shared }: Words, names: readonly Named[]): string[] {
-  const byMeaning = new Map<string, Set<string>>();
+  const byMeaning = new Map<string, Map<string, Set<string>>>();
   for (const named of names) {
     const what = meant(named);
     if (what === undefined || shared[what.split(" ")[0] ?? ""] !== undefined) continue;
-    const scope = named.file.startsWith("libs/") ? "libs" : packageFolder(named.file);
-    const key = `${scope}\n${what}`;
-    byMeaning.set(key, (byMeaning.get(key) ?? new Set()).add(named.file));
+    const byScope = byMeaning.get(what) ?? new Map<string, Set<string>>();
+    const scope = scopeOf(named.file);
+    byMeaning.set(what, byScope.set(scope, (byScope.get(scope) ?? new Set()).add(named.file)));
   }
-  return [...byMeaning]
-    .filter(([, files]) => files.size > 1)
-    .map(([key, files]) => `${key.split("\n")[1]} ${[...files].join(" and ")}`);
+  return [...byMeaning].flatMap(([what, byScope]) =>
+    [...byScope].flatMap(([scope, files]) => {
+      const isName = what.endsWith(" is exported by");
+      const libs = isName && ABOVE_LIBS.test(scope) ? (byScope.get("libs") ?? []) : [];
+      const all = [...libs, ...files];
+      return all.length > 1 ? [`${what} ${all.join(" and ")}`] : [];
+    }),
+  );
 }

@@ -7,7 +7,7 @@ import { toError } from "@rollcast/shared/errors";
 import { EXIT, CliError } from "../cli-error.ts";
 
 /** An API that was found. */
-export type Api = { readonly server: string; readonly token: string };
+export type ApiAccess = { readonly server: string; readonly token: string };
 
 type In<T> = T extends z.ZodType ? z.input<T> : undefined;
 type Out<T> = T extends z.ZodType ? z.infer<T> : undefined;
@@ -36,7 +36,11 @@ function actor(): string {
   return name.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 }
 
-function urlOf(api: Api, spec: RouteSpec, input: CallInput<unknown, unknown, unknown>): string {
+function urlOf(
+  api: ApiAccess,
+  spec: RouteSpec,
+  input: CallInput<unknown, unknown, unknown>,
+): string {
   const params = (input.params ?? {}) as Record<string, string>;
   const path = spec.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(params[name] ?? ""),
@@ -59,7 +63,7 @@ function reasonOf(err: unknown): string {
   return cause instanceof Error ? cause.message : err.message;
 }
 
-async function send(url: string, api: Api, method: string, body: unknown): Promise<Response> {
+async function send(url: string, api: ApiAccess, method: string, body: unknown): Promise<Response> {
   try {
     return await fetch(url, {
       method,
@@ -101,7 +105,7 @@ export async function call<
   Q extends z.ZodObject | undefined,
   B extends z.ZodType | undefined,
   R extends z.ZodType | undefined,
->(api: Api, spec: RouteSpec<P, Q, B, R>, input: CallInput<P, Q, B> = {}): Promise<Out<R>> {
+>(api: ApiAccess, spec: RouteSpec<P, Q, B, R>, input: CallInput<P, Q, B> = {}): Promise<Out<R>> {
   const response = await send(urlOf(api, spec, input), api, spec.method, input.body);
   if (!response.ok) throw await errorOf(response, api.server);
   if (spec.response === undefined) return undefined as Out<R>;
@@ -113,7 +117,7 @@ export async function call<
 
 /** Every entry of every page of a list. */
 export async function callAll<Q extends z.ZodObject, T>(
-  api: Api,
+  api: ApiAccess,
   spec: RouteSpec<undefined, Q, undefined, z.ZodType<{ items: T[]; next?: string | undefined }>>,
   query: Record<string, unknown> = {},
 ): Promise<T[]> {

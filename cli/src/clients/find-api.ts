@@ -8,7 +8,7 @@ import { toKubeCliError, openKube, withKube } from "./kube.ts";
 import type { KubeOptions } from "./kube.ts";
 
 /** Where Rollcast is installed, for users who name no server. */
-export type ClusterOptions = KubeOptions & { readonly rollcastNamespace: string };
+export type InstallationOptions = KubeOptions & { readonly rollcastNamespace: string };
 /** Which service's API a command calls. */
 export type ApiService = "restarter" | "notifier";
 
@@ -90,7 +90,7 @@ export type FoundApi = AsyncDisposable & { readonly server: string; readonly tok
  * the token from the Secret `rollcast-api` unless it is given. Throws {@link CliError}.
  */
 export async function findApi(
-  options: ClusterOptions,
+  options: InstallationOptions,
   service: ApiService,
   knowsToken: boolean,
 ): Promise<FoundApi> {

@@ -14,7 +14,7 @@ const USER = "operator";
 /** What to do if NATS refuses the user. */
 export const SEED_HINT = "give the seed of the user operator (nats-operator.nk) by --nkey";
 
-export type NatsOptions = {
+export type NatsTargetOptions = {
   readonly nats?: string;
   readonly nkey?: string;
   readonly natsCa?: string;
@@ -79,11 +79,11 @@ function createReasonLogger() {
 const nonEmpty = (value: string | undefined) => (value === "" ? undefined : value);
 
 /** Whether the options say where NATS is. */
-export function hasNatsTarget({ nats, config }: NatsOptions): boolean {
+export function hasNatsTarget({ nats, config }: NatsTargetOptions): boolean {
   return nonEmpty(nats) !== undefined || nonEmpty(config) !== undefined;
 }
 
-function targetOf(options: NatsOptions) {
+function targetOf(options: NatsTargetOptions) {
   const file = nonEmpty(options.config);
   const configured = file === undefined ? undefined : loadConfig({ ROLLCAST_CONFIG: file }).nats;
   const url = nonEmpty(options.nats) ?? configured?.url;
@@ -101,7 +101,7 @@ function targetOf(options: NatsOptions) {
 }
 
 /** Connects. Throws {@link CliError} if nothing answers in time or the user is refused. */
-export async function openNats(options: NatsOptions): Promise<Nats> {
+export async function openNats(options: NatsTargetOptions): Promise<Nats> {
   const { logger, reason } = createReasonLogger();
   try {
     const target = targetOf(options);

@@ -11,11 +11,11 @@ import { EXIT, CliError } from "../cli-error.ts";
 import { openKube } from "../clients/kube.ts";
 import type { KubeOptions } from "../clients/kube.ts";
 import { hasNatsTarget, openNats, withNats } from "../clients/nats.ts";
-import type { NatsOptions } from "../clients/nats.ts";
+import type { NatsTargetOptions } from "../clients/nats.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 
-type Options = ApiOptions & OutputOptions & KubeOptions & NatsOptions;
+type Options = ApiOptions & OutputOptions & KubeOptions & NatsTargetOptions;
 
 /** The findings of a check; if the check cannot run, that is its finding. */
 async function findingsOf(about: string, check: () => Promise<Finding[]>): Promise<Finding[]> {

@@ -6,7 +6,7 @@ import type { RollcastEvent } from "@rollcast/shared/events";
 import { tailEvents } from "@rollcast/nats/tail";
 import { EXIT, CliError } from "../cli-error.ts";
 import { toNatsCliError, openNats, withNats } from "../clients/nats.ts";
-import type { NatsOptions } from "../clients/nats.ts";
+import type { NatsTargetOptions } from "../clients/nats.ts";
 import { outputOf, withOutput } from "../options.ts";
 import type { OutputOptions } from "../options.ts";
 import type { Output } from "../output/output.ts";
@@ -19,7 +19,11 @@ const HANG = 27;
 const FILTER = /^(?:(?:[\w-]+|\*)\.)*(?:[\w-]+|[*>])$/;
 
 type Options = OutputOptions &
-  NatsOptions & { readonly filter: string; readonly since?: string; readonly follow: boolean };
+  NatsTargetOptions & {
+    readonly filter: string;
+    readonly since?: string;
+    readonly follow: boolean;
+  };
 
 function about(event: RollcastEvent): string {
   const data = event.data as {

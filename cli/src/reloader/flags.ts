@@ -4,7 +4,7 @@ export type ReloaderOptions = {
   readonly env: ReadonlyMap<string, string>;
 };
 
-export const ANNOTATIONS: Readonly<Record<string, string>> = {
+export const ANNOTATION_FLAGS: Readonly<Record<string, string>> = {
   "auto-annotation": "auto",
   "configmap-auto-annotation": "configMapAuto",
   "secret-auto-annotation": "secretAuto",

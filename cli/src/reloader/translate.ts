@@ -2,7 +2,7 @@ import { parseConfig } from "@rollcast/runtime/config/load";
 import { selectorFault } from "@rollcast/shared/config/scope";
 import { stringify } from "yaml";
 import type { ReloaderOptions } from "./flags.ts";
-import { ANNOTATIONS, NEEDLESS, isTrue, parseList, translateSelector } from "./flags.ts";
+import { ANNOTATION_FLAGS, NEEDLESS, isTrue, parseList, translateSelector } from "./flags.ts";
 
 /** The equivalent configuration, and notes on what has no counterpart or another meaning. */
 export type Translation = {
@@ -65,7 +65,7 @@ function reload({ flags }: ReloaderOptions, draft: Draft): void {
   }
   const types = parseList(flags.get("ignored-workload-types"));
   if (types.length > 0) section.ignoredWorkloadTypes = types;
-  const annotations = Object.entries(ANNOTATIONS).flatMap(([flag, key]) => {
+  const annotations = Object.entries(ANNOTATION_FLAGS).flatMap(([flag, key]) => {
     draft.handled.add(flag);
     const name = flags.get(flag);
     return name === undefined || name === "" ? [] : [[key, name]];

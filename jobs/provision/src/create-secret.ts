@@ -1,12 +1,16 @@
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
-import type { Credentials } from "./credentials.ts";
+import type { CredentialFiles } from "./credentials.ts";
 
 /**
  * The Secret as an object of the Kubernetes API. It is immutable: half-changed keys would lock
  * services out.
  */
-export function secretOf(name: string, namespace: string | undefined, credentials: Credentials) {
+export function secretOf(
+  name: string,
+  namespace: string | undefined,
+  credentials: CredentialFiles,
+) {
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -28,7 +32,7 @@ export function secretOf(name: string, namespace: string | undefined, credential
 export async function createSecret(
   kube: KubeClient,
   where: { name: string; namespace: string },
-  credentials: Credentials,
+  credentials: CredentialFiles,
 ): Promise<boolean> {
   const { name, namespace } = where;
   try {

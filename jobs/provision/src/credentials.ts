@@ -15,7 +15,7 @@ const PASSWORD_BYTES = 24;
 const KEY_BYTES = 32;
 
 /** File name -> content; also the keys of the Secret. */
-export type Credentials = Readonly<Record<string, string>>;
+export type CredentialFiles = Readonly<Record<string, string>>;
 
 /**
  * Generates keys for every user (https://redis.io/docs/latest/commands/acl-setuser/):
@@ -25,13 +25,13 @@ export type Credentials = Readonly<Record<string, string>>;
  *     redis-<user>                  the password, for the service only
  *     redis-<user>.sha256           its hash, for redis-server
  */
-export function makeCredentials(): Credentials {
+export function makeCredentials(): CredentialFiles {
   const secrets = makeSecrets();
   return { ...secrets, ...serverFilesOf(secrets) };
 }
 
 /** Generates the secrets of the users. */
-export function makeSecrets(): Credentials {
+export function makeSecrets(): CredentialFiles {
   const seeds = [...new Set(Object.values(NATS_USERS).flat())].map(
     (user) => [`nats-${user}.nk`, createNkey().seed] as const,
   );
@@ -45,7 +45,7 @@ export function makeSecrets(): Credentials {
  * Derives the servers' files from the secrets alone, so that they always match. A file of public
  * keys needs the seeds of all its users.
  */
-export function serverFilesOf(secrets: Credentials): Credentials {
+export function serverFilesOf(secrets: CredentialFiles): CredentialFiles {
   const files: Record<string, string> = {};
   for (const user of REDIS_USERS) {
     const password = secrets[`redis-${user}`];
@@ -66,12 +66,12 @@ export function serverFilesOf(secrets: Credentials): Credentials {
 /**
  * Generates the watcher's key for digests, for installations that do not keep it in the cluster.
  */
-export function makeInstallationKey(): Credentials {
+export function makeInstallationKey(): CredentialFiles {
   return { "installation-key": randomBytes(KEY_BYTES).toString("base64url") };
 }
 
 /** Generates a token for each HTTP API, for installations that do not keep them in a Secret. */
-export function makeApiTokens(): Credentials {
+export function makeApiTokens(): CredentialFiles {
   const token = () => randomBytes(KEY_BYTES).toString("base64url");
   return { "restarter-api-token": token(), "notifier-api-token": token() };
 }

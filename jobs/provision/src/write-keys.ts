@@ -4,7 +4,7 @@ import { findSeed } from "@rollcast/nats/identity";
 import { publicKeyOf } from "@rollcast/nats/nkey";
 import { createFile, prepareFolder, readIfThere, replaceFile } from "./atomic-file.ts";
 import { makeApiTokens, makeInstallationKey, makeSecrets, serverFilesOf } from "./credentials.ts";
-import type { Credentials } from "./credentials.ts";
+import type { CredentialFiles } from "./credentials.ts";
 import { isApiToken, isOfShape, placeOf, tokenCopies } from "./key-places.ts";
 import type { KeyPlace, Shape } from "./key-places.ts";
 
@@ -53,7 +53,7 @@ async function keep(name: string, path: string, text: string, mode: number) {
  * The files derived from the secrets, with their places. The public keys come last: nats-server
  * does not start without them.
  */
-function derived(secrets: Credentials, shape: Shape | undefined): [KeyPlace, string][] {
+function derived(secrets: CredentialFiles, shape: Shape | undefined): [KeyPlace, string][] {
   const copies = Object.entries(secrets)
     .filter(([name]) => isApiToken(name))
     .flatMap(([name, token]) =>

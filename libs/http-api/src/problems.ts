@@ -21,7 +21,7 @@ function clientProblem(err: FastifyError): ProblemError | undefined {
 }
 
 export function problemOf(
-  options: ApiOptions,
+  options: HttpApiOptions,
   err: FastifyError,
   request: FastifyRequest,
 ): ProblemError {
@@ -65,7 +65,7 @@ export function notFound(
   return sendProblem(reply, new ProblemError(405, "method-not-allowed", detail));
 }
 
-export type ApiOptions = {
+export type HttpApiOptions = {
   readonly listen: ApiConfig["listen"];
   readonly tokenFile: string;
   /** Where the configuration names the file: `restarter.api.tokenFile`. */

@@ -10,7 +10,7 @@ import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { openGuard } from "./token.ts";
 import { MAX_BODY_BYTES, notFound, problemOf, sendProblem } from "./problems.ts";
-import type { ApiOptions } from "./problems.ts";
+import type { HttpApiOptions } from "./problems.ts";
 
 const REQUEST_MS = 30_000;
 const ACTOR = "x-rollcast-actor";
@@ -59,7 +59,7 @@ function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logg
  * is logged as "api listening".
  */
 export async function startApi(
-  options: ApiOptions,
+  options: HttpApiOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { listen, routes, logger, metrics } = options;
   const guard = await openGuard(options.tokenFile, options.tokenKey, logger);

@@ -3,7 +3,7 @@ import { toError } from "@rollcast/shared/errors";
 import { ANSWER_MS, withDeadline } from "@rollcast/async/deadline";
 import { Queue as BullQueue } from "bullmq";
 import { createLimits } from "./limits.ts";
-import type { Limits } from "./limits.ts";
+import type { WorkerLimits } from "./limits.ts";
 import { connectRedis, prefix } from "./redis.ts";
 import type { Client, QueueOptions } from "./redis.ts";
 
@@ -44,7 +44,7 @@ export type JobQueue<T> = AsyncDisposable & {
    * What holds over all workers of the queue from now on; set again by itself after each reconnect,
    * before anything is added.
    */
-  limit(limits: Limits): Promise<void>;
+  limit(limits: WorkerLimits): Promise<void>;
 };
 
 const DEFAULT_ATTEMPTS = 5;

@@ -6,13 +6,13 @@ import type { Redis } from "ioredis";
  * What BullMQ keeps for all workers of a queue. `per` in milliseconds; a window of the rate begins
  * with its first job.
  */
-export type Limits = {
+export type WorkerLimits = {
   readonly concurrency: number;
   readonly rateLimit?: { readonly max: number; readonly per: number } | undefined;
 };
 
-export type LimitsKeeper = {
-  set(limits: Limits): Promise<void>;
+export type LimitsSync = {
+  set(limits: WorkerLimits): Promise<void>;
   /** Why nothing may be added yet, or undefined. */
   fault(): string | undefined;
   /** Calls back after each reconnect, once the limits are set again. */
@@ -44,10 +44,10 @@ export function createLimits(
   redis: Redis,
   keyOf: (part: string) => string,
   options: { name: string; logger: Logger },
-): LimitsKeeper {
+): LimitsSync {
   const { name: queue, logger } = options;
   const listeners: (() => void)[] = [];
-  let wanted: Limits | undefined;
+  let wanted: WorkerLimits | undefined;
   let isSet = true;
 
   const apply = async () => {

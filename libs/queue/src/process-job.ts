@@ -12,7 +12,7 @@ export type JobContext = {
    * Lets no job of this queue begin for so many milliseconds, on any worker; only where the queue
    * has a rate limit.
    */
-  readonly hold: (ms: number) => Promise<void>;
+  readonly pause: (ms: number) => Promise<void>;
 };
 
 /**
@@ -25,13 +25,13 @@ export async function processJob<T>(
   options: WorkOptions<T>,
   job: Job<T>,
   token: string | undefined,
-  worker: { signal: AbortSignal; hold: JobContext["hold"] },
+  worker: { signal: AbortSignal; pause: JobContext["pause"] },
 ): Promise<void> {
-  const { signal, hold } = worker;
+  const { signal, pause } = worker;
   const attempts = job.opts.attempts ?? 1;
   const attempt = job.attemptsMade + 1;
   try {
-    await options.process(job.data, { signal, hold, attempt, lastAttempt: attempt >= attempts });
+    await options.process(job.data, { signal, pause, attempt, lastAttempt: attempt >= attempts });
   } catch (thrown) {
     const err = toError(thrown);
     // What it says lies in Redis for an hour.

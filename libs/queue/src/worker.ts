@@ -94,8 +94,8 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
   const inFlight = new Set<Promise<void>>();
   const ages = createInFlight();
   const { rateLimit } = options;
-  const hold = async (ms: number) => {
-    if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be held");
+  const pause = async (ms: number) => {
+    if (rateLimit === undefined) throw new Error("a queue without a rate limit cannot be paused");
     await worker.rateLimit(ms);
   };
   const worker: Worker<T, void> = new Worker<T, void>(
@@ -103,7 +103,7 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
     async (job, token, signal) => {
       touch();
       const given = signal ?? new AbortController().signal;
-      const running = processJob(options, job, token, { signal: given, hold });
+      const running = processJob(options, job, token, { signal: given, pause });
       inFlight.add(running);
       const end = ages.begin();
       await running.finally(() => {

@@ -10,7 +10,7 @@ import { renderChart } from "./helm.ts";
 const EXAMPLES = join(repositoryRoot(), "test", "fixtures", "chart");
 
 /** A file that is rendered, and how. */
-export type Rendered = { readonly file: string; readonly render: () => Promise<string> };
+export type RenderedFile = { readonly file: string; readonly render: () => Promise<string> };
 
 /** Path of an example's values. */
 export function exampleValues(name: string): string {
@@ -25,7 +25,7 @@ async function renderInstall(): Promise<string> {
 }
 
 /** deploy/install.yaml, and each example's NAME.golden.yaml of its NAME.values.yaml. */
-export async function renderedFiles(): Promise<Rendered[]> {
+export async function renderedFiles(): Promise<RenderedFile[]> {
   const names = (await readdir(EXAMPLES))
     .filter((file) => file.endsWith(".values.yaml"))
     .map((file) => file.replace(".values.yaml", ""));

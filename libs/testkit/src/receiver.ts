@@ -14,7 +14,7 @@ export type Received = {
 };
 
 /** What the receiver does with a request. */
-export type Answer = {
+export type TestAnswer = {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
@@ -33,11 +33,11 @@ export type TestReceiver = AsyncDisposable & {
   readonly port: number;
   readonly received: readonly Received[];
   /** From now on answers so; a function is asked for each request. */
-  answer(next: Answer | ((received: Received) => Answer)): void;
+  answer(next: TestAnswer | ((received: Received) => TestAnswer)): void;
   waitFor(predicate: (received: Received) => boolean, timeout?: number): Promise<Received>;
 };
 
-function reply(res: ServerResponse, answer: Answer): void {
+function reply(res: ServerResponse, answer: TestAnswer): void {
   if (answer.instead === "hang") return;
   if (answer.instead === "reset") {
     res.socket?.resetAndDestroy();
@@ -59,11 +59,11 @@ function reply(res: ServerResponse, answer: Answer): void {
  * told, which containers cannot reach.
  */
 export async function startReceiver(
-  first: Answer = {},
+  first: TestAnswer = {},
   address = "127.0.0.1",
 ): Promise<TestReceiver> {
   const received: Received[] = [];
-  let answer: Answer | ((received: Received) => Answer) = first;
+  let answer: TestAnswer | ((received: Received) => TestAnswer) = first;
   const server = createServer((req, res) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Answer } from "@rollcast/testkit/receiver";
+import type { TestAnswer } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
@@ -13,9 +13,9 @@ type Kind = (typeof KINDS)[number];
  */
 type Case = {
   readonly name: string;
-  readonly answer: Answer;
+  readonly answer: TestAnswer;
   /** The answers after the first. */
-  readonly later?: Answer;
+  readonly later?: TestAnswer;
   readonly end: "sent" | "dead" | "waits";
   readonly reason?: string;
   /** Of Slack's webhooks, which say `ok`, where it is another. */

@@ -103,8 +103,8 @@ test("the API explains which receivers would get an event, and why", async () =>
         path: "0",
         receiver: "team",
         matchers: [
-          { text: 'outcome == "started"', holds: false },
-          { text: 'namespace == "shop"', holds: true },
+          { text: 'outcome == "started"', matches: false },
+          { text: 'namespace == "shop"', matches: true },
         ],
         matches: false,
         ends: false,

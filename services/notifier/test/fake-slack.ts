@@ -1,5 +1,5 @@
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { Answer, Received, TestReceiver } from "@rollcast/testkit/receiver";
+import type { TestAnswer, Received, TestReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import type { Harness } from "./harness.ts";
 
@@ -26,7 +26,7 @@ export type FakeSlack = AsyncDisposable & {
   /** Deletes a message as a person would. */
   forget(ts: string): void;
   /** Answers with this instead, unless it is undefined. */
-  instead(answer: (method: string, body: SlackBody) => Answer | undefined): void;
+  instead(answer: (method: string, body: SlackBody) => TestAnswer | undefined): void;
 };
 
 export type SlackBody = {
@@ -45,11 +45,11 @@ function methodOf(received: Received): string {
   return received.path.split("/").at(-1) ?? "";
 }
 
-function ok(body: object): Answer {
+function ok(body: object): TestAnswer {
   return { body: JSON.stringify({ ok: true, ...body }) };
 }
 
-export function slackError(error: string): Answer {
+export function slackError(error: string): TestAnswer {
   return { body: JSON.stringify({ ok: false, error }) };
 }
 
@@ -59,7 +59,7 @@ export async function startSlack(): Promise<FakeSlack> {
   let instead: Parameters<FakeSlack["instead"]>[0] = () => undefined;
   let count = 0;
 
-  const post = (body: SlackBody): Answer => {
+  const post = (body: SlackBody): TestAnswer => {
     if (body.channel !== CHANNEL) return slackError("channel_not_found");
     const ts = `1700000000.${String(++count).padStart(6, "0")}`;
     messages.push({
@@ -73,7 +73,7 @@ export async function startSlack(): Promise<FakeSlack> {
     });
     return ok({ channel: body.channel, ts });
   };
-  const update = (body: SlackBody): Answer => {
+  const update = (body: SlackBody): TestAnswer => {
     const at = messages.findIndex(({ ts }) => ts === body.ts);
     const before = messages[at];
     if (before === undefined) return slackError("message_not_found");

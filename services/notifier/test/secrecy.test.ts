@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Answer, Received } from "@rollcast/testkit/receiver";
+import type { TestAnswer, Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { TOKEN, startApi, tokenFile } from "./api-client.ts";
 import { SECRET, startHarness } from "./harness.ts";
@@ -20,7 +20,7 @@ function echo({ path, headers }: Received): string {
 const echoing = (status: number) => (received: Received) => ({ status, body: echo(received) });
 
 /** How receivers answer, by their names. */
-const ANSWERS: Readonly<Record<string, (received: Received) => Answer>> = {
+const ANSWERS: Readonly<Record<string, (received: Received) => TestAnswer>> = {
   taken: echoing(200),
   "bad-request": echoing(400),
   forbidden: echoing(403),

@@ -3,7 +3,7 @@ import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queue.ts";
-import type { Kinds } from "./index/kinds.ts";
+import type { WatchedKinds } from "./index/kinds.ts";
 
 /** A queue and the worker of this replica. */
 export type QueueWorker = {
@@ -12,7 +12,7 @@ export type QueueWorker = {
 };
 
 export type CheckedParts = {
-  readonly kinds: Pick<Kinds, "progressChecks">;
+  readonly kinds: Pick<WatchedKinds, "progressChecks">;
   readonly consuming: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly worked: readonly QueueWorker[];

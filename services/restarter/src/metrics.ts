@@ -1,7 +1,7 @@
 import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
-import { CHECK_NAMES } from "./model/policy-checks.ts";
+import { CHECK_NAMES } from "./model/verdict-checks.ts";
 import type { OutboxEvent } from "./model/workload-record.ts";
 
 export type RestarterMetrics = {

@@ -109,17 +109,17 @@ test("quota reserved by a killed restarter is released, and waiters begin oldest
   const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: "quota-reserved:1" } });
   await rig.waitRecord("stuck", () => true);
   const { operations } = await rig.operate(queues);
-  const holders = () => operations.listQueues()[0]?.rolling.map(({ workload }) => workload) ?? [];
+  const quotaUses = () => operations.listQueues()[0]?.rolling.map(({ workload }) => workload) ?? [];
   await rig.change("cfg", "1");
   expect(await victim.exited).toBe("SIGKILL");
-  await waitFor(() => holders().length === 1, { message: "the place to be taken" });
+  await waitFor(() => quotaUses().length === 1, { message: "the place to be taken" });
 
   await rig.start();
   await waitFor(async () => wordsOf(await rig.events(), "stuck").includes("started"), {
     message: "its rollout to begin",
     timeout: 40_000,
   });
-  expect(holders()).toEqual([`Deployment/${rig.namespace}/stuck`]);
+  expect(quotaUses()).toEqual([`Deployment/${rig.namespace}/stuck`]);
   await rig.change("second", "1");
   await rig.waitRecord("uses-second", (record) => record.due?.reason === "MaxRolling");
   await rig.change("third", "1");
@@ -136,6 +136,6 @@ test("quota reserved by a killed restarter is released, and waiters begin oldest
     "uses-second",
     "uses-third",
   ]);
-  await waitFor(() => holders().length === 0, { message: "the place to be free" });
+  await waitFor(() => quotaUses().length === 0, { message: "the place to be free" });
   expect(faultsOf(await rig.events())).toEqual([]);
 });

@@ -10,11 +10,11 @@ import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createQuotaStore } from "../src/admission/quota-store.ts";
 import type { QuotaStore } from "../src/admission/quota-store.ts";
 import { openKvCache } from "../src/admission/kv-cache.ts";
-import { mayTake } from "../src/decision/change-failures.ts";
+import { mayReserve } from "../src/decision/change-failures.ts";
 
 const CLUSTER = "test";
 
-async function startKeepers(count: number) {
+async function startStores(count: number) {
   await using undo = new AsyncDisposableStack();
   const nats = undo.use(await startNats());
   const logger = createLogger("quota-store", "silent");
@@ -26,20 +26,20 @@ async function startKeepers(count: number) {
     const cache = await openKvCache({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });
     return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
   };
-  const keepers = await Promise.all(Array.from({ length: count }, open));
+  const stores = await Promise.all(Array.from({ length: count }, open));
   undo.defer(() => stop.abort());
   const kept = undo.move();
-  return { nats, keepers, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return { nats, stores, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 const limits = { maxRolling: 5 };
 
 function reserveQuota(quotaStore: QuotaStore, key: string): Promise<boolean> {
   return quotaStore.change("q", (state) => {
-    if (!mayTake(state, limits, { key, changes: [], haltAfter: 3 }))
+    if (!mayReserve(state, limits, { key, changes: [], haltAfter: 3 }))
       return { state, answer: false };
-    const holder = { rollout: key, since: 1, changes: [] };
-    return { state: { ...state, rolling: { ...state.rolling, [key]: holder } }, answer: true };
+    const quotaUse = { rollout: key, since: 1, changes: [] };
+    return { state: { ...state, rolling: { ...state.rolling, [key]: quotaUse } }, answer: true };
   });
 }
 
@@ -56,7 +56,7 @@ function releaseQuota(quotaStore: QuotaStore, key: string): Promise<number> {
 }
 
 test("three replicas that reserve and release at once never exceed the quota, and lose none of it", async () => {
-  await using world = await startKeepers(3);
+  await using world = await startStores(3);
   let held = 0;
   let most = 0;
   let done = 0;
@@ -78,15 +78,15 @@ test("three replicas that reserve and release at once never exceed the quota, an
   const keys = Array.from({ length: 120 }, (_, i) => `Deployment/ns-${i % 3}/web-${i}`);
   await Promise.all(
     keys.map((key, i) => {
-      const keeper = world.keepers[i % 3];
-      if (keeper === undefined) throw new Error("no keeper");
-      return workload(keeper.quotaStore, key);
+      const store = world.stores[i % 3];
+      if (store === undefined) throw new Error("no store");
+      return workload(store.quotaStore, key);
     }),
   );
   expect(done).toBe(120);
   expect(most).toBeLessThanOrEqual(limits.maxRolling);
   expect(most).toBeGreaterThan(1);
-  for (const { cache } of world.keepers) {
+  for (const { cache } of world.stores) {
     await waitFor(() => {
       const entry = cache.get(stateKey(CLUSTER, "q"))?.value;
       return entry?.type === "state" && Object.keys(entry.rolling).length === 0;
@@ -95,9 +95,9 @@ test("three replicas that reserve and release at once never exceed the quota, an
 });
 
 test("a cache that missed everything during an outage of NATS catches up when it is back", async () => {
-  await using world = await startKeepers(2);
-  const [first, second] = world.keepers;
-  if (first === undefined || second === undefined) throw new Error("no keepers");
+  await using world = await startStores(2);
+  const [first, second] = world.stores;
+  if (first === undefined || second === undefined) throw new Error("no stores");
   expect(await reserveQuota(first.quotaStore, "Deployment/a/1")).toBe(true);
   await world.nats.kill();
   await world.nats.restart();

@@ -13,10 +13,10 @@ function partition(object: KubeObject): number {
 }
 
 /** Names of the pods below the partition, which keep the template they have. */
-function heldBack(object: KubeObject, wanted: number): string[] {
+function belowPartition(object: KubeObject, wanted: number): string[] {
   const start = digNumber(object, 0, "spec", "ordinals", "start");
-  const held = Math.min(wanted, partition(object));
-  return Array.from({ length: held }, (_, i) => `${object.metadata.name}-${start + i}`);
+  const count = Math.min(wanted, partition(object));
+  return Array.from({ length: count }, (_, i) => `${object.metadata.name}-${start + i}`);
 }
 
 function leftPods(object: KubeObject): LeftPods | undefined {
@@ -44,13 +44,13 @@ function status(object: KubeObject): RolloutStatus {
   if (ready < wanted) {
     return { state: "progressing", message: `${ready} of ${wanted} replicas are ready` };
   }
-  const held = heldBack(object, wanted);
-  if (updated < wanted - held.length) {
-    const due = wanted - held.length;
+  const kept = belowPartition(object, wanted);
+  if (updated < wanted - kept.length) {
+    const due = wanted - kept.length;
     return { state: "progressing", message: `${updated} of ${due} replicas are updated` };
   }
-  if (held.length > 0 && updated < wanted) {
-    const message = `below the partition, so left for their owner to delete: ${nameSome(held)}`;
+  if (kept.length > 0 && updated < wanted) {
+    const message = `below the partition, so left for their owner to delete: ${nameSome(kept)}`;
     return { state: "complete", reason: "Partition", message };
   }
   return allUpdated(wanted);

@@ -5,8 +5,8 @@ import { isDeepStrictEqual } from "node:util";
 import { systemReason } from "../files/file-fault.ts";
 import { ask } from "./ask.ts";
 import type { ProbeAnswer } from "./ask.ts";
-import { decide } from "./decide.ts";
-import type { HealthLimits } from "./decide.ts";
+import { decideHealth } from "./decide-health.ts";
+import type { HealthLimits } from "./decide-health.ts";
 import { readMemory, writeMemory } from "./memory.ts";
 import { findService } from "./processes.ts";
 
@@ -82,7 +82,7 @@ function endIfDue(
   // A clock of all processes, which nobody sets and which stands still while the machine sleeps.
   const now = Number(process.hrtime.bigint() / 1_000_000n);
   const limits = { endAfterMs, startWithinMs, graceMs };
-  const decision = decide({ process: service.id, live, now, memory }, limits);
+  const decision = decideHealth({ process: service.id, live, now, memory }, limits);
   const notes = decision.note === undefined ? [] : [decision.note];
   if (!isDeepStrictEqual(decision.memory, memory)) {
     const fault = writeMemory(file, decision.memory);

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileFault } from "../files/file-fault.ts";
-import type { Memory } from "./decide.ts";
+import type { Memory } from "./decide-health.ts";
 
 function isMemory(value: unknown): value is Memory {
   if (typeof value !== "object" || value === null) return false;

@@ -72,7 +72,7 @@ export const explainRoutes = defineRoute({
         z.object({
           path: z.string(),
           receiver: z.string().optional(),
-          matchers: z.array(z.object({ text: z.string(), holds: z.boolean() })),
+          matchers: z.array(z.object({ text: z.string(), matches: z.boolean() })),
           matches: z.boolean(),
           ends: z.boolean().meta({ description: "Whether the event ended here" }),
         }),

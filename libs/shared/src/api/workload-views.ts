@@ -102,7 +102,7 @@ export const SourceView = z
   .meta({ description: "A source, as one workload uses it" });
 export type SourceView = z.infer<typeof SourceView>;
 
-export const Decision = z
+export const DecisionView = z
   .object({
     do: z.enum(["keep", "roll", "wait", "skip", "requeue"]),
     reason: z.string().optional(),
@@ -110,7 +110,7 @@ export const Decision = z
     at: Time.optional(),
   })
   .meta({ description: "What is done next, and when" });
-export type Decision = z.infer<typeof Decision>;
+export type DecisionView = z.infer<typeof DecisionView>;
 
 export const RolloutLine = z.object({
   at: Time,
@@ -127,7 +127,7 @@ export const WorkloadDetail = WorkloadSummary.extend({
   uid: z.string(),
   generation: z.number(),
   mayRoll: z.boolean().meta({ description: "Whether any source could make it roll" }),
-  next: Decision,
+  next: DecisionView,
   sources: z.array(SourceView),
   rollouts: z.array(Time).meta({ description: "When its last rollouts began, newest first" }),
   events: z

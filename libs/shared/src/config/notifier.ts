@@ -3,7 +3,7 @@ import { ApiSettings } from "./api.ts";
 import { Templates } from "./templates.ts";
 import type { Route } from "./routes.ts";
 import { AnnotationRule, RootRoute } from "./routes.ts";
-import { Receiver } from "./receivers.ts";
+import { ReceiverConfig } from "./receivers.ts";
 
 /**
  * The `notifier:` part of rollcast.yaml. What matchers say is checked where they are compiled, at
@@ -11,7 +11,7 @@ import { Receiver } from "./receivers.ts";
  */
 export const NotifierConfig = z
   .strictObject({
-    receivers: z.array(Receiver).max(100).default([]),
+    receivers: z.array(ReceiverConfig).max(100).default([]),
     route: RootRoute.prefault({}),
     annotation: AnnotationRule.prefault({}),
     api: ApiSettings("0.0.0.0:8082").optional(),

@@ -52,7 +52,7 @@ export const RECEIVER_KINDS = [
 
 export type ReceiverKind = (typeof RECEIVER_KINDS)[number];
 
-export const Receiver = z
+export const ReceiverConfig = z
   .strictObject({
     name: ReceiverName,
     webhook: WebhookReceiver.optional(),
@@ -83,4 +83,4 @@ export const Receiver = z
       ctx.addIssue({ code: "custom", path: [key], message });
     }
   });
-export type Receiver = z.infer<typeof Receiver>;
+export type ReceiverConfig = z.infer<typeof ReceiverConfig>;

@@ -19,7 +19,7 @@ const node = (routes: fc.Arbitrary<Tree[]>): fc.Arbitrary<Tree> =>
 const leaf = node(fc.constant([]));
 const tree = node(fc.array(node(fc.array(leaf, { maxLength: 2 })), { maxLength: 3 }));
 
-test("the explanation matches the router: the same routes in the same order, and all their matchers hold", () => {
+test("the explanation matches the router: the same routes in the same order, and all their matchers match", () => {
   const receivers = ["a", "b", "c"].map((name) => ({
     name,
     webhook: { url: "https://hooks.example.com/" },
@@ -38,7 +38,7 @@ test("the explanation matches the router: the same routes in the same order, and
       expect(ends.map(({ receiver }) => receiver)).toEqual(
         explanation.deliveries.map(({ receiver }) => receiver),
       );
-      for (const end of ends) expect(end.matchers.every(({ holds }) => holds)).toBe(true);
+      for (const end of ends) expect(end.matchers.every(({ matches }) => matches)).toBe(true);
     }),
   );
 });

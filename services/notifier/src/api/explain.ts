@@ -4,7 +4,7 @@ import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { RootRoute, Route } from "@rollcast/shared/config/routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { parseMatcher } from "../route/matcher.ts";
-import type { Labels } from "../route/matcher.ts";
+import type { RouteLabels } from "../route/matcher.ts";
 import { labelsOf } from "../route/labels.ts";
 import type { Router } from "../route/router.ts";
 
@@ -14,12 +14,12 @@ type EvaluatedRoute = Explained["routes"][number];
 type Position = { readonly path: string; readonly receiver: string | undefined };
 
 /** The evaluated routes in order; walks the tree exactly as the router does. */
-function evaluate(route: RootRoute | Route, labels: Labels, at: Position): EvaluatedRoute[] {
+function evaluate(route: RootRoute | Route, labels: RouteLabels, at: Position): EvaluatedRoute[] {
   const { path } = at;
   const receiver = route.receiver ?? at.receiver;
   const texts = "match" in route ? route.match : [];
-  const matchers = texts.map((text) => ({ text, holds: parseMatcher(text)(labels) }));
-  const matches = matchers.every(({ holds }) => holds);
+  const matchers = texts.map((text) => ({ text, matches: parseMatcher(text)(labels) }));
+  const matches = matchers.every((matcher) => matcher.matches);
   const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
   if (!matches) return [{ ...self, ends: false }];
   const evaluated: EvaluatedRoute[] = [];

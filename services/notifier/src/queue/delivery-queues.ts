@@ -7,10 +7,10 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { NotificationRef, Jobs } from "../context.ts";
 import type { Job } from "./job.ts";
 
-export type QueueOptions = RedisIdentity & { cluster: string; logger: Logger };
+export type DeliveryQueuesOptions = RedisIdentity & { cluster: string; logger: Logger };
 
 /** Receivers with a queue of their own, and their rate limits. */
-export type Limits = ReadonlyMap<string, RateLimit>;
+export type ReceiverLimits = ReadonlyMap<string, RateLimit>;
 
 /**
  * One queue for groups and one for each receiver, so that a failing receiver does not delay the
@@ -19,9 +19,9 @@ export type Limits = ReadonlyMap<string, RateLimit>;
 export type DeliveryQueues = AsyncDisposable & {
   readonly jobs: Jobs;
   /** Opens the queues of receivers that have none yet. */
-  open(limits: Limits): Promise<void>;
+  open(limits: ReceiverLimits): Promise<void>;
   /** Closes the queues of receivers that are not in `limits`. */
-  keep(limits: Limits): Promise<void>;
+  keep(limits: ReceiverLimits): Promise<void>;
   /** Deletes the Redis data of receivers whose queues are closed. */
   forget(receivers: readonly string[]): Promise<void>;
   fault(): string | undefined;
@@ -58,7 +58,7 @@ function addDelivery(
   return queue.add({ notification: notification.id }, { id, delayMs, attempts: ATTEMPTS });
 }
 
-export async function openDeliveryQueues(options: QueueOptions): Promise<DeliveryQueues> {
+export async function openDeliveryQueues(options: DeliveryQueuesOptions): Promise<DeliveryQueues> {
   const open = (name: string) => openQueue<Job>({ ...options, name });
   const groups = await open(GROUPS_QUEUE);
   const byReceiver = new Map<string, JobQueue<Job>>();

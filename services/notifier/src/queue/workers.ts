@@ -7,7 +7,7 @@ import type { DeliverOptions } from "../delivery/deliver.ts";
 import { flush } from "../group/flush.ts";
 import { GROUPS_QUEUE, queueName } from "./delivery-queues.ts";
 import { Job } from "./job.ts";
-import type { Limits, QueueOptions } from "./delivery-queues.ts";
+import type { ReceiverLimits, DeliveryQueuesOptions } from "./delivery-queues.ts";
 
 const GROUP_CONCURRENCY = 8;
 const SEND_CONCURRENCY = 4;
@@ -42,11 +42,11 @@ async function runJob(ctx: Context, data: unknown, options: DeliverOptions): Pro
 }
 
 /** Opens the worker of a queue; without a receiver, that of the group queue. */
-type OpenWorker = (receiver?: string, limits?: Limits) => Promise<Work>;
+type OpenWorker = (receiver?: string, limits?: ReceiverLimits) => Promise<Work>;
 
 function createWorkerOpener(
   ctx: Context,
-  options: QueueOptions,
+  options: DeliveryQueuesOptions,
   stopping: AbortSignal,
 ): OpenWorker {
   const graceEnd = graceAfter(stopping);
@@ -58,10 +58,10 @@ function createWorkerOpener(
       backoff: BACKOFF,
       concurrency: receiver === undefined ? GROUP_CONCURRENCY : SEND_CONCURRENCY,
       ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
-      process: (data, { signal, hold }) =>
+      process: (data, { signal, pause }) =>
         runJob(ctx, data, {
           signal: AbortSignal.any([signal, graceEnd]),
-          pause: limit === undefined ? async () => undefined : hold,
+          pause: limit === undefined ? async () => undefined : pause,
           ...(receiver === undefined ? {} : { receiver }),
         }),
     });
@@ -73,7 +73,7 @@ export type Workers = AsyncDisposable & {
    * Runs the queues of exactly these receivers at their rate limits. The active jobs of a queue
    * that closes finish before this returns.
    */
-  set(limits: Limits): Promise<void>;
+  set(limits: ReceiverLimits): Promise<void>;
   fault(): string | undefined;
   /** For how many milliseconds the oldest active job has been running; 0 when there is none. */
   inFlightMs(): number;
@@ -87,7 +87,7 @@ export type Workers = AsyncDisposable & {
 /** Runs the jobs of all queues; after `stopping` fires, active jobs get a moment to finish. */
 export async function openWorkers(
   ctx: Context,
-  options: QueueOptions,
+  options: DeliveryQueuesOptions,
   stopping: AbortSignal,
 ): Promise<Workers> {
   const open = createWorkerOpener(ctx, options, stopping);

@@ -1,5 +1,5 @@
 import { Security } from "@rollcast/shared/config/receivers";
-import type { RateLimit, Receiver as ReceiverConfig } from "@rollcast/shared/config/receivers";
+import type { RateLimit, ReceiverConfig } from "@rollcast/shared/config/receivers";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { Templates } from "@rollcast/shared/config/templates";
 import { ConfigError } from "@rollcast/shared/errors";

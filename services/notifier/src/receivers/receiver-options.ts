@@ -1,5 +1,5 @@
 import type { Env } from "@rollcast/runtime/config/load";
-import type { Receiver as ReceiverConfig, Security } from "@rollcast/shared/config/receivers";
+import type { ReceiverConfig, Security } from "@rollcast/shared/config/receivers";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { Pacer } from "../http/pacer.ts";

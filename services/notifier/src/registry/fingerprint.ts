@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Env } from "@rollcast/runtime/config/load";
-import type { Receiver } from "@rollcast/shared/config/receivers";
+import type { ReceiverConfig } from "@rollcast/shared/config/receivers";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
 import { SecretRef } from "@rollcast/shared/config/secret-ref";
 
@@ -27,7 +27,7 @@ async function secretState(ref: SecretRef, env: Env): Promise<string> {
  * A digest that changes with a receiver's configuration or any secret it refers to. It never leaves
  * the process.
  */
-export async function fingerprintOf(receiver: Receiver, env: Env): Promise<string> {
+export async function fingerprintOf(receiver: ReceiverConfig, env: Env): Promise<string> {
   const secrets = await Promise.all(secretRefs(receiver).map((ref) => secretState(ref, env)));
   return createHash("sha256")
     .update(JSON.stringify([receiver, secrets]))

@@ -1,9 +1,9 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { Labels } from "./matcher.ts";
+import type { RouteLabels } from "./matcher.ts";
 import { severityOf } from "../model/severity.ts";
 
-export function labelsOf(event: RolloutEvent, cluster: string): Labels {
+export function labelsOf(event: RolloutEvent, cluster: string): RouteLabels {
   const { workload, cause, reason = "", queue = "" } = event.data;
   const { outcome } = eventOutcome(event.type);
   return {

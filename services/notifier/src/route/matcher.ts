@@ -4,8 +4,8 @@ import type { RouteLabel } from "@rollcast/shared/config/routes";
 import { ConfigError } from "@rollcast/shared/errors";
 
 /** The labels of an event; a label that it lacks is the empty string. */
-export type Labels = Readonly<Record<RouteLabel, string>>;
-export type Matcher = (labels: Labels) => boolean;
+export type RouteLabels = Readonly<Record<RouteLabel, string>>;
+export type Matcher = (labels: RouteLabels) => boolean;
 
 const MATCHER = /^\s*([a-z]+)\s*(==|!=|=~|!~|>=|in\b)\s*(.+?)\s*$/s;
 const MAX_PATTERN = 500;

@@ -5,7 +5,7 @@ import { ROUTE_LABELS } from "@rollcast/shared/config/routes";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { parseMatcher } from "./matcher.ts";
-import type { Labels } from "./matcher.ts";
+import type { RouteLabels } from "./matcher.ts";
 import { createRouter, matchRoutes } from "./router.ts";
 import { labelsOf } from "./labels.ts";
 import { compileRoute } from "./compile-route.ts";
@@ -242,7 +242,7 @@ test("in any tree every event matches a route, and a match without continue ends
   fc.assert(
     fc.property(fc.array(tree, { maxLength: 3 }), outcome, (routes, outcome) => {
       const config = NotifierConfig.parse({ receivers, route: { receiver: "a", routes } });
-      const labels: Labels = labelsOf(event(outcome), "prod");
+      const labels: RouteLabels = labelsOf(event(outcome), "prod");
       const ends = matchRoutes(compileRoute(config.route), labels);
       expect(ends.length).toBeGreaterThan(0);
       const direct = routes.filter(({ match }) =>

@@ -1,9 +1,9 @@
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
-import type { Receiver as ReceiverConfig } from "@rollcast/shared/config/receivers";
+import type { ReceiverConfig } from "@rollcast/shared/config/receivers";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Membership } from "../model/membership.ts";
 import { ALERT_OUTCOMES } from "../alert/alert.ts";
-import type { Labels } from "./matcher.ts";
+import type { RouteLabels } from "./matcher.ts";
 import { readAnnotation } from "./named-receivers.ts";
 import type { Refusal } from "./named-receivers.ts";
 import type { CompiledRoute } from "./compile-route.ts";
@@ -28,7 +28,7 @@ export type Router = (event: RolloutEvent) => Routing;
  * The routes that an event matches: the first matching child, and further ones while they say
  * `continue`; the route itself when no child matches.
  */
-export function matchRoutes(node: CompiledRoute, labels: Labels): CompiledRoute[] {
+export function matchRoutes(node: CompiledRoute, labels: RouteLabels): CompiledRoute[] {
   if (!node.matchers.every((matches) => matches(labels))) return [];
   const matchedRoutes: CompiledRoute[] = [];
   for (const child of node.routes) {
@@ -52,7 +52,7 @@ function accepts({ slack, alertmanager }: ReceiverConfig, outcome: string): bool
 
 function receiversOf(
   node: CompiledRoute,
-  labels: Labels,
+  labels: RouteLabels,
   all: readonly ReceiverConfig[],
 ): readonly string[] {
   if (node.receiver !== undefined) return [node.receiver];
@@ -62,7 +62,7 @@ function receiversOf(
 /** The route of groups whose events were sent to a receiver by a workload's annotation. */
 const ANNOTATION_ROUTE = "annotation";
 
-function membershipOf(node: CompiledRoute, receiver: string, labels: Labels): Membership {
+function membershipOf(node: CompiledRoute, receiver: string, labels: RouteLabels): Membership {
   return {
     receiver,
     route: node.path,
@@ -78,7 +78,7 @@ export function createRouter(config: NotifierConfig, cluster: string): Router {
     config.receivers.flatMap(({ name, none }) => (none === undefined ? [] : [name])),
   );
   const byName = new Map(config.receivers.map((receiver) => [receiver.name, receiver]));
-  const membershipsOf = (node: CompiledRoute, names: readonly string[], labels: Labels) =>
+  const membershipsOf = (node: CompiledRoute, names: readonly string[], labels: RouteLabels) =>
     names.filter((name) => !silent.has(name)).map((name) => membershipOf(node, name, labels));
   return (event) => {
     const labels = labelsOf(event, cluster);

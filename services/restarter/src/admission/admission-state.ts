@@ -3,11 +3,11 @@ import type { Queue } from "@rollcast/shared/config/queues";
 import { clock } from "../clock.ts";
 import type { AdmissionState } from "../decision/decision-input.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { emptyState, freezeKey, overrideKey, stateKey } from "../model/control-entry.ts";
+import { emptyState, freezeKey, settingsKey, stateKey } from "../model/control-entry.ts";
 import type { Change, ControlEntry } from "../model/control-entry.ts";
 import type { QuotaStore } from "./quota-store.ts";
 import type { KvCache } from "./kv-cache.ts";
-import type { QueueAssigner } from "./namespace-assignment.ts";
+import type { QueueAssigner } from "./queue-assigner.ts";
 import { effective } from "./settings.ts";
 
 export type AdmissionOptions = {
@@ -39,8 +39,8 @@ export function createAdmissionReader(options: AdmissionOptions) {
     return entry?.type === "state" ? entry : emptyState(queue);
   };
   const settings = (queue: string) => {
-    const entry = cache.get(overrideKey(cluster, queue))?.value;
-    return effective(fileOf(queue), entry?.type === "override" ? entry : undefined, clock());
+    const entry = cache.get(settingsKey(cluster, queue))?.value;
+    return effective(fileOf(queue), entry?.type === "settings" ? entry : undefined, clock());
   };
   /** The freeze that lasts longest. */
   const frozen = ({ kind, namespace, name }: Workload): AdmissionState["frozen"] => {

@@ -6,11 +6,11 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { Change, QueueState } from "../model/control-entry.ts";
 import type { Effective } from "./settings.ts";
 import { admissible, isLimited, mayStart } from "../decision/quota.ts";
-import { failuresOf, mayTake, withoutOutdated } from "../decision/change-failures.ts";
+import { failuresOf, mayReserve, withoutOutdated } from "../decision/change-failures.ts";
 import type { Waiter } from "../decision/quota.ts";
 import type { AdmissionOptions } from "./admission-state.ts";
 import { createAdmissionReader } from "./admission-state.ts";
-import { createFateWriter } from "./fate.ts";
+import { createEndRecorder } from "./end-recorder.ts";
 import { createWaiters } from "./waiters.ts";
 
 /**
@@ -53,7 +53,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     if (!mayStart(rolling, limits, [], self)) return "full";
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
-  const note = createFateWriter(options, fileOf);
+  const note = createEndRecorder(options, fileOf);
   const of = (workload: Workload, since: number | undefined): AdmissionState => {
     const queue = queueOf(workload);
     const limits = settings(queue);
@@ -80,12 +80,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const ids = changes.map(({ id }) => id);
       return quotaStore.change(queue, (before) => {
         const { haltAfter } = fileOf(queue);
-        const may = mayTake(before, settings(queue), { key, changes: ids, haltAfter });
+        const may = mayReserve(before, settings(queue), { key, changes: ids, haltAfter });
         if (!may) return { state: before, answer: false };
         if (before.rolling[key]?.rollout === rollout.id) return { state: before, answer: true };
-        const holder = { rollout: rollout.id, since: clock(), changes: ids };
+        const quotaUse = { rollout: rollout.id, since: clock(), changes: ids };
         return {
-          state: { ...before, rolling: { ...before.rolling, [key]: holder } },
+          state: { ...before, rolling: { ...before.rolling, [key]: quotaUse } },
           answer: true,
         };
       });

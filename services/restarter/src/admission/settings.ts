@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { QueueLimits } from "@rollcast/shared/config/queues";
-import type { Override } from "../model/control-entry.ts";
+import type { LiveSettings } from "../model/control-entry.ts";
 
 const bound = z.number().int().min(1).max(1_000);
 
@@ -40,13 +40,13 @@ export const SETTINGS = [
 type SettingName = (typeof SETTINGS)[number];
 
 /** Live settings by name. */
-export type Settings = Omit<Override, "v" | "type" | "queue">;
+export type Settings = Omit<LiveSettings, "v" | "type" | "queue">;
 
 /** The settings that have not expired at `now`. */
-export function lasting(override: Settings | undefined, now: number): Settings {
+export function lasting(settings: Settings | undefined, now: number): Settings {
   const kept: Partial<Record<SettingName, unknown>> = {};
   for (const name of SETTINGS) {
-    const setting = override?.[name];
+    const setting = settings?.[name];
     if (setting !== undefined && (setting.until === undefined || setting.until > now))
       kept[name] = setting;
   }
@@ -56,10 +56,10 @@ export function lasting(override: Settings | undefined, now: number): Settings {
 /** The configured limits overridden by the live ones, as of `now` (ms since the epoch). Pure. */
 export function effective(
   file: QueueLimits,
-  override: Settings | undefined,
+  settings: Settings | undefined,
   now: number,
 ): Effective {
-  const live = lasting(override, now);
+  const live = lasting(settings, now);
   const pick = <T>(over: { value: T | null } | undefined, own: T | undefined): T | undefined =>
     over === undefined ? own : (over.value ?? undefined);
   const rateLimit = pick(live.rateLimit, file.rateLimit);

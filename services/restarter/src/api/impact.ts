@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import type { getImpact } from "@rollcast/shared/api/workload-routes";
-import type { Decision as DecisionView } from "@rollcast/shared/api/workload-views";
+import type { DecisionView } from "@rollcast/shared/api/workload-views";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "../decision/decide.ts";
-import { presentContents, verdict, verdicts } from "../model/policy.ts";
+import { presentContents, verdict, verdicts } from "../model/verdict.ts";
 import type { DecisionInput } from "../decision/decision-input.ts";
 import { decisionView } from "./view.ts";
 

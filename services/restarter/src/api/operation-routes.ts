@@ -68,7 +68,7 @@ function freezeView({ scope, comment, ...origin }: Freeze): FreezeView {
 }
 
 /** Maps an operation's error to a problem. */
-async function operate<T>(work: Promise<T>): Promise<T> {
+async function withProblems<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {
     if (!(err instanceof OperationError)) throw err;
     if (err.reason === "NotFound") throw new ProblemError(404, "no-such-queue", err.message);
@@ -115,16 +115,16 @@ export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
   return [
     serve(listQueues, () => ({ items: operations.listQueues().map(queueView) })),
     serve(updateQueue, async ({ params, body, actor }) =>
-      queueView(await operate(update(operations, params.queue, body, actor))),
+      queueView(await withProblems(update(operations, params.queue, body, actor))),
     ),
     serve(listFreezes, () => ({ items: operations.listFreezes().map(freezeView) })),
     serve(createFreeze, async ({ body, actor }) => {
       const { for: forMs, comment, ...scope } = body;
       const by = { ...who(actor, forMs), ...(comment === undefined ? {} : { comment }) };
-      return freezeView(await operate(operations.freeze(scope, by)));
+      return freezeView(await withProblems(operations.freeze(scope, by)));
     }),
     serve(removeFreeze, async ({ query, actor }) => {
-      const removed = await operate(operations.unfreeze(scopeOf(query), who(actor)));
+      const removed = await withProblems(operations.unfreeze(scopeOf(query), who(actor)));
       const detail = "there is no such freeze: GET /v1/freezes lists them";
       if (!removed) throw new ProblemError(404, "no-such-freeze", detail);
     }),
@@ -134,7 +134,7 @@ export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
         ...(queue === undefined ? {} : { queue }),
         ...(source === undefined ? {} : { source }),
       };
-      return { resumed: await operate(operations.resumeHalted(which, who(actor))) };
+      return { resumed: await withProblems(operations.resumeHalted(which, who(actor))) };
     }),
   ];
 }

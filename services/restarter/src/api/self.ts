@@ -1,14 +1,14 @@
 import type { Check } from "@rollcast/runtime/health/health-server";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Nats } from "@rollcast/nats/connect";
-import type { Kinds } from "../index/kinds.ts";
+import type { WatchedKinds } from "../index/kinds.ts";
 import type { ApiContext } from "./api-context.ts";
 
 type Parts = {
   readonly instance: string;
   readonly nats: Nats;
   readonly consuming: Consuming;
-  readonly kinds: Kinds;
+  readonly kinds: WatchedKinds;
   /** Why Redis is unavailable. */
   readonly redisFault: () => Promise<string | undefined>;
   /** What has stalled without an external cause. */

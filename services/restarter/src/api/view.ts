@@ -1,14 +1,10 @@
-import type {
-  Decision as DecisionView,
-  RolloutLine,
-  SourceView,
-} from "@rollcast/shared/api/workload-views";
+import type { DecisionView, RolloutLine, SourceView } from "@rollcast/shared/api/workload-views";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
 import type { Decision } from "../decision/decision.ts";
-import { explain, presentContents, verdicts } from "../model/policy.ts";
+import { explain, presentContents, verdicts } from "../model/verdict.ts";
 import type { DecisionInput } from "../decision/decision-input.ts";
 
 const SHORT = 8;

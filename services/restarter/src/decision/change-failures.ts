@@ -30,7 +30,7 @@ function unfinishedOf(
  * Whether the queue's state lets a rollout begin: quota is free, and after failures of its change
  * no more rollouts are unfinished than may still fail before the halt.
  */
-export function mayTake(
+export function mayReserve(
   state: QueueState,
   limits: QuotaLimits,
   wanted: { key: string; changes: readonly string[]; haltAfter: number },

@@ -9,7 +9,7 @@ import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { sourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
-import { verdict } from "../model/policy.ts";
+import { verdict } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { RolloutJob, DecisionInput } from "./decision-input.ts";
 import { patchedRecord } from "./patched.ts";

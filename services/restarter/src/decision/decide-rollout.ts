@@ -21,7 +21,7 @@ const EFFECT = "rollcast.dev/effect";
 export function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   const {
     due: _due,
-    hold: _held,
+    hold: _hold,
     recreate: _recreate,
     failure,
     staleSince: _staleSince,
@@ -118,8 +118,8 @@ export function decideRoll(
   ) {
     // Its patch may have been applied: a workload past the guard must find this rollout in its
     // record.
-    const isHeld = gate !== undefined || s.admission.quota === "full";
-    if (isHeld) return { do: "wait", record, changed: done(record), until: gate?.at };
+    const isBlocked = gate !== undefined || s.admission.quota === "full";
+    if (isBlocked) return { do: "wait", record, changed: done(record), until: gate?.at };
     return { do: "roll", record: { ...record, rollout }, changed: done(record) };
   }
   const refusedAsIs = failure?.wanted === hash && failure.generation === workload.generation;

@@ -1,11 +1,11 @@
 import type { SourceKey } from "../model/content.ts";
 import { cancelled } from "./rollout-ends.ts";
-import { presentContents, verdicts } from "../model/policy.ts";
-import type { Verdict } from "../model/policy-checks.ts";
+import { presentContents, verdicts } from "../model/verdict.ts";
+import type { Verdict } from "../model/verdict-checks.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { openRequest } from "./requests.ts";
 import { advance } from "./advance.ts";
-import { optInHash, reconcileRunning } from "./running.ts";
+import { optInHash, reconcileRunning } from "./running-content.ts";
 import { reconcileEdit } from "./edits.ts";
 import type { Contents, DecisionInput } from "./decision-input.ts";
 import { recreatedBefore, adoptPatched } from "./patched.ts";

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
 import { decide } from "./decide.ts";
-import { verdicts } from "../model/policy.ts";
+import { verdicts } from "../model/verdict.ts";
 import { patternsOf, watchedSources } from "../model/watched-sources.ts";
 import { templatePatch } from "../rollout/template-patch.ts";
 import { projectWorkload } from "../index/project-workload.ts";

@@ -66,7 +66,7 @@ export function patchedRecord(
     failure: _failure,
     throttle: _throttle,
     staleSince: _staleSince,
-    hold: _held,
+    hold: _hold,
     recreate: _recreate,
     ...rest
   } = record;

@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyState } from "../model/control-entry.ts";
-import type { Holder, QueueState } from "../model/control-entry.ts";
+import type { QuotaUse, QueueState } from "../model/control-entry.ts";
 import { admissible, inOrder, mayStart } from "./quota.ts";
 import {
   failuresOf,
-  mayTake,
+  mayReserve,
   withFailure,
   withoutFailure,
   withoutOutdated,
 } from "./change-failures.ts";
 import type { QuotaLimits, Waiter } from "./quota.ts";
 
-function rolling(...keys: string[]): Record<string, Holder> {
+function rolling(...keys: string[]): Record<string, QuotaUse> {
   return Object.fromEntries(keys.map((key) => [key, { rollout: key, since: 0, changes: [] }]));
 }
 
@@ -100,7 +100,7 @@ test("each admitted workload may start, whatever the others do first", () => {
   fc.assert(
     fc.property(limits, waiters, fc.nat(), (bounds, list, seed) => {
       const granted = admissible({}, bounds, list);
-      let hold: Record<string, Holder> = {};
+      let hold: Record<string, QuotaUse> = {};
       for (const waiter of granted.toSorted(
         (a, b) => ((a.key.length * seed) % 7) - (b.since % 5),
       )) {
@@ -154,15 +154,15 @@ describe("failures of a change", () => {
   });
 
   test("one that has stalled and still rolls counts once", () => {
-    const holder = (rollout: string) => ({ rollout, since: 0, changes: ["x"] });
+    const quotaUse = (rollout: string) => ({ rollout, since: 0, changes: ["x"] });
     const state = {
       ...emptyState("q"),
-      rolling: { [key("a", 1)]: holder("r1"), [key("a", 2)]: holder("r2") },
+      rolling: { [key("a", 1)]: quotaUse("r1"), [key("a", 2)]: quotaUse("r2") },
       failures: [...withFailure([], [change("x")], "r1")],
     };
     const wanted = { key: key("a", 3), changes: ["x"] };
-    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 3 })).toBe(true);
-    expect(mayTake(state, { maxRolling: 9 }, { ...wanted, haltAfter: 2 })).toBe(false);
+    expect(mayReserve(state, { maxRolling: 9 }, { ...wanted, haltAfter: 3 })).toBe(true);
+    expect(mayReserve(state, { maxRolling: 9 }, { ...wanted, haltAfter: 2 })).toBe(false);
   });
 
   test("are dropped beyond 50 sets, the oldest first", () => {
@@ -187,9 +187,9 @@ function breakAll(maxRolling: number, haltAfter: number, steps: readonly boolean
     if (isStart) {
       const wanted = { key: key("a", next), changes: ["x"], haltAfter };
       const isHalted = failuresOf(state.failures, [change("x")]) >= haltAfter;
-      if (isHalted || !mayTake(state, { maxRolling }, wanted)) continue;
-      const holder = { rollout: `r${next}`, since: 0, changes: ["x"] };
-      state = { ...state, rolling: { ...state.rolling, [wanted.key]: holder } };
+      if (isHalted || !mayReserve(state, { maxRolling }, wanted)) continue;
+      const quotaUse = { rollout: `r${next}`, since: 0, changes: ["x"] };
+      state = { ...state, rolling: { ...state.rolling, [wanted.key]: quotaUse } };
       next += 1;
     } else {
       const [first] = hold;

@@ -1,4 +1,4 @@
-import type { Holder, QueueState } from "../model/control-entry.ts";
+import type { QuotaUse, QueueState } from "../model/control-entry.ts";
 
 /** Limits on unfinished rollouts; unset: no limit. */
 export type QuotaLimits = {
@@ -95,4 +95,4 @@ export function mayStart(
   return hasRoom({ ...rolling, ...before }, limits, self.key);
 }
 
-const NOBODY: Holder = { rollout: "", since: 0, changes: [] };
+const NOBODY: QuotaUse = { rollout: "", since: 0, changes: [] };

@@ -2,7 +2,7 @@ import type { ChangedKeys } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { verdict } from "../model/policy.ts";
+import { verdict } from "../model/verdict.ts";
 import type { Rules } from "../model/rules.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadIndex } from "./workload-index.ts";

@@ -31,7 +31,7 @@ export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): Wo
 }
 
 /** The watch of every workload kind. */
-export type Kinds = {
+export type WatchedKinds = {
   /** Resolves when every kind is listed, not served, or not permitted. */
   readonly stateKnown: Promise<unknown>;
   ready(): string | undefined;
@@ -49,7 +49,7 @@ export type Kinds = {
 export function watchKinds(
   options: KindWatchOptions & { metrics: Metrics; stack: AsyncDisposableStack },
   kinds: readonly WorkloadKind[],
-): Kinds {
+): WatchedKinds {
   const { metrics, stack } = options;
   const watches = kinds.map((kind) => stack.use(watchKind(options, kind)));
   metrics.gauge(

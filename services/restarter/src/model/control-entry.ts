@@ -25,9 +25,9 @@ export type Freeze = z.infer<typeof Freeze>;
 const RateLimit = z.object({ max: z.number(), per: z.number() });
 
 /** Live settings of a queue. Each overrides the configured one until it expires; null: no limit. */
-const Override = z.object({
+const LiveSettings = z.object({
   v: z.literal(1),
-  type: z.literal("override"),
+  type: z.literal("settings"),
   queue: z.string(),
   concurrency: setting(z.number()),
   rateLimit: setting(RateLimit.nullable()),
@@ -35,7 +35,7 @@ const Override = z.object({
   maxRollingPerNamespace: setting(z.number().nullable()),
   paused: setting(z.literal(true)),
 });
-export type Override = z.infer<typeof Override>;
+export type LiveSettings = z.infer<typeof LiveSettings>;
 
 /** One change of one source. */
 export const Change = z.object({ source: z.string(), id: z.string() });
@@ -45,23 +45,23 @@ export type Change = z.infer<typeof Change>;
 const Failures = z.object({ changes: z.array(Change), rollouts: z.array(z.string()) });
 export type Failures = z.infer<typeof Failures>;
 
-const Holder = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
-export type Holder = z.infer<typeof Holder>;
+const QuotaUse = z.object({ rollout: z.string(), since: z.number(), changes: z.array(z.string()) });
+export type QuotaUse = z.infer<typeof QuotaUse>;
 
 /**
- * The workloads that hold quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
+ * The workloads that use quota of a queue, by `<kind>/<namespace>/<name>`, and the changes that
  * failed.
  */
 const QueueState = z.object({
   v: z.literal(1),
   type: z.literal("state"),
   queue: z.string(),
-  rolling: z.record(z.string(), Holder),
+  rolling: z.record(z.string(), QuotaUse),
   failures: z.array(Failures),
 });
 export type QueueState = z.infer<typeof QueueState>;
 
-export const ControlEntry = z.discriminatedUnion("type", [Freeze, Override, QueueState]);
+export const ControlEntry = z.discriminatedUnion("type", [Freeze, LiveSettings, QueueState]);
 export type ControlEntry = z.infer<typeof ControlEntry>;
 
 export function emptyState(queue: string): QueueState {
@@ -72,8 +72,8 @@ export function freezeKey(cluster: string, scope: FreezeScope): string {
   return `${encodeToken(cluster)}.freeze.${freezeTokens(scope)}`;
 }
 
-export function overrideKey(cluster: string, queue: string): string {
-  return `${encodeToken(cluster)}.override.${encodeToken(queue)}`;
+export function settingsKey(cluster: string, queue: string): string {
+  return `${encodeToken(cluster)}.settings.${encodeToken(queue)}`;
 }
 
 export function stateKey(cluster: string, queue: string): string {

@@ -1,7 +1,7 @@
 import { dig } from "@rollcast/kube/object";
 import type { PodTemplate } from "@rollcast/kube/workloads/kind";
-import type { Found, Keys, Reference } from "./source-references.ts";
-import { containerReferences, isNamed, list, volumeReferences } from "./source-references.ts";
+import type { RawReference, Keys, Reference } from "./source-references.ts";
+import { containerReferences, isNamed, arrayOf, volumeReferences } from "./source-references.ts";
 
 /** Merges the keys of two uses of the same source. */
 export function joinKeys(a: Keys, b: Keys): Keys {
@@ -25,13 +25,13 @@ export function references(
 ): Reference[] {
   const spec = template?.spec;
   const containers = ["initContainers", "containers", "ephemeralContainers"].flatMap((group) =>
-    list(dig(spec, group)),
+    arrayOf(dig(spec, group)),
   );
   const uses = [
     ...containers.flatMap(containerReferences),
-    ...list(dig(spec, "volumes")).flatMap(volumeReferences),
-    ...(options.imagePullSecrets ? list(dig(spec, "imagePullSecrets")) : []).map(
-      (secret): Found => ({
+    ...arrayOf(dig(spec, "volumes")).flatMap(volumeReferences),
+    ...(options.imagePullSecrets ? arrayOf(dig(spec, "imagePullSecrets")) : []).map(
+      (secret): RawReference => ({
         kind: "Secret",
         name: dig(secret, "name"),
         keys: "*",

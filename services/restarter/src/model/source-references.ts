@@ -7,9 +7,9 @@ export type Keys = "*" | readonly string[];
 /** A source that a pod template uses, in the workload's own namespace. */
 export type Reference = { readonly kind: SourceKind; readonly name: string; readonly keys: Keys };
 
-export type Found = { kind: SourceKind; name: unknown; keys: Keys };
+export type RawReference = { kind: SourceKind; name: unknown; keys: Keys };
 
-type Named = Found & { name: string };
+type Named = RawReference & { name: string };
 
 /**
  * A DNS subdomain, as every source name is. A template may hold any text, but a source with an
@@ -17,16 +17,16 @@ type Named = Found & { name: string };
  */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-export function isNamed(use: Found): use is Named {
+export function isNamed(use: RawReference): use is Named {
   return typeof use.name === "string" && NAME.test(use.name);
 }
 
-export function list(value: unknown): readonly unknown[] {
+export function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
 function itemKeys(items: unknown): Keys {
-  const entries = list(items);
+  const entries = arrayOf(items);
   if (entries.length === 0) return "*";
   return entries.map((item) => dig(item, "key")).filter((key) => typeof key === "string");
 }
@@ -37,12 +37,12 @@ function oneKey(key: unknown): Keys {
 
 /** The sources in a container's environment, in template order. */
 export function containerReferences(container: unknown): Reference[] {
-  const uses: Found[] = [];
-  for (const from of list(dig(container, "envFrom"))) {
+  const uses: RawReference[] = [];
+  for (const from of arrayOf(dig(container, "envFrom"))) {
     uses.push({ kind: "ConfigMap", name: dig(from, "configMapRef", "name"), keys: "*" });
     uses.push({ kind: "Secret", name: dig(from, "secretRef", "name"), keys: "*" });
   }
-  for (const env of list(dig(container, "env"))) {
+  for (const env of arrayOf(dig(container, "env"))) {
     const configMap = dig(env, "valueFrom", "configMapKeyRef");
     const secret = dig(env, "valueFrom", "secretKeyRef");
     uses.push({
@@ -81,7 +81,7 @@ function volumeSecrets(volume: unknown): unknown[] {
 export function volumeReferences(volume: unknown): Reference[] {
   const configMap = dig(volume, "configMap");
   const secret = dig(volume, "secret");
-  const uses: Found[] = [
+  const uses: RawReference[] = [
     { kind: "ConfigMap", name: dig(configMap, "name"), keys: itemKeys(dig(configMap, "items")) },
     { kind: "Secret", name: dig(secret, "secretName"), keys: itemKeys(dig(secret, "items")) },
   ];
@@ -92,7 +92,7 @@ export function volumeReferences(volume: unknown): Reference[] {
     keys: "*",
   });
   for (const name of volumeSecrets(volume)) uses.push({ kind: "Secret", name, keys: "*" });
-  for (const source of list(dig(volume, "projected", "sources"))) {
+  for (const source of arrayOf(dig(volume, "projected", "sources"))) {
     const projectedMap = dig(source, "configMap");
     const projectedSecret = dig(source, "secret");
     uses.push(

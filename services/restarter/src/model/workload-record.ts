@@ -31,7 +31,7 @@ export const Rollout = z.object({
   /** W3C trace context of the decision; the end of the rollout belongs to the same trace. */
   traceparent: z.string().optional(),
   queue: z.string().optional(),
-  /** It holds quota of its queue. */
+  /** It uses quota of its queue. */
   quota: z.boolean().optional(),
   /** The changes that it brings. */
   changes: z.array(Change).optional(),

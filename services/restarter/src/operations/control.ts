@@ -8,7 +8,7 @@ import { createOperations } from "./operations.ts";
 import type { Operations } from "./operations.ts";
 import { createAssignQueue } from "../model/queue-assignment.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { ROLLCAST, createUpdater } from "./update.ts";
+import { ROLLCAST, createUpdater } from "./updater.ts";
 import { ControlEntry } from "../model/control-entry.ts";
 import type { Change } from "../model/control-entry.ts";
 import { createAdmission } from "../admission/admission.ts";
@@ -17,8 +17,8 @@ import { createQuotaStore } from "../admission/quota-store.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
 import { openKvCache } from "../admission/kv-cache.ts";
 import { sourcesOf } from "./halts.ts";
-import { createQueueAssigner } from "../admission/namespace-assignment.ts";
-import type { QueueAssigner } from "../admission/namespace-assignment.ts";
+import { createQueueAssigner } from "../admission/queue-assigner.ts";
+import type { QueueAssigner } from "../admission/queue-assigner.ts";
 
 /** Everything that controls rollouts at run time. */
 export type Control = {

@@ -1,8 +1,8 @@
 import type { FreezeScope } from "@rollcast/shared/operation-events";
 import { SubjectError } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
-import { ROLLCAST, origin, untilText } from "./update.ts";
-import type { UpdaterOptions, Updater, By } from "./update.ts";
+import { ROLLCAST, origin, untilText } from "./updater.ts";
+import type { UpdaterOptions, Updater, By } from "./updater.ts";
 import { freezeKey } from "../model/control-entry.ts";
 import type { Freeze } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";

@@ -2,8 +2,8 @@ import { stableId } from "@rollcast/shared/events";
 import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Halt, OperationsOptions } from "./queue-status.ts";
 import { clock } from "../clock.ts";
-import { origin } from "./update.ts";
-import type { Updater, By } from "./update.ts";
+import { origin } from "./updater.ts";
+import type { Updater, By } from "./updater.ts";
 import type { Change, Failures } from "../model/control-entry.ts";
 import { failuresOf } from "../decision/change-failures.ts";
 

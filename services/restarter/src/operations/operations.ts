@@ -1,6 +1,6 @@
 import type { FreezeScope } from "@rollcast/shared/operation-events";
-import { createUpdater } from "./update.ts";
-import type { By } from "./update.ts";
+import { createUpdater } from "./updater.ts";
+import type { By } from "./updater.ts";
 import type { Freeze } from "../model/control-entry.ts";
 import { freezeOperations } from "./freezes.ts";
 import { haltOperations } from "./halts.ts";

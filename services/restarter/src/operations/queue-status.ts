@@ -1,5 +1,5 @@
 import type { Queue } from "@rollcast/shared/config/queues";
-import type { UpdaterOptions } from "./update.ts";
+import type { UpdaterOptions } from "./updater.ts";
 import type { Change } from "../model/control-entry.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
@@ -19,7 +19,7 @@ export type QueueStatus = {
   /** By setting: its value, who set it, when, and until when. */
   readonly live: Settings;
   readonly effective: Effective;
-  /** Workloads that hold quota, by `<kind>/<namespace>/<name>`; empty if the queue has no quota. */
+  /** Workloads that use quota, by `<kind>/<namespace>/<name>`; empty if the queue has no quota. */
   readonly rolling: readonly {
     readonly workload: string;
     readonly rollout: string;

@@ -2,9 +2,9 @@ import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
 import { clock } from "../clock.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
-import { ROLLCAST, origin, untilText } from "./update.ts";
-import type { Updater, By } from "./update.ts";
-import { overrideKey } from "../model/control-entry.ts";
+import { ROLLCAST, origin, untilText } from "./updater.ts";
+import type { Updater, By } from "./updater.ts";
+import { settingsKey } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
 import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
 import type { Settings } from "../admission/settings.ts";
@@ -40,19 +40,19 @@ export function queueOperations(
   listHalts: () => Halt[],
 ) {
   const { cluster, queues, cache, admission } = options;
-  const overrideOf = (name: string) => {
-    const entry = cache.get(overrideKey(cluster, name))?.value;
-    return entry?.type === "override" ? entry : undefined;
+  const settingsOf = (name: string) => {
+    const entry = cache.get(settingsKey(cluster, name))?.value;
+    return entry?.type === "settings" ? entry : undefined;
   };
   const statusOf = (file: Queue): QueueStatus => {
     const { name } = file;
-    const holders = Object.entries(admission.state(name).rolling);
+    const quotaUses = Object.entries(admission.state(name).rolling);
     return {
       name,
       file,
-      live: lasting(overrideOf(name), clock()),
+      live: lasting(settingsOf(name), clock()),
       effective: admission.settings(name),
-      rolling: holders.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
+      rolling: quotaUses.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
       halts: listHalts().filter((candidate) => candidate.queue === name),
     };
   };
@@ -71,14 +71,14 @@ export function queueOperations(
   ) => {
     const { name: queue } = file;
     let limits: QueueData["limits"];
-    const id = await updater.update(overrideKey(cluster, queue), (before) => {
-      const existing = before?.type === "override" ? before : undefined;
+    const id = await updater.update(settingsKey(cluster, queue), (before) => {
+      const existing = before?.type === "settings" ? before : undefined;
       const next = edit(existing ?? {});
       if (next === undefined) return undefined;
       limits = limitsOf(next);
       const isEmpty = SETTINGS.every((name) => next[name] === undefined);
       if (isEmpty) return existing === undefined ? undefined : null;
-      return { ...next, v: 1, type: "override", queue };
+      return { ...next, v: 1, type: "settings", queue };
     });
     if (id !== undefined) {
       const { by, until, reason } = who;
@@ -125,7 +125,7 @@ export function queueOperations(
     async expire(): Promise<void> {
       const itself = { by: ROLLCAST, reason: "Expired" };
       for (const file of queues) {
-        const existing = overrideOf(file.name);
+        const existing = settingsOf(file.name);
         if (existing === undefined) continue;
         const kept = lasting(existing, clock());
         const over = SETTINGS.filter(

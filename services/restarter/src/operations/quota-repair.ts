@@ -29,20 +29,20 @@ async function recordNow(ctx: Context, key: WorkloadKey): Promise<WorkloadRecord
 }
 
 /**
- * Releases quota of rollouts that are not in progress: their holder was killed between two writes.
+ * Releases quota of rollouts that are not in progress: their replica was killed between two writes.
  */
 async function freeOrphans(
   { ctx, quotaStore, progress }: RepairOptions,
   queue: string,
 ): Promise<void> {
-  const holders = Object.entries(ctx.admission.state(queue).rolling);
-  for (const [key, holder] of holders as [WorkloadKey, { rollout: string; since: number }][]) {
-    if (unfinished(progress.get(key))?.id === holder.rollout) continue;
-    if (holder.since > clock() - ORPHAN_MS) continue;
-    if (unfinished(await recordNow(ctx, key))?.id === holder.rollout) continue;
+  const quotaUses = Object.entries(ctx.admission.state(queue).rolling);
+  for (const [key, quotaUse] of quotaUses as [WorkloadKey, { rollout: string; since: number }][]) {
+    if (unfinished(progress.get(key))?.id === quotaUse.rollout) continue;
+    if (quotaUse.since > clock() - ORPHAN_MS) continue;
+    if (unfinished(await recordNow(ctx, key))?.id === quotaUse.rollout) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
-      if (existing?.rollout !== holder.rollout) return { state, answer: false };
+      if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
       return { state: { ...state, rolling: others }, answer: true };
     });
     if (isFreed) ctx.logger.info({ queue, workload: key }, "quota without a rollout released");
@@ -68,9 +68,9 @@ async function addMissing(
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };
       const changes = (rollout.changes ?? []).map(({ id }) => id);
-      const holder = { rollout: rollout.id, since: clock(), changes };
+      const quotaUse = { rollout: rollout.id, since: clock(), changes };
       return {
-        state: { ...state, rolling: { ...state.rolling, [key]: holder } },
+        state: { ...state, rolling: { ...state.rolling, [key]: quotaUse } },
         answer: undefined,
       };
     });

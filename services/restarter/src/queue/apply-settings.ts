@@ -40,7 +40,7 @@ export function startApplyingSettings(
     });
   const enqueueDue = () => {
     pending = undefined;
-    // A change of quota holders alone can admit only those that wait for quota.
+    // A change of the quota in use alone can admit only those that wait for quota.
     if (!isSettingChanged) return progress.enqueueAdmissible();
     isSettingChanged = false;
     void applySettings();

@@ -48,11 +48,11 @@ export type RolloutQueue = AsyncDisposable & {
   waitedMs(): Promise<number>;
   onReconnect(listener: () => void): void;
   /** Sets the limits for all restarters. */
-  limit(limits: Limits): Promise<void>;
+  limit(limits: JobLimits): Promise<void>;
 };
 
 /** Concurrency and rate. */
-export type Limits = Pick<QueueConfig, "concurrency" | "rateLimit">;
+export type JobLimits = Pick<QueueConfig, "concurrency" | "rateLimit">;
 
 export type RolloutQueueOptions = RedisIdentity & {
   cluster: string;

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { planSpan } from "../events/spans.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workqueue } from "../reconcile/workqueue.ts";
-import { plan } from "./planner.ts";
+import { plan } from "./plan.ts";
 import type { RolloutQueues } from "./rollout-queues.ts";
 
 const PLAN_CONCURRENCY = 8;

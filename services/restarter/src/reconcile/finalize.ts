@@ -14,7 +14,7 @@ const MAX_ATTEMPTS = 10;
  * Removes the record of a workload that is gone or no longer opted in, after publishing the end of
  * its rollout.
  */
-export async function remove(ctx: Context, key: WorkloadKey): Promise<void> {
+export async function finalize(ctx: Context, key: WorkloadKey): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
     if (entry === undefined) return;

@@ -7,7 +7,7 @@ import { flushOutbox } from "./outbox.ts";
 import { isBackingOff } from "../decision/put-off.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
-import { remove } from "./finalize.ts";
+import { finalize } from "./finalize.ts";
 
 /**
  * What remains after the record is up to date: nothing, or a job in the queue, with the time since
@@ -33,7 +33,7 @@ export async function reconcile(ctx: Context, key: WorkloadKey): Promise<Reconci
     if (workload === undefined || !workload.mayRoll) {
       const progress = workload !== undefined && (await isRolling(ctx, key));
       if (!progress) {
-        await remove(ctx, key);
+        await finalize(ctx, key);
         return { roll: false };
       }
     }

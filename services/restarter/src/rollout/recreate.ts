@@ -11,7 +11,7 @@ import { isTransient, handleApplyError } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { recreateJob } from "./make-again.ts";
+import { recreateJob } from "./recreate-job.ts";
 
 /** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;

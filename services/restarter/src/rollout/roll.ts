@@ -11,10 +11,10 @@ import type { Rollout } from "../model/workload-record.ts";
 import { commit } from "../reconcile/commit.ts";
 import { flushOutbox } from "../reconcile/outbox.ts";
 import { recreate } from "./recreate.ts";
-import { recreateJob } from "./make-again.ts";
+import { recreateJob } from "./recreate-job.ts";
 import { handleApplyError } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./attempt.ts";
-import { remove } from "../reconcile/finalize.ts";
+import { finalize } from "../reconcile/finalize.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { patchedRecord } from "../decision/patched.ts";
 import { rollSpan, withSpan } from "./roll-span.ts";
@@ -32,27 +32,27 @@ export async function roll(
   key: WorkloadKey,
   attempt: Attempt,
 ): Promise<ReconcileResult> {
-  const held: Held = { rollout: undefined, tried: undefined };
+  const inUse: InUse = { rollout: undefined, tried: undefined };
   try {
     for (let attemptNumber = 0; attemptNumber < MAX_ATTEMPTS; attemptNumber++) {
       attempt.signal.throwIfAborted();
       const evaluation = await evaluateFresh(ctx, key);
       if (evaluation === undefined) {
         const made = await recreateJob(ctx, key, attempt);
-        if (made === "none") await remove(ctx, key);
+        if (made === "none") await finalize(ctx, key);
         if (made !== "again") return { roll: false };
         continue;
       }
       ctx.failpoint("record-read");
       const { decision } = evaluation;
-      if (decision.do === "roll" && isAnother(decision.record.rollout, held)) {
+      if (decision.do === "roll" && isAnother(decision.record.rollout, inUse)) {
         return { roll: true, since: decision.record.staleSince };
       }
-      if (await act(ctx, evaluation, attempt, held)) return { roll: false };
+      if (await act(ctx, evaluation, attempt, inUse)) return { roll: false };
     }
     throw new RetryLaterError(1_000, "the workload changes faster than it can be decided on");
   } finally {
-    if (held.rollout !== undefined) await ctx.admission.releaseQuota(key, held.rollout);
+    if (inUse.rollout !== undefined) await ctx.admission.releaseQuota(key, inUse.rollout);
   }
 }
 
@@ -60,20 +60,20 @@ export async function roll(
  * `rollout`: has quota, but is in no record yet. `tried`: the id of the rollout that this job has
  * begun to apply.
  */
-type Held = { rollout: Rollout | undefined; tried: string | undefined };
+type InUse = { rollout: Rollout | undefined; tried: string | undefined };
 
-function isAnother(rollout: Rollout, { tried }: Held): boolean {
+function isAnother(rollout: Rollout, { tried }: InUse): boolean {
   return tried !== undefined && rollout.id !== tried;
 }
 
 /** Reserves quota for the decided rollout; if none is free, the decision is to wait. */
-async function withQuota(ctx: Context, evaluation: Evaluation, held: Held): Promise<Evaluation> {
+async function withQuota(ctx: Context, evaluation: Evaluation, inUse: InUse): Promise<Evaluation> {
   const { decision, input } = evaluation;
   if (decision.do !== "roll") return evaluation;
   const { rollout } = decision.record;
   if (await ctx.admission.reserveQuota(input.workload, rollout)) {
     if (rollout.quota === true) ctx.failpoint("quota-reserved");
-    if (decision.changed && rollout.quota === true) held.rollout = rollout;
+    if (decision.changed && rollout.quota === true) inUse.rollout = rollout;
     return evaluation;
   }
   const admission = { ...input.admission, quota: "full" as const };
@@ -85,14 +85,14 @@ async function act(
   ctx: Context,
   evaluated: Evaluation,
   attempt: Attempt,
-  held: Held,
+  inUse: InUse,
 ): Promise<boolean> {
-  const evaluation = await withQuota(ctx, evaluated, held);
+  const evaluation = await withQuota(ctx, evaluated, inUse);
   if (evaluation.decision.do === "requeue") return false;
-  if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, held);
+  if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, inUse);
   const span = rollSpan(evaluation, attempt);
   return ctx.tracer.span("roll", span, () =>
-    commitAndApply(ctx, withSpan(evaluation), attempt, held),
+    commitAndApply(ctx, withSpan(evaluation), attempt, inUse),
   );
 }
 
@@ -101,7 +101,7 @@ async function commitAndApply(
   ctx: Context,
   evaluation: Evaluation,
   attempt: Attempt,
-  held: Held,
+  inUse: InUse,
 ): Promise<boolean> {
   const { decision, input, entry } = evaluation;
   if (decision.do === "requeue") return false;
@@ -109,12 +109,12 @@ async function commitAndApply(
   if (decision.changed) {
     written = await commit(ctx, entry, decision.record);
     if (written === undefined) return false;
-    if (decision.do === "roll") held.rollout = undefined;
+    if (decision.do === "roll") inUse.rollout = undefined;
   }
   if (written === undefined) return true;
   if (decision.do !== "roll") return (await flushOutbox(ctx, written)) !== undefined;
   ctx.failpoint("pending-written");
-  held.tried = decision.record.rollout.id;
+  inUse.tried = decision.record.rollout.id;
   return patch(ctx, input.workload, written as Pending, attempt);
 }
 

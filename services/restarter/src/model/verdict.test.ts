@@ -2,8 +2,8 @@ import type { SourceKind } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { explain, presentContents, verdict, verdicts } from "./policy.ts";
-import type { CheckName } from "./policy-checks.ts";
+import { explain, presentContents, verdict, verdicts } from "./verdict.ts";
+import type { CheckName } from "./verdict-checks.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 type Case = {

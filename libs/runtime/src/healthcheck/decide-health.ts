@@ -22,7 +22,7 @@ export type HealthLimits = {
   readonly graceMs: number;
 };
 
-export type Observation = {
+export type HealthObservation = {
   readonly process: string;
   /** Whether `/livez` said so. */
   readonly live: boolean;
@@ -47,7 +47,7 @@ const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
  * What is remembered of this process: not of one before it, and nothing of before the machine's
  * start.
  */
-function recall({ process, now, memory }: Observation): Memory {
+function recall({ process, now, memory }: HealthObservation): Memory {
   if (memory?.process === process && memory.since <= now) return memory;
   return { process, live: false, failures: 0, since: now };
 }
@@ -56,7 +56,7 @@ function recall({ process, now, memory }: Observation): Memory {
  * Whether a process is to be ended, as a kubelet would by a liveness probe: gracefully, and with
  * force where it does not end.
  */
-export function decide(observation: Observation, limits: HealthLimits): HealthDecision {
+export function decideHealth(observation: HealthObservation, limits: HealthLimits): HealthDecision {
   const { live, now } = observation;
   const before = recall(observation);
   if (before.endedAt !== undefined) {

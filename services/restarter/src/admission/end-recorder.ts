@@ -7,7 +7,7 @@ import type { AdmissionOptions } from "./admission-state.ts";
  * How a rollout ended: whether its quota is free, which changes failed with it, and whether it no
  * longer counts as a failure.
  */
-export type Fate = {
+export type RolloutEnd = {
   readonly releasesQuota: boolean;
   readonly failedChanges?: readonly Change[] | undefined;
   readonly clearsFailure?: boolean;
@@ -17,17 +17,17 @@ export type Fate = {
  * Writes how a rollout ended into its queue's state, and publishes an event if that halts its
  * changes.
  */
-export function createFateWriter(
+export function createEndRecorder(
   { quotaStore, halted }: Pick<AdmissionOptions, "quotaStore" | "halted">,
   fileOf: (queue: string) => Queue,
-): (queue: string, key: string, rollout: string, fate: Fate) => Promise<void> {
-  return async (queue, key, rollout, fate) => {
-    const { releasesQuota, failedChanges, clearsFailure } = fate;
+): (queue: string, key: string, rollout: string, end: RolloutEnd) => Promise<void> {
+  return async (queue, key, rollout, end) => {
+    const { releasesQuota, failedChanges, clearsFailure } = end;
     const answer = await quotaStore.change(
       queue,
       (before) => {
-        const { [key]: holder, ...others } = before.rolling;
-        const rolling = releasesQuota && holder?.rollout === rollout ? others : before.rolling;
+        const { [key]: quotaUse, ...others } = before.rolling;
+        const rolling = releasesQuota && quotaUse?.rollout === rollout ? others : before.rolling;
         const left = clearsFailure ? withoutFailure(before.failures, rollout) : before.failures;
         const failures =
           failedChanges === undefined ? left : withFailure(left, failedChanges, rollout);

@@ -5,8 +5,8 @@ import type { Content, SourceKey } from "./content.ts";
 import type { Keys } from "./source-references.ts";
 import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
-import type { CheckInput, CheckName, Question, Verdict } from "./policy-checks.ts";
-import { CHECKS } from "./policy-checks.ts";
+import type { CheckInput, CheckName, Question, Verdict } from "./verdict-checks.ts";
+import { CHECKS } from "./verdict-checks.ts";
 
 /** The keys of the source that the pod template uses; undefined if it uses none. */
 function keysUsed({ workload, source }: Pick<Question, "workload" | "source">): Keys | undefined {

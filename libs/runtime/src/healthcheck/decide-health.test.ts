@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { describe, expect, test } from "vitest";
-import { decide } from "./decide.ts";
-import type { Memory, Observation } from "./decide.ts";
+import { decideHealth } from "./decide-health.ts";
+import type { Memory, HealthObservation } from "./decide-health.ts";
 
 const LIMITS = { endAfterMs: 60_000, startWithinMs: 120_000, graceMs: 30_000 };
 const NOW = 1_000_000;
@@ -16,8 +16,8 @@ const memory = (parts: Partial<Memory>): Memory => ({
   since: 0,
   ...parts,
 });
-const observe = (parts: Partial<Observation>) =>
-  decide({ process: ID, live: false, now: NOW, memory: undefined, ...parts }, LIMITS);
+const observe = (parts: Partial<HealthObservation>) =>
+  decideHealth({ process: ID, live: false, now: NOW, memory: undefined, ...parts }, LIMITS);
 const ago = (ms: number) => NOW - ms;
 
 describe("a service that is live", () => {

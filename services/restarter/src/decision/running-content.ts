@@ -31,7 +31,7 @@ function changedSinceAnnotated(s: DecisionInput, key: SourceKey): boolean {
 }
 
 /** Whether the annotations and the template are still those of the record. */
-function sameRequest({ record, workload }: DecisionInput): boolean {
+function sameTemplateAndOptIn({ record, workload }: DecisionInput): boolean {
   return (
     record?.uid === workload.uid &&
     record.templateHash === workload.templateHash &&
@@ -72,7 +72,7 @@ function runningNow(
     if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
       return { ...present, digest: marked };
     }
-    const newlyCounts = present.digest !== ABSENT && sameRequest(s);
+    const newlyCounts = present.digest !== ABSENT && sameTemplateAndOptIn(s);
     const due = newlyCounts && (createdSince(s, key) || changedSinceAnnotated(s, key));
     return due ? { ...present, digest: UNKNOWN } : adopt(s, key, present);
   }

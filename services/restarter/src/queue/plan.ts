@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import { evaluate, readSource } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
 import { planned } from "../decision/outcomes.ts";
-import { verdict } from "../model/policy.ts";
+import { verdict } from "../model/verdict.ts";
 import { changesOf, isGate } from "../decision/blocking-gate.ts";
 import type { RolloutQueues } from "./rollout-queues.ts";
 import type { RolloutQueue } from "./rollout-queue.ts";
@@ -79,9 +79,9 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
     return;
   }
   const queue = queues.of(workload);
-  const isHeld = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
+  const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   // A rollout blocked by a gate needs no job until the gate opens.
-  if (!isHeld) await enqueueJob(queue, workload, input.record?.phase === "pending");
+  if (!isBlocked) await enqueueJob(queue, workload, input.record?.phase === "pending");
   if (decision.do === "requeue") return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
@@ -99,7 +99,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   );
   await ctx.publish(plannedEvent);
   ctx.metrics.outcome(plannedEvent);
-  if (isHeld) task.enqueue(workload);
+  if (isBlocked) task.enqueue(workload);
   const { uid } = input.workload;
   ctx.logger.info(
     { workload: plannedEvent.data.workload, uid, source: event.subject, decision: decision.do },
