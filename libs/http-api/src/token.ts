@@ -45,12 +45,12 @@ export async function openGuard(file: string, key: string, logger: Logger): Prom
     version = now;
     try {
       wanted = await readToken(file, key);
-      logger.info({ file }, "token of the api read again");
+      logger.info({ file }, "api token reloaded");
     } catch (err) {
       wanted = undefined;
       logger.error(
         { err: toError(err), file },
-        "token of the api cannot be read, nobody is let in",
+        "api token cannot be read, all requests are refused",
       );
     }
   };
