@@ -62,7 +62,16 @@ function choicesOf(value: AnyNode): string[] {
 }
 
 /** The expression, schema or type that a node gives to `reason`; none where it gives it nothing. */
-function givenToReason({ type, key, id, left, value, init, right, typeAnnotation }: AnyNode) {
+function givenToReason({
+  type,
+  key,
+  id,
+  left,
+  value,
+  init,
+  right,
+  typeAnnotation,
+}: AnyNode): AnyNode[] {
   const given: Readonly<Record<string, readonly [unknown, unknown]>> = {
     Property: [key, value],
     VariableDeclarator: [id, init],
@@ -90,8 +99,7 @@ export function reasonsOf(sources: readonly SourceText[]): Reason[] {
     const constants = new Map([...exported, ...constantsOf(program)]);
     return (
       [...nodesOf(program)]
-        .map(givenToReason)
-        .filter((given) => given !== undefined)
+        .flatMap(givenToReason)
         .flatMap((given) => [...textsBehind(given, constants), ...choicesOf(given)])
         // Where a template's expressions stood at its ends, there are blanks.
         .map((text) => text.trim())
