@@ -67,7 +67,7 @@ async function waitCopied(nats: Nats): Promise<void> {
 async function startLate(stack: Stack): Promise<Service> {
   for (;;) {
     const late = await stack.start("notifier", { wait: false });
-    const waits = () => late.logs.some(({ msg }) => msg === "streams not reached, trying again");
+    const waits = () => late.logs.some(({ msg }) => msg === "streams not reachable, retrying");
     await waitFor(() => late.hasExited() || waits(), { message: "a notifier to wait for NATS" });
     if (!late.hasExited()) return late;
     expect(JSON.stringify(late.logs)).toContain("JetStream system temporarily unavailable");

@@ -1,20 +1,31 @@
-import { parseSync } from "oxc-parser";
+import { isNode, nodesOf, programOf, textsOf } from "./ast.ts";
+import type { AnyNode } from "./ast.ts";
+
+/** The node that names a module, of a node that refers to one: `import`, `export`, `import()`. */
+function moduleOf(node: AnyNode): unknown {
+  switch (node.type) {
+    case "ImportDeclaration":
+    case "ExportNamedDeclaration":
+    case "ExportAllDeclaration":
+    case "ImportExpression":
+    // `import("x").Y`, as a type.
+    case "TSImportType":
+      return node.source;
+    default:
+      return undefined;
+  }
+}
 
 /**
  * The specifiers of all imports and re-exports of a TypeScript source, those of types too, each
- * once. Throws where it is no TypeScript.
+ * once; also that of an `import()` of a template without expressions. Throws where it is no
+ * TypeScript.
  */
 export function importsOf(file: string, text: string): string[] {
-  const { errors, module } = parseSync(file, text);
-  if (errors.length > 0) throw new Error(`${file}: ${errors[0]?.message ?? "cannot be parsed"}`);
-  const statics = module.staticImports.map((statement) => statement.moduleRequest.value);
-  const exported = module.staticExports
-    .flatMap(({ entries }) => entries)
-    .map((entry) => entry.moduleRequest?.value);
-  const dynamics = module.dynamicImports
-    .map(({ moduleRequest: { start, end } }) => text.slice(start, end))
-    .map((literal) => /^["'](.*)["']$/.exec(literal)?.[1]);
-  return [...new Set([...statics, ...exported, ...dynamics])].filter(
-    (specifier) => specifier !== undefined,
-  );
+  const specifiers = [...nodesOf(programOf(file, text))]
+    .map(moduleOf)
+    .filter(isNode)
+    .filter(({ expressions }) => !Array.isArray(expressions) || expressions.length === 0)
+    .flatMap(textsOf);
+  return [...new Set(specifiers)];
 }

@@ -4,12 +4,15 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { expect, test } from "vitest";
 import { namesOf } from "./names.ts";
 import { readTexts } from "./read-sources.ts";
+import { reasonsOf } from "./reasons.ts";
+import type { Reason } from "./reasons.ts";
 import { doubleMeanings, wordFaults, wordsIn } from "./words.ts";
 import type { Words } from "./words.ts";
 
 const words = JSON.parse(
   await readFile(join(repositoryRoot(), "docs", "words.json"), "utf8"),
 ) as Words;
+const FILE = "libs/x/src/a.ts";
 const names = (await readTexts()).flatMap(({ file, text }) => namesOf(file, text));
 
 test("no exported name, file, log sentence, field or metric says a word that docs/words.json rules out", () => {
@@ -20,21 +23,51 @@ test("an exported name, and the name of a file, has one meaning", () => {
   expect(doubleMeanings(words, names)).toEqual([]);
 });
 
+const isNotCamelCase = ({ reason }: Reason) => !/^[A-Z][A-Za-z0-9]*$/.test(reason);
+
 test("a reason is written in CamelCase", async () => {
   const sources = (await readTexts()).filter(({ file }) =>
     /^(?:services|libs\/(?:nats|queue|shared))\//.test(file),
   );
-  const reasons = sources.flatMap(({ file, text }) =>
-    [...text.matchAll(/\breason:(?![^\n]*header)[^,;{}\n]*?"([^"\n]+)"/g)].map(
-      ([, reason = ""]) => ({
-        file,
-        reason,
-      }),
-    ),
-  );
+  const reasons = reasonsOf(sources);
 
   expect(reasons.length).toBeGreaterThan(20);
-  expect(reasons.filter(({ reason }) => !/^[A-Z][A-Za-z0-9]*$/.test(reason))).toEqual([]);
+  expect(reasons.filter(isNotCamelCase)).toEqual([]);
+});
+
+test.each([
+  ["a field", 'publish({ reason: "max-rolling" });'],
+  ["one arm of a choice", 'publish({ reason: a ? "MaxRolling" : "max-rolling" });'],
+  ["the other arm of a choice", 'publish({ reason: a\n? "max-rolling"\n: "MaxRolling" });'],
+  ["a sentence", 'publish({ reason: "The queue rolls enough" });'],
+  ["what stands for nothing", 'publish({ reason: a ?? "max-rolling" });'],
+  ["a constant", 'const HELD = "max-rolling"; publish({ reason: HELD });'],
+  ["a constant of a choice", 'const HELD = "max-rolling"; publish({ reason: a ? HELD : "B" });'],
+  ["a table", 'const ALL = { 1: "max-rolling" }; publish({ reason: ALL[a] ?? "B" });'],
+  ["a variable", 'const reason = a ? "max-rolling" : "B"; publish({ reason });'],
+  ["a default", 'function publish(reason = "max-rolling") {}'],
+  ["a schema", 'const A = z.object({ reason: z.enum(["B", "max-rolling"]).optional() });'],
+  ["a type", 'type A = { readonly reason: "B" | "max-rolling" };'],
+])("%s with another reason than CamelCase is found", (_, text) => {
+  expect(reasonsOf([{ file: FILE, text }]).filter(isNotCamelCase)).not.toEqual([]);
+});
+
+test("a constant of another file with another reason than CamelCase is found", () => {
+  const texts = ['export const HELD = "max-rolling";', "publish({ reason: HELD });"];
+  const sources = texts.map((text, at) => ({ file: `libs/x/src/${at}.ts`, text }));
+
+  expect(reasonsOf(sources)).toEqual([{ file: "libs/x/src/1.ts", reason: "max-rolling" }]);
+});
+
+test.each([
+  ["a condition", 'publish({ reason: a === "max-rolling" ? "A" : "B" });'],
+  ["the key of a table", 'const ALL = { "max-rolling": "A" }; publish({ reason: ALL[a] });'],
+  ["a template that begins in CamelCase", "publish({ reason: `Http${status}` });"],
+  ["none", 'publish({ reason: a ?? "" });'],
+  ["a filter for all", 'function page({ reason = "*" }) {}'],
+  ["the name of a header", 'publish({ reason: headers.get("max-rolling") });'],
+])("%s is no reason", (_, text) => {
+  expect(reasonsOf([{ file: FILE, text }]).filter(isNotCamelCase)).toEqual([]);
 });
 
 test("the check sees what it looks at", () => {
@@ -42,8 +75,6 @@ test("the check sees what it looks at", () => {
     expect(names.filter((named) => named.place === place).length, place).toBeGreaterThan(20);
   }
 });
-
-const FILE = "libs/x/src/a.ts";
 
 test.each([
   ["a type", "libs/x/src/a.ts", "export type Turns = string;"],

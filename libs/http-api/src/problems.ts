@@ -32,7 +32,7 @@ export function problemOf(
   options.logger.error(data, "api request failed");
   return fault === undefined
     ? new ProblemError(500, "internal", "it failed here: look for the request id in the log")
-    : new ProblemError(503, "unavailable", `try again, something is not reachable now: ${fault}`);
+    : new ProblemError(503, "unavailable", `retry later, something is not reachable now: ${fault}`);
 }
 
 export async function sendProblem(reply: FastifyReply, problem: ProblemError): Promise<void> {

@@ -29,7 +29,7 @@ async function readToken(file: string, key: string): Promise<Buffer> {
 /**
  * Reads the token in `file`, and again whenever the file changes, as Kubernetes replaces the files
  * of a Secret. Throws {@link ConfigError}, which names `key` of the configuration, where there is
- * none. Where a later one cannot be read, nobody is let in.
+ * none. Where a later one cannot be read, every request is refused.
  */
 export async function openGuard(file: string, key: string, logger: Logger): Promise<Guard> {
   const versionOf = async () => {
@@ -45,12 +45,12 @@ export async function openGuard(file: string, key: string, logger: Logger): Prom
     version = now;
     try {
       wanted = await readToken(file, key);
-      logger.info({ file }, "token of the api read again");
+      logger.info({ file }, "api token reloaded");
     } catch (err) {
       wanted = undefined;
       logger.error(
         { err: toError(err), file },
-        "token of the api cannot be read, nobody is let in",
+        "api token cannot be read, all requests are refused",
       );
     }
   };

@@ -133,7 +133,7 @@ export function openAccess(
       try {
         source.reload();
       } catch (err) {
-        options.logger.warn({ err }, "credentials not read again");
+        options.logger.warn({ err }, "credentials not reloaded");
         return false;
       }
       cached = undefined;

@@ -105,7 +105,7 @@ export async function connectKube(options: ConnectKubeOptions): Promise<KubeClie
       return await use(first);
     } catch (err) {
       if (!(err instanceof KubeError) || err.status !== 401 || !access.renew(first)) throw err;
-      options.logger.info({ server }, "credentials refused, read again");
+      options.logger.info({ server }, "credentials refused, reloading");
       return use(await access.get());
     }
   };

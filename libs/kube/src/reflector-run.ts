@@ -44,7 +44,7 @@ export async function list<T>(run: Run<T>): Promise<string> {
   const { signal } = state.stop;
   const retried = (err: KubeError) => {
     options.observe?.("failure");
-    options.logger.warn({ err, ...what }, "page of a list asked for again");
+    options.logger.warn({ err, ...what }, "retrying page of a list");
   };
   const done = await listInto(handler, { client, resource, transform, limits, signal, retried });
   proved(run);
@@ -92,7 +92,7 @@ async function round<T>(run: Run<T>): Promise<void> {
   const { version } = state;
   if (version === undefined) state.version = await list(run);
   else if (await wentBack({ client, resource, since: version, signal: state.stop.signal })) {
-    options.logger.warn({ ...what, version }, "the cluster's versions went back, listing anew");
+    options.logger.warn({ ...what, version }, "the cluster's versions went back, relisting");
     options.observe?.("went-back");
     state.version = undefined;
   }

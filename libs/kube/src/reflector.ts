@@ -61,7 +61,7 @@ export function startReflector<T>(options: ReflectorOptions<T>): Reflector {
     staleness: () => performance.now() - state.proof,
     fault: () => state.fault,
     relist(message) {
-      logger.info({ ...what, message }, "listing anew");
+      logger.info({ ...what, message }, "relisting");
       if (state.version === undefined) state.wanted = message;
       state.version = undefined;
       state.session?.abort(new KubeError(0, "Relist", message));

@@ -75,7 +75,7 @@ test("lists page by page, then follows", async () => {
   expect(t.cache.count("list")).toBe(1);
 });
 
-test("resumes from the last version when its watch ends, without listing anew", async () => {
+test("resumes from the last version when its watch ends, without relisting", async () => {
   await using t = await setUp(5, { watchSeconds: [1, 1] });
   await t.cache.reflector.synced;
 

@@ -55,7 +55,7 @@ export async function dialUntil(options: NatsOptions, signal: AbortSignal | unde
       if (err instanceof AuthorizationError) {
         throw new ConfigError("NATS refuses the credentials", { cause: err });
       }
-      options.logger.warn({ err, attempt }, "nats not reachable, trying again");
+      options.logger.warn({ err, attempt }, "nats not reachable, retrying");
       const delay = backoffDelay({ initial: 250, max: 2_000 }, attempt);
       await sleep(delay, undefined, signal === undefined ? {} : { signal });
     }

@@ -17,7 +17,7 @@ export type Entry<T> = { readonly key: string; readonly value: T; readonly revis
  */
 export type Kv<T> = {
   /**
-   * The record, or undefined. Throws {@link TerminalError} (`unreadable`) where it is not of the
+   * The record, or undefined. Throws {@link TerminalError} (`Unreadable`) where it is not of the
    * form, e.g. of a newer version.
    */
   get(key: string): Promise<Entry<T> | undefined>;

@@ -84,7 +84,7 @@ async function store(
       if (err instanceof JetStreamApiError && PERMANENT.has(err.code)) {
         throw new TerminalError("Refused", "the stream refuses the message", { cause: err });
       }
-      nats.logger.warn({ err, subject, attempt }, "publish not acknowledged, trying again");
+      nats.logger.warn({ err, subject, attempt }, "publish not acknowledged, retrying");
       await sleep(backoffDelay({ initial: 100, max: 5_000 }, attempt), undefined, { signal });
     }
   }

@@ -10,7 +10,7 @@ const AGAIN = { initial: 500, max: 5_000 };
 
 function logAttempt({ logger }: Nats, err: unknown, attempt: number): void {
   const violation = violationOf(err);
-  if (violation === undefined) logger.warn({ err, attempt }, "streams not reached, trying again");
+  if (violation === undefined) logger.warn({ err, attempt }, "streams not reachable, retrying");
   else {
     const { operation, subject } = violation;
     const data = { operation, subject, attempt };

@@ -21,7 +21,7 @@ test("waits for a server that starts later", async () => {
   const { logger, lines } = recordingLogger();
   const url = `nats://127.0.0.1:${port}`;
   const connecting = connectNats({ url, name: "test", logger });
-  await waitFor(() => lines.some((line) => line.msg === "nats not reachable, trying again"));
+  await waitFor(() => lines.some((line) => line.msg === "nats not reachable, retrying"));
 
   await using _server = await startNats({ port });
   await using nats = await connecting;

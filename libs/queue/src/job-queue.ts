@@ -75,7 +75,7 @@ async function openBull(options: QueueOptions, redis: Client["redis"]): Promise<
       await queue.waitUntilReady();
       return queue;
     } catch (err) {
-      logger.warn({ err, queue: name }, "queue not opened, trying again");
+      logger.warn({ err, queue: name }, "queue not opened, retrying");
       await queue.close().catch(() => undefined);
     }
     signal?.throwIfAborted();

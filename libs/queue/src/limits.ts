@@ -65,7 +65,7 @@ export function createLimits(
         await apply();
         isSet = true;
       } catch (err) {
-        logger.warn({ err, queue }, "limits of the queue not set, trying again");
+        logger.warn({ err, queue }, "limits of the queue not set, retrying");
         await sleep(RETRY_MS);
       }
     }

@@ -79,11 +79,11 @@ export async function startNotifier(host: Host): Promise<void> {
   const ctx = createContext(deps, { nats, metrics, queues, reloader, tracer });
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   ready.workers = workers.fault;
-  const parts = { ctx, queues, workers, resync: () => resync.now("configuration") };
+  const parts = { ctx, queues, workers, resync: () => resync.now("ConfigReloaded") };
   await reloader.apply(config, { ...parts, resync: () => undefined });
   const resync = stack.use(startResync(ctx, RESYNC_INTERVAL_MS));
-  queues.onReconnect(() => resync.now("redis-reconnect"));
-  nats.onReconnect(() => resync.now("nats-reconnect"));
+  queues.onReconnect(() => resync.now("RedisReconnected"));
+  nats.onReconnect(() => resync.now("NatsReconnected"));
 
   const join = createJoiner(ctx);
   const route = async (event: RolloutEvent) => {

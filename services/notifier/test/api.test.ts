@@ -112,7 +112,7 @@ test("the API explains which receivers would get an event, and why", async () =>
       { path: "1", receiver: "hook", matches: true, ends: true },
       { path: "1.0", receiver: "team", matches: false, ends: false },
     ],
-    refused: [{ name: "who", why: "unknown" }],
+    refused: [{ name: "who", reason: "Unknown" }],
   });
   const wrong = await api.call("POST", "/v1/routes/explain", { event: { id: "x" } });
   expect(wrong).toMatchObject({ status: 400, body: { code: "bad-request" } });

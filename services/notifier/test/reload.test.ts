@@ -8,8 +8,8 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { hookReceiver, startHarness } from "./harness.ts";
 import { receivedIds } from "./received.ts";
 
-const TAKEN = "configuration taken";
-const REFUSED = "configuration refused, the one before is kept";
+const TAKEN = "configuration reloaded";
+const REFUSED = "configuration refused, keeping the previous one";
 
 /** JSON is YAML. */
 async function write(file: string, config: object | string): Promise<void> {

@@ -5,7 +5,14 @@ import { parse } from "yaml";
 import { expect, test } from "vitest";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
-import { deadLetterSubject, rolloutSubject, sourceSubject } from "@rollcast/shared/subjects";
+import {
+  deadLetterSubject,
+  freezeSubject,
+  notificationSubject,
+  queueSubject,
+  rolloutSubject,
+  sourceSubject,
+} from "@rollcast/shared/subjects";
 import { contentDigest } from "./model/content.ts";
 import { MARKER, formatMarker } from "./model/marker.ts";
 
@@ -65,6 +72,19 @@ test("subjects keep their prefix and version", () => {
   );
   expect(rolloutSubject("prod", "started", { ...ref, kind: "Deployment" })).toBe(
     "rollcast.v1.prod.rollout.started.deployment.shop.web_config",
+  );
+  expect(notificationSubject("prod", "sent", "team-a")).toBe(
+    "rollcast.v1.prod.notification.sent.team-a",
+  );
+  expect(queueSubject("prod", "paused", "slow")).toBe("rollcast.v1.prod.queue.paused.slow");
+  expect(freezeSubject("prod", "frozen", { level: "cluster" })).toBe(
+    "rollcast.v1.prod.freeze.frozen.cluster",
+  );
+  expect(freezeSubject("prod", "frozen", { level: "namespace", namespace: "shop" })).toBe(
+    "rollcast.v1.prod.freeze.frozen.namespace.shop",
+  );
+  expect(freezeSubject("prod", "unfrozen", { level: "workload", ...ref, kind: "Deployment" })).toBe(
+    "rollcast.v1.prod.freeze.unfrozen.workload.deployment.shop.web_config",
   );
   expect(deadLetterSubject("notifier", "too-large")).toBe("rollcast.dlq.v1.notifier.too-large");
 });

@@ -83,14 +83,14 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
     digests.last = now;
     if (!stable || now === digests.refused) return;
     if (now === digests.running) {
-      if (fault) logger.info({ file }, "configuration is again the one that counts");
+      if (fault) logger.info({ file }, "configuration reverted to the one in use");
     } else {
       if ("fault" in read) throw new ConfigError(`${file} cannot be read: ${read.fault}`);
       await apply(parseConfig(read.text, file, env));
       // What it refers to may be other secrets now.
       digests.running = await digest(read);
       digests.last = digests.running;
-      logger.info({ file }, "configuration taken");
+      logger.info({ file }, "configuration reloaded");
     }
     digests.refused = "";
     fault = false;
@@ -99,7 +99,7 @@ export function watchConfig(options: WatchConfigOptions): WatchingConfig {
   return keepLooking(look, options.periodMs ?? PERIOD_MS, (err) => {
     fault = true;
     recordReload(false);
-    logger.error({ err, file }, "configuration refused, the one before is kept");
+    logger.error({ err, file }, "configuration refused, keeping the previous one");
     if (err instanceof ConfigError) digests.refused = digests.last;
   });
 }

@@ -42,7 +42,7 @@ export const QueueView = z
     live: z.array(LiveSetting).meta({ description: "What was set over the configuration" }),
     rolling: z
       .array(z.object({ workload: z.string(), rollout: z.string(), since: Time }))
-      .meta({ description: "Workloads that hold a place, where `maxRolling` bounds them" }),
+      .meta({ description: "Workloads that use quota, where `maxRolling` bounds them" }),
     halted: z.array(z.object({ sources: z.array(z.string()), failed: z.number() })),
   })
   .meta({ description: "A queue as the file has it, with the settings that hold now" });

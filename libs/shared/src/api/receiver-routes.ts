@@ -79,7 +79,7 @@ export const explainRoutes = defineRoute({
       )
       .meta({ description: "The routes that were asked, in their order" }),
     refused: z
-      .array(z.object({ name: z.string(), why: z.enum(["unknown", "not-allowed"]) }))
+      .array(z.object({ name: z.string(), reason: z.enum(["Unknown", "NotAllowed"]) }))
       .meta({ description: "Names in the workload's annotation that do not count" }),
   }),
 });

@@ -81,7 +81,7 @@ export const getWorkload = defineRoute({
 
 const Accepted = z.object({
   workload: WorkloadRef,
-  accepted: z.boolean().meta({ description: "false: this very request was taken before" }),
+  accepted: z.boolean().meta({ description: "false: a request with this id was accepted before" }),
 });
 
 export const rollWorkload = defineRoute({

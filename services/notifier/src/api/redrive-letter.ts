@@ -25,7 +25,7 @@ async function requeue(ctx: LettersContext, next: NotificationRecord): Promise<v
   throw new ProblemError(
     409,
     "in-flight",
-    "the notification is already being delivered: try again later",
+    "the notification is already being delivered: retry later",
   );
 }
 

@@ -69,7 +69,7 @@ export function createAlertmanager(options: AlertmanagerOptions): Receiver {
     const alerts = (await store.all()).flatMap((record) => alertsOf(record, settings, now));
     const result = await postAll(options, alerts, stop.signal);
     if (result.kind === "sent") return;
-    logger.warn({ receiver: name, reason: result.reason }, "alerts not resent, will retry");
+    logger.warn({ receiver: name, reason: result.reason }, "alerts not resent, retrying");
   };
   let running: Promise<void> | undefined;
   const timer = setInterval(() => {

@@ -12,7 +12,7 @@ import type { Backlog } from "../model/backlog.ts";
  * notifier ran. Disposal stops it and waits for the running resync.
  */
 export type Resync = AsyncDisposable & {
-  now(why: string): void;
+  now(reason: string): void;
   /** For how many milliseconds the current resync has been running; 0 when none is. */
   inFlightMs(): number;
 };
@@ -37,7 +37,7 @@ async function enqueueIfDue(
   return true;
 }
 
-async function resync(ctx: Context, why: string): Promise<void> {
+async function resync(ctx: Context, reason: string): Promise<void> {
   const now = Date.now();
   const waiting = new Map<string, Backlog>();
   let jobs = 0;
@@ -51,7 +51,7 @@ async function resync(ctx: Context, why: string): Promise<void> {
   }
   ctx.metrics.waiting(waiting);
   const level = jobs > 0 ? "info" : "debug";
-  ctx.logger[level]({ why, jobs, durationMs: Date.now() - now }, "resync done");
+  ctx.logger[level]({ reason, jobs, durationMs: Date.now() - now }, "resync done");
 }
 
 /** Resyncs now and every `intervalMs`. */
@@ -61,26 +61,26 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   let again: string | undefined;
   let stopped = false;
   const run = async (first: string) => {
-    for (let why: string | undefined = first; why !== undefined && !stopped; why = again) {
+    for (let reason: string | undefined = first; reason !== undefined && !stopped; reason = again) {
       again = undefined;
       const end = inFlight.begin();
-      await resync(ctx, why)
+      await resync(ctx, reason)
         .catch((err: unknown) =>
-          ctx.logger.warn({ err, why }, "resync failed, the next one retries"),
+          ctx.logger.warn({ err, reason }, "resync failed, the next one retries"),
         )
         .finally(end);
     }
   };
-  const now = (why: string) => {
+  const now = (reason: string) => {
     if (stopped) return;
     if (running === undefined) {
-      running = run(why).finally(() => {
+      running = run(reason).finally(() => {
         running = undefined;
       });
-    } else again = why;
+    } else again = reason;
   };
-  const timer = setInterval(() => now("interval"), intervalMs);
-  now("start");
+  const timer = setInterval(() => now("Interval"), intervalMs);
+  now("Started");
   return {
     now,
     inFlightMs: inFlight.oldestMs,

@@ -51,11 +51,11 @@ test.each([
   { notify: ["nobody"], expected: ["ops"], refused: [] },
   { notify: ["none"], expected: [], refused: [] },
   { notify: ["none", "team-a"], expected: ["team-a"], refused: [] },
-  { notify: ["who"], expected: ["ops"], refused: [{ name: "who", why: "unknown" }] },
+  { notify: ["who"], expected: ["ops"], refused: [{ name: "who", reason: "Unknown" }] },
   {
     notify: ["none", "team-a", "who"],
     expected: ["ops", "team-a"],
-    refused: [{ name: "who", why: "unknown" }],
+    refused: [{ name: "who", reason: "Unknown" }],
   },
 ])("$notify sends to $expected", ({ notify, expected, refused }) => {
   const result = routing(notify);
@@ -67,8 +67,8 @@ test("in a namespace that is not allowed, the annotation has no effect", () => {
   const result = routing(["none", "team-a"], "other");
   expect(result.memberships.map(({ receiver }) => receiver)).toEqual(["ops"]);
   expect(result.refused).toEqual([
-    { name: "team-a", why: "not-allowed" },
-    { name: "none", why: "not-allowed" },
+    { name: "team-a", reason: "NotAllowed" },
+    { name: "none", reason: "NotAllowed" },
   ]);
 });
 

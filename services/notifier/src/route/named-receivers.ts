@@ -1,7 +1,7 @@
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 
 /** Why a name in a workload's annotation is ignored. */
-export type Refusal = { readonly name: string; readonly why: "unknown" | "not-allowed" };
+export type Refusal = { readonly name: string; readonly reason: "Unknown" | "NotAllowed" };
 
 /** The result of a workload's annotation. */
 export type AnnotatedReceivers = {
@@ -42,11 +42,11 @@ export function readAnnotation(
   const configured = new Set(config.receivers.map(({ name }) => name));
   const names = listed.filter((name) => name !== NONE);
   const refused = names.flatMap((name): Refusal[] => {
-    if (!configured.has(name)) return [{ name, why: "unknown" }];
-    return allowed ? [] : [{ name, why: "not-allowed" }];
+    if (!configured.has(name)) return [{ name, reason: "Unknown" }];
+    return allowed ? [] : [{ name, reason: "NotAllowed" }];
   });
   const excludesRoutes = listed.includes(NONE);
-  if (excludesRoutes && !allowed) refused.push({ name: NONE, why: "not-allowed" });
+  if (excludesRoutes && !allowed) refused.push({ name: NONE, reason: "NotAllowed" });
   return {
     receivers: allowed ? names.filter((name) => configured.has(name)) : [],
     exclusive: excludesRoutes && refused.length === 0,

@@ -53,7 +53,7 @@ async function update(
     if (next === undefined) return false;
     if ((await commit(api.ctx, entry, next)) !== undefined) return true;
   }
-  const detail = "the workload changes faster than the request can be noted: try again";
+  const detail = "the workload changes faster than the request can be recorded: retry";
   throw new ProblemError(409, "conflict", detail);
 }
 
