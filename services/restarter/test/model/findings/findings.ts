@@ -5,6 +5,7 @@ import type { Run } from "../world/run.ts";
 import {
   appliedAndFailed,
   happened,
+  isMarkerNotKept,
   isContentBack,
   isCreatedUnrecorded,
   isOfAnotherUid,
@@ -24,6 +25,8 @@ export type Finding = {
   readonly matches: (facts: Facts, violation: Violation) => boolean;
 };
 
+const RESTORED = "NATS is restored";
+
 export const FINDINGS: readonly Finding[] = [
   {
     name: "lost-race-is-failed",
@@ -41,7 +44,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "marker-not-kept",
     about: "admission removes the marker from the restarter's own patch",
     breaks: ["succeeded is true", "agree", "nothing is forgotten"],
-    matches: (facts, { i }) => happened(facts, "removes our annotation", i),
+    matches: (facts) => isMarkerNotKept(facts),
   },
   {
     name: "admission-mutates",
@@ -93,11 +96,10 @@ export const FINDINGS: readonly Finding[] = [
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
     breaks: ["rolled once", "one end"],
-    matches: ({ history }) =>
-      history.some(
-        ({ type, ...entry }) =>
-          type === "act" && "text" in entry && entry.text.startsWith("NATS is restored"),
-      ),
+    matches: (facts, { i, property }) =>
+      property === "one end"
+        ? happened(facts, RESTORED, { after: i })
+        : happened(facts, RESTORED, { before: i }),
   },
 ];
 

@@ -2,6 +2,9 @@ import { contentAt, podsAt } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import { patchOf } from "../oracle/truth.ts";
 
+/** The end of the sentence of admission that removes the marker. */
+const REMOVES = "removes our annotation.";
+
 /** Whether the marker was written by somebody else while a rollout was under way. */
 export function markerTakenMidway(facts: Facts, until: number): boolean {
   return facts.writes.some((write) => {
@@ -30,10 +33,26 @@ export function appliedAndFailed(facts: Facts, reason: string): boolean {
   });
 }
 
-export function happened({ history }: Facts, text: string, before: number): boolean {
+export function happened(
+  { history }: Facts,
+  text: string,
+  { after = -1, before = history.length }: { after?: number; before?: number },
+): boolean {
   return history.some(
-    (entry, i) => i < before && entry.type === "act" && entry.text.includes(text),
+    (entry, i) => i > after && i < before && entry.type === "act" && entry.text.startsWith(text),
   );
+}
+
+/** Whether a rollout began by its event, and admission removed its marker from the patch. */
+export function isMarkerNotKept(facts: Facts): boolean {
+  return facts.events.some(({ i, event }) => {
+    const known = facts.rollouts.get(event.data.rollout ?? "");
+    if (event.outcome !== "started" || known === undefined) return false;
+    const isRemoved = facts.history.some(
+      (entry, at) => at < i && entry.type === "act" && entry.text.endsWith(REMOVES),
+    );
+    return isRemoved && patchOf(facts, known.rollout, i) === undefined;
+  });
 }
 
 /** Whether a pod at the end was made between two changes, of which the second brought the content before the first back. */
