@@ -3,11 +3,14 @@ import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../world/run.ts";
 import {
+  RESTORED,
   appliedAndFailed,
   happened,
   isMarkerNotKept,
   isContentBack,
+  isChangedInSameSecond,
   isCreatedUnrecorded,
+  isRestoredMidway,
   isOfAnotherUid,
   markerTakenMidway,
   mutatedByAdmission,
@@ -24,8 +27,6 @@ export type Finding = {
   /** Whether this violation is of that kind. */
   readonly matches: (facts: Facts, violation: Violation) => boolean;
 };
-
-const RESTORED = "NATS is restored";
 
 export const FINDINGS: readonly Finding[] = [
   {
@@ -93,13 +94,18 @@ export const FINDINGS: readonly Finding[] = [
     matches: (facts) => isCreatedUnrecorded(facts),
   },
   {
+    name: "read-hides-a-version",
+    about:
+      "a workload that was just written is read before its watch shows it, and a change within that second is taken for older",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isChangedInSameSecond(facts),
+  },
+  {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
     breaks: ["rolled once", "one end"],
     matches: (facts, { i, property }) =>
-      property === "one end"
-        ? happened(facts, RESTORED, { after: i })
-        : happened(facts, RESTORED, { before: i }),
+      property === "one end" ? isRestoredMidway(facts, i) : happened(facts, RESTORED, i),
   },
 ];
 

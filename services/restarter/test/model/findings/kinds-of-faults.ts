@@ -33,13 +33,9 @@ export function appliedAndFailed(facts: Facts, reason: string): boolean {
   });
 }
 
-export function happened(
-  { history }: Facts,
-  text: string,
-  { after = -1, before = history.length }: { after?: number; before?: number },
-): boolean {
+export function happened({ history }: Facts, text: string, before: number): boolean {
   return history.some(
-    (entry, i) => i > after && i < before && entry.type === "act" && entry.text.startsWith(text),
+    (entry, i) => i < before && entry.type === "act" && entry.text.startsWith(text),
   );
 }
 
@@ -113,3 +109,29 @@ export function isCreatedUnrecorded({ changes, history, workload, writes }: Fact
     );
   });
 }
+
+/** Whether a source changed after others wrote the workload, in the same second. */
+export function isChangedInSameSecond({ changes, workload, writes }: Facts): boolean {
+  const second = (at: number) => Math.floor(at / 1_000);
+  return writes.some(
+    (write) =>
+      write.by !== "cluster" &&
+      write.by !== "rollcast" &&
+      write.object.metadata.uid === workload?.metadata.uid &&
+      (write.before === undefined || write.templateChanged) &&
+      changes.some((change) => change.i > write.i && second(change.at) === second(write.at)),
+  );
+}
+
+/** Whether NATS was restored between a rollout's decision and now. */
+export function isRestoredMidway({ events, history, rollouts }: Facts, start: number): boolean {
+  const event = events.find(({ i }) => i === start)?.event;
+  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt ?? Infinity;
+  return history.some(
+    ({ type, at, ...entry }) =>
+      type === "act" && at >= decidedAt && "text" in entry && entry.text.startsWith(RESTORED),
+  );
+}
+
+/** The beginning of the sentence of a restore. */
+export const RESTORED = "NATS is restored";
