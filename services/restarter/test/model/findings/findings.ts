@@ -7,6 +7,7 @@ import {
   appliedAndFailed,
   happened,
   isMarkerNotKept,
+  isMarkerReused,
   isContentBack,
   isChangedInSameSecond,
   isCreatedUnrecorded,
@@ -83,7 +84,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "guard-without-uid",
     about:
       "a workload that is deleted and made again gets the patch that was decided for the one before",
-    breaks: ["rolled once"],
+    breaks: ["rolled once", "one end"],
     matches: (facts, { i }) => isOfAnotherUid(facts, i),
   },
   {
@@ -92,6 +93,13 @@ export const FINDINGS: readonly Finding[] = [
       "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
     breaks: ["nothing is forgotten"],
     matches: (facts) => isCreatedUnrecorded(facts),
+  },
+  {
+    name: "marker-before-is-reused",
+    about:
+      "content comes back, and its marker fits pods that were made with that marker after the content had changed",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts, { i }) => isMarkerReused(facts, i),
   },
   {
     name: "read-hides-a-version",

@@ -82,14 +82,20 @@ export function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: 
   );
 }
 
-/** Whether the write at this place applied a rollout that was decided for a workload of another uid. */
-export function isOfAnotherUid({ events, rollouts, writes }: Facts, i: number): boolean {
-  const write = writes.find((candidate) => candidate.i === i);
-  return events.some(({ event }) => {
+/** Whether a rollout of these places in the history was applied to a workload of another uid. */
+export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: number): boolean {
+  return events.some(({ i, event }) => {
     const { rollout, workload } = event.data;
-    if (event.outcome !== "started" || write === undefined) return false;
-    const isItsMarker = rollouts.get(rollout ?? "")?.rollout.marker === write.marker;
-    return isItsMarker && workload.uid !== write.object.metadata.uid;
+    const known = rollouts.get(rollout ?? "")?.rollout;
+    if (event.outcome !== "started" || known === undefined) return false;
+    return writes.some(
+      (write) =>
+        (write.i === place || i === place) &&
+        write.by === "rollcast" &&
+        write.at >= known.decidedAt &&
+        write.marker === known.marker &&
+        workload.uid !== write.object.metadata.uid,
+    );
   });
 }
 
@@ -135,3 +141,13 @@ export function isRestoredMidway({ events, history, rollouts }: Facts, start: nu
 
 /** The beginning of the sentence of a restore. */
 export const RESTORED = "NATS is restored";
+
+/** Whether the restarter wrote a marker that it had written before, with another in between. */
+export function isMarkerReused({ writes }: Facts, before: number): boolean {
+  const ours = writes.filter(
+    ({ i, by, markerChanged }) => i < before && by === "rollcast" && markerChanged,
+  );
+  return ours.some(({ marker }, at) =>
+    ours.slice(0, Math.max(0, at - 1)).some((earlier) => earlier.marker === marker),
+  );
+}
