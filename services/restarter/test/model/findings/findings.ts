@@ -12,6 +12,7 @@ import {
   isChangedInSameSecond,
   isCreatedUnrecorded,
   isRestoredMidway,
+  isUnanswered,
   isOfAnotherUid,
   markerTakenMidway,
   mutatedByAdmission,
@@ -66,6 +67,13 @@ export const FINDINGS: readonly Finding[] = [
       "a patch that was applied without an answer is tried again, and its own guard refuses it",
     breaks: ["failed is true", "rolled once", "agree"],
     matches: (facts) => appliedAndFailed(facts, "Invalid"),
+  },
+  {
+    name: "unanswered-patch-is-dropped",
+    about:
+      "a patch that was applied without an answer is forgotten when its content is no longer wanted",
+    breaks: ["agree"],
+    matches: (facts, { i }) => isUnanswered(facts, i),
   },
   {
     name: "opted-out-before-patch",

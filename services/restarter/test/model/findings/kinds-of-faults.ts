@@ -151,3 +151,13 @@ export function isMarkerReused({ writes }: Facts, before: number): boolean {
     ours.slice(0, Math.max(0, at - 1)).some((earlier) => earlier.marker === marker),
   );
 }
+
+/** How far before a write it is recorded that its answer is lost. */
+const NEAR = 3;
+
+/** Whether the write at this place was applied without an answer. */
+export function isUnanswered({ history }: Facts, i: number): boolean {
+  return history
+    .slice(Math.max(0, i - NEAR), i)
+    .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
+}
