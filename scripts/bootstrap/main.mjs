@@ -61,7 +61,7 @@ function greeting(command, args) {
  * @returns {Promise<number>} exit code
  */
 async function main(name, args) {
-  const command = COMMANDS.find((known) => known === name);
+  const command = COMMANDS.find((candidate) => candidate === name);
   if (command === undefined) {
     process.stderr.write(
       `usage: node scripts/bootstrap/main.mjs ${COMMANDS.join("|")} [ARGS...]\n`,

@@ -1,9 +1,9 @@
 import { findingOf } from "./findings/findings.ts";
 import type { Violation } from "./oracle/property.ts";
-import { caseText, historyText } from "./print.ts";
-import type { Found } from "./search.ts";
-import { search } from "./search.ts";
-import type { Run } from "./world/run.ts";
+import { caseText, historyText } from "./run/print.ts";
+import type { Found } from "./run/search.ts";
+import { search } from "./run/search.ts";
+import type { Run } from "./run/run.ts";
 
 /** Schedules between two looks at the clock. */
 const BATCH = 5;

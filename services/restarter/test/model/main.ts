@@ -1,4 +1,5 @@
-// `npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]`
+// `npm run model -- [--minutes N] [--seed S] [--replay FILE]`, or
+// `npm run model -- --against-controllers [--schedules N]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -6,8 +7,8 @@ import { parseArgs } from "node:util";
 import { explore, foundText } from "./explore.ts";
 import { findingOf } from "./findings/findings.ts";
 import { violationsOf } from "./oracle/oracle.ts";
-import { historyText, replayOf, scheduleText, violationText } from "./print.ts";
-import { run } from "./world/run.ts";
+import { historyText, replayOf, scheduleText, violationText } from "./run/print.ts";
+import { run } from "./run/run.ts";
 
 const MINUTE_MS = 60_000;
 const MAX_SEED = 1_000_000;

@@ -1,4 +1,4 @@
-import type { CallKind } from "../world/gate.ts";
+import type { CallKind } from "../ports/gate.ts";
 import type { SourceName } from "./objects.ts";
 
 /** What admission does with every write of the workload from now on. */

@@ -1,4 +1,4 @@
-import { controllerActs, holdActs } from "../cluster/controllers.ts";
+import { controllerActs, holdActs } from "../cluster/controllers/controllers.ts";
 import { dig } from "@rollcast/kube/object";
 import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import { isActive } from "../cluster/controllers/parts.ts";

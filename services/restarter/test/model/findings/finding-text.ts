@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { violationsOf } from "../oracle/oracle.ts";
-import { caseText, replayOf } from "../print.ts";
-import type { Run } from "../world/run.ts";
-import { run } from "../world/run.ts";
+import { caseText, replayOf } from "../run/print.ts";
+import type { Run } from "../run/run.ts";
+import { run } from "../run/run.ts";
 import { findingOf } from "./findings.ts";
 import type { Finding } from "./findings.ts";
 

@@ -1,8 +1,8 @@
 import { readFile, readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { violationsOf } from "../oracle/oracle.ts";
-import { replayOf } from "../print.ts";
-import { run } from "../world/run.ts";
+import { replayOf } from "../run/print.ts";
+import { run } from "../run/run.ts";
 import { FINDINGS } from "./findings.ts";
 import { findingText, replayFinding, violationsIn } from "./finding-text.ts";
 

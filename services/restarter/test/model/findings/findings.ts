@@ -1,12 +1,18 @@
 import { factsOf } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import type { Run } from "../world/run.ts";
+import type { Run } from "../run/run.ts";
 import {
+  RESTORED,
   appliedAndFailed,
   happened,
+  isMarkerNotKept,
+  isMarkerReused,
   isContentBack,
+  isChangedInSameSecond,
   isCreatedUnrecorded,
+  isRestoredMidway,
+  isUnanswered,
   isOfAnotherUid,
   markerTakenMidway,
   mutatedByAdmission,
@@ -35,7 +41,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "marker-not-kept",
     about: "admission removes the marker from the restarter's own patch",
     breaks: ["succeeded is true", "agree", "nothing is forgotten"],
-    matches: (facts, { i }) => happened(facts, "removes our annotation", i),
+    matches: (facts) => isMarkerNotKept(facts),
   },
   {
     name: "admission-mutates",
@@ -48,6 +54,13 @@ export const FINDINGS: readonly Finding[] = [
     about: "the last try of a patch is applied, and its answer is lost",
     breaks: ["failed is true", "rolled once", "agree"],
     matches: (facts) => appliedAndFailed(facts, "Timeout"),
+  },
+  {
+    name: "unanswered-patch-is-dropped",
+    about:
+      "a patch that was applied without an answer is forgotten when its content is no longer wanted",
+    breaks: ["agree"],
+    matches: (facts, { i }) => isUnanswered(facts, i),
   },
   {
     name: "opted-out-before-patch",
@@ -66,7 +79,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "guard-without-uid",
     about:
       "a workload that is deleted and made again gets the patch that was decided for the one before",
-    breaks: ["rolled once"],
+    breaks: ["rolled once", "one end"],
     matches: (facts, { i }) => isOfAnotherUid(facts, i),
   },
   {
@@ -77,14 +90,25 @@ export const FINDINGS: readonly Finding[] = [
     matches: (facts) => isCreatedUnrecorded(facts),
   },
   {
+    name: "marker-before-is-reused",
+    about:
+      "content comes back, and its marker fits pods that were made with that marker after the content had changed",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts, { i }) => isMarkerReused(facts, i),
+  },
+  {
+    name: "read-hides-a-version",
+    about:
+      "a workload that was just written is read before its watch shows it, and a change within that second is taken for older",
+    breaks: ["nothing is forgotten"],
+    matches: (facts) => isChangedInSameSecond(facts),
+  },
+  {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
     breaks: ["rolled once", "one end"],
-    matches: ({ history }) =>
-      history.some(
-        ({ type, ...entry }) =>
-          type === "act" && "text" in entry && entry.text.startsWith("NATS is restored"),
-      ),
+    matches: (facts, { i, property }) =>
+      property === "one end" ? isRestoredMidway(facts, i) : happened(facts, RESTORED, i),
   },
 ];
 

@@ -2,6 +2,9 @@ import { contentAt, podsAt } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import { patchOf } from "../oracle/truth.ts";
 
+/** The end of the sentence of admission that removes the marker. */
+const REMOVES = "removes our annotation.";
+
 /** Whether the marker was written by somebody else while a rollout was under way. */
 export function markerTakenMidway(facts: Facts, until: number): boolean {
   return facts.writes.some((write) => {
@@ -32,8 +35,20 @@ export function appliedAndFailed(facts: Facts, reason: string): boolean {
 
 export function happened({ history }: Facts, text: string, before: number): boolean {
   return history.some(
-    (entry, i) => i < before && entry.type === "act" && entry.text.includes(text),
+    (entry, i) => i < before && entry.type === "act" && entry.text.startsWith(text),
   );
+}
+
+/** Whether a rollout began by its event, and admission removed its marker from the patch. */
+export function isMarkerNotKept(facts: Facts): boolean {
+  return facts.events.some(({ i, event }) => {
+    const begun = facts.rollouts.get(event.data.rollout ?? "");
+    if (event.outcome !== "started" || begun === undefined) return false;
+    const isRemoved = facts.history.some(
+      (entry, at) => at < i && entry.type === "act" && entry.text.endsWith(REMOVES),
+    );
+    return isRemoved && patchOf(facts, begun.rollout, i) === undefined;
+  });
 }
 
 /**
@@ -70,16 +85,20 @@ export function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: 
   );
 }
 
-/**
- * Whether the write at this place applied a rollout that was decided for a workload of another uid.
- */
-export function isOfAnotherUid({ events, rollouts, writes }: Facts, i: number): boolean {
-  const write = writes.find((candidate) => candidate.i === i);
-  return events.some(({ event }) => {
+/** Whether a rollout of these places in the history was applied to a workload of another uid. */
+export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: number): boolean {
+  return events.some(({ i, event }) => {
     const { rollout, workload } = event.data;
-    if (event.outcome !== "started" || write === undefined) return false;
-    const isItsMarker = rollouts.get(rollout ?? "")?.rollout.marker === write.marker;
-    return isItsMarker && workload.uid !== write.object.metadata.uid;
+    const begun = rollouts.get(rollout ?? "")?.rollout;
+    if (event.outcome !== "started" || begun === undefined) return false;
+    return writes.some(
+      (write) =>
+        (write.i === place || i === place) &&
+        write.by === "rollcast" &&
+        write.at >= begun.decidedAt &&
+        write.marker === begun.marker &&
+        workload.uid !== write.object.metadata.uid,
+    );
   });
 }
 
@@ -101,4 +120,50 @@ export function isCreatedUnrecorded({ changes, history, workload, writes }: Fact
         !history.slice(write.i, i).some(({ type }) => type === "record"),
     );
   });
+}
+
+/** Whether a source changed after others wrote the workload, in the same second. */
+export function isChangedInSameSecond({ changes, workload, writes }: Facts): boolean {
+  const second = (at: number) => Math.floor(at / 1_000);
+  return writes.some(
+    (write) =>
+      write.by !== "cluster" &&
+      write.by !== "rollcast" &&
+      write.object.metadata.uid === workload?.metadata.uid &&
+      (write.before === undefined || write.templateChanged) &&
+      changes.some((change) => change.i > write.i && second(change.at) === second(write.at)),
+  );
+}
+
+/** Whether NATS was restored between a rollout's decision and now. */
+export function isRestoredMidway({ events, history, rollouts }: Facts, start: number): boolean {
+  const event = events.find(({ i }) => i === start)?.event;
+  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt ?? Infinity;
+  return history.some(
+    ({ type, at, ...entry }) =>
+      type === "act" && at >= decidedAt && "text" in entry && entry.text.startsWith(RESTORED),
+  );
+}
+
+/** The beginning of the sentence of a restore. */
+export const RESTORED = "NATS is restored";
+
+/** Whether the restarter wrote a marker that it had written before, with another in between. */
+export function isMarkerReused({ writes }: Facts, before: number): boolean {
+  const ours = writes.filter(
+    ({ i, by, markerChanged }) => i < before && by === "rollcast" && markerChanged,
+  );
+  return ours.some(({ marker }, at) =>
+    ours.slice(0, Math.max(0, at - 1)).some((earlier) => earlier.marker === marker),
+  );
+}
+
+/** How far before a write it is recorded that its answer is lost. */
+const NEAR = 3;
+
+/** Whether the write at this place was applied without an answer. */
+export function isUnanswered({ history }: Facts, i: number): boolean {
+  return history
+    .slice(Math.max(0, i - NEAR), i)
+    .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
 }

@@ -1,8 +1,8 @@
 import type { Entry, Kv, WatchOptions } from "@rollcast/nats/kv";
 import { TerminalError } from "@rollcast/shared/errors";
 import type { z } from "zod";
-import type { CallKind, Gate } from "../world/gate.ts";
-import { enterProcess } from "../world/gate.ts";
+import type { CallKind, Gate } from "./gate.ts";
+import { enterProcess } from "./gate.ts";
 
 type Stored = { readonly text: string | undefined; readonly revision: number };
 

@@ -1,7 +1,7 @@
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Backoff } from "@rollcast/async/backoff";
 import { RetryLaterError, TerminalError } from "@rollcast/shared/errors";
-import type { Gate } from "../world/gate.ts";
+import type { Gate } from "./gate.ts";
 
 /** A job that waits or runs. */
 type Job = {

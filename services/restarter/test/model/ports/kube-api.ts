@@ -5,7 +5,7 @@ import { StatusError } from "../cluster/object-store.ts";
 import type { ObjectStore, Ref } from "../cluster/object-store.ts";
 import { KINDS } from "../cluster/kinds.ts";
 import type { Draft } from "../cluster/object.ts";
-import type { CallKind, Gate } from "../world/gate.ts";
+import type { CallKind, Gate } from "./gate.ts";
 import { createWatchBody } from "./watch-body.ts";
 import type { WatchBody } from "./watch-body.ts";
 

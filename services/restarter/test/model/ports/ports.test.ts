@@ -1,8 +1,8 @@
 import { RetryLaterError } from "@rollcast/shared/errors";
 import { z } from "zod";
 import { expect, test } from "vitest";
-import { createGate, idle } from "../world/gate.ts";
-import type { Gate } from "../world/gate.ts";
+import { createGate, idle } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import { createBucket } from "./bucket.ts";
 import { createJobs } from "./jobs.ts";
 

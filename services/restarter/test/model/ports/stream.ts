@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OutboxEvent } from "../../../src/model/workload-record.ts";
-import type { Gate } from "../world/gate.ts";
+import type { Gate } from "./gate.ts";
 import type { Outage } from "./bucket.ts";
 
 /** The stream of events: an id that it has is not stored again within its window. */

@@ -1,5 +1,5 @@
 import type { ObjectStore } from "../cluster/object-store.ts";
-import type { Gate } from "../world/gate.ts";
+import type { Gate } from "./gate.ts";
 
 /** The open body of one watch. */
 export type WatchBody = {

@@ -1,7 +1,7 @@
-import { controllerActs } from "../cluster/controllers.ts";
-import { nextTime } from "../cluster/next-time.ts";
+import { controllerActs } from "../cluster/controllers/controllers.ts";
+import { nextTime } from "../cluster/controllers/next-time.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
-import { runToRest, seededChoice } from "../cluster/run-to-rest.ts";
+import { runToRest, seededChoice } from "../cluster/controllers/run-to-rest.ts";
 
 /** The controllers of the cluster. */
 export type Cluster = {

@@ -3,7 +3,7 @@ import type { Bucket, Outage } from "../ports/bucket.ts";
 import type { Jobs } from "../ports/jobs.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Stream } from "../ports/stream.ts";
-import type { VirtualClock } from "./clock.ts";
+import type { VirtualClock } from "../ports/clock.ts";
 import type { WorldConfig } from "./config.ts";
 
 /** What lies outside a process and outlives it. */

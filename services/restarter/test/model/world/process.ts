@@ -34,7 +34,7 @@ import { startResync } from "../../../src/reconcile/resync.ts";
 import { createWorkqueue } from "../../../src/reconcile/workqueue.ts";
 import { roll } from "../../../src/rollout/roll.ts";
 import type { JobAttempt } from "../ports/jobs.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../ports/gate.ts";
 import { CLUSTER, INSTALLED, queuesOf } from "./config.ts";
 import type { Ports } from "./ports.ts";
 

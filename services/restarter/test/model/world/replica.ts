@@ -1,8 +1,8 @@
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { WorkloadKey } from "../../../src/model/workload.ts";
-import { owner } from "./clock.ts";
-import { createGate } from "./gate.ts";
-import type { Gate } from "./gate.ts";
+import { owner } from "../ports/clock.ts";
+import { createGate } from "../ports/gate.ts";
+import type { Gate } from "../ports/gate.ts";
 import type { Recorder } from "./history.ts";
 import type { Ports } from "./ports.ts";
 import { startProcess } from "./process.ts";

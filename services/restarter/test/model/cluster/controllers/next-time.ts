@@ -1,8 +1,8 @@
 import { parseTime } from "@rollcast/kube/object";
-import type { ObjectStore } from "./object-store.ts";
-import type { KubeObject } from "./object.ts";
-import { dueAfter } from "./controllers/cronjob.ts";
-import { conditionOf, isReady, specNumber } from "./controllers/parts.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { KubeObject } from "../object.ts";
+import { dueAfter } from "./cronjob.ts";
+import { conditionOf, isReady, specNumber } from "./parts.ts";
 
 const SECOND = 1_000;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { Act, Edit, Policy, Schedule } from "./acts/act.ts";
-import type { WorldConfig } from "./world/config.ts";
-import type { CallKind } from "./world/gate.ts";
+import type { Act, Edit, Policy, Schedule } from "../acts/act.ts";
+import type { WorldConfig } from "../world/config.ts";
+import type { CallKind } from "../ports/gate.ts";
 
 const EDITS: readonly Edit[] = [
   "edits the template",

@@ -1,6 +1,6 @@
 import { controllerActs } from "./controllers.ts";
-import type { Faults } from "./controllers/act.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { Faults } from "./act.ts";
+import type { ObjectStore } from "../object-store.ts";
 
 const MAX_STEPS = 10_000;
 

@@ -7,12 +7,12 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { expect, test } from "vitest";
-import { FAILS } from "./controllers/kubelet.ts";
-import { podQuota } from "./quota.ts";
-import { createObjectStore } from "./object-store.ts";
-import type { ObjectStore } from "./object-store.ts";
-import { canonical } from "./object.ts";
-import type { Draft, Fields, KubeObject } from "./object.ts";
+import { FAILS } from "./kubelet.ts";
+import { podQuota } from "../quota.ts";
+import { createObjectStore } from "../object-store.ts";
+import type { ObjectStore } from "../object-store.ts";
+import { canonical } from "../object.ts";
+import type { Draft, Fields, KubeObject } from "../object.ts";
 import { nextTime } from "./next-time.ts";
 import { runToRest, seededChoice } from "./run-to-rest.ts";
 

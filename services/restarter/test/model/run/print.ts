@@ -1,11 +1,11 @@
-import { sentenceOf } from "./acts/act.ts";
-import type { Schedule } from "./acts/act.ts";
-import { START } from "./world/config.ts";
-import type { WorldConfig } from "./world/config.ts";
-import type { Entry, History } from "./world/history.ts";
-import type { Violation } from "./oracle/property.ts";
+import { sentenceOf } from "../acts/act.ts";
+import type { Schedule } from "../acts/act.ts";
+import { START } from "../world/config.ts";
+import type { WorldConfig } from "../world/config.ts";
+import type { Entry, History } from "../world/history.ts";
+import type { Violation } from "../oracle/property.ts";
 import type { Case } from "./shorten.ts";
-import type { Run } from "./world/run.ts";
+import type { Run } from "./run.ts";
 
 function timeOf(at: number): string {
   return `${((at - START) / 1_000).toFixed(3).padStart(9)} s`;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { configs, schedules } from "./arbitrary.ts";
-import { violationsOf } from "./oracle/oracle.ts";
-import type { Violation } from "./oracle/property.ts";
+import { violationsOf } from "../oracle/oracle.ts";
+import type { Violation } from "../oracle/property.ts";
 import { shorten } from "./shorten.ts";
-import type { Run } from "./world/run.ts";
-import { run } from "./world/run.ts";
+import type { Run } from "./run.ts";
+import { run } from "./run.ts";
 
 /** A schedule with what is wrong in it. */
 export type Found = {

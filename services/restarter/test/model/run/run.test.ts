@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Act } from "../acts/act.ts";
 import { violationsOf } from "../oracle/oracle.ts";
-import { historyText } from "../print.ts";
-import type { WorldConfig } from "./config.ts";
+import { historyText } from "./print.ts";
+import type { WorldConfig } from "../world/config.ts";
 import { run } from "./run.ts";
 
 const ONE: WorldConfig = { replicas: 2, attempts: 3 };

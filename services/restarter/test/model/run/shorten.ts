@@ -1,5 +1,5 @@
-import type { Act, Schedule } from "./acts/act.ts";
-import type { WorldConfig } from "./world/config.ts";
+import type { Act, Schedule } from "../acts/act.ts";
+import type { WorldConfig } from "../world/config.ts";
 
 export type Case = readonly [config: WorldConfig, schedule: Schedule];
 

@@ -5,10 +5,10 @@ import type { Backups } from "../acts/apply-act.ts";
 import { manifest, source, webOf } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isComplete } from "../oracle/complete.ts";
-import type { WorldConfig } from "./config.ts";
-import type { History } from "./history.ts";
-import { createWorld } from "./world.ts";
-import type { World } from "./world.ts";
+import type { WorldConfig } from "../world/config.ts";
+import type { History } from "../world/history.ts";
+import { createWorld } from "../world/world.ts";
+import type { World } from "../world/world.ts";
 
 /** What happened in a schedule, up to the end of everything that was due. */
 export type Run = {
