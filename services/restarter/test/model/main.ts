@@ -1,4 +1,5 @@
-// `npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]`
+// `npm run model -- [--minutes N] [--seed S] [--replay FILE]`, or
+// `npm run model -- --against-controllers [--schedules N] [--seed S]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";

@@ -23,7 +23,10 @@ export type SearchOptions = {
   readonly path?: string | undefined;
 };
 
-/** The shortest schedule near the first with a wanted violation; undefined if there is none in so many runs. */
+/**
+ * The shortest schedule near the first with a wanted violation; undefined if there is none in so
+ * many runs.
+ */
 export async function search({
   seed,
   runs,

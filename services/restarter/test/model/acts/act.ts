@@ -22,8 +22,8 @@ export type Edit =
   | "opts in";
 
 /**
- * One thing that may happen; where it is not possible, nothing happens. A schedule is a flat list of them, so that a
- * failing one can be made shorter.
+ * One thing that may happen; where it is not possible, nothing happens. A schedule is a flat list
+ * of them, so that a failing one can be made shorter.
  */
 export type Act =
   /** Time passes, until the first replica of the restarter is about to make such a call. */

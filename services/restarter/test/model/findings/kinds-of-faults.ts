@@ -51,7 +51,10 @@ export function isMarkerNotKept(facts: Facts): boolean {
   });
 }
 
-/** Whether a pod at the end was made between two changes, of which the second brought the content before the first back. */
+/**
+ * Whether a pod at the end was made between two changes, of which the second brought the content
+ * before the first back.
+ */
 export function isContentBack(facts: Facts): boolean {
   const present = contentAt(facts, facts.history.length);
   const uid = facts.workload?.metadata.uid ?? "";
@@ -99,7 +102,10 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
   });
 }
 
-/** Whether a source was created after others wrote the workload, and before the restarter recorded that. */
+/**
+ * Whether a source was created after others wrote the workload, and before the restarter recorded
+ * that.
+ */
 export function isCreatedUnrecorded({ changes, history, workload, writes }: Facts): boolean {
   return changes.some(({ i, source, digest }) => {
     const before = changes.findLast((change) => change.i < i && change.source === source);

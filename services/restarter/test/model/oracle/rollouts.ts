@@ -44,7 +44,9 @@ function sameContent(a: WorkloadWrite, b: WorkloadWrite): boolean {
   return digests(a) === digests(b);
 }
 
-/** The write since which the pods have the content, and no other writer has touched the template. */
+/**
+ * The write since which the pods have the content, and no other writer has touched the template.
+ */
 function needlessRollouts(facts: Facts): Fault[] {
   let last: WorkloadWrite | undefined;
   return facts.writes.flatMap((write) => {

@@ -37,7 +37,10 @@ export type Bucket = {
   view<T>(gate: Gate, schema: z.ZodType<T>, kinds: { read: CallKind; write: CallKind }): Kv<T>;
 };
 
-/** Whether NATS answers, and whether watches are open: after an outage they open later than it answers. */
+/**
+ * Whether NATS answers, and whether watches are open: after an outage they open later than it
+ * answers.
+ */
 export type Outage = { isOn: boolean; areWatchesClosed: boolean };
 
 export type BucketOptions = {

@@ -13,14 +13,20 @@ type Timer = {
   at: number;
 };
 
-/** A clock of its own, in place of the process's while it is installed. Times are milliseconds since the epoch. */
+/**
+ * A clock of its own, in place of the process's while it is installed. Times are milliseconds since
+ * the epoch.
+ */
 export type VirtualClock = {
   now(): number;
   /** When the next timer is due that is no interval. */
   next(): number | undefined;
   /** Whether a timer is due now. */
   due(): boolean;
-  /** Moves to `time` and runs what is due, in its order; an interval runs once, however often it was due. */
+  /**
+   * Moves to `time` and runs what is due, in its order; an interval runs once, however often it was
+   * due.
+   */
   advance(time: number): void;
   /** Forgets the timers of a process. */
   drop(of: object): void;

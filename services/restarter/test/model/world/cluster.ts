@@ -5,7 +5,9 @@ import { runToRest, seededChoice } from "../cluster/run-to-rest.ts";
 
 /** The controllers of the cluster. */
 export type Cluster = {
-  /** So many things in an order that the seed decides; without a count until there is nothing to do. */
+  /**
+   * So many things in an order that the seed decides; without a count until there is nothing to do.
+   */
   work(seed: number, count?: number): void;
   /** The controllers have nothing to do before this time, unless something is written. */
   restUntil(): number;

@@ -1,7 +1,10 @@
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { Replica } from "./replica.ts";
 
-/** The events of sources that nobody has handled yet: one that fails, or whose process is killed, comes again. */
+/**
+ * The events of sources that nobody has handled yet: one that fails, or whose process is killed,
+ * comes again.
+ */
 export type SourceEvents = {
   emit(event: SourceEvent): void;
   /** Hands over what is due; whether there was anything. */
