@@ -6,6 +6,7 @@ import {
   RESTORED,
   appliedAndFailed,
   happened,
+  isEditUndone,
   isMarkerNotKept,
   isMarkerReused,
   isContentBack,
@@ -95,6 +96,12 @@ export const FINDINGS: readonly Finding[] = [
       "content comes back, and its marker fits pods that were made with that marker after the content had changed",
     breaks: ["succeeded is true", "nothing is forgotten"],
     matches: (facts, { i }) => isMarkerReused(facts, i),
+  },
+  {
+    name: "edit-undone-midway",
+    about: "an edit that counts as a restart of the pods is undone before they are replaced",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts) => isEditUndone(facts),
   },
   {
     name: "read-hides-a-version",

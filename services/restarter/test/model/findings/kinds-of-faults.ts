@@ -167,3 +167,20 @@ export function isUnanswered({ history }: Facts, i: number): boolean {
     .slice(Math.max(0, i - NEAR), i)
     .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
 }
+
+/** Whether others brought a template back that the same workload had before. */
+export function isEditUndone({ writes }: Facts): boolean {
+  return writes.some(
+    ({ i, by, before, object, template, templateChanged }) =>
+      templateChanged &&
+      before?.metadata.uid === object.metadata.uid &&
+      by !== "cluster" &&
+      by !== "rollcast" &&
+      writes.some(
+        (earlier) =>
+          earlier.i < i &&
+          earlier.object.metadata.uid === object.metadata.uid &&
+          earlier.template === template,
+      ),
+  );
+}

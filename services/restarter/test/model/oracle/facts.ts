@@ -32,6 +32,8 @@ export type WorkloadWrite = {
   readonly markerChanged: boolean;
   /** Whether its pod template changed, apart from the marker. */
   readonly templateChanged: boolean;
+  /** The pod template without the marker. */
+  readonly template: string;
   readonly deleted: boolean;
 };
 
@@ -82,6 +84,7 @@ function writeOf(
     marker: now.marker,
     markerChanged: then.marker !== now.marker,
     templateChanged: then.rest !== now.rest,
+    template: now.rest,
     deleted: write.type === "DELETED",
   };
 }

@@ -31,8 +31,11 @@ function written() {
     object,
     content: (value: number) =>
       object("owner", value === 0 ? "ADDED" : "MODIFIED", source("cfg", value)),
-    workload: (by: string, options: { marker?: string; edited?: string; ready?: number } = {}) => {
-      const { marker, edited, ready = 1 } = options;
+    workload: (
+      by: string,
+      options: { marker?: string; edited?: string; ready?: number; replicas?: number } = {},
+    ) => {
+      const { marker, edited, ready = 1, replicas = 1 } = options;
       const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
       const annotations = {
         ...(marker === undefined ? {} : { [MARKER]: marker }),
@@ -47,7 +50,7 @@ function written() {
           generation: 1,
           annotations: { "rollcast.dev/auto": "true" },
         },
-        spec: { replicas: 1, template: { metadata: { annotations } } },
+        spec: { replicas, template: { metadata: { annotations } } },
         status: { ...status, observedGeneration: 1 },
       });
     },
@@ -125,6 +128,15 @@ test("succeeded while an old pod runs breaks it", () => {
   const says = begun().pod("new").record(current).event("succeeded", "r", "Complete").says();
   expect(says).toContain(
     "succeeded is true: succeeded, but a pod lacks the content of ConfigMap/cfg",
+  );
+});
+
+test("a workload that is scaled to nothing succeeds while a pod still ends", () => {
+  const history = begun()
+    .workload("hpa", { marker: marker(1), replicas: 0 })
+    .record(current);
+  expect(history.event("succeeded", "r", "ScaledToZero").says()).not.toContainEqual(
+    expect.stringContaining("succeeded is true"),
   );
 });
 

@@ -29,11 +29,18 @@ function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string
     .map(([key]) => shortName(key));
 }
 
+/** A workload that is scaled to nothing should run no pod, whichever still ends. */
+function isScaledToZero({ writes }: Facts, uid: string, i: number): boolean {
+  const last = writes.findLast((write) => write.i < i && write.object.metadata.uid === uid);
+  return last?.object.spec?.replicas === 0;
+}
+
 function falseSuccesses(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
     const { workload, rollout: id = "" } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
     if (event.outcome !== "succeeded" || rollout === undefined) return [];
+    if (isScaledToZero(facts, workload.uid, i)) return [];
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
     return podsAt(facts, workload.uid, i)
       .filter(({ from }) => from < began)
