@@ -1,10 +1,6 @@
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
-import { paths } from "@rollcast/testkit/objects";
-
-const ROOT = "/apis/admissionregistration.k8s.io/v1";
-const POLICIES = `${ROOT}/mutatingadmissionpolicies`;
-const BINDINGS = `${ROOT}/mutatingadmissionpolicybindings`;
+import { addPolicy, tryAnnotations } from "@rollcast/testkit/admission-policy";
 
 export type Mutation = {
   /** In CEL, a list of `JSONPatch`. */
@@ -25,52 +21,28 @@ export async function mutateTemplates(
   { api, namespace }: { readonly api: Api; readonly namespace: string },
   { patch, when, probe, isMutated }: Mutation,
 ): Promise<AsyncDisposable> {
-  const name = `mutate-${namespace}`;
-  const apiVersion = "admissionregistration.k8s.io/v1";
-  await api.create(POLICIES, {
-    apiVersion,
+  const policy = await addPolicy(api, {
     kind: "MutatingAdmissionPolicy",
-    metadata: { name },
+    name: `mutate-${namespace}`,
+    namespace,
+    operations: ["CREATE", "UPDATE"],
     spec: {
-      failurePolicy: "Fail",
       reinvocationPolicy: "Never",
-      matchConstraints: {
-        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
-        resourceRules: [
-          {
-            apiGroups: ["apps"],
-            apiVersions: ["v1"],
-            operations: ["CREATE", "UPDATE"],
-            resources: ["deployments"],
-          },
-        ],
-      },
       ...(when === undefined ? {} : { matchConditions: [{ name: "when", expression: when }] }),
       mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: patch } }],
     },
   });
-  await api.create(BINDINGS, {
-    apiVersion,
-    kind: "MutatingAdmissionPolicyBinding",
-    metadata: { name },
-    spec: { policyName: name },
-  });
   const annotations = { probe: "x", "rollcast.dev/config": "x" };
   const edit = async () => {
-    const { spec } = await api.call<{ spec: { template: AnyObject } }>({
-      method: "PATCH",
-      path: `${paths.deployment(namespace, probe)}?dryRun=All`,
-      body: { spec: { template: { metadata: { annotations } } } },
-      contentType: "application/merge-patch+json",
-    });
+    const { spec } = await tryAnnotations<{ spec: { template: AnyObject } }>(
+      api,
+      namespace,
+      probe,
+      annotations,
+    );
     return isMutated(spec.template);
   };
   // A policy takes a moment to be in force.
   await waitFor(edit, { message: "the policy to be in force" });
-  return {
-    async [Symbol.asyncDispose]() {
-      await api.remove(`${BINDINGS}/${name}`);
-      await api.remove(`${POLICIES}/${name}`);
-    },
-  };
+  return policy;
 }

@@ -51,13 +51,13 @@ export type Place = {
   readonly world: World;
   readonly api: Api;
   readonly namespace: string;
-  /** Makes a ConfigMap, `cfg` with the key `A` unless told. */
+  /** Makes a ConfigMap, by default `cfg` with the key `A`. */
   source(name?: string, data?: Record<string, string>): Promise<void>;
   /** Gives one key of a ConfigMap another value. */
   change(name?: string, key?: string): Promise<void>;
   /**
-   * Makes a Deployment that uses `cfg` by default, and waits until its pods run and, unless told
-   * otherwise, its record is adopted.
+   * Makes a Deployment that uses `cfg` by default, and waits until its pods run and, by
+   * default, its record is adopted.
    */
   deploy(name: string, shape?: PlaceShape): Promise<void>;
   adopted(name: string, kind?: string): Promise<void>;
@@ -77,7 +77,7 @@ export type Place = {
   ): Promise<string | undefined>;
   /**
    * Waits until the restarter has looked at everybody who uses a source, for its `count`th event:
-   * for all that were written by this place unless told.
+   * by default for all that were written by this place.
    */
   planned(source: string, count?: number): Promise<void>;
   /**

@@ -55,7 +55,7 @@ type OpenWorld<Name extends string> = AsyncDisposable & {
   place(name: Name): Place;
 };
 
-/** Opens a world of one's own. Windows are short, so that a case is soon told. */
+/** Opens a world of one's own. Windows are short, so that a case ends soon. */
 export async function openWorld<const Name extends string>(
   options: WorldOptions<Name>,
 ): Promise<OpenWorld<Name>> {

@@ -4,6 +4,7 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
+import { addPolicy } from "@rollcast/testkit/admission-policy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
@@ -28,41 +29,15 @@ async function waitWord(rig: Rig, outcome: string, name: string, timeout = 40_00
 
 /** Rejects every change of a Deployment's pod template in the namespace while it exists. */
 async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
-  const name = `refuse-${rig.namespace}`;
-  const root = "/apis/admissionregistration.k8s.io/v1";
-  const policies = `${root}/validatingadmissionpolicies`;
-  const bindings = `${root}/validatingadmissionpolicybindings`;
-  await rig.api.create(policies, {
-    apiVersion: "admissionregistration.k8s.io/v1",
+  const expression =
+    "object.metadata.name != 'refused' || object.spec.template == oldObject.spec.template";
+  const policy = await addPolicy(rig.api, {
     kind: "ValidatingAdmissionPolicy",
-    metadata: { name },
-    spec: {
-      failurePolicy: "Fail",
-      matchConstraints: {
-        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": rig.namespace } },
-        resourceRules: [
-          {
-            apiGroups: ["apps"],
-            apiVersions: ["v1"],
-            operations: ["UPDATE"],
-            resources: ["deployments"],
-          },
-        ],
-      },
-      validations: [
-        {
-          expression:
-            "object.metadata.name != 'refused' || object.spec.template == oldObject.spec.template",
-          message: "templates are frozen by the platform team",
-        },
-      ],
-    },
-  });
-  await rig.api.create(bindings, {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingAdmissionPolicyBinding",
-    metadata: { name },
-    spec: { policyName: name, validationActions: ["Deny"] },
+    name: `refuse-${rig.namespace}`,
+    namespace: rig.namespace,
+    operations: ["UPDATE"],
+    spec: { validations: [{ expression, message: "templates are frozen by the platform team" }] },
+    binding: { validationActions: ["Deny"] },
   });
   await rig.deploy("refused", { uses: USES });
   // A policy is enforced with a short delay.
@@ -83,15 +58,7 @@ async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
     },
     { message: "the policy to be enforced" },
   );
-  let lifted = false;
-  return {
-    async [Symbol.asyncDispose]() {
-      if (lifted) return;
-      lifted = true;
-      await rig.api.remove(`${bindings}/${name}`);
-      await rig.api.remove(`${policies}/${name}`);
-    },
-  };
+  return policy;
 }
 
 test("rollouts that cannot finish fail with the cluster's own reason, the others continue", async () => {
