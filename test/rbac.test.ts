@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
-import type { AnyObject, Api } from "@rollcast/testkit/test-api";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
+import { define } from "@rollcast/testkit/definitions";
+import type { Definition } from "@rollcast/testkit/definitions";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ACCOUNTS, installServiceAccounts } from "./service-accounts.ts";
@@ -60,33 +62,6 @@ async function readLog(file: string): Promise<Audited[]> {
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Audited);
 }
 
-/** A definition that takes any object. */
-function definition([group, version, kind, plural]: Definition) {
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: "Namespaced",
-      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          subresources: { status: {} },
-          schema: {
-            openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-          },
-        },
-      ],
-    },
-  };
-}
-
-type Definition = readonly [group: string, version: string, kind: string, plural: string];
-
 const CSI = "secrets-store.csi.x-k8s.io";
 const APP = {
   group: "apps.example.com",
@@ -95,23 +70,16 @@ const APP = {
   plural: "applications",
   templatePath: "spec.template",
 };
+const ARGO = { group: "argoproj.io", version: "v1alpha1" };
+const OPENSHIFT = { group: "apps.openshift.io", version: "v1" };
+const DRIVER = { group: CSI, version: "v1" };
 const DEFINITIONS: readonly Definition[] = [
-  ["argoproj.io", "v1alpha1", "Rollout", "rollouts"],
-  ["apps.openshift.io", "v1", "DeploymentConfig", "deploymentconfigs"],
-  ["apps.example.com", "v1", "App", "applications"],
-  [CSI, "v1", "SecretProviderClass", "secretproviderclasses"],
-  [CSI, "v1", "SecretProviderClassPodStatus", "secretproviderclasspodstatuses"],
+  { ...ARGO, kind: "Rollout", plural: "rollouts" },
+  { ...OPENSHIFT, kind: "DeploymentConfig", plural: "deploymentconfigs" },
+  APP,
+  { ...DRIVER, kind: "SecretProviderClass", plural: "secretproviderclasses" },
+  { ...DRIVER, kind: "SecretProviderClassPodStatus", plural: "secretproviderclasspodstatuses" },
 ];
-
-async function addDefinitions(api: Api): Promise<void> {
-  for (const resource of DEFINITIONS) {
-    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    await api.create(path, definition(resource) as unknown as AnyObject);
-  }
-  for (const [group, version, , plural] of DEFINITIONS) {
-    await waitFor(() => api.get(`/apis/${group}/${version}/${plural}`), { message: plural });
-  }
-}
 
 /** A workload of each kind that the restarter patches, each with its own ConfigMap `<name>-cfg`. */
 const WORKLOADS: readonly {
@@ -208,7 +176,7 @@ async function deployAll({ api, namespace }: Stack): Promise<void> {
 
 test("the roles of the chart are what the services ask of the API server: nothing is missing and nothing too much", async () => {
   await using cluster = await startCluster({ audit: true });
-  await addDefinitions(cluster.api);
+  for (const definition of DEFINITIONS) await define(cluster.api, definition);
   const queues = [{ name: "default", window: "2s", concurrency: 20 }];
   await using stack = await startStack({ services: [], cluster, config: { scope: {}, queues } });
   const app = Object.entries(APP).map(([key, value]) => `config.kinds[0].${key}=${value}`);
