@@ -108,14 +108,22 @@ function unlisted({ folders }: Layers, sources: readonly Source[]): string[] {
     .map(([top]) => `${top}: its folders stand in no rows`);
 }
 
-/** Every import of a third party's package that another package wraps, a line each. */
-export function clientFaults(layers: Layers, sources: readonly Source[]): string[] {
+/** What `faultFor` says of each import of the sources, a line each: what imports what, why not. */
+function importFaults(
+  sources: readonly Source[],
+  faultFor: (file: string, specifier: string) => string | undefined,
+): string[] {
   return sources.flatMap(({ file, imports }) =>
     imports.flatMap((specifier) => {
-      const fault = clientFault(layers, file, specifier);
+      const fault = faultFor(file, specifier);
       return fault === undefined ? [] : [`${file} imports ${specifier}: ${fault}`];
     }),
   );
+}
+
+/** Every import of a third party's package that another package wraps, a line each. */
+export function clientFaults(layers: Layers, sources: readonly Source[]): string[] {
+  return importFaults(sources, (file, specifier) => clientFault(layers, file, specifier));
 }
 
 /** Every import that `layers` forbids, a line each: what imports what, and why not. */
@@ -124,11 +132,8 @@ export function layerFaults(
   workspace: Workspace,
   sources: readonly Source[],
 ): string[] {
-  const faults = sources.flatMap(({ file, imports }) =>
-    imports.flatMap((specifier) => {
-      const fault = faultOf(layers, workspace, file, specifier);
-      return fault === undefined ? [] : [`${file} imports ${specifier}: ${fault}`];
-    }),
+  const faults = importFaults(sources, (file, specifier) =>
+    faultOf(layers, workspace, file, specifier),
   );
   return [...faults, ...unlisted(layers, sources)];
 }
