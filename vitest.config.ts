@@ -33,9 +33,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Stories in namespaces of their own mostly wait for each other's controllers.
           maxConcurrency: 10,
-          // A busy machine may starve a real server of a second: once more, and told in the
-          // summary, for it is a fault to be looked into.
-          retry: 1,
         },
       },
       {

@@ -1,4 +1,4 @@
-// Counts what passed and failed, and names what failed or needed a retry.
+// Counts what passed and failed, and names what failed.
 import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 
@@ -54,6 +54,14 @@ export async function readJson(file) {
 }
 
 /**
+ * Whether it failed at its first try: no second try counts.
+ * @param {TestResult} test
+ */
+function hasFailed({ status, failureMessages }) {
+  return status === "failed" || (status === "passed" && failureMessages.length > 0);
+}
+
+/**
  * Each test counts once, and so does each file that failed before it had tests. A run that failed
  * although no test did (in its set-up, or by an uncaught error) counts as one failure.
  * @param {Report | undefined} report undefined where there is none
@@ -65,9 +73,11 @@ export function countTests(report, code) {
   const broken = report.testResults.filter(
     (file) => file.status === "failed" && file.assertionResults.length === 0,
   );
-  const failed = report.numFailedTests + broken.length;
+  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+  const retried = tests.filter((test) => test.status === "passed" && hasFailed(test)).length;
+  const failed = report.numFailedTests + broken.length + retried;
   return {
-    passed: report.numPassedTests,
+    passed: report.numPassedTests - retried,
     failed: failed === 0 && code !== 0 ? 1 : failed,
     skipped: report.numPendingTests + (report.numTodoTests ?? 0),
   };
@@ -104,8 +114,7 @@ function firstLine(message) {
 }
 
 /**
- * One line for each test that failed or passed only when retried: its file, its name and the
- * failure.
+ * One line for each test that failed, if only at its first try: its file, its name and the failure.
  * @param {Report | undefined} report
  * @param {string} root what the files are named from
  * @returns {string[]}
@@ -118,9 +127,8 @@ export function troubles(report, root) {
       lines.push(`failed: ${file}: ${firstLine(message)}`);
     for (const test of assertionResults) {
       const [why] = test.failureMessages;
-      const word = test.status === "failed" ? "failed" : "passed only when run again";
-      if (test.status === "failed" || (test.status === "passed" && why !== undefined))
-        lines.push(`${word}: ${file} > ${test.fullName}: ${firstLine(why ?? "")}`);
+      if (hasFailed(test))
+        lines.push(`failed: ${file} > ${test.fullName}: ${firstLine(why ?? "")}`);
     }
   }
   return lines;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { caseOf, expectOutcome, outcomeTest } from "./outcome-test.ts";
 import type { Expectation, StoryOutcome } from "./outcome-test.ts";
 
@@ -105,19 +105,4 @@ test("a mark that names the right outcome is refused", () => {
 test("a title ends with its case", () => {
   expect(caseOf("a sentence (of words) (defect 16, case A)")).toBe("defect 16, case A");
   expect(() => caseOf("a sentence")).toThrow("does not end with its case");
-});
-
-describe("among tests that are tried again", { retry: 1 }, () => {
-  outcomeTest("a story is not (case 3)", MARKED, async (begin) => {
-    begin();
-    return WRONG;
-  });
-
-  test("a test is, but a story is not", ({ task }) => {
-    const retries = task.suite?.tasks.map(({ name, retry }) => [name, retry]);
-    expect(retries).toEqual([
-      ["a story is not (case 3)", 0],
-      ["a test is, but a story is not", 1],
-    ]);
-  });
 });

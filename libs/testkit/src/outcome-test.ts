@@ -97,8 +97,7 @@ export function caseOf(title: string): string {
 }
 
 /**
- * A test of one case, beside the others of its file, never tried twice. With `knownToFail` it
- * passes by seeing that wrong outcome within 20 s, and fails as soon as the outcome is right.
+ * A test of one case, beside the others of its file. With `knownToFail` it passes by seeing that wrong outcome within 20 s, and fails as soon as the outcome is right.
  */
 export function outcomeTest(title: string, expectation: Expectation, story: Story): void {
   const name = caseOf(title);
@@ -106,5 +105,5 @@ export function outcomeTest(title: string, expectation: Expectation, story: Stor
     throw new Error(`${name}: the outcome that is known to fail is the right one`);
   }
   const { concurrent } = test;
-  concurrent(title, { retry: 0 }, () => expectOutcome(name, expectation, { story }));
+  concurrent(title, () => expectOutcome(name, expectation, { story }));
 }
