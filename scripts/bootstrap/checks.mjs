@@ -5,14 +5,8 @@ import process from "node:process";
 import { elapsed } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
 import { slowestTests } from "./slowest.mjs";
-import {
-  closingLine,
-  countTests,
-  readJson,
-  sumTallies,
-  troubles,
-  uncaughtTroubles,
-} from "./tally.mjs";
+import { closingLine, countTests, readJson, sumTallies } from "./tally.mjs";
+import { troubles, uncaughtTroubles } from "./troubles.mjs";
 import { UNCAUGHT_FILE } from "./uncaught-reporter.mjs";
 
 /** @typedef {import("./tally.mjs").Tally} Tally */
@@ -71,7 +65,7 @@ async function runVitest(project, args, options) {
   );
   /** @type {Report | undefined} */
   const testReport = await readJson(report);
-  /** @type {import("./tally.mjs").Uncaught[] | undefined} */
+  /** @type {import("./troubles.mjs").Uncaught[] | undefined} */
   const errors = await readJson(uncaught);
   for (const file of [report, uncaught]) await rm(file, { force: true });
   const lines = [...troubles(testReport, options.cwd), ...uncaughtTroubles(errors, options.cwd)];

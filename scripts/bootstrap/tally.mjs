@@ -1,6 +1,5 @@
-// Counts what passed and failed, and names what failed.
+// Counts what passed and failed.
 import { readFile } from "node:fs/promises";
-import { relative } from "node:path";
 
 /** @typedef {{passed: number, failed: number, skipped: number}} Tally */
 
@@ -30,18 +29,6 @@ import { relative } from "node:path";
  */
 
 /**
- * An uncaught error, as vitest passes it to reporters: the test that ran at the time need not be
- * the one that caused it.
- * @typedef {object} Uncaught
- * @property {string} [type] e.g. `Unhandled Rejection`
- * @property {string} [name]
- * @property {string} [message]
- * @property {string} [stack]
- * @property {string} [VITEST_TEST_PATH]
- * @property {string} [VITEST_TEST_NAME]
- */
-
-/**
  * @param {string} file
  * @returns {Promise<any>} undefined where it is not there, or not JSON
  */
@@ -57,7 +44,7 @@ export async function readJson(file) {
  * Whether it failed at its first try: no second try counts.
  * @param {TestResult} test
  */
-function hasFailed({ status, failureMessages }) {
+export function hasFailed({ status, failureMessages }) {
   return status === "failed" || (status === "passed" && failureMessages.length > 0);
 }
 
@@ -103,55 +90,4 @@ export function sumTallies(tallies) {
  */
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
-}
-
-const MAX_MESSAGE = 300;
-
-/** @param {string} message */
-function firstLine(message) {
-  const [line = ""] = message.split("\n");
-  return line.slice(0, MAX_MESSAGE);
-}
-
-/**
- * One line for each test that failed, if only at its first try: its file, its name and the failure.
- * @param {Report | undefined} report
- * @param {string} root what the files are named from
- * @returns {string[]}
- */
-export function troubles(report, root) {
-  const lines = [];
-  for (const { name, message, status, assertionResults } of report?.testResults ?? []) {
-    const file = relative(root, name);
-    if (status === "failed" && assertionResults.length === 0)
-      lines.push(`failed: ${file}: ${firstLine(message)}`);
-    for (const test of assertionResults) {
-      const [why] = test.failureMessages;
-      if (hasFailed(test))
-        lines.push(`failed: ${file} > ${test.fullName}: ${firstLine(why ?? "")}`);
-    }
-  }
-  return lines;
-}
-
-const MAX_FRAMES = 4;
-
-/**
- * One line for each uncaught error: its message, the test that ran at the time, and its origin.
- * @param {readonly Uncaught[] | undefined} errors
- * @param {string} root
- * @returns {string[]}
- */
-export function uncaughtTroubles(errors, root) {
-  return (errors ?? []).map(({ type, name, message, stack, ...ran }) => {
-    const { VITEST_TEST_PATH: file, VITEST_TEST_NAME: test } = ran;
-    const during =
-      file === undefined
-        ? ""
-        : ` during ${[relative(root, file), test].filter(Boolean).join(" > ")}`;
-    const frames = (stack ?? "").split("\n").filter((line) => line.trim().startsWith("at "));
-    const where = frames.slice(0, MAX_FRAMES).map((line) => line.trim().replaceAll(`${root}/`, ""));
-    const what = `${name ?? "Error"}: ${firstLine(message ?? "")}`;
-    return `${(type ?? "uncaught").toLowerCase()}${during}: ${what} ${where.join(" ")}`.trimEnd();
-  });
 }

@@ -9,7 +9,7 @@ export const UNCAUGHT_FILE = "ROLLCAST_UNCAUGHT_FILE";
 export default class UncaughtReporter {
   /**
    * @param {unknown} _modules
-   * @param {readonly import("./tally.mjs").Uncaught[]} errors
+   * @param {readonly import("./troubles.mjs").Uncaught[]} errors
    */
   onTestRunEnd(_modules, errors) {
     const file = process.env[UNCAUGHT_FILE];

@@ -97,7 +97,8 @@ export function caseOf(title: string): string {
 }
 
 /**
- * A test of one case, beside the others of its file. With `knownToFail` it passes by seeing that wrong outcome within 20 s, and fails as soon as the outcome is right.
+ * A test of one case, beside the others of its file. With `knownToFail` it passes by seeing that
+ * wrong outcome within 20 s, and fails as soon as the outcome is right.
  */
 export function outcomeTest(title: string, expectation: Expectation, story: Story): void {
   const name = caseOf(title);

@@ -5,8 +5,8 @@ import { EVENT_STREAM } from "@rollcast/nats/streams";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { paths } from "@rollcast/testkit/objects";
-import { nameOf } from "./watcher-sync.ts";
-import { silent } from "./silent.ts";
+import { nameOf } from "./secrets.ts";
+import { silent } from "../../lab/silent.ts";
 
 /** When the API server's own watch showed a change, by name and value; `performance.now()`. */
 async function watchRaw(cluster: Cluster, namespace: string, signal: AbortSignal) {
@@ -72,15 +72,18 @@ async function watchStream(nats: NatsServer) {
   };
 }
 
-type Latency = { written: number[]; watched: number[]; published: number[] };
+type Times = { written: number[]; watched: number[]; published: number[] };
 
-/** Changes one Secret after the other, with a pause, and measures from the begin of each write. */
-export async function latencies(
+/**
+ * Changes one Secret after the other, with a pause, and measures milliseconds from the begin of
+ * each write; NaN for what did not come.
+ */
+export async function changeTimes(
   cluster: Cluster,
   nats: NatsServer,
-  namespace: string,
-  changes: number,
-): Promise<Latency> {
+  given: { readonly namespace: string; readonly sources: number; readonly changes: number },
+): Promise<Times> {
+  const { namespace, sources, changes } = given;
   const stop = new AbortController();
   const raw = await watchRaw(cluster, namespace, stop.signal);
   const stream = await watchStream(nats);
@@ -88,7 +91,7 @@ export async function latencies(
   for (let i = 0; i < changes; i++) {
     const at = performance.now();
     const value = Buffer.from(`changed ${i}`).toString("base64");
-    const { metadata } = await cluster.api.patch(paths.secret(namespace, nameOf(i % 1_000)), {
+    const { metadata } = await cluster.api.patch(paths.secret(namespace, nameOf(i % sources)), {
       data: { "key-0": value },
     });
     began.push({ version: metadata.resourceVersion ?? "", at, written: performance.now() - at });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
 import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
-import { lanes, numbers } from "./lanes.ts";
+import { lanes, numbers } from "../../lab/lanes.ts";
 
 export const KEYS = 10;
 export const BYTES = 2_048;
@@ -76,5 +76,3 @@ export async function steadyMemory({ service }: Running): Promise<Memory> {
     heap: Number(last?.heapUsed) + Number(last?.external),
   };
 }
-
-export type ColdSync = { seconds: number; peakMiB: number; steady: Memory };

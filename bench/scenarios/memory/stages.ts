@@ -3,17 +3,10 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
-import type { Service, ServiceName } from "@rollcast/testkit/services";
+import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { lanes, numbers } from "./lanes.ts";
-import { silent } from "./silent.ts";
-
-export const SHAPES = {
-  services: ["watcher", "restarter", "notifier"],
-  "all-in-one": ["all-in-one"],
-} as const satisfies Readonly<Record<string, readonly ServiceName[]>>;
-
-export type Shape = keyof typeof SHAPES;
+import { lanes, numbers } from "../../lab/lanes.ts";
+import { silent } from "../../lab/silent.ts";
 
 const WRITERS = 16;
 const BYTES = 2_048;

@@ -40,12 +40,13 @@ export async function nodeOptionsOf(limit: number): Promise<string[]> {
 }
 
 /**
- * Assembles what the images of the services hold. Linux, as root: each process gets a mount
- * namespace of its own.
+ * Assembles what the images of the services hold, from this checkout or another. Linux, as root:
+ * each process gets a mount namespace of its own.
  */
-export async function openImages(names: readonly ServiceName[]): Promise<Images> {
+export async function openImages(names: readonly ServiceName[], root?: string): Promise<Images> {
   const dir = await mkdtemp(join(tmpdir(), "rollcast-images-"));
-  for (const name of names) await assembleImage(name, join(dir, name));
+  const from = root === undefined ? {} : { root };
+  for (const name of names) await assembleImage(name, join(dir, name), from);
   return {
     async start(name, { cluster, user, limit, more = [] }) {
       const account = await mkdtemp(join(dir, "account-"));
