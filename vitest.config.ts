@@ -12,7 +12,7 @@ export default defineConfig({
           include: [
             "{libs,services,jobs,examples}/*/src/**/*.test.ts",
             "cli/src/**/*.test.ts",
-            "scripts/**/*.test.ts",
+            "{bench,scripts}/**/*.test.ts",
             "services/*/test/model/**/*.test.ts",
           ],
           // None takes a second on a quiet machine; a busy one must not fail a test for being busy.

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { SCENARIOS } from "./scenarios/scenarios.ts";
-import type { Scenario, Sizes } from "./scenarios/scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import type { Scenario, Sizes } from "./lab/scenario.ts";
 
 /** What was asked for. */
 export type Options = {

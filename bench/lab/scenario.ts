@@ -1,5 +1,5 @@
 import type { ServiceName } from "@rollcast/testkit/services";
-import type { Images } from "../lab/image.ts";
+import type { Images } from "./image.ts";
 
 /** One number that a scenario measured. */
 export type Measurement = {

@@ -19,9 +19,9 @@ function random(seed: number): () => number {
 
 /**
  * The median of the ratios after/before of pairs that ran one after the other, with its percentile
- * bootstrap interval (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13). Pairs, as
- * both of a pair met the same load of the machine. NaN without pairs; with one there is no interval:
- * from 0 to infinity.
+ * bootstrap interval (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13). Pairs,
+ * as both of a pair met the same load of the machine. NaN without pairs; with one there is no
+ * interval: from 0 to infinity.
  */
 export function ratioOf(pairs: readonly (readonly [before: number, after: number])[]): Ratio {
   const ratios = pairs.map(([before, after]) => after / before);

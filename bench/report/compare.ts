@@ -1,4 +1,4 @@
-import type { Measurement } from "../scenarios/scenario.ts";
+import type { Measurement } from "../lab/scenario.ts";
 import { ratioOf } from "./bootstrap.ts";
 import type { Ratio } from "./bootstrap.ts";
 import { median } from "./stats.ts";

@@ -5,7 +5,7 @@ import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
 
 /**
  * @typedef {object} Wish
- * @property {"start" | "test" | "containers"} command
+ * @property {"start" | "test" | "containers" | "bench"} command
  * @property {boolean} cluster The user named a cluster, so that none is brought.
  */
 
@@ -78,12 +78,13 @@ export function makePlan(facts, wish) {
  * @returns {string[]}
  */
 function neededServers(facts, wish, engine) {
-  // The tests kill and restart servers, so they need their own whatever runs elsewhere.
-  const tests = wish.command !== "start";
+  // Tests kill and restart servers, and what is measured begins with empty ones, so that they need
+  // their own whatever runs elsewhere.
+  const own = wish.command !== "start";
   return [
-    ...(tests || !facts.natsUrl ? ["nats-server"] : []),
-    ...(tests || !wish.cluster ? KUBERNETES_SERVERS : []),
-    ...(tests ? TEST_TOOLS : []),
+    ...(own || !facts.natsUrl ? ["nats-server"] : []),
+    ...(own || !wish.cluster ? KUBERNETES_SERVERS : []),
+    ...(own && wish.command !== "bench" ? TEST_TOOLS : []),
     ...(engine === "own" ? CONTAINER_TOOLS : []),
   ];
 }

@@ -36,6 +36,7 @@ const REDIS: Partial<Facts> = {
 const START = { command: "start", cluster: false } as const;
 const OWN_CLUSTER = { command: "start", cluster: true } as const;
 const TEST = { command: "test", cluster: false } as const;
+const BENCH = { command: "bench", cluster: false } as const;
 const CONTAINERS = { command: "containers", cluster: false } as const;
 const ENGINE = { choice: undefined, plugins: ["compose", "buildx"], commands: [] };
 /** A Debian without an engine, as root. */
@@ -104,6 +105,13 @@ describe("what is built", () => {
       START,
       { ...GO, assets: ["etcd", "kube-apiserver"] },
       ["nats-server", ...SERVERS.slice(3)],
+      "go",
+    ],
+    [
+      "every server for what is measured, whatever runs elsewhere",
+      BENCH,
+      { ...GO, natsUrl: true, redisUrl: true },
+      SERVERS,
       "go",
     ],
     [

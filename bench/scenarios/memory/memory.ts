@@ -7,8 +7,8 @@ import { startRedis } from "@rollcast/testkit/redis-server";
 import { startService } from "@rollcast/testkit/services";
 import type { ServiceName } from "@rollcast/testkit/services";
 import { usageOf } from "../../lab/usage.ts";
-import { sizeOf } from "../scenario.ts";
-import type { Measurement, Scenario, Sizes, Subject } from "../scenario.ts";
+import { sizeOf } from "../../lab/scenario.ts";
+import type { Measurement, Scenario, Sizes, Subject } from "../../lab/scenario.ts";
 import { stages } from "./stages.ts";
 
 /** Long enough for garbage to go and for what runs by the clock to have run. */

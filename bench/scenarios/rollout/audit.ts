@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { Cluster } from "@rollcast/testkit/cluster";
 
-/** What is used of https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event. */
+/**
+ * What is used of an audit Event:
+ * https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event
+ */
 export type AuditLine = {
   readonly verb: string;
   readonly user: { readonly username: string };

@@ -4,8 +4,8 @@ import { tokenOf } from "@rollcast/testkit/users";
 import { Agent, request } from "undici";
 import { numbers } from "../../lab/lanes.ts";
 import { median, percentile } from "../../report/stats.ts";
-import { sizeOf } from "../scenario.ts";
-import type { Scenario } from "../scenario.ts";
+import { sizeOf } from "../../lab/scenario.ts";
+import type { Scenario } from "../../lab/scenario.ts";
 import { markerOf, waitRolled, withPipeline } from "./pipeline.ts";
 import type { Deployment, Pipeline } from "./pipeline.ts";
 
@@ -24,7 +24,7 @@ async function rawLatency({ cluster, namespace }: Pipeline, count: number): Prom
   return times;
 }
 
-/** Calls `onMarker` for each marker that a watch of the Deployment shows, until it is disposed of. */
+/** Calls `onMarker` for each marker that a watch of the Deployment shows, up to its disposal. */
 async function watchMarkers({ cluster, namespace }: Pipeline, onMarker: () => void) {
   const stop = new AbortController();
   const url = new URL(paths.deployment(namespace), cluster.url);

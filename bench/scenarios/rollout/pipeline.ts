@@ -9,7 +9,7 @@ import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { lanes } from "../../lab/lanes.ts";
-import type { Subject } from "../scenario.ts";
+import type { Subject } from "../../lab/scenario.ts";
 
 const MARKER = "rollcast.dev/config";
 const WRITERS = 16;

@@ -3,7 +3,7 @@ import type { Cluster } from "@rollcast/testkit/cluster";
 import type { NatsServer } from "@rollcast/testkit/nats";
 import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
-import type { Subject } from "../scenario.ts";
+import type { Subject } from "../../lab/scenario.ts";
 
 /** A watcher of the whole cluster, which logs its memory on SIGUSR2. */
 export async function startWatcher(

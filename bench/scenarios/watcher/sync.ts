@@ -3,8 +3,8 @@ import { startNats } from "@rollcast/testkit/nats";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { usageOf } from "../../lab/usage.ts";
 import { median } from "../../report/stats.ts";
-import { sizeOf } from "../scenario.ts";
-import type { Scenario } from "../scenario.ts";
+import { sizeOf } from "../../lab/scenario.ts";
+import type { Scenario } from "../../lab/scenario.ts";
 import { createSecrets, listRate, steadyMemory, syncSeconds } from "./secrets.ts";
 import { startWatcher } from "./start-watcher.ts";
 
