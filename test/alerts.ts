@@ -84,6 +84,7 @@ export const EXAMPLES: readonly Example[] = [
     limit: 1_800,
     at: "31m",
   }),
+  above("RollcastWorkloadsFailing", "rollcast_workloads_failing", { limit: 0, at: "16m" }),
   outcome("RollcastRolloutsFailing", "failed"),
   outcome("RollcastRolloutsStalled", "stalled"),
   outcome("RollcastWorkloadThrottled", "throttled"),

@@ -16,6 +16,7 @@ import { startApplyingSettings } from "./queue/apply-settings.ts";
 import { startQueueMetrics } from "./queue/queue-metrics.ts";
 import { openRolloutQueues } from "./queue/rollout-queues.ts";
 import { startSourceConsumer } from "./queue/source-consumer.ts";
+import { failingNotes, startFailingMetric } from "./reconcile/failing-workloads.ts";
 import { startProgressMetrics } from "./reconcile/progress-metrics.ts";
 import { startProgressWatch } from "./reconcile/progress-watch.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
@@ -51,10 +52,10 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
       async (key) => {
         await queues.requeue(key, await reconcile(ctx, key));
       },
-      RECONCILE_CONCURRENCY,
-      logger,
+      { concurrency: RECONCILE_CONCURRENCY, logger },
     ),
   );
+  startFailingMetric(metrics, workqueue);
   onSourceNamed.enqueue = workqueue.enqueue;
   watchAnnotationFaults(ctx);
   watchQueueRejections(ctx, control.assigner.of);
@@ -81,7 +82,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
     },
     watchable,
   );
-  host.notes.push(watched.notes);
+  host.notes.push(watched.notes, () => failingNotes(workqueue));
   await watched.stateKnown;
   ready.watch = watched.ready;
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { createLogger } from "@rollcast/runtime/logger";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createWorkqueue } from "./workqueue.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
@@ -11,8 +11,7 @@ test("a key enqueued often while it runs, runs once more", async () => {
   const admission: (() => void)[] = [];
   await using workqueue = createWorkqueue(
     () => new Promise<void>((resolve) => admission.push(resolve)),
-    2,
-    silent,
+    { concurrency: 2, logger: silent },
   );
   for (let i = 0; i < 5; i++) workqueue.enqueue(KEY);
   expect(admission).toHaveLength(1);
@@ -39,26 +38,100 @@ test("never runs more than its limit at once, and never one key twice at once", 
       now--;
       held.delete(key);
     },
-    3,
-    silent,
+    { concurrency: 3, logger: silent },
   );
   for (let i = 0; i < 200; i++) workqueue.enqueue(`Deployment/shop/web-${i % 20}`);
   await workqueue.idle();
   expect(most).toBe(3);
 });
 
-test("a failing key is retried until it succeeds", async () => {
-  let attempts = 0;
-  await using workqueue = createWorkqueue(
-    async () => {
-      if (++attempts < 2) throw new Error("not yet");
-    },
-    1,
-    silent,
-  );
-  workqueue.enqueue(KEY);
-  await workqueue.idle();
-  expect(attempts).toBe(2);
+describe("what fails", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test("is retried until it succeeds", async () => {
+    let attempts = 0;
+    await using workqueue = createWorkqueue(
+      async () => {
+        if (++attempts < 2) throw new Error("not yet");
+      },
+      { concurrency: 1, logger: silent },
+    );
+    workqueue.enqueue(KEY);
+    await workqueue.idle();
+    expect(attempts).toBe(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(attempts).toBe(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(attempts).toBe(2);
+  });
+
+  test("holds no place: others go on however many there are", async () => {
+    const done: string[] = [];
+    await using workqueue = createWorkqueue(
+      async (key) => {
+        if (key.includes("bad")) throw new Error("never");
+        done.push(key);
+      },
+      { concurrency: 2, logger: silent },
+    );
+    for (let i = 0; i < 50; i++) workqueue.enqueue(`Deployment/shop/bad-${i}`);
+    workqueue.enqueue(KEY);
+    await workqueue.idle();
+    expect(done).toEqual([KEY]);
+  });
+
+  test("is not hurried by what enqueues it again", async () => {
+    let attempts = 0;
+    await using workqueue = createWorkqueue(
+      async () => {
+        attempts++;
+        throw new Error("never");
+      },
+      { concurrency: 1, logger: silent },
+    );
+    for (let second = 0; second < 60; second++) {
+      workqueue.enqueue(KEY);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    // Half to all of 0.5, 1, 2, 4, 8, 16 and 30 s between them.
+    expect(attempts).toBeGreaterThan(5);
+    expect(attempts).toBeLessThan(10);
+  });
+
+  test("is named once it failed three times, until it succeeds", async () => {
+    let isBroken = true;
+    await using workqueue = createWorkqueue(
+      async () => {
+        if (isBroken) throw new Error("broken");
+      },
+      { concurrency: 1, logger: silent },
+    );
+    workqueue.enqueue(KEY);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(workqueue.failing()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(workqueue.failing()).toEqual([KEY]);
+    isBroken = false;
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(workqueue.failing()).toEqual([]);
+  });
+
+  test("ends with the disposal", async () => {
+    let attempts = 0;
+    const workqueue = createWorkqueue(
+      async () => {
+        attempts++;
+        throw new Error("never");
+      },
+      { concurrency: 1, logger: silent },
+    );
+    workqueue.enqueue(KEY);
+    await vi.advanceTimersByTimeAsync(0);
+    await workqueue[Symbol.asyncDispose]();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(attempts).toBe(1);
+  });
 });
 
 test("disposal waits for running keys and drops waiting ones", async () => {
@@ -68,8 +141,7 @@ test("disposal waits for running keys and drops waiting ones", async () => {
       await turn();
       done.push(key);
     },
-    1,
-    silent,
+    { concurrency: 1, logger: silent },
   );
   workqueue.enqueue("Deployment/shop/a");
   workqueue.enqueue("Deployment/shop/b");

@@ -148,11 +148,10 @@ export async function startProcess(
     failpoint: () => undefined,
   };
   const queues = queuesOver(ports, gate);
-  const workqueue = createWorkqueue(
-    async (key) => queues.requeue(key, await reconcile(ctx, key)),
-    CONCURRENCY,
+  const workqueue = createWorkqueue(async (key) => queues.requeue(key, await reconcile(ctx, key)), {
+    concurrency: CONCURRENCY,
     logger,
-  );
+  });
   onSourceNamed.enqueue = workqueue.enqueue;
   await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, logger, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
