@@ -4,6 +4,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
+import { modify } from "@rollcast/nats/modify";
 import type { AlertRecord } from "../model/alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";
@@ -32,7 +33,6 @@ export type AlertStore = {
 };
 
 const CONCURRENCY = 32;
-const MAX_CONFLICTS = 20;
 
 function idOf({ kind, namespace, name }: ObjectId): string {
   return stableId(kind, namespace, name);
@@ -45,21 +45,16 @@ async function applyToWorkload(
 ): Promise<AlertRecord | undefined> {
   const { records, cluster, receiver, text } = options;
   const key = alertKey(cluster, receiver, id);
-  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-    const before = await records.get(key);
+  let record: AlertRecord | undefined;
+  await modify(records, key, (before) => {
     const now = Date.now();
-    let record = before?.value.type === "alert" ? before.value : undefined;
+    record = before?.type === "alert" ? before : undefined;
     for (const event of events) {
       record = foldAlert(record, event, { receiver, text: text(event), now });
     }
-    if (record === undefined) return undefined;
-    const revision =
-      before === undefined
-        ? await records.create(key, record)
-        : await records.update(key, record, before.revision);
-    if (revision !== undefined) return record;
-  }
-  throw new Error("too many conflicting writes to the alerts of a workload");
+    return record;
+  });
+  return record;
 }
 
 async function applyIfReadable(

@@ -1,3 +1,4 @@
+import { put } from "@rollcast/nats/modify";
 import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
@@ -102,11 +103,11 @@ async function write(
   before: NotificationEntry,
   value: NotificationRecord,
 ): Promise<NotificationEntry> {
-  const revision = await ctx.records.update(before.key, value, before.revision);
+  const written = await put(ctx.records, before.key, value, before);
   // Another replica ran the same job after Redis was emptied: its write stands.
-  if (revision === undefined)
+  if (written === undefined)
     throw new RetryLaterError(1_000, "the notification was changed concurrently");
-  return { key: before.key, value, revision };
+  return written;
 }
 
 /** Publishes the outcome, then removes the notification's record. */

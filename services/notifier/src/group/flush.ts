@@ -1,3 +1,4 @@
+import { put } from "@rollcast/nats/modify";
 import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
 import { notificationOf, seal } from "./group.ts";
@@ -9,10 +10,10 @@ import { removeSealed, readGroup } from "./group-store.ts";
 const CONFLICT_MS = 200;
 
 async function write(ctx: Context, before: GroupEntry, value: GroupRecord): Promise<GroupEntry> {
-  const revision = await ctx.records.update(before.key, value, before.revision);
-  if (revision === undefined)
+  const written = await put(ctx.records, before.key, value, before);
+  if (written === undefined)
     throw new RetryLaterError(CONFLICT_MS, "the group was changed concurrently");
-  return { key: before.key, value, revision };
+  return written;
 }
 
 /**

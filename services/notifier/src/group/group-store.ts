@@ -1,4 +1,5 @@
 import type { Entry } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import type { Context } from "../context.ts";
 import { unseal } from "./group.ts";
 import type { GroupRecord } from "../model/group-record.ts";
@@ -25,8 +26,8 @@ export async function removeSealed(ctx: Context, sealed: GroupEntry): Promise<Gr
     // Another flush already emptied what this one sealed.
     if (notification !== sealed.value.sealed?.notification) return entry;
     const value = unseal(entry.value, Date.now());
-    const revision = await ctx.records.update(entry.key, value, entry.revision);
-    if (revision !== undefined) return { key: entry.key, value, revision };
+    const written = await put(ctx.records, entry.key, value, entry);
+    if (written !== undefined) return written;
     entry = await readGroup(ctx, sealed.value.id);
   }
   return sealed;

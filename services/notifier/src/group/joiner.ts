@@ -1,3 +1,4 @@
+import { put } from "@rollcast/nats/modify";
 import { RetryLaterError } from "@rollcast/shared/errors";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
@@ -64,11 +65,7 @@ async function joinBatch(
     const events = rest.map(({ event }) => event);
     const { record, accepted, changed } = join(before?.value, membership, events, Date.now());
     if (changed) {
-      const revision =
-        before === undefined
-          ? await ctx.records.create(key, record)
-          : await ctx.records.update(key, record, before.revision);
-      if (revision === undefined) {
+      if ((await put(ctx.records, key, record, before)) === undefined) {
         conflicts++;
         continue;
       }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry, Kv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import type { MessageLogRecord } from "../model/message-log-record.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
@@ -42,24 +43,13 @@ async function read({ records, key }: LeaseOptions): Promise<LogEntry | undefine
   return { ...entry, value: entry.value };
 }
 
-async function write(
-  { records, key }: LeaseOptions,
-  before: LogEntry | undefined,
-  value: MessageLogRecord,
-): Promise<LogEntry | undefined> {
-  const revision =
-    before === undefined
-      ? await records.create(key, value)
-      : await records.update(key, value, before.revision);
-  return revision === undefined ? undefined : { key, value, revision };
-}
-
 /**
  * Acquires the lease on a receiver's message log, waiting while another holds it: two notifiers, or
  * two messages at once, would post what the other one edits. The lease of a crashed holder expires.
  * Throws {@link LeaseLostError} after a minute.
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
+  const { records, key } = options;
   const holder = randomUUID();
   const giveUp = Date.now() + GIVE_UP_MS;
   const mine = (log: MessageLogRecord): MessageLogRecord => ({
@@ -77,7 +67,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         posts: [],
       };
       const held = (log.lease?.until ?? 0) > Date.now();
-      const acquired = held ? undefined : await write(options, before, mine(log));
+      const acquired = held ? undefined : await put(records, key, mine(log), before);
       if (acquired !== undefined) return acquired;
       if (Date.now() > giveUp)
         throw new LeaseLostError("timed out waiting for the lease of the message log");
@@ -86,7 +76,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   };
   let entry = await acquire();
   const save = async (log: MessageLogRecord) => {
-    const next = await write(options, entry, log);
+    const next = await put(records, key, log, entry);
     if (next === undefined)
       throw new LeaseLostError("another notifier holds the lease of the message log");
     entry = next;

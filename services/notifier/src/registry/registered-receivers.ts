@@ -1,5 +1,6 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import type { Context } from "../context.ts";
 import { receiversKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
@@ -42,10 +43,6 @@ export async function registerReceivers(
     const removed = registered.filter((name) => !names.includes(name));
     if (before !== undefined && removed.length === 0 && registered.length === names.length)
       return [];
-    const revision =
-      before === undefined
-        ? await ctx.records.create(key, record)
-        : await ctx.records.update(key, record, before.revision);
-    if (revision !== undefined) return removed;
+    if ((await put(ctx.records, key, record, before)) !== undefined) return removed;
   }
 }

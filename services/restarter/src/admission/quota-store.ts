@@ -1,4 +1,5 @@
-import type { Kv } from "@rollcast/nats/kv";
+import type { Entry, Kv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import { emptyState, stateKey } from "../model/control-entry.ts";
 import type { ControlEntry, QueueState } from "../model/control-entry.ts";
 import type { KvCache } from "./kv-cache.ts";
@@ -22,7 +23,11 @@ type Waiting = {
   reconcile: (err?: unknown) => void;
 };
 
-type Stored = { readonly value: QueueState; readonly revision: number | undefined };
+/** `entry`: what it was read from; undefined where there is none. */
+type Stored = {
+  readonly value: QueueState;
+  readonly entry: Pick<Entry<ControlEntry>, "revision"> | undefined;
+};
 
 /** Changes requested during a write join the next one: one write for many. */
 export function createQuotaStore(
@@ -35,20 +40,18 @@ export function createQuotaStore(
 
   const cached = (queue: string): Stored => {
     const entry = cache.get(stateKey(cluster, queue));
-    if (entry?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
-    return { value: entry.value, revision: entry.revision };
+    if (entry?.value.type !== "state") return { value: emptyState(queue), entry: undefined };
+    return { value: entry.value, entry };
   };
   const read = async (queue: string): Promise<Stored> => {
     const entry = await kv.get(stateKey(cluster, queue));
-    if (entry?.value.type !== "state") return { value: emptyState(queue), revision: undefined };
+    if (entry?.value.type !== "state") return { value: emptyState(queue), entry: undefined };
     cache.put(entry.key, entry.value, entry.revision);
-    return { value: entry.value, revision: entry.revision };
+    return { value: entry.value, entry };
   };
-  const write = async (queue: string, next: QueueState, revision: number | undefined) => {
-    const key = stateKey(cluster, queue);
-    const written =
-      revision === undefined ? await kv.create(key, next) : await kv.update(key, next, revision);
-    if (written !== undefined) cache.put(key, next, written);
+  const write = async (queue: string, next: QueueState, before: Stored["entry"]) => {
+    const written = await put(kv, stateKey(cluster, queue), next, before);
+    if (written !== undefined) cache.put(written.key, next, written.revision);
     return written !== undefined;
   };
   const settleAll = async (queue: string, batch: readonly Waiting[]) => {
@@ -61,7 +64,7 @@ export function createQuotaStore(
         next = change.apply(before);
         needsFresh ||= change.fresh && next === before;
       }
-      const isWritten = next !== stored.value && (await write(queue, next, stored.revision));
+      const isWritten = next !== stored.value && (await write(queue, next, stored.entry));
       if (isWritten || (next === stored.value && (isFresh || !needsFresh))) return;
       stored = await read(queue);
     }

@@ -10,6 +10,7 @@ import type {
 } from "@rollcast/shared/operation-events";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
@@ -71,13 +72,10 @@ export function createUpdater(options: UpdaterOptions): Updater {
           return stableId(cluster, key, "removed", String(before.revision));
         }
         if (value === null) continue;
-        const revision =
-          before === undefined
-            ? await kv.create(key, value)
-            : await kv.update(key, value, before.revision);
-        if (revision === undefined) continue;
-        cache.put(key, value, revision);
-        return stableId(cluster, key, "put", String(revision));
+        const written = await put(kv, key, value, before);
+        if (written === undefined) continue;
+        cache.put(key, value, written.revision);
+        return stableId(cluster, key, "put", String(written.revision));
       }
     },
     async publishQueue(id, outcome, data) {

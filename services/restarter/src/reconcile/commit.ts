@@ -1,4 +1,5 @@
 import type { Entry } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -14,14 +15,11 @@ export async function commit(
   record: WorkloadRecord,
 ): Promise<Entry<WorkloadRecord> | undefined> {
   const key = recordKey(ctx.cluster, record);
-  const revision =
-    before === undefined
-      ? await ctx.records.create(key, record)
-      : await ctx.records.update(key, record, before.revision);
+  const written = await put(ctx.records, key, record, before);
   const { phase, rollout } = before?.value ?? {};
   const isDropped = phase === "pending" && rollout?.id !== record.rollout?.id;
-  if (revision !== undefined && isDropped && rollout !== undefined) {
+  if (written !== undefined && isDropped && rollout !== undefined) {
     await ctx.admission.releaseQuota(workloadKey(record), rollout);
   }
-  return revision === undefined ? undefined : { key, value: record, revision };
+  return written;
 }

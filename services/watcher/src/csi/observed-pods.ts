@@ -1,5 +1,6 @@
 import type { Kv } from "@rollcast/nats/kv";
 import { openKv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import type { Nats } from "@rollcast/nats/connect";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
@@ -66,11 +67,7 @@ export async function openObservedPods(options: {
       const record = recordOf(pod);
       for (;;) {
         const entry = await read(key);
-        const written = await retry(
-          () =>
-            entry === undefined ? kv.create(key, record) : kv.update(key, record, entry.revision),
-          options,
-        );
+        const written = await retry(() => put(kv, key, record, entry), options);
         if (written !== undefined) break;
       }
       contents.set(key, contentOf(record));

@@ -1,6 +1,7 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Tracer } from "@rollcast/runtime/trace";
 import { publishEvent } from "./publish-event.ts";
@@ -57,16 +58,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   /** Replaces `entry`; returns the new entry, or undefined on a conflict. */
-  const put = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
-    const write = () =>
-      entry === undefined ? kv.create(key, value) : kv.update(key, value, entry.revision);
-    const revision = await retry(write, options);
-    if (revision === undefined) {
-      metrics.conflicts.inc();
-      return undefined;
-    }
-    cache.set(key, value, revision);
-    return { key, value, revision };
+  const replace = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
+    const written = await retry(() => put(kv, key, value, entry), options);
+    if (written === undefined) metrics.conflicts.inc();
+    else cache.set(key, value, written.revision);
+    return written;
   };
 
   const publishPending = async (
@@ -75,7 +71,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   ): Promise<RecordEntry | undefined> => {
     await publishEvent(options, entry.value, since);
     failpoint("after-publish");
-    return put(entry.key, { ...entry.value, state: "published" }, entry);
+    return replace(entry.key, { ...entry.value, state: "published" }, entry);
   };
 
   /** Reads the record; if it is pending, publishes its event first. */
@@ -97,7 +93,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Writes `value` over `entry` and publishes its event; returns false on a conflict. */
   const write = async ({ key, entry, value, since }: Writing) => {
     failpoint("before-put");
-    const written = await put(key, value, entry);
+    const written = await replace(key, value, entry);
     if (written === undefined) return false;
     failpoint("after-put");
     if (value.state !== "pending") return true;
