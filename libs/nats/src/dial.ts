@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { AuthorizationError, connect } from "@nats-io/transport-node";
-import { backoffDelay } from "@rollcast/async/backoff";
+import { retry } from "@rollcast/async/retry";
 import { ConfigError } from "@rollcast/shared/errors";
 import { openIdentity } from "./identity.ts";
 import { parseServers } from "./servers.ts";
@@ -44,20 +43,16 @@ async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
   }
 }
 
-export async function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await dial(options, signal);
-    } catch (err) {
-      signal?.throwIfAborted();
+export function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
+  return retry(() => dial(options, signal), {
+    backoff: { initial: 250, max: 2_000 },
+    signal,
+    onFailure(err, attempt) {
       if (err instanceof ConfigError) throw err;
       if (err instanceof AuthorizationError) {
         throw new ConfigError("NATS refuses the credentials", { cause: err });
       }
       options.logger.warn({ err, attempt }, "nats not reachable, retrying");
-      const delay = backoffDelay({ initial: 250, max: 2_000 }, attempt);
-      await sleep(delay, undefined, signal === undefined ? {} : { signal });
-    }
-  }
+    },
+  });
 }

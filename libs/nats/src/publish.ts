@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import { backoffDelay } from "@rollcast/async/backoff";
+import { retry } from "@rollcast/async/retry";
 import { TerminalError } from "@rollcast/shared/errors";
 import { CONTENT_TYPE } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
@@ -75,19 +74,16 @@ async function store(
   options: StoreOptions,
   signal: AbortSignal,
 ): Promise<Published> {
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      return await attemptStore(nats, subject, body, options, signal);
-    } catch (err) {
-      signal.throwIfAborted();
+  return retry(() => attemptStore(nats, subject, body, options, signal), {
+    backoff: { initial: 100, max: 5_000 },
+    signal,
+    onFailure(err, attempt) {
       if (err instanceof JetStreamApiError && PERMANENT.has(err.code)) {
         throw new TerminalError("Refused", "the stream refuses the message", { cause: err });
       }
       nats.logger.warn({ err, subject, attempt }, "publish not acknowledged, retrying");
-      await sleep(backoffDelay({ initial: 100, max: 5_000 }, attempt), undefined, { signal });
-    }
-  }
+    },
+  });
 }
 
 /** What is known of a message that cannot be handled. */

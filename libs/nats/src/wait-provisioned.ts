@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay } from "@rollcast/async/backoff";
+import { retry } from "@rollcast/async/retry";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Nats } from "./connect.ts";
 import { violationOf } from "./nats-error.ts";
@@ -22,24 +21,20 @@ function logAttempt({ logger }: Nats, err: unknown, attempt: number): void {
  * Provisions until it is done, or `signal` fires (throws its reason), or an error comes that
  * `lasts`.
  */
-async function retryUntilDone(
+function retryUntilDone(
   nats: Nats,
   once: () => Promise<void>,
   lasts: (err: unknown) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      await once();
-      return;
-    } catch (err) {
-      signal.throwIfAborted();
+  return retry(once, {
+    backoff: AGAIN,
+    signal,
+    onFailure(err, attempt) {
       if (err instanceof ConfigError || lasts(err)) throw err;
       logAttempt(nats, err, attempt);
-    }
-    await sleep(backoffDelay(AGAIN, attempt), undefined, { signal });
-  }
+    },
+  });
 }
 
 /**

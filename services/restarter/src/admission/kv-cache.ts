@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay } from "@rollcast/async/backoff";
+import { retry } from "@rollcast/async/retry";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 
@@ -49,17 +48,13 @@ export async function openKvCache<T>(options: KvCacheOptions<T>): Promise<KvCach
       else if (cached?.value !== undefined) put(key, undefined, cached.revision + 1);
     }
   };
-  const readAll = async () => {
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        await read();
-        return;
-      } catch (err) {
-        logger.warn({ err, attempt }, "cache read failed, retrying");
-        await sleep(backoffDelay(RETRY, attempt), undefined, { signal }).catch(() => undefined);
-      }
-    }
-  };
+  /** Ends early where the process stops. */
+  const readAll = () =>
+    retry(read, {
+      backoff: RETRY,
+      signal,
+      onFailure: (err, attempt) => logger.warn({ err, attempt }, "cache read failed, retrying"),
+    }).catch(() => undefined);
   const opened = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => opened.resolve(), { once: true });
   kv.watch({ filter, signal, onEntry: put, onGap: () => void readAll(), onOpen: opened.resolve });

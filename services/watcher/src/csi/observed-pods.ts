@@ -5,7 +5,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
 import type { PodStatus } from "./csi-transform.ts";
-import { retry } from "../store/retry.ts";
+import { retryKv } from "../store/retry-kv.ts";
 import type { Logger } from "@rollcast/runtime/logger";
 
 /**
@@ -50,7 +50,7 @@ export async function openObservedPods(options: {
   for await (const { key, value } of kv.snapshot(`${prefix}*.*`)) {
     contents.set(key, contentOf(value));
   }
-  const read = (key: string) => retry(() => kv.get(key), options);
+  const read = (key: string) => retryKv(() => kv.get(key), options);
   const keyOf = ({ namespace, name }: Pick<PodStatus, "namespace" | "name">) =>
     `${prefix}${encodeToken(namespace)}.${encodeToken(name)}`;
   const recordOf = ({ uid, content }: PodStatus): PodRecord => ({ v: 1, uid, keyId, content });
@@ -67,14 +67,14 @@ export async function openObservedPods(options: {
       const record = recordOf(pod);
       for (;;) {
         const entry = await read(key);
-        const written = await retry(() => put(kv, key, record, entry), options);
+        const written = await retryKv(() => put(kv, key, record, entry), options);
         if (written !== undefined) break;
       }
       contents.set(key, contentOf(record));
     },
     async forget(key) {
       const entry = await read(key);
-      if (entry !== undefined) await retry(() => kv.remove(key, entry.revision), options);
+      if (entry !== undefined) await retryKv(() => kv.remove(key, entry.revision), options);
       contents.delete(key);
     },
     keys(namespace) {

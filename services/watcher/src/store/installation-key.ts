@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
-import { backoffDelay } from "@rollcast/async/backoff";
+import { retry } from "@rollcast/async/retry";
 import type { Env } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
@@ -127,14 +126,12 @@ export async function obtainKey(options: {
   const { file, client, logger, signal } = options;
   if (file !== undefined) return readKeyFile(file);
   const namespace = await ownNamespace(options.env);
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      return await ensureKeySecret(client, namespace);
-    } catch (err) {
+  return retry(() => ensureKeySecret(client, namespace), {
+    backoff: { initial: 500, max: 10_000 },
+    signal,
+    onFailure(err, attempt) {
       if (!(err instanceof KubeError)) throw err;
       logger.warn({ err, namespace, attempt }, "installation key not available, retrying");
-    }
-    await sleep(backoffDelay({ initial: 500, max: 10_000 }, attempt), undefined, { signal });
-  }
+    },
+  });
 }

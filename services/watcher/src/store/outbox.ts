@@ -5,7 +5,7 @@ import { put } from "@rollcast/nats/modify";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Tracer } from "@rollcast/runtime/trace";
 import { publishEvent } from "./publish-event.ts";
-import { retry } from "./retry.ts";
+import { retryKv } from "./retry-kv.ts";
 import type { SourceCache } from "./source-cache.ts";
 import type { WatcherMetrics } from "../metrics.ts";
 import { traceChange } from "./trace-change.ts";
@@ -52,14 +52,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { kv, cache, metrics, tracer, failpoint } = options;
 
   const read = async (key: string): Promise<RecordEntry | undefined> => {
-    const entry = await retry(() => kv.get(key), options);
+    const entry = await retryKv(() => kv.get(key), options);
     if (entry !== undefined) cache.set(key, entry.value, entry.revision);
     return entry;
   };
 
   /** Replaces `entry`; returns the new entry, or undefined on a conflict. */
   const replace = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
-    const written = await retry(() => put(kv, key, value, entry), options);
+    const written = await retryKv(() => put(kv, key, value, entry), options);
     if (written === undefined) metrics.conflicts.inc();
     else cache.set(key, value, written.revision);
     return written;
@@ -128,7 +128,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (;;) {
         const entry = await read(key);
         if (entry === undefined || !wanted(entry.value)) return;
-        if (await retry(() => kv.remove(key, entry.revision), options)) {
+        if (await retryKv(() => kv.remove(key, entry.revision), options)) {
           cache.set(key, undefined, entry.revision);
           return;
         }

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelay } from "./backoff.ts";
+import type { Backoff } from "./backoff.ts";
+
+export type RetryOptions = {
+  readonly backoff: Backoff;
+  /** Ends the retries, also while they wait; none: they end with the work's success alone. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Told of each failure before the wait, with its number (1 = the first). An error that does not
+   * pass is thrown from here, and thrown on.
+   */
+  readonly onFailure: (err: unknown, attempt: number) => void;
+};
+
+/**
+ * Repeats `work` with backoff until it succeeds. Throws what `onFailure` throws, and the reason of
+ * `signal` once it has fired, whatever the work threw meanwhile.
+ */
+export async function retry<T>(
+  work: () => Promise<T>,
+  { backoff, signal, onFailure }: RetryOptions,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (err) {
+      signal?.throwIfAborted();
+      onFailure(err, attempt);
+    }
+    const delay = backoffDelay(backoff, attempt);
+    await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch((err: unknown) => {
+      signal?.throwIfAborted();
+      throw err;
+    });
+  }
+}
