@@ -13,7 +13,19 @@ import { useWorld } from "./world.ts";
 const ROLLOUT = { group: "argoproj.io", version: "v1alpha1", kind: "Rollout", plural: "rollouts" };
 
 const world = useWorld({
-  places: ["hook", "ran", "owned", "cron", "quota", "nodes", "argo", "ordered"],
+  places: [
+    "hook",
+    "sync",
+    "ran",
+    "chosen",
+    "owned",
+    "cron",
+    "quota",
+    "nodes",
+    "argo",
+    "borrowed",
+    "ordered",
+  ],
   before: async (api) => {
     await defineRollouts(api);
     return undefined;
@@ -65,25 +77,39 @@ async function jobOutcome(
   return (await uidOf(place, path)) === before ? "the same" : "another";
 }
 
+/** What a hook's Job comes to when a source changes, and what is told of it. */
+async function hookOutcome(
+  place: Place,
+  annotations: Readonly<Record<string, string>>,
+  begin: () => void,
+  { finished = false } = {},
+) {
+  await place.source();
+  const shape = { annotations, endless: !finished };
+  const fate = await jobOutcome(place, job(place.namespace, "migrate", shape), begin, { finished });
+  return { job: fate, events: place.events("migrate").slice(0, 2) };
+}
+
+const HOOK = {
+  right: { job: "the same", events: [] },
+  knownToFail: { job: "another", events: ["planned", "started"] },
+};
+
 /**
  * Whoever waits for a hook takes its deletion for its end, and goes on over a database that is not
  * migrated.
  */
-outcomeTest(
-  "a hook of Helm that runs is not deleted and made again, though it has the chart's common annotations (case 7)",
-  { right: { job: "the same" }, knownToFail: { job: "another" } },
-  async (begin) => {
-    const place = world("hook");
-    await place.source();
-    const annotations = {
-      ...AUTO,
-      "helm.sh/hook": "pre-install,pre-upgrade",
-      "helm.sh/hook-delete-policy": "before-hook-creation",
-    };
-    const body = job(place.namespace, "migrate", { annotations, endless: true });
-    return { job: await jobOutcome(place, body, begin) };
-  },
-);
+for (const [name, hook] of [
+  ["hook", { "helm.sh/hook": "pre-install,pre-upgrade" }],
+  ["sync", { "argocd.argoproj.io/hook": "PreSync" }],
+] as const) {
+  const [key] = Object.keys(hook);
+  outcomeTest(
+    `a Job with ${key} that runs is not deleted and made again, though it has \`auto\` from the chart's common annotations (case 7, ${name})`,
+    HOOK,
+    async (begin) => hookOutcome(world(name), { ...AUTO, ...hook }, begin),
+  );
+}
 
 /**
  * A migration, or what makes the first user, must run at each release and not at each change of a
@@ -91,13 +117,21 @@ outcomeTest(
  */
 outcomeTest(
   "a hook of Helm that has run to its end is not run again by a change (case 7, finished)",
-  { right: { job: "the same" }, knownToFail: { job: "another" } },
+  HOOK,
+  async (begin) =>
+    hookOutcome(world("ran"), { ...AUTO, "helm.sh/hook": "post-install" }, begin, {
+      finished: true,
+    }),
+);
+
+/** No common annotation says this: somebody wants this Job to run with this ConfigMap. */
+outcomeTest(
+  "a hook of Helm whose annotation names the source is run again by its change (case 7, named)",
+  { right: { job: "another", events: ["planned", "started"] } },
   async (begin) => {
-    const place = world("ran");
-    await place.source();
-    const annotations = { ...AUTO, "helm.sh/hook": "pre-install,pre-upgrade" };
-    const body = job(place.namespace, "migrate", { annotations });
-    return { job: await jobOutcome(place, body, begin, { finished: true }) };
+    const named = { "configmap.reloader.stakater.com/reload": "cfg" };
+    const annotations = { ...named, "helm.sh/hook": "post-install" };
+    return hookOutcome(world("chosen"), annotations, begin, { finished: true });
   },
 );
 
@@ -241,46 +275,81 @@ outcomeTest(
   },
 );
 
+type Lender = { readonly apiVersion: string; readonly kind: string; readonly name: string };
+
+async function createRollout({ api, namespace }: Place, lender: Lender): Promise<void> {
+  await api.create(pathIn(namespace, ROLLOUT), {
+    apiVersion: "argoproj.io/v1alpha1",
+    kind: "Rollout",
+    metadata: {
+      name: "r",
+      namespace,
+      annotations: { ...AUTO, "reloader.stakater.com/rollout-strategy": "restart" },
+    },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: "r" } },
+      workloadRef: lender,
+      strategy: { canary: {} },
+    },
+  });
+}
+
+/** Whether the Rollout `r` is restarted by a change of `cfg`. */
+async function restartOutcome(place: Place, lender: Lender, begin: () => void) {
+  const { api, namespace } = place;
+  await createRollout(place, lender);
+  await place.deploy("web");
+  begin();
+  await place.change();
+  // Rolled by the same change, so the Rollout was looked at too.
+  await place.firstOf("web", ["succeeded"]);
+  await place.endOfPlanned("r");
+  const { spec } = await api.get<{ spec: { restartAt?: string } }>(pathIn(namespace, ROLLOUT, "r"));
+  return { restartAt: spec.restartAt === undefined ? "none" : "set" };
+}
+
+const RESTARTED = { right: { restartAt: "set" }, knownToFail: { restartAt: "none" } };
+
+function lentTemplate() {
+  const container = { name: "app", image: "x", envFrom: [{ configMapRef: { name: "cfg" } }] };
+  return { metadata: { labels: { app: "r" } }, spec: { containers: [container] } };
+}
+
 /** `spec.restartAt` needs no template, wherever Argo finds it. */
 outcomeTest(
   "an Argo Rollout that borrows the template of a PodTemplate is restarted (case 14)",
-  { right: { restartAt: "set" }, knownToFail: { restartAt: "none" } },
+  RESTARTED,
   async (begin) => {
     const place = world("argo");
     const { api, namespace } = place;
     await place.source();
-    await place.deploy("web");
-    const container = { name: "app", image: "x", envFrom: [{ configMapRef: { name: "cfg" } }] };
     await api.create(`/api/v1/namespaces/${namespace}/podtemplates`, {
       apiVersion: "v1",
       kind: "PodTemplate",
       metadata: { name: "tpl", namespace },
-      template: { metadata: { labels: { app: "r" } }, spec: { containers: [container] } },
+      template: lentTemplate(),
     });
-    await api.create(pathIn(namespace, ROLLOUT), {
-      apiVersion: "argoproj.io/v1alpha1",
-      kind: "Rollout",
-      metadata: {
-        name: "r",
-        namespace,
-        annotations: { ...AUTO, "reloader.stakater.com/rollout-strategy": "restart" },
-      },
-      spec: {
-        replicas: 1,
-        selector: { matchLabels: { app: "r" } },
-        workloadRef: { apiVersion: "v1", kind: "PodTemplate", name: "tpl" },
-        strategy: { canary: {} },
-      },
+    const lender = { apiVersion: "v1", kind: "PodTemplate", name: "tpl" };
+    return restartOutcome(place, lender, begin);
+  },
+);
+
+outcomeTest(
+  "an Argo Rollout that borrows the template of a ReplicaSet is restarted (case 14, ReplicaSet)",
+  RESTARTED,
+  async (begin) => {
+    const place = world("borrowed");
+    const { api, namespace } = place;
+    await place.source();
+    await api.create(pathOf("apps/v1", namespace, "replicasets"), {
+      apiVersion: "apps/v1",
+      kind: "ReplicaSet",
+      metadata: { name: "tpl", namespace },
+      spec: { replicas: 0, selector: { matchLabels: { app: "r" } }, template: lentTemplate() },
     });
-    begin();
-    await place.change();
-    // Rolled by the same change, so the Rollout was looked at too.
-    await place.firstOf("web", ["succeeded"]);
-    await place.endOfPlanned("r");
-    const { spec } = await api.get<{ spec: { restartAt?: string } }>(
-      pathIn(namespace, ROLLOUT, "r"),
-    );
-    return { restartAt: spec.restartAt === undefined ? "none" : "set" };
+    const lender = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "tpl" };
+    return restartOutcome(place, lender, begin);
   },
 );
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { DEFINITIONS, pathIn } from "@rollcast/testkit/definitions";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
@@ -59,12 +60,14 @@ const world = useWorld({
     "taken",
     "ordered",
     "undone",
+    "looped",
     "replaced",
     "pruned",
     "stripped",
     "labelled",
     "broken",
     "applied",
+    "exported",
   ],
   before: defineRunners,
   config: (namespaces) => ({
@@ -83,7 +86,7 @@ function toFirstEnd(events: readonly string[]): string[] {
 }
 
 /** How long a new pod must be ready before it counts: enough to act in the middle of a rollout. */
-const MIN_READY_S = 4;
+const MIN_READY_S = 8;
 
 async function setMinReady(place: Place, path: string, seconds: number): Promise<void> {
   await place.api.patch(path, { spec: { minReadySeconds: seconds } }, "kubectl-edit");
@@ -101,8 +104,15 @@ async function slowDown(place: Place, path: string): Promise<void> {
   const { spec } = await place.api.get<{ spec: { replicas: number } }>(path);
   const isReady = areAvailable(place, path, spec.replicas);
   await setMinReady(place, path, MIN_READY_S);
-  await waitFor(async () => !(await isReady()), { message: "the pods not to count yet" });
-  await waitFor(isReady, { message: "the pods to count again" });
+  // The status of before still counts by the shorter time.
+  const isObserved = async () => {
+    const { metadata, status } = await place.api.get<
+      AnyObject & { status: { observedGeneration?: number } }
+    >(path);
+    return status.observedGeneration === metadata.generation;
+  };
+  await waitFor(isObserved, { message: "the longer time to be observed" });
+  await waitFor(isReady, { message: "the pods to count" });
 }
 
 async function setMarker(place: Place, path: string, value: string | null): Promise<void> {
@@ -156,6 +166,55 @@ outcomeTest(
   },
 );
 
+/** How long the loop goes on: many times longer than a rollout takes to be patched again. */
+const LOOP_MS = 4_000;
+
+/**
+ * A controller that writes its own template at each look. While it does, no pod can be replaced to
+ * the end, and more patches would not help: what is told must not be a success, nor told again and
+ * again.
+ */
+outcomeTest(
+  "a rollout whose marker is taken away as often as it is written is told as superseded once, and is made when that stops (case 3c)",
+  {
+    right: { begun: "few times", ...INTERRUPTED.right },
+    knownToFail: { begun: "few times", ...INTERRUPTED.knownToFail },
+  },
+  async (begin, undo) => {
+    const place = world("looped");
+    const path = paths.deployment(place.namespace, "web");
+    await place.source();
+    await place.deploy("web", { replicas: 2, spec: SURGE });
+    const before = await place.pods("web");
+    await slowDown(place, path);
+    begin();
+    const stop = new AbortController();
+    undo.defer(() => stop.abort());
+    const loop = async () => {
+      while (!stop.signal.aborted) {
+        await setMarker(place, path, null);
+        await sleep(100);
+      }
+    };
+    const removing = loop();
+    await place.change();
+    await place.firstOf("web", ["started"]);
+    await sleep(LOOP_MS);
+    stop.abort();
+    await removing;
+    const begun = place.data("web", "started").length;
+    const end = await place.firstOf("web", ENDS);
+    await setMinReady(place, path, 0);
+    if (end?.startsWith("succeeded") !== true) await place.firstOf("web", ["succeeded"]);
+    await waitRolledOut(place.api, place.namespace, "web");
+    return {
+      begun: begun <= 3 ? "few times" : "again and again",
+      events: toFirstEnd(place.events("web")),
+      pods: fateOf(before, await place.pods("web")),
+    };
+  },
+);
+
 /** `kubectl rollout undo` brings the marker of the rollout before. */
 outcomeTest(
   "a rollout that is undone before its end does not succeed, and is made again (defect 35)",
@@ -175,7 +234,7 @@ outcomeTest(
 
 /** The controller replaces the highest ordinals only: those of the new revision. */
 outcomeTest(
-  "a rollout of a StatefulSet whose marker is taken away before its end does not succeed (case 3, StatefulSet)",
+  "a rollout of a StatefulSet whose marker is taken away before its end does not succeed (case 3b, StatefulSet)",
   {
     right: { events: ["planned", "started", "superseded MarkerRemoved"], pods: "restarted" },
     knownToFail: {
@@ -415,6 +474,48 @@ outcomeTest(
       replacedGeneration,
       events: place.events("web"),
       generation: await place.generation("web"),
+    };
+  },
+);
+
+/**
+ * A manifest that was exported from the cluster has the marker in it, and its next sync would take
+ * the marker back: what keeps it from that must say whose field it is.
+ */
+outcomeTest(
+  "a manifest that was exported with a marker in it does not take a later marker back, and the conflict names its owner (case 24, exported)",
+  {
+    right: {
+      conflict: "names rollcast",
+      kept: true,
+      events: ["planned", "started", "succeeded Complete"],
+    },
+  },
+  async () => {
+    const place = world("exported");
+    const { api, namespace } = place;
+    const path = paths.deployment(namespace, "web");
+    const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+    const podAnnotations = { [MARKER]: '{"exported":"from another cluster"}' };
+    const body = deployment(namespace, "web", { uses, podAnnotations });
+    const contentType = "application/apply-patch+yaml";
+    const sync = () => api.call({ method: "PATCH", path, body, contentType, manager: "gitops" });
+    const marker = async () => {
+      const { spec } = await api.get<{ spec: { template: AnyObject } }>(path);
+      return spec.template.metadata.annotations?.[MARKER];
+    };
+    await place.source();
+    await sync();
+    await waitRolledOut(api, namespace, "web");
+    await place.adopted("web");
+    await place.change();
+    await place.firstOf("web", ["succeeded"]);
+    const ours = await marker();
+    const answer = await sync().then(() => "none", String);
+    return {
+      conflict: /conflict with \\*"rollcast/.test(answer) ? "names rollcast" : answer,
+      kept: (await marker()) === ours,
+      events: place.events("web"),
     };
   },
 );
