@@ -16,7 +16,7 @@ export default defineConfig({
             "services/*/test/model/**/*.test.ts",
           ],
           // None takes a second on a quiet machine; a busy one must not fail a test for being busy.
-          testTimeout: 30_000,
+          testTimeout: 120_000,
         },
       },
       {
