@@ -161,6 +161,7 @@ test("pods beyond the quota are refused, and the Deployment says so", () => {
     { ...quota, metadata: { ...quota.metadata, name: "pods" }, spec: { hard: { pods: "1" } } },
     by,
   );
+  rest();
   make("Deployment", { replicas: 2 });
   rest();
   expect(get("Deployment").status).toMatchObject({
@@ -172,6 +173,28 @@ test("pods beyond the quota are refused, and the Deployment says so", () => {
   edit("Deployment", { replicas: 1 });
   rest();
   expect(state("Deployment")).toEqual({ state: "complete" });
+});
+
+test("a quota refuses by what its controller has counted last", () => {
+  const { store, rest } = world(1);
+  store.admission.push(podQuota);
+  const ref = { kind: "ResourceQuota", namespace: "shop", name: "web" };
+  const pod = (name: string) =>
+    store.create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" } }, by);
+  store.create({ ...draft("ResourceQuota"), spec: { hard: { pods: "1" } } }, by);
+  pod("a");
+  pod("b");
+  rest();
+  expect(() => pod("c")).toThrow("exceeded quota: web, requested: pods=1, used: pods=2");
+
+  store.patch(ref, { spec: { hard: { pods: "3" } } }, { type: "merge", ...by });
+  expect(() => pod("c")).toThrow("limited: pods=1");
+  rest();
+  pod("c");
+  store.remove({ kind: "Pod", namespace: "shop", name: "c" }, { gracePeriodSeconds: 0 });
+  expect(() => pod("d")).toThrow("used: pods=3, limited: pods=3");
+  rest();
+  expect(pod("d").metadata.name).toBe("d");
 });
 
 test("a StatefulSet leaves the pods below its partition", () => {
