@@ -21,9 +21,65 @@ export async function startKwok(dir: string, kubeconfig: string): Promise<Runnin
 /** Pods with this annotation never get ready: a rollout to them cannot finish. */
 export const NEVER_READY = "test.rollcast.dev/never-ready";
 
+/** A Job's pods with this annotation fail instead of succeeding. */
+export const FAILS = "test.rollcast.dev/fails";
+
+const COMPLETES = {
+  name: "pod-complete",
+  fails: "DoesNotExist",
+  exitCode: 0,
+  reason: "Completed",
+  phase: "Succeeded",
+};
+
+const FAILING = {
+  name: "pod-fail",
+  fails: "Exists",
+  exitCode: 1,
+  reason: "Error",
+  phase: "Failed",
+};
+
+/** The stage of a Job's pod that ends as soon as it runs. */
+function endOfPod({ name, fails, exitCode, reason, phase }: typeof COMPLETES): string {
+  return `---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: { name: ${name} }
+spec:
+  resourceRef: { apiGroup: v1, kind: Pod }
+  selector:
+    matchExpressions:
+      - { key: .metadata.deletionTimestamp, operator: DoesNotExist }
+      - { key: .status.phase, operator: In, values: [Running] }
+      - { key: '.metadata.ownerReferences.[].kind', operator: In, values: [Job] }
+      - { key: '.metadata.annotations["${FAILS}"]', operator: ${fails} }
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      {{ $root := . }}
+      containerStatuses:
+        {{ range $index, $item := .spec.containers }}
+        {{ $origin := index $root.status.containerStatuses $index }}
+        - image: {{ $item.image | Quote }}
+          name: {{ $item.name | Quote }}
+          ready: false
+          restartCount: 0
+          started: false
+          state:
+            terminated:
+              exitCode: ${exitCode}
+              finishedAt: {{ $now | Quote }}
+              reason: ${reason}
+              startedAt: {{ $now | Quote }}
+        {{ end }}
+      phase: ${phase}
+`;
+}
+
 /**
- * How kwok plays nodes and pods: ready at once, complete where their Job is done, gone when
- * deleted. https://kwok.sigs.k8s.io/docs/user/stages-configuration/
+ * How kwok plays nodes and pods: ready at once, complete or failed where their Job is done,
+ * gone when deleted. https://kwok.sigs.k8s.io/docs/user/stages-configuration/
  */
 export const STAGES = `apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
@@ -79,38 +135,7 @@ spec:
       podIP: {{ PodIPWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) | Quote }}
       phase: Running
       startTime: {{ $now | Quote }}
----
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: { name: pod-complete }
-spec:
-  resourceRef: { apiGroup: v1, kind: Pod }
-  selector:
-    matchExpressions:
-      - { key: .metadata.deletionTimestamp, operator: DoesNotExist }
-      - { key: .status.phase, operator: In, values: [Running] }
-      - { key: '.metadata.ownerReferences.[].kind', operator: In, values: [Job] }
-  next:
-    statusTemplate: |
-      {{ $now := Now }}
-      {{ $root := . }}
-      containerStatuses:
-        {{ range $index, $item := .spec.containers }}
-        {{ $origin := index $root.status.containerStatuses $index }}
-        - image: {{ $item.image | Quote }}
-          name: {{ $item.name | Quote }}
-          ready: false
-          restartCount: 0
-          started: false
-          state:
-            terminated:
-              exitCode: 0
-              finishedAt: {{ $now | Quote }}
-              reason: Completed
-              startedAt: {{ $now | Quote }}
-        {{ end }}
-      phase: Succeeded
----
+${endOfPod(COMPLETES)}${endOfPod(FAILING)}---
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: { name: pod-delete }

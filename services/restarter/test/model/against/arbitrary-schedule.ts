@@ -57,6 +57,7 @@ const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
     completions: fc.integer({ min: 1, max: 2 }),
     parallelism: fc.integer({ min: 1, max: 2 }),
     suspend: onOff,
+    backoffLimit: fc.constantFrom(0, 1, 6),
   }),
   CronJob: fc.record({ suspend: onOff }),
 };
@@ -71,8 +72,11 @@ const partition = small.map((at): Write => ({ do: "partition", at }));
 const suspend = onOff.map((on): Write => ({ do: "suspend", on }));
 const annotate = small.map((value): Write => ({ do: "annotate", value }));
 const deletePod = small.map((which): Write => ({ do: "delete pod", which }));
+const quota = fc.constantFrom(0, 1, 1, 2, null).map((pods): Write => ({ do: "quota", pods }));
 const again = fc.constant<Write>({ do: "make again" });
-const run = fc.constant<Write>({ do: "run" });
+const run = fc
+  .constantFrom(false, false, false, false, true)
+  .map((fails): Write => ({ do: "run", fails }));
 
 const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Write>])[]>> = {
   Deployment: [
@@ -82,6 +86,7 @@ const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Wri
     [2, paused],
     [1, annotate],
     [2, deletePod],
+    [2, quota],
     [1, again],
   ],
   StatefulSet: [
@@ -91,6 +96,7 @@ const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Wri
     [2, partition],
     [1, annotate],
     [2, deletePod],
+    [2, quota],
     [1, again],
   ],
   DaemonSet: [
@@ -98,10 +104,12 @@ const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Wri
     [2, stuck],
     [1, annotate],
     [2, deletePod],
+    [1, quota],
     [1, again],
   ],
   Job: [
     [4, suspend],
+    [1, quota],
     [1, annotate],
     [2, again],
   ],
@@ -129,6 +137,7 @@ function scheduleOf(kind: Kind): fc.Arbitrary<Schedule> {
     .record({
       kind: fc.constant(kind),
       spec: SPECS[kind],
+      fails: kind === "Job" ? onOff : fc.constant(false),
       writes: fc.array(entry, { minLength: 1, maxLength: 5 }),
     })
     .map((schedule) => ({

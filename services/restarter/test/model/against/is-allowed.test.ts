@@ -21,6 +21,8 @@ const FAULTS: readonly Fault[] = [
   "never-times-out",
   "ignores-partition",
   "counts-terminating",
+  "gives-up-early",
+  "ignores-quota",
 ];
 
 test.each(FAULTS)(

@@ -1,5 +1,6 @@
 import { controllerActs, holdActs } from "../cluster/controllers/controllers.ts";
 import { dig } from "@rollcast/kube/object";
+import { isPutOff } from "../cluster/controllers/job.ts";
 import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import { isActive } from "../cluster/controllers/parts.ts";
 import { expectActs } from "../cluster/controllers/lost-expectation.ts";
@@ -7,6 +8,7 @@ import { NO_FAULTS } from "../cluster/controllers/act.ts";
 import type { Act, Faults } from "../cluster/controllers/act.ts";
 import { createObjectStore } from "../cluster/object-store.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
+import { podQuota } from "../cluster/quota.ts";
 import { refOf } from "../cluster/object.ts";
 import type { Fields, KubeObject } from "../cluster/object.ts";
 import { distance } from "./distance.ts";
@@ -15,7 +17,7 @@ import { kwokActs } from "./kwok-acts.ts";
 import { stateText, timeActs } from "./model-state.ts";
 import { GONE, contentOf, finalText, observe } from "./observation.ts";
 import type { Observation } from "./observation.ts";
-import { manualJob } from "./schedule.ts";
+import { manualJob, quotaOf } from "./schedule.ts";
 import type { Effect, Placed, Trace } from "./trace.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -37,7 +39,7 @@ export type AllowedOptions = {
   readonly kwok?: boolean;
 };
 
-const MAX_STATES = 20_000;
+const MAX_STATES = 40_000;
 
 /**
  * A state of the model that has reproduced `seen` observations; `done` has a bit for each write.
@@ -52,6 +54,14 @@ type Node = {
 function workloadIn(store: ObjectStore, { kind, workload }: Trace): KubeObject | undefined {
   const { namespace = "", name = "" } = workload.metadata;
   return store.get({ kind, namespace, name });
+}
+
+function writeQuota(store: ObjectStore, pods: number | null, { workload }: Trace): void {
+  const draft = quotaOf(workload.metadata.namespace ?? "", pods ?? 0);
+  const ref = refOf(draft as KubeObject);
+  if (pods === null) store.remove(ref);
+  else if (store.get(ref) === undefined) store.create(draft, by);
+  else store.patch(ref, { spec: draft.spec }, { type: "merge", ...by });
 }
 
 /** The stores that a write may lead to: which pod was deleted is known by its content alone. */
@@ -73,6 +83,7 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
       .filter(({ metadata }) => effect.name === undefined || metadata.name === effect.name)
       .map((pod) => store.branch(() => store.remove(refOf(pod))));
   }
+  if (effect.do === "quota") return [store.branch(() => writeQuota(store, effect.pods, trace))];
   if (present === undefined) return [];
   const ref = refOf(present);
   if (effect.do === "remove") {
@@ -80,7 +91,7 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
   }
   if (effect.do === "create job") {
     const { uid, namespace = "" } = present.metadata;
-    const job = manualJob(uid, namespace, effect.count);
+    const job = manualJob({ uid, namespace }, effect);
     return [store.branch(() => store.create(job, by))];
   }
   return [store.branch(() => store.patch(ref, effect.patch as Fields, { type: "merge", ...by }))];
@@ -88,13 +99,19 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
 
 const isDone = (node: Node, i: number) => (node.done & (1 << i)) !== 0;
 
+/** Writes of the quota take effect in their order, however late each of them is seen. */
+function mustWait(node: Node, { effects }: Trace, i: number): boolean {
+  if (effects[i]?.effect.do !== "quota") return false;
+  return effects.some(({ effect }, j) => j < i && effect.do === "quota" && !isDone(node, j));
+}
+
 function writtenAt(node: Node, trace: Trace, i: number): Node[] {
   const { at, effect } = trace.effects[i] as Placed;
   const isExact = "exactly" in at;
   const isNow = isExact
     ? at.exactly === node.observed
     : at.from <= node.observed && node.observed <= at.late;
-  if (!isNow || isDone(node, i)) return [];
+  if (!isNow || isDone(node, i) || mustWait(node, trace, i)) return [];
   const done = node.done | (1 << i);
   const held = isExact ? holdActs(node.store).map(({ run }) => node.store.branch(run)) : [];
   const before = [node.store, ...held];
@@ -153,7 +170,8 @@ function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOp
     if (isWriteNext(node, trace) || text !== trace.observations[node.observed]) return [];
     return [{ ...node, store, observed: node.observed + 1, text }];
   });
-  return { next, atRest: all.length === (mayMissTime(trace) ? waiting.length : 0) };
+  const isWaiting = (act: Act) => isPutOff(act) || (mayMissTime(trace) && waiting.includes(act));
+  return { next, atRest: all.every(isWaiting) };
 }
 
 function finalOf({ store }: Node, trace: Trace): string {
@@ -168,6 +186,9 @@ function finalOf({ store }: Node, trace: Trace): string {
 export function isAllowed(trace: Trace, options: AllowedOptions = {}): Verdict {
   const { maxStates = MAX_STATES } = options;
   const store = createObjectStore({ now: () => NOW, managedFields: false });
+  const hasQuota = trace.effects.some(({ effect }) => effect.do === "quota");
+  const ignoresQuota = options.faults?.has("ignores-quota") === true;
+  if (hasQuota && !ignoresQuota) store.admission.push(podQuota);
   const frontier = new Frontier<Node>();
   const push = (node: Node) =>
     frontier.push(node, {

@@ -126,6 +126,7 @@ const WORKLOADS = [
   "Job",
   "CronJob",
   "HeldStatus",
+  "ResourceQuota",
 ];
 
 /**

@@ -7,7 +7,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { KINDS as STORED } from "../cluster/kinds.ts";
 import type { Fields } from "../cluster/object.ts";
 import { contentOf, finalText } from "./observation.ts";
-import { NAME, manualJob, patchOf, workloadOf } from "./schedule.ts";
+import { NAME, manualJob, quotaOf, patchOf, workloadOf } from "./schedule.ts";
 import type { Moment, Schedule, Write } from "./schedule.ts";
 import type { Effect, Trace } from "./trace.ts";
 import { traceOf } from "./trace-of.ts";
@@ -19,6 +19,8 @@ const SOON_MS = 120;
 const QUIET_MS = 900;
 const SLOW_MS = 2_500;
 const STUCK_MS = 10_000;
+/** The Job controller puts off the pod after the first that failed for so long. */
+const BACKOFF_MS = 10_000;
 const LOOK_MS = 100;
 const MERGE_PATCH = "application/merge-patch+json";
 
@@ -55,15 +57,19 @@ async function stateOf(run: Run): Promise<string> {
 }
 
 /** How long nothing may move before it counts as the end: longer than what only time ends. */
-function quietMs({ kind, spec, writes }: Schedule): number {
+function quietMs({ kind, spec, fails, writes }: Schedule): number {
   const deadline = Number(spec.progressDeadlineSeconds ?? 600);
   const ready = Number(spec.minReadySeconds ?? 0);
+  const failing = fails === true && spec.backoffLimit === 1 ? BACKOFF_MS : 0;
   // The Job controller collects what happens to pods for a second, and everyone retries later and
   // later where the objects of a deleted workload are in the way.
   const isSlow =
     kind.endsWith("Job") || writes.some(({ write: { do: name } }) => name === "make again");
   return (
-    (isSlow ? SLOW_MS : QUIET_MS) + (deadline < 600 ? deadline * 1_000 + 1_500 : 0) + ready * 1_500
+    (isSlow ? SLOW_MS : QUIET_MS) +
+    (deadline < 600 ? deadline * 1_000 + 1_500 : 0) +
+    ready * 1_500 +
+    failing
   );
 }
 
@@ -131,16 +137,32 @@ async function deletePod(run: Run, which: number): Promise<void> {
   });
 }
 
+/** Makes the quota, changes it or takes it away. */
+async function writeQuota(run: Run, pods: number | null): Promise<void> {
+  const { api, namespace } = run;
+  const path = `/api/v1/namespaces/${namespace}/resourcequotas`;
+  const { items } = await api.get<List>(path);
+  if (pods === null && items.length === 0) return;
+  await between(run, async () => {
+    if (pods === null) await api.call({ method: "DELETE", path: `${path}/pods` });
+    else if (items.length === 0) await api.create(path, quotaOf(namespace, pods));
+    else await api.patch(`${path}/pods`, { spec: quotaOf(namespace, pods).spec });
+    return { do: "quota", pods };
+  });
+}
+
 async function write(run: Run, { do: name, ...values }: Write): Promise<void> {
   const { api, namespace, schedule, done } = run;
   const path = pathOf(schedule, namespace, NAME);
   if (name === "delete pod") return deletePod(run, Number(dig(values, "which")));
+  if (name === "quota") return writeQuota(run, dig(values, "pods") as number | null);
   if (name === "run") {
     const { uid = "" } = (await api.get(path)).metadata;
     const count = done.length;
     return between(run, async () => {
-      await api.create(pathOf({ kind: "Job" }, namespace), manualJob(uid, namespace, count));
-      return { do: "create job", count };
+      const job = { count, fails: dig(values, "fails") === true };
+      await api.create(pathOf({ kind: "Job" }, namespace), manualJob({ uid, namespace }, job));
+      return { do: "create job", ...job };
     });
   }
   if (name === "make again") {

@@ -35,7 +35,10 @@ export function sampleSchedules(count: number, seed: number): Schedule[] {
 /** Whether it is worth waiting for more: not where the model cannot follow anyway. */
 function isEnd(trace: Trace): boolean {
   const { result, matched } = judge(trace, { maxStates: QUICK_STATES });
-  return result !== "not allowed" || matched < trace.observations.length;
+  if (matched < trace.observations.length && result === "not allowed") return true;
+  // Who was refused by a quota tries again later and later.
+  const hasQuota = trace.effects.some(({ effect }) => effect.do === "quota");
+  return result === "allowed" || (result !== "not allowed" && !hasQuota);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
 import type { Draft, Fields } from "../cluster/object.ts";
 
 export const KINDS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"] as const;
@@ -14,8 +14,11 @@ export type Write =
   | { readonly do: "partition"; readonly at: number }
   | { readonly do: "suspend"; readonly on: boolean }
   | { readonly do: "annotate"; readonly value: number }
-  | { readonly do: "run" }
+  /** A Job by hand; whether its pods fail. */
+  | { readonly do: "run"; readonly fails?: boolean }
   | { readonly do: "delete pod"; readonly which: number }
+  /** How many pods the namespace may have; null for any number. */
+  | { readonly do: "quota"; readonly pods: number | null }
   | { readonly do: "make again" };
 
 /**
@@ -26,6 +29,8 @@ export type Moment = "at once" | "soon" | "at rest";
 export type Schedule = {
   readonly kind: Kind;
   readonly spec: Fields;
+  /** Whether the pods of a Job fail. */
+  readonly fails?: boolean;
   readonly writes: readonly { readonly when: Moment; readonly write: Write }[];
 };
 
@@ -40,23 +45,24 @@ const API_VERSION: Readonly<Record<Kind, string>> = {
   CronJob: "batch/v1",
 };
 
-function template(kind: Kind): Fields {
+function template(kind: Kind, fails = false): Fields {
   const container = { name: "app", image: "example/app:1" };
+  const annotations = { version: "0", ...(fails ? { [FAILS]: "true" } : {}) };
   const ends = kind === "Job" || kind === "CronJob";
   return {
-    metadata: { labels: LABELS, annotations: { version: "0" } },
+    metadata: { labels: LABELS, annotations },
     spec: { containers: [container], ...(ends ? { restartPolicy: "Never" } : {}) },
   };
 }
 
 /** The workload as its owner creates it. */
-export function workloadOf({ kind, spec }: Schedule, namespace: string): Draft {
+export function workloadOf({ kind, spec, fails }: Schedule, namespace: string): Draft {
   const isJob = kind === "Job" || kind === "CronJob";
   const own = isJob ? {} : { selector: { matchLabels: LABELS } };
   const body =
     kind === "CronJob"
       ? { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: template(kind) } } }
-      : { ...own, template: template(kind) };
+      : { ...own, template: template(kind, fails) };
   return {
     apiVersion: API_VERSION[kind],
     kind,
@@ -65,8 +71,22 @@ export function workloadOf({ kind, spec }: Schedule, namespace: string): Draft {
   };
 }
 
+/** The quota of pods in the namespace. */
+export function quotaOf(namespace: string, pods: number): Draft {
+  return {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "pods", namespace },
+    spec: { hard: { pods: String(pods) } },
+  };
+}
+
 /** A Job as `kubectl create job --from` makes it. */
-export function manualJob(uid: string, namespace: string, count: number): Draft {
+export function manualJob(
+  owner: { readonly uid: string; readonly namespace: string },
+  { count, fails = false }: { readonly count: number; readonly fails?: boolean },
+): Draft {
+  const { uid, namespace } = owner;
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -77,7 +97,7 @@ export function manualJob(uid: string, namespace: string, count: number): Draft 
         { apiVersion: "batch/v1", kind: "CronJob", name: NAME, uid, controller: true },
       ],
     },
-    spec: { template: template("Job") },
+    spec: { ...(fails ? { backoffLimit: 0 } : {}), template: template("Job", fails) },
   };
 }
 
@@ -115,7 +135,8 @@ function describe(write: Write): string {
 }
 
 /** A schedule for people to read, a line for each write. */
-export function scheduleText({ kind, spec, writes }: Schedule): string {
+export function scheduleText({ kind, spec, fails, writes }: Schedule): string {
   const lines = writes.map(({ when, write }, i) => `  ${i + 1}. ${when}: ${describe(write)}`);
-  return [`${kind} ${JSON.stringify(spec)}`, ...lines].join("\n");
+  const pods = fails === true ? ", whose pods fail" : "";
+  return [`${kind} ${JSON.stringify(spec)}${pods}`, ...lines].join("\n");
 }

@@ -8,8 +8,10 @@ export type Effect =
   | { readonly do: "patch"; readonly patch: { readonly [field: string]: unknown } }
   /** A pod of this content; by name where that is always the same. */
   | { readonly do: "delete pod"; readonly content: string; readonly name?: string }
+  /** A ResourceQuota of so many pods in the namespace; or none any more. */
+  | { readonly do: "quota"; readonly pods: number | null }
   /** A Job of the CronJob, made by hand. */
-  | { readonly do: "create job"; readonly count: number };
+  | { readonly do: "create job"; readonly count: number; readonly fails?: boolean };
 
 /**
  * When it did: as the observation of this index; or from this one on, and at latest before the

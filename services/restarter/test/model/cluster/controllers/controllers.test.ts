@@ -5,9 +5,8 @@ import { deployment } from "@rollcast/kube/workloads/deployment";
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
-import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
 import { expect, test } from "vitest";
-import { FAILS } from "./kubelet.ts";
 import { podQuota } from "../quota.ts";
 import { createObjectStore } from "../object-store.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -162,6 +161,7 @@ test("pods beyond the quota are refused, and the Deployment says so", () => {
     { ...quota, metadata: { ...quota.metadata, name: "pods" }, spec: { hard: { pods: "1" } } },
     by,
   );
+  rest();
   make("Deployment", { replicas: 2 });
   rest();
   expect(get("Deployment").status).toMatchObject({
@@ -173,6 +173,28 @@ test("pods beyond the quota are refused, and the Deployment says so", () => {
   edit("Deployment", { replicas: 1 });
   rest();
   expect(state("Deployment")).toEqual({ state: "complete" });
+});
+
+test("a quota refuses by what its controller has counted last", () => {
+  const { store, rest } = world(1);
+  store.admission.push(podQuota);
+  const ref = { kind: "ResourceQuota", namespace: "shop", name: "web" };
+  const pod = (name: string) =>
+    store.create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" } }, by);
+  store.create({ ...draft("ResourceQuota"), spec: { hard: { pods: "1" } } }, by);
+  pod("a");
+  pod("b");
+  rest();
+  expect(() => pod("c")).toThrow("exceeded quota: web, requested: pods=1, used: pods=2");
+
+  store.patch(ref, { spec: { hard: { pods: "3" } } }, { type: "merge", ...by });
+  expect(() => pod("c")).toThrow("limited: pods=1");
+  rest();
+  pod("c");
+  store.remove({ kind: "Pod", namespace: "shop", name: "c" }, { gracePeriodSeconds: 0 });
+  expect(() => pod("d")).toThrow("used: pods=3, limited: pods=3");
+  rest();
+  expect(pod("d").metadata.name).toBe("d");
 });
 
 test("a StatefulSet leaves the pods below its partition", () => {

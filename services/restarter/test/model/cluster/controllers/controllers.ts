@@ -6,6 +6,7 @@ import { acts as job } from "./job.ts";
 import { acts as kubelet } from "./kubelet.ts";
 import { acts as node } from "./node.ts";
 import { acts as replicaSet } from "./replicaset.ts";
+import { acts as resourceQuota } from "./resource-quota.ts";
 import { acts as rollout } from "./rollout.ts";
 import { holdActs as ofSync } from "./held-status.ts";
 import { syncOf as statefulSetSync, acts as statefulSet } from "./statefulset.ts";
@@ -21,6 +22,7 @@ const CONTROLLERS: readonly Controller[] = [
   job,
   cronJob,
   rollout,
+  resourceQuota,
   kubelet,
   node,
   collector,

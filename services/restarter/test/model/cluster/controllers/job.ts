@@ -21,15 +21,24 @@ import {
   statusActs,
 } from "./parts.ts";
 import { isWaiting } from "./lost-expectation.ts";
-import type { Act } from "./act.ts";
+import { NO_FAULTS } from "./act.ts";
+import type { Act, Faults } from "./act.ts";
 
 const TRACKED = "batch.kubernetes.io/job-tracking";
 const by = { manager: "kube-controller-manager" };
+
+const AGAIN = "create a pod after a failure";
+
+/** Whether the act is one that the Job controller puts off, longer after each failure. */
+export function isPutOff({ name }: Act): boolean {
+  return name.startsWith("Job ") && name.endsWith(`: ${AGAIN}`);
+}
 
 type Context = {
   readonly store: ObjectStore;
   readonly job: KubeObject;
   readonly pods: readonly KubeObject[];
+  readonly faults: Faults;
 };
 
 type Uncounted = { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
@@ -68,7 +77,7 @@ function total({ job, pods }: Context, outcome: "succeeded" | "failed"): number 
 
 /** Why the Job has come to its end, before its pods are counted. */
 function targetOf(context: Context): Fields | undefined {
-  const { store, job, pods } = context;
+  const { store, job, pods, faults } = context;
   const present = ["SuccessCriteriaMet", "FailureTarget"].map((type) => conditionOf(job, type));
   const ended = present.find((condition) => condition !== undefined);
   if (ended !== undefined) return ended;
@@ -78,12 +87,14 @@ function targetOf(context: Context): Fields | undefined {
     reason,
     lastTransitionTime: timeText(store.now()),
   });
-  if (total(context, "failed") > specNumber(job, "backoffLimit", 6)) {
+  const limit = specNumber(job, "backoffLimit", 6) - (faults.has("gives-up-early") ? 1 : 0);
+  if (total(context, "failed") > limit) {
     return make("FailureTarget", "BackoffLimitExceeded");
   }
   const started = parseTime(job.status?.startTime as string | undefined);
-  const limit = specNumber(job, "activeDeadlineSeconds", 0) * 1_000;
-  if (limit > 0 && started !== undefined && !isSuspended(job) && store.now() - started >= limit) {
+  const deadline = specNumber(job, "activeDeadlineSeconds", 0) * 1_000;
+  const isLate = started !== undefined && store.now() - started >= deadline;
+  if (deadline > 0 && isLate && !isSuspended(job)) {
     return make("FailureTarget", "DeadlineExceeded");
   }
   const all = total(context, "succeeded") >= specNumber(job, "completions", 1);
@@ -112,7 +123,8 @@ function manage(context: Context): Act[] {
   if (active.length === wanted) return [];
   const draft = newPod(context);
   if (refusalOf(store, draft) !== undefined) return [];
-  return [act(context, "create a pod", () => createPod(store, draft))];
+  const name = total(context, "failed") > 0 ? AGAIN : "create a pod";
+  return [act(context, name, () => createPod(store, draft))];
 }
 
 type Suspension = { readonly conditions: readonly Fields[]; readonly startTime: unknown };
@@ -220,6 +232,9 @@ function ofJob(context: Context): Act[] {
   if (isFinished(job)) return [];
   const managed = isDeleting(job) || isWaiting(store, job) ? [] : manage(context);
   const released = release(context);
+  if (managed.some(isPutOff)) {
+    return [...managed, ...released, ...statusActs(store, job, statusOf(context, false))];
+  }
   if (managed.length > 0) return [...managed, ...released];
   const [whole, first] = [true, false].map((withEnd) => statusOf(context, withEnd));
   const isOne = isEqual(whole, first);
@@ -231,9 +246,9 @@ function ofJob(context: Context): Act[] {
 }
 
 /** What the Job controller may do next, for Jobs that are not indexed and have no policies. */
-export function acts(store: ObjectStore): Act[] {
+export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
   const ofJobs = store
     .list("Job")
-    .flatMap((job) => ofJob({ store, job, pods: ownedBy(store, "Pod", job) }));
+    .flatMap((job) => ofJob({ store, job, pods: ownedBy(store, "Pod", job), faults }));
   return [...ofJobs, ...orphans(store)];
 }

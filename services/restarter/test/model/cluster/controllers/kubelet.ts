@@ -1,4 +1,4 @@
-import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
 import type { ObjectStore } from "../object-store.ts";
 import { refOf } from "../object.ts";
 import type { KubeObject } from "../object.ts";
@@ -6,9 +6,6 @@ import { timeText } from "../store-state.ts";
 import { isDead } from "./node.ts";
 import { controllerOf, isDeleting, phaseOf } from "./parts.ts";
 import type { Act } from "./act.ts";
-
-/** A Job's pods with this annotation fail instead of succeeding. */
-export const FAILS = "test.rollcast.dev/fails";
 
 const FINISH = "finish";
 

@@ -16,6 +16,7 @@ import {
   removePod,
   specNumber,
   statusActs,
+  statusNumber,
 } from "./parts.ts";
 import { lateOf, takeLate } from "./late-creation.ts";
 import type { Act } from "./act.ts";
@@ -113,10 +114,27 @@ function late(store: ObjectStore, replicaSet: KubeObject): Act[] {
   return [{ name: `ReplicaSet ${replicaSet.metadata.name}: create a pod late`, run }];
 }
 
+/**
+ * The status of a sync between two writes of the spec, written after the second: the size wanted
+ * then may have been small enough, and what was refused before is forgotten for a moment.
+ */
+function lateStatus(store: ObjectStore, replicaSet: KubeObject): Act[] {
+  const { status, metadata } = replicaSet;
+  const unseen = Number(metadata.generation) - statusNumber(replicaSet, "observedGeneration");
+  if (status === undefined || unseen < 2) return [];
+  const conditions = failure(replicaSet, undefined, store.now());
+  return statusActs(store, replicaSet, omitEmpty({ ...status, conditions }, ["replicas"]));
+}
+
 function ofReplicaSet(store: ObjectStore, replicaSet: KubeObject): Act[] {
   const pods = ownedBy(store, "Pod", replicaSet).filter(isActive);
   const scaling = isDeleting(replicaSet) ? [] : scale(store, replicaSet, pods);
-  return [...late(store, replicaSet), ...scaling, ...status(store, replicaSet, pods)];
+  return [
+    ...late(store, replicaSet),
+    ...scaling,
+    ...status(store, replicaSet, pods),
+    ...lateStatus(store, replicaSet),
+  ];
 }
 
 export function acts(store: ObjectStore): Act[] {
