@@ -49,7 +49,7 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       });
     case "scale":
       return write(world, () => {
-        if (store.get(web) === undefined) return;
+        if (store.get(web) === undefined || web.kind === "DaemonSet") return;
         store.patch(web, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
       });
     case "edit":

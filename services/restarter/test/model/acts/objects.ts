@@ -1,5 +1,5 @@
-import type { Draft } from "../cluster/object.ts";
-import { NAMESPACE } from "../world/config.ts";
+import type { Draft, Fields } from "../cluster/object.ts";
+import { NAMESPACE, PARTITION, updateOf } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 
 /** The workload of every schedule. */
@@ -23,6 +23,26 @@ export function source(name: SourceName, value: number): Draft {
   };
 }
 
+export function node(name: string): Draft {
+  return { apiVersion: "v1", kind: "Node", metadata: { name } };
+}
+
+/** The fields of the spec by which its controller replaces pods. */
+function strategy(config: WorldConfig): Fields {
+  switch (updateOf(config)) {
+    case "Recreate":
+      return { strategy: { type: "Recreate" } };
+    case "OnDelete":
+      return { updateStrategy: { type: "OnDelete" } };
+    case "Partition": {
+      const rollingUpdate = { partition: PARTITION };
+      return { updateStrategy: { type: "RollingUpdate", rollingUpdate } };
+    }
+    case undefined:
+      return {};
+  }
+}
+
 /** The workload as its owner keeps it in a repository and applies it. */
 export function manifest(config: WorldConfig): Draft {
   const { replicas, minReadySeconds } = config;
@@ -40,8 +60,9 @@ export function manifest(config: WorldConfig): Draft {
       annotations: { "rollcast.dev/auto": "true" },
     },
     spec: {
-      replicas,
+      ...(kind === "DaemonSet" ? {} : { replicas }),
       ...(kind === "StatefulSet" ? { serviceName: name } : {}),
+      ...strategy(config),
       selector: { matchLabels: { app: "web" } },
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
       template: {

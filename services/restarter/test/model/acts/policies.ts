@@ -12,7 +12,7 @@ type Metadata = {
 
 type Template = { readonly metadata?: Metadata };
 
-const KINDS = new Set(["Deployment", "StatefulSet"]);
+const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 
 function withTemplate(object: Draft, change: (metadata: Metadata) => Metadata): Draft {
   const spec = (object.spec ?? {}) as { readonly template?: Template };

@@ -19,6 +19,7 @@ import {
   mutatedByAdmission,
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
+import { isDroppedInFlight } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -116,6 +117,13 @@ export const FINDINGS: readonly Finding[] = [
     breaks: ["rolled once", "one end"],
     matches: (facts, { i, property }) =>
       property === "one end" ? isRestoredMidway(facts, i) : happened(facts, RESTORED, i),
+  },
+  {
+    name: "applied-patch-is-dropped",
+    about:
+      "a patch is applied and not yet recorded, and a decision on the workload of before it drops its rollout",
+    breaks: ["one end"],
+    matches: (facts, { i }) => isDroppedInFlight(facts, i),
   },
 ];
 

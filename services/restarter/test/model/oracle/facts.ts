@@ -55,11 +55,14 @@ export type Pod = {
   readonly content: ReadonlyMap<string, string>;
 };
 
-const KINDS = new Set(["Deployment", "StatefulSet"]);
+const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 
 type ObjectEntry = Extract<Entry, { type: "object" }>;
 
-function templateOf(object: KubeObject | undefined): { marker: string | undefined; rest: string } {
+export function templateOf(object: KubeObject | undefined): {
+  marker: string | undefined;
+  rest: string;
+} {
   const template = (object?.spec?.template ?? {}) as {
     metadata?: { annotations?: Record<string, string> };
   };
@@ -157,6 +160,11 @@ export function factsOf(history: History): Facts {
 /** The pods of a workload that ran at a place in the history and were not ending. */
 export function podsAt({ pods }: Facts, uid: string, i: number): Pod[] {
   return pods.filter(({ owner, from, until }) => owner === uid && from <= i && i < until);
+}
+
+/** The workload at a place in the history, before what happened there. */
+export function workloadAt({ writes }: Facts, uid: string, i: number): KubeObject | undefined {
+  return writes.findLast((write) => write.i < i && write.object.metadata.uid === uid)?.object;
 }
 
 /** The present content at a place in the history. */

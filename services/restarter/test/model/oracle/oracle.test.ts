@@ -33,9 +33,15 @@ function written() {
       object("owner", value === 0 ? "ADDED" : "MODIFIED", source("cfg", value)),
     workload: (
       by: string,
-      options: { marker?: string; edited?: string; ready?: number; replicas?: number } = {},
+      options: {
+        marker?: string;
+        edited?: string;
+        ready?: number;
+        replicas?: number;
+        onDelete?: boolean;
+      } = {},
     ) => {
-      const { marker, edited, ready = 1, replicas = 1 } = options;
+      const { marker, edited, ready = 1, replicas = 1, onDelete = false } = options;
       const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
       const annotations = {
         ...(marker === undefined ? {} : { [MARKER]: marker }),
@@ -50,7 +56,11 @@ function written() {
           generation: 1,
           annotations: { "rollcast.dev/auto": "true" },
         },
-        spec: { replicas, template: { metadata: { annotations } } },
+        spec: {
+          replicas,
+          ...(onDelete ? { updateStrategy: { type: "OnDelete" } } : {}),
+          template: { metadata: { annotations } },
+        },
         status: { ...status, observedGeneration: 1 },
       });
     },
@@ -137,6 +147,46 @@ test("a workload that is scaled to nothing succeeds while a pod still ends", () 
     .record(current);
   expect(history.event("succeeded", "r", "ScaledToZero").says()).not.toContainEqual(
     expect.stringContaining("succeeded is true"),
+  );
+});
+
+/** Its pods wait for their owner to delete them. */
+function waiting() {
+  return written()
+    .content(0)
+    .workload("owner", { onDelete: true })
+    .pod("web-0")
+    .content(1)
+    .rolling("r", 1)
+    .workload("rollcast", { marker: marker(1), onDelete: true })
+    .event("started", "r")
+    .record(current);
+}
+
+test("succeeded while pods wait for their owner is true if it names them", () => {
+  const message = "1 of 1 pods keep the old template until their owner deletes them";
+  const says = (reason: string, text: string) =>
+    waiting().event("succeeded", "r", reason, text).says();
+
+  expect(says("OnDelete", `${message}: web-0`)).toEqual([]);
+  expect(says("OnDelete", message)).toEqual([]);
+  expect(says("OnDelete", `${message}: web-1`)).toEqual([
+    "succeeded is true: succeeded (OnDelete), but its message does not name web-0",
+  ]);
+  expect(says("Complete", "")).toEqual([
+    "succeeded is true: succeeded (Complete), but web-0 keeps older content",
+  ]);
+});
+
+test("a pod that waits for its owner is forgotten where its template has no marker", () => {
+  const history = written().content(0).workload("owner", { onDelete: true }).pod("web-0");
+  expect(
+    history
+      .content(1)
+      .record({ running: wanted(1) })
+      .says(),
+  ).toContain(
+    "nothing is forgotten: pods that wait for their owner lack the content of ConfigMap/cfg, and nothing says so",
   );
 });
 

@@ -1,9 +1,13 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isGate } from "../../../src/decision/blocking-gate.ts";
-import { isComplete } from "./complete.ts";
-import { contentAt, podsAt } from "./facts.ts";
-import type { Facts } from "./facts.ts";
+import { parseMarker } from "../../../src/model/marker.ts";
+import type { SourceKey } from "../../../src/model/content.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { NAMESPACE } from "../world/config.ts";
+import { isComplete, isReplaced } from "./complete.ts";
+import { contentAt, podsAt, templateOf } from "./facts.ts";
+import type { Facts, Pod } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
 const OPT_IN = "rollcast.dev/auto";
@@ -24,16 +28,36 @@ function adoptedAt({ history, writes }: Facts): number {
   return record === -1 ? history.length : record;
 }
 
-/** The sources of which a pod of the workload lacks the present content, at the end. */
-function staleSources(facts: Facts, uid: string): string[] {
-  const i = facts.history.length;
+/** The sources of which one of the workload's pods lacks the present content, at the end. */
+function staleSources(facts: Facts, pods: readonly Pod[]): string[] {
   const since = adoptedAt(facts);
-  const stale = [...contentAt(facts, i)].filter(
+  const stale = [...contentAt(facts, facts.history.length)].filter(
     ([source, digest]) =>
       facts.changes.some((change) => change.source === source && change.i > since) &&
-      podsAt(facts, uid, i).some(({ content }) => content.get(source) !== digest),
+      pods.some(({ content }) => content.get(source) !== digest),
   );
   return stale.map(([source]) => source);
+}
+
+/**
+ * Whether pods that their owner deletes will get the present content of a source by our doing: the
+ * template is marked with it, or was, and the rollout's end was published.
+ */
+function isMarked(facts: Facts, object: KubeObject, source: string): boolean {
+  const digest = contentAt(facts, facts.history.length).get(source);
+  const [kind, name] = source.split("/");
+  const key = `${kind}/${NAMESPACE}/${name}`;
+  const { marker } = templateOf(object);
+  if (digest !== undefined && marker !== undefined) {
+    const marked = parseMarker(marker, NAMESPACE).get(key as SourceKey);
+    if (marked === digest) return true;
+  }
+  const changed = facts.changes.findLast((change) => change.source === source)?.i ?? 0;
+  return facts.events.some(({ i, event }) => {
+    const rollout = facts.rollouts.get(event.data.rollout ?? "")?.rollout;
+    const isEnd = event.outcome === "succeeded" && i > changed;
+    return isEnd && rollout?.wanted[key]?.digest === digest;
+  });
 }
 
 /** Why the workload is not rolled, and until when or which gate opens, as its record says. */
@@ -54,7 +78,19 @@ function forgotten(facts: Facts): Fault[] {
   if (record === undefined) return [{ i, what: "an opted-in workload has no record" }];
   // Pods that do not get ready keep the others from being replaced.
   if (workload.spec?.paused === true || !isComplete(workload)) return [];
-  const stale = staleSources(facts, uid);
+  const [replaced, owners] = [true, false].map((byController) =>
+    podsAt(facts, uid, history.length).filter(
+      ({ name }) => isReplaced(workload, name) === byController,
+    ),
+  );
+  const stale = staleSources(facts, replaced ?? []);
+  const unmarked = staleSources(facts, owners ?? []).filter(
+    (source) => !isMarked(facts, workload, source),
+  );
+  if (unmarked.length > 0 && explanation(record) === undefined) {
+    const what = `pods that wait for their owner lack the content of ${unmarked.join()}, and nothing says so`;
+    return [{ i, what }];
+  }
   if (stale.length > 0 && explanation(record) === undefined) {
     const what = `pods lack the content of ${stale.join()}, and the record says ${record.phase}, without a reason`;
     return [{ i, what }];

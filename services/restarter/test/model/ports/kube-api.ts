@@ -2,7 +2,7 @@ import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
 import type { PatchOperation } from "@rollcast/kube/patch";
 import { StatusError } from "../cluster/object-store.ts";
-import type { ObjectStore, Ref } from "../cluster/object-store.ts";
+import type { KubeObject, ObjectStore, Ref } from "../cluster/object-store.ts";
 import { KINDS } from "../cluster/kinds.ts";
 import type { Draft } from "../cluster/object.ts";
 import type { CallKind, Gate } from "./gate.ts";
@@ -44,8 +44,17 @@ function versionOf(store: ObjectStore): string {
   return String(store.events().at(-1)?.resourceVersion ?? 0);
 }
 
-function listOf(store: ObjectStore, { kind, namespace }: Target): object {
-  const items = store.list(kind, namespace);
+/** Of a selector with `name=value` parts alone. */
+function isSelected({ metadata }: KubeObject, selector: string | undefined): boolean {
+  if (selector === undefined) return true;
+  return selector.split(",").every((part) => {
+    const [name = "", value] = part.split("=");
+    return metadata.labels?.[name] === value;
+  });
+}
+
+function listOf(store: ObjectStore, { kind, namespace }: Target, selector?: string): object {
+  const items = store.list(kind, namespace).filter((object) => isSelected(object, selector));
   return { kind: `${kind}List`, metadata: { resourceVersion: versionOf(store) }, items };
 }
 
@@ -54,7 +63,8 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
   const manager = request.query?.fieldManager ?? "unknown";
   if (request.method === "POST") return store.create(request.body as Draft, { manager });
   if (target.name === undefined) {
-    if (request.query?.fieldSelector === undefined) return listOf(store, target);
+    if (request.query?.fieldSelector === undefined)
+      return listOf(store, target, request.query?.labelSelector);
     return { kind: "List", metadata: { resourceVersion: versionOf(store) }, items: [] };
   }
   const ref = target as Ref;

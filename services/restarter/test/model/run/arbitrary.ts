@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Act, Edit, Policy, Schedule } from "../acts/act.ts";
-import type { WorldConfig } from "../world/config.ts";
+import type { WorldConfig, WorldShape } from "../world/config.ts";
 import type { CallKind } from "../ports/gate.ts";
 
 const EDITS: readonly Edit[] = [
@@ -115,19 +115,21 @@ export const schedules: fc.Arbitrary<Schedule> = fc.array(act, {
   size: "max",
 });
 
-export const configs: fc.Arbitrary<WorldConfig> = fc
-  .record({
+/** What is set up, with workloads of these shapes. */
+export function configsOf(shapes: readonly WorldShape[]): fc.Arbitrary<WorldConfig> {
+  const parts = fc.record({
     replicas: fc.integer({ min: 1, max: 2 }),
     attempts: fc.constantFrom(1, 3),
     maxRolling: seldom(fc.constant(1)),
     minReadySeconds: seldom(fc.constant(10)),
-    kind: seldom(fc.constant("StatefulSet" as const)),
+    shape: fc.constantFrom(...shapes),
     restarters: seldom(fc.constant(2)),
-  })
-  .map(({ restarters, kind, maxRolling, minReadySeconds, ...rest }) => ({
+  });
+  return parts.map(({ restarters, shape, maxRolling, minReadySeconds, ...rest }) => ({
     ...rest,
+    ...shape,
     ...(restarters === undefined ? {} : { restarters }),
-    ...(kind === undefined ? {} : { kind }),
     ...(maxRolling === undefined ? {} : { maxRolling }),
     ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
   }));
+}

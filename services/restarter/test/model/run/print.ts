@@ -1,7 +1,7 @@
 import { sentenceOf } from "../acts/act.ts";
 import type { Schedule } from "../acts/act.ts";
-import { START } from "../world/config.ts";
-import type { WorldConfig } from "../world/config.ts";
+import { NODES, PARTITION, START, updateOf } from "../world/config.ts";
+import type { WorldConfig, WorldUpdate } from "../world/config.ts";
 import type { Entry, History } from "../world/history.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Case } from "./shorten.ts";
@@ -19,7 +19,7 @@ function objectText({ by, write }: Extract<Entry, { type: "object" }>): string |
   const template = spec?.template as { metadata?: { annotations?: object } } | undefined;
   const marker = JSON.stringify(template?.metadata?.annotations ?? {});
   const more =
-    kind === "Deployment" || kind === "StatefulSet"
+    template !== undefined && kind !== "ReplicaSet"
       ? ` (generation ${metadata.generation}, observed ${String(status?.observedGeneration ?? 0)}, template ${marker})`
       : "";
   return `${by} ${verb} ${kind} ${metadata.name}${more}`;
@@ -65,18 +65,24 @@ export function historyText(history: History): string {
     .join("\n");
 }
 
+const UPDATES: Readonly<Record<WorldUpdate, string>> = {
+  Recreate: "strategy Recreate",
+  OnDelete: "update strategy OnDelete",
+  Partition: `partition ${PARTITION}`,
+};
+
+function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
+  if (kind === "DaemonSet") return `${kind} on ${NODES.length} nodes`;
+  return `${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`}`;
+}
+
 /** A schedule as sentences. */
 export function scheduleText(config: WorldConfig, schedule: Schedule): string {
-  const {
-    kind = "Deployment",
-    replicas,
-    attempts,
-    maxRolling,
-    minReadySeconds,
-    restarters,
-  } = config;
+  const { attempts, maxRolling, minReadySeconds, restarters } = config;
+  const update = updateOf(config);
   const given = [
-    `a ${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`} that uses ConfigMap cfg`,
+    `a ${sizeText(config)} that uses ConfigMap cfg`,
+    ...(update === undefined ? [] : [UPDATES[update]]),
     ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
     `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
     ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),

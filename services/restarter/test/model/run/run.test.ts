@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Act } from "../acts/act.ts";
 import { violationsOf } from "../oracle/oracle.ts";
 import { historyText } from "./print.ts";
+import { SHAPES } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 import { run } from "./run.ts";
 
@@ -21,11 +22,26 @@ const ROLLED = ["planned", "started", "succeeded"];
 
 test.each<WorldConfig>([
   ONE,
-  { ...ONE, kind: "StatefulSet" },
+  ...SHAPES.map((shape) => ({ ...ONE, ...shape })),
   { ...ONE, restarters: 2 },
   { ...ONE, maxRolling: 1, minReadySeconds: 10 },
 ])("a change rolls the workload once, to its end: %o", async (config) => {
   expect(await outcomes(config, change, pass)).toEqual(ROLLED);
+});
+
+test.each<[WorldConfig, string]>([
+  [{ ...ONE, kind: "StatefulSet", update: "OnDelete" }, "web-0, web-1"],
+  [{ ...ONE, kind: "DaemonSet", update: "OnDelete" }, "web-m"],
+  [{ ...ONE, kind: "StatefulSet", update: "Partition" }, "web-0"],
+])("pods that wait for their owner keep their content and are named: %o", async (config, names) => {
+  const { history } = await run(config, [change, pass]);
+  const end = history.find(
+    (entry) => entry.type === "event" && entry.event.outcome === "succeeded",
+  );
+
+  expect(end).toMatchObject({
+    event: { data: { reason: config.update, message: expect.stringContaining(names) as string } },
+  });
 });
 
 test("nothing is rolled where nothing changes", async () => {

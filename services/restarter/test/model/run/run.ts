@@ -2,9 +2,10 @@ import type { Act, Schedule } from "../acts/act.ts";
 import { sentenceOf } from "../acts/act.ts";
 import { applyAct } from "../acts/apply-act.ts";
 import type { Backups } from "../acts/apply-act.ts";
-import { manifest, source, webOf } from "../acts/objects.ts";
+import { manifest, node, source, webOf } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isComplete } from "../oracle/complete.ts";
+import { NODES } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 import type { History } from "../world/history.ts";
 import { createWorld } from "../world/world.ts";
@@ -26,6 +27,9 @@ const MAX_REST_MS = 45 * 60_000;
 async function begin(world: World): Promise<void> {
   const by = { manager: "owner" };
   world.store.create(source("cfg", 0), by);
+  if (world.ports.config.kind === "DaemonSet") {
+    for (const name of NODES) world.store.create(node(name), by);
+  }
   world.store.create(manifest(world.ports.config), by);
   world.recorder.sync("owner");
   await world.pass({ ms: 3_000, cluster: true });

@@ -1,10 +1,19 @@
 import { Queues } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
 
+/** Kinds of workloads that a world may have. */
+export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet";
+
+/** How the kind's controller brings pods to a new template, where it is not its default. */
+export type WorldUpdate = "Recreate" | "OnDelete" | "Partition";
+
 /** What is set up before a schedule begins. */
 export type WorldConfig = {
   /** `Deployment` where it is left out. */
-  readonly kind?: "Deployment" | "StatefulSet";
+  readonly kind?: WorldKind;
+  /** Where the kind has no such strategy, it counts as left out. */
+  readonly update?: WorldUpdate;
+  /** A DaemonSet has a pod on each of the {@link NODES} instead. */
   readonly replicas: number;
   /** Tries of a patch before it counts as failed. */
   readonly attempts: number;
@@ -16,9 +25,37 @@ export type WorldConfig = {
 
 export const CLUSTER = "model";
 export const NAMESPACE = "shop";
+export const NODES = ["node-1", "node-2"] as const;
+/** With `Partition`: so many of the lowest ordinals keep their template. */
+export const PARTITION = 1;
 export const START = Date.parse("2026-03-01T10:00:00.000Z");
 /** Rollcast was installed before everything else. */
 export const INSTALLED = START - 3_600_000;
+
+const UPDATES: Readonly<Record<WorldKind, readonly WorldUpdate[]>> = {
+  Deployment: ["Recreate"],
+  StatefulSet: ["OnDelete", "Partition"],
+  DaemonSet: ["OnDelete"],
+};
+
+/** The strategy of the workload, as far as its kind has it. */
+export function updateOf({ kind = "Deployment", update }: WorldConfig): WorldUpdate | undefined {
+  return update !== undefined && UPDATES[kind].includes(update) ? update : undefined;
+}
+
+/** A kind with a strategy. */
+export type WorldShape = Pick<WorldConfig, "kind" | "update">;
+
+/** Every kind with each of its strategies. */
+export const SHAPES: readonly WorldShape[] = Object.entries(UPDATES).flatMap(([kind, updates]) => {
+  const plain = kind === "Deployment" ? {} : { kind: kind as WorldKind };
+  return [plain, ...updates.map((update) => ({ ...plain, update }))];
+});
+
+/** As people name a shape: `StatefulSet`, `StatefulSet/OnDelete`. */
+export function shapeName({ kind = "Deployment", update }: WorldShape): string {
+  return update === undefined ? kind : `${kind}/${update}`;
+}
 
 export function queuesOf({ attempts, maxRolling }: WorldConfig): readonly Queue[] {
   const queue = { name: "default", attempts, ...(maxRolling === undefined ? {} : { maxRolling }) };

@@ -1,4 +1,5 @@
 import { deployment } from "@rollcast/kube/workloads/deployment";
+import { daemonSet } from "@rollcast/kube/workloads/daemonset";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { createLogger } from "@rollcast/runtime/logger";
@@ -49,7 +50,7 @@ export type RestarterProcess = {
   resync(reason: string): void;
 };
 
-const KINDS: readonly WorkloadKind[] = [deployment, statefulSet];
+const KINDS: readonly WorkloadKind[] = [deployment, statefulSet, daemonSet];
 const CONCURRENCY = 32;
 const logger = createLogger("model", "silent");
 
