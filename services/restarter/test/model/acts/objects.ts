@@ -1,10 +1,9 @@
 import type { Draft, Fields } from "../cluster/object.ts";
 import { NAMESPACE, PARTITION, updateOf } from "../world/config.ts";
-import type { WorldConfig } from "../world/config.ts";
+import type { WorkloadName, WorldConfig } from "../world/config.ts";
 
-/** The workload of every schedule. */
-export function webOf({ kind = "Deployment" }: WorldConfig) {
-  return { kind, namespace: NAMESPACE, name: "web" } as const;
+export function workloadRef({ kind = "Deployment" }: WorldConfig, name: WorkloadName = "web") {
+  return { kind, namespace: NAMESPACE, name } as const;
 }
 
 /** `cfg` is there from the beginning; `late` may come at any time. */
@@ -43,10 +42,10 @@ function strategy(config: WorldConfig): Fields {
   }
 }
 
-/** The workload as its owner keeps it in a repository and applies it. */
-export function manifest(config: WorldConfig): Draft {
+/** A workload as its owner keeps it in a repository and applies it. */
+export function manifest(config: WorldConfig, workload: WorkloadName = "web"): Draft {
   const { replicas, minReadySeconds } = config;
-  const { kind, namespace, name } = webOf(config);
+  const { kind, namespace, name } = workloadRef(config, workload);
   const envFrom = [
     { configMapRef: { name: "cfg" } },
     { configMapRef: { name: "late", optional: true } },
@@ -63,10 +62,10 @@ export function manifest(config: WorldConfig): Draft {
       ...(kind === "DaemonSet" ? {} : { replicas }),
       ...(kind === "StatefulSet" ? { serviceName: name } : {}),
       ...strategy(config),
-      selector: { matchLabels: { app: "web" } },
+      selector: { matchLabels: { app: name } },
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
       template: {
-        metadata: { labels: { app: "web" } },
+        metadata: { labels: { app: name } },
         spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
       },
     },

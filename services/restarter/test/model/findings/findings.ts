@@ -1,5 +1,6 @@
 import { factsOf } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
+import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import {
@@ -19,7 +20,7 @@ import {
   mutatedByAdmission,
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
-import { isDroppedInFlight } from "./more-kinds-of-faults.ts";
+import { isBehindRefused, isDroppedInFlight, isHoldLeft } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -125,11 +126,25 @@ export const FINDINGS: readonly Finding[] = [
     breaks: ["one end"],
     matches: (facts, { i }) => isDroppedInFlight(facts, i),
   },
+  {
+    name: "hold-outlives-its-reason",
+    about: "a workload that was held is refused, and its record says for good that it is held",
+    breaks: ["held with reason"],
+    matches: (facts, violation) => isHoldLeft(facts, violation),
+  },
+  {
+    name: "refused-waiter-blocks-queue",
+    about:
+      "a workload that waited for quota is refused, and nothing of its queue is rolled as long as it is tried again",
+    breaks: ["held with reason"],
+    matches: (facts, violation) => isBehindRefused(facts, violation),
+  },
 ];
 
 /** The findings that a violation belongs to. */
 export function findingOf(run: Run, violation: Violation): Finding | undefined {
-  const facts = factsOf(run.history);
+  const ofAll = PROPERTIES.find(({ name }) => name === violation.property)?.ofAll;
+  const facts = factsOf(run.history, ofAll === true ? undefined : violation.workload);
   return FINDINGS.find(
     ({ breaks, matches }) => breaks.includes(violation.property) && matches(facts, violation),
   );

@@ -1,5 +1,32 @@
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { Facts } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
 import { patchOf } from "../oracle/truth.ts";
+
+/** A workload was held, and what was tried after that has failed. */
+function isHeldAndTried({ due, failure, phase }: WorkloadRecord): boolean {
+  return due !== undefined && failure !== undefined && phase === "failed";
+}
+
+function recordOf({ records }: Facts, { workload }: Violation): WorkloadRecord | undefined {
+  return [...records.values()].find(({ kind, name }) => `${kind}/${name}` === workload);
+}
+
+/** Whether the workload's record says that it is held, though it is tried, and refused. */
+export function isHoldLeft(facts: Facts, violation: Violation): boolean {
+  const record = recordOf(facts, violation);
+  return record !== undefined && isHeldAndTried(record);
+}
+
+/** Whether the workload waits for quota behind another that waited for it, and is refused. */
+export function isBehindRefused(facts: Facts, violation: Violation): boolean {
+  const { due, staleSince = 0 } = recordOf(facts, violation) ?? {};
+  const isAhead = (other: WorkloadRecord) =>
+    isHeldAndTried(other) &&
+    other.due?.reason === "MaxRolling" &&
+    (other.staleSince ?? 0) <= staleSince;
+  return due?.reason === "MaxRolling" && [...facts.records.values()].some(isAhead);
+}
 
 /**
  * Whether the rollout that began at this place had been dropped from its record before, after its

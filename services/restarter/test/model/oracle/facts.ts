@@ -1,6 +1,8 @@
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { MARKER } from "../../../src/model/marker.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
 import type { Entry, History } from "../world/history.ts";
 
@@ -18,8 +20,10 @@ export type Facts = {
   readonly rollouts: ReadonlyMap<string, { readonly i: number; readonly rollout: Rollout }>;
   /** The records at the end, by their keys. */
   readonly records: ReadonlyMap<string, WorkloadRecord>;
-  /** The workload at the end. */
+  /** The workload at the end; of several the first. */
   readonly workload: KubeObject | undefined;
+  /** The limits of the queue. */
+  readonly queue: Extract<Entry, { type: "queue" }> | undefined;
 };
 
 export type WorkloadWrite = {
@@ -92,12 +96,55 @@ function writeOf(
   };
 }
 
+function otherEntry({ at }: Entry): Entry {
+  return { at, type: "note", text: "another workload" };
+}
+
 function isEnding({ metadata, status }: KubeObject): boolean {
   return metadata.deletionTimestamp !== undefined || status?.phase === "Failed";
 }
 
-/** Reads a history. */
-export function factsOf(history: History): Facts {
+/** The workloads that a history is about, as `<kind>/<name>`. */
+export function workloadsOf(history: History): string[] {
+  const names = history.flatMap((entry) => {
+    if (entry.type === "event") {
+      const { kind, name } = entry.event.data.workload;
+      return [`${kind}/${name}`];
+    }
+    if (entry.type === "record" && entry.record !== undefined) {
+      return [`${entry.record.kind}/${entry.record.name}`];
+    }
+    if (entry.type !== "object" || !KINDS.has(entry.write.object.kind)) return [];
+    const { kind, metadata } = entry.write.object;
+    return [`${kind}/${metadata.name}`];
+  });
+  return [...new Set(names)];
+}
+
+/** Whether an entry is about a workload that is not this one. */
+function isOfAnother(entry: Entry, workload: string): boolean {
+  const isOther = (kind: string, name: string) => `${kind}/${name}` !== workload;
+  if (entry.type === "event") {
+    const { kind, name } = entry.event.data.workload;
+    return isOther(kind, name);
+  }
+  if (entry.type === "record") {
+    const [kind = "", name = ""] = workload.split("/");
+    return entry.key !== recordKey(CLUSTER, { kind, namespace: NAMESPACE, name });
+  }
+  if (entry.type !== "object") return false;
+  const { kind, metadata } = entry.write.object;
+  return KINDS.has(kind) && isOther(kind, metadata.name);
+}
+
+/**
+ * Reads a history; with a workload (`<kind>/<name>`) as if there were no other, with the same
+ * places.
+ */
+export function factsOf(whole: History, subject?: string): Facts {
+  const history = whole.map((entry) =>
+    subject !== undefined && isOfAnother(entry, subject) ? otherEntry(entry) : entry,
+  );
   const events = new Map<string, { i: number; event: OutboxEvent }>();
   const writes: WorkloadWrite[] = [];
   const changes: Change[] = [];
@@ -146,6 +193,7 @@ export function factsOf(history: History): Facts {
   }
   const [workload] = workloads.values();
   return {
+    queue: history.find((entry) => entry.type === "queue"),
     history,
     events: [...events.values()],
     writes,

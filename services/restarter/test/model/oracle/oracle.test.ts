@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import { MARKER, formatMarker } from "../../../src/model/marker.ts";
 import { sourceKey } from "../../../src/model/content.ts";
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { source } from "../acts/objects.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
-import { START } from "../world/config.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER, NAMESPACE, START } from "../world/config.ts";
 import type { Entry } from "../world/history.ts";
 import { digestOf } from "./digest.ts";
 import { violationsOf } from "./oracle.ts";
 
+const KEY = recordKey(CLUSTER, { kind: "Deployment", namespace: NAMESPACE, name: "web" });
 const CFG = sourceKey("ConfigMap", "shop", "cfg");
 const digest = (value: number) => digestOf(source("cfg", value) as KubeObject);
 const wanted = (value: number) => ({ [CFG]: { keys: "*" as const, digest: digest(value) } });
@@ -80,7 +83,12 @@ function written() {
         outbox: [],
         ...over,
       } as unknown as WorkloadRecord;
-      entries.push({ at: at(), type: "record", key: "web", record });
+      entries.push({ at: at(), type: "record", key: KEY, record });
+      return history;
+    },
+    frozen: () => {
+      const entry = { type: "freeze" } as ControlEntry;
+      entries.push({ at: at(), type: "control", key: "freeze", entry });
       return history;
     },
     rolling: (id: string, value: number) =>
@@ -315,7 +323,7 @@ test("content that pods lack because others do not get ready is not forgotten", 
 test("content that is held with a reason, and an event, is not forgotten", () => {
   const history = written().content(0).workload("owner").pod("old").content(1);
   const due = { reason: "Frozen", published: true };
-  const held = history.record({ phase: "deferred", running: wanted(0), due });
+  const held = history.frozen().record({ phase: "deferred", running: wanted(0), due });
   expect(held.says()).toEqual([
     "nothing is forgotten: the rollout is held (Frozen), and no event says so",
   ]);

@@ -1,6 +1,6 @@
 import { sentenceOf } from "../acts/act.ts";
 import type { Schedule } from "../acts/act.ts";
-import { NODES, PARTITION, START, updateOf } from "../world/config.ts";
+import { NODES, PARTITION, START, namesOf, updateOf } from "../world/config.ts";
 import type { WorldConfig, WorldUpdate } from "../world/config.ts";
 import type { Entry, History } from "../world/history.ts";
 import type { Violation } from "../oracle/property.ts";
@@ -48,6 +48,12 @@ function textOf(entry: Entry): string | undefined {
       const rollout = record.rollout === undefined ? "" : `, rollout ${record.rollout.id}`;
       return `  record ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
     }
+    case "queue":
+      return undefined;
+    case "control":
+      return entry.entry?.type === "state"
+        ? `  quota in use by [${Object.keys(entry.entry.rolling).join()}], ${entry.entry.failures.length} changes failed`
+        : undefined;
     case "refused":
       return `  the API server refuses: ${entry.reason}, ${entry.by}`;
     case "lost":
@@ -78,7 +84,8 @@ function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
 
 /** A schedule as sentences. */
 export function scheduleText(config: WorldConfig, schedule: Schedule): string {
-  const { attempts, maxRolling, minReadySeconds, restarters } = config;
+  const { attempts, maxRolling, minReadySeconds, restarters, haltAfter, breaksWith } = config;
+  const others = namesOf(config).slice(1);
   const update = updateOf(config);
   const given = [
     `a ${sizeText(config)} that uses ConfigMap cfg`,
@@ -87,13 +94,17 @@ export function scheduleText(config: WorldConfig, schedule: Schedule): string {
     `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
     ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),
     ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),
+    ...(haltAfter === undefined ? [] : [`haltAfter ${haltAfter}`]),
+    ...(others.length === 0 ? [] : [`beside web also ${others.join(" and ")}`]),
+    ...(breaksWith === undefined ? [] : [`with content ${breaksWith} of it no pod gets ready`]),
   ];
   const acts = schedule.map((act, i) => `${i + 1}. ${sentenceOf(act)}`);
   return [`Given: ${given.join(", ")}.`, ...acts].join("\n");
 }
 
-export function violationText({ property, what }: Violation): string {
-  return `${property}: ${what}`;
+export function violationText({ property, what, workload }: Violation): string {
+  const of = workload === undefined || workload.endsWith("/web") ? "" : ` (${workload})`;
+  return `${property}: ${what}${of}`;
 }
 
 /** A case with what is wrong in it, for people; its last line is for `replayOf`. */

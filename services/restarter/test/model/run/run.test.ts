@@ -81,6 +81,43 @@ test("what is frozen waits, and is rolled when the freeze ends", async () => {
   ]);
 });
 
+const SEVERAL: WorldConfig = { ...ONE, workloads: 3, maxRolling: 1 };
+
+test("of several workloads one rolls after the other, and the others say why they wait", async () => {
+  const all = await outcomes(SEVERAL, change, pass);
+  const count = (outcome: string) => all.filter((other) => other === outcome).length;
+
+  expect(["started", "deferred", "succeeded"].map(count)).toEqual([3, 2, 3]);
+});
+
+test("content with which no pod gets ready halts the others", async () => {
+  const config: WorldConfig = { ...SEVERAL, haltAfter: 1, breaksWith: 1 };
+  const all = await outcomes(config, change, { ...pass, ms: 720_000 } as Act);
+  const count = (outcome: string) => all.filter((other) => other === outcome).length;
+
+  expect(["started", "failed", "succeeded"].map(count)).toEqual([1, 1, 0]);
+});
+
+test("what was halted is rolled when an operator resumes it", async () => {
+  const config: WorldConfig = { ...SEVERAL, haltAfter: 1, breaksWith: 1 };
+  const failing = { ...pass, ms: 720_000 } as Act;
+  const all = await outcomes(config, change, failing, { do: "resume halted" }, failing);
+
+  expect(all.filter((outcome) => outcome === "started")).toHaveLength(2);
+});
+
+test("a paused queue begins nothing until it is resumed", async () => {
+  const paused: Act = { do: "pause queue", on: true };
+  const all = await outcomes(ONE, paused, change, pass);
+
+  expect(all).toEqual(["planned", "deferred"]);
+  expect(await outcomes(ONE, paused, change, pass, { do: "pause queue", on: false })).toEqual([
+    ...all,
+    "started",
+    "succeeded",
+  ]);
+});
+
 test("the same schedule has the same history", async () => {
   const schedule: Act[] = [change, { do: "kill", replica: 0 }, pass, { do: "restore" }];
   const [first, second] = [await run(ONE, schedule), await run(ONE, schedule)];

@@ -7,6 +7,10 @@ export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet";
 /** How the kind's controller brings pods to a new template, where it is not its default. */
 export type WorldUpdate = "Recreate" | "OnDelete" | "Partition";
 
+/** The workloads of a world, as far as it has so many; they use the same sources. */
+export const NAMES = ["web", "api", "batch"] as const;
+export type WorkloadName = (typeof NAMES)[number];
+
 /** What is set up before a schedule begins. */
 export type WorldConfig = {
   /** `Deployment` where it is left out. */
@@ -17,7 +21,13 @@ export type WorldConfig = {
   readonly replicas: number;
   /** Tries of a patch before it counts as failed. */
   readonly attempts: number;
+  /** 1 where it is left out. */
+  readonly workloads?: number;
   readonly maxRolling?: number;
+  /** So many failed rollouts of one change halt it; 3 where it is left out. */
+  readonly haltAfter?: number;
+  /** Pods that are made while ConfigMap cfg has this content never get ready. */
+  readonly breaksWith?: number;
   /** Replicas of the restarter; 1 where it is left out. */
   readonly restarters?: number;
   readonly minReadySeconds?: number;
@@ -25,6 +35,7 @@ export type WorldConfig = {
 
 export const CLUSTER = "model";
 export const NAMESPACE = "shop";
+export const QUEUE = "default";
 export const NODES = ["node-1", "node-2"] as const;
 /** With `Partition`: so many of the lowest ordinals keep their template. */
 export const PARTITION = 1;
@@ -57,7 +68,16 @@ export function shapeName({ kind = "Deployment", update }: WorldShape): string {
   return update === undefined ? kind : `${kind}/${update}`;
 }
 
-export function queuesOf({ attempts, maxRolling }: WorldConfig): readonly Queue[] {
-  const queue = { name: "default", attempts, ...(maxRolling === undefined ? {} : { maxRolling }) };
+export function namesOf({ workloads = 1 }: WorldConfig): readonly WorkloadName[] {
+  return NAMES.slice(0, workloads);
+}
+
+export function queuesOf({ attempts, maxRolling, haltAfter }: WorldConfig): readonly Queue[] {
+  const queue = {
+    name: QUEUE,
+    attempts,
+    ...(maxRolling === undefined ? {} : { maxRolling }),
+    ...(haltAfter === undefined ? {} : { haltAfter }),
+  };
   return Queues.parse([queue]);
 }
