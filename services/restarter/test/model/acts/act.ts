@@ -1,5 +1,5 @@
 import type { CallKind } from "../ports/gate.ts";
-import type { WorkloadName } from "../world/config.ts";
+import type { NodeName, WorkloadName } from "../world/config.ts";
 import type { SourceName } from "./objects.ts";
 
 /** What admission does with every write of the workload from now on. */
@@ -61,6 +61,9 @@ export type Act =
   | { readonly do: "restore" }
   | ({ readonly do: "freeze"; readonly minutes: number } & Of)
   | ({ readonly do: "unfreeze" } & Of)
+  /** So many pods may be in the namespace; without a number any. */
+  | { readonly do: "pod quota"; readonly pods?: number | undefined }
+  | { readonly do: "node"; readonly node: NodeName; readonly alive: boolean }
   | { readonly do: "pause queue"; readonly on: boolean }
   | { readonly do: "resume halted" };
 
@@ -126,6 +129,12 @@ export function sentenceOf(act: Act): string {
       return of === undefined
         ? "An operator takes the freeze away."
         : `An operator takes the freeze of ${of} away.`;
+    case "pod quota":
+      return act.pods === undefined
+        ? "A quota of pods is taken away."
+        : `A quota allows ${act.pods} pods from now on.`;
+    case "node":
+      return `Node ${act.node} ${act.alive ? "answers again" : "does not answer from now on"}.`;
     case "pause queue":
       return `An operator ${act.on ? "pauses" : "resumes"} the queue.`;
     case "resume halted":

@@ -1,10 +1,12 @@
 import { freezeKey, settingsKey, stateKey } from "../../../src/model/control-entry.ts";
 import { StatusError } from "../cluster/object-store.ts";
-import { CLUSTER, QUEUE } from "../world/config.ts";
+import type { ObjectStore } from "../cluster/object-store.ts";
+import { podQuota as admitPods } from "../cluster/quota.ts";
+import { CLUSTER, NODES, QUEUE } from "../world/config.ts";
 import type { World } from "../world/world.ts";
 import type { Act } from "./act.ts";
 import { applyEdit } from "./edits.ts";
-import { source, sourceRef, workloadRef } from "./objects.ts";
+import { QUOTA_REF, node, podQuota, source, sourceRef, workloadRef } from "./objects.ts";
 import { admissionOf } from "./policies.ts";
 
 const OWNER = { manager: "owner" } as const;
@@ -25,6 +27,19 @@ function changeSource({ store }: World, act: Act & { do: "change source" }): voi
   const { data } = source(act.source, act.value);
   if (store.get(ref) === undefined) store.create(source(act.source, act.value), OWNER);
   else store.patch(ref, { data }, { type: "merge", ...OWNER });
+}
+
+/** A world whose pods are on one node that nobody mentions has them all from then on. */
+function setNode(store: ObjectStore, act: Act & { do: "node" }): void {
+  const isMissing = (name: string) => store.get({ kind: "Node", name }) === undefined;
+  for (const name of NODES) if (isMissing(name)) store.create(node(name), OWNER);
+  const present = store.get({ kind: "Node", name: act.node });
+  if (present === undefined) return;
+  const conditions = [{ type: "Ready", status: act.alive ? "True" : "Unknown" }];
+  store.update(
+    { ...present, status: { conditions } },
+    { manager: "kubelet", subresource: "status" },
+  );
 }
 
 /** What the backups of a schedule are kept in. */
@@ -107,6 +122,14 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
     case "unfreeze":
       if (!ports.outage.isOn) ports.control.put(freezeKey(CLUSTER, scope), undefined);
       return;
+    case "pod quota":
+      world.admit("quota", admitPods);
+      return write(world, () => {
+        if (store.get(QUOTA_REF) !== undefined) store.remove(QUOTA_REF);
+        if (act.pods !== undefined) store.create(podQuota(act.pods), OWNER);
+      });
+    case "node":
+      return write(world, () => setNode(store, act));
     case "pause queue": {
       if (ports.outage.isOn) return;
       const paused = { value: true, by: "operator", at: clock.now() };

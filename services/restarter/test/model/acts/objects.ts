@@ -1,6 +1,6 @@
 import type { Draft, Fields } from "../cluster/object.ts";
 import { NAMESPACE, PARTITION, updateOf } from "../world/config.ts";
-import type { WorkloadName, WorldConfig } from "../world/config.ts";
+import type { NodeName, WorkloadName, WorldConfig } from "../world/config.ts";
 
 export function workloadRef({ kind = "Deployment" }: WorldConfig, name: WorkloadName = "web") {
   return { kind, namespace: NAMESPACE, name } as const;
@@ -22,8 +22,15 @@ export function source(name: SourceName, value: number): Draft {
   };
 }
 
-export function node(name: string): Draft {
+export function node(name: NodeName): Draft {
   return { apiVersion: "v1", kind: "Node", metadata: { name } };
+}
+
+export const QUOTA_REF = { kind: "ResourceQuota", namespace: NAMESPACE, name: "pods" } as const;
+
+export function podQuota(pods: number): Draft {
+  const { kind, ...metadata } = QUOTA_REF;
+  return { apiVersion: "v1", kind, metadata, spec: { hard: { pods: String(pods) } } };
 }
 
 /** The fields of the spec by which its controller replaces pods. */

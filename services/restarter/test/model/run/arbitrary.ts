@@ -89,7 +89,7 @@ const others: fc.Arbitrary<Act> = fc.oneof(
     expired: fc.boolean(),
   }),
   {
-    weight: 5,
+    weight: 6,
     arbitrary: fc.constantFrom<Act>(
       { do: "delete source", source: "cfg" },
       { do: "touch records" },
@@ -98,6 +98,11 @@ const others: fc.Arbitrary<Act> = fc.oneof(
       { do: "pause queue", on: true },
       { do: "pause queue", on: false },
       { do: "resume halted" },
+      { do: "pod quota", pods: 1 },
+      { do: "pod quota", pods: 2 },
+      { do: "pod quota" },
+      { do: "node", node: "node-1", alive: false },
+      { do: "node", node: "node-1", alive: true },
       { do: "NATS outage", on: true },
       { do: "NATS outage", on: true },
       { do: "NATS outage", on: false },

@@ -106,6 +106,15 @@ test("what was halted is rolled when an operator resumes it", async () => {
   expect(all.filter((outcome) => outcome === "started")).toHaveLength(2);
 });
 
+test.each<[WorldConfig, Act, string]>([
+  [{ ...ONE, replicas: 1 }, { do: "pod quota", pods: 1 }, "failed"],
+  [{ ...ONE, kind: "DaemonSet" }, { do: "node", node: "node-1", alive: false }, "stalled"],
+])("pods that cannot be made keep a rollout from succeeding: %o, %o", async (config, act, end) => {
+  const all = await outcomes(config, act, change, { ...pass, ms: 720_000 } as Act);
+
+  expect(all).toEqual(["planned", "started", end]);
+});
+
 test("a paused queue begins nothing until it is resumed", async () => {
   const paused: Act = { do: "pause queue", on: true };
   const all = await outcomes(ONE, paused, change, pass);

@@ -37,6 +37,7 @@ export const CLUSTER = "model";
 export const NAMESPACE = "shop";
 export const QUEUE = "default";
 export const NODES = ["node-1", "node-2"] as const;
+export type NodeName = (typeof NODES)[number];
 /** With `Partition`: so many of the lowest ordinals keep their template. */
 export const PARTITION = 1;
 export const START = Date.parse("2026-03-01T10:00:00.000Z");
