@@ -65,7 +65,7 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       });
     case "scale":
       return write(world, () => {
-        if (store.get(ref) === undefined || ref.kind === "DaemonSet") return;
+        if (store.get(ref)?.spec?.replicas === undefined) return;
         store.patch(ref, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
       });
     case "edit":

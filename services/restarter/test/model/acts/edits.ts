@@ -7,6 +7,13 @@ import type { Edit } from "./act.ts";
 import { manifest, workloadRef } from "./objects.ts";
 
 const OWNER = { manager: "owner" } as const;
+/** By which field a kind is paused, if it can be. */
+const PAUSED: Readonly<Record<string, string>> = {
+  Deployment: "paused",
+  Rollout: "paused",
+  CronJob: "suspend",
+  Job: "suspend",
+};
 const OPT_IN = "rollcast.dev/auto";
 /** `/spec/template/metadata/annotations/rollcast.dev~1config` */
 const MARKER_PATH = `/spec/template/metadata/annotations/${MARKER.replace("/", "~1")}`;
@@ -38,6 +45,18 @@ function replaceWith(store: ObjectStore, object: Draft): void {
   store.update(object, OWNER);
 }
 
+function pause(kind: string, value: true | null): Fields {
+  const field = PAUSED[kind];
+  return field === undefined ? {} : { [field]: value };
+}
+
+/** A patch of the pod template. */
+function templatePatch(kind: string, template: Fields): Fields {
+  return kind === "CronJob"
+    ? { spec: { jobTemplate: { spec: { template } } } }
+    : { spec: { template } };
+}
+
 export type EditOptions = { readonly config: WorldConfig; readonly name: WorkloadName };
 
 /** A workload's owner changes it; nothing happens where it is not there. */
@@ -54,7 +73,7 @@ export function applyEdit(store: ObjectStore, edit: Edit, { config, name }: Edit
   switch (edit) {
     case "edits the template": {
       const edited = String(object.metadata.generation ?? 0);
-      return merge({ spec: { template: { metadata: { annotations: { edited } } } } });
+      return merge(templatePatch(ref.kind, { metadata: { annotations: { edited } } }));
     }
     case "edits a label":
       return merge({ metadata: { labels: { edited: object.metadata.resourceVersion } } });
@@ -75,20 +94,18 @@ export function applyEdit(store: ObjectStore, edit: Edit, { config, name }: Edit
       store.apply(manifest(config, name), { manager: "owner", force: true });
       return;
     case "pauses it":
-      if (ref.kind !== "Deployment") return;
-      return merge({ spec: { paused: true } });
+      return merge({ spec: pause(ref.kind, true) });
     case "resumes it":
-      if (ref.kind !== "Deployment") return;
-      return merge({ spec: { paused: null } });
+      return merge({ spec: pause(ref.kind, null) });
     case "deletes it":
       store.remove(ref);
       return;
     case "makes its pods never ready":
-      return merge({
-        spec: { template: { metadata: { annotations: { [NEVER_READY]: "true" } } } },
-      });
+      return merge(
+        templatePatch(ref.kind, { metadata: { annotations: { [NEVER_READY]: "true" } } }),
+      );
     case "makes its pods ready":
-      return merge({ spec: { template: { metadata: { annotations: { [NEVER_READY]: null } } } } });
+      return merge(templatePatch(ref.kind, { metadata: { annotations: { [NEVER_READY]: null } } }));
     case "opts out":
       return merge({ metadata: { annotations: { [OPT_IN]: null } } });
     case "opts in":

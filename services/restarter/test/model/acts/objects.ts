@@ -1,6 +1,6 @@
 import type { Draft, Fields } from "../cluster/object.ts";
 import { NAMESPACE, PARTITION, updateOf } from "../world/config.ts";
-import type { NodeName, WorkloadName, WorldConfig } from "../world/config.ts";
+import type { NodeName, WorkloadName, WorldConfig, WorldKind } from "../world/config.ts";
 
 export function workloadRef({ kind = "Deployment" }: WorldConfig, name: WorkloadName = "web") {
   return { kind, namespace: NAMESPACE, name } as const;
@@ -44,9 +44,30 @@ function strategy(config: WorldConfig): Fields {
       const rollingUpdate = { partition: PARTITION };
       return { updateStrategy: { type: "RollingUpdate", rollingUpdate } };
     }
+    case "Restart":
     case undefined:
       return {};
   }
+}
+
+const RESTART = { "rollcast.dev/rollout-strategy": "restart" };
+
+const VERSIONS: Readonly<Record<WorldKind, string>> = {
+  Deployment: "apps/v1",
+  StatefulSet: "apps/v1",
+  DaemonSet: "apps/v1",
+  Rollout: "argoproj.io/v1alpha1",
+  CronJob: "batch/v1",
+  Job: "batch/v1",
+};
+
+/** The spec of a workload whose pods run to their end; the schedule never comes. */
+function batchSpec(kind: WorldKind, template: Fields): Fields | undefined {
+  if (kind === "Job") return { template };
+  if (kind === "CronJob") {
+    return { schedule: "0 0 29 2 *", jobTemplate: { spec: { template } } };
+  }
+  return undefined;
 }
 
 /** A workload as its owner keeps it in a repository and applies it. */
@@ -57,24 +78,28 @@ export function manifest(config: WorldConfig, workload: WorkloadName = "web"): D
     { configMapRef: { name: "cfg" } },
     { configMapRef: { name: "late", optional: true } },
   ];
+  const template = {
+    metadata: { labels: { app: name } },
+    spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
+  };
   return {
-    apiVersion: "apps/v1",
+    apiVersion: VERSIONS[kind],
     kind,
     metadata: {
       name,
       namespace,
-      annotations: { "rollcast.dev/auto": "true" },
+      annotations: {
+        "rollcast.dev/auto": "true",
+        ...(updateOf(config) === "Restart" ? RESTART : {}),
+      },
     },
-    spec: {
+    spec: batchSpec(kind, template) ?? {
       ...(kind === "DaemonSet" ? {} : { replicas }),
       ...(kind === "StatefulSet" ? { serviceName: name } : {}),
       ...strategy(config),
       selector: { matchLabels: { app: name } },
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-      template: {
-        metadata: { labels: { app: name } },
-        spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
-      },
+      template,
     },
   };
 }

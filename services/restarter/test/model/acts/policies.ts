@@ -16,7 +16,7 @@ type Metadata = {
 
 type Template = { readonly metadata?: Metadata };
 
-const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
+const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Rollout"]);
 
 function withTemplate(object: Draft, change: (metadata: Metadata) => Metadata): Draft {
   const spec = (object.spec ?? {}) as { readonly template?: Template };

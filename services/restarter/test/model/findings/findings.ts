@@ -20,7 +20,12 @@ import {
   mutatedByAdmission,
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
-import { isBehindRefused, isDroppedInFlight, isHoldLeft } from "./more-kinds-of-faults.ts";
+import {
+  isBehindRefused,
+  isDroppedInFlight,
+  isHoldLeft,
+  isManifestLost,
+} from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -138,6 +143,13 @@ export const FINDINGS: readonly Finding[] = [
       "a workload that waited for quota is refused, and nothing of its queue is rolled as long as it is tried again",
     breaks: ["held with reason"],
     matches: (facts, violation) => isBehindRefused(facts, violation),
+  },
+  {
+    name: "deleted-job-is-lost",
+    about:
+      "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
+    breaks: ["records are true"],
+    matches: (facts) => isManifestLost(facts),
   },
 ];
 

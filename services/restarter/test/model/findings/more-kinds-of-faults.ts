@@ -1,6 +1,7 @@
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
+import { RESTORED } from "./kinds-of-faults.ts";
 import { patchOf } from "../oracle/truth.ts";
 
 /** A workload was held, and what was tried after that has failed. */
@@ -10,6 +11,22 @@ function isHeldAndTried({ due, failure, phase }: WorkloadRecord): boolean {
 
 function recordOf({ records }: Facts, { workload }: Violation): WorkloadRecord | undefined {
   return [...records.values()].find(({ kind, name }) => `${kind}/${name}` === workload);
+}
+
+/**
+ * Whether the record that had the manifest of the last Job that we deleted was lost to a restore of
+ * NATS, before the Job was made again.
+ */
+export function isManifestLost({ history, writes }: Facts): boolean {
+  const deletion = writes.at(-1);
+  if (deletion?.by !== "rollcast" || !deletion.deleted) return false;
+  const kept = history.findLastIndex(
+    (entry) => entry.type === "record" && entry.record?.recreate !== undefined,
+  );
+  return history.some(
+    (entry, i) =>
+      i > kept && kept !== -1 && entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
 }
 
 /** Whether the workload's record says that it is held, though it is tried, and refused. */

@@ -20,6 +20,16 @@ export function isReplaced(workload: KubeObject, podName: string): boolean {
   return Number(podName.split("-").at(-1)) >= partitionOf(workload);
 }
 
+/** A kind whose pods run to their end. */
+export function isBatch({ kind }: KubeObject): boolean {
+  return kind === "Job" || kind === "CronJob";
+}
+
+function isRolloutComplete({ metadata, spec, status = {} }: KubeObject): boolean {
+  const isObserved = status.observedGeneration === String(metadata.generation);
+  return isObserved && status.phase === "Healthy" && status.restartedAt === spec?.restartAt;
+}
+
 function isDaemonSetComplete({ status = {} }: KubeObject, onDelete: boolean): boolean {
   const wanted = status.desiredNumberScheduled;
   const { updatedNumberScheduled, numberAvailable } = status;
@@ -33,6 +43,9 @@ function isDaemonSetComplete({ status = {} }: KubeObject, onDelete: boolean): bo
  */
 export function isComplete(workload: KubeObject): boolean {
   const { kind, metadata, spec, status = {} } = workload;
+  // Their pods run to an end, and are replaced by nobody.
+  if (isBatch(workload)) return true;
+  if (kind === "Rollout") return isRolloutComplete(workload);
   if (status.observedGeneration !== metadata.generation) return false;
   const onDelete = isOnDelete(workload);
   if (kind === "DaemonSet") return isDaemonSetComplete(workload, onDelete);

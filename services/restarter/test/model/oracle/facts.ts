@@ -1,6 +1,8 @@
+import { dig } from "@rollcast/kube/object";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { MARKER } from "../../../src/model/marker.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
+import type { OwnerReference } from "../cluster/object.ts";
 import { recordKey } from "@rollcast/shared/subjects";
 import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
@@ -15,6 +17,8 @@ export type Facts = {
   readonly writes: readonly WorkloadWrite[];
   /** Changes of content; undefined: the source is gone. */
   readonly changes: readonly Change[];
+  /** Writes of Jobs that a CronJob owns. */
+  readonly jobs: readonly JobWrite[];
   readonly pods: readonly Pod[];
   /** The rollouts of the records, as they were written last. */
   readonly rollouts: ReadonlyMap<string, { readonly i: number; readonly rollout: Rollout }>;
@@ -32,6 +36,7 @@ export type WorkloadWrite = {
   readonly by: string;
   readonly object: KubeObject;
   readonly before: KubeObject | undefined;
+  /** On its template; of a Rollout whose pods are restarted the time of that. */
   readonly marker: string | undefined;
   readonly markerChanged: boolean;
   /** Whether its pod template changed, apart from the marker. */
@@ -40,6 +45,8 @@ export type WorkloadWrite = {
   readonly template: string;
   readonly deleted: boolean;
 };
+
+type JobWrite = { readonly i: number; readonly job: KubeObject };
 
 export type Change = {
   readonly i: number;
@@ -59,18 +66,21 @@ export type Pod = {
   readonly content: ReadonlyMap<string, string>;
 };
 
-const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
+const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Rollout", "CronJob", "Job"]);
 
 type ObjectEntry = Extract<Entry, { type: "object" }>;
+
+type Template = { readonly metadata?: { readonly annotations?: Record<string, string> } };
 
 export function templateOf(object: KubeObject | undefined): {
   marker: string | undefined;
   rest: string;
 } {
-  const template = (object?.spec?.template ?? {}) as {
-    metadata?: { annotations?: Record<string, string> };
-  };
-  const { [MARKER]: marker, ...annotations } = template.metadata?.annotations ?? {};
+  const jobTemplate = dig(object?.spec, "jobTemplate", "spec", "template");
+  const template = (object?.spec?.template ?? jobTemplate ?? {}) as Template;
+  const { [MARKER]: written, ...annotations } = template.metadata?.annotations ?? {};
+  const restartAt = object?.spec?.restartAt;
+  const marker = typeof restartAt === "string" ? restartAt : written;
   const rest = { ...template, metadata: { ...template.metadata, annotations } };
   return { marker, rest: JSON.stringify(rest) };
 }
@@ -96,12 +106,30 @@ function writeOf(
   };
 }
 
+/** The controller of an object, as far as it has one. */
+function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+function isWorkload(object: KubeObject): boolean {
+  return KINDS.has(object.kind) && controllerOf(object) === undefined;
+}
+
+/** The Job that the restarter has run from a CronJob, as its write of the CronJob. */
+function runOf(i: number, { at, by, write }: ObjectEntry, cronJob: KubeObject): WorkloadWrite {
+  const run = writeOf(i, { at, by, type: "object", write }, undefined);
+  return { ...run, object: cronJob, before: cronJob, templateChanged: false };
+}
+
 function otherEntry({ at }: Entry): Entry {
   return { at, type: "note", text: "another workload" };
 }
 
 function isEnding({ metadata, status }: KubeObject): boolean {
-  return metadata.deletionTimestamp !== undefined || status?.phase === "Failed";
+  return (
+    metadata.deletionTimestamp !== undefined ||
+    ["Failed", "Succeeded"].includes(String(status?.phase))
+  );
 }
 
 /** The workloads that a history is about, as `<kind>/<name>`. */
@@ -114,7 +142,7 @@ export function workloadsOf(history: History): string[] {
     if (entry.type === "record" && entry.record !== undefined) {
       return [`${entry.record.kind}/${entry.record.name}`];
     }
-    if (entry.type !== "object" || !KINDS.has(entry.write.object.kind)) return [];
+    if (entry.type !== "object" || !isWorkload(entry.write.object)) return [];
     const { kind, metadata } = entry.write.object;
     return [`${kind}/${metadata.name}`];
   });
@@ -133,8 +161,10 @@ function isOfAnother(entry: Entry, workload: string): boolean {
     return entry.key !== recordKey(CLUSTER, { kind, namespace: NAMESPACE, name });
   }
   if (entry.type !== "object") return false;
-  const { kind, metadata } = entry.write.object;
-  return KINDS.has(kind) && isOther(kind, metadata.name);
+  const { object } = entry.write;
+  const owner = controllerOf(object);
+  if (object.kind === "Job" && owner !== undefined) return isOther(owner.kind, owner.name);
+  return isWorkload(object) && isOther(object.kind, object.metadata.name);
 }
 
 /**
@@ -148,6 +178,7 @@ export function factsOf(whole: History, subject?: string): Facts {
   const events = new Map<string, { i: number; event: OutboxEvent }>();
   const writes: WorkloadWrite[] = [];
   const changes: Change[] = [];
+  const jobs: JobWrite[] = [];
   const pods = new Map<string, Pod>();
   const rollouts = new Map<string, { i: number; rollout: Rollout }>();
   const records = new Map<string, WorkloadRecord>();
@@ -159,12 +190,18 @@ export function factsOf(whole: History, subject?: string): Facts {
     const { kind, metadata } = object;
     const key = `${kind}/${metadata.name}`;
     const owner = metadata.ownerReferences?.[0]?.uid ?? "";
-    if (KINDS.has(kind)) {
+    if (isWorkload(object)) {
       writes.push(writeOf(i, entry, workloads.get(key)));
       if (type === "DELETED") workloads.delete(key);
       else workloads.set(key, object);
     } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
-    else if (kind === "ConfigMap") {
+    else if (kind === "Job") {
+      owners.set(metadata.uid, owner);
+      jobs.push({ i, job: object });
+      const cronJob = workloads.get(`CronJob/${controllerOf(object)?.name}`);
+      if (type === "ADDED" && entry.by === "rollcast" && cronJob !== undefined)
+        writes.push(runOf(i, entry, cronJob));
+    } else if (kind === "ConfigMap") {
       const digest = type === "DELETED" ? undefined : digestOf(object);
       if (digest === present.get(key)) return;
       if (digest === undefined) present.delete(key);
@@ -198,6 +235,7 @@ export function factsOf(whole: History, subject?: string): Facts {
     events: [...events.values()],
     writes,
     changes,
+    jobs,
     pods: [...pods.values()],
     rollouts,
     records,

@@ -5,7 +5,7 @@ import { parseMarker } from "../../../src/model/marker.ts";
 import type { SourceKey } from "../../../src/model/content.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
-import { isComplete, isReplaced } from "./complete.ts";
+import { isBatch, isComplete, isReplaced } from "./complete.ts";
 import { contentAt, podsAt, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -40,10 +40,39 @@ function staleSources(facts: Facts, pods: readonly Pod[]): string[] {
 }
 
 /**
- * Whether pods that their owner deletes will get the present content of a source by our doing: the
- * template is marked with it, or was, and the rollout's end was published.
+ * The content that a Job or a CronJob has run with last; undefined where nothing has run yet, or a
+ * Job waits for its owner to resume it.
  */
-function isMarked(facts: Facts, object: KubeObject, source: string): boolean {
+function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
+  if (kind === "Job") {
+    const newest = facts.pods.findLast(({ owner }) => owner === metadata.uid);
+    return spec?.suspend === true ? undefined : newest?.content;
+  }
+  const run = facts.writes.findLast(
+    ({ by, before, markerChanged, object }) =>
+      object.metadata.uid === metadata.uid &&
+      (before === undefined || (by === "rollcast" && markerChanged)),
+  );
+  return run === undefined ? undefined : contentAt(facts, run.i);
+}
+
+/** The sources whose present content a Job or CronJob has not run with. */
+function unrunSources(facts: Facts, workload: KubeObject): string[] {
+  const content = lastRun(facts, workload);
+  if (content === undefined) return [];
+  const pod: Pod = { name: "", owner: "", from: 0, until: 0, content };
+  return staleSources(facts, [pod]);
+}
+
+/**
+ * Whether pods that their owner deletes will get the present content of a source by our doing: the
+ * template is marked with it, or was by the last rollout, whose end left these pods to their owner.
+ */
+function isMarked(
+  facts: Facts,
+  { object, pods }: { object: KubeObject; pods: readonly Pod[] },
+  source: string,
+): boolean {
   const digest = contentAt(facts, facts.history.length).get(source);
   const [kind, name] = source.split("/");
   const key = `${kind}/${NAMESPACE}/${name}`;
@@ -52,12 +81,11 @@ function isMarked(facts: Facts, object: KubeObject, source: string): boolean {
     const marked = parseMarker(marker, NAMESPACE).get(key as SourceKey);
     if (marked === digest) return true;
   }
-  const changed = facts.changes.findLast((change) => change.source === source)?.i ?? 0;
-  return facts.events.some(({ i, event }) => {
-    const rollout = facts.rollouts.get(event.data.rollout ?? "")?.rollout;
-    const isEnd = event.outcome === "succeeded" && i > changed;
-    return isEnd && rollout?.wanted[key]?.digest === digest;
-  });
+  const ended = facts.events.findLast(({ event }) => event.outcome === "succeeded");
+  const wanted = facts.rollouts.get(ended?.event.data.rollout ?? "")?.rollout.wanted[key];
+  const isNewer = ({ content, from }: Pod) =>
+    content.get(source) !== digest && from > (ended?.i ?? 0);
+  return wanted?.digest === digest && !pods.some(isNewer);
 }
 
 /** Why the workload is not rolled, and until when or which gate opens, as its record says. */
@@ -83,9 +111,12 @@ function forgotten(facts: Facts): Fault[] {
       ({ name }) => isReplaced(workload, name) === byController,
     ),
   );
-  const stale = staleSources(facts, replaced ?? []);
-  const unmarked = staleSources(facts, owners ?? []).filter(
-    (source) => !isMarked(facts, workload, source),
+  const stale = isBatch(workload)
+    ? unrunSources(facts, workload)
+    : staleSources(facts, replaced ?? []);
+  const left = isBatch(workload) ? [] : (owners ?? []);
+  const unmarked = staleSources(facts, left).filter(
+    (source) => !isMarked(facts, { object: workload, pods: left }, source),
   );
   if (unmarked.length > 0 && explanation(record) === undefined) {
     const what = `pods that wait for their owner lack the content of ${unmarked.join()}, and nothing says so`;
@@ -108,8 +139,15 @@ function forgotten(facts: Facts): Fault[] {
 function wrongRecords(facts: Facts): Fault[] {
   const i = facts.history.length - 1;
   const present = contentAt(facts, i);
+  const last = facts.writes.at(-1);
+  const isLost = last?.deleted === true && last.by === "rollcast" && facts.records.size === 0;
+  if (isLost) return [{ i, what: "a Job is deleted and made again by nobody" }];
   return [...facts.records.values()].flatMap((record) => {
     const { kind, name, outbox, phase, running, uid } = record;
+    if (record.recreate !== undefined) {
+      const what = "a deleted Job is not made again, and its record does not say why";
+      return record.failure === undefined ? [{ i, what }] : [];
+    }
     if (facts.workload?.metadata.uid !== uid)
       return [{ i, what: "a workload that is gone has a record" }];
     if (outbox.length > 0)

@@ -1,6 +1,6 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
-import { isReplaced } from "./complete.ts";
+import { isBatch, isReplaced } from "./complete.ts";
 import { leftOutOf } from "./left-pods.ts";
 import { podsAt, workloadAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
@@ -31,12 +31,28 @@ function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string
     .map(([key]) => shortName(key));
 }
 
+/** Whether the Job that a rollout has run or made again was complete before this place. */
+function isJobComplete(
+  facts: Facts,
+  { rollout, uid }: { rollout: Rollout; uid: string },
+  i: number,
+) {
+  const run = facts.jobs.findLast(({ i: at, job }) => at < i && job.metadata.name === rollout.job);
+  const job = run?.job ?? workloadAt(facts, uid, i);
+  const conditions = job?.status?.conditions as readonly { type?: string; status?: string }[];
+  return conditions?.some(({ type, status }) => type === "Complete" && status === "True") === true;
+}
+
 function falseSuccesses(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
     const { workload, rollout: id = "" } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
     if (event.outcome !== "succeeded" || rollout === undefined) return [];
     const object = workloadAt(facts, workload.uid, i);
+    if (object !== undefined && isBatch(object)) {
+      const isTrue = isJobComplete(facts, { rollout, uid: workload.uid }, i);
+      return isTrue ? [] : [{ i, what: "succeeded, but its Job is not complete" }];
+    }
     // A workload that is scaled to nothing should run no pod, whichever still ends.
     if (object?.spec?.replicas === 0) return [];
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
@@ -58,7 +74,7 @@ function falseSuccesses(facts: Facts): Fault[] {
 }
 
 const GUARD = "the server rejected our request due to an error in our request";
-const BY_STATUS = new Set(["ProgressDeadlineExceeded"]);
+const BY_STATUS = new Set(["ProgressDeadlineExceeded", "BackoffLimitExceeded", "DeadlineExceeded"]);
 
 function falseFailures(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {

@@ -20,6 +20,8 @@ export type KubeApi = {
   breakWatches(expired: boolean): void;
 };
 
+/** Which resources a group has. */
+const GROUP = /^\/apis\/([^/]+)\/[^/]+$/;
 const PATH = /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?$/;
 
 type Target = { readonly kind: string; readonly namespace?: string; readonly name?: string };
@@ -58,7 +60,30 @@ function listOf(store: ObjectStore, { kind, namespace }: Target, selector?: stri
   return { kind: `${kind}List`, metadata: { resourceVersion: versionOf(store) }, items };
 }
 
+type DeleteOptions = {
+  readonly propagationPolicy?: "Background";
+  readonly preconditions?: { readonly uid?: string };
+};
+
+function remove(store: ObjectStore, ref: Ref, options: DeleteOptions | undefined) {
+  const { propagationPolicy: propagation, preconditions } = options ?? {};
+  const uid = preconditions?.uid;
+  return store.remove(ref, {
+    ...(propagation === undefined ? {} : { propagation }),
+    ...(uid === undefined ? {} : { uid }),
+  });
+}
+
+function resourcesOf(group: string): object {
+  const resources = Object.values(KINDS)
+    .filter((kind) => kind.group === group)
+    .map(({ resource }) => ({ name: resource }));
+  return { kind: "APIResourceList", resources };
+}
+
 function perform(store: ObjectStore, request: KubeRequest): unknown {
+  const [, group] = GROUP.exec(request.path) ?? [];
+  if (group !== undefined) return resourcesOf(group);
   const target = targetOf(request.path);
   const manager = request.query?.fieldManager ?? "unknown";
   if (request.method === "POST") return store.create(request.body as Draft, { manager });
@@ -72,7 +97,7 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
     const patch = request.body as readonly PatchOperation[];
     return store.patch(ref, patch, { type: "json", manager });
   }
-  if (request.method === "DELETE") return store.remove(ref) ?? {};
+  if (request.method === "DELETE") return remove(store, ref, request.body as DeleteOptions) ?? {};
   const object = store.get(ref);
   if (object === undefined) throw new KubeError(404, "NotFound", `${ref.name} not found`);
   return object;
@@ -80,10 +105,12 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
 
 function kindOfCall({ method, path }: KubeRequest): CallKind {
   if (method !== "GET") return "patch";
+  if (GROUP.test(path)) return "other";
   return targetOf(path).name === undefined ? "list workloads" : "read workload";
 }
 
 function describe({ method, path }: KubeRequest): string {
+  if (GROUP.test(path)) return `${method} ${path}`;
   const { kind, name } = targetOf(path);
   return `${method} ${kind}${name === undefined ? "s" : ` ${name}`}`;
 }

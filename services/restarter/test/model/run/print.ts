@@ -75,9 +75,11 @@ const UPDATES: Readonly<Record<WorldUpdate, string>> = {
   Recreate: "strategy Recreate",
   OnDelete: "update strategy OnDelete",
   Partition: `partition ${PARTITION}`,
+  Restart: "restarted by Argo",
 };
 
 function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
+  if (kind === "Job" || kind === "CronJob") return kind;
   if (kind === "DaemonSet") return `${kind} on ${NODES.length} nodes`;
   return `${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`}`;
 }

@@ -2,10 +2,13 @@ import { Queues } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
 
 /** Kinds of workloads that a world may have. */
-export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet";
+export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" | "CronJob" | "Job";
 
-/** How the kind's controller brings pods to a new template, where it is not its default. */
-export type WorldUpdate = "Recreate" | "OnDelete" | "Partition";
+/**
+ * How the kind's controller brings pods to a new template, where it is not its default; `Restart`:
+ * Argo restarts them, without a new template.
+ */
+export type WorldUpdate = "Recreate" | "OnDelete" | "Partition" | "Restart";
 
 /** The workloads of a world, as far as it has so many; they use the same sources. */
 export const NAMES = ["web", "api", "batch"] as const;
@@ -48,6 +51,9 @@ const UPDATES: Readonly<Record<WorldKind, readonly WorldUpdate[]>> = {
   Deployment: ["Recreate"],
   StatefulSet: ["OnDelete", "Partition"],
   DaemonSet: ["OnDelete"],
+  Rollout: ["Restart"],
+  CronJob: [],
+  Job: [],
 };
 
 /** The strategy of the workload, as far as its kind has it. */
