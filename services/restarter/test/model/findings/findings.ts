@@ -25,6 +25,7 @@ import {
   isDroppedInFlight,
   isHoldLeft,
   isManifestLost,
+  isRestartedTooEarly,
 } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -133,7 +134,8 @@ export const FINDINGS: readonly Finding[] = [
   },
   {
     name: "hold-outlives-its-reason",
-    about: "a workload that was held is refused, and its record says for good that it is held",
+    about:
+      "a workload that was held is refused or suspended, and its record says for good that it is held",
     breaks: ["held with reason"],
     matches: (facts, violation) => isHoldLeft(facts, violation),
   },
@@ -150,6 +152,13 @@ export const FINDINGS: readonly Finding[] = [
       "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
     breaks: ["records are true"],
     matches: (facts) => isManifestLost(facts),
+  },
+  {
+    name: "restarted-too-early",
+    about:
+      "Argo is asked to restart the pods from before the newest change, and a source that was created after that is not counted",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts, { i }) => isRestartedTooEarly(facts, i),
   },
 ];
 

@@ -29,10 +29,29 @@ export function isManifestLost({ history, writes }: Facts): boolean {
   );
 }
 
-/** Whether the workload's record says that it is held, though it is tried, and refused. */
+/**
+ * Whether the last time at which Argo should restart pods, before this place, is before the
+ * creation of a source that it was to bring.
+ */
+export function isRestartedTooEarly({ changes, writes }: Facts, before: number): boolean {
+  const write = writes.findLast(
+    ({ i, by, markerChanged, object }) =>
+      i < before && by === "rollcast" && markerChanged && object.spec?.restartAt !== undefined,
+  );
+  const at = Date.parse(String(write?.object.spec?.restartAt));
+  if (write === undefined) return false;
+  return changes.some(({ i, at: createdAt, source, digest }) => {
+    const last = changes.findLast((change) => change.i < i && change.source === source);
+    const isCreated = digest !== undefined && last?.digest === undefined;
+    return isCreated && i < write.i && createdAt > at;
+  });
+}
+
+/** Whether the workload's record says that it is held, though it is refused, or suspended. */
 export function isHoldLeft(facts: Facts, violation: Violation): boolean {
   const record = recordOf(facts, violation);
-  return record !== undefined && isHeldAndTried(record);
+  if (record?.due === undefined) return false;
+  return isHeldAndTried(record) || record.hold !== undefined;
 }
 
 /** Whether the workload waits for quota behind another that waited for it, and is refused. */
