@@ -125,6 +125,17 @@ function otherEntry({ at }: Entry): Entry {
   return { at, type: "note", text: "another workload" };
 }
 
+/** The source without which no pod starts; the others are optional. */
+const REQUIRED = "ConfigMap/cfg";
+
+/** A pod that was made without the required source starts when that comes, with its content. */
+function startWaiting(pods: Map<string, Pod>, digest: string): void {
+  for (const [uid, pod] of pods) {
+    if (pod.content.has(REQUIRED)) continue;
+    pods.set(uid, { ...pod, content: new Map([...pod.content, [REQUIRED, digest]]) });
+  }
+}
+
 function isEnding({ metadata, status }: KubeObject): boolean {
   return (
     metadata.deletionTimestamp !== undefined ||
@@ -207,6 +218,7 @@ export function factsOf(whole: History, subject?: string): Facts {
       if (digest === undefined) present.delete(key);
       else present.set(key, digest);
       changes.push({ i, at: entry.at, source: key, digest });
+      if (digest !== undefined && key === REQUIRED) startWaiting(pods, digest);
     } else if (kind === "Pod") {
       const existing = pods.get(metadata.uid);
       const until = type === "DELETED" || isEnding(object) ? i : Number.POSITIVE_INFINITY;

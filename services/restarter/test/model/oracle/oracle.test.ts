@@ -313,6 +313,17 @@ test("content that no pod has and no record explains is forgotten", () => {
   );
 });
 
+test("a pod that is made while its required source is absent starts with what comes", () => {
+  const gone = written().content(0).workload("owner").object("owner", "DELETED", source("cfg", 0));
+  expect(
+    gone
+      .pod("new")
+      .content(1)
+      .record({ running: wanted(1) })
+      .says(),
+  ).toEqual([]);
+});
+
 test("content that pods lack because others do not get ready is not forgotten", () => {
   const history = written().content(0).workload("owner", { ready: 0 }).pod("old").content(1);
   expect(history.record({ running: wanted(0) }).says()).not.toContainEqual(
