@@ -23,6 +23,7 @@ import {
 import {
   isBehindRefused,
   isDroppedInFlight,
+  isEndedAgainAfterRestore,
   isHoldLeft,
   isManifestLost,
   isRestartedTooEarly,
@@ -152,6 +153,12 @@ export const FINDINGS: readonly Finding[] = [
       "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
     breaks: ["records are true"],
     matches: (facts) => isManifestLost(facts),
+  },
+  {
+    name: "restored-while-rolling",
+    about: "NATS is restored from a backup of the middle of a rollout, which then ends once more",
+    breaks: ["agree"],
+    matches: (facts, { i }) => isEndedAgainAfterRestore(facts, i),
   },
   {
     name: "restarted-too-early",

@@ -47,6 +47,17 @@ export function isRestartedTooEarly({ changes, writes }: Facts, before: number):
   });
 }
 
+/** Whether the event at this place is another end of a rollout, after a restore of NATS. */
+export function isEndedAgainAfterRestore({ events, history }: Facts, place: number): boolean {
+  const again = history[place];
+  if (again?.type !== "event" || again.duplicate !== true) return false;
+  const first = events.find(({ event }) => event.id === again.event.id);
+  if (first === undefined || first.event.outcome === again.event.outcome) return false;
+  return history
+    .slice(first.i, place)
+    .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
+}
+
 /** Whether the workload's record says that it is held, though it is refused, or suspended. */
 export function isHoldLeft(facts: Facts, violation: Violation): boolean {
   const record = recordOf(facts, violation);
