@@ -26,6 +26,7 @@ import {
   isEndedAgainAfterRestore,
   isHoldLeft,
   isManifestLost,
+  isRunDropped,
   isRestartedTooEarly,
 } from "./more-kinds-of-faults.ts";
 
@@ -153,6 +154,13 @@ export const FINDINGS: readonly Finding[] = [
       "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
     breaks: ["records are true"],
     matches: (facts) => isManifestLost(facts),
+  },
+  {
+    name: "run-job-is-dropped",
+    about:
+      "a restarter is killed when it has run the Job of a CronJob, and the content of before comes back",
+    breaks: ["agree", "nothing is forgotten"],
+    matches: (facts) => isRunDropped(facts),
   },
   {
     name: "restored-while-rolling",

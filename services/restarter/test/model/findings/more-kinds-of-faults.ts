@@ -47,6 +47,21 @@ export function isRestartedTooEarly({ changes, writes }: Facts, before: number):
   });
 }
 
+/** Whether the last Job that was run from a CronJob was dropped from its record before it began. */
+export function isRunDropped({ history, writes }: Facts): boolean {
+  const run = writes.findLast(
+    ({ by, markerChanged, object }) =>
+      by === "rollcast" && markerChanged && object.kind === "CronJob",
+  );
+  if (run === undefined) return false;
+  const recordAt = (entry: Facts["history"][number] | undefined) =>
+    entry?.type === "record" ? entry.record : undefined;
+  const before = recordAt(history.findLast((entry, i) => i < run.i && entry.type === "record"));
+  const after = recordAt(history.find((entry, i) => i > run.i && entry.type === "record"));
+  const isPending = before?.phase === "pending" && before.rollout?.marker === run.marker;
+  return isPending && after !== undefined && after.rollout === undefined;
+}
+
 /** Whether the event at this place is another end of a rollout, after a restore of NATS. */
 export function isEndedAgainAfterRestore({ events, history }: Facts, place: number): boolean {
   const again = history[place];
