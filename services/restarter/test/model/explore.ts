@@ -2,6 +2,7 @@ import { findingOf } from "./findings/findings.ts";
 import type { Violation } from "./oracle/property.ts";
 import { caseText, historyText } from "./run/print.ts";
 import type { Found } from "./run/search.ts";
+import type { WorldShape } from "./world/config.ts";
 import { search } from "./run/search.ts";
 import type { Run } from "./run/run.ts";
 
@@ -15,6 +16,8 @@ export type ExploreOptions = {
   readonly ms: number;
   /** One part of the promise; all where it is left out. */
   readonly property?: string;
+  /** Of the workloads; all where it is left out. */
+  readonly shapes?: readonly WorldShape[] | undefined;
   readonly progress?: (schedules: number) => void;
 };
 
@@ -33,7 +36,7 @@ export function unknownViolations(
 
 /** Runs schedules until one breaks the promise in a way that is not known, or the time is up. */
 export async function explore(options: ExploreOptions): Promise<Found | undefined> {
-  const { seeds, onlySeeds = false, ms, property, progress } = options;
+  const { seeds, onlySeeds = false, ms, property, progress, shapes } = options;
   const end = performance.now() + ms;
   const wanted = (run: Run, violations: readonly Violation[]) =>
     unknownViolations(run, violations, property);
@@ -41,7 +44,7 @@ export async function explore(options: ExploreOptions): Promise<Found | undefine
   for (let i = 0; performance.now() < end; i++) {
     if (onlySeeds && i >= seeds.length) break;
     const seed = seeds[i] ?? last + i - seeds.length + 1;
-    const hit = await search({ seed, runs: BATCH, wanted });
+    const hit = await search({ seed, runs: BATCH, wanted, shapes });
     if (hit !== undefined) return hit;
     progress?.(BATCH);
   }

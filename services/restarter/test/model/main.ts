@@ -1,4 +1,4 @@
-// `npm run model -- [--minutes N] [--seed S] [--replay FILE]`, or
+// `npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE]`, or
 // `npm run model -- --against-controllers [--schedules N]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -9,6 +9,8 @@ import { findingOf } from "./findings/findings.ts";
 import { violationsOf } from "./oracle/oracle.ts";
 import { historyText, replayOf, scheduleText, violationText } from "./run/print.ts";
 import { run } from "./run/run.ts";
+import { SHAPES, shapeName } from "./world/config.ts";
+import type { WorldShape } from "./world/config.ts";
 
 const MINUTE_MS = 60_000;
 const MAX_SEED = 1_000_000;
@@ -30,13 +32,22 @@ async function replay(file: string): Promise<void> {
   }
 }
 
-async function exploreFor(minutes: number, seed: number): Promise<boolean> {
+function shapesOf(name: string | undefined): readonly WorldShape[] {
+  return SHAPES.filter((shape) => name === undefined || shapeName(shape) === name);
+}
+
+async function exploreFor(
+  minutes: number,
+  seed: number,
+  shapes: readonly WorldShape[],
+): Promise<boolean> {
   let schedules = 0;
   const began = performance.now();
   print(`model: ${minutes} min from seed ${seed}`);
   const hit = await explore({
     seeds: [seed],
     ms: minutes * MINUTE_MS,
+    shapes,
     progress(more) {
       schedules += more;
       if (schedules % REPORT_EVERY !== 0) return;
@@ -56,6 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
       minutes: { type: "string", default: "1" },
       seed: { type: "string" },
       replay: { type: "string" },
+      shape: { type: "string" },
       "against-controllers": { type: "boolean", default: false },
       schedules: { type: "string", default: "200" },
     },
@@ -63,10 +75,13 @@ async function main(args: readonly string[]): Promise<number> {
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : Number(values.seed);
   const minutes = Number(values.minutes);
   const schedules = Number(values.schedules);
-  if (![minutes, schedules].every(Number.isFinite) || !Number.isSafeInteger(seed)) {
+  const shapes = shapesOf(values.shape);
+  const isNumbers = [minutes, schedules].every(Number.isFinite) && Number.isSafeInteger(seed);
+  if (!isNumbers || shapes.length === 0) {
     print(
-      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]",
+      "usage: npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE] [--against-controllers [--schedules N]]",
     );
+    print(`shapes: ${SHAPES.map(shapeName).join(", ")}`);
     return 2;
   }
   if (values.replay !== undefined) {
@@ -78,7 +93,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { runAgainstControllers } = await import("./against/run.ts");
     return (await runAgainstControllers({ schedules, seed, print })) ? 0 : 1;
   }
-  return (await exploreFor(minutes, seed)) ? 0 : 1;
+  return (await exploreFor(minutes, seed, shapes)) ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,4 +1,5 @@
 import type { CallKind } from "../ports/gate.ts";
+import type { NodeName, WorkloadName } from "../world/config.ts";
 import type { SourceName } from "./objects.ts";
 
 /** What admission does with every write of the workload from now on. */
@@ -21,6 +22,9 @@ export type Edit =
   | "opts out"
   | "opts in";
 
+/** Whose workload: `web` where it is left out. */
+type Of = { readonly workload?: WorkloadName | undefined };
+
 /**
  * One thing that may happen; where it is not possible, nothing happens. A schedule is a flat list
  * of them, so that a failing one can be made shorter.
@@ -36,9 +40,10 @@ export type Act =
   | { readonly do: "controllers"; readonly count: number; readonly seed: number }
   | { readonly do: "change source"; readonly source: SourceName; readonly value: number }
   | { readonly do: "delete source"; readonly source: SourceName }
-  | { readonly do: "scale"; readonly replicas: number }
-  | { readonly do: "edit"; readonly edit: Edit }
-  | { readonly do: "policy"; readonly policy: Policy }
+  | ({ readonly do: "scale"; readonly replicas: number } & Of)
+  | ({ readonly do: "edit"; readonly edit: Edit } & Of)
+  /** Of one workload, or where it is left out of all of them. */
+  | ({ readonly do: "policy"; readonly policy: Policy } & Of)
   | {
       readonly do: "lose answers";
       readonly of: CallKind;
@@ -49,13 +54,18 @@ export type Act =
   | { readonly do: "break watches"; readonly expired: boolean }
   | { readonly do: "touch records" }
   | { readonly do: "NATS outage"; readonly on: boolean }
-  | { readonly do: "delete pod" }
+  | ({ readonly do: "delete pod" } & Of)
   | { readonly do: "empty Redis" }
   | { readonly do: "kill"; readonly replica: number }
   | { readonly do: "backup" }
   | { readonly do: "restore" }
-  | { readonly do: "freeze"; readonly minutes: number }
-  | { readonly do: "unfreeze" };
+  | ({ readonly do: "freeze"; readonly minutes: number } & Of)
+  | ({ readonly do: "unfreeze" } & Of)
+  /** So many pods may be in the namespace; without a number any. */
+  | { readonly do: "pod quota"; readonly pods?: number | undefined }
+  | { readonly do: "node"; readonly node: NodeName; readonly alive: boolean }
+  | { readonly do: "pause queue"; readonly on: boolean }
+  | { readonly do: "resume halted" };
 
 export type Schedule = readonly Act[];
 
@@ -63,8 +73,13 @@ function duration(ms: number): string {
   return ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
 }
 
+/** The sentence of an operator who resumes what was halted. */
+export const RESUMED = "An operator resumes the changes that were halted.";
+
 /** An act as a sentence. */
 export function sentenceOf(act: Act): string {
+  const of = "workload" in act && act.workload !== undefined ? act.workload : undefined;
+  const which = of === undefined ? "the workload" : `workload ${of}`;
   switch (act.do) {
     case "pass": {
       const until =
@@ -81,11 +96,11 @@ export function sentenceOf(act: Act): string {
     case "delete source":
       return `ConfigMap ${act.source} is deleted.`;
     case "scale":
-      return `Somebody scales the workload to ${act.replicas}.`;
+      return `Somebody scales ${which} to ${act.replicas}.`;
     case "edit":
-      return `Its owner ${act.edit}.`;
+      return of === undefined ? `Its owner ${act.edit}.` : `Of ${of}: its owner ${act.edit}.`;
     case "policy":
-      return `Admission does this with every write of the workload from now on: ${act.policy}.`;
+      return `Admission does this with every write of ${which} from now on: ${act.policy}.`;
     case "lose answers": {
       const done = act.performed ? "what is asked for is done" : "nothing of it is done";
       return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;
@@ -99,7 +114,7 @@ export function sentenceOf(act: Act): string {
     case "NATS outage":
       return act.on ? "NATS does not answer from now on." : "NATS answers again.";
     case "delete pod":
-      return "Somebody deletes a pod.";
+      return of === undefined ? "Somebody deletes a pod." : `Somebody deletes a pod of ${of}.`;
     case "empty Redis":
       return "Redis loses everything.";
     case "kill":
@@ -109,8 +124,20 @@ export function sentenceOf(act: Act): string {
     case "restore":
       return "NATS is restored from the last backup, or from one of the beginning.";
     case "freeze":
-      return `An operator freezes the workload for ${act.minutes} min.`;
+      return `An operator freezes ${which} for ${act.minutes} min.`;
     case "unfreeze":
-      return "An operator takes the freeze away.";
+      return of === undefined
+        ? "An operator takes the freeze away."
+        : `An operator takes the freeze of ${of} away.`;
+    case "pod quota":
+      return act.pods === undefined
+        ? "A quota of pods is taken away."
+        : `A quota allows ${act.pods} pods from now on.`;
+    case "node":
+      return `Node ${act.node} ${act.alive ? "answers again" : "does not answer from now on"}.`;
+    case "pause queue":
+      return `An operator ${act.on ? "pauses" : "resumes"} the queue.`;
+    case "resume halted":
+      return RESUMED;
   }
 }

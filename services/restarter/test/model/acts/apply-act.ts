@@ -1,10 +1,12 @@
-import { freezeKey } from "../../../src/model/control-entry.ts";
+import { freezeKey, settingsKey, stateKey } from "../../../src/model/control-entry.ts";
 import { StatusError } from "../cluster/object-store.ts";
-import { CLUSTER } from "../world/config.ts";
+import type { ObjectStore } from "../cluster/object-store.ts";
+import { podQuota as admitPods } from "../cluster/quota.ts";
+import { CLUSTER, NODES, QUEUE } from "../world/config.ts";
 import type { World } from "../world/world.ts";
 import type { Act } from "./act.ts";
 import { applyEdit } from "./edits.ts";
-import { source, sourceRef, webOf } from "./objects.ts";
+import { QUOTA_REF, node, podQuota, source, sourceRef, workloadRef } from "./objects.ts";
 import { admissionOf } from "./policies.ts";
 
 const OWNER = { manager: "owner" } as const;
@@ -27,14 +29,28 @@ function changeSource({ store }: World, act: Act & { do: "change source" }): voi
   else store.patch(ref, { data }, { type: "merge", ...OWNER });
 }
 
+/** A world whose pods are on one node that nobody mentions has them all from then on. */
+function setNode(store: ObjectStore, act: Act & { do: "node" }): void {
+  const isMissing = (name: string) => store.get({ kind: "Node", name }) === undefined;
+  for (const name of NODES) if (isMissing(name)) store.create(node(name), OWNER);
+  const present = store.get({ kind: "Node", name: act.node });
+  if (present === undefined) return;
+  const conditions = [{ type: "Ready", status: act.alive ? "True" : "Unknown" }];
+  store.update(
+    { ...present, status: { conditions } },
+    { manager: "kubelet", subresource: "status" },
+  );
+}
+
 /** What the backups of a schedule are kept in. */
 export type Backups = { taken: readonly unknown[] | undefined };
 
 /** Lets an act happen in the world. */
 export async function applyAct(world: World, act: Act, backups: Backups): Promise<void> {
   const { clock, store, ports, lagging } = world;
-  const web = webOf(ports.config);
-  const freeze = freezeKey(CLUSTER, { level: "workload", ...web });
+  const name = ("workload" in act ? act.workload : undefined) ?? "web";
+  const ref = workloadRef(ports.config, name);
+  const scope = { level: "workload", ...ref } as const;
   const buckets = [ports.records, ports.sources, ports.control];
   switch (act.do) {
     case "pass":
@@ -49,17 +65,13 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       });
     case "scale":
       return write(world, () => {
-        if (store.get(web) === undefined) return;
-        store.patch(web, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
+        if (store.get(ref)?.spec?.replicas === undefined) return;
+        store.patch(ref, { spec: { replicas: act.replicas } }, { type: "merge", manager: "hpa" });
       });
     case "edit":
-      return write(world, () => applyEdit(store, act.edit, ports.config));
-    case "policy": {
-      store.admission.length = 0;
-      const hook = admissionOf(act.policy);
-      if (hook !== undefined) store.admission.push(hook);
-      return;
-    }
+      return write(world, () => applyEdit(store, act.edit, { config: ports.config, name }));
+    case "policy":
+      return world.admit("policy", admissionOf(act.policy, act.workload));
     case "lose answers":
       return world.lose({ kind: act.of, performed: act.performed, left: act.times });
     case "hold watches":
@@ -77,8 +89,11 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       return write(world, () => {
         const pod = store
           .list("Pod")
-          .find(({ metadata }) => metadata.deletionTimestamp === undefined);
-        if (pod !== undefined) store.remove({ ...web, kind: "Pod", name: pod.metadata.name });
+          .find(
+            ({ metadata }) =>
+              metadata.deletionTimestamp === undefined && metadata.labels?.app === name,
+          );
+        if (pod !== undefined) store.remove({ ...ref, kind: "Pod", name: pod.metadata.name });
       });
     case "empty Redis":
       return ports.jobs.empty();
@@ -96,16 +111,36 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
       return;
     case "freeze":
       if (ports.outage.isOn) return;
-      return ports.control.put(freeze, {
+      return ports.control.put(freezeKey(CLUSTER, scope), {
         v: 1,
         type: "freeze",
-        scope: { level: "workload", ...web },
+        scope,
         by: "operator",
         at: clock.now(),
         until: clock.now() + act.minutes * 60_000,
       });
     case "unfreeze":
-      if (!ports.outage.isOn) ports.control.put(freeze, undefined);
+      if (!ports.outage.isOn) ports.control.put(freezeKey(CLUSTER, scope), undefined);
       return;
+    case "pod quota":
+      world.admit("quota", admitPods);
+      return write(world, () => {
+        if (store.get(QUOTA_REF) !== undefined) store.remove(QUOTA_REF);
+        if (act.pods !== undefined) store.create(podQuota(act.pods), OWNER);
+      });
+    case "node":
+      return write(world, () => setNode(store, act));
+    case "pause queue": {
+      if (ports.outage.isOn) return;
+      const paused = { value: true, by: "operator", at: clock.now() };
+      const settings = { v: 1, type: "settings", queue: QUEUE, paused };
+      return ports.control.put(settingsKey(CLUSTER, QUEUE), act.on ? settings : undefined);
+    }
+    case "resume halted": {
+      const key = stateKey(CLUSTER, QUEUE);
+      const { text } = ports.control.entries().get(key) ?? {};
+      if (ports.outage.isOn || text === undefined) return;
+      return ports.control.put(key, { ...(JSON.parse(text) as object), failures: [] });
+    }
   }
 }

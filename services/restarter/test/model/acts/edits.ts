@@ -2,11 +2,18 @@ import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { MARKER } from "../../../src/model/marker.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import type { Draft, Fields, KubeObject } from "../cluster/object.ts";
-import type { WorldConfig } from "../world/config.ts";
+import type { WorkloadName, WorldConfig } from "../world/config.ts";
 import type { Edit } from "./act.ts";
-import { manifest, webOf } from "./objects.ts";
+import { manifest, workloadRef } from "./objects.ts";
 
 const OWNER = { manager: "owner" } as const;
+/** By which field a kind is paused, if it can be. */
+const PAUSED: Readonly<Record<string, string>> = {
+  Deployment: "paused",
+  Rollout: "paused",
+  CronJob: "suspend",
+  Job: "suspend",
+};
 const OPT_IN = "rollcast.dev/auto";
 /** `/spec/template/metadata/annotations/rollcast.dev~1config` */
 const MARKER_PATH = `/spec/template/metadata/annotations/${MARKER.replace("/", "~1")}`;
@@ -18,72 +25,87 @@ export function markerOf(object: KubeObject): string | undefined {
   return template?.metadata?.annotations?.[MARKER];
 }
 
-/** The last marker that the Deployment had before the one it has now. */
-function markerBefore(store: ObjectStore, now: string | undefined): string | undefined {
+/** The last marker that a workload had before the one it has now. */
+function markerBefore(store: ObjectStore, workload: KubeObject): string | undefined {
+  const now = markerOf(workload);
+  const { kind, metadata } = workload;
   const markers = store
     .events()
-    .filter(({ object }) => object.spec?.template !== undefined && object.kind !== "ReplicaSet")
+    .filter(({ object }) => object.kind === kind && object.metadata.name === metadata.name)
     .map(({ object }) => markerOf(object));
   return markers.findLast((marker) => marker !== undefined && marker !== now);
 }
 
-function make(store: ObjectStore, config: WorldConfig): void {
-  if (store.get(webOf(config)) === undefined) store.create(manifest(config), OWNER);
+function make(store: ObjectStore, config: WorldConfig, name: WorkloadName): void {
+  if (store.get(workloadRef(config, name)) === undefined)
+    store.create(manifest(config, name), OWNER);
 }
 
 function replaceWith(store: ObjectStore, object: Draft): void {
   store.update(object, OWNER);
 }
 
-/** The Deployment's owner changes it; nothing happens where it is not there. */
-export function applyEdit(store: ObjectStore, edit: Edit, config: WorldConfig): void {
-  const web = webOf(config);
-  const object = store.get(web);
-  const merge = (patch: Fields) => void store.patch(web, patch, { type: "merge", ...OWNER });
+function pause(kind: string, value: true | null): Fields {
+  const field = PAUSED[kind];
+  return field === undefined ? {} : { [field]: value };
+}
+
+/** A patch of the pod template. */
+function templatePatch(kind: string, template: Fields): Fields {
+  return kind === "CronJob"
+    ? { spec: { jobTemplate: { spec: { template } } } }
+    : { spec: { template } };
+}
+
+export type EditOptions = { readonly config: WorldConfig; readonly name: WorkloadName };
+
+/** A workload's owner changes it; nothing happens where it is not there. */
+export function applyEdit(store: ObjectStore, edit: Edit, { config, name }: EditOptions): void {
+  const ref = workloadRef(config, name);
+  const object = store.get(ref);
+  const merge = (patch: Fields) => void store.patch(ref, patch, { type: "merge", ...OWNER });
   if (edit === "deletes it and makes it again") {
-    if (object !== undefined) store.remove(web);
-    return make(store, config);
+    if (object !== undefined) store.remove(ref);
+    return make(store, config, name);
   }
   if (object === undefined)
-    return edit === "applies the manifest" ? make(store, config) : undefined;
+    return edit === "applies the manifest" ? make(store, config, name) : undefined;
   switch (edit) {
     case "edits the template": {
       const edited = String(object.metadata.generation ?? 0);
-      return merge({ spec: { template: { metadata: { annotations: { edited } } } } });
+      return merge(templatePatch(ref.kind, { metadata: { annotations: { edited } } }));
     }
     case "edits a label":
       return merge({ metadata: { labels: { edited: object.metadata.resourceVersion } } });
     case "removes the marker":
       if (markerOf(object) === undefined) return;
-      store.patch(web, [{ op: "remove", path: MARKER_PATH }], { type: "json", ...OWNER });
+      store.patch(ref, [{ op: "remove", path: MARKER_PATH }], { type: "json", ...OWNER });
       return;
     case "puts the marker before back": {
-      const marker = markerBefore(store, markerOf(object));
+      const marker = markerBefore(store, object);
       if (marker === undefined || markerOf(object) === undefined) return;
       const value = [{ op: "replace" as const, path: MARKER_PATH, value: marker }];
-      store.patch(web, value, { type: "json", ...OWNER });
+      store.patch(ref, value, { type: "json", ...OWNER });
       return;
     }
     case "replaces it with the manifest":
-      return replaceWith(store, manifest(config));
+      return replaceWith(store, manifest(config, name));
     case "applies the manifest":
-      store.apply(manifest(config), { manager: "owner", force: true });
+      store.apply(manifest(config, name), { manager: "owner", force: true });
       return;
     case "pauses it":
-      if (web.kind !== "Deployment") return;
-      return merge({ spec: { paused: true } });
+      return merge({ spec: pause(ref.kind, true) });
     case "resumes it":
-      if (web.kind !== "Deployment") return;
-      return merge({ spec: { paused: null } });
+      return merge({ spec: pause(ref.kind, null) });
     case "deletes it":
-      store.remove(web);
+      store.remove(ref);
       return;
     case "makes its pods never ready":
-      return merge({
-        spec: { template: { metadata: { annotations: { [NEVER_READY]: "true" } } } },
-      });
+      return merge(
+        templatePatch(ref.kind, { metadata: { annotations: { [NEVER_READY]: "true" } } }),
+      );
     case "makes its pods ready":
-      return merge({ spec: { template: { metadata: { annotations: { [NEVER_READY]: null } } } } });
+      return merge(templatePatch(ref.kind, { metadata: { annotations: { [NEVER_READY]: null } } }));
     case "opts out":
       return merge({ metadata: { annotations: { [OPT_IN]: null } } });
     case "opts in":

@@ -1,10 +1,9 @@
-import type { Draft } from "../cluster/object.ts";
-import { NAMESPACE } from "../world/config.ts";
-import type { WorldConfig } from "../world/config.ts";
+import type { Draft, Fields } from "../cluster/object.ts";
+import { NAMESPACE, PARTITION, updateOf } from "../world/config.ts";
+import type { NodeName, WorkloadName, WorldConfig, WorldKind } from "../world/config.ts";
 
-/** The workload of every schedule. */
-export function webOf({ kind = "Deployment" }: WorldConfig) {
-  return { kind, namespace: NAMESPACE, name: "web" } as const;
+export function workloadRef({ kind = "Deployment" }: WorldConfig, name: WorkloadName = "web") {
+  return { kind, namespace: NAMESPACE, name } as const;
 }
 
 /** `cfg` is there from the beginning; `late` may come at any time. */
@@ -23,31 +22,84 @@ export function source(name: SourceName, value: number): Draft {
   };
 }
 
-/** The workload as its owner keeps it in a repository and applies it. */
-export function manifest(config: WorldConfig): Draft {
+export function node(name: NodeName): Draft {
+  return { apiVersion: "v1", kind: "Node", metadata: { name } };
+}
+
+export const QUOTA_REF = { kind: "ResourceQuota", namespace: NAMESPACE, name: "pods" } as const;
+
+export function podQuota(pods: number): Draft {
+  const { kind, ...metadata } = QUOTA_REF;
+  return { apiVersion: "v1", kind, metadata, spec: { hard: { pods: String(pods) } } };
+}
+
+/** The fields of the spec by which its controller replaces pods. */
+function strategy(config: WorldConfig): Fields {
+  switch (updateOf(config)) {
+    case "Recreate":
+      return { strategy: { type: "Recreate" } };
+    case "OnDelete":
+      return { updateStrategy: { type: "OnDelete" } };
+    case "Partition": {
+      const rollingUpdate = { partition: PARTITION };
+      return { updateStrategy: { type: "RollingUpdate", rollingUpdate } };
+    }
+    case "Restart":
+    case undefined:
+      return {};
+  }
+}
+
+const RESTART = { "rollcast.dev/rollout-strategy": "restart" };
+
+const VERSIONS: Readonly<Record<WorldKind, string>> = {
+  Deployment: "apps/v1",
+  StatefulSet: "apps/v1",
+  DaemonSet: "apps/v1",
+  Rollout: "argoproj.io/v1alpha1",
+  CronJob: "batch/v1",
+  Job: "batch/v1",
+};
+
+/** The spec of a workload whose pods run to their end; the schedule never comes. */
+function batchSpec(kind: WorldKind, template: Fields): Fields | undefined {
+  if (kind === "Job") return { template };
+  if (kind === "CronJob") {
+    return { schedule: "0 0 29 2 *", jobTemplate: { spec: { template } } };
+  }
+  return undefined;
+}
+
+/** A workload as its owner keeps it in a repository and applies it. */
+export function manifest(config: WorldConfig, workload: WorkloadName = "web"): Draft {
   const { replicas, minReadySeconds } = config;
-  const { kind, namespace, name } = webOf(config);
+  const { kind, namespace, name } = workloadRef(config, workload);
   const envFrom = [
     { configMapRef: { name: "cfg" } },
     { configMapRef: { name: "late", optional: true } },
   ];
+  const template = {
+    metadata: { labels: { app: name } },
+    spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
+  };
   return {
-    apiVersion: "apps/v1",
+    apiVersion: VERSIONS[kind],
     kind,
     metadata: {
       name,
       namespace,
-      annotations: { "rollcast.dev/auto": "true" },
-    },
-    spec: {
-      replicas,
-      ...(kind === "StatefulSet" ? { serviceName: name } : {}),
-      selector: { matchLabels: { app: "web" } },
-      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-      template: {
-        metadata: { labels: { app: "web" } },
-        spec: { containers: [{ name: "app", image: "app:1", envFrom }] },
+      annotations: {
+        "rollcast.dev/auto": "true",
+        ...(updateOf(config) === "Restart" ? RESTART : {}),
       },
+    },
+    spec: batchSpec(kind, template) ?? {
+      ...(kind === "DaemonSet" ? {} : { replicas }),
+      ...(kind === "StatefulSet" ? { serviceName: name } : {}),
+      ...strategy(config),
+      selector: { matchLabels: { app: name } },
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      template,
     },
   };
 }

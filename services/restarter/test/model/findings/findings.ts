@@ -1,5 +1,6 @@
 import { factsOf } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
+import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import {
@@ -19,6 +20,15 @@ import {
   mutatedByAdmission,
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
+import {
+  isBehindRefused,
+  isDroppedInFlight,
+  isEndedAgainAfterRestore,
+  isHoldLeft,
+  isManifestLost,
+  isRunDropped,
+  isRestartedTooEarly,
+} from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -117,11 +127,60 @@ export const FINDINGS: readonly Finding[] = [
     matches: (facts, { i, property }) =>
       property === "one end" ? isRestoredMidway(facts, i) : happened(facts, RESTORED, i),
   },
+  {
+    name: "applied-patch-is-dropped",
+    about:
+      "a patch is applied and not yet recorded, and a decision on the workload of before it drops its rollout",
+    breaks: ["one end"],
+    matches: (facts, { i }) => isDroppedInFlight(facts, i),
+  },
+  {
+    name: "hold-outlives-its-reason",
+    about:
+      "a workload that was held is refused or suspended, and its record says for good that it is held",
+    breaks: ["held with reason"],
+    matches: (facts, violation) => isHoldLeft(facts, violation),
+  },
+  {
+    name: "refused-waiter-blocks-queue",
+    about:
+      "a workload that waited for quota is refused, and nothing of its queue is rolled as long as it is tried again",
+    breaks: ["held with reason"],
+    matches: (facts, violation) => isBehindRefused(facts, violation),
+  },
+  {
+    name: "deleted-job-is-lost",
+    about:
+      "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
+    breaks: ["records are true"],
+    matches: (facts) => isManifestLost(facts),
+  },
+  {
+    name: "run-job-is-dropped",
+    about:
+      "a restarter is killed when it has run the Job of a CronJob, and the content of before comes back",
+    breaks: ["agree", "nothing is forgotten"],
+    matches: (facts) => isRunDropped(facts),
+  },
+  {
+    name: "restored-while-rolling",
+    about: "NATS is restored from a backup of the middle of a rollout, which then ends once more",
+    breaks: ["agree"],
+    matches: (facts, { i }) => isEndedAgainAfterRestore(facts, i),
+  },
+  {
+    name: "restarted-too-early",
+    about:
+      "Argo is asked to restart the pods from before the newest change, and a source that was created after that is not counted",
+    breaks: ["succeeded is true", "nothing is forgotten"],
+    matches: (facts, { i }) => isRestartedTooEarly(facts, i),
+  },
 ];
 
 /** The findings that a violation belongs to. */
 export function findingOf(run: Run, violation: Violation): Finding | undefined {
-  const facts = factsOf(run.history);
+  const ofAll = PROPERTIES.find(({ name }) => name === violation.property)?.ofAll;
+  const facts = factsOf(run.history, ofAll === true ? undefined : violation.workload);
   return FINDINGS.find(
     ({ breaks, matches }) => breaks.includes(violation.property) && matches(facts, violation),
   );

@@ -1,6 +1,10 @@
+import { dig } from "@rollcast/kube/object";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { MARKER } from "../../../src/model/marker.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
+import type { OwnerReference } from "../cluster/object.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
 import type { Entry, History } from "../world/history.ts";
 
@@ -13,13 +17,17 @@ export type Facts = {
   readonly writes: readonly WorkloadWrite[];
   /** Changes of content; undefined: the source is gone. */
   readonly changes: readonly Change[];
+  /** Writes of Jobs that a CronJob owns. */
+  readonly jobs: readonly JobWrite[];
   readonly pods: readonly Pod[];
   /** The rollouts of the records, as they were written last. */
   readonly rollouts: ReadonlyMap<string, { readonly i: number; readonly rollout: Rollout }>;
   /** The records at the end, by their keys. */
   readonly records: ReadonlyMap<string, WorkloadRecord>;
-  /** The workload at the end. */
+  /** The workload at the end; of several the first. */
   readonly workload: KubeObject | undefined;
+  /** The limits of the queue. */
+  readonly queue: Extract<Entry, { type: "queue" }> | undefined;
 };
 
 export type WorkloadWrite = {
@@ -28,6 +36,7 @@ export type WorkloadWrite = {
   readonly by: string;
   readonly object: KubeObject;
   readonly before: KubeObject | undefined;
+  /** On its template; of a Rollout whose pods are restarted the time of that. */
   readonly marker: string | undefined;
   readonly markerChanged: boolean;
   /** Whether its pod template changed, apart from the marker. */
@@ -36,6 +45,8 @@ export type WorkloadWrite = {
   readonly template: string;
   readonly deleted: boolean;
 };
+
+type JobWrite = { readonly i: number; readonly job: KubeObject };
 
 export type Change = {
   readonly i: number;
@@ -55,15 +66,21 @@ export type Pod = {
   readonly content: ReadonlyMap<string, string>;
 };
 
-const KINDS = new Set(["Deployment", "StatefulSet"]);
+const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Rollout", "CronJob", "Job"]);
 
 type ObjectEntry = Extract<Entry, { type: "object" }>;
 
-function templateOf(object: KubeObject | undefined): { marker: string | undefined; rest: string } {
-  const template = (object?.spec?.template ?? {}) as {
-    metadata?: { annotations?: Record<string, string> };
-  };
-  const { [MARKER]: marker, ...annotations } = template.metadata?.annotations ?? {};
+type Template = { readonly metadata?: { readonly annotations?: Record<string, string> } };
+
+export function templateOf(object: KubeObject | undefined): {
+  marker: string | undefined;
+  rest: string;
+} {
+  const jobTemplate = dig(object?.spec, "jobTemplate", "spec", "template");
+  const template = (object?.spec?.template ?? jobTemplate ?? {}) as Template;
+  const { [MARKER]: written, ...annotations } = template.metadata?.annotations ?? {};
+  const restartAt = object?.spec?.restartAt;
+  const marker = typeof restartAt === "string" ? restartAt : written;
   const rest = { ...template, metadata: { ...template.metadata, annotations } };
   return { marker, rest: JSON.stringify(rest) };
 }
@@ -89,15 +106,90 @@ function writeOf(
   };
 }
 
-function isEnding({ metadata, status }: KubeObject): boolean {
-  return metadata.deletionTimestamp !== undefined || status?.phase === "Failed";
+/** The controller of an object, as far as it has one. */
+function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 
-/** Reads a history. */
-export function factsOf(history: History): Facts {
+function isWorkload(object: KubeObject): boolean {
+  return KINDS.has(object.kind) && controllerOf(object) === undefined;
+}
+
+/** The Job that the restarter has run from a CronJob, as its write of the CronJob. */
+function runOf(i: number, { at, by, write }: ObjectEntry, cronJob: KubeObject): WorkloadWrite {
+  const run = writeOf(i, { at, by, type: "object", write }, undefined);
+  return { ...run, object: cronJob, before: cronJob, templateChanged: false };
+}
+
+function otherEntry({ at }: Entry): Entry {
+  return { at, type: "note", text: "another workload" };
+}
+
+/** The source without which no pod starts; the others are optional. */
+const REQUIRED = "ConfigMap/cfg";
+
+/** A pod that was made without the required source starts when that comes, with its content. */
+function startWaiting(pods: Map<string, Pod>, digest: string): void {
+  for (const [uid, pod] of pods) {
+    if (pod.content.has(REQUIRED)) continue;
+    pods.set(uid, { ...pod, content: new Map([...pod.content, [REQUIRED, digest]]) });
+  }
+}
+
+function isEnding({ metadata, status }: KubeObject): boolean {
+  return (
+    metadata.deletionTimestamp !== undefined ||
+    ["Failed", "Succeeded"].includes(String(status?.phase))
+  );
+}
+
+/** The workloads that a history is about, as `<kind>/<name>`. */
+export function workloadsOf(history: History): string[] {
+  const names = history.flatMap((entry) => {
+    if (entry.type === "event") {
+      const { kind, name } = entry.event.data.workload;
+      return [`${kind}/${name}`];
+    }
+    if (entry.type === "record" && entry.record !== undefined) {
+      return [`${entry.record.kind}/${entry.record.name}`];
+    }
+    if (entry.type !== "object" || !isWorkload(entry.write.object)) return [];
+    const { kind, metadata } = entry.write.object;
+    return [`${kind}/${metadata.name}`];
+  });
+  return [...new Set(names)];
+}
+
+/** Whether an entry is about a workload that is not this one. */
+function isOfAnother(entry: Entry, workload: string): boolean {
+  const isOther = (kind: string, name: string) => `${kind}/${name}` !== workload;
+  if (entry.type === "event") {
+    const { kind, name } = entry.event.data.workload;
+    return isOther(kind, name);
+  }
+  if (entry.type === "record") {
+    const [kind = "", name = ""] = workload.split("/");
+    return entry.key !== recordKey(CLUSTER, { kind, namespace: NAMESPACE, name });
+  }
+  if (entry.type !== "object") return false;
+  const { object } = entry.write;
+  const owner = controllerOf(object);
+  if (object.kind === "Job" && owner !== undefined) return isOther(owner.kind, owner.name);
+  return isWorkload(object) && isOther(object.kind, object.metadata.name);
+}
+
+/**
+ * Reads a history; with a workload (`<kind>/<name>`) as if there were no other, with the same
+ * places.
+ */
+export function factsOf(whole: History, subject?: string): Facts {
+  const history = whole.map((entry) =>
+    subject !== undefined && isOfAnother(entry, subject) ? otherEntry(entry) : entry,
+  );
   const events = new Map<string, { i: number; event: OutboxEvent }>();
   const writes: WorkloadWrite[] = [];
   const changes: Change[] = [];
+  const jobs: JobWrite[] = [];
   const pods = new Map<string, Pod>();
   const rollouts = new Map<string, { i: number; rollout: Rollout }>();
   const records = new Map<string, WorkloadRecord>();
@@ -109,17 +201,24 @@ export function factsOf(history: History): Facts {
     const { kind, metadata } = object;
     const key = `${kind}/${metadata.name}`;
     const owner = metadata.ownerReferences?.[0]?.uid ?? "";
-    if (KINDS.has(kind)) {
+    if (isWorkload(object)) {
       writes.push(writeOf(i, entry, workloads.get(key)));
       if (type === "DELETED") workloads.delete(key);
       else workloads.set(key, object);
     } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
-    else if (kind === "ConfigMap") {
+    else if (kind === "Job") {
+      owners.set(metadata.uid, owner);
+      jobs.push({ i, job: object });
+      const cronJob = workloads.get(`CronJob/${controllerOf(object)?.name}`);
+      if (type === "ADDED" && entry.by === "rollcast" && cronJob !== undefined)
+        writes.push(runOf(i, entry, cronJob));
+    } else if (kind === "ConfigMap") {
       const digest = type === "DELETED" ? undefined : digestOf(object);
       if (digest === present.get(key)) return;
       if (digest === undefined) present.delete(key);
       else present.set(key, digest);
       changes.push({ i, at: entry.at, source: key, digest });
+      if (digest !== undefined && key === REQUIRED) startWaiting(pods, digest);
     } else if (kind === "Pod") {
       const existing = pods.get(metadata.uid);
       const until = type === "DELETED" || isEnding(object) ? i : Number.POSITIVE_INFINITY;
@@ -143,10 +242,12 @@ export function factsOf(history: History): Facts {
   }
   const [workload] = workloads.values();
   return {
+    queue: history.find((entry) => entry.type === "queue"),
     history,
     events: [...events.values()],
     writes,
     changes,
+    jobs,
     pods: [...pods.values()],
     rollouts,
     records,
@@ -157,6 +258,11 @@ export function factsOf(history: History): Facts {
 /** The pods of a workload that ran at a place in the history and were not ending. */
 export function podsAt({ pods }: Facts, uid: string, i: number): Pod[] {
   return pods.filter(({ owner, from, until }) => owner === uid && from <= i && i < until);
+}
+
+/** The workload at a place in the history, before what happened there. */
+export function workloadAt({ writes }: Facts, uid: string, i: number): KubeObject | undefined {
+  return writes.findLast((write) => write.i < i && write.object.metadata.uid === uid)?.object;
 }
 
 /** The present content at a place in the history. */

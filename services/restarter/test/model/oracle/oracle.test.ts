@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import { MARKER, formatMarker } from "../../../src/model/marker.ts";
 import { sourceKey } from "../../../src/model/content.ts";
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { source } from "../acts/objects.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
-import { START } from "../world/config.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER, NAMESPACE, START } from "../world/config.ts";
 import type { Entry } from "../world/history.ts";
 import { digestOf } from "./digest.ts";
 import { violationsOf } from "./oracle.ts";
 
+const KEY = recordKey(CLUSTER, { kind: "Deployment", namespace: NAMESPACE, name: "web" });
 const CFG = sourceKey("ConfigMap", "shop", "cfg");
 const digest = (value: number) => digestOf(source("cfg", value) as KubeObject);
 const wanted = (value: number) => ({ [CFG]: { keys: "*" as const, digest: digest(value) } });
@@ -33,9 +36,15 @@ function written() {
       object("owner", value === 0 ? "ADDED" : "MODIFIED", source("cfg", value)),
     workload: (
       by: string,
-      options: { marker?: string; edited?: string; ready?: number; replicas?: number } = {},
+      options: {
+        marker?: string;
+        edited?: string;
+        ready?: number;
+        replicas?: number;
+        onDelete?: boolean;
+      } = {},
     ) => {
-      const { marker, edited, ready = 1, replicas = 1 } = options;
+      const { marker, edited, ready = 1, replicas = 1, onDelete = false } = options;
       const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
       const annotations = {
         ...(marker === undefined ? {} : { [MARKER]: marker }),
@@ -50,7 +59,11 @@ function written() {
           generation: 1,
           annotations: { "rollcast.dev/auto": "true" },
         },
-        spec: { replicas, template: { metadata: { annotations } } },
+        spec: {
+          replicas,
+          ...(onDelete ? { updateStrategy: { type: "OnDelete" } } : {}),
+          template: { metadata: { annotations } },
+        },
         status: { ...status, observedGeneration: 1 },
       });
     },
@@ -70,7 +83,12 @@ function written() {
         outbox: [],
         ...over,
       } as unknown as WorkloadRecord;
-      entries.push({ at: at(), type: "record", key: "web", record });
+      entries.push({ at: at(), type: "record", key: KEY, record });
+      return history;
+    },
+    frozen: () => {
+      const entry = { type: "freeze" } as ControlEntry;
+      entries.push({ at: at(), type: "control", key: "freeze", entry });
       return history;
     },
     rolling: (id: string, value: number) =>
@@ -137,6 +155,46 @@ test("a workload that is scaled to nothing succeeds while a pod still ends", () 
     .record(current);
   expect(history.event("succeeded", "r", "ScaledToZero").says()).not.toContainEqual(
     expect.stringContaining("succeeded is true"),
+  );
+});
+
+/** Its pods wait for their owner to delete them. */
+function waiting() {
+  return written()
+    .content(0)
+    .workload("owner", { onDelete: true })
+    .pod("web-0")
+    .content(1)
+    .rolling("r", 1)
+    .workload("rollcast", { marker: marker(1), onDelete: true })
+    .event("started", "r")
+    .record(current);
+}
+
+test("succeeded while pods wait for their owner is true if it names them", () => {
+  const message = "1 of 1 pods keep the old template until their owner deletes them";
+  const says = (reason: string, text: string) =>
+    waiting().event("succeeded", "r", reason, text).says();
+
+  expect(says("OnDelete", `${message}: web-0`)).toEqual([]);
+  expect(says("OnDelete", message)).toEqual([]);
+  expect(says("OnDelete", `${message}: web-1`)).toEqual([
+    "succeeded is true: succeeded (OnDelete), but its message does not name web-0",
+  ]);
+  expect(says("Complete", "")).toEqual([
+    "succeeded is true: succeeded (Complete), but web-0 keeps older content",
+  ]);
+});
+
+test("a pod that waits for its owner is forgotten where its template has no marker", () => {
+  const history = written().content(0).workload("owner", { onDelete: true }).pod("web-0");
+  expect(
+    history
+      .content(1)
+      .record({ running: wanted(1) })
+      .says(),
+  ).toContain(
+    "nothing is forgotten: pods that wait for their owner lack the content of ConfigMap/cfg, and nothing says so",
   );
 });
 
@@ -255,6 +313,17 @@ test("content that no pod has and no record explains is forgotten", () => {
   );
 });
 
+test("a pod that is made while its required source is absent starts with what comes", () => {
+  const gone = written().content(0).workload("owner").object("owner", "DELETED", source("cfg", 0));
+  expect(
+    gone
+      .pod("new")
+      .content(1)
+      .record({ running: wanted(1) })
+      .says(),
+  ).toEqual([]);
+});
+
 test("content that pods lack because others do not get ready is not forgotten", () => {
   const history = written().content(0).workload("owner", { ready: 0 }).pod("old").content(1);
   expect(history.record({ running: wanted(0) }).says()).not.toContainEqual(
@@ -265,7 +334,7 @@ test("content that pods lack because others do not get ready is not forgotten", 
 test("content that is held with a reason, and an event, is not forgotten", () => {
   const history = written().content(0).workload("owner").pod("old").content(1);
   const due = { reason: "Frozen", published: true };
-  const held = history.record({ phase: "deferred", running: wanted(0), due });
+  const held = history.frozen().record({ phase: "deferred", running: wanted(0), due });
   expect(held.says()).toEqual([
     "nothing is forgotten: the rollout is held (Frozen), and no event says so",
   ]);

@@ -1,17 +1,26 @@
 import type { History } from "../world/history.ts";
-import { factsOf } from "./facts.ts";
+import { factsOf, workloadsOf } from "./facts.ts";
 import type { Property, Violation } from "./property.ts";
+import { QUEUES } from "./queues.ts";
 import { REST } from "./rest.ts";
 import { ROLLOUTS } from "./rollouts.ts";
 import { TRUTH } from "./truth.ts";
 
 /** The promise, in its parts. */
-export const PROPERTIES: readonly Property[] = [...TRUTH, ...ROLLOUTS, ...REST];
+export const PROPERTIES: readonly Property[] = [...TRUTH, ...ROLLOUTS, ...REST, ...QUEUES];
 
 /** Where a history breaks the promise. */
 export function violationsOf(history: History): Violation[] {
-  const facts = factsOf(history);
-  return PROPERTIES.flatMap(({ name, faults }) =>
-    faults(facts).map((fault) => ({ property: name, ...fault })),
-  );
+  const subjects = [undefined, ...workloadsOf(history)];
+  return subjects.flatMap((workload) => {
+    const facts = factsOf(history, workload);
+    return PROPERTIES.filter(({ ofAll }) => (ofAll === true) === (workload === undefined)).flatMap(
+      ({ name, faults }) =>
+        faults(facts).map((fault) => ({
+          property: name,
+          ...fault,
+          ...(workload === undefined ? {} : { workload }),
+        })),
+    );
+  });
 }

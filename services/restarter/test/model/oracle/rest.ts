@@ -1,9 +1,13 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isGate } from "../../../src/decision/blocking-gate.ts";
-import { isComplete } from "./complete.ts";
-import { contentAt, podsAt } from "./facts.ts";
-import type { Facts } from "./facts.ts";
+import { parseMarker } from "../../../src/model/marker.ts";
+import type { SourceKey } from "../../../src/model/content.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { NAMESPACE } from "../world/config.ts";
+import { isBatch, isComplete, isReplaced } from "./complete.ts";
+import { contentAt, podsAt, templateOf } from "./facts.ts";
+import type { Facts, Pod } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
 const OPT_IN = "rollcast.dev/auto";
@@ -24,16 +28,64 @@ function adoptedAt({ history, writes }: Facts): number {
   return record === -1 ? history.length : record;
 }
 
-/** The sources of which a pod of the workload lacks the present content, at the end. */
-function staleSources(facts: Facts, uid: string): string[] {
-  const i = facts.history.length;
+/** The sources of which one of the workload's pods lacks the present content, at the end. */
+function staleSources(facts: Facts, pods: readonly Pod[]): string[] {
   const since = adoptedAt(facts);
-  const stale = [...contentAt(facts, i)].filter(
+  const stale = [...contentAt(facts, facts.history.length)].filter(
     ([source, digest]) =>
       facts.changes.some((change) => change.source === source && change.i > since) &&
-      podsAt(facts, uid, i).some(({ content }) => content.get(source) !== digest),
+      pods.some(({ content }) => content.get(source) !== digest),
   );
   return stale.map(([source]) => source);
+}
+
+/**
+ * The content that a Job or a CronJob has run with last; undefined where nothing has run yet, or a
+ * Job waits for its owner to resume it.
+ */
+function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
+  if (kind === "Job") {
+    const newest = facts.pods.findLast(({ owner }) => owner === metadata.uid);
+    return spec?.suspend === true ? undefined : newest?.content;
+  }
+  const run = facts.writes.findLast(
+    ({ by, before, markerChanged, object }) =>
+      object.metadata.uid === metadata.uid &&
+      (before === undefined || (by === "rollcast" && markerChanged)),
+  );
+  return run === undefined ? undefined : contentAt(facts, run.i);
+}
+
+/** The sources whose present content a Job or CronJob has not run with. */
+function unrunSources(facts: Facts, workload: KubeObject): string[] {
+  const content = lastRun(facts, workload);
+  if (content === undefined) return [];
+  const pod: Pod = { name: "", owner: "", from: 0, until: 0, content };
+  return staleSources(facts, [pod]);
+}
+
+/**
+ * Whether pods that their owner deletes will get the present content of a source by our doing: the
+ * template is marked with it, or was by the last rollout, whose end left these pods to their owner.
+ */
+function isMarked(
+  facts: Facts,
+  { object, pods }: { object: KubeObject; pods: readonly Pod[] },
+  source: string,
+): boolean {
+  const digest = contentAt(facts, facts.history.length).get(source);
+  const [kind, name] = source.split("/");
+  const key = `${kind}/${NAMESPACE}/${name}`;
+  const { marker } = templateOf(object);
+  if (digest !== undefined && marker !== undefined) {
+    const marked = parseMarker(marker, NAMESPACE).get(key as SourceKey);
+    if (marked === digest) return true;
+  }
+  const ended = facts.events.findLast(({ event }) => event.outcome === "succeeded");
+  const wanted = facts.rollouts.get(ended?.event.data.rollout ?? "")?.rollout.wanted[key];
+  const isNewer = ({ content, from }: Pod) =>
+    content.get(source) !== digest && from > (ended?.i ?? 0);
+  return wanted?.digest === digest && !pods.some(isNewer);
 }
 
 /** Why the workload is not rolled, and until when or which gate opens, as its record says. */
@@ -54,7 +106,22 @@ function forgotten(facts: Facts): Fault[] {
   if (record === undefined) return [{ i, what: "an opted-in workload has no record" }];
   // Pods that do not get ready keep the others from being replaced.
   if (workload.spec?.paused === true || !isComplete(workload)) return [];
-  const stale = staleSources(facts, uid);
+  const [replaced, owners] = [true, false].map((byController) =>
+    podsAt(facts, uid, history.length).filter(
+      ({ name }) => isReplaced(workload, name) === byController,
+    ),
+  );
+  const stale = isBatch(workload)
+    ? unrunSources(facts, workload)
+    : staleSources(facts, replaced ?? []);
+  const left = isBatch(workload) ? [] : (owners ?? []);
+  const unmarked = staleSources(facts, left).filter(
+    (source) => !isMarked(facts, { object: workload, pods: left }, source),
+  );
+  if (unmarked.length > 0 && explanation(record) === undefined) {
+    const what = `pods that wait for their owner lack the content of ${unmarked.join()}, and nothing says so`;
+    return [{ i, what }];
+  }
   if (stale.length > 0 && explanation(record) === undefined) {
     const what = `pods lack the content of ${stale.join()}, and the record says ${record.phase}, without a reason`;
     return [{ i, what }];
@@ -72,8 +139,15 @@ function forgotten(facts: Facts): Fault[] {
 function wrongRecords(facts: Facts): Fault[] {
   const i = facts.history.length - 1;
   const present = contentAt(facts, i);
+  const last = facts.writes.at(-1);
+  const isLost = last?.deleted === true && last.by === "rollcast" && facts.records.size === 0;
+  if (isLost) return [{ i, what: "a Job is deleted and made again by nobody" }];
   return [...facts.records.values()].flatMap((record) => {
     const { kind, name, outbox, phase, running, uid } = record;
+    if (record.recreate !== undefined) {
+      const what = "a deleted Job is not made again, and its record does not say why";
+      return record.failure === undefined ? [{ i, what }] : [];
+    }
     if (facts.workload?.metadata.uid !== uid)
       return [{ i, what: "a workload that is gone has a record" }];
     if (outbox.length > 0)

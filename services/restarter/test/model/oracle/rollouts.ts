@@ -1,4 +1,5 @@
 import { parseMarker } from "../../../src/model/marker.ts";
+import { NAMESPACE } from "../world/config.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
@@ -36,11 +37,19 @@ function withoutOneEnd(facts: Facts): Fault[] {
 /** How exactly a change and a creation can be ordered in time. */
 const SAME_TIME_MS = 1_000;
 
-function sameContent(a: WorkloadWrite, b: WorkloadWrite): boolean {
-  const digests = ({ marker }: WorkloadWrite) =>
-    JSON.stringify(
-      [...parseMarker(marker, "shop")].toSorted(([left], [right]) => (left < right ? -1 : 1)),
-    );
+/** The content that a write brings: as its marker says, or where that is a time, its rollout. */
+function broughtBy({ rollouts }: Facts, { marker, at }: WorkloadWrite): [string, string][] {
+  const marked = [...parseMarker(marker, NAMESPACE)];
+  if (marked.length > 0) return marked;
+  const rollout = [...rollouts.values()]
+    .map((entry) => entry.rollout)
+    .findLast((other) => other.marker === marker && other.decidedAt <= at);
+  return Object.entries(rollout?.wanted ?? {}).map(([key, { digest }]) => [key, digest]);
+}
+
+function sameContent(facts: Facts, a: WorkloadWrite, b: WorkloadWrite): boolean {
+  const digests = (write: WorkloadWrite) =>
+    JSON.stringify(broughtBy(facts, write).toSorted(([left], [right]) => (left < right ? -1 : 1)));
   return digests(a) === digests(b);
 }
 
@@ -55,7 +64,11 @@ function needlessRollouts(facts: Facts): Fault[] {
     const previous = last;
     const created = before === undefined || before.metadata.uid !== write.object.metadata.uid;
     if (isOurs || created) last = write;
-    else if (by !== "cluster" && (markerChanged || templateChanged || write.deleted))
+    else if (
+      by !== "cluster" &&
+      by !== "rollcast" &&
+      (markerChanged || templateChanged || write.deleted)
+    )
       last = undefined;
     if (!isOurs || previous === undefined) return [];
     const isCreation = previous.by !== "rollcast";
@@ -67,7 +80,9 @@ function needlessRollouts(facts: Facts): Fault[] {
     if (changed) return [];
     if (isCreation)
       return [{ i, what: "the workload is rolled, and nothing has changed since it was made" }];
-    return sameContent(previous, write) ? [{ i, what: "the same content is rolled twice" }] : [];
+    return sameContent(facts, previous, write)
+      ? [{ i, what: "the same content is rolled twice" }]
+      : [];
   });
 }
 

@@ -1,6 +1,8 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
-import { podsAt } from "./facts.ts";
+import { isBatch, isReplaced } from "./complete.ts";
+import { leftOutOf } from "./left-pods.ts";
+import { podsAt, workloadAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -29,10 +31,16 @@ function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string
     .map(([key]) => shortName(key));
 }
 
-/** A workload that is scaled to nothing should run no pod, whichever still ends. */
-function isScaledToZero({ writes }: Facts, uid: string, i: number): boolean {
-  const last = writes.findLast((write) => write.i < i && write.object.metadata.uid === uid);
-  return last?.object.spec?.replicas === 0;
+/** Whether the Job that a rollout has run or made again was complete before this place. */
+function isJobComplete(
+  facts: Facts,
+  { rollout, uid }: { rollout: Rollout; uid: string },
+  i: number,
+) {
+  const run = facts.jobs.findLast(({ i: at, job }) => at < i && job.metadata.name === rollout.job);
+  const job = run?.job ?? workloadAt(facts, uid, i);
+  const conditions = job?.status?.conditions as readonly { type?: string; status?: string }[];
+  return conditions?.some(({ type, status }) => type === "Complete" && status === "True") === true;
 }
 
 function falseSuccesses(facts: Facts): Fault[] {
@@ -40,21 +48,33 @@ function falseSuccesses(facts: Facts): Fault[] {
     const { workload, rollout: id = "" } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
     if (event.outcome !== "succeeded" || rollout === undefined) return [];
-    if (isScaledToZero(facts, workload.uid, i)) return [];
+    const object = workloadAt(facts, workload.uid, i);
+    if (object !== undefined && isBatch(object)) {
+      const isTrue = isJobComplete(facts, { rollout, uid: workload.uid }, i);
+      return isTrue ? [] : [{ i, what: "succeeded, but its Job is not complete" }];
+    }
+    // A workload that is scaled to nothing should run no pod, whichever still ends.
+    if (object?.spec?.replicas === 0) return [];
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
-    return podsAt(facts, workload.uid, i)
+    const old = podsAt(facts, workload.uid, i)
       .filter(({ from }) => from < began)
-      .flatMap(({ content }) => {
-        const sources = lacking(content, rollout);
-        if (sources.length === 0) return [];
-        return [{ i, what: `succeeded, but a pod lacks the content of ${sources.join()}` }];
-      })
-      .slice(0, 1);
+      .map(({ name, content }) => ({ name, sources: lacking(content, rollout) }))
+      .filter(({ sources }) => sources.length > 0);
+    const isOwners = ({ name }: { name: string }) =>
+      object !== undefined && !isReplaced(object, name);
+    const wrong = old.find((pod) => !isOwners(pod));
+    if (wrong !== undefined) {
+      return [{ i, what: `succeeded, but a pod lacks the content of ${wrong.sources.join()}` }];
+    }
+    return leftOutOf(
+      event,
+      old.map(({ name }) => name),
+    ).map((what) => ({ i, what }));
   });
 }
 
 const GUARD = "the server rejected our request due to an error in our request";
-const BY_STATUS = new Set(["ProgressDeadlineExceeded"]);
+const BY_STATUS = new Set(["ProgressDeadlineExceeded", "BackoffLimitExceeded", "DeadlineExceeded"]);
 
 function falseFailures(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
@@ -95,7 +115,7 @@ function falseEnds(facts: Facts): Fault[] {
 export const TRUTH: readonly Property[] = [
   {
     name: "succeeded is true",
-    says: "`succeeded` is published only while every pod that should run runs the wanted content",
+    says: "`succeeded` is published only while every pod that should run runs the wanted content, or waits for its owner and is named",
     faults: falseSuccesses,
   },
   {

@@ -2,7 +2,7 @@ import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
 import type { PatchOperation } from "@rollcast/kube/patch";
 import { StatusError } from "../cluster/object-store.ts";
-import type { ObjectStore, Ref } from "../cluster/object-store.ts";
+import type { KubeObject, ObjectStore, Ref } from "../cluster/object-store.ts";
 import { KINDS } from "../cluster/kinds.ts";
 import type { Draft } from "../cluster/object.ts";
 import type { CallKind, Gate } from "./gate.ts";
@@ -20,6 +20,8 @@ export type KubeApi = {
   breakWatches(expired: boolean): void;
 };
 
+/** Which resources a group has. */
+const GROUP = /^\/apis\/([^/]+)\/[^/]+$/;
 const PATH = /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?$/;
 
 type Target = { readonly kind: string; readonly namespace?: string; readonly name?: string };
@@ -44,17 +46,50 @@ function versionOf(store: ObjectStore): string {
   return String(store.events().at(-1)?.resourceVersion ?? 0);
 }
 
-function listOf(store: ObjectStore, { kind, namespace }: Target): object {
-  const items = store.list(kind, namespace);
+/** Of a selector with `name=value` parts alone. */
+function isSelected({ metadata }: KubeObject, selector: string | undefined): boolean {
+  if (selector === undefined) return true;
+  return selector.split(",").every((part) => {
+    const [name = "", value] = part.split("=");
+    return metadata.labels?.[name] === value;
+  });
+}
+
+function listOf(store: ObjectStore, { kind, namespace }: Target, selector?: string): object {
+  const items = store.list(kind, namespace).filter((object) => isSelected(object, selector));
   return { kind: `${kind}List`, metadata: { resourceVersion: versionOf(store) }, items };
 }
 
+type DeleteOptions = {
+  readonly propagationPolicy?: "Background";
+  readonly preconditions?: { readonly uid?: string };
+};
+
+function remove(store: ObjectStore, ref: Ref, options: DeleteOptions | undefined) {
+  const { propagationPolicy: propagation, preconditions } = options ?? {};
+  const uid = preconditions?.uid;
+  return store.remove(ref, {
+    ...(propagation === undefined ? {} : { propagation }),
+    ...(uid === undefined ? {} : { uid }),
+  });
+}
+
+function resourcesOf(group: string): object {
+  const resources = Object.values(KINDS)
+    .filter((kind) => kind.group === group)
+    .map(({ resource }) => ({ name: resource }));
+  return { kind: "APIResourceList", resources };
+}
+
 function perform(store: ObjectStore, request: KubeRequest): unknown {
+  const [, group] = GROUP.exec(request.path) ?? [];
+  if (group !== undefined) return resourcesOf(group);
   const target = targetOf(request.path);
   const manager = request.query?.fieldManager ?? "unknown";
   if (request.method === "POST") return store.create(request.body as Draft, { manager });
   if (target.name === undefined) {
-    if (request.query?.fieldSelector === undefined) return listOf(store, target);
+    if (request.query?.fieldSelector === undefined)
+      return listOf(store, target, request.query?.labelSelector);
     return { kind: "List", metadata: { resourceVersion: versionOf(store) }, items: [] };
   }
   const ref = target as Ref;
@@ -62,7 +97,7 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
     const patch = request.body as readonly PatchOperation[];
     return store.patch(ref, patch, { type: "json", manager });
   }
-  if (request.method === "DELETE") return store.remove(ref) ?? {};
+  if (request.method === "DELETE") return remove(store, ref, request.body as DeleteOptions) ?? {};
   const object = store.get(ref);
   if (object === undefined) throw new KubeError(404, "NotFound", `${ref.name} not found`);
   return object;
@@ -70,10 +105,12 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
 
 function kindOfCall({ method, path }: KubeRequest): CallKind {
   if (method !== "GET") return "patch";
+  if (GROUP.test(path)) return "other";
   return targetOf(path).name === undefined ? "list workloads" : "read workload";
 }
 
 function describe({ method, path }: KubeRequest): string {
+  if (GROUP.test(path)) return `${method} ${path}`;
   const { kind, name } = targetOf(path);
   return `${method} ${kind}${name === undefined ? "s" : ` ${name}`}`;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Act, Edit, Policy, Schedule } from "../acts/act.ts";
-import type { WorldConfig } from "../world/config.ts";
+import type { WorkloadName, WorldConfig, WorldShape } from "../world/config.ts";
 import type { CallKind } from "../ports/gate.ts";
 
 const EDITS: readonly Edit[] = [
@@ -33,6 +33,9 @@ function seldom<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
   return fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 }
 
+/** `web` where it is left out; one that is not there is not written. */
+const workload = seldom(fc.constantFrom<WorkloadName>("api", "batch"));
+
 const pass: fc.Arbitrary<Act> = fc.record({
   do: fc.constant("pass"),
   ms: fc.constantFrom(100, 1_500, 5_000, 40_000, 720_000),
@@ -53,17 +56,20 @@ const others: fc.Arbitrary<Act> = fc.oneof(
     seed: fc.nat({ max: 99 }),
   }),
   fc.record<Act & { do: "scale" }>({
+    workload,
     do: fc.constant("scale"),
     replicas: fc.integer({ min: 0, max: 3 }),
   }),
   {
     weight: 3,
     arbitrary: fc.record<Act & { do: "edit" }>({
+      workload,
       do: fc.constant("edit"),
       edit: fc.constantFrom(...EDITS),
     }),
   },
   fc.record<Act & { do: "policy" }>({
+    workload,
     do: fc.constant("policy"),
     policy: fc.constantFrom(...POLICIES),
   }),
@@ -83,12 +89,20 @@ const others: fc.Arbitrary<Act> = fc.oneof(
     expired: fc.boolean(),
   }),
   {
-    weight: 5,
+    weight: 6,
     arbitrary: fc.constantFrom<Act>(
       { do: "delete source", source: "cfg" },
       { do: "touch records" },
       { do: "empty Redis" },
       { do: "delete pod" },
+      { do: "pause queue", on: true },
+      { do: "pause queue", on: false },
+      { do: "resume halted" },
+      { do: "pod quota", pods: 1 },
+      { do: "pod quota", pods: 2 },
+      { do: "pod quota" },
+      { do: "node", node: "node-1", alive: false },
+      { do: "node", node: "node-1", alive: true },
       { do: "NATS outage", on: true },
       { do: "NATS outage", on: true },
       { do: "NATS outage", on: false },
@@ -115,19 +129,24 @@ export const schedules: fc.Arbitrary<Schedule> = fc.array(act, {
   size: "max",
 });
 
-export const configs: fc.Arbitrary<WorldConfig> = fc
-  .record({
+/** What is set up, with workloads of these shapes. */
+export function configsOf(shapes: readonly WorldShape[]): fc.Arbitrary<WorldConfig> {
+  const parts = fc.record({
     replicas: fc.integer({ min: 1, max: 2 }),
     attempts: fc.constantFrom(1, 3),
-    maxRolling: seldom(fc.constant(1)),
+    maxRolling: seldom(fc.integer({ min: 1, max: 2 })),
     minReadySeconds: seldom(fc.constant(10)),
-    kind: seldom(fc.constant("StatefulSet" as const)),
+    shape: fc.constantFrom(...shapes),
     restarters: seldom(fc.constant(2)),
-  })
-  .map(({ restarters, kind, maxRolling, minReadySeconds, ...rest }) => ({
-    ...rest,
-    ...(restarters === undefined ? {} : { restarters }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(maxRolling === undefined ? {} : { maxRolling }),
-    ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-  }));
+    workloads: seldom(fc.constantFrom(2, 3)),
+    haltAfter: seldom(fc.integer({ min: 1, max: 2 })),
+    breaksWith: seldom(fc.constant(2)),
+  });
+  // What is left out stays out of the text of a case.
+  return parts.map(
+    ({ shape, ...rest }) =>
+      Object.fromEntries(
+        Object.entries({ ...rest, ...shape }).filter(([, value]) => value !== undefined),
+      ) as WorldConfig,
+  );
+}

@@ -1,7 +1,7 @@
 import { sentenceOf } from "../acts/act.ts";
 import type { Schedule } from "../acts/act.ts";
-import { START } from "../world/config.ts";
-import type { WorldConfig } from "../world/config.ts";
+import { NODES, PARTITION, START, namesOf, updateOf } from "../world/config.ts";
+import type { WorldConfig, WorldUpdate } from "../world/config.ts";
 import type { Entry, History } from "../world/history.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Case } from "./shorten.ts";
@@ -19,7 +19,7 @@ function objectText({ by, write }: Extract<Entry, { type: "object" }>): string |
   const template = spec?.template as { metadata?: { annotations?: object } } | undefined;
   const marker = JSON.stringify(template?.metadata?.annotations ?? {});
   const more =
-    kind === "Deployment" || kind === "StatefulSet"
+    template !== undefined && kind !== "ReplicaSet"
       ? ` (generation ${metadata.generation}, observed ${String(status?.observedGeneration ?? 0)}, template ${marker})`
       : "";
   return `${by} ${verb} ${kind} ${metadata.name}${more}`;
@@ -48,6 +48,12 @@ function textOf(entry: Entry): string | undefined {
       const rollout = record.rollout === undefined ? "" : `, rollout ${record.rollout.id}`;
       return `  record ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
     }
+    case "queue":
+      return undefined;
+    case "control":
+      return entry.entry?.type === "state"
+        ? `  quota in use by [${Object.keys(entry.entry.rolling).join()}], ${entry.entry.failures.length} changes failed`
+        : undefined;
     case "refused":
       return `  the API server refuses: ${entry.reason}, ${entry.by}`;
     case "lost":
@@ -65,29 +71,42 @@ export function historyText(history: History): string {
     .join("\n");
 }
 
+const UPDATES: Readonly<Record<WorldUpdate, string>> = {
+  Recreate: "strategy Recreate",
+  OnDelete: "update strategy OnDelete",
+  Partition: `partition ${PARTITION}`,
+  Restart: "restarted by Argo",
+};
+
+function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
+  if (kind === "Job" || kind === "CronJob") return kind;
+  if (kind === "DaemonSet") return `${kind} on ${NODES.length} nodes`;
+  return `${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`}`;
+}
+
 /** A schedule as sentences. */
 export function scheduleText(config: WorldConfig, schedule: Schedule): string {
-  const {
-    kind = "Deployment",
-    replicas,
-    attempts,
-    maxRolling,
-    minReadySeconds,
-    restarters,
-  } = config;
+  const { attempts, maxRolling, minReadySeconds, restarters, haltAfter, breaksWith } = config;
+  const others = namesOf(config).slice(1);
+  const update = updateOf(config);
   const given = [
-    `a ${kind} with ${replicas === 1 ? "1 replica" : `${replicas} replicas`} that uses ConfigMap cfg`,
+    `a ${sizeText(config)} that uses ConfigMap cfg`,
+    ...(update === undefined ? [] : [UPDATES[update]]),
     ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
     `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
     ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),
     ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),
+    ...(haltAfter === undefined ? [] : [`haltAfter ${haltAfter}`]),
+    ...(others.length === 0 ? [] : [`beside web also ${others.join(" and ")}`]),
+    ...(breaksWith === undefined ? [] : [`with content ${breaksWith} of it no pod gets ready`]),
   ];
   const acts = schedule.map((act, i) => `${i + 1}. ${sentenceOf(act)}`);
   return [`Given: ${given.join(", ")}.`, ...acts].join("\n");
 }
 
-export function violationText({ property, what }: Violation): string {
-  return `${property}: ${what}`;
+export function violationText({ property, what, workload }: Violation): string {
+  const of = workload === undefined || workload.endsWith("/web") ? "" : ` (${workload})`;
+  return `${property}: ${what}${of}`;
 }
 
 /** A case with what is wrong in it, for people; its last line is for `replayOf`. */

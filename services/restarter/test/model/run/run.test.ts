@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Act } from "../acts/act.ts";
 import { violationsOf } from "../oracle/oracle.ts";
 import { historyText } from "./print.ts";
+import { SHAPES } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 import { run } from "./run.ts";
 
@@ -21,11 +22,26 @@ const ROLLED = ["planned", "started", "succeeded"];
 
 test.each<WorldConfig>([
   ONE,
-  { ...ONE, kind: "StatefulSet" },
+  ...SHAPES.map((shape) => ({ ...ONE, ...shape })),
   { ...ONE, restarters: 2 },
   { ...ONE, maxRolling: 1, minReadySeconds: 10 },
 ])("a change rolls the workload once, to its end: %o", async (config) => {
   expect(await outcomes(config, change, pass)).toEqual(ROLLED);
+});
+
+test.each<[WorldConfig, string]>([
+  [{ ...ONE, kind: "StatefulSet", update: "OnDelete" }, "web-0, web-1"],
+  [{ ...ONE, kind: "DaemonSet", update: "OnDelete" }, "web-m"],
+  [{ ...ONE, kind: "StatefulSet", update: "Partition" }, "web-0"],
+])("pods that wait for their owner keep their content and are named: %o", async (config, names) => {
+  const { history } = await run(config, [change, pass]);
+  const end = history.find(
+    (entry) => entry.type === "event" && entry.event.outcome === "succeeded",
+  );
+
+  expect(end).toMatchObject({
+    event: { data: { reason: config.update, message: expect.stringContaining(names) as string } },
+  });
 });
 
 test("nothing is rolled where nothing changes", async () => {
@@ -60,6 +76,52 @@ test("what is frozen waits, and is rolled when the freeze ends", async () => {
   expect(await outcomes(ONE, freeze, pass, change, pass)).toEqual([
     "planned",
     "deferred",
+    "started",
+    "succeeded",
+  ]);
+});
+
+const SEVERAL: WorldConfig = { ...ONE, workloads: 3, maxRolling: 1 };
+
+test("of several workloads one rolls after the other, and the others say why they wait", async () => {
+  const all = await outcomes(SEVERAL, change, pass);
+  const count = (outcome: string) => all.filter((other) => other === outcome).length;
+
+  expect(["started", "deferred", "succeeded"].map(count)).toEqual([3, 2, 3]);
+});
+
+test("content with which no pod gets ready halts the others", async () => {
+  const config: WorldConfig = { ...SEVERAL, haltAfter: 1, breaksWith: 1 };
+  const all = await outcomes(config, change, { ...pass, ms: 720_000 } as Act);
+  const count = (outcome: string) => all.filter((other) => other === outcome).length;
+
+  expect(["started", "failed", "succeeded"].map(count)).toEqual([1, 1, 0]);
+});
+
+test("what was halted is rolled when an operator resumes it", async () => {
+  const config: WorldConfig = { ...SEVERAL, haltAfter: 1, breaksWith: 1 };
+  const failing = { ...pass, ms: 720_000 } as Act;
+  const all = await outcomes(config, change, failing, { do: "resume halted" }, failing);
+
+  expect(all.filter((outcome) => outcome === "started")).toHaveLength(2);
+});
+
+test.each<[WorldConfig, Act, string]>([
+  [{ ...ONE, replicas: 1 }, { do: "pod quota", pods: 1 }, "failed"],
+  [{ ...ONE, kind: "DaemonSet" }, { do: "node", node: "node-1", alive: false }, "stalled"],
+])("pods that cannot be made keep a rollout from succeeding: %o, %o", async (config, act, end) => {
+  const all = await outcomes(config, act, change, { ...pass, ms: 720_000 } as Act);
+
+  expect(all).toEqual(["planned", "started", end]);
+});
+
+test("a paused queue begins nothing until it is resumed", async () => {
+  const paused: Act = { do: "pause queue", on: true };
+  const all = await outcomes(ONE, paused, change, pass);
+
+  expect(all).toEqual(["planned", "deferred"]);
+  expect(await outcomes(ONE, paused, change, pass, { do: "pause queue", on: false })).toEqual([
+    ...all,
     "started",
     "succeeded",
   ]);

@@ -1,10 +1,12 @@
 import type { Act, Schedule } from "../acts/act.ts";
 import { sentenceOf } from "../acts/act.ts";
 import { applyAct } from "../acts/apply-act.ts";
+import { breakingWith } from "../acts/policies.ts";
 import type { Backups } from "../acts/apply-act.ts";
-import { manifest, source, webOf } from "../acts/objects.ts";
+import { manifest, node, source, workloadRef } from "../acts/objects.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isComplete } from "../oracle/complete.ts";
+import { NODES, namesOf } from "../world/config.ts";
 import type { WorldConfig } from "../world/config.ts";
 import type { History } from "../world/history.ts";
 import { createWorld } from "../world/world.ts";
@@ -25,16 +27,25 @@ const MAX_REST_MS = 45 * 60_000;
 /** Before the first act the workload runs, and its record is written. */
 async function begin(world: World): Promise<void> {
   const by = { manager: "owner" };
+  const { config, jobs } = world.ports;
+  const { maxRolling, haltAfter } = jobs.config;
+  world.recorder.add({ at: world.clock.now(), type: "queue", maxRolling, haltAfter });
+  if (config.breaksWith !== undefined) world.admit("content", breakingWith(config.breaksWith));
   world.store.create(source("cfg", 0), by);
-  world.store.create(manifest(world.ports.config), by);
+  if (config.kind === "DaemonSet") {
+    for (const name of NODES) world.store.create(node(name), by);
+  }
+  for (const name of namesOf(config)) world.store.create(manifest(config, name), by);
   world.recorder.sync("owner");
   await world.pass({ ms: 3_000, cluster: true });
 }
 
-/** Whether the cluster has nothing to do for the workload. */
+/** Whether the cluster has nothing to do for the workloads. */
 function isIdle({ store, ports }: World): boolean {
-  const workload = store.get(webOf(ports.config));
-  return workload === undefined || workload.spec?.paused === true || isComplete(workload);
+  return namesOf(ports.config).every((name) => {
+    const workload = store.get(workloadRef(ports.config, name));
+    return workload === undefined || workload.spec?.paused === true || isComplete(workload);
+  });
 }
 
 function isAtRest(world: World): boolean {
@@ -88,6 +99,7 @@ export async function run(config: WorldConfig, schedule: Schedule): Promise<Run>
     }
     world.recorder.act("No more faults; everything that is due happens.");
     await end(world);
+    world.recorder.note("the end");
     return { config, schedule, history: [...world.history()] };
   } finally {
     world.close();

@@ -1,5 +1,7 @@
 import fc from "fast-check";
-import { configs, schedules } from "./arbitrary.ts";
+import { configsOf, schedules } from "./arbitrary.ts";
+import { SHAPES } from "../world/config.ts";
+import type { WorldShape } from "../world/config.ts";
 import { violationsOf } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import { shorten } from "./shorten.ts";
@@ -19,6 +21,8 @@ export type SearchOptions = {
   readonly runs: number;
   /** The violations that are looked for. */
   readonly wanted: (run: Run, violations: readonly Violation[]) => readonly Violation[];
+  /** Of the workloads; all where it is left out. */
+  readonly shapes?: readonly WorldShape[] | undefined;
   /** Begins at one place of the seed's schedules. */
   readonly path?: string | undefined;
 };
@@ -32,12 +36,13 @@ export async function search({
   runs,
   wanted,
   path,
+  shapes = SHAPES,
 }: SearchOptions): Promise<Found | undefined> {
   const holds = async (config: Run["config"], schedule: Run["schedule"]) => {
     const done = await run(config, schedule);
     return wanted(done, violationsOf(done.history)).length === 0;
   };
-  const property = fc.asyncProperty(configs, schedules, holds);
+  const property = fc.asyncProperty(configsOf(shapes), schedules, holds);
   const details = await fc.check(property, {
     seed,
     numRuns: runs,

@@ -23,7 +23,16 @@ function simpler(act: Act): Act[] {
 function* candidates([config, schedule]: Case): Generator<Case> {
   if (JSON.stringify(config) !== JSON.stringify(PLAIN)) yield [PLAIN, schedule];
   if (config.replicas > 1) yield [{ ...config, replicas: 1 }, schedule];
-  for (const name of ["minReadySeconds", "kind", "maxRolling", "restarters"] as const) {
+  for (const name of [
+    "minReadySeconds",
+    "kind",
+    "update",
+    "maxRolling",
+    "restarters",
+    "workloads",
+    "haltAfter",
+    "breaksWith",
+  ] as const) {
     const { [name]: value, ...rest } = config;
     if (value !== undefined) yield [rest, schedule];
   }

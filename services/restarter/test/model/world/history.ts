@@ -1,4 +1,5 @@
 import type { ObjectStore, StoredEvent } from "../cluster/object-store.ts";
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, WorkloadRecord } from "../../../src/model/workload-record.ts";
 
 /** What happened, in order. Times are milliseconds since the epoch. */
@@ -24,6 +25,20 @@ export type Entry =
       readonly type: "record";
       readonly key: string;
       readonly record: WorkloadRecord | undefined;
+    }
+  /** The limits of the queue. */
+  | {
+      readonly at: number;
+      readonly type: "queue";
+      readonly maxRolling: number | undefined;
+      readonly haltAfter: number;
+    }
+  /** A write of what operators set, or of the quota in use. */
+  | {
+      readonly at: number;
+      readonly type: "control";
+      readonly key: string;
+      readonly entry: ControlEntry | undefined;
     }
   /** The API server refused a write of the restarter. */
   | { readonly at: number; readonly type: "refused"; readonly reason: string; readonly by: string }

@@ -1,4 +1,8 @@
+import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
+import { cronJob } from "@rollcast/kube/workloads/cronjob";
+import { job } from "@rollcast/kube/workloads/job";
 import { deployment } from "@rollcast/kube/workloads/deployment";
+import { daemonSet } from "@rollcast/kube/workloads/daemonset";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { createLogger } from "@rollcast/runtime/logger";
@@ -49,7 +53,13 @@ export type RestarterProcess = {
   resync(reason: string): void;
 };
 
-const KINDS: readonly WorkloadKind[] = [deployment, statefulSet];
+/** Always followed; the others where the world has such workloads. */
+const KINDS: readonly WorkloadKind[] = [deployment, statefulSet, daemonSet];
+const MORE: Readonly<Record<string, readonly WorkloadKind[]>> = {
+  Rollout: [argoRollout],
+  CronJob: [cronJob, job],
+  Job: [job],
+};
 const CONCURRENCY = 32;
 const logger = createLogger("model", "silent");
 
@@ -92,8 +102,9 @@ export async function startProcess(
 ): Promise<void> {
   const { signal } = new AbortController();
   const queueConfigs = queuesOf(ports.config);
+  const followed = [...KINDS, ...(MORE[ports.config.kind ?? ""] ?? [])];
   const rules = createRules(Reload.parse({ onCreate: true }), [
-    ...KINDS.map(({ kind }) => kind),
+    ...followed.map(({ kind }) => kind),
     "CronJob",
   ]);
   const index = createWorkloadIndex(rules);
@@ -155,7 +166,7 @@ export async function startProcess(
   onSourceNamed.enqueue = workqueue.enqueue;
   await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, logger, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
-  const watched = KINDS.map((kind) =>
+  const watched = followed.map((kind) =>
     watchKind(
       {
         client: kube,

@@ -1,10 +1,11 @@
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import { createBucket } from "../ports/bucket.ts";
 import type { BucketWrite } from "../ports/bucket.ts";
 import { createJobs } from "../ports/jobs.ts";
 import { createKubeApi } from "../ports/kube-api.ts";
 import { createStream } from "../ports/stream.ts";
 import { createObjectStore } from "../cluster/object-store.ts";
-import type { ObjectStore } from "../cluster/object-store.ts";
+import type { Admission, ObjectStore } from "../cluster/object-store.ts";
 import { installClock } from "../ports/clock.ts";
 import type { VirtualClock } from "../ports/clock.ts";
 import { createCluster } from "./cluster.ts";
@@ -35,6 +36,8 @@ export type World = {
   controllers(count: number, seed: number): void;
   /** Kills a replica between two calls; another process starts in its place. */
   restart(replica: number): void;
+  /** Sets what admission does by this name; undefined: nothing. */
+  admit(name: string, hook: Admission | undefined): void;
   lose(loss: Loss): void;
   forgetLosses(): void;
   resync(reason: string): void;
@@ -68,6 +71,10 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
     const record = text === undefined ? undefined : JSON.parse(text);
     recorder.add({ at: now(), type: "record", key, record });
   };
+  const onControl = ({ key, text }: BucketWrite) => {
+    const entry = text === undefined ? undefined : (JSON.parse(text) as ControlEntry);
+    recorder.add({ at: now(), type: "control", key, entry });
+  };
   return {
     config,
     clock,
@@ -80,7 +87,7 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
     outage,
     records: createBucket({ name: "workloads", outage, onWrite: onRecord }),
     sources: createBucket({ name: "sources", outage }),
-    control: createBucket({ name: "control", outage }),
+    control: createBucket({ name: "control", outage, onWrite: onControl }),
     jobs: { ...createJobs({ queue: name, attempts, backoff, now }), config: queue },
     stream: createStream({
       now,
@@ -108,6 +115,7 @@ export function createWorld(config: WorldConfig): World {
     startReplica(ports, recorder),
   );
   const isStopped = () => replicas[0]?.gate().stopped() !== undefined;
+  const hooks = new Map<string, Admission>();
   let next = 0;
   /** Work goes to one replica after the other. */
   const take = (): boolean => {
@@ -168,6 +176,11 @@ export function createWorld(config: WorldConfig): World {
         ].filter((time) => time !== undefined);
         clock.advance(Math.min(end, Math.max(Math.min(...due), clock.now() + 1)));
       }
+    },
+    admit(name, hook) {
+      if (hook === undefined) hooks.delete(name);
+      else hooks.set(name, hook);
+      store.admission.splice(0, Infinity, ...hooks.values());
     },
     controllers: (count, seed) => cluster.work(seed, count),
     restart(i) {

@@ -39,6 +39,7 @@ export function nextTime(store: ObjectStore): number | undefined {
   const times = [
     ...readyTimes(store),
     ...["Deployment", "Job"].flatMap((kind) => store.list(kind)).flatMap(deadline),
+    ...store.list("Rollout").map(({ spec }) => parseTime(spec?.restartAt as string) ?? 0),
     ...store.list("CronJob").flatMap((cronJob) => dueAfter(cronJob, store.now())),
   ].filter((time) => time > store.now());
   return times.length === 0 ? undefined : Math.min(...times);

@@ -1,6 +1,6 @@
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
-import { isEqual } from "../object.ts";
+import { isEqual, refOf } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import { sum } from "./deployment-status.ts";
@@ -134,6 +134,13 @@ function oldPods({ store, rollout, newest, old }: Context): KubeObject[] {
     .filter(({ metadata }) => (parseTime(metadata.creationTimestamp) ?? 0) < at);
 }
 
+/** Before the time has come, nothing is known to be restarted. */
+function isRestarted(context: Context): boolean {
+  const { store, rollout } = context;
+  const at = parseTime(rollout.spec?.restartAt as string | undefined);
+  return at !== undefined && at <= store.now() && oldPods(context).length === 0;
+}
+
 function restartActs(context: Context): Act[] {
   const { store } = context;
   return oldPods(context).map((pod) =>
@@ -190,7 +197,7 @@ function statusOf(context: Context): Fields {
     updatedReplicas: newest === undefined ? 0 : statusNumber(newest, "replicas"),
     currentPodHash: hashOf(template),
     ...pauses(context),
-    ...(restartAt !== undefined && oldPods(context).length === 0 ? { restartedAt: restartAt } : {}),
+    ...(isRestarted(context) ? { restartedAt: restartAt } : {}),
   };
   const { message: _, ...rest } = status;
   const phase = phaseOf(context, status);
@@ -203,6 +210,8 @@ function ofRollout(context: Context): Act[] {
   if (isDeleting(rollout)) return [];
   const draft = newReplicaSet(context);
   if (newest === undefined && refusalOf(store, draft) === undefined) {
+    // One of a Rollout of this name, deleted before, is collected first.
+    if (store.get(refOf(draft as KubeObject)) !== undefined) return [];
     return [act(context, "create a ReplicaSet", () => void store.create(draft, by))];
   }
   const next = statusOf(context);

@@ -1,0 +1,117 @@
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import type { Facts } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { RESTORED } from "./kinds-of-faults.ts";
+import { patchOf } from "../oracle/truth.ts";
+
+/** A workload was held, and what was tried after that has failed. */
+function isHeldAndTried({ due, failure, phase }: WorkloadRecord): boolean {
+  return due !== undefined && failure !== undefined && phase === "failed";
+}
+
+function recordOf({ records }: Facts, { workload }: Violation): WorkloadRecord | undefined {
+  return [...records.values()].find(({ kind, name }) => `${kind}/${name}` === workload);
+}
+
+/**
+ * Whether the record that had the manifest of the last Job that we deleted was lost to a restore of
+ * NATS, before the Job was made again.
+ */
+export function isManifestLost({ history, writes }: Facts): boolean {
+  const deletion = writes.at(-1);
+  if (deletion?.by !== "rollcast" || !deletion.deleted) return false;
+  const kept = history.findLastIndex(
+    (entry) => entry.type === "record" && entry.record?.recreate !== undefined,
+  );
+  return history.some(
+    (entry, i) =>
+      i > kept && kept !== -1 && entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
+}
+
+/**
+ * Whether the last time at which Argo should restart pods, before this place, is before the
+ * creation of a source that it was to bring.
+ */
+export function isRestartedTooEarly({ changes, writes }: Facts, before: number): boolean {
+  const write = writes.findLast(
+    ({ i, by, markerChanged, object }) =>
+      i < before && by === "rollcast" && markerChanged && object.spec?.restartAt !== undefined,
+  );
+  const at = Date.parse(String(write?.object.spec?.restartAt));
+  if (write === undefined) return false;
+  return changes.some(({ i, at: createdAt, source, digest }) => {
+    const last = changes.findLast((change) => change.i < i && change.source === source);
+    const isCreated = digest !== undefined && last?.digest === undefined;
+    return isCreated && i < write.i && createdAt > at;
+  });
+}
+
+/** Whether the last Job that was run from a CronJob was dropped from its record before it began. */
+export function isRunDropped({ history, writes }: Facts): boolean {
+  const run = writes.findLast(
+    ({ by, markerChanged, object }) =>
+      by === "rollcast" && markerChanged && object.kind === "CronJob",
+  );
+  if (run === undefined) return false;
+  const recordAt = (entry: Facts["history"][number] | undefined) =>
+    entry?.type === "record" ? entry.record : undefined;
+  const before = recordAt(history.findLast((entry, i) => i < run.i && entry.type === "record"));
+  const after = recordAt(history.find((entry, i) => i > run.i && entry.type === "record"));
+  const isPending = before?.phase === "pending" && before.rollout?.marker === run.marker;
+  return isPending && after !== undefined && after.rollout === undefined;
+}
+
+/** Whether the event at this place is another end of a rollout, after a restore of NATS. */
+export function isEndedAgainAfterRestore({ events, history }: Facts, place: number): boolean {
+  const again = history[place];
+  if (again?.type !== "event" || again.duplicate !== true) return false;
+  const first = events.find(({ event }) => event.id === again.event.id);
+  if (first === undefined || first.event.outcome === again.event.outcome) return false;
+  return history
+    .slice(first.i, place)
+    .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
+}
+
+/** Whether the workload's record says that it is held, though it is refused, or suspended. */
+export function isHoldLeft(facts: Facts, violation: Violation): boolean {
+  const record = recordOf(facts, violation);
+  if (record?.due === undefined) return false;
+  return isHeldAndTried(record) || record.hold !== undefined;
+}
+
+/** Whether the workload waits for quota behind another that waited for it, and is refused. */
+export function isBehindRefused(facts: Facts, violation: Violation): boolean {
+  const { due, staleSince = 0 } = recordOf(facts, violation) ?? {};
+  const isAhead = (other: WorkloadRecord) =>
+    isHeldAndTried(other) &&
+    other.due?.reason === "MaxRolling" &&
+    (other.staleSince ?? 0) <= staleSince;
+  return due?.reason === "MaxRolling" && [...facts.records.values()].some(isAhead);
+}
+
+/**
+ * Whether the rollout that began at this place had been dropped from its record before, after its
+ * patch was applied, by a decision that knew the workload from before the patch.
+ */
+export function isDroppedInFlight(facts: Facts, start: number): boolean {
+  const { events, history, rollouts } = facts;
+  const id = events.find(({ i }) => i === start)?.event.data.rollout ?? "";
+  const rollout = rollouts.get(id)?.rollout;
+  const patch = rollout === undefined ? undefined : patchOf(facts, rollout, start);
+  if (patch === undefined) return false;
+  const { uid, generation = 0 } = patch.object.metadata;
+  const records = history.flatMap((entry, i) => {
+    const record = entry.type === "record" ? entry.record : undefined;
+    return record?.uid === uid ? [{ i, record }] : [];
+  });
+  const last = records.findLast(({ i }) => i < patch.i)?.record;
+  const next = records.find(({ i }) => i > patch.i && i < start);
+  return (
+    last?.phase === "pending" &&
+    last.rollout?.id === id &&
+    next !== undefined &&
+    next.record.rollout === undefined &&
+    next.record.generation < generation
+  );
+}

@@ -1,0 +1,150 @@
+import { RESUMED } from "../acts/act.ts";
+import type { Change } from "../../../src/model/control-entry.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import type { Facts } from "./facts.ts";
+import type { Fault, Property } from "./property.ts";
+
+/** The rollout that each workload has in its record, as far as its patch was applied, by uid. */
+function overLimit(facts: Facts): Fault[] {
+  const { history, queue, writes } = facts;
+  const { maxRolling = Number.POSITIVE_INFINITY } = queue ?? {};
+  const patches = new Map(
+    writes
+      .filter(({ by, markerChanged }) => by === "rollcast" && markerChanged)
+      .map((write) => [write.i, write.object.metadata.uid]),
+  );
+  const records = new Map<string, WorkloadRecord>();
+  const rolling = new Map<string, string>();
+  const faults: Fault[] = [];
+  const close = ({ uid, rollout }: WorkloadRecord) => {
+    if (rolling.get(uid) !== rollout?.id) rolling.delete(uid);
+  };
+  for (const [i, entry] of history.entries()) {
+    if (entry.type === "record") {
+      const before = records.get(entry.key);
+      if (before !== undefined && before.uid !== entry.record?.uid) rolling.delete(before.uid);
+      if (entry.record === undefined) records.delete(entry.key);
+      else records.set(entry.key, entry.record);
+      if (entry.record !== undefined) close(entry.record);
+    }
+    const uid = patches.get(i);
+    if (uid === undefined) continue;
+    const id = [...records.values()].find((record) => record.uid === uid)?.rollout?.id;
+    if (id !== undefined) rolling.set(uid, id);
+    if (rolling.size > maxRolling) {
+      faults.push({
+        i,
+        what: `${rolling.size} workloads roll at once, with maxRolling ${maxRolling}`,
+      });
+    }
+  }
+  return faults;
+}
+
+const CLEARED = new Set(["succeeded", "superseded", "cancelled"]);
+
+/**
+ * How many rollouts that brought these changes, and no others, had begun and failed or stalled
+ * before this place, by what was published; a stalled one that ended otherwise no longer counts.
+ */
+function failuresBefore(
+  { events, history, rollouts }: Facts,
+  changes: readonly Change[],
+  before: number,
+): number {
+  const ids = new Set(changes.map(({ id }) => id));
+  const resumed = history.findLastIndex(
+    (entry, i) => i < before && entry.type === "act" && entry.text === RESUMED,
+  );
+  const earlier = events.filter(({ i }) => i < before);
+  const of = (rollout: string, outcomes: (outcome: string) => boolean) =>
+    earlier.filter(({ event }) => event.data.rollout === rollout && outcomes(event.outcome));
+  const failed = earlier
+    .filter(({ i, event }) => i > resumed && ["failed", "stalled"].includes(event.outcome))
+    .flatMap(({ event }) => event.data.rollout ?? [])
+    .filter((rollout) => {
+      const brought = rollouts.get(rollout)?.rollout.changes ?? [];
+      const isOfThese = brought.length > 0 && brought.every(({ id }) => ids.has(id));
+      const began = of(rollout, (outcome) => outcome === "started").length > 0;
+      return isOfThese && began && of(rollout, (outcome) => CLEARED.has(outcome)).length === 0;
+    });
+  return new Set(failed).size;
+}
+
+function startedWhileHalted(facts: Facts): Fault[] {
+  const { events, history, queue, rollouts } = facts;
+  const { haltAfter = Number.POSITIVE_INFINITY } = queue ?? {};
+  return events.flatMap(({ i, event }) => {
+    const { rollout: id = "" } = event.data;
+    const changes = rollouts.get(id)?.rollout.changes ?? [];
+    if (event.outcome !== "started" || changes.length === 0) return [];
+    const decided = history.findIndex(
+      (entry) => entry.type === "record" && entry.record?.rollout?.id === id,
+    );
+    const failures = decided === -1 ? 0 : failuresBefore(facts, changes, decided);
+    if (failures < haltAfter) return [];
+    return [{ i, what: `a rollout began after ${failures} of its change had failed` }];
+  });
+}
+
+/** How long after its time something that is due may still wait. */
+const LATE_MS = 60_000;
+
+/** Why the reason that a record gives does not hold at the end, or undefined. */
+function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): string | undefined {
+  const { history, queue, records } = facts;
+  const { reason, at, changes = [] } = due;
+  const end = history.at(-1)?.at ?? 0;
+  if (at !== undefined && at < end - LATE_MS) return "its time has passed";
+  if (reason === "MaxRolling") {
+    const rolling = [...records.values()].filter(({ rollout }) => rollout !== undefined).length;
+    return rolling < (queue?.maxRolling ?? Number.POSITIVE_INFINITY)
+      ? `${rolling} workloads roll`
+      : undefined;
+  }
+  if (reason === "Halted") {
+    const failures = failuresBefore(facts, changes, history.length);
+    return failures < (queue?.haltAfter ?? 0) ? `${failures} rollouts have failed` : undefined;
+  }
+  const controls = new Map(
+    history.flatMap((entry) => (entry.type === "control" ? [[entry.key, entry.entry]] : [])),
+  );
+  const present = [...controls.values()];
+  const isPaused = present.some(
+    (entry) => entry?.type === "settings" && entry.paused !== undefined,
+  );
+  const isFrozen = present.some((entry) => entry?.type === "freeze");
+  if (reason === "QueuePaused" && !isPaused) return "the queue is not paused";
+  return reason === "Frozen" && !isFrozen ? "there is no freeze" : undefined;
+}
+
+function untrueHolds(facts: Facts): Fault[] {
+  return [...facts.records.values()].flatMap(({ due, kind, name }) => {
+    if (due === undefined) return [];
+    const why = untrueReason(facts, due);
+    if (why === undefined) return [];
+    const what = `held (${due.reason}), but ${why}`;
+    return [{ i: facts.history.length - 1, what, workload: `${kind}/${name}` }];
+  });
+}
+
+export const QUEUES: readonly Property[] = [
+  {
+    name: "limited",
+    says: "never more workloads roll at once than the queue's maxRolling",
+    ofAll: true,
+    faults: overLimit,
+  },
+  {
+    name: "halted",
+    says: "after haltAfter failed rollouts of a change none of it is begun, until it is resumed",
+    ofAll: true,
+    faults: startedWhileHalted,
+  },
+  {
+    name: "held with reason",
+    says: "at rest, what is held is held for a reason that holds, until a time that comes",
+    ofAll: true,
+    faults: untrueHolds,
+  },
+];
