@@ -25,7 +25,7 @@ function adoptedAt({ history, writes }: Facts): number {
 }
 
 /** The sources of which a pod of the workload lacks the present content, at the end. */
-function staleSources(facts: Facts, uid: string): string[] {
+export function staleSources(facts: Facts, uid: string): string[] {
   const i = facts.history.length;
   const since = adoptedAt(facts);
   const stale = [...contentAt(facts, i)].filter(
