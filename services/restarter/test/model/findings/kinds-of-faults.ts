@@ -64,12 +64,16 @@ export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): bo
     ({ i: at, by, markerChanged }) => by === "rollcast" && markerChanged && at < i,
   );
   const patch = property === "rolled once" ? ours.at(-1)?.i : i;
-  return facts.events.some(({ i: at, event }) => {
-    const begun = facts.rollouts.get(event.data.rollout ?? "");
-    if (event.outcome !== "failed" || event.data.reason !== "Timeout") return false;
-    const write = begun === undefined ? undefined : patchOf(facts, begun.rollout, at);
-    return write !== undefined && (property === "failed is true" ? at === i : write.i === patch);
-  });
+  if (property !== "failed is true") {
+    // A failure is published once for its content and reason, and recorded each time.
+    const next = facts.history.find((entry, at) => at > (patch ?? i) && entry.type === "record");
+    const record = next?.type === "record" ? next.record : undefined;
+    return record?.phase === "failed" && record.failure?.reason === "Timeout";
+  }
+  const event = facts.events.find(({ i: at }) => at === i)?.event;
+  const begun = facts.rollouts.get(event?.data.rollout ?? "");
+  if (event?.data.reason !== "Timeout" || begun === undefined) return false;
+  return patchOf(facts, begun.rollout, i) !== undefined;
 }
 
 /** Whether admission takes the marker off at a place in the history. */
