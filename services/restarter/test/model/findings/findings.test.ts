@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { violationsOf } from "../oracle/oracle.ts";
 import { replayOf } from "../run/print.ts";
 import { run } from "../run/run.ts";
-import { FINDINGS } from "./findings.ts";
+import { FINDINGS, findingOf } from "./findings.ts";
 import { findingText, replayFinding, violationsIn } from "./finding-text.ts";
 
 // A finding is a mark: what the present code does wrong. Its test fails when the code is mended.
@@ -14,6 +14,15 @@ test.each(FINDINGS)("known: $about", async (finding) => {
 
   expect(violationsIn(finding, done), mended).not.toEqual([]);
   expect(text, "the file says what the oracle says").toBe(findingText(finding, done));
+});
+
+// A finding that looked at the whole history would leave out every other fault of the same run.
+test.each(FINDINGS)("hides nothing else: $about", async (finding) => {
+  const { done } = await replayFinding(finding);
+
+  const others = finding.breaks.map((property) => ({ property, i: 0, what: "something else" }));
+
+  expect(others.map((other) => findingOf(done, other)?.name)).toEqual(others.map(() => undefined));
 });
 
 const MENDED = new URL("mended/", import.meta.url);

@@ -4,19 +4,19 @@ import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import {
-  RESTORED,
-  appliedAndFailed,
-  happened,
+  isAppliedAndFailed,
   isEditUndone,
   isMarkerNotKept,
   isMarkerReused,
   isContentBack,
   isChangedInSameSecond,
   isCreatedUnrecorded,
+  isMarkerTaken,
+  isRecordRestored,
   isRestoredMidway,
+  isRolledBeforeRestore,
   isUnanswered,
   isOfAnotherUid,
-  markerTakenMidway,
   mutatedByAdmission,
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
@@ -46,25 +46,25 @@ export const FINDINGS: readonly Finding[] = [
     name: "marker-removed-midway",
     about: "the marker is taken off, or put back to an older one, in the middle of a rollout",
     breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: (facts, { i }) => markerTakenMidway(facts, i),
+    matches: isMarkerTaken,
   },
   {
     name: "marker-not-kept",
     about: "admission removes the marker from the restarter's own patch",
     breaks: ["succeeded is true", "agree", "nothing is forgotten"],
-    matches: (facts) => isMarkerNotKept(facts),
+    matches: isMarkerNotKept,
   },
   {
     name: "admission-mutates",
     about: "admission changes the template within the restarter's own patch",
     breaks: ["superseded is true"],
-    matches: (facts) => mutatedByAdmission(facts),
+    matches: mutatedByAdmission,
   },
   {
     name: "ambiguous-last-try",
     about: "the last try of a patch is applied, and its answer is lost",
     breaks: ["failed is true", "rolled once", "agree"],
-    matches: (facts) => appliedAndFailed(facts, "Timeout"),
+    matches: isAppliedAndFailed,
   },
   {
     name: "unanswered-patch-is-dropped",
@@ -84,7 +84,7 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
     breaks: ["nothing is forgotten"],
-    matches: (facts) => isContentBack(facts),
+    matches: isContentBack,
   },
   {
     name: "guard-without-uid",
@@ -98,34 +98,37 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
     breaks: ["nothing is forgotten"],
-    matches: (facts) => isCreatedUnrecorded(facts),
+    matches: isCreatedUnrecorded,
   },
   {
     name: "marker-before-is-reused",
     about:
       "content comes back, and its marker fits pods that were made with that marker after the content had changed",
     breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: (facts, { i }) => isMarkerReused(facts, i),
+    matches: isMarkerReused,
   },
   {
     name: "edit-undone-midway",
     about: "an edit that counts as a restart of the pods is undone before they are replaced",
     breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: (facts) => isEditUndone(facts),
+    matches: isEditUndone,
   },
   {
     name: "read-hides-a-version",
     about:
       "a workload that was just written is read before its watch shows it, and a change within that second is taken for older",
     breaks: ["nothing is forgotten"],
-    matches: (facts) => isChangedInSameSecond(facts),
+    matches: isChangedInSameSecond,
   },
   {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
-    breaks: ["rolled once", "one end"],
-    matches: (facts, { i, property }) =>
-      property === "one end" ? isRestoredMidway(facts, i) : happened(facts, RESTORED, i),
+    breaks: ["rolled once", "one end", "nothing is forgotten"],
+    matches(facts, violation) {
+      if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
+      if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
+      return isRecordRestored(facts, violation);
+    },
   },
   {
     name: "applied-patch-is-dropped",
@@ -153,14 +156,14 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
     breaks: ["records are true"],
-    matches: (facts) => isManifestLost(facts),
+    matches: isManifestLost,
   },
   {
     name: "run-job-is-dropped",
     about:
       "a restarter is killed when it has run the Job of a CronJob, and the content of before comes back",
     breaks: ["agree", "nothing is forgotten"],
-    matches: (facts) => isRunDropped(facts),
+    matches: isRunDropped,
   },
   {
     name: "restored-while-rolling",

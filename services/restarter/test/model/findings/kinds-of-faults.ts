@@ -1,72 +1,188 @@
-import { contentAt, podsAt } from "../oracle/facts.ts";
-import type { Facts } from "../oracle/facts.ts";
-import { patchOf } from "../oracle/truth.ts";
+import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { patchOf, wantedBy } from "../oracle/truth.ts";
+import { bringsBack, editBefore, isEachLack, isUnrecorded, recordedAt } from "./lacks.ts";
 
 /** The end of the sentence of admission that removes the marker. */
 const REMOVES = "removes our annotation.";
 
-/** Whether the marker was written by somebody else while a rollout was under way. */
-export function markerTakenMidway(facts: Facts, until: number): boolean {
-  return facts.writes.some((write) => {
-    if (write.by === "rollcast" || write.by === "cluster" || !write.markerChanged) return false;
-    if (write.i > until || write.before === undefined) return false;
-    const patch = facts.writes.findLast(
-      ({ i, by, markerChanged }) => i < write.i && by === "rollcast" && markerChanged,
-    );
-    if (patch === undefined) return false;
-    return !facts.events.some(
-      ({ i, event }) => event.outcome === "succeeded" && i > patch.i && i < write.i,
-    );
+/** The beginning of the sentence of every change of admission. */
+const ADMISSION = "Admission does this";
+
+/** Whether the violation's pods have a version of the template that such a write brought back. */
+function isBroughtBack(
+  facts: Facts,
+  violation: Violation,
+  by: (write: WorkloadWrite) => boolean,
+): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const write = bringsBack(facts, lack);
+    return write !== undefined && by(write);
   });
 }
 
-export function mutatedByAdmission({ writes }: Facts): boolean {
-  return writes.some(({ by, templateChanged }) => by === "rollcast" && templateChanged);
-}
-
-/** Whether a rollout that was applied failed by its events, for this reason. */
-export function appliedAndFailed(facts: Facts, reason: string): boolean {
-  return facts.events.some(({ i, event }) => {
-    const begun = facts.rollouts.get(event.data.rollout ?? "");
-    if (event.outcome !== "failed" || begun === undefined) return false;
-    return patchOf(facts, begun.rollout, i) !== undefined && event.data.reason === reason;
-  });
-}
-
-export function happened({ history }: Facts, text: string, before: number): boolean {
-  return history.some(
-    (entry, i) => i < before && entry.type === "act" && entry.text.startsWith(text),
+/** Whether pods are kept because somebody else took the marker off, or put an older one back. */
+export function isMarkerTaken(facts: Facts, violation: Violation): boolean {
+  return isBroughtBack(
+    facts,
+    violation,
+    ({ by, markerChanged }) => by !== "rollcast" && markerChanged,
   );
 }
 
-/** Whether a rollout began by its event, and admission removed its marker from the patch. */
-export function isMarkerNotKept(facts: Facts): boolean {
-  return facts.events.some(({ i, event }) => {
-    const begun = facts.rollouts.get(event.data.rollout ?? "");
-    if (event.outcome !== "started" || begun === undefined) return false;
-    const isRemoved = facts.history.some(
-      (entry, at) => at < i && entry.type === "act" && entry.text.endsWith(REMOVES),
+/** Whether the pods are kept because others brought back the template that they have. */
+export function isEditUndone(facts: Facts, violation: Violation): boolean {
+  return isBroughtBack(
+    facts,
+    violation,
+    ({ by, markerChanged }) => by !== "rollcast" && !markerChanged,
+  );
+}
+
+/** Whether the pods are kept because the restarter wrote the marker that they have again. */
+export function isMarkerReused(facts: Facts, violation: Violation): boolean {
+  return isBroughtBack(
+    facts,
+    violation,
+    ({ by, marker }) => by === "rollcast" && marker !== undefined,
+  );
+}
+
+/** Whether admission changed the template within the patch of the violation's rollout. */
+export function mutatedByAdmission(facts: Facts, { i }: Violation): boolean {
+  const id = facts.events.find((event) => event.i === i)?.event.data.rollout ?? "";
+  const begun = facts.rollouts.get(id);
+  return begun !== undefined && patchOf(facts, begun.rollout, i)?.templateChanged === true;
+}
+
+/**
+ * Whether the violation is of a rollout that was applied and failed without an answer: of its end,
+ * of its patch, or of the next patch with the same content.
+ */
+export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): boolean {
+  const ours = facts.writes.filter(
+    ({ i: at, by, markerChanged }) => by === "rollcast" && markerChanged && at < i,
+  );
+  const patch = property === "rolled once" ? ours.at(-1)?.i : i;
+  if (property !== "failed is true") {
+    // A failure is published once for its content and reason, and recorded each time.
+    const next = facts.history.find((entry, at) => at > (patch ?? i) && entry.type === "record");
+    const record = next?.type === "record" ? next.record : undefined;
+    return record?.phase === "failed" && record.failure?.reason === "Timeout";
+  }
+  const event = facts.events.find(({ i: at }) => at === i)?.event;
+  const begun = facts.rollouts.get(event?.data.rollout ?? "");
+  if (event?.data.reason !== "Timeout" || begun === undefined) return false;
+  return patchOf(facts, begun.rollout, i) !== undefined;
+}
+
+/** Whether admission takes the marker off at a place in the history. */
+function isMarkerRemoved({ history }: Facts, place: number): boolean {
+  const last = history
+    .slice(0, place)
+    .findLast((entry) => entry.type === "act" && entry.text.startsWith(ADMISSION));
+  return last?.type === "act" && last.text.endsWith(REMOVES);
+}
+
+/** Whether the rollout of the violation began by its event, and admission removed its marker. */
+export function isMarkerNotKept(facts: Facts, violation: Violation): boolean {
+  const unmarked = facts.events.filter(({ i, event }) => {
+    const rollout = facts.rollouts.get(event.data.rollout ?? "")?.rollout;
+    if (event.outcome !== "started" || rollout === undefined) return false;
+    return isMarkerRemoved(facts, i) && patchOf(facts, rollout, i) === undefined;
+  });
+  if (violation.property === "agree") return unmarked.some(({ i }) => i === violation.i);
+  return isEachLack(facts, violation, ({ source, wanted, changedAt }) =>
+    unmarked.some(({ i, event }) => {
+      const rollout = facts.rollouts.get(event.data.rollout ?? "")?.rollout;
+      const digest = rollout === undefined ? undefined : wantedBy(rollout).get(source);
+      return i > changedAt && digest === wanted;
+    }),
+  );
+}
+
+/**
+ * Whether each pod was made between two changes of which the restarter recorded neither: the second
+ * brought back what its record had.
+ */
+export function isContentBack(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod, source, wanted } = lack;
+    const ran = pod.content.get(source);
+    const away = facts.changes.findLast(
+      (change) => change.i < pod.from && change.source === source,
     );
-    return isRemoved && patchOf(facts, begun.rollout, i) === undefined;
+    if (away === undefined || pod.from > changedAt) return false;
+    const between = facts.history.slice(away.i, changedAt);
+    return (
+      recordedAt(facts, lack, away.i) === wanted &&
+      !between.some(
+        (entry, at) =>
+          entry.type === "record" &&
+          ran !== undefined &&
+          recordedAt(facts, lack, away.i + at + 1) === ran,
+      )
+    );
   });
 }
 
 /**
- * Whether a pod at the end was made between two changes, of which the second brought the content
- * before the first back.
+ * Whether each source was created after its pod, and the edit or creation of the workload before
+ * that was not recorded yet.
  */
-export function isContentBack(facts: Facts): boolean {
-  const present = contentAt(facts, facts.history.length);
-  const uid = facts.workload?.metadata.uid ?? "";
-  return podsAt(facts, uid, facts.history.length).some(({ content, from }) =>
-    [...present].some(
-      ([source, digest]) =>
-        content.get(source) !== digest &&
-        facts.changes.some(
-          (change) => change.i < from && change.source === source && change.digest === digest,
-        ),
-    ),
+export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod, source } = lack;
+    const before = facts.changes.findLast(({ i, source: of }) => i < changedAt && of === source);
+    const edit = editBefore(facts, lack, changedAt);
+    if (before?.digest !== undefined || pod.content.has(source)) return false;
+    return edit !== undefined && pod.from < changedAt && isUnrecorded(facts, edit, changedAt);
+  });
+}
+
+/**
+ * Whether each source changed after its pod was made, in the second of an edit or creation of the
+ * workload that was not recorded yet.
+ */
+export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
+  const second = (at: number) => Math.floor(at / 1_000);
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod } = lack;
+    const edit = editBefore(facts, lack, changedAt);
+    const change = facts.history[changedAt];
+    if (edit === undefined || change === undefined || pod.from > changedAt) return false;
+    return second(change.at) === second(edit.at) && isUnrecorded(facts, edit, changedAt);
+  });
+}
+
+/** Whether the rollout before the violation's patch is not in the backup that was restored. */
+export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
+  const previous = facts.writes.findLast(
+    (write) => write.i < i && write.by === "rollcast" && write.markerChanged,
   );
+  const begun = [...facts.rollouts.values()].find(
+    ({ rollout }) => rollout.marker === previous?.marker,
+  );
+  const since = begun?.rollout.decidedAt ?? previous?.at ?? Number.POSITIVE_INFINITY;
+  return facts.history.some(
+    (entry, at) =>
+      at < i && entry.at >= since && entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
+}
+
+/** Whether each pod was made before a restore, and the record restored says what is wanted now. */
+export function isRecordRestored(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { pod, wanted } = lack;
+    const restored = facts.history.findIndex(
+      (entry, i) => i > pod.from && entry.type === "act" && entry.text.startsWith(RESTORED),
+    );
+    const isKnown = facts.history.some(
+      ({ type }, i) =>
+        type === "record" && i < pod.from && recordedAt(facts, lack, i + 1) === wanted,
+    );
+    return restored !== -1 && isKnown;
+  });
 }
 
 const OPT_IN = "rollcast.dev/auto";
@@ -102,39 +218,6 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
   });
 }
 
-/**
- * Whether a source was created after others wrote the workload, and before the restarter recorded
- * that.
- */
-export function isCreatedUnrecorded({ changes, history, workload, writes }: Facts): boolean {
-  return changes.some(({ i, source, digest }) => {
-    const before = changes.findLast((change) => change.i < i && change.source === source);
-    if (digest === undefined || before?.digest !== undefined) return false;
-    return writes.some(
-      (write) =>
-        write.i < i &&
-        write.by !== "cluster" &&
-        write.by !== "rollcast" &&
-        write.object.metadata.uid === workload?.metadata.uid &&
-        (write.before === undefined || write.templateChanged) &&
-        !history.slice(write.i, i).some(({ type }) => type === "record"),
-    );
-  });
-}
-
-/** Whether a source changed after others wrote the workload, in the same second. */
-export function isChangedInSameSecond({ changes, workload, writes }: Facts): boolean {
-  const second = (at: number) => Math.floor(at / 1_000);
-  return writes.some(
-    (write) =>
-      write.by !== "cluster" &&
-      write.by !== "rollcast" &&
-      write.object.metadata.uid === workload?.metadata.uid &&
-      (write.before === undefined || write.templateChanged) &&
-      changes.some((change) => change.i > write.i && second(change.at) === second(write.at)),
-  );
-}
-
 /** Whether NATS was restored between a rollout's decision and now. */
 export function isRestoredMidway({ events, history, rollouts }: Facts, start: number): boolean {
   const event = events.find(({ i }) => i === start)?.event;
@@ -148,16 +231,6 @@ export function isRestoredMidway({ events, history, rollouts }: Facts, start: nu
 /** The beginning of the sentence of a restore. */
 export const RESTORED = "NATS is restored";
 
-/** Whether the restarter wrote a marker that it had written before, with another in between. */
-export function isMarkerReused({ writes }: Facts, before: number): boolean {
-  const ours = writes.filter(
-    ({ i, by, markerChanged }) => i < before && by === "rollcast" && markerChanged,
-  );
-  return ours.some(({ marker }, at) =>
-    ours.slice(0, Math.max(0, at - 1)).some((earlier) => earlier.marker === marker),
-  );
-}
-
 /** How far before a write it is recorded that its answer is lost. */
 const NEAR = 3;
 
@@ -166,21 +239,4 @@ export function isUnanswered({ history }: Facts, i: number): boolean {
   return history
     .slice(Math.max(0, i - NEAR), i)
     .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
-}
-
-/** Whether others brought a template back that the same workload had before. */
-export function isEditUndone({ writes }: Facts): boolean {
-  return writes.some(
-    ({ i, by, before, object, template, templateChanged }) =>
-      templateChanged &&
-      before?.metadata.uid === object.metadata.uid &&
-      by !== "cluster" &&
-      by !== "rollcast" &&
-      writes.some(
-        (earlier) =>
-          earlier.i < i &&
-          earlier.object.metadata.uid === object.metadata.uid &&
-          earlier.template === template,
-      ),
-  );
 }

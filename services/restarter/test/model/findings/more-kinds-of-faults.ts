@@ -14,11 +14,12 @@ function recordOf({ records }: Facts, { workload }: Violation): WorkloadRecord |
 }
 
 /**
- * Whether the record that had the manifest of the last Job that we deleted was lost to a restore of
- * NATS, before the Job was made again.
+ * Whether nobody makes a Job again because the record that had the manifest of the last one that we
+ * deleted was lost to a restore of NATS before.
  */
-export function isManifestLost({ history, writes }: Facts): boolean {
+export function isManifestLost({ history, writes }: Facts, { what }: Violation): boolean {
   const deletion = writes.at(-1);
+  if (what !== "a Job is deleted and made again by nobody") return false;
   if (deletion?.by !== "rollcast" || !deletion.deleted) return false;
   const kept = history.findLastIndex(
     (entry) => entry.type === "record" && entry.record?.recreate !== undefined,
@@ -47,13 +48,20 @@ export function isRestartedTooEarly({ changes, writes }: Facts, before: number):
   });
 }
 
-/** Whether the last Job that was run from a CronJob was dropped from its record before it began. */
-export function isRunDropped({ history, writes }: Facts): boolean {
+/**
+ * Whether the last Job that was run from a CronJob was dropped from its record before it began, and
+ * the violation is about it.
+ */
+export function isRunDropped({ history, writes }: Facts, violation: Violation): boolean {
   const run = writes.findLast(
     ({ by, markerChanged, object }) =>
       by === "rollcast" && markerChanged && object.kind === "CronJob",
   );
-  if (run === undefined) return false;
+  const isAbout =
+    violation.property === "agree"
+      ? violation.i === run?.i
+      : violation.what.startsWith("pods lack the content");
+  if (run === undefined || !isAbout) return false;
   const recordAt = (entry: Facts["history"][number] | undefined) =>
     entry?.type === "record" ? entry.record : undefined;
   const before = recordAt(history.findLast((entry, i) => i < run.i && entry.type === "record"));

@@ -29,7 +29,7 @@ function adoptedAt({ history, writes }: Facts): number {
 }
 
 /** The sources of which one of the workload's pods lacks the present content, at the end. */
-function staleSources(facts: Facts, pods: readonly Pod[]): string[] {
+export function staleSources(facts: Facts, pods: readonly Pod[]): string[] {
   const since = adoptedAt(facts);
   const stale = [...contentAt(facts, facts.history.length)].filter(
     ([source, digest]) =>

@@ -23,12 +23,20 @@ function shortName(key: string): string {
   return `${kind}/${name}`;
 }
 
+/** The digests that a rollout wants, by source. */
+export function wantedBy({ wanted }: Rollout): Map<string, string> {
+  return new Map(
+    Object.entries(wanted)
+      .filter(([, { digest }]) => digest !== ABSENT && digest !== UNKNOWN)
+      .map(([key, { digest }]) => [shortName(key), digest]),
+  );
+}
+
 /** The sources whose wanted content a pod of before the rollout lacks. */
-function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string[] {
-  return Object.entries(rollout.wanted)
-    .filter(([, { digest }]) => digest !== ABSENT && digest !== UNKNOWN)
-    .filter(([key, { digest }]) => content.get(shortName(key)) !== digest)
-    .map(([key]) => shortName(key));
+export function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string[] {
+  return [...wantedBy(rollout)].flatMap(([source, digest]) =>
+    content.get(source) === digest ? [] : [source],
+  );
 }
 
 /** Whether the Job that a rollout has run or made again was complete before this place. */

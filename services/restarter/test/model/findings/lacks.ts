@@ -1,0 +1,135 @@
+import { lacking, patchOf, wantedBy } from "../oracle/truth.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { isReplaced } from "../oracle/complete.ts";
+import { contentAt, podsAt, workloadAt } from "../oracle/facts.ts";
+import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { staleSources } from "../oracle/rest.ts";
+
+/** A pod of a violation with a source whose content it lacks. */
+export type Lack = {
+  readonly pod: Pod;
+  readonly source: string;
+  /** The content that it should have. */
+  readonly wanted: string;
+  /** Where the source got that content last. */
+  readonly changedAt: number;
+  /** The place of the violation. */
+  readonly at: number;
+};
+
+function lackOf({ changes }: Facts, pod: Pod, source: string, wanted: string, at: number): Lack {
+  const change = changes.findLast(
+    ({ i, source: of, digest }) => i < at && of === source && digest === wanted,
+  );
+  return { pod, source, wanted, at, changedAt: change?.i ?? Number.POSITIVE_INFINITY };
+}
+
+/** The pods at a place in the history that the workload's controller replaces by itself. */
+function replacedPods(facts: Facts, workload: KubeObject | undefined, at: number): Pod[] {
+  if (workload === undefined) return [];
+  return podsAt(facts, workload.metadata.uid, at).filter(({ name }) => isReplaced(workload, name));
+}
+
+function lacksOfSuccess(facts: Facts, at: number): Lack[] {
+  const { workload, rollout: id = "" } = facts.events.find(({ i }) => i === at)?.event.data ?? {};
+  const rollout = facts.rollouts.get(id)?.rollout;
+  if (workload === undefined || rollout === undefined) return [];
+  const began = patchOf(facts, rollout, at)?.i ?? Number.POSITIVE_INFINITY;
+  const wanted = wantedBy(rollout);
+  return replacedPods(facts, workloadAt(facts, workload.uid, at), at)
+    .filter(({ from }) => from < began)
+    .flatMap((pod) =>
+      lacking(pod.content, rollout).map((source) =>
+        lackOf(facts, pod, source, wanted.get(source) ?? "", at),
+      ),
+    );
+}
+
+function lacksAtEnd(facts: Facts): Lack[] {
+  const at = facts.history.length;
+  const present = contentAt(facts, at);
+  const pods = replacedPods(facts, facts.workload, at);
+  return staleSources(facts, pods).flatMap((source) => {
+    const wanted = present.get(source) ?? "";
+    return pods
+      .filter(({ content }) => content.get(source) !== wanted)
+      .map((pod) => lackOf(facts, pod, source, wanted, at));
+  });
+}
+
+/**
+ * Whether a violation says that pods lack content, and each lack has this cause: another fault of
+ * the same run is not left out for it.
+ */
+export function isEachLack(
+  facts: Facts,
+  { property, i, what }: Violation,
+  hasCause: (lack: Lack) => boolean,
+): boolean {
+  const atEnd = what.startsWith("pods lack");
+  const lacks = property === "succeeded is true" ? lacksOfSuccess(facts, i) : lacksAtEnd(facts);
+  return (property === "succeeded is true" || atEnd) && lacks.length > 0 && lacks.every(hasCause);
+}
+
+/** The writes of a pod's workload that made a version of its template, marker and all. */
+function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[] {
+  return writes.filter(
+    ({ i, before, deleted, markerChanged, object, templateChanged }) =>
+      i < at &&
+      !deleted &&
+      object.metadata.uid === pod.owner &&
+      (before?.metadata.uid !== pod.owner || markerChanged || templateChanged),
+  );
+}
+
+/**
+ * The write that brought back the version of the template that the pod was made with, after the
+ * content had changed: controllers keep such a pod, for its template is the present one.
+ */
+export function bringsBack(facts: Facts, lack: Lack): WorkloadWrite | undefined {
+  const versions = versionsOf(facts, lack);
+  const last = versions.at(-1);
+  if (last === undefined || last.i < lack.pod.from || last.i < lack.changedAt) return undefined;
+  const isBack = versions.some(
+    ({ i, marker, template }) =>
+      i < lack.pod.from && marker === last.marker && template === last.template,
+  );
+  return isBack ? last : undefined;
+}
+
+/** The last creation or edit of the pod's workload by others before a place in the history. */
+export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWrite | undefined {
+  return versionsOf(facts, lack).findLast(
+    ({ i, by, before, templateChanged }) =>
+      i < place &&
+      by !== "cluster" &&
+      by !== "rollcast" &&
+      (before?.metadata.uid !== lack.pod.owner || templateChanged),
+  );
+}
+
+/** Whether the restarter recorded nothing of a write before a place in the history. */
+export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
+  const { uid, generation = 0 } = write.object.metadata;
+  return !history
+    .slice(write.i, place)
+    .some(
+      (entry) =>
+        entry.type === "record" &&
+        entry.record?.uid === uid &&
+        entry.record.generation >= generation,
+    );
+}
+
+/** The content of a source that the workload's record says it runs, at a place in the history. */
+export function recordedAt({ history }: Facts, { pod, source }: Lack, place: number) {
+  const entry = history
+    .slice(0, place)
+    .findLast((each) => each.type === "record" && each.record?.uid === pod.owner);
+  if (entry?.type !== "record") return undefined;
+  return Object.entries(entry.record?.running ?? {}).find(([key]) => {
+    const [kind, , name] = key.split("/");
+    return `${kind}/${name}` === source;
+  })?.[1].digest;
+}
