@@ -6,8 +6,8 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { outboxEvent } from "./outcomes.ts";
 
 /**
- * The record of a due rollout that must wait for the workload (`Suspended`, `Running`); reported
- * once.
+ * The record of a due rollout that must wait for the workload (`Suspended`, `Running`), and for
+ * nothing else meanwhile; reported once.
  */
 export function hold(
   record: WorkloadRecord,
@@ -15,11 +15,12 @@ export function hold(
   cause: Cause | undefined,
   { now, newId }: { now: number; newId: string },
 ): WorkloadRecord {
+  const { due: _due, ...rest } = record;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
-  if (record.hold === reason) return { ...record, phase };
+  if (record.hold === reason) return { ...rest, phase };
   const extra = { reason, ...(cause === undefined ? {} : { cause }) };
   const event = outboxEvent(record, stableId(newId, "deferred"), "deferred", now, extra);
-  return { ...record, phase, hold: reason, outbox: [...record.outbox, event] };
+  return { ...rest, phase, hold: reason, outbox: [...record.outbox, event] };
 }
 
 /** What is deferred, why, and its cause. */

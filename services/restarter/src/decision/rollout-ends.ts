@@ -86,7 +86,8 @@ export function failed(
 
 /**
  * The record of a rollout whose patch was refused, or abandoned after its attempts: it stays due
- * and is retried at `failure.retryAt`. Reported once per content and reason.
+ * and is retried at `failure.retryAt`. Reported once per content and reason. What it waited for
+ * before is over: a workload that is refused must not keep its place before those who wait.
  */
 export function refused(
   record: WorkloadRecord,
@@ -96,7 +97,8 @@ export function refused(
 ): WorkloadRecord {
   const before = record.failure;
   const reported = before?.wanted === failure.wanted && before.reason === failure.reason;
-  const next = { ...record, failure };
+  const { due: _due, hold: _hold, ...waited } = record;
+  const next = { ...waited, failure };
   if (!reported) return failed(next, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;
   return { ...rest, phase: "failed" };

@@ -21,10 +21,8 @@ import {
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
 import {
-  isBehindRefused,
   isDroppedInFlight,
   isEndedAgainAfterRestore,
-  isHoldLeft,
   isManifestLost,
   isRunDropped,
   isRestartedTooEarly,
@@ -136,20 +134,6 @@ export const FINDINGS: readonly Finding[] = [
       "a patch is applied and not yet recorded, and a decision on the workload of before it drops its rollout",
     breaks: ["one end"],
     matches: (facts, { i }) => isDroppedInFlight(facts, i),
-  },
-  {
-    name: "hold-outlives-its-reason",
-    about:
-      "a workload that was held is refused or suspended, and its record says for good that it is held",
-    breaks: ["held with reason"],
-    matches: (facts, violation) => isHoldLeft(facts, violation),
-  },
-  {
-    name: "refused-waiter-blocks-queue",
-    about:
-      "a workload that waited for quota is refused, and nothing of its queue is rolled as long as it is tried again",
-    breaks: ["held with reason"],
-    matches: (facts, violation) => isBehindRefused(facts, violation),
   },
   {
     name: "deleted-job-is-lost",

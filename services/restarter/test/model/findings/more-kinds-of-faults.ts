@@ -1,17 +1,7 @@
-import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { RESTORED } from "./kinds-of-faults.ts";
 import { patchOf } from "../oracle/truth.ts";
-
-/** A workload was held, and what was tried after that has failed. */
-function isHeldAndTried({ due, failure, phase }: WorkloadRecord): boolean {
-  return due !== undefined && failure !== undefined && phase === "failed";
-}
-
-function recordOf({ records }: Facts, { workload }: Violation): WorkloadRecord | undefined {
-  return [...records.values()].find(({ kind, name }) => `${kind}/${name}` === workload);
-}
 
 /**
  * Whether nobody makes a Job again because the record that had the manifest of the last one that we
@@ -79,23 +69,6 @@ export function isEndedAgainAfterRestore({ events, history }: Facts, place: numb
   return history
     .slice(first.i, place)
     .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
-}
-
-/** Whether the workload's record says that it is held, though it is refused, or suspended. */
-export function isHoldLeft(facts: Facts, violation: Violation): boolean {
-  const record = recordOf(facts, violation);
-  if (record?.due === undefined) return false;
-  return isHeldAndTried(record) || record.hold !== undefined;
-}
-
-/** Whether the workload waits for quota behind another that waited for it, and is refused. */
-export function isBehindRefused(facts: Facts, violation: Violation): boolean {
-  const { due, staleSince = 0 } = recordOf(facts, violation) ?? {};
-  const isAhead = (other: WorkloadRecord) =>
-    isHeldAndTried(other) &&
-    other.due?.reason === "MaxRolling" &&
-    (other.staleSince ?? 0) <= staleSince;
-  return due?.reason === "MaxRolling" && [...facts.records.values()].some(isAhead);
 }
 
 /**
