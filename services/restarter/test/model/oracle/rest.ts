@@ -56,12 +56,30 @@ function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
   return run === undefined ? undefined : contentAt(facts, run.i);
 }
 
-/** The sources whose present content a Job or CronJob has not run with. */
+/**
+ * The sources whose present content a Job or CronJob has not run with. A CronJob that was made and
+ * has not run yet lacks nothing of what its record knows: it will run with what is present then.
+ */
 function unrunSources(facts: Facts, workload: KubeObject): string[] {
   const content = lastRun(facts, workload);
   if (content === undefined) return [];
   const pod: Pod = { name: "", owner: "", from: 0, until: 0, content };
-  return staleSources(facts, [pod]);
+  const stale = staleSources(facts, [pod]);
+  const { uid } = workload.metadata;
+  const hasRun = facts.writes.some(
+    ({ by, markerChanged, object }) =>
+      by === "rollcast" && markerChanged && object.metadata.uid === uid,
+  );
+  if (workload.kind === "Job" || hasRun) return stale;
+  const present = contentAt(facts, facts.history.length);
+  const running = recordOf(facts, uid)?.running ?? {};
+  return stale.filter((source) => running[keyOf(source)]?.digest !== present.get(source));
+}
+
+/** The key that records have for a source of a history. */
+function keyOf(source: string): SourceKey {
+  const [kind, name] = source.split("/");
+  return `${kind}/${NAMESPACE}/${name}` as SourceKey;
 }
 
 /**
@@ -74,11 +92,10 @@ function isMarked(
   source: string,
 ): boolean {
   const digest = contentAt(facts, facts.history.length).get(source);
-  const [kind, name] = source.split("/");
-  const key = `${kind}/${NAMESPACE}/${name}`;
+  const key = keyOf(source);
   const { marker } = templateOf(object);
   if (digest !== undefined && marker !== undefined) {
-    const marked = parseMarker(marker, NAMESPACE).get(key as SourceKey);
+    const marked = parseMarker(marker, NAMESPACE).get(key);
     if (marked === digest) return true;
   }
   const ended = facts.events.findLast(({ event }) => event.outcome === "succeeded");

@@ -109,7 +109,7 @@ function late(store: ObjectStore, replicaSet: KubeObject): Act[] {
   const pod = newPod(replicaSet);
   const run = () => {
     takeLate(store, replicaSet);
-    createPod(store, pod);
+    if (refusalOf(store, pod) === undefined) createPod(store, pod);
   };
   return [{ name: `ReplicaSet ${replicaSet.metadata.name}: create a pod late`, run }];
 }
