@@ -1,5 +1,6 @@
 import { lacking, patchOf, wantedBy } from "../oracle/truth.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
+import type { Rollout } from "../../../src/model/workload-record.ts";
 import { isReplaced } from "../oracle/complete.ts";
 import { contentAt, podsAt, workloadAt } from "../oracle/facts.ts";
 import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
@@ -14,7 +15,7 @@ export type Lack = {
   readonly wanted: string;
   /** Where the source got that content last. */
   readonly changedAt: number;
-  /** The place of the violation. */
+  /** Up to this place in the history the template is of interest. */
   readonly at: number;
 };
 
@@ -31,17 +32,31 @@ function replacedPods(facts: Facts, workload: KubeObject | undefined, at: number
   return podsAt(facts, workload.metadata.uid, at).filter(({ name }) => isReplaced(workload, name));
 }
 
-function lacksOfSuccess(facts: Facts, at: number): Lack[] {
+/** What ended the rollout's hold on the template: our next patch, with another marker. */
+function nextPatch({ writes }: Facts, { marker }: Rollout, after: number): number {
+  const next = writes.find(
+    (write) =>
+      write.i > after && write.by === "rollcast" && write.markerChanged && write.marker !== marker,
+  );
+  return next?.i ?? Number.POSITIVE_INFINITY;
+}
+
+function lacksOfSuccess(facts: Facts, { i: at, what }: Violation): Lack[] {
   const { workload, rollout: id = "" } = facts.events.find(({ i }) => i === at)?.event.data ?? {};
   const rollout = facts.rollouts.get(id)?.rollout;
   if (workload === undefined || rollout === undefined) return [];
   const began = patchOf(facts, rollout, at)?.i ?? Number.POSITIVE_INFINITY;
   const wanted = wantedBy(rollout);
-  return replacedPods(facts, workloadAt(facts, workload.uid, at), at)
+  // The end was decided before the next rollout was patched, and published after it.
+  const decided = Math.min(at, nextPatch(facts, rollout, began));
+  const pods = what.startsWith("succeeded, but")
+    ? replacedPods(facts, workloadAt(facts, workload.uid, at), at)
+    : podsAt(facts, workload.uid, at);
+  return pods
     .filter(({ from }) => from < began)
     .flatMap((pod) =>
       lacking(pod.content, rollout).map((source) =>
-        lackOf(facts, pod, source, wanted.get(source) ?? "", at),
+        lackOf(facts, pod, source, wanted.get(source) ?? "", decided),
       ),
     );
 }
@@ -64,11 +79,13 @@ function lacksAtEnd(facts: Facts): Lack[] {
  */
 export function isEachLack(
   facts: Facts,
-  { property, i, what }: Violation,
+  violation: Violation,
   hasCause: (lack: Lack) => boolean,
 ): boolean {
+  const { property, what } = violation;
   const atEnd = what.startsWith("pods lack");
-  const lacks = property === "succeeded is true" ? lacksOfSuccess(facts, i) : lacksAtEnd(facts);
+  const lacks =
+    property === "succeeded is true" ? lacksOfSuccess(facts, violation) : lacksAtEnd(facts);
   return (property === "succeeded is true" || atEnd) && lacks.length > 0 && lacks.every(hasCause);
 }
 
