@@ -78,9 +78,13 @@ function startedWhileHalted(facts: Facts): Fault[] {
     const { rollout: id = "" } = event.data;
     const changes = rollouts.get(id)?.rollout.changes ?? [];
     if (event.outcome !== "started" || changes.length === 0) return [];
-    const decided = history.findIndex(
+    const recorded = history.findIndex(
       (entry) => entry.type === "record" && entry.record?.rollout?.id === id,
     );
+    // A process may stand still between its decision and the record of it: nobody can know by then.
+    const decidedAt = rollouts.get(id)?.rollout.decidedAt ?? 0;
+    const later = history.findIndex(({ at }) => at > decidedAt);
+    const decided = later === -1 ? recorded : Math.min(recorded, later);
     const failures = decided === -1 ? 0 : failuresBefore(facts, changes, decided);
     if (failures < haltAfter) return [];
     return [{ i, what: `a rollout began after ${failures} of its change had failed` }];
