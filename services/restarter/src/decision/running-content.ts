@@ -17,11 +17,13 @@ export function optInHash(workload: Pick<Workload, "optIn">): string {
 
 /**
  * Whether a source that an existing workload lacked was created. After an installation or a wider
- * scope it is adopted instead.
+ * scope it is adopted instead, and so is one that is seen late: it is older than the workload.
  */
 function createdSince(s: DecisionInput, key: SourceKey): boolean {
-  const change = s.sources.get(key)?.change;
-  return s.rules.onCreate && change !== undefined && change !== "none";
+  const source = s.sources.get(key);
+  if (!s.rules.onCreate || source === undefined || source.change === "none") return false;
+  const { createdAt } = s.workload;
+  return sameSecondOrEarlier(createdAt, source.createdAt) || isLaterByVersion(s, key);
 }
 
 /** Whether the source changed since (or while) its own annotations opted it in. */

@@ -29,8 +29,12 @@ function written() {
       return add({ type: "record", key, record });
     },
     decided: (name: string) => {
-      const rollout = { id: name, changes: [CHANGE] } as unknown as WorkloadRecord["rollout"];
-      return history.record(name, { phase: "pending", rollout });
+      const decidedAt = START + entries.length * 1_000;
+      const rollout = { id: name, decidedAt, changes: [CHANGE] };
+      return history.record(name, {
+        phase: "pending",
+        rollout: rollout as unknown as NonNullable<WorkloadRecord["rollout"]>,
+      });
     },
     patched: (name: string) => {
       const template = { metadata: { annotations: { [MARKER]: "1" } } };
@@ -71,6 +75,12 @@ test("a rollout of a change that has failed as often as haltAfter breaks the pro
   ]);
   expect(failed().act(RESUMED).begun("api").says()).toEqual([]);
   expect(written().begun("web").ended("web", "succeeded").begun("api").says()).toEqual([]);
+});
+
+test("a rollout that was decided before the first one failed may still begin", () => {
+  const decided = written().begun("web").decided("api").ended("web", "failed");
+
+  expect(decided.record("api", { phase: "rolling" }).event("api", "started").says()).toEqual([]);
 });
 
 test("a rollout that stalled counts until it succeeds", () => {
