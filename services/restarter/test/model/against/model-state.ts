@@ -6,6 +6,7 @@ import {
   phaseOf,
   specNumber,
 } from "../cluster/controllers/parts.ts";
+import { unseenSize } from "../cluster/controllers/unseen-size.ts";
 import type { Act } from "../cluster/controllers/act.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import { canonical } from "../cluster/object.ts";
@@ -100,8 +101,8 @@ function withoutTimes(_: string, value: unknown): unknown {
 
 function objectText(object: KubeObject): string {
   const { name, generation, annotations, finalizers, labels } = object.metadata;
-  const { metadata: _, madeFor: __, status, ...rest } = object;
-  const { uncountedTerminatedPods: ___, active: ____, ...counted } = status ?? {};
+  const { metadata: _, madeFor: __, sizeBefore: ___, status, ...rest } = object;
+  const { uncountedTerminatedPods: ____, active: _____, ...counted } = status ?? {};
   const active = Array.isArray(status?.active) ? status.active.length : status?.active;
   const own = [name, generation, annotations, finalizers, labels, isDeleting(object)];
   return JSON.stringify([own, rest, counted, active], withoutTimes);
@@ -153,6 +154,7 @@ export function stateText(store: ObjectStore): string {
       const flags = [
         owner === undefined || alive.has(owner.uid),
         versions.has(String(object.madeFor)),
+        unseenSize(store, object),
       ];
       return [
         cached(object, objectText),
