@@ -69,6 +69,13 @@ test("a Deployment controller may not see yet that it has made another ReplicaSe
   expect(trace.observations.join("\n")).toContain(" readyReplicas=2 ");
 });
 
+test("Jobs that are alike are looked at once, whichever of them does something", () => {
+  const { trace } = recorded("jobs-that-are-alike");
+
+  expect(trace.effects.filter(({ effect }) => effect.do === "create job")).toHaveLength(5);
+  expect(isAllowed(trace, { maxStates: 5_000 }).result).toBe("allowed");
+});
+
 test("a search that grows too large says that it has not decided", () => {
   const { trace } = recorded("ignores-surge");
 
