@@ -69,6 +69,13 @@ test("a Deployment controller may not see yet that it has made another ReplicaSe
   expect(trace.observations.join("\n")).toContain(" readyReplicas=2 ");
 });
 
+test("a Job that is suspended before it has a start does not end", () => {
+  const { trace } = recorded("never-started");
+
+  expect(trace.final).toContain("succeeded=1 failed=0 SuccessCriteriaMet=");
+  expect(isAllowed(trace).result).toBe("allowed");
+});
+
 test("Jobs that are alike are looked at once, whichever of them does something", () => {
   const { trace } = recorded("jobs-that-are-alike");
 
