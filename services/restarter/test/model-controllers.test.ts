@@ -1,7 +1,7 @@
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { traceText } from "./model/against/print-trace.ts";
-import { compare, sampleSchedules } from "./model/against/run.ts";
+import { compare, isFine, sampleSchedules } from "./model/against/run.ts";
 import { scheduleText } from "./model/against/schedule.ts";
 
 const SEED = 20;
@@ -9,10 +9,10 @@ const SEED = 20;
 test("the model allows what the real controllers do with ten schedules of writes", async () => {
   const compared = await compare(useCluster(), sampleSchedules(10, SEED));
   const wrong = compared
-    .filter(({ result }) => result === "not allowed")
+    .filter(({ result }) => !isFine(result))
     .map(
       (comparison) =>
-        `${scheduleText(comparison.schedule)}\n${traceText(comparison.trace, comparison)}`,
+        `${comparison.result}:\n${scheduleText(comparison.schedule)}\n${traceText(comparison.trace, comparison)}`,
     );
 
   expect(compared).toHaveLength(10);

@@ -57,6 +57,32 @@ test("an end that the model does not come to is not allowed, and the model's end
   expect(verdict.finals).toEqual([trace.final]);
 });
 
+test("a Deployment controller may not see yet that it has made another ReplicaSet larger", () => {
+  const { schedule, trace } = recorded("sees-a-size-late");
+
+  expect(isAllowed(trace, { maxStates: 5_000 }).result).toBe("allowed");
+  // Two pods at once, with one replica and no surge.
+  expect(schedule.spec).toMatchObject({
+    replicas: 1,
+    strategy: { rollingUpdate: { maxSurge: 0 } },
+  });
+  expect(trace.observations.join("\n")).toContain(" readyReplicas=2 ");
+});
+
+test("a Job that is suspended before it has a start does not end", () => {
+  const { trace } = recorded("never-started");
+
+  expect(trace.final).toContain("succeeded=1 failed=0 SuccessCriteriaMet=");
+  expect(isAllowed(trace).result).toBe("allowed");
+});
+
+test("Jobs that are alike are looked at once, whichever of them does something", () => {
+  const { trace } = recorded("jobs-that-are-alike");
+
+  expect(trace.effects.filter(({ effect }) => effect.do === "create job")).toHaveLength(5);
+  expect(isAllowed(trace, { maxStates: 5_000 }).result).toBe("allowed");
+});
+
 test("a search that grows too large says that it has not decided", () => {
   const { trace } = recorded("ignores-surge");
 

@@ -1,7 +1,7 @@
 import { controllerActs, holdActs } from "../cluster/controllers/controllers.ts";
 import { dig } from "@rollcast/kube/object";
+import { enoughOf } from "./enough-of.ts";
 import { isPutOff } from "../cluster/controllers/job.ts";
-import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import { isActive } from "../cluster/controllers/parts.ts";
 import { expectActs } from "../cluster/controllers/lost-expectation.ts";
 import { NO_FAULTS } from "../cluster/controllers/act.ts";
@@ -139,16 +139,6 @@ function isWriteNext(node: Node, { effects }: Trace): boolean {
 }
 
 /**
- * Of acts that lead to the same states in any order, one order is enough: that a pod has ended is
- * nothing to a ReplicaSet, which has not counted it since it was deleted.
- */
-function enoughOf(acts: readonly Act[], { kind, workload }: Trace): readonly Act[] {
-  const isRecreate = dig(workload.spec, "strategy", "type") === "Recreate";
-  const ended = kind === "Deployment" && !isRecreate ? acts.find(isEndOfPod) : undefined;
-  return ended === undefined ? acts : [ended];
-}
-
-/**
  * With a surge, a DaemonSet's controller looks again after `minReadySeconds` only where it has seen
  * the new pod get ready: else both pods stay until something else happens.
  */
@@ -162,7 +152,10 @@ type Expanded = { readonly next: readonly Node[]; readonly atRest: boolean };
 function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOptions): Expanded {
   const waiting = timeActs(node.store);
   const all = [...controllerActs(node.store, faults), ...waiting];
-  const acts = [...enoughOf(all, trace), ...(kwok === true ? kwokActs(node.store) : [])];
+  const acts = [
+    ...enoughOf(node.store, all, trace),
+    ...(kwok === true ? kwokActs(node.store) : []),
+  ];
   const next = acts.flatMap(({ run }): Node[] => {
     const store = node.store.branch(run);
     const text = observe(trace.kind, workloadIn(store, trace));

@@ -6,6 +6,8 @@ import {
   phaseOf,
   specNumber,
 } from "../cluster/controllers/parts.ts";
+import { unseenSize } from "../cluster/controllers/unseen-size.ts";
+import { activeOf } from "../cluster/controllers/cronjob.ts";
 import type { Act } from "../cluster/controllers/act.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import { canonical } from "../cluster/object.ts";
@@ -80,6 +82,14 @@ function cached(object: KubeObject, text: (object: KubeObject) => string): strin
   return made;
 }
 
+/** Labels without those that name the Job, which every pod of one has. */
+function labelsOf(pod: KubeObject): Fields {
+  const { kind, uid, name } = controllerOf(pod) ?? {};
+  const all = Object.entries(pod.metadata.labels ?? {});
+  const names = kind === "Job" ? [uid, name] : [];
+  return Object.fromEntries(all.filter(([, value]) => !names.includes(value)));
+}
+
 function podText(pod: KubeObject): string {
   const isOld = timeOf(pod, "Ready", "lastTransitionTime") === LONG_AGO;
   const owner = controllerOf(pod)?.kind;
@@ -87,9 +97,9 @@ function podText(pod: KubeObject): string {
   // Of a DaemonSet's pod the first letter that is random decides which of two is the older.
   const initial = name.slice(name.lastIndexOf("-") + 1).slice(0, 1);
   const named = owner === "StatefulSet" ? name : owner === "DaemonSet" ? initial : "";
-  const { annotations, labels, finalizers } = pod.metadata;
+  const { annotations, finalizers } = pod.metadata;
   const flags = [isReady(pod), isOld, isDeleting(pod), pod.spec?.nodeName];
-  return canonical([named, annotations, labels, finalizers, phaseOf(pod), flags]);
+  return canonical([named, annotations, labelsOf(pod), finalizers, phaseOf(pod), flags]);
 }
 
 /** Times are told apart as far as it matters: whether they are long ago. */
@@ -100,11 +110,12 @@ function withoutTimes(_: string, value: unknown): unknown {
 
 function objectText(object: KubeObject): string {
   const { name, generation, annotations, finalizers, labels } = object.metadata;
-  const { metadata: _, madeFor: __, status, ...rest } = object;
-  const { uncountedTerminatedPods: ___, active: ____, ...counted } = status ?? {};
+  const { metadata: _, madeFor: __, sizeBefore: ___, status, ...rest } = object;
+  const { uncountedTerminatedPods: ____, active: _____, ...counted } = status ?? {};
   const active = Array.isArray(status?.active) ? status.active.length : status?.active;
   const own = [name, generation, annotations, finalizers, labels, isDeleting(object)];
-  return JSON.stringify([own, rest, counted, active], withoutTimes);
+  const text = JSON.stringify([own, rest, counted, active], withoutTimes);
+  return isAlike(object) ? text.replaceAll(object.metadata.uid, "").replaceAll(name, "") : text;
 }
 
 function uncounted(job: KubeObject, pods: readonly KubeObject[]): string {
@@ -130,8 +141,16 @@ const WORKLOADS = [
 ];
 
 /**
+ * A Job of a CronJob: any of them may be the one that is deleted as the oldest, for those that have
+ * ended in the same way are alike.
+ */
+function isAlike(object: KubeObject): boolean {
+  return object.kind === "Job" && controllerOf(object)?.kind === "CronJob";
+}
+
+/**
  * All that decides what may happen from here on: equal texts have the same future. Pods of one
- * owner are interchangeable, but for a StatefulSet's.
+ * owner are interchangeable, but for a StatefulSet's, and so are the Jobs of a CronJob.
  */
 export function stateText(store: ObjectStore): string {
   const all = WORKLOADS.flatMap((kind) => store.list(kind));
@@ -140,30 +159,41 @@ export function stateText(store: ObjectStore): string {
   const versions = new Set(
     store.list("Deployment").map(({ metadata }) => metadata.resourceVersion),
   );
+  const listed = new Set(
+    store
+      .list("CronJob")
+      .flatMap(activeOf)
+      .map(({ uid }) => uid),
+  );
   const ofOwner = (owner: string) =>
     (pods.get(owner) ?? [])
       .map((pod) => cached(pod, podText))
       .toSorted()
       .join("\n");
+  const lineOf = (object: KubeObject) => {
+    const { uid } = object.metadata;
+    const owner = controllerOf(object);
+    const flags = [
+      owner === undefined || alive.has(owner.uid),
+      versions.has(String(object.madeFor)),
+      unseenSize(store, object),
+      listed.has(uid),
+    ];
+    return [
+      cached(object, objectText),
+      flags.join(),
+      uncounted(object, pods.get(uid) ?? []),
+      ofOwner(uid),
+    ].join("\n");
+  };
   const lines = all
+    .filter((object) => !isAlike(object))
     .toSorted((a, b) => (a.metadata.uid < b.metadata.uid ? -1 : 1))
-    .map((object) => {
-      const { uid } = object.metadata;
-      const owner = controllerOf(object);
-      const flags = [
-        owner === undefined || alive.has(owner.uid),
-        versions.has(String(object.madeFor)),
-      ];
-      return [
-        cached(object, objectText),
-        flags.join(),
-        uncounted(object, pods.get(uid) ?? []),
-        ofOwner(uid),
-      ].join("\n");
-    });
+    .map(lineOf);
+  const alike = all.filter(isAlike).map(lineOf).toSorted();
   const lost = [...pods.keys()]
     .filter((uid) => !alive.has(uid))
     .map(ofOwner)
     .toSorted();
-  return [...lines, ...lost].join("\n\n");
+  return [...lines, ...alike, ...lost].join("\n\n");
 }

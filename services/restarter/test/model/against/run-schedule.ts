@@ -78,9 +78,11 @@ async function atRest(run: Run, quiet: number): Promise<string> {
   let since = Date.now();
   return waitFor(
     async () => {
+      // Before it asks: an answer may lie about for long while a search keeps the process busy.
+      const start = Date.now();
       const now = `${run.watch.versions.length}\n${await stateOf(run)}`;
       if (now !== last) [last, since] = [now, Date.now()];
-      return Date.now() - since > quiet ? now.slice(now.indexOf("\n") + 1) : false;
+      return start - since > quiet ? now.slice(now.indexOf("\n") + 1) : false;
     },
     { timeout: 120_000, every: LOOK_MS, message: "the workload to come to rest" },
   );

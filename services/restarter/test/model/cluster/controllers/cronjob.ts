@@ -21,7 +21,7 @@ const by = { manager: "kube-controller-manager" };
 
 type Reference = { readonly uid: string; readonly name: string };
 
-function activeOf({ status }: KubeObject): readonly Reference[] {
+export function activeOf({ status }: KubeObject): readonly Reference[] {
   return Array.isArray(status?.active) ? (status.active as Reference[]) : [];
 }
 

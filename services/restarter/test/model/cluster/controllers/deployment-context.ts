@@ -4,6 +4,7 @@ import { isEqual } from "../object.ts";
 import type { Fields, KubeObject } from "../object.ts";
 import type { DeploymentState } from "./deployment-status.ts";
 import { POD_HASH, ownedBy } from "./parts.ts";
+import { unseen } from "./unseen-size.ts";
 import type { Act, Faults } from "./act.ts";
 
 export const REVISION = "deployment.kubernetes.io/revision";
@@ -35,6 +36,15 @@ export function contextOf(store: ObjectStore, deployment: KubeObject, faults: Fa
   const newest = all.find((replicaSet) => isEqual(plainTemplate(replicaSet), template));
   const old = all.filter((replicaSet) => replicaSet !== newest);
   return { store, deployment, newest, old, now: store.now(), faults };
+}
+
+/** What the controller may still see, where it has just made an old ReplicaSet larger. */
+export function staleContexts(context: Context): Context[] {
+  const { store, old } = context;
+  const replicaSets = old.map((replicaSet) => unseen(store, replicaSet));
+  return replicaSets.every((replicaSet, i) => replicaSet === old[i])
+    ? []
+    : [{ ...context, old: replicaSets }];
 }
 
 export function act({ deployment }: Context, name: string, run: () => void): Act {

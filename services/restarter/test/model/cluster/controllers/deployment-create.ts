@@ -1,7 +1,16 @@
 import { dig } from "@rollcast/kube/object";
 import { refOf } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
-import { MADE_FOR, REVISION, act, by, copied, isObserved, revision } from "./deployment-context.ts";
+import {
+  MADE_FOR,
+  REVISION,
+  act,
+  by,
+  copied,
+  isObserved,
+  revision,
+  staleContexts,
+} from "./deployment-context.ts";
 import type { Context } from "./deployment-context.ts";
 import { newSize, sizeAnnotations } from "./deployment-scale.ts";
 import { hasDeadline, withCondition } from "./deployment-status.ts";
@@ -17,6 +26,7 @@ import {
   statusNumber,
   writeStatus,
 } from "./parts.ts";
+import { SIZE_BEFORE } from "./unseen-size.ts";
 import type { Act } from "./act.ts";
 
 type Made = { readonly collisions: number; readonly madeFor: string };
@@ -44,6 +54,7 @@ function newReplicaSet(context: Context, { collisions, madeFor }: Made): Draft {
       ownerReferences: [ownerReference(deployment)],
     },
     [MADE_FOR]: madeFor,
+    [SIZE_BEFORE]: 0,
     spec: {
       replicas: newSize(context, 0),
       minReadySeconds: specNumber(deployment, "minReadySeconds", 0),
@@ -64,15 +75,16 @@ function collide({ store, deployment }: Context): void {
 
 /**
  * Where the controller has written the Deployment since it was edited, it may act once more on what
- * it was before.
+ * it was before. And it may not see yet that it has made another ReplicaSet larger.
  */
-function staleReplicaSets(context: Context, collisions: number): Draft[] {
+function staleReplicaSets(context: Context, { collisions, madeFor }: Made): Draft[] {
   const { deployment } = context;
   const isResumed = conditionOf(deployment, "Progressing")?.reason === "DeploymentResumed";
   const stale = (count: number) => newReplicaSet(context, { collisions: count, madeFor: "" });
   return [
     ...(collisions > 0 ? [stale(collisions - 1)] : []),
     ...(isResumed || isObserved(deployment) ? [stale(collisions)] : []),
+    ...staleContexts(context).map((late) => newReplicaSet(late, { collisions, madeFor })),
   ];
 }
 
@@ -80,20 +92,19 @@ function staleReplicaSets(context: Context, collisions: number): Draft[] {
 export function createActs(context: Context): Act[] {
   const { store, deployment, now } = context;
   const collisions = statusNumber(deployment, "collisionCount");
-  const draft = newReplicaSet(context, {
-    collisions,
-    madeFor: deployment.metadata.resourceVersion,
-  });
+  const made: Made = { collisions, madeFor: deployment.metadata.resourceVersion };
+  const draft = newReplicaSet(context, made);
   const refused = refusalOf(store, draft);
   if (refused === undefined) {
-    const stale = staleReplicaSets(context, collisions);
-    const isFree = (made: Draft) => store.get(refOf(made as KubeObject)) === undefined;
-    const made = [draft, ...stale]
+    const isFree = (candidate: Draft) => store.get(refOf(candidate as KubeObject)) === undefined;
+    const creations = [draft, ...staleReplicaSets(context, made)]
       .filter(isFree)
       .map((candidate) =>
         act(context, `create ${candidate.metadata.name}`, () => void store.create(candidate, by)),
       );
-    return isFree(draft) ? made : [...made, act(context, "collide", () => collide(context))];
+    return isFree(draft)
+      ? creations
+      : [...creations, act(context, "collide", () => collide(context))];
   }
   if (!hasDeadline(deployment)) return [];
   const condition = {

@@ -30,10 +30,11 @@ import {
   statusActs,
   writeStatus,
 } from "./parts.ts";
-import { act, by, contextOf, isObserved } from "./deployment-context.ts";
+import { act, by, contextOf, isObserved, staleContexts } from "./deployment-context.ts";
 import type { Context } from "./deployment-context.ts";
 import { createActs } from "./deployment-create.ts";
 import { annotateAct, historyActs, revisionActs } from "./deployment-revisions.ts";
+import { SIZE_BEFORE } from "./unseen-size.ts";
 import { NO_FAULTS } from "./act.ts";
 import type { Faults, Act } from "./act.ts";
 
@@ -41,7 +42,8 @@ function resize({ store, deployment }: Context, { replicaSet, replicas }: Resize
   const present = store.get(refOf(replicaSet)) ?? replicaSet;
   const annotations = { ...present.metadata.annotations, ...sizeAnnotations(deployment) };
   const metadata = { ...present.metadata, annotations };
-  store.update({ ...present, metadata, spec: { ...present.spec, replicas } }, by);
+  const spec = { ...present.spec, replicas };
+  store.update({ ...present, metadata, spec, [SIZE_BEFORE]: size(present) }, by);
 }
 
 /**
@@ -75,17 +77,21 @@ function pausedAct(context: Context): Act[] {
   return [act(context, `condition ${next}`, run)];
 }
 
+function scaleUp(context: Context, newest: KubeObject): Act[] {
+  const replicas = newSize(context, size(newest));
+  return resizeActs(context, [{ replicaSet: newest, replicas }]);
+}
+
 function rollingActs(context: Context): Act[] {
   const { store, deployment, newest, faults } = context;
   const status = () => statusActs(store, deployment, rolloutStatus(context));
   if (newest === undefined) {
     return faults.has("observes-early") && !isObserved(deployment) ? status() : createActs(context);
   }
-  const up = resizeActs(context, [
-    { replicaSet: newest, replicas: newSize(context, size(newest)) },
-  ]);
+  const up = scaleUp(context, newest);
   const scale = up.length > 0 ? up : resizeActs(context, scaleDown(context));
-  return [...scale, ...historyActs(context), ...status()];
+  const late = staleContexts(context).flatMap((stale) => scaleUp(stale, newest));
+  return [...scale, ...late, ...historyActs(context), ...status()];
 }
 
 function hasOldPods({ store, old }: Context): boolean {

@@ -177,7 +177,10 @@ function statusOf(context: Context, withEnd: boolean): Fields {
   const { conditions, startTime } = suspension(context, !isManaged);
   const isNew = target !== undefined && conditionOf(job, String(target.type)) === undefined;
   const uncounted = succeeded.left.length + failures.left.length;
-  const done = withEnd && target !== undefined && !isNew && uncounted === 0 && terminating === 0;
+  const isCounted = uncounted === 0 && terminating === 0;
+  // The API server refuses an end without a start: a Job that was suspended before its start was
+  // written stays as it is until it is resumed.
+  const done = withEnd && target !== undefined && !isNew && isCounted && startTime !== undefined;
   const last = { ...target, type: failed ? "Failed" : "Complete" };
   const active = pods.filter(isActive);
   return omitEmpty(
