@@ -9,7 +9,9 @@ export type Fault =
   | "ignores-partition"
   | "ignores-surge"
   | "never-times-out"
-  | "counts-terminating";
+  | "counts-terminating"
+  | "passes-pauses"
+  | "ignores-unavailable";
 
 export type Faults = ReadonlySet<Fault>;
 

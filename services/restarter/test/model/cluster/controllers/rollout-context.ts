@@ -2,8 +2,9 @@ import { dig } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
 import type { Fields, KubeObject } from "../object.ts";
 import { hashOf, ownedBy, scaled, specNumber, statusNumber } from "./parts.ts";
-import type { Act } from "./act.ts";
+import type { Act, Faults } from "./act.ts";
 
+export const by = { manager: "rollouts-controller" };
 export const POD_HASH = "rollouts-pod-template-hash";
 
 /** What one sync of Argo's controller reads. */
@@ -19,6 +20,7 @@ export type Context = {
   /** Neither the newest nor the stable one, the oldest first. */
   readonly others: readonly KubeObject[];
   readonly all: readonly KubeObject[];
+  readonly faults: Faults;
 };
 
 export const podHashOf = ({ metadata }: KubeObject): string | undefined =>
@@ -48,19 +50,26 @@ function lenderOf(store: ObjectStore, { spec, metadata }: KubeObject): KubeObjec
   return store.get({ kind, name, ...(namespace === undefined ? {} : { namespace }) });
 }
 
-export function contextOf(store: ObjectStore, rollout: KubeObject): Context {
+/** The hash of a template, and those that it got for collisions, the last at last. */
+function hashesOf(template: Fields, collisions: number): string[] {
+  const counted = Array.from({ length: collisions }, (_, i) => hashOf([template, i + 1]));
+  return [hashOf(template), ...counted];
+}
+
+export function contextOf(store: ObjectStore, rollout: KubeObject, faults: Faults): Context {
   const lender = lenderOf(store, rollout);
   const template = normal((lender?.spec?.template ?? rollout.spec?.template ?? {}) as Fields);
   const all = ownedBy(store, "ReplicaSet", rollout);
-  const hash = hashOf(template);
-  const newest = all.find((replicaSet) => podHashOf(replicaSet) === hash);
+  const names = hashesOf(template, statusNumber(rollout, "collisionCount"));
+  const newest = all.find((replicaSet) => names.includes(String(podHashOf(replicaSet))));
+  const hash = (newest && podHashOf(newest)) ?? String(names.at(-1));
   const stableHash = rollout.status?.stableRS;
   const stable =
     stableHash === undefined
       ? undefined
       : all.find((replicaSet) => podHashOf(replicaSet) === stableHash);
   const others = all.filter((replicaSet) => replicaSet !== newest && replicaSet !== stable);
-  return { store, rollout, lender, template, hash, newest, stable, others, all };
+  return { store, rollout, lender, template, hash, newest, stable, others, all, faults };
 }
 
 export function stepsOf({ rollout }: Context): readonly Fields[] {
@@ -82,6 +91,7 @@ export function limitsOf(context: Context): Limits {
   const canary = dig(context.rollout.spec, "strategy", "canary");
   const maxSurge = scaled(dig(canary, "maxSurge") ?? "25%", replicas, "up");
   const down = scaled(dig(canary, "maxUnavailable") ?? "25%", replicas, "down");
-  const maxUnavailable = maxSurge === 0 && down === 0 ? 1 : down;
+  const isWrong = context.faults.has("ignores-unavailable");
+  const maxUnavailable = isWrong ? replicas : maxSurge === 0 && down === 0 ? 1 : down;
   return { maxSurge, maxUnavailable: Math.min(maxUnavailable, replicas) };
 }

@@ -5,6 +5,7 @@ import type { KubeObject } from "../object.ts";
 import { hashOf, ownerReference } from "./parts.ts";
 import { POD_HASH, contextOf, normal } from "./rollout-context.ts";
 import { countsOf } from "./rollout-counts.ts";
+import { NO_FAULTS } from "./act.ts";
 
 const by = { manager: "owner" };
 const TEMPLATE = { spec: { containers: [{ name: "app", image: "app:1" }] } };
@@ -63,7 +64,7 @@ test.each([
     addReplicaSet(store, rollout, NEWEST, newest);
     if (older !== undefined) addReplicaSet(store, rollout, "older", older);
 
-    const counts = countsOf(contextOf(store, rollout));
+    const counts = countsOf(contextOf(store, rollout, NO_FAULTS));
     expect([counts.canary, counts.stable]).toEqual(expected);
   },
 );

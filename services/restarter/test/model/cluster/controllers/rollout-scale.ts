@@ -2,10 +2,9 @@ import type { KubeObject } from "../object.ts";
 import { sum } from "./deployment-status.ts";
 import { statusNumber } from "./parts.ts";
 import { countsOf } from "./rollout-counts.ts";
-import { available, isPausedByOwner, limitsOf, size, wanted } from "./rollout-context.ts";
+import { available, by, isPausedByOwner, limitsOf, size, wanted } from "./rollout-context.ts";
 import type { Context } from "./rollout-context.ts";
 
-const by = { manager: "rollouts-controller" };
 export const DESIRED = "rollout.argoproj.io/desired-replicas";
 
 /** What a sync writes; `scaled` ends the part of it that scales. */

@@ -2,49 +2,24 @@ import { parseTime } from "@rollcast/kube/object";
 import type { Fields } from "../object.ts";
 import { timeText } from "../store-state.ts";
 import { isPromoted, withConditions } from "./rollout-conditions.ts";
+import { withPhase } from "./rollout-phase.ts";
 import { available, currentStep, isPausedByOwner, stepsOf, wanted } from "./rollout-context.ts";
 import type { Context } from "./rollout-context.ts";
 import { isAtWeight } from "./rollout-counts.ts";
 import { countIn } from "./rollout-scale.ts";
-import { hashOf, omitEmpty } from "./parts.ts";
-
-const FAILURES = new Set(["RolloutAborted", "ProgressDeadlineExceeded"]);
-
-const count = (status: Fields, name: string) => Number(status[name] ?? 0);
-
-/** After `CalculateRolloutPhase` of Argo Rollouts (utils/rollout/rolloututil.go). */
-function phaseOf(context: Context, status: Fields): Fields {
-  const { spec } = context.rollout;
-  const conditions = (status.conditions ?? []) as readonly Fields[];
-  const failure = conditions.find(({ reason }) => FAILURES.has(String(reason)));
-  if (failure !== undefined) return { phase: "Degraded", message: failure.reason };
-  if (isPausedByOwner(context)) return { phase: "Paused", message: "manually paused" };
-  const [pause] = (status.pauseConditions ?? []) as readonly Fields[];
-  if (pause !== undefined) return { phase: "Paused", message: pause.reason };
-  const at = spec?.restartAt as string | undefined;
-  const isRestarting = parseTime(at) !== parseTime(status.restartedAt as string | undefined);
-  const updated = count(status, "updatedReplicas");
-  const isDone =
-    (at === undefined || !isRestarting) &&
-    updated >= wanted(context) &&
-    count(status, "availableReplicas") >= updated &&
-    count(status, "replicas") <= updated &&
-    isPromoted(status);
-  return isDone ? { phase: "Healthy" } : { phase: "Progressing", message: "more replicas" };
-}
+import { hashOf } from "./parts.ts";
 
 /** The status with what every sync writes last. */
-export function finished(context: Context, status: Fields, isAborted = false): Fields {
+function finished(context: Context, status: Fields, isAborted = false): Fields {
   const { rollout, lender } = context;
-  const { message: _, ...observed } = {
+  const observed: Fields = {
     ...status,
     observedGeneration: String(rollout.metadata.generation),
     ...(lender === undefined
       ? {}
       : { workloadObservedGeneration: String(lender.metadata.generation) }),
-  } as Fields;
-  const { message: __, ...next } = withConditions(context, observed, isAborted);
-  return omitEmpty({ ...next, ...phaseOf(context, next) }, ["currentStepIndex"]);
+  };
+  return withPhase(context, withConditions(context, observed, isAborted));
 }
 
 const stepHash = (context: Context) => hashOf(stepsOf(context));
@@ -85,7 +60,8 @@ function pausesOf(context: Context, now: { readonly added: boolean; readonly rem
 }
 
 /** Whether the pause at which it stands is over: somebody ended it, or its duration has passed. */
-function isPauseOver({ rollout, store }: Context, pause: Fields): boolean {
+function isPauseOver({ rollout, store, faults }: Context, pause: Fields): boolean {
+  if (faults.has("passes-pauses")) return true;
   const [condition] = (rollout.status?.pauseConditions ?? []) as readonly Fields[];
   if (condition === undefined) return rollout.status?.controllerPause === true;
   if (pause.duration === undefined) return false;
@@ -125,6 +101,7 @@ export function statusOf(context: Context, done: { atRest: boolean; restarted: b
     ...counted(context),
     currentPodHash: hash,
     currentStepHash: stepHash(context),
+    collisionCount: before.collisionCount,
     conditions: before.conditions,
     stableRS,
     restartedAt,
