@@ -1,5 +1,5 @@
 // `npm run model -- [--minutes N] [--seed S] [--replay FILE]`, or
-// `npm run model -- --against-controllers [--schedules N]`
+// `npm run model -- --against-controllers [--argo] [--schedules N]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -57,6 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
       seed: { type: "string" },
       replay: { type: "string" },
       "against-controllers": { type: "boolean", default: false },
+      argo: { type: "boolean", default: false },
       schedules: { type: "string", default: "200" },
     },
   });
@@ -65,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
   const schedules = Number(values.schedules);
   if (![minutes, schedules].every(Number.isFinite) || !Number.isSafeInteger(seed)) {
     print(
-      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--schedules N]]",
+      "usage: npm run model -- [--minutes N] [--seed S] [--replay FILE] [--against-controllers [--argo] [--schedules N]]",
     );
     return 2;
   }
@@ -76,7 +77,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (values["against-controllers"]) {
     // Loaded only then: it starts servers.
     const { runAgainstControllers } = await import("./against/run.ts");
-    return (await runAgainstControllers({ schedules, seed, print })) ? 0 : 1;
+    return (await runAgainstControllers({ schedules, seed, argo: values.argo, print })) ? 0 : 1;
   }
   return (await exploreFor(minutes, seed)) ? 0 : 1;
 }
