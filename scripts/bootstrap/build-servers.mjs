@@ -6,14 +6,14 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { builtDir, cacheDir } from "./cache.mjs";
+import { ARGO_CONTROLLER } from "./facts.mjs";
 import { MODULES, moduleOf, packageOf, stamps } from "./go-packages.mjs";
 import { runQuietly } from "./run-command.mjs";
 import { GO_IMAGE, KUBERNETES, buildEstimate } from "./versions.mjs";
 
 const GO = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "third_party", "go");
 /** Measured, in core minutes. */
-const KUBERNETES_MINUTES = 10;
-const PLUGINS_MINUTES = 7;
+const MINUTES = { kubernetes: 10, nats: 0, plugins: 7, argo: 12 };
 
 /**
  * Describes the build in a line of progress.
@@ -23,18 +23,21 @@ function describe(names) {
   const own = names.filter((name) => moduleOf(name) === "servers");
   const kubernetes = own.some((name) => name !== "nats-server");
   const plugins = names.some((name) => moduleOf(name) === "docker");
-  if (!kubernetes && !plugins) {
+  const argo = names.includes(ARGO_CONTROLLER);
+  if (!kubernetes && !plugins && !argo) {
     return own.length > 0
       ? "building nats-server from source, once, about a minute"
       : "building tools for the tests from source, once, a minute";
   }
-  const what = [
-    ...(kubernetes ? [`a local Kubernetes ${KUBERNETES}`] : []),
-    ...(own.includes("nats-server") ? ["nats-server"] : []),
-    ...(plugins ? ["Docker's compose and buildx"] : []),
-  ];
-  const minutes = (kubernetes ? KUBERNETES_MINUTES : 0) + (plugins ? PLUGINS_MINUTES : 0);
-  return `building ${what.join(" and ")} from source, once, ${buildEstimate(minutes, cpus().length)}`;
+  const parts = [
+    { is: kubernetes, what: `a local Kubernetes ${KUBERNETES}`, minutes: MINUTES.kubernetes },
+    { is: own.includes("nats-server"), what: "nats-server", minutes: MINUTES.nats },
+    { is: plugins, what: "Docker's compose and buildx", minutes: MINUTES.plugins },
+    { is: argo, what: "Argo Rollouts' controller", minutes: MINUTES.argo },
+  ].filter(({ is }) => is);
+  const minutes = parts.reduce((sum, part) => sum + part.minutes, 0);
+  const text = parts.map(({ what }) => what).join(" and ");
+  return `building ${text} from source, once, ${buildEstimate(minutes, cpus().length)}`;
 }
 
 /**

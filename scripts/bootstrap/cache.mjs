@@ -39,7 +39,7 @@ export function engineHost(env = process.env) {
 }
 
 /**
- * @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker"} GoModule
+ * @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker" | "argo-rollouts"} GoModule
  *   A Go module in `third_party/go/`.
  */
 

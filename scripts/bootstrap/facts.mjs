@@ -15,6 +15,8 @@ export const TEST_TOOLS = /** @type {const} */ (["helm", "compose"]);
  * its kubectl.
  */
 export const CONTAINER_TOOLS = ["docker-compose", "docker-buildx", "kubectl"];
+/** The controller that only the comparison of the model with Argo's own needs. */
+export const ARGO_CONTROLLER = "rollouts-controller";
 export const KUBERNETES_SERVERS = [
   "etcd",
   "kube-apiserver",
@@ -64,9 +66,13 @@ export async function lookAround(env = process.env, { engine = false } = {}) {
     node: process.version,
     npm: which("npm", env) !== undefined,
     toolchain: existsSync(toolchainDir(env)),
-    built: ["nats-server", ...KUBERNETES_SERVERS, ...TEST_TOOLS, ...CONTAINER_TOOLS].filter(
-      (name) => existsSync(join(builtDir(moduleOf(name), env), name)),
-    ),
+    built: [
+      "nats-server",
+      ...KUBERNETES_SERVERS,
+      ...TEST_TOOLS,
+      ...CONTAINER_TOOLS,
+      ARGO_CONTROLLER,
+    ].filter((name) => existsSync(join(builtDir(moduleOf(name), env), name))),
     assets:
       assets === ""
         ? []

@@ -29,11 +29,22 @@ const PACKAGES = {
     builtAs: "buildx",
     module: /** @type {const} */ ("docker"),
   },
+  "rollouts-controller": {
+    path: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+    module: /** @type {const} */ ("argo-rollouts"),
+  },
 };
 /**
  * In build order. What shares code with the servers comes after them, when most of it is compiled.
  */
-export const MODULES = /** @type {const} */ (["servers", "kubectl", "helm", "compose", "docker"]);
+export const MODULES = /** @type {const} */ ([
+  "servers",
+  "kubectl",
+  "helm",
+  "compose",
+  "docker",
+  "argo-rollouts",
+]);
 
 /**
  * @param {string} name

@@ -1,12 +1,13 @@
 // Plans what to install, from the facts. Pure.
 import { planEngine } from "./engine-plan.mjs";
-import { CONTAINER_TOOLS, KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
+import { ARGO_CONTROLLER, CONTAINER_TOOLS, KUBERNETES_SERVERS, TEST_TOOLS } from "./facts.mjs";
 import { GO_FLOOR, NATS_FLOOR, REDIS_FLOOR, atLeast } from "./versions.mjs";
 
 /**
  * @typedef {object} Wish
  * @property {"start" | "test" | "containers" | "bench"} command
  * @property {boolean} cluster The user named a cluster, so that none is brought.
+ * @property {boolean} [argo] Argo Rollouts' controller too, for the model to be compared with.
  */
 
 /**
@@ -86,6 +87,7 @@ function neededServers(facts, wish, engine) {
     ...(own || !wish.cluster ? KUBERNETES_SERVERS : []),
     ...(own && wish.command !== "bench" ? TEST_TOOLS : []),
     ...(engine === "own" ? CONTAINER_TOOLS : []),
+    ...(wish.argo === true ? [ARGO_CONTROLLER] : []),
   ];
 }
 

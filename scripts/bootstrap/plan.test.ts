@@ -172,3 +172,14 @@ test("what exists but is not used is noted", () => {
   expect(makePlan({ ...facts, natsVersion: "v2.15.2" }, START).notes).toEqual([]);
   expect(makePlan({ ...facts, natsUrl: true }, START).notes).toEqual([]);
 });
+
+test("Argo's controller is built for the comparison with it alone", () => {
+  const machine = { ...BARE, ...GO, ...REDIS };
+  const plain = makePlan(machine, TEST).build;
+
+  expect(makePlan(machine, { ...TEST, argo: true }).build).toEqual([
+    ...plain,
+    "rollouts-controller",
+  ]);
+  expect(plain).not.toContain("rollouts-controller");
+});

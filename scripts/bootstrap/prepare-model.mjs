@@ -3,6 +3,8 @@ import { prepareMachine } from "./prepare-machine.mjs";
 import { installDependencies, installToolchain } from "./toolchain.mjs";
 
 const AGAINST = "--against-controllers";
+/** Beside it, Argo Rollouts' own controller, whose build takes minutes. */
+const ARGO = "--argo";
 /** Relative to the repository's root folder. */
 export const MODEL_MAIN = "services/restarter/test/model/main.ts";
 
@@ -13,7 +15,8 @@ export const MODEL_MAIN = "services/restarter/test/model/main.ts";
  */
 export async function prepareModel(context, stop, args) {
   if (args.includes(AGAINST)) {
-    await prepareMachine(context, stop, { command: "test", cluster: false });
+    const argo = args.includes(ARGO);
+    await prepareMachine(context, stop, { command: "test", cluster: false, argo });
     return;
   }
   await installToolchain(context);

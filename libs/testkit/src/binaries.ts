@@ -11,15 +11,22 @@ export type ServerName =
   | "kube-scheduler"
   | "kwok"
   | "helm"
-  | "compose";
+  | "compose"
+  | "rollouts-controller";
+
+/** Go modules of what is not built with the servers. */
+const MODULES: Readonly<Partial<Record<ServerName, string>>> = {
+  helm: "helm",
+  compose: "compose",
+  "rollouts-controller": "argo-rollouts",
+};
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
 function builtServers(name: ServerName): string {
   const configured = process.env.ROLLCAST_SERVERS_DIR;
   if (configured !== undefined && configured !== "") return configured;
-  const module = name === "helm" || name === "compose" ? name : "servers";
-  const args = [join(ROOT, "scripts", "bootstrap", "cache.mjs"), module];
+  const args = [join(ROOT, "scripts", "bootstrap", "cache.mjs"), MODULES[name] ?? "servers"];
   return execFileSync(process.execPath, args, { encoding: "utf8" });
 }
 

@@ -18,6 +18,15 @@ function rollingDeployment(): fc.Arbitrary<Fields> {
     .map((rollingUpdate) => ({ type: "RollingUpdate", rollingUpdate }));
 }
 
+const canaryStep = fc.constantFrom<Fields>(
+  { setWeight: 20 },
+  { setWeight: 50 },
+  { setWeight: 80 },
+  { pause: {} },
+  { pause: {} },
+  { pause: { duration: 1 } },
+);
+
 const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
   Deployment: fc.record({
     replicas,
@@ -60,6 +69,19 @@ const SPECS: Readonly<Record<Kind, fc.Arbitrary<Fields>>> = {
     backoffLimit: fc.constantFrom(0, 1, 6),
   }),
   CronJob: fc.record({ suspend: onOff }),
+  Rollout: fc.record({
+    replicas,
+    minReadySeconds,
+    strategy: fc.record({
+      canary: fc
+        .record({
+          maxSurge: fc.integer({ min: 0, max: 2 }),
+          maxUnavailable: fc.integer({ min: 0, max: 2 }),
+          steps: fc.array(canaryStep, { maxLength: 3 }),
+        })
+        .filter(({ maxSurge, maxUnavailable }) => maxSurge + maxUnavailable > 0),
+    }),
+  }),
 };
 
 const scale = replicas.map((count): Write => ({ do: "scale", replicas: count }));
@@ -77,6 +99,7 @@ const again = fc.constant<Write>({ do: "make again" });
 const run = fc
   .constantFrom(false, false, false, false, true)
   .map((fails): Write => ({ do: "run", fails }));
+const promote = fc.constant<Write>({ do: "promote" });
 
 const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Write>])[]>> = {
   Deployment: [
@@ -119,6 +142,16 @@ const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Wri
     [4, run],
     [1, again],
   ],
+  Rollout: [
+    [3, scale],
+    [4, template],
+    [2, stuck],
+    [2, paused],
+    [2, promote],
+    [1, annotate],
+    [2, deletePod],
+    [1, again],
+  ],
 };
 
 /** Whether a write of the partition makes sense: without a rolling update there is none. */
@@ -150,3 +183,30 @@ function scheduleOf(kind: Kind): fc.Arbitrary<Schedule> {
 export const schedules: fc.Arbitrary<Schedule> = fc
   .constantFrom(...KINDS, "Deployment" as const, "Deployment" as const, "StatefulSet" as const)
   .chain(scheduleOf);
+
+/** What brings a canary to a pause, and ends it. */
+const promotion = fc.integer({ min: 4, max: 6 }).map((version): Schedule["writes"] => [
+  { when: "at rest", write: { do: "template", version } },
+  { when: "at rest", write: { do: "promote" } },
+]);
+
+type Entry = Schedule["writes"][number];
+
+/**
+ * A Rollout is made again at rest alone: Argo's controller, and that of ReplicaSets, write a status
+ * by the name of its object, also where that is another one by then.
+ */
+function whenApt(entry: Entry): Entry {
+  return entry.write.do === "make again" ? { ...entry, when: "at rest" } : entry;
+}
+
+/** A Rollout and what is done to it; every other time after a promotion. */
+export const rolloutSchedules: fc.Arbitrary<Schedule> = fc
+  .record({
+    schedule: scheduleOf("Rollout"),
+    before: fc.oneof(promotion, fc.constant<Schedule["writes"]>([])),
+  })
+  .map(({ schedule, before }) => {
+    const writes = [...before, ...schedule.writes].map(whenApt);
+    return { ...schedule, writes };
+  });

@@ -23,7 +23,25 @@ const FAULTS: readonly Fault[] = [
   "counts-terminating",
   "gives-up-early",
   "ignores-quota",
+  "passes-pauses",
+  "ignores-unavailable",
 ];
+
+/** What Argo's controller did with Rollouts, and the model once did not know. */
+const ROLLOUTS = ["rollout-promoted", "rollout-name-taken", "rollout-status-of-before"];
+
+test.each(ROLLOUTS)("the model allows what Argo's controller did (%s)", (name) => {
+  const { trace } = recorded(name);
+  const { observations } = trace;
+  const last = observations.length - 1;
+  const wrong = observations.with(last, `${observations[last]} Wrong=True/`);
+
+  expect(isAllowed(trace)).toMatchObject({ result: "allowed", matched: observations.length });
+  expect(isAllowed({ ...trace, observations: wrong })).toMatchObject({
+    result: "not allowed",
+    matched: last,
+  });
+});
 
 test.each(FAULTS)(
   "the model allows what was recorded, and with the fault %s it does not",

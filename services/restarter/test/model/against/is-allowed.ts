@@ -94,6 +94,13 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
     const job = manualJob({ uid, namespace }, effect);
     return [store.branch(() => store.create(job, by))];
   }
+  if (effect.do === "promote") {
+    const { pauseConditions: _, ...status } = present.status ?? {};
+    const manager = "kubectl-argo-rollouts";
+    return [
+      store.branch(() => store.update({ ...present, status }, { manager, subresource: "status" })),
+    ];
+  }
   return [store.branch(() => store.patch(ref, effect.patch as Fields, { type: "merge", ...by }))];
 }
 

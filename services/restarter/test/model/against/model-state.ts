@@ -1,3 +1,4 @@
+import { dig } from "@rollcast/kube/object";
 import {
   conditionsOf,
   controllerOf,
@@ -54,12 +55,26 @@ function deploymentAct(store: ObjectStore, deployment: KubeObject): Act[] {
   ];
 }
 
+/** The duration of a canary's pause passes; a pause without one is for somebody to end. */
+function pauseAct(store: ObjectStore, rollout: KubeObject): Act[] {
+  const pauses = rollout.status?.pauseConditions;
+  const steps = dig(rollout.spec, "strategy", "canary", "steps");
+  const index = Number(rollout.status?.currentStepIndex ?? 0);
+  const step: unknown = Array.isArray(steps) ? steps[index] : undefined;
+  if (!Array.isArray(pauses) || dig(step, "pause", "duration") === undefined) return [];
+  if ((pauses as Fields[]).every(({ startTime }) => startTime === LONG_AGO)) return [];
+  const passed = (pauses as Fields[]).map((pause) => ({ ...pause, startTime: LONG_AGO }));
+  const status = { ...rollout.status, pauseConditions: passed };
+  const run = () => void store.update({ ...rollout, status }, by);
+  return [{ name: `time: the pause of ${rollout.metadata.name} passes`, run }];
+}
+
 /**
  * Time stands still in a model state. What waits for it is let go of one by one, in any order:
  * each pod that is to be ready for a while, each deadline.
  */
 export function timeActs(store: ObjectStore): Act[] {
-  const kinds = ["Deployment", "StatefulSet", "DaemonSet"];
+  const kinds = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
   const waits = kinds
     .flatMap((kind) => store.list(kind))
     .some((workload) => specNumber(workload, "minReadySeconds", 0) > 0);
@@ -69,6 +84,7 @@ export function timeActs(store: ObjectStore): Act[] {
   return [
     ...pods.map((pod) => podAct(store, pod)),
     ...store.list("Deployment").flatMap((deployment) => deploymentAct(store, deployment)),
+    ...store.list("Rollout").flatMap((rollout) => pauseAct(store, rollout)),
   ];
 }
 
@@ -136,6 +152,7 @@ const WORKLOADS = [
   "DaemonSet",
   "Job",
   "CronJob",
+  "Rollout",
   "HeldStatus",
   "ResourceQuota",
 ];
@@ -157,7 +174,9 @@ export function stateText(store: ObjectStore): string {
   const alive = new Map(all.map((object) => [object.metadata.uid, object]));
   const pods = Map.groupBy(store.list("Pod"), (pod) => controllerOf(pod)?.uid ?? "");
   const versions = new Set(
-    store.list("Deployment").map(({ metadata }) => metadata.resourceVersion),
+    ["Deployment", "Rollout"].flatMap((kind) =>
+      store.list(kind).map(({ metadata }) => metadata.resourceVersion),
+    ),
   );
   const listed = new Set(
     store

@@ -38,6 +38,14 @@ const COUNTS: Readonly<Record<string, readonly string[]>> = {
     "numberUnavailable",
     "numberMisscheduled",
   ],
+  Rollout: [
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "currentStepIndex",
+  ],
   Job: ["active", "ready", "succeeded", "failed"],
   CronJob: [],
 };
@@ -66,6 +74,16 @@ function more(kind: string, status: unknown): string[] {
     return [
       `active=${Array.isArray(active) ? active.length : 0}`,
       ...(dig(status, "lastSuccessfulTime") === undefined ? [] : ["succeeded before"]),
+    ];
+  }
+  if (kind === "Rollout") {
+    const pauses = dig(status, "pauseConditions");
+    const isStable = dig(status, "stableRS") === dig(status, "currentPodHash");
+    return [
+      String(dig(status, "phase") ?? "no phase"),
+      isStable ? "at its stable template" : "at another template",
+      `pauses=${Array.isArray(pauses) ? pauses.length : 0}`,
+      ...(dig(status, "controllerPause") === true ? ["paused by its controller"] : []),
     ];
   }
   if (kind !== "Job") return [];

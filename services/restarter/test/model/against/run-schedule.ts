@@ -7,7 +7,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { KINDS as STORED } from "../cluster/kinds.ts";
 import type { Fields } from "../cluster/object.ts";
 import { contentOf, finalText } from "./observation.ts";
-import { NAME, manualJob, quotaOf, patchOf, workloadOf } from "./schedule.ts";
+import { API_VERSION, NAME, manualJob, patchOf, quotaOf, workloadOf } from "./schedule.ts";
 import type { Moment, Schedule, Write } from "./schedule.ts";
 import type { Effect, Trace } from "./trace.ts";
 import { traceOf } from "./trace-of.ts";
@@ -33,8 +33,8 @@ type Run = {
 };
 
 function pathOf({ kind }: Pick<Schedule, "kind">, namespace: string, name = ""): string {
-  const { group, resource } = STORED[kind] ?? { group: "", resource: "" };
-  return `/apis/${group}/v1/namespaces/${namespace}/${resource}${name === "" ? "" : `/${name}`}`;
+  const { resource = "" } = STORED[kind] ?? {};
+  return `/apis/${API_VERSION[kind]}/namespaces/${namespace}/${resource}${name === "" ? "" : `/${name}`}`;
 }
 
 type List = {
@@ -64,7 +64,9 @@ function quietMs({ kind, spec, fails, writes }: Schedule): number {
   // The Job controller collects what happens to pods for a second, and everyone retries later and
   // later where the objects of a deleted workload are in the way.
   const isSlow =
-    kind.endsWith("Job") || writes.some(({ write: { do: name } }) => name === "make again");
+    kind.endsWith("Job") ||
+    JSON.stringify(spec).includes("duration") ||
+    writes.some(({ write: { do: name } }) => name === "make again");
   return (
     (isSlow ? SLOW_MS : QUIET_MS) +
     (deadline < 600 ? deadline * 1_000 + 1_500 : 0) +
@@ -171,6 +173,14 @@ async function write(run: Run, { do: name, ...values }: Write): Promise<void> {
     await api.call({ method: "DELETE", path, body: { propagationPolicy: "Background" } });
     done.push({ effect: { do: "remove" }, version: undefined });
     return create(run);
+  }
+  if (name === "promote") {
+    if (!Array.isArray(dig((await api.get(path)).status, "pauseConditions"))) return undefined;
+    const body = { status: { pauseConditions: null } };
+    const at = `${path}/status`;
+    const now = await api.call({ method: "PATCH", path: at, body, contentType: MERGE_PATCH });
+    done.push({ effect: { do: "promote" }, version: versionOf(now) });
+    return undefined;
   }
   const patch = patchOf(schedule.kind, { do: name, ...values } as Write) as Fields;
   const object = await api.call({ method: "PATCH", path, body: patch, contentType: MERGE_PATCH });

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { mapLimit } from "@rollcast/async/map-limit";
 import type { Api } from "@rollcast/testkit/test-api";
+import { startArgoRollouts } from "@rollcast/testkit/argo-rollouts";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
-import { schedules } from "./arbitrary-schedule.ts";
+import { rolloutSchedules, schedules } from "./arbitrary-schedule.ts";
 import { judge } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
 import { runSchedule } from "./run-schedule.ts";
@@ -25,6 +26,8 @@ export type AgainstOptions = {
   /** 200 by default. */
   readonly schedules?: number;
   readonly seed: number;
+  /** Rollouts alone, beside Argo's own controller. */
+  readonly argo?: boolean;
   print(line: string): void;
 };
 
@@ -33,8 +36,8 @@ export function isFine(result: Comparison["result"]): boolean {
   return result === "allowed" || result === "allowed with kwok's deletions";
 }
 
-export function sampleSchedules(count: number, seed: number): Schedule[] {
-  return fc.sample(schedules, { numRuns: count, seed });
+export function sampleSchedules(count: number, seed: number, from = schedules): Schedule[] {
+  return fc.sample(from, { numRuns: count, seed });
 }
 
 /**
@@ -100,7 +103,9 @@ export async function runAgainstControllers(options: AgainstOptions): Promise<bo
   const { schedules: count = 200, seed, print } = options;
   print(`model against controllers: ${count} schedules from seed ${seed}`);
   await using cluster = await startCluster();
-  const compared = await compare(cluster, sampleSchedules(count, seed));
+  await using _argo = options.argo === true ? await startArgoRollouts(cluster) : undefined;
+  const from = options.argo === true ? rolloutSchedules : schedules;
+  const compared = await compare(cluster, sampleSchedules(count, seed, from));
   report(compared, options);
   const differing = compared
     .filter(({ result }) => result === "not allowed")

@@ -3,7 +3,8 @@ import type { Draft, Fields } from "../cluster/object.ts";
 
 export const KINDS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"] as const;
 
-export type Kind = (typeof KINDS)[number];
+/** Rollouts are compared apart, beside Argo's own controller. */
+export type Kind = (typeof KINDS)[number] | "Rollout";
 
 /** A write of somebody who uses the cluster. */
 export type Write =
@@ -16,6 +17,8 @@ export type Write =
   | { readonly do: "annotate"; readonly value: number }
   /** A Job by hand; whether its pods fail. */
   | { readonly do: "run"; readonly fails?: boolean }
+  /** Ends a pause, as `kubectl argo rollouts promote` does. */
+  | { readonly do: "promote" }
   | { readonly do: "delete pod"; readonly which: number }
   /** How many pods the namespace may have; null for any number. */
   | { readonly do: "quota"; readonly pods: number | null }
@@ -37,12 +40,13 @@ export type Schedule = {
 export const NAME = "web";
 const LABELS = { app: NAME };
 
-const API_VERSION: Readonly<Record<Kind, string>> = {
+export const API_VERSION: Readonly<Record<Kind, string>> = {
   Deployment: "apps/v1",
   StatefulSet: "apps/v1",
   DaemonSet: "apps/v1",
   Job: "batch/v1",
   CronJob: "batch/v1",
+  Rollout: "argoproj.io/v1alpha1",
 };
 
 function template(kind: Kind, fails = false): Fields {

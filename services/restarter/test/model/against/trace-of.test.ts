@@ -52,3 +52,40 @@ test("a deleted pod is placed by the versions around it, and may be seen late", 
 
   expect(effects[1]).toEqual({ effect, at: { from: 1, late: 3 } });
 });
+
+test("a pause that only its end took away is somebody's write, and a controller's version is not", () => {
+  const of = (resourceVersion: number, status: object, generation = 1): WatchedVersion => ({
+    type: resourceVersion === 10 ? "ADDED" : "MODIFIED",
+    seenAt: 0,
+    object: {
+      metadata: { name: "web", generation, resourceVersion: String(resourceVersion) },
+      status,
+    },
+  });
+  const paused = { controllerPause: true, pauseConditions: [{ reason: "CanaryPauseStep" }] };
+  const resumed = { controllerPause: true };
+  const versions = [of(10, {}), of(11, {}, 2), of(12, paused, 2), of(13, resumed, 2)];
+  const done = [create, { effect: { do: "promote" } as const, version: 13 }];
+  const { observations, effects } = traceOf({
+    kind: "Rollout",
+    workload,
+    versions,
+    done,
+    final: "",
+  });
+
+  expect(observations).toHaveLength(4);
+  expect(effects.map(({ at }) => at)).toEqual([{ exactly: 0 }, { exactly: 3 }]);
+});
+
+test("a version in which Argo's controller raised the generation is nobody else's write", () => {
+  const first = version(10, 1, 0);
+  const second = version(11, 2, 0);
+  const annotations = { "rollout.argoproj.io/revision": "1" };
+  const metadata = { ...second.object.metadata, annotations };
+  const versions = [first, { ...second, object: { ...second.object, metadata } }];
+  const done = [create, { effect: patch, version: 11 }];
+  const { effects } = traceOf({ kind: "Rollout", workload, versions, done, final: "" });
+
+  expect(effects.map(({ at }) => at)).toEqual([{ exactly: 0 }]);
+});

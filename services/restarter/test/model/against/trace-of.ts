@@ -1,3 +1,4 @@
+import { dig } from "@rollcast/kube/object";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import type { Draft } from "../cluster/object.ts";
 import { GONE, observe } from "./observation.ts";
@@ -28,22 +29,37 @@ type Seen = {
 
 const versionOf = ({ metadata }: AnyObject) => Number(metadata.resourceVersion);
 
+/** A controller that ends a pause says so; where only the pause is gone, somebody ended it. */
+function isPromoted({ status }: AnyObject): boolean {
+  const pauses = dig(status, "pauseConditions");
+  return dig(status, "controllerPause") === true && !Array.isArray(pauses);
+}
+
 /**
  * An owner's write of a workload raises its generation, or sets the note; a controller's does
- * neither.
+ * neither, but for that of Argo, which writes the spec with the revision.
  */
 function isOwners(before: AnyObject | undefined, { type, object }: WatchedVersion): boolean {
   if (type !== "MODIFIED" || before === undefined) return true;
   const note = (of: AnyObject) => of.metadata.annotations?.note;
+  const revision = (of: AnyObject) => of.metadata.annotations?.["rollout.argoproj.io/revision"];
+  if (revision(before) !== revision(object)) return false;
+  if (isPromoted(object) && !isPromoted(before)) return true;
   return before.metadata.generation !== object.metadata.generation || note(before) !== note(object);
 }
 
-function seenOf(kind: string, versions: readonly WatchedVersion[]): Seen[] {
+function seenOf(
+  kind: string,
+  versions: readonly WatchedVersion[],
+  written: ReadonlySet<number>,
+): Seen[] {
   const all = versions.map((version, i): Seen => {
     const { type, object, seenAt } = version;
     const text = type === "DELETED" ? GONE : observe(kind, { kind, ...object });
     const before = versions[i - 1]?.object;
-    return { text, version: versionOf(object), byWrite: isOwners(before, version), seenAt };
+    const isWritten = type !== "MODIFIED" || written.has(versionOf(object));
+    const byWrite = isWritten && isOwners(before, version);
+    return { text, version: versionOf(object), byWrite, seenAt };
   });
   return all.filter(({ text, byWrite }, i) => byWrite || text !== all[i - 1]?.text);
 }
@@ -73,7 +89,8 @@ export function traceOf(run: {
   readonly done: readonly Done[];
   readonly final: string;
 }): Trace {
-  const observed = seenOf(run.kind, run.versions);
+  const written = run.done.flatMap((done) => ("version" in done ? [done.version ?? 0] : []));
+  const observed = seenOf(run.kind, run.versions, new Set(written));
   const effects: Placed[] = [];
   let earliest = 0;
   for (const done of run.done) {

@@ -6,6 +6,8 @@ export type Effect =
   | { readonly do: "create" }
   | { readonly do: "remove" }
   | { readonly do: "patch"; readonly patch: { readonly [field: string]: unknown } }
+  /** Ends the pause of a canary. */
+  | { readonly do: "promote" }
   /** A pod of this content; by name where that is always the same. */
   | { readonly do: "delete pod"; readonly content: string; readonly name?: string }
   /** A ResourceQuota of so many pods in the namespace; or none any more. */

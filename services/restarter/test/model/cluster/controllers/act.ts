@@ -11,7 +11,9 @@ export type Fault =
   | "never-times-out"
   | "counts-terminating"
   | "ignores-quota"
-  | "gives-up-early";
+  | "gives-up-early"
+  | "passes-pauses"
+  | "ignores-unavailable";
 
 export type Faults = ReadonlySet<Fault>;
 

@@ -326,6 +326,40 @@ test("a canary waits at its pause until somebody ends it", () => {
   expect(state("Rollout")).toEqual({ state: "complete" });
 });
 
+test("a canary takes its weights one by one, and a pause with a duration ends by the clock", () => {
+  const { store, clock, make, edit, rest, state, get } = world(1);
+  const steps = [{ setWeight: 25 }, { pause: { duration: 60 } }, { setWeight: 50 }, { pause: {} }];
+  make("Rollout", { replicas: 4, strategy: { canary: { steps } } });
+  rest();
+  edit("Rollout", marked);
+  rest();
+  expect(get("Rollout").status).toMatchObject({ phase: "Paused", updatedReplicas: 1 });
+  while (get("Rollout").status?.currentStepIndex === 1) {
+    clock.now = nextTime(store) ?? Number.NaN;
+    rest();
+  }
+  expect(clock.now).toBe(NOW + 60_001);
+  expect(get("Rollout").status).toMatchObject({ phase: "Paused", updatedReplicas: 2 });
+  edit("Rollout", { template: { metadata: { annotations: { mark: null } } } });
+  rest();
+  expect(state("Rollout")).toEqual({ state: "complete" });
+});
+
+test("a Rollout whose pods do not get ready is given up by the clock, and taken up again", () => {
+  const { store, clock, make, edit, rest, state } = world(1);
+  make("Rollout", { replicas: 2, progressDeadlineSeconds: 60 });
+  rest();
+  edit("Rollout", stuck);
+  rest();
+  expect(state("Rollout")).toMatchObject({ state: "progressing" });
+  clock.now = nextTime(store) ?? NOW;
+  rest();
+  expect(state("Rollout")).toMatchObject({ state: "failed", reason: "ProgressDeadlineExceeded" });
+  edit("Rollout", { template: { metadata: { annotations: null } } });
+  rest();
+  expect(state("Rollout")).toEqual({ state: "complete" });
+});
+
 test("a Rollout restarts its pods from the time that is asked for", () => {
   const { store, clock, make, edit, rest, get, state } = world(1);
   make("Rollout", { replicas: 2 });

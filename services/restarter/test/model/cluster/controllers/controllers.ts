@@ -7,7 +7,7 @@ import { acts as kubelet } from "./kubelet.ts";
 import { acts as node } from "./node.ts";
 import { acts as replicaSet } from "./replicaset.ts";
 import { acts as resourceQuota } from "./resource-quota.ts";
-import { acts as rollout } from "./rollout.ts";
+import { interruptedActs, acts as rollout } from "./rollout.ts";
 import { holdActs as ofSync } from "./held-status.ts";
 import { syncOf as statefulSetSync, acts as statefulSet } from "./statefulset.ts";
 import { NO_FAULTS } from "./act.ts";
@@ -40,5 +40,6 @@ export function holdActs(store: ObjectStore): Act[] {
   return [
     ...store.list("StatefulSet").flatMap((set) => ofSync(store, statefulSetSync(store, set))),
     ...store.list("DaemonSet").flatMap((set) => ofSync(store, daemonSetSync(store, set))),
+    ...store.list("Rollout").flatMap((object) => interruptedActs(store, object)),
   ];
 }
