@@ -29,8 +29,9 @@ export default defineConfig({
           ],
           exclude: ["**/node_modules/**", "services/*/test/model/**"],
           globalSetup: ["./libs/testkit/src/global-setup.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // Several times what the slowest takes: a busy machine must not fail it for being busy.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           // Stories in namespaces of their own mostly wait for each other's controllers.
           maxConcurrency: 10,
         },

@@ -17,6 +17,8 @@ import type { Trace } from "./trace.ts";
 const CONCURRENCY = 10;
 const MAX_SHORTER = 20;
 const QUICK_STATES = 1_000;
+/** For the few that are not decided by then: takes minutes. */
+const LAST_STATES = 150_000;
 
 export type Comparison = Judgement & { readonly schedule: Schedule; readonly trace: Trace };
 
@@ -57,7 +59,11 @@ export async function compare(cluster: Cluster, given: readonly Schedule[]): Pro
   await mapLimit(given, CONCURRENCY, async (schedule) => {
     traces.push({ schedule, trace: await runSchedule(cluster, schedule, isEnd) });
   });
-  return traces.map(({ schedule, trace }) => ({ schedule, trace, ...judge(trace) }));
+  return traces.map(({ schedule, trace }) => {
+    const judged = judge(trace);
+    const isDecided = judged.result !== "too many states";
+    return { schedule, trace, ...(isDecided ? judged : judge(trace, { maxStates: LAST_STATES })) };
+  });
 }
 
 /**
