@@ -25,6 +25,7 @@ import {
   isEndedAgainAfterRestore,
   isManifestLost,
   isRunDropped,
+  isRunForgotten,
   isRestartedTooEarly,
 } from "./more-kinds-of-faults.ts";
 
@@ -121,8 +122,10 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
-    breaks: ["rolled once", "one end", "nothing is forgotten"],
+    breaks: ["rolled once", "one end", "nothing is forgotten", "records are true"],
     matches(facts, violation) {
+      const isForgotten = /^pods lack|is current by its record/.test(violation.what);
+      if (isForgotten && isRunForgotten(facts, violation)) return true;
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
       if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
       return isRecordRestored(facts, violation);

@@ -13,16 +13,18 @@ export type Lack = {
   readonly source: string;
   /** The content that it should have. */
   readonly wanted: string;
-  /** Where the source got that content last. */
+  /** Where the source got that content first since the pod was made, or else last. */
   readonly changedAt: number;
   /** Up to this place in the history the template is of interest. */
   readonly at: number;
 };
 
 function lackOf({ changes }: Facts, pod: Pod, source: string, wanted: string, at: number): Lack {
-  const change = changes.findLast(
+  const times = changes.filter(
     ({ i, source: of, digest }) => i < at && of === source && digest === wanted,
   );
+  // Content may go and come again while the pod runs.
+  const change = times.find(({ i }) => i > pod.from) ?? times.at(-1);
   return { pod, source, wanted, at, changedAt: change?.i ?? Number.POSITIVE_INFINITY };
 }
 
@@ -61,10 +63,12 @@ function lacksOfSuccess(facts: Facts, { i: at, what }: Violation): Lack[] {
     );
 }
 
-function lacksAtEnd(facts: Facts): Lack[] {
+function lacksAtEnd(facts: Facts, { what }: Violation): Lack[] {
   const at = facts.history.length;
   const present = contentAt(facts, at);
-  const pods = replacedPods(facts, facts.workload, at);
+  const pods = what.startsWith("pods lack")
+    ? replacedPods(facts, facts.workload, at)
+    : podsAt(facts, facts.workload?.metadata.uid ?? "", at);
   return staleSources(facts, pods).flatMap((source) => {
     const wanted = present.get(source) ?? "";
     return pods
@@ -83,9 +87,11 @@ export function isEachLack(
   hasCause: (lack: Lack) => boolean,
 ): boolean {
   const { property, what } = violation;
-  const atEnd = what.startsWith("pods lack");
+  const atEnd = /^pods (that wait for their owner )?lack/.test(what);
   const lacks =
-    property === "succeeded is true" ? lacksOfSuccess(facts, violation) : lacksAtEnd(facts);
+    property === "succeeded is true"
+      ? lacksOfSuccess(facts, violation)
+      : lacksAtEnd(facts, violation);
   return (property === "succeeded is true" || atEnd) && lacks.length > 0 && lacks.every(hasCause);
 }
 

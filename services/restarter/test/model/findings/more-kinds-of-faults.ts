@@ -39,25 +39,32 @@ export function isRestartedTooEarly({ changes, writes }: Facts, before: number):
 }
 
 /**
- * Whether the last Job that was run from a CronJob was dropped from its record before it began, and
- * the violation is about it.
+ * Whether the Job of a CronJob that the violation is about, or the last one, was dropped from its
+ * record before it began.
  */
 export function isRunDropped({ history, writes }: Facts, violation: Violation): boolean {
-  const run = writes.findLast(
+  const runs = writes.filter(
     ({ by, markerChanged, object }) =>
       by === "rollcast" && markerChanged && object.kind === "CronJob",
   );
-  const isAbout =
-    violation.property === "agree"
-      ? violation.i === run?.i
-      : violation.what.startsWith("pods lack the content");
-  if (run === undefined || !isAbout) return false;
+  const isOfEnd = violation.what.startsWith("pods lack the content");
+  const run = isOfEnd ? runs.at(-1) : runs.find(({ i }) => i === violation.i);
+  if (run === undefined) return false;
   const recordAt = (entry: Facts["history"][number] | undefined) =>
     entry?.type === "record" ? entry.record : undefined;
   const before = recordAt(history.findLast((entry, i) => i < run.i && entry.type === "record"));
   const after = recordAt(history.find((entry, i) => i > run.i && entry.type === "record"));
   const isPending = before?.phase === "pending" && before.rollout?.marker === run.marker;
-  return isPending && after !== undefined && after.rollout === undefined;
+  return isPending && after !== undefined && after.rollout?.marker !== run.marker;
+}
+
+/** Whether NATS was restored after the last Job of a CronJob was run: its run is forgotten. */
+export function isRunForgotten({ history, workload, writes }: Facts, { i }: Violation): boolean {
+  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  if (workload?.kind !== "CronJob" || run === undefined) return false;
+  return history
+    .slice(run.i, i)
+    .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
 }
 
 /** Whether the event at this place is another end of a rollout, after a restore of NATS. */
@@ -82,17 +89,17 @@ export function isDroppedInFlight(facts: Facts, start: number): boolean {
   const patch = rollout === undefined ? undefined : patchOf(facts, rollout, start);
   if (patch === undefined) return false;
   const { uid, generation = 0 } = patch.object.metadata;
-  const records = history.flatMap((entry, i) => {
-    const record = entry.type === "record" ? entry.record : undefined;
-    return record?.uid === uid ? [{ i, record }] : [];
-  });
-  const last = records.findLast(({ i }) => i < patch.i)?.record;
+  const records = history.flatMap((entry, i) =>
+    entry.type === "record" && entry.record !== undefined ? [{ i, record: entry.record }] : [],
+  );
+  const last = records.findLast(({ i, record }) => i < patch.i && record.uid === uid)?.record;
   const next = records.find(({ i }) => i > patch.i && i < start);
   return (
     last?.phase === "pending" &&
     last.rollout?.id === id &&
     next !== undefined &&
     next.record.rollout === undefined &&
-    next.record.generation < generation
+    // It knew the workload from before the patch, or another one of its name.
+    (next.record.uid !== uid || next.record.generation < generation)
   );
 }

@@ -126,7 +126,7 @@ function otherEntry({ at }: Entry): Entry {
 }
 
 /** The source without which no pod starts; the others are optional. */
-const REQUIRED = "ConfigMap/cfg";
+export const REQUIRED = "ConfigMap/cfg";
 
 /** A pod that was made without the required source starts when that comes, with its content. */
 function startWaiting(pods: Map<string, Pod>, digest: string): void {

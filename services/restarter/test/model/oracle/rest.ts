@@ -6,7 +6,7 @@ import type { SourceKey } from "../../../src/model/content.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";
-import { contentAt, podsAt, templateOf } from "./facts.ts";
+import { REQUIRED, contentAt, podsAt, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -53,7 +53,14 @@ function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
       object.metadata.uid === metadata.uid &&
       (before === undefined || (by === "rollcast" && markerChanged)),
   );
-  return run === undefined ? undefined : contentAt(facts, run.i);
+  if (run === undefined) return undefined;
+  const content = contentAt(facts, run.i);
+  // Its pod waits for the required source, and starts with what comes.
+  const came = facts.changes.find(
+    ({ i, source, digest }) => i > run.i && source === REQUIRED && digest !== undefined,
+  );
+  if (!content.has(REQUIRED) && came?.digest !== undefined) content.set(REQUIRED, came.digest);
+  return content;
 }
 
 /**
