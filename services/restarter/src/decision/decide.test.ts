@@ -641,6 +641,27 @@ describe("configured rollouts besides changes", () => {
     expect(decide({ ...on, sources: new Map([[CFG, adoptedByWatcher]]) }).do).toBe("keep");
   });
 
+  test.each([
+    ["in an earlier second", at(-61), undefined, "keep"],
+    ["in the same second", at(-60), undefined, "roll"],
+    ["later", at(4), undefined, "roll"],
+    ["in an earlier second by a clock that is wrong", at(-61), "9", "roll"],
+  ])(
+    "onCreate: of a source that is seen late and was created %s",
+    (_, createdAt, version, want) => {
+      const edited = workload({ createdAt: at(-60) });
+      const made = source("aa", { change: "created", createdAt, resourceVersion: version ?? "1" });
+      const on = input({
+        rules: eager,
+        workload: { ...edited, editedVersion: "5" },
+        record: without(),
+        source: made,
+        now: at(5),
+      });
+      expect(decide(on).do).toBe(want);
+    },
+  );
+
   test("onDelete: a deleted source is due, an unknown one is not", () => {
     const gone = source("aa", { change: "deleted", deletedAt: at(4) });
     const on = input({ rules: eager, record: adopted(), source: gone, now: at(5) });
