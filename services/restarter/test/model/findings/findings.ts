@@ -24,6 +24,8 @@ import {
   isDroppedInFlight,
   isEndedAgainAfterRestore,
   isManifestLost,
+  isNormalised,
+  isQuotaForgotten,
   isRunDropped,
   isRunForgotten,
   isRestartedTooEarly,
@@ -122,14 +124,22 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
-    breaks: ["rolled once", "one end", "nothing is forgotten", "records are true"],
+    breaks: ["rolled once", "one end", "nothing is forgotten", "records are true", "limited"],
     matches(facts, violation) {
+      if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
       if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
       return isRecordRestored(facts, violation);
     },
+  },
+  {
+    name: "controller-normalises",
+    about:
+      "Argo's controller writes a Rollout's template in its own form after the restarter's patch, and that is taken for an edit",
+    breaks: ["superseded is true"],
+    matches: (facts, { i }) => isNormalised(facts, i),
   },
   {
     name: "applied-patch-is-dropped",

@@ -115,7 +115,7 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
     if (away === undefined || pod.from > changedAt) return false;
     const between = facts.history.slice(away.i, changedAt);
     return (
-      recordedAt(facts, lack, away.i) === wanted &&
+      recordedAt(facts, lack, changedAt) === wanted &&
       !between.some(
         (entry, at) =>
           entry.type === "record" &&

@@ -67,6 +67,34 @@ export function isRunForgotten({ history, workload, writes }: Facts, { i }: Viol
     .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
 }
 
+const ENDS: ReadonlySet<string> = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+/** Whether NATS was restored while a rollout ran that had begun and not ended by this place. */
+export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
+  const restored = history.findLastIndex(
+    (entry, i) => i < place && entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
+  return events.some(({ i, event }) => {
+    const { rollout } = event.data;
+    if (event.outcome !== "started" || i > restored) return false;
+    return !events.some(
+      (end) =>
+        end.i < restored && end.event.data.rollout === rollout && ENDS.has(end.event.outcome),
+    );
+  });
+}
+
+/** Whether the workload's controller changed its template after the patch of an ended rollout. */
+export function isNormalised(facts: Facts, end: number): boolean {
+  const id = facts.events.find(({ i }) => i === end)?.event.data.rollout ?? "";
+  const rollout = facts.rollouts.get(id)?.rollout;
+  const patch = rollout === undefined ? undefined : patchOf(facts, rollout, end);
+  if (patch === undefined) return false;
+  return facts.writes.some(
+    ({ i, by, templateChanged }) => by === "cluster" && templateChanged && i > patch.i && i < end,
+  );
+}
+
 /** Whether the event at this place is another end of a rollout, after a restore of NATS. */
 export function isEndedAgainAfterRestore({ events, history }: Facts, place: number): boolean {
   const again = history[place];
