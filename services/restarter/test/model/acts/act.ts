@@ -73,6 +73,9 @@ function duration(ms: number): string {
   return ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
 }
 
+/** The beginning of the sentence of a restore. */
+export const RESTORED = "NATS is restored";
+
 /** The sentence of an operator who resumes what was halted. */
 export const RESUMED = "An operator resumes the changes that were halted.";
 
@@ -122,7 +125,7 @@ export function sentenceOf(act: Act): string {
     case "backup":
       return "NATS is backed up.";
     case "restore":
-      return "NATS is restored from the last backup, or from one of the beginning.";
+      return `${RESTORED} from the last backup, or from one of the beginning.`;
     case "freeze":
       return `An operator freezes ${which} for ${act.minutes} min.`;
     case "unfreeze":

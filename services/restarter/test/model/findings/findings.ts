@@ -21,6 +21,7 @@ import {
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
 import {
+  isContentBackForRun,
   isDroppedInFlight,
   isEndedAgainAfterRestore,
   isManifestLost,
@@ -85,7 +86,8 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
     breaks: ["nothing is forgotten"],
-    matches: isContentBack,
+    matches: (facts, violation) =>
+      isContentBack(facts, violation) || isContentBackForRun(facts, violation),
   },
   {
     name: "guard-without-uid",
@@ -124,9 +126,17 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
-    breaks: ["rolled once", "one end", "nothing is forgotten", "records are true", "limited"],
+    breaks: [
+      "rolled once",
+      "one end",
+      "nothing is forgotten",
+      "records are true",
+      "limited",
+      "halted",
+    ],
     matches(facts, violation) {
-      if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
+      const isOfQueue = violation.property === "limited" || violation.property === "halted";
+      if (isOfQueue) return isQuotaForgotten(facts, violation.i);
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);

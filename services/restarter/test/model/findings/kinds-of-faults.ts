@@ -1,3 +1,4 @@
+import { RESTORED } from "../acts/act.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf, wantedBy } from "../oracle/truth.ts";
@@ -227,9 +228,6 @@ export function isRestoredMidway({ events, history, rollouts }: Facts, start: nu
       type === "act" && at >= decidedAt && "text" in entry && entry.text.startsWith(RESTORED),
   );
 }
-
-/** The beginning of the sentence of a restore. */
-export const RESTORED = "NATS is restored";
 
 /** How far before a write it is recorded that its answer is lost. */
 const NEAR = 3;

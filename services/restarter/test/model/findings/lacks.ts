@@ -146,7 +146,11 @@ export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: nu
 }
 
 /** The content of a source that the workload's record says it runs, at a place in the history. */
-export function recordedAt({ history }: Facts, { pod, source }: Lack, place: number) {
+export function recordedAt(
+  { history }: Facts,
+  { pod, source }: { readonly pod: Pick<Pod, "owner">; readonly source: string },
+  place: number,
+) {
   const entry = history
     .slice(0, place)
     .findLast((each) => each.type === "record" && each.record?.uid === pod.owner);

@@ -1,6 +1,7 @@
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import { RESTORED } from "./kinds-of-faults.ts";
+import { RESTORED } from "../acts/act.ts";
+import { recordedAt } from "./lacks.ts";
 import { patchOf } from "../oracle/truth.ts";
 
 /**
@@ -84,15 +85,37 @@ export function isQuotaForgotten({ events, history }: Facts, place: number): boo
   });
 }
 
-/** Whether the workload's controller changed its template after the patch of an ended rollout. */
+/** Whether the workload's controller changed its template between a rollout's begin and its end. */
 export function isNormalised(facts: Facts, end: number): boolean {
   const id = facts.events.find(({ i }) => i === end)?.event.data.rollout ?? "";
   const rollout = facts.rollouts.get(id)?.rollout;
-  const patch = rollout === undefined ? undefined : patchOf(facts, rollout, end);
-  if (patch === undefined) return false;
-  return facts.writes.some(
-    ({ i, by, templateChanged }) => by === "cluster" && templateChanged && i > patch.i && i < end,
+  const started = facts.events.find(
+    ({ event }) => event.outcome === "started" && event.data.rollout === id,
   );
+  // Admission may have taken the marker off the patch.
+  const patch = rollout === undefined ? undefined : patchOf(facts, rollout, end);
+  const began = patch?.i ?? started?.i ?? end;
+  return facts.writes.some(
+    ({ i, by, templateChanged }) => by === "cluster" && templateChanged && i > began && i < end,
+  );
+}
+
+/**
+ * Whether what a CronJob ran with last came and went between two looks at a source: its record says
+ * before and after the run that it runs what is present.
+ */
+export function isContentBackForRun(facts: Facts, { what }: Violation): boolean {
+  const { changes, history, workload, writes } = facts;
+  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  if (workload?.kind !== "CronJob" || run === undefined || !what.startsWith("pods lack")) {
+    return false;
+  }
+  const pod = { owner: workload.metadata.uid };
+  return changes.some(({ i, source, digest }) => {
+    const last = changes.findLast((change) => change.source === source);
+    const recorded = recordedAt(facts, { pod, source }, history.length);
+    return i > run.i && digest !== last?.digest && recorded === last?.digest;
+  });
 }
 
 /** Whether the event at this place is another end of a rollout, after a restore of NATS. */
