@@ -13,7 +13,8 @@ export type ExploreOptions = {
   /** Each is tried once; without `onlySeeds` the last, and those after it, until the time is up. */
   readonly seeds: readonly number[];
   readonly onlySeeds?: boolean;
-  readonly ms: number;
+  /** No more than the seeds where it is left out. */
+  readonly ms?: number;
   /** One part of the promise; all where it is left out. */
   readonly property?: string;
   /** Of the workloads; all where it is left out. */
@@ -36,7 +37,14 @@ export function unknownViolations(
 
 /** Runs schedules until one breaks the promise in a way that is not known, or the time is up. */
 export async function explore(options: ExploreOptions): Promise<Found | undefined> {
-  const { seeds, onlySeeds = false, ms, property, progress, shapes } = options;
+  const {
+    seeds,
+    onlySeeds = false,
+    ms = Number.POSITIVE_INFINITY,
+    property,
+    progress,
+    shapes,
+  } = options;
   const end = performance.now() + ms;
   const wanted = (run: Run, violations: readonly Violation[]) =>
     unknownViolations(run, violations, property);

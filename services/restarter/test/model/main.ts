@@ -3,7 +3,7 @@
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { inspect, parseArgs } from "node:util";
 import { explore, foundText } from "./explore.ts";
 import { findingOf } from "./findings/findings.ts";
 import { violationsOf } from "./oracle/oracle.ts";
@@ -21,15 +21,17 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Runs the case in a file, and says what happens. */
-async function replay(file: string): Promise<void> {
+/** Runs the case in a file, and says what happens; whether all of it is known. */
+async function replay(file: string): Promise<boolean> {
   const done = await run(...replayOf(await readFile(file, "utf8")));
   print(scheduleText(done.config, done.schedule));
   print(historyText(done.history));
-  for (const violation of violationsOf(done.history)) {
+  const violations = violationsOf(done.history);
+  for (const violation of violations) {
     const name = findingOf(done, violation)?.name ?? "new";
     print(`${violationText(violation)} [${name}]`);
   }
+  return violations.every((violation) => findingOf(done, violation) !== undefined);
 }
 
 function shapesOf(name: string | undefined): readonly WorldShape[] {
@@ -77,7 +79,8 @@ async function main(args: readonly string[]): Promise<number> {
   const minutes = Number(values.minutes);
   const schedules = Number(values.schedules);
   const shapes = shapesOf(values.shape);
-  const isNumbers = [minutes, schedules].every(Number.isFinite) && Number.isSafeInteger(seed);
+  const isAbove = (count: number) => Number.isFinite(count) && count > 0;
+  const isNumbers = [minutes, schedules].every(isAbove) && Number.isSafeInteger(seed);
   if (!isNumbers || shapes.length === 0) {
     print(
       "usage: npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE] [--against-controllers [--argo] [--schedules N]]",
@@ -86,8 +89,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   if (values.replay !== undefined) {
-    await replay(values.replay);
-    return 0;
+    return (await replay(values.replay)) ? 0 : 1;
   }
   if (values["against-controllers"]) {
     // Loaded only then: it starts servers.
@@ -97,4 +99,8 @@ async function main(args: readonly string[]): Promise<number> {
   return (await exploreFor(minutes, seed, shapes)) ? 0 : 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2)).catch((err: unknown) => {
+  const isOfUser = err instanceof Error && "code" in err;
+  process.stderr.write(`${isOfUser ? err.message : inspect(err)}\n`);
+  return 2;
+});
