@@ -17,7 +17,7 @@ function refusedSince(logs: readonly ServiceLogLine[]): ServiceLogLine[] {
   const refused = logs
     .slice(last + 1)
     .filter((line) => /permission|NOPERM|NOAUTH/i.test(JSON.stringify(line)));
-  // The connection tells of the refusal too, on a way of its own: before that look's line, or after.
+  // The connection tells of the refusal too, on a way of its own: before that line, or after.
   const own = refused.findIndex((line) =>
     JSON.stringify(line).includes(String(logs[last]?.subject)),
   );

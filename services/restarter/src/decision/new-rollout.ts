@@ -2,11 +2,11 @@ import type { Cause } from "@rollcast/shared/events";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "./blocking-gate.ts";
+import { lastChange } from "./edits.ts";
 import { formatMarker, restartTime } from "../model/marker.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { openRequest } from "./requests.ts";
 import type { Contents, DecisionInput } from "./decision-input.ts";
-import type { Workload } from "../model/workload.ts";
 
 export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | undefined {
   const sources = keys.map((key) => s.sources.get(key)).filter((source) => source !== undefined);
@@ -32,8 +32,23 @@ function affectedBy(s: DecisionInput, cause: Cause | undefined): { affected?: nu
   return record === undefined ? {} : { affected: Math.max(1, s.affected(key, record)) };
 }
 
-function markerOf(workload: Workload, wanted: Contents, changedAt: number): string {
-  if (workload.rollBy === "restart") return restartTime(changedAt, workload.marker);
+/** A creation's time has whole seconds: it was within this time after it. */
+const SECOND_MS = 1_000;
+
+/** The latest time at which one of the sources can have got its present content. */
+function latestChange(s: DecisionInput, keys: readonly SourceKey[]): number {
+  const times = keys.map((key) => {
+    const { createdAt, deletedAt = 0 } = s.sources.get(key) ?? {};
+    const created = createdAt === undefined ? 0 : createdAt + SECOND_MS;
+    return Math.max(lastChange(s, key) ?? created, deletedAt);
+  });
+  const latest = Math.max(0, ...times);
+  return latest === 0 ? s.now : latest;
+}
+
+function markerOf(s: DecisionInput, wanted: Contents, keys: readonly SourceKey[]): string {
+  const { workload } = s;
+  if (workload.rollBy === "restart") return restartTime(latestChange(s, keys), workload.marker);
   const plain = formatMarker(wanted, workload.namespace);
   // If the template already has this marker (a rollback), writing it again would not restart its
   // pods.
@@ -59,7 +74,7 @@ export function newRollout(
     wanted,
     changed: keys.length,
     guard: workload.generation,
-    marker: markerOf(workload, wanted, changedAt ?? s.now),
+    marker: markerOf(s, wanted, keys),
     templateHash: workload.templateHash,
     decidedAt: pending?.decidedAt ?? s.now,
     queue: s.admission.queue,

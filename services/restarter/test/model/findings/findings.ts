@@ -29,7 +29,6 @@ import {
   isQuotaForgotten,
   isRunDropped,
   isRunForgotten,
-  isRestartedTooEarly,
 } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -177,13 +176,6 @@ export const FINDINGS: readonly Finding[] = [
     about: "NATS is restored from a backup of the middle of a rollout, which then ends once more",
     breaks: ["agree"],
     matches: (facts, { i }) => isEndedAgainAfterRestore(facts, i),
-  },
-  {
-    name: "restarted-too-early",
-    about:
-      "Argo is asked to restart the pods from before the newest change, and a source that was created after that is not counted",
-    breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: (facts, { i }) => isRestartedTooEarly(facts, i),
   },
 ];
 

@@ -22,24 +22,6 @@ export function isManifestLost({ history, writes }: Facts, { what }: Violation):
 }
 
 /**
- * Whether the last time at which Argo should restart pods, before this place, is before the
- * creation of a source that it was to bring.
- */
-export function isRestartedTooEarly({ changes, writes }: Facts, before: number): boolean {
-  const write = writes.findLast(
-    ({ i, by, markerChanged, object }) =>
-      i < before && by === "rollcast" && markerChanged && object.spec?.restartAt !== undefined,
-  );
-  const at = Date.parse(String(write?.object.spec?.restartAt));
-  if (write === undefined) return false;
-  return changes.some(({ i, at: createdAt, source, digest }) => {
-    const last = changes.findLast((change) => change.i < i && change.source === source);
-    const isCreated = digest !== undefined && last?.digest === undefined;
-    return isCreated && i < write.i && createdAt > at;
-  });
-}
-
-/**
  * Whether the Job of a CronJob that the violation is about, or the last one, was dropped from its
  * record before it began.
  */
