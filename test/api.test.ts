@@ -28,7 +28,7 @@ async function startWithApi(config: object = {}) {
     ["one", ONE, undefined],
     ["other", WEB, {}],
   ] as const) {
-    const shape = { uses: [use], ...(annotations === undefined ? {} : { annotations }) };
+    const shape = { uses: [use], annotations };
     await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
     await waitRolledOut(api, namespace, name);
   }

@@ -32,7 +32,7 @@ beforeAll(async () => {
     ["late", "frozen", undefined],
   ] as const) {
     const uses = [{ as: "envFrom", configMap: source } as const];
-    const shape = { uses, ...(annotations === undefined ? {} : { annotations }) };
+    const shape = { uses, annotations };
     await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
     await waitRolledOut(api, namespace, name);
   }
@@ -146,7 +146,7 @@ test("a refused rollout stands in status with its reason, and retry tries it at 
 });
 
 function isSuccessOf(name: string) {
-  return (event: { type: string; subject?: string | undefined }) =>
+  return (event: { type: string; subject?: string }) =>
     event.type.endsWith("rollout.succeeded.v1") && event.subject?.endsWith(`/${name}`) === true;
 }
 

@@ -151,7 +151,7 @@ export async function runPod(node: Node, options: PodOptions): Promise<Running> 
   const [program, ...rest] = await options.command(args, mounts);
   return startProcess(program, rest, {
     env: { ...env, ...own, ...options.env },
-    ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    onLine: options.onLine,
   });
 }
 

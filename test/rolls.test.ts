@@ -11,7 +11,7 @@ async function deploy(
   uses: readonly Use[],
   annotations?: Record<string, string>,
 ) {
-  const shape = { uses, ...(annotations === undefined ? {} : { annotations }) };
+  const shape = { uses, annotations };
   await stack.api.create(
     paths.deployment(stack.namespace),
     deployment(stack.namespace, name, shape),

@@ -147,9 +147,10 @@ export async function startSecureBus(
     passwords: byUser,
     identity: (user) => ({
       nats: { nkey: { file: seedFile(user) }, replicas: servers },
-      ...(user in byUser
-        ? { redis: { username: user, password: { file: join(dir, user, "redis") } } }
-        : {}),
+      redis:
+        user in byUser
+          ? { username: user, password: { file: join(dir, user, "redis") } }
+          : undefined,
     }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

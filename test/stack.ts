@@ -151,8 +151,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       kubeconfig: more.kubeconfig ?? options.kubeconfig ?? cluster.kubeconfig,
       natsUrl,
       redisUrl: redis.url,
-      ...(more.root === undefined ? {} : { root: more.root }),
-      ...(more.nodeOptions === undefined ? {} : { nodeOptions: more.nodeOptions }),
+      root: more.root,
+      nodeOptions: more.nodeOptions,
       env: {
         ROLLCAST_NAMESPACE: namespace.name,
         TEST_SIGNING_SECRET: SIGNING_SECRET,

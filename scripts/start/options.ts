@@ -37,8 +37,8 @@ export function parseOptions(args: readonly string[]): Options {
     once,
     demo,
     cluster: {
-      ...(context === undefined ? {} : { context }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      context,
+      kubeconfig,
     },
   };
 }

@@ -28,7 +28,7 @@ export async function mutateTemplates(
     operations: ["CREATE", "UPDATE"],
     spec: {
       reinvocationPolicy: "Never",
-      ...(when === undefined ? {} : { matchConditions: [{ name: "when", expression: when }] }),
+      matchConditions: when === undefined ? undefined : [{ name: "when", expression: when }],
       mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: patch } }],
     },
   });

@@ -72,7 +72,7 @@ async function send(url: string, api: ApiAccess, method: string, body: unknown):
         "x-rollcast-actor": actor(),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      body: body === undefined ? undefined : JSON.stringify(body),
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
@@ -118,13 +118,13 @@ export async function call<
 /** Every entry of every page of a list. */
 export async function callAll<Q extends z.ZodObject, T>(
   api: ApiAccess,
-  spec: RouteSpec<undefined, Q, undefined, z.ZodType<{ items: T[]; next?: string | undefined }>>,
+  spec: RouteSpec<undefined, Q, undefined, z.ZodType<{ items: T[]; next?: string }>>,
   query: Record<string, unknown> = {},
 ): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MAX_PAGES; page++) {
-    const pageQuery = { ...query, limit: 500, ...(cursor === undefined ? {} : { cursor }) };
+    const pageQuery = { ...query, limit: 500, cursor };
     const answer = await call(api, spec, { query: pageQuery as In<Q> });
     items.push(...answer.items);
     cursor = answer.next;

@@ -102,7 +102,7 @@ export async function findApi(
     const forward = await forwardPort({ ...options, namespace, pod, port }, () => undefined);
     return {
       server: `http://127.0.0.1:${forward.port}`,
-      ...(token === undefined ? {} : { token }),
+      token,
       [Symbol.asyncDispose]: () => forward[Symbol.asyncDispose](),
     };
   } catch (err) {

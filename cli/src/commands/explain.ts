@@ -78,7 +78,7 @@ async function explain(text: string, options: Options): Promise<void> {
     out.line("Last of each outcome");
     const rows = detail.events.map((item) => [
       ago(item.at, now),
-      { text: item.outcome, ...(item.outcome === "failed" ? { style: "bad" as const } : {}) },
+      { text: item.outcome, style: item.outcome === "failed" ? ("bad" as const) : undefined },
       item.durationMs === undefined ? "" : formatDuration(item.durationMs),
       item.cause === undefined ? "" : `${item.cause.kind.toLowerCase()}/${item.cause.name}`,
       [item.reason, item.message].filter((part) => part !== undefined).join(": "),
@@ -96,7 +96,7 @@ async function impact(text: string, options: Options): Promise<void> {
   const items: Awaited<ReturnType<typeof page>>["items"] = [];
   const page = (cursor: string | undefined) =>
     call(api, getImpact, {
-      query: { ...ref, kind, ...keys, limit: 500, ...(cursor === undefined ? {} : { cursor }) },
+      query: { ...ref, kind, ...keys, limit: 500, cursor },
     });
   let answer = await page(undefined);
   items.push(...answer.items);

@@ -61,8 +61,8 @@ async function freeze(workload: string | undefined, options: Options): Promise<v
   if (options.list === true) return list(options);
   const out = outputOf(options);
   const more = {
-    ...(options.for === undefined ? {} : { for: options.for }),
-    ...(options.comment === undefined ? {} : { comment: options.comment }),
+    for: options.for,
+    comment: options.comment,
   };
   const body = { ...scopeOf(workload, options), ...more };
   const answer = await call(apiOf(options), createFreeze, {

@@ -31,22 +31,16 @@ export function parseRate(text: string): { max: number; perMs: number } | null {
 export function limitsOf(options: QueueLimitOptions): UpdateBody {
   const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
   const limits = {
-    ...(concurrency === undefined
-      ? {}
-      : { concurrency: count(concurrency, "--concurrency", false) ?? 1 }),
-    ...(rate === undefined ? {} : { rateLimit: parseRate(rate) }),
-    ...(maxRolling === undefined ? {} : { maxRolling: count(maxRolling, "--max-rolling", true) }),
-    ...(maxRollingPerNamespace === undefined
-      ? {}
-      : {
-          maxRollingPerNamespace: count(
-            maxRollingPerNamespace,
-            "--max-rolling-per-namespace",
-            true,
-          ),
-        }),
+    concurrency:
+      concurrency === undefined ? undefined : (count(concurrency, "--concurrency", false) ?? 1),
+    rateLimit: rate === undefined ? undefined : parseRate(rate),
+    maxRolling: maxRolling === undefined ? undefined : count(maxRolling, "--max-rolling", true),
+    maxRollingPerNamespace:
+      maxRollingPerNamespace === undefined
+        ? undefined
+        : count(maxRollingPerNamespace, "--max-rolling-per-namespace", true),
   };
-  if (Object.keys(limits).length > 0) return { limits };
+  if (Object.values(limits).some((limit) => limit !== undefined)) return { limits };
   const hint = "give --concurrency, --rate, --max-rolling or --max-rolling-per-namespace";
   throw new CliError(EXIT.usage, "no limit is named", hint);
 }

@@ -81,8 +81,8 @@ async function resume(source: string | undefined, options: ResumeOptions): Promi
   const { queue, namespace } = options;
   const ref = source === undefined ? undefined : parseSource(source, namespace);
   const body = {
-    ...(queue === undefined ? {} : { queue }),
-    ...(ref === undefined ? {} : { source: `${ref.kind}/${ref.namespace}/${ref.name}` }),
+    queue,
+    source: ref === undefined ? undefined : `${ref.kind}/${ref.namespace}/${ref.name}`,
   };
   const answer = await call(apiOf(options), resumeHalted, { body });
   out.result(answer, () => out.line(`${answer.resumed} halted or failing changes go on`));

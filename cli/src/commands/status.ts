@@ -42,7 +42,7 @@ async function status(options: Options): Promise<void> {
   const api = apiOf(options);
   const out = outputOf(options);
   const { namespace } = options;
-  const query = { notCurrent: "true", ...(namespace === undefined ? {} : { namespace }) };
+  const query = { notCurrent: "true", namespace };
   const [about, notCurrent, queues, freezes] = await Promise.all([
     call(api, getStatus),
     callAll(api, listWorkloads, query),

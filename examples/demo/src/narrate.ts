@@ -30,7 +30,7 @@ function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
-function because(data: { reason?: string | undefined; message?: string | undefined }): string {
+function because(data: { reason?: string; message?: string }): string {
   const parts = [data.reason, data.message].filter((part) => part !== undefined);
   return parts.length === 0 ? "" : `: ${parts.join(", ")}`;
 }

@@ -16,7 +16,7 @@ export function secretOf(
     kind: "Secret",
     metadata: {
       name,
-      ...(namespace === undefined ? {} : { namespace }),
+      namespace,
       labels: { "app.kubernetes.io/part-of": "rollcast" },
     },
     type: "Opaque",

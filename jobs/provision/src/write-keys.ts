@@ -11,7 +11,7 @@ import type { KeyPlace, Shape } from "./key-places.ts";
 export type WriteKeysOptions = {
   readonly dir: string;
   /** The shape that keys are made for; all users if it is missing. */
-  readonly shape?: Shape | undefined;
+  readonly shape?: Shape;
   /** Mode of each file. */
   readonly mode: number;
 };

@@ -5,7 +5,7 @@ import type { Backoff } from "./backoff.ts";
 export type RetryOptions = {
   readonly backoff: Backoff;
   /** Ends the retries, also while they wait; none: they end with the work's success alone. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignal;
   /**
    * Told of each failure before the wait, with its number (1 = the first). An error that does not
    * pass is thrown from here, and thrown on.

@@ -18,7 +18,7 @@ export class KubeError extends Error {
     status: number,
     reason: string,
     message: string,
-    options: ErrorOptions & { retryAfterMs?: number | undefined } = {},
+    options: ErrorOptions & { retryAfterMs?: number } = {},
   ) {
     super(mask(message).slice(0, MAX_MESSAGE), options);
     this.status = status;

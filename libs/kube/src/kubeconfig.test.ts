@@ -7,7 +7,7 @@ function file(path: string, current: string | undefined, server: string, names =
   return {
     path,
     content: {
-      ...(current === undefined ? {} : { "current-context": current }),
+      "current-context": current,
       clusters: names.map((name) => ({ name, cluster: { server: `https://${server}` } })),
       users: [{ name: "u", user: { token: path } }],
       contexts: names.map((name) => ({

@@ -42,7 +42,7 @@ async function kubeconfigWith(parts: {
         cluster: {
           server: parts.server ?? cluster.url,
           "certificate-authority": "ca.crt",
-          ...(parts.proxy === undefined ? {} : { "proxy-url": parts.proxy }),
+          "proxy-url": parts.proxy,
         },
       },
     ],

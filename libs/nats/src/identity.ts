@@ -10,18 +10,16 @@ import { fileFault } from "@rollcast/runtime/files/file-fault";
  */
 export type NatsIdentity = {
   /** The seed of an nkey user (`SU...`), whose public half the server knows. */
-  nkey?: { readonly file: string } | undefined;
+  nkey?: { readonly file: string };
   /**
    * PEM files: the authority that signed the server's certificate (else the system's), and this
    * client's own certificate.
    */
-  tls?:
-    | {
-        readonly ca?: string | undefined;
-        readonly cert?: string | undefined;
-        readonly key?: string | undefined;
-      }
-    | undefined;
+  tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
 };
 
 const SEED = /^SU[A-Z2-7]{56}$/;
@@ -88,15 +86,10 @@ export function openIdentity(
   for (const [name, file] of Object.entries({ ca, cert, key })) {
     if (file !== undefined) checkReadable(file, name);
   }
-  const files = {
-    ...(ca === undefined ? {} : { caFile: ca }),
-    ...(cert === undefined ? {} : { certFile: cert }),
-    ...(key === undefined ? {} : { keyFile: key }),
-  };
+  const isEncrypted = tls || [ca, cert, key].some((file) => file !== undefined);
   return {
-    ...(tls || Object.keys(files).length > 0 ? { tls: files } : {}),
-    ...(identity.nkey === undefined
-      ? {}
-      : { authenticator: nkeyAuthenticator(seedOf(identity.nkey.file)) }),
+    tls: isEncrypted ? { caFile: ca, certFile: cert, keyFile: key } : undefined,
+    authenticator:
+      identity.nkey === undefined ? undefined : nkeyAuthenticator(seedOf(identity.nkey.file)),
   };
 }

@@ -35,7 +35,7 @@ async function all(kv: Kv<Count>, filter?: string) {
 function watching(kv: Kv<Count>, signal: AbortSignal, filter?: string) {
   const calls: (string | [string, number | undefined])[] = [];
   kv.watch({
-    ...(filter === undefined ? {} : { filter }),
+    filter,
     signal,
     onEntry: (key, value) => calls.push([key, value?.n]),
     onGap: () => calls.push("gap"),

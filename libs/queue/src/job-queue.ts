@@ -94,7 +94,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
   const add = (data: T, opts: AddOptions) =>
     queue.add("job", data, {
       attempts: opts.attempts ?? DEFAULT_ATTEMPTS,
-      ...(opts.delayMs === undefined ? {} : { delay: opts.delayMs }),
+      delay: opts.delayMs ?? 0,
       deduplication: { id: opts.id, keepLastIfActive: true },
     });
   const waitedMs = async () => {

@@ -8,7 +8,7 @@ import type { Redis } from "ioredis";
  */
 export type WorkerLimits = {
   readonly concurrency: number;
-  readonly rateLimit?: { readonly max: number; readonly per: number } | undefined;
+  readonly rateLimit?: { readonly max: number; readonly per: number };
 };
 
 export type LimitsSync = {

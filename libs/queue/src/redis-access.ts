@@ -11,19 +11,17 @@ export type RedisIdentity = {
   /** `redis://host:6379` or `rediss://host:6379`, perhaps with `user:password@` before the host. */
   url: string;
   /** An ACL user (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). */
-  username?: string | undefined;
-  password?: SecretRef | undefined;
+  username?: string;
+  password?: SecretRef;
   /**
    * PEM files: the authority that signed the server's certificate (else the system's), and this
    * client's own certificate.
    */
-  tls?:
-    | {
-        readonly ca?: string | undefined;
-        readonly cert?: string | undefined;
-        readonly key?: string | undefined;
-      }
-    | undefined;
+  tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
 };
 
 async function pem(file: string, key: string): Promise<Buffer> {
@@ -50,7 +48,7 @@ function whoAndWhere({ url, username }: RedisIdentity): { url: string; username?
   const user = username ?? decodeURIComponent(parsed.username);
   parsed.username = "";
   parsed.password = "";
-  return { url: parsed.href, ...(user === "" ? {} : { username: user }) };
+  return { url: parsed.href, username: user === "" ? undefined : user };
 }
 
 /** The options of the client library. Throws {@link ConfigError} where a file is missing. */

@@ -115,9 +115,8 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
       connection: redis,
       prefix: prefix(options.cluster),
       concurrency: options.concurrency,
-      ...(rateLimit === undefined
-        ? {}
-        : { limiter: { max: rateLimit.max, duration: rateLimit.periodMs } }),
+      limiter:
+        rateLimit === undefined ? undefined : { max: rateLimit.max, duration: rateLimit.periodMs },
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS / 2,
       // A job whose worker was killed is simply run again: the records say what is still to do.

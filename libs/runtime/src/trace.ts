@@ -13,14 +13,14 @@ export type SpanOptions = {
    * The `traceparent` that it follows from; else the span that is under way; else it begins a
    * trace.
    */
-  readonly parent?: string | undefined;
+  readonly parent?: string;
   /**
    * Other causes that were merged into this work: `traceparent`s, at most {@link MAX_LINKS} are
    * kept.
    */
   readonly links?: readonly (string | undefined)[];
   /** Milliseconds since the epoch, where it began before now. */
-  readonly startedAt?: number | undefined;
+  readonly startedAt?: number;
   /** Never a value of a Secret or ConfigMap. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 };

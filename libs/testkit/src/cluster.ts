@@ -114,7 +114,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     dir,
     kubeconfig,
     caFile,
-    ...(auditLog === undefined ? {} : { auditLog }),
+    auditLog,
     api,
     kubeconfigFor: (user, at) => kubeconfigFor({ dir, url, caFile, kubeconfig }, user, at),
     async killApiServer() {

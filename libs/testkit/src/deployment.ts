@@ -67,20 +67,19 @@ export function deployment(namespace: string, name: string, shape: DeploymentSha
     metadata: { name, namespace, annotations: shape.annotations ?? AUTO },
     spec: {
       replicas: shape.replicas ?? 1,
-      ...(shape.progressDeadlineSeconds === undefined
-        ? {}
-        : { progressDeadlineSeconds: shape.progressDeadlineSeconds }),
+      progressDeadlineSeconds: shape.progressDeadlineSeconds,
       selector: { matchLabels: { app: name } },
       template: {
         metadata: {
           labels: { app: name },
-          ...(shape.podAnnotations === undefined ? {} : { annotations: shape.podAnnotations }),
+          annotations: shape.podAnnotations,
         },
         spec: {
           terminationGracePeriodSeconds: 0,
-          ...(init.length === 0
-            ? {}
-            : { initContainers: [{ name: "init", image, envFrom: init.flatMap(envFromOf) }] }),
+          initContainers:
+            init.length === 0
+              ? undefined
+              : [{ name: "init", image, envFrom: init.flatMap(envFromOf) }],
           containers: [
             {
               name: "app",

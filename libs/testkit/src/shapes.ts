@@ -61,7 +61,8 @@ export type JobShape = DeploymentShape & {
 };
 
 function jobSpec(namespace: string, name: string, shape: JobShape) {
-  const podAnnotations = shape.endless === true ? { [NEVER_READY]: "true" } : {};
+  const podAnnotations: Record<string, string> =
+    shape.endless === true ? { [NEVER_READY]: "true" } : {};
   const { template } = templated(namespace, name, {
     ...shape,
     podAnnotations: { ...shape.podAnnotations, ...podAnnotations },

@@ -96,7 +96,7 @@ async function outcomes(harness: Harness): Promise<Map<string, { end: string; re
     if (!("receiver" in data)) continue;
     const { receiver, reason } = data;
     if (type.includes(".sent.")) results.set(receiver, { end: "sent" });
-    else results.set(receiver, { end: "dead", ...(reason === undefined ? {} : { reason }) });
+    else results.set(receiver, { end: "dead", reason });
   }
   return results;
 }
@@ -138,7 +138,7 @@ test("every answer of a receiver has its documented effect, and delays no other 
     expect({ name, ...after.get(name) }).toEqual({
       name,
       end,
-      ...(reason === undefined ? {} : { reason }),
+      reason,
     });
   }
   const dead = await harness.deadLetters();

@@ -226,7 +226,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         kubeconfig: more.kubeconfig ?? kubeconfig,
         natsUrl: nats.url,
         redisUrl: redis.url,
-        ...(more.env === undefined ? {} : { env: more.env }),
+        env: more.env,
       });
       restarters.push(service);
       if (more.wait !== false) await service.waitReady(60_000);

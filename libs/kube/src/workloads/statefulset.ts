@@ -25,7 +25,7 @@ function leftPods(object: KubeObject): LeftPods | undefined {
   const selector = podSelector(object);
   if (!onDelete(object) || count <= 0 || selector === undefined) return undefined;
   const revision = dig(object, "status", "updateRevision");
-  return { count, selector, ...(typeof revision === "string" ? { revision } : {}) };
+  return { count, selector, revision: typeof revision === "string" ? revision : undefined };
 }
 
 /**

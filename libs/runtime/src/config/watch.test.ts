@@ -33,7 +33,7 @@ async function watched(apply?: (config: Config) => Promise<void>, also?: () => P
         await apply?.(config);
         applied.push(config.cluster);
       },
-      ...(also === undefined ? {} : { also }),
+      also,
     }),
   );
   const kept = undo.move();

@@ -122,7 +122,7 @@ describe("a service that was asked to end", () => {
     const before = memory({ failures: 9, since: ago(90_000), endedAt: ago(ms) });
     expect(observe({ live, memory: before })).toEqual({
       memory: before,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       note,
     });
   });

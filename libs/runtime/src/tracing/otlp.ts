@@ -52,8 +52,8 @@ function tracerOf(otel: OtelTracer): Tracer {
         {
           kind: KINDS[kind],
           links: linksOf(options),
-          ...(startedAt === undefined ? {} : { startTime: startedAt }),
-          ...(attributes === undefined ? {} : { attributes }),
+          startTime: startedAt,
+          attributes,
         },
         parentOf(options),
       );

@@ -26,7 +26,7 @@ function parameters(schema: z.ZodObject | undefined, where: "path" | "query"): J
     name,
     in: where,
     required: required.includes(name),
-    ...(description === undefined ? {} : { description }),
+    description,
     schema: property,
   }));
 }
@@ -45,9 +45,10 @@ function operation(spec: RouteSpec): Json {
     operationId: spec.name,
     summary: spec.summary,
     parameters: [...parameters(spec.params, "path"), ...parameters(spec.query, "query")],
-    ...(spec.body === undefined
-      ? {}
-      : { requestBody: { required: true, ...content(jsonSchema(spec.body, "input")) } }),
+    requestBody:
+      spec.body === undefined
+        ? undefined
+        : { required: true, ...content(jsonSchema(spec.body, "input")) },
     responses: { ...success, default: { $ref: "#/components/responses/Problem" } },
   };
 }

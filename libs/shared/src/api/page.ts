@@ -45,7 +45,7 @@ function decode(cursor: string): string {
 export function paginate<T>(
   items: Iterable<T>,
   keyOf: (item: T) => string,
-  query: { readonly limit: number; readonly cursor?: string | undefined },
+  query: { readonly limit: number; readonly cursor?: string },
 ): { items: T[]; next?: string } {
   const after = query.cursor === undefined ? undefined : decode(query.cursor);
   const rest = [...items]
@@ -56,8 +56,9 @@ export function paginate<T>(
   const last = page.at(-1);
   return {
     items: page.map(({ item }) => item),
-    ...(last === undefined || rest.length <= query.limit
-      ? {}
-      : { next: Buffer.from(last.key).toString("base64url") }),
+    next:
+      last === undefined || rest.length <= query.limit
+        ? undefined
+        : Buffer.from(last.key).toString("base64url"),
   };
 }

@@ -59,7 +59,7 @@ export function problemBody(problem: ProblemError, requestId: string): Problem {
     status,
     detail: message,
     code,
-    ...(faults === undefined ? {} : { faults: [...faults] }),
+    faults: faults === undefined ? undefined : [...faults],
     requestId,
   };
 }

@@ -33,10 +33,10 @@ export type Route = {
   match: string[];
   continue: boolean;
   routes: Route[];
-  receiver?: string | undefined;
-  groupBy?: RouteLabel[] | undefined;
-  groupWait?: number | undefined;
-  groupInterval?: number | undefined;
+  receiver?: string;
+  groupBy?: RouteLabel[];
+  groupWait?: number;
+  groupInterval?: number;
 };
 
 const ChildRoute: z.ZodType<Route> = z.lazy(() =>

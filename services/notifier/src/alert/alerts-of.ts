@@ -31,7 +31,7 @@ export function alertsOf(record: AlertRecord, settings: AlertSettings, now: numb
         annotations: { summary, description },
         startsAt: new Date(startsAt).toISOString(),
         endsAt: new Date(Math.max(until, startsAt)).toISOString(),
-        ...(settings.generatorUrl === undefined ? {} : { generatorURL: settings.generatorUrl }),
+        generatorURL: settings.generatorUrl,
       },
     ];
   });

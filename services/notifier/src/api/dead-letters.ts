@@ -63,9 +63,9 @@ export function listLetters(
 ): Promise<LetterPage<Summary>> {
   return letters.page({
     limit,
-    ...(cursor === undefined ? {} : { after: cursor }),
-    ...(stage === undefined ? {} : { stage }),
-    ...(reason === undefined ? {} : { reason }),
+    after: cursor,
+    stage,
+    reason,
     project(letter) {
       if (!isOurs(letter, ctx.cluster)) return undefined;
       const summary = summaryOf(letter, recordOf(letter));

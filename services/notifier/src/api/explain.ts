@@ -20,7 +20,7 @@ function evaluate(route: RootRoute | Route, labels: RouteLabels, at: Position): 
   const texts = "match" in route ? route.match : [];
   const matchers = texts.map((text) => ({ text, matches: parseMatcher(text)(labels) }));
   const matches = matchers.every((matcher) => matcher.matches);
-  const self = { path, ...(receiver === undefined ? {} : { receiver }), matchers, matches };
+  const self = { path, receiver, matchers, matches };
   if (!matches) return [{ ...self, ends: false }];
   const evaluated: EvaluatedRoute[] = [];
   let ends = true;

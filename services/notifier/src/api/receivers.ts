@@ -35,11 +35,10 @@ async function stateOf(
   return {
     name,
     kind: RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined) ?? "none",
-    ...(circuit === undefined ? {} : { circuit }),
-    ...(sent === undefined ? {} : { lastSentAt: sent.time }),
-    ...(dead === undefined
-      ? {}
-      : { lastDead: { at: dead.time, reason: dead.data.reason ?? "Unknown" } }),
+    circuit,
+    lastSentAt: sent?.time,
+    lastDead:
+      dead === undefined ? undefined : { at: dead.time, reason: dead.data.reason ?? "Unknown" },
   };
 }
 

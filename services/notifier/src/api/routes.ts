@@ -35,7 +35,7 @@ export function notifierRoutes({ ctx, letters, config, last }: ApiParts): ApiRou
     ),
     serve(listDeadLetters, async ({ query }) => {
       const { items, next } = await listLetters(ctx, letters, query);
-      return { items: [...items], ...(next === undefined ? {} : { next }) };
+      return { items: [...items], next };
     }),
     serve(getDeadLetter, ({ params }) => showLetter(ctx, letters, params.id)),
     serve(redriveDeadLetter, ({ params }) => redriveLetter(ctx, letters, params.id)),

@@ -67,8 +67,8 @@ export function createOutcomePublisher(options: PublishOutcomeOptions): PublishO
       notification: id,
       events: events.slice(0, MAX_IDS).map((event) => event.id),
       attempts: attempts.length + (outcome === "sent" ? 1 : 0),
-      ...(reason === undefined ? {} : { reason }),
-      ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
+      reason,
+      message: message === undefined ? undefined : message.slice(0, 1_024),
     });
     const subject = notificationSubject(cluster, outcome, receiver);
     await publish(nats, subject, { ...event, ...carried() }, signal);

@@ -33,7 +33,7 @@ function shortCause(cause: Cause): Cause {
   const left =
     more +
     [added, changed, removed].reduce((sum, names) => sum + Math.max(names.length - MAX_KEYS, 0), 0);
-  return { ...rest, changedKeys: { ...lists, ...(left > 0 ? { more: left } : {}) } };
+  return { ...rest, changedKeys: { ...lists, more: left > 0 ? left : undefined } };
 }
 
 /** Applies an event to its rollout in the post. */
@@ -54,11 +54,11 @@ export function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
     outcome: rolloutOutcomeOf(event),
     event: event.id,
     at: Date.parse(event.time),
-    ...(index === undefined ? {} : { cause: index }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE).toWellFormed() }),
-    ...(durationMs === undefined ? {} : { durationMs }),
-    ...(affected === undefined ? {} : { affected }),
+    cause: index,
+    reason,
+    message: message === undefined ? undefined : message.slice(0, MAX_MESSAGE).toWellFormed(),
+    durationMs,
+    affected,
   };
   const rollouts = post.rollouts.filter((other) => other.rollout !== rollout);
   return { ...post, causes, rollouts: [...rollouts, tracked], updatedAt: now };

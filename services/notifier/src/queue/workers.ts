@@ -57,12 +57,12 @@ function createWorkerOpener(
       name: receiver === undefined ? GROUPS_QUEUE : queueName(receiver),
       backoff: BACKOFF,
       concurrency: receiver === undefined ? GROUP_CONCURRENCY : SEND_CONCURRENCY,
-      ...(limit === undefined ? {} : { rateLimit: { max: limit.max, periodMs: limit.per } }),
+      rateLimit: limit === undefined ? undefined : { max: limit.max, periodMs: limit.per },
       process: (data, { signal, pause }) =>
         runJob(ctx, data, {
           signal: AbortSignal.any([signal, graceEnd]),
           pause: limit === undefined ? async () => undefined : pause,
-          ...(receiver === undefined ? {} : { receiver }),
+          receiver,
         }),
     });
   };

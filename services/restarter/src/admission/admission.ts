@@ -63,8 +63,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
       haltAfter: fileOf(queue).haltAfter,
       failures: state(queue).failures,
       quota: quota(queue, limits, { key: workloadKey(workload), since: since ?? clock() }),
-      ...(freeze === undefined ? {} : { frozen: freeze }),
-      ...(limits.paused === undefined ? {} : { paused: limits.paused }),
+      frozen: freeze,
+      paused: limits.paused,
     };
   };
   return {

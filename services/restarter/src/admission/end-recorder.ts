@@ -9,7 +9,7 @@ import type { AdmissionOptions } from "./admission-state.ts";
  */
 export type RolloutEnd = {
   readonly releasesQuota: boolean;
-  readonly failedChanges?: readonly Change[] | undefined;
+  readonly failedChanges?: readonly Change[];
   readonly clearsFailure?: boolean;
 };
 

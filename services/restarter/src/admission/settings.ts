@@ -68,11 +68,10 @@ export function effective(
   const { paused } = live;
   return {
     concurrency: live.concurrency?.value ?? file.concurrency,
-    ...(rateLimit === undefined ? {} : { rateLimit }),
-    ...(maxRolling === undefined ? {} : { maxRolling }),
-    ...(perNamespace === undefined ? {} : { maxRollingPerNamespace: perNamespace }),
-    ...(paused === undefined
-      ? {}
-      : { paused: paused.until === undefined ? {} : { until: paused.until } }),
+    rateLimit,
+    maxRolling,
+    maxRollingPerNamespace: perNamespace,
+    paused:
+      paused === undefined ? undefined : paused.until === undefined ? {} : { until: paused.until },
   };
 }

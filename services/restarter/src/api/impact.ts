@@ -84,7 +84,7 @@ export function impactOn(
     ...usedKeys,
     message: [message, ...why(next, record)].join("; "),
     would: next.do === "requeue" ? "roll" : next.do,
-    ...(next.at === undefined ? {} : { at: next.at }),
+    at: next.at,
   };
 }
 

@@ -21,16 +21,16 @@ type Rate = { readonly max: number; readonly per: number };
 
 function limitsView(limits: {
   readonly concurrency: number;
-  readonly rateLimit?: Rate | undefined;
-  readonly maxRolling?: number | undefined;
-  readonly maxRollingPerNamespace?: number | undefined;
+  readonly rateLimit?: Rate;
+  readonly maxRolling?: number;
+  readonly maxRollingPerNamespace?: number;
 }): Limits {
   const { concurrency, rateLimit, maxRolling, maxRollingPerNamespace } = limits;
   return {
     concurrency,
-    ...(rateLimit === undefined ? {} : { rateLimit: { max: rateLimit.max, perMs: rateLimit.per } }),
-    ...(maxRolling === undefined ? {} : { maxRolling }),
-    ...(maxRollingPerNamespace === undefined ? {} : { maxRollingPerNamespace }),
+    rateLimit: rateLimit === undefined ? undefined : { max: rateLimit.max, perMs: rateLimit.per },
+    maxRolling,
+    maxRollingPerNamespace,
   };
 }
 
@@ -40,9 +40,9 @@ function valueText(value: number | true | Rate | null): string {
   return `${value.max}/${formatDuration(value.per)}`;
 }
 
-function originView(origin: { by: string; at: number; until?: number | undefined }) {
+function originView(origin: { by: string; at: number; until?: number }) {
   const { by, at, until } = origin;
-  return { by, at: isoTime(at), ...(until === undefined ? {} : { until: isoTime(until) }) };
+  return { by, at: isoTime(at), until: until === undefined ? undefined : isoTime(until) };
 }
 
 function queueView(status: QueueStatus): QueueView {
@@ -64,7 +64,7 @@ function queueView(status: QueueStatus): QueueView {
 }
 
 function freezeView({ scope, comment, ...origin }: Freeze): FreezeView {
-  return { ...scope, ...(comment === undefined ? {} : { comment }), ...originView(origin) };
+  return { ...scope, comment, ...originView(origin) };
 }
 
 /** Maps an operation's error to a problem. */
@@ -95,7 +95,7 @@ function update(operations: Operations, queue: string, body: Update, actor: stri
     rateLimit === undefined || rateLimit === null
       ? rateLimit
       : { max: rateLimit.max, per: rateLimit.perMs };
-  const limits = { ...others, ...(rate === undefined ? {} : { rateLimit: rate }) };
+  const limits = { ...others, rateLimit: rate };
   return operations.setQueue(queue, limits as LiveLimits, who(actor, body.for));
 }
 
@@ -120,7 +120,7 @@ export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
     serve(listFreezes, () => ({ items: operations.listFreezes().map(freezeView) })),
     serve(createFreeze, async ({ body, actor }) => {
       const { for: forMs, comment, ...scope } = body;
-      const by = { ...who(actor, forMs), ...(comment === undefined ? {} : { comment }) };
+      const by = { ...who(actor, forMs), comment };
       return freezeView(await withProblems(operations.freeze(scope, by)));
     }),
     serve(removeFreeze, async ({ query, actor }) => {
@@ -131,8 +131,8 @@ export function operationRoutes({ operations }: ApiContext): ApiRoute[] {
     serve(resumeHalted, async ({ body, actor }) => {
       const { queue, source } = body;
       const which = {
-        ...(queue === undefined ? {} : { queue }),
-        ...(source === undefined ? {} : { source }),
+        queue,
+        source,
       };
       return { resumed: await withProblems(operations.resumeHalted(which, who(actor))) };
     }),

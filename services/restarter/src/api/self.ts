@@ -32,7 +32,7 @@ export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]>
     instance,
     faults: [...faults, ...kinds.notes()],
     redis: redis ?? "ok",
-    ...(staleness === undefined ? {} : { watchStalenessSeconds: staleness / 1_000 }),
-    ...(pending === undefined ? {} : { eventsPending: pending }),
+    watchStalenessSeconds: staleness === undefined ? undefined : staleness / 1_000,
+    eventsPending: pending,
   };
 }

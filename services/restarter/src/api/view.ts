@@ -32,9 +32,9 @@ export function decisionView(decision: Decision): DecisionView {
   const reason = refused ? failure.reason : due?.reason;
   return {
     do: decision.do,
-    ...(reason === undefined ? {} : { reason }),
-    ...(refused ? { message: `retry after ${failure.reason}` } : {}),
-    ...(decision.until === undefined ? {} : { at: isoTime(decision.until) }),
+    reason,
+    message: refused ? `retry after ${failure.reason}` : undefined,
+    at: decision.until === undefined ? undefined : isoTime(decision.until),
   };
 }
 
@@ -56,12 +56,12 @@ export function sourceViews(
     const present = wanted?.digest ?? contentDigest(record, "*");
     return {
       ...source,
-      ...(wanted === undefined ? {} : { keys: wanted.keys === "*" ? "*" : [...wanted.keys] }),
-      ...(runs === undefined ? {} : { running: shortDigest(runs.digest) }),
+      keys: wanted === undefined ? undefined : wanted.keys === "*" ? "*" : [...wanted.keys],
+      running: runs === undefined ? undefined : shortDigest(runs.digest),
       present: shortDigest(present),
-      ...(runs === undefined ? {} : { equal: runs.digest === present }),
-      ...(record?.changedAt === undefined ? {} : { changedAt: isoTime(record.changedAt) }),
-      ...(record?.changedBy === undefined ? {} : { changedBy: record.changedBy }),
+      equal: runs === undefined ? undefined : runs.digest === present,
+      changedAt: record?.changedAt === undefined ? undefined : isoTime(record.changedAt),
+      changedBy: record?.changedBy,
       rolls: verdict.roll,
       check: verdict.check,
       message: verdict.message,
@@ -76,10 +76,10 @@ export function lineOf(event: RolloutEvent): RolloutLine {
   return {
     at: event.time,
     outcome: eventOutcome(event.type).outcome,
-    ...(rollout === undefined ? {} : { rollout }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(message === undefined ? {} : { message }),
-    ...(durationMs === undefined ? {} : { durationMs }),
-    ...(cause === undefined ? {} : { cause }),
+    rollout,
+    reason,
+    message,
+    durationMs,
+    cause,
   };
 }

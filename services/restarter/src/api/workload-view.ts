@@ -22,10 +22,10 @@ function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, 
   return {
     rollout: {
       id,
-      ...(startedAt === undefined ? {} : { startedAt: isoTime(startedAt) }),
-      ...(deadline === undefined ? {} : { deadline: isoTime(deadline) }),
+      startedAt: startedAt === undefined ? undefined : isoTime(startedAt),
+      deadline: deadline === undefined ? undefined : isoTime(deadline),
       stalled: stalled === true,
-      ...(cause === undefined ? {} : { cause }),
+      cause,
     },
   };
 }
@@ -40,28 +40,27 @@ export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummar
     name,
     queue,
     states: statesOf(record),
-    ...(staleSince === undefined ? {} : { staleSince: isoTime(staleSince) }),
-    ...(due === undefined
-      ? {}
-      : {
-          due: {
+    staleSince: staleSince === undefined ? undefined : isoTime(staleSince),
+    due:
+      due === undefined
+        ? undefined
+        : {
             reason: due.reason,
-            ...(!("at" in due) || due.at === undefined ? {} : { at: isoTime(due.at) }),
+            at: !("at" in due) || due.at === undefined ? undefined : isoTime(due.at),
           },
-        }),
     ...rolloutView(record),
-    ...(failure === undefined
-      ? {}
-      : {
-          failure: {
+    failure:
+      failure === undefined
+        ? undefined
+        : {
             reason: failure.reason,
             message: failure.message,
             attempts: failure.attempts,
             retryAt: isoTime(failure.retryAt),
           },
-        }),
-    ...(last === undefined
-      ? {}
-      : { last: { outcome: last.outcome, reason: last.reason, at: isoTime(last.time) } }),
+    last:
+      last === undefined
+        ? undefined
+        : { outcome: last.outcome, reason: last.reason, at: isoTime(last.time) },
   };
 }

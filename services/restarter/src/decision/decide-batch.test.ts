@@ -226,7 +226,9 @@ describe("a Job", () => {
   });
 });
 
-test.each([
+type Annotations = Record<string, string>;
+
+test.each<{ own: Annotations; template: Annotations; want: string }>([
   { own: { "rollcast.dev/auto": "true" }, template: {}, want: "auto" },
   { own: { "configmap.rollcast.dev/reload": "cfg" }, template: {}, want: "named" },
   { own: {}, template: { "rollcast.dev/auto": "true" }, want: "job-finished" },

@@ -52,7 +52,7 @@ function workload(shape: Shape = {}): Workload {
       generation,
       creationTimestamp: new Date(shape.createdAt ?? at(-3_600)).toISOString(),
       annotations: { "reloader.stakater.com/auto": shape.auto ?? "true", ...shape.annotations },
-      ...(shape.deleting === true ? { deletionTimestamp: new Date(T0).toISOString() } : {}),
+      deletionTimestamp: shape.deleting === true ? new Date(T0).toISOString() : undefined,
       managedFields: [
         {
           manager: "kubectl",
@@ -64,11 +64,11 @@ function workload(shape: Shape = {}): Workload {
     },
     spec: {
       replicas: shape.replicas ?? 1,
-      ...(shape.paused === true ? { paused: true } : {}),
+      paused: shape.paused === true ? true : undefined,
       template: {
         metadata: {
           labels: { app: "web" },
-          ...(shape.marker === undefined ? {} : { annotations: { [MARKER]: shape.marker } }),
+          annotations: shape.marker === undefined ? undefined : { [MARKER]: shape.marker },
         },
         spec: {
           containers: [
@@ -114,9 +114,7 @@ function source(content: string, over: Partial<SourceRecord> = {}): SourceRecord
   };
 }
 
-function input(
-  over: Partial<DecisionInput> & { source?: SourceRecord | undefined },
-): DecisionInput {
+function input(over: Partial<DecisionInput> & { source?: SourceRecord }): DecisionInput {
   const { source: given, ...rest } = over;
   return {
     admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
@@ -695,7 +693,7 @@ describe("configured rollouts besides changes", () => {
     const on = (over: Partial<SourceRecord>, record?: WorkloadRecord) =>
       input({
         workload: workload(shape),
-        ...(record === undefined ? {} : { record }),
+        record,
         source: source("bb", over),
         now: at(9),
       });

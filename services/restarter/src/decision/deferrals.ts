@@ -18,7 +18,7 @@ export function hold(
   const { due: _due, ...rest } = record;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
   if (record.hold === reason) return { ...rest, phase };
-  const extra = { reason, ...(cause === undefined ? {} : { cause }) };
+  const extra = { reason, cause };
   const event = outboxEvent(record, stableId(newId, "deferred"), "deferred", now, extra);
   return { ...rest, phase, hold: reason, outbox: [...record.outbox, event] };
 }
@@ -38,10 +38,10 @@ export function deferred(
   const reported = record.due?.reason === wait.reason;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
   const due = {
-    ...(wait.at === undefined ? {} : { at: wait.at }),
+    at: wait.at,
     reason: wait.reason,
     published: true,
-    ...(wait.reason === "Halted" ? { changes: [...changes] } : {}),
+    changes: wait.reason === "Halted" ? [...changes] : undefined,
   };
   if (reported || (wait.reason === "Throttled" && record.throttle !== undefined)) {
     return { ...record, phase, due };
@@ -49,8 +49,8 @@ export function deferred(
   const outcome = wait.reason === "Throttled" ? "throttled" : "deferred";
   const event = outboxEvent(record, stableId(id, outcome), outcome, now, {
     reason: wait.reason,
-    ...(wait.at === undefined ? {} : { dueAt: new Date(wait.at).toISOString() }),
-    ...(cause === undefined ? {} : { cause }),
+    dueAt: wait.at === undefined ? undefined : new Date(wait.at).toISOString(),
+    cause,
   });
   return { ...record, phase, due, outbox: [...record.outbox, event] };
 }

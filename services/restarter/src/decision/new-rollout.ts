@@ -17,9 +17,9 @@ export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | u
     kind,
     namespace,
     name,
-    ...(changedKeys === undefined ? {} : { changedKeys }),
-    ...(changedBy === undefined ? {} : { changedBy }),
-    ...(changedAt === undefined ? {} : { changedAt: new Date(changedAt).toISOString() }),
+    changedKeys,
+    changedBy,
+    changedAt: changedAt === undefined ? undefined : new Date(changedAt).toISOString(),
   };
 }
 
@@ -78,12 +78,12 @@ export function newRollout(
     templateHash: workload.templateHash,
     decidedAt: pending?.decidedAt ?? s.now,
     queue: s.admission.queue,
-    ...(s.admission.quota === "none" ? {} : { quota: true }),
+    quota: s.admission.quota === "none" ? undefined : true,
     changes: changesOf(s.sources, keys),
-    ...(cause === undefined ? {} : { cause }),
-    ...(keys.length === 0 ? { requestedBy: openRequest(record)?.by ?? "" } : {}),
-    ...(changedAt === undefined ? {} : { changedAt }),
-    ...(workload.revision === undefined ? {} : { revision: workload.revision }),
+    cause,
+    requestedBy: keys.length === 0 ? (openRequest(record)?.by ?? "") : undefined,
+    changedAt,
+    revision: workload.revision,
     ...affectedBy(s, cause),
   };
   return rollout;

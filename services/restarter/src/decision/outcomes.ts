@@ -16,10 +16,10 @@ export function about(rollout: Rollout): Extra {
   return {
     rollout: rollout.id,
     sources: rollout.changed,
-    ...(rollout.queue === undefined ? {} : { queue: rollout.queue }),
-    ...(rollout.cause === undefined ? {} : { cause: rollout.cause }),
-    ...(rollout.affected === undefined ? {} : { affected: rollout.affected }),
-    ...(rollout.generation === undefined ? {} : { generation: rollout.generation }),
+    queue: rollout.queue,
+    cause: rollout.cause,
+    affected: rollout.affected,
+    generation: rollout.generation,
   };
 }
 
@@ -63,7 +63,7 @@ export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): 
   const stalledEvent = {
     ...event,
     ...traced(rollout),
-    ...(changes === undefined ? {} : { failedChanges: changes }),
+    failedChanges: changes,
   };
   return {
     ...record,
@@ -80,7 +80,7 @@ export function skipped(
   now: number,
   id: string,
 ): WorkloadRecord {
-  const extra = { reason, ...(cause === undefined ? {} : { cause }) };
+  const extra = { reason, cause };
   const event = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
   return { ...record, outbox: [...record.outbox, event] };
 }

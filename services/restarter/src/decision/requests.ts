@@ -23,7 +23,7 @@ export function withRequest(
   const { failure, ...rest } = record;
   return {
     ...rest,
-    ...(failure === undefined ? {} : { failure: { ...failure, retryAt: request.at } }),
+    failure: failure === undefined ? undefined : { ...failure, retryAt: request.at },
     requests: [...before, { ...request, done: false }].slice(-KEPT),
   };
 }

@@ -24,11 +24,10 @@ function end(
   return {
     ...event,
     ...traced(rollout),
-    ...(rollout.quota === true && rollout.queue !== undefined
-      ? { releasesQuota: rollout.queue }
-      : {}),
-    ...(failedChanges === undefined ? {} : { failedChanges }),
-    ...(rollout.stalled === true && outcome !== "failed" ? { clearsFailure: true } : {}),
+    releasesQuota:
+      rollout.quota === true && rollout.queue !== undefined ? rollout.queue : undefined,
+    failedChanges,
+    clearsFailure: rollout.stalled === true && outcome !== "failed" ? true : undefined,
   };
 }
 
@@ -67,8 +66,8 @@ export function succeeded(
   const whole = how.reason === undefined && rollout.changedAt !== undefined;
   const extra = {
     reason,
-    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE) }),
-    ...(whole ? { changeToHealthyMs: Math.max(0, now - (rollout.changedAt ?? now)) } : {}),
+    message: message === undefined ? undefined : message.slice(0, MAX_MESSAGE),
+    changeToHealthyMs: whole ? Math.max(0, now - (rollout.changedAt ?? now)) : undefined,
   };
   const event = end(record, rollout, "succeeded", extra, now);
   return ended(record, rollout, event, "current");

@@ -13,7 +13,8 @@ test.each([
   { written: "Team A", want: ["Team A"] },
   { written: "x".repeat(100), want: ["x".repeat(63)] },
 ])("$written names $want", ({ written, want }) => {
-  const annotations = written === undefined ? {} : { "rollcast.dev/notify": written };
+  const annotations: Record<string, string> =
+    written === undefined ? {} : { "rollcast.dev/notify": written };
   expect(notifyOf(annotations).notify).toEqual(want);
 });
 

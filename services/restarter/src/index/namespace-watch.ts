@@ -55,8 +55,8 @@ export function createNamespaceWatch(
 ): NamespaceWatch {
   const { client, index, rules, logger, signal } = options;
   const { group, version, plural } = kind;
-  const resource = { group, version, plural, ...(namespace === undefined ? {} : { namespace }) };
-  const what = { resource: plural, group, ...(namespace === undefined ? {} : { namespace }) };
+  const resource = { group, version, plural, namespace };
+  const what = { resource: plural, group, namespace };
   const handler = keptBy(kind, index.handler());
   let reflector: Reflector | undefined;
   let forbidden = false;

@@ -57,7 +57,7 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     owner: ownerOf(object),
     optIn: readOptIn(annotations, ofTemplate, rules),
     references: references(template, rules),
-    ...(workloadRef === undefined ? {} : { workloadRef }),
+    workloadRef,
   };
   return {
     ...decisive,
@@ -94,11 +94,11 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const revision = kind.revision?.(object);
   const madeBy = object.metadata.annotations?.[ROLLOUT];
   return {
-    ...(leftPods === undefined ? {} : { leftPods }),
-    ...(hold === undefined ? {} : { hold }),
-    ...(revision === undefined ? {} : { revision }),
-    ...(kind.exclusive?.(object) === true ? { exclusive: true as const } : {}),
-    ...(kind.finished?.(object) === true ? { finished: true as const } : {}),
-    ...(madeBy === undefined ? {} : { madeBy }),
+    leftPods,
+    hold,
+    revision,
+    exclusive: kind.exclusive?.(object) === true ? (true as const) : undefined,
+    finished: kind.finished?.(object) === true ? (true as const) : undefined,
+    madeBy,
   };
 }

@@ -71,7 +71,7 @@ function entry(text: string, rules: Rules): NamedEntry | string {
   const exact = /^[a-z0-9](?:[a-z0-9-]{0,251}[a-z0-9])?$/.test(pattern);
   const fault = exact ? undefined : rules.patterns.fault(pattern);
   if (fault !== undefined) return fault;
-  return { pattern, exact, ...(namespace === undefined ? {} : { namespace }) };
+  return { pattern, exact, namespace };
 }
 
 function readNamed(annotation: string, text: string | undefined, rules: Rules) {

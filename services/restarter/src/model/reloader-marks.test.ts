@@ -74,7 +74,8 @@ describe("reading", () => {
     { text: JSON.stringify({ hash: SHA1 }), want: "reloader" },
     { text: "{", want: "reloader" },
   ])("last-reloaded-from $text is $want", ({ text, want }) => {
-    const annotations = text === undefined ? {} : { [LAST_RELOADED_FROM]: text };
+    const annotations: Record<string, string> =
+      text === undefined ? {} : { [LAST_RELOADED_FROM]: text };
     expect(readMarks(template([], annotations), "marker").lastReloadedFrom).toBe(want);
   });
 

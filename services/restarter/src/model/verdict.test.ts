@@ -400,7 +400,7 @@ describe("1.2 the order of decision", () => {
   test.each(cases)("$name", check);
 });
 
-test.each([
+test.each<Omit<Case, "name" | "want"> & { want: boolean }>([
   { own: {}, want: false },
   { own: { [`${R}/auto`]: "true" }, want: true },
   { own: { [`${R}/auto`]: "true" }, spec: NOTHING, want: false },

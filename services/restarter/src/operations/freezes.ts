@@ -34,7 +34,7 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
         v: 1,
         type: "freeze",
         scope,
-        ...(comment === undefined ? {} : { comment }),
+        comment,
         ...origin(who),
       };
       const id = await updater.update(keyOf(scope), () => freeze);
@@ -43,7 +43,7 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
           scope,
           by: freeze.by,
           ...untilText(freeze.until),
-          ...(comment === undefined ? {} : { comment }),
+          comment,
         });
       }
       return freeze;

@@ -13,12 +13,10 @@ import type { Settings } from "../admission/settings.ts";
 function limitsOf(settings: Settings): NonNullable<QueueData["limits"]> {
   const { concurrency, rateLimit, maxRolling, maxRollingPerNamespace } = settings;
   return {
-    ...(concurrency === undefined ? {} : { concurrency: concurrency.value }),
-    ...(rateLimit === undefined ? {} : { rateLimit: rateLimit.value }),
-    ...(maxRolling === undefined ? {} : { maxRolling: maxRolling.value }),
-    ...(maxRollingPerNamespace === undefined
-      ? {}
-      : { maxRollingPerNamespace: maxRollingPerNamespace.value }),
+    concurrency: concurrency?.value,
+    rateLimit: rateLimit?.value,
+    maxRolling: maxRolling?.value,
+    maxRollingPerNamespace: maxRollingPerNamespace?.value,
   };
 }
 

@@ -93,7 +93,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
       queue: queue.queue,
       cause,
       sources,
-      ...(rollout?.affected === undefined ? {} : { affected: rollout.affected }),
+      affected: rollout?.affected,
     },
     clock(),
   );
@@ -124,7 +124,7 @@ function causeOfEvent(event: SourceEvent) {
     namespace,
     name,
     changedKeys,
-    ...(changedBy === undefined ? {} : { changedBy }),
+    changedBy,
     changedAt: event.time,
   };
 }

@@ -89,7 +89,7 @@ export async function evaluate(
     rules: ctx.rules,
     workload,
     record: entry?.value,
-    ...(watched === undefined ? {} : { job: watched }),
+    job: watched,
     sources: new Map(keys.map((key, i) => [key, records[i]])),
     installedAt: ctx.installedAt,
     now: clock(),

@@ -15,7 +15,7 @@ import { finalize } from "./finalize.ts";
  */
 export type ReconcileResult =
   | { readonly roll: false }
-  | { readonly roll: true; readonly since?: number | undefined };
+  | { readonly roll: true; readonly since?: number };
 
 const MAX_ATTEMPTS = 10;
 

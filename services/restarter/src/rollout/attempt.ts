@@ -9,5 +9,5 @@ export type Attempt = {
   readonly signal: AbortSignal;
   readonly lastAttempt: boolean;
   /** W3C trace context of what first enqueued the job. */
-  readonly traceparent?: string | undefined;
+  readonly traceparent?: string;
 };

@@ -24,7 +24,7 @@ export function changedKeys(before: Digests, after: Digests): ChangedKeys {
     return taken;
   };
   const kept = { changed: cut(changed), added: cut(added), removed: cut(removed) };
-  return { ...kept, ...(total > MAX_KEY_NAMES ? { more: total - MAX_KEY_NAMES } : {}) };
+  return { ...kept, more: total > MAX_KEY_NAMES ? total - MAX_KEY_NAMES : undefined };
 }
 
 export function sameEntries(a: Digests, b: Digests): boolean {

@@ -78,13 +78,15 @@ test("the order of the keys does not matter", () => {
   );
 });
 
-test.each([
+type Data = Record<string, string>;
+
+test.each<{ name: string; a: Data; b: Data }>([
   { name: "a=b joins", a: { a: "1;b=2" }, b: { a: "1", b: "2" } },
   { name: "an empty value and no key", a: { a: "" }, b: {} },
   { name: "a moved boundary of key and value", a: { ab: "c" }, b: { a: "bc" } },
   { name: "swapped values", a: { x: "1", y: "2" }, b: { x: "2", y: "1" } },
 ])("$name differ", ({ a, b }) => {
-  const digests = (data: Record<string, string>) =>
+  const digests = (data: Data) =>
     JSON.stringify(transformData(options, "ConfigMap", object(data)).digests);
 
   expect(digests(a)).not.toBe(digests(b));

@@ -44,7 +44,7 @@ export function eventOf(
     uid,
     resourceVersion,
     changedKeys: record.changedKeys ?? { added: [], changed: [], removed: [] },
-    ...(record.changedBy === undefined ? {} : { changedBy: record.changedBy }),
+    changedBy: record.changedBy,
     reason: record.reason ?? change,
   };
   const parts = { id, cluster, service: "watcher", time: timeOf(record) };

@@ -56,8 +56,8 @@ export function editorsOf(
     const names = owned.flatMap((map) => (map === null ? [] : Object.keys(map)));
     editors.push({
       manager: (entry.manager ?? "unknown").slice(0, MAX_MANAGER),
-      ...(time === undefined ? {} : { time }),
-      ...(byKey ? { keys: new Set(names.map((name) => name.replace(/^f:/, ""))) } : {}),
+      time,
+      keys: byKey ? new Set(names.map((name) => name.replace(/^f:/, ""))) : undefined,
     });
   }
   return editors.sort((a, b) => (b.time ?? 0) - (a.time ?? 0));

@@ -25,7 +25,7 @@ test("a record and an observation with the same content have the same fingerprin
   );
 });
 
-test.each([
+test.each<{ name: string; over: Partial<SourceRecord> }>([
   { name: "a digest", over: { digests: { a: "1", b: "3" } } },
   { name: "a key", over: { digests: { a: "1" } } },
   { name: "the object", over: { uid: "v" } },

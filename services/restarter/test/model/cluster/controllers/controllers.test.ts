@@ -254,7 +254,7 @@ test("pods on a dead node neither get ready nor end", () => {
   expect(pod?.metadata.deletionTimestamp).toBeDefined();
 });
 
-test.each([
+test.each<{ name: string; annotations: Record<string, string>; expected: object }>([
   { name: "succeeds", annotations: {}, expected: { state: "complete" } },
   {
     name: "fails",
