@@ -21,6 +21,8 @@ export type Admission = {
   /** `since`: when it became due (ms since the epoch); undefined: just now. */
   of(workload: Workload, since: number | undefined): AdmissionState;
   queueOf(workload: Workload): string;
+  /** How long the workload's queue collects changes before they are rolled, in milliseconds. */
+  windowOf(workload: Workload): number;
   settings(queue: string): Effective;
   state(queue: string): QueueState;
   /** Reserves quota if the rollout needs it; false if none is free. */
@@ -70,6 +72,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return {
     of,
     queueOf,
+    windowOf: (workload) => fileOf(queueOf(workload)).window,
     settings,
     state,
     observe: waiters.observe,

@@ -6,7 +6,7 @@ import type { ApiRoute } from "@rollcast/shared/api/route";
 import { recordKey } from "@rollcast/shared/subjects";
 import { sourceKey } from "../model/content.ts";
 import { evaluate } from "../reconcile/evaluate.ts";
-import type { SourceReads } from "../reconcile/evaluate.ts";
+import type { SourceReads } from "../reconcile/read.ts";
 import { mapLimit } from "@rollcast/async/map-limit";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";

@@ -6,14 +6,13 @@ import type { ApiRoute } from "@rollcast/shared/api/route";
 import { reportOnly } from "../decision/decide-rollout.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { commit } from "../reconcile/commit.ts";
+import { ConflictError, retryOnConflict } from "../reconcile/conflict.ts";
+import { commit } from "../reconcile/save.ts";
 import { withRequest } from "../decision/requests.ts";
 import { reconcile } from "../reconcile/reconcile.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./find-workload.ts";
-
-const MAX_ATTEMPTS = 10;
 
 function checkRollable({ input }: Evaluation): void {
   if (!input.workload.mayRoll) {
@@ -41,20 +40,26 @@ async function update(
   ref: WorkloadRef,
   change: (record: WorkloadRecord) => WorkloadRecord | undefined,
 ): Promise<boolean> {
-  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+  const updateNow = async () => {
     const evaluation = await findWorkload(api.ctx, ref);
     checkRollable(evaluation);
     const { entry, input } = evaluation;
     if (entry === undefined || entry.value.uid !== input.workload.uid) {
       await reconcile(api.ctx, workloadKey(ref));
-      continue;
+      throw new ConflictError("the workload had no record yet");
     }
     const next = change(entry.value);
     if (next === undefined) return false;
-    if ((await commit(api.ctx, entry, next)) !== undefined) return true;
+    await commit(api.ctx, entry, next);
+    return true;
+  };
+  try {
+    return await retryOnConflict(updateNow);
+  } catch (err) {
+    if (!(err instanceof ConflictError)) throw err;
+    const detail = "the workload changes faster than the request can be recorded: retry";
+    throw new ProblemError(409, "conflict", detail);
   }
-  const detail = "the workload changes faster than the request can be recorded: retry";
-  throw new ProblemError(409, "conflict", detail);
 }
 
 /** Makes the retry of a refused rollout due now. */

@@ -34,7 +34,7 @@ function show(api: ApiContext, record: WorkloadRecord) {
 async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail> {
   const { decision, input, entry } = await findWorkload(api.ctx, ref);
   const { workload } = input;
-  const record = decision.do === "requeue" ? input.record : decision.record;
+  const { record } = decision;
   const events = await api.rolloutEvents(workloadKey(workload));
   const { kind, namespace, name } = workload;
   const queue = api.queueOf(workload);

@@ -1,6 +1,6 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
 import { stalled } from "./outcomes.ts";
-import { failed, jobGone, succeeded } from "./rollout-ends.ts";
+import { cancelled, failed, jobGone, succeeded } from "./rollout-ends.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { RolloutJob } from "./decision-input.ts";
 import type { Workload } from "../model/workload.ts";
@@ -41,6 +41,23 @@ export function advance(
     return { ...record, rollout: { ...rollout, deadline: now + rollout.stallTimeout } };
   }
   return withStatus(record, rollout, status, now);
+}
+
+/**
+ * The record of a workload that is gone: its rollout ends as the workload's last status says, else
+ * it is cancelled. Pure; `now` in milliseconds since the epoch.
+ */
+export function advanceGone(
+  record: WorkloadRecord,
+  last: Workload | undefined,
+  now: number,
+): WorkloadRecord {
+  const { rollout, ...rest } = record;
+  if (record.phase !== "rolling" || rollout === undefined) return record;
+  const advanced = last === undefined ? record : advance(record, last, now);
+  if (advanced.phase !== "rolling") return advanced;
+  const end = cancelled(record, rollout, "Deleted", now);
+  return { ...rest, phase: "current", outbox: [...rest.outbox, end] };
 }
 
 /**

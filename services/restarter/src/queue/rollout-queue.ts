@@ -5,6 +5,7 @@ import { openWorker } from "@rollcast/queue/worker";
 import type { Work } from "@rollcast/queue/worker";
 import type { Queue as QueueConfig } from "@rollcast/shared/config/queues";
 import type { Logger } from "@rollcast/runtime/logger";
+import { clock } from "../clock.ts";
 import { carried } from "@rollcast/runtime/trace";
 import type { Attempt } from "../rollout/attempt.ts";
 import type { WorkloadKey } from "../model/workload.ts";
@@ -30,12 +31,8 @@ export type RolloutQueue = AsyncDisposable & {
   enqueue(ref: Job, wake: boolean): Promise<void>;
   /** Enqueues a job now, for a workload that has waited already. */
   enqueueNow(ref: Job): Promise<void>;
-  /**
-   * Enqueues a job at the end of the window that began at `since`: now if it is over or `since` is
-   * unknown. A change discovered before its event is handled must not roll early, or a source that
-   * never stops changing would roll more than once per window.
-   */
-  enqueueAtWindowEnd(ref: Job, since: number | undefined, now: number): Promise<void>;
+  /** Enqueues a job for `at`, milliseconds since the epoch. */
+  enqueueAt(ref: Job, at: number): Promise<void>;
   fault(): string | undefined;
   /** Like `fault`, but pings Redis. */
   probe(): Promise<string | undefined>;
@@ -60,11 +57,6 @@ export type RolloutQueueOptions = RedisIdentity & {
   logger: Logger;
 };
 
-/** Never more than the window, even if the clocks of two machines differ. */
-export function restOfWindow(windowMs: number, since: number | undefined, now: number): number {
-  return since === undefined ? 0 : Math.min(windowMs, Math.max(0, since + windowMs - now));
-}
-
 export async function openRolloutQueue(options: RolloutQueueOptions): Promise<RolloutQueue> {
   const { config, ...where } = options;
   const queue = await openQueue<Job>({ ...where, name: `rollout-${config.name}` });
@@ -78,8 +70,7 @@ export async function openRolloutQueue(options: RolloutQueueOptions): Promise<Ro
     queue: config.name,
     enqueue: (ref, wake) => add(ref, config.window, wake),
     enqueueNow: (ref) => add(ref, 0, true),
-    enqueueAtWindowEnd: (ref, since, now) =>
-      add(ref, restOfWindow(config.window, since, now), true),
+    enqueueAt: (ref, at) => add(ref, Math.max(0, at - clock()), true),
     fault: queue.fault,
     probe: queue.probe,
     stalledMs: queue.stalledMs,

@@ -3,7 +3,6 @@ import type { Work } from "@rollcast/queue/worker";
 import type { Queue } from "@rollcast/shared/config/queues";
 import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { Logger } from "@rollcast/runtime/logger";
-import { clock } from "../clock.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { openRolloutWorker, openRolloutQueue } from "./rollout-queue.ts";
@@ -27,7 +26,7 @@ export type RolloutQueues = AsyncDisposable & {
     stack: AsyncDisposableStack,
     roll: (key: WorkloadKey, attempt: Attempt) => Promise<ReconcileResult>,
   ): Promise<{ readonly queue: RolloutQueue; readonly work: Work }[]>;
-  /** Enqueues a job for what is due, at the end of its window. */
+  /** Enqueues a job for what remains. */
   requeue(key: WorkloadKey, left: ReconcileResult): Promise<void>;
 };
 
@@ -72,10 +71,9 @@ export async function openRolloutQueues(options: RolloutQueuesOptions): Promise<
     if (entry === undefined) throw new Error("workload is assigned to an unknown queue");
     return entry.queue;
   };
-  const requeue = async (key: WorkloadKey, left: ReconcileResult) => {
-    const workload = options.workload(key);
-    if (left.roll)
-      await byWorkload(workload).enqueueAtWindowEnd(splitKey(key), left.since, clock());
+  const requeue = async (key: WorkloadKey, { requeueAt }: ReconcileResult) => {
+    if (requeueAt === undefined) return;
+    await byWorkload(options.workload(key)).enqueueAt(splitKey(key), requeueAt);
   };
   const all = () => [...opened.values()];
   await Promise.all(all().map(setLimits));

@@ -1,14 +1,15 @@
 import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { RetryLaterError } from "@rollcast/shared/errors";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decision/contents.ts";
-import { readWorkload } from "../reconcile/evaluate.ts";
+import { readWorkload } from "../reconcile/read.ts";
 import { refused } from "../decision/rollout-ends.ts";
 import type { Failure } from "../model/workload-record.ts";
-import { commit } from "../reconcile/commit.ts";
-import { flushOutbox } from "../reconcile/outbox.ts";
+import { ConflictError } from "../reconcile/conflict.ts";
+import { DONE } from "../reconcile/reconcile.ts";
+import type { ReconcileResult } from "../reconcile/reconcile.ts";
+import { save } from "../reconcile/save.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Attempt, Pending } from "./attempt.ts";
@@ -33,8 +34,8 @@ async function isStale(ctx: Context, workload: Workload, { status }: KubeError):
 }
 
 /**
- * Classifies a failed patch. Returns true when the failure was recorded, false when the decision is
- * stale; throws to let the queue retry.
+ * Classifies a failed patch: records the failure, or says when to try again. Throws
+ * {@link ConflictError} when the decision is stale, and the error itself to let the queue retry.
  */
 export async function handleApplyError(
   ctx: Context,
@@ -42,18 +43,16 @@ export async function handleApplyError(
   pending: Pending,
   attempt: Attempt,
   thrown: unknown,
-): Promise<boolean> {
+): Promise<ReconcileResult> {
   if (!(thrown instanceof KubeError)) throw thrown;
   const { kind, namespace, name } = workload;
   ctx.metrics.patchErrors.inc({ status: String(thrown.status) });
   if (await isStale(ctx, workload, thrown)) {
     ctx.logger.debug({ workload: { kind, namespace, name } }, "patch conflict, decision is stale");
-    return false;
+    throw new ConflictError("the workload has changed", { cause: thrown });
   }
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
-    throw new RetryLaterError(thrown.retryAfterMs, "the API server asks to come back later", {
-      cause: thrown,
-    });
+    return { requeueAt: clock() + thrown.retryAfterMs };
   }
   if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
   return recordFailure(ctx, workload.generation, pending, thrown);
@@ -67,7 +66,7 @@ export async function recordFailure(
   generation: number,
   pending: Pending,
   err: KubeError,
-): Promise<boolean> {
+): Promise<ReconcileResult> {
   const { value: record } = pending;
   const wanted = contentsHash(record.rollout.wanted);
   const attempts = record.failure?.wanted === wanted ? record.failure.attempts + 1 : 1;
@@ -79,7 +78,7 @@ export async function recordFailure(
     attempts,
     retryAt: clock() + backoffDelay(RETRY, attempts),
   };
-  const written = await commit(ctx, pending, refused(record, record.rollout, failure, clock()));
-  if (written === undefined) return false;
-  return (await flushOutbox(ctx, written)) !== undefined;
+  const next = refused(record, record.rollout, failure, clock());
+  await save(ctx, pending, { record: next, changed: true });
+  return DONE;
 }

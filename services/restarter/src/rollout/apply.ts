@@ -8,7 +8,8 @@ import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
 import { stableId } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import { contentsHash } from "../decision/contents.ts";
-import { readWorkload } from "../reconcile/evaluate.ts";
+import { ConflictError } from "../reconcile/conflict.ts";
+import { readWorkload } from "../reconcile/read.ts";
 import { MARKER } from "../model/marker.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { templatePatch } from "./template-patch.ts";
@@ -25,15 +26,15 @@ export type Applied = { readonly workload: Workload; readonly rollout: Rollout }
 type Decided = WorkloadRecord & { readonly rollout: Rollout };
 
 /**
- * Applies the rollout of a workload, once even if called repeatedly; undefined if the workload is
- * not the one decided on. Throws {@link KubeError}.
+ * Applies the rollout of a workload, once even if called repeatedly. Throws {@link KubeError}, and
+ * {@link ConflictError} if the workload is not the one decided on.
  */
 export function apply(
   ctx: Context,
   kind: WorkloadKind,
   workload: Workload,
   record: Decided,
-): Promise<Applied | undefined> {
+): Promise<Applied> {
   return workload.rollBy === "job"
     ? runJob(ctx, kind, workload, record)
     : patchWorkload(ctx, kind, workload, record);
@@ -75,13 +76,13 @@ async function runJob(
   kind: WorkloadKind,
   workload: Workload,
   { rollout }: Decided,
-): Promise<Applied | undefined> {
+): Promise<Applied> {
   const { namespace } = workload;
   const path = apiPath(kind, namespace, workload.name);
   const cronJob = await ctx.kube.request<KubeObject>({ method: "GET", path });
   if (cronJob.metadata.uid !== workload.uid) {
     await readWorkload(ctx, workloadKey(workload));
-    return undefined;
+    throw new ConflictError("the CronJob was made again");
   }
   const name = jobName(workload.name, contentDigest(rollout));
   const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };

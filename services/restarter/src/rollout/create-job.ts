@@ -3,13 +3,16 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
-import { RetryLaterError } from "@rollcast/shared/errors";
 import type { Context } from "../context.ts";
+import { ConflictError } from "../reconcile/conflict.ts";
 
 /** The API server's time limit for one write, in milliseconds. */
 export const WRITE_MS = 15_000;
 
-/** Creates a Job; returns the existing one if its name is in use. */
+/**
+ * Creates a Job; returns the existing one if its name is in use. Throws {@link ConflictError} if
+ * that one is gone a moment later.
+ */
 export async function createJob(
   ctx: Context,
   namespace: string,
@@ -35,6 +38,6 @@ async function present(ctx: Context, path: string): Promise<KubeObject> {
     return await ctx.kube.request<KubeObject>({ method: "GET", path });
   } catch (err) {
     if (!(err instanceof KubeError) || err.status !== 404) throw err;
-    throw new RetryLaterError(500, "the Job that was there is gone now", { cause: err });
+    throw new ConflictError("the Job that was there is gone now", { cause: err });
   }
 }

@@ -4,9 +4,11 @@ import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
 import type { Context } from "../context.ts";
-import { readWorkload } from "../reconcile/evaluate.ts";
+import { readWorkload } from "../reconcile/read.ts";
 import { MARKER } from "../model/marker.ts";
-import { commit } from "../reconcile/commit.ts";
+import { ConflictError } from "../reconcile/conflict.ts";
+import type { ReconcileResult } from "../reconcile/reconcile.ts";
+import { commit } from "../reconcile/save.ts";
 import { isTransient, handleApplyError } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./attempt.ts";
 import { workloadKey } from "../model/workload.ts";
@@ -20,14 +22,14 @@ const WRITE_MS = 15_000;
 /**
  * Deletes a Job and recreates it under its name, with the marker of the new content. The record
  * holds its manifest from before the deletion until it exists again, so any replica can continue
- * after an interruption. False: evaluate again.
+ * after an interruption. Throws {@link ConflictError}.
  */
 export async function recreate(
   ctx: Context,
   workload: Workload,
   pending: Pending,
   attempt: Attempt,
-): Promise<boolean> {
+): Promise<ReconcileResult> {
   const key = workloadKey(workload);
   const path = apiPath(job, workload.namespace, workload.name);
   let at = pending;
@@ -35,11 +37,9 @@ export async function recreate(
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
     if (object.metadata.uid !== pending.value.uid) {
       await readWorkload(ctx, key);
-      return false;
+      throw new ConflictError("the Job was made again");
     }
-    const written = await keepManifest(ctx, pending, object);
-    if (written === undefined) return false;
-    at = written;
+    at = await keepManifest(ctx, pending, object);
     ctx.failpoint("manifest-written");
     await deleteJob(ctx, path, pending.value.uid);
   } catch (err) {
@@ -50,14 +50,10 @@ export async function recreate(
   }
   ctx.failpoint("deleted");
   ctx.index.forget(key);
-  return (await recreateJob(ctx, key, attempt)) === "done";
+  return recreateJob(ctx, at, attempt);
 }
 
-async function keepManifest(
-  ctx: Context,
-  pending: Pending,
-  object: KubeObject,
-): Promise<Pending | undefined> {
+async function keepManifest(ctx: Context, pending: Pending, object: KubeObject): Promise<Pending> {
   const { rollout } = pending.value;
   const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
   const manifest = JSON.stringify(jobAgain(object, marks));
@@ -65,8 +61,7 @@ async function keepManifest(
     const message = `the Job's manifest is larger than ${MAX_MANIFEST} bytes, so it cannot be kept while the Job is made again`;
     throw new KubeError(413, "ManifestTooLarge", message);
   }
-  const written = await commit(ctx, pending, { ...pending.value, recreate: { manifest, rollout } });
-  return written as Pending | undefined;
+  return commit(ctx, pending, { ...pending.value, recreate: { manifest, rollout } });
 }
 
 function deleteJob(ctx: Context, path: string, uid: string): Promise<unknown> {
@@ -84,14 +79,12 @@ async function notDeleted(
   at: Pending,
   attempt: Attempt,
   thrown: unknown,
-): Promise<boolean> {
+): Promise<ReconcileResult> {
   if (!(thrown instanceof KubeError) || (isTransient(thrown) && !attempt.lastAttempt)) throw thrown;
   const { recreate: kept, ...value } = at.value;
   let clean = at;
   if (kept !== undefined && !isTransient(thrown)) {
-    const written = await commit(ctx, at, value);
-    if (written === undefined) return false;
-    clean = written as Pending;
+    clean = await commit(ctx, at, value);
   }
   return handleApplyError(ctx, workload, clean, attempt, thrown);
 }

@@ -2,13 +2,12 @@ import { carried } from "@rollcast/runtime/trace";
 import type { SpanOptions } from "@rollcast/runtime/trace";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import type { Evaluation } from "../reconcile/evaluate.ts";
+import type { DueRollout } from "../reconcile/evaluate.ts";
 import type { Attempt } from "./attempt.ts";
 import { attributesOf } from "../events/spans.ts";
 
 /** The traces of the sources whose content the rollout brings, the cause first. */
-function causes({ decision, input }: Evaluation): (string | undefined)[] {
-  if (decision.do !== "roll") return [];
+function causes({ decision, input }: DueRollout): (string | undefined)[] {
   const { running, rollout } = decision.record;
   const keys = Object.keys(rollout.wanted) as SourceKey[];
   const changed = keys.filter((key) => rollout.wanted[key]?.digest !== running[key]?.digest);
@@ -21,20 +20,20 @@ function causes({ decision, input }: Evaluation): (string | undefined)[] {
 /**
  * Follows from the trace that enqueued the job, else from its cause; linked to the other changes.
  */
-export function rollSpan(evaluation: Evaluation, { traceparent }: Attempt): SpanOptions {
-  const links = causes(evaluation).filter((link) => link !== undefined);
+export function rollSpan(due: DueRollout, { traceparent }: Attempt): SpanOptions {
+  const links = causes(due).filter((link) => link !== undefined);
   const parent = traceparent ?? links[0];
-  const attributes = attributesOf(evaluation.input.workload);
+  const attributes = attributesOf(due.input.workload);
   const traceId = parent?.split("-")[1];
   const others = links.filter((link) => link.split("-")[1] !== traceId);
   return { kind: "consumer", parent, links: others, attributes };
 }
 
-/** The evaluation, with the present span stored in its rollout if not yet written. */
-export function withSpan(evaluation: Evaluation): Evaluation {
-  const { decision } = evaluation;
-  if (decision.do !== "roll" || !decision.changed) return evaluation;
+/** The same, with the present span stored in its rollout if not yet written. */
+export function withSpan(due: DueRollout): DueRollout {
+  const { decision } = due;
+  if (!decision.changed) return due;
   const { record } = decision;
   const rollout = { ...record.rollout, ...carried() };
-  return { ...evaluation, decision: { ...decision, record: { ...record, rollout } } };
+  return { ...due, decision: { ...decision, record: { ...record, rollout } } };
 }

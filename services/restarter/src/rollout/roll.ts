@@ -1,121 +1,85 @@
-import { RetryLaterError } from "@rollcast/shared/errors";
-import { recordStarted } from "./record-started.ts";
-import { apply } from "./apply.ts";
-import type { Applied } from "./apply.ts";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import { evaluateFresh } from "../reconcile/evaluate.ts";
-import type { Evaluation } from "../reconcile/evaluate.ts";
-import type { Rollout } from "../model/workload-record.ts";
-import { commit } from "../reconcile/commit.ts";
-import { flushOutbox } from "../reconcile/outbox.ts";
-import { recreate } from "./recreate.ts";
-import { recreateJob } from "./recreate-job.ts";
-import { handleApplyError } from "./apply-errors.ts";
-import type { Attempt, Pending } from "./attempt.ts";
-import { finalize } from "../reconcile/finalize.ts";
-import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { patchedRecord } from "../decision/patched.ts";
-import { rollSpan, withSpan } from "./roll-span.ts";
+import type { Rollout } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import type { DueRollout } from "../reconcile/evaluate.ts";
+import { DONE, atWindowEnd, reconcile } from "../reconcile/reconcile.ts";
+import type { Effects, ReconcileResult } from "../reconcile/reconcile.ts";
+import { commit, save } from "../reconcile/save.ts";
+import { apply } from "./apply.ts";
+import type { Applied } from "./apply.ts";
+import { handleApplyError } from "./apply-errors.ts";
+import { recordStarted } from "./attempt.ts";
+import type { Attempt, Pending } from "./attempt.ts";
+import { recreateJob } from "./recreate-job.ts";
+import { recreate } from "./recreate.ts";
+import { rollSpan, withSpan } from "./roll-span.ts";
 
-const MAX_ATTEMPTS = 20;
-
-/**
- * Brings one workload to the present content of its sources: reads the record and the sources,
- * decides, and patches at most once. It is idempotent, on any replica at any time. Content that has
- * become due since the patch gets its own job after its window.
- */
+/** Reconciles a workload with effects: patches at most once. The job of a queue. */
 export async function roll(
   ctx: Context,
   key: WorkloadKey,
   attempt: Attempt,
 ): Promise<ReconcileResult> {
-  const inUse: InUse = { rollout: undefined, tried: undefined };
+  const { effects, release } = createEffects(ctx, attempt);
   try {
-    for (let attemptNumber = 0; attemptNumber < MAX_ATTEMPTS; attemptNumber++) {
-      attempt.signal.throwIfAborted();
-      const evaluation = await evaluateFresh(ctx, key);
-      if (evaluation === undefined) {
-        const made = await recreateJob(ctx, key, attempt);
-        if (made === "none") await finalize(ctx, key);
-        if (made !== "again") return { roll: false };
-        continue;
-      }
-      ctx.failpoint("record-read");
-      const { decision } = evaluation;
-      if (decision.do === "roll" && isAnother(decision.record.rollout, inUse)) {
-        return { roll: true, since: decision.record.staleSince };
-      }
-      if (await act(ctx, evaluation, attempt, inUse)) return { roll: false };
-    }
-    throw new RetryLaterError(1_000, "the workload changes faster than it can be decided on");
+    return await reconcile(ctx, key, effects);
   } finally {
-    if (inUse.rollout !== undefined) await ctx.admission.releaseQuota(key, inUse.rollout);
+    await release(key);
   }
 }
 
-/**
- * `rollout`: has quota, but is in no record yet. `tried`: the id of the rollout that this job has
- * begun to apply.
- */
-type InUse = { rollout: Rollout | undefined; tried: string | undefined };
+function createEffects(ctx: Context, attempt: Attempt) {
+  /** Has quota, but is in no record yet. */
+  let unwritten: Rollout | undefined;
+  /** The id of the rollout that this job has begun to apply. */
+  let triedId: string | undefined;
 
-function isAnother(rollout: Rollout, { tried }: InUse): boolean {
-  return tried !== undefined && rollout.id !== tried;
-}
-
-/** Reserves quota for the decided rollout; if none is free, the decision is to wait. */
-async function withQuota(ctx: Context, evaluation: Evaluation, inUse: InUse): Promise<Evaluation> {
-  const { decision, input } = evaluation;
-  if (decision.do !== "roll") return evaluation;
-  const { rollout } = decision.record;
-  if (await ctx.admission.reserveQuota(input.workload, rollout)) {
-    if (rollout.quota === true) ctx.failpoint("quota-reserved");
-    if (decision.changed && rollout.quota === true) inUse.rollout = rollout;
-    return evaluation;
-  }
-  const admission = { ...input.admission, quota: "full" as const };
-  return { ...evaluation, decision: decide({ ...input, admission }) };
-}
-
-/** Whether the decision was applied; false: somebody was faster, evaluate again. */
-async function act(
-  ctx: Context,
-  evaluated: Evaluation,
-  attempt: Attempt,
-  inUse: InUse,
-): Promise<boolean> {
-  const evaluation = await withQuota(ctx, evaluated, inUse);
-  if (evaluation.decision.do === "requeue") return false;
-  if (evaluation.decision.do !== "roll") return commitAndApply(ctx, evaluation, attempt, inUse);
-  const span = rollSpan(evaluation, attempt);
-  return ctx.tracer.span("roll", span, () =>
-    commitAndApply(ctx, withSpan(evaluation), attempt, inUse),
-  );
-}
-
-/** Writes the decision, and patches if it is to roll. */
-async function commitAndApply(
-  ctx: Context,
-  evaluation: Evaluation,
-  attempt: Attempt,
-  inUse: InUse,
-): Promise<boolean> {
-  const { decision, input, entry } = evaluation;
-  if (decision.do === "requeue") return false;
-  let written = entry;
-  if (decision.changed) {
-    written = await commit(ctx, entry, decision.record);
-    if (written === undefined) return false;
-    if (decision.do === "roll") inUse.rollout = undefined;
-  }
-  if (written === undefined) return true;
-  if (decision.do !== "roll") return (await flushOutbox(ctx, written)) !== undefined;
-  ctx.failpoint("pending-written");
-  inUse.tried = decision.record.rollout.id;
-  return patch(ctx, input.workload, written as Pending, attempt);
+  const reserve = async ({ decision, input }: DueRollout) => {
+    const { rollout } = decision.record;
+    const isReserved = await ctx.admission.reserveQuota(input.workload, rollout);
+    if (!isReserved || rollout.quota !== true) return isReserved;
+    ctx.failpoint("quota-reserved");
+    if (decision.changed) unwritten = rollout;
+    return true;
+  };
+  const write = async ({ decision, entry }: DueRollout): Promise<Pending | undefined> => {
+    if (!decision.changed) return entry as Pending | undefined;
+    const pending = await commit(ctx, entry, decision.record);
+    unwritten = undefined;
+    return pending;
+  };
+  const effects: Effects = {
+    async apply(due) {
+      const { decision, entry, input } = due;
+      const { rollout, staleSince } = decision.record;
+      ctx.failpoint("record-read");
+      // Content that has become due since this job's patch gets its own job after its window.
+      if (triedId !== undefined && rollout.id !== triedId) {
+        return atWindowEnd(ctx, input.workload, staleSince);
+      }
+      if (!(await reserve(due))) {
+        const waiting = decide({ ...input, admission: { ...input.admission, quota: "full" } });
+        if (waiting.do !== "requeue") await save(ctx, entry, waiting);
+        return DONE;
+      }
+      return ctx.tracer.span("roll", rollSpan(due, attempt), async () => {
+        const pending = await write(withSpan(due));
+        if (pending === undefined) return DONE;
+        ctx.failpoint("pending-written");
+        triedId = rollout.id;
+        return patch(ctx, input.workload, pending, attempt);
+      });
+    },
+    recreate: (entry) => recreateJob(ctx, entry, attempt),
+    throwIfEnded: () => attempt.signal.throwIfAborted(),
+  };
+  const release = async (key: WorkloadKey) => {
+    if (unwritten !== undefined) await ctx.admission.releaseQuota(key, unwritten);
+  };
+  return { effects, release };
 }
 
 async function patch(
@@ -123,16 +87,16 @@ async function patch(
   workload: Workload,
   pending: Pending,
   attempt: Attempt,
-): Promise<boolean> {
+): Promise<ReconcileResult> {
   const kind = ctx.kinds.get(workload.kind);
-  if (kind === undefined) return true;
+  if (kind === undefined) return DONE;
   if (workload.rollBy === "recreate") return recreate(ctx, workload, pending, attempt);
   const began = clock();
-  let carried: Applied | undefined;
+  let applied: Applied;
   ctx.patching.count++;
   try {
     const patching = { kind: "client" } as const;
-    carried = await ctx.tracer.span("patch", patching, () =>
+    applied = await ctx.tracer.span("patch", patching, () =>
       apply(ctx, kind, workload, pending.value),
     );
   } catch (err) {
@@ -141,8 +105,7 @@ async function patch(
     ctx.patching.count--;
     ctx.metrics.patchSeconds.observe((clock() - began) / 1_000);
   }
-  if (carried === undefined) return false;
-  const { workload: patched, rollout } = carried;
+  const { workload: patched, rollout } = applied;
   ctx.failpoint("patched");
   const at = { ...ctx, workload: patched, now: clock() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);

@@ -160,7 +160,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "deleted-job-is-lost",
     about:
-      "NATS is restored while a Job is made again: its manifest was in its record alone, and the Job is gone",
+      "NATS is restored while a Job is made again, and the answer to its deletion is lost: its manifest was in its record, and the Job is gone",
     breaks: ["records are true"],
     matches: isManifestLost,
   },

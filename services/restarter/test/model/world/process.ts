@@ -28,7 +28,6 @@ import type { WorkloadKey } from "../../../src/model/workload.ts";
 import { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { startApplyingSettings } from "../../../src/queue/apply-settings.ts";
 import { plan } from "../../../src/queue/plan.ts";
-import { restOfWindow } from "../../../src/queue/rollout-queue.ts";
 import type { RolloutQueue } from "../../../src/queue/rollout-queue.ts";
 import type { RolloutQueues } from "../../../src/queue/rollout-queues.ts";
 import { startProgressWatch } from "../../../src/reconcile/progress-watch.ts";
@@ -81,15 +80,15 @@ function queuesOver({ jobs, clock }: Ports, gate: Gate): RolloutQueues {
     queue: DEFAULT_QUEUE,
     enqueue: (ref, wake) => add(ref, window, wake),
     enqueueNow: (ref) => add(ref, 0, true),
-    enqueueAtWindowEnd: (ref, since, now) => add(ref, restOfWindow(window, since, now), true),
+    enqueueAt: (ref, at) => add(ref, Math.max(0, at - clock.now()), true),
     fault: () => undefined,
   } satisfies Partial<RolloutQueue> as unknown as RolloutQueue;
   return {
     of: () => queue,
     all: () => [queue],
     applySettings: () => Promise.resolve(),
-    async requeue(key: WorkloadKey, left: ReconcileResult) {
-      if (left.roll) await queue.enqueueAtWindowEnd(splitKey(key), left.since, clock.now());
+    async requeue(key: WorkloadKey, { requeueAt }: ReconcileResult) {
+      if (requeueAt !== undefined) await queue.enqueueAt(splitKey(key), requeueAt);
     },
   } satisfies Partial<RolloutQueues> as unknown as RolloutQueues;
 }

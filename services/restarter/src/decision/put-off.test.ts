@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { restOfWindow } from "./rollout-queue.ts";
+import { restOfWindow } from "./put-off.ts";
 
 test.each([
   ["a change of this moment waits the whole window", 10_000, 1_000],
