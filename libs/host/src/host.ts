@@ -4,6 +4,8 @@ import type { Config } from "@rollcast/shared/config/schema";
 import { httpPort } from "@rollcast/runtime/health/http-port";
 import { startHealthServer } from "@rollcast/runtime/health/health-server";
 import type { Check } from "@rollcast/runtime/health/health-server";
+import { createServiceHealth } from "@rollcast/runtime/health/service-health";
+import type { ServiceHealth } from "@rollcast/runtime/health/service-health";
 import { createLogger } from "@rollcast/runtime/logger";
 import type { Logger } from "@rollcast/runtime/logger";
 import { createMetrics } from "@rollcast/runtime/metrics";
@@ -29,14 +31,9 @@ export type Host = {
   readonly stack: AsyncDisposableStack;
   /** Fires when the service must stop. */
   readonly signal: AbortSignal;
-  /** Checks behind `/readyz` and `/livez`, by name; the service adds its own. */
-  readonly ready: Record<string, Check>;
-  readonly live: Record<string, Check>;
-  /** Lines behind the `ok` of `/readyz`. */
-  readonly notes: (() => readonly string[])[];
+  /** What `/readyz` and `/livez` answer from; the service adds its parts. */
+  readonly health: ServiceHealth;
 };
-
-type Checks = Pick<Host, "ready" | "live" | "notes">;
 
 /** A process of Rollcast. */
 export type HostProcess = Pick<Host, "config" | "env" | "logger" | "nats" | "stack" | "signal"> & {
@@ -49,14 +46,10 @@ export type HostProcess = Pick<Host, "config" | "env" | "logger" | "nats" | "sta
   component(name: string, stack: AsyncDisposableStack, signal: AbortSignal): Host;
 };
 
-function checksAtStart(): Checks {
-  return { ready: { start: () => "not started" }, live: {}, notes: [] };
-}
-
 /** The checks of all components, each under its component's name where it has one. */
-function allChecks(parts: ReadonlyMap<string, Checks>, which: "ready" | "live") {
-  const named = [...parts].flatMap(([component, checks]) =>
-    Object.entries(checks[which]).map(
+function allChecks(parts: ReadonlyMap<string, ServiceHealth>, which: "ready" | "live") {
+  const named = [...parts].flatMap(([component, health]) =>
+    Object.entries(health[which]()).map(
       ([name, check]) => [component === "" ? name : `${component} ${name}`, check] as const,
     ),
   );
@@ -75,10 +68,12 @@ export async function openProcess(
   const config = loadConfig(env);
   const logger = createLogger(name, config.log.level);
   const metrics = createMetrics();
-  const own = checksAtStart();
-  const parts = new Map([["", own]]);
-  own.ready.nats = () => "not connected";
-  const health = {
+  let natsFault: Check = () => "not connected";
+  const openHealth = () => createServiceHealth(config.health.stallTimeout, () => natsFault());
+  const health = openHealth();
+  const parts = new Map([["", health]]);
+  health.add({ nats: { ready: () => natsFault() } });
+  const checks = {
     port: httpPort(env),
     metrics,
     logger,
@@ -88,22 +83,22 @@ export async function openProcess(
     get live() {
       return allChecks(parts, "live");
     },
-    notes: () => [...parts.values()].flatMap(({ notes }) => notes.flatMap((note) => note())),
+    notes: () => [...parts.values()].flatMap((part) => part.notes()),
   };
-  stack.use(await startHealthServer(health));
+  stack.use(await startHealthServer(checks));
   const tracing = stack.use(await openTracing({ env, cluster: config.cluster, logger }));
   const nats = stack.use(await connectNats({ ...config.nats, name, logger }, signal));
-  own.ready.nats = () => servingFault(nats);
+  natsFault = () => servingFault(nats);
   const common = { config, env, logger, nats, stack, signal };
   return {
     ...common,
-    host: { ...common, metrics, tracer: tracing.tracer(name), ...own },
+    host: { ...common, metrics, tracer: tracing.tracer(name), health },
     component(component, theirs, until) {
-      const checks = checksAtStart();
-      parts.set(component, checks);
+      const theirHealth = openHealth();
+      parts.set(component, theirHealth);
       return {
         ...common,
-        ...checks,
+        health: theirHealth,
         logger: createLogger(component, config.log.level),
         metrics: metrics.component(component),
         tracer: tracing.tracer(component),
@@ -120,5 +115,5 @@ export async function startIn<H extends Host>(
   start: (host: H) => Promise<void>,
 ): Promise<void> {
   await start(host);
-  delete host.ready.start;
+  host.health.started();
 }

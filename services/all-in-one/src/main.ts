@@ -5,7 +5,7 @@ import { startRestarter } from "@rollcast/restarter/start";
 import { openProcess } from "@rollcast/host/host";
 import { createLogger } from "@rollcast/runtime/logger";
 import { run } from "@rollcast/runtime/run";
-import { startWatcherIn } from "@rollcast/watcher/start";
+import { startWatcher } from "@rollcast/watcher/start";
 import { startTogether } from "./start-together.ts";
 
 const { env } = process;
@@ -13,7 +13,7 @@ await run(createLogger("all-in-one"), async (stack, signal) => {
   const own = await openProcess("all-in-one", { env, stack, signal });
   const kube = stack.use(await connectKube({ logger: own.logger, connections: 40 }));
   await startTogether(own, {
-    watcher: (host) => startWatcherIn({ ...host, kube }),
+    watcher: (host) => startWatcher({ ...host, kube }),
     restarter: (host) => startRestarter({ ...host, kube }),
     notifier: startNotifier,
   });

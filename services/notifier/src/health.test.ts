@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { notifierChecks } from "./health.ts";
+import { notifierHealth } from "./health.ts";
 
 const NOW = 1_000_000;
 
@@ -19,10 +19,17 @@ test("every part of a notifier has a progress check", async () => {
           ["new", 90],
         ]),
     },
-    workers: { inFlightMs: () => 4, lastActive: (receiver: string) => lastActive.get(receiver) },
+    workers: {
+      inFlightMs: () => 4,
+      lastActive: (receiver: string) => lastActive.get(receiver),
+      fault: () => undefined,
+    },
   };
 
-  expect(await notifierChecks(parts, NOW)).toEqual([
+  const sources = Object.values(notifierHealth(parts, () => NOW));
+  const checks = await Promise.all(sources.map(({ progress }) => progress?.() ?? []));
+
+  expect(checks.flat()).toEqual([
     { what: "events: nothing received", ms: 1 },
     { what: "events: one is being handled", ms: 2 },
     { what: "a resync is running", ms: 3 },

@@ -1,26 +1,34 @@
 import { expect, test } from "vitest";
-import { restarterChecks } from "./health.ts";
+import { restarterHealth } from "./health.ts";
 
 const NOW = 1_000_000;
 
 test("every part of a restarter has its sign", async () => {
   const parts = {
-    kinds: { progressChecks: () => [{ what: "deployments: nothing consumed", ms: 1 }] },
-    consuming: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
+    kinds: {
+      ready: () => undefined,
+      progress: () => [{ what: "deployments: nothing consumed", ms: 1 }],
+      notes: () => [],
+    },
+    workqueue: { failing: () => [] },
+    consumer: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
     resync: { inFlightMs: () => 4 },
-    worked: [
+    workers: [
       {
         queue: { queue: "default", stalledMs: async () => 90 },
-        work: { inFlightMs: () => 5, lastActive: () => NOW - 6 },
+        work: { inFlightMs: () => 5, lastActive: () => NOW - 6, fault: () => undefined },
       },
       {
         queue: { queue: "slow", stalledMs: async () => 8 },
-        work: { inFlightMs: () => 7, lastActive: () => NOW - 90 },
+        work: { inFlightMs: () => 7, lastActive: () => NOW - 90, fault: () => undefined },
       },
     ],
   };
 
-  expect(await restarterChecks(parts, NOW)).toEqual([
+  const sources = Object.values(restarterHealth(parts, () => NOW));
+  const checks = await Promise.all(sources.map(({ progress }) => progress?.() ?? []));
+
+  expect(checks.flat()).toEqual([
     { what: "deployments: nothing consumed", ms: 1 },
     { what: "events: nothing received", ms: 2 },
     { what: "events: one is being handled", ms: 3 },

@@ -1,43 +1,56 @@
 import type { Work } from "@rollcast/queue/worker";
-import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
+import { firstFailure } from "@rollcast/runtime/health/liveness";
+import type { HealthSource, HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queue.ts";
+import { failingNotes } from "./reconcile/failing-workloads.ts";
+import type { Workqueue } from "./reconcile/workqueue.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 
 /** A queue and the worker of this replica. */
 export type QueueWorker = {
   readonly queue: Pick<RolloutQueue, "queue" | "stalledMs">;
-  readonly work: Pick<Work, "lastActive" | "inFlightMs">;
+  readonly work: Pick<Work, "lastActive" | "inFlightMs" | "fault">;
 };
 
 export type CheckedParts = {
-  readonly kinds: Pick<WatchedKinds, "progressChecks">;
-  readonly consuming: Pick<Consuming, "lastHeard" | "inFlightMs">;
+  readonly kinds: Pick<WatchedKinds, "ready" | "progress" | "notes">;
+  readonly consumer: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
-  readonly worked: readonly QueueWorker[];
+  readonly workers: readonly QueueWorker[];
+  readonly workqueue: Pick<Workqueue, "failing">;
 };
 
-async function checksOf({ queue, work }: QueueWorker, now: number): Promise<ProgressCheck[]> {
-  const idle = Math.min(await queue.stalledMs(), now - work.lastActive());
-  return [
-    { what: `queue ${queue.queue}: a job is running`, ms: work.inFlightMs() },
-    { what: `queue ${queue.queue}: jobs wait and none is started`, ms: idle },
-  ];
+function workersHealth(workers: readonly QueueWorker[], now: () => number): HealthSource {
+  return {
+    ready: () => firstFailure(workers.map(({ work }) => work.fault())),
+    async progress() {
+      const checks = workers.map(async ({ queue, work }) => {
+        const idle = Math.min(await queue.stalledMs(), now() - work.lastActive());
+        return [
+          { what: `queue ${queue.queue}: a job is running`, ms: work.inFlightMs() },
+          { what: `queue ${queue.queue}: jobs wait and none is started`, ms: idle },
+        ];
+      });
+      return (await Promise.all(checks)).flat();
+    },
+  };
 }
 
-/** What must not stall in a restarter. */
-export async function restarterChecks(
-  parts: CheckedParts,
-  now = Date.now(),
-): Promise<ProgressCheck[]> {
-  const { kinds, consuming, resync, worked } = parts;
-  const queues = await Promise.all(worked.map((entry) => checksOf(entry, now)));
-  return [
-    ...kinds.progressChecks(),
-    { what: "events: nothing received", ms: now - consuming.lastHeard() },
-    { what: "events: one is being handled", ms: consuming.inFlightMs() },
-    { what: "a resync is running", ms: resync.inFlightMs() },
-    ...queues.flat(),
-  ];
+/** How the parts of a restarter are. */
+export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSources {
+  const { kinds, consumer, resync, workers, workqueue } = parts;
+  return {
+    watch: kinds,
+    events: {
+      progress: () => [
+        { what: "events: nothing received", ms: now() - consumer.lastHeard() },
+        { what: "events: one is being handled", ms: consumer.inFlightMs() },
+      ],
+    },
+    resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
+    reconcile: { notes: () => failingNotes(workqueue) },
+    worker: workersHealth(workers, now),
+  };
 }

@@ -1,21 +1,13 @@
-import type { ProgressCheck } from "@rollcast/runtime/health/liveness";
+import type { HealthSource } from "@rollcast/runtime/health/service-health";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { WatcherContext } from "./context.ts";
 import type { NamedReflector } from "./sources/reflect-unit.ts";
 
-export type WatcherHealth = {
-  /**
-   * Why the watcher cannot do its work now, or undefined. It is not ready before the first sync.
-   */
-  ready(): string | undefined;
-  /** Progress checks: what must not stall. */
-  progress(): ProgressCheck[];
-};
-
+/** How the watches of sources are. They are not ready before their first sync. */
 export function watcherHealth(
   reflectors: readonly NamedReflector[],
   { pool }: Pick<WatcherContext, "pool">,
-): WatcherHealth {
+) {
   return {
     ready() {
       for (const { name, reflector } of reflectors) {
@@ -35,7 +27,7 @@ export function watcherHealth(
         }));
       return [...watches, { what: "a source is in flight", ms: pool.oldestMs() }];
     },
-  };
+  } satisfies HealthSource;
 }
 
 /** Registers gauges that are computed on each scrape. */

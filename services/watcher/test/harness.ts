@@ -25,8 +25,8 @@ import type { NatsServer } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
 import { installationKey } from "../src/model/digest.ts";
 import type { InstallationKey } from "../src/model/digest.ts";
-import { startWatcher } from "../src/watcher.ts";
-import type { Watcher } from "../src/watcher.ts";
+import { watchSources } from "../src/watch-sources.ts";
+import type { SourceWatch } from "../src/watch-sources.ts";
 
 export const CLUSTER = "test";
 export const silent = createLogger("watcher", "silent");
@@ -101,7 +101,8 @@ export type StartOptions = {
   natsUrl?: string;
 };
 
-export type Started = Watcher & { readonly metrics: ReturnType<typeof createMetrics> };
+export type Started = AsyncDisposable &
+  SourceWatch["health"] & { readonly metrics: ReturnType<typeof createMetrics> };
 
 /** Starts a watcher in this process and, unless `wait` is false, waits until it is ready. */
 export async function startInProcess(options: StartOptions, wait = true): Promise<Started> {
@@ -123,7 +124,7 @@ export async function startInProcess(options: StartOptions, wait = true): Promis
   const stop = new AbortController();
   opening.defer(() => stop.abort());
   const watcher = opening.use(
-    await startWatcher({
+    await watchSources({
       config: parseConfig(text, "rollcast.yaml"),
       logger: silent,
       metrics,
@@ -136,9 +137,9 @@ export async function startInProcess(options: StartOptions, wait = true): Promis
       times: { ...QUICK, ...options.times },
     }),
   );
-  if (wait) await waitFor(() => watcher.ready() === undefined, { message: "the watcher" });
+  if (wait) await waitFor(() => watcher.health.ready() === undefined, { message: "the watcher" });
   const owned = opening.move();
-  return { ...watcher, metrics, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { ...watcher.health, metrics, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 export function configOf(scope: object): object {

@@ -7,12 +7,12 @@ import type { ApiContext } from "./api-context.ts";
 type Parts = {
   readonly instance: string;
   readonly nats: Nats;
-  readonly consuming: Consuming;
+  readonly consumer: Consuming;
   readonly kinds: WatchedKinds;
-  /** Why Redis is unavailable. */
-  readonly redisFault: () => Promise<string | undefined>;
+  /** Asks Redis why it is unavailable. */
+  readonly queues: { readonly probe: () => Promise<string | undefined> };
   /** What has stalled without an external cause. */
-  readonly still: Check;
+  readonly stalled: Check;
 };
 
 function named(what: string, fault: string | undefined): string | undefined {
@@ -21,13 +21,16 @@ function named(what: string, fault: string | undefined): string | undefined {
 
 /** The status of this replica. */
 export async function describeSelf(parts: Parts): ReturnType<ApiContext["self"]> {
-  const { instance, nats, consuming, kinds } = parts;
-  const [redis, still] = await Promise.all([parts.redisFault(), parts.still()]);
-  const faults = [named("nats", nats.fault()), named("redis", redis), still, kinds.ready()].filter(
-    (fault) => fault !== undefined,
-  );
+  const { instance, nats, consumer, kinds, queues } = parts;
+  const [redis, stalled] = await Promise.all([queues.probe(), parts.stalled()]);
+  const faults = [
+    named("nats", nats.fault()),
+    named("redis", redis),
+    stalled,
+    kinds.ready(),
+  ].filter((fault) => fault !== undefined);
   const staleness = kinds.staleness();
-  const pending = nats.fault() === undefined ? await consuming.pending() : undefined;
+  const pending = nats.fault() === undefined ? await consumer.pending() : undefined;
   return {
     instance,
     faults: [...faults, ...kinds.notes()],

@@ -36,7 +36,7 @@ export type WatchedKinds = {
   readonly stateKnown: Promise<unknown>;
   ready(): string | undefined;
   /** The watches that no API server fault keeps silent. */
-  progressChecks(): ProgressCheck[];
+  progress(): ProgressCheck[];
   /** What is missing although the service is ready. */
   notes(): string[];
   /**
@@ -75,7 +75,7 @@ export function watchKinds(
   return {
     stateKnown: Promise.all(watches.map((watch) => watch.stateKnown)),
     ready: () => faultOf(watches),
-    progressChecks: () =>
+    progress: () =>
       watches
         .map((watch) => watch.silence())
         .filter((silence) => silence !== undefined)

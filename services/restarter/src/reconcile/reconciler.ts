@@ -1,0 +1,38 @@
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Context } from "../context.ts";
+import type { WorkloadKey } from "../model/workload.ts";
+import { startFailingMetric } from "./failing-workloads.ts";
+import { startProgressMetrics } from "./progress-metrics.ts";
+import { startProgressWatch } from "./progress-watch.ts";
+import type { ProgressWatch } from "./progress-watch.ts";
+import { reconcile } from "./reconcile.ts";
+import type { ReconcileResult } from "./reconcile.ts";
+import { createWorkqueue } from "./workqueue.ts";
+import type { Workqueue } from "./workqueue.ts";
+
+const CONCURRENCY = 32;
+
+/** What reconciles workloads as they and their records change. */
+export type Reconciler = AsyncDisposable & {
+  readonly workqueue: Workqueue;
+  readonly progress: ProgressWatch;
+};
+
+export type ReconcilerOptions = {
+  readonly metrics: Metrics;
+  /** Enqueues a job for what remains: a reconciler has no effects. */
+  readonly requeue: (key: WorkloadKey, result: ReconcileResult) => Promise<void>;
+  /** Ends the watch of the records; disposal ends the work. */
+  readonly signal: AbortSignal;
+};
+
+/** Reconciles what is enqueued, and enqueues what may have progressed, until disposal. */
+export function startReconciler(ctx: Context, options: ReconcilerOptions): Reconciler {
+  const { metrics, requeue, signal } = options;
+  const work = async (key: WorkloadKey) => requeue(key, await reconcile(ctx, key));
+  const workqueue = createWorkqueue(work, { concurrency: CONCURRENCY, logger: ctx.logger });
+  startFailingMetric(metrics, workqueue);
+  const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
+  startProgressMetrics(metrics, progress);
+  return { workqueue, progress, [Symbol.asyncDispose]: () => workqueue[Symbol.asyncDispose]() };
+}

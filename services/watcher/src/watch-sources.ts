@@ -1,0 +1,150 @@
+import type { KubeClient } from "@rollcast/kube/client";
+import { watchNamespaces } from "@rollcast/kube/namespaces";
+import type { Namespaces } from "@rollcast/kube/namespaces";
+import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
+import type { Config } from "@rollcast/shared/config/schema";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Metrics } from "@rollcast/runtime/metrics";
+import type { Tracer } from "@rollcast/runtime/trace";
+import type { Nats } from "@rollcast/nats/connect";
+import type { WatcherContext } from "./context.ts";
+import { type Csi, startCsi } from "./csi/csi.ts";
+import type { InstallationKey } from "./model/digest.ts";
+import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
+import { watcherGauges, watcherHealth } from "./health.ts";
+import type { NamedReflector } from "./sources/reflect-unit.ts";
+import { countReflectorEvent, watcherMetrics } from "./metrics.ts";
+import type { WatcherMetrics } from "./metrics.ts";
+import { createContext, removeOutOfScope } from "./create-context.ts";
+import { reflectUnit, relist } from "./sources/reflect-unit.ts";
+import { fixedScope, isDataUnit, selectedScope } from "./model/scope.ts";
+import type { Failpoint } from "./failpoints.ts";
+import { startMaintenance } from "./sources/maintenance.ts";
+
+export type WatchSourcesOptions = {
+  config: Config;
+  logger: Logger;
+  metrics: Metrics;
+  tracer: Tracer;
+  nats: Nats;
+  client: KubeClient;
+  key: InstallationKey;
+  failpoint: (failpoint: Failpoint) => void;
+  /** Aborts a start that is still waiting. */
+  signal: AbortSignal;
+  /** Overrides the reflector's times in tests. */
+  times?: Partial<ReflectorTimes>;
+};
+
+type Health = { readonly health: ReturnType<typeof watcherHealth> };
+export type SourceWatch = AsyncDisposable & Health;
+
+/**
+ * How long work in flight may take at shutdown. After that it is aborted and found pending at the
+ * next start.
+ */
+const DRAIN_TIMEOUT_MS = 5_000;
+
+/**
+ * Follows the namespaces that the scope selects, if it has a selector. Their changes wait until the
+ * rest is open.
+ */
+function openNamespaces(
+  { config, client, logger, times = {} }: WatchSourcesOptions,
+  metrics: WatcherMetrics,
+  opened: Promise<Opened>,
+): Namespaces | undefined {
+  const { namespaceSelector, ignoreNamespaces } = config.scope;
+  if (namespaceSelector === "") return undefined;
+  return watchNamespaces({
+    client,
+    labelSelector: namespaceSelector,
+    ignore: ignoreNamespaces,
+    logger,
+    entered: async (namespace) => {
+      const { context, csi } = await opened;
+      await enterNamespace(context, csi, namespace);
+    },
+    left: async (name) => {
+      const { context, csi } = await opened;
+      await leaveNamespace(context, csi, name);
+    },
+    times,
+    observe: (event) => countReflectorEvent(metrics, "namespaces", event),
+  });
+}
+
+type Opened = { readonly context: WatcherContext; readonly csi: Csi | undefined };
+
+async function synced(namespaces: Namespaces, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  await Promise.race([namespaces.synced, aborted.promise]);
+  signal.removeEventListener("abort", onAbort);
+}
+
+/** All reflectors by name. */
+function allReflectors(
+  unitReflectors: readonly NamedReflector[],
+  namespaces: Namespaces | undefined,
+  csi: Csi | undefined,
+): NamedReflector[] {
+  const reflectors = [...unitReflectors];
+  if (namespaces !== undefined) {
+    reflectors.push({ name: "namespaces", resource: "namespaces", reflector: namespaces });
+  }
+  if (csi !== undefined) {
+    const resource = "secretproviderclasspodstatuses";
+    reflectors.push({ name: "SecretProviderClass", resource, reflector: csi.reflector });
+  }
+  return reflectors;
+}
+
+/**
+ * Watches the sources in scope, records them in the bucket `sources` and publishes their changes
+ * until disposal. Disposal stops the intake, drains work in flight, and aborts what does not finish
+ * in time.
+ */
+export async function watchSources(options: WatchSourcesOptions): Promise<SourceWatch> {
+  const { scope: configured } = options.config;
+  await using opening = new AsyncDisposableStack();
+  const stop = new AbortController();
+  const intake = new AbortController();
+  opening.defer(() => stop.abort());
+  const metrics = watcherMetrics(options.metrics);
+  const opened = Promise.withResolvers<Opened>();
+  opened.promise.catch(() => undefined);
+  opening.defer(() => opened.reject(new Error("the watcher was not opened")));
+
+  const namespaces = openNamespaces(options, metrics, opened.promise);
+  if (namespaces !== undefined) await synced(opening.use(namespaces), options.signal);
+  const scope =
+    namespaces === undefined ? fixedScope(configured) : selectedScope(configured, namespaces);
+  const context = await createContext({ times: {}, ...options, metrics }, scope, stop.signal);
+  opening.defer(() => context.pool.drain());
+  await removeOutOfScope(context);
+  const withCsi = scope.units.some((unit) => !isDataUnit(unit));
+  const csi = withCsi ? opening.use(await startCsi(context, intake.signal)) : undefined;
+  opened.resolve({ context, csi });
+  const data = scope.units.filter(isDataUnit);
+  const unitReflectors = data.map((unit) => reflectUnit(context, unit, intake.signal));
+  for (const { reflector } of unitReflectors) opening.use(reflector);
+  opening.use(
+    startMaintenance(context, (key, message) => relist(context, unitReflectors, key, message)),
+  );
+  const reflectors = allReflectors(unitReflectors, namespaces, csi);
+  watcherGauges(options.metrics, reflectors, context);
+  options.logger.debug({ units: scope.units.length }, "watcher started");
+  const owned = opening.move();
+  return {
+    health: watcherHealth(reflectors, context),
+    async [Symbol.asyncDispose]() {
+      intake.abort();
+      const timer = setTimeout(() => stop.abort(), DRAIN_TIMEOUT_MS);
+      await owned.disposeAsync();
+      clearTimeout(timer);
+    },
+  };
+}
