@@ -6,7 +6,7 @@ import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { packageDir, repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
-import { accepts, freePort } from "@rollcast/testkit/net";
+import { freePort } from "@rollcast/testkit/net";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { Running } from "@rollcast/testkit/process";
@@ -60,6 +60,8 @@ export async function runInstallation(node: Node, objects: readonly AnyObject[])
   };
   const done = async (job: string) => {
     const { running } = await run("Job", job);
+    const isEnded = () => running.hasExited();
+    await waitFor(isEnded, { message: `the end of Job ${job}`, timeout: 60_000 });
     expect(await running.exited, running.output()).toBe(0);
   };
   await done("keys");
@@ -76,12 +78,12 @@ async function rewrite(node: Node, mounts: ReadonlyMap<string, string>, file: st
   await writeFile(file, fit(node, mounts, await readFile(file, "utf8")));
 }
 
-async function listening(node: Node, service: string, running: Running): Promise<void> {
-  const port = Number(node.hosts.get(service)?.split(":")[1]);
+/** Not only whether somebody listens: the port may have become somebody else's. */
+async function listening(service: string, running: Running, ready: string): Promise<void> {
   await waitFor(
     () => {
       if (running.hasExited()) throw new Error(`${service} ended: ${running.output()}`);
-      return accepts(port);
+      return running.output().includes(ready);
     },
     { message: `${service} to listen` },
   );
@@ -105,7 +107,7 @@ async function startNatsPod(node: Node, objects: readonly AnyObject[]): Promise<
       return [serverBinary("nats-server"), ...args];
     },
   });
-  await listening(node, "rollcast-nats:4222", running);
+  await listening("NATS", running, "Server is ready");
   return running;
 }
 
@@ -117,7 +119,7 @@ async function startRedisPod(node: Node, objects: readonly AnyObject[]): Promise
     template: templateOf(objects, "StatefulSet", "redis"),
     command: async (args) => ["redis-server", ...args, "--port", String(port)],
   });
-  await listening(node, "rollcast-redis:6379", running);
+  await listening("Redis", running, "Ready to accept connections");
   return running;
 }
 
@@ -166,12 +168,13 @@ export async function ready({ running, lines }: Service): Promise<void> {
  * asked as the restarter itself, or as `user`.
  */
 export async function adopted(node: Node, user = "restarter"): Promise<void> {
-  await using nats = await connectNats({
+  const identity = {
     url: `nats://${node.hosts.get("rollcast-nats:4222")}`,
     name: user,
     logger: createLogger("test", "silent"),
     nkey: { file: join(node.dir, user, "identity", "nats.nk") },
-  });
+  };
+  await using nats = await connectNats(identity, AbortSignal.timeout(30_000));
   const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
   await waitFor(
     async () => (await records.get("default.deployment.demo.web"))?.value.phase === "current",

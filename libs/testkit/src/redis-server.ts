@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { accepts, freePort } from "./net.ts";
+import { freePort } from "./net.ts";
 import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
 import { waitFor } from "./wait.ts";
@@ -46,11 +46,15 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   ].flat();
   const start = async (): Promise<Running> => {
     await mkdir(dir, { recursive: true });
-    const running = await startProcess("redis-server", args);
+    // Its own word: whoever accepts connections here may have taken the port before it could.
+    let isReady = false;
+    const onLine = (line: string) =>
+      void (isReady ||= line.includes("Ready to accept connections"));
+    const running = await startProcess("redis-server", args, { onLine });
     await waitFor(
       () => {
         if (running.hasExited()) throw new Error(`redis-server ended: ${running.output()}`);
-        return accepts(port);
+        return isReady;
       },
       { message: "redis-server to accept connections", every: 20 },
     );

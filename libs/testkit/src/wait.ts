@@ -9,9 +9,23 @@ export type WaitOptions = {
   every?: number;
 };
 
+/** Resolves like `work`, or throws once `deadline` (milliseconds since the epoch) is over. */
+async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = new Error("a look at it has not ended");
+  const timer = setTimeout(() => late.reject(error), Math.max(0, deadline - Date.now()));
+  // After the deadline nobody handles its rejection.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Looks until `look` gives something other than undefined or false, and returns it. Throws after
- * the timeout with the last error or the message.
+ * the timeout with the last error or the message, also where a look does not end.
  */
 export async function waitFor<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
@@ -21,13 +35,13 @@ export async function waitFor<T>(
   let last: unknown;
   for (;;) {
     try {
-      const result = await look();
+      const result = await before(deadline, (async () => look())());
       last = undefined;
       if (result !== undefined && result !== false) return result;
     } catch (err) {
       last = err;
     }
-    if (Date.now() > deadline) {
+    if (Date.now() >= deadline) {
       throw new Error(`waited in vain for ${options.message ?? "a condition"}`, { cause: last });
     }
     await sleep(options.every ?? 50);
