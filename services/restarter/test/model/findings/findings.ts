@@ -22,8 +22,10 @@ import {
 } from "./kinds-of-faults.ts";
 import {
   isContentBackForRun,
+  isCreatedAfterRestore,
   isDroppedInFlight,
   isEndedAgainAfterRestore,
+  isMadeInOutage,
   isManifestLost,
   isNormalised,
   isQuotaForgotten,
@@ -100,7 +102,15 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
     breaks: ["nothing is forgotten"],
-    matches: isCreatedUnrecorded,
+    matches: (facts, violation) =>
+      isCreatedUnrecorded(facts, violation) || isCreatedAfterRestore(facts, violation),
+  },
+  {
+    name: "made-again-in-outage",
+    about:
+      "a workload is made while NATS does not answer, and rolled for a change of before, which is recorded later",
+    breaks: ["rolled once"],
+    matches: (facts, { i }) => isMadeInOutage(facts, i),
   },
   {
     name: "marker-before-is-reused",

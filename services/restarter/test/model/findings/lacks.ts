@@ -66,9 +66,12 @@ function lacksOfSuccess(facts: Facts, { i: at, what }: Violation): Lack[] {
 function lacksAtEnd(facts: Facts, { what }: Violation): Lack[] {
   const at = facts.history.length;
   const present = contentAt(facts, at);
-  const pods = what.startsWith("pods lack")
-    ? replacedPods(facts, facts.workload, at)
-    : podsAt(facts, facts.workload?.metadata.uid ?? "", at);
+  const { workload } = facts;
+  const uid = workload?.metadata.uid ?? "";
+  // A Job's pod has ended, and is what it has run with.
+  const newest = facts.pods.filter(({ owner }) => owner === uid).slice(-1);
+  const replaced = workload?.kind === "Job" ? newest : replacedPods(facts, workload, at);
+  const pods = what.startsWith("pods lack") ? replaced : podsAt(facts, uid, at);
   return staleSources(facts, pods).flatMap((source) => {
     const wanted = present.get(source) ?? "";
     return pods

@@ -1,7 +1,7 @@
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { RESTORED } from "../acts/act.ts";
-import { recordedAt } from "./lacks.ts";
+import { isEachLack, recordedAt } from "./lacks.ts";
 import { patchOf } from "../oracle/truth.ts";
 
 /**
@@ -135,4 +135,34 @@ export function isDroppedInFlight(facts: Facts, start: number): boolean {
     // It knew the workload from before the patch, or another one of its name.
     (next.record.uid !== uid || next.record.generation < generation)
   );
+}
+
+/**
+ * Whether each source was created and NATS was restored after the pod was made, and nothing of the
+ * workload was recorded in between: its record does not know its pods.
+ */
+export function isCreatedAfterRestore(facts: Facts, violation: Violation): boolean {
+  const { history } = facts;
+  return isEachLack(facts, violation, ({ changedAt, pod, source }) => {
+    const restored = history.findLastIndex(
+      (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
+    );
+    if (restored < pod.from || pod.content.has(source)) return false;
+    const between = history.slice(Math.min(restored, changedAt), Math.max(restored, changedAt));
+    return !between.some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+  });
+}
+
+/**
+ * Whether the patch at a place is of a workload that was made while NATS did not answer, after the
+ * last change.
+ */
+export function isMadeInOutage({ changes, history, writes }: Facts, place: number): boolean {
+  const uid = writes.find(({ i }) => i === place)?.object.metadata.uid;
+  const made = writes.find(({ object }) => object.metadata.uid === uid);
+  if (uid === undefined || made === undefined) return false;
+  const before = history.slice(0, made.i).flatMap((entry) => (entry.type === "act" ? entry : []));
+  const outage = before.findLast(({ text }) => text.startsWith("NATS "))?.text;
+  const changed = changes.findLast(({ i }) => i < place);
+  return outage === "NATS does not answer from now on." && (changed?.i ?? 0) < made.i;
 }
