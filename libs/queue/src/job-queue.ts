@@ -90,7 +90,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
     redis.disconnect();
     throw err;
   });
-  const limits = createLimits(redis, (part) => queue.toKey(part), options);
+  const limits = createLimits(redis, queue, options.logger);
   const add = (data: T, opts: AddOptions) =>
     queue.add("job", data, {
       attempts: opts.attempts ?? DEFAULT_ATTEMPTS,

@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { retry } from "@rollcast/async/retry";
 import type { Logger } from "@rollcast/runtime/logger";
+import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 /**
@@ -19,71 +20,56 @@ export type LimitsSync = {
   onReconnect(listener: () => void): void;
 };
 
-/**
- * Sets concurrency, max and duration in BullMQ's hash of the queue, all at once and only where they
- * differ: a window of the rate that is under way is cut to the new duration, else the old one would
- * hold on, and its count is kept, so that no replica's repetition lets more through. Wakes a
- * worker.
- */
-const SET = `
-local now = redis.call("HMGET", KEYS[1], "concurrency", "max", "duration")
-if (now[1] or "") == ARGV[1] and (now[2] or "") == ARGV[2] and (now[3] or "") == ARGV[3] then return 0 end
-redis.call("HSET", KEYS[1], "concurrency", ARGV[1])
-if ARGV[2] == "" then
-  redis.call("HDEL", KEYS[1], "max", "duration")
-else
-  redis.call("HSET", KEYS[1], "max", ARGV[2], "duration", ARGV[3])
-  if redis.call("PTTL", KEYS[2]) > tonumber(ARGV[3]) then redis.call("PEXPIRE", KEYS[2], ARGV[3]) end
-end
-redis.call("ZADD", KEYS[3], 0, "0")
-return 1`;
+const RETRY = { initial: 250, max: 500 };
 
-const RETRY_MS = 500;
+/** Replicas may apply the same limits at the same time: each step does no harm when repeated. */
+async function apply(redis: Redis, queue: Queue, limits: WorkerLimits): Promise<void> {
+  const { concurrency, rateLimit } = limits;
+  await queue.setGlobalConcurrency(concurrency);
+  if (rateLimit === undefined) await queue.removeGlobalRateLimit();
+  else {
+    const { max, per } = rateLimit;
+    await queue.setGlobalRateLimit(max, per);
+    // BullMQ leaves a window that is under way its old duration, and can only end it (its count is
+    // lost, and each replica that does so lets `max` more jobs through) or block it whole.
+    if ((await queue.getRateLimitTtl(1)) > per) await redis.pexpire(queue.toKey("limiter"), per);
+  }
+  // Wakes a worker, which else would notice a higher concurrency only after its `drainDelay`.
+  if (!(await queue.isPaused())) await queue.resume();
+}
 
-export function createLimits(
-  redis: Redis,
-  keyOf: (part: string) => string,
-  options: { name: string; logger: Logger },
-): LimitsSync {
-  const { name: queue, logger } = options;
+export function createLimits(redis: Redis, queue: Queue, logger: Logger): LimitsSync {
   const listeners: (() => void)[] = [];
   let wanted: WorkerLimits | undefined;
   let isSet = true;
 
-  const apply = async () => {
-    if (wanted === undefined) return;
-    const { concurrency, rateLimit } = wanted;
-    const { max = "", per = "" } = rateLimit ?? {};
-    const keys = [keyOf("meta"), keyOf("limiter"), keyOf("marker")];
-    await redis.eval(SET, keys.length, ...keys, String(concurrency), String(max), String(per));
+  const set = async () => {
+    if (wanted !== undefined) await apply(redis, queue, wanted);
+  };
+  const onFailure = (err: unknown) => {
+    // The next `ready` begins anew.
+    if (redis.status !== "ready") throw err;
+    logger.warn({ err, queue: queue.name }, "limits of the queue not set, retrying");
   };
   const onReady = async () => {
     // A Redis that came back empty has forgotten them.
     isSet = wanted === undefined;
-    while (!isSet && redis.status === "ready") {
-      try {
-        await apply();
-        isSet = true;
-      } catch (err) {
-        logger.warn({ err, queue }, "limits of the queue not set, retrying");
-        await sleep(RETRY_MS);
-      }
-    }
-    if (!isSet) return;
+    await retry(set, { backoff: RETRY, onFailure });
+    isSet = true;
     for (const listener of listeners) {
       try {
         listener();
       } catch (err) {
-        logger.error({ err, queue }, "reconnect listener failed");
+        logger.error({ err, queue: queue.name }, "reconnect listener failed");
       }
     }
   };
   // The first `ready` is behind us: each further one is a reconnect.
-  redis.on("ready", () => void onReady());
+  redis.on("ready", () => void onReady().catch(() => undefined));
   return {
     async set(limits) {
       wanted = limits;
-      await apply();
+      await set();
     },
     fault: () => (isSet ? undefined : "its limits are not set yet"),
     onReconnect(listener) {
