@@ -6,7 +6,7 @@ const fail = (err: unknown) => {
 };
 
 test("tasks of one key run one after the other, in order; others beside them", async () => {
-  const pool = createKeyedPool(10, fail);
+  const pool = createKeyedPool<string>(10, fail);
   const gate = Promise.withResolvers<void>();
   const log: string[] = [];
 
@@ -26,7 +26,7 @@ test("tasks of one key run one after the other, in order; others beside them", a
 });
 
 test("what is above the limit waits to be admitted, first come first served", async () => {
-  const pool = createKeyedPool(2, fail);
+  const pool = createKeyedPool<string>(2, fail);
   const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
   const admitted: number[] = [];
   const runs = gates.map(async (gate, i) => {
@@ -35,6 +35,7 @@ test("what is above the limit waits to be admitted, first come first served", as
   });
   await Promise.all(runs.slice(0, 2));
   expect(admitted).toEqual([0, 1]);
+  expect([pool.size(), pool.busy("k3")]).toEqual([4, true]);
 
   gates[1]?.resolve();
   await runs[2];
@@ -46,19 +47,19 @@ test("what is above the limit waits to be admitted, first come first served", as
 });
 
 test("a task that throws is told and holds nobody up", async () => {
-  const errors: unknown[] = [];
-  const pool = createKeyedPool(1, (err) => errors.push(err));
+  const errors: [unknown, string][] = [];
+  const pool = createKeyedPool<string>(1, (err, key) => errors.push([err, key]));
 
   await pool.run("a", () => Promise.reject(new Error("no")));
   await pool.run("a", async () => undefined);
   await pool.drain();
 
-  expect(errors).toMatchObject([{ message: "no" }]);
+  expect(errors).toMatchObject([[{ message: "no" }, "a"]]);
 });
 
 test("how long the oldest task has been admitted is known, also where it never ends", async () => {
   let now = 0;
-  const pool = createKeyedPool(10, fail, () => now);
+  const pool = createKeyedPool<string>(10, fail, () => now);
   const gate = Promise.withResolvers<void>();
   await pool.run("a", () => new Promise(() => undefined));
   now = 5;

@@ -1,54 +1,52 @@
+import pLimit from "p-limit";
 import { createInFlight } from "./in-flight.ts";
 
 /**
  * Runs tasks, one at a time for each key, in the order they came, and at most `limit` at once.
  * Tasks are expected to handle their own errors: what one throws goes to `onError`.
  */
-export type KeyedPool = {
+export type KeyedPool<K> = {
   /**
    * Resolves when the task was admitted, which is the back-pressure: it does not wait for its end.
    */
-  run(key: string, task: () => Promise<void>): Promise<void>;
-  /** Resolves when everything admitted so far has ended. */
+  run(key: K, task: () => Promise<void>): Promise<void>;
+  /** Resolves when everything that was given so far has ended. */
   drain(): Promise<void>;
+  /** Keys with a task that has not ended, also one that waits to be admitted. */
   size(): number;
   /** For how many milliseconds the oldest task that was admitted has been so. */
   oldestMs(): number;
-  /** Whether a task of this key is admitted and has not ended. */
-  busy(key: string): boolean;
+  /** Whether a task of this key has not ended. */
+  busy(key: K): boolean;
 };
 
-export function createKeyedPool(
+export function createKeyedPool<K>(
   limit: number,
-  onError: (err: unknown) => void,
+  onError: (err: unknown, key: K) => void,
   clock: () => number = Date.now,
-): KeyedPool {
+): KeyedPool<K> {
+  const limited = pLimit(limit);
   const inFlight = createInFlight(clock);
-  const tails = new Map<string, Promise<void>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  const leave = () => {
-    const next = waiting.shift();
-    // The place is handed on, so that nobody can take it in between.
-    if (next === undefined) running--;
-    else next();
-  };
+  const tails = new Map<K, Promise<void>>();
   return {
-    async run(key, task) {
-      if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-      else running++;
-      const end = inFlight.begin();
-      const before = tails.get(key) ?? Promise.resolve();
-      const tail = before
-        .then(task)
-        .catch(onError)
-        .finally(() => {
+    run(key, task) {
+      const admitted = Promise.withResolvers<void>();
+      const before = tails.get(key);
+      const tail = limited(async () => {
+        const end = inFlight.begin();
+        admitted.resolve();
+        try {
+          await before;
+          await task();
+        } catch (err) {
+          onError(err, key);
+        } finally {
           end();
           if (tails.get(key) === tail) tails.delete(key);
-          leave();
-        });
+        }
+      });
       tails.set(key, tail);
+      return admitted.promise;
     },
     async drain() {
       await Promise.all(tails.values());

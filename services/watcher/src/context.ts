@@ -26,7 +26,7 @@ export type WatcherContext = {
   readonly scope: WatchScope;
   readonly coverage: CoverageStore;
   readonly cache: SourceCache;
-  readonly pool: KeyedPool;
+  readonly pool: KeyedPool<string>;
   readonly outbox: Outbox;
   readonly recorder: Recorder;
   /** Fires when work in flight must be aborted. */

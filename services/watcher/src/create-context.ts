@@ -46,7 +46,7 @@ export async function createContext(
   await ensureInstallation(await openInstallation(nats), cluster, Date.now());
   const coverage = await openCoverage(nats, cluster, scope.units.flatMap(scope.covered));
   const { kv, cache } = await openSourceStore({ nats, cluster, logger, signal });
-  const pool = createKeyedPool(MAX_IN_FLIGHT, (err) => {
+  const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err) => {
     if (signal.aborted && isAborted(err)) return;
     metrics.refused.inc();
     logger.error({ err }, "source refused");

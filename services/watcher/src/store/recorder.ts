@@ -27,7 +27,7 @@ export type RecorderOptions = {
   cluster: string;
   keyId: string;
   cache: SourceCache;
-  pool: KeyedPool;
+  pool: KeyedPool<string>;
   outbox: Outbox;
   coverage: CoverageStore;
 };
