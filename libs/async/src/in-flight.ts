@@ -2,7 +2,6 @@
 export type InFlight = {
   /** Counts work as begun; call the returned function when it ends. */
   begin(): () => void;
-  count(): number;
   /** Milliseconds since the oldest work in flight began; 0 if there is none. */
   oldestMs(): number;
 };
@@ -16,7 +15,6 @@ export function createInFlight(clock: () => number = Date.now): InFlight {
       begun.set(work, clock());
       return () => begun.delete(work);
     },
-    count: () => begun.size,
     oldestMs() {
       const [first] = begun.values();
       return first === undefined ? 0 : clock() - first;

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
+import { createKeyedPool } from "@rollcast/async/keyed-pool";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle-message.ts";
 import { ensureConsumer } from "./durable-consumer.ts";
-import { createInFlightLimit } from "./in-flight-limit.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
@@ -56,9 +56,12 @@ const REOPEN = { initial: 200, max: 5_000 };
 export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consuming> {
   const { durable } = options;
   const concurrency = options.concurrency ?? 16;
+  const logFailure = (err: unknown, { subject }: JsMsg) =>
+    nats.logger.error({ err, subject }, "event neither acknowledged nor requeued");
+  // Every message is its own key.
+  const pool = createKeyedPool<JsMsg>(concurrency, logFailure);
   const stop = new AbortController();
   const handBack = new AbortController();
-  const inFlight = createInFlightLimit(concurrency);
   let consumer = await ensureConsumer(nats, options);
   let messages: ConsumerMessages | undefined;
   let heard = Date.now();
@@ -67,13 +70,9 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   };
 
   const handle = async (msg: JsMsg) => {
-    try {
-      await handleMessage(nats, options, msg, handBack.signal);
-    } catch (err) {
-      const data = { err, subject: msg.subject };
-      nats.logger.error(data, "event neither acknowledged nor requeued");
-    }
-    hear();
+    // It waited to be admitted meanwhile: another replica takes it.
+    if (stop.signal.aborted) msg.nak();
+    else await handleMessage(nats, options, msg, handBack.signal).finally(hear);
   };
   const followStatus = async (opened: ConsumerMessages) => {
     for await (const { type } of opened.status()) {
@@ -102,8 +101,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
     try {
       for await (const msg of opened) {
         hear();
-        if (stop.signal.aborted) msg.nak();
-        else await inFlight.add(handle(msg));
+        await pool.run(msg, () => handle(msg));
       }
       if (!lost && !stop.signal.aborted) throw new Error("the subscription ended by itself");
     } finally {
@@ -132,7 +130,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       return info.num_pending + info.num_ack_pending;
     },
     lastHeard: () => heard,
-    inFlightMs: inFlight.oldestMs,
+    inFlightMs: pool.oldestMs,
     async [Symbol.asyncDispose]() {
       stop.abort();
       messages?.stop();
@@ -141,9 +139,9 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
         setTimeout(() => handBack.abort(), HAND_BACK_MS),
         setTimeout(late.resolve, GIVE_UP_MS),
       ];
-      await Promise.race([pumping.then(inFlight.drain), late.promise]);
+      await Promise.race([pumping.then(pool.drain), late.promise]);
       for (const timer of timers) clearTimeout(timer);
-      const events = inFlight.count();
+      const events = pool.size();
       if (events > 0) nats.logger.warn({ durable, events }, "events left to be delivered again");
     },
   };
