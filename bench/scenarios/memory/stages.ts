@@ -1,3 +1,4 @@
+import { mapLimit } from "@rollcast/async/map-limit";
 import { connectNats } from "@rollcast/nats/connect";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import type { Cluster } from "@rollcast/testkit/cluster";
@@ -5,18 +6,18 @@ import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { lanes, numbers } from "../../lab/lanes.ts";
+import { numbers } from "../../lab/numbers.ts";
 import { silent } from "../../lab/silent.ts";
 
 const WRITERS = 16;
 const BYTES = 2_048;
 
 async function createSources({ api }: Cluster, namespace: string, count: number): Promise<void> {
-  await lanes(numbers(0, count), WRITERS, (i) => {
+  await mapLimit(numbers(0, count), WRITERS, async (i) => {
     const data = { value: `${i}-`.repeat(BYTES).slice(0, BYTES) };
-    return i % 2 === 0
-      ? api.create(paths.configMap(namespace), configMap(namespace, `source-${i}`, data))
-      : api.create(paths.secret(namespace), secret(namespace, `source-${i}`, data));
+    const name = `source-${i}`;
+    if (i % 2 === 0) await api.create(paths.configMap(namespace), configMap(namespace, name, data));
+    else await api.create(paths.secret(namespace), secret(namespace, name, data));
   });
 }
 
@@ -24,10 +25,10 @@ async function createSources({ api }: Cluster, namespace: string, count: number)
 async function createWorkloads({ api }: Cluster, namespace: string, count: number): Promise<void> {
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
-  await lanes(numbers(0, count), WRITERS, (i) => {
+  await mapLimit(numbers(0, count), WRITERS, async (i) => {
     const name = `web-${i}`;
     const shape = { uses, replicas: 0 };
-    return api.create(paths.deployment(namespace), deployment(namespace, name, shape));
+    await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
   });
 }
 

@@ -1,8 +1,9 @@
+import { mapLimit } from "@rollcast/async/map-limit";
 import { paths } from "@rollcast/testkit/objects";
 import { createApi } from "@rollcast/testkit/test-api";
 import { tokenOf } from "@rollcast/testkit/users";
 import { waitFor } from "@rollcast/testkit/wait";
-import { lanes, numbers } from "../../lab/lanes.ts";
+import { numbers } from "../../lab/numbers.ts";
 import { usageOf } from "../../lab/usage.ts";
 import { median } from "../../report/stats.ts";
 import { sizeOf } from "../../lab/scenario.ts";
@@ -20,7 +21,7 @@ async function rawRate(pipeline: Pipeline, value: string): Promise<number> {
   await using api = createApi(cluster.url, tokenOf("admin"), cluster.caFile);
   const items = await list(pipeline);
   const began = performance.now();
-  await lanes(items, PATCHERS, ({ metadata }) =>
+  await mapLimit(items, PATCHERS, ({ metadata }) =>
     api.call({
       method: "PATCH",
       path: paths.deployment(namespace, metadata.name),

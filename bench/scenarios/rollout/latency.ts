@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { paths } from "@rollcast/testkit/objects";
 import { tokenOf } from "@rollcast/testkit/users";
 import { Agent, request } from "undici";
-import { numbers } from "../../lab/lanes.ts";
+import { numbers } from "../../lab/numbers.ts";
 import { median, percentile } from "../../report/stats.ts";
 import { sizeOf } from "../../lab/scenario.ts";
 import type { Scenario } from "../../lab/scenario.ts";

@@ -1,3 +1,4 @@
+import { mapLimit } from "@rollcast/async/map-limit";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { Cluster } from "@rollcast/testkit/cluster";
@@ -8,7 +9,6 @@ import { startRedis } from "@rollcast/testkit/redis-server";
 import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { lanes } from "../../lab/lanes.ts";
 import type { Subject } from "../../lab/scenario.ts";
 
 const MARKER = "rollcast.dev/config";
@@ -72,7 +72,7 @@ async function createWorkloads(
     podAnnotations: { bench: "0" },
     replicas: 0,
   } as const;
-  await lanes(names, WRITERS, (name) =>
+  await mapLimit(names, WRITERS, (name) =>
     api.create(paths.deployment(namespace), deployment(namespace, name, shape)),
   );
 }

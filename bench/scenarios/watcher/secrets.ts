@@ -1,9 +1,10 @@
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { mapLimit } from "@rollcast/async/map-limit";
 import type { Cluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
 import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
-import { lanes, numbers } from "../../lab/lanes.ts";
+import { numbers } from "../../lab/numbers.ts";
 
 export const KEYS = 10;
 export const BYTES = 2_048;
@@ -13,11 +14,11 @@ const WRITERS = 16;
 export const nameOf = (i: number) => `secret-${String(i).padStart(6, "0")}`;
 
 export async function createSecrets(cluster: Cluster, namespace: string, from: number, to: number) {
-  await lanes(numbers(from, to), WRITERS, (i) => {
+  await mapLimit(numbers(from, to), WRITERS, async (i) => {
     const value = Buffer.alloc(Math.floor(BYTES / KEYS), `${i}-`).toString("base64");
     const data = Object.fromEntries(Array.from({ length: KEYS }, (_, k) => [`key-${k}`, value]));
     const metadata = { name: nameOf(i) };
-    return cluster.api.create(paths.secret(namespace), { metadata, type: "Opaque", data });
+    await cluster.api.create(paths.secret(namespace), { metadata, type: "Opaque", data });
   });
 }
 

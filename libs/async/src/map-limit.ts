@@ -1,24 +1,25 @@
+import { createKeyedPool } from "./keyed-pool.ts";
+
 /**
- * Calls `work` for each item, at most `limit` at once. Throws the first error after all calls under
- * way have ended; the rest is not begun.
+ * Results of `work` for each item, in the items' order; at most `limit` at once. Throws the first
+ * error after all calls under way have ended; the rest is not begun.
  */
-export async function mapLimit<T>(
+export async function mapLimit<T, R>(
   items: Iterable<T>,
   limit: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const iterator = items[Symbol.iterator]();
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
   const errors: unknown[] = [];
-  const lane = async () => {
-    for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
-      if (errors.length > 0) return;
-      try {
-        await work(next.value);
-      } catch (err) {
-        errors.push(err);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, lane));
+  const pool = createKeyedPool<number>(limit, (err) => errors.push(err));
+  let count = 0;
+  for (const item of items) {
+    const index = count++;
+    await pool.run(index, async () => {
+      if (errors.length === 0) results[index] = await work(item);
+    });
+  }
+  await pool.drain();
   if (errors.length > 0) throw errors[0];
+  return results;
 }

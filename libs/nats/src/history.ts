@@ -1,4 +1,5 @@
-import type { MsgRequest, StoredMsg } from "@nats-io/jetstream";
+import type { MsgRequest, StoredMsg, StreamState } from "@nats-io/jetstream";
+import { mapLimit } from "@rollcast/async/map-limit";
 import { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "./connect.ts";
 import { EVENT_STREAM } from "./streams.ts";
@@ -6,26 +7,22 @@ import type { Subject } from "@rollcast/shared/subjects";
 
 const AT_ONCE = 64;
 
+function* sequences({ first_seq, last_seq }: StreamState): Generator<number> {
+  for (let seq = first_seq; seq <= last_seq; seq++) yield seq;
+}
+
 /**
  * Every event that the stream holds now, oldest first. Reads message by message, without a
  * consumer: for looks back, not for following.
  */
 export async function readEvents(nats: Nats): Promise<RollcastEvent[]> {
   const { state } = await nats.jsm.streams.info(EVENT_STREAM);
-  const events: RollcastEvent[] = [];
-  if (state.messages === 0) return events;
-  for (let from = state.first_seq; from <= state.last_seq; from += AT_ONCE) {
-    const count = Math.min(AT_ONCE, state.last_seq - from + 1);
-    const messages = await Promise.all(
-      Array.from({ length: count }, (_, i) =>
-        nats.jsm.streams.getMessage(EVENT_STREAM, { seq: from + i }),
-      ),
-    );
-    for (const message of messages) {
-      if (message !== null) events.push(RollcastEvent.parse(message.json()));
-    }
-  }
-  return events;
+  if (state.messages === 0) return [];
+  const events = await mapLimit(sequences(state), AT_ONCE, async (seq) => {
+    const message = await nats.jsm.streams.getMessage(EVENT_STREAM, { seq });
+    return message === null ? undefined : RollcastEvent.parse(message.json());
+  });
+  return events.filter((event) => event !== undefined);
 }
 
 /** Where to read on: at a sequence of the stream, or at the first message since then (RFC 3339). */

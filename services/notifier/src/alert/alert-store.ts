@@ -1,3 +1,4 @@
+import { mapLimit } from "@rollcast/async/map-limit";
 import { TerminalError } from "@rollcast/shared/errors";
 import { stableId } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
@@ -76,16 +77,10 @@ export function createAlertStore(options: AlertStoreOptions): AlertStore {
   return {
     async apply(events) {
       const byWorkload = Map.groupBy(events, ({ data }) => idOf(data.workload));
-      const ids = [...byWorkload.keys()];
-      const updated: AlertRecord[] = [];
-      for (let i = 0; i < ids.length; i += CONCURRENCY) {
-        const batch = ids.slice(i, i + CONCURRENCY);
-        const done = await Promise.all(
-          batch.map((id) => applyIfReadable(options, id, byWorkload.get(id) ?? [])),
-        );
-        updated.push(...done.filter((record) => record !== undefined));
-      }
-      return updated;
+      const updated = await mapLimit(byWorkload, CONCURRENCY, ([id, ofWorkload]) =>
+        applyIfReadable(options, id, ofWorkload),
+      );
+      return updated.filter((record) => record !== undefined);
     },
     async all() {
       const current: AlertRecord[] = [];

@@ -11,7 +11,6 @@ import { mapLimit } from "@rollcast/async/map-limit";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { impactOn } from "./impact.ts";
-import type { Impacted } from "./impact.ts";
 
 const CONCURRENCY = 16;
 const MAX_KEYS = 100;
@@ -37,14 +36,10 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const users = ctx.index.usersOf(sourceKey(kind, namespace, name));
     const page = paginate(users, workloadKey, query);
     const reads: SourceReads = new Map();
-    const impacts = new Map<string, Impacted>();
-    await mapLimit(page.items, CONCURRENCY, async (workload) => {
+    const items = await mapLimit(page.items, CONCURRENCY, async (workload) => {
       const { input } = await evaluate(ctx, workload, true, reads);
-      impacts.set(workloadKey(workload), impactOn(input, source, keys));
+      return impactOn(input, source, keys);
     });
-    const items = page.items
-      .map((workload) => impacts.get(workloadKey(workload)))
-      .filter((impact) => impact !== undefined);
     const exists = record !== undefined && record.value.deletedAt === undefined;
     return { ...page, items, source, exists };
   });

@@ -11,7 +11,7 @@ import type { DecisionInput } from "../decision/decision-input.ts";
 import { decisionView } from "./view.ts";
 
 type Answer = z.input<NonNullable<typeof getImpact.response>>;
-export type Impacted = Answer["items"][number];
+type Impacted = Answer["items"][number];
 
 /** A digest that no content has. */
 const OTHER = "another content";

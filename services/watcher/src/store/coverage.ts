@@ -1,3 +1,4 @@
+import { mapLimit } from "@rollcast/async/map-limit";
 import { Coverage, coverageKey, coverageKeys } from "@rollcast/nats/installation";
 import { openKv } from "@rollcast/nats/kv";
 import type { Nats } from "@rollcast/nats/connect";
@@ -25,12 +26,6 @@ type Entry = { since: number; revision: number };
 /** How far our clock and the API server's may differ. */
 const CLOCK_SKEW_MS = 60_000;
 const MAX_CONCURRENT = 64;
-
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += MAX_CONCURRENT) {
-    await Promise.all(items.slice(i, i + MAX_CONCURRENT).map(work));
-  }
-}
 
 /** Reads the stored coverage and forgets what is no longer in `units`. */
 export async function openCoverage(
@@ -66,7 +61,7 @@ export async function openCoverage(
   };
 
   // Coverage of all namespaces includes each of them.
-  await inParallel(units, async (unit) => {
+  await mapLimit(units, MAX_CONCURRENT, async (unit) => {
     const wider = unit.namespace === undefined ? undefined : find(unit.kind, unit.namespace);
     if (wider !== undefined) await addOne(unit, wider.since);
   });
@@ -75,14 +70,18 @@ export async function openCoverage(
   const stale = [...entries.keys()].filter(
     (key) => !kept.has(key) && !wide.some((prefix) => key.startsWith(`${prefix}_`)),
   );
-  await inParallel(stale, removeKey);
+  await mapLimit(stale, MAX_CONCURRENT, removeKey);
 
   return {
     covers(kind, namespace, createdAt) {
       const entry = find(kind, namespace);
       return entry !== undefined && createdAt > entry.since - CLOCK_SKEW_MS;
     },
-    add: (added, now) => inParallel(added, (unit) => addOne(unit, now)),
-    remove: (removed) => inParallel(removed.map(keyOf), removeKey),
+    async add(added, now) {
+      await mapLimit(added, MAX_CONCURRENT, (unit) => addOne(unit, now));
+    },
+    async remove(removed) {
+      await mapLimit(removed.map(keyOf), MAX_CONCURRENT, removeKey);
+    },
   };
 }
