@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { toError } from "@rollcast/shared/errors";
 import { ANSWER_MS, withDeadline } from "@rollcast/async/deadline";
+import { retry } from "@rollcast/async/retry";
 import { Queue as BullQueue } from "bullmq";
+import type { Redis } from "ioredis";
 import { createLimits } from "./limits.ts";
 import type { WorkerLimits } from "./limits.ts";
 import { connectRedis, prefix } from "./redis.ts";
-import type { Client, QueueOptions } from "./redis.ts";
+import type { QueueOptions } from "./redis.ts";
 
 export type AddOptions = {
   /** Jobs of one id are one job while it waits; while it runs, one more waits behind it. */
@@ -49,38 +50,40 @@ export type JobQueue<T> = AsyncDisposable & {
 
 const DEFAULT_ATTEMPTS = 5;
 
-const REOPEN_MS = 500;
+const REOPEN = { initial: 250, max: 500 };
+
+async function openOnce({ cluster, name, logger }: QueueOptions, redis: Redis): Promise<BullQueue> {
+  const queue = new BullQueue(name, {
+    connection: redis,
+    prefix: prefix(cluster),
+    skipMetasUpdate: true,
+    defaultJobOptions: {
+      removeOnComplete: true,
+      removeOnFail: { age: 3_600, count: 1_000 },
+      backoff: { type: "custom" },
+      stackTraceLimit: 0,
+    },
+  });
+  queue.on("error", (err) => logger.warn({ err, queue: name }, "queue error"));
+  try {
+    await queue.waitUntilReady();
+    return queue;
+  } catch (err) {
+    await queue.close().catch(() => undefined);
+    throw err;
+  }
+}
 
 /**
  * BullMQ asks Redis for its version once, when a queue is opened, and an error there, of a Redis
  * that goes away just then, would be the answer to everything that is ever added: such a queue is
  * opened again. Throws the reason of the signal.
  */
-async function openBull(options: QueueOptions, redis: Client["redis"]): Promise<BullQueue> {
+function openBull(options: QueueOptions, redis: Redis): Promise<BullQueue> {
   const { logger, name, signal } = options;
-  for (;;) {
-    const queue = new BullQueue(name, {
-      connection: redis,
-      prefix: prefix(options.cluster),
-      skipMetasUpdate: true,
-      defaultJobOptions: {
-        removeOnComplete: true,
-        removeOnFail: { age: 3_600, count: 1_000 },
-        backoff: { type: "custom" },
-        stackTraceLimit: 0,
-      },
-    });
-    queue.on("error", (err) => logger.warn({ err, queue: name }, "queue error"));
-    try {
-      await queue.waitUntilReady();
-      return queue;
-    } catch (err) {
-      logger.warn({ err, queue: name }, "queue not opened, retrying");
-      await queue.close().catch(() => undefined);
-    }
-    signal?.throwIfAborted();
-    await sleep(REOPEN_MS, undefined, signal === undefined ? {} : { signal });
-  }
+  const onFailure = (err: unknown) =>
+    logger.warn({ err, queue: name }, "queue not opened, retrying");
+  return retry(() => openOnce(options, redis), { backoff: REOPEN, signal, onFailure });
 }
 
 /** Opens a queue to add to; waits until Redis answers. */

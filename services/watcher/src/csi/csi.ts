@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { retry } from "@rollcast/async/retry";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
@@ -16,6 +17,7 @@ import { csiResources, classTransform, podTransform, reflectCsiUnit } from "./re
 const SERVED_PATH = "/apis/secrets-store.csi.x-k8s.io/v1";
 /** How often to check whether the driver has been installed. */
 const POLL_INTERVAL_MS = 60_000;
+const RETRY = { initial: 1_000, max: 1_000 };
 
 /** The part of the watcher that follows the Secrets Store CSI driver once it is installed. */
 export type Csi = AsyncDisposable &
@@ -51,18 +53,17 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
   let served = false;
 
   const follow = async () => {
-    while (!served) {
-      try {
-        served = await isServed(client, intake);
-        if (!served && fault !== undefined) logger.info("no secrets store CSI driver is installed");
-        fault = undefined;
-      } catch (err) {
-        if (intake.aborted) return;
-        logger.warn({ err }, "cannot check whether the secrets store CSI driver is installed");
-      }
-      if (!served)
-        await sleep(fault === undefined ? POLL_INTERVAL_MS : 1_000, undefined, { signal: intake });
+    const onFailure = (err: unknown) =>
+      logger.warn({ err }, "cannot check whether the secrets store CSI driver is installed");
+    const check = () =>
+      retry(() => isServed(client, intake), { backoff: RETRY, signal: intake, onFailure });
+    while (!(await check())) {
+      if (fault !== undefined) logger.info("no secrets store CSI driver is installed");
+      fault = undefined;
+      await sleep(POLL_INTERVAL_MS, undefined, { signal: intake });
     }
+    served = true;
+    fault = undefined;
     const units = scope.units.filter(({ kind }) => kind === CLASS_KIND);
     for (const unit of units) reflectors.push(reflectCsiUnit(context, unit, state, intake));
   };
