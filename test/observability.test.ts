@@ -63,7 +63,7 @@ beforeAll(async () => {
     const response = await fetch(`${service.http()}/metrics`);
     live.set(service.name, families(await response.text()));
   }
-}, 120_000);
+});
 
 function existingNames(): Set<string> {
   return new Set([...live.values()].flat().flatMap(seriesNames));

@@ -59,4 +59,4 @@ test("two replicas of each service are replaced one by one during 50 changes: ea
   for (const name of names) {
     await stack.receiver.waitFor(({ body }) => body.includes(`"${name}"`), 60_000);
   }
-}, 240_000);
+});

@@ -68,7 +68,7 @@ test("Redis killed and emptied, NATS killed, during 200 rollouts: all end, none 
   await sleep(2_000);
   await rig.nats.restart();
   await expectRolled(rig, names, 2);
-}, 300_000);
+});
 
 test("restarters killed at every failpoint, next to one that lives: all end, none twice", async () => {
   await using rig = await startRig();

@@ -81,4 +81,4 @@ test("a change costs one PATCH for each workload that is rolled by one, and no G
   expect(requested.filter((request) => /^(get|list) /.test(request))).toEqual([]);
   const objects = await api.get<{ items: AnyObject[] }>(paths.deployment(namespace));
   expect(objects.items.map(({ metadata }) => metadata.generation)).toEqual([2, 2, 2]);
-}, 120_000);
+});

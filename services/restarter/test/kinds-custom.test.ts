@@ -62,7 +62,7 @@ test("a configured kind is followed once it is served, rolled, and dropped when 
   await rig.waitEvent("succeeded", "web", 2);
   expect((await fetch(`${restarter.http()}/readyz`)).status).toBe(200);
   expect(faultsOf(await rig.events())).toEqual([]);
-}, 120_000);
+});
 
 test("a DeploymentConfig is rolled, and ends as its controller reports for its newest version", async () => {
   await using rig = await startRig();

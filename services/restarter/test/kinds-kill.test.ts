@@ -52,5 +52,4 @@ test.each(Object.entries(STEPS))(
     expect(record).toMatchObject({ phase: "current", outbox: [] });
     expect(JSON.stringify(record)).not.toContain("manifest");
   },
-  120_000,
 );

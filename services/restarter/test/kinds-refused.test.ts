@@ -63,4 +63,4 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
   const events = await rig.events();
   expect(wordsOf(events, "one")).toEqual(["planned", "failed", "started", "succeeded"]);
   expect(faultsOf(events)).toEqual([]);
-}, 120_000);
+});

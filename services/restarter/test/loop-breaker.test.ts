@@ -55,4 +55,4 @@ test("controllers that rewrite a source every 200 ms and remove our marker every
     reason: "Throttled",
     cause: { name: "cfg", changedBy: { manager: "bad-controller" } },
   });
-}, 300_000);
+});
