@@ -3,13 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApi } from "./test-api.ts";
 import type { Api } from "./test-api.ts";
-import {
-  startApiServer,
-  startControllers,
-  startEtcd,
-  startScheduler,
-  writeFiles,
-} from "./control-plane.ts";
+import { startApiServer, startEtcd, startScheduler, writeFiles } from "./control-plane.ts";
+import { startControllers } from "./controller-manager.ts";
 import { tokenOf } from "./users.ts";
 import { startKwok } from "./kwok.ts";
 import { addNode } from "./node.ts";
@@ -40,6 +35,8 @@ export type ClusterOptions = {
   controllers?: boolean;
   /** Pods are scheduled and become ready; default true. */
   pods?: boolean;
+  /** Nodes that no longer answer are found and their pods evicted; default false. */
+  nodesDie?: boolean;
   /** Write an audit log (metadata of each request). */
   audit?: boolean;
   /** Kept after disposal, and reused if it holds a cluster; a temporary folder by default. */
@@ -61,7 +58,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     etcd: await freePort(),
     peer: await freePort(),
   };
-  await writeFiles(dir);
+  await writeFiles(dir, options.nodesDie);
   const address = options.address ?? "127.0.0.1";
   const url = `https://${address}:${ports.api}`;
   const auditLog = options.audit === true ? join(dir, "audit.log") : undefined;
@@ -94,9 +91,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   });
   const api = createApi(url, tokenOf("admin"), caFile);
   const others: Running[] = [];
-  if (options.controllers !== false) others.push(await startControllers(kubeconfig));
+  if (options.controllers !== false)
+    others.push(await startControllers(kubeconfig, options.nodesDie));
   if (options.controllers !== false && options.pods !== false) {
-    others.push(await startScheduler(kubeconfig), await startKwok(dir, kubeconfig));
+    others.push(
+      await startScheduler(kubeconfig),
+      await startKwok(dir, kubeconfig, options.nodesDie),
+    );
     await addNode(api);
   }
   let snapshots = 0;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { serverBinary } from "./binaries.ts";
 import { startProcess } from "./process.ts";
 import type { Running } from "./process.ts";
-import { STAGES } from "./kwok.ts";
+import { READY_AGAIN, STAGES } from "./kwok-stages.ts";
 import { USERS, tokenOf } from "./users.ts";
 
 /** Ports of one control plane: of etcd on 127.0.0.1, of the API server there too by default. */
@@ -17,7 +17,7 @@ export type ApiServerOptions = {
 };
 
 /** Writes what the servers read at their start. */
-export async function writeFiles(dir: string): Promise<void> {
+export async function writeFiles(dir: string, nodesDie = false): Promise<void> {
   await mkdir(join(dir, "certs"), { recursive: true });
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(
@@ -34,7 +34,7 @@ export async function writeFiles(dir: string): Promise<void> {
   });
   await writeFile(join(dir, "tokens.csv"), `${tokens.join("\n")}\n`);
   await writeFile(join(dir, "audit.yaml"), AUDIT_POLICY);
-  await writeFile(join(dir, "stages.yaml"), STAGES);
+  await writeFile(join(dir, "stages.yaml"), nodesDie ? STAGES + READY_AGAIN : STAGES);
 }
 
 const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
@@ -99,35 +99,6 @@ export async function startApiServer(
     `--token-auth-file=${join(dir, "tokens.csv")}`,
     ...(auditLog === undefined ? [] : audit),
   ]);
-}
-
-const CONTROLLERS = [
-  "deployment-controller",
-  "replicaset-controller",
-  "statefulset-controller",
-  "daemonset-controller",
-  "job-controller",
-  "cronjob-controller",
-  "garbage-collector-controller",
-  "namespace-controller",
-  "resourcequota-controller",
-];
-
-export function controllerFlags(kubeconfig: string): string[] {
-  return [
-    `--kubeconfig=${kubeconfig}`,
-    `--controllers=${CONTROLLERS.join(",")}`,
-    "--kube-api-qps=1000",
-    "--kube-api-burst=2000",
-    "--concurrent-deployment-syncs=10",
-    "--concurrent-replicaset-syncs=10",
-    "--leader-elect=false",
-    "--secure-port=0",
-  ];
-}
-
-export async function startControllers(kubeconfig: string): Promise<Running> {
-  return startProcess(serverBinary("kube-controller-manager"), controllerFlags(kubeconfig));
 }
 
 export function schedulerFlags(kubeconfig: string): string[] {

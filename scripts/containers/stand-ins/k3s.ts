@@ -1,13 +1,10 @@
 import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NODE } from "@rollcast/testkit/node";
-import { STAGES, kwokFlags } from "@rollcast/testkit/kwok";
-import {
-  apiServerFlags,
-  controllerFlags,
-  etcdFlags,
-  schedulerFlags,
-} from "@rollcast/testkit/control-plane";
+import { kwokFlags } from "@rollcast/testkit/kwok";
+import { STAGES } from "@rollcast/testkit/kwok-stages";
+import { apiServerFlags, etcdFlags, schedulerFlags } from "@rollcast/testkit/control-plane";
+import { controllerFlags } from "@rollcast/testkit/controller-manager";
 import { putFile } from "./materials.ts";
 import { PATH, ROOT_GROUP, ROOT_USER } from "./stand-in.ts";
 import type { StandIn } from "./stand-in.ts";
