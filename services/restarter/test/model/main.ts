@@ -1,5 +1,5 @@
 // `npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE]`, or
-// `npm run model -- --against-controllers [--argo] [--schedules N]`
+// `npm run model -- --against-controllers [--argo | --nodes] [--schedules N]`
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -72,6 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
       shape: { type: "string" },
       "against-controllers": { type: "boolean", default: false },
       argo: { type: "boolean", default: false },
+      nodes: { type: "boolean", default: false },
       schedules: { type: "string", default: "200" },
     },
   });
@@ -83,7 +84,7 @@ async function main(args: readonly string[]): Promise<number> {
   const isNumbers = [minutes, schedules].every(isAbove) && Number.isSafeInteger(seed);
   if (!isNumbers || shapes.length === 0) {
     print(
-      "usage: npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE] [--against-controllers [--argo] [--schedules N]]",
+      "usage: npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE] [--against-controllers [--argo | --nodes] [--schedules N]]",
     );
     print(`shapes: ${SHAPES.map(shapeName).join(", ")}`);
     return 2;
@@ -94,7 +95,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (values["against-controllers"]) {
     // Loaded only then: it starts servers.
     const { runAgainstControllers } = await import("./against/run.ts");
-    return (await runAgainstControllers({ schedules, seed, argo: values.argo, print })) ? 0 : 1;
+    const { argo, nodes } = values;
+    return (await runAgainstControllers({ schedules, seed, argo, nodes, print })) ? 0 : 1;
   }
   return (await exploreFor(minutes, seed, shapes)) ? 0 : 1;
 }

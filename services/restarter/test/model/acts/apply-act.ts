@@ -1,3 +1,4 @@
+import { DEAD } from "@rollcast/testkit/kwok";
 import { freezeKey, settingsKey, stateKey } from "../../../src/model/control-entry.ts";
 import { StatusError } from "../cluster/object-store.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
@@ -33,12 +34,11 @@ function changeSource({ store }: World, act: Act & { do: "change source" }): voi
 function setNode(store: ObjectStore, act: Act & { do: "node" }): void {
   const isMissing = (name: string) => store.get({ kind: "Node", name }) === undefined;
   for (const name of NODES) if (isMissing(name)) store.create(node(name), OWNER);
-  const present = store.get({ kind: "Node", name: act.node });
-  if (present === undefined) return;
-  const conditions = [{ type: "Ready", status: act.alive ? "True" : "Unknown" }];
-  store.update(
-    { ...present, status: { conditions } },
-    { manager: "kubelet", subresource: "status" },
+  const labels = { [DEAD]: act.alive ? null : "true" };
+  store.patch(
+    { kind: "Node", name: act.node },
+    { metadata: { labels } },
+    { type: "merge", ...OWNER },
   );
 }
 

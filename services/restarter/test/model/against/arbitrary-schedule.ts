@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Fields } from "../cluster/object.ts";
-import { KINDS } from "./schedule.ts";
-import type { Kind, Moment, Schedule, Write } from "./schedule.ts";
+import { KINDS, NODES } from "./schedule.ts";
+import type { Kind, Moment, NodeName, Schedule, Write } from "./schedule.ts";
 
 const small = fc.integer({ min: 0, max: 3 });
 const replicas = fc.constantFrom(0, 1, 2, 3, 3);
@@ -154,6 +154,8 @@ const WRITES: Readonly<Record<Kind, readonly (readonly [number, fc.Arbitrary<Wri
   ],
 };
 
+const moment = fc.constantFrom<Moment>("at once", "soon", "at rest", "at rest");
+
 /** Whether a write of the partition makes sense: without a rolling update there is none. */
 function isApt(spec: Fields, write: Write): boolean {
   const strategy = spec.updateStrategy as Fields | undefined;
@@ -162,10 +164,7 @@ function isApt(spec: Fields, write: Write): boolean {
 
 function scheduleOf(kind: Kind): fc.Arbitrary<Schedule> {
   const choices = WRITES[kind].map(([weight, arbitrary]) => ({ weight, arbitrary }));
-  const entry = fc.record({
-    when: fc.constantFrom<Moment>("at once", "soon", "at rest", "at rest"),
-    write: fc.oneof(...choices),
-  });
+  const entry = fc.record({ when: moment, write: fc.oneof(...choices) });
   return fc
     .record({
       kind: fc.constant(kind),
@@ -209,4 +208,55 @@ export const rolloutSchedules: fc.Arbitrary<Schedule> = fc
   .map(({ schedule, before }) => {
     const writes = [...before, ...schedule.writes].map(whenApt);
     return { ...schedule, writes };
+  });
+
+/** Something happens to a node: it dies, or comes back where it is dead. */
+type NodeChange = { readonly when: Moment; readonly node: NodeName };
+
+function nodeWrites(changes: readonly NodeChange[]): Entry[] {
+  const dead = new Set<NodeName>();
+  return changes.map(({ when, node }) => {
+    const state = dead.delete(node) ? "back" : "dead";
+    if (state === "dead") dead.add(node);
+    return { when, write: { do: "node", node, state } };
+  });
+}
+
+/**
+ * Not beside dead nodes: how long the quota counts a pod that cannot end is a matter of time, and
+ * so is who has seen which of the objects of a workload that is made again.
+ */
+const isKept = ({ write }: Entry) => write.do !== "quota" && write.do !== "make again";
+
+/** With more of them beside dead nodes it may take too many states to decide. */
+const MAX_OTHERS = 3;
+
+/** Each of these after one of the others. */
+function mixed(others: readonly Entry[], ofNodes: readonly Entry[]): Entry[] {
+  const all = others.flatMap((entry, i) => [entry, ...ofNodes.slice(i, i + 1)]);
+  return [...all, ...ofNodes.slice(others.length)];
+}
+
+/** A workload on nodes of its own, of which some die and may come back. */
+export const nodeSchedules: fc.Arbitrary<Schedule> = fc
+  .record({
+    kind: fc.constantFrom<Kind>("Deployment", "StatefulSet", "DaemonSet", "DaemonSet", "Job"),
+    nodes: fc.constantFrom<readonly NodeName[]>(["a"], NODES),
+  })
+  .chain(({ kind, nodes }) =>
+    fc.record({
+      schedule: scheduleOf(kind),
+      nodes: fc.constant(nodes),
+      evicts: onOff,
+      changes: fc.array(fc.record({ when: moment, node: fc.constantFrom(...nodes) }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+    }),
+  )
+  .map(({ schedule, nodes, evicts, changes }) => {
+    const others = schedule.writes.filter(isKept).slice(0, MAX_OTHERS);
+    // Without a pod at first there is nothing to die.
+    const spec = schedule.spec.replicas === 0 ? { ...schedule.spec, replicas: 1 } : schedule.spec;
+    return { ...schedule, spec, nodes, evicts, writes: mixed(others, nodeWrites(changes)) };
   });

@@ -1,5 +1,8 @@
 import { dig } from "@rollcast/kube/object";
 import { isFinished, isPutOff } from "../cluster/controllers/job.ts";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { isDead, isTainted } from "../cluster/controllers/node.ts";
+import { controllerOf } from "../cluster/controllers/parts.ts";
 import { isEndOfPod } from "../cluster/controllers/kubelet.ts";
 import type { Act } from "../cluster/controllers/act.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
@@ -25,6 +28,30 @@ function stepOfJob(store: ObjectStore, acts: readonly Act[], trace: Trace): Act 
   return acts
     .filter((act) => /^(?:Job|Pod) /.test(act.name) && !isPutOff(act))
     .find(({ run }) => finished(store.branch(run)) === finished(store));
+}
+
+const PLACEMENT = /^Pod (\S+): (start on|bind to) (\S+)$/;
+
+/**
+ * Nodes that stay alive are alike, so the first of them is enough; and that a ReplicaSet's pod is
+ * bound before it starts matters on no such node.
+ */
+export function isNeedlessPlacement(
+  store: ObjectStore,
+  changing: ReadonlySet<string>,
+): (act: Act) => boolean {
+  const staying = store
+    .list("Node")
+    .filter((node) => !isDead(node) && !isTainted(node) && !changing.has(node.metadata.name))
+    .map(({ metadata }) => metadata.name);
+  return ({ name }) => {
+    const [, podName, what, node = ""] = PLACEMENT.exec(name) ?? [];
+    const pod = store.list("Pod").find(({ metadata }) => metadata.name === podName);
+    if (pod === undefined || !staying.includes(node)) return false;
+    const isStuck = pod.metadata.annotations?.[NEVER_READY] !== undefined;
+    const isBoundAlone = what === "bind to" && !isStuck && controllerOf(pod)?.kind === "ReplicaSet";
+    return isBoundAlone || (pod.spec?.nodeName === undefined && node !== staying[0]);
+  };
 }
 
 /** Of acts that lead to the same states in any order, one order is enough. */

@@ -25,6 +25,9 @@ const FAULTS: readonly Fault[] = [
   "ignores-quota",
   "passes-pauses",
   "ignores-unavailable",
+  "counts-dead-nodes",
+  "stays-unready",
+  "never-evicts",
 ];
 
 /** What Argo's controller did with Rollouts, and the model once did not know. */
@@ -87,6 +90,24 @@ test("a Deployment controller may not see yet that it has made another ReplicaSe
   expect(trace.observations.join("\n")).toContain(" readyReplicas=2 ");
 });
 
+test("the DaemonSet controller may rest before it sees a taint, that of nodes not before it taints", () => {
+  const { trace } = recorded("taint-unseen");
+  const unnoticed = { ...trace, final: trace.final.replace("NotReady", "Ready") };
+
+  expect(trace.final).toContain("desiredNumberScheduled=1 currentNumberScheduled=1");
+  expect(trace.final).toContain("node a NotReady");
+  expect(isAllowed(trace).result).toBe("allowed");
+  expect(isAllowed(unnoticed).result).toBe("not allowed");
+});
+
+test("a pod that a Job has suspended on a dead node never counts as failed", () => {
+  const { trace } = recorded("dismissed-pod");
+
+  expect(trace.final).toContain(" failed=0 ");
+  expect(trace.final).toContain("Pending on a, terminating");
+  expect(isAllowed(trace).result).toBe("allowed");
+});
+
 test("a Job that is suspended before it has a start does not end", () => {
   const { trace } = recorded("never-started");
 
@@ -112,6 +133,10 @@ test("what is not allowed is printed for people", () => {
   const wrong = { ...trace, final: `${trace.final}\npod version=9 Ready` };
   const text = `${scheduleText(schedule)}\n${traceText(wrong, judge(wrong))}`;
 
+  const dying = recorded("never-evicts");
+
+  expect(scheduleText(dying.schedule)).toMatch(/^Deployment .*, on a, evicted after 2 s\n/);
+  expect(traceText(dying.trace, judge(dying.trace))).toContain("after this: node a is back");
   expect(text).toMatch(/^StatefulSet \{.*\}\n {2}1\. /);
   expect(text).toContain("0. generation=1 observedGeneration=0");
   expect(text).toContain(`the end:\n${wrong.final}\nthe model ends with:\n${trace.final}`);

@@ -1,8 +1,11 @@
 import { controllerActs, holdActs } from "../cluster/controllers/controllers.ts";
 import { dig } from "@rollcast/kube/object";
-import { enoughOf } from "./enough-of.ts";
+import { enoughOf, isNeedlessPlacement } from "./enough-of.ts";
+import { isTaintUnseen } from "./unseen-taint.ts";
 import { isPutOff } from "../cluster/controllers/job.ts";
+import { isEviction } from "../cluster/controllers/node.ts";
 import { isActive } from "../cluster/controllers/parts.ts";
+import { DEAD } from "@rollcast/testkit/kwok";
 import { expectActs } from "../cluster/controllers/lost-expectation.ts";
 import { NO_FAULTS } from "../cluster/controllers/act.ts";
 import type { Act, Faults } from "../cluster/controllers/act.ts";
@@ -17,7 +20,7 @@ import { kwokActs } from "./kwok-acts.ts";
 import { stateText, timeActs } from "./model-state.ts";
 import { GONE, contentOf, finalText, observe } from "./observation.ts";
 import type { Observation } from "./observation.ts";
-import { manualJob, quotaOf } from "./schedule.ts";
+import { isEvictedSoon, manualJob, quotaOf } from "./schedule.ts";
 import type { Effect, Placed, Trace } from "./trace.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -64,6 +67,11 @@ function writeQuota(store: ObjectStore, pods: number | null, { workload }: Trace
   else store.patch(ref, { spec: draft.spec }, { type: "merge", ...by });
 }
 
+function writeNode(store: ObjectStore, { node, state }: Effect & { do: "node" }): void {
+  const labels = { [DEAD]: state === "dead" ? "true" : null };
+  store.patch({ kind: "Node", name: node }, { metadata: { labels } }, { type: "merge", ...by });
+}
+
 /** The stores that a write may lead to: which pod was deleted is known by its content alone. */
 function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStore[] {
   const present = workloadIn(store, trace);
@@ -84,6 +92,7 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
       .map((pod) => store.branch(() => store.remove(refOf(pod))));
   }
   if (effect.do === "quota") return [store.branch(() => writeQuota(store, effect.pods, trace))];
+  if (effect.do === "node") return [store.branch(() => writeNode(store, effect))];
   if (present === undefined) return [];
   const ref = refOf(present);
   if (effect.do === "remove") {
@@ -106,10 +115,11 @@ function effectsOf(store: ObjectStore, effect: Effect, trace: Trace): ObjectStor
 
 const isDone = (node: Node, i: number) => (node.done & (1 << i)) !== 0;
 
-/** Writes of the quota take effect in their order, however late each of them is seen. */
+/** Writes of the quota, and of nodes, take effect in their order, however late they are seen. */
 function mustWait(node: Node, { effects }: Trace, i: number): boolean {
-  if (effects[i]?.effect.do !== "quota") return false;
-  return effects.some(({ effect }, j) => j < i && effect.do === "quota" && !isDone(node, j));
+  const name = effects[i]?.effect.do;
+  if (name !== "quota" && name !== "node") return false;
+  return effects.some(({ effect }, j) => j < i && effect.do === name && !isDone(node, j));
 }
 
 function writtenAt(node: Node, trace: Trace, i: number): Node[] {
@@ -154,13 +164,26 @@ function mayMissTime({ kind, workload }: Trace): boolean {
   return kind === "DaemonSet" && typeof surge === "number" && surge > 0;
 }
 
+/** The nodes that are still to die or to come back. */
+function changingNodes(node: Node, { effects }: Trace): Set<string> {
+  const undone = effects.flatMap(({ effect }, i) =>
+    effect.do === "node" && !isDone(node, i) ? [effect.node] : [],
+  );
+  return new Set(undone);
+}
+
 type Expanded = { readonly next: readonly Node[]; readonly atRest: boolean };
 
 function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOptions): Expanded {
   const waiting = timeActs(node.store);
-  const all = [...controllerActs(node.store, faults), ...waiting];
+  const evicts = isEvictedSoon(trace.workload);
+  const changing = changingNodes(node, trace);
+  const isNeedless = isNeedlessPlacement(node.store, changing);
+  const all = [...controllerActs(node.store, faults), ...waiting].filter(
+    (act) => !isNeedless(act) && (evicts || !isEviction(act)),
+  );
   const acts = [
-    ...enoughOf(node.store, all, trace),
+    ...(changing.size > 0 ? all : enoughOf(node.store, all, trace)),
     ...(kwok === true ? kwokActs(node.store) : []),
   ];
   const next = acts.flatMap(({ run }): Node[] => {
@@ -171,7 +194,9 @@ function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOp
     return [{ ...node, store, observed: node.observed + 1, text }];
   });
   const isWaiting = (act: Act) => isPutOff(act) || (mayMissTime(trace) && waiting.includes(act));
-  return { next, atRest: all.every(isWaiting) };
+  const left = all.filter((act) => !isWaiting(act));
+  const isDaemonSets = left.every(({ name }) => name.startsWith("DaemonSet "));
+  return { next, atRest: left.length === 0 || (isDaemonSets && isTaintUnseen(node.store)) };
 }
 
 function finalOf({ store }: Node, trace: Trace): string {
@@ -179,6 +204,7 @@ function finalOf({ store }: Node, trace: Trace): string {
     workload: workloadIn(store, trace),
     pods: store.list("Pod"),
     replicaSets: store.list("ReplicaSet"),
+    nodes: store.list("Node"),
   });
 }
 
@@ -189,6 +215,9 @@ export function isAllowed(trace: Trace, options: AllowedOptions = {}): Verdict {
   const hasQuota = trace.effects.some(({ effect }) => effect.do === "quota");
   const ignoresQuota = options.faults?.has("ignores-quota") === true;
   if (hasQuota && !ignoresQuota) store.admission.push(podQuota);
+  for (const name of trace.nodes ?? []) {
+    store.create({ apiVersion: "v1", kind: "Node", metadata: { name } }, by);
+  }
   const frontier = new Frontier<Node>();
   const push = (node: Node) =>
     frontier.push(node, {

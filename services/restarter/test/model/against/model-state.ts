@@ -155,6 +155,7 @@ const WORKLOADS = [
   "Rollout",
   "HeldStatus",
   "ResourceQuota",
+  "Node",
 ];
 
 /**

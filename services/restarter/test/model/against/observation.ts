@@ -110,6 +110,7 @@ type Owned = {
     readonly name?: string | undefined;
     readonly annotations?: Readonly<Record<string, string>> | undefined;
     readonly ownerReferences?: unknown;
+    readonly deletionTimestamp?: unknown;
   };
   readonly [field: string]: unknown;
 };
@@ -124,14 +125,32 @@ export function contentOf(annotations: unknown): string {
     .join(",");
 }
 
-function podText(pod: Owned): string {
-  const ready = dig(pod, "status", "conditions");
-  const isReady =
-    Array.isArray(ready) &&
-    (ready as Fields[]).some(({ type, status }) => type === "Ready" && status === "True");
+function isReady(object: Owned): boolean {
+  const all = dig(object, "status", "conditions");
+  return (
+    Array.isArray(all) &&
+    (all as Fields[]).some(({ type, status }) => type === "Ready" && status === "True")
+  );
+}
+
+/** The last part of a node's name: those before it are of the namespace that it is for. */
+const shortName = ({ metadata }: Owned) => String(metadata.name).split("-").at(-1);
+
+/** One of which nothing is said yet is new. */
+const isUp = (node: Owned) => dig(node, "status", "conditions") === undefined || isReady(node);
+
+/** Where a pod is matters where it can do nothing: on a node that is not ready. */
+function podText(pod: Owned, nodes: readonly Owned[]): string {
   const phase = String(dig(pod, "status", "phase") ?? "Pending");
-  const shown = phase === "Running" && isReady ? "Ready" : phase;
-  return `pod ${contentOf(pod.metadata.annotations)} ${shown}`;
+  const shown = phase === "Running" && isReady(pod) ? "Ready" : phase;
+  const node = nodes.find(({ metadata }) => metadata.name === dig(pod, "spec", "nodeName"));
+  const place = node === undefined || isUp(node) ? "" : ` on ${shortName(node)}`;
+  const end = pod.metadata.deletionTimestamp === undefined ? "" : ", terminating";
+  return `pod ${contentOf(pod.metadata.annotations)} ${shown}${place}${end}`;
+}
+
+function nodeText(node: Owned): string {
+  return `node ${shortName(node)} ${isUp(node) ? "Ready" : "NotReady"}`;
 }
 
 function replicaSetText(object: Owned): string {
@@ -147,11 +166,13 @@ export function finalText(
     readonly workload: Seen | undefined;
     readonly pods: readonly Owned[];
     readonly replicaSets: readonly Owned[];
+    readonly nodes: readonly Owned[];
   },
 ): string {
   return [
     observe(kind, objects.workload),
     ...objects.replicaSets.map(replicaSetText).toSorted(),
-    ...objects.pods.map(podText).toSorted(),
+    ...objects.pods.map((pod) => podText(pod, objects.nodes)).toSorted(),
+    ...objects.nodes.map(nodeText).toSorted(),
   ].join("\n");
 }

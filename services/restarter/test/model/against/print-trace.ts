@@ -2,6 +2,7 @@ import type { Verdict } from "./is-allowed.ts";
 import type { Effect, Trace } from "./trace.ts";
 
 function effectText(effect: Effect): string {
+  if (effect.do === "node") return `node ${effect.node} is ${effect.state}`;
   const { do: name, ...rest } = effect;
   const more = JSON.stringify(rest);
   return more === "{}" ? name : `${name} ${more}`;

@@ -5,7 +5,9 @@ import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { KINDS as STORED } from "../cluster/kinds.ts";
-import type { Fields } from "../cluster/object.ts";
+import type { Fields, KubeObject } from "../cluster/object.ts";
+import { areAtRest, makeNodes } from "./nodes.ts";
+import type { Nodes } from "./nodes.ts";
 import { contentOf, finalText } from "./observation.ts";
 import { API_VERSION, NAME, manualJob, patchOf, quotaOf, workloadOf } from "./schedule.ts";
 import type { Moment, Schedule, Write } from "./schedule.ts";
@@ -29,6 +31,7 @@ type Run = {
   readonly namespace: string;
   readonly schedule: Schedule;
   readonly watch: ObjectWatch;
+  readonly nodes: Nodes;
   readonly done: Done[];
 };
 
@@ -45,15 +48,20 @@ type List = {
 const listPods = ({ api, namespace }: Pick<Run, "api" | "namespace">) =>
   api.get<List>(paths.pod(namespace));
 
-async function stateOf(run: Run): Promise<string> {
+type Final = { readonly text: string; readonly areNodesAtRest: boolean };
+
+async function stateOf(run: Run): Promise<Final> {
   const { api, namespace, schedule } = run;
-  const [workloads, pods, replicaSets] = await Promise.all([
+  const [workloads, pods, replicaSets, nodes] = await Promise.all([
     api.get<List>(pathOf(schedule, namespace)),
     listPods(run),
     api.get<List>(paths.replicaSet(namespace)),
+    run.nodes.list(),
   ]);
   const workload = workloads.items.find(({ metadata }) => metadata.name === NAME);
-  return finalText(schedule.kind, { workload, pods: pods.items, replicaSets: replicaSets.items });
+  const objects = { workload, pods: pods.items, replicaSets: replicaSets.items, nodes };
+  const text = finalText(schedule.kind, objects);
+  return { text, areNodesAtRest: areAtRest(nodes, pods.items as readonly KubeObject[]) };
 }
 
 /** How long nothing may move before it counts as the end: longer than what only time ends. */
@@ -82,8 +90,9 @@ async function atRest(run: Run, quiet: number): Promise<string> {
     async () => {
       // Before it asks: an answer may lie about for long while a search keeps the process busy.
       const start = Date.now();
-      const now = `${run.watch.versions.length}\n${await stateOf(run)}`;
-      if (now !== last) [last, since] = [now, Date.now()];
+      const { text, areNodesAtRest } = await stateOf(run);
+      const now = `${run.watch.versions.length}\n${text}`;
+      if (now !== last || !areNodesAtRest) [last, since] = [now, Date.now()];
       return start - since > quiet ? now.slice(now.indexOf("\n") + 1) : false;
     },
     { timeout: 120_000, every: LOOK_MS, message: "the workload to come to rest" },
@@ -155,10 +164,20 @@ async function writeQuota(run: Run, pods: number | null): Promise<void> {
   });
 }
 
+type NodeWrite = Write & { do: "node" };
+
+async function writeNode(run: Run, effect: NodeWrite): Promise<void> {
+  await between(run, async () => {
+    await run.nodes.set(effect.node, effect.state === "dead");
+    return effect;
+  });
+}
+
 async function write(run: Run, { do: name, ...values }: Write): Promise<void> {
   const { api, namespace, schedule, done } = run;
   const path = pathOf(schedule, namespace, NAME);
   if (name === "delete pod") return deletePod(run, Number(dig(values, "which")));
+  if (name === "node") return writeNode(run, { do: name, ...values } as NodeWrite);
   if (name === "quota") return writeQuota(run, dig(values, "pods") as number | null);
   if (name === "run") {
     const { uid = "" } = (await api.get(path)).metadata;
@@ -199,11 +218,12 @@ export async function runSchedule(
   const { api } = cluster;
   await using made = await createNamespace(api, "against");
   const namespace = made.name;
+  await using nodes = await makeNodes(api, namespace, schedule.nodes ?? []);
   const path = pathOf(schedule, namespace);
   const { metadata } = await api.get<List>(path);
   const { resourceVersion } = metadata;
   using watch = watchObject(cluster, { path, name: NAME, resourceVersion });
-  const run: Run = { api, namespace, schedule, watch, done: [] };
+  const run: Run = { api, namespace, schedule, watch, nodes, done: [] };
   await create(run);
   for (const { when, write: what } of schedule.writes) {
     await pause(run, when);
@@ -213,7 +233,14 @@ export async function runSchedule(
   const workload = workloadOf(schedule, namespace);
   const quiet = quietMs(schedule);
   const traceAt = (final: string) =>
-    traceOf({ kind, workload, versions: watch.versions, done: run.done, final });
+    traceOf({
+      kind,
+      workload,
+      nodes: schedule.nodes,
+      versions: watch.versions,
+      done: run.done,
+      final,
+    });
   const first = traceAt(await atRest(run, quiet));
   // A busy control plane may stand still before the end.
   return isEnd(first) ? first : traceAt(await atRest(run, quiet + STUCK_MS));

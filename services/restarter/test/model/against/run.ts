@@ -4,7 +4,7 @@ import type { Api } from "@rollcast/testkit/test-api";
 import { startArgoRollouts } from "@rollcast/testkit/argo-rollouts";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
-import { rolloutSchedules, schedules } from "./arbitrary-schedule.ts";
+import { nodeSchedules, rolloutSchedules, schedules } from "./arbitrary-schedule.ts";
 import { judge } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
 import { runSchedule } from "./run-schedule.ts";
@@ -30,6 +30,8 @@ export type AgainstOptions = {
   readonly seed: number;
   /** Rollouts alone, beside Argo's own controller. */
   readonly argo?: boolean;
+  /** Schedules in which nodes die and come back. */
+  readonly nodes?: boolean;
   print(line: string): void;
 };
 
@@ -101,6 +103,11 @@ function report(compared: readonly Comparison[], { print }: AgainstOptions): voi
   }
 }
 
+function arbitraryOf({ argo, nodes }: AgainstOptions) {
+  if (nodes === true) return nodeSchedules;
+  return argo === true ? rolloutSchedules : schedules;
+}
+
 /**
  * Compares the model of the workload controllers with the real ones on a control plane of its own;
  * false where they did something that the model does not allow, or not in so many states.
@@ -108,10 +115,9 @@ function report(compared: readonly Comparison[], { print }: AgainstOptions): voi
 export async function runAgainstControllers(options: AgainstOptions): Promise<boolean> {
   const { schedules: count = 200, seed, print } = options;
   print(`model against controllers: ${count} schedules from seed ${seed}`);
-  await using cluster = await startCluster();
+  await using cluster = await startCluster({ nodesDie: options.nodes === true });
   await using _argo = options.argo === true ? await startArgoRollouts(cluster) : undefined;
-  const from = options.argo === true ? rolloutSchedules : schedules;
-  const compared = await compare(cluster, sampleSchedules(count, seed, from));
+  const compared = await compare(cluster, sampleSchedules(count, seed, arbitraryOf(options)));
   report(compared, options);
   const differing = compared
     .filter(({ result }) => result === "not allowed")

@@ -3,6 +3,10 @@ import type { Draft, Fields } from "../cluster/object.ts";
 
 export const KINDS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"] as const;
 
+/** On what a schedule's pods may be, where nodes die in it. */
+export const NODES = ["a", "b"] as const;
+export type NodeName = (typeof NODES)[number];
+
 /** Rollouts are compared apart, beside Argo's own controller. */
 export type Kind = (typeof KINDS)[number] | "Rollout";
 
@@ -22,6 +26,7 @@ export type Write =
   | { readonly do: "delete pod"; readonly which: number }
   /** How many pods the namespace may have; null for any number. */
   | { readonly do: "quota"; readonly pods: number | null }
+  | { readonly do: "node"; readonly node: NodeName; readonly state: "dead" | "back" }
   | { readonly do: "make again" };
 
 /**
@@ -34,6 +39,10 @@ export type Schedule = {
   readonly spec: Fields;
   /** Whether the pods of a Job fail. */
   readonly fails?: boolean;
+  /** Nodes that may die; none where the pods are on one that nobody mentions. */
+  readonly nodes?: readonly NodeName[];
+  /** Whether pods are evicted within seconds of the death of their node, not after five minutes. */
+  readonly evicts?: boolean;
   readonly writes: readonly { readonly when: Moment; readonly write: Write }[];
 };
 
@@ -49,24 +58,48 @@ export const API_VERSION: Readonly<Record<Kind, string>> = {
   Rollout: "argoproj.io/v1alpha1",
 };
 
-function template(kind: Kind, fails = false): Fields {
+/** The label of the nodes that a schedule has for itself. */
+export const ZONE = "topology.kubernetes.io/zone";
+
+const EVICTED_AFTER_SECONDS = 2;
+
+/** Whether pods of this workload or this spec leave a dead node within seconds. */
+export function isEvictedSoon(spec: unknown): boolean {
+  return JSON.stringify(spec).includes(`"tolerationSeconds":${EVICTED_AFTER_SECONDS}`);
+}
+
+const TOLERATION = {
+  key: "node.kubernetes.io/unreachable",
+  operator: "Exists",
+  effect: "NoExecute",
+  tolerationSeconds: EVICTED_AFTER_SECONDS,
+};
+
+function template(kind: Kind, fails = false, placement: Fields = {}): Fields {
   const container = { name: "app", image: "example/app:1" };
   const annotations = { version: "0", ...(fails ? { [FAILS]: "true" } : {}) };
   const ends = kind === "Job" || kind === "CronJob";
   return {
     metadata: { labels: LABELS, annotations },
-    spec: { containers: [container], ...(ends ? { restartPolicy: "Never" } : {}) },
+    spec: { containers: [container], ...(ends ? { restartPolicy: "Never" } : {}), ...placement },
   };
 }
 
+function placementOf({ nodes, evicts }: Schedule, namespace: string): Fields {
+  if (nodes === undefined) return {};
+  const tolerations = evicts === true ? { tolerations: [TOLERATION] } : {};
+  return { nodeSelector: { [ZONE]: namespace }, ...tolerations };
+}
+
 /** The workload as its owner creates it. */
-export function workloadOf({ kind, spec, fails }: Schedule, namespace: string): Draft {
+export function workloadOf(schedule: Schedule, namespace: string): Draft {
+  const { kind, spec, fails } = schedule;
   const isJob = kind === "Job" || kind === "CronJob";
   const own = isJob ? {} : { selector: { matchLabels: LABELS } };
   const body =
     kind === "CronJob"
       ? { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: template(kind) } } }
-      : { ...own, template: template(kind, fails) };
+      : { ...own, template: template(kind, fails, placementOf(schedule, namespace)) };
   return {
     apiVersion: API_VERSION[kind],
     kind,
@@ -139,8 +172,11 @@ function describe(write: Write): string {
 }
 
 /** A schedule for people to read, a line for each write. */
-export function scheduleText({ kind, spec, fails, writes }: Schedule): string {
+export function scheduleText(schedule: Schedule): string {
+  const { kind, spec, fails, nodes, evicts, writes } = schedule;
   const lines = writes.map(({ when, write }, i) => `  ${i + 1}. ${when}: ${describe(write)}`);
   const pods = fails === true ? ", whose pods fail" : "";
-  return [`${kind} ${JSON.stringify(spec)}${pods}`, ...lines].join("\n");
+  const places = nodes === undefined ? "" : `, on ${nodes.join(" and ")}`;
+  const leaving = evicts === true ? `, evicted after ${EVICTED_AFTER_SECONDS} s` : "";
+  return [`${kind} ${JSON.stringify(spec)}${pods}${places}${leaving}`, ...lines].join("\n");
 }

@@ -53,6 +53,17 @@ test("a deleted pod is placed by the versions around it, and may be seen late", 
   expect(effects[1]).toEqual({ effect, at: { from: 1, late: 3 } });
 });
 
+test("a node that dies may be noticed later than a deleted pod", () => {
+  const versions = [version(10, 1, 0), version(15, 1, 1), version(22, 1, 2), version(24, 1, 3)];
+  const effect = { do: "node", node: "a", state: "dead" } as const;
+  const done = [create, { effect, after: 11, before: 13, doneAt: 1_300 }];
+  const nodes = ["a"];
+  const trace = traceOf({ kind: "Deployment", workload, nodes, versions, done, final: "" });
+
+  expect(trace.nodes).toEqual(nodes);
+  expect(trace.effects[1]).toEqual({ effect, at: { from: 1, late: 3 } });
+});
+
 test("a pause that only its end took away is somebody's write, and a controller's version is not", () => {
   const of = (resourceVersion: number, status: object, generation = 1): WatchedVersion => ({
     type: resourceVersion === 10 ? "ADDED" : "MODIFIED",

@@ -19,6 +19,8 @@ export type Done =
 
 /** How long a controller may act as if a pod were still there that is deleted. */
 const LAG_MS = 500;
+/** How long kwok may go on with the pods of a node that is said to be dead. */
+const NODE_LAG_MS = 1_000;
 
 type Seen = {
   readonly text: string;
@@ -68,7 +70,8 @@ function place(observed: readonly Seen[], done: Done, earliest: number): Placed 
   const { effect } = done;
   if ("after" in done) {
     const upTo = (version: number) => observed.filter((entry) => entry.version <= version).length;
-    const late = observed.filter(({ seenAt }) => seenAt <= done.doneAt + LAG_MS).length;
+    const lag = effect.do === "node" ? NODE_LAG_MS : LAG_MS;
+    const late = observed.filter(({ seenAt }) => seenAt <= done.doneAt + lag).length;
     return { effect, at: { from: upTo(done.after), late: Math.max(late, upTo(done.before)) } };
   }
   const at =
@@ -85,6 +88,7 @@ function place(observed: readonly Seen[], done: Done, earliest: number): Placed 
 export function traceOf(run: {
   readonly kind: string;
   readonly workload: Draft;
+  readonly nodes?: readonly string[];
   readonly versions: readonly WatchedVersion[];
   readonly done: readonly Done[];
   readonly final: string;
@@ -99,6 +103,7 @@ export function traceOf(run: {
     effects.push(placed);
     if ("exactly" in placed.at) earliest = placed.at.exactly + 1;
   }
-  const { kind, workload, final } = run;
-  return { kind, workload, observations: observed.map(({ text }) => text), effects, final };
+  const { kind, workload, nodes, final } = run;
+  const observations = observed.map(({ text }) => text);
+  return { kind, workload, nodes, observations, effects, final };
 }

@@ -12,6 +12,8 @@ export type Effect =
   | { readonly do: "delete pod"; readonly content: string; readonly name?: string }
   /** A ResourceQuota of so many pods in the namespace; or none any more. */
   | { readonly do: "quota"; readonly pods: number | null }
+  /** The node dies, which nobody has noticed yet, or answers again. */
+  | { readonly do: "node"; readonly node: string; readonly state: "dead" | "back" }
   /** A Job of the CronJob, made by hand. */
   | { readonly do: "create job"; readonly count: number; readonly fails?: boolean };
 
@@ -28,6 +30,8 @@ export type Placed = {
 export type Trace = {
   readonly kind: string;
   readonly workload: Draft;
+  /** Nodes that may die; none where the pods are on one that nobody mentions. */
+  readonly nodes?: readonly string[];
   /** Each differs from the one before it, unless a write made it. */
   readonly observations: readonly Observation[];
   readonly effects: readonly Placed[];

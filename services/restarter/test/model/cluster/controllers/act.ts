@@ -13,7 +13,10 @@ export type Fault =
   | "ignores-quota"
   | "gives-up-early"
   | "passes-pauses"
-  | "ignores-unavailable";
+  | "ignores-unavailable"
+  | "counts-dead-nodes"
+  | "stays-unready"
+  | "never-evicts";
 
 export type Faults = ReadonlySet<Fault>;
 

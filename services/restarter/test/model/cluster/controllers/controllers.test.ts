@@ -5,7 +5,7 @@ import { deployment } from "@rollcast/kube/workloads/deployment";
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
-import { FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
+import { DEAD, FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
 import { expect, test } from "vitest";
 import { podQuota } from "../quota.ts";
 import { createObjectStore } from "../object-store.ts";
@@ -13,6 +13,7 @@ import type { ObjectStore } from "../object-store.ts";
 import { canonical } from "../object.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import { nextTime } from "./next-time.ts";
+import { isDeleting, isReady } from "./parts.ts";
 import { runToRest, seededChoice } from "./run-to-rest.ts";
 
 const NOW = Date.parse("2026-03-01T10:00:00Z");
@@ -238,20 +239,56 @@ test("minReadySeconds holds a StatefulSet's next pod until the clock has passed 
   expect(store.list("Pod")).toHaveLength(2);
 });
 
-test("pods on a dead node neither get ready nor end", () => {
-  const { store, make, edit, rest, state } = world(1);
-  const node = (status: string) => ({ conditions: [{ type: "Ready", status }] });
-  store.create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } }, by);
+function nodes(store: ObjectStore, ...names: string[]) {
+  for (const name of names) {
+    store.create({ apiVersion: "v1", kind: "Node", metadata: { name } }, by);
+  }
+  return (name: string, dead: boolean) => {
+    const labels = { [DEAD]: dead ? "true" : null };
+    store.patch({ kind: "Node", name }, { metadata: { labels } }, { type: "merge", ...by });
+  };
+}
+
+test.each(SEEDS)("pods on a dead node neither get ready nor end, until it is back (%i)", (seed) => {
+  const { store, make, edit, rest, state } = world(seed);
+  const die = nodes(store, "n1");
+  const status = () => store.get({ kind: "DaemonSet", namespace: "shop", name: "web" })?.status;
   make("DaemonSet");
   rest();
-  const object = store.get({ kind: "Node", name: "n1" }) as KubeObject;
-  store.update({ ...object, status: node("Unknown") }, { ...by, subresource: "status" });
+  die("n1", true);
   rest();
+  expect(status()).toMatchObject({ desiredNumberScheduled: 0, numberMisscheduled: 1 });
   edit("DaemonSet", marked);
   rest();
-  expect(state("DaemonSet")).toMatchObject({ state: "progressing" });
-  const [pod] = store.list("Pod");
+  const [pod, ...others] = store.list("Pod");
   expect(pod?.metadata.deletionTimestamp).toBeDefined();
+  expect(others).toEqual([]);
+  die("n1", false);
+  rest();
+  expect(status()).toMatchObject({ desiredNumberScheduled: 1, numberReady: 1 });
+  expect(state("DaemonSet")).toEqual({ state: "complete" });
+});
+
+test("pods of a dead node are evicted, and replaced on another; they are ready again with it", () => {
+  const { store, make, rest } = world(1);
+  const die = nodes(store, "n1", "n2");
+  const placed = () =>
+    store.list("Pod").map((pod) => [pod.spec?.nodeName, isReady(pod), isDeleting(pod)]);
+  make("Deployment", { replicas: 1 });
+  rest();
+  const [[first] = []] = placed();
+  const second = first === "n1" ? "n2" : "n1";
+  die(String(first), true);
+  rest();
+  expect(placed()).toEqual(
+    expect.arrayContaining([
+      [first, false, true],
+      [second, true, false],
+    ]),
+  );
+  die(String(first), false);
+  rest();
+  expect(placed()).toEqual([[second, true, false]]);
 });
 
 test.each<{ name: string; annotations: Record<string, string>; expected: object }>([

@@ -4,6 +4,7 @@ import { timeText } from "../store-state.ts";
 import { heldActs } from "./held-status.ts";
 import type { Sync } from "./held-status.ts";
 import { isWaiting } from "./lost-expectation.ts";
+import { isTainted } from "./node.ts";
 import type { Draft, Fields, KubeObject } from "../object.ts";
 import {
   REVISION_HASH,
@@ -22,7 +23,8 @@ import {
   specNumber,
   statusActs,
 } from "./parts.ts";
-import type { Act } from "./act.ts";
+import { NO_FAULTS } from "./act.ts";
+import type { Act, Faults } from "./act.ts";
 
 const REQUIRED = [
   "desiredNumberScheduled",
@@ -37,6 +39,8 @@ type Context = {
   readonly hash: string;
   /** The pods of each node, the oldest first; terminating ones too. */
   readonly nodes: ReadonlyMap<string, readonly KubeObject[]>;
+  /** Nodes that it does without, for they are tainted: no pod is made there, and none counts. */
+  readonly shunned: ReadonlySet<string>;
 };
 
 function act({ set }: Context, name: string, run: () => void): Act {
@@ -48,8 +52,11 @@ function age({ metadata }: KubeObject): string {
   return `${metadata.creationTimestamp} ${metadata.name}`;
 }
 
-function contextOf(store: ObjectStore, set: KubeObject): Context {
-  const named = store.list("Node").map(({ metadata }) => metadata.name);
+function contextOf(store: ObjectStore, set: KubeObject, faults = NO_FAULTS): Context {
+  const all = store.list("Node");
+  const named = all.map(({ metadata }) => metadata.name);
+  const tainted = faults.has("counts-dead-nodes") ? [] : all.filter(isTainted);
+  const shunned = new Set(tainted.map(({ metadata }) => metadata.name));
   const pods = ownedBy(store, "Pod", set);
   const nodes = named.length === 0 ? ["node-1"] : named;
   const hash = hashOf(set.spec?.template);
@@ -57,7 +64,7 @@ function contextOf(store: ObjectStore, set: KubeObject): Context {
     pods
       .filter(({ spec }) => spec?.nodeName === node)
       .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
-  return { store, set, hash, nodes: new Map(nodes.map((node) => [node, on(node)])) };
+  return { store, set, hash, nodes: new Map(nodes.map((node) => [node, on(node)])), shunned };
 }
 
 const isNew = (pod: KubeObject, { hash }: Context) => pod.metadata.labels?.[REVISION_HASH] === hash;
@@ -66,10 +73,15 @@ function isGood(pod: KubeObject, { store, set }: Context): boolean {
   return isAvailable(pod, specNumber(set, "minReadySeconds", 0), store.now());
 }
 
-function rolling({ set, nodes }: Context, name: "maxSurge" | "maxUnavailable"): number {
+/** The pods of the nodes that are to have one. */
+function wantedOf({ nodes, shunned }: Context): (readonly KubeObject[])[] {
+  return [...nodes].filter(([node]) => !shunned.has(node)).map(([, pods]) => pods);
+}
+
+function rolling(context: Context, name: "maxSurge" | "maxUnavailable"): number {
   const fallback = name === "maxUnavailable" ? 1 : 0;
-  const value = dig(set.spec, "updateStrategy", "rollingUpdate", name) ?? fallback;
-  return scaled(value, nodes.size, "up");
+  const value = dig(context.set.spec, "updateStrategy", "rollingUpdate", name) ?? fallback;
+  return scaled(value, wantedOf(context).length, "up");
 }
 
 function newPod({ set, hash }: Context, node: string, first: string): Draft {
@@ -113,13 +125,14 @@ function surplus(context: Context, running: readonly KubeObject[]): readonly Kub
 function manage(context: Context): Act[] {
   const surges = rolling(context, "maxSurge") > 0;
   return [...context.nodes].flatMap(([node, pods]) => {
-    if (pods.length === 0) return create(context, node);
+    const mayCreate = !context.shunned.has(node);
+    if (pods.length === 0) return mayCreate ? create(context, node) : [];
     const living = pods.filter((pod) => !isDeleting(pod));
     const ended = living.filter((pod) => ["Failed", "Succeeded"].includes(phaseOf(pod)));
     const running = living.filter((pod) => !ended.includes(pod));
     const removed = ended.map((pod) => remove(context, pod));
     if (!surges) return [...removed, ...running.slice(1).map((pod) => remove(context, pod))];
-    if (running.length === 0) return [...removed, ...create(context, node)];
+    if (running.length === 0) return mayCreate ? [...removed, ...create(context, node)] : removed;
     return [...removed, ...surplus(context, running).map((pod) => remove(context, pod))];
   });
 }
@@ -153,32 +166,40 @@ function replace(context: Context): Act[] {
 }
 
 function surge(context: Context): Act[] {
-  const pairs = [...context.nodes].map(([node, pods]) => ({ node, ...pair(context, pods) }));
+  const { nodes, shunned } = context;
+  const pairs = [...nodes].map(([node, pods]) => ({ node, ...pair(context, pods) }));
   const surging = pairs.filter(
     ({ fresh, stale }) => fresh !== undefined && stale !== undefined && !isGood(fresh, context),
   );
   const room = rolling(context, "maxSurge") - surging.length;
+  const first = pairs.map(({ fresh, stale }) => stale ?? fresh);
+  const good = first.filter((pod) => pod !== undefined && isGood(pod, context)).length;
+  const spare = good - wantedOf(context).length;
   return pairs.flatMap(({ node, fresh, stale }) => {
     if (stale === undefined) return [];
     if (fresh !== undefined) return isGood(fresh, context) ? [remove(context, stale)] : [];
-    return !isGood(stale, context) || room > 0 ? create(context, node) : [];
+    const isOut = !isGood(stale, context);
+    if (shunned.has(node)) return isOut || spare > 0 ? [remove(context, stale)] : [];
+    return isOut || room > 0 ? create(context, node) : [];
   });
 }
 
 function statusOf(context: Context): Fields {
-  const { set, nodes } = context;
-  const firsts = [...nodes.values()].map(([pod]) => pod).filter((pod) => pod !== undefined);
+  const { set, nodes, shunned } = context;
+  const wanted = wantedOf(context);
+  const firsts = wanted.map(([pod]) => pod).filter((pod) => pod !== undefined);
+  const others = [...nodes].filter(([node, pods]) => shunned.has(node) && pods.length > 0);
   const available = firsts.filter((pod) => isGood(pod, context)).length;
   return omitEmpty(
     {
       observedGeneration: set.metadata.generation,
-      desiredNumberScheduled: nodes.size,
+      desiredNumberScheduled: wanted.length,
       currentNumberScheduled: firsts.length,
-      numberMisscheduled: 0,
+      numberMisscheduled: others.length,
       numberReady: firsts.filter(isReady).length,
       updatedNumberScheduled: firsts.filter((pod) => isNew(pod, context)).length,
       numberAvailable: available,
-      numberUnavailable: nodes.size - available,
+      numberUnavailable: wanted.length - available,
     },
     REQUIRED,
   );
@@ -211,7 +232,7 @@ export function syncOf(store: ObjectStore, set: KubeObject): Sync {
   return { set, status: statusOf(context), acts: podActs(context) };
 }
 
-/** What the DaemonSet controller may do next; it wants a pod on every node. */
-export function acts(store: ObjectStore): Act[] {
-  return store.list("DaemonSet").flatMap((set) => ofSet(contextOf(store, set)));
+/** What the DaemonSet controller may do next; it wants a pod on every node that takes pods. */
+export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
+  return store.list("DaemonSet").flatMap((set) => ofSet(contextOf(store, set, faults)));
 }

@@ -114,12 +114,19 @@ function manage(context: Context): Act[] {
   const active = pods.filter(isActive);
   const remove = (pod: KubeObject) =>
     act(context, `delete pod ${pod.metadata.name}`, () => removePod(store, pod));
+  // Without its finalizer it does not count as failed, however long it takes to end.
+  const dismiss = (pod: KubeObject) =>
+    act(context, `dismiss pod ${pod.metadata.name}`, () => {
+      withoutFinalizer(store, pod);
+      removePod(store, pod);
+    });
   const target = targetOf(context);
-  if (target?.type === "FailureTarget" || isSuspended(job)) return active.map(remove);
+  if (target?.type === "FailureTarget") return active.map(remove);
+  if (isSuspended(job)) return active.map(dismiss);
   if (target !== undefined) return [];
   const left = specNumber(job, "completions", 1) - total(context, "succeeded");
   const wanted = Math.max(0, Math.min(left, specNumber(job, "parallelism", 1)));
-  if (active.length > wanted) return active.map(remove);
+  if (active.length > wanted) return active.map(dismiss);
   if (active.length === wanted) return [];
   const draft = newPod(context);
   if (refusalOf(store, draft) !== undefined) return [];

@@ -3,9 +3,10 @@ import type { ObjectStore } from "../object-store.ts";
 import { refOf } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { timeText } from "../store-state.ts";
-import { isDead } from "./node.ts";
-import { controllerOf, isDeleting, phaseOf } from "./parts.ts";
-import type { Act } from "./act.ts";
+import { isDead, isTainted } from "./node.ts";
+import { controllerOf, isDeleting, isReady, phaseOf } from "./parts.ts";
+import { NO_FAULTS } from "./act.ts";
+import type { Act, Faults } from "./act.ts";
 
 const FINISH = "finish";
 
@@ -20,33 +21,50 @@ function act(pod: KubeObject, name: string, run: () => void): Act {
   return { name: `Pod ${pod.metadata.name}: ${name}`, run };
 }
 
-/** Nodes that take pods; a store without nodes has one that is never mentioned. */
-function liveNodes(store: ObjectStore): string[] {
-  const nodes = store.list("Node");
-  if (nodes.length === 0) return ["node-1"];
-  return nodes.filter((node) => !isDead(node)).map((node) => node.metadata.name);
-}
+const hasNodes = (store: ObjectStore) => store.list("Node").length > 0;
 
-function onDeadNode(store: ObjectStore, pod: KubeObject): boolean {
+/**
+ * The nodes that a pod may be on: its own, or else those that take pods. A store without nodes has
+ * one that is never mentioned.
+ */
+function nodesFor(store: ObjectStore, pod: KubeObject): string[] {
   const name = pod.spec?.nodeName;
-  const node = typeof name === "string" ? store.get({ kind: "Node", name }) : undefined;
-  return node !== undefined && isDead(node);
+  if (typeof name === "string") return [name];
+  if (!hasNodes(store)) return ["node-1"];
+  return store
+    .list("Node")
+    .filter((node) => !isTainted(node))
+    .map((node) => node.metadata.name);
 }
 
-function bind(store: ObjectStore, pod: KubeObject): KubeObject {
+function isAlive(store: ObjectStore, name: unknown): boolean {
+  const node = typeof name === "string" ? store.get({ kind: "Node", name }) : undefined;
+  return node === undefined || !isDead(node);
+}
+
+function bind(store: ObjectStore, pod: KubeObject, nodeName: string): KubeObject {
   if (pod.spec?.nodeName !== undefined) return pod;
-  const [nodeName] = liveNodes(store);
   return store.update({ ...pod, spec: { ...pod.spec, nodeName } }, { manager: "kube-scheduler" });
 }
 
-function start(store: ObjectStore, pod: KubeObject): void {
-  const bound = bind(store, pod);
-  const time = timeText(store.now());
-  const conditions = [{ type: "Ready", status: "True", lastTransitionTime: time }];
+function readyCondition(store: ObjectStore) {
+  return { type: "Ready", status: "True", lastTransitionTime: timeText(store.now()) };
+}
+
+function start(store: ObjectStore, pod: KubeObject, nodeName: string): void {
+  const bound = bind(store, pod, nodeName);
+  const conditions = [readyCondition(store)];
+  const startTime = timeText(store.now());
   store.update(
-    { ...bound, status: { phase: "Running", conditions, podIP: "10.0.0.1", startTime: time } },
+    { ...bound, status: { phase: "Running", conditions, podIP: "10.0.0.1", startTime } },
     { ...by, subresource: "status" },
   );
+}
+
+/** A kubelet that is back says again what it knows of its pods. */
+function readyAgain(store: ObjectStore, pod: KubeObject): void {
+  const status = { ...pod.status, conditions: [readyCondition(store)] };
+  store.update({ ...pod, status }, { ...by, subresource: "status" });
 }
 
 function end(store: ObjectStore, pod: KubeObject, phase: "Succeeded" | "Failed"): void {
@@ -66,29 +84,39 @@ export function endOfPod(store: ObjectStore, pod: KubeObject): Act {
   return act(pod, FINISH, () => finish(store, pod));
 }
 
-function ofPod(store: ObjectStore, pod: KubeObject): Act[] {
-  if (onDeadNode(store, pod)) return [];
-  if (isDeleting(pod)) return [endOfPod(store, pod)];
-  const annotations = pod.metadata.annotations ?? {};
+/** Of a pod that does not run yet. */
+function ofPending(store: ObjectStore, pod: KubeObject): Act[] {
+  const isStuck = pod.metadata.annotations?.[NEVER_READY] !== undefined;
+  const isBound = pod.spec?.nodeName !== undefined;
+  // A ReplicaSet's controller does not look at the node, so it may be given when the pod starts,
+  // unless that node may die before.
+  const mayBind = isStuck || controllerOf(pod)?.kind !== "ReplicaSet" || hasNodes(store);
+  return nodesFor(store, pod).flatMap((node) => [
+    ...(isStuck || !isAlive(store, node)
+      ? []
+      : [act(pod, `start on ${node}`, () => start(store, pod, node))]),
+    ...(mayBind && !isBound
+      ? [act(pod, `bind to ${node}`, () => void bind(store, pod, node))]
+      : []),
+  ]);
+}
+
+function ofPod(store: ObjectStore, pod: KubeObject, faults: Faults): Act[] {
   const phase = phaseOf(pod);
-  if (phase === "Pending") {
-    if (pod.spec?.nodeName === undefined && liveNodes(store).length === 0) return [];
-    const isStuck = annotations[NEVER_READY] !== undefined;
-    // A ReplicaSet's controller does not look at the node, so it may be given when the pod starts.
-    const mayBind = isStuck || controllerOf(pod)?.kind !== "ReplicaSet";
-    return [
-      ...(isStuck ? [] : [act(pod, "start", () => start(store, pod))]),
-      ...(mayBind && pod.spec?.nodeName === undefined
-        ? [act(pod, "bind", () => void bind(store, pod))]
-        : []),
-    ];
-  }
-  if (phase !== "Running" || controllerOf(pod)?.kind !== "Job") return [];
-  const last = annotations[FAILS] === undefined ? "Succeeded" : "Failed";
-  return [act(pod, last, () => end(store, pod, last))];
+  if (phase === "Pending" && !isDeleting(pod)) return ofPending(store, pod);
+  if (!isAlive(store, pod.spec?.nodeName)) return [];
+  if (isDeleting(pod)) return [endOfPod(store, pod)];
+  if (phase !== "Running") return [];
+  const isJobs = controllerOf(pod)?.kind === "Job";
+  const last = pod.metadata.annotations?.[FAILS] === undefined ? "Succeeded" : "Failed";
+  const isDone = isReady(pod) || faults.has("stays-unready");
+  return [
+    ...(isDone ? [] : [act(pod, "ready again", () => readyAgain(store, pod))]),
+    ...(isJobs ? [act(pod, last, () => end(store, pod, last))] : []),
+  ];
 }
 
 /** What the scheduler, the kubelets and the containers do: pods start, get ready at once, end. */
-export function acts(store: ObjectStore): Act[] {
-  return store.list("Pod").flatMap((pod) => ofPod(store, pod));
+export function acts(store: ObjectStore, faults: Faults = NO_FAULTS): Act[] {
+  return store.list("Pod").flatMap((pod) => ofPod(store, pod, faults));
 }
