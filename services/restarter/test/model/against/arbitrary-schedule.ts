@@ -228,13 +228,29 @@ function nodeWrites(changes: readonly NodeChange[]): Entry[] {
  */
 const isKept = ({ write }: Entry) => write.do !== "quota" && write.do !== "make again";
 
-/** With more of them beside dead nodes it may take too many states to decide. */
-const MAX_OTHERS = 3;
-
 /** Each of these after one of the others. */
 function mixed(others: readonly Entry[], ofNodes: readonly Entry[]): Entry[] {
   const all = others.flatMap((entry, i) => [entry, ...ofNodes.slice(i, i + 1)]);
   return [...all, ...ofNodes.slice(others.length)];
+}
+
+/** With more pods, writes or nodes that change it may take too many states to decide. */
+const LIMITS = {
+  Deployment: { writes: 2, replicas: 2, mortal: 1 },
+  others: { writes: 3, replicas: 3, mortal: 2 },
+} as const;
+
+function limited(schedule: Schedule, most: number): Schedule {
+  // Without a pod at first there is nothing to die.
+  const sized = (count: unknown) => Math.min(most, Math.max(1, Number(count)));
+  const { spec } = schedule;
+  if (spec.replicas === undefined) return schedule;
+  const writes = schedule.writes.map((entry): Entry => {
+    const { write } = entry;
+    if (write.do !== "scale") return entry;
+    return { ...entry, write: { ...write, replicas: Math.min(most, write.replicas) } };
+  });
+  return { ...schedule, spec: { ...spec, replicas: sized(spec.replicas) }, writes };
 }
 
 /** A workload on nodes of its own, of which some die and may come back. */
@@ -243,20 +259,18 @@ export const nodeSchedules: fc.Arbitrary<Schedule> = fc
     kind: fc.constantFrom<Kind>("Deployment", "StatefulSet", "DaemonSet", "DaemonSet", "Job"),
     nodes: fc.constantFrom<readonly NodeName[]>(["a"], NODES),
   })
-  .chain(({ kind, nodes }) =>
-    fc.record({
-      schedule: scheduleOf(kind),
-      nodes: fc.constant(nodes),
-      evicts: onOff,
-      changes: fc.array(fc.record({ when: moment, node: fc.constantFrom(...nodes) }), {
-        minLength: 1,
-        maxLength: 3,
-      }),
-    }),
-  )
-  .map(({ schedule, nodes, evicts, changes }) => {
-    const others = schedule.writes.filter(isKept).slice(0, MAX_OTHERS);
-    // Without a pod at first there is nothing to die.
-    const spec = schedule.spec.replicas === 0 ? { ...schedule.spec, replicas: 1 } : schedule.spec;
-    return { ...schedule, spec, nodes, evicts, writes: mixed(others, nodeWrites(changes)) };
+  .chain(({ kind, nodes }) => {
+    const limits = kind === "Deployment" ? LIMITS.Deployment : LIMITS.others;
+    const node = fc.constantFrom(...nodes.slice(0, limits.mortal));
+    return fc
+      .record({
+        schedule: scheduleOf(kind),
+        evicts: onOff,
+        changes: fc.array(fc.record({ when: moment, node }), { minLength: 1, maxLength: 3 }),
+      })
+      .map(({ schedule, evicts, changes }) => {
+        const { writes, ...others } = limited(schedule, limits.replicas);
+        const kept = writes.filter(isKept).slice(0, limits.writes);
+        return { ...others, nodes, evicts, writes: mixed(kept, nodeWrites(changes)) };
+      });
   });

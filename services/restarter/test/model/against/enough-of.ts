@@ -8,10 +8,25 @@ import type { Act } from "../cluster/controllers/act.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import type { Trace } from "./trace.ts";
 
-/** That a pod has ended is nothing to a ReplicaSet, which has not counted it since its deletion. */
-function endOfPod(acts: readonly Act[], { kind, workload }: Trace): Act | undefined {
+type Context = {
+  readonly trace: Trace;
+  /** The nodes that are still to die or to come back. */
+  readonly changing: ReadonlySet<string>;
+};
+
+/**
+ * That a pod has ended is nothing to a ReplicaSet, which has not counted it since its deletion; but
+ * on a node that may die it would stay.
+ */
+function endOfPod(store: ObjectStore, acts: readonly Act[], context: Context): Act | undefined {
+  const { kind, workload } = context.trace;
   const isRecreate = dig(workload.spec, "strategy", "type") === "Recreate";
-  return kind === "Deployment" && !isRecreate ? acts.find(isEndOfPod) : undefined;
+  if (kind !== "Deployment" || isRecreate) return undefined;
+  const staying = store
+    .list("Pod")
+    .filter(({ spec }) => !context.changing.has(String(spec?.nodeName)))
+    .map(({ metadata }) => `Pod ${metadata.name}:`);
+  return acts.find((act) => isEndOfPod(act) && staying.some((name) => act.name.startsWith(name)));
 }
 
 const finished = (store: ObjectStore) => store.list("Job").filter(isFinished).length;
@@ -55,7 +70,11 @@ export function isNeedlessPlacement(
 }
 
 /** Of acts that lead to the same states in any order, one order is enough. */
-export function enoughOf(store: ObjectStore, acts: readonly Act[], trace: Trace): readonly Act[] {
-  const enough = endOfPod(acts, trace) ?? stepOfJob(store, acts, trace);
+export function enoughOf(
+  store: ObjectStore,
+  acts: readonly Act[],
+  context: Context,
+): readonly Act[] {
+  const enough = endOfPod(store, acts, context) ?? stepOfJob(store, acts, context.trace);
   return enough === undefined ? acts : [enough];
 }

@@ -26,6 +26,9 @@ import type { Effect, Placed, Trace } from "./trace.ts";
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const by = { manager: "owner" };
 
+/** The DaemonSet controller may still see the taint that admission gives a new node. */
+const NEW_NODE = { taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }] };
+
 export type Verdict = {
   readonly result: "allowed" | "not allowed" | "too many states";
   readonly states: number;
@@ -183,7 +186,7 @@ function acted(node: Node, trace: Trace, { faults = NO_FAULTS, kwok }: AllowedOp
     (act) => !isNeedless(act) && (evicts || !isEviction(act)),
   );
   const acts = [
-    ...(changing.size > 0 ? all : enoughOf(node.store, all, trace)),
+    ...enoughOf(node.store, all, { trace, changing }),
     ...(kwok === true ? kwokActs(node.store) : []),
   ];
   const next = acts.flatMap(({ run }): Node[] => {
@@ -216,7 +219,8 @@ export function isAllowed(trace: Trace, options: AllowedOptions = {}): Verdict {
   const ignoresQuota = options.faults?.has("ignores-quota") === true;
   if (hasQuota && !ignoresQuota) store.admission.push(podQuota);
   for (const name of trace.nodes ?? []) {
-    store.create({ apiVersion: "v1", kind: "Node", metadata: { name } }, by);
+    const spec = trace.kind === "DaemonSet" ? NEW_NODE : {};
+    store.create({ apiVersion: "v1", kind: "Node", metadata: { name }, spec }, by);
   }
   const frontier = new Frontier<Node>();
   const push = (node: Node) =>
