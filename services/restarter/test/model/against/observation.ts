@@ -139,12 +139,21 @@ const shortName = ({ metadata }: Owned) => String(metadata.name).split("-").at(-
 /** One of which nothing is said yet is new. */
 const isUp = (node: Owned) => dig(node, "status", "conditions") === undefined || isReady(node);
 
-/** Where a pod is matters where it can do nothing: on a node that is not ready. */
+function isOfDaemonSet({ metadata }: Owned): boolean {
+  const owners = (metadata.ownerReferences ?? []) as readonly Fields[];
+  return owners.some(({ kind }) => kind === "DaemonSet");
+}
+
+/**
+ * Where a pod is matters where it can do nothing: on a node that is not ready. A DaemonSet's pod is
+ * for its node from the start, whether or not the scheduler has bound it before the taint.
+ */
 function podText(pod: Owned, nodes: readonly Owned[]): string {
   const phase = String(dig(pod, "status", "phase") ?? "Pending");
   const shown = phase === "Running" && isReady(pod) ? "Ready" : phase;
   const node = nodes.find(({ metadata }) => metadata.name === dig(pod, "spec", "nodeName"));
-  const place = node === undefined || isUp(node) ? "" : ` on ${shortName(node)}`;
+  const isAnywhere = phase === "Pending" && isOfDaemonSet(pod);
+  const place = node === undefined || isUp(node) || isAnywhere ? "" : ` on ${shortName(node)}`;
   const end = pod.metadata.deletionTimestamp === undefined ? "" : ", terminating";
   return `pod ${contentOf(pod.metadata.annotations)} ${shown}${place}${end}`;
 }
