@@ -1,5 +1,5 @@
-// `npm start`, `npm test` and `npm run containers|model|bench` on a fresh machine: installs what is
-// needed, then runs the command with Node 24. No dependencies; runs on Node 20.
+// `npm start`, `npm test` and `npm run containers|model|bench|ways` on a fresh machine: installs
+// what is needed, then runs the command with Node 24. No dependencies; runs on Node 20.
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ import { nodePath, toolchainEnv } from "./toolchain.mjs";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PARENT_MS = 1_000;
-const COMMANDS = /** @type {const} */ (["start", "test", "containers", "model", "bench"]);
+const COMMANDS = /** @type {const} */ (["start", "test", "containers", "model", "bench", "ways"]);
 
 /**
  * @param {import("./toolchain.mjs").Context} context
@@ -51,19 +51,20 @@ function greeting(command, args) {
   if (command === "test") return "getting ready to test";
   if (command === "containers") return "getting ready to test containers";
   if (command === "model") return "getting ready to run the model";
-  if (command === "bench") return "getting ready to measure";
+  if (command === "bench" || command === "ways") return "getting ready to measure";
   const match = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
   return match === null ? "getting ready" : `getting ready for your ${match[1]} ${match[2]}`;
 }
 
 /**
  * What runs when the machine is ready.
- * @param {"start" | "containers" | "bench"} command
+ * @param {"start" | "containers" | "bench" | "ways"} command
  * @param {import("./plan.mjs").Plan} plan
  * @returns {string[]}
  */
 function programOf(command, plan) {
   if (command === "bench") return [join(ROOT, "bench", "main.ts")];
+  if (command === "ways") return [join(ROOT, "bench", "ways", "main.ts")];
   const scripts = join(ROOT, "scripts");
   return plan.engine === undefined
     ? [join(scripts, "start", "main.ts")]
@@ -97,7 +98,8 @@ async function main(name, args) {
       return await runOpenly(nodePath(context.env), [join(ROOT, MODEL_MAIN), ...args], options);
     }
     const plan = await prepareMachine(context, stop, {
-      command,
+      // Both need the same servers.
+      command: command === "ways" ? "bench" : command,
       cluster: command === "start" && cluster,
     });
     progress.done("ready", since);
