@@ -1,57 +1,107 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { DeliverPolicy } from "@nats-io/jetstream";
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
-import type { KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/transport-node";
-import { backoffDelay } from "@rollcast/async/backoff";
 import type { Nats } from "./connect.ts";
 import type { Bucket } from "./streams.ts";
 
-/** A present value as it lies in a bucket. */
+/** A write as it lies in a bucket; `bytes` undefined: removed. */
 export type Stored = {
   readonly key: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | undefined;
   readonly revision: number;
 };
 
+/** The present values of a bucket, oldest write first, then each later write. */
+export type Subscription = AsyncDisposable & {
+  /** Ends with an error where a write may be missing: the connection or the consumer was lost. */
+  readonly messages: ConsumerMessages;
+  /** There was nothing present when it began. */
+  readonly isEmpty: boolean;
+  storedOf(msg: JsMsg): Stored;
+  /**
+   * Calls back where nothing comes because nothing is left, with how many messages came: a value
+   * that was counted as present may have been removed meanwhile. Ends when the callback returns
+   * true.
+   */
+  onIdle(callback: (delivered: number) => boolean): void;
+};
+
 const HEARTBEAT_MS = 1_000;
-const REOPEN = { initial: 200, max: 5_000 };
+/**
+ * The client makes a consumer that was lost again and goes on after the last revision: in a bucket
+ * that was recreated or restored that is another one, and what was written before it is missing.
+ */
+const LOST = new Set(["reset", "consumer_deleted", "consumer_not_found", "stream_not_found"]);
 
-function isRemoval(msg: JsMsg): boolean {
-  const operation = msg.headers?.get("KV-Operation");
-  return operation === "DEL" || operation === "PURGE" || msg.data.length === 0;
+function bytesOf({ headers, data }: JsMsg): Uint8Array | undefined {
+  const operation = headers?.get("KV-Operation");
+  const isRemoval = operation === "DEL" || operation === "PURGE" || data.length === 0;
+  return isRemoval ? undefined : data;
 }
 
-/**
- * Ends `messages` with an error where the connection is lost: what was pending then is not known
- * any more.
- */
-function endOnDisconnect(nats: Nats, messages: ConsumerMessages): Disposable {
-  const status = nats.nc.status();
-  const follow = async () => {
-    for await (const { type } of status) {
-      if (type === "disconnect") messages.stop(new Error("the connection was lost meanwhile"));
-    }
-  };
-  follow().catch(() => undefined);
-  return {
-    [Symbol.dispose]() {
-      // Typed as any iterable, but its own end is what takes it from the connection's listeners.
-      (status as QueuedIterator<unknown>).stop();
-    },
-  };
+async function endOnDisconnect(
+  status: AsyncIterable<{ type: string }>,
+  messages: ConsumerMessages,
+) {
+  for await (const { type } of status) {
+    if (type === "disconnect") messages.stop(new Error("the connection was lost meanwhile"));
+  }
 }
 
-/**
- * Ends `messages` where nothing comes because nothing is left: a value that was counted may have
- * been removed meanwhile.
- */
-async function endWhenIdle(consumer: Consumer, messages: ConsumerMessages): Promise<void> {
+async function endOnLoss(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (LOST.has(type)) messages.stop(new Error(`the subscription was lost (${type})`));
+  }
+}
+
+async function callOnIdle(
+  consumer: Consumer,
+  messages: ConsumerMessages,
+  callback: (delivered: number) => boolean,
+): Promise<void> {
   for await (const { type } of messages.status()) {
     if (type !== "heartbeat") continue;
     const info = await consumer.info().catch(() => undefined);
-    if (info?.num_pending === 0) messages.stop();
+    if (info?.num_pending === 0 && callback(info.delivered.consumer_seq)) return;
   }
+}
+
+/**
+ * Subscribes to the keys of a bucket that match `filter`. Pulled, so that a slow reader is not
+ * overrun.
+ */
+export async function subscribe(nats: Nats, bucket: Bucket, filter: string): Promise<Subscription> {
+  const prefix = `$KV.${bucket}.`;
+  await using stack = new AsyncDisposableStack();
+  const consumer = await nats.js.consumers.get(`KV_${bucket}`, {
+    filter_subjects: `${prefix}${filter}`,
+    deliver_policy: DeliverPolicy.LastPerSubject,
+  });
+  stack.defer(async () => {
+    const deleting = consumer.delete().catch(() => false);
+    // It ends by itself after a while: nobody waits for it in an outage.
+    if (nats.fault() === undefined) await deleting;
+  });
+  const { num_pending: present } = await consumer.info(true);
+  const messages = await consumer.consume({ max_messages: 500, idle_heartbeat: HEARTBEAT_MS });
+  stack.defer(() => messages.stop());
+  const status = nats.nc.status();
+  // Typed as any iterable, but its own end is what takes it from the connection's listeners.
+  stack.defer(() => (status as QueuedIterator<unknown>).stop());
+  endOnDisconnect(status, messages).catch(() => undefined);
+  endOnLoss(messages).catch(() => undefined);
+  const kept = stack.move();
+  return {
+    messages,
+    isEmpty: present === 0,
+    storedOf: (msg) => ({
+      key: msg.subject.slice(prefix.length),
+      bytes: bytesOf(msg),
+      revision: msg.seq,
+    }),
+    onIdle: (callback) => void callOnIdle(consumer, messages, callback).catch(() => undefined),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 /**
@@ -63,88 +113,17 @@ export async function* readBucket(
   nats: Nats,
   bucket: Bucket,
   filter: string,
-): AsyncGenerator<Stored> {
-  const prefix = `$KV.${bucket}.`;
-  const consumer = await nats.js.consumers.get(`KV_${bucket}`, {
-    filter_subjects: `${prefix}${filter}`,
-    deliver_policy: DeliverPolicy.LastPerSubject,
+): AsyncGenerator<Stored & { readonly bytes: Uint8Array }> {
+  await using subscription = await subscribe(nats, bucket, filter);
+  const { messages, isEmpty, storedOf, onIdle } = subscription;
+  if (isEmpty) return;
+  onIdle(() => {
+    messages.stop();
+    return true;
   });
-  try {
-    const { num_pending: present } = await consumer.info(true);
-    if (present === 0) return;
-    const messages = await consumer.consume({ max_messages: 500, idle_heartbeat: HEARTBEAT_MS });
-    using _connection = endOnDisconnect(nats, messages);
-    endWhenIdle(consumer, messages).catch(() => undefined);
-    for await (const msg of messages) {
-      const { subject, data, seq, info } = msg;
-      if (!isRemoval(msg)) yield { key: subject.slice(prefix.length), bytes: data, revision: seq };
-      if (info.pending === 0) return;
-    }
-  } finally {
-    const deleting = consumer.delete().catch(() => false);
-    // It ends by itself after a while: nobody waits for it in an outage.
-    if (nats.fault() === undefined) await deleting;
-  }
-}
-
-export type Watching = {
-  bucket: Bucket;
-  open: () => Promise<QueuedIterator<KvWatchEntry>>;
-  signal: AbortSignal;
-  /** `bytes` undefined: removed. */
-  onUpdate: (key: string, bytes: Uint8Array | undefined, revision: number) => void;
-  onGap: () => void;
-  onOpen: (() => void) | undefined;
-};
-
-/**
- * One subscription, until the signal fires, or the connection was lost and is back; throws where it
- * ends by itself or is not to be had.
- */
-async function watchOnce(nats: Nats, options: Watching, isFirst: boolean): Promise<void> {
-  const { signal } = options;
-  const ended = Promise.withResolvers<undefined>();
-  const end = () => ended.resolve(undefined);
-  signal.addEventListener("abort", end, { once: true });
-  // The subscription would mend itself, but only after some time without heartbeats.
-  const off = nats.onReconnect(end);
-  const opening = options.open();
-  ended.promise.then(() => opening.then((late) => late.stop())).catch(() => undefined);
-  try {
-    const updates = await Promise.race([opening, ended.promise]);
-    if (updates === undefined || signal.aborted) return;
-    options.onOpen?.();
-    if (!isFirst) options.onGap();
-    for await (const { key, operation, value, revision } of updates) {
-      if (signal.aborted) return;
-      const removed = operation !== "PUT" || value.length === 0;
-      options.onUpdate(key, removed ? undefined : value, revision);
-    }
-    const wanted = await Promise.race([ended.promise.then(() => true), false]);
-    if (!wanted) throw new Error("the subscription ended by itself");
-  } finally {
-    end();
-    off();
-    signal.removeEventListener("abort", end);
-  }
-}
-
-/**
- * Watches a bucket until `signal` fires, with a subscription that is opened again where it ends,
- * each time with a call of `onGap`.
- */
-export async function keepWatching(nats: Nats, options: Watching): Promise<void> {
-  const { bucket, signal } = options;
-  let isFirst = true;
-  for (let failures = 0; !signal.aborted;) {
-    try {
-      if (failures > 0) await sleep(backoffDelay(REOPEN, failures), undefined, { signal });
-      await watchOnce(nats, options, isFirst);
-      failures = 0;
-    } catch (err) {
-      failures += 1;
-      if (!signal.aborted) nats.logger.warn({ err, bucket }, "bucket watch ended");
-    }
-    isFirst = false;
+  for await (const msg of messages) {
+    const { key, bytes, revision } = storedOf(msg);
+    if (bytes !== undefined) yield { key, bytes, revision };
+    if (msg.info.pending === 0) return;
   }
 }

@@ -2,9 +2,13 @@ import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { KvWatchInclude, Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
-import { TerminalError } from "@rollcast/shared/errors";
-import { keepWatching, readBucket } from "./bucket.ts";
+import { keepUpdating } from "./bucket-updates.ts";
+import { keepWatching } from "./bucket-watch.ts";
+import type { Watching } from "./bucket-watch.ts";
+import { readBucket } from "./bucket.ts";
+import type { Stored } from "./bucket.ts";
 import type { Nats } from "./connect.ts";
+import { recordReader } from "./record-reader.ts";
 import type { Bucket } from "./streams.ts";
 
 /** A value with the revision that compare-and-set needs. */
@@ -17,7 +21,7 @@ export type Entry<T> = { readonly key: string; readonly value: T; readonly revis
  */
 export type Kv<T> = {
   /**
-   * The record, or undefined. Throws {@link TerminalError} (`Unreadable`) where it is not of the
+   * The record, or undefined. Throws `TerminalError` (`Unreadable`) where it is not of the
    * form, e.g. of a newer version.
    */
   get(key: string): Promise<Entry<T> | undefined>;
@@ -32,6 +36,11 @@ export type Kv<T> = {
    * a subject filter of keys (`prod.>`).
    */
   snapshot(filter?: string): AsyncIterable<Entry<T>>;
+  /**
+   * Reports every present record and then each later write, on one subscription, until `signal`
+   * fires. An unreadable record is logged and reported as removed.
+   */
+  listAndWatch(options: ListWatch<T>): void;
   /**
    * Calls back for each write from now on (value undefined: removed), until `signal` fires. A gap
    * in the subscription calls `onGap`.
@@ -51,6 +60,13 @@ export type WatchOptions<T> = {
   onOpen?: () => void;
 };
 
+export type ListWatch<T> = {
+  filter?: string;
+  signal: AbortSignal;
+  /** `value` undefined: removed. */
+  onEntry: (key: string, value: T | undefined, revision: number) => void;
+} & Pick<Watching, "onStart" | "onSynced" | "relistMs">;
+
 function isConflict(err: unknown): boolean {
   return (
     err instanceof JetStreamApiError &&
@@ -68,36 +84,6 @@ async function orUndefinedOnConflict<R>(write: Promise<R>): Promise<R | undefine
   }
 }
 
-/** How records of one form are read from bytes. */
-function reader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
-  const parse = (key: string, bytes: Uint8Array): T => {
-    const parsed = schema.safeParse(safeJson(bytes));
-    if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw new TerminalError(
-      "Unreadable",
-      `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
-    );
-  };
-  const tryParse = (key: string, bytes: Uint8Array): T | undefined => {
-    try {
-      return parse(key, bytes);
-    } catch (err) {
-      nats.logger.error({ err, key, bucket }, "skipping unreadable record");
-      return undefined;
-    }
-  };
-  return { parse, tryParse };
-}
-
-function safeJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-}
-
 /** Writes where no record is: where nothing was ever, or where a removal is the newest. */
 async function create(kv: KV, key: string, text: string): Promise<number | undefined> {
   const first = await orUndefinedOnConflict(kv.put(key, text, { previousSeq: 0 }));
@@ -111,7 +97,7 @@ async function create(kv: KV, key: string, text: string): Promise<number | undef
 /** Opens a bucket that `provision` made. */
 export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
   const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
-  const { parse, tryParse } = reader(nats, bucket, schema);
+  const { parse, tryParse } = recordReader(nats, bucket, schema);
   return {
     async get(key) {
       const entry = await kv.get(key);
@@ -141,7 +127,14 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
         if (bytes === undefined || value !== undefined) onEntry(key, value, revision);
       };
       const open = () => kv.watch({ key: filter, include: KvWatchInclude.UpdatesOnly });
-      keepWatching(nats, { bucket, open, signal, onUpdate, onGap, onOpen }).catch((err: unknown) =>
+      keepUpdating(nats, { bucket, open, signal, onUpdate, onGap, onOpen }).catch((err: unknown) =>
+        nats.logger.error({ err, bucket }, "bucket watch failed"),
+      );
+    },
+    listAndWatch({ filter = ">", onEntry, ...watching }) {
+      const onUpdate = ({ key, bytes, revision }: Stored) =>
+        onEntry(key, bytes === undefined ? undefined : tryParse(key, bytes), revision);
+      keepWatching(nats, { bucket, filter, onUpdate, ...watching }).catch((err: unknown) =>
         nats.logger.error({ err, bucket }, "bucket watch failed"),
       );
     },

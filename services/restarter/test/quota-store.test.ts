@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
+import { openKvCache } from "@rollcast/nats/kv-cache";
 import { provision } from "@rollcast/nats/provision";
 import { startNats } from "@rollcast/testkit/nats";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -9,7 +10,6 @@ import { expect, test } from "vitest";
 import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createQuotaStore } from "../src/admission/quota-store.ts";
 import type { QuotaStore } from "../src/admission/quota-store.ts";
-import { openKvCache } from "../src/admission/kv-cache.ts";
 import { mayReserve } from "../src/decision/change-failures.ts";
 
 const CLUSTER = "test";
@@ -22,8 +22,12 @@ async function startStores(count: number) {
   const open = async () => {
     const connection = undo.use(await connectNats({ url: nats.url, name: "quota-store", logger }));
     await provision(connection, 1);
-    const kv = await openKv(connection, "control", ControlEntry);
-    const cache = await openKvCache({ kv, filter: `${CLUSTER}.>`, signal: stop.signal, logger });
+    const { cache, kv } = await openKvCache({
+      kv: await openKv(connection, "control", ControlEntry),
+      filter: `${CLUSTER}.>`,
+      transform: (entry) => entry,
+      signal: stop.signal,
+    });
     return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
   };
   const stores = await Promise.all(Array.from({ length: count }, open));

@@ -1,12 +1,12 @@
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import { clock } from "../clock.ts";
 import type { AdmissionState } from "../decision/decision-input.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { emptyState, freezeKey, settingsKey, stateKey } from "../model/control-entry.ts";
 import type { Change, ControlEntry } from "../model/control-entry.ts";
 import type { QuotaStore } from "./quota-store.ts";
-import type { KvCache } from "./kv-cache.ts";
 import type { QueueAssigner } from "./queue-assigner.ts";
 import { effective } from "./settings.ts";
 

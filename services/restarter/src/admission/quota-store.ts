@@ -1,8 +1,8 @@
 import type { Entry, Kv } from "@rollcast/nats/kv";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import { put } from "@rollcast/nats/modify";
 import { emptyState, stateKey } from "../model/control-entry.ts";
 import type { ControlEntry, QueueState } from "../model/control-entry.ts";
-import type { KvCache } from "./kv-cache.ts";
 
 /** The state after a change (the same object if unchanged), and the result for the caller. */
 export type Changed<R> = { readonly state: QueueState; readonly answer: R };
@@ -46,14 +46,10 @@ export function createQuotaStore(
   const read = async (queue: string): Promise<Stored> => {
     const entry = await kv.get(stateKey(cluster, queue));
     if (entry?.value.type !== "state") return { value: emptyState(queue), entry: undefined };
-    cache.put(entry.key, entry.value, entry.revision);
     return { value: entry.value, entry };
   };
-  const write = async (queue: string, next: QueueState, before: Stored["entry"]) => {
-    const written = await put(kv, stateKey(cluster, queue), next, before);
-    if (written !== undefined) cache.put(written.key, next, written.revision);
-    return written !== undefined;
-  };
+  const write = async (queue: string, next: QueueState, before: Stored["entry"]) =>
+    (await put(kv, stateKey(cluster, queue), next, before)) !== undefined;
   const settleAll = async (queue: string, batch: readonly Waiting[]) => {
     let stored = cached(queue);
     for (let isFresh = false; ; isFresh = true) {

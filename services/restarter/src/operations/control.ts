@@ -2,6 +2,7 @@ import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
+import { openKvCache } from "@rollcast/nats/kv-cache";
 import { publish } from "@rollcast/nats/publish";
 import { stableId } from "@rollcast/shared/events";
 import { createOperations } from "./operations.ts";
@@ -15,7 +16,6 @@ import { createAdmission } from "../admission/admission.ts";
 import type { Admission } from "../admission/admission.ts";
 import { createQuotaStore } from "../admission/quota-store.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
-import { openKvCache } from "../admission/kv-cache.ts";
 import { sourcesOf } from "./halts.ts";
 import { createQueueAssigner } from "../admission/queue-assigner.ts";
 import type { QueueAssigner } from "../admission/queue-assigner.ts";
@@ -48,8 +48,12 @@ export type ControlOptions = {
 export async function openControl(options: ControlOptions): Promise<Control> {
   const { config, nats, workload, logger, signal, ending } = options;
   const { cluster, queues } = config;
-  const kv = await openKv(nats, "control", ControlEntry);
-  const cache = await openKvCache({ kv, filter: `${cluster}.>`, signal, logger });
+  const { cache, kv } = await openKvCache({
+    kv: await openKv(nats, "control", ControlEntry),
+    filter: `${cluster}.>`,
+    transform: (entry) => entry,
+    signal,
+  });
   const quotaStore = createQuotaStore(cluster, kv, cache);
   const assigner = createQueueAssigner(createAssignQueue(config));
   const updater = {

@@ -25,7 +25,8 @@ export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Up
       );
     }
   };
-  const held = () => [...cache.all()].filter((entry) => entry.type === "freeze");
+  const held = () =>
+    [...cache.list()].map(({ value }) => value).filter((entry) => entry.type === "freeze");
   return {
     listFreezes: (): Freeze[] => held().filter((entry) => !isOver(entry)),
     async freeze(scope: FreezeScope, who: By & { readonly comment?: string }): Promise<Freeze> {

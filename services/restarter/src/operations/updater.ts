@@ -10,12 +10,12 @@ import type {
 } from "@rollcast/shared/operation-events";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import { put } from "@rollcast/nats/modify";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import type { ControlEntry } from "../model/control-entry.ts";
-import type { KvCache } from "../admission/kv-cache.ts";
 import { OperationError } from "./operation-error.ts";
 
 /** Who requests it, and until when it applies (ms since the epoch); unset: until it is removed. */
@@ -58,7 +58,7 @@ export function untilText(until: number | undefined): { until?: string } {
 }
 
 export function createUpdater(options: UpdaterOptions): Updater {
-  const { cluster, kv, cache, logger } = options;
+  const { cluster, kv, logger } = options;
   const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: clock() });
   return {
     async update(key, next) {
@@ -68,13 +68,11 @@ export function createUpdater(options: UpdaterOptions): Updater {
         if (value === undefined || (value === null && before === undefined)) return undefined;
         if (value === null && before !== undefined) {
           if (!(await kv.remove(key, before.revision))) continue;
-          cache.put(key, undefined, before.revision + 1);
           return stableId(cluster, key, "removed", String(before.revision));
         }
         if (value === null) continue;
         const written = await put(kv, key, value, before);
         if (written === undefined) continue;
-        cache.put(key, value, written.revision);
         return stableId(cluster, key, "put", String(written.revision));
       }
     },

@@ -1,4 +1,4 @@
-import type { Entry, Kv, WatchOptions } from "@rollcast/nats/kv";
+import type { Entry, Kv, ListWatch, WatchOptions } from "@rollcast/nats/kv";
 import { TerminalError } from "@rollcast/shared/errors";
 import type { z } from "zod";
 import type { CallKind, Gate } from "./gate.ts";
@@ -13,11 +13,14 @@ export type BucketWrite = {
   readonly revision: number;
 };
 
+/** What a watch delivers: a write, or that all that was present was delivered. */
+type Delivery = BucketWrite | "listed";
+
 type Watcher = {
   readonly gate: Gate;
-  readonly deliver: (write: BucketWrite) => void;
+  readonly deliver: (delivery: Delivery) => void;
   readonly gap: () => void;
-  queue: BucketWrite[];
+  queue: Delivery[];
 };
 
 /** A bucket of NATS in memory: what it holds outlives every process. */
@@ -112,6 +115,10 @@ export function createBucket({ name, outage, onWrite }: BucketOptions): Bucket {
         watchers,
         outage,
         keys: () => [...entries.keys()],
+        writes: () =>
+          [...entries]
+            .map(([key, stored]) => ({ key, ...stored }))
+            .toSorted((a, b) => a.revision - b.revision),
       }),
   };
 }
@@ -125,6 +132,8 @@ type View<T> = {
   readonly put: (key: string, text: string | undefined) => number;
   readonly watchers: Set<Watcher>;
   readonly keys: () => string[];
+  /** The newest write of each key, oldest first. */
+  readonly writes: () => readonly BucketWrite[];
   readonly outage: Outage;
 };
 
@@ -139,6 +148,7 @@ function viewOf<T>({
   put,
   watchers,
   keys,
+  writes,
   outage,
 }: View<T>): Kv<T> {
   const parse = (key: string, text: string): T => {
@@ -190,7 +200,39 @@ function viewOf<T>({
       watchers.add(watcherOf(gate, options, (key, text) => parse(key, text)));
       options.onOpen?.();
     },
+    listAndWatch(options) {
+      const watcher = listWatcherOf(gate, options, { parse, writes });
+      watchers.add(watcher);
+      // In an outage it is listed when the watches open again.
+      const start = () => (outage.areWatchesClosed ? undefined : watcher.gap());
+      void gate.enter({ kind: "other", what: `list ${name}`, perform: start, lost });
+    },
   };
+}
+
+/** Lists what is present with the delay of a delivery, as a subscription does. */
+function listWatcherOf<T>(
+  gate: Gate,
+  { onStart, onEntry, onSynced }: ListWatch<T>,
+  {
+    parse,
+    writes,
+  }: { parse: (key: string, text: string) => T; writes: () => readonly BucketWrite[] },
+): Watcher {
+  const watcher: Watcher = {
+    gate,
+    queue: [],
+    deliver(write) {
+      if (write === "listed") return onSynced();
+      const { key, text, revision } = write;
+      onEntry(key, text === undefined ? undefined : parse(key, text), revision);
+    },
+    gap() {
+      onStart?.();
+      watcher.queue = [...writes(), "listed"];
+    },
+  };
+  return watcher;
 }
 
 function watcherOf<T>(
@@ -201,8 +243,11 @@ function watcherOf<T>(
   return {
     gate,
     queue: [],
-    deliver: ({ key, text, revision }) =>
-      onEntry(key, text === undefined ? undefined : parse(key, text), revision),
+    deliver(write) {
+      if (write === "listed") return;
+      const { key, text, revision } = write;
+      onEntry(key, text === undefined ? undefined : parse(key, text), revision);
+    },
     gap() {
       onOpen?.();
       onGap();

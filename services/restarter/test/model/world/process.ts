@@ -5,6 +5,7 @@ import { deployment } from "@rollcast/kube/workloads/deployment";
 import { daemonSet } from "@rollcast/kube/workloads/daemonset";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { openKvCache } from "@rollcast/nats/kv-cache";
 import { createLogger } from "@rollcast/runtime/logger";
 import { noTracer } from "@rollcast/runtime/trace";
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
@@ -12,7 +13,6 @@ import { Reload } from "@rollcast/shared/config/reload";
 import type { SourceEvent } from "@rollcast/shared/events";
 import { SourceRecord } from "@rollcast/shared/records";
 import { createAdmission } from "../../../src/admission/admission.ts";
-import { openKvCache } from "../../../src/admission/kv-cache.ts";
 import { createQueueAssigner } from "../../../src/admission/queue-assigner.ts";
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
@@ -111,8 +111,12 @@ export async function startProcess(
   const names = createSourceNames(rules.patterns, (source) => {
     for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
   });
-  const control = ports.control.view(gate, ControlEntry, { read: "other", write: "write quota" });
-  const cache = await openKvCache({ kv: control, filter: `${CLUSTER}.>`, signal, logger });
+  const { cache, kv: control } = await openKvCache({
+    kv: ports.control.view(gate, ControlEntry, { read: "other", write: "write quota" }),
+    filter: `${CLUSTER}.>`,
+    transform: (entry) => entry,
+    signal,
+  });
   const quotaStore = createQuotaStore(CLUSTER, control, cache);
   const assigner = createQueueAssigner(
     createAssignQueue({

@@ -1,0 +1,87 @@
+import { createKvStore } from "./kv-store.ts";
+import type { KvStore } from "./kv-store.ts";
+import type { Kv } from "./kv.ts";
+
+/** The records of a bucket in memory, stale only by the network delay. */
+export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "listen">;
+
+export type CachedKv<T, Held> = {
+  readonly cache: KvCache<Held>;
+  /** The bucket; what is read or written by it is in the cache at once. */
+  readonly kv: Kv<T>;
+};
+
+export type KvCacheOptions<T, Held> = {
+  readonly kv: Kv<T>;
+  /** A subject filter of keys (`prod.>`). */
+  readonly filter: string;
+  /** What is held of a record: the less, the less memory. */
+  readonly transform: (record: T) => Held;
+  readonly signal: AbortSignal;
+  /** The bucket is listed anew after so many milliseconds at the latest; default 10 minutes. */
+  readonly relistMs?: number;
+};
+
+function writeThrough<T>(
+  kv: Kv<T>,
+  set: (key: string, value: T | undefined, revision: number) => void,
+): Kv<T> {
+  const setIf = (key: string, value: T, revision: number | undefined) => {
+    if (revision !== undefined) set(key, value, revision);
+    return revision;
+  };
+  return {
+    ...kv,
+    async get(key) {
+      const entry = await kv.get(key);
+      if (entry !== undefined) set(key, entry.value, entry.revision);
+      return entry;
+    },
+    create: async (key, value) => setIf(key, value, await kv.create(key, value)),
+    update: async (key, value, revision) =>
+      setIf(key, value, await kv.update(key, value, revision)),
+    async remove(key, revision) {
+      const isRemoved = await kv.remove(key, revision);
+      // The marker's own revision is that much or more.
+      if (isRemoved) set(key, undefined, revision + 1);
+      return isRemoved;
+    },
+  };
+}
+
+/**
+ * Follows the records of `filter` on one subscription until `signal` fires. Resolves when every
+ * present record is cached; throws the signal's reason if it fires before.
+ *
+ * Wherever a write may be missing (a reconnect, a recreated or restored bucket, every 10 minutes)
+ * the bucket is listed anew, and its listeners hear what is gone.
+ */
+export async function openKvCache<T, Held>({
+  kv,
+  filter,
+  transform,
+  signal,
+  relistMs,
+}: KvCacheOptions<T, Held>): Promise<CachedKv<T, Held>> {
+  signal.throwIfAborted();
+  const store = createKvStore<Held>();
+  const set = (key: string, value: T | undefined, revision: number) =>
+    store.set(key, value === undefined ? undefined : transform(value), revision);
+  const { promise: synced, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  kv.listAndWatch({
+    filter,
+    signal,
+    relistMs,
+    onStart: store.startList,
+    onEntry: set,
+    onSynced() {
+      store.endList();
+      resolve();
+    },
+  });
+  await synced;
+  signal.removeEventListener("abort", onAbort);
+  return { cache: store, kv: writeThrough(kv, set) };
+}
