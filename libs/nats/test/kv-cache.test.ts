@@ -52,7 +52,24 @@ async function startBucket({ relistMs, storeDir }: Started = {}) {
 const held = (cache: KvCache<number>) =>
   Object.fromEntries([...cache.list()].map(({ key, value }) => [key, value]));
 
-const consumersOf = async ({ other }: Awaited<ReturnType<typeof startBucket>>) =>
+type Bucket = Awaited<ReturnType<typeof startBucket>>;
+
+async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "rollcast-kv-cache-"));
+  undo.defer(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Kills the server, and starts it again after `during`, until both clients are back. */
+async function killServer({ server, nats, other }: Bucket, during: () => Promise<void>) {
+  await server.kill();
+  await waitFor(() => nats.fault() !== undefined && other.fault() !== undefined);
+  await during();
+  await server.restart();
+  await waitFor(() => nats.fault() === undefined && other.fault() === undefined);
+}
+
+const consumersOf = async ({ other }: Bucket) =>
   (await other.jsm.streams.info("KV_sources")).state.consumer_count;
 
 test("a cache holds what is present, then every write and removal, on one subscription", async () => {
@@ -146,11 +163,7 @@ test("after the server was killed the cache has what was written and removed mea
   const y = (await writer.create("prod.y", count(1))) ?? 0;
   const { cache } = await bucket.open();
   for (let round = 1; round <= 3; round++) {
-    await bucket.server.kill();
-    await waitFor(() => bucket.nats.fault() !== undefined);
-    expect(cache.get("prod.y")?.value).toBe(1);
-    await bucket.server.restart();
-    await waitFor(() => bucket.other.fault() === undefined);
+    await killServer(bucket, async () => expect(cache.get("prod.y")?.value).toBe(1));
     await writer.create(`prod.r${round}`, count(round));
     await waitFor(() => cache.get(`prod.r${round}`)?.value === round);
   }
@@ -162,12 +175,13 @@ test("after the server was killed the cache has what was written and removed mea
 });
 
 test("a server that lost everything empties the cache, and its first revisions are taken", async () => {
-  await using bucket = await startBucket();
+  await using undo = new AsyncDisposableStack();
+  const dir = await temporaryFolder(undo);
+  await using bucket = await startBucket({ storeDir: dir });
   for (let n = 0; n < 20; n++) await bucket.writer.create(`prod.k${n}`, count(n));
   const { cache, changes } = await bucket.open();
 
-  await bucket.server.restart({ empty: true });
-  await waitFor(() => bucket.other.fault() === undefined);
+  await killServer(bucket, () => rm(join(dir, "jetstream"), { recursive: true }));
   await provision(bucket.other, 1);
   const revision = await bucket.writer.create("prod.k3", count(33));
 
@@ -216,33 +230,28 @@ test("a bucket that is emptied without a trace is noticed by the next list", asy
 });
 
 test("a server restored from an older backup: what it has counts, and later writes are followed", async () => {
-  const dir = await mkdtemp(join(tmpdir(), "rollcast-nats-restored-"));
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
+  const dir = await temporaryFolder(undo);
   await using bucket = await startBucket({ storeDir: dir });
-  const { writer, server } = bucket;
+  const { writer } = bucket;
   const [store, backup] = [join(dir, "jetstream"), join(dir, "backup")];
   const x = (await writer.create("prod.x", count(1))) ?? 0;
   const y = (await writer.create("prod.y", count(1))) ?? 0;
-  await server.kill();
-  await cp(store, backup, { recursive: true });
-  await server.restart();
-  await waitFor(() => bucket.other.fault() === undefined);
+  await killServer(bucket, () => cp(store, backup, { recursive: true }));
   const { cache, changes } = await bucket.open();
   await writer.update("prod.x", count(2), x);
   await writer.remove("prod.y", y);
   for (let n = 0; n < 20; n++) await writer.create(`prod.lost${n}`, count(n));
   await waitFor(() => cache.size() === 21);
 
-  await server.kill();
-  await rm(store, { recursive: true });
-  await cp(backup, store, { recursive: true });
-  await server.restart();
+  await killServer(bucket, async () => {
+    await rm(store, { recursive: true });
+    await cp(backup, store, { recursive: true });
+  });
 
   await waitFor(() => cache.get("prod.x")?.value === 1 && cache.size() === 2);
   expect(held(cache)).toEqual({ "prod.x": 1, "prod.y": 1 });
   expect(changes).toContainEqual(["prod.lost7", undefined, 7]);
-  await waitFor(() => bucket.other.fault() === undefined);
   const next = (await writer.update("prod.x", count(3), x)) ?? 0;
   expect(next).toBeLessThan(20);
   await waitFor(() => cache.get("prod.x")?.value === 3);

@@ -14,7 +14,7 @@ export async function startIndex(host: RestarterHost, created: Created): Promise
   const { cluster, index, names, rules, sources } = ctx;
   watchAnnotationFaults(ctx);
   watchQueueRejections(ctx, control.assigner.of);
-  await watchSourceNames(names, { sources, cluster, logger, signal });
+  await watchSourceNames(names, { sources, cluster, signal });
   if (needsNamespaceLabels(config)) {
     const { relabel: onLabels } = control.assigner;
     const labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));

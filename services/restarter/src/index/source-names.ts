@@ -1,7 +1,6 @@
 import { sourceKeys } from "@rollcast/nats/installation";
 import type { Kv } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Logger } from "@rollcast/runtime/logger";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import type { SourcePattern } from "../model/watched-sources.ts";
@@ -49,7 +48,6 @@ export function createSourceNames(
 export type NameFeed = {
   readonly sources: Kv<SourceRecord>;
   readonly cluster: string;
-  readonly logger: Logger;
   readonly signal: AbortSignal;
 };
 
@@ -59,25 +57,16 @@ export type NameFeed = {
  * nothing.
  */
 export async function watchSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
-  const { sources, cluster, logger, signal } = feed;
-  const filter = sourceKeys(cluster);
-  const read = async () => {
-    for await (const { value } of sources.snapshot(filter)) names.add(value);
-  };
-  const opened = Promise.withResolvers<void>();
-  sources.watch({
-    filter,
+  const { sources, cluster, signal } = feed;
+  const { promise: synced, resolve } = Promise.withResolvers<void>();
+  sources.listAndWatch({
+    filter: sourceKeys(cluster),
     signal,
-    onEntry: (_key, record) => {
+    onEntry(_key, record) {
       if (record !== undefined) names.add(record);
     },
-    onOpen: () => opened.resolve(),
-    onGap: () => {
-      read().catch((err: unknown) => logger.warn({ err }, "resync of source names failed"));
-    },
+    onSynced: resolve,
   });
-  signal.addEventListener("abort", () => opened.resolve(), { once: true });
-  // Watch first, then list: the watch delivers later writes, the list earlier ones.
-  await opened.promise;
-  await read();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await synced;
 }

@@ -167,7 +167,7 @@ export async function startProcess(
     logger,
   });
   onSourceNamed.enqueue = workqueue.enqueue;
-  await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, logger, signal });
+  await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   const watched = followed.map((kind) =>
     watchKind(
