@@ -12,7 +12,7 @@ export function keyPrefix(cluster: string, { kind, namespace }: Unit): string {
 /** Keys of the records of a unit, tombstones included. */
 export function keysOf({ cache, config }: Pick<WatcherContext, "cache" | "config">, unit: Unit) {
   const prefix = keyPrefix(config.cluster, unit);
-  return [...cache.keys()].filter((key) => key.startsWith(prefix));
+  return [...cache.list()].map(({ key }) => key).filter((key) => key.startsWith(prefix));
 }
 
 /** One full list of a unit, from before its request to its end. */
@@ -36,9 +36,9 @@ export function startListPass(
   const missing = new Set<string>();
   let newest: string | undefined;
   let restored = false;
-  for (const [key, entry] of cache.entries()) {
+  for (const { key, value } of cache.list()) {
     if (!key.startsWith(ofKind)) continue;
-    newest = newerVersion(newest, entry.resourceVersion);
+    newest = newerVersion(newest, value.resourceVersion);
     if (key.startsWith(ofUnit)) missing.add(key);
   }
   return {

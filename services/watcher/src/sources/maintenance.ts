@@ -49,7 +49,8 @@ export function startMaintenance(
   };
   const removeTombstones = () => {
     const before = Date.now() - TOMBSTONE_MS;
-    for (const [key, { deletedAt }] of cache.entries()) {
+    for (const { key, value } of cache.list()) {
+      const { deletedAt } = value;
       if (deletedAt === undefined || deletedAt > before || pool.busy(key)) continue;
       void pool.run(key, () =>
         outbox.remove(key, (record) => (record.deletedAt ?? Number.POSITIVE_INFINITY) <= before),

@@ -51,17 +51,13 @@ type RecordEntry = Entry<SourceRecord>;
 export function createOutbox(options: OutboxOptions): Outbox {
   const { kv, cache, metrics, tracer, failpoint } = options;
 
-  const read = async (key: string): Promise<RecordEntry | undefined> => {
-    const entry = await retryKv(() => kv.get(key), options);
-    if (entry !== undefined) cache.set(key, entry.value, entry.revision);
-    return entry;
-  };
+  const read = (key: string): Promise<RecordEntry | undefined> =>
+    retryKv(() => kv.get(key), options);
 
   /** Replaces `entry`; returns the new entry, or undefined on a conflict. */
   const replace = async (key: string, value: SourceRecord, entry: RecordEntry | undefined) => {
     const written = await retryKv(() => put(kv, key, value, entry), options);
     if (written === undefined) metrics.conflicts.inc();
-    else cache.set(key, value, written.revision);
     return written;
   };
 
@@ -128,10 +124,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (;;) {
         const entry = await read(key);
         if (entry === undefined || !wanted(entry.value)) return;
-        if (await retryKv(() => kv.remove(key, entry.revision), options)) {
-          cache.set(key, undefined, entry.revision);
-          return;
-        }
+        if (await retryKv(() => kv.remove(key, entry.revision), options)) return;
       }
     },
   };

@@ -1,6 +1,13 @@
 import type { SourceRecord } from "@rollcast/shared/records";
+import { createKvStore } from "@rollcast/nats/kv-store";
 import { expect, test } from "vitest";
-import { createSourceCache, fingerprintOfRecord, fingerprintOfObserved } from "./source-cache.ts";
+import {
+  cachedSource,
+  createSourceCache,
+  fingerprintOfObserved,
+  fingerprintOfRecord,
+} from "./source-cache.ts";
+import type { CachedSource } from "./source-cache.ts";
 
 const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
   v: 1,
@@ -36,37 +43,48 @@ test.each<{ name: string; over: Partial<SourceRecord> }>([
   expect(fingerprintOfRecord(record(over))).not.toBe(fingerprintOfRecord(record()));
 });
 
-test("an older revision is not taken", () => {
-  const cache = createSourceCache();
-  cache.set("key", record({ resourceVersion: "12" }), 5);
-  cache.set("key", record({ resourceVersion: "11" }), 4);
-
-  expect(cache.get("key")?.resourceVersion).toBe("12");
-});
+function startCache() {
+  const records = createKvStore<CachedSource>();
+  const set = (key: string, value: SourceRecord | undefined, revision: number) =>
+    records.set(key, value === undefined ? undefined : cachedSource(value), revision);
+  set("before", record({ state: "pending" }), 1);
+  return { cache: createSourceCache(records), set };
+}
 
 test("pending records are listed until they are published or removed", () => {
-  const cache = createSourceCache();
-  cache.set("key", record({ state: "pending" }), 1);
-  expect([...cache.pending]).toEqual(["key"]);
+  const { cache, set } = startCache();
+  expect([...cache.pending]).toEqual(["before"]);
+  set("key", record({ state: "pending" }), 2);
+  expect([...cache.pending]).toEqual(["before", "key"]);
 
-  cache.set("key", record(), 2);
+  set("before", undefined, 3);
+  set("key", record(), 4);
   expect(cache.pending.size).toBe(0);
-  cache.set("key", record({ state: "pending" }), 3);
-  cache.set("key", undefined, 4);
-  expect(cache.pending.size).toBe(0);
-  expect(cache.size()).toBe(0);
+  expect(cache.size()).toBe(1);
 });
 
 test("a record that differs from the observation is noticed until they agree", () => {
-  const cache = createSourceCache();
-  cache.set("key", record(), 1);
+  const { cache, set } = startCache();
+  set("key", record(), 2);
   cache.observe("key", fingerprintOfObserved(observed, "k"));
   expect(cache.drifted.size).toBe(0);
 
-  cache.set("key", record({ digests: {} }), 2);
+  set("key", record({ digests: {} }), 3);
   expect([...cache.drifted.keys()]).toEqual(["key"]);
   cache.observe("key", undefined);
   expect([...cache.drifted.keys()]).toEqual(["key"]);
-  cache.set("key", record({ deletedAt: 1 }), 3);
+  set("key", record({ deletedAt: 1 }), 4);
+  expect(cache.drifted.size).toBe(0);
+});
+
+test("a removed record is neither different nor observed any more", () => {
+  const { cache, set } = startCache();
+  set("key", record(), 2);
+  cache.observe("key", undefined);
+  expect(cache.drifted.size).toBe(1);
+
+  set("key", undefined, 3);
+  expect(cache.drifted.size).toBe(0);
+  set("key", record(), 4);
   expect(cache.drifted.size).toBe(0);
 });

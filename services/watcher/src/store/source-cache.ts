@@ -1,21 +1,17 @@
 import { createHash } from "node:crypto";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { ObservedSource } from "../model/transform.ts";
 
 /**
- * The cached state of a source: a fingerprint of its record and one of the last observation. The
- * records stay in the bucket and are read when the fingerprints differ.
+ * What is held of a record: the records stay in the bucket and are read when the fingerprint differs
+ * from the observed one.
  */
 export type CachedSource = {
-  /** Of the record. */
-  fingerprint: string;
-  resourceVersion: string;
-  /** Revision of the record in the bucket `sources`. */
-  revision: number;
-  pending: boolean;
-  deletedAt: number | undefined;
-  /** Fingerprint of the last observation; undefined before the first. */
-  observedFingerprint: string | undefined;
+  readonly fingerprint: string;
+  readonly resourceVersion: string;
+  readonly pending: boolean;
+  readonly deletedAt: number | undefined;
 };
 
 const GONE = "gone";
@@ -42,17 +38,18 @@ export function fingerprintOfObserved(observed: ObservedSource, keyId: string): 
   return fingerprint({ ...observed, keyId });
 }
 
+export function cachedSource(record: SourceRecord): CachedSource {
+  return {
+    fingerprint: fingerprintOfRecord(record),
+    resourceVersion: record.resourceVersion,
+    pending: record.state === "pending",
+    deletedAt: record.deletedAt,
+  };
+}
+
 /** The sources of one cluster, by record key. */
-export type SourceCache = {
+export type SourceCache = Pick<KvCache<CachedSource>, "list" | "size"> & {
   get(key: string): CachedSource | undefined;
-  size(): number;
-  keys(): MapIterator<string>;
-  entries(): MapIterator<[string, CachedSource]>;
-  /**
-   * Caches a record at `revision`; an older revision than the cached one is ignored. Undefined
-   * removes it.
-   */
-  set(key: string, record: SourceRecord | undefined, revision: number): void;
   /** Notes an observation; `fingerprint` is undefined if the object was deleted. */
   observe(key: string, fingerprint: string | undefined): void;
   /** Keys of records whose event may not be published yet. */
@@ -65,50 +62,32 @@ export type SourceCache = {
   readonly drifted: ReadonlyMap<string, number>;
 };
 
-export function createSourceCache(): SourceCache {
-  const sources = new Map<string, CachedSource>();
+export function createSourceCache(records: KvCache<CachedSource>): SourceCache {
+  /** Fingerprints of the last observations. */
+  const observations = new Map<string, string>();
   const pending = new Set<string>();
   const drifted = new Map<string, number>();
 
-  const refresh = (key: string, cached: CachedSource) => {
-    if (cached.pending) pending.add(key);
+  const refresh = (key: string, cached: CachedSource | undefined) => {
+    if (cached === undefined) observations.delete(key);
+    if (cached?.pending === true) pending.add(key);
     else pending.delete(key);
-    const { observedFingerprint } = cached;
-    if (observedFingerprint === undefined || observedFingerprint === cached.fingerprint) {
-      drifted.delete(key);
-    } else if (!drifted.has(key)) drifted.set(key, performance.now());
+    const observed = observations.get(key);
+    if (observed === undefined || observed === cached?.fingerprint) drifted.delete(key);
+    else if (!drifted.has(key)) drifted.set(key, performance.now());
   };
+  for (const { key, value } of records.list()) refresh(key, value);
+  records.listen(refresh);
   return {
-    get: (key) => sources.get(key),
-    size: () => sources.size,
-    keys: () => sources.keys(),
-    entries: () => sources.entries(),
+    get: (key) => records.get(key)?.value,
+    list: records.list,
+    size: records.size,
     pending,
     drifted,
-    set(key, record, revision) {
-      const cached = sources.get(key);
-      if (cached !== undefined && cached.revision > revision) return;
-      if (record === undefined) {
-        sources.delete(key);
-        pending.delete(key);
-        drifted.delete(key);
-        return;
-      }
-      const next: CachedSource = {
-        fingerprint: fingerprintOfRecord(record),
-        resourceVersion: record.resourceVersion,
-        revision,
-        pending: record.state === "pending",
-        deletedAt: record.deletedAt,
-        observedFingerprint: cached?.observedFingerprint,
-      };
-      sources.set(key, next);
-      refresh(key, next);
-    },
-    observe(key, observedFingerprint) {
-      const cached = sources.get(key);
+    observe(key, observed) {
+      const cached = records.get(key)?.value;
       if (cached === undefined) return;
-      cached.observedFingerprint = observedFingerprint ?? GONE;
+      observations.set(key, observed ?? GONE);
       refresh(key, cached);
     },
   };

@@ -2,9 +2,10 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import type { Kv } from "@rollcast/nats/kv";
+import { openKvCache } from "@rollcast/nats/kv-cache";
 import { sourceKeys } from "@rollcast/nats/installation";
 import { SourceRecord } from "@rollcast/shared/records";
-import { createSourceCache } from "./source-cache.ts";
+import { cachedSource, createSourceCache } from "./source-cache.ts";
 import type { SourceCache } from "./source-cache.ts";
 
 /** The records of one cluster and their cache. */
@@ -21,36 +22,12 @@ export async function openSourceStore(options: {
   signal: AbortSignal;
 }): Promise<SourceStore> {
   const { nats, cluster, logger, signal } = options;
-  const kv = await openKv(nats, "sources", SourceRecord);
-  const cache = createSourceCache();
-  const filter = sourceKeys(cluster);
-  const opened = Promise.withResolvers<void>();
-
-  const load = async () => {
-    const before = new Set(cache.keys());
-    for await (const { key, value, revision } of kv.snapshot(filter)) {
-      before.delete(key);
-      cache.set(key, value, revision);
-    }
-    for (const key of before) {
-      const entry = await kv.get(key);
-      cache.set(key, entry?.value, entry?.revision ?? Number.MAX_SAFE_INTEGER);
-    }
-  };
-  kv.watch({
-    filter,
+  const { cache, kv } = await openKvCache({
+    kv: await openKv(nats, "sources", SourceRecord),
+    filter: sourceKeys(cluster),
+    transform: cachedSource,
     signal,
-    onEntry: (key, record, revision) => cache.set(key, record, revision),
-    onOpen: () => opened.resolve(),
-    onGap: () => {
-      load().catch((err: unknown) => logger.warn({ err }, "cannot reload records after a gap"));
-    },
   });
-  const onAbort = () => opened.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  await opened.promise;
-  signal.removeEventListener("abort", onAbort);
-  await load();
   logger.info({ sources: cache.size() }, "records loaded");
-  return { kv, cache };
+  return { kv, cache: createSourceCache(cache) };
 }
