@@ -10,8 +10,8 @@ export type Watching = {
   readonly filter: string;
   readonly signal: AbortSignal;
   /**
-   * A subscription begins, or begins anew: whatever was reported before, the server may have less
-   * or older values now.
+   * A subscription is about to begin, at first or after the last one ended: whatever was reported
+   * before, the server may have less or older values now.
    */
   readonly onStart?: () => void;
   readonly onUpdate: (update: Stored) => void;
@@ -30,8 +30,6 @@ const RETRY = { initial: 200, max: 5_000 };
  */
 async function watchOnce(nats: Nats, watching: Watching): Promise<void> {
   const { bucket, filter, signal, relistMs = RELIST_MS, onUpdate, onSynced } = watching;
-  // Before the consumer is made: what is written from here on is reported, or newer than it.
-  watching.onStart?.();
   await using subscription = await subscribe(nats, bucket, filter);
   const { messages, isEmpty, storedOf, onIdle } = subscription;
   let isOver = signal.aborted;
@@ -94,13 +92,15 @@ export async function keepWatching(nats: Nats, watching: Watching): Promise<void
     watching.onSynced();
   };
   while (!signal.aborted) {
+    // At once, and before the consumer is made: what is written from here on is reported by it.
+    watching.onStart?.();
+    if (failures > 0) await pause(nats, failures, signal);
     try {
       await watchOnce(nats, { ...watching, onSynced });
     } catch (err) {
       if (signal.aborted) return;
       failures += 1;
       nats.logger.warn({ err, bucket }, "bucket watch ended");
-      await pause(nats, failures, signal);
     }
   }
 }

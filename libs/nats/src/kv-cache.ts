@@ -3,7 +3,10 @@ import type { KvStore } from "./kv-store.ts";
 import type { Kv } from "./kv.ts";
 
 /** The records of a bucket in memory, stale only by the network delay. */
-export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "listen">;
+export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "listen"> & {
+  /** Resolves when the bucket is listed: at once, or after a gap when that is closed. */
+  synced(): Promise<void>;
+};
 
 export type CachedKv<T, Held> = {
   readonly cache: KvCache<Held>;
@@ -67,21 +70,29 @@ export async function openKvCache<T, Held>({
   const store = createKvStore<Held>();
   const set = (key: string, value: T | undefined, revision: number) =>
     store.set(key, value === undefined ? undefined : transform(value), revision);
-  const { promise: synced, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
+  let listing = Promise.withResolvers<void>();
+  let isListed = false;
+  const end = () => {
+    isListed = true;
+    listing.resolve();
+  };
+  signal.addEventListener("abort", end, { once: true });
   kv.listAndWatch({
     filter,
     signal,
     relistMs,
-    onStart: store.startList,
+    onStart() {
+      if (isListed) listing = Promise.withResolvers();
+      isListed = false;
+      store.startList();
+    },
     onEntry: set,
     onSynced() {
       store.endList();
-      resolve();
+      end();
     },
   });
-  await synced;
-  signal.removeEventListener("abort", onAbort);
-  return { cache: store, kv: writeThrough(kv, set) };
+  await listing.promise;
+  signal.throwIfAborted();
+  return { cache: { ...store, synced: () => listing.promise }, kv: writeThrough(kv, set) };
 }

@@ -2,6 +2,7 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { Tracer } from "@rollcast/runtime/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
@@ -28,6 +29,8 @@ export type Context = {
   readonly kube: KubeClient;
   readonly index: WorkloadIndex;
   readonly records: Kv<WorkloadRecord>;
+  /** The records in memory; what is written or read by `records` is in it at once. */
+  readonly recordCache: KvCache<WorkloadRecord>;
   readonly sources: Kv<SourceRecord>;
   readonly logger: Logger;
   readonly metrics: RestarterMetrics;

@@ -2,6 +2,7 @@ import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
+import { openKvCache } from "@rollcast/nats/kv-cache";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { JetStreamResources } from "@rollcast/nats/provision";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
@@ -85,6 +86,12 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     signal,
     ending: ending.signal,
   });
+  const records = await openKvCache({
+    kv: await openKv(nats, "workloads", WorkloadRecord),
+    filter: `${cluster}.>`,
+    transform: (record) => record,
+    signal,
+  });
   const ctx: Context = {
     cluster,
     mode: config.mode,
@@ -97,7 +104,8 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     kinds,
     kube,
     index,
-    records: await openKv(nats, "workloads", WorkloadRecord),
+    records: records.kv,
+    recordCache: records.cache,
     sources: await openKv(nats, "sources", SourceRecord),
     logger,
     metrics: own,

@@ -77,7 +77,9 @@ export async function createContext(
  * sync.
  */
 export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: WatcherContext) {
-  const outOfScope = [...cache.list()].map(({ key }) => key).filter((key) => !scope.includesKey(key));
+  const outOfScope = [...cache.list()]
+    .map(({ key }) => key)
+    .filter((key) => !scope.includesKey(key));
   if (outOfScope.length === 0) return;
   logger.info({ records: outOfScope.length }, "removing records out of scope");
   for (const key of outOfScope) await recorder.forget(key);

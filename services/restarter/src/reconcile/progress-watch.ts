@@ -1,4 +1,3 @@
-import { recordKey } from "@rollcast/shared/subjects";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -10,7 +9,7 @@ const TICK_MS = 1_000;
 
 /** The workloads followed now. */
 export type ProgressWatch = {
-  /** Observes a record that was read elsewhere, e.g. by the resync. */
+  /** Observes a record as it is in memory. */
   observe(record: WorkloadRecord): void;
   /** The last observed record of a followed workload. */
   get(key: WorkloadKey): WorkloadRecord | undefined;
@@ -69,25 +68,11 @@ export function startProgressWatch(
       if (workload.mayRoll || active.has(workloadKey(workload))) enqueue(workloadKey(workload));
     },
   });
-  const byRecordKey = new Map<string, WorkloadKey>();
-  ctx.records.watch({
-    filter: `${ctx.cluster}.>`,
-    signal,
-    onEntry(key, record) {
-      if (record !== undefined) {
-        byRecordKey.set(recordKey(ctx.cluster, record), workloadKey(record));
-        observe(record);
-        if (!active.has(workloadKey(record))) byRecordKey.delete(key);
-        return;
-      }
-      const gone = byRecordKey.get(key);
-      if (gone !== undefined) active.delete(gone);
-      if (gone !== undefined) ctx.admission.observe(gone, undefined);
-      byRecordKey.delete(key);
-    },
-    onGap() {
-      for (const key of active.keys()) enqueue(key);
-    },
+  ctx.recordCache.listen((_key, record, before) => {
+    if (record !== undefined) return observe(record);
+    if (before === undefined) return;
+    active.delete(workloadKey(before));
+    ctx.admission.observe(workloadKey(before), undefined);
   });
   const enqueueAdmissible = () => {
     for (const key of ctx.admission.admissible()) enqueue(key);

@@ -15,7 +15,7 @@ import type { WorkloadKey } from "../model/workload.ts";
 export type Resync = AsyncDisposable & {
   now(trigger: string): void;
   /**
-   * How long the initial read of the records has been running, if it is; the resync does not wait
+   * How long it has been waiting for the records to be listed, if it is; the resync does not wait
    * for what it enqueues.
    */
   inFlightMs(): number;
@@ -34,7 +34,8 @@ async function enqueue(
   progress: ProgressWatch,
 ): Promise<number> {
   const keys = new Set<WorkloadKey>();
-  for await (const { value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
+  await ctx.recordCache.synced();
+  for (const { value } of ctx.recordCache.list()) {
     progress.observe(value);
     keys.add(workloadKey(value));
   }

@@ -4,8 +4,8 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { ObservedSource } from "../model/transform.ts";
 
 /**
- * What is held of a record: the records stay in the bucket and are read when the fingerprint differs
- * from the observed one.
+ * What is held of a record: the records stay in the bucket and are read when the fingerprint
+ * differs from the observed one.
  */
 export type CachedSource = {
   readonly fingerprint: string;
@@ -62,7 +62,7 @@ export type SourceCache = Pick<KvCache<CachedSource>, "list" | "size"> & {
   readonly drifted: ReadonlyMap<string, number>;
 };
 
-export function createSourceCache(records: KvCache<CachedSource>): SourceCache {
+export function createSourceCache(records: Omit<KvCache<CachedSource>, "synced">): SourceCache {
   /** Fingerprints of the last observations. */
   const observations = new Map<string, string>();
   const pending = new Set<string>();

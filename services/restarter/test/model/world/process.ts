@@ -134,6 +134,12 @@ export async function startProcess(
     halted: () => Promise.resolve(),
   });
   const kube = ports.kube.client(gate);
+  const records = await openKvCache({
+    kv: ports.records.view(gate, WorkloadRecord, { read: "read record", write: "write record" }),
+    filter: `${CLUSTER}.>`,
+    transform: (record) => record,
+    signal,
+  });
   const kinds = new Map<string, WorkloadKind>();
   const ctx: Context = {
     cluster: CLUSTER,
@@ -147,10 +153,8 @@ export async function startProcess(
     kinds,
     kube,
     index,
-    records: ports.records.view(gate, WorkloadRecord, {
-      read: "read record",
-      write: "write record",
-    }),
+    records: records.kv,
+    recordCache: records.cache,
     sources: ports.sources.view(gate, SourceRecord, { read: "read source", write: "other" }),
     logger,
     metrics,

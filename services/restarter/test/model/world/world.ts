@@ -202,6 +202,7 @@ export function createWorld(config: WorldConfig): World {
       outage.isOn = isOn;
       if (isOn) {
         outage.areWatchesClosed = true;
+        for (const bucket of [records, sources, control]) bucket.gap();
         return;
       }
       for (const replica of replicas) replica.resync("nats-reconnect");
