@@ -1,8 +1,7 @@
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { KvWatchInclude, Kvm } from "@nats-io/kv";
+import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
-import { keepUpdating } from "./bucket-updates.ts";
 import { keepWatching } from "./bucket-watch.ts";
 import type { Watching } from "./bucket-watch.ts";
 import { readBucket } from "./bucket.ts";
@@ -41,23 +40,6 @@ export type Kv<T> = {
    * fires. An unreadable record is logged and reported as removed.
    */
   listAndWatch(options: ListWatch<T>): void;
-  /**
-   * Calls back for each write from now on (value undefined: removed), until `signal` fires. A gap
-   * in the subscription calls `onGap`.
-   */
-  watch(options: WatchOptions<T>): void;
-};
-
-export type WatchOptions<T> = {
-  filter?: string;
-  signal: AbortSignal;
-  onEntry: (key: string, value: T | undefined, revision: number) => void;
-  onGap: () => void;
-  /**
-   * Called each time the subscription stands: every later write is reported. Before `onGap` where
-   * both are due.
-   */
-  onOpen?: () => void;
 };
 
 export type ListWatch<T> = {
@@ -120,16 +102,6 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
         const value = tryParse(key, bytes);
         if (value !== undefined) yield { key, value, revision };
       }
-    },
-    watch({ filter = ">", signal, onEntry, onGap, onOpen }) {
-      const onUpdate = (key: string, bytes: Uint8Array | undefined, revision: number) => {
-        const value = bytes === undefined ? undefined : tryParse(key, bytes);
-        if (bytes === undefined || value !== undefined) onEntry(key, value, revision);
-      };
-      const open = () => kv.watch({ key: filter, include: KvWatchInclude.UpdatesOnly });
-      keepUpdating(nats, { bucket, open, signal, onUpdate, onGap, onOpen }).catch((err: unknown) =>
-        nats.logger.error({ err, bucket }, "bucket watch failed"),
-      );
     },
     listAndWatch({ filter = ">", onEntry, ...watching }) {
       const onUpdate = ({ key, bytes, revision }: Stored) =>

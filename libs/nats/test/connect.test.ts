@@ -195,7 +195,7 @@ test("nothing holds the process after the disposal, also in an outage", async ()
     const nats = await connectNats({ url: ${JSON.stringify(server.url)}, name: "child", logger: createLogger("child", "silent") });
     await provision(nats, 1);
     const kv = await openKv(nats, "sources", z.object({}));
-    kv.watch({ signal: stop.signal, onEntry() {}, onGap() {} });
+    kv.listAndWatch({ signal: stop.signal, onEntry() {}, onSynced() {} });
     for await (const _ of kv.snapshot()) {}
     console.log("ready");
     process.stdin.once("data", async () => {

@@ -31,15 +31,15 @@ async function all(kv: Kv<Count>, filter?: string) {
   return entries;
 }
 
-/** What a watch has told. */
+/** What a watch has reported. */
 function watching(kv: Kv<Count>, signal: AbortSignal, filter?: string) {
   const calls: (string | [string, number | undefined])[] = [];
-  kv.watch({
+  kv.listAndWatch({
     filter,
     signal,
+    onStart: () => calls.push("start"),
     onEntry: (key, value) => calls.push([key, value?.n]),
-    onGap: () => calls.push("gap"),
-    onOpen: () => calls.push("open"),
+    onSynced: () => calls.push("synced"),
   });
   return calls;
 }
@@ -257,12 +257,12 @@ test("bytes that are no JSON are left alone too", async () => {
   expect(await all(kv.a)).toEqual([]);
 });
 
-test("a watch tells each write from its opening on, in order, and removals", async () => {
+test("a watch reports what is present, then each write, in order, and removals", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
   await kv.a.create("prod.before", count(0));
   const calls = watching(kv.a, stop.signal, "prod.>");
-  await waitFor(() => calls.includes("open"));
+  await waitFor(() => calls.includes("synced"));
 
   const created = await kv.b.create("prod.x", count(1));
   await kv.b.create("test.x", count(7));
@@ -271,43 +271,45 @@ test("a watch tells each write from its opening on, in order, and removals", asy
   await kv.nats.js.publish("$KV.sources.prod.bad", "{oops");
   await kv.b.create("prod.end", count(9));
 
-  await waitFor(() => calls.length === 5);
+  await waitFor(() => calls.length === 8);
   expect(calls).toEqual([
-    "open",
+    "start",
+    ["prod.before", 0],
+    "synced",
     ["prod.x", 1],
     ["prod.x", 2],
     ["prod.x", undefined],
+    ["prod.bad", undefined],
     ["prod.end", 9],
   ]);
   stop.abort();
   expect(getEventListeners(stop.signal, "abort")).toEqual([]);
 });
 
-test("a watch says that there was a gap after the server was away, and goes on", async () => {
+test("a watch begins anew after the server was away, and says so at once", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
   const calls = watching(kv.a, stop.signal);
-  await waitFor(() => calls.includes("open"));
-  const created = await kv.b.create("prod.x", count(1));
-  await waitFor(() => calls.length === 2);
+  await waitFor(() => calls.includes("synced"));
+  await kv.b.create("prod.x", count(1));
+  await waitFor(() => calls.length === 3);
 
+  await kv.server.kill();
+  await waitFor(() => calls.length === 4);
   await kv.server.restart();
-  await waitFor(() => calls.includes("gap"));
-  await waitFor(() => kv.other.fault() === undefined);
-  const updated = await kv.b.update("prod.x", count(2), created ?? 0);
-  await waitFor(() => calls.length >= 5);
+  await waitFor(() => calls.at(-1) === "synced");
 
-  expect(updated).toBeGreaterThan(created ?? 0);
-  expect(calls).toEqual(["open", ["prod.x", 1], "open", "gap", ["prod.x", 2]]);
+  const anew = ["start", ["prod.x", 1], "synced"];
+  expect(calls).toEqual(["start", "synced", ["prod.x", 1], ...anew]);
   stop.abort();
   await waitFor(() => getEventListeners(stop.signal, "abort").length === 0);
 });
 
-test("a watch that is ended tells nothing more, and reconnects do not bring it back", async () => {
+test("a watch that is ended reports nothing more, and reconnects do not bring it back", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
   const calls = watching(kv.a, stop.signal);
-  await waitFor(() => calls.includes("open"));
+  await waitFor(() => calls.includes("synced"));
 
   stop.abort();
   await kv.b.create("prod.x", count(1));
@@ -316,27 +318,25 @@ test("a watch that is ended tells nothing more, and reconnects do not bring it b
   await back;
   const second = new AbortController();
   const others = watching(kv.a, second.signal);
-  await waitFor(() => others.includes("open"));
+  await waitFor(() => others.includes("synced"));
   await kv.a.create("prod.y", count(1));
-  await waitFor(() => others.length === 2);
+  await waitFor(() => others.some(([key]) => key === "prod.y"));
 
-  expect(calls).toEqual(["open"]);
+  expect(calls).toEqual(["start", "synced"]);
   second.abort();
 });
 
-test("a watch that began in an outage opens after it", async () => {
+test("a watch that began in an outage lists after it", async () => {
   await using kv = await startTwo();
   const stop = new AbortController();
+  await kv.a.create("prod.x", count(1));
   await kv.server.kill();
   await waitFor(() => kv.nats.fault() !== undefined);
   const calls = watching(kv.a, stop.signal);
 
   await kv.server.restart();
 
-  await waitFor(() => calls.includes("open"));
-  await waitFor(() => kv.other.fault() === undefined);
-  await kv.b.create("prod.x", count(1));
-  await waitFor(() => calls.some((call) => Array.isArray(call)));
-  expect(calls).toEqual(["open", "gap", ["prod.x", 1]]);
+  await waitFor(() => calls.includes("synced"));
+  expect(calls.slice(-2)).toEqual([["prod.x", 1], "synced"]);
   stop.abort();
 });

@@ -1,4 +1,4 @@
-import type { Entry, Kv, ListWatch, WatchOptions } from "@rollcast/nats/kv";
+import type { Entry, Kv, ListWatch } from "@rollcast/nats/kv";
 import { TerminalError } from "@rollcast/shared/errors";
 import type { z } from "zod";
 import type { CallKind, Gate } from "./gate.ts";
@@ -196,12 +196,8 @@ function viewOf<T>({
         if (entry !== undefined) yield entry;
       }
     },
-    watch(options) {
-      watchers.add(watcherOf(gate, options, (key, text) => parse(key, text)));
-      options.onOpen?.();
-    },
     listAndWatch(options) {
-      const watcher = listWatcherOf(gate, options, { parse, writes });
+      const watcher = watcherOf(gate, options, { parse, writes });
       watchers.add(watcher);
       // In an outage it is listed when the watches open again.
       const start = () => (outage.areWatchesClosed ? undefined : watcher.gap());
@@ -211,7 +207,7 @@ function viewOf<T>({
 }
 
 /** Lists what is present with the delay of a delivery, as a subscription does. */
-function listWatcherOf<T>(
+function watcherOf<T>(
   gate: Gate,
   { onStart, onEntry, onSynced }: ListWatch<T>,
   {
@@ -233,24 +229,4 @@ function listWatcherOf<T>(
     },
   };
   return watcher;
-}
-
-function watcherOf<T>(
-  gate: Gate,
-  { onEntry, onGap, onOpen }: WatchOptions<T>,
-  parse: (key: string, text: string) => T,
-): Watcher {
-  return {
-    gate,
-    queue: [],
-    deliver(write) {
-      if (write === "listed") return;
-      const { key, text, revision } = write;
-      onEntry(key, text === undefined ? undefined : parse(key, text), revision);
-    },
-    gap() {
-      onOpen?.();
-      onGap();
-    },
-  };
 }

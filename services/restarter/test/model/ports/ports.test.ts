@@ -23,25 +23,27 @@ test("a write of a record is a compare-and-set", async () => {
   expect(await kv.create("k", "four")).toBe(4);
 });
 
-test("a restored bucket has what it had, and its watches have a gap", async () => {
+test("a restored bucket has what it had, and its watches list it anew", async () => {
   const bucket = createBucket({ name: "b", outage: closedNever });
   const kv = bucket.view(openGate(), z.string(), kinds);
   await kv.create("k", "old");
   const backup = bucket.backup();
   const entries: (string | undefined)[] = [];
-  let gaps = 0;
-  kv.watch({
+  let lists = 0;
+  kv.listAndWatch({
     signal: new AbortController().signal,
     onEntry: (_key, value) => entries.push(value),
-    onGap: () => gaps++,
+    onSynced: () => lists++,
   });
+  await idle();
   await kv.update("k", "new", 1);
   bucket.deliver();
   bucket.restore(backup);
+  bucket.deliver();
 
   expect((await kv.get("k"))?.value).toBe("old");
-  expect(entries).toEqual(["new"]);
-  expect(gaps).toBe(1);
+  expect(entries).toEqual(["old", "new", "old"]);
+  expect(lists).toBe(2);
 });
 
 test.each([true, false])("an answer is lost, performed: %s", async (performed) => {
