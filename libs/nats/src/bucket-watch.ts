@@ -94,7 +94,7 @@ export async function keepWatching(nats: Nats, watching: Watching): Promise<void
   while (!signal.aborted) {
     // At once, and before the consumer is made: what is written from here on is reported by it.
     watching.onStart?.();
-    if (failures > 0) await pause(nats, failures, signal);
+    if (failures > 0 || nats.fault() !== undefined) await pause(nats, failures, signal);
     try {
       await watchOnce(nats, { ...watching, onSynced });
     } catch (err) {

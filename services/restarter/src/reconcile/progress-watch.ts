@@ -6,6 +6,8 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { hasProgressed, isDue, isUnfinished, specChanged } from "./due.ts";
 
 const TICK_MS = 1_000;
+/** An outcome that is not published after this time has lost its writer. */
+const ORPHAN_MS = 30_000;
 
 /** The workloads followed now. */
 export type ProgressWatch = {
@@ -25,6 +27,10 @@ export type ProgressWatch = {
    */
   stale(): { count: number; since: number | undefined };
 };
+
+function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
+  return outbox.some(({ time }) => now > time + ORPHAN_MS);
+}
 
 /** The workload that ran this Job, if any. */
 function runnerOf(job: Workload): WorkloadKey | undefined {
@@ -80,7 +86,7 @@ export function startProgressWatch(
   const enqueueDue = () => {
     const now = clock();
     for (const [key, record] of active) {
-      if (isDue(ctx, record, now)) enqueue(key);
+      if (isDue(ctx, record, now) || isOrphaned(record, now)) enqueue(key);
     }
     enqueueAdmissible();
   };

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import type { Context } from "../context.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { startProgressWatch } from "./progress-watch.ts";
+
+type Listener = Parameters<Context["recordCache"]["listen"]>[0];
+
+function startWatch() {
+  const listeners: ((...change: Parameters<Listener>) => void)[] = [];
+  const admission = { observe: () => undefined, admissible: () => [] };
+  const index = { listen: () => undefined, get: () => undefined };
+  const recordCache = { listen: (listener: Listener) => listeners.push(listener) };
+  const ctx = { cluster: "test", admission, index, recordCache } as never;
+  const enqueued: string[] = [];
+  const stop = new AbortController();
+  const progress = startProgressWatch(ctx, (key) => enqueued.push(key), stop.signal);
+  const change = (value?: WorkloadRecord, before?: WorkloadRecord) => {
+    for (const listener of listeners) listener("test.deployment.shop.web", value, before);
+  };
+  return { change, enqueued, progress, [Symbol.dispose]: () => stop.abort() };
+}
+
+function ended(agoMs: number): WorkloadRecord {
+  const outbox = [{ outcome: "succeeded", time: Date.now() - agoMs }];
+  const name = { kind: "Deployment", namespace: "shop", name: "web" };
+  return { ...name, phase: "current", running: {}, history: [], outbox } as never;
+}
+
+test("an outcome that its writer did not publish for long is published by another", () => {
+  using watch = startWatch();
+  watch.change(ended(1_000));
+  watch.progress.enqueueDue();
+  expect(watch.enqueued).toEqual([]);
+
+  watch.change(ended(31_000));
+  watch.progress.enqueueDue();
+  expect(watch.enqueued).toEqual(["Deployment/shop/web"]);
+});
+
+test("a workload whose record is removed is followed no more", () => {
+  using watch = startWatch();
+  watch.change(ended(1_000));
+  expect(watch.progress.count()).toBe(1);
+
+  watch.change(undefined, ended(1_000));
+  expect(watch.progress.count()).toBe(0);
+});
