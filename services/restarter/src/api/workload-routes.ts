@@ -18,8 +18,13 @@ import { statesOf, summaryOf } from "./workload-view.ts";
 
 const ROLLOUTS_SHOWN = 5;
 
-function records({ ctx }: ApiContext): WorkloadRecord[] {
-  return [...ctx.recordCache.list()].map(({ value }) => value);
+async function records({ ctx }: ApiContext): Promise<WorkloadRecord[]> {
+  const recordByKey = new Map<string, WorkloadRecord>();
+  // A record written meanwhile arrives twice, the newer one last.
+  for await (const { key, value } of ctx.records.snapshot(`${ctx.cluster}.>`)) {
+    recordByKey.set(key, value);
+  }
+  return [...recordByKey.values()];
 }
 
 function show(api: ApiContext, record: WorkloadRecord) {
@@ -52,7 +57,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
 async function status(api: ApiContext): Promise<StatusView> {
   const { ctx } = api;
   const states: NonNullable<StatusView["states"]> = {};
-  for (const record of records(api)) {
+  for (const record of await records(api)) {
     for (const state of statesOf(record)) states[state] = (states[state] ?? 0) + 1;
   }
   const all = [...ctx.index.all()];
@@ -72,7 +77,7 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
     serve(getStatus, () => status(api)),
     serve(listWorkloads, async ({ query }) => {
       const { kind, namespace, queue, state, notCurrent } = query;
-      const all = records(api)
+      const all = (await records(api))
         .map((record) => show(api, record))
         .filter((view) => kind === undefined || view.kind === kind)
         .filter((view) => namespace === undefined || view.namespace === namespace)
@@ -83,7 +88,7 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
     }),
     serve(listStale, async ({ query }) => {
       const { namespace } = query;
-      const all = records(api)
+      const all = (await records(api))
         .map((record) => show(api, record))
         .filter((view) => view.staleSince !== undefined)
         .filter((view) => namespace === undefined || view.namespace === namespace);
