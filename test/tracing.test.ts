@@ -137,7 +137,7 @@ test("without an endpoint neither SDK nor exporter is loaded; with one they are"
   await using stack = await startStack({ services: [] });
   const probe = join(import.meta.dirname, "fixtures", "resolved.mjs");
   const NODE_OPTIONS = `--import ${probe}`;
-  // prom-client brings the API, which does nothing by itself, for exemplars.
+  // The API is always there, and does nothing by itself.
   const resolved = (line: ServiceLogLine) =>
     line.msg === "resolved" && line.specifier !== "@opentelemetry/api";
 

@@ -25,7 +25,11 @@ test("tests go through the packages that wrap a third party's, as sources do", a
 const LAYERS: Layers = {
   packages: [["libs/low"], ["services/a", "services/b"]],
   apart: [],
-  clients: { pino: ["libs/low/src/logger.ts"], "@nats-io/*": ["libs/low/src/nats"] },
+  clients: {
+    pino: ["libs/low/src/logger.ts"],
+    "@nats-io/*": ["libs/low/src/nats"],
+    "@nats-io/errors": ["services/a"],
+  },
   folders: { "services/a/src": [["model"], ["context.ts"], ["reconcile"], ["."]] },
 };
 const WORKSPACE = new Map([
@@ -46,6 +50,7 @@ test("imports down the rows are allowed", () => {
     ["services/a/src/reconcile/loop.ts", 'import type { Context } from "../context.ts";'],
     ["services/a/src/model/key.ts", 'import { x } from "@x/low/y"; import fs from "node:fs";'],
     ["libs/low/src/nats/connect.ts", 'import { connect } from "@nats-io/transport-node";'],
+    ["services/a/src/errors.ts", 'import { NoError } from "@nats-io/errors";'],
   );
 
   expect(actual).toEqual([]);
@@ -75,6 +80,7 @@ test.each([
   ["services/a/src/x.ts", '@x/b/start"', "services/a is not above services/b"],
   ["libs/low/src/x.ts", '@x/a/start"', "libs/low is not above services/a"],
   ["services/a/src/x.ts", 'pino"', "only libs/low/src/logger.ts may import it"],
+  ["services/b/src/x.ts", '@nats-io/errors"', "only services/a may import it"],
   ["services/a/src/x.ts", '@nats-io/kv"', "only libs/low/src/nats may import it"],
   ["services/a/src/new/x.ts", './model/key.ts"', "new stands in no row"],
 ])("%s may not import %s", (file, specifier, why) => {

@@ -12,7 +12,10 @@ export type Layers = {
   readonly packages: Rows;
   /** Packages that must not know each other though their rows would let them. */
   readonly apart: readonly { readonly from: string; readonly to: string }[];
-  /** Who may import a third-party package, by its name or `@scope/*`. */
+  /**
+   * Who may import a third-party package, by its name or `@scope/*`; a package that is named is
+   * exempt from its scope's entry.
+   */
   readonly clients: Readonly<Record<string, readonly string[]>>;
   /** The rows inside of a package, by the folder that they lie in. */
   readonly folders: Readonly<Record<string, Rows>>;
@@ -58,15 +61,11 @@ function targetOf(workspace: Workspace, file: string, specifier: string): string
 }
 
 function clientFault({ clients }: Layers, file: string, specifier: string): string | undefined {
-  for (const [client, places] of Object.entries(clients)) {
-    const named = client.endsWith("/*")
-      ? specifier.startsWith(client.slice(0, -1))
-      : isIn(specifier, client);
-    if (named && !places.some((place) => isIn(file, place))) {
-      return `only ${places.join(" and ")} may import it`;
-    }
-  }
-  return undefined;
+  const exact = Object.keys(clients).find((client) => isIn(specifier, client));
+  const client = exact ?? `${specifier.split("/")[0]}/*`;
+  const places = clients[client];
+  if (places === undefined || places.some((place) => isIn(file, place))) return undefined;
+  return `only ${places.join(" and ")} may import it`;
 }
 
 function faultOf(layers: Layers, workspace: Workspace, file: string, specifier: string) {

@@ -13,7 +13,6 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { servingFault } from "@rollcast/nats/serving";
-import type { Tracer } from "@rollcast/runtime/trace";
 import { openTracing } from "@rollcast/runtime/tracing/open";
 
 /** What a service gets from the process it runs in, be it alone there or not. */
@@ -23,7 +22,6 @@ export type Host = {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly nats: Nats;
-  readonly tracer: Tracer;
   /**
    * Everything the service opens is pushed here, in the order in which it must be closed again,
    * last first.
@@ -86,13 +84,13 @@ export async function openProcess(
     notes: () => [...parts.values()].flatMap((part) => part.notes()),
   };
   stack.use(await startHealthServer(checks));
-  const tracing = stack.use(await openTracing({ env, cluster: config.cluster, logger }));
+  stack.use(await openTracing({ env, cluster: config.cluster, logger }));
   const nats = stack.use(await connectNats({ ...config.nats, name, logger }, signal));
   natsFault = () => servingFault(nats);
   const common = { config, env, logger, nats, stack, signal };
   return {
     ...common,
-    host: { ...common, metrics, tracer: tracing.tracer(name), health },
+    host: { ...common, metrics, health },
     component(component, theirs, until) {
       const theirHealth = openHealth();
       parts.set(component, theirHealth);
@@ -101,7 +99,6 @@ export async function openProcess(
         health: theirHealth,
         logger: createLogger(component, config.log.level),
         metrics: metrics.component(component),
-        tracer: tracing.tracer(component),
         stack: theirs,
         signal: until,
       };

@@ -1,79 +1,71 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { ROOT_CONTEXT, SpanStatusCode, context, propagation, trace } from "@opentelemetry/api";
+import type { Link, Span, SpanOptions, Tracer } from "@opentelemetry/api";
+import { toError } from "@rollcast/shared/errors";
+import { mask } from "./mask.ts";
 
-/** Which span the work in flight belongs to. */
-export type SpanContext = {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly traceFlags: number;
-};
+const MAX_LINKS = 32;
 
-export type SpanOptions = {
-  readonly kind?: "internal" | "client" | "producer" | "consumer";
-  /**
-   * The `traceparent` that it follows from; else the span that is under way; else it begins a
-   * trace.
-   */
+/** Options of a span, whose causes are `traceparent`s as events, jobs and records hold them. */
+export type TraceOptions = Omit<SpanOptions, "links" | "root"> & {
+  /** The cause; without a valid one, the active span; without that, the span begins a trace. */
   readonly parent?: string;
-  /**
-   * Other causes that were merged into this work: `traceparent`s, at most {@link MAX_LINKS} are
-   * kept.
-   */
+  /** Causes that were merged into this work: at most 32 are kept. */
   readonly links?: readonly (string | undefined)[];
-  /** Milliseconds since the epoch, where it began before now. */
-  readonly startedAt?: number;
-  /** Never a value of a Secret or ConfigMap. */
-  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 };
 
-export type Tracer = {
-  /** Does `work` as a span, which ends with it; an error is noted and thrown on. */
-  span<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T>;
-};
+/** Links each cause once, and not the span's own parent. */
+function linksOf({ parent, links = [] }: TraceOptions): Link[] {
+  const others = [...new Set(links)].filter((link) => link !== parent);
+  return others
+    .map((traceparent) => propagation.extract(ROOT_CONTEXT, { traceparent }))
+    .flatMap((cause) => trace.getSpanContext(cause) ?? [])
+    .slice(0, MAX_LINKS)
+    .map((spanContext) => ({ context: spanContext }));
+}
 
-export const MAX_LINKS = 32;
-
-/** Of a service that traces nothing. */
-export const noTracer: Tracer = { span: (_name, _options, work) => work() };
-
-const current = new AsyncLocalStorage<SpanContext>();
-
-const PARENT =
-  /^[0-9a-f]{2}-(?<traceId>[0-9a-f]{32})-(?<spanId>[0-9a-f]{16})-(?<flags>[0-9a-f]{2})$/;
+function recordError(span: Span, thrown: unknown): void {
+  const { name, message } = toError(thrown);
+  span.setAttribute("error.type", name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: mask(message).slice(0, 256) });
+}
 
 /**
- * A `traceparent` of W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header);
- * undefined where it is none.
+ * Does `work` in an active span, which ends with it. An error becomes the span's status, masked,
+ * and is thrown on. Attributes must never hold a value of a Secret or ConfigMap.
  */
-export function parseTraceparent(text: string | undefined): SpanContext | undefined {
-  const { traceId = "", spanId = "", flags = "" } = PARENT.exec(text ?? "")?.groups ?? {};
-  if (/^0*$/.test(traceId) || /^0*$/.test(spanId)) return undefined;
-  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
-}
-
-function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
-}
-
-/** The span that is under way; undefined where nothing is traced. */
-export function currentSpan(): SpanContext | undefined {
-  return current.getStore();
-}
-
-export function runInSpan<T>(span: SpanContext, work: () => T): T {
-  return current.run(span, work);
+export function inSpan<T>(
+  tracer: Tracer,
+  name: string,
+  options: TraceOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { parent, links: _traceparents, ...spanOptions } = options;
+  const cause = propagation.extract(context.active(), { traceparent: parent });
+  const links = linksOf(options);
+  return tracer.startActiveSpan(name, { ...spanOptions, links }, cause, async (span) => {
+    try {
+      return await work();
+    } catch (err) {
+      recordError(span, err);
+      throw err;
+    } finally {
+      span.end();
+    }
+  });
 }
 
 /**
- * `{traceparent}` of the span that is under way, for what another process goes on with; empty where
- * nothing is traced.
+ * `{traceparent}` of the active span (https://www.w3.org/TR/trace-context/#traceparent-header), for
+ * another process to continue; empty if nothing is traced.
  */
 export function carried(): { traceparent?: string } {
-  const span = current.getStore();
-  return span === undefined ? {} : { traceparent: formatTraceparent(span) };
+  const carrier: { traceparent?: string } = {};
+  propagation.inject(context.active(), carrier);
+  return carrier;
 }
 
-/** What log lines say of the span that is under way, by the names of OpenTelemetry. */
+/** The active span in OpenTelemetry's names for log lines; empty if nothing is traced. */
 export function logFields(): { trace_id?: string; span_id?: string } {
-  const span = current.getStore();
+  const span = trace.getSpanContext(context.active());
   return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }

@@ -1,6 +1,5 @@
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
-import type { Tracer } from "@rollcast/runtime/trace";
 import type { PublishOutcome } from "./events/publish-outcome.ts";
 import type { Circuit } from "./http/circuit.ts";
 import type { NotifierMetrics } from "./metrics.ts";
@@ -23,7 +22,6 @@ export type Context = {
   readonly jobs: Jobs;
   readonly publishOutcome: PublishOutcome;
   readonly metrics: NotifierMetrics;
-  readonly tracer: Tracer;
   readonly logger: Logger;
   readonly failpoint: (failpoint: Failpoint) => void;
 };

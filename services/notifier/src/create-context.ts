@@ -1,5 +1,4 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import { createOutcomePublisher } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
@@ -16,7 +15,6 @@ export function createContext(
     metrics: Metrics;
     queues: DeliveryQueues;
     reloader: ReceiverReloader;
-    tracer: Tracer;
   },
 ): Context {
   const { nats, queues, reloader } = shared;
@@ -35,7 +33,6 @@ export function createContext(
     jobs: queues.jobs,
     publishOutcome: createOutcomePublisher({ nats, cluster, metrics, logger }),
     metrics,
-    tracer: shared.tracer,
     logger,
     failpoint,
   };

@@ -44,7 +44,7 @@ function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
 
 /** Starts the notifier in its host. */
 export async function startNotifier(host: Host): Promise<void> {
-  const { config, env, logger, metrics, nats, signal, stack, tracer } = host;
+  const { config, env, logger, metrics, nats, signal, stack } = host;
   const { cluster } = config;
   await waitProvisioned(nats, config.nats.replicas, USES, signal);
   const deps: ReceiverDeps = {
@@ -61,7 +61,7 @@ export async function startNotifier(host: Host): Promise<void> {
   host.health.add({ redis: { outage: queues.probe } });
   jobsGauge(metrics, queues);
 
-  const ctx = createContext(deps, { nats, metrics, queues, reloader, tracer });
+  const ctx = createContext(deps, { nats, metrics, queues, reloader });
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   const parts = { ctx, queues, workers, resync: () => resync.now("ConfigReloaded") };
   await reloader.apply(config, { ...parts, resync: () => undefined });

@@ -3,7 +3,6 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
-import type { Tracer } from "@rollcast/runtime/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
 import type { SourceNames } from "./index/source-names.ts";
@@ -34,7 +33,6 @@ export type Context = {
   readonly sources: Kv<SourceRecord>;
   readonly logger: Logger;
   readonly metrics: RestarterMetrics;
-  readonly tracer: Tracer;
   /** The gates and quota that admit rollouts. */
   readonly admission: Admission;
   /** Publishes an outcome; resolves when the stream has stored it. */

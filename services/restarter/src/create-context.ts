@@ -46,7 +46,7 @@ export type Created = {
 
 /** Waits for the streams, buckets and installation record, and creates the context. */
 export async function createContext(host: RestarterHost): Promise<Created> {
-  const { config, env, kube, logger, metrics, nats, signal, stack, tracer } = host;
+  const { config, env, kube, logger, metrics, nats, signal, stack } = host;
   const { cluster } = config;
   const own = createRestarterMetrics(metrics);
   await waitProvisioned(nats, config.nats.replicas, USES, signal);
@@ -109,7 +109,6 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     sources: await openKv(nats, "sources", SourceRecord),
     logger,
     metrics: own,
-    tracer,
     admission: control.admission,
     publish: createOutcomePublisher(nats, cluster, index, ending.signal),
     recordEvent: recorder.recordEvent,

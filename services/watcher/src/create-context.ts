@@ -3,7 +3,6 @@ import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import { isAborted } from "@rollcast/shared/errors";
 import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
-import type { Tracer } from "@rollcast/runtime/trace";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
@@ -27,7 +26,6 @@ type ContextOptions = {
   client: KubeClient;
   key: InstallationKey;
   metrics: WatcherMetrics;
-  tracer: Tracer;
   times: Partial<ReflectorTimes>;
   failpoint: (failpoint: Failpoint) => void;
 };

@@ -5,7 +5,6 @@ import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Tracer } from "@rollcast/runtime/trace";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
 import { type Csi, startCsi } from "./csi/csi.ts";
@@ -25,7 +24,6 @@ export type WatchSourcesOptions = {
   config: Config;
   logger: Logger;
   metrics: Metrics;
-  tracer: Tracer;
   nats: Nats;
   client: KubeClient;
   key: InstallationKey;

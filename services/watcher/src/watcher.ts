@@ -10,7 +10,7 @@ export type WatcherHost = Host & { readonly kube: KubeClient };
 
 /** Starts the watcher in its host. */
 export async function startWatcher(host: WatcherHost): Promise<void> {
-  const { config, env, kube: client, logger, metrics, nats, signal, stack, tracer } = host;
+  const { config, env, kube: client, logger, metrics, nats, signal, stack } = host;
   const uses = { streams: [EVENT_STREAM], buckets: ["sources"] } as const;
   await waitProvisioned(nats, config.nats.replicas, uses, signal);
   const { file } = config.installationKey ?? {};
@@ -18,7 +18,7 @@ export async function startWatcher(host: WatcherHost): Promise<void> {
   logger.info({ server: client.server, keyId: key.id, scope: config.scope }, "watching sources");
   const failpoint = openFailpoints(env);
   const watch = stack.use(
-    await watchSources({ config, logger, metrics, tracer, nats, client, key, failpoint, signal }),
+    await watchSources({ config, logger, metrics, nats, client, key, failpoint, signal }),
   );
   host.health.add({ watch: watch.health });
 }

@@ -7,7 +7,6 @@ import { parseConfig } from "@rollcast/runtime/config/load";
 import { SourceEvent } from "@rollcast/shared/events";
 import { sourceKeys } from "@rollcast/nats/installation";
 import { createLogger } from "@rollcast/runtime/logger";
-import { noTracer } from "@rollcast/runtime/trace";
 import { createMetrics } from "@rollcast/runtime/metrics";
 import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
@@ -128,7 +127,6 @@ export async function startInProcess(options: StartOptions, wait = true): Promis
       config: parseConfig(text, "rollcast.yaml"),
       logger: silent,
       metrics,
-      tracer: noTracer,
       nats,
       client,
       key: options.key ?? harness.key,

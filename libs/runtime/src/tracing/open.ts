@@ -1,14 +1,13 @@
-import { noTracer } from "../trace.ts";
-import type { Tracing, TracingOptions } from "./tracing.ts";
+import type { TracingOptions } from "./otlp.ts";
 
 /**
- * Traces where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; else neither the SDK nor the exporter
- * is loaded.
+ * Traces if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; otherwise neither the SDK nor the exporter is
+ * loaded, and the spans of `@opentelemetry/api` do nothing. Disposal sends what is not sent yet.
  */
-export async function openTracing(options: TracingOptions): Promise<Tracing> {
+export async function openTracing(options: TracingOptions): Promise<AsyncDisposable> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT = "", OTEL_SDK_DISABLED = "" } = options.env;
   if (OTEL_EXPORTER_OTLP_ENDPOINT === "" || OTEL_SDK_DISABLED.toLowerCase() === "true") {
-    return { tracer: () => noTracer, [Symbol.asyncDispose]: async () => undefined };
+    return { [Symbol.asyncDispose]: async () => undefined };
   }
   const { openOtlp } = await import("./otlp.ts");
   return openOtlp(options);

@@ -1,5 +1,6 @@
 import { put } from "@rollcast/nats/modify";
 import { RetryLaterError } from "@rollcast/shared/errors";
+import { inSpan } from "@rollcast/runtime/trace";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { releaseGroup } from "../group/group-store.ts";
@@ -8,7 +9,7 @@ import type { NotificationRecord } from "../model/notification-record.ts";
 import { notificationKey } from "../model/record-keys.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
 import type { SendResult } from "../http/send-result.ts";
-import { deliverSpan } from "./deliver-span.ts";
+import { deliverSpan, tracer } from "../events/spans.ts";
 import { attempt, queuedAt } from "./attempt.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
@@ -44,7 +45,7 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
     return;
   }
   if (wait > 0 && configured) throw new RetryLaterError(wait, "the notification is not due yet");
-  return ctx.tracer.span("deliver", deliverSpan(entry.value), async () => {
+  return inSpan(tracer, "deliver", deliverSpan(entry.value), async () => {
     const result = await attempt(ctx, entry.value, options.signal);
     ctx.failpoint("answered");
     return recordResult(ctx, entry, result, options);

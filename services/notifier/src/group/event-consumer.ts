@@ -1,9 +1,11 @@
 import { consume } from "@rollcast/nats/consume";
 import type { Consuming } from "@rollcast/nats/consume";
 import type { Nats } from "@rollcast/nats/connect";
+import { inSpan } from "@rollcast/runtime/trace";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
+import { routeSpan, tracer } from "../events/spans.ts";
 import { createJoiner } from "./joiner.ts";
 
 /**
@@ -40,8 +42,7 @@ export async function startEventConsumer(
     schema: RolloutEvent,
     concurrency: CONCURRENCY,
     from: { lastMs: FIRST_START_MS },
-    handle: (event) =>
-      ctx.tracer.span("route", { kind: "consumer", parent: event.traceparent }, () => route(event)),
+    handle: (event) => inSpan(tracer, "route", routeSpan(event), () => route(event)),
   });
   metrics.gauge("rollcast_consumer_pending", "Events that wait to be routed", [], async (gauge) => {
     if (nats.fault() === undefined) gauge.set(await consumer.pending());

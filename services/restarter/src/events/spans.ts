@@ -1,7 +1,10 @@
+import { SpanKind, trace } from "@opentelemetry/api";
 import type { SourceEvent } from "@rollcast/shared/events";
-import type { SpanOptions } from "@rollcast/runtime/trace";
+import type { TraceOptions } from "@rollcast/runtime/trace";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
+
+export const tracer = trace.getTracer("rollcast-restarter");
 
 export function attributesOf(workload: Parameters<typeof workloadKey>[0] & { namespace: string }) {
   return {
@@ -11,10 +14,10 @@ export function attributesOf(workload: Parameters<typeof workloadKey>[0] & { nam
 }
 
 /** The span of the event that reports a change. */
-export function planSpan({ traceparent, data }: SourceEvent): SpanOptions {
+export function planSpan({ traceparent, data }: SourceEvent): TraceOptions {
   const { kind, namespace, name } = data;
   const attributes = { "rollcast.source": `${kind}/${namespace}/${name}` };
-  return { kind: "consumer", parent: traceparent, attributes };
+  return { kind: SpanKind.CONSUMER, parent: traceparent, attributes };
 }
 
 /**
@@ -26,10 +29,10 @@ export function tracedBy({ traceparent }: OutboxEvent): { traceparent?: string }
 }
 
 /** The time from the patch to the end. */
-export function endSpan({ traceparent, time, outcome, data }: OutboxEvent): SpanOptions {
+export function endSpan({ traceparent, time, outcome, data }: OutboxEvent): TraceOptions {
   return {
     parent: traceparent,
-    startedAt: time - (data.durationMs ?? 0),
+    startTime: time - (data.durationMs ?? 0),
     attributes: { ...attributesOf(data.workload), "rollcast.outcome": outcome },
   };
 }

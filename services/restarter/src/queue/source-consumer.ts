@@ -1,10 +1,11 @@
 import type { Nats } from "@rollcast/nats/connect";
 import { consume } from "@rollcast/nats/consume";
 import type { Consuming } from "@rollcast/nats/consume";
+import { inSpan } from "@rollcast/runtime/trace";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { SourceEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
-import { planSpan } from "../events/spans.ts";
+import { planSpan, tracer } from "../events/spans.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workqueue } from "../reconcile/workqueue.ts";
 import { plan } from "./plan.ts";
@@ -25,7 +26,7 @@ export async function startSourceConsumer(
     schema: SourceEvent,
     concurrency: PLAN_CONCURRENCY,
     handle: (event) =>
-      ctx.tracer.span("plan", planSpan(event), () =>
+      inSpan(tracer, "plan", planSpan(event), () =>
         plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
       ),
   });

@@ -1,10 +1,10 @@
 import type { Entry } from "@rollcast/nats/kv";
 import { put } from "@rollcast/nats/modify";
-import { carried } from "@rollcast/runtime/trace";
+import { carried, inSpan } from "@rollcast/runtime/trace";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { Context } from "../context.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
-import { endSpan } from "../events/spans.ts";
+import { endSpan, tracer } from "../events/spans.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import { ConflictError } from "./conflict.ts";
@@ -42,7 +42,7 @@ export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promis
   if (ENDS.has(event.outcome)) {
     await ctx.admission.ended(event);
     const publish = () => ctx.publish({ ...event, ...carried() });
-    await ctx.tracer.span("rollout", endSpan(event), publish);
+    await inSpan(tracer, "rollout", endSpan(event), publish);
   } else await ctx.publish(event);
   ctx.recordEvent(kubeEventOf(event));
   ctx.metrics.outcome(event);

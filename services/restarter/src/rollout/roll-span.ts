@@ -1,5 +1,6 @@
+import { SpanKind } from "@opentelemetry/api";
 import { carried } from "@rollcast/runtime/trace";
-import type { SpanOptions } from "@rollcast/runtime/trace";
+import type { TraceOptions } from "@rollcast/runtime/trace";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import type { DueRollout } from "../reconcile/evaluate.ts";
@@ -20,13 +21,13 @@ function causes({ decision, input }: DueRollout): (string | undefined)[] {
 /**
  * Follows from the trace that enqueued the job, else from its cause; linked to the other changes.
  */
-export function rollSpan(due: DueRollout, { traceparent }: Attempt): SpanOptions {
+export function rollSpan(due: DueRollout, { traceparent }: Attempt): TraceOptions {
   const links = causes(due).filter((link) => link !== undefined);
   const parent = traceparent ?? links[0];
   const attributes = attributesOf(due.input.workload);
   const traceId = parent?.split("-")[1];
   const others = links.filter((link) => link.split("-")[1] !== traceId);
-  return { kind: "consumer", parent, links: others, attributes };
+  return { kind: SpanKind.CONSUMER, parent, links: others, attributes };
 }
 
 /** The same, with the present span stored in its rollout if not yet written. */

@@ -1,7 +1,10 @@
+import { SpanKind } from "@opentelemetry/api";
+import { inSpan } from "@rollcast/runtime/trace";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import { patchedRecord } from "../decision/patched.ts";
+import { tracer } from "../events/spans.ts";
 import type { Rollout } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { DueRollout } from "../reconcile/evaluate.ts";
@@ -65,7 +68,7 @@ function createEffects(ctx: Context, attempt: Attempt) {
         if (waiting.do !== "requeue") await save(ctx, entry, waiting);
         return DONE;
       }
-      return ctx.tracer.span("roll", rollSpan(due, attempt), async () => {
+      return inSpan(tracer, "roll", rollSpan(due, attempt), async () => {
         const pending = await write(withSpan(due));
         if (pending === undefined) return DONE;
         ctx.failpoint("pending-written");
@@ -95,8 +98,8 @@ async function patch(
   let applied: Applied;
   ctx.patching.count++;
   try {
-    const patching = { kind: "client" } as const;
-    applied = await ctx.tracer.span("patch", patching, () =>
+    const patching = { kind: SpanKind.CLIENT };
+    applied = await inSpan(tracer, "patch", patching, () =>
       apply(ctx, kind, workload, pending.value),
     );
   } catch (err) {

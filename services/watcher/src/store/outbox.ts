@@ -3,7 +3,6 @@ import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
 import { put } from "@rollcast/nats/modify";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Tracer } from "@rollcast/runtime/trace";
 import { publishEvent } from "./publish-event.ts";
 import { retryKv } from "./retry-kv.ts";
 import type { SourceCache } from "./source-cache.ts";
@@ -17,7 +16,6 @@ export type OutboxOptions = {
   kv: Kv<SourceRecord>;
   cache: SourceCache;
   metrics: WatcherMetrics;
-  tracer: Tracer;
   logger: Logger;
   failpoint: (failpoint: Failpoint) => void;
   signal: AbortSignal;
@@ -49,7 +47,7 @@ export type Outbox = {
 type RecordEntry = Entry<SourceRecord>;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { kv, cache, metrics, tracer, failpoint } = options;
+  const { kv, cache, metrics, failpoint } = options;
 
   const read = (key: string): Promise<RecordEntry | undefined> =>
     retryKv(() => kv.get(key), options);
@@ -100,7 +98,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   /** Like {@link write}, in a trace of the change. */
   const writeTraced = (writing: Writing) =>
-    traceChange(tracer, writing.value, writing.since, (value) => write({ ...writing, value }));
+    traceChange(writing.value, writing.since, (value) => write({ ...writing, value }));
 
   return {
     async apply(key, decide, since) {

@@ -7,7 +7,6 @@ import { statefulSet } from "@rollcast/kube/workloads/statefulset";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKvCache } from "@rollcast/nats/kv-cache";
 import { createLogger } from "@rollcast/runtime/logger";
-import { noTracer } from "@rollcast/runtime/trace";
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { Reload } from "@rollcast/shared/config/reload";
 import type { SourceEvent } from "@rollcast/shared/events";
@@ -158,7 +157,6 @@ export async function startProcess(
     sources: ports.sources.view(gate, SourceRecord, { read: "read source", write: "other" }),
     logger,
     metrics,
-    tracer: noTracer,
     admission,
     publish: (outcome) => ports.stream.publish(gate, outcome),
     recordEvent: () => undefined,
