@@ -19,13 +19,13 @@ const REDIS = ["bullmq", "ioredis"];
 
 /** How large an image may be on top of its base image, and what its program never loads. */
 const IMAGES = {
-  watcher: { limitMib: 50, without: [...REDIS, "fastify", "commander"] },
+  watcher: { limitMib: 50, without: [...REDIS, "commander"] },
   restarter: { limitMib: 65, without: ["liquidjs", "commander"] },
   notifier: { limitMib: 36, without: ["@kubernetes+client-node"] },
   "all-in-one": { limitMib: 68, without: [] },
-  provision: { limitMib: 50, without: [...REDIS, "fastify", "commander"] },
-  demo: { limitMib: 50, without: [...REDIS, "fastify", "commander"] },
-  cli: { limitMib: 50, without: [...REDIS, "fastify", "liquidjs"] },
+  provision: { limitMib: 50, without: [...REDIS, "commander"] },
+  demo: { limitMib: 50, without: [...REDIS, "commander"] },
+  cli: { limitMib: 50, without: [...REDIS, "liquidjs"] },
 };
 type Name = keyof typeof IMAGES;
 const NAMES = Object.keys(IMAGES) as Name[];

@@ -1,22 +1,34 @@
 import { randomUUID } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { parse as parseQuery } from "node:querystring";
 import { openApiDocument } from "@rollcast/shared/api/openapi";
+import type { ApiInfo } from "@rollcast/shared/api/openapi";
 import { ProblemError } from "@rollcast/shared/api/problem";
 import type { ApiRoute } from "@rollcast/shared/api/route";
+import type { ApiConfig } from "@rollcast/shared/config/api";
 import { faultLines } from "@rollcast/runtime/config/faults";
-import type { Logger } from "@rollcast/runtime/logger";
-import fastify from "fastify";
-import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
+import { startHttpServer } from "@rollcast/runtime/http-server";
+import type { HttpReply, HttpServer } from "@rollcast/runtime/http-server";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import type { z } from "zod";
+import { notFound, problemOf, problemReply } from "./problems.ts";
+import type { FaultContext } from "./problems.ts";
+import { readJson } from "./read-json.ts";
+import { createRouteTable } from "./route-table.ts";
 import { openGuard } from "./token.ts";
-import { MAX_BODY_BYTES, notFound, problemOf, sendProblem } from "./problems.ts";
-import type { HttpApiOptions } from "./problems.ts";
 
-const REQUEST_MS = 30_000;
-const ACTOR = "x-rollcast-actor";
+export type HttpApiOptions = FaultContext & {
+  readonly listen: ApiConfig["listen"];
+  readonly tokenFile: string;
+  /** Where the configuration names the file: `restarter.api.tokenFile`. */
+  readonly tokenKey: string;
+  readonly info: ApiInfo;
+  readonly routes: readonly ApiRoute[];
+  readonly metrics: Metrics;
+};
 
-function actorOf(request: FastifyRequest): string | undefined {
-  const actor = request.headers[ACTOR];
+function actorOf(request: IncomingMessage): string | undefined {
+  const actor = request.headers["x-rollcast-actor"];
   return typeof actor === "string" && /^[\x20-\x7e]{1,128}$/.test(actor) ? actor : undefined;
 }
 
@@ -28,29 +40,9 @@ function parsePart(schema: z.ZodType | undefined, value: unknown, part: string):
   throw new ProblemError(400, "bad-request", faults.join("; "), faults);
 }
 
-function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logger): void {
-  app.route({
-    method: spec.method,
-    url: spec.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    async handler(request, reply) {
-      const gone = new AbortController();
-      request.raw.once("close", () => gone.abort());
-      const actor = actorOf(request);
-      const input = {
-        params: parsePart(spec.params, request.params, "path"),
-        query: parsePart(spec.query, request.query, "query"),
-        body: parsePart(spec.body, request.body, "body"),
-        actor,
-        signal: gone.signal,
-      };
-      const result = await handle(input as Parameters<typeof handle>[0]);
-      const level = spec.method === "GET" ? "debug" : "info";
-      logger[level]({ operation: spec.name, actor, requestId: request.id }, "api request");
-      if (spec.response === undefined) return reply.code(204).send();
-      // Parsed, so that nothing leaves that the contract does not name.
-      return reply.code(spec.status ?? 200).send(spec.response.parse(result));
-    },
-  });
+function json(status: number, value: unknown): HttpReply {
+  const headers = { "content-type": "application/json; charset=utf-8" };
+  return { status, headers, body: JSON.stringify(value) };
 }
 
 /**
@@ -58,9 +50,7 @@ function addRoute(app: FastifyInstance, { spec, handle }: ApiRoute, logger: Logg
  * in `tokenFile`. Bodies are JSON of at most 64 KiB; every error is a problem (RFC 9457). The port
  * is logged as "api listening".
  */
-export async function startApi(
-  options: HttpApiOptions,
-): Promise<AsyncDisposable & { readonly port: number }> {
+export async function startApi(options: HttpApiOptions): Promise<HttpServer> {
   const { listen, routes, logger, metrics } = options;
   const guard = await openGuard(options.tokenFile, options.tokenKey, logger);
   const specs = routes.map(({ spec }) => spec);
@@ -69,35 +59,49 @@ export async function startApi(
     "operation",
     "status",
   ]);
-  const operations = new Map(specs.map((spec) => [`${spec.method} ${spec.path}`, spec.name]));
-  const app = fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_MS,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    logger: false,
-    genReqId: () => randomUUID(),
-    http: { maxHeaderSize: 16_384 },
-  });
-  app.addHook("onRequest", async (request, reply) => {
-    reply.header("x-request-id", request.id).header("cache-control", "no-store");
-    if (await guard.admits(request.headers.authorization)) return;
-    const detail = "send the token of this API: Authorization: Bearer TOKEN";
-    throw new ProblemError(401, "unauthorized", detail);
-  });
-  app.addHook("onResponse", async (request, reply) => {
-    const path = (request.routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
-    const operation = operations.get(`${request.method} ${path}`) ?? "other";
-    requests.inc({ operation, status: String(reply.statusCode) });
-  });
-  app.setErrorHandler<FastifyError>((err, request, reply) =>
-    sendProblem(reply, problemOf(options, err, request)),
-  );
-  app.setNotFoundHandler((request, reply) => notFound(specs, request, reply));
-  app.get("/openapi.json", () => document);
-  for (const route of routes) addRoute(app, route, logger);
-  await app.listen({ host: listen.host, port: listen.port });
-  const { port } = app.server.address() as AddressInfo;
-  logger.info({ port }, "api listening");
-  return { port, [Symbol.asyncDispose]: () => app.close() };
+  const match = createRouteTable(routes);
+
+  const handle = async (request: IncomingMessage, closed: AbortSignal) => {
+    const requestId = randomUUID();
+    const { method, url = "" } = request;
+    const [path = ""] = url.split("?", 1);
+    const { route, params, methods } = match(method, path);
+    const operation = route?.spec.name ?? "other";
+
+    const answer = async (): Promise<HttpReply> => {
+      if (!(await guard.admits(request.headers.authorization))) {
+        const detail = "send the token of this API: Authorization: Bearer TOKEN";
+        throw new ProblemError(401, "unauthorized", detail);
+      }
+      if (path === "/openapi.json" && method === "GET") return json(200, document);
+      if (route === undefined) throw notFound(methods);
+      const { spec } = route;
+      const actor = actorOf(request);
+      const input = {
+        params: parsePart(spec.params, params, "path"),
+        query: parsePart(spec.query, parseQuery(url.slice(path.length + 1)), "query"),
+        body: parsePart(spec.body, spec.body && (await readJson(request)), "body"),
+        actor,
+        signal: closed,
+      };
+      const result = await route.handle(input as Parameters<typeof route.handle>[0]);
+      logger[method === "GET" ? "debug" : "info"]({ operation, actor, requestId }, "api request");
+      if (spec.response === undefined) return { status: 204, headers: {} };
+      // Parsed, so that nothing leaves that the contract does not name.
+      return json(spec.status ?? 200, spec.response.parse(result));
+    };
+
+    const reply = await answer().catch((err: unknown) => {
+      const problem = problemOf(options, err, { operation, requestId });
+      return problemReply(problem, requestId, methods);
+    });
+    requests.inc({ operation, status: String(reply.status) });
+    const headers = { ...reply.headers, "x-request-id": requestId, "cache-control": "no-store" };
+    return { ...reply, headers };
+  };
+
+  const limits = { requestTimeout: 30_000, maxHeaderSize: 16_384 };
+  const server = await startHttpServer({ ...listen, ...limits, logger }, handle);
+  logger.info({ port: server.port }, "api listening");
+  return server;
 }

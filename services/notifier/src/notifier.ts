@@ -75,7 +75,7 @@ export async function startNotifier(host: Host): Promise<void> {
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();
     const current = () => reloader.config.notifier;
-    // Imported only when the API is configured: its framework and schemas take megabytes.
+    // Imported only when the API is configured: its schemas take megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
     stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
   }

@@ -21,7 +21,7 @@ export async function openApiIfConfigured(
   const { config, health, metrics, nats, stack } = host;
   if (config.restarter.api === undefined) return;
   const { stalled } = health;
-  // Loaded only if enabled: the framework and the API schemas take megabytes.
+  // Loaded only if enabled: the API schemas take megabytes.
   const { openRestarterApi } = await import("./api/start-api.ts");
   const api = await openRestarterApi({
     ctx,

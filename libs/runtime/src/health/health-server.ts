@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { toError } from "@rollcast/shared/errors";
+import { startHttpServer } from "../http-server.ts";
+import type { HttpReply, HttpServer } from "../http-server.ts";
 import { mask } from "../logger.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
@@ -45,64 +44,42 @@ async function faults(checks: Readonly<Record<string, Check>>): Promise<string[]
   return results.flat();
 }
 
-type Reply = { status: number; body: string; headers?: Readonly<Record<string, string>> };
+function text(status: number, body: string, headers = {}): HttpReply {
+  return { status, body, headers: { "content-type": "text/plain; charset=utf-8", ...headers } };
+}
 
 async function health(
   checks: Readonly<Record<string, Check>>,
   notes: readonly string[] = [],
-): Promise<Reply> {
+): Promise<HttpReply> {
   const lines = await faults(checks);
   return lines.length === 0
-    ? { status: 200, body: ["ok", ...notes.map(mask)].map((line) => `${line}\n`).join("") }
-    : { status: 503, body: `${lines.join("\n")}\n` };
+    ? text(200, ["ok", ...notes.map(mask)].map((line) => `${line}\n`).join(""))
+    : text(503, `${lines.join("\n")}\n`);
 }
 
-async function answer(options: HealthOptions, req: IncomingMessage): Promise<Reply> {
-  if (req.method !== "GET" && req.method !== "HEAD") {
-    return { status: 405, body: "only GET\n", headers: { allow: "GET, HEAD" } };
+async function answer(options: HealthOptions, request: IncomingMessage): Promise<HttpReply> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return text(405, "only GET\n", { allow: "GET, HEAD" });
   }
-  const [path] = (req.url ?? "").split("?", 1);
+  const [path] = (request.url ?? "").split("?", 1);
   if (path === "/livez") return health(options.live);
   if (path === "/readyz") return health(options.ready, options.notes?.());
-  if (path !== "/metrics") {
-    return { status: 404, body: "not found: /livez, /readyz or /metrics\n" };
-  }
+  if (path !== "/metrics") return text(404, "not found: /livez, /readyz or /metrics\n");
   const { metrics } = options;
-  const headers = { "content-type": metrics.contentType };
-  return { status: 200, body: await metrics.text(), headers };
+  return text(200, await metrics.text(), { "content-type": metrics.contentType });
 }
 
 /**
  * Serves `GET /livez`, `/readyz` (200 `ok`, or 503 with a line per fault) and `/metrics`
  * (Prometheus text). Port 0 takes a free one; the port is logged as "http server listening".
  */
-export async function startHealthServer(
-  options: HealthOptions,
-): Promise<AsyncDisposable & { readonly port: number }> {
-  const respond = async (req: IncomingMessage, res: ServerResponse) => {
-    const { status, body, headers } = await answer(options, req);
-    res.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers }).end(body);
-  };
-  const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 8_192 },
-    (req, res) => {
-      respond(req, res).catch((err: unknown) => {
-        options.logger.error({ err }, "health request failed");
-        res.destroy();
-      });
-    },
+export async function startHealthServer(options: HealthOptions): Promise<HttpServer> {
+  const { host = "0.0.0.0", port, logger } = options;
+  const server = await startHttpServer(
+    { host, port, logger, requestTimeout: 10_000, maxHeaderSize: 8_192 },
+    (request) => answer(options, request),
   );
-  server.listen(options.port, options.host ?? "0.0.0.0");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  options.logger.info({ port }, "http server listening");
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      const closed = Promise.withResolvers<void>();
-      server.close(() => closed.resolve());
-      server.closeAllConnections();
-      await closed.promise;
-    },
-  };
+  logger.info({ port: server.port }, "http server listening");
+  return server;
 }
