@@ -1,12 +1,18 @@
-import { ROOT_CONTEXT, SpanStatusCode, context, propagation, trace } from "@opentelemetry/api";
-import type { Link, Span, SpanOptions, Tracer } from "@opentelemetry/api";
+import { createRequire } from "node:module";
+import type * as Api from "@opentelemetry/api";
 import { toError } from "@rollcast/shared/errors";
 import { mask } from "./mask.ts";
+
+// The build that prom-client loads: the one for imports would be a second copy, of 1.7 MiB. Tracers
+// made before a provider is set get it only through the `trace` of their own copy.
+const api = createRequire(import.meta.url)("@opentelemetry/api") as typeof Api;
+const { ROOT_CONTEXT, SpanStatusCode, context, propagation } = api;
+export const { SpanKind, trace } = api;
 
 const MAX_LINKS = 32;
 
 /** Options of a span, whose causes are `traceparent`s as events, jobs and records hold them. */
-export type TraceOptions = Omit<SpanOptions, "links" | "root"> & {
+export type TraceOptions = Omit<Api.SpanOptions, "links" | "root"> & {
   /** The cause; without a valid one, the active span; without that, the span begins a trace. */
   readonly parent?: string;
   /** Causes that were merged into this work: at most 32 are kept. */
@@ -14,7 +20,7 @@ export type TraceOptions = Omit<SpanOptions, "links" | "root"> & {
 };
 
 /** Links each cause once, and not the span's own parent. */
-function linksOf({ parent, links = [] }: TraceOptions): Link[] {
+function linksOf({ parent, links = [] }: TraceOptions): Api.Link[] {
   const others = [...new Set(links)].filter((link) => link !== parent);
   return others
     .map((traceparent) => propagation.extract(ROOT_CONTEXT, { traceparent }))
@@ -23,7 +29,7 @@ function linksOf({ parent, links = [] }: TraceOptions): Link[] {
     .map((spanContext) => ({ context: spanContext }));
 }
 
-function recordError(span: Span, thrown: unknown): void {
+function recordError(span: Api.Span, thrown: unknown): void {
   const { name, message } = toError(thrown);
   span.setAttribute("error.type", name);
   span.setStatus({ code: SpanStatusCode.ERROR, message: mask(message).slice(0, 256) });
@@ -34,7 +40,7 @@ function recordError(span: Span, thrown: unknown): void {
  * and is thrown on. Attributes must never hold a value of a Secret or ConfigMap.
  */
 export function inSpan<T>(
-  tracer: Tracer,
+  tracer: Api.Tracer,
   name: string,
   options: TraceOptions,
   work: () => Promise<T>,

@@ -1,9 +1,11 @@
-import { SpanKind, trace } from "@opentelemetry/api";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { expect, test, vi } from "vitest";
 import { createLogger } from "../logger.ts";
-import { carried, inSpan, logFields } from "../trace.ts";
+import { SpanKind, carried, inSpan, logFields, trace } from "../trace.ts";
 import { openTracing } from "./open.ts";
+
+/** As services have it: made before there is a provider. */
+const early = trace.getTracer("rollcast-early");
 
 const PARENT = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
 const link = (at: number) => `00-${at.toString(16).padStart(32, "c")}-${"d".repeat(16)}-01`;
@@ -50,7 +52,7 @@ test("a span follows from its traceparent, is active during the work, and names 
   const during: unknown[] = [];
   const spans = await traced(async () => {
     const options = { kind: SpanKind.CLIENT, parent: PARENT, startTime: 1_700_000_000_000 };
-    await inSpan(trace.getTracer("rollcast-outer"), "outer", options, async () => {
+    await inSpan(early, "outer", options, async () => {
       during.push(carried(), logFields());
       await inSpan(
         trace.getTracer("rollcast-inner"),
@@ -62,7 +64,7 @@ test("a span follows from its traceparent, is active during the work, and names 
   });
   const outer = spans.get("outer");
   expect(outer).toMatchObject({
-    service: "rollcast-outer",
+    service: "rollcast-early",
     kind: 3,
     traceId: "a".repeat(32),
     parentSpanId: "b".repeat(16),

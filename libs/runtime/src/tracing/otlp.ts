@@ -1,4 +1,4 @@
-import { context, diag, propagation, trace } from "@opentelemetry/api";
+import { context, diag, propagation } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -12,6 +12,7 @@ import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { withDeadline } from "@rollcast/async/deadline";
 import type { Env } from "../config/load.ts";
 import type { Logger } from "../logger.ts";
+import { trace } from "../trace.ts";
 
 export type TracingOptions = {
   readonly env: Env;

@@ -1,5 +1,5 @@
-import { SpanKind, trace } from "@opentelemetry/api";
 import type { RolloutEvent } from "@rollcast/shared/events";
+import { SpanKind, trace } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
 import type { NotificationRecord } from "../model/notification-record.ts";
 

@@ -1,5 +1,5 @@
-import { SpanKind, trace } from "@opentelemetry/api";
 import type { SourceEvent } from "@rollcast/shared/events";
+import { SpanKind, trace } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";

@@ -1,5 +1,4 @@
-import { SpanKind } from "@opentelemetry/api";
-import { carried } from "@rollcast/runtime/trace";
+import { SpanKind, carried } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";

@@ -1,5 +1,4 @@
-import { SpanKind } from "@opentelemetry/api";
-import { inSpan } from "@rollcast/runtime/trace";
+import { SpanKind, inSpan } from "@rollcast/runtime/trace";
 import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";

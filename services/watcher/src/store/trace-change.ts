@@ -1,5 +1,4 @@
-import { SpanKind, trace } from "@opentelemetry/api";
-import { carried, inSpan } from "@rollcast/runtime/trace";
+import { SpanKind, carried, inSpan, trace } from "@rollcast/runtime/trace";
 import type { SourceRecord } from "@rollcast/shared/records";
 
 const tracer = trace.getTracer("rollcast-watcher");
