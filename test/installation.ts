@@ -9,6 +9,7 @@ import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { freePort } from "@rollcast/testkit/net";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
+import { untilReady } from "@rollcast/testkit/process";
 import type { Running } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect } from "vitest";
@@ -78,15 +79,9 @@ async function rewrite(node: Node, mounts: ReadonlyMap<string, string>, file: st
   await writeFile(file, fit(node, mounts, await readFile(file, "utf8")));
 }
 
-/** Not only whether somebody listens: the port may have become somebody else's. */
-async function listening(service: string, running: Running, ready: string): Promise<void> {
-  await waitFor(
-    () => {
-      if (running.hasExited()) throw new Error(`${service} ended: ${running.output()}`);
-      return running.output().includes(ready);
-    },
-    { message: `${service} to listen` },
-  );
+/** By its own word: the port may have become somebody else's. */
+function listening(name: string, running: Running, ready: string): Promise<void> {
+  return untilReady(name, running, () => running.output().includes(ready));
 }
 
 async function startNatsPod(node: Node, objects: readonly AnyObject[]): Promise<Running> {

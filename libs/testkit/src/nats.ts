@@ -4,9 +4,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { serverBinary } from "./binaries.ts";
 import { freePort } from "./net.ts";
-import { startProcess } from "./process.ts";
+import { startServer } from "./process.ts";
 import type { Running } from "./process.ts";
-import { waitFor } from "./wait.ts";
 
 export type NatsServer = AsyncDisposable & {
   readonly url: string;
@@ -39,18 +38,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   const start = async (): Promise<Running> => {
     const usual = `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(store)} }\n`;
     await writeFile(file, options.whole ?? `${usual}${options.config ?? ""}\n`);
-    // Its own word: whoever accepts connections here may have taken the port before it could.
-    let isReady = false;
-    const onLine = (line: string) => void (isReady ||= line.includes("Server is ready"));
-    const running = await startProcess(serverBinary("nats-server"), ["-c", file], { onLine });
-    await waitFor(
-      () => {
-        if (running.hasExited()) throw new Error(`nats-server ended: ${running.output()}`);
-        return isReady;
-      },
-      { message: "nats-server to accept connections", every: 20 },
-    );
-    return running;
+    return startServer(serverBinary("nats-server"), ["-c", file], "Server is ready");
   };
   let running = await start();
   return {

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import type { ChildProcess } from "node:child_process";
+import { waitFor } from "./wait.ts";
 
 export type RunOptions = {
   env?: Readonly<Record<string, string>>;
@@ -78,4 +80,36 @@ export async function startProcess(
       await kill();
     },
   };
+}
+
+/** Waits for a server that was started; throws after 30 s, with its output where it has ended. */
+export async function untilReady(
+  name: string,
+  running: Running,
+  isReady: () => boolean,
+): Promise<void> {
+  await waitFor(
+    () => {
+      if (running.hasExited()) throw new Error(`${name} ended: ${running.output()}`);
+      return isReady();
+    },
+    { message: `${name} to be ready`, every: 20 },
+  );
+}
+
+/**
+ * Starts a server and waits until it says `ready` in a line. Its own word: whoever accepts
+ * connections on its port may have taken that before the server could. Throws like
+ * {@link startProcess} and {@link untilReady}.
+ */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  ready: string,
+): Promise<Running> {
+  let isReady = false;
+  const onLine = (line: string) => void (isReady ||= line.includes(ready));
+  const running = await startProcess(command, args, { onLine });
+  await untilReady(basename(command), running, () => isReady);
+  return running;
 }

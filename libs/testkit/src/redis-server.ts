@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { freePort } from "./net.ts";
-import { startProcess } from "./process.ts";
+import { startServer } from "./process.ts";
 import type { Running } from "./process.ts";
-import { waitFor } from "./wait.ts";
 
 export type RedisServer = AsyncDisposable & {
   readonly url: string;
@@ -46,19 +45,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   ].flat();
   const start = async (): Promise<Running> => {
     await mkdir(dir, { recursive: true });
-    // Its own word: whoever accepts connections here may have taken the port before it could.
-    let isReady = false;
-    const onLine = (line: string) =>
-      void (isReady ||= line.includes("Ready to accept connections"));
-    const running = await startProcess("redis-server", args, { onLine });
-    await waitFor(
-      () => {
-        if (running.hasExited()) throw new Error(`redis-server ended: ${running.output()}`);
-        return isReady;
-      },
-      { message: "redis-server to accept connections", every: 20 },
-    );
-    return running;
+    return startServer("redis-server", args, "Ready to accept connections");
   };
   let running = await start();
   return {

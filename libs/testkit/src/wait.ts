@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { withDeadline } from "@rollcast/async/deadline";
 
 export type WaitOptions = {
   /** Milliseconds; default 30 s. */
@@ -8,20 +9,6 @@ export type WaitOptions = {
   /** Milliseconds between looks; default 50. */
   every?: number;
 };
-
-/** Resolves like `work`, or throws once `deadline` (milliseconds since the epoch) is over. */
-async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const error = new Error("a look at it has not ended");
-  const timer = setTimeout(() => late.reject(error), Math.max(0, deadline - Date.now()));
-  // After the deadline nobody handles its rejection.
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /**
  * Looks until `look` gives something other than undefined or false, and returns it. Throws after
@@ -35,7 +22,7 @@ export async function waitFor<T>(
   let last: unknown;
   for (;;) {
     try {
-      const result = await before(deadline, (async () => look())());
+      const result = await withDeadline(Math.max(0, deadline - Date.now()), (async () => look())());
       last = undefined;
       if (result !== undefined && result !== false) return result;
     } catch (err) {
