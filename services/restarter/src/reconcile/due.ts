@@ -5,7 +5,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 
-/** A record that stays `pending` longer than this has lost its writer. */
+/** A record that stays `pending`, or keeps an outcome, for longer than this has lost its writer. */
 const ORPHAN_MS = 30_000;
 
 export function isUnfinished(record: WorkloadRecord): boolean {
@@ -17,6 +17,11 @@ export function isUnfinished(record: WorkloadRecord): boolean {
     record.staleSince !== undefined ||
     record.outbox.length > 0
   );
+}
+
+/** Whether an outcome in the record was published by nobody for long. */
+export function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
+  return outbox.some(({ time }) => now > time + ORPHAN_MS);
 }
 
 export function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {

@@ -3,11 +3,9 @@ import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { hasProgressed, isDue, isUnfinished, specChanged } from "./due.ts";
+import { hasProgressed, isDue, isOrphaned, isUnfinished, specChanged } from "./due.ts";
 
 const TICK_MS = 1_000;
-/** An outcome that is not published after this time has lost its writer. */
-const ORPHAN_MS = 30_000;
 
 /** The workloads followed now. */
 export type ProgressWatch = {
@@ -27,10 +25,6 @@ export type ProgressWatch = {
    */
   stale(): { count: number; since: number | undefined };
 };
-
-function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
-  return outbox.some(({ time }) => now > time + ORPHAN_MS);
-}
 
 /** The workload that ran this Job, if any. */
 function runnerOf(job: Workload): WorkloadKey | undefined {
