@@ -10,8 +10,8 @@ import { ConflictError } from "../reconcile/conflict.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { commit } from "../reconcile/save.ts";
 import { recordFailure, isTransient } from "./apply-errors.ts";
-import { recordStarted } from "./attempt.ts";
 import type { Attempt } from "./attempt.ts";
+import { recordStarted } from "./record-started.ts";
 import { recreatedRecord, recreation } from "../decision/patched.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
