@@ -1,5 +1,6 @@
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
+import { consumerHealth } from "@rollcast/nats/consumer-health";
 import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";
 import type { Resync } from "./resync/resync.ts";
@@ -15,12 +16,7 @@ export type CheckedParts = {
 export function notifierHealth(parts: CheckedParts, now = Date.now): HealthSources {
   const { consumer, resync, queues, workers } = parts;
   return {
-    events: {
-      progress: () => [
-        { what: "events: nothing received", ms: now() - consumer.lastHeard() },
-        { what: "events: one is being handled", ms: consumer.inFlightMs() },
-      ],
-    },
+    events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
     workers: {
       ready: workers.fault,

@@ -2,6 +2,7 @@ import type { Work } from "@rollcast/queue/worker";
 import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { HealthSource, HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
+import { consumerHealth } from "@rollcast/nats/consumer-health";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queue.ts";
 import { failingNotes } from "./reconcile/failing-workloads.ts";
@@ -43,12 +44,7 @@ export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSour
   const { kinds, consumer, resync, workers, workqueue } = parts;
   return {
     watch: kinds,
-    events: {
-      progress: () => [
-        { what: "events: nothing received", ms: now() - consumer.lastHeard() },
-        { what: "events: one is being handled", ms: consumer.inFlightMs() },
-      ],
-    },
+    events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
     reconcile: { notes: () => failingNotes(workqueue) },
     worker: workersHealth(workers, now),

@@ -34,8 +34,9 @@ export type WatchSourcesOptions = {
   times?: Partial<ReflectorTimes>;
 };
 
-type Health = { readonly health: ReturnType<typeof watcherHealth> };
-export type SourceWatch = AsyncDisposable & Health;
+export type SourceWatch = AsyncDisposable & {
+  readonly health: ReturnType<typeof watcherHealth>;
+};
 
 /**
  * How long work in flight may take at shutdown. After that it is aborted and found pending at the
