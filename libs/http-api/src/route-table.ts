@@ -1,9 +1,8 @@
 import { unescape } from "node:querystring";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 
-function paramsOf(match: RegExpExecArray | null | undefined): Record<string, string> {
-  const groups = Object.entries(match?.groups ?? {});
-  return Object.fromEntries(groups.map(([name, value]) => [name, unescape(value)]));
+function paramsOf(groups: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, unescape(value)]));
 }
 
 /**
@@ -16,9 +15,12 @@ export function createRouteTable(routes: readonly ApiRoute[]) {
     pattern: new RegExp(`^${route.spec.path.replaceAll(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`),
   }));
   return (method: string | undefined, path: string) => {
-    const matches = patterns.filter(({ pattern }) => pattern.test(path));
+    const matches = patterns.flatMap(({ route, pattern }) => {
+      const match = pattern.exec(path);
+      return match === null ? [] : [{ route, groups: match.groups }];
+    });
     const match = matches.find(({ route }) => route.spec.method === method);
     const methods = matches.map(({ route }) => route.spec.method);
-    return { route: match?.route, params: paramsOf(match?.pattern.exec(path)), methods };
+    return { route: match?.route, params: paramsOf(match?.groups), methods };
   };
 }
