@@ -30,7 +30,7 @@ export async function retry<T>(
       onFailure(err, attempt);
     }
     const delay = backoffDelay(backoff, attempt);
-    await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch((err: unknown) => {
+    await sleep(delay, undefined, { signal }).catch((err: unknown) => {
       signal?.throwIfAborted();
       throw err;
     });

@@ -71,7 +71,6 @@ export function effective(
     rateLimit,
     maxRolling,
     maxRollingPerNamespace: perNamespace,
-    paused:
-      paused === undefined ? undefined : paused.until === undefined ? {} : { until: paused.until },
+    paused: paused && { until: paused.until },
   };
 }

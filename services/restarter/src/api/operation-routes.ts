@@ -42,7 +42,7 @@ function valueText(value: number | true | Rate | null): string {
 
 function originView(origin: { by: string; at: number; until?: number }) {
   const { by, at, until } = origin;
-  return { by, at: isoTime(at), until: until === undefined ? undefined : isoTime(until) };
+  return { by, at: isoTime(at), until: isoTime(until) };
 }
 
 function queueView(status: QueueStatus): QueueView {

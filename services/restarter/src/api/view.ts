@@ -9,9 +9,11 @@ import type { DecisionInput } from "../decision/decision-input.ts";
 
 const SHORT = 8;
 
-/** RFC 3339. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
+/** RFC 3339, of milliseconds since the epoch; undefined where there is no time. */
+export function isoTime(ms: number): string;
+export function isoTime(ms: number | undefined): string | undefined;
+export function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
 /** Enough of a digest to compare two. */
@@ -34,7 +36,7 @@ export function decisionView(decision: Decision): DecisionView {
     do: decision.do,
     reason,
     message: refused ? `retry after ${failure.reason}` : undefined,
-    at: decision.until === undefined ? undefined : isoTime(decision.until),
+    at: isoTime(decision.until),
   };
 }
 
@@ -57,10 +59,10 @@ export function sourceViews(
     return {
       ...source,
       keys: wanted === undefined ? undefined : wanted.keys === "*" ? "*" : [...wanted.keys],
-      running: runs === undefined ? undefined : shortDigest(runs.digest),
+      running: runs && shortDigest(runs.digest),
       present: shortDigest(present),
-      equal: runs === undefined ? undefined : runs.digest === present,
-      changedAt: record?.changedAt === undefined ? undefined : isoTime(record.changedAt),
+      equal: runs && runs.digest === present,
+      changedAt: isoTime(record?.changedAt),
       changedBy: record?.changedBy,
       rolls: verdict.roll,
       check: verdict.check,

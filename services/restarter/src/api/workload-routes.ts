@@ -49,7 +49,10 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     mayRoll: workload.mayRoll,
     next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "NotOptedIn" },
     sources: sourceViews(input, record?.running ?? {}),
-    rollouts: (entry?.value.history ?? []).slice(-ROLLOUTS_SHOWN).toReversed().map(isoTime),
+    rollouts: (entry?.value.history ?? [])
+      .slice(-ROLLOUTS_SHOWN)
+      .toReversed()
+      .map((ms) => isoTime(ms)),
     events: events.map(lineOf).toReversed(),
   };
 }

@@ -22,8 +22,8 @@ function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, 
   return {
     rollout: {
       id,
-      startedAt: startedAt === undefined ? undefined : isoTime(startedAt),
-      deadline: deadline === undefined ? undefined : isoTime(deadline),
+      startedAt: isoTime(startedAt),
+      deadline: isoTime(deadline),
       stalled: stalled === true,
       cause,
     },
@@ -40,13 +40,13 @@ export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummar
     name,
     queue,
     states: statesOf(record),
-    staleSince: staleSince === undefined ? undefined : isoTime(staleSince),
+    staleSince: isoTime(staleSince),
     due:
       due === undefined
         ? undefined
         : {
             reason: due.reason,
-            at: !("at" in due) || due.at === undefined ? undefined : isoTime(due.at),
+            at: "at" in due ? isoTime(due.at) : undefined,
           },
     ...rolloutView(record),
     failure:
