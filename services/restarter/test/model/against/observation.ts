@@ -1,5 +1,8 @@
 import { dig } from "@rollcast/kube/object";
+import { isNotReady } from "../cluster/controllers/node.ts";
+import { isDeleting, isReady, phaseOf } from "../cluster/controllers/parts.ts";
 import type { Fields } from "../cluster/object.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
 
 /** What Rollcast sees of a workload, or that it is gone. */
 export type Observation = string;
@@ -104,17 +107,6 @@ export function observe(kind: string, object: Seen | undefined): Observation {
   return parts.join(" ");
 }
 
-type Owned = {
-  readonly metadata: {
-    readonly uid?: string | undefined;
-    readonly name?: string | undefined;
-    readonly annotations?: Readonly<Record<string, string>> | undefined;
-    readonly ownerReferences?: unknown;
-    readonly deletionTimestamp?: unknown;
-  };
-  readonly [field: string]: unknown;
-};
-
 /** The content of a pod or a template, as its annotations say. */
 export function contentOf(annotations: unknown): string {
   const all = (annotations ?? {}) as Record<string, string>;
@@ -125,21 +117,10 @@ export function contentOf(annotations: unknown): string {
     .join(",");
 }
 
-function isReady(object: Owned): boolean {
-  const all = dig(object, "status", "conditions");
-  return (
-    Array.isArray(all) &&
-    (all as Fields[]).some(({ type, status }) => type === "Ready" && status === "True")
-  );
-}
-
 /** The last part of a node's name: those before it are of the namespace that it is for. */
-const shortName = ({ metadata }: Owned) => String(metadata.name).split("-").at(-1);
+const shortName = ({ metadata }: KubeObject) => String(metadata.name).split("-").at(-1);
 
-/** One of which nothing is said yet is new. */
-const isUp = (node: Owned) => dig(node, "status", "conditions") === undefined || isReady(node);
-
-function isOfDaemonSet({ metadata }: Owned): boolean {
+function isOfDaemonSet({ metadata }: KubeObject): boolean {
   const owners = (metadata.ownerReferences ?? []) as readonly Fields[];
   return owners.some(({ kind }) => kind === "DaemonSet");
 }
@@ -148,21 +129,22 @@ function isOfDaemonSet({ metadata }: Owned): boolean {
  * Where a pod is matters where it can do nothing: on a node that is not ready. A DaemonSet's pod is
  * for its node from the start, whether or not the scheduler has bound it before the taint.
  */
-function podText(pod: Owned, nodes: readonly Owned[]): string {
-  const phase = String(dig(pod, "status", "phase") ?? "Pending");
-  const shown = phase === "Running" && isReady(pod) ? "Ready" : phase;
-  const node = nodes.find(({ metadata }) => metadata.name === dig(pod, "spec", "nodeName"));
+function podText(pod: KubeObject, nodes: readonly KubeObject[]): string {
+  const phase = phaseOf(pod);
+  const shown = isReady(pod) ? "Ready" : phase;
+  const node = nodes.find(({ metadata }) => metadata.name === pod.spec?.nodeName);
   const isAnywhere = phase === "Pending" && isOfDaemonSet(pod);
-  const place = node === undefined || isUp(node) || isAnywhere ? "" : ` on ${shortName(node)}`;
-  const end = pod.metadata.deletionTimestamp === undefined ? "" : ", terminating";
+  const place =
+    node === undefined || !isNotReady(node) || isAnywhere ? "" : ` on ${shortName(node)}`;
+  const end = isDeleting(pod) ? ", terminating" : "";
   return `pod ${contentOf(pod.metadata.annotations)} ${shown}${place}${end}`;
 }
 
-function nodeText(node: Owned): string {
-  return `node ${shortName(node)} ${isUp(node) ? "Ready" : "NotReady"}`;
+function nodeText(node: KubeObject): string {
+  return `node ${shortName(node)} ${isNotReady(node) ? "NotReady" : "Ready"}`;
 }
 
-function replicaSetText(object: Owned): string {
+function replicaSetText(object: KubeObject): string {
   const annotations = dig(object, "spec", "template", "metadata", "annotations");
   const counts = [dig(object, "spec", "replicas"), dig(object, "status", "availableReplicas")];
   return `ReplicaSet ${contentOf(annotations)} ${counts.map((count) => Number(count ?? 0)).join("/")}`;
@@ -173,9 +155,9 @@ export function finalText(
   kind: string,
   objects: {
     readonly workload: Seen | undefined;
-    readonly pods: readonly Owned[];
-    readonly replicaSets: readonly Owned[];
-    readonly nodes: readonly Owned[];
+    readonly pods: readonly KubeObject[];
+    readonly replicaSets: readonly KubeObject[];
+    readonly nodes: readonly KubeObject[];
   },
 ): string {
   return [

@@ -42,7 +42,7 @@ function pathOf({ kind }: Pick<Schedule, "kind">, namespace: string, name = ""):
 
 type List = {
   readonly metadata: { readonly resourceVersion: string };
-  readonly items: readonly AnyObject[];
+  readonly items: readonly KubeObject[];
 };
 
 const listPods = ({ api, namespace }: Pick<Run, "api" | "namespace">) =>
@@ -61,7 +61,7 @@ async function stateOf(run: Run): Promise<Final> {
   const workload = workloads.items.find(({ metadata }) => metadata.name === NAME);
   const objects = { workload, pods: pods.items, replicaSets: replicaSets.items, nodes };
   const text = finalText(schedule.kind, objects);
-  return { text, areNodesAtRest: areAtRest(nodes, pods.items as readonly KubeObject[]) };
+  return { text, areNodesAtRest: areAtRest(nodes, pods.items) };
 }
 
 /** How long nothing may move before it counts as the end: longer than what only time ends. */
