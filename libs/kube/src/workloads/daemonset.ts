@@ -1,17 +1,10 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import type { LeftPods, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { onDeleteStatus, podSelector } from "./pods.ts";
 
 function onDelete(object: KubeObject): boolean {
   return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
-}
-
-function leftPods(object: KubeObject): LeftPods | undefined {
-  const wanted = digNumber(object, 0, "status", "desiredNumberScheduled");
-  const count = wanted - digNumber(object, 0, "status", "updatedNumberScheduled");
-  const selector = podSelector(object);
-  return onDelete(object) && count > 0 && selector !== undefined ? { count, selector } : undefined;
 }
 
 /**
@@ -26,7 +19,11 @@ function status(object: KubeObject): RolloutStatus {
   const wanted = digNumber(object, 0, "status", "desiredNumberScheduled");
   const updated = digNumber(object, 0, "status", "updatedNumberScheduled");
   const available = digNumber(object, 0, "status", "numberAvailable");
-  if (onDelete(object)) return onDeleteStatus(wanted, wanted - updated);
+  if (onDelete(object)) {
+    // Pods stay on nodes that take none any more, and are not among those that are counted.
+    const elsewhere = digNumber(object, 0, "status", "numberMisscheduled");
+    return onDeleteStatus(wanted + elsewhere, wanted - updated + elsewhere);
+  }
   if (updated < wanted) {
     return { state: "progressing", message: `${updated} of ${wanted} pods are updated` };
   }
@@ -47,5 +44,5 @@ export const daemonSet: WorkloadKind = {
   paused: () => false,
   restartsOnEdit: (object) => !onDelete(object),
   deadlineMs: () => undefined,
-  leftPods,
+  leftPods: (object) => (onDelete(object) ? podSelector(object) : undefined),
 };

@@ -18,16 +18,6 @@ export type RolloutStatus =
   | { readonly state: "failed"; readonly reason: string; readonly message: string };
 
 /**
- * How many pods are left, which label selector finds all pods of the workload, and (where its
- * status says so) the newest revision as their label has it.
- */
-export type LeftPods = {
-  readonly count: number;
-  readonly selector: string;
-  readonly revision?: string;
-};
-
-/**
  * How a workload is brought to new content: by a `patch` of its pod template; by a time before
  * which its pods must not have been made (`restart`); by a `job` that is run from its template; by
  * being deleted and made again (`recreate`).
@@ -92,8 +82,8 @@ export type WorkloadKind = {
    */
   deadlineMs(object: KubeObject): number | undefined;
   /**
-   * The pods that keep the old template until their owner deletes them (`OnDelete`); they are named
-   * at the end.
+   * The label selector of its pods, where some of them may keep the old template until their owner
+   * deletes them (`OnDelete`); those are named at the end.
    */
-  leftPods?(object: KubeObject): LeftPods | undefined;
+  leftPods?(object: KubeObject): string | undefined;
 };

@@ -1,28 +1,34 @@
 import { expect, test } from "vitest";
 import type { ObjectMeta } from "../object.ts";
-import { nameSome, namesOfLeft } from "./pods.ts";
+import { nameLeft, nameSome } from "./pods.ts";
 
-const pod = (name: string, revision: string): ObjectMeta => ({
+const pod = (name: string, marker?: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
   name,
   uid: name,
   resourceVersion: "1",
-  labels: { "controller-revision-hash": revision },
+  ...(marker === undefined ? {} : { annotations: { marker } }),
+  ...more,
 });
-const PODS = [pod("c", "r1"), pod("a", "r1"), pod("b", "r2")];
+const newest = { name: "marker", value: "2" };
 
 test.each([
-  { name: "all pods are left", left: { count: 3 }, expected: ["a", "b", "c"] },
-  { name: "a revision as large as what is left", left: { count: 2 }, expected: ["a", "c"] },
-  { name: "the newest revision is known", left: { count: 2, revision: "r1" }, expected: ["b"] },
-  { name: "no revision fits", left: { count: 4 }, expected: [] },
   {
-    name: "two revisions fit",
-    left: { count: 1 },
-    pods: [pod("a", "r1"), pod("b", "r2"), pod("c", "r3")],
-    expected: [],
+    name: "pods of older markers and of none are left, in the order of their names",
+    pods: [pod("c", "1"), pod("b", "2"), pod("a")],
+    expected: "2 of 3 pods keep the old template until their owner deletes them: a, c",
   },
-])("$name", ({ left, pods, expected }) => {
-  expect(namesOfLeft(pods ?? PODS, { selector: "app=x", ...left })).toEqual(expected);
+  {
+    name: "pods on their way out are not left",
+    pods: [pod("a", "1", { deletionTimestamp: "2026-01-01T00:00:00Z" }), pod("b", "1")],
+    expected: "1 of 1 pods keep the old template until their owner deletes them: b",
+  },
+  {
+    name: "nothing is left",
+    pods: [pod("a", "2")],
+    expected: "no pod keeps the old template",
+  },
+])("$name", ({ pods, expected }) => {
+  expect(nameLeft(pods, newest)).toBe(expected);
 });
 
 test("a long list of names is cut, and says how many are missing", () => {

@@ -1,6 +1,6 @@
 import { dig } from "../object.ts";
 import type { KubeObject, ObjectMeta } from "../object.ts";
-import type { LeftPods, RolloutStatus } from "./kind.ts";
+import type { RolloutStatus } from "./kind.ts";
 
 const MAX_NAMED = 20;
 
@@ -10,33 +10,33 @@ export function nameSome(names: readonly string[]): string {
   return names.length > MAX_NAMED ? `${shown} and ${names.length - MAX_NAMED} more` : shown;
 }
 
+/** How many pods wait, in the words of an event: `2 of 3 pods keep the old template ...`. */
+function leftMessage(left: number, all: number): string {
+  return `${left} of ${all} pods keep the old template until their owner deletes them`;
+}
+
 /**
  * A rollout whose pods are replaced when their owner deletes them is done when its controller has
  * seen it; `left` of `all` pods are old.
  */
 export function onDeleteStatus(all: number, left: number): RolloutStatus {
   if (left <= 0) return { state: "complete" };
-  const message = `${left} of ${all} pods keep the old template until their owner deletes them`;
-  return { state: "complete", reason: "OnDelete", message };
+  return { state: "complete", reason: "OnDelete", message: leftMessage(left, all) };
 }
 
-const REVISION = "controller-revision-hash";
-
 /**
- * Names of the pods that are left, out of all pods of a workload; empty where it is not known
- * which ones they are. A DaemonSet's status does not name its newest revision: there the one that
- * as many pods have as are left is the old one.
+ * Which pods keep the old template, out of all pods of a workload, by the annotation that its
+ * newest template has. Their owner has done with those that are on their way out.
  */
-export function namesOfLeft(pods: readonly ObjectMeta[], left: LeftPods): string[] {
-  const names = (some: readonly ObjectMeta[]) => some.map((pod) => pod.name).toSorted();
-  if (left.revision !== undefined) {
-    return names(pods.filter((pod) => pod.labels?.[REVISION] !== left.revision));
-  }
-  if (pods.length === left.count) return names(pods);
-  const byRevision = Map.groupBy(pods, (pod) => pod.labels?.[REVISION]);
-  const fitting = [...byRevision.values()].filter((group) => group.length === left.count);
-  const [only] = fitting;
-  return fitting.length === 1 && only !== undefined ? names(only) : [];
+export function nameLeft(
+  pods: readonly ObjectMeta[],
+  annotation: { readonly name: string; readonly value: string },
+): string {
+  const staying = pods.filter((pod) => pod.deletionTimestamp === undefined);
+  const left = staying.filter((pod) => pod.annotations?.[annotation.name] !== annotation.value);
+  if (left.length === 0) return "no pod keeps the old template";
+  const names = left.map((pod) => pod.name).toSorted();
+  return `${leftMessage(left.length, staying.length)}: ${nameSome(names)}`;
 }
 
 type Requirement = {

@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import type { LeftPods, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { nameSome, onDeleteStatus, podSelector } from "./pods.ts";
 import { allUpdated } from "./scaled.ts";
 
@@ -17,15 +17,6 @@ function belowPartition(object: KubeObject, wanted: number): string[] {
   const start = digNumber(object, 0, "spec", "ordinals", "start");
   const count = Math.min(wanted, partition(object));
   return Array.from({ length: count }, (_, i) => `${object.metadata.name}-${start + i}`);
-}
-
-function leftPods(object: KubeObject): LeftPods | undefined {
-  const wanted = digNumber(object, 1, "spec", "replicas");
-  const count = wanted - digNumber(object, 0, "status", "updatedReplicas");
-  const selector = podSelector(object);
-  if (!onDelete(object) || count <= 0 || selector === undefined) return undefined;
-  const revision = dig(object, "status", "updateRevision");
-  return { count, selector, revision: typeof revision === "string" ? revision : undefined };
 }
 
 /**
@@ -67,5 +58,5 @@ export const statefulSet: WorkloadKind = {
   paused: () => false,
   restartsOnEdit: (object) => !onDelete(object) && partition(object) === 0,
   deadlineMs: () => undefined,
-  leftPods,
+  leftPods: (object) => (onDelete(object) ? podSelector(object) : undefined),
 };

@@ -1,4 +1,4 @@
-import type { TemplateRef, LeftPods, RollBy, RolloutStatus } from "@rollcast/kube/workloads/kind";
+import type { TemplateRef, RollBy, RolloutStatus } from "@rollcast/kube/workloads/kind";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
 import type { Marks } from "./reloader-marks.ts";
@@ -56,7 +56,8 @@ export type Workload = {
   readonly finished?: true;
   /** The rollout that made this Job, if we made it. */
   readonly madeBy?: string;
-  readonly leftPods?: LeftPods;
+  /** The label selector of its pods, where they wait for their owner to delete them. */
+  readonly leftPods?: string;
   /** It uses the template of another workload, which is rolled instead. */
   readonly workloadRef?: TemplateRef;
 };

@@ -1,8 +1,9 @@
 import { KubeError } from "@rollcast/kube/client";
 import { listPages } from "@rollcast/kube/list";
 import type { ObjectMeta } from "@rollcast/kube/object";
-import { nameSome, namesOfLeft } from "@rollcast/kube/workloads/pods";
+import { nameLeft } from "@rollcast/kube/workloads/pods";
 import type { Context } from "../context.ts";
+import { MARKER } from "../model/marker.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
@@ -13,20 +14,20 @@ const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
 /**
  * Adds pod names to the end of a rollout whose pods wait for their owner to delete them
  * (`OnDelete`): one list of the workload's pods, metadata only, for this outcome only. Without
- * permission to list pods, only their number is reported.
+ * permission to list pods, only their number is reported, as the workload's status has it.
  */
 export async function withLeftPods(ctx: Context, event: OutboxEvent): Promise<OutboxEvent> {
-  const { reason, message, workload: ref } = event.data;
+  const { reason, workload: ref } = event.data;
   if (event.outcome !== "succeeded" || reason !== "OnDelete") return event;
   const workload = ctx.index.get(workloadKey(ref));
-  const left = workload?.leftPods;
-  if (workload === undefined || left === undefined) return event;
+  const { leftPods: labelSelector, marker } = workload ?? {};
+  if (labelSelector === undefined || marker === undefined) return event;
   const resource = {
     group: "",
     version: "v1",
     plural: "pods",
     namespace: ref.namespace,
-    labelSelector: left.selector,
+    labelSelector,
     metadataOnly: true,
   };
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
@@ -44,10 +45,8 @@ export async function withLeftPods(ctx: Context, event: OutboxEvent): Promise<Ou
       if (pods.length > MAX_PODS) return event;
     }
     const own = pods.filter((pod) => pod.ownerReferences?.some((owner) => owner.uid === ref.uid));
-    const names = namesOfLeft(own, left);
-    if (names.length === 0) return event;
-    const named = `${message ?? ""}: ${nameSome(names)}`.slice(0, 1_024);
-    return { ...event, data: { ...event.data, message: named } };
+    const message = nameLeft(own, { name: MARKER, value: marker }).slice(0, 1_024);
+    return { ...event, data: { ...event.data, message } };
   } catch (err) {
     if (!(err instanceof KubeError)) throw err;
     ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");
