@@ -30,6 +30,11 @@ test.each([
   },
   { name: "healthy", status: phase("Healthy"), expected: { state: "complete" } },
   {
+    name: "healthy as it was before, by a status for another size",
+    status: phase("Healthy", { conditions: [{ type: "Healthy", status: "False" }] }),
+    expected: { state: "progressing", message: "its pods are not counted yet" },
+  },
+  {
     name: "progressing",
     status: phase("Progressing", { message: "more replicas need to be updated" }),
     expected: { state: "progressing", message: "more replicas need to be updated" },

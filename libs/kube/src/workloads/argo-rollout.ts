@@ -59,6 +59,10 @@ function status(object: KubeObject): RolloutStatus {
   if (phase !== "Healthy") {
     return { state: "progressing", message: sentence(text(object, "status", "message") ?? phase) };
   }
+  // A status that was written for a change of its size may still have the phase of before.
+  if (condition(object, "Healthy")?.status === "False") {
+    return { state: "progressing", message: "its pods are not counted yet" };
+  }
   return isRestarting(object)
     ? { state: "progressing", message: "its pods are being restarted" }
     : { state: "complete" };

@@ -6,6 +6,7 @@ import { patchedRecord } from "../decision/patched.ts";
 import { tracer } from "../events/spans.ts";
 import type { Rollout } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { ConflictError } from "../reconcile/conflict.ts";
 import type { DueRollout } from "../reconcile/evaluate.ts";
 import { DONE, atWindowEnd, reconcile } from "../reconcile/reconcile.ts";
 import type { Effects, ReconcileResult } from "../reconcile/reconcile.ts";
@@ -49,9 +50,15 @@ function createEffects(ctx: Context, attempt: Attempt) {
   };
   const write = async ({ decision, entry }: DueRollout): Promise<Pending | undefined> => {
     if (!decision.changed) return entry as Pending | undefined;
-    const pending = await commit(ctx, entry, decision.record);
-    unwritten = undefined;
-    return pending;
+    try {
+      const pending = await commit(ctx, entry, decision.record);
+      unwritten = undefined;
+      return pending;
+    } catch (err) {
+      // Without an answer it may be written; quota that is in no record is released later.
+      if (!(err instanceof ConflictError)) unwritten = undefined;
+      throw err;
+    }
   };
   const effects: Effects = {
     async apply(due) {
