@@ -1,4 +1,5 @@
 import { findingOf } from "./findings/findings.ts";
+import { PROPERTIES } from "./oracle/oracle.ts";
 import type { Violation } from "./oracle/property.ts";
 import { caseText, historyText } from "./run/print.ts";
 import type { Found } from "./run/search.ts";
@@ -15,44 +16,25 @@ export type ExploreOptions = {
   readonly onlySeeds?: boolean;
   /** No more than the seeds where it is left out. */
   readonly ms?: number;
-  /** One part of the promise; all where it is left out. */
-  readonly property?: string;
   /** Of the workloads; all where it is left out. */
   readonly shapes?: readonly WorldShape[] | undefined;
   readonly progress?: (schedules: number) => void;
 };
 
 /** Violations that are not known already. */
-export function unknownViolations(
-  run: Run,
-  violations: readonly Violation[],
-  property: string | undefined,
-): Violation[] {
-  return violations.filter(
-    (violation) =>
-      (property === undefined || violation.property === property) &&
-      findingOf(run, violation) === undefined,
-  );
+export function unknownViolations(run: Run, violations: readonly Violation[]): Violation[] {
+  return violations.filter((violation) => findingOf(run, violation) === undefined);
 }
 
 /** Runs schedules until one breaks the promise in a way that is not known, or the time is up. */
 export async function explore(options: ExploreOptions): Promise<Found | undefined> {
-  const {
-    seeds,
-    onlySeeds = false,
-    ms = Number.POSITIVE_INFINITY,
-    property,
-    progress,
-    shapes,
-  } = options;
+  const { seeds, onlySeeds = false, ms = Number.POSITIVE_INFINITY, progress, shapes } = options;
   const end = performance.now() + ms;
-  const wanted = (run: Run, violations: readonly Violation[]) =>
-    unknownViolations(run, violations, property);
   const last = seeds.at(-1) ?? 1;
   for (let i = 0; performance.now() < end; i++) {
     if (onlySeeds && i >= seeds.length) break;
     const seed = seeds[i] ?? last + i - seeds.length + 1;
-    const hit = await search({ seed, runs: BATCH, wanted, shapes });
+    const hit = await search({ seed, runs: BATCH, wanted: unknownViolations, shapes });
     if (hit !== undefined) return hit;
     progress?.(BATCH);
   }
@@ -61,9 +43,15 @@ export async function explore(options: ExploreOptions): Promise<Found | undefine
 
 /** A new case, for people. */
 export function foundText({ run, violations, seed, path }: Found): string {
+  const broken = PROPERTIES.filter(({ name }) =>
+    violations.some(({ property }) => property === name),
+  );
   return [
     `seed ${seed}, path ${path}`,
     caseText(run, violations),
+    "What is promised:",
+    ...broken.map(({ name, says }) => `- ${name}: ${says}`),
+    "",
     "What happened:",
     historyText(run.history),
   ].join("\n");

@@ -25,12 +25,14 @@ import {
   isCreatedAfterRestore,
   isDroppedInFlight,
   isEndedAgainAfterRestore,
-  isMadeInOutage,
+  isMadeBeforeChangeIsKnown,
   isManifestLost,
   isNormalised,
+  isPendingAtGate,
   isQuotaForgotten,
   isRunDropped,
   isRunForgotten,
+  isSkippedAfterResume,
 } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -108,9 +110,9 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "made-again-in-outage",
     about:
-      "a workload is made while NATS does not answer, and rolled for a change of before, which is recorded later",
+      "a workload is made while the watch of sources or NATS does not answer, and rolled for a change of before, which is recorded later",
     breaks: ["rolled once"],
-    matches: (facts, { i }) => isMadeInOutage(facts, i),
+    matches: (facts, { i }) => isMadeBeforeChangeIsKnown(facts, i),
   },
   {
     name: "marker-before-is-reused",
@@ -163,7 +165,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "applied-patch-is-dropped",
     about:
-      "a patch is applied and not yet recorded, and a decision on the workload of before it drops its rollout",
+      "a patch is applied and not yet recorded, and a decision on the workload of before it, or on another of its name, drops its rollout",
     breaks: ["one end"],
     matches: (facts, { i }) => isDroppedInFlight(facts, i),
   },
@@ -180,6 +182,22 @@ export const FINDINGS: readonly Finding[] = [
       "a restarter is killed when it has run the Job of a CronJob, and the content of before comes back",
     breaks: ["agree", "nothing is forgotten"],
     matches: isRunDropped,
+  },
+  {
+    name: "pending-at-gate",
+    about:
+      "a rollout is decided, and its queue is paused before it begins: nothing says that it waits",
+    breaks: ["nothing is forgotten"],
+    matches: (facts, { what }) =>
+      what.includes("the record says pending") && isPendingAtGate(facts),
+  },
+  {
+    name: "skipped-after-resume",
+    about:
+      "a Job is resumed just before a change, and is taken for suspended: its pods keep older content",
+    breaks: ["nothing is forgotten"],
+    matches: (facts, violation) =>
+      violation.what.startsWith("pods lack") && isSkippedAfterResume(facts),
   },
   {
     name: "restored-while-rolling",

@@ -171,12 +171,19 @@ export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
   );
 }
 
-/** Whether each pod was made before a restore, and the record restored says what is wanted now. */
+/**
+ * Whether each pod, or the rollout that made it, is older than a restore, and the record restored
+ * says what is wanted now.
+ */
 export function isRecordRestored(facts: Facts, violation: Violation): boolean {
   return isEachLack(facts, violation, (lack) => {
     const { pod, wanted } = lack;
+    const patched = facts.writes.findLast(
+      ({ i, by, markerChanged }) => i < pod.from && by === "rollcast" && markerChanged,
+    );
     const restored = facts.history.findIndex(
-      (entry, i) => i > pod.from && entry.type === "act" && entry.text.startsWith(RESTORED),
+      (entry, i) =>
+        i > (patched?.i ?? pod.from) && entry.type === "act" && entry.text.startsWith(RESTORED),
     );
     const isKnown = facts.history.some(
       ({ type }, i) =>
@@ -202,16 +209,21 @@ export function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: 
   );
 }
 
-/** Whether a rollout of these places in the history was applied to a workload of another uid. */
+/**
+ * Whether the write or the start at a place, or our last write before it, is of a rollout that was
+ * applied to a workload of another uid.
+ */
 export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: number): boolean {
+  const isOurs = ({ by, markerChanged }: WorkloadWrite) => by === "rollcast" && markerChanged;
+  const before = writes.findLast((write) => write.i < place && isOurs(write));
   return events.some(({ i, event }) => {
     const { rollout, workload } = event.data;
     const begun = rollouts.get(rollout ?? "")?.rollout;
     if (event.outcome !== "started" || begun === undefined) return false;
     return writes.some(
       (write) =>
-        (write.i === place || i === place) &&
-        write.by === "rollcast" &&
+        (write.i === place || write === before || i === place) &&
+        isOurs(write) &&
         write.at >= begun.decidedAt &&
         write.marker === begun.marker &&
         workload.uid !== write.object.metadata.uid,

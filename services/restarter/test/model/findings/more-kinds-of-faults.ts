@@ -52,19 +52,24 @@ export function isRunForgotten({ history, workload, writes }: Facts, { i }: Viol
 
 const ENDS: ReadonlySet<string> = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
-/** Whether NATS was restored while a rollout ran that had begun and not ended by this place. */
+/** Whether NATS was restored while a rollout was recorded that had not ended by then. */
 export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
   const restored = history.findLastIndex(
     (entry, i) => i < place && entry.type === "act" && entry.text.startsWith(RESTORED),
   );
-  return events.some(({ i, event }) => {
-    const { rollout } = event.data;
-    if (event.outcome !== "started" || i > restored) return false;
-    return !events.some(
-      (end) =>
-        end.i < restored && end.event.data.rollout === rollout && ENDS.has(end.event.outcome),
+  const ended = new Set(
+    events.flatMap(({ i, event }) =>
+      i < restored && ENDS.has(event.outcome) ? [event.data.rollout] : [],
+    ),
+  );
+  return history
+    .slice(0, Math.max(0, restored))
+    .some(
+      (entry) =>
+        entry.type === "record" &&
+        entry.record?.rollout !== undefined &&
+        !ended.has(entry.record.rollout.id),
     );
-  });
 }
 
 /** Whether the workload's controller changed its template between a rollout's begin and its end. */
@@ -112,8 +117,8 @@ export function isEndedAgainAfterRestore({ events, history }: Facts, place: numb
 }
 
 /**
- * Whether the rollout that began at this place had been dropped from its record before, after its
- * patch was applied, by a decision that knew the workload from before the patch.
+ * Whether the rollout that began at this place was dropped from its record after its patch was
+ * applied, by a decision that knew the workload from before the patch, or another of its name.
  */
 export function isDroppedInFlight(facts: Facts, start: number): boolean {
   const { events, history, rollouts } = facts;
@@ -126,7 +131,7 @@ export function isDroppedInFlight(facts: Facts, start: number): boolean {
     entry.type === "record" && entry.record !== undefined ? [{ i, record: entry.record }] : [],
   );
   const last = records.findLast(({ i, record }) => i < patch.i && record.uid === uid)?.record;
-  const next = records.find(({ i }) => i > patch.i && i < start);
+  const next = records.find(({ i }) => i > patch.i);
   return (
     last?.phase === "pending" &&
     last.rollout?.id === id &&
@@ -153,16 +158,49 @@ export function isCreatedAfterRestore(facts: Facts, violation: Violation): boole
   });
 }
 
+/** What keeps a change from the restarter, by the acts that begin and end it. */
+const DELAYS = [
+  ["NATS does not answer from now on.", "NATS answers again."],
+  ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
+] as const;
+
 /**
- * Whether the patch at a place is of a workload that was made while NATS did not answer, after the
- * last change.
+ * Whether the patch at a place is of a workload that was made while changes of sources did not
+ * reach the restarter, after the last of them.
  */
-export function isMadeInOutage({ changes, history, writes }: Facts, place: number): boolean {
+export function isMadeBeforeChangeIsKnown(
+  { changes, history, writes }: Facts,
+  place: number,
+): boolean {
   const uid = writes.find(({ i }) => i === place)?.object.metadata.uid;
   const made = writes.find(({ object }) => object.metadata.uid === uid);
   if (uid === undefined || made === undefined) return false;
-  const before = history.slice(0, made.i).flatMap((entry) => (entry.type === "act" ? entry : []));
-  const outage = before.findLast(({ text }) => text.startsWith("NATS "))?.text;
+  const acts = history.slice(0, made.i).flatMap((entry) => (entry.type === "act" ? entry : []));
+  const isDelayed = DELAYS.some(
+    ([from, to]) => acts.findLast(({ text }) => text === from || text === to)?.text === from,
+  );
   const changed = changes.findLast(({ i }) => i < place);
-  return outage === "NATS does not answer from now on." && (changed?.i ?? 0) < made.i;
+  return isDelayed && (changed?.i ?? 0) < made.i;
+}
+
+/** Whether a rollout was decided, and not begun, before its queue was paused, or it was frozen. */
+export function isPendingAtGate({ history, records }: Facts): boolean {
+  return [...records.values()].some(({ phase, rollout }) => {
+    if (phase !== "pending" || rollout === undefined) return false;
+    const gates = new Map(
+      history.flatMap((entry) =>
+        entry.type === "control" && entry.entry?.type !== "state" ? [[entry.key, entry]] : [],
+      ),
+    );
+    return [...gates.values()].some(
+      ({ entry, at }) => entry !== undefined && at >= rollout.decidedAt,
+    );
+  });
+}
+
+/** Whether a Job was skipped as suspended after it had been resumed. */
+export function isSkippedAfterResume({ events, workload, writes }: Facts): boolean {
+  const skipped = events.findLast(({ event }) => event.data.reason === "Suspended");
+  const before = writes.findLast(({ i }) => i < (skipped?.i ?? 0));
+  return workload?.kind === "Job" && before !== undefined && before.object.spec?.suspend !== true;
 }

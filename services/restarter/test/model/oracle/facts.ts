@@ -167,7 +167,7 @@ function isOfAnother(entry: Entry, workload: string): boolean {
     const { kind, name } = entry.event.data.workload;
     return isOther(kind, name);
   }
-  if (entry.type === "record") {
+  if (entry.type === "record" || entry.type === "restored record") {
     const [kind = "", name = ""] = workload.split("/");
     return entry.key !== recordKey(CLUSTER, { kind, namespace: NAMESPACE, name });
   }
@@ -233,11 +233,12 @@ export function factsOf(whole: History, subject?: string): Facts {
     if (entry.type === "object") onObject(i, entry);
     else if (entry.type === "event" && !events.has(entry.event.id)) {
       events.set(entry.event.id, { i, event: entry.event });
-    } else if (entry.type === "record") {
+    } else if (entry.type === "record" || entry.type === "restored record") {
       if (entry.record === undefined) records.delete(entry.key);
       else records.set(entry.key, entry.record);
       const rollout = entry.record?.rollout;
-      if (rollout !== undefined) rollouts.set(rollout.id, { i, rollout });
+      if (entry.type === "record" && rollout !== undefined)
+        rollouts.set(rollout.id, { i, rollout });
     }
   }
   const [workload] = workloads.values();

@@ -96,5 +96,7 @@ test("a Job that we have deleted is made again, or kept by its record with a rea
   expect(deleted().record({ phase: "failed", recreate }).says()).toEqual([
     "records are true: a deleted Job is not made again, and its record does not say why",
   ]);
-  expect(deleted().record({ phase: "failed", recreate, failure }).says()).toEqual([]);
+  expect(deleted().record({ phase: "failed", recreate, failure }).says()).toEqual([
+    "holds are told: the rollout is held (Forbidden), and no event says so",
+  ]);
 });

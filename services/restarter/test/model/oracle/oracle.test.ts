@@ -20,7 +20,8 @@ const wanted = (value: number) => ({ [CFG]: { keys: "*" as const, digest: digest
 function written() {
   const entries: Entry[] = [];
   let version = 0;
-  const at = () => START + entries.length * 1_000;
+  let passed = 0;
+  const at = () => START + passed + entries.length * 1_000;
   const object = (by: string, type: "ADDED" | "MODIFIED" | "DELETED", given: object) => {
     const { metadata, ...rest } = given as { metadata: object };
     const resourceVersion = ++version;
@@ -42,10 +43,17 @@ function written() {
         ready?: number;
         replicas?: number;
         onDelete?: boolean;
+        isLate?: boolean;
       } = {},
     ) => {
-      const { marker, edited, ready = 1, replicas = 1, onDelete = false } = options;
-      const status = { replicas: 1, updatedReplicas: 1, availableReplicas: ready };
+      const { marker, edited, ready = 1, replicas = 1, onDelete = false, isLate = false } = options;
+      const late = { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
+      const status = {
+        replicas: 1,
+        updatedReplicas: 1,
+        availableReplicas: ready,
+        conditions: isLate ? [late] : [],
+      };
       const annotations = {
         ...(marker === undefined ? {} : { [MARKER]: marker }),
         ...(edited === undefined ? {} : { edited }),
@@ -86,18 +94,32 @@ function written() {
       entries.push({ at: at(), type: "record", key: KEY, record });
       return history;
     },
-    frozen: () => {
-      const entry = { type: "freeze" } as ControlEntry;
+    frozen: (until?: number) => {
+      const entry = { type: "freeze", until } as ControlEntry;
       entries.push({ at: at(), type: "control", key: "freeze", entry });
+      return history;
+    },
+    passes: (ms: number) => {
+      passed += ms;
+      entries.push({ at: at(), type: "note", text: "time passes" });
       return history;
     },
     rolling: (id: string, value: number) =>
       history.record({ phase: "rolling", rollout: rollout(id, value) }),
-    event: (outcome: OutboxEvent["outcome"], id: string, reason?: string, message?: string) => {
+    event: (
+      outcome: OutboxEvent["outcome"],
+      id: string,
+      reason?: string,
+      message?: string,
+      dueAt?: number,
+    ) => {
+      const isEnd = ["succeeded", "failed", "superseded", "cancelled"].includes(outcome);
       const event = {
-        id: `${id} ${outcome === "started" ? outcome : "end"}`,
+        id: `${id} ${isEnd ? "end" : outcome}`,
         outcome,
+        time: at(),
         data: {
+          ...(dueAt === undefined ? {} : { dueAt: new Date(dueAt).toISOString() }),
           workload: { kind: "Deployment", namespace: "shop", name: "web", uid: "w" },
           rollout: id,
           ...(reason === undefined ? {} : { reason }),
@@ -207,10 +229,19 @@ test("a pod that came after the rollout may have even newer content", () => {
   expect(says).toEqual([]);
 });
 
-test("failed for a deadline is true", () => {
-  const history = begun().record({ phase: "failed" });
-  const says = history.event("failed", "r", "ProgressDeadlineExceeded").says();
-  expect(says.filter((text) => text.startsWith("failed"))).toEqual([]);
+test("failed for a deadline is true if the cluster has shown that", () => {
+  const late = { marker: marker(1), ready: 0 };
+  const says = (isLate: boolean) =>
+    begun()
+      .workload("cluster", { ...late, isLate })
+      .record({ phase: "failed" })
+      .event("failed", "r", "ProgressDeadlineExceeded")
+      .says();
+
+  expect(says(true)).toEqual([]);
+  expect(says(false)).toEqual([
+    "failed is true: failed (ProgressDeadlineExceeded), and the cluster has not shown that",
+  ]);
 });
 
 test("failed after the patch was applied is not true", () => {
@@ -246,9 +277,45 @@ test("superseded by an edit that nobody made is not true", () => {
   ]);
 });
 
-test("a rollout with no end breaks the promise, unless its record still has it", () => {
+test.each([
+  ["NewerContent", "no content has changed"],
+  ["Requested", "nobody asked for that"],
+])("superseded by what did not happen is not true: %s", (reason, not) => {
+  const says = replaced().record(current).event("superseded", "r", reason).says();
+  expect(says).toEqual([`superseded is true: superseded (${reason}), but ${not}`]);
+});
+
+test.each([
+  ["Deleted", "nobody deleted the workload"],
+  ["JobDeleted", "nobody deleted its Job"],
+])("cancelled by what did not happen is not true: %s", (reason, not) => {
+  const says = replaced().record(current).event("cancelled", "r", reason).says();
+  expect(says).toEqual([`superseded is true: cancelled (${reason}), but ${not}`]);
+});
+
+test("a rollout with no end breaks the promise, unless it goes on", () => {
+  const goesOn = () => begun().workload("cluster", { marker: marker(1), ready: 0 });
+
   expect(replaced().record(current).says()).toEqual(["one end: a rollout began and has no end"]);
-  expect(replaced().says()).toEqual([]);
+  expect(goesOn().says()).toEqual([]);
+  expect(replaced().says()).toEqual([
+    "ends are told: the rollout is complete in the cluster, and no event says so",
+  ]);
+  expect(goesOn().workload("cluster", { ready: 0, isLate: true }).says()).toContain(
+    "ends are told: the rollout is failed in the cluster, and no event says so",
+  );
+});
+
+test("a rollout that goes on after its time limit has stalled, and one within it has not", () => {
+  const goesOn = () => begun().workload("cluster", { marker: marker(1), ready: 0 });
+
+  expect(goesOn().passes(720_000).says()).toEqual([
+    "ends are told: the rollout is over its time limit, and no event says that it stalled",
+  ]);
+  expect(goesOn().passes(720_000).event("stalled", "r").says()).toEqual([]);
+  expect(goesOn().passes(10_000).event("stalled", "r").says()).toEqual([
+    "ends are told: stalled after 13 s, within its time limit",
+  ]);
 });
 
 test("an end before the start breaks the promise", () => {
@@ -331,14 +398,53 @@ test("content that pods lack because others do not get ready is not forgotten", 
   );
 });
 
+/** Its rollout waits for the end of a freeze. */
+function frozen(until: number, due: Partial<WorkloadRecord["due"]>) {
+  const history = written().content(0).workload("owner").pod("old").content(1).frozen(until);
+  return history.record({
+    phase: "deferred",
+    running: wanted(0),
+    due: { reason: "Frozen", published: true, ...due },
+  });
+}
+
+const UNTIL = START + 600_000;
+
 test("content that is held with a reason, and an event, is not forgotten", () => {
-  const history = written().content(0).workload("owner").pod("old").content(1);
-  const due = { reason: "Frozen", published: true };
-  const held = history.frozen().record({ phase: "deferred", running: wanted(0), due });
-  expect(held.says()).toEqual([
-    "nothing is forgotten: the rollout is held (Frozen), and no event says so",
+  const held = () => frozen(UNTIL, { at: UNTIL });
+  const published = (dueAt?: number) => held().event("deferred", "r", "Frozen", "", dueAt).says();
+
+  expect(held().says()).toEqual([
+    "holds are told: the rollout is held (Frozen), and no event says so",
   ]);
-  expect(held.event("deferred", "r", "Frozen").says()).toEqual([]);
+  expect(published(UNTIL)).toEqual([]);
+  expect(published()).toEqual([
+    "holds are told: deferred (Frozen) until no time, which no freeze says",
+  ]);
+  expect(published(0)).toEqual([
+    "holds are told: deferred (Frozen) until 1970-01-01T00:00:00.000Z, which no freeze says",
+  ]);
+});
+
+test("a record that does not say until when it is frozen is not an explanation", () => {
+  const says = frozen(UNTIL, {}).event("deferred", "r", "Frozen", "", UNTIL).says();
+  expect(says).toEqual([
+    "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says deferred, without a reason",
+  ]);
+});
+
+test("an event that told of an earlier hold says nothing of this one", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1).frozen(UNTIL);
+  const due = { reason: "Frozen", published: true, at: UNTIL };
+  const held = { phase: "deferred", running: wanted(0), due } as const;
+  const before = history.record(held).event("deferred", "q", "Frozen", "", UNTIL);
+
+  expect(
+    before
+      .record({ running: wanted(0) })
+      .record(held)
+      .says(),
+  ).toEqual(["holds are told: the rollout is held (Frozen), and no event says so"]);
 });
 
 test("content that waits for no gate and no time is forgotten", () => {
@@ -347,6 +453,38 @@ test("content that waits for no gate and no time is forgotten", () => {
   const held = history.record({ phase: "deferred", running: wanted(0), due });
   expect(held.event("deferred", "r", "MinInterval").says()).toEqual([
     "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says deferred, without a reason",
+    "holds are told: deferred (MinInterval) until no time",
+  ]);
+});
+
+test("a deferral until a time that is past is not true", () => {
+  const history = written().content(0).workload("owner").pod("old");
+  expect(history.event("deferred", "r", "MinInterval", "", START).says()).toContain(
+    "holds are told: deferred (MinInterval) until 2026-03-01T10:00:00.000Z, which is past",
+  );
+});
+
+test("content that is refused is told, and tried again", () => {
+  const refused = (retryAt: number) =>
+    written()
+      .content(0)
+      .workload("owner")
+      .pod("old")
+      .content(1)
+      .record({
+        phase: "failed",
+        running: wanted(0),
+        failure: { reason: "Forbidden", retryAt } as WorkloadRecord["failure"],
+      });
+  const published = (retryAt: number) =>
+    refused(retryAt).passes(120_000).event("failed", "r", "Forbidden").says();
+
+  expect(refused(UNTIL).says()).toEqual([
+    "holds are told: the rollout is held (Forbidden), and no event says so",
+  ]);
+  expect(published(UNTIL)).toEqual([]);
+  expect(published(START)).toEqual([
+    "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says failed, without a reason",
   ]);
 });
 

@@ -1,5 +1,7 @@
 import type { History } from "../world/history.ts";
+import { ENDS } from "./ends.ts";
 import { factsOf, workloadsOf } from "./facts.ts";
+import { HOLDS } from "./holds.ts";
 import type { Property, Violation } from "./property.ts";
 import { QUEUES } from "./queues.ts";
 import { REST } from "./rest.ts";
@@ -7,7 +9,14 @@ import { ROLLOUTS } from "./rollouts.ts";
 import { TRUTH } from "./truth.ts";
 
 /** The promise, in its parts. */
-export const PROPERTIES: readonly Property[] = [...TRUTH, ...ROLLOUTS, ...REST, ...QUEUES];
+export const PROPERTIES: readonly Property[] = [
+  ...TRUTH,
+  ...ENDS,
+  ...ROLLOUTS,
+  ...REST,
+  ...HOLDS,
+  ...QUEUES,
+];
 
 /** Where a history breaks the promise. */
 export function violationsOf(history: History): Violation[] {

@@ -1,4 +1,4 @@
-import { RESTORED, RESUMED } from "../acts/act.ts";
+import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { Facts } from "./facts.ts";
@@ -123,15 +123,8 @@ function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): st
 }
 
 function untrueHolds(facts: Facts): Fault[] {
-  const restored = facts.history.findLastIndex(
-    (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
-  return [...facts.records.entries()].flatMap(([key, { due, kind, name }]) => {
-    // What a restore brought back is no write: only later ones are known.
-    const isKnown = facts.history.some(
-      (entry, i) => i > restored && entry.type === "record" && entry.key === key,
-    );
-    if (due === undefined || !isKnown) return [];
+  return [...facts.records.values()].flatMap(({ due, kind, name }) => {
+    if (due === undefined) return [];
     const why = untrueReason(facts, due);
     if (why === undefined) return [];
     const what = `held (${due.reason}), but ${why}`;

@@ -1,6 +1,5 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
-import { isGate } from "../../../src/decision/blocking-gate.ts";
 import { parseMarker } from "../../../src/model/marker.ts";
 import type { SourceKey } from "../../../src/model/content.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
@@ -8,6 +7,7 @@ import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";
 import { REQUIRED, contentAt, podsAt, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
+import { explanation } from "./holds.ts";
 import type { Fault, Property } from "./property.ts";
 
 const OPT_IN = "rollcast.dev/auto";
@@ -112,15 +112,6 @@ function isMarked(
   return wanted?.digest === digest && !pods.some(isNewer);
 }
 
-/** Why the workload is not rolled, and until when or which gate opens, as its record says. */
-function explanation({ due, failure, hold, phase }: WorkloadRecord): string | undefined {
-  if (due !== undefined)
-    return due.at === undefined && !isGate(due.reason) ? undefined : due.reason;
-  if (failure !== undefined && failure.retryAt > 0) return failure.reason;
-  if (hold !== undefined) return hold;
-  return phase === "rolling" ? "rolling" : undefined;
-}
-
 function forgotten(facts: Facts): Fault[] {
   const { workload, history } = facts;
   if (workload === undefined || workload.metadata.annotations?.[OPT_IN] !== "true") return [];
@@ -142,20 +133,13 @@ function forgotten(facts: Facts): Fault[] {
   const unmarked = staleSources(facts, left).filter(
     (source) => !isMarked(facts, { object: workload, pods: left }, source),
   );
-  if (unmarked.length > 0 && explanation(record) === undefined) {
+  if (unmarked.length > 0 && explanation(facts, record) === undefined) {
     const what = `pods that wait for their owner lack the content of ${unmarked.join()}, and nothing says so`;
     return [{ i, what }];
   }
-  if (stale.length > 0 && explanation(record) === undefined) {
+  if (stale.length > 0 && explanation(facts, record) === undefined) {
     const what = `pods lack the content of ${stale.join()}, and the record says ${record.phase}, without a reason`;
     return [{ i, what }];
-  }
-  const held = record.due?.reason ?? record.hold;
-  const isPublished = facts.events.some(
-    ({ event }) => event.data.reason === held || event.outcome === "failed",
-  );
-  if (held !== undefined && !isPublished) {
-    return [{ i, what: `the rollout is held (${held}), and no event says so` }];
   }
   return [];
 }
@@ -195,7 +179,7 @@ function wrongRecords(facts: Facts): Fault[] {
 export const REST: readonly Property[] = [
   {
     name: "nothing is forgotten",
-    says: "at rest, pods run the present content, or the record and an event say why not and until when",
+    says: "at rest, pods run the present content, or the record says why not and until when",
     faults: forgotten,
   },
   {

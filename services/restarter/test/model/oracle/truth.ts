@@ -1,9 +1,11 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
 import { isBatch, isReplaced } from "./complete.ts";
 import { leftOutOf } from "./left-pods.ts";
-import { podsAt, workloadAt } from "./facts.ts";
+import { contentAt, podsAt, workloadAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
+import { wasFailed } from "./shown-end.ts";
 import type { Fault, Property } from "./property.ts";
 
 /** The restarter's last write before place `i` in the history that applied a rollout. */
@@ -51,6 +53,12 @@ function isJobComplete(
   return conditions?.some(({ type, status }) => type === "Complete" && status === "True") === true;
 }
 
+/** A pod of a StatefulSet that is scaled down, and has not gone yet. */
+function isSurplus(object: KubeObject | undefined, { name }: { readonly name: string }): boolean {
+  const ordinal = Number(name.split("-").at(-1));
+  return object?.kind === "StatefulSet" && ordinal >= Number(object.spec?.replicas ?? 1);
+}
+
 function falseSuccesses(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
     const { workload, rollout: id = "" } = event.data;
@@ -64,9 +72,14 @@ function falseSuccesses(facts: Facts): Fault[] {
     // A workload that is scaled to nothing should run no pod, whichever still ends.
     if (object?.spec?.replicas === 0) return [];
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
+    const present = contentAt(facts, i);
     const old = podsAt(facts, workload.uid, i)
-      .filter(({ from }) => from < began)
-      .map(({ name, content }) => ({ name, sources: lacking(content, rollout) }))
+      .filter((pod) => pod.from < began && !isSurplus(object, pod))
+      .map(({ name, content }) => ({
+        name,
+        // What is gone by then no pod can be given.
+        sources: lacking(content, rollout).filter((source) => present.has(source)),
+      }))
       .filter(({ sources }) => sources.length > 0);
     const isOwners = ({ name }: { name: string }) =>
       object !== undefined && !isReplaced(object, name);
@@ -86,9 +99,13 @@ const BY_STATUS = new Set(["ProgressDeadlineExceeded", "BackoffLimitExceeded", "
 
 function falseFailures(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
-    const { rollout: id = "", reason = "", message = "" } = event.data;
+    const { rollout: id = "", reason = "", message = "", workload } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;
-    if (event.outcome !== "failed" || rollout === undefined || BY_STATUS.has(reason)) return [];
+    if (event.outcome !== "failed" || rollout === undefined) return [];
+    if (BY_STATUS.has(reason)) {
+      if (wasFailed(facts, { uid: workload.uid, rollout }, i)) return [];
+      return [{ i, what: `failed (${reason}), and the cluster has not shown that` }];
+    }
     if (patchOf(facts, rollout, i) !== undefined) {
       return [{ i, what: `failed (${reason}), but the patch was applied` }];
     }
@@ -96,27 +113,6 @@ function falseFailures(facts: Facts): Fault[] {
       return [{ i, what: `failed (${reason}), but only somebody else's write was faster` }];
     }
     return [];
-  });
-}
-
-function falseEnds(facts: Facts): Fault[] {
-  return facts.events.flatMap(({ i, event }) => {
-    const { rollout: id = "", reason = "" } = event.data;
-    const begun = facts.rollouts.get(id);
-    if (event.outcome !== "superseded" || reason !== "TemplateChanged" || begun === undefined) {
-      return [];
-    }
-    const edited = facts.writes.some(
-      (write) =>
-        write.by !== "rollcast" &&
-        write.by !== "cluster" &&
-        (write.templateChanged || write.markerChanged || write.deleted) &&
-        write.at >= begun.rollout.decidedAt &&
-        write.i < i,
-    );
-    return edited
-      ? []
-      : [{ i, what: "superseded (TemplateChanged), but nobody edited the template" }];
   });
 }
 
@@ -130,10 +126,5 @@ export const TRUTH: readonly Property[] = [
     name: "failed is true",
     says: "`failed` is published only of what was refused, had no answer and was not applied, or did not get ready",
     faults: falseFailures,
-  },
-  {
-    name: "superseded is true",
-    says: "`superseded` by a change of the template is published only if somebody else changed it",
-    faults: falseEnds,
   },
 ];

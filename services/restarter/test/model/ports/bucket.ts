@@ -50,9 +50,11 @@ export type BucketOptions = {
   readonly name: string;
   readonly outage: Outage;
   readonly onWrite?: (write: BucketWrite) => void;
+  /** What a key holds since the bucket was restored. */
+  readonly onRestore?: (write: Omit<BucketWrite, "revision">) => void;
 };
 
-export function createBucket({ name, outage, onWrite }: BucketOptions): Bucket {
+export function createBucket({ name, outage, onWrite, onRestore }: BucketOptions): Bucket {
   let entries = new Map<string, Stored>();
   let revisions = 0;
   const watchers = new Set<Watcher>();
@@ -95,7 +97,9 @@ export function createBucket({ name, outage, onWrite }: BucketOptions): Bucket {
     backup: () => ({ entries: new Map(entries), revisions }),
     restore(backup) {
       const before = backup as { entries: Map<string, Stored>; revisions: number };
+      const keys = new Set([...entries.keys(), ...before.entries.keys()]);
       entries = new Map(before.entries);
+      for (const key of keys) onRestore?.({ key, text: entries.get(key)?.text });
       ({ revisions } = before);
       gap();
     },

@@ -26,7 +26,14 @@ const POLICIES: readonly Policy[] = [
   "nothing",
 ];
 /** A process that ends before another call ends before the next of these: others change nothing. */
-const STOPS: readonly CallKind[] = ["patch", "write record", "publish", "read record", "add job"];
+const STOPS: readonly CallKind[] = [
+  "patch",
+  "write record",
+  "write quota",
+  "publish",
+  "read record",
+  "add job",
+];
 const CALLS: readonly CallKind[] = [...STOPS, "read workload", "list workloads", "read source"];
 
 /** Mostly undefined. */

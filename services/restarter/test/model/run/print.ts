@@ -41,12 +41,13 @@ function textOf(entry: Entry): string | undefined {
       const rollout = data.rollout === undefined ? "" : ` of rollout ${data.rollout}`;
       return `  event ${outcome}${reason}${rollout}${entry.duplicate === true ? ", again" : ""}`;
     }
-    case "record": {
-      const { record } = entry;
-      if (record === undefined) return "  record removed";
+    case "record":
+    case "restored record": {
+      const { record, type } = entry;
+      if (record === undefined) return `  ${type} removed`;
       const waits = record.due?.reason ?? record.failure?.reason ?? record.hold;
       const rollout = record.rollout === undefined ? "" : `, rollout ${record.rollout.id}`;
-      return `  record ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
+      return `  ${type} ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
     }
     case "queue":
       return undefined;

@@ -26,6 +26,13 @@ export type Entry =
       readonly key: string;
       readonly record: WorkloadRecord | undefined;
     }
+  /** What a restore of NATS has brought back; undefined: no record. */
+  | {
+      readonly at: number;
+      readonly type: "restored record";
+      readonly key: string;
+      readonly record: WorkloadRecord | undefined;
+    }
   /** The limits of the queue. */
   | {
       readonly at: number;

@@ -67,10 +67,12 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
   const { attempts, backoff, name } = queue;
   const now = clock.now;
   const outage = { isOn: false, areWatchesClosed: false };
-  const onRecord = ({ key, text }: BucketWrite) => {
-    const record = text === undefined ? undefined : JSON.parse(text);
-    recorder.add({ at: now(), type: "record", key, record });
-  };
+  const addRecord =
+    (type: "record" | "restored record") =>
+    ({ key, text }: Pick<BucketWrite, "key" | "text">) => {
+      const record = text === undefined ? undefined : JSON.parse(text);
+      recorder.add({ at: now(), type, key, record });
+    };
   const onControl = ({ key, text }: BucketWrite) => {
     const entry = text === undefined ? undefined : (JSON.parse(text) as ControlEntry);
     recorder.add({ at: now(), type: "control", key, entry });
@@ -85,7 +87,12 @@ function portsOf(config: WorldConfig, clock: VirtualClock, { recorder, store }: 
       written: () => recorder.sync("rollcast"),
     }),
     outage,
-    records: createBucket({ name: "workloads", outage, onWrite: onRecord }),
+    records: createBucket({
+      name: "workloads",
+      outage,
+      onWrite: addRecord("record"),
+      onRestore: addRecord("restored record"),
+    }),
     sources: createBucket({ name: "sources", outage }),
     control: createBucket({ name: "control", outage, onWrite: onControl }),
     jobs: { ...createJobs({ queue: name, attempts, backoff, now }), config: queue },

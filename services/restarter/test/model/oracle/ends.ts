@@ -1,0 +1,122 @@
+import type { Rollout } from "../../../src/model/workload-record.ts";
+import type { KubeObject } from "../cluster/object-store.ts";
+import { contentAt } from "./facts.ts";
+import type { Facts } from "./facts.ts";
+import type { Fault, Property } from "./property.ts";
+import { shownEnd } from "./shown-end.ts";
+import { wantedBy } from "./truth.ts";
+
+/** The time limit of every kind in the world: its own, or `rollout.stalledAfter`. */
+const LIMIT_MS = 600_000;
+/** How late something that is due may be. */
+export const LATE_MS = 60_000;
+
+type Ended = { readonly uid: string; readonly rollout: Rollout };
+
+/** Whether somebody must resume it before it goes on. */
+function isPaused({ kind, spec }: KubeObject): boolean {
+  return spec?.paused === true || (kind === "Job" && spec?.suspend === true);
+}
+
+/** What began, is over or late by what the cluster shows, and about which nothing is told. */
+function untoldEnds(facts: Facts): Fault[] {
+  const { events, history, workload } = facts;
+  const i = history.length - 1;
+  if (workload === undefined || isPaused(workload)) return [];
+  return [...facts.records.values()].flatMap(({ phase, rollout, uid }): Fault[] => {
+    if (phase !== "rolling" || rollout === undefined || uid !== workload.metadata.uid) return [];
+    const of = events.filter(({ event }) => event.data.rollout === rollout.id);
+    const started = of.find(({ event }) => event.outcome === "started");
+    const end = shownEnd(facts, rollout, workload);
+    if (end !== undefined) {
+      return [{ i, what: `the rollout is ${end} in the cluster, and no event says so` }];
+    }
+    const age = (history[i]?.at ?? 0) - (started?.event.time ?? 0);
+    const isTold = of.some(({ event }) => event.outcome === "stalled");
+    if (isTold || age < LIMIT_MS + LATE_MS) return [];
+    return [{ i, what: "the rollout is over its time limit, and no event says that it stalled" }];
+  });
+}
+
+function falseStalls(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    if (event.outcome !== "stalled") return [];
+    const started = facts.events.find(
+      (other) =>
+        other.event.outcome === "started" && other.event.data.rollout === event.data.rollout,
+    );
+    const age = event.time - (started?.event.time ?? Number.NEGATIVE_INFINITY);
+    if (age >= LIMIT_MS) return [];
+    return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
+  });
+}
+
+/** Why a rollout was superseded or cancelled, as far as the history shows that it was so. */
+function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: number): boolean {
+  const decided = facts.history.findIndex(
+    (entry) => entry.type === "record" && entry.record?.rollout?.id === rollout.id,
+  );
+  const later = facts.writes.filter((write) => write.i < i && write.at >= rollout.decidedAt);
+  switch (reason) {
+    case "TemplateChanged":
+      return later.some(
+        ({ by, templateChanged, markerChanged, deleted }) =>
+          by !== "rollcast" && by !== "cluster" && (templateChanged || markerChanged || deleted),
+      );
+    case "NewerContent": {
+      const wanted = wantedBy(rollout);
+      return (
+        facts.changes.some((change) => decided < change.i && change.i < i) ||
+        [...contentAt(facts, i)].some(([source, digest]) => wanted.get(source) !== digest)
+      );
+    }
+    case "Deleted":
+    case "Recreated":
+      return facts.writes.some(
+        ({ i: at, deleted, object }) => deleted && at < i && object.metadata.uid === uid,
+      );
+    case "JobDeleted":
+      return facts.history.some(
+        (entry, at) =>
+          at < i &&
+          entry.type === "object" &&
+          entry.write.type === "DELETED" &&
+          entry.write.object.metadata.name === rollout.job,
+      );
+    // Nobody in the world asks for a rollout.
+    default:
+      return false;
+  }
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  TemplateChanged: "nobody edited the template",
+  NewerContent: "no content has changed",
+  Deleted: "nobody deleted the workload",
+  Recreated: "nobody deleted the workload",
+  JobDeleted: "nobody deleted its Job",
+};
+
+function falseEnds(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    const { workload, rollout: id = "", reason = "" } = event.data;
+    const rollout = facts.rollouts.get(id)?.rollout;
+    if (!["superseded", "cancelled"].includes(event.outcome) || rollout === undefined) return [];
+    if (hasCause(facts, { uid: workload.uid, rollout }, reason, i)) return [];
+    const not = CAUSES[reason] ?? "nobody asked for that";
+    return [{ i, what: `${event.outcome} (${reason}), but ${not}` }];
+  });
+}
+
+export const ENDS: readonly Property[] = [
+  {
+    name: "superseded is true",
+    says: "`superseded` and `cancelled` are published only if content, template or workload changed as they say",
+    faults: falseEnds,
+  },
+  {
+    name: "ends are told",
+    says: "at rest, a rollout that is over in the cluster has an end, and one that is late is `stalled`, not before",
+    faults: (facts) => [...untoldEnds(facts), ...falseStalls(facts)],
+  },
+];

@@ -1,0 +1,114 @@
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
+import { isGate } from "../../../src/decision/blocking-gate.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { LATE_MS } from "./ends.ts";
+import type { Facts } from "./facts.ts";
+import type { Fault, Property } from "./property.ts";
+
+type Freeze = ControlEntry & { readonly type: "freeze" };
+
+/** Freezes that were written before a place in the history, those taken away since too. */
+function freezesBefore({ history }: Facts, place: number): Freeze[] {
+  return history
+    .slice(0, place)
+    .flatMap((entry) =>
+      entry.type === "control" && entry.entry?.type === "freeze" ? [entry.entry] : [],
+    );
+}
+
+/** Why the workload is not rolled, and until when or which gate opens, as its record says. */
+export function explanation(facts: Facts, record: WorkloadRecord): string | undefined {
+  const { due, failure, hold, phase } = record;
+  const end = facts.history.at(-1)?.at ?? 0;
+  if (due !== undefined) {
+    if (due.reason === "Frozen") {
+      const isUntil = freezesBefore(facts, facts.history.length).some(
+        ({ until }) => until === due.at,
+      );
+      return isUntil ? due.reason : undefined;
+    }
+    return due.at === undefined && !isGate(due.reason) ? undefined : due.reason;
+  }
+  if (failure !== undefined) return failure.retryAt > end - LATE_MS ? failure.reason : undefined;
+  if (hold !== undefined) return hold;
+  // Whether it may roll so long is another question.
+  return phase === "rolling" ? phase : undefined;
+}
+
+/**
+ * What a record says of why its workload waits, how that is told, and what is told once. A refusal
+ * is told once for its content, though it waits for something else in between.
+ */
+function waitsOf({ due, failure, hold }: WorkloadRecord) {
+  const reason = due?.reason ?? hold;
+  return [
+    // The loop breaker tells once for all its rounds.
+    ...(reason === undefined || reason === "Throttled"
+      ? []
+      : [{ reason, outcome: "deferred", once: reason }]),
+    ...(failure === undefined
+      ? []
+      : [
+          {
+            reason: failure.reason,
+            outcome: "failed",
+            once: `${failure.reason} ${failure.wanted}`,
+          },
+        ]),
+  ];
+}
+
+/** What was held, and no event has said so since. */
+function untoldHolds({ history }: Facts): Fault[] {
+  const waiting = new Map<string, Set<string>>();
+  return history.flatMap((entry, i) => {
+    if (entry.type !== "record" && entry.type !== "restored record") return [];
+    const waits = entry.record === undefined ? [] : waitsOf(entry.record);
+    const before = waiting.get(entry.key);
+    waiting.set(entry.key, new Set(waits.map(({ once }) => once)));
+    if (entry.type === "restored record") return [];
+    const untold = waits.filter(
+      ({ once, outcome, reason }) =>
+        before?.has(once) !== true &&
+        !history.some(
+          (other, at) =>
+            at > i &&
+            other.type === "event" &&
+            other.event.outcome === outcome &&
+            other.event.data.reason === reason,
+        ),
+    );
+    return untold.map(({ reason }) => ({
+      i,
+      what: `the rollout is held (${reason}), and no event says so`,
+    }));
+  });
+}
+
+/** Until when a rollout is put off, where that is told and not so. */
+function falseTimes(facts: Facts): Fault[] {
+  return facts.events.flatMap(({ i, event }) => {
+    const { dueAt, reason = "" } = event.data;
+    if (!["deferred", "throttled"].includes(event.outcome)) return [];
+    const what = `${event.outcome} (${reason}) until ${dueAt ?? "no time"}`;
+    const at = dueAt === undefined ? undefined : Date.parse(dueAt);
+    if (reason === "Frozen") {
+      const isUntil = freezesBefore(facts, i).some(({ until }) => until === at);
+      return isUntil ? [] : [{ i, what: `${what}, which no freeze says` }];
+    }
+    if (at === undefined) {
+      // What waits for the workload has no time either.
+      const isWithout = isGate(reason) || ["Suspended", "Running"].includes(reason);
+      return isWithout ? [] : [{ i, what }];
+    }
+    return at > event.time ? [] : [{ i, what: `${what}, which is past` }];
+  });
+}
+
+export const HOLDS: readonly Property[] = [
+  {
+    name: "holds are told",
+    says: "what waits is published with its reason, and with the time until which it waits",
+    faults: (facts) => [...untoldHolds(facts), ...falseTimes(facts)],
+  },
+];
