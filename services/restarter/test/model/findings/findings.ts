@@ -30,6 +30,7 @@ import {
   isNormalised,
   isPendingAtGate,
   isQuotaForgotten,
+  isQuotaReleasedEarly,
   isRunDropped,
   isRunForgotten,
   isSkippedAfterResume,
@@ -166,7 +167,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "applied-patch-is-dropped",
     about:
       "a patch is applied and not yet recorded, and a decision on the workload of before it, or on another of its name, drops its rollout",
-    breaks: ["one end"],
+    breaks: ["one end", "agree"],
     matches: (facts, { i }) => isDroppedInFlight(facts, i),
   },
   {
@@ -190,6 +191,13 @@ export const FINDINGS: readonly Finding[] = [
     breaks: ["nothing is forgotten"],
     matches: (facts, { what }) =>
       what.includes("the record says pending") && isPendingAtGate(facts),
+  },
+  {
+    name: "stopped-with-quota",
+    about:
+      "a restarter stands still between the reservation of quota and the record, for longer than the quota is kept for it",
+    breaks: ["limited"],
+    matches: (facts, { i }) => isQuotaReleasedEarly(facts, i),
   },
   {
     name: "skipped-after-resume",

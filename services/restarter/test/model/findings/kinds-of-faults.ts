@@ -2,7 +2,14 @@ import { RESTORED } from "../acts/act.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf, wantedBy } from "../oracle/truth.ts";
-import { bringsBack, editBefore, isEachLack, isUnrecorded, recordedAt } from "./lacks.ts";
+import {
+  bringsBack,
+  editBefore,
+  isEachLack,
+  isUnrecorded,
+  lastVersion,
+  recordedAt,
+} from "./lacks.ts";
 
 /** The end of the sentence of admission that removes the marker. */
 const REMOVES = "removes our annotation.";
@@ -24,11 +31,15 @@ function isBroughtBack(
 
 /** Whether pods are kept because somebody else took the marker off, or put an older one back. */
 export function isMarkerTaken(facts: Facts, violation: Violation): boolean {
-  return isBroughtBack(
-    facts,
-    violation,
-    ({ by, markerChanged }) => by !== "rollcast" && markerChanged,
-  );
+  const isTaken = ({ by, markerChanged }: WorkloadWrite) => by !== "rollcast" && markerChanged;
+  // Those that wait for their owner keep any template.
+  if (violation.what.startsWith("pods that wait for their owner")) {
+    return isEachLack(facts, violation, (lack) => {
+      const last = lastVersion(facts, lack);
+      return last !== undefined && last.i > lack.changedAt && isTaken(last);
+    });
+  }
+  return isBroughtBack(facts, violation, isTaken);
 }
 
 /** Whether the pods are kept because others brought back the template that they have. */
@@ -195,18 +206,26 @@ export function isRecordRestored(facts: Facts, violation: Violation): boolean {
 
 const OPT_IN = "rollcast.dev/auto";
 
-/** Whether the workload was opted out between a rollout's decision and its start. */
-export function optedOutBeforeStart({ events, rollouts, writes }: Facts, start: number): boolean {
+/**
+ * Whether the workload was opted out before a rollout's start, and its record was removed after the
+ * decision.
+ */
+export function optedOutBeforeStart(facts: Facts, start: number): boolean {
+  const { events, history, writes } = facts;
   const event = events.find(({ i }) => i === start)?.event;
-  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt;
-  return writes.some(
-    ({ i, at, before, object }) =>
+  const decided = history.findIndex(
+    (entry) => entry.type === "record" && entry.record?.rollout?.id === event?.data.rollout,
+  );
+  const isRemoved = history
+    .slice(Math.max(0, decided))
+    .some((entry) => entry.type === "record" && entry.record === undefined);
+  const hasOptedOut = writes.some(
+    ({ i, before, object }) =>
       i < start &&
-      decidedAt !== undefined &&
-      at >= decidedAt &&
       before?.metadata.annotations?.[OPT_IN] === "true" &&
       object.metadata.annotations?.[OPT_IN] !== "true",
   );
+  return decided !== -1 && isRemoved && hasOptedOut;
 }
 
 /**

@@ -115,13 +115,23 @@ function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[] {
  */
 export function bringsBack(facts: Facts, lack: Lack): WorkloadWrite | undefined {
   const versions = versionsOf(facts, lack);
-  const last = versions.at(-1);
+  // The time of a restart is not in the template of pods, and Argo writes that in its own form.
+  const isRestart = (object: KubeObject | undefined) => typeof object?.spec?.restartAt === "string";
+  const taken = versions.findLast(
+    ({ before, markerChanged, object }) => markerChanged && isRestart(before) && !isRestart(object),
+  );
+  const last = taken ?? versions.at(-1);
   if (last === undefined || last.i < lack.pod.from || last.i < lack.changedAt) return undefined;
   const isBack = versions.some(
     ({ i, marker, template }) =>
-      i < lack.pod.from && marker === last.marker && template === last.template,
+      i < lack.pod.from && (isRestart || marker === last.marker) && template === last.template,
   );
-  return isBack ? last : undefined;
+  return isBack || taken !== undefined ? last : undefined;
+}
+
+/** The last write of the template of a pod's workload, marker and all. */
+export function lastVersion(facts: Facts, lack: Lack): WorkloadWrite | undefined {
+  return versionsOf(facts, lack).at(-1);
 }
 
 /** The last creation or edit of the pod's workload by others before a place in the history. */
@@ -148,7 +158,10 @@ export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: nu
     );
 }
 
-/** The content of a source that the workload's record says it runs, at a place in the history. */
+/**
+ * The content of a source that the workload's record says it runs, or is to run by its rollout, at
+ * a place in the history.
+ */
 export function recordedAt(
   { history }: Facts,
   { pod, source }: { readonly pod: Pick<Pod, "owner">; readonly source: string },
@@ -158,7 +171,8 @@ export function recordedAt(
     .slice(0, place)
     .findLast((each) => each.type === "record" && each.record?.uid === pod.owner);
   if (entry?.type !== "record") return undefined;
-  return Object.entries(entry.record?.running ?? {}).find(([key]) => {
+  const { rollout, running } = entry.record ?? {};
+  return Object.entries({ ...running, ...rollout?.wanted }).find(([key]) => {
     const [kind, , name] = key.split("/");
     return `${kind}/${name}` === source;
   })?.[1].digest;

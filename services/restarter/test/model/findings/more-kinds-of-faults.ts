@@ -117,14 +117,16 @@ export function isEndedAgainAfterRestore({ events, history }: Facts, place: numb
 }
 
 /**
- * Whether the rollout that began at this place was dropped from its record after its patch was
- * applied, by a decision that knew the workload from before the patch, or another of its name.
+ * Whether the rollout that began, or was patched, at this place was dropped from its record after
+ * its patch was applied, by a decision that knew the workload from before the patch, or another of
+ * its name.
  */
-export function isDroppedInFlight(facts: Facts, start: number): boolean {
-  const { events, history, rollouts } = facts;
-  const id = events.find(({ i }) => i === start)?.event.data.rollout ?? "";
-  const rollout = rollouts.get(id)?.rollout;
-  const patch = rollout === undefined ? undefined : patchOf(facts, rollout, start);
+export function isDroppedInFlight(facts: Facts, place: number): boolean {
+  const { events, history, rollouts, writes } = facts;
+  const id = events.find(({ i }) => i === place)?.event.data.rollout ?? "";
+  const begun = rollouts.get(id)?.rollout;
+  const own = writes.find(({ i, by }) => i === place && by === "rollcast");
+  const patch = begun === undefined ? own : patchOf(facts, begun, place);
   if (patch === undefined) return false;
   const { uid, generation = 0 } = patch.object.metadata;
   const records = history.flatMap((entry, i) =>
@@ -134,9 +136,9 @@ export function isDroppedInFlight(facts: Facts, start: number): boolean {
   const next = records.find(({ i }) => i > patch.i);
   return (
     last?.phase === "pending" &&
-    last.rollout?.id === id &&
+    last.rollout?.marker === patch.marker &&
     next !== undefined &&
-    next.record.rollout === undefined &&
+    next.record.rollout?.marker !== patch.marker &&
     // It knew the workload from before the patch, or another one of its name.
     (next.record.uid !== uid || next.record.generation < generation)
   );
@@ -203,4 +205,29 @@ export function isSkippedAfterResume({ events, workload, writes }: Facts): boole
   const skipped = events.findLast(({ event }) => event.data.reason === "Suspended");
   const before = writes.findLast(({ i }) => i < (skipped?.i ?? 0));
   return workload?.kind === "Job" && before !== undefined && before.object.spec?.suspend !== true;
+}
+
+/**
+ * Whether the quota of a rollout was released before its record was written: its process had stood
+ * still for longer than one that is killed would need to be replaced.
+ */
+export function isQuotaReleasedEarly({ history }: Facts, place: number): boolean {
+  const reserved = new Map<string, number>();
+  return history.slice(0, place).some((entry, i) => {
+    if (entry.type === "control" && entry.entry?.type === "state") {
+      const ids = new Set(Object.values(entry.entry.rolling).map(({ rollout }) => rollout));
+      for (const id of ids) if (!reserved.has(id)) reserved.set(id, i);
+      return false;
+    }
+    if (entry.type !== "record" || entry.record?.phase !== "pending") return false;
+    const { id = "" } = entry.record.rollout ?? {};
+    return history
+      .slice(reserved.get(id) ?? i, i)
+      .some(
+        (other) =>
+          other.type === "control" &&
+          other.entry?.type === "state" &&
+          !Object.values(other.entry.rolling).some(({ rollout }) => rollout === id),
+      );
+  });
 }

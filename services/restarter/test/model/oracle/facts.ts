@@ -194,6 +194,8 @@ export function factsOf(whole: History, subject?: string): Facts {
   const rollouts = new Map<string, { i: number; rollout: Rollout }>();
   const records = new Map<string, WorkloadRecord>();
   const workloads = new Map<string, KubeObject>();
+  /** Those that are gone too, as they were. */
+  const lastKnown = new Map<string, KubeObject>();
   const owners = new Map<string, string>();
   const present = new Map<string, string>();
   const onObject = (i: number, entry: ObjectEntry) => {
@@ -203,13 +205,14 @@ export function factsOf(whole: History, subject?: string): Facts {
     const owner = metadata.ownerReferences?.[0]?.uid ?? "";
     if (isWorkload(object)) {
       writes.push(writeOf(i, entry, workloads.get(key)));
+      lastKnown.set(key, object);
       if (type === "DELETED") workloads.delete(key);
       else workloads.set(key, object);
     } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
     else if (kind === "Job") {
       owners.set(metadata.uid, owner);
       jobs.push({ i, job: object });
-      const cronJob = workloads.get(`CronJob/${controllerOf(object)?.name}`);
+      const cronJob = lastKnown.get(`CronJob/${controllerOf(object)?.name}`);
       if (type === "ADDED" && entry.by === "rollcast" && cronJob !== undefined)
         writes.push(runOf(i, entry, cronJob));
     } else if (kind === "ConfigMap") {
