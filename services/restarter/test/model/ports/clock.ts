@@ -59,15 +59,15 @@ export function installClock(start: number): VirtualClock {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const { signal } = options;
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
-    const timer = set(() => resolve(value), delay);
-    signal?.addEventListener(
-      "abort",
-      () => {
-        clear(timer);
-        reject(abortError(signal));
-      },
-      { once: true },
-    );
+    const onAbort = () => {
+      clear(timer);
+      reject(abortError(signal as AbortSignal));
+    };
+    const timer = set(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve(value);
+    }, delay);
+    signal?.addEventListener("abort", onAbort, { once: true });
     return promise;
   };
   const world = globalThis as unknown as Record<string, unknown>;

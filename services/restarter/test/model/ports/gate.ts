@@ -39,6 +39,10 @@ export type Gate = {
   /** The process is killed: nothing returns to it any more. */
   kill(): void;
   readonly isDead: () => boolean;
+  /** Never aborted while the world is there: a process that is killed does not end in order. */
+  readonly signal: AbortSignal;
+  /** The world is over: lets go of everything that waits for the signal. */
+  abandon(): void;
 };
 
 type Waiting = { readonly call: Call; readonly go: () => void };
@@ -52,6 +56,7 @@ export function createGate(
   let dead = false;
   let waiting: Waiting[] = [];
   let losses: Loss[] = [];
+  const ending = new AbortController();
   const perform = <T>(call: Call<T>): T => {
     const loss = losses.find(({ kind }) => kind === call.kind);
     if (loss === undefined) return call.perform();
@@ -102,6 +107,8 @@ export function createGate(
       waiting = [];
     },
     isDead: () => dead,
+    signal: ending.signal,
+    abandon: () => ending.abort(),
   };
 }
 

@@ -102,6 +102,6 @@ export async function run(config: WorldConfig, schedule: Schedule): Promise<Run>
     world.recorder.note("the end");
     return { config, schedule, history: [...world.history()] };
   } finally {
-    world.close();
+    await world.close();
   }
 }

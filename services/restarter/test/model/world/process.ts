@@ -98,7 +98,7 @@ export async function startProcess(
   gate: Gate,
   started: (process: RestarterProcess) => void,
 ): Promise<void> {
-  const { signal } = new AbortController();
+  const { signal } = gate;
   const queueConfigs = queuesOf(ports.config);
   const followed = [...KINDS, ...(MORE[ports.config.kind ?? ""] ?? [])];
   const rules = createRules(Reload.parse({ onCreate: true }), [

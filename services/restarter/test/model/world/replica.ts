@@ -17,6 +17,8 @@ export type Replica = {
   plan(event: SourceEvent): Promise<void>;
   resync(reason: string): void;
   restart(): void;
+  /** Kills it for good, when the world is over. */
+  end(): void;
 };
 
 /** A process that ends is started again so much later. */
@@ -27,6 +29,7 @@ export function startReplica(ports: Ports, recorder: Recorder): Replica {
   const { clock, jobs } = ports;
   let process: RestarterProcess | undefined;
   let gate: Gate;
+  const gates: Gate[] = [];
   const start = () => {
     const identity = {};
     const own = createGate(identity, ({ kind, performed, what }) => {
@@ -34,6 +37,7 @@ export function startReplica(ports: Ports, recorder: Recorder): Replica {
       recorder.note(`no answer, ${performed ? "but it was done" : "and it was not done"}: ${what}`);
     });
     gate = own;
+    gates.push(own);
     process = undefined;
     owner.run(identity, () => {
       startProcess(ports, own, (ready) => {
@@ -74,6 +78,10 @@ export function startReplica(ports: Ports, recorder: Recorder): Replica {
       clock.drop(gate.process);
       jobs.stall(gate.process, clock.now());
       start();
+    },
+    end() {
+      gate.kill();
+      for (const each of gates) each.abandon();
     },
   };
 }

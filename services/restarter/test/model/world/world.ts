@@ -44,7 +44,7 @@ export type World = {
   /** NATS goes, or comes back. */
   outage(isOn: boolean): void;
   history(): History;
-  close(): void;
+  close(): Promise<void>;
 };
 
 export type PassOptions = {
@@ -220,8 +220,10 @@ export function createWorld(config: WorldConfig): World {
       }, REOPEN_MS);
     },
     history: () => recorder.entries,
-    close() {
-      for (const replica of replicas) replica.gate().kill();
+    async close() {
+      for (const replica of replicas) replica.end();
+      // What ends then sets no real timer.
+      await idle();
       clock.uninstall();
     },
   };
