@@ -36,10 +36,12 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   startQueueMetrics(metrics, ctx, queues);
 
   const { requeue } = queues;
-  const reconciler = stack.use(startReconciler(ctx, { metrics, requeue, signal }));
+  const { promise: indexed, resolve: onIndexed } = Promise.withResolvers<void>();
+  const reconciler = stack.use(startReconciler(ctx, { indexed, metrics, requeue, signal }));
   const { progress, workqueue } = reconciler;
   onSourceNamed.enqueue = workqueue.enqueue;
   const kinds = await startIndex(host, created);
+  onIndexed();
 
   const names = config.queues.map(({ name }) => name);
   stack.use(startApplyingSettings(ctx, control, { queues, progress, names }));

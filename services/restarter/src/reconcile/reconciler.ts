@@ -22,15 +22,18 @@ export type ReconcilerOptions = {
   readonly metrics: Metrics;
   /** Enqueues a job for what remains: a reconciler has no effects. */
   readonly requeue: (key: WorkloadKey, result: ReconcileResult) => Promise<void>;
+  /** The index is filled: before, a workload that is not in it is not gone. Must not reject. */
+  readonly indexed: Promise<void>;
   /** Ends the watch of the records; disposal ends the work. */
   readonly signal: AbortSignal;
 };
 
 /** Reconciles what is enqueued, and enqueues what may have progressed, until disposal. */
 export function startReconciler(ctx: Context, options: ReconcilerOptions): Reconciler {
-  const { metrics, requeue, signal } = options;
+  const { indexed: after, metrics, requeue, signal } = options;
   const work = async (key: WorkloadKey) => requeue(key, await reconcile(ctx, key));
-  const workqueue = createWorkqueue(work, { concurrency: CONCURRENCY, logger: ctx.logger });
+  const { logger } = ctx;
+  const workqueue = createWorkqueue(work, { concurrency: CONCURRENCY, logger, after });
   startFailingMetric(metrics, workqueue);
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   startProgressMetrics(metrics, progress);

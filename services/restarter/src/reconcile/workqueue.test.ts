@@ -25,6 +25,20 @@ test("a key enqueued often while it runs, runs once more", async () => {
   expect(admission).toHaveLength(2);
 });
 
+test("what is enqueued before it may begin, runs then", async () => {
+  const ran: WorkloadKey[] = [];
+  const { promise: after, resolve } = Promise.withResolvers<void>();
+  const work = (key: WorkloadKey) => Promise.resolve(void ran.push(key));
+  await using workqueue = createWorkqueue(work, { concurrency: 1, logger: silent, after });
+
+  workqueue.enqueue(KEY);
+  await turn();
+  expect(ran).toEqual([]);
+  resolve();
+  await workqueue.idle();
+  expect(ran).toEqual([KEY]);
+});
+
 test("never runs more than its limit at once, and never one key twice at once", async () => {
   let now = 0;
   let most = 0;

@@ -18,6 +18,8 @@ export type WorkqueueOptions = {
   /** Calls of `work` at once. */
   readonly concurrency: number;
   readonly logger: Logger;
+  /** Keys wait until this resolves; it must not reject. */
+  readonly after?: Promise<unknown>;
 };
 
 const RETRY = { initial: 500, max: 30_000 };
@@ -32,12 +34,13 @@ const FAILING_ATTEMPTS = 3;
  */
 export function createWorkqueue(
   work: (key: WorkloadKey) => Promise<void>,
-  { concurrency, logger }: WorkqueueOptions,
+  { concurrency, logger, after }: WorkqueueOptions,
 ): Workqueue {
   const waiting = new Set<WorkloadKey>();
   const running = new Map<WorkloadKey, { again: boolean }>();
   const failures = new Map<WorkloadKey, number>();
   const retries = new Map<WorkloadKey, NodeJS.Timeout>();
+  let isStarted = after === undefined;
   let isStopped = false;
   let idlers: (() => void)[] = [];
 
@@ -69,7 +72,7 @@ export function createWorkqueue(
   };
   const next = () => {
     for (const key of waiting) {
-      if (running.size >= concurrency || isStopped) break;
+      if (running.size >= concurrency || !isStarted || isStopped) break;
       waiting.delete(key);
       void processKey(key);
     }
@@ -84,6 +87,12 @@ export function createWorkqueue(
       idlers.push(resolve);
     });
   };
+  const startLater = async () => {
+    await after;
+    isStarted = true;
+    next();
+  };
+  void startLater();
   return {
     enqueue(key) {
       if (isStopped || retries.has(key)) return;

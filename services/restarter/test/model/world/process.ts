@@ -164,9 +164,11 @@ export async function startProcess(
     failpoint: () => undefined,
   };
   const queues = queuesOver(ports, gate);
+  const { promise: after, resolve: onIndexed } = Promise.withResolvers<void>();
   const workqueue = createWorkqueue(async (key) => queues.requeue(key, await reconcile(ctx, key)), {
     concurrency: CONCURRENCY,
     logger,
+    after,
   });
   onSourceNamed.enqueue = workqueue.enqueue;
   await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, signal });
@@ -186,6 +188,7 @@ export async function startProcess(
     ),
   );
   await Promise.all(watched.map(({ stateKnown }) => stateKnown));
+  onIndexed();
   startApplyingSettings(
     ctx,
     {

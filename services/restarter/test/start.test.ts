@@ -1,0 +1,42 @@
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
+import { waitRolledOut } from "@rollcast/testkit/objects";
+import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { waitFor } from "@rollcast/testkit/wait";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
+import { expect, test } from "vitest";
+import { faultsOf, startRig, wordsOf } from "./rig.ts";
+
+/** Labels of namespaces are read before any workload, and only for all namespaces. */
+const byLabel = { name: "team", match: { namespaceSelector: "team=shop" } };
+const queues = [{ name: "default", window: "200ms" }, byLabel];
+
+/** How long the second restarter takes to start: longer than the pause. */
+const START_MS = 7_000;
+
+test("what is due while a restarter starts waits until its workloads are known", async () => {
+  const cluster = useCluster();
+  await using proxy = await startFaultProxy(cluster);
+  await using rig = await startRig({ config: { queues, scope: {} } });
+  await rig.adopt("cfg", "0");
+  const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/pause-period": "3s" };
+  await rig.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], annotations });
+  await waitRolledOut(rig.api, rig.namespace, "web");
+  const first = await rig.start();
+  await rig.waitAll(["web"]);
+  proxy.rules([{ path: /\/api\/v1\/namespaces(\?|$)/, fault: { do: "delay", ms: START_MS } }]);
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
+  const second = await rig.start({ kubeconfig, wait: false });
+  await waitFor(() => proxy.requests.some(({ path }) => path.endsWith("/namespaces")), {
+    message: "the second restarter to ask for namespaces",
+  });
+  // It sees the record that the first one writes, and only it is there when that is due.
+  await rig.change("cfg", "1");
+  await rig.waitRecord("web", ({ phase }) => phase === "deferred");
+  await first.kill();
+  await second.waitReady(60_000);
+  await rig.waitAll(["web"]);
+
+  const events = await rig.events();
+  expect(wordsOf(events, "web")).toEqual(["planned", "deferred", "started", "succeeded"]);
+  expect(faultsOf(events)).toEqual([]);
+});
