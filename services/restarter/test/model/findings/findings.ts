@@ -34,6 +34,7 @@ import {
   isRunDropped,
   isRunForgotten,
   isSkippedAfterResume,
+  isStartForgotten,
 } from "./more-kinds-of-faults.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -57,7 +58,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "marker-not-kept",
     about: "admission removes the marker from the restarter's own patch",
-    breaks: ["succeeded is true", "agree", "nothing is forgotten"],
+    breaks: ["succeeded is true", "failed is true", "agree", "nothing is forgotten"],
     matches: isMarkerNotKept,
   },
   {
@@ -141,6 +142,7 @@ export const FINDINGS: readonly Finding[] = [
     breaks: [
       "rolled once",
       "one end",
+      "agree",
       "nothing is forgotten",
       "records are true",
       "limited",
@@ -151,6 +153,7 @@ export const FINDINGS: readonly Finding[] = [
       if (isOfQueue) return isQuotaForgotten(facts, violation.i);
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
+      if (violation.property === "agree") return isStartForgotten(facts, violation);
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
       if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
       return isRecordRestored(facts, violation);

@@ -104,6 +104,10 @@ export function isMarkerNotKept(facts: Facts, violation: Violation): boolean {
     return isMarkerRemoved(facts, i) && patchOf(facts, rollout, i) === undefined;
   });
   if (violation.property === "agree") return unmarked.some(({ i }) => i === violation.i);
+  if (violation.property === "failed is true") {
+    const failed = facts.events.find(({ i }) => i === violation.i)?.event.data.rollout;
+    return unmarked.some(({ event }) => event.data.rollout === failed);
+  }
   return isEachLack(facts, violation, ({ source, wanted, changedAt }) =>
     unmarked.some(({ i, event }) => {
       const rollout = facts.rollouts.get(event.data.rollout ?? "")?.rollout;

@@ -231,3 +231,16 @@ export function isQuotaReleasedEarly({ history }: Facts, place: number): boolean
       );
   });
 }
+
+/** Whether NATS was restored after a patch whose start had not been recorded yet. */
+export function isStartForgotten({ history, writes }: Facts, { i: place, what }: Violation) {
+  const patch = writes.find(({ i, by }) => i === place && by === "rollcast");
+  if (patch === undefined || !what.startsWith("a workload is rolled, and no event")) return false;
+  const restored = history.findIndex(
+    (entry, i) => i > place && entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
+  const isRecorded = history
+    .slice(place, Math.max(place, restored))
+    .some((entry) => entry.type === "record" && entry.record?.phase === "rolling");
+  return restored !== -1 && !isRecorded;
+}
