@@ -66,6 +66,7 @@ export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Work
   const { kind, namespace, name } = splitKey(key);
   const watchedKind = ctx.kinds.get(kind);
   if (watchedKind === undefined) return undefined;
+  const before = ctx.index.last(key);
   try {
     const path = apiPath(watchedKind, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
@@ -74,6 +75,8 @@ export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Work
     return ctx.index.get(workloadKey(workload)) ?? workload;
   } catch (err) {
     if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    // Made again since the answer: its watch was faster.
+    if (ctx.index.last(key) !== before) return ctx.index.get(key);
     ctx.index.forget(key);
     return undefined;
   }

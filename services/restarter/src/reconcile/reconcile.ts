@@ -57,11 +57,14 @@ async function reconcileNow(
   effects: Effects | undefined,
 ): Promise<ReconcileResult> {
   effects?.throwIfEnded();
-  const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
-  if (workload?.mayRoll !== true) {
+  if (ctx.index.get(key)?.mayRoll !== true) {
+    // The record first: a Job that is made again between the two is not gone.
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
+    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
     const isFollowed = workload !== undefined && entry?.value.phase === "rolling";
-    if (!isFollowed) return withoutWorkload(ctx, key, { workload, entry, effects });
+    if (workload?.mayRoll !== true && !isFollowed) {
+      return withoutWorkload(ctx, key, { workload, entry, effects });
+    }
   }
   const { decision, entry, input } = await evaluateFresh(ctx, key);
   if (decision.do === "roll") {
