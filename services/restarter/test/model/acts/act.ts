@@ -73,6 +73,9 @@ function duration(ms: number): string {
   return ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`;
 }
 
+/** What a schedule ends with. */
+export const NO_MORE_FAULTS = "No more faults; everything that is due happens.";
+
 /** The beginning of the sentence of a restore. */
 export const RESTORED = "NATS is restored";
 

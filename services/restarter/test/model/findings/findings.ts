@@ -21,6 +21,7 @@ import {
   optedOutBeforeStart,
 } from "./kinds-of-faults.ts";
 import {
+  isAfterOutage,
   isContentBackForRun,
   isCreatedAfterRestore,
   isDroppedInFlight,
@@ -164,7 +165,7 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "Argo's controller writes a Rollout's template in its own form after the restarter's patch, and that is taken for an edit",
     breaks: ["superseded is true"],
-    matches: (facts, { i }) => isNormalised(facts, i),
+    matches: isNormalised,
   },
   {
     name: "applied-patch-is-dropped",
@@ -194,6 +195,13 @@ export const FINDINGS: readonly Finding[] = [
     breaks: ["nothing is forgotten"],
     matches: (facts, { what }) =>
       what.includes("the record says pending") && isPendingAtGate(facts),
+  },
+  {
+    name: "gate-closed-in-outage",
+    about:
+      "a gate is closed just before or in an outage of NATS, and what is decided after it does not know that yet",
+    breaks: ["gates hold"],
+    matches: (facts, { i }) => isAfterOutage(facts, i),
   },
   {
     name: "stopped-with-quota",

@@ -9,6 +9,7 @@ import {
   isUnrecorded,
   lastVersion,
   recordedAt,
+  rollingAt,
 } from "./lacks.ts";
 
 /** The end of the sentence of admission that removes the marker. */
@@ -61,7 +62,8 @@ export function isMarkerReused(facts: Facts, violation: Violation): boolean {
 }
 
 /** Whether admission changed the template within the patch of the violation's rollout. */
-export function mutatedByAdmission(facts: Facts, { i }: Violation): boolean {
+export function mutatedByAdmission(facts: Facts, { i, what }: Violation): boolean {
+  if (!what.includes("TemplateChanged")) return false;
   const id = facts.events.find((event) => event.i === i)?.event.data.rollout ?? "";
   const begun = facts.rollouts.get(id);
   return begun !== undefined && patchOf(facts, begun.rollout, i)?.templateChanged === true;
@@ -131,7 +133,7 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
     if (away === undefined || pod.from > changedAt) return false;
     const between = facts.history.slice(away.i, changedAt);
     return (
-      recordedAt(facts, lack, changedAt) === wanted &&
+      [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted) &&
       !between.some(
         (entry, at) =>
           entry.type === "record" &&
@@ -178,12 +180,15 @@ export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
   );
   const begun = [...facts.rollouts.values()].find(
     ({ rollout }) => rollout.marker === previous?.marker,
-  );
-  const since = begun?.rollout.decidedAt ?? previous?.at ?? Number.POSITIVE_INFINITY;
-  return facts.history.some(
-    (entry, at) =>
-      at < i && entry.at >= since && entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  )?.rollout;
+  const since = begun?.decidedAt ?? previous?.at ?? Number.POSITIVE_INFINITY;
+  const wanted = JSON.stringify(begun?.wanted);
+  return facts.history.some((entry, at) => {
+    if (at >= i || entry.at < since || entry.type !== "restored record") return false;
+    const { phase, rollout, running } = entry.record ?? {};
+    const hasIt = phase !== "pending" && rollout?.id === begun?.id;
+    return !hasIt && JSON.stringify(running) !== wanted;
+  });
 }
 
 /**
@@ -211,25 +216,25 @@ export function isRecordRestored(facts: Facts, violation: Violation): boolean {
 const OPT_IN = "rollcast.dev/auto";
 
 /**
- * Whether the workload was opted out before a rollout's start, and its record was removed after the
- * decision.
+ * Whether a rollout's workload was opted out before its start, and the next that was recorded after
+ * the decision is that the record is removed.
  */
 export function optedOutBeforeStart(facts: Facts, start: number): boolean {
   const { events, history, writes } = facts;
   const event = events.find(({ i }) => i === start)?.event;
-  const decided = history.findIndex(
+  const decided = history.findLastIndex(
     (entry) => entry.type === "record" && entry.record?.rollout?.id === event?.data.rollout,
   );
-  const isRemoved = history
-    .slice(Math.max(0, decided))
-    .some((entry) => entry.type === "record" && entry.record === undefined);
+  const next = history.find((entry, i) => i > decided && entry.type === "record");
+  const last = history[decided];
+  const wasPending = last?.type === "record" && last.record?.phase === "pending";
   const hasOptedOut = writes.some(
     ({ i, before, object }) =>
       i < start &&
       before?.metadata.annotations?.[OPT_IN] === "true" &&
       object.metadata.annotations?.[OPT_IN] !== "true",
   );
-  return decided !== -1 && isRemoved && hasOptedOut;
+  return wasPending && next?.type === "record" && next.record === undefined && hasOptedOut;
 }
 
 /**
@@ -254,14 +259,14 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
   });
 }
 
-/** Whether NATS was restored between a rollout's decision and now. */
-export function isRestoredMidway({ events, history, rollouts }: Facts, start: number): boolean {
-  const event = events.find(({ i }) => i === start)?.event;
-  const decidedAt = rollouts.get(event?.data.rollout ?? "")?.rollout.decidedAt ?? Infinity;
-  return history.some(
-    ({ type, at, ...entry }) =>
-      type === "act" && at >= decidedAt && "text" in entry && entry.text.startsWith(RESTORED),
-  );
+/** Whether NATS was restored while a rollout was the last that its record had. */
+export function isRestoredMidway({ events, history }: Facts, start: number): boolean {
+  const id = events.find(({ i }) => i === start)?.event.data.rollout;
+  return history.some((entry, i) => {
+    if (entry.type !== "act" || !entry.text.startsWith(RESTORED)) return false;
+    const last = history.findLast((other, at) => at < i && other.type === "record");
+    return id !== undefined && last?.type === "record" && last.record?.rollout?.id === id;
+  });
 }
 
 /** How far before a write it is recorded that its answer is lost. */

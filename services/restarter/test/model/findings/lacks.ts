@@ -1,6 +1,6 @@
 import { lacking, patchOf, wantedBy } from "../oracle/truth.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
-import type { Rollout } from "../../../src/model/workload-record.ts";
+import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isReplaced } from "../oracle/complete.ts";
 import { contentAt, podsAt, workloadAt } from "../oracle/facts.ts";
 import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
@@ -124,7 +124,7 @@ export function bringsBack(facts: Facts, lack: Lack): WorkloadWrite | undefined 
   if (last === undefined || last.i < lack.pod.from || last.i < lack.changedAt) return undefined;
   const isBack = versions.some(
     ({ i, marker, template }) =>
-      i < lack.pod.from && (isRestart || marker === last.marker) && template === last.template,
+      i < lack.pod.from && marker === last.marker && template === last.template,
   );
   return isBack || taken !== undefined ? last : undefined;
 }
@@ -158,22 +158,29 @@ export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: nu
     );
 }
 
-/**
- * The content of a source that the workload's record says it runs, or is to run by its rollout, at
- * a place in the history.
- */
-export function recordedAt(
-  { history }: Facts,
-  { pod, source }: { readonly pod: Pick<Pod, "owner">; readonly source: string },
-  place: number,
-) {
+type Query = { readonly pod: Pick<Pod, "owner">; readonly source: string };
+
+/** The workload's record at a place in the history. */
+function recordBefore({ history }: Facts, { pod }: Query, place: number) {
   const entry = history
     .slice(0, place)
     .findLast((each) => each.type === "record" && each.record?.uid === pod.owner);
-  if (entry?.type !== "record") return undefined;
-  const { rollout, running } = entry.record ?? {};
-  return Object.entries({ ...running, ...rollout?.wanted }).find(([key]) => {
+  return entry?.type === "record" ? entry.record : undefined;
+}
+
+function digestIn(contents: WorkloadRecord["running"] | undefined, source: string) {
+  return Object.entries(contents ?? {}).find(([key]) => {
     const [kind, , name] = key.split("/");
     return `${kind}/${name}` === source;
   })?.[1].digest;
+}
+
+/** The content of a source that the workload's record says it runs, at a place in the history. */
+export function recordedAt(facts: Facts, lack: Query, place: number) {
+  return digestIn(recordBefore(facts, lack, place)?.running, lack.source);
+}
+
+/** The content of a source that the rollout of the workload's record brings, at a place. */
+export function rollingAt(facts: Facts, lack: Query, place: number) {
+  return digestIn(recordBefore(facts, lack, place)?.rollout?.wanted, lack.source);
 }

@@ -1,6 +1,6 @@
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import { RESTORED } from "../acts/act.ts";
+import { NO_MORE_FAULTS, RESTORED } from "../acts/act.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 import { patchOf } from "../oracle/truth.ts";
 
@@ -73,7 +73,8 @@ export function isQuotaForgotten({ events, history }: Facts, place: number): boo
 }
 
 /** Whether the workload's controller changed its template between a rollout's begin and its end. */
-export function isNormalised(facts: Facts, end: number): boolean {
+export function isNormalised(facts: Facts, { i: end, what }: Violation): boolean {
+  if (!what.includes("TemplateChanged")) return false;
   const id = facts.events.find(({ i }) => i === end)?.event.data.rollout ?? "";
   const rollout = facts.rollouts.get(id)?.rollout;
   const started = facts.events.find(
@@ -160,9 +161,14 @@ export function isCreatedAfterRestore(facts: Facts, violation: Violation): boole
   });
 }
 
+/** The beginning of the sentence of an outage. */
+const OUTAGE = "NATS does not answer";
+/** Watches are open again by then. */
+const REOPENED_MS = 2_000;
+
 /** What keeps a change from the restarter, by the acts that begin and end it. */
 const DELAYS = [
-  ["NATS does not answer from now on.", "NATS answers again."],
+  [`${OUTAGE} from now on.`, "NATS answers again."],
   ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
 ] as const;
 
@@ -185,19 +191,22 @@ export function isMadeBeforeChangeIsKnown(
   return isDelayed && (changed?.i ?? 0) < made.i;
 }
 
-/** Whether a rollout was decided, and not begun, before its queue was paused, or it was frozen. */
+/** Whether a rollout was decided, and not begun, before a gate was closed that still is. */
 export function isPendingAtGate({ history, records }: Facts): boolean {
-  return [...records.values()].some(({ phase, rollout }) => {
-    if (phase !== "pending" || rollout === undefined) return false;
-    const gates = new Map(
-      history.flatMap((entry) =>
-        entry.type === "control" && entry.entry?.type !== "state" ? [[entry.key, entry]] : [],
-      ),
-    );
-    return [...gates.values()].some(
-      ({ entry, at }) => entry !== undefined && at >= rollout.decidedAt,
-    );
+  const end = history.at(-1)?.at ?? 0;
+  const gates = new Map(
+    history.flatMap((entry) => (entry.type === "control" ? [[entry.key, entry]] : [])),
+  );
+  const closed = [...gates.values()].filter(({ entry }) => {
+    if (entry?.type === "settings") return entry.paused !== undefined;
+    return entry?.type === "freeze" && (entry.until ?? end) >= end;
   });
+  return [...records.values()].some(
+    ({ phase, rollout }) =>
+      phase === "pending" &&
+      rollout !== undefined &&
+      closed.some(({ at }) => at >= rollout.decidedAt),
+  );
 }
 
 /** Whether a Job was skipped as suspended after it had been resumed. */
@@ -243,4 +252,20 @@ export function isStartForgotten({ history, writes }: Facts, { i: place, what }:
     .slice(place, Math.max(place, restored))
     .some((entry) => entry.type === "record" && entry.record?.phase === "rolling");
   return restored !== -1 && !isRecorded;
+}
+
+/** Whether a rollout was decided while watches were not open again after an outage of NATS. */
+export function isAfterOutage({ events, history, rollouts }: Facts, start: number): boolean {
+  const id = events.find(({ i }) => i === start)?.event.data.rollout ?? "";
+  const decidedAt = rollouts.get(id)?.rollout.decidedAt ?? Number.NEGATIVE_INFINITY;
+  const acts = history.filter((entry) => entry.type === "act" && entry.at <= decidedAt);
+  const outage = acts.findLast((entry) => entry.type === "act" && entry.text.startsWith(OUTAGE));
+  if (outage === undefined) return false;
+  const over = acts.find(
+    (entry) =>
+      entry.at >= outage.at &&
+      entry.type === "act" &&
+      (entry.text === "NATS answers again." || entry.text === NO_MORE_FAULTS),
+  );
+  return decidedAt - (over?.at ?? decidedAt) < REOPENED_MS;
 }

@@ -1,3 +1,4 @@
+import { NO_MORE_FAULTS } from "../acts/act.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { contentAt } from "./facts.ts";
@@ -10,6 +11,13 @@ import { wantedBy } from "./truth.ts";
 const LIMIT_MS = 600_000;
 /** How late something that is due may be. */
 export const LATE_MS = 60_000;
+
+const OUTCOMES = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+/** Whether an outcome is the end of a rollout. */
+export function isEnd(outcome: string): boolean {
+  return OUTCOMES.has(outcome);
+}
 
 type Ended = { readonly uid: string; readonly rollout: Rollout };
 
@@ -38,6 +46,12 @@ function untoldEnds(facts: Facts): Fault[] {
   });
 }
 
+/** Where the faults of a schedule end. */
+function lastActOf({ history }: Facts): number {
+  const i = history.findLastIndex((entry) => entry.type === "act" && entry.text === NO_MORE_FAULTS);
+  return i === -1 ? history.length : i;
+}
+
 function falseStalls(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
     if (event.outcome !== "stalled") return [];
@@ -46,8 +60,23 @@ function falseStalls(facts: Facts): Fault[] {
         other.event.outcome === "started" && other.event.data.rollout === event.data.rollout,
     );
     const age = event.time - (started?.event.time ?? Number.NEGATIVE_INFINITY);
-    if (age >= LIMIT_MS) return [];
-    return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
+    const own = facts.writes.filter(
+      ({ object }) => object.metadata.uid === event.data.workload.uid,
+    );
+    const wasPaused = own.some(({ i: at, object }) => at > (started?.i ?? 0) && isPaused(object));
+    const before = own.findLast(({ at }) => at < event.time - LATE_MS);
+    if (before !== undefined && isPaused(before.object)) {
+      const since = own.find(({ i: at }) => at > before.i);
+      if (since === undefined || since.at > event.time) {
+        return [{ i, what: "stalled, but it is paused" }];
+      }
+    }
+    if (age < LIMIT_MS) {
+      return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
+    }
+    const isUndisturbed = (started?.i ?? 0) > lastActOf(facts) && !wasPaused;
+    if (!isUndisturbed || age < LIMIT_MS + 2 * LATE_MS) return [];
+    return [{ i, what: `stalled after ${age / 1_000} s, long after its time limit` }];
   });
 }
 
@@ -71,10 +100,12 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
       );
     }
     case "Deleted":
-    case "Recreated":
-      return facts.writes.some(
-        ({ i: at, deleted, object }) => deleted && at < i && object.metadata.uid === uid,
-      );
+    case "Recreated": {
+      const isOther = ({ metadata }: KubeObject) => metadata.uid !== uid;
+      const gone = facts.writes.find(({ deleted, object }) => deleted && !isOther(object))?.i ?? i;
+      const again = facts.writes.find(({ i: at, object }) => at > gone && isOther(object))?.i ?? i;
+      return reason === "Deleted" ? gone < i : again < i;
+    }
     case "JobDeleted":
       return facts.history.some(
         (entry, at) =>
@@ -93,7 +124,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   TemplateChanged: "nobody edited the template",
   NewerContent: "no content has changed",
   Deleted: "nobody deleted the workload",
-  Recreated: "nobody deleted the workload",
+  Recreated: "nobody made the workload again",
   JobDeleted: "nobody deleted its Job",
 };
 

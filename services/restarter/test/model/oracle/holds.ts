@@ -1,20 +1,14 @@
-import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import { isGate } from "../../../src/decision/blocking-gate.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { LATE_MS } from "./ends.ts";
 import type { Facts } from "./facts.ts";
+import { freezesOf } from "./gates.ts";
 import type { Fault, Property } from "./property.ts";
 
-type Freeze = ControlEntry & { readonly type: "freeze" };
-
-/** Freezes that were written before a place in the history, those taken away since too. */
-function freezesBefore({ history }: Facts, place: number): Freeze[] {
-  return history
-    .slice(0, place)
-    .flatMap((entry) =>
-      entry.type === "control" && entry.entry?.type === "freeze" ? [entry.entry] : [],
-    );
-}
+/** The longest pause between two tries of what is refused. */
+const MAX_RETRY_MS = 20 * 60_000;
+/** The longest interval of the loop breaker. */
+const MAX_THROTTLE_MS = 15 * 60_000;
 
 /** Why the workload is not rolled, and until when or which gate opens, as its record says. */
 export function explanation(facts: Facts, record: WorkloadRecord): string | undefined {
@@ -22,14 +16,18 @@ export function explanation(facts: Facts, record: WorkloadRecord): string | unde
   const end = facts.history.at(-1)?.at ?? 0;
   if (due !== undefined) {
     if (due.reason === "Frozen") {
-      const isUntil = freezesBefore(facts, facts.history.length).some(
+      const isUntil = freezesOf(facts, record.name, facts.history.length).some(
         ({ until }) => until === due.at,
       );
       return isUntil ? due.reason : undefined;
     }
     return due.at === undefined && !isGate(due.reason) ? undefined : due.reason;
   }
-  if (failure !== undefined) return failure.retryAt > end - LATE_MS ? failure.reason : undefined;
+  if (failure !== undefined) {
+    const isSoon = failure.retryAt > end - LATE_MS && failure.retryAt < end + MAX_RETRY_MS;
+    return isSoon ? failure.reason : undefined;
+  }
+  if (hold === "Suspended") return facts.workload?.spec?.suspend === true ? hold : undefined;
   if (hold !== undefined) return hold;
   // Whether it may roll so long is another question.
   return phase === "rolling" ? phase : undefined;
@@ -39,13 +37,13 @@ export function explanation(facts: Facts, record: WorkloadRecord): string | unde
  * What a record says of why its workload waits, how that is told, and what is told once. A refusal
  * is told once for its content, though it waits for something else in between.
  */
-function waitsOf({ due, failure, hold }: WorkloadRecord) {
+export function waitsOf({ due, failure, hold, throttle }: WorkloadRecord) {
   const reason = due?.reason ?? hold;
   return [
     // The loop breaker tells once for all its rounds.
-    ...(reason === undefined || reason === "Throttled"
+    ...(reason === undefined || (reason === "Throttled" && throttle !== undefined)
       ? []
-      : [{ reason, outcome: "deferred", once: reason }]),
+      : [{ reason, outcome: reason === "Throttled" ? "throttled" : "deferred", once: reason }]),
     ...(failure === undefined
       ? []
       : [
@@ -88,12 +86,12 @@ function untoldHolds({ history }: Facts): Fault[] {
 /** Until when a rollout is put off, where that is told and not so. */
 function falseTimes(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
-    const { dueAt, reason = "" } = event.data;
+    const { dueAt, reason = "", workload } = event.data;
     if (!["deferred", "throttled"].includes(event.outcome)) return [];
     const what = `${event.outcome} (${reason}) until ${dueAt ?? "no time"}`;
     const at = dueAt === undefined ? undefined : Date.parse(dueAt);
     if (reason === "Frozen") {
-      const isUntil = freezesBefore(facts, i).some(({ until }) => until === at);
+      const isUntil = freezesOf(facts, workload.name, i).some(({ until }) => until === at);
       return isUntil ? [] : [{ i, what: `${what}, which no freeze says` }];
     }
     if (at === undefined) {
@@ -101,6 +99,7 @@ function falseTimes(facts: Facts): Fault[] {
       const isWithout = isGate(reason) || ["Suspended", "Running"].includes(reason);
       return isWithout ? [] : [{ i, what }];
     }
+    if (at > event.time + MAX_THROTTLE_MS) return [{ i, what: `${what}, which is too late` }];
     return at > event.time ? [] : [{ i, what: `${what}, which is past` }];
   });
 }

@@ -44,9 +44,11 @@ function written() {
         replicas?: number;
         onDelete?: boolean;
         isLate?: boolean;
+        isPaused?: boolean;
       } = {},
     ) => {
-      const { marker, edited, ready = 1, replicas = 1, onDelete = false, isLate = false } = options;
+      const { marker, edited, ready = 1, replicas = 1, onDelete = false } = options;
+      const { isLate = false, isPaused = false } = options;
       const late = { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
       const status = {
         replicas: 1,
@@ -69,6 +71,7 @@ function written() {
         },
         spec: {
           replicas,
+          ...(isPaused ? { paused: true } : {}),
           ...(onDelete ? { updateStrategy: { type: "OnDelete" } } : {}),
           template: { metadata: { annotations } },
         },
@@ -95,7 +98,8 @@ function written() {
       return history;
     },
     frozen: (until?: number) => {
-      const entry = { type: "freeze", until } as ControlEntry;
+      const scope = { level: "workload", name: "web" };
+      const entry = { type: "freeze", scope, until } as ControlEntry;
       entries.push({ at: at(), type: "control", key: "freeze", entry });
       return history;
     },
@@ -486,6 +490,84 @@ test("content that is refused is told, and tried again", () => {
   expect(published(START)).toEqual([
     "nothing is forgotten: pods lack the content of ConfigMap/cfg, and the record says failed, without a reason",
   ]);
+});
+
+test("a rollout that is decided at a closed gate breaks the promise", () => {
+  const begunAt = (frozenUntil: number, decidedAt: number) => {
+    const rollout = { id: "r", wanted: wanted(1), marker: marker(1), decidedAt };
+    const history = written().content(0).workload("owner").pod("old").content(1);
+    return history
+      .frozen(frozenUntil)
+      .record({ phase: "rolling", rollout: rollout as unknown as Rollout })
+      .workload("rollcast", { marker: marker(1) })
+      .event("started", "r")
+      .says()
+      .filter((text) => text.startsWith("gates hold"));
+  };
+
+  expect(begunAt(UNTIL, START + 30_000)).toEqual([
+    "gates hold: a rollout was decided while it was frozen",
+  ]);
+  expect(begunAt(START + 20_000, START + 30_000)).toEqual([]);
+});
+
+test("what is told twice breaks the promise", () => {
+  const due = { reason: "Frozen", published: true, at: UNTIL };
+  const frozenOnce = frozen(UNTIL, due).event("deferred", "r", "Frozen", "", UNTIL);
+  const again = (id: string) => {
+    const [event] = frozenOnce.entries.slice(-1);
+    if (event?.type !== "event") throw new Error("no event");
+    frozenOnce.entries.push({ ...event, event: { ...event.event, id } });
+    return frozenOnce.says().filter((text) => text.startsWith("told once"));
+  };
+
+  expect(again("another")).toEqual(["told once: deferred (Frozen) is told twice"]);
+});
+
+test("a rollout that stalls while it is paused breaks the promise", () => {
+  const paused = begun().workload("owner", { marker: marker(1), ready: 0, isPaused: true });
+  expect(paused.passes(720_000).event("stalled", "r").says()).toEqual([
+    "ends are told: stalled, but it is paused",
+  ]);
+});
+
+test("a success of a workload that was never complete breaks the promise", () => {
+  const never = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
+  const says = never
+    .workload("rollcast", { marker: marker(1), ready: 0 })
+    .event("started", "r")
+    .pod("new")
+    .pod("old", "DELETED")
+    .record(current)
+    .event("succeeded", "r", "Complete")
+    .says();
+  expect(says).toEqual(["succeeded is true: succeeded, but it was never complete"]);
+});
+
+test("a new pod that is named among those that wait for their owner breaks the promise", () => {
+  const says = waiting().pod("web-1").event("succeeded", "r", "OnDelete", "2 of 2: web-0, web-1");
+  expect(says.says()).toEqual([
+    "succeeded is true: succeeded, but its message names web-1, which is new",
+  ]);
+});
+
+test("a record whose last outcome is another one than was published is not true", () => {
+  const last = { rollout: "r", outcome: "succeeded", time: START, reason: "Complete" } as const;
+  const history = begun().workload("cluster", { marker: marker(1), ready: 0, isLate: true });
+  const says = history
+    .record({ phase: "failed", last })
+    .event("failed", "r", "ProgressDeadlineExceeded")
+    .says();
+  expect(says).toEqual(["records are true: the record says succeeded of a rollout that failed"]);
+});
+
+test("content that is deleted is no cause of a rollout", () => {
+  const again = formatMarker(wanted(1), "shop", 2);
+  const history = replaced().record(current).event("succeeded", "r", "Complete");
+  const deleted = history.object("owner", "DELETED", source("cfg", 1));
+  expect(deleted.workload("rollcast", { marker: again }).says()).toContain(
+    "rolled once: the same content is rolled twice",
+  );
 });
 
 test("a record that is current with older content is not true", () => {

@@ -1,7 +1,9 @@
 import type { History } from "../world/history.ts";
 import { ENDS } from "./ends.ts";
 import { factsOf, workloadsOf } from "./facts.ts";
+import { GATES } from "./gates.ts";
 import { HOLDS } from "./holds.ts";
+import { TOLD_ONCE } from "./once.ts";
 import type { Property, Violation } from "./property.ts";
 import { QUEUES } from "./queues.ts";
 import { REST } from "./rest.ts";
@@ -15,6 +17,8 @@ export const PROPERTIES: readonly Property[] = [
   ...ROLLOUTS,
   ...REST,
   ...HOLDS,
+  ...GATES,
+  ...TOLD_ONCE,
   ...QUEUES,
 ];
 

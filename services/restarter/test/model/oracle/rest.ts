@@ -7,6 +7,7 @@ import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";
 import { REQUIRED, contentAt, podsAt, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
+import { isEnd } from "./ends.ts";
 import { explanation } from "./holds.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -147,17 +148,23 @@ function forgotten(facts: Facts): Fault[] {
 function wrongRecords(facts: Facts): Fault[] {
   const i = facts.history.length - 1;
   const present = contentAt(facts, i);
-  const last = facts.writes.at(-1);
-  const isLost = last?.deleted === true && last.by === "rollcast" && facts.records.size === 0;
+  const written = facts.writes.at(-1);
+  const isLost = written?.deleted === true && written.by === "rollcast" && facts.records.size === 0;
   if (isLost) return [{ i, what: "a Job is deleted and made again by nobody" }];
   return [...facts.records.values()].flatMap((record) => {
-    const { kind, name, outbox, phase, running, uid } = record;
+    const { kind, last, name, outbox, phase, running, uid } = record;
     if (record.recreate !== undefined) {
       const what = "a deleted Job is not made again, and its record does not say why";
       return record.failure === undefined ? [{ i, what }] : [];
     }
     if (facts.workload?.metadata.uid !== uid)
       return [{ i, what: "a workload that is gone has a record" }];
+    const end = facts.events.findLast(({ event }) => isEnd(event.outcome));
+    const isOfIt = last !== undefined && end?.event.data.rollout === last.rollout;
+    if (isOfIt && end?.event.outcome !== last.outcome)
+      return [
+        { i, what: `the record says ${last.outcome} of a rollout that ${end?.event.outcome}` },
+      ];
     if (outbox.length > 0)
       return [{ i, what: `${kind}/${name} has events that are not published` }];
     if (phase !== "current") return [];

@@ -1,10 +1,9 @@
 import { parseMarker } from "../../../src/model/marker.ts";
 import { NAMESPACE } from "../world/config.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
+import { isEnd } from "./ends.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
-
-const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 function withoutOneEnd(facts: Facts): Fault[] {
   const open = new Set([...facts.records.values()].map(({ rollout }) => rollout?.id));
@@ -12,7 +11,7 @@ function withoutOneEnd(facts: Facts): Fault[] {
   return [...ids].flatMap((id) => {
     if (id === undefined) return [];
     const of = facts.events.filter(({ event }) => event.data.rollout === id);
-    const ends = of.filter(({ event }) => ENDS.has(event.outcome));
+    const ends = of.filter(({ event }) => isEnd(event.outcome));
     const started = of.find(({ event }) => event.outcome === "started");
     const [first, second] = ends;
     if (second !== undefined) {
@@ -75,6 +74,8 @@ function needlessRollouts(facts: Facts): Fault[] {
     const changed = facts.changes.some(
       (change) =>
         change.i < i &&
+        // A source that is deleted rolls nothing, by the rules of the world.
+        change.digest !== undefined &&
         (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
     );
     if (changed) return [];

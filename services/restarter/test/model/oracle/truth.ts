@@ -1,8 +1,8 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
-import { isBatch, isReplaced } from "./complete.ts";
-import { leftOutOf } from "./left-pods.ts";
+import { isBatch, isComplete, isReplaced } from "./complete.ts";
+import { leftOutOf, namedIn } from "./left-pods.ts";
 import { contentAt, podsAt, workloadAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import { wasFailed } from "./shown-end.ts";
@@ -72,6 +72,12 @@ function falseSuccesses(facts: Facts): Fault[] {
     // A workload that is scaled to nothing should run no pod, whichever still ends.
     if (object?.spec?.replicas === 0) return [];
     const began = patchOf(facts, rollout, i)?.i ?? Number.POSITIVE_INFINITY;
+    const wasComplete = facts.writes.some(
+      ({ i: at, object: other }) =>
+        began <= at && at < i && other.metadata.uid === workload.uid && isComplete(other),
+    );
+    if (object?.kind === "Deployment" && began < i && !wasComplete)
+      return [{ i, what: "succeeded, but it was never complete" }];
     const present = contentAt(facts, i);
     const old = podsAt(facts, workload.uid, i)
       .filter((pod) => pod.from < began && !isSurplus(object, pod))
@@ -87,10 +93,17 @@ function falseSuccesses(facts: Facts): Fault[] {
     if (wrong !== undefined) {
       return [{ i, what: `succeeded, but a pod lacks the content of ${wrong.sources.join()}` }];
     }
-    return leftOutOf(
-      event,
-      old.map(({ name }) => name),
-    ).map((what) => ({ i, what }));
+    const names = old.map(({ name }) => name);
+    const fresh = podsAt(facts, workload.uid, i).filter(({ from }) => from > began);
+    // Below a partition a pod is made anew from the old template.
+    const isByTemplate = event.data.reason === "OnDelete";
+    const wrongly = namedIn(event.data.message ?? "").find(
+      (named) => isByTemplate && fresh.some(({ name }) => name === named),
+    );
+    if (wrongly !== undefined) {
+      return [{ i, what: `succeeded, but its message names ${wrongly}, which is new` }];
+    }
+    return leftOutOf(event, names).map((what) => ({ i, what }));
   });
 }
 

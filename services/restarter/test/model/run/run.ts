@@ -1,5 +1,5 @@
 import type { Act, Schedule } from "../acts/act.ts";
-import { sentenceOf } from "../acts/act.ts";
+import { NO_MORE_FAULTS, sentenceOf } from "../acts/act.ts";
 import { applyAct } from "../acts/apply-act.ts";
 import { breakingWith } from "../acts/policies.ts";
 import type { Backups } from "../acts/apply-act.ts";
@@ -65,7 +65,7 @@ function isAtRest(world: World): boolean {
   );
 }
 
-const NO_MORE_FAULTS: readonly Act[] = [
+const END_OF_FAULTS: readonly Act[] = [
   { do: "hold watches", of: "workloads", on: false },
   { do: "hold watches", of: "sources", on: false },
   { do: "NATS outage", on: false },
@@ -73,7 +73,7 @@ const NO_MORE_FAULTS: readonly Act[] = [
 
 /** No more faults: everything that is due happens. */
 async function end(world: World): Promise<void> {
-  for (const act of NO_MORE_FAULTS) await applyAct(world, act, { taken: undefined });
+  for (const act of END_OF_FAULTS) await applyAct(world, act, { taken: undefined });
   world.forgetLosses();
   for (let passed = 0; passed < MAX_REST_MS;) {
     await world.pass({ ms: BACKOFF_MS, cluster: true });
@@ -97,7 +97,7 @@ export async function run(config: WorldConfig, schedule: Schedule): Promise<Run>
       world.recorder.act(sentenceOf(act));
       await applyAct(world, act, backups);
     }
-    world.recorder.act("No more faults; everything that is due happens.");
+    world.recorder.act(NO_MORE_FAULTS);
     await end(world);
     world.recorder.note("the end");
     return { config, schedule, history: [...world.history()] };

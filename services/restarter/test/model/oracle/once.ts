@@ -1,0 +1,51 @@
+import { RESTORED } from "../acts/act.ts";
+import type { Facts } from "./facts.ts";
+import { waitsOf } from "./holds.ts";
+import type { Fault, Property } from "./property.ts";
+
+const ONCE = new Set(["started", "stalled"]);
+
+/** Two events of one rollout that may have one. */
+function twiceOfRollout({ events }: Facts): Fault[] {
+  const published = new Set<string>();
+  return events.flatMap(({ i, event }) => {
+    if (!ONCE.has(event.outcome) || event.data.rollout === undefined) return [];
+    const key = `${event.outcome} ${event.data.rollout}`;
+    if (published.has(key)) return [{ i, what: `a rollout is told as ${event.outcome} twice` }];
+    published.add(key);
+    return [];
+  });
+}
+
+/** A wait that is told while it has been told already; what a restore brought back aside. */
+function twiceOfWait({ history }: Facts): Fault[] {
+  const restored = history.findIndex(
+    (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
+  );
+  let waits = new Map<string, string>();
+  let published = new Set<string>();
+  return history.flatMap((entry, i) => {
+    if (restored !== -1 && i > restored) return [];
+    if (entry.type === "record") {
+      const all = entry.record === undefined ? [] : waitsOf(entry.record);
+      waits = new Map(all.map(({ outcome, reason, once }) => [`${outcome} ${reason}`, once]));
+      published = new Set([...published].filter((once) => [...waits.values()].includes(once)));
+      return [];
+    }
+    if (entry.type !== "event" || entry.duplicate === true) return [];
+    const { outcome, data } = entry.event;
+    const once = waits.get(`${outcome} ${data.reason}`);
+    if (once === undefined) return [];
+    if (published.has(once)) return [{ i, what: `${outcome} (${data.reason}) is told twice` }];
+    published.add(once);
+    return [];
+  });
+}
+
+export const TOLD_ONCE: readonly Property[] = [
+  {
+    name: "told once",
+    says: "the start and the stall of a rollout, and each wait, are published once",
+    faults: (facts) => [...twiceOfRollout(facts), ...twiceOfWait(facts)],
+  },
+];
