@@ -52,11 +52,19 @@ export function isRunForgotten({ history, workload, writes }: Facts, { i }: Viol
 
 const ENDS: ReadonlySet<string> = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
-/** Whether NATS was restored while a rollout was recorded that had not ended by then. */
+/** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */
 export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
   const restored = history.findLastIndex(
     (entry, i) => i < place && entry.type === "act" && entry.text.startsWith(RESTORED),
   );
+  const state = history.findLast(
+    (entry, i) => i < restored && entry.type === "control" && entry.entry?.type === "state",
+  );
+  const isInUse =
+    state?.type === "control" &&
+    state.entry?.type === "state" &&
+    Object.keys(state.entry.rolling).length > 0;
+  if (isInUse) return true;
   const ended = new Set(
     events.flatMap(({ i, event }) =>
       i < restored && ENDS.has(event.outcome) ? [event.data.rollout] : [],

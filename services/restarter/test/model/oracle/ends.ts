@@ -1,11 +1,12 @@
 import { NO_MORE_FAULTS } from "../acts/act.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
+import { isBatch, isComplete } from "./complete.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { contentAt } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 import { shownEnd } from "./shown-end.ts";
-import { wantedBy } from "./truth.ts";
+import { patchOf, wantedBy } from "./truth.ts";
 
 /** The time limit of every kind in the world: its own, or `rollout.stalledAfter`. */
 const LIMIT_MS = 600_000;
@@ -46,6 +47,37 @@ function untoldEnds(facts: Facts): Fault[] {
   });
 }
 
+const CALM =
+  /^(Up to [\d.]+ (s|min) pass\.|ConfigMap \w+ gets content|Its owner makes its pods never)/;
+
+/** Whether only content changes and time passes: whatever is due is told soon. */
+function isCalm({ history }: Facts): boolean {
+  return history.every(
+    (entry) => entry.type !== "act" || CALM.test(entry.text) || entry.text === NO_MORE_FAULTS,
+  );
+}
+
+/** Successes that are told long after the cluster has shown that they are complete. */
+function lateSuccesses(facts: Facts): Fault[] {
+  if (!isCalm(facts)) return [];
+  return facts.events.flatMap(({ i, event }) => {
+    const { rollout: id = "", workload } = event.data;
+    const rollout = facts.rollouts.get(id)?.rollout;
+    if (event.outcome !== "succeeded" || rollout === undefined) return [];
+    const patch = patchOf(facts, rollout, i);
+    const complete = facts.writes.find(
+      (write) =>
+        write.i >= (patch?.i ?? i) &&
+        write.object.metadata.uid === workload.uid &&
+        !isBatch(write.object) &&
+        isComplete(write.object),
+    );
+    const late = event.time - (complete?.at ?? event.time);
+    if (late <= LATE_MS) return [];
+    return [{ i, what: `succeeded is told ${late / 1_000} s after it was complete` }];
+  });
+}
+
 /** Where the faults of a schedule end. */
 function lastActOf({ history }: Facts): number {
   const i = history.findLastIndex((entry) => entry.type === "act" && entry.text === NO_MORE_FAULTS);
@@ -74,8 +106,8 @@ function falseStalls(facts: Facts): Fault[] {
     if (age < LIMIT_MS) {
       return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
     }
-    const isUndisturbed = (started?.i ?? 0) > lastActOf(facts) && !wasPaused;
-    if (!isUndisturbed || age < LIMIT_MS + 2 * LATE_MS) return [];
+    const isUndisturbed = isCalm(facts) || (started?.i ?? 0) > lastActOf(facts);
+    if (wasPaused || !isUndisturbed || age < LIMIT_MS + 2 * LATE_MS) return [];
     return [{ i, what: `stalled after ${age / 1_000} s, long after its time limit` }];
   });
 }
@@ -148,6 +180,6 @@ export const ENDS: readonly Property[] = [
   {
     name: "ends are told",
     says: "at rest, a rollout that is over in the cluster has an end, and one that is late is `stalled`, not before",
-    faults: (facts) => [...untoldEnds(facts), ...falseStalls(facts)],
+    faults: (facts) => [...untoldEnds(facts), ...falseStalls(facts), ...lateSuccesses(facts)],
   },
 ];

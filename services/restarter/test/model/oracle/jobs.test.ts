@@ -55,7 +55,10 @@ function written(kind: "CronJob" | "Job") {
       add({ type: "record", key: recordKey(CLUSTER, { kind, namespace: NAMESPACE, name: "web" }) }),
     event: (outcome: OutboxEvent["outcome"]) => {
       const data = { rollout: "r", workload: { kind, name: "web", uid: "w" } };
-      return add({ type: "event", event: { id: outcome, outcome, data } });
+      return add({
+        type: "event",
+        event: { id: outcome, outcome, time: START + entries.length * 1_000, data },
+      });
     },
     says: () => violationsOf(entries).map(({ property, what }) => `${property}: ${what}`),
   };

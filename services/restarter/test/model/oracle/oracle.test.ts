@@ -103,6 +103,14 @@ function written() {
       entries.push({ at: at(), type: "control", key: "freeze", entry });
       return history;
     },
+    lost: () => {
+      entries.push({ at: at(), type: "lost", kind: "patch", performed: true });
+      return history;
+    },
+    refused: () => {
+      entries.push({ at: at(), type: "refused", reason: "Forbidden", by: "rollcast" });
+      return history;
+    },
     passes: (ms: number) => {
       passed += ms;
       entries.push({ at: at(), type: "note", text: "time passes" });
@@ -249,20 +257,31 @@ test("failed for a deadline is true if the cluster has shown that", () => {
 });
 
 test("failed after the patch was applied is not true", () => {
-  const says = replaced().record(current).event("failed", "r", "Timeout").says();
+  const says = replaced().lost().record(current).event("failed", "r", "Timeout").says();
   expect(says).toEqual(["failed is true: failed (Timeout), but the patch was applied"]);
+});
+
+test("failed for what did not happen is not true", () => {
+  const history = () => written().content(0).workload("owner").rolling("r", 1).record({});
+  expect(history().event("failed", "r", "Timeout").says()).toEqual([
+    "failed is true: failed (Timeout) after 0 answers were lost",
+  ]);
+  expect(history().event("failed", "r", "Forbidden").says()).toEqual([
+    "failed is true: failed (Forbidden), but nothing was refused",
+  ]);
 });
 
 test("failed because of the guard is not true", () => {
   const message = "the server rejected our request due to an error in our request";
-  const says = written().content(0).rolling("r", 1).event("failed", "r", "Invalid", message).says();
+  const history = written().content(0).rolling("r", 1).refused();
+  const says = history.event("failed", "r", "Invalid", message).says();
   expect(says).toContain(
     "failed is true: failed (Invalid), but only somebody else's write was faster",
   );
 });
 
 test("failed by a policy is true", () => {
-  const history = written().content(0).workload("owner").rolling("r", 1);
+  const history = written().content(0).workload("owner").rolling("r", 1).refused();
   const says = history.record({}).event("failed", "r", "Forbidden", "denied by policy").says();
   expect(says).toEqual([]);
 });
@@ -316,7 +335,10 @@ test("a rollout that goes on after its time limit has stalled, and one within it
   expect(goesOn().passes(720_000).says()).toEqual([
     "ends are told: the rollout is over its time limit, and no event says that it stalled",
   ]);
-  expect(goesOn().passes(720_000).event("stalled", "r").says()).toEqual([]);
+  expect(goesOn().passes(640_000).event("stalled", "r").says()).toEqual([]);
+  expect(goesOn().passes(900_000).event("stalled", "r").says()).toEqual([
+    "ends are told: stalled after 903 s, long after its time limit",
+  ]);
   expect(goesOn().passes(10_000).event("stalled", "r").says()).toEqual([
     "ends are told: stalled after 13 s, within its time limit",
   ]);
@@ -344,11 +366,42 @@ test("the same content rolled twice breaks the promise", () => {
   expect(says).toContain("rolled once: the same content is rolled twice");
 });
 
-test("content that came back is rolled again with cause", () => {
+test("content that came back is rolled again with cause where a pod was made without it", () => {
   const again = formatMarker(wanted(1), "shop", 2);
+  const ended = () => replaced().record(current).event("succeeded", "r", "Complete").content(2);
+  const says = (history: ReturnType<typeof ended>) =>
+    history
+      .content(1)
+      .workload("rollcast", { marker: again })
+      .says()
+      .filter((text) => text.startsWith("rolled once"));
+
+  expect(says(ended().pod("other"))).toEqual([]);
+  expect(says(ended())).toEqual(["rolled once: the same content is rolled twice"]);
+});
+
+test("a rollout because a source is gone breaks the promise", () => {
   const history = replaced().record(current).event("succeeded", "r", "Complete");
-  const says = history.content(2).content(1).workload("rollcast", { marker: again }).says();
-  expect(says.filter((text) => text.startsWith("rolled once"))).toEqual([]);
+  const deleted = history.object("owner", "DELETED", source("cfg", 1));
+  expect(deleted.workload("rollcast", { marker: "{}" }).says()).toContain(
+    "rolled once: the workload is rolled because a source is gone",
+  );
+});
+
+test("a success that is told late breaks the promise", () => {
+  const says = replaced()
+    .record(current)
+    .passes(300_000)
+    .event("succeeded", "r", "Complete")
+    .says();
+  expect(says).toEqual(["ends are told: succeeded is told 306 s after it was complete"]);
+});
+
+test("a record that is current after its rollout has failed is not true", () => {
+  const last = { rollout: "r", outcome: "failed", time: START, reason: "Complete" } as const;
+  const history = begun().workload("cluster", { marker: marker(1), ready: 0, isLate: true });
+  const says = history.record({ last }).event("failed", "r", "ProgressDeadlineExceeded").says();
+  expect(says).toEqual(["records are true: a record is current after its rollout has failed"]);
 });
 
 test("a workload that is rolled though nothing changed since it was made breaks the promise", () => {

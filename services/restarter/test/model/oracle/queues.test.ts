@@ -14,7 +14,7 @@ const CHANGE = { source: "ConfigMap/shop/cfg", id: "change-1" };
 /** A history of several workloads in one queue, a second after the other. */
 function written() {
   const entries: Entry[] = [
-    { at: START, type: "queue", maxRolling: 1, haltAfter: 1 },
+    { at: START, type: "queue", attempts: 1, maxRolling: 1, haltAfter: 1 },
     { at: START, type: "note", text: "the end" },
   ];
   const add = (entry: object) => {

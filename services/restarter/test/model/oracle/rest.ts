@@ -165,6 +165,15 @@ function wrongRecords(facts: Facts): Fault[] {
       return [
         { i, what: `the record says ${last.outcome} of a rollout that ${end?.event.outcome}` },
       ];
+    const isEdited = facts.writes.some(
+      (write) => write.i > (end?.i ?? 0) && !["rollcast", "cluster"].includes(write.by),
+    );
+    // What was refused before it began is over when that content is no longer wanted.
+    const hasBegun = facts.events.some(
+      ({ event }) => event.outcome === "started" && event.data.rollout === last?.rollout,
+    );
+    if (isOfIt && hasBegun && last.outcome === "failed" && phase === "current" && !isEdited)
+      return [{ i, what: "a record is current after its rollout has failed" }];
     if (outbox.length > 0)
       return [{ i, what: `${kind}/${name} has events that are not published` }];
     if (phase !== "current") return [];

@@ -1,6 +1,8 @@
+import { ABSENT } from "../../../src/model/content.ts";
 import { parseMarker } from "../../../src/model/marker.ts";
 import { NAMESPACE } from "../world/config.ts";
-import type { Facts, WorkloadWrite } from "./facts.ts";
+import { podsAt } from "./facts.ts";
+import type { Change, Facts, WorkloadWrite } from "./facts.ts";
 import { isEnd } from "./ends.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
@@ -52,6 +54,41 @@ function sameContent(facts: Facts, a: WorkloadWrite, b: WorkloadWrite): boolean 
   return digests(a) === digests(b);
 }
 
+/** Whether a record has said before a write that the pods run the content of a change. */
+function isAdopted({ history }: Facts, change: Change, write: WorkloadWrite): boolean {
+  return history
+    .slice(change.i, write.i)
+    .some(
+      (entry) =>
+        entry.type === "record" &&
+        entry.record?.uid === write.object.metadata.uid &&
+        entry.record.phase === "current" &&
+        Object.values(entry.record.running).some(({ digest }) => digest === change.digest),
+    );
+}
+
+/** Whether all that a write changes is that it does without sources that are gone. */
+function isForDeletion(facts: Facts, previous: WorkloadWrite, write: WorkloadWrite): boolean {
+  const before = new Map(broughtBy(facts, previous));
+  const after = new Map(broughtBy(facts, write).filter(([, digest]) => digest !== ABSENT));
+  const isSame = [...after].every(([key, digest]) => before.get(key) === digest);
+  return isSame && after.size < before.size;
+}
+
+/** Whether every pod ran the content that a write brings, before it. */
+function isRunByAll(facts: Facts, write: WorkloadWrite): boolean {
+  const pods = podsAt(facts, write.object.metadata.uid, write.i);
+  const brought = broughtBy(facts, write).map(([key, digest]) => {
+    const [kind, , name] = key.split("/");
+    return [`${kind}/${name}`, digest] as const;
+  });
+  return (
+    pods.length > 0 &&
+    brought.length > 0 &&
+    pods.every(({ content }) => brought.every(([source, digest]) => content.get(source) === digest))
+  );
+}
+
 /**
  * The write since which the pods have the content, and no other writer has touched the template.
  */
@@ -76,9 +113,12 @@ function needlessRollouts(facts: Facts): Fault[] {
         change.i < i &&
         // A source that is deleted rolls nothing, by the rules of the world.
         change.digest !== undefined &&
+        !(change.i < previous.i && isAdopted(facts, change, write)) &&
         (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
     );
-    if (changed) return [];
+    if (!isCreation && isForDeletion(facts, previous, write))
+      return [{ i, what: "the workload is rolled because a source is gone" }];
+    if (changed && !(sameContent(facts, previous, write) && isRunByAll(facts, write))) return [];
     if (isCreation)
       return [{ i, what: "the workload is rolled, and nothing has changed since it was made" }];
     return sameContent(facts, previous, write)

@@ -119,6 +119,14 @@ function falseFailures(facts: Facts): Fault[] {
       if (wasFailed(facts, { uid: workload.uid, rollout }, i)) return [];
       return [{ i, what: `failed (${reason}), and the cluster has not shown that` }];
     }
+    const before = facts.history.slice(0, i);
+    const lost = before.filter(({ type }) => type === "lost").length;
+    if (reason === "Timeout" && lost < (facts.queue?.attempts ?? 1)) {
+      return [{ i, what: `failed (${reason}) after ${lost} answers were lost` }];
+    }
+    if (reason !== "Timeout" && !before.some(({ type }) => type === "refused")) {
+      return [{ i, what: `failed (${reason}), but nothing was refused` }];
+    }
     if (patchOf(facts, rollout, i) !== undefined) {
       return [{ i, what: `failed (${reason}), but the patch was applied` }];
     }

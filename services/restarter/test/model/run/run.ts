@@ -28,8 +28,8 @@ const MAX_REST_MS = 45 * 60_000;
 async function begin(world: World): Promise<void> {
   const by = { manager: "owner" };
   const { config, jobs } = world.ports;
-  const { maxRolling, haltAfter } = jobs.config;
-  world.recorder.add({ at: world.clock.now(), type: "queue", maxRolling, haltAfter });
+  const { attempts, maxRolling, haltAfter } = jobs.config;
+  world.recorder.add({ at: world.clock.now(), type: "queue", attempts, maxRolling, haltAfter });
   if (config.breaksWith !== undefined) world.admit("content", breakingWith(config.breaksWith));
   world.store.create(source("cfg", 0), by);
   if (config.kind === "DaemonSet") {

@@ -39,6 +39,8 @@ export type Entry =
       readonly type: "queue";
       readonly maxRolling: number | undefined;
       readonly haltAfter: number;
+      /** Tries of a patch. */
+      readonly attempts: number;
     }
   /** A write of what operators set, or of the quota in use. */
   | {
