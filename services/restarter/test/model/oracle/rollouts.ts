@@ -72,7 +72,8 @@ function isForDeletion(facts: Facts, previous: WorkloadWrite, write: WorkloadWri
   const before = new Map(broughtBy(facts, previous));
   const after = new Map(broughtBy(facts, write).filter(([, digest]) => digest !== ABSENT));
   const isSame = [...after].every(([key, digest]) => before.get(key) === digest);
-  return isSame && after.size < before.size;
+  // Admission may have taken the marker off.
+  return write.marker !== undefined && isSame && after.size < before.size;
 }
 
 /** Whether every pod ran the content that a write brings, before it. */
