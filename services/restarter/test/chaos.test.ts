@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventOutcome } from "@rollcast/shared/events";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig } from "./rig.ts";
@@ -28,7 +25,7 @@ async function inTheMiddle(rig: Rig, from: number): Promise<void> {
 /** What happened to a workload: its events, and what the restarters logged about it. */
 async function historyOf(rig: Rig, name: string): Promise<string> {
   const events = (await rig.events()).filter(({ subject }) => subject?.endsWith(`/${name}`));
-  const logs = rig.restarters.map(({ pid, logs: lines }) => ({
+  const logs = rig.services.map(({ pid, logs: lines }) => ({
     pid,
     lines: lines.filter((line) => JSON.stringify(line).includes(`"name":"${name}"`)),
   }));
@@ -126,10 +123,8 @@ const SICK: { name: string; rules: Rule[]; lastsMs: number }[] = [
 ];
 
 test("a faulty API server during 200 rollouts: all end, none twice", async () => {
-  const cluster = useCluster();
-  await using proxy = await startFaultProxy(cluster);
-  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
-  await using rig = await startRig({ kubeconfig });
+  await using rig = await startRig({ faultProxy: true });
+  const { proxy } = rig;
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(COUNT);
   await Promise.all([rig.start(), rig.start()]);

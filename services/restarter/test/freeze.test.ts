@@ -30,7 +30,7 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
   await operations.freeze({ level: "cluster" }, { by: "anna", comment: "Black Friday" });
   await rig.change("cfg", "1");
   await waitFrozen(rig, names);
-  await Promise.all(rig.restarters.map((restarter) => restarter.kill("SIGKILL")));
+  await Promise.all(rig.services.map((restarter) => restarter.kill("SIGKILL")));
   await rig.redis.restart({ empty: true });
   await rig.nats.kill();
   await rig.nats.restart();

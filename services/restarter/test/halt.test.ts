@@ -79,7 +79,7 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
   expect(operations.listHalts()).toMatchObject([{ queue: "default", failed: 3 }]);
 
   // A restart of all restarters loses nothing.
-  await Promise.all(rig.restarters.map((restarter) => restarter.kill("SIGKILL")));
+  await Promise.all(rig.services.map((restarter) => restarter.kill("SIGKILL")));
   await Promise.all([rig.start(), rig.start()]);
   await rig.waitRecord("web-0", () => true);
   expect(started(await rig.events())).toHaveLength(3);

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
-import { startCluster } from "@rollcast/testkit/cluster";
 import { paths } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -31,12 +30,10 @@ async function mayDoAll(api: Api, user: string): Promise<void> {
 }
 
 test("a change costs one PATCH for each workload that is rolled by one, and no GET or LIST", async () => {
-  await using cluster = await startCluster({ audit: true });
-  const log = cluster.auditLog ?? "";
-  const { api } = cluster;
+  await using rig = await startRig({ cluster: { audit: true }, user: "restarter" });
+  const { api, namespace } = rig;
+  const log = rig.cluster.auditLog ?? "";
   await mayDoAll(api, "restarter");
-  await using rig = await startRig({ api, kubeconfig: await cluster.kubeconfigFor("restarter") });
-  const { namespace } = rig;
   const marked = {
     annotations: { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" },
   };

@@ -1,8 +1,4 @@
-import { join } from "node:path";
 import type { Api } from "@rollcast/testkit/test-api";
-import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
-import { tokenOf } from "@rollcast/testkit/users";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
@@ -35,8 +31,7 @@ async function allow(api: Api, namespace: string, resources: readonly string[]):
 }
 
 test("a kind that may not be listed is reported once and blocks no other; it is followed once permission is granted", async () => {
-  const cluster = useCluster();
-  await using rig = await startRig();
+  await using rig = await startRig({ user: "alice" });
   const { api, namespace } = rig;
   await allow(api, namespace, ["deployments", "daemonsets"]);
   await rig.adopt("cfg", "0");
@@ -45,12 +40,7 @@ test("a kind that may not be listed is reported once and blocks no other; it is 
     pathOf("apps/v1", namespace, "statefulsets"),
     statefulSet(namespace, "db", { replicas: 0 }),
   );
-  const kubeconfig = await writeKubeconfig(join(cluster.dir, `alice-${namespace}.kubeconfig`), {
-    url: cluster.url,
-    caFile: cluster.caFile,
-    token: tokenOf("alice"),
-  });
-  const restarter = await rig.start({ kubeconfig });
+  const restarter = await rig.start();
   const read = async (path: string) => (await fetch(`${restarter.http()}${path}`)).text();
 
   await rig.change("cfg", "1");

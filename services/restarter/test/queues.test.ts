@@ -1,8 +1,5 @@
 import { eventOutcome } from "@rollcast/shared/events";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig } from "./rig.ts";
@@ -12,18 +9,11 @@ import type { Rig } from "./rig.ts";
 const PATCH_MS = 400;
 
 /** Three restarters whose patches go through a proxy that makes each take {@link PATCH_MS}. */
-async function startSlow(
-  queue: object,
-): Promise<AsyncDisposable & { rig: Rig; proxy: FaultProxy }> {
-  await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  const proxy = undo.use(await startFaultProxy(cluster));
-  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
-  proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
+async function startSlow(queue: object): Promise<Rig> {
   const config = { queues: [{ name: "default", window: "100ms", ...queue }] };
-  const rig = undo.use(await startRig({ kubeconfig, config }));
-  const kept = undo.move();
-  return { rig, proxy, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  const rig = await startRig({ faultProxy: true, config });
+  rig.proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
+  return rig;
 }
 
 function patchesOf(proxy: FaultProxy): number[] {
@@ -50,8 +40,8 @@ async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
 }
 
 test("concurrency is enforced over three restarters, one killed, and can be changed while they work", async () => {
-  await using slow = await startSlow({ concurrency: 3 });
-  const { rig, proxy } = slow;
+  await using rig = await startSlow({ concurrency: 3 });
+  const { proxy } = rig;
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(90);
   const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
@@ -103,8 +93,8 @@ function expectRate(times: readonly number[], max: number, per: number): void {
 }
 
 test("a rate limit is enforced over three restarters, one killed, and can be changed and removed while they work", async () => {
-  await using slow = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
-  const { rig, proxy } = slow;
+  await using rig = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
+  const { proxy } = rig;
   await rig.adopt("cfg", "0");
   const names = await rig.deployMany(80);
   const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);

@@ -1,39 +1,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "@rollcast/runtime/logger";
-import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import { openKvCache } from "@rollcast/nats/kv-cache";
-import { provision } from "@rollcast/nats/provision";
-import { startNats } from "@rollcast/testkit/nats";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
+import { startHarness } from "@rollcast/testkit/harness/harness";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createQuotaStore } from "../src/admission/quota-store.ts";
 import type { QuotaStore } from "../src/admission/quota-store.ts";
 import { mayReserve } from "../src/decision/change-failures.ts";
+import { client } from "./rig.ts";
 
-const CLUSTER = "test";
-
-async function startStores(count: number) {
-  await using undo = new AsyncDisposableStack();
-  const nats = undo.use(await startNats());
-  const logger = createLogger("quota-store", "silent");
-  const stop = new AbortController();
-  const open = async () => {
-    const connection = undo.use(await connectNats({ url: nats.url, name: "quota-store", logger }));
-    await provision(connection, 1);
-    const { cache, kv } = await openKvCache({
-      kv: await openKv(connection, "control", ControlEntry),
-      filter: `${CLUSTER}.>`,
-      transform: (entry) => entry,
-      signal: stop.signal,
-    });
-    return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
-  };
-  const stores = await Promise.all(Array.from({ length: count }, open));
-  undo.defer(() => stop.abort());
-  const kept = undo.move();
-  return { nats, stores, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+function startStores(count: number) {
+  return startHarness({ nats: {}, client }, async ({ connect, signal }) => {
+    const open = async () => {
+      const { cache, kv } = await openKvCache({
+        kv: await openKv(await connect(), "control", ControlEntry),
+        filter: `${CLUSTER}.>`,
+        transform: (entry) => entry,
+        signal,
+      });
+      return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
+    };
+    return { stores: await Promise.all(Array.from({ length: count }, open)) };
+  });
 }
 
 const limits = { maxRolling: 5 };

@@ -14,35 +14,36 @@ import { provision } from "@rollcast/nats/provision";
 import { publish } from "@rollcast/nats/publish";
 import { SourceRecord } from "@rollcast/shared/records";
 import { recordKey, sourceSubject } from "@rollcast/shared/subjects";
-import type { AnyObject, Api } from "@rollcast/testkit/test-api";
-import { createNamespace, paths } from "@rollcast/testkit/objects";
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import { paths } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { DeploymentShape } from "@rollcast/testkit/deployment";
-import { startNats } from "@rollcast/testkit/nats";
-import type { NatsServer } from "@rollcast/testkit/nats";
-import { startRedis } from "@rollcast/testkit/redis-server";
-import type { RedisServer } from "@rollcast/testkit/redis-server";
-import { startService } from "@rollcast/testkit/services";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
+import { startHarness } from "@rollcast/testkit/harness/harness";
+import type {
+  Extended,
+  Harness,
+  HarnessOptions,
+  StartOptions,
+} from "@rollcast/testkit/harness/harness-types";
 import type { Service } from "@rollcast/testkit/services";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { contentDigest } from "../src/model/content.ts";
 import { openControl } from "../src/operations/control.ts";
 import type { Control } from "../src/operations/control.ts";
 import { WorkloadRecord } from "../src/model/workload-record.ts";
 
+export { wordsOf } from "@rollcast/testkit/harness/find-events";
+
 /**
  * Restarters on real servers, with a source written as the watcher writes it: its record, then its
  * event. So a test controls to the millisecond when content changes, and only the restarter acts.
  */
-export type Rig = AsyncDisposable & {
-  readonly api: Api;
-  readonly namespace: string;
-  readonly nats: NatsServer;
-  readonly redis: RedisServer;
-  readonly kubeconfig: string;
-  readonly restarters: readonly Service[];
-  start(options?: RestarterStart): Promise<Service>;
+export type Rig = Extended<Nats, RigHandles>;
+
+type RigHandles = {
+  /** Starts a restarter. */
+  start(options?: StartOptions): Promise<Service>;
   /** Gives the source new content: the record, then the event. Survives an outage of NATS. */
   change(name: string, content: string, manager?: string): Promise<void>;
   /** Writes the record as the first sync does: without an event. */
@@ -62,7 +63,6 @@ export type Rig = AsyncDisposable & {
    * content of the source.
    */
   waitAll(names: readonly string[], timeout?: number): Promise<void>;
-  events(): Promise<RollcastEvent[]>;
   /** Waits for the `count`th rollout event of this word for a workload, and returns its data. */
   waitEvent(outcome: string, workload: string, count?: number): Promise<RolloutData>;
   /** Operations, from a replica without workloads. */
@@ -70,21 +70,20 @@ export type Rig = AsyncDisposable & {
   get(name: string): Promise<AnyObject>;
 };
 
-export type RestarterStart = {
+type RigOptions = Pick<HarnessOptions<Nats>, "cluster" | "faultProxy" | "user"> & {
   config?: object;
-  env?: Readonly<Record<string, string>>;
-  kubeconfig?: string;
-  wait?: boolean;
 };
 
-export type RigOptions = {
-  config?: object;
-  kubeconfig?: string;
-  namespace?: string;
-  api?: Api;
-};
+const logger = createLogger("rig", "silent");
 
-const CLUSTER = "test";
+export const client = {
+  connect: (to: { url: string }) => connectNats({ ...to, name: "rig", logger }),
+  async provision(nats: Nats) {
+    await provision(nats, 1);
+    await ensureInstallation(await openInstallation(nats), CLUSTER, Date.now());
+  },
+  readEvents,
+};
 
 function digest(content: string): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
@@ -162,30 +161,12 @@ function sourceWriter(nats: Nats, sources: Kv<SourceRecord>, namespace: string) 
   };
 }
 
-export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  undo.use(cluster.api);
-  const api = options.api ?? cluster.api;
-  const made =
-    options.namespace === undefined ? undo.use(await createNamespace(api, "rig")) : undefined;
-  const namespace = options.namespace ?? made?.name ?? "";
-  const nats = undo.use(await startNats());
-  const redis = undo.use(await startRedis());
-  const restarters: Service[] = [];
-  const logger = createLogger("rig", "silent");
-  const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
-  undo.defer(async () => {
-    await Promise.all(restarters.map((restarter) => restarter[Symbol.asyncDispose]()));
-  });
-  const stop = new AbortController();
-  undo.defer(() => stop.abort());
-  await provision(connection, 1);
-  await ensureInstallation(await openInstallation(connection), CLUSTER, Date.now());
+async function openRig(harness: Harness<Nats>): Promise<RigHandles> {
+  const { api, namespace, connection } = harness;
   const records = await openKv(connection, "workloads", WorkloadRecord);
   const sources = await openKv(connection, "sources", SourceRecord);
-  const writer = sourceWriter(connection, sources, namespace);
-  const kubeconfig = options.kubeconfig ?? cluster.kubeconfig;
+  const { adopt, change } = sourceWriter(connection, sources, namespace);
+  const { start, waitEvent } = harness;
   const record = async (name: string, kind = "Deployment") =>
     (await records.get(recordKey(CLUSTER, { kind, namespace, name })))?.value;
   const deploy = async (name: string, shape: DeploymentShape) => {
@@ -203,37 +184,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       },
       { message: `the record of ${name}`, timeout },
     );
-  const kept = undo.move();
   return {
-    api,
-    namespace,
-    nats,
-    redis,
-    kubeconfig,
-    restarters,
-    async start(more = {}) {
-      const service = await startService("restarter", {
-        config: {
-          apiVersion: "rollcast.dev/v1",
-          kind: "Config",
-          cluster: CLUSTER,
-          scope: { namespaces: [namespace] },
-          queues: [{ name: "default", window: "200ms" }],
-          log: { level: "debug" },
-          ...options.config,
-          ...more.config,
-        },
-        kubeconfig: more.kubeconfig ?? kubeconfig,
-        natsUrl: nats.url,
-        redisUrl: redis.url,
-        env: more.env,
-      });
-      restarters.push(service);
-      if (more.wait !== false) await service.waitReady(60_000);
-      return service;
-    },
-    change: writer.change,
-    adopt: writer.adopt,
+    start: (options) => start("restarter", options),
+    change,
+    adopt,
     deploy,
     async deployMany(count, replicas = 0) {
       const names = Array.from({ length: count }, (_, i) => `web-${i}`);
@@ -272,43 +226,34 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         });
       });
     },
-    events: () => readEvents(connection),
-    waitEvent: (outcome, workload, count = 1) =>
-      waitFor(
-        async () => {
-          const matching = (await readEvents(connection)).filter(
-            ({ type, subject }) =>
-              eventOutcome(type).outcome === outcome && subject?.endsWith(`/${workload}`) === true,
-          );
-          return matching[count - 1]?.data as RolloutData | undefined;
-        },
-        { message: `${count} ${outcome} of ${workload}`, timeout: 60_000, every: 50 },
-      ),
+    waitEvent: async (...event) => (await waitEvent(...event)).data as RolloutData,
     async operate(queues = []) {
       const config = parseConfig(
         JSON.stringify({ apiVersion: "rollcast.dev/v1", kind: "Config", cluster: CLUSTER, queues }),
         "operate.yaml",
       );
-      return openControl({
-        config,
-        nats: connection,
-        workload: () => undefined,
-        logger,
-        signal: stop.signal,
-        ending: stop.signal,
-      });
+      const { signal } = harness;
+      const workload = () => undefined;
+      return openControl({ config, nats: connection, workload, logger, signal, ending: signal });
     },
     get: (name) => api.get(paths.deployment(namespace, name)),
-    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }
 
-/** The words of a workload's rollout events, in stream order. */
-export function wordsOf(events: readonly RollcastEvent[], name: string): string[] {
-  return events
-    .filter((event) => eventOutcome(event.type).domain === "rollout")
-    .filter((event) => event.subject?.endsWith(`/${name}`))
-    .map((event) => eventOutcome(event.type).outcome);
+export function startRig({ config, ...options }: RigOptions = {}): Promise<Rig> {
+  const queues = [{ name: "default", window: "200ms" }];
+  return startHarness(
+    {
+      cluster: "shared",
+      namespace: "rig",
+      nats: {},
+      redis: {},
+      client,
+      config: () => ({ queues, ...config }),
+      ...options,
+    },
+    openRig,
+  );
 }
 
 const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);

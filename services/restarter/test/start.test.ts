@@ -1,8 +1,5 @@
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { waitRolledOut } from "@rollcast/testkit/objects";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
 
@@ -14,18 +11,17 @@ const queues = [{ name: "default", window: "200ms" }, byLabel];
 const START_MS = 7_000;
 
 test("what is due while a restarter starts waits until its workloads are known", async () => {
-  const cluster = useCluster();
-  await using proxy = await startFaultProxy(cluster);
-  await using rig = await startRig({ config: { queues, scope: {} } });
+  const config = { queues, scope: {} };
+  await using rig = await startRig({ cluster: {}, faultProxy: true, config });
+  const { proxy } = rig;
   await rig.adopt("cfg", "0");
   const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/pause-period": "3s" };
   await rig.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], annotations });
   await waitRolledOut(rig.api, rig.namespace, "web");
-  const first = await rig.start();
+  const first = await rig.start({ kubeconfig: rig.cluster.kubeconfig });
   await rig.waitAll(["web"]);
   proxy.rules([{ path: /\/api\/v1\/namespaces(\?|$)/, fault: { do: "delay", ms: START_MS } }]);
-  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
-  const second = await rig.start({ kubeconfig, wait: false });
+  const second = await rig.start({ wait: false });
   await waitFor(() => proxy.requests.some(({ path }) => path.endsWith("/namespaces")), {
     message: "the second restarter to ask for namespaces",
   });

@@ -1,4 +1,3 @@
-import type { Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import type { SourceEvent } from "@rollcast/shared/events";
@@ -7,11 +6,15 @@ import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
 import { relevantAnnotations, transformData } from "../src/model/transform.ts";
 import type { ObservedSource } from "../src/model/transform.ts";
-import { CLUSTER } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
+import type { InstallationKey } from "../src/model/digest.ts";
+import type { WatcherHarness } from "./harness.ts";
 
 export type ConsistencyOptions = {
   timeout?: number;
+  /** Another namespace, or key, than the harness's. */
+  namespace?: string;
+  key?: InstallationKey;
   /**
    * The cluster was restored: records of unchanged content have other versions without an event.
    */
@@ -23,18 +26,17 @@ export type ConsistencyOptions = {
  * there are none.
  */
 export async function faultsOf(
-  harness: Harness,
-  api: Api,
-  namespace: string,
+  harness: WatcherHarness,
   options: ConsistencyOptions = {},
 ): Promise<string[]> {
+  const { namespace = harness.namespace, key: digestKey = harness.key } = options;
   const present = new Map<string, ObservedSource>();
   for (const kind of ["ConfigMap", "Secret"] as const) {
     const path = kind === "ConfigMap" ? paths.configMap(namespace) : paths.secret(namespace);
-    const { items } = await api.get<{ items: KubeObject[] }>(path);
+    const { items } = await harness.api.get<{ items: KubeObject[] }>(path);
     for (const item of items) {
       const observed = transformData(
-        { key: harness.key, annotations: relevantAnnotations({}) },
+        { key: digestKey, annotations: relevantAnnotations({}) },
         kind,
         item,
       );
@@ -93,15 +95,13 @@ function eventFaults(
 
 /** Waits until everything is consistent; throws with the inconsistencies. */
 export async function expectConsistent(
-  harness: Harness,
-  api: Api,
-  namespace: string,
+  harness: WatcherHarness,
   options: ConsistencyOptions = {},
 ): Promise<void> {
   const { timeout = 60_000 } = options;
   let faults: string[] = [];
   const look = async () => {
-    faults = await faultsOf(harness, api, namespace, options);
+    faults = await faultsOf(harness, options);
     return faults.length === 0;
   };
   await waitFor(look, { timeout, every: 300 }).catch((err: unknown) => {

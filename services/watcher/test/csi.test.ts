@@ -1,9 +1,9 @@
-import { createNamespace } from "@rollcast/testkit/objects";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startHarness, startInProcess, changesOf } from "./harness.ts";
+import { startWatcherHarness, changesOf } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
 const GROUP = "secrets-store.csi.x-k8s.io";
 
@@ -99,41 +99,30 @@ function rotate(
   );
 }
 
-async function setUp() {
-  const stack = new AsyncDisposableStack();
-  const { name: namespace } = stack.use(await createNamespace(api, "csi"));
-  const harness = stack.use(await startHarness(cluster.dir));
-  const start = (scope: object = { namespaces: [namespace] }) =>
-    startInProcess({ harness, cluster, scope });
-  const record = (name: string) => harness.record("SecretProviderClass", namespace, name);
-  const history = async (name: string) => changesOf(await harness.events(), name);
-  return {
-    namespace,
-    harness,
-    start,
-    record,
-    history,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
+const recordOf = (harness: WatcherHarness, name: string) =>
+  harness.record("SecretProviderClass", harness.namespace, name);
+const historyOf = async (harness: WatcherHarness, name: string) =>
+  changesOf(await harness.events(), name);
 
 test("a rotation that many pods show is one change; a new pod is none", async () => {
-  await using t = await setUp();
-  const { namespace, harness, history } = t;
+  await using harness = await startWatcherHarness({ cluster });
+  const { namespace } = harness;
   await createClass(namespace, "vault", { "reloader.stakater.com/match": "true" });
   for (const pod of ["a", "b", "c"]) await mount(namespace, pod, "vault", { db: "v1", api: "v1" });
-  await using _watcher = await t.start();
-  expect((await t.record("vault"))?.change).toBe("none");
-  expect((await t.record("vault"))?.annotations).toEqual({ "reloader.stakater.com/match": "true" });
+  await using _watcher = await harness.startInProcess();
+  expect((await recordOf(harness, "vault"))?.change).toBe("none");
+  expect((await recordOf(harness, "vault"))?.annotations).toEqual({
+    "reloader.stakater.com/match": "true",
+  });
 
   for (const pod of ["a", "b", "c"]) await rotate(namespace, pod, "vault", { db: "v2", api: "v1" });
-  await waitFor(async () => (await history("vault")).length === 1);
+  await waitFor(async () => (await historyOf(harness, "vault")).length === 1);
   await mount(namespace, "d", "vault", { db: "v2", api: "v1" });
   // A provider of short-lived credentials gives each pod a version of its own, which must not roll
   // the others forever.
   await mount(namespace, "e", "vault", { db: "own", api: "v1" });
   await rotate(namespace, "a", "vault", { db: "v3", api: "v1" });
-  await waitFor(async () => (await history("vault")).length === 2);
+  await waitFor(async () => (await historyOf(harness, "vault")).length === 2);
 
   const [first, second] = await harness.events();
   expect(first?.data).toMatchObject({
@@ -147,59 +136,61 @@ test("a rotation that many pods show is one change; a new pod is none", async ()
 });
 
 test("a rotation while no watcher ran is found, a pod that went is nothing", async () => {
-  await using t = await setUp();
-  const { namespace, history } = t;
+  await using harness = await startWatcherHarness({ cluster });
+  const { namespace } = harness;
   await createClass(namespace, "vault");
   for (const pod of ["a", "b"]) await mount(namespace, pod, "vault", { db: "v1" });
   {
-    await using _watcher = await t.start();
+    await using _watcher = await harness.startInProcess();
   }
   await rotate(namespace, "a", "vault", { db: "v2" });
   await api.remove(statuses(namespace, "b-vault"));
   await mount(namespace, "c", "vault", { db: "v2" });
   {
-    await using _watcher = await t.start();
-    await waitFor(async () => (await history("vault")).length === 1);
+    await using _watcher = await harness.startInProcess();
+    await waitFor(async () => (await historyOf(harness, "vault")).length === 1);
   }
-  await using _watcher = await t.start();
+  await using _watcher = await harness.startInProcess();
 
-  expect(await history("vault")).toEqual(["changed DataChanged"]);
+  expect(await historyOf(harness, "vault")).toEqual(["changed DataChanged"]);
 });
 
 test("a class that is deleted, and comes back", async () => {
-  await using t = await setUp();
-  const { namespace, history } = t;
+  await using harness = await startWatcherHarness({ cluster });
+  const { namespace } = harness;
   await createClass(namespace, "vault");
   await mount(namespace, "a", "vault", { db: "v1" });
-  await using _watcher = await t.start();
-  await waitFor(() => t.record("vault"));
+  await using _watcher = await harness.startInProcess();
+  await waitFor(() => recordOf(harness, "vault"));
 
   await api.remove(classes(namespace, "vault"));
-  await waitFor(async () => (await history("vault")).includes("deleted Deleted"));
+  await waitFor(async () => (await historyOf(harness, "vault")).includes("deleted Deleted"));
   await createClass(namespace, "vault");
-  await waitFor(async () => (await history("vault")).includes("created Recreated"));
+  await waitFor(async () => (await historyOf(harness, "vault")).includes("created Recreated"));
   await api.patch(classes(namespace, "vault"), {
     metadata: { annotations: { "rollcast.dev/ignore": "true" } },
   });
-  await waitFor(async () => (await t.record("vault"))?.annotations["rollcast.dev/ignore"]);
+  await waitFor(async () => (await recordOf(harness, "vault"))?.annotations["rollcast.dev/ignore"]);
 
-  expect(await history("vault")).toEqual(["deleted Deleted", "created Recreated"]);
+  expect(await historyOf(harness, "vault")).toEqual(["deleted Deleted", "created Recreated"]);
 });
 
 test("classes of a namespace that comes into scope are adopted", async () => {
-  await using t = await setUp();
-  const { namespace, history } = t;
+  await using harness = await startWatcherHarness({ cluster });
+  const { namespace } = harness;
   await createClass(namespace, "vault");
   await mount(namespace, "a", "vault", { db: "v1" });
-  await using _watcher = await t.start({ namespaceSelector: `${namespace}=x` });
-  expect(await t.record("vault")).toBeUndefined();
+  await using _watcher = await harness.startInProcess({
+    scope: { namespaceSelector: `${namespace}=x` },
+  });
+  expect(await recordOf(harness, "vault")).toBeUndefined();
 
   await api.patch(`/api/v1/namespaces/${namespace}`, {
     metadata: { labels: { [namespace]: "x" } },
   });
-  await waitFor(() => t.record("vault"));
+  await waitFor(() => recordOf(harness, "vault"));
   await rotate(namespace, "a", "vault", { db: "v2" });
-  await waitFor(async () => (await history("vault")).length > 0);
+  await waitFor(async () => (await historyOf(harness, "vault")).length > 0);
 
-  expect(await history("vault")).toEqual(["changed DataChanged"]);
+  expect(await historyOf(harness, "vault")).toEqual(["changed DataChanged"]);
 });

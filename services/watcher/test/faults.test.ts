@@ -1,41 +1,26 @@
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
-import type { FaultProxy, Rule } from "@rollcast/testkit/fault-proxy";
-import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
+import type { Rule } from "@rollcast/testkit/fault-proxy";
+import { configMap, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { startHarness, startInProcess } from "./harness.ts";
-import type { Harness, Started } from "./harness.ts";
+import { startWatcherHarness } from "./harness.ts";
+import type { Started, WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
 const COUNT = 200;
-const stack = new AsyncDisposableStack();
-let namespace: string;
-let harness: Harness;
-let proxy: FaultProxy;
+let harness: WatcherHarness;
 let watcher: Started;
 
 beforeAll(async () => {
-  ({ name: namespace } = stack.use(await createNamespace(api, "faults")));
-  await each(COUNT, (i) => createObject(api, namespace, i));
-  harness = stack.use(await startHarness(cluster.dir));
-  proxy = stack.use(await startFaultProxy(cluster));
-  watcher = stack.use(
-    await startInProcess({
-      harness,
-      cluster,
-      url: proxy.url,
-      scope: { namespaces: [namespace] },
-      // Longer than a busy machine is silent while objects change: without a fault no watch may be
-      // restarted.
-      times: { silenceMs: 3_000, pageLimit: 30, watchSeconds: [2, 4] },
-    }),
-  );
+  harness = await startWatcherHarness({ faultProxy: true });
+  await each(COUNT, (i) => createObject(harness.api, harness.namespace, i));
+  watcher = await harness.startInProcess({
+    // Longer than a busy machine is silent while objects change: without a fault no watch may be
+    // restarted.
+    times: { silenceMs: 3_000, pageLimit: 30, watchSeconds: [2, 4] },
+  });
 });
-afterAll(() => stack.disposeAsync());
+afterAll(() => harness[Symbol.asyncDispose]());
 
 /** How often lists and watches were interrupted so far. */
 async function failures(): Promise<number> {
@@ -100,6 +85,7 @@ const faults: { name: string; rules: Rule[]; cuts?: boolean; harmless?: boolean 
 test.each(faults)(
   "$name while 200 objects change: every final content is published once",
   async ({ name, rules, cuts, harmless }) => {
+    const { api, namespace, proxy } = harness;
     const before = await failures();
     // The first request that matches a random rule always fails.
     const certain = rules.flatMap(({ share, ...rule }) =>
@@ -114,7 +100,7 @@ test.each(faults)(
       clearInterval(cutting);
     }
     proxy.rules([]);
-    await expectConsistent(harness, api, namespace);
+    await expectConsistent(harness);
 
     await waitFor(() => watcher.ready() === undefined);
     expect((await failures()) > before).toBe(harmless !== true);
@@ -122,14 +108,15 @@ test.each(faults)(
 );
 
 test("an object above 1 MiB is one like others, in the list and in the watch", async () => {
+  const { api, namespace, proxy } = harness;
   const large = (v: string) => v.repeat(1_040_000);
   await api.create(paths.configMap(namespace), configMap(namespace, "large", { v: large("a") }));
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   await api.patch(paths.configMap(namespace, "large"), { data: { v: large("b") } });
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   proxy.rules([relist]);
   await api.patch(paths.configMap(namespace, "large"), { data: { v: large("c") } });
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 
   const own = (await harness.events()).filter(({ data }) => data.name === "large");
   expect(own.map(({ type }) => type.split(".")[3])).toEqual(["created", "changed", "changed"]);

@@ -3,14 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectKube } from "@rollcast/kube/client";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
-import { startService } from "@rollcast/testkit/services";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { installationKey } from "../src/model/digest.ts";
 import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/store/installation-key.ts";
 import { changeObject, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, silent, startHarness, startInProcess } from "./harness.ts";
+import { silent, startWatcherHarness } from "./harness.ts";
 
 const cluster = useCluster();
 const { api } = cluster;
@@ -51,22 +50,19 @@ test("a namespace that does not exist is named, and so is a short or missing key
 });
 
 test("a new key adopts every source again, and later changes are published", async () => {
-  await using ns = await createNamespace(api, "key");
-  const namespace = ns.name;
+  await using harness = await startWatcherHarness();
+  const { namespace } = harness;
   await each(20, (i) => createObject(api, namespace, i));
-  await using harness = await startHarness(cluster.dir);
-  const scope = { namespaces: [namespace] };
   {
-    await using _watcher = await startInProcess({ harness, cluster, scope });
+    await using _watcher = await harness.startInProcess();
   }
   const key = installationKey(randomBytes(32));
-  const renewed = { ...harness, key };
 
-  await using _watcher = await startInProcess({ harness, cluster, scope, key });
-  await expectConsistent(renewed, api, namespace);
+  await using _watcher = await harness.startInProcess({ key });
+  await expectConsistent(harness, { key });
   expect(await harness.events()).toEqual([]);
   await changeObject(api, namespace, 1, "1");
-  await expectConsistent(renewed, api, namespace);
+  await expectConsistent(harness, { key });
 
   const records = [...(await harness.records()).values()];
   expect(new Set(records.map(({ keyId }) => keyId))).toEqual(new Set([key.id]));
@@ -74,16 +70,9 @@ test("a new key adopts every source again, and later changes are published", asy
 });
 
 test("the service makes its key in its own namespace, and keeps it", async () => {
-  await using ns = await createNamespace(api, "key");
-  await using harness = await startHarness(cluster.dir);
+  await using harness = await startWatcherHarness();
   const run = async () => {
-    await using service = await startService("watcher", {
-      config: configOf({ namespaces: [ns.name] }),
-      kubeconfig: cluster.kubeconfig,
-      natsUrl: harness.server.url,
-      env: { ROLLCAST_NAMESPACE: ns.name },
-    });
-    await service.waitReady();
+    await using service = await harness.start({ config: { installationKey: undefined } });
     return (await service.waitLog(({ msg }) => msg === "watching sources")).keyId;
   };
 

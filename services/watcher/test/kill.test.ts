@@ -1,63 +1,47 @@
-import { createNamespace } from "@rollcast/testkit/objects";
-import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { FAILPOINTS } from "../src/failpoints.ts";
 import { churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startWatcherHarness } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
 const COUNT = 200;
 
-/** The service as its users run it; `killAt` makes it kill itself at a failpoint of the outbox. */
-function startWatcherService(harness: Harness, namespace: string, killAt = ""): Promise<Service> {
-  return startService("watcher", {
-    config: {
-      ...configOf({ namespaces: [namespace] }),
-      installationKey: { file: harness.keyFile },
-    },
-    kubeconfig: cluster.kubeconfig,
-    natsUrl: harness.server.url,
-    env: { ROLLCAST_TEST_KILL_AT: killAt },
-  });
+/** `killAt` makes the watcher kill itself at a failpoint of the outbox. */
+function startToDie(harness: WatcherHarness, killAt: string): Promise<Service> {
+  return harness.start({ env: { ROLLCAST_TEST_KILL_AT: killAt }, wait: false });
 }
 
 test.each(FAILPOINTS)(
   "killed %s, again and again: nothing is lost and nothing published twice",
   async (failpoint) => {
-    await using ns = await createNamespace(api, "kill");
-    const namespace = ns.name;
+    await using harness = await startWatcherHarness();
+    const { api, namespace } = harness;
     await each(COUNT, (i) => createObject(api, namespace, i));
-    await using harness = await startHarness(cluster.dir);
     {
       // In the middle of the first sync; an adopted source has no event, so only the first two
       // failpoints are reached.
-      await using first = await startWatcherService(harness, namespace, "after-put:30");
+      await using first = await startToDie(harness, "after-put:30");
       expect(await first.exited).toBe("SIGKILL");
     }
     {
-      await using synced = await startWatcherService(harness, namespace);
-      await synced.waitReady();
+      await using synced = await harness.start();
       expect(await synced.kill()).toBe(0);
     }
     expect(await harness.events()).toEqual([]);
 
     for (const time of [1, 7, 20]) {
       const [service] = await Promise.all([
-        startWatcherService(harness, namespace, `${failpoint}:${time}`),
+        startToDie(harness, `${failpoint}:${time}`),
         churn(api, namespace, COUNT, `${failpoint}-${time}`),
       ]);
       await using dying = service;
       expect(await dying.exited).toBe("SIGKILL");
     }
-    await using last = await startWatcherService(harness, namespace);
-    await last.waitReady();
+    await using last = await harness.start();
 
-    await expectConsistent(harness, api, namespace);
+    await expectConsistent(harness);
     expect((await harness.events()).length).toBeGreaterThanOrEqual(COUNT);
     expect(await last.kill()).toBe(0);
   },

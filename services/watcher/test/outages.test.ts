@@ -1,76 +1,62 @@
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
-import { createNamespace } from "@rollcast/testkit/objects";
-import { startService } from "@rollcast/testkit/services";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { changeObject, churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { configOf, startHarness, startInProcess } from "./harness.ts";
+import { startWatcherHarness } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
 const COUNT = 100;
 
-async function setUp(count = COUNT) {
-  const stack = new AsyncDisposableStack();
-  const { name: namespace } = stack.use(await createNamespace(api, "outages"));
-  await each(count, (i) => createObject(api, namespace, i));
-  const harness = stack.use(await startHarness(cluster.dir));
-  const scope = { namespaces: [namespace] };
-  return { namespace, harness, scope, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+/** A harness with objects in its namespace. */
+async function setUp(count = COUNT, options = {}): Promise<WatcherHarness> {
+  const harness = await startWatcherHarness(options);
+  await each(count, (i) => createObject(harness.api, harness.namespace, i));
+  return harness;
 }
 
 test("NATS is killed, and comes back, while objects change", async () => {
-  await using t = await setUp();
-  const { namespace, harness, scope } = t;
-  await using watcher = await startInProcess({ harness, cluster, scope });
+  await using harness = await setUp();
+  const { api, namespace } = harness;
+  await using watcher = await harness.startInProcess();
 
   for (const round of ["a", "b"]) {
     await Promise.all([
       churn(api, namespace, COUNT, round),
-      harness.server.kill().then(() => harness.server.restart()),
+      harness.nats.kill().then(() => harness.nats.restart()),
     ]);
   }
-  await harness.server.kill();
+  await harness.nats.kill();
   await churn(api, namespace, COUNT, "c");
   // What is in flight is bounded: the rest waits in the API server's connection.
   const inHand = /^rollcast_sources_in_flight (\d+)/m.exec(await watcher.metrics.text())?.[1];
   expect(Number(inHand)).toBeLessThanOrEqual(256);
   expect(Number(inHand)).toBeGreaterThan(0);
-  await harness.server.restart();
+  await harness.nats.restart();
 
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 });
 
 test("NATS loses everything: the next start is a first sync and publishes nothing", async () => {
-  await using t = await setUp(20);
-  const { namespace, harness, scope } = t;
+  await using harness = await setUp(20);
+  const { api, namespace } = harness;
   {
-    await using _watcher = await startInProcess({ harness, cluster, scope });
+    await using _watcher = await harness.startInProcess();
     await changeObject(api, namespace, 1, "1");
     await waitFor(async () => (await harness.events()).length === 1);
   }
-  await using fresh = await startHarness(cluster.dir);
-  await using _watcher = await startInProcess({ harness: fresh, cluster, scope });
+  await using fresh = await startWatcherHarness();
+  await using _watcher = await fresh.startInProcess({ scope: { namespaces: [namespace] } });
 
-  await expectConsistent(fresh, api, namespace);
+  await expectConsistent(fresh, { namespace });
   expect(await fresh.events()).toEqual([]);
 });
 
 test("SIGTERM while NATS is away ends in time, with 0, and work in flight is published later", async () => {
-  await using t = await setUp(20);
-  const { namespace, harness, scope } = t;
-  const start = () =>
-    startService("watcher", {
-      config: { ...configOf(scope), installationKey: { file: harness.keyFile } },
-      kubeconfig: cluster.kubeconfig,
-      natsUrl: harness.server.url,
-    });
+  await using harness = await setUp(20);
+  const { api, namespace } = harness;
   {
-    await using service = await start();
-    await service.waitReady();
-    await harness.server.kill();
+    await using service = await harness.start();
+    await harness.nats.kill();
     await each(20, (i) => changeObject(api, namespace, i, "1"));
     await waitFor(async () => {
       const text = await (await fetch(`${service.http()}/metrics`)).text();
@@ -78,25 +64,23 @@ test("SIGTERM while NATS is away ends in time, with 0, and work in flight is pub
     });
     expect(await service.kill()).toBe(0);
   }
-  await harness.server.restart();
-  await using service = await start();
-  await service.waitReady();
+  await harness.nats.restart();
+  await harness.start();
 
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   expect(await harness.events()).toHaveLength(20);
 });
 
 test("not ready before the first sync, even if the API server does not answer", async () => {
-  await using t = await setUp(4);
-  const { namespace, harness, scope } = t;
-  await using proxy = await startFaultProxy(cluster);
+  await using harness = await setUp(4, { faultProxy: true });
+  const { namespace, proxy } = harness;
   proxy.rules([{ path: /\/secrets\?/, fault: { do: "stall" } }]);
-  await using watcher = await startInProcess({ harness, cluster, scope, url: proxy.url }, false);
+  await using watcher = await harness.startInProcess({ wait: false });
 
   // Everything else is ready by then.
   await waitFor(() => watcher.ready() === `Secret in ${namespace}: not synced`);
   proxy.rules([]);
   proxy.cut();
   await waitFor(() => watcher.ready() === undefined);
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 });

@@ -1,15 +1,14 @@
 import { startCluster } from "@rollcast/testkit/cluster";
-import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
+import { configMap, paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { expectConsistent } from "./consistency.ts";
-import { startHarness, startInProcess, changesOf } from "./harness.ts";
+import { startWatcherHarness, changesOf } from "./harness.ts";
 
 test("a cluster restored from an older etcd snapshot: later changes are published, nothing is stuck", async () => {
   await using cluster = await startCluster({ controllers: false });
-  const { api } = cluster;
-  await using harness = await startHarness(cluster.dir);
-  const namespace = (await createNamespace(api, "restore")).name;
+  await using harness = await startWatcherHarness({ cluster });
+  const { api, namespace } = harness;
   const create = (name: string, v: string) =>
     api.create(paths.configMap(namespace), configMap(namespace, name, { v }));
   const set = (name: string, v: string) =>
@@ -18,9 +17,8 @@ test("a cluster restored from an older etcd snapshot: later changes are publishe
   for (const name of ["same", "edited", "removed", "again", "old-tombstone"]) {
     await create(name, "0");
   }
-  const scope = { namespaces: [namespace] };
-  await using a = await startInProcess({ harness, cluster, scope });
-  await using _b = await startInProcess({ harness, cluster, scope });
+  await using a = await harness.startInProcess();
+  await using _b = await harness.startInProcess();
   // Within the stream's duplicate window: the restored content was published before under this
   // object's old version.
   await set("edited", "1");
@@ -41,10 +39,10 @@ test("a cluster restored from an older etcd snapshot: later changes are publishe
   await waitFor(async () => changesOf(await harness.events(), "later-gone").length === 2, {
     timeout: 60_000,
   });
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 
   await cluster.restore(snapshot);
-  await expectConsistent(harness, api, namespace, { timeout: 90_000, restored: true });
+  await expectConsistent(harness, { timeout: 90_000, restored: true });
   const after = await harness.events();
   expect(changesOf(after, "edited").at(-1)).toBe("changed DataChanged");
   expect(changesOf(after, "later").at(-1)).toBe("deleted Deleted");
@@ -57,7 +55,7 @@ test("a cluster restored from an older etcd snapshot: later changes are publishe
   await create("later", "6");
   await create("later-gone", "6");
   await remove("again");
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   const end = await harness.events();
   for (const name of ["same", "edited", "removed"]) {
     expect(changesOf(end, name).at(-1)).toBe("changed DataChanged");

@@ -2,11 +2,10 @@ import { createNamespace, configMap, paths, secret } from "@rollcast/testkit/obj
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { startHarness, startInProcess, changesOf } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startWatcherHarness, changesOf } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
+const { api } = useCluster();
 
 const put = (namespace: string, name: string, labels: Record<string, string> = {}) => {
   const object = configMap(namespace, name, { v: "1" });
@@ -20,15 +19,15 @@ const label = (namespace: string, labels: Record<string, string | null>) =>
 
 async function setUp(count: number) {
   const stack = new AsyncDisposableStack();
-  const harness = stack.use(await startHarness(cluster.dir));
-  const names: string[] = [];
-  for (let i = 0; i < count; i++) names.push(stack.use(await createNamespace(api, "scope")).name);
+  const harness = stack.use(await startWatcherHarness());
+  const names = [harness.namespace];
+  while (names.length < count) names.push(stack.use(await createNamespace(api, "scope")).name);
   const [a = "", b = "", c = ""] = names;
   return { harness, a, b, c, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 /** Names of the sources that have a record, tombstones not counted. */
-async function recorded(harness: Harness, namespaces: readonly string[]): Promise<string[]> {
+async function recorded(harness: WatcherHarness, namespaces: readonly string[]): Promise<string[]> {
   const records = [...(await harness.records()).values()];
   return records
     .filter(({ namespace, deletedAt }) => namespaces.includes(namespace) && deletedAt === undefined)
@@ -36,7 +35,7 @@ async function recorded(harness: Harness, namespaces: readonly string[]): Promis
     .sort();
 }
 
-const waitChanged = (harness: Harness, name: string, times: number) =>
+const waitChanged = (harness: WatcherHarness, name: string, times: number) =>
   waitFor(
     async () => {
       const changes = changesOf(await harness.events(), name).filter(
@@ -63,12 +62,7 @@ test("a list of namespaces needs no permission beyond them", async () => {
   await put(a, "mine");
   await put(b, "theirs");
 
-  await using _watcher = await startInProcess({
-    harness,
-    cluster,
-    user: "watcher",
-    scope: { namespaces: [a] },
-  });
+  await using _watcher = await harness.startInProcess({ user: "watcher" });
   await set(b, "theirs", "2");
   await set(a, "mine", "2");
   await waitChanged(harness, "mine", 1);
@@ -79,10 +73,7 @@ test("a list of namespaces needs no permission beyond them", async () => {
 
 test("a namespace that may not be read is a fault, not an empty one", async () => {
   await using t = await setUp(1);
-  await using watcher = await startInProcess(
-    { harness: t.harness, cluster, user: "alice", scope: { namespaces: [t.a] } },
-    false,
-  );
+  await using watcher = await t.harness.startInProcess({ user: "alice", wait: false });
 
   const fault = await waitFor(() => watcher.ready()?.match(/403 Forbidden/)?.[0]);
   expect(fault).toBe("403 Forbidden");
@@ -95,9 +86,7 @@ test("ignored namespaces and kinds are not watched", async () => {
   await put(b, "ignored");
   await api.create(paths.secret(a), secret(a, "secret", { v: "1" }));
 
-  await using _watcher = await startInProcess({
-    harness,
-    cluster,
+  await using _watcher = await harness.startInProcess({
     scope: { ignoreNamespaces: [b], ignoreKinds: ["Secret"] },
   });
   await set(b, "ignored", "2");
@@ -116,7 +105,7 @@ test("only resources with the labels, and one that loses them is not taken for d
   await put(a, "other");
   await put(a, "late");
   const scope = { namespaces: [a], resourceSelector: "reload=yes" };
-  await using watcher = await startInProcess({ harness, cluster, scope });
+  await using watcher = await harness.startInProcess({ scope });
   expect(await recorded(harness, [a])).toEqual(["relabelled", "selected"]);
 
   const relabel = (name: string, reload: string | null) =>
@@ -140,7 +129,7 @@ test("only resources with the labels, and one that loses them is not taken for d
   expect(changesOf(events, "other")).toEqual([]);
   await watcher[Symbol.asyncDispose]();
   await relabel("late", null);
-  await using _again = await startInProcess({ harness, cluster, scope });
+  await using _again = await harness.startInProcess({ scope });
   expect(await recorded(harness, [a])).toEqual([]);
   expect(changesOf(await harness.events(), "late")).not.toContain("deleted Deleted");
 });
@@ -153,9 +142,7 @@ test("namespaces come and go by their labels, without a restart and without miss
   for (const namespace of [a, b, c]) {
     for (let i = 0; i < 20; i++) await put(namespace, `${namespace}-${i}`);
   }
-  await using _watcher = await startInProcess({
-    harness,
-    cluster,
+  await using _watcher = await harness.startInProcess({
     scope: { namespaceSelector: `${team}=x`, ignoreNamespaces: [c] },
   });
   expect(await recorded(harness, [a, b, c])).toHaveLength(20);
@@ -200,16 +187,16 @@ test("a namespace that left the scope while no watcher ran is forgotten, and is 
   await put(b, "two");
   const both = { namespaces: [a, b] };
   {
-    await using _watcher = await startInProcess({ harness, cluster, scope: both });
+    await using _watcher = await harness.startInProcess({ scope: both });
   }
   {
-    await using _watcher = await startInProcess({ harness, cluster, scope: { namespaces: [a] } });
+    await using _watcher = await harness.startInProcess();
     expect(await recorded(harness, [a, b])).toEqual(["one"]);
   }
   await set(b, "two", "2");
   await set(a, "one", "2");
 
-  await using _watcher = await startInProcess({ harness, cluster, scope: both });
+  await using _watcher = await harness.startInProcess({ scope: both });
 
   await waitChanged(harness, "one", 1);
   expect(await recorded(harness, [a, b])).toEqual(["one", "two"]);

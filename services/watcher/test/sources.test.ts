@@ -1,33 +1,21 @@
-import { createNamespace, configMap, paths, secret } from "@rollcast/testkit/objects";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { expectConsistent } from "./consistency.ts";
-import { startHarness, startInProcess, changesOf } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startWatcherHarness, changesOf } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
-
-async function setUp() {
-  const stack = new AsyncDisposableStack();
-  const { name: namespace } = stack.use(await createNamespace(api, "sources"));
-  const harness = stack.use(await startHarness(cluster.dir));
-  const start = () => startInProcess({ harness, cluster, scope: { namespaces: [namespace] } });
-  return { namespace, harness, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
-async function waitTold(harness: Harness, name: string, last: string): Promise<void> {
+async function waitTold(harness: WatcherHarness, name: string, last: string): Promise<void> {
   const look = async () => changesOf(await harness.events(), name).at(-1) === last;
   await waitFor(look, { message: `${name} to be published as ${last}` });
 }
 
 test("the first sync publishes nothing; then each change is published once, a metadata edit never", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { LOG: "a", OLD: "x" }));
   await api.create(paths.secret(namespace), secret(namespace, "db", { password: "hunter2" }));
-  await using _watcher = await t.start();
+  await using _watcher = await harness.startInProcess();
   expect(await harness.events()).toEqual([]);
 
   await api.patch(paths.configMap(namespace, "web"), { metadata: { labels: { a: "b" } } });
@@ -55,13 +43,13 @@ test("the first sync publishes nothing; then each change is published once, a me
   });
   expect(db?.data.changedKeys).toEqual({ added: [], changed: ["password"], removed: [] });
   expect(await harness.events()).toHaveLength(2);
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 });
 
 test("created, deleted and re-created sources", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
-  await using _watcher = await t.start();
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
+  await using _watcher = await harness.startInProcess();
   const create = (data: Record<string, string>) =>
     api.create(paths.secret(namespace), secret(namespace, "tls", data));
   const remove = () => api.remove(paths.secret(namespace, "tls"));
@@ -77,18 +65,18 @@ test("created, deleted and re-created sources", async () => {
   await create({ crt: "2" });
   await waitTold(harness, "tls", "changed Recreated");
 
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   expect(await harness.events()).toHaveLength(5);
 });
 
 test("what changed while no watcher ran is found by the first list", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
   const put = (name: string) =>
     api.create(paths.configMap(namespace), configMap(namespace, name, { v: "1" }));
   for (const name of ["same", "edited", "gone", "again", "replaced"]) await put(name);
   {
-    await using _first = await t.start();
+    await using _first = await harness.startInProcess();
   }
   await api.patch(paths.configMap(namespace, "edited"), { data: { v: "2" } });
   for (const name of ["gone", "again", "replaced"]) {
@@ -98,9 +86,9 @@ test("what changed while no watcher ran is found by the first list", async () =>
   await api.create(paths.configMap(namespace), configMap(namespace, "replaced", { v: "2" }));
   await put("new");
 
-  await using _second = await t.start();
+  await using _second = await harness.startInProcess();
 
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
   const events = await harness.events();
   expect(changesOf(events, "same")).toEqual([]);
   expect(changesOf(events, "edited")).toEqual(["changed DataChanged"]);
@@ -113,9 +101,9 @@ test("what changed while no watcher ran is found by the first list", async () =>
 });
 
 test("binary data, immutable sources and a source with too many keys", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
-  await using _watcher = await t.start();
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
+  await using _watcher = await harness.startInProcess();
   const base = configMap(namespace, "bin", {});
   const many = (v: string) =>
     Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`k${i}`, i === 0 ? v : ""]));
@@ -142,14 +130,14 @@ test("binary data, immutable sources and a source with too many keys", async () 
     "deleted Deleted",
     "changed Recreated",
   ]);
-  await expectConsistent(harness, api, namespace);
+  await expectConsistent(harness);
 });
 
 test("relevant annotations are kept in the record, and publish nothing", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
   await api.create(paths.configMap(namespace), configMap(namespace, "web", { v: "1" }));
-  await using _watcher = await t.start();
+  await using _watcher = await harness.startInProcess();
 
   await api.patch(paths.configMap(namespace, "web"), {
     metadata: { annotations: { "reloader.stakater.com/ignore": "true", other: "x" } },
@@ -165,8 +153,8 @@ test("relevant annotations are kept in the record, and publish nothing", async (
 });
 
 test("Helm's releases, service account tokens and leader elections are left out", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
   const helm = {
     ...secret(namespace, "sh.helm.release.v1.a.v1", { release: "x" }),
     type: "helm.sh/release.v1",
@@ -187,7 +175,7 @@ test("Helm's releases, service account tokens and leader elections are left out"
       metadata: { name: "default" },
     })
     .catch(() => undefined);
-  await using _watcher = await t.start();
+  await using _watcher = await harness.startInProcess();
   for (const object of [helm, token]) await api.create(paths.secret(namespace), object);
   await api.create(paths.configMap(namespace), leader);
   await api.create(paths.secret(namespace), secret(namespace, "mark", { v: "1" }));
@@ -199,9 +187,9 @@ test("Helm's releases, service account tokens and leader elections are left out"
 });
 
 test("no value is in the stream, in the bucket or in the logs", async () => {
-  await using t = await setUp();
-  const { namespace, harness } = t;
-  await using _watcher = await t.start();
+  await using harness = await startWatcherHarness();
+  const { api, namespace } = harness;
+  await using _watcher = await harness.startInProcess();
   const value = "very-secret-value-4711";
   await api.create(paths.secret(namespace), secret(namespace, "db", { password: value }));
   await waitTold(harness, "db", "created Created");

@@ -1,61 +1,55 @@
-import { createNamespace } from "@rollcast/testkit/objects";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
 import { waitFor } from "@rollcast/testkit/wait";
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
 import { TOMBSTONE_MS } from "../src/sources/maintenance.ts";
 import { changeObject, createObject, each, removeObject } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
-import { CLUSTER, startHarness, startInProcess, changesOf } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startWatcherHarness, changesOf } from "./harness.ts";
+import type { WatcherHarness } from "./harness.ts";
 
-const cluster = useCluster();
-const { api } = cluster;
-
-async function setUp(count: number) {
-  const stack = new AsyncDisposableStack();
-  const { name: namespace } = stack.use(await createNamespace(api, "state"));
-  await each(count, (i) => createObject(api, namespace, i));
-  const harness = stack.use(await startHarness(cluster.dir));
-  const start = () => startInProcess({ harness, cluster, scope: { namespaces: [namespace] } });
-  const key = (i: number) =>
-    recordKey(CLUSTER, { kind: i % 2 === 1 ? "Secret" : "ConfigMap", namespace, name: `s${i}` });
-  return { namespace, harness, start, key, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+/** A harness with objects in its namespace. */
+async function setUp(count: number): Promise<WatcherHarness> {
+  const harness = await startWatcherHarness();
+  await each(count, (i) => createObject(harness.api, harness.namespace, i));
+  return harness;
 }
 
-const writes = async ({ nats }: Harness) =>
-  (await nats.jsm.streams.info("KV_sources")).state.last_seq;
+const keyOf = ({ namespace }: WatcherHarness, i: number) =>
+  recordKey(CLUSTER, { kind: i % 2 === 1 ? "Secret" : "ConfigMap", namespace, name: `s${i}` });
+
+const writes = async ({ connection }: WatcherHarness) =>
+  (await connection.jsm.streams.info("KV_sources")).state.last_seq;
 
 /** Changes a record behind the watchers' back. */
-async function tamper(harness: Harness, key: string, over: object): Promise<void> {
+async function tamper(harness: WatcherHarness, key: string, over: object): Promise<void> {
   const entry = await harness.kv.get(key);
   if (entry === undefined) throw new Error(`${key} has no record`);
   await harness.kv.update(key, { ...entry.value, ...over }, entry.revision);
 }
 
 test("a start writes only what changed", async () => {
-  await using t = await setUp(1_000);
-  const { namespace, harness } = t;
+  await using harness = await setUp(1_000);
+  const { api, namespace } = harness;
   {
-    await using _first = await t.start();
+    await using _first = await harness.startInProcess();
   }
   const before = await writes(harness);
   {
-    await using _second = await t.start();
+    await using _second = await harness.startInProcess();
   }
   expect(await writes(harness)).toBe(before);
 
   await each(3, (i) => changeObject(api, namespace, i, "1"));
-  await using _third = await t.start();
-  await expectConsistent(harness, api, namespace);
+  await using _third = await harness.startInProcess();
+  await expectConsistent(harness);
   // Each as pending, then as published.
   expect(await writes(harness)).toBe(before + 6);
 });
 
 test("a record that a dead replica left pending is published by a live one", async () => {
-  await using t = await setUp(4);
-  const { harness, key } = t;
-  await using _watcher = await t.start();
+  await using harness = await setUp(4);
+  await using _watcher = await harness.startInProcess();
   const told0 = {
     change: "changed",
     reason: "DataChanged",
@@ -63,51 +57,53 @@ test("a record that a dead replica left pending is published by a live one", asy
     changedAt: Date.now(),
   };
 
-  await tamper(harness, key(0), told0);
+  await tamper(harness, keyOf(harness, 0), told0);
 
   await waitFor(async () => (await harness.events()).length === 1);
-  await waitFor(async () => (await harness.kv.get(key(0)))?.value.state === "published");
+  await waitFor(async () => (await harness.kv.get(keyOf(harness, 0)))?.value.state === "published");
   expect(changesOf(await harness.events(), "s0")).toEqual(["changed DataChanged"]);
 });
 
 test("a record that stays different from the cluster is corrected", async () => {
-  await using t = await setUp(4);
-  const { harness, key, namespace } = t;
-  await using _watcher = await t.start();
-  const entry = await harness.kv.get(key(1));
+  await using harness = await setUp(4);
+  await using _watcher = await harness.startInProcess();
+  const entry = await harness.kv.get(keyOf(harness, 1));
 
   // As left by a replica that wrote an older state and died.
-  await tamper(harness, key(1), { digests: {}, resourceVersion: "1" });
+  await tamper(harness, keyOf(harness, 1), { digests: {}, resourceVersion: "1" });
 
-  await expectConsistent(harness, api, namespace);
-  expect((await harness.kv.get(key(1)))?.value.digests).toEqual(entry?.value.digests);
+  await expectConsistent(harness);
+  expect((await harness.kv.get(keyOf(harness, 1)))?.value.digests).toEqual(entry?.value.digests);
 });
 
 test("a tombstone is kept for 30 days", async () => {
-  await using t = await setUp(4);
-  const { harness, key, namespace } = t;
+  await using harness = await setUp(4);
+  const { api, namespace } = harness;
   {
-    await using _watcher = await t.start();
+    await using _watcher = await harness.startInProcess();
     await removeObject(api, namespace, 0);
     await removeObject(api, namespace, 1);
     await waitFor(async () => (await harness.events()).length === 2);
-    await expectConsistent(harness, api, namespace);
+    await expectConsistent(harness);
   }
   const day = 24 * 3_600_000;
-  await tamper(harness, key(0), { deletedAt: Date.now() - TOMBSTONE_MS - day });
-  await tamper(harness, key(1), { deletedAt: Date.now() - TOMBSTONE_MS + day });
+  await tamper(harness, keyOf(harness, 0), { deletedAt: Date.now() - TOMBSTONE_MS - day });
+  await tamper(harness, keyOf(harness, 1), { deletedAt: Date.now() - TOMBSTONE_MS + day });
 
-  await using _watcher = await t.start();
-  await waitFor(async () => (await harness.kv.get(key(0))) === undefined);
+  await using _watcher = await harness.startInProcess();
+  await waitFor(async () => (await harness.kv.get(keyOf(harness, 0))) === undefined);
 
-  expect((await harness.kv.get(key(1)))?.value.change).toBe("deleted");
+  expect((await harness.kv.get(keyOf(harness, 1)))?.value.change).toBe("deleted");
 });
 
 test("a record of a newer version of Rollcast is skipped, and the rest is processed", async () => {
-  await using t = await setUp(4);
-  const { harness, key, namespace } = t;
-  await harness.nats.js.publish(`$KV.sources.${key(0)}`, JSON.stringify({ v: 2, future: true }));
-  await using watcher = await t.start();
+  await using harness = await setUp(4);
+  const { api, namespace } = harness;
+  await harness.connection.js.publish(
+    `$KV.sources.${keyOf(harness, 0)}`,
+    JSON.stringify({ v: 2, future: true }),
+  );
+  await using watcher = await harness.startInProcess();
 
   await each(4, (i) => changeObject(api, namespace, i, "1"));
   await waitFor(async () => (await harness.events()).length === 3);
