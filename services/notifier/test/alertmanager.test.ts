@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { waitDelivered } from "./fake-slack.ts";
-import { startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 type Alert = {
   readonly labels: Readonly<Record<string, string>>;
@@ -15,7 +16,7 @@ type Alert = {
 };
 
 function start(
-  harness: Harness,
+  harness: NotifierHarness,
   managers: readonly TestReceiver[],
   more: object = {},
   route: object = {},
@@ -30,11 +31,7 @@ function start(
             labels: { team: "shop" },
             ...more,
           },
-          security: {
-            allowHttp: true,
-            allowCidrs: ["127.0.0.0/8"],
-            allowedPorts: managers.map(({ port }) => port),
-          },
+          security: localSecurity(...managers),
         },
       ],
       route: { groupWait: "300ms", groupInterval: "300ms", ...route },
@@ -59,7 +56,7 @@ function alertsAt(manager: TestReceiver, now = Date.now()) {
 }
 
 test("a failure fires at every instance, and the workload's next success resolves it", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using other = await startReceiver();
   await start(harness, [harness.hook, other], { tokenFrom: { env: "TEST_AM_TOKEN" } });
   await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
@@ -97,7 +94,7 @@ test("a failure fires at every instance, and the workload's next success resolve
 });
 
 test("firing alerts are resent after a restart of the notifier, and a success then resolves them", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const first = await start(harness, [harness.hook], { resendInterval: "1s" });
   await harness.publishEvent("failed", "web");
   await waitDelivered(harness);
@@ -118,7 +115,7 @@ test("firing alerts are resent after a restart of the notifier, and a success th
 });
 
 test("one instance that accepts the alert is enough; the other gets it when it is back", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using other = await startReceiver({ status: 503 });
   await start(harness, [harness.hook, other], { resendInterval: "1s" });
   await harness.publishEvent("failed", "web");
@@ -133,7 +130,7 @@ test.each([
   { name: "503", answer: { status: 503 } },
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },
 ])("after $name the alert is resent", async ({ answer }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   let first = true;
   harness.hook.answer(() => {
     const refuse = first;
@@ -147,7 +144,7 @@ test.each([
 });
 
 test("a delayed failure that is older than the success does not fire", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer(() => (harness.hook.received.length === 1 ? { status: 503 } : {}));
   await start(harness, [harness.hook]);
   await harness.publishEvent("failed", "web");
@@ -159,7 +156,7 @@ test("a delayed failure that is older than the success does not fire", async () 
 });
 
 test("a message without alerts checks that the Alertmanager answers", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 401 });
   await start(harness, [harness.hook], {}, { receiver: "alerts" });
   await harness.publishEvent("skipped", "web");
@@ -168,7 +165,7 @@ test("a message without alerts checks that the Alertmanager answers", async () =
 });
 
 test("400 makes the message a dead letter at once", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 400, body: "token-of-the-alertmanager" });
   await start(harness, [harness.hook], { tokenFrom: { env: "TEST_AM_TOKEN" } });
   await harness.publishEvent("failed", "web");

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import type { TestAnswer } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 const KINDS = ["webhook", "slack", "teams"] as const;
 type Kind = (typeof KINDS)[number];
@@ -62,12 +63,8 @@ const ALL = KINDS.flatMap((kind) =>
   CASES.map((answerCase) => ({ kind, answerCase, name: nameOf(kind, answerCase) })),
 );
 
-function receiversOf(harness: Harness) {
-  const security = {
-    allowHttp: true,
-    allowCidrs: ["127.0.0.0/8"],
-    allowedPorts: [harness.hook.port],
-  };
+function receiversOf(harness: NotifierHarness) {
+  const security = localSecurity(harness.hook);
   return ALL.map(({ kind, name }) => {
     const ref = { env: `URL_${name.replaceAll("-", "_").toUpperCase()}` };
     const url = kind === "slack" ? { webhookUrlFrom: ref } : { urlFrom: ref };
@@ -75,7 +72,7 @@ function receiversOf(harness: Harness) {
   });
 }
 
-function environment(harness: Harness): Record<string, string> {
+function environment(harness: NotifierHarness): Record<string, string> {
   return Object.fromEntries(
     ALL.map(({ name }) => [
       `URL_${name.replaceAll("-", "_").toUpperCase()}`,
@@ -85,7 +82,9 @@ function environment(harness: Harness): Record<string, string> {
 }
 
 /** How each receiver's message stands: ended, or waiting with its last failure. */
-async function outcomes(harness: Harness): Promise<Map<string, { end: string; reason?: string }>> {
+async function outcomes(
+  harness: NotifierHarness,
+): Promise<Map<string, { end: string; reason?: string }>> {
   const results = new Map<string, { end: string; reason?: string }>();
   for (const record of await harness.records()) {
     if (record.type !== "notification" || record.state !== "waiting") continue;
@@ -102,7 +101,7 @@ async function outcomes(harness: Harness): Promise<Map<string, { end: string; re
 }
 
 test("every answer of a receiver has its documented effect, and delays no other receiver", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const attempts = new Map<string, number>();
   harness.hook.answer(({ path }) => {
     const name = path.slice(1);

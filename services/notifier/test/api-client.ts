@@ -1,9 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Service } from "@rollcast/testkit/services";
 import { hookReceiver } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 export const TOKEN = "a-token-of-the-tests-1";
 
@@ -13,20 +12,13 @@ export type Api = {
   call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 };
 
-/** Where tests put the token file. */
-export async function tokenFile(): Promise<AsyncDisposable & { readonly path: string }> {
-  const dir = await mkdtemp(join(tmpdir(), "rollcast-token-"));
-  const path = join(dir, "token");
-  await writeFile(path, `${TOKEN}\n`);
-  return { path, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
-}
-
 export async function startApi(
-  harness: Harness,
-  token: { readonly path: string },
+  harness: NotifierHarness,
   options: { notifier?: object; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Api> {
-  const api = { listen: "127.0.0.1:0", tokenFile: token.path };
+  const tokenFile = join(harness.dir, "token");
+  await writeFile(tokenFile, `${TOKEN}\n`);
+  const api = { listen: "127.0.0.1:0", tokenFile };
   const receivers = [hookReceiver(harness.hook)];
   const service = await harness.start({
     ...options,

@@ -2,19 +2,18 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
-import { startApi, tokenFile } from "./api-client.ts";
-import { dataOf, hookReceiver, startHarness } from "./harness.ts";
+import { startApi } from "./api-client.ts";
+import { dataOf, hookReceiver, startNotifierHarness } from "./harness.ts";
 
 test("receivers are listed with their state, and nothing without a token", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   await using second = await startReceiver({ status: 503 });
   const receivers = [
     hookReceiver(harness.hook),
     hookReceiver(second, { name: "second" }),
     { name: "nobody", none: {} },
   ];
-  const api = await startApi(harness, token, { notifier: { receivers } });
+  const api = await startApi(harness, { notifier: { receivers } });
   const states = async () => {
     const { status, body } = await api.call("GET", "/v1/receivers");
     expect(status).toBe(200);
@@ -44,9 +43,8 @@ test("receivers are listed with their state, and nothing without a token", async
 });
 
 test("a test message is sent at once, past queue and circuit breaker, and its answer is returned", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
-  const api = await startApi(harness, token);
+  await using harness = await startNotifierHarness();
+  const api = await startApi(harness);
   const send = (name = "hook") => api.call("POST", `/v1/receivers/${name}/test`);
   expect(await send()).toMatchObject({ status: 200, body: { result: "sent" } });
   const body = harness.hook.received[0]?.body ?? "";
@@ -64,8 +62,7 @@ test("a test message is sent at once, past queue and circuit breaker, and its an
 });
 
 test("the API explains which receivers would get an event, and why", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   const receivers = [hookReceiver(harness.hook), hookReceiver(harness.hook, { name: "team" })];
   const route = {
     receiver: "hook",
@@ -81,7 +78,7 @@ test("the API explains which receivers would get an event, and why", async () =>
     ],
   };
   const annotation = { namespaces: ["shop"] };
-  const api = await startApi(harness, token, { notifier: { receivers, route, annotation } });
+  const api = await startApi(harness, { notifier: { receivers, route, annotation } });
   const parts = { id: "e1", cluster: "test", service: "restarter", time: 0 };
   const event = rolloutEvent(parts, "failed", dataOf("web", { notify: ["team", "who"] }));
   const { status, body } = await api.call("POST", "/v1/routes/explain", { event });
@@ -120,7 +117,7 @@ test("the API explains which receivers would get an event, and why", async () =>
 });
 
 test("without its configuration there is no API; an unreadable token stops the start", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const off = await harness.start();
   expect(off.logs.map(({ msg }) => msg)).not.toContain("api listening");
   const api = { listen: "127.0.0.1:0", tokenFile: "/does/not/exist" };
@@ -130,9 +127,8 @@ test("without its configuration there is no API; an unreadable token stops the s
 });
 
 test("in an outage of NATS the API says so, and answers again after it", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
-  const api = await startApi(harness, token);
+  await using harness = await startNotifierHarness();
+  const api = await startApi(harness);
   await harness.nats.kill();
   const during = await api.call("GET", "/v1/dead-letters");
   expect(during).toMatchObject({ status: 503, body: { code: "unavailable" } });

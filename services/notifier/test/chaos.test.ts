@@ -6,9 +6,9 @@ import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { FAILPOINTS } from "../src/failpoints.ts";
 import type { Failpoint } from "../src/failpoints.ts";
-import { hookReceiver, startHarness } from "./harness.ts";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { receivedIds, webhookIds } from "./received.ts";
-import type { Harness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 /** What a receiver makes of duplicates: each event has one webhook-id, however often it came. */
 function expectOneIdEach(received: readonly Received[]): void {
@@ -26,7 +26,7 @@ const WEBHOOK_FAILPOINTS = FAILPOINTS.filter(
 test.for(WEBHOOK_FAILPOINTS)(
   "killed at %s, it repeats at most one message under its id",
   async (failpoint) => {
-    await using harness = await startHarness();
+    await using harness = await startNotifierHarness();
     const first = await harness.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
     const ids = [
       await harness.publishEvent("failed", "web"),
@@ -47,7 +47,7 @@ test.for(WEBHOOK_FAILPOINTS)(
 );
 
 test("killing and emptying Redis loses neither a waiting group nor a notification", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 503 });
   await harness.start({ notifier: { route: { groupWait: "3s", groupInterval: "3s" } } });
   const failed = await harness.publishEvent("failed", "web");
@@ -75,13 +75,13 @@ function isStopped(pid: number): boolean {
 test.each([
   {
     what: "Redis, emptied,",
-    restart: (harness: Harness) => harness.redis.restart({ empty: true }),
+    restart: (harness: NotifierHarness) => harness.redis.restart({ empty: true }),
   },
-  { what: "NATS", restart: (harness: Harness) => harness.nats.restart() },
+  { what: "NATS", restart: (harness: NotifierHarness) => harness.nats.restart() },
 ])(
   "$what is killed between any two failpoints while 500 outcomes go to three receivers",
   async (target) => {
-    await using harness = await startHarness();
+    await using harness = await startNotifierHarness();
     await using second = await startReceiver();
     await using third = await startReceiver();
     const hooks = [harness.hook, second, third];
@@ -125,7 +125,7 @@ test.each([
 );
 
 test("500 outcomes reach three receivers while notifier, Redis and NATS are killed", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using second = await startReceiver();
   await using third = await startReceiver({ delayMs: 50 });
   const hooks = [harness.hook, second, third];
@@ -144,7 +144,7 @@ test("500 outcomes reach three receivers while notifier, Redis and NATS are kill
     }
   };
   const kill = async () => {
-    await harness.notifiers.at(-1)?.kill("SIGKILL");
+    await harness.services.at(-1)?.kill("SIGKILL");
     await harness.start({ notifier, wait: false });
   };
   await tellSome(125);
@@ -173,7 +173,7 @@ test("500 outcomes reach three receivers while notifier, Redis and NATS are kill
 });
 
 test("500 workloads rolled by one change are one message", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await harness.start({ notifier: { route: { groupWait: "10s", groupInterval: "10s" } } });
   const ids = new Set<string>();
   for (let i = 0; i < 500; i += 50) {
@@ -190,7 +190,7 @@ test("500 workloads rolled by one change are one message", async () => {
 });
 
 test("two notifiers send each outcome once", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const route = { groupBy: ["workload"], groupWait: "100ms", groupInterval: "1s" };
   const receivers = [hookReceiver(harness.hook, { rateLimit: { max: 200 } })];
   await Promise.all([

@@ -1,13 +1,13 @@
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { expect, test } from "vitest";
 import { waitDelivered } from "./fake-slack.ts";
-import { startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 const SECRET_PATH = "/triggers/a1B2c3D4e5F6g7H8i9J0";
 
-function start(harness: Harness, kind: object) {
-  const { port } = harness.hook;
-  const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
+function start(harness: NotifierHarness, kind: object) {
+  const security = localSecurity(harness.hook);
   return harness.start({
     notifier: {
       receivers: [{ name: "chat", ...kind, security }],
@@ -28,7 +28,7 @@ const CHATS = [
 ];
 
 test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer(ok);
   await start(harness, kind);
   await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded", affected: 12 });
@@ -51,7 +51,7 @@ test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok })
 test.each(CHATS)(
   "$name: a refused message is a dead letter that does not show its address",
   async ({ kind }) => {
-    await using harness = await startHarness();
+    await using harness = await startNotifierHarness();
     harness.hook.answer(({ path }) => ({ status: 413, body: `too large for ${path}` }));
     await start(harness, kind);
     await harness.publishEvent("failed", "web");

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startApi, tokenFile } from "./api-client.ts";
+import { startApi } from "./api-client.ts";
 import type { Api } from "./api-client.ts";
-import { hookReceiver, startHarness } from "./harness.ts";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { receivedIds } from "./received.ts";
 
 type Letter = {
@@ -23,10 +23,9 @@ async function firstLetter(api: Api): Promise<Letter> {
 }
 
 test("a dead letter is listed, shown and redriven under its id, and is gone afterwards", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 404 });
-  const api = await startApi(harness, token);
+  const api = await startApi(harness);
   const event = await harness.publishEvent("failed", "web");
   const letter = await firstLetter(api);
   const webhookId = harness.hook.received[0]?.headers["webhook-id"];
@@ -61,10 +60,9 @@ test("a dead letter is listed, shown and redriven under its id, and is gone afte
 });
 
 test("a redriven message that fails at once is a dead letter again", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 404 });
-  const api = await startApi(harness, token);
+  const api = await startApi(harness);
   await harness.publishEvent("failed", "web");
   for (let i = 1; i <= 3; i++) {
     const { id } = await firstLetter(api);
@@ -80,10 +78,9 @@ test("a redriven message that fails at once is a dead letter again", async () =>
 });
 
 test("killed between redriving and removing the letter, both exist, under one id", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 404 });
-  const first = await startApi(harness, token, {
+  const first = await startApi(harness, {
     env: { ROLLCAST_TEST_KILL_AT: "letter-requeued" },
   });
   const event = await harness.publishEvent("failed", "web");
@@ -93,7 +90,7 @@ test("killed between redriving and removing the letter, both exist, under one id
     "fetch failed",
   );
   expect(await first.service.exited).toBe("SIGKILL");
-  const second = await startApi(harness, token);
+  const second = await startApi(harness);
   await harness.waitEvent("sent");
   await harness.waitIdle();
   expect(receivedIds(harness.hook.received)).toEqual(new Set([event]));
@@ -108,9 +105,8 @@ test("killed between redriving and removing the letter, both exist, under one id
 });
 
 test("a letter that holds no notification is shown and dropped, and cannot be redriven", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
-  const api = await startApi(harness, token);
+  await using harness = await startNotifierHarness();
+  const api = await startApi(harness);
   await harness.publishRaw(
     "rollcast.v1.test.rollout.failed.deployment.shop.web",
     "no event at all",
@@ -130,9 +126,8 @@ test("a letter that holds no notification is shown and dropped, and cannot be re
 });
 
 test("letters are paginated; those of another cluster are invisible", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
-  const api = await startApi(harness, token);
+  await using harness = await startNotifierHarness();
+  const api = await startApi(harness);
   for (let i = 0; i < 7; i++) {
     const cluster = i === 3 ? "other" : "test";
     await harness.putDeadLetter({
@@ -167,15 +162,14 @@ test("letters are paginated; those of another cluster are invisible", async () =
 });
 
 test("a message to a removed receiver stays a dead letter until the receiver is configured again", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 404 });
-  const first = await startApi(harness, token);
+  const first = await startApi(harness);
   await harness.publishEvent("failed", "web");
   await firstLetter(first);
   await first.service.kill("SIGTERM");
   const receivers = [hookReceiver(harness.hook, { name: "new" })];
-  const second = await startApi(harness, token, { notifier: { receivers } });
+  const second = await startApi(harness, { notifier: { receivers } });
   const { id } = await firstLetter(second);
   expect(await second.call("POST", `/v1/dead-letters/${id}/redrive`)).toMatchObject({
     status: 409,

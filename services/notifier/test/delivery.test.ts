@@ -3,16 +3,17 @@ import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import type { NotificationRecord } from "../src/model/notification-record.ts";
-import { SECRET, hookReceiver, startHarness } from "./harness.ts";
+import { SIGNING_SECRET } from "@rollcast/testkit/harness/base-config";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { bodyOf, receivedIds } from "./received.ts";
 
 test("a failed rollout is delivered, signed, with the facts for people and the event itself", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const notifier = await harness.start();
   const id = await harness.publishEvent("failed", "web", { reason: "ProgressDeadlineExceeded" });
   const received = await harness.hook.waitFor(() => true);
   const headers = received.headers as Record<string, string>;
-  expect(new Webhook(SECRET).verify(received.body, headers)).toBeTruthy();
+  expect(new Webhook(SIGNING_SECRET).verify(received.body, headers)).toBeTruthy();
   const body = bodyOf(received);
   expect(body.type).toBe("rollout.failed");
   expect(body.data.id).toBe(headers["webhook-id"]);
@@ -39,7 +40,7 @@ test("a failed rollout is delivered, signed, with the facts for people and the e
 });
 
 test("successes of one namespace are one message; uninteresting outcomes are none", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await harness.start({ notifier: { route: { groupWait: "2s", groupInterval: "2s" } } });
   for (const quiet of ["planned", "started", "superseded", "cancelled", "deferred"]) {
     await harness.publishEvent(quiet as "planned", "web");
@@ -56,7 +57,7 @@ test("successes of one namespace are one message; uninteresting outcomes are non
 });
 
 test("format cloudevents sends the events as a batch", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const webhook = { url: `${harness.hook.url}/ce`, format: "cloudevents" };
   await harness.start({ notifier: { receivers: [hookReceiver(harness.hook, { webhook })] } });
   const id = await harness.publishEvent("stalled", "web");
@@ -67,7 +68,7 @@ test("format cloudevents sends the events as a batch", async () => {
 });
 
 test("429 with Retry-After delays the message under the same id, without using an attempt", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   let first = true;
   harness.hook.answer(() => {
     const refuse = first;
@@ -88,7 +89,7 @@ test.each([
   { name: "503", answer: { status: 503 } },
   { name: "a connection reset", answer: { instead: "reset" as const } },
 ])("$name is retried under the same id", async ({ answer }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   let first = true;
   harness.hook.answer(() => {
     const refuse = first;
@@ -109,7 +110,7 @@ test.each([
   { status: 410, reason: "Gone" },
   { status: 413, reason: "TooLarge" },
 ])("$status makes the whole message a dead letter at once", async ({ status, reason }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const elsewhere = `${harness.hook.url}/elsewhere?token=query-is-secret`;
   harness.hook.answer({ status, headers: { location: elsewhere }, body: `see ${elsewhere}` });
   await harness.start();
@@ -124,11 +125,11 @@ test.each([
   expect(letters[0]?.record.events.map((event) => event.id)).toEqual([id]);
   const output = JSON.stringify([letters, await harness.events(), harness.logs()]);
   expect(output).not.toContain("query-is-secret");
-  expect(output).not.toContain(SECRET);
+  expect(output).not.toContain(SIGNING_SECRET);
 });
 
 test("while a receiver asks for a pause, nothing else is sent to it either", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer(() =>
     harness.hook.received.length === 1 ? { status: 429, headers: { "retry-after": "3" } } : {},
   );
@@ -148,7 +149,7 @@ test("while a receiver asks for a pause, nothing else is sent to it either", asy
 });
 
 test("a receiver's rate limit is kept", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await harness.start({
     notifier: {
       receivers: [hookReceiver(harness.hook, { rateLimit: { max: 2, per: "1s" } })],
@@ -206,7 +207,7 @@ test.each([
     attempts: 0,
   },
 ])("$name becomes a dead letter", async ({ record, reason, attempts }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 503 });
   await harness.writeRecord(record);
   await harness.start();
@@ -217,7 +218,7 @@ test.each([
 });
 
 test("a receiver that hangs delays no other, and its message is requeued on shutdown", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using other = await startReceiver();
   harness.hook.answer({ instead: "hang" });
   const notifier = await harness.start({
@@ -238,7 +239,7 @@ test("a receiver that hangs delays no other, and its message is requeued on shut
 });
 
 test("messages that wait for a removed receiver become dead letters", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 503 });
   const first = await harness.start();
   await harness.publishEvent("failed", "web");
@@ -254,7 +255,7 @@ test("messages that wait for a removed receiver become dead letters", async () =
 });
 
 test("a receiver at an address that is not allowed stops the start and says so", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const notifier = await harness.start({
     notifier: {
       receivers: [

@@ -1,7 +1,8 @@
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { TestAnswer, Received, TestReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
-import type { Harness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 /** A message in the fake's channels, as last edited. */
 export type SlackMessage = {
@@ -119,7 +120,7 @@ function slackReceiver({ hook }: FakeSlack, more: object = {}) {
       apiUrl: `${hook.url}/api/`,
       ...more,
     },
-    security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [hook.port] },
+    security: localSecurity(hook),
     rateLimit: { max: 10 },
   };
 }
@@ -129,7 +130,7 @@ function slackReceiver({ hook }: FakeSlack, more: object = {}) {
  * it dies.
  */
 export function startBot(
-  harness: Harness,
+  harness: NotifierHarness,
   slack: FakeSlack,
   more: { bot?: object; kill?: string } = {},
 ): Promise<Service> {
@@ -144,7 +145,7 @@ export function startBot(
 }
 
 /** Waits until every published event is acknowledged and delivered. */
-export async function waitDelivered(harness: Harness): Promise<void> {
+export async function waitDelivered(harness: NotifierHarness): Promise<void> {
   await harness.waitAcknowledged();
   await harness.waitIdle();
 }

@@ -1,21 +1,20 @@
-import { RollcastEvent, eventOutcome, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutOutcome } from "@rollcast/shared/events";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
+import { readEvents } from "@rollcast/nats/history";
 import { openKv } from "@rollcast/nats/kv";
 import { provision } from "@rollcast/nats/provision";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
 import { rolloutSubject } from "@rollcast/shared/subjects";
-import { startNats } from "@rollcast/testkit/nats";
-import type { NatsServer } from "@rollcast/testkit/nats";
-import { startReceiver } from "@rollcast/testkit/receiver";
+import { CLUSTER, baseConfig, webhookReceiver } from "@rollcast/testkit/harness/base-config";
+import { startHarness } from "@rollcast/testkit/harness/harness";
+import type { Extended, Harness } from "@rollcast/testkit/harness/harness-types";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
-import { startRedis } from "@rollcast/testkit/redis-server";
-import type { RedisServer } from "@rollcast/testkit/redis-server";
-import { startService } from "@rollcast/testkit/services";
-import type { ServiceLogLine, Service } from "@rollcast/testkit/services";
+import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import { NotifyRecord } from "../src/model/notify-record.ts";
 import type { NotificationRecord } from "../src/model/notification-record.ts";
@@ -24,11 +23,12 @@ import type { DeadLetter } from "./streams.ts";
 import { readAll, readDeadLetters } from "./streams.ts";
 
 /** Notifiers on real servers, and events as the restarter publishes them. */
-export type Harness = AsyncDisposable & {
-  readonly nats: NatsServer;
-  readonly redis: RedisServer;
+export type NotifierHarness = Extended<Nats, NotifierHandles>;
+
+type NotifierHandles = {
+  /** What receives. */
   readonly hook: TestReceiver;
-  readonly notifiers: readonly Service[];
+  /** Starts a notifier. */
   start(options?: StartOptions): Promise<Service>;
   /** A rollcast.yaml with this `notifier:` section. */
   config(notifier?: object): object;
@@ -47,12 +47,9 @@ export type Harness = AsyncDisposable & {
   records(): Promise<NotifyRecord[]>;
   /** Writes a notification's record as an earlier notifier would have left it. */
   writeRecord(record: NotificationRecord): Promise<void>;
-  events(): Promise<RollcastEvent[]>;
-  waitEvent(outcome: string): Promise<RollcastEvent>;
   deadLetters(): Promise<DeadLetter[]>;
   /** The raw dead letters of the stream, of any stage. */
   letters(): Promise<{ id: string; headers: string; body: string }[]>;
-  logs(): ServiceLogLine[];
   /** The metrics of the newest notifier. */
   metrics(): Promise<string>;
 };
@@ -63,21 +60,9 @@ export type StartOptions = {
   wait?: boolean;
 };
 
-export const SECRET = `whsec_${Buffer.from("a signing secret of the tests, 32 b").toString("base64")}`;
-
-const CLUSTER = "test";
-
 /** The configuration of a webhook receiver that may send to a local server. */
 export function hookReceiver(hook: TestReceiver, more: object = {}) {
-  return {
-    name: "hook",
-    webhook: {
-      url: `${hook.url}/hook?token=query-is-secret`,
-      signing: { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }] },
-    },
-    security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [hook.port] },
-    ...more,
-  };
+  return { ...webhookReceiver(hook, "/hook?token=query-is-secret"), ...more };
 }
 
 export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutData {
@@ -99,57 +84,31 @@ export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutDa
   };
 }
 
-export async function startHarness(): Promise<Harness> {
-  await using undo = new AsyncDisposableStack();
-  const nats = undo.use(await startNats());
-  const redis = undo.use(await startRedis());
-  const hook = undo.use(await startReceiver());
-  const notifiers: Service[] = [];
-  const logger = createLogger("rig", "silent");
-  const connection = undo.use(await connectNats({ url: nats.url, name: "rig", logger }));
-  undo.defer(async () => {
-    await Promise.all(notifiers.map((record) => record[Symbol.asyncDispose]()));
-  });
-  await provision(connection, 1);
+const logger = createLogger("rig", "silent");
+
+async function openHandles(harness: Harness<Nats>): Promise<NotifierHandles> {
+  const { connection, receiver: hook, services, start } = harness;
   const kv = await openKv(connection, "notify", NotifyRecord);
   const records = async () => {
     const records: NotifyRecord[] = [];
     for await (const entry of kv.snapshot()) records.push(entry.value);
     return records;
   };
-  const events = () =>
-    readAll(connection, EVENT_STREAM, "rollcast.v1.>", (msg) => RollcastEvent.parse(msg.json()));
-  const kept = undo.move();
   let count = 0;
   let lastSequence = 0;
   const config = (notifier: object = {}) => ({
-    apiVersion: "rollcast.dev/v1",
-    kind: "Config",
-    cluster: CLUSTER,
+    ...baseConfig(),
     notifier: {
       receivers: [hookReceiver(hook)],
       route: { groupWait: "300ms", groupInterval: "300ms" },
       ...notifier,
     },
-    log: { level: "debug" },
   });
   return {
-    config,
-    nats,
-    redis,
     hook,
-    notifiers,
-    async start(options = {}) {
-      const service = await startService("notifier", {
-        config: config(options.notifier),
-        natsUrl: nats.url,
-        redisUrl: redis.url,
-        env: { TEST_SIGNING_SECRET: SECRET, ...options.env },
-      });
-      notifiers.push(service);
-      if (options.wait !== false) await service.waitReady();
-      return service;
-    },
+    config,
+    start: ({ notifier, ...options } = {}) =>
+      start("notifier", { ...options, config: config(notifier) }),
     async publishEvent(outcome, name, more) {
       const data = dataOf(name, more);
       const id = stableId("event", name, outcome, String(count++));
@@ -193,15 +152,6 @@ export async function startHarness(): Promise<Harness> {
     async writeRecord(record) {
       await kv.create(notificationKey(CLUSTER, record.id), record);
     },
-    events,
-    waitEvent: (outcome) =>
-      waitFor(
-        async () =>
-          (await events()).find((record) => eventOutcome(record.type).outcome === outcome),
-        {
-          message: `the event ${outcome}`,
-        },
-      ),
     deadLetters: () => readDeadLetters(connection),
     letters: () =>
       readAll(connection, DEAD_LETTER_STREAM, ">", (msg) => ({
@@ -209,8 +159,15 @@ export async function startHarness(): Promise<Harness> {
         headers: String(msg.headers),
         body: new TextDecoder().decode(msg.data),
       })),
-    metrics: async () => (await fetch(`${notifiers.at(-1)?.http()}/metrics`)).text(),
-    logs: () => notifiers.flatMap((record) => record.logs),
-    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+    metrics: async () => (await fetch(`${services.at(-1)?.http()}/metrics`)).text(),
   };
+}
+
+export function startNotifierHarness(): Promise<NotifierHarness> {
+  const client = {
+    connect: (to: { url: string }) => connectNats({ ...to, name: "rig", logger }),
+    provision: (nats: Nats) => provision(nats, 1),
+    readEvents,
+  };
+  return startHarness({ nats: {}, redis: {}, receiver: true, client }, openHandles);
 }

@@ -1,6 +1,6 @@
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startHarness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
 import { startTlsReceiver } from "./tls-receiver.ts";
 
 /**
@@ -14,7 +14,7 @@ outcomeTest(
     knownToFail: { reason: "Network" },
   },
   async (begin, undo) => {
-    const harness = undo.use(await startHarness());
+    const harness = undo.use(await startNotifierHarness());
     const hook = undo.use(await startTlsReceiver());
     const security = { allowedPorts: [hook.port], allowCidrs: ["127.0.0.0/8", "::1/128"] };
     const url = `https://localhost:${hook.port}/hook`;

@@ -3,14 +3,14 @@ import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startForwardProxy } from "@rollcast/testkit/forward-proxy";
 import type { ForwardProxy } from "@rollcast/testkit/forward-proxy";
-import { startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 import { TLS, startTlsReceiver } from "./tls-receiver.ts";
 
 type Via = { env?: Readonly<Record<string, string>>; allowCidrs?: readonly string[] };
 
 function startVia(
-  harness: Harness,
+  harness: NotifierHarness,
   proxy: ForwardProxy,
   url: string,
   { env, allowCidrs = [] }: Via = {},
@@ -29,7 +29,7 @@ function startVia(
 }
 
 test("https goes through a tunnel of the proxy, which resolves the name", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   // Resolved here it would be refused: a loopback address is nothing public.
@@ -44,7 +44,7 @@ test("https goes through a tunnel of the proxy, which resolves the name", async 
 });
 
 test("plain http is forwarded by the proxy", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   await startVia(harness, proxy, `http://hooks.nowhere.invalid:${harness.hook.port}/hook`);
   await harness.publishEvent("failed", "web");
@@ -54,7 +54,7 @@ test("plain http is forwarded by the proxy", async () => {
 });
 
 test("hosts in NO_PROXY are reached directly, and their addresses are checked", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   const env = { NO_PROXY: "localhost" };
@@ -74,7 +74,7 @@ test("hosts in NO_PROXY are reached directly, and their addresses are checked", 
 });
 
 test("a literal address is checked before any proxy is used", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   const url = "https://169.254.169.254/latest/meta-data";
   const started = await harness.start({
@@ -88,7 +88,7 @@ test("a literal address is checked before any proxy is used", async () => {
 });
 
 test("through a proxy too, the certificate must match the name", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   await using hook = await startTlsReceiver();
   await startVia(harness, proxy, `https://hooks.nowhere.invalid:${hook.port}/hook`);
@@ -101,7 +101,7 @@ test("through a proxy too, the certificate must match the name", async () => {
 });
 
 test("a refusing proxy is a network error, reported without its password", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using proxy = await startForwardProxy();
   proxy.refuse(407);
   await startVia(harness, proxy, "https://hooks.nowhere.invalid:8443/hook");
@@ -117,7 +117,7 @@ test("a refusing proxy is a network error, reported without its password", async
 });
 
 test("an invalid proxy URL stops the start without being shown", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const started = await harness.start({
     env: { HTTPS_PROXY: "ops:proxy-password@x" },
     wait: false,

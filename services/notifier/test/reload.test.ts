@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startHarness } from "./harness.ts";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { receivedIds } from "./received.ts";
 
 const TAKEN = "configuration reloaded";
@@ -29,13 +29,8 @@ async function change(service: Service, config: object | string, msg: string): P
   await waitFor(() => countOf(service, msg) > before, { message: msg });
 }
 
-async function tempDir(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "rollcast-reload-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
 test("an added receiver gets messages from then on; the waiting messages of a removed one become dead letters", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using second = await startReceiver();
   harness.hook.answer({ status: 503 });
   const notifier = await harness.start();
@@ -72,7 +67,7 @@ const WRONG: readonly { readonly config: object | string; readonly says: string 
 ];
 
 test("an invalid file leaves the previous configuration in effect, with an error, until it is fixed", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const notifier = await harness.start();
   await notifier.waitLog(({ msg }) => msg === TAKEN);
   const successful = "rollcast_config_last_reload_successful";
@@ -94,17 +89,17 @@ test("an invalid file leaves the previous configuration in effect, with an error
 });
 
 test("a mounted ConfigMap, which changes by swapping symbolic links, is reloaded", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using second = await startReceiver();
-  await using dir = await tempDir();
+  const { dir } = harness;
   const version = async (name: string, config: object) => {
-    await mkdir(join(dir.path, name));
-    await write(join(dir.path, name, "rollcast.yaml"), config);
-    await symlink(name, join(dir.path, "..data_tmp"));
-    await rename(join(dir.path, "..data_tmp"), join(dir.path, "..data"));
+    await mkdir(join(dir, name));
+    await write(join(dir, name, "rollcast.yaml"), config);
+    await symlink(name, join(dir, "..data_tmp"));
+    await rename(join(dir, "..data_tmp"), join(dir, "..data"));
   };
   await version("..2026_1", harness.config());
-  const file = join(dir.path, "rollcast.yaml");
+  const file = join(dir, "rollcast.yaml");
   await symlink("..data/rollcast.yaml", file);
   const notifier = await harness.start({ env: { ROLLCAST_CONFIG: file } });
   await notifier.waitLog(({ msg }) => msg === TAKEN);
@@ -112,7 +107,7 @@ test("a mounted ConfigMap, which changes by swapping symbolic links, is reloaded
     "..2026_2",
     harness.config({ receivers: [hookReceiver(second, { name: "second" })] }),
   );
-  await rm(join(dir.path, "..2026_1"), { recursive: true });
+  await rm(join(dir, "..2026_1"), { recursive: true });
   await notifier.waitLog(({ msg }) => msg === "receivers reloaded");
   const id = await harness.publishEvent("failed", "web");
   await second.waitFor(() => true);
@@ -120,15 +115,14 @@ test("a mounted ConfigMap, which changes by swapping symbolic links, is reloaded
 });
 
 test("a gone receiver is tried again when the file with its URL changes", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using moved = await startReceiver();
-  await using dir = await tempDir();
+  const { dir } = harness;
   harness.hook.answer({ status: 410 });
-  const file = join(dir.path, "url");
+  const file = join(dir, "url");
   await write(file, `${harness.hook.url}/old`);
-  const allowedPorts = [harness.hook.port, moved.port];
   const webhook = { urlFrom: { file } };
-  const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts };
+  const security = localSecurity(harness.hook, moved);
   const receivers = [{ name: "hook", webhook, security }];
   const notifier = await harness.start({ notifier: { receivers } });
   await harness.publishEvent("failed", "web");
@@ -142,7 +136,7 @@ test("a gone receiver is tried again when the file with its URL changes", async 
 });
 
 test("a replica that has not loaded the newest configuration leaves a new receiver's messages to the others", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using second = await startReceiver();
   const route = { groupBy: ["workload"], groupWait: "0" };
   await harness.start({ notifier: { receivers: [], route } });

@@ -1,16 +1,12 @@
 import { expect, test } from "vitest";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { startReceiver } from "@rollcast/testkit/receiver";
-import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { hookReceiver, startHarness } from "./harness.ts";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { receivedIds } from "./received.ts";
 
-function securityOf(server: TestReceiver) {
-  return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [server.port] };
-}
-
 test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startReceiver({ body: "ok" });
   await using teams = await startReceiver({ status: 202 });
   await using chat = await startReceiver();
@@ -29,10 +25,10 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
     {
       name: "slack",
       slack: { webhookUrlFrom: { env: "SLACK_URL" } },
-      security: securityOf(slack),
+      security: localSecurity(slack),
     },
-    { name: "teams", teams: { urlFrom: { env: "TEAMS_URL" } }, security: securityOf(teams) },
-    { name: "chat", googleChat: { urlFrom: { env: "CHAT_URL" } }, security: securityOf(chat) },
+    { name: "teams", teams: { urlFrom: { env: "TEAMS_URL" } }, security: localSecurity(teams) },
+    { name: "chat", googleChat: { urlFrom: { env: "CHAT_URL" } }, security: localSecurity(chat) },
     { name: "nobody", none: {} },
   ];
   await harness.start({
@@ -61,14 +57,14 @@ test("routes choose among webhook, Slack, Teams, Google Chat and nobody", async 
 });
 
 test("a receiver that echoes its own URL does not leak it", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startReceiver();
   slack.answer((record) => ({ status: 404, body: `no ${record.path}` }));
   const receivers = [
     {
       name: "slack",
       slack: { webhookUrlFrom: { env: "SLACK_URL" } },
-      security: securityOf(slack),
+      security: localSecurity(slack),
     },
   ];
   const env = { SLACK_URL: `${slack.url}/services/T0/B0/secret-path?sig=secret-query` };
@@ -85,7 +81,7 @@ test("a receiver that echoes its own URL does not leak it", async () => {
 });
 
 test("after its interval a group sends everything that joined in one message", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await harness.start({ notifier: { route: { groupWait: "100ms", groupInterval: "3s" } } });
   await harness.publishEvent("failed", "first");
   const first = await harness.hook.waitFor(() => true);
@@ -100,7 +96,7 @@ test("after its interval a group sends everything that joined in one message", a
 });
 
 test("a receiver that fails five times in a row is not tried until a probe is due", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 500 });
   const route = { groupBy: ["workload"], groupWait: "0", groupInterval: "0" };
   const notifier = await harness.start({ notifier: { route } });
@@ -125,7 +121,7 @@ test("a receiver that fails five times in a row is not tried until a probe is du
 });
 
 test("a gone receiver is tried once; its other waiting messages become dead letters", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   harness.hook.answer({ status: 410 });
   await harness.start({ notifier: { route: { groupBy: ["workload"], groupWait: "0" } } });
   await harness.publishEvent("failed", "web");
@@ -150,14 +146,14 @@ test.each([
     says: "NOT_SET",
   },
 ])("$name stops the start and says so", async ({ notifier, says }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   const started = await harness.start({ notifier, wait: false });
   expect(await started.exited).toBe(1);
   expect(JSON.stringify(started.logs)).toContain(says);
 });
 
 test("a workload's annotation adds a receiver in an allowed namespace; elsewhere a warning is logged", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using team = await startReceiver();
   const receivers = [hookReceiver(harness.hook), hookReceiver(team, { name: "team" })];
   const route = { receiver: "hook", groupBy: ["workload"], groupWait: "0" };

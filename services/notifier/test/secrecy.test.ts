@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import type { TestAnswer, Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
-import { TOKEN, startApi, tokenFile } from "./api-client.ts";
-import { SECRET, startHarness } from "./harness.ts";
-import type { Harness } from "./harness.ts";
+import { TOKEN, startApi } from "./api-client.ts";
+import { SIGNING_SECRET, localSecurity } from "@rollcast/testkit/harness/base-config";
+import { startNotifierHarness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 const SIGNING = `whsec_${Buffer.from("another signing secret of the tests").toString("base64")}`;
 const BOT_TOKEN = "xoxb-1234-secret-of-the-bot";
@@ -40,9 +41,9 @@ const ANSWERS: Readonly<Record<string, (received: Received) => TestAnswer>> = {
 };
 const CHATS = ["slack", "teams", "googleChat"] as const;
 
-function receiversOf(harness: Harness) {
+function receiversOf(harness: NotifierHarness) {
   const { port } = harness.hook;
-  const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
+  const security = localSecurity({ port });
   const signing = { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }, { env: "SIGNING" }] };
   const names = Object.keys(ANSWERS);
   return [
@@ -70,7 +71,7 @@ const envOf = (name: string) => `URL_${name.replaceAll("-", "_").toUpperCase()}`
 const pathSecret = (name: string) => `Path-Secret-Of-${name}-b5f1`;
 const querySecret = (name: string) => `query.secret.of.${name}.77aa`;
 
-function environment(harness: Harness): Record<string, string> {
+function environment(harness: NotifierHarness): Record<string, string> {
   const names = [...Object.keys(ANSWERS), ...CHATS];
   const urls = names.map((name) => [
     envOf(name),
@@ -88,7 +89,10 @@ function environment(harness: Harness): Record<string, string> {
 /** Every secret, and the parts of one that would give it away. */
 function secrets(): string[] {
   const names = [...Object.keys(ANSWERS), ...CHATS];
-  const keys = [SECRET, SIGNING].flatMap((request) => [request, request.slice("whsec_".length)]);
+  const keys = [SIGNING_SECRET, SIGNING].flatMap((request) => [
+    request,
+    request.slice("whsec_".length),
+  ]);
   const urls = names.flatMap((name) => [pathSecret(name), querySecret(name)]);
   return [
     ...keys,
@@ -103,14 +107,13 @@ function secrets(): string[] {
 }
 
 test("no log line, error, metric, event, record, dead letter or answer of the API holds a secret, a token or a query", async () => {
-  await using harness = await startHarness();
-  await using token = await tokenFile();
+  await using harness = await startNotifierHarness();
   harness.hook.answer((received) => {
     const name = received.path.split("/")[1] ?? "";
     return (ANSWERS[name] ?? echoing(404))(received);
   });
   const notifier = { receivers: receiversOf(harness) };
-  const api = await startApi(harness, token, { notifier, env: environment(harness) });
+  const api = await startApi(harness, { notifier, env: environment(harness) });
   await harness.publishEvent("failed", "web");
   const receiversTried = () => new Set(harness.hook.received.map(({ path }) => path.split("/")[1]));
   await waitFor(() => receiversTried().size === Object.keys(ANSWERS).length + CHATS.length + 1, {

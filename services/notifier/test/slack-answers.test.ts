@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SLACK_TOKEN, waitDelivered, slackError, startBot, startSlack } from "./fake-slack.ts";
-import { startHarness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
 
 test.each([
   { name: "429 with Retry-After", answer: { status: 429, headers: { "retry-after": "1" } } },
@@ -11,7 +11,7 @@ test.each([
   { name: "internal_error", answer: slackError("internal_error") },
   { name: "a reset", answer: { instead: "reset" as const } },
 ])("after $name it retries", async ({ answer }) => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   let first = true;
   slack.instead(() => {
@@ -29,7 +29,7 @@ test.each([
 test.each(["invalid_auth", "never_heard_of"])(
   "%s makes the message a dead letter at once, without the token",
   async (error) => {
-    await using harness = await startHarness();
+    await using harness = await startNotifierHarness();
     await using slack = await startSlack();
     slack.instead(() => ({ body: JSON.stringify({ ok: false, error, token: SLACK_TOKEN }) }));
     await startBot(harness, slack);

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { waitFor } from "@rollcast/testkit/wait";
 import { CHANNEL, waitDelivered, startBot, startSlack } from "./fake-slack.ts";
-import { startHarness } from "./harness.ts";
+import { startNotifierHarness } from "./harness.ts";
 
 test("a rollout is one message, edited from its start to its end, across a restart of the notifier", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   const first = await startBot(harness, slack);
   for (const name of ["web", "api"]) await harness.publishEvent("started", name, { affected: 3 });
@@ -26,7 +26,7 @@ test("a rollout is one message, edited from its start to its end, across a resta
 });
 
 test("a failure and a stall are replies that are shown in the channel too, and look different", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   await startBot(harness, slack);
   for (const name of ["web", "api"]) await harness.publishEvent("started", name);
@@ -46,7 +46,7 @@ test("a failure and a stall are replies that are shown in the channel too, and l
 });
 
 test("without threads a failure is a message of its own", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   await startBot(harness, slack, { bot: { thread: false } });
   await harness.publishEvent("started", "web");
@@ -59,7 +59,7 @@ test("without threads a failure is a message of its own", async () => {
 });
 
 test("a message that a person deleted is posted anew, and edited from then on", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   await startBot(harness, slack);
   for (const name of ["web", "api"]) await harness.publishEvent("started", name);
@@ -74,7 +74,7 @@ test("a message that a person deleted is posted anew, and edited from then on", 
 });
 
 test("a start that arrives after the end makes no message", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   await startBot(harness, slack);
   await harness.publishEvent("succeeded", "web");
@@ -85,7 +85,7 @@ test("a start that arrives after the end makes no message", async () => {
 });
 
 test("killed between a post and its record, it repeats at most that post", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   const first = await startBot(harness, slack, { kill: "posted" });
   await harness.publishEvent("started", "web");
@@ -100,7 +100,7 @@ test("killed between a post and its record, it repeats at most that post", async
 });
 
 test("two notifiers make one message of a rollout", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using slack = await startSlack();
   await Promise.all([startBot(harness, slack), startBot(harness, slack)]);
   for (const outcome of ["started", "succeeded"] as const) {

@@ -1,5 +1,4 @@
-import { createLogger } from "@rollcast/runtime/logger";
-import { connectNats } from "@rollcast/nats/connect";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import type { Nats } from "@rollcast/nats/connect";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
@@ -7,9 +6,9 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import type { NotifyRecord } from "../src/model/notify-record.ts";
 import { startBot, startSlack } from "./fake-slack.ts";
-import { hookReceiver, startHarness } from "./harness.ts";
+import { hookReceiver, startNotifierHarness } from "./harness.ts";
 import { bodyOf, receivedIds } from "./received.ts";
-import type { Harness } from "./harness.ts";
+import type { NotifierHarness } from "./harness.ts";
 
 const NOVELTY = { v: 2, novelty: ["of", "tomorrow"] };
 
@@ -30,9 +29,8 @@ async function keys(nats: Nats): Promise<string[]> {
   return Object.keys(state.subjects ?? {}).map((subject) => subject.replace("$KV.notify.", ""));
 }
 
-async function openBucket(harness: Harness): Promise<Bucket> {
-  const logger = createLogger("test", "silent");
-  const nats = await connectNats({ url: harness.nats.url, name: "test", logger });
+async function openBucket(harness: NotifierHarness): Promise<Bucket> {
+  const nats = await harness.connect();
   const read = async (key: string) => {
     const query = { last_by_subj: `$KV.notify.${key}` };
     const stored = await nats.jsm.streams.getMessage("KV_notify", query).catch(() => null);
@@ -54,7 +52,11 @@ async function openBucket(harness: Harness): Promise<Bucket> {
   };
 }
 
-async function expectLeftAlone(harness: Harness, bucket: Bucket, key: string): Promise<void> {
+async function expectLeftAlone(
+  harness: NotifierHarness,
+  bucket: Bucket,
+  key: string,
+): Promise<void> {
   const named = () =>
     harness.logs().some((line) => line.level === "error" && JSON.stringify(line).includes(key));
   await waitFor(named, { message: `an error that names ${key}` });
@@ -62,7 +64,7 @@ async function expectLeftAlone(harness: Harness, bucket: Bucket, key: string): P
 }
 
 test("a receiver list that a newer version wrote is kept, and the notifier works", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using bucket = await openBucket(harness);
   await bucket.renew("test.receivers", { type: "receivers", names: { of: "another form" } });
 
@@ -75,7 +77,7 @@ test("a receiver list that a newer version wrote is kept, and the notifier works
 });
 
 test("a message that a newer version wrote is kept, and the others are sent", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using bucket = await openBucket(harness);
   await bucket.renew("test.message.tomorrows", { type: "notification", receiver: "hook" });
 
@@ -89,7 +91,7 @@ test("a message that a newer version wrote is kept, and the others are sent", as
 });
 
 test("a group that a newer version wrote is kept, its events become dead letters, and other receivers get them", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using bucket = await openBucket(harness);
   await using second = await startReceiver();
   const receivers = [hookReceiver(harness.hook), hookReceiver(second, { name: "second" })];
@@ -119,12 +121,12 @@ function alertmanager(manager: TestReceiver) {
   return {
     name: "alerts",
     alertmanager: { urls: [manager.url] },
-    security: { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [manager.port] },
+    security: localSecurity(manager),
   };
 }
 
 test("an alert that a newer version wrote is kept, and those of other workloads fire", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using bucket = await openBucket(harness);
   const receivers = [alertmanager(harness.hook)];
   const first = await harness.start({ notifier: { receivers } });
@@ -146,7 +148,7 @@ test("an alert that a newer version wrote is kept, and those of other workloads 
 });
 
 test("a message log that a newer version wrote is kept, and the message waits", async () => {
-  await using harness = await startHarness();
+  await using harness = await startNotifierHarness();
   await using bucket = await openBucket(harness);
   await using slack = await startSlack();
   const first = await startBot(harness, slack);

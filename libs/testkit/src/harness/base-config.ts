@@ -17,18 +17,15 @@ export function baseConfig(namespace?: string): object {
   };
 }
 
-/** What a receiver's configuration needs to send to a server of this machine. */
-export function localSecurity(...servers: readonly { readonly port: number }[]): object {
+/** What a receiver of the notifier needs to send to servers of this machine. */
+export function localSecurity(...servers: readonly { readonly port: number }[]) {
   const allowedPorts = servers.map(({ port }) => port);
   return { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts };
 }
 
-/** The configuration of the webhook receiver `hook`. */
-export function hookReceiver(receiver: TestReceiver, path = "/hook"): object {
+/** The configuration of a webhook receiver `hook` that sends to a harness's receiver. */
+export function webhookReceiver(receiver: TestReceiver, path = "/hook") {
   const signing = { secretsFrom: [{ env: "TEST_SIGNING_SECRET" }] };
-  return {
-    name: "hook",
-    webhook: { url: `${receiver.url}${path}`, signing },
-    security: localSecurity(receiver),
-  };
+  const webhook = { url: `${receiver.url}${path}`, signing };
+  return { name: "hook", webhook, security: localSecurity(receiver) };
 }

@@ -14,17 +14,6 @@ function present<T>(part: T | undefined, name: string): T {
   return part;
 }
 
-/** Opens the client's connection, and has it make what must be there first. */
-async function openConnection<C extends AsyncDisposable>(
-  { client }: HarnessOptions<C>,
-  connect: () => Promise<C>,
-): Promise<C | undefined> {
-  if (client === undefined) return undefined;
-  const connection = await connect();
-  await client.provision?.(connection);
-  return connection;
-}
-
 /**
  * Starts the parts that `options` names, then what `extend` adds to them, and disposes of all of it
  * again in the reverse order, also where one of them cannot start.
@@ -38,24 +27,25 @@ export async function startHarness<C extends AsyncDisposable, S extends object =
   opening.defer(() => rm(dir, { recursive: true, force: true }));
   const cluster = await openCluster(options, dir, opening);
   const servers = await openServers(options, dir, opening);
-  const { natsServers } = servers;
+  const { natsServers, users } = servers;
   const natsUrl = () => {
     present(natsServers[0], "nats");
     return natsServers.map(({ url }) => url).join(",");
   };
-  const nkey =
-    servers.users === undefined ? {} : { nkey: { file: servers.users.seedFile("test") } };
+  const nkey = users === undefined ? {} : { nkey: { file: users.seedFile("test") } };
+  const { client } = options;
   let undo = opening;
   const connect = async () =>
-    undo.use(await present(options.client, "client").connect({ url: natsUrl(), ...nkey }));
-  const connection = await openConnection(options, connect);
+    undo.use(await present(client, "client").connect({ url: natsUrl(), ...nkey }));
+  const connection = client === undefined ? undefined : await connect();
+  if (connection !== undefined) await client?.provision?.(connection);
   const isShared = options.cluster === "shared";
   const processes = opening.use(
     openProcesses({ cluster, servers, natsUrl, isShared }, () => options.config?.(harness) ?? {}),
   );
   const stop = new AbortController();
   const events = async () =>
-    (await options.client?.readEvents?.(present(connection, "client"))) ?? [];
+    present(client?.readEvents, "reader of events")(present(connection, "client"));
   const harness: Harness<C> = {
     dir,
     signal: stop.signal,
@@ -86,7 +76,7 @@ export async function startHarness<C extends AsyncDisposable, S extends object =
       return present(servers.redis, "redis");
     },
     get users() {
-      return present(servers.users, "users");
+      return present(users, "users");
     },
     get receiver() {
       return present(servers.receiver, "receiver");
@@ -113,5 +103,7 @@ export async function startHarness<C extends AsyncDisposable, S extends object =
   await Promise.all((options.services ?? []).map((name) => processes.start(name)));
   const more = await extend?.(harness, opening);
   undo = opening.move();
-  return Object.assign(harness, more) as unknown as Extended<C, S>;
+  // Not assigned: a handle of the same name may have a getter only.
+  Object.defineProperties(harness, Object.getOwnPropertyDescriptors(more ?? {}));
+  return harness as unknown as Extended<C, S>;
 }
