@@ -19,8 +19,8 @@ const ONE = { as: "env", configMap: "cfg", key: "a" } as const;
 
 async function startWithApi(config: object = {}) {
   await using undo = new AsyncDisposableStack();
-  const access = undo.use(await apiToken());
   const stack = undo.use(await startStack({ services: ["watcher"], config }));
+  const access = await apiToken(stack);
   const { api, namespace } = stack;
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "1", b: "1" }));
   for (const [name, use, annotations] of [

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { objectsIn } from "@rollcast/testkit/helm";
 import { expect, test } from "vitest";
-import { usersFile } from "./secure.ts";
+import { usersFile } from "@rollcast/testkit/harness/shipped-users";
 
 /** Keys of the Secret that the keys step makes. */
 async function secretKeys(): Promise<string[]> {

@@ -1,5 +1,4 @@
 import { paths, secret } from "@rollcast/testkit/objects";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { createReadyPod, startFakeKubelet } from "./fake-kubelet.ts";
 import { apiToken, apiUrl } from "./restarter-api.ts";
@@ -7,12 +6,11 @@ import { rollcast } from "./rollcast.ts";
 import { startStack } from "./stack.ts";
 
 test("without --server the API is found through the kubeconfig: a forwarded port to a ready pod, the token from its Secret", async () => {
-  await using access = await apiToken();
   await using stack = await startStack({ services: ["watcher"] });
-  const { api, namespace } = stack;
+  const { api, kubeconfig, namespace } = stack;
+  const access = await apiToken(stack);
   const config = { restarter: { api: access.config } };
   const { port } = new URL(await apiUrl(await stack.start("restarter", { config })));
-  const { kubeconfig } = useCluster();
   const ask = () =>
     rollcast(["status", "--kubeconfig", kubeconfig, "--rollcast-namespace", namespace]);
 
@@ -43,9 +41,9 @@ test("without --server the API is found through the kubeconfig: a forwarded port
 });
 
 test("where the services are one process, each API is found by the name of its port", async () => {
-  await using access = await apiToken();
   await using stack = await startStack({ services: [] });
-  const { api, namespace } = stack;
+  const { api, kubeconfig, namespace } = stack;
+  const access = await apiToken(stack);
   const config = {
     restarter: { api: access.config },
     notifier: { api: access.config },
@@ -67,7 +65,6 @@ test("where the services are one process, each API is found by the name of its p
   await createReadyPod(api, namespace, { name: "rollcast-all-in-one-0", node, labels, ports });
   const { token } = access;
   await api.create(paths.secret(namespace), secret(namespace, "rollcast-api", { token }));
-  const { kubeconfig } = useCluster();
   const where = ["--kubeconfig", kubeconfig, "--rollcast-namespace", namespace];
 
   const status = await rollcast(["status", ...where]);

@@ -14,14 +14,13 @@ import { deployment } from "@rollcast/testkit/deployment";
 import { startNats } from "@rollcast/testkit/nats";
 import { startProcess } from "@rollcast/testkit/process";
 import type { ServiceName } from "@rollcast/testkit/services";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { apiToken, apiUrl } from "./restarter-api.ts";
 import { rollcast } from "./rollcast.ts";
-import { startSecureBus } from "./secure.ts";
-import type { NatsUser, SecureOptions, Shape } from "./secure.ts";
-import { setKey, startStack, waitSettled } from "./stack.ts";
+import type { InstallShape, NatsUser } from "@rollcast/testkit/harness/shipped-users";
+import { setKey, startSecuredServers, startStack, waitSettled } from "./stack.ts";
+import type { SecuredOptions } from "./stack.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const logger = createLogger("test", "silent");
@@ -39,7 +38,7 @@ async function startTail(args: readonly string[], env: Readonly<Record<string, s
   return { lines, running, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }
 
-const SHAPES: readonly [Shape, readonly ServiceName[]][] = [
+const SHAPES: readonly [InstallShape, readonly ServiceName[]][] = [
   ["services", ["watcher", "restarter", "notifier"]],
   ["all-in-one", ["all-in-one"]],
 ];
@@ -47,9 +46,8 @@ const SHAPES: readonly [Shape, readonly ServiceName[]][] = [
 test.each(SHAPES)(
   "%s: as the shipped operator, doctor finds nothing to do and events tail shows old and new events",
   async (shape, names) => {
-    await using access = await apiToken();
-    const secure = shape === "services" ? true : shape;
-    await using stack = await startStack({ secure, services: [] });
+    await using stack = await startStack({ secured: { shape }, services: [] });
+    const access = await apiToken(stack);
     const { api, namespace } = stack;
     await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
     const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
@@ -62,12 +60,12 @@ test.each(SHAPES)(
     const restarter = services.find(({ name }) => name === "restarter" || name === "all-in-one");
     if (restarter === undefined) throw new Error("no restarter");
     const nats = { ROLLCAST_NATS_URL: stack.nats.url };
-    const seed = ["--nkey", stack.seedFile("operator")];
+    const seed = ["--nkey", stack.users.seedFile("operator")];
     const more = {
       ...nats,
       ROLLCAST_SERVER: await apiUrl(restarter),
       ROLLCAST_TOKEN: access.token,
-      KUBECONFIG: useCluster().kubeconfig,
+      KUBECONFIG: stack.kubeconfig,
     };
 
     const { code, out } = await rollcast(["doctor", ...seed], more);
@@ -98,18 +96,18 @@ test.each(SHAPES)(
 );
 
 /** NATS with the shipped users, provisioned unless `empty`, and a connection of the watcher. */
-async function startBus(options: SecureOptions & { empty?: boolean } = {}) {
-  await using undo = new AsyncDisposableStack();
-  const bus = undo.use(await startSecureBus("test", options));
-  const dial = (user: NatsUser) =>
-    connectNats({ url: bus.natsUrl, name: user, logger, nkey: { file: bus.seedFile(user) } });
-  if (options.empty !== true) {
-    const nats = undo.use(await dial("provision"));
-    await provisionWhenReady(nats, options.servers ?? 1, AbortSignal.timeout(60_000));
-  }
-  const watcher = undo.use(await dial("watcher"));
-  const kept = undo.move();
-  return { bus, watcher, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+function startBus({ empty = false, ...options }: SecuredOptions & { empty?: boolean } = {}) {
+  return startSecuredServers(options, async ({ natsUrl: url, users }, undo) => {
+    const dial = async (user: NatsUser) => {
+      const nkey = { file: users.seedFile(user) };
+      return undo.use(await connectNats({ url, name: user, logger, nkey }));
+    };
+    if (!empty) {
+      const nats = await dial("provision");
+      await provisionWhenReady(nats, options.servers ?? 1, AbortSignal.timeout(60_000));
+    }
+    return { watcher: await dial("watcher") };
+  });
 }
 
 const EVENT = sourceEvent(
@@ -137,10 +135,10 @@ function idsOf(out: string): string[] {
 }
 
 test("three servers: every acknowledged event is shown, whichever server is asked", async () => {
-  await using three = await startBus({ servers: 3 });
-  const { bus, watcher } = three;
+  await using bus = await startBus({ servers: 3 });
+  const { watcher } = bus;
   const ids: string[] = [];
-  const env = { ROLLCAST_NKEY_FILE: bus.seedFile("operator") };
+  const env = { ROLLCAST_NKEY_FILE: bus.users.seedFile("operator") };
   for (const { url } of [...bus.natsServers, ...bus.natsServers]) {
     for (const _ of Array.from({ length: 20 })) {
       ids.push(`id-${ids.length}`);
@@ -156,14 +154,14 @@ test("three servers: every acknowledged event is shown, whichever server is aske
 
 describe("without the right to read", () => {
   test("events tail says which seed to give, and quotes none", async () => {
-    await using started = await startBus();
-    const { bus, watcher } = started;
+    await using bus = await startBus();
+    const { watcher } = bus;
     await publish(watcher, "a");
     await using made = await temporaryDir("nkey");
     const wrong = join(made.dir, "wrong");
     await writeFile(wrong, "SUAWRONG");
     const config = join(made.dir, "rollcast.yaml");
-    const nats = { url: bus.natsUrl, nkey: { file: bus.seedFile("restarter") } };
+    const nats = { url: bus.natsUrl, nkey: { file: bus.users.seedFile("restarter") } };
     const head = { apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "test" };
     await writeFile(config, stringify({ ...head, nats }));
     const tail = async (...args: string[]) => {
@@ -171,18 +169,18 @@ describe("without the right to read", () => {
       return { code, out, err: err.replaceAll(/\s+/g, " ") };
     };
     const at = ["--nats", bus.natsUrl];
-    const operator = ["--nkey", bus.seedFile("operator")];
+    const operator = ["--nkey", bus.users.seedFile("operator")];
 
     const cure = /seed of the user operator \(nats-operator\.nk\) by --nkey/;
-    for (const args of [at, [...at, "--nkey", bus.seedFile("all-in-one")]]) {
+    for (const args of [at, [...at, "--nkey", bus.users.seedFile("all-in-one")]]) {
       const { code, err } = await tail(...args);
       expect(err).toContain("NATS refuses the credentials");
       expect(err).toMatch(cure);
       expect(code).toBe(3);
     }
     for (const args of [
-      [...at, "--nkey", bus.seedFile("restarter")],
-      [...at, "--nkey", bus.seedFile("subscriber")],
+      [...at, "--nkey", bus.users.seedFile("restarter")],
+      [...at, "--nkey", bus.users.seedFile("subscriber")],
       ["--config", config],
     ]) {
       const { code, err } = await tail(...args);
@@ -208,10 +206,9 @@ describe("without the right to read", () => {
   });
 
   test("doctor tells a missing right from a missing stream", async () => {
-    await using started = await startBus({ empty: true });
-    const { bus } = started;
+    await using bus = await startBus({ empty: true });
     const doctor = async (user: NatsUser) => {
-      const args = ["doctor", "--nats", bus.natsUrl, "--nkey", bus.seedFile(user)];
+      const args = ["doctor", "--nats", bus.natsUrl, "--nkey", bus.users.seedFile(user)];
       const { code, out } = await rollcast(args, { KUBECONFIG: "/nowhere" });
       expect(code).toBe(4);
       return out.replaceAll(/\s+/g, " ");
@@ -228,7 +225,7 @@ describe("without the right to read", () => {
       "--nats",
       bus.natsUrl,
       "--nkey",
-      bus.seedFile("operator"),
+      bus.users.seedFile("operator"),
     ]);
     expect(tail).toMatchObject({ code: 3, out: "" });
     expect(tail.err).toContain("the stream of events is not there");

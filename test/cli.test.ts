@@ -1,6 +1,6 @@
 import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail } from "@rollcast/shared/api/workload-views";
-import { startCluster } from "@rollcast/testkit/cluster";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -16,10 +16,9 @@ let stack: Stack;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  const access = cleanup.use(await apiToken());
   // Its own: every doctor of a control plane sees the Reloader that one of these tests installs.
-  const cluster = cleanup.use(await startCluster());
-  stack = cleanup.use(await startStack({ secure: true, services: [], cluster }));
+  stack = cleanup.use(await startStack({ secured: {}, services: [], cluster: {} }));
+  const access = await apiToken(stack);
   for (const name of ["provision", "watcher"] as const) await stack.start(name);
   const { api, namespace } = stack;
   for (const source of ["cfg", "other", "frozen"]) {
@@ -41,11 +40,7 @@ beforeAll(async () => {
   });
   const { receiver } = stack;
   receiver.answer(() => ({ status: 400, body: "not like this" }));
-  const security = {
-    allowHttp: true,
-    allowCidrs: ["127.0.0.0/8"],
-    allowedPorts: [receiver.port],
-  };
+  const security = localSecurity(receiver);
   const notifier = await stack.start("notifier", {
     config: {
       notifier: {
@@ -68,8 +63,8 @@ beforeAll(async () => {
     ROLLCAST_TOKEN: access.token,
     ROLLCAST_ACTOR: "ann@example.com",
     ROLLCAST_NATS_URL: stack.nats.url,
-    ROLLCAST_NKEY_FILE: stack.seedFile("operator"),
-    KUBECONFIG: cluster.kubeconfig,
+    ROLLCAST_NKEY_FILE: stack.users.seedFile("operator"),
+    KUBECONFIG: stack.cluster.kubeconfig,
   };
 });
 afterAll(() => cleanup.disposeAsync());

@@ -1,6 +1,7 @@
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BUCKETS, DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
+import { SIGNING_SECRET } from "@rollcast/testkit/harness/base-config";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
@@ -8,14 +9,7 @@ import type { Received } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import {
-  setKey,
-  setSecretKey,
-  startStack,
-  uniqueValue,
-  waitSettled,
-  webhookSecret,
-} from "./stack.ts";
+import { setKey, setSecretKey, startStack, uniqueValue, waitSettled } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
 type Delivered = { type: string; timestamp: string; data: unknown };
@@ -28,7 +22,7 @@ function verified(received: Received): Delivered {
       String(received.headers[name]),
     ]),
   );
-  return new Webhook(webhookSecret).verify(received.body, headers) as Delivered;
+  return new Webhook(SIGNING_SECRET).verify(received.body, headers) as Delivered;
 }
 
 /** Every stored byte of every stream and bucket, as text. */

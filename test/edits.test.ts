@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { generationOf, setKey, startStack, waitSettled } from "./stack.ts";
 
@@ -13,18 +10,13 @@ async function nextSecond(): Promise<void> {
 }
 
 test("a change just after an edit by others rolls, though the restarter sees the edit after it, within one second", async () => {
-  await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  undo.use(cluster.api);
-  const proxy = undo.use(await startFaultProxy(cluster));
-  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
-  const stack = undo.use(await startStack({ cluster, services: ["watcher"] }));
-  const { api, namespace } = stack;
+  await using stack = await startStack({ faultProxy: true, services: ["watcher"] });
+  const { api, namespace, proxy } = stack;
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
   await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
   await waitRolledOut(api, namespace, "web");
-  await stack.start("restarter", { kubeconfig });
+  await stack.start("restarter");
   await waitSettled(stack, "web");
 
   await nextSecond();

@@ -1,31 +1,19 @@
 import process from "node:process";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
-import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import type { Service, ServiceName } from "@rollcast/testkit/services";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
 /** A stack whose services reach the API server through a proxy. */
-type Bed = { readonly stack: Stack; readonly proxy: FaultProxy };
-
-async function startBed(config: object = {}): Promise<Bed & AsyncDisposable> {
-  await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  const proxy = undo.use(await startFaultProxy(cluster));
-  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
-  const stack = undo.use(await startStack({ services: [], kubeconfig, config }));
-  const kept = undo.move();
-  return { stack, proxy, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+function startProxied(config: object = {}): Promise<Stack> {
+  return startStack({ services: [], faultProxy: true, config });
 }
 
 /** Starts a service and what it needs of others. */
-async function startOne({ stack }: Bed, name: ServiceName): Promise<Service> {
+async function startOne(stack: Stack, name: ServiceName): Promise<Service> {
   // Without one, a restarter waits for the first sync.
   if (name === "restarter") await stack.start("watcher");
   return stack.start(name);
@@ -52,30 +40,30 @@ function answered(service: Service, path: "/livez" | "/readyz", status: number, 
 
 type Outage = {
   readonly line: RegExp;
-  begin(bed: Bed): Promise<void> | void;
-  end(bed: Bed): Promise<void> | void;
+  begin(stack: Stack): Promise<void> | void;
+  end(stack: Stack): Promise<void> | void;
 };
 
 const OUTAGES = {
   "NATS killed": {
     line: /^nats: /m,
-    begin: ({ stack }) => stack.nats.kill(),
-    end: ({ stack }) => stack.nats.restart(),
+    begin: (stack) => stack.nats.kill(),
+    end: (stack) => stack.nats.restart(),
   },
   "NATS hanging": {
     line: /^nats: /m,
-    begin: ({ stack }) => stack.nats.freeze(),
-    end: ({ stack }) => stack.nats.thaw(),
+    begin: (stack) => stack.nats.freeze(),
+    end: (stack) => stack.nats.thaw(),
   },
   "Redis killed": {
     line: /^redis: /m,
-    begin: ({ stack }) => stack.redis.kill(),
-    end: ({ stack }) => stack.redis.restart(),
+    begin: (stack) => stack.redis.kill(),
+    end: (stack) => stack.redis.restart(),
   },
   "Redis hanging": {
     line: /^redis: /m,
-    begin: ({ stack }) => stack.redis.freeze(),
-    end: ({ stack }) => stack.redis.thaw(),
+    begin: (stack) => stack.redis.freeze(),
+    end: (stack) => stack.redis.thaw(),
   },
   "API server refusing connections": {
     line: /^watch: /m,
@@ -108,16 +96,16 @@ test.for<[ServiceName, OutageName[]]>([
   "%s: /readyz names what is away and is well again after; /livez asks for no restart",
   { timeout: 240_000 },
   async ([name, outages]) => {
-    await using bed = await startBed();
-    const service = await startOne(bed, name);
+    await using stack = await startProxied();
+    const service = await startOne(stack, name);
     expect(await probe(service, "/livez")).toEqual({ status: 200, text: "ok\n" });
 
     for (const title of outages) {
       const { begin, end, line } = OUTAGES[title];
-      await begin(bed);
+      await begin(stack);
       await answered(service, "/readyz", 503, line);
       expect((await probe(service, "/livez")).status, title).toBe(200);
-      await end(bed);
+      await end(stack);
       await answered(service, "/readyz", 200, /^ok$/m);
     }
     expect(service.hasExited()).toBe(false);
@@ -125,8 +113,8 @@ test.for<[ServiceName, OutageName[]]>([
 );
 
 test("a process that is stopped answers no probe, and goes on where it was", async () => {
-  await using bed = await startBed();
-  const service = await startOne(bed, "watcher");
+  await using stack = await startProxied();
+  const service = await startOne(stack, "watcher");
 
   process.kill(service.pid, "SIGSTOP");
   const signal = AbortSignal.timeout(2_000);
@@ -141,26 +129,26 @@ test("a process that is stopped answers no probe, and goes on where it was", asy
 const IMPATIENT = { health: { stallTimeout: "2s" } };
 
 test("watcher: /livez names a watch that brings nothing, unless an outage explains it", async () => {
-  await using bed = await startBed(IMPATIENT);
-  const service = await startOne(bed, "watcher");
+  await using stack = await startProxied(IMPATIENT);
+  const service = await startOne(stack, "watcher");
 
   await answered(service, "/livez", 503, /^work: .*Secret in \S+: nothing consumed for \d+ s/m);
-  await bed.stack.nats.kill();
+  await stack.nats.kill();
   await answered(service, "/livez", 200, /^ok$/m);
-  await bed.stack.nats.restart();
+  await stack.nats.restart();
   await answered(service, "/livez", 503, /^work: /m);
   expect(service.hasExited()).toBe(false);
 });
 
 test("restarter: /livez names a rollout that does not end, and a stream that is silent", async () => {
-  await using bed = await startBed(IMPATIENT);
-  const { stack, proxy } = bed;
+  await using stack = await startProxied(IMPATIENT);
+  const { proxy } = stack;
   const { api, namespace } = stack;
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
   await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
   await waitRolledOut(api, namespace, "web");
-  const service = await startOne(bed, "restarter");
+  const service = await startOne(stack, "restarter");
   await waitSettled(stack, "web");
   await answered(service, "/livez", 503, /^work: .*events: nothing received for \d+ s/m);
   await answered(service, "/livez", 503, /^work: .*deployments: nothing consumed for \d+ s/m);
@@ -174,16 +162,15 @@ test("restarter: /livez names a rollout that does not end, and a stream that is 
 });
 
 test("notifier: /livez names a delivery that does not end", async () => {
-  await using bed = await startBed(IMPATIENT);
-  const { stack } = bed;
+  await using stack = await startProxied(IMPATIENT);
   const { api, namespace } = stack;
   stack.receiver.answer({ instead: "hang" });
   await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
   await api.create(paths.deployment(namespace), deployment(namespace, "web", { uses }));
   await waitRolledOut(api, namespace, "web");
-  await startOne(bed, "restarter");
-  const service = await startOne(bed, "notifier");
+  await startOne(stack, "restarter");
+  const service = await startOne(stack, "notifier");
   await waitSettled(stack, "web");
 
   await setKey(stack, "cfg", "a", "1");

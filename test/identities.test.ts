@@ -1,11 +1,12 @@
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
+import type { InstallShape } from "@rollcast/testkit/harness/shipped-users";
 import type { ServiceLogLine, ServiceName } from "@rollcast/testkit/services";
 import { expect, test } from "vitest";
 import { setKey, startStack, waitSettled } from "./stack.ts";
 
-const SHAPES: readonly [string, true | "all-in-one", readonly ServiceName[]][] = [
-  ["three services", true, ["watcher", "restarter", "notifier"]],
+const SHAPES: readonly [string, InstallShape, readonly ServiceName[]][] = [
+  ["three services", "services", ["watcher", "restarter", "notifier"]],
   ["all in one", "all-in-one", ["all-in-one"]],
 ];
 
@@ -26,8 +27,8 @@ function refusedSince(logs: readonly ServiceLogLine[]): ServiceLogLine[] {
 
 test.each(SHAPES)(
   "%s: each process as its own user of NATS and Redis rolls, follows and delivers, and is refused nothing",
-  async (_name, secure, names) => {
-    await using stack = await startStack({ secure, services: [] });
+  async (_name, shape, names) => {
+    await using stack = await startStack({ secured: { shape }, services: [] });
     const { api, namespace } = stack;
     await api.create(paths.configMap(namespace), configMap(namespace, "cfg", { a: "0" }));
     const uses = [{ as: "envFrom", configMap: "cfg" }] as const;

@@ -114,7 +114,7 @@ test("the command line runs from what its image holds, and is given its words", 
 });
 
 test("the services run from what their images hold, and write nothing to the file system", async () => {
-  await using bed = await startStack({ secure: true, services: [] });
+  await using bed = await startStack({ secured: {}, services: [] });
   const { api, namespace } = bed;
   // What a read-only root would refuse, Node refuses here.
   const nodeOptions = [...(await imageNodeOptions()), "--permission", "--allow-fs-read=*"];

@@ -8,15 +8,17 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { startSecureBus, usersFile } from "./secure.ts";
-import type { NatsUser, SecureBus, Shape } from "./secure.ts";
+import { usersFile } from "@rollcast/testkit/harness/shipped-users";
+import type { InstallShape, NatsUser, ShippedUsers } from "@rollcast/testkit/harness/shipped-users";
+import type { Harness } from "@rollcast/testkit/harness/harness-types";
+import { startSecuredServers } from "./stack.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const OPERATOR = ["operator", ["cli/src/main.ts", "events", "tail"]] as const;
 const PROVISION = ["provision", ["jobs/provision/src/main.ts"]] as const;
 
 /** For each shape, the program that each user is for. */
-const SHAPES: readonly [Shape, readonly (readonly [NatsUser, readonly string[]])[]][] = [
+const SHAPES: readonly [InstallShape, readonly (readonly [NatsUser, readonly string[]])[]][] = [
   [
     "services",
     [
@@ -44,29 +46,33 @@ async function connectionsOf(monitor: number) {
 }
 
 /** The inboxes that a user may read. */
-async function inboxesOf(user: NatsUser, shape: Shape): Promise<string[]> {
+async function inboxesOf(user: NatsUser, shape: InstallShape): Promise<string[]> {
   const variable = `$ROLLCAST_NKEY_${user.toUpperCase().replaceAll("-", "_")}`;
   const [, own = ""] = (await usersFile("nats-users.conf", shape)).split(`nkey: ${variable}\n`);
   const [, subscribe = ""] = /subscribe: \[(.*?)\]/.exec(own) ?? [];
   return [...subscribe.matchAll(/"(_INBOX[^"]*)"/g)].map(([, subject = ""]) => subject);
 }
 
-async function publicKeyOf(bus: SecureBus, user: NatsUser, shape: Shape): Promise<string> {
+async function publicKeyOf(
+  users: ShippedUsers,
+  user: NatsUser,
+  shape: InstallShape,
+): Promise<string> {
   const file = shape === "services" ? "nats-keys.conf" : "nats-keys-all-in-one.conf";
-  const keys = await readFile(join(dirname(bus.seedFile(user)), "..", "nats", file), "utf8");
+  const keys = await readFile(join(dirname(users.seedFile(user)), "..", "nats", file), "utf8");
   const variable = `ROLLCAST_NKEY_${user.toUpperCase().replaceAll("-", "_")}`;
   return new RegExp(`^${variable}: (.+)$`, "m").exec(keys)?.[1] ?? "";
 }
 
 describe.each(SHAPES)("%s", (shape, programs) => {
   const cleanup = new AsyncDisposableStack();
-  let bus: SecureBus;
+  let bus: Harness;
   let monitor: number;
 
   beforeAll(async () => {
     monitor = await freePort();
     const config = `http: 127.0.0.1:${monitor}`;
-    bus = cleanup.use(await startSecureBus("test", { shape, config }));
+    bus = cleanup.use(await startSecuredServers({ shape, config }));
   });
   afterAll(() => cleanup.disposeAsync());
 
@@ -76,7 +82,7 @@ describe.each(SHAPES)("%s", (shape, programs) => {
       await using made = await temporaryDir("clients");
       const file = join(made.dir, "rollcast.yaml");
       const head = { apiVersion: "rollcast.dev/v1", kind: "Config", cluster: "test" };
-      await writeFile(file, stringify({ ...head, ...bus.identity(user) }));
+      await writeFile(file, stringify({ ...head, ...bus.users.identity(user) }));
       const env = {
         ROLLCAST_CONFIG: file,
         ROLLCAST_NATS_URL: bus.natsUrl,
@@ -87,7 +93,7 @@ describe.each(SHAPES)("%s", (shape, programs) => {
       const command = [join(repositoryRoot(), main), ...args];
       await using running = await startProcess(process.execPath, command, { env });
 
-      const key = await publicKeyOf(bus, user, shape);
+      const key = await publicKeyOf(bus.users, user, shape);
       const connected = async () =>
         (await connectionsOf(monitor)).find(({ authorized_user: as }) => as?.includes(key));
       const { name = "" } = await waitFor(connected, { message: `${main} to connect` }).catch(

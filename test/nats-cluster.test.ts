@@ -75,7 +75,7 @@ async function startLate(stack: Stack): Promise<Service> {
 }
 
 test("three servers of NATS as the chart has them: one is killed while changes happen, every change rolls once", async () => {
-  await using stack = await startStack({ services: [], natsServers: 3 });
+  await using stack = await startStack({ services: [], secured: { servers: 3 } });
   await provision(stack);
   await using nats = await stack.connect();
   await waitCopied(nats);
@@ -121,7 +121,7 @@ test.each(survivors)(
     // Everything stands still so long now and then: only that NATS is found at fault keeps `/livez`
     // good.
     const config = { health: { stallTimeout: "1s" } };
-    await using stack = await startStack({ services: [], natsServers: 3, config });
+    await using stack = await startStack({ services: [], secured: { servers: 3 }, config });
     await provision(stack);
     await using nats = await stack.connect();
     await deploy(stack, ["web"]);

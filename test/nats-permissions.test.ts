@@ -6,26 +6,27 @@ import { provision } from "@rollcast/nats/provision";
 import { BUCKETS } from "@rollcast/nats/streams";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { NATS_USERS, startSecureBus, usersFile } from "./secure.ts";
-import type { NatsUser, SecureBus } from "./secure.ts";
+import type { Harness } from "@rollcast/testkit/harness/harness-types";
+import { NATS_USERS, usersFile } from "@rollcast/testkit/harness/shipped-users";
+import type { NatsUser } from "@rollcast/testkit/harness/shipped-users";
+import { startSecuredServers } from "./stack.ts";
 
 const logger = createLogger("test", "silent");
 const stack = new AsyncDisposableStack();
 const connections = new Map<NatsUser | "test", Nats>();
 
-async function connectAs(bus: SecureBus, user: NatsUser | "test"): Promise<Nats> {
-  const nkey = { file: bus.seedFile(user) };
-  return connectNats({ url: bus.nats.url, name: user, logger, nkey });
+async function connectAs({ nats, users }: Harness, user: NatsUser | "test"): Promise<Nats> {
+  const nkey = { file: users.seedFile(user) };
+  return connectNats({ url: nats.url, name: user, logger, nkey });
 }
 
-const started: { bus?: SecureBus } = {};
+let bus: Harness;
 
 beforeAll(async () => {
-  const bus = stack.use(await startSecureBus("test"));
+  bus = stack.use(await startSecuredServers());
   for (const user of [...NATS_USERS, "test"] as const) {
     connections.set(user, stack.use(await connectAs(bus, user)));
   }
-  started.bus = bus;
   await provision(as("provision"), 1);
 });
 afterAll(() => stack.disposeAsync());
@@ -316,8 +317,7 @@ test("nobody gets in without a key, or with one of another shape", async () => {
   const { nc } = as("test");
   const url = `nats://${nc.getServer()}`;
   await expect(connectNats({ url, name: "nobody", logger })).rejects.toThrow(/refuses/);
-  if (started.bus === undefined) throw new Error("not started");
-  await expect(connectAs(started.bus, "all-in-one")).rejects.toThrow(/refuses/);
+  await expect(connectAs(bus, "all-in-one")).rejects.toThrow(/refuses/);
 });
 
 describe("where the services are one process", () => {
@@ -351,7 +351,7 @@ describe("where the services are one process", () => {
   });
 
   test.each(["watcher", "restarter", "notifier"] as const)("%s is nobody", async (user) => {
-    await using bus = await startSecureBus("test", { shape: "all-in-one" });
-    await expect(connectAs(bus, user)).rejects.toThrow(/refuses/);
+    await using single = await startSecuredServers({ shape: "all-in-one" });
+    await expect(connectAs(single, user)).rejects.toThrow(/refuses/);
   });
 });

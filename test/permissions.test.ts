@@ -1,10 +1,8 @@
 import { ApiError, createApi } from "@rollcast/testkit/test-api";
 import type { Api } from "@rollcast/testkit/test-api";
-import { startCluster } from "@rollcast/testkit/cluster";
 import type { ClusterAccess } from "@rollcast/testkit/write-kubeconfig";
 import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
-import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
 import { installServiceAccounts } from "./service-accounts.ts";
 import type { ServiceAccounts } from "./service-accounts.ts";
@@ -63,8 +61,8 @@ async function expectSeparation(
 }
 
 test("with the chart's ClusterRoles the pipeline works, the watcher cannot patch and the restarter cannot read a source", async () => {
-  await using cluster = await startCluster();
-  await using stack = await startStack({ services: [], cluster });
+  await using stack = await startStack({ services: [], cluster: {} });
+  const { cluster } = stack;
   await using accounts = await installServiceAccounts(cluster, stack.namespace);
   await deploy(stack);
   await startWith(stack, accounts, {});
@@ -74,9 +72,8 @@ test("with the chart's ClusterRoles the pipeline works, the watcher cannot patch
 });
 
 test("with namespaces in the scope the pipeline works with Roles alone, and sees nothing of other namespaces", async () => {
-  const cluster = useCluster();
   await using stack = await startStack({ services: [] });
-  const { namespace } = stack;
+  const { cluster, namespace } = stack;
   const set = ["rollcast.watchGlobally=false", `rollcast.namespaces={${namespace}}`];
   await using accounts = await installServiceAccounts(cluster, namespace, set);
   expect(accounts.roles.map(({ kind }) => kind)).not.toContain("ClusterRole");

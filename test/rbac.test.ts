@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import type { AnyObject } from "@rollcast/testkit/test-api";
-import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { define } from "@rollcast/testkit/definitions";
@@ -175,14 +174,18 @@ async function deployAll({ api, namespace }: Stack): Promise<void> {
 }
 
 test("the roles of the chart are what the services ask of the API server: nothing is missing and nothing too much", async () => {
-  await using cluster = await startCluster({ audit: true });
-  for (const definition of DEFINITIONS) await define(cluster.api, definition);
   const queues = [{ name: "default", window: "2s", concurrency: 20 }];
-  await using stack = await startStack({ services: [], cluster, config: { scope: {}, queues } });
+  const settings = { scope: {}, queues };
+  await using stack = await startStack({
+    services: [],
+    cluster: { audit: true },
+    config: settings,
+  });
+  const { api, cluster, namespace } = stack;
+  for (const definition of DEFINITIONS) await define(api, definition);
   const app = Object.entries(APP).map(([key, value]) => `config.kinds[0].${key}=${value}`);
   const set = ["rollcast.namespaceSelector=kubernetes.io/metadata.name", ...app];
-  await using accounts = await installServiceAccounts(cluster, stack.namespace, set);
-  const { api, namespace } = stack;
+  await using accounts = await installServiceAccounts(cluster, namespace, set);
   await api.create(paths.secret(namespace), secret(namespace, "sec", { p: "0" }));
   await deployAll(stack);
   const config = { scope: { namespaceSelector: "kubernetes.io/metadata.name" }, kinds: [APP] };

@@ -4,29 +4,25 @@ import { openQueue } from "@rollcast/queue/job-queue";
 import { openWorker } from "@rollcast/queue/worker";
 import { createLogger } from "@rollcast/runtime/logger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { REDIS_USERS, startSecureBus, usersFile } from "./secure.ts";
-import type { RedisUser, SecureBus } from "./secure.ts";
+import type { Harness } from "@rollcast/testkit/harness/harness-types";
+import { REDIS_USERS, usersFile } from "@rollcast/testkit/harness/shipped-users";
+import type { RedisUser } from "@rollcast/testkit/harness/shipped-users";
+import { startSecuredServers } from "./stack.ts";
 
 const logger = createLogger("test", "silent");
-const stack = new AsyncDisposableStack();
-const started: { bus?: SecureBus } = {};
+let bus: Harness;
 
 beforeAll(async () => {
-  started.bus = stack.use(await startSecureBus("test"));
+  bus = await startSecuredServers();
 });
-afterAll(() => stack.disposeAsync());
-
-function bus(): SecureBus {
-  if (started.bus === undefined) throw new Error("not started");
-  return started.bus;
-}
+afterAll(() => bus[Symbol.asyncDispose]());
 
 /**
  * Redis' first line of answer to one command, after those before it
  * (https://redis.io/docs/latest/develop/reference/protocol-spec/, inline commands).
  */
 async function answer(commands: readonly string[]): Promise<string> {
-  const socket = connect(bus().redis.port, "127.0.0.1");
+  const socket = connect(bus.redis.port, "127.0.0.1");
   let text = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;
@@ -38,7 +34,7 @@ async function answer(commands: readonly string[]): Promise<string> {
 }
 
 function ask(user: RedisUser, command: string): Promise<string> {
-  return answer([`AUTH ${user} ${bus().passwords[user]}`, command]);
+  return answer([`AUTH ${user} ${bus.users.passwords[user]}`, command]);
 }
 
 const OWN: Readonly<Record<(typeof REDIS_USERS)[number], string>> = {
@@ -49,9 +45,9 @@ const OWN: Readonly<Record<(typeof REDIS_USERS)[number], string>> = {
 describe.each(REDIS_USERS)("%s", (user) => {
   test("works on its own queues", async () => {
     const name = user === "restarter" ? "rollout-default" : "notify-hook";
-    const { password } = { password: bus().passwords[user] };
+    const { password } = { password: bus.users.passwords[user] };
     const options = {
-      url: bus().redis.url.replace("redis://", `redis://${user}:${password}@`),
+      url: bus.redis.url.replace("redis://", `redis://${user}:${password}@`),
       cluster: "test",
       name,
       logger,

@@ -1,22 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "@rollcast/shared/api/problem";
 import type { Service } from "@rollcast/testkit/services";
+import type { Stack } from "./stack.ts";
 
 /** A token in a file, and the configuration of an API that asks for it on a free port. */
-export async function apiToken() {
-  const dir = await mkdtemp(join(tmpdir(), "rollcast-token-"));
+export async function apiToken({ dir }: Stack) {
   const token = randomBytes(24).toString("base64url");
   const tokenFile = join(dir, "token");
   await writeFile(tokenFile, token);
-  return {
-    token,
-    tokenFile,
-    config: { listen: "127.0.0.1:0", tokenFile },
-    [Symbol.asyncDispose]: () => rm(dir, { recursive: true }),
-  };
+  return { token, config: { listen: "127.0.0.1:0", tokenFile } };
 }
 
 /** Where a service's API listens. */

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Nats } from "@rollcast/nats/connect";
 import { provision } from "@rollcast/nats/provision";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { startCluster } from "@rollcast/testkit/cluster";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -88,7 +87,7 @@ async function stopAll(stack: Stack): Promise<void> {
 }
 
 test("what version 1 kept is read by every service, and no part of it is refused", async () => {
-  await using cluster = await startCluster({ controllers: false });
+  const cluster = { controllers: false };
   await using stack = await startStack({ services: [], cluster, config: { scope: {} } });
   const state = asOfNow(await readFile(FIXTURE, "utf8"));
   await using nats = await stack.connect();

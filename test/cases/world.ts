@@ -4,15 +4,14 @@ import { openKv } from "@rollcast/nats/kv";
 import { EVENT_STREAM } from "@rollcast/nats/streams";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "@rollcast/nats/connect";
-import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
-import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { createNamespace } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
+import type { ServiceName } from "@rollcast/testkit/services";
 import type { Api } from "@rollcast/testkit/test-api";
 import { afterAll, beforeAll } from "vitest";
 import { startStack } from "../stack.ts";
-import type { Stack, StackOptions } from "../stack.ts";
+import type { Stack } from "../stack.ts";
 import { SeenRecord, openPlace } from "./place.ts";
 import type { Place, World } from "./place.ts";
 
@@ -28,7 +27,7 @@ export type WorldOptions<Name extends string> = {
     api: Api,
     namespaces: Namespaces<Name>,
   ) => Promise<AsyncDisposable | undefined>;
-  readonly services?: StackOptions["services"];
+  readonly services?: readonly ServiceName[];
 };
 
 /** Appends each event of the stream to `events` until the signal fires, through outages too. */
@@ -60,8 +59,7 @@ export async function openWorld<const Name extends string>(
   options: WorldOptions<Name>,
 ): Promise<OpenWorld<Name>> {
   await using undo = new AsyncDisposableStack();
-  const cluster = useCluster();
-  const api = undo.use(cluster.api);
+  const api = undo.use(useCluster().api);
   const made = await Promise.all(
     options.places.map(async (name) => [name, await createNamespace(api, name)] as const),
   );
@@ -70,10 +68,9 @@ export async function openWorld<const Name extends string>(
   const namespaces = Object.fromEntries(entries) as Namespaces<Name>;
   const before = await options.before?.(api, namespaces);
   if (before !== undefined) undo.use(before);
-  const proxy = undo.use(await startFaultProxy(cluster));
   const stack = undo.use(
     await startStack({
-      kubeconfig: await kubeconfigFor(cluster, "admin", proxy.url),
+      faultProxy: true,
       services: options.services ?? ["all-in-one"],
       config: {
         scope: { namespaces: Object.values(namespaces) },
@@ -98,13 +95,13 @@ export async function openWorld<const Name extends string>(
   const world: World = {
     api,
     stack,
-    proxy,
+    proxy: stack.proxy,
     nats,
     events,
     records: await openKv(nats, "workloads", SeenRecord),
     faults(namespace, rules) {
       byNamespace.set(namespace, rules);
-      proxy.rules([...byNamespace.values()].flat());
+      stack.proxy.rules([...byNamespace.values()].flat());
     },
   };
   const kept = undo.move();
