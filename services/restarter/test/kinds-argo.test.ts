@@ -42,11 +42,7 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
     await says(name, "Healthy", 1);
   }
   await rig.start();
-  for (const name of names) {
-    await waitFor(async () => (await rig.record(name, "Rollout"))?.phase === "current", {
-      message: `${name} to be adopted`,
-    });
-  }
+  await rig.waitCurrent("Rollout", ...names);
   const before = await get("restarted");
   await rig.change("cfg", "1");
   for (const name of names) {
@@ -129,9 +125,7 @@ test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, a
     });
   await says(1, "Healthy");
   await rig.start();
-  await waitFor(async () => (await rig.record("tpl"))?.phase === "current", {
-    message: "tpl to be adopted",
-  });
+  await rig.waitCurrent("Deployment", "tpl");
   await rig.change("cfg", "1");
   await rig.waitEvent("started", "tpl");
   expect((await rig.get("tpl")).metadata.generation).toBe(2);

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
-import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
 import { cronJob, daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
@@ -59,11 +58,7 @@ test("a change costs one PATCH for each workload that is rolled by one, and no G
     await api.create(path, make(name));
   }
   await rig.start();
-  for (const { kind, name } of names) {
-    await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {
-      message: `${name} to be adopted`,
-    });
-  }
+  for (const { kind, name } of names) await rig.waitCurrent(kind, name);
   const before = (await requests(log, 0)).length;
 
   await rig.change("cfg", "1");

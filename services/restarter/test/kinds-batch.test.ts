@@ -3,7 +3,6 @@ import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import type { Rig } from "./rig.ts";
 import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
 
 type Owned = AnyObject & {
@@ -25,14 +24,6 @@ async function ownersOfPods(api: Api, namespace: string, name: string): Promise<
   );
 }
 
-async function adopted(rig: Rig, kind: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {
-      message: `${kind} ${name} to be adopted`,
-    });
-  }
-}
-
 test("a CronJob runs one Job per content, followed to its end; none while suspended, none next to a Job that must run alone", async () => {
   await using rig = await startRig();
   const { api, namespace } = rig;
@@ -48,7 +39,7 @@ test("a CronJob runs one Job per content, followed to its end; none while suspen
   const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" };
   await api.create(crons, cronJob(namespace, "marked", { annotations }));
   const first = await rig.start();
-  await adopted(rig, "CronJob", ["report", "asleep", "alone", "marked"]);
+  await rig.waitCurrent("CronJob", "report", "asleep", "alone", "marked");
 
   await rig.change("cfg", "1");
   await rig.waitEvent("succeeded", "report");
@@ -96,7 +87,7 @@ test("a Job that failed ends the rollout of its CronJob as failed", async () => 
     cronJob(namespace, "report", { endless: true, spec }),
   );
   await rig.start();
-  await adopted(rig, "CronJob", ["report"]);
+  await rig.waitCurrent("CronJob", "report");
   await rig.change("cfg", "1");
   expect((await rig.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
 });
@@ -142,7 +133,7 @@ test("a Job is recreated under its name; a finished one only if its own annotati
     });
   }
   await rig.start();
-  await adopted(rig, "Job", names);
+  await rig.waitCurrent("Job", ...names);
 
   await rig.change("cfg", "1");
   await rig.waitEvent("succeeded", "done");

@@ -7,13 +7,6 @@ import { faultsOf, startRig, wordsOf } from "./rig.ts";
 import type { Rig } from "./rig.ts";
 import { custom } from "@rollcast/testkit/shapes";
 
-async function current(rig: Rig, kind: string, name: string): Promise<void> {
-  await waitFor(async () => (await rig.record(name, kind))?.phase === "current", {
-    message: `${kind} ${name} to be adopted`,
-    timeout: 60_000,
-  });
-}
-
 async function generationOf(rig: Rig, path: string): Promise<number> {
   return (await rig.api.get<AnyObject>(path)).metadata.generation ?? 0;
 }
@@ -38,7 +31,7 @@ test("a configured kind is followed once it is served, rolled, and dropped when 
     observedGeneration: 1,
     conditions: [{ type: "Ready", status: "True" }],
   });
-  await current(rig, "App", "one");
+  await rig.waitCurrent("App", "one");
   await rig.change("cfg", "1");
   await rig.waitEvent("started", "one");
   await rig.waitEvent("succeeded", "web");
@@ -95,7 +88,7 @@ test("a DeploymentConfig is rolled, and ends as its controller reports for its n
     await setStatus(api, pathIn(namespace, config, name), status(1, 1));
   }
   await rig.start();
-  for (const name of ["dc", "manual", "stuck"]) await current(rig, kind, name);
+  await rig.waitCurrent(kind, "dc", "manual", "stuck");
 
   await rig.change("cfg", "1");
   for (const name of ["dc", "manual", "stuck"]) {

@@ -1,5 +1,4 @@
 import type { Api } from "@rollcast/testkit/test-api";
-import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRig } from "./rig.ts";
 import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
@@ -56,9 +55,7 @@ test("a kind that may not be listed is reported once and blocks no other; it is 
     rules: rules(["deployments", "daemonsets", "statefulsets"]),
   });
   await restarter.waitLog(({ msg }) => msg === "permission to list granted", 60_000);
-  await waitFor(async () => (await rig.record("db", "StatefulSet"))?.phase === "current", {
-    message: "the StatefulSet to be adopted",
-  });
+  await rig.waitCurrent("StatefulSet", "db");
   await rig.change("cfg", "2");
   await rig.waitEvent("succeeded", "db");
   const lines = restarter.logs.filter(

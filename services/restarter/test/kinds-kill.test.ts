@@ -1,5 +1,4 @@
 import type { AnyObject } from "@rollcast/testkit/test-api";
-import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRig } from "./rig.ts";
 import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
@@ -24,9 +23,7 @@ test.each(Object.entries(STEPS))(
         : cronJob(namespace, "one", { cron: { successfulJobsHistoryLimit: 20 } });
     await api.create(kind === "Job" ? jobs : pathOf("batch/v1", namespace, "cronjobs"), object);
     let restarter = await rig.start();
-    await waitFor(async () => (await rig.record("one", kind))?.phase === "current", {
-      message: "the workload to be adopted",
-    });
+    await rig.waitCurrent(kind, "one");
     const uids = new Set<string>();
     for (const [i, failpoint] of steps.entries()) {
       for (const item of (await api.get<List>(jobs)).items) uids.add(item.metadata.uid ?? "");

@@ -12,9 +12,7 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
   await rig.adopt("cfg", "0");
   await api.create(jobs, job(namespace, "one"));
   await rig.start();
-  await waitFor(async () => (await rig.record("one", "Job"))?.phase === "current", {
-    message: "the Job to be adopted",
-  });
+  await rig.waitCurrent("Job", "one");
   await api.create(quotas, {
     apiVersion: "v1",
     kind: "ResourceQuota",

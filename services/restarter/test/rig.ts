@@ -53,6 +53,8 @@ type RigHandles = {
   deployMany(count: number, replicas?: number): Promise<string[]>;
   /** A Deployment by default. */
   record(name: string, kind?: string): Promise<WorkloadRecord | undefined>;
+  /** Waits until workloads of a kind are adopted, or rolled. */
+  waitCurrent(kind: string, ...names: readonly string[]): Promise<void>;
   waitRecord(
     name: string,
     predicate: (record: WorkloadRecord) => boolean,
@@ -202,6 +204,14 @@ async function openRig(harness: Harness<Nats>): Promise<RigHandles> {
     },
     record,
     waitRecord,
+    async waitCurrent(kind, ...names) {
+      for (const name of names) {
+        await waitFor(async () => (await record(name, kind))?.phase === "current", {
+          message: `${kind} ${name} to be current`,
+          timeout: 60_000,
+        });
+      }
+    },
     async waitAll(names, timeout = 60_000) {
       const isCurrent = async (name: string) => {
         const ref = { kind: "ConfigMap", namespace, name: "cfg" };
