@@ -3,8 +3,7 @@ import { openDeadLetters } from "../src/dead-letters.ts";
 import type { DeadLetters, StoredLetter } from "../src/dead-letters.ts";
 import { publishDeadLetter } from "../src/publish.ts";
 import { startBus } from "./setup.ts";
-
-type Bus = Awaited<ReturnType<typeof startBus>>;
+import type { Bus } from "./setup.ts";
 
 async function bury(bus: Bus, id: string, more: { stage?: string; reason?: string } = {}) {
   const letter = {

@@ -19,12 +19,11 @@ type Started = { relistMs?: number; storeDir?: string };
 
 /** A bucket, a writer with a connection of its own, and `open` for caches of it. */
 async function startBucket({ relistMs, storeDir }: Started = {}) {
-  await using undo = new AsyncDisposableStack();
   const { logger, lines } = recordingLogger();
-  const bus = undo.use(await startBus({ logger, storeDir }));
+  const bus = await startBus({ logger, storeDir });
   const other = await bus.connect();
   const stop = new AbortController();
-  undo.defer(() => stop.abort());
+  bus.signal.addEventListener("abort", () => stop.abort());
   const open = async (filter = "prod.>") => {
     const { cache, kv } = await openKvCache({
       kv: await openKv(bus.nats, "sources", Count),
@@ -37,16 +36,8 @@ async function startBucket({ relistMs, storeDir }: Started = {}) {
     cache.listen((...change) => changes.push(change));
     return { cache, kv, changes };
   };
-  const kept = undo.move();
-  return {
-    ...bus,
-    other,
-    open,
-    stop,
-    lines,
-    writer: await openKv(other, "sources", Count),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
+  const writer = await openKv(other, "sources", Count);
+  return Object.assign(bus, { other, open, stop, lines, writer });
 }
 
 const held = (cache: KvCache<number>) =>

@@ -15,14 +15,9 @@ async function startTwo() {
   const { logger, lines } = recordingLogger();
   const bus = await startBus({ logger });
   const other = await bus.connect();
-  return {
-    ...bus,
-    other,
-    lines,
-    a: await openKv(bus.nats, "sources", Count),
-    b: await openKv(other, "sources", Count),
-    [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
-  };
+  const a = await openKv(bus.nats, "sources", Count);
+  const b = await openKv(other, "sources", Count);
+  return Object.assign(bus, { other, lines, a, b });
 }
 
 async function all(kv: Kv<Count>, filter?: string) {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { startHarness } from "@rollcast/testkit/harness/harness";
 import { startNats } from "@rollcast/testkit/nats";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -31,13 +32,13 @@ async function faultOf(provisioning: Promise<void>): Promise<string> {
   return (err as ConfigError).message;
 }
 
-async function startEmpty() {
-  await using stack = new AsyncDisposableStack();
-  const server = stack.use(await startNats());
-  const nats = stack.use(await connectNats({ url: server.url, name: "a", logger: silent }));
-  const other = stack.use(await connectNats({ url: server.url, name: "b", logger: silent }));
-  const kept = stack.move();
-  return { server, nats, other, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+function startEmpty() {
+  const connect = (to: { url: string }) => connectNats({ ...to, name: "a", logger: silent });
+  return startHarness({ nats: {}, client: { connect } }, async (harness) => ({
+    server: harness.nats,
+    nats: harness.connection,
+    other: await harness.connect(),
+  }));
 }
 
 test("two clients at once make everything, as documented", async () => {

@@ -1,4 +1,5 @@
-import { startNats } from "@rollcast/testkit/nats";
+import { startHarness } from "@rollcast/testkit/harness/harness";
+import type { Extended } from "@rollcast/testkit/harness/harness-types";
 import type { NatsServer, NatsServerOptions } from "@rollcast/testkit/nats";
 import { sourceEvent } from "@rollcast/shared/event-builders";
 import type { SourceEvent } from "@rollcast/shared/events";
@@ -20,23 +21,21 @@ export function recordingLogger(): { logger: Logger; lines: LogLine[] } {
   return { logger: createLogger("test", "trace", destination), lines };
 }
 
+export type Bus = Extended<Nats, { readonly server: NatsServer; readonly nats: Nats }>;
+
 /** A nats-server with everything provisioned, and a client of it. */
-export async function startBus(
-  options: NatsServerOptions & { logger?: Logger } = {},
-): Promise<AsyncDisposable & { server: NatsServer; nats: Nats; connect: () => Promise<Nats> }> {
-  await using stack = new AsyncDisposableStack();
-  const server = stack.use(await startNats(options));
-  const logger = options.logger ?? silent;
-  const dial = () => connectNats({ url: server.url, name: "test", logger });
-  const nats = stack.use(await dial());
-  await provision(nats, 1);
-  const kept = stack.move();
-  return {
-    server,
-    nats,
-    connect: async () => kept.use(await dial()),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+export function startBus({
+  logger = silent,
+  ...nats
+}: NatsServerOptions & { logger?: Logger } = {}): Promise<Bus> {
+  const client = {
+    connect: (to: { url: string }) => connectNats({ ...to, name: "test", logger }),
+    provision: (connection: Nats) => provision(connection, 1),
   };
+  return startHarness({ nats, client }, ({ nats: server, connection }) => ({
+    server,
+    nats: connection,
+  }));
 }
 
 /** An event of a change of the ConfigMap `shop/<name>`, and its subject. */
