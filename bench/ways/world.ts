@@ -1,15 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { startCluster } from "@rollcast/testkit/cluster";
 import { deployment } from "@rollcast/testkit/deployment";
-import { startNats } from "@rollcast/testkit/nats";
-import { configMap, createNamespace, paths } from "@rollcast/testkit/objects";
-import { startReceiver } from "@rollcast/testkit/receiver";
+import { localSecurity } from "@rollcast/testkit/harness/base-config";
+import { startHarness } from "@rollcast/testkit/harness/harness";
+import type { Harness } from "@rollcast/testkit/harness/harness-types";
+import { configMap, paths } from "@rollcast/testkit/objects";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
-import { startRedis } from "@rollcast/testkit/redis-server";
-import { startService } from "@rollcast/testkit/services";
 import type { Service, ServiceName } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
 import type { ProbeOptions } from "./passage.ts";
@@ -25,16 +22,13 @@ export type World = AsyncDisposable & {
 const MESSAGE_MS = 120_000;
 
 /** Only keys that older commits have too. */
-function configOf(namespace: string, { url, port }: TestReceiver): object {
-  const webhook = { url: `${url}${CHANGE.path}` };
-  const security = { allowHttp: true, allowCidrs: ["127.0.0.0/8"], allowedPorts: [port] };
+function configOf(receiver: TestReceiver): object {
+  const webhook = { url: `${receiver.url}${CHANGE.path}` };
   return {
-    apiVersion: "rollcast.dev/v1",
-    kind: "Config",
-    cluster: "ways",
-    scope: { namespaces: [namespace] },
     queues: [{ name: "default", window: "100ms", concurrency: 20 }],
     rollout: { loopBreaker: { maxRollouts: 1_000 } },
+    // As users have it: what is logged at a lower level passes other files.
+    log: undefined,
     notifier: {
       route: {
         receiver: "nobody",
@@ -44,7 +38,7 @@ function configOf(namespace: string, { url, port }: TestReceiver): object {
       },
       receivers: [
         { name: "nobody", none: {} },
-        { name: "hook", webhook, security },
+        { name: "hook", webhook, security: localSecurity(receiver) },
       ],
     },
   };
@@ -59,54 +53,47 @@ async function createEntry(dir: string, root: string, name: ServiceName): Promis
   return entry;
 }
 
-/** Starts the services of the checkout at `root` and waits until they are ready. */
-export async function openWorld(root: string, undisturbed: number): Promise<World> {
-  await using undo = new AsyncDisposableStack();
-  const dir = await mkdtemp(join(tmpdir(), "rollcast-ways-"));
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
-  const cluster = undo.use(await startCluster());
-  const nats = undo.use(await startNats());
-  const redis = undo.use(await startRedis());
-  const receiver = undo.use(await startReceiver());
-  const { name: namespace } = await createNamespace(cluster.api, "ways");
-  const source = configMap(namespace, CHANGE.source, { a: "0" });
-  await cluster.api.create(paths.configMap(namespace), source);
+/** A change passes through it. */
+async function prepare({ api, namespace }: Harness): Promise<void> {
+  await api.create(paths.configMap(namespace), configMap(namespace, CHANGE.source, { a: "0" }));
   const uses = [{ as: "envFrom", configMap: CHANGE.source }] as const;
   const workload = deployment(namespace, CHANGE.workload, { uses });
-  await cluster.api.create(paths.deployment(namespace), workload);
+  await api.create(paths.deployment(namespace), workload);
+}
 
-  const probe = join(import.meta.dirname, "probe", "probe.ts");
-  const services: Service[] = [];
-  for (const { service, begin, end } of STRETCHES) {
-    const options: ProbeOptions = {
-      root: `${pathToFileURL(root).href}/`,
-      begin,
-      end,
-      undisturbed,
-    };
-    const started = await startService(service, {
-      config: configOf(namespace, receiver),
-      kubeconfig: cluster.kubeconfig,
-      natsUrl: nats.url,
-      redisUrl: redis.url,
-      root: await createEntry(dir, root, service),
-      nodeOptions: [`--import=${probe}`],
-      env: { ROLLCAST_NAMESPACE: namespace, WAY: JSON.stringify(options) },
-    });
-    services.push(undo.use(started));
-  }
-  await Promise.all(services.map((service) => service.waitReady()));
-  const kept = undo.move();
-  return {
-    services,
-    async change(value) {
-      const before = receiver.received.length;
-      await cluster.api.patch(paths.configMap(namespace, CHANGE.source), { data: { a: value } });
-      await waitFor(() => receiver.received.length > before, {
-        timeout: MESSAGE_MS,
-        message: "the message about a change",
+/** Starts the services of the checkout at `root` and waits until they are ready. */
+export function openWorld(root: string, undisturbed: number): Promise<World> {
+  const open = async (harness: Harness) => {
+    await prepare(harness);
+    const { api, dir, namespace, receiver, services } = harness;
+    const probe = join(import.meta.dirname, "probe", "probe.ts");
+    for (const { service, begin, end } of STRETCHES) {
+      const options: ProbeOptions = {
+        root: `${pathToFileURL(root).href}/`,
+        begin,
+        end,
+        undisturbed,
+      };
+      await harness.start(service, {
+        root: await createEntry(dir, root, service),
+        nodeOptions: [`--import=${probe}`],
+        env: { WAY: JSON.stringify(options) },
+        wait: false,
       });
-    },
-    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+    }
+    await Promise.all(services.map((service) => service.waitReady()));
+    return {
+      async change(value: string) {
+        const before = receiver.received.length;
+        await api.patch(paths.configMap(namespace, CHANGE.source), { data: { a: value } });
+        await waitFor(() => receiver.received.length > before, {
+          timeout: MESSAGE_MS,
+          message: "the message about a change",
+        });
+      },
+    };
   };
+  const config = ({ receiver }: Harness) => configOf(receiver);
+  const servers = { nats: {}, redis: {}, receiver: true };
+  return startHarness({ cluster: {}, namespace: "ways", ...servers, config }, open);
 }
