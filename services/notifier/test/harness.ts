@@ -139,16 +139,23 @@ async function openHandles(harness: Harness<Nats>): Promise<NotifierHandles> {
         { timeout: 60_000, message: "every event to be acknowledged" },
       );
     },
-    waitIdle: (timeout = 30_000) =>
-      waitFor(
-        async () =>
-          (await records()).every(
+    async waitIdle(timeout = 30_000) {
+      // Records are read one after the other: in one look the notification may not be there yet,
+      // and the group be empty already.
+      let looks = 0;
+      await waitFor(
+        async () => {
+          const isIdle = (await records()).every(
             (record) =>
               record.type !== "notification" &&
               (record.type !== "group" || record.events.length === 0),
-          ),
+          );
+          looks = isIdle ? looks + 1 : 0;
+          return looks === 2;
+        },
         { timeout, message: "every notification to be delivered" },
-      ).then(() => undefined),
+      );
+    },
     async writeRecord(record) {
       await kv.create(notificationKey(CLUSTER, record.id), record);
     },
