@@ -33,7 +33,7 @@ export function openProcesses(parts: Parts, config: () => object): Processes {
   const configOf = (
     name: ServiceName,
     more: object = {},
-  ): { scope?: { namespaces?: readonly string[] } } => ({
+  ): { scope?: { namespaces?: readonly string[]; namespaceSelector?: string } } => ({
     ...baseConfig(cluster?.namespace),
     ...config(),
     ...servers.users?.identity(name),
@@ -44,7 +44,8 @@ export function openProcesses(parts: Parts, config: () => object): Processes {
     async start(name, { wait = true, ...options } = {}) {
       const merged = configOf(name, options.config);
       // It would roll what other tests look at on the control plane that they share.
-      if (isShared && (merged.scope?.namespaces ?? []).length === 0) {
+      const { namespaces = [], namespaceSelector = "" } = merged.scope ?? {};
+      if (isShared && namespaces.length === 0 && namespaceSelector === "") {
         throw new Error("a scope without namespaces needs a control plane of its own");
       }
       const service = await startService(name, {
