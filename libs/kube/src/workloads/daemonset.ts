@@ -1,11 +1,7 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
-import { onDeleteStatus, podSelector } from "./pods.ts";
-
-function onDelete(object: KubeObject): boolean {
-  return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
-}
+import { isOnDelete, leftPods, onDeleteStatus } from "./pods.ts";
 
 /**
  * https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
@@ -19,7 +15,7 @@ function status(object: KubeObject): RolloutStatus {
   const wanted = digNumber(object, 0, "status", "desiredNumberScheduled");
   const updated = digNumber(object, 0, "status", "updatedNumberScheduled");
   const available = digNumber(object, 0, "status", "numberAvailable");
-  if (onDelete(object)) {
+  if (isOnDelete(object)) {
     // Pods stay on nodes that take none any more, and are not among those that are counted.
     const elsewhere = digNumber(object, 0, "status", "numberMisscheduled");
     return onDeleteStatus(wanted + elsewhere, wanted - updated + elsewhere);
@@ -42,7 +38,7 @@ export const daemonSet: WorkloadKind = {
   template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
   status,
   paused: () => false,
-  restartsOnEdit: (object) => !onDelete(object),
+  restartsOnEdit: (object) => !isOnDelete(object),
   deadlineMs: () => undefined,
-  leftPods: (object) => (onDelete(object) ? podSelector(object) : undefined),
+  leftPods,
 };

@@ -71,3 +71,13 @@ export function podSelector(object: KubeObject): string | undefined {
   ];
   return parts.length === 0 ? undefined : parts.join(",");
 }
+
+/** Whether pods get a new template only when their owner deletes them. */
+export function isOnDelete(object: KubeObject): boolean {
+  return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
+}
+
+/** The selector of all pods where some may wait for their owner, as `WorkloadKind.leftPods`. */
+export function leftPods(object: KubeObject): string | undefined {
+  return isOnDelete(object) ? podSelector(object) : undefined;
+}

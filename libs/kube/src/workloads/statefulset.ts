@@ -1,12 +1,8 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
-import { nameSome, onDeleteStatus, podSelector } from "./pods.ts";
+import { isOnDelete, leftPods, nameSome, onDeleteStatus } from "./pods.ts";
 import { allUpdated } from "./scaled.ts";
-
-function onDelete(object: KubeObject): boolean {
-  return dig(object, "spec", "updateStrategy", "type") === "OnDelete";
-}
 
 function partition(object: KubeObject): number {
   return digNumber(object, 0, "spec", "updateStrategy", "rollingUpdate", "partition");
@@ -31,7 +27,7 @@ function status(object: KubeObject): RolloutStatus {
   const wanted = digNumber(object, 1, "spec", "replicas");
   const ready = digNumber(object, 0, "status", "readyReplicas");
   const updated = digNumber(object, 0, "status", "updatedReplicas");
-  if (onDelete(object)) return onDeleteStatus(wanted, wanted - updated);
+  if (isOnDelete(object)) return onDeleteStatus(wanted, wanted - updated);
   if (ready < wanted) {
     return { state: "progressing", message: `${ready} of ${wanted} replicas are ready` };
   }
@@ -56,7 +52,7 @@ export const statefulSet: WorkloadKind = {
   template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
   status,
   paused: () => false,
-  restartsOnEdit: (object) => !onDelete(object) && partition(object) === 0,
+  restartsOnEdit: (object) => !isOnDelete(object) && partition(object) === 0,
   deadlineMs: () => undefined,
-  leftPods: (object) => (onDelete(object) ? podSelector(object) : undefined),
+  leftPods,
 };

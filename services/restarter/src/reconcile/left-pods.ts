@@ -3,6 +3,7 @@ import { listPages } from "@rollcast/kube/list";
 import type { ObjectMeta } from "@rollcast/kube/object";
 import { nameLeft } from "@rollcast/kube/workloads/pods";
 import type { Context } from "../context.ts";
+import { MAX_MESSAGE } from "../decision/outcomes.ts";
 import { MARKER } from "../model/marker.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
@@ -45,7 +46,7 @@ export async function withLeftPods(ctx: Context, event: OutboxEvent): Promise<Ou
       if (pods.length > MAX_PODS) return event;
     }
     const own = pods.filter((pod) => pod.ownerReferences?.some((owner) => owner.uid === ref.uid));
-    const message = nameLeft(own, { name: MARKER, value: marker }).slice(0, 1_024);
+    const message = nameLeft(own, { name: MARKER, value: marker }).slice(0, MAX_MESSAGE);
     return { ...event, data: { ...event.data, message } };
   } catch (err) {
     if (!(err instanceof KubeError)) throw err;

@@ -1,4 +1,4 @@
-import { RESTORED } from "../acts/act.ts";
+import { isRestore } from "../oracle/facts.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf, wantedBy } from "../oracle/truth.ts";
@@ -202,8 +202,7 @@ export function isRecordRestored(facts: Facts, violation: Violation): boolean {
       ({ i, by, markerChanged }) => i < pod.from && by === "rollcast" && markerChanged,
     );
     const restored = facts.history.findIndex(
-      (entry, i) =>
-        i > (patched?.i ?? pod.from) && entry.type === "act" && entry.text.startsWith(RESTORED),
+      (entry, i) => i > (patched?.i ?? pod.from) && isRestore(entry),
     );
     const isKnown = facts.history.some(
       ({ type }, i) =>
@@ -263,7 +262,7 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
 export function isRestoredMidway({ events, history }: Facts, start: number): boolean {
   const id = events.find(({ i }) => i === start)?.event.data.rollout;
   return history.some((entry, i) => {
-    if (entry.type !== "act" || !entry.text.startsWith(RESTORED)) return false;
+    if (!isRestore(entry)) return false;
     const last = history.findLast((other, at) => at < i && other.type === "record");
     return id !== undefined && last?.type === "record" && last.record?.rollout?.id === id;
   });

@@ -1,6 +1,8 @@
+import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import { NO_MORE_FAULTS, RESTORED } from "../acts/act.ts";
+import { NO_MORE_FAULTS } from "../acts/act.ts";
+import { isRestore } from "../oracle/facts.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 import { patchOf } from "../oracle/truth.ts";
 
@@ -15,10 +17,7 @@ export function isManifestLost({ history, writes }: Facts, { what }: Violation):
   const kept = history.findLastIndex(
     (entry) => entry.type === "record" && entry.record?.recreate !== undefined,
   );
-  return history.some(
-    (entry, i) =>
-      i > kept && kept !== -1 && entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  return history.some((entry, i) => i > kept && kept !== -1 && isRestore(entry));
 }
 
 /**
@@ -45,18 +44,12 @@ export function isRunDropped({ history, writes }: Facts, violation: Violation): 
 export function isRunForgotten({ history, workload, writes }: Facts, { i }: Violation): boolean {
   const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
   if (workload?.kind !== "CronJob" || run === undefined) return false;
-  return history
-    .slice(run.i, i)
-    .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
+  return history.slice(run.i, i).some(isRestore);
 }
-
-const ENDS: ReadonlySet<string> = new Set(["succeeded", "failed", "superseded", "cancelled"]);
 
 /** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */
 export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
-  const restored = history.findLastIndex(
-    (entry, i) => i < place && entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  const restored = history.findLastIndex((entry, i) => i < place && isRestore(entry));
   const state = history.findLast(
     (entry, i) => i < restored && entry.type === "control" && entry.entry?.type === "state",
   );
@@ -67,7 +60,7 @@ export function isQuotaForgotten({ events, history }: Facts, place: number): boo
   if (isInUse) return true;
   const ended = new Set(
     events.flatMap(({ i, event }) =>
-      i < restored && ENDS.has(event.outcome) ? [event.data.rollout] : [],
+      i < restored && isEnd(event.outcome) ? [event.data.rollout] : [],
     ),
   );
   return history
@@ -120,9 +113,7 @@ export function isEndedAgainAfterRestore({ events, history }: Facts, place: numb
   if (again?.type !== "event" || again.duplicate !== true) return false;
   const first = events.find(({ event }) => event.id === again.event.id);
   if (first === undefined || first.event.outcome === again.event.outcome) return false;
-  return history
-    .slice(first.i, place)
-    .some((entry) => entry.type === "act" && entry.text.startsWith(RESTORED));
+  return history.slice(first.i, place).some(isRestore);
 }
 
 /**
@@ -160,9 +151,7 @@ export function isDroppedInFlight(facts: Facts, place: number): boolean {
 export function isCreatedAfterRestore(facts: Facts, violation: Violation): boolean {
   const { history } = facts;
   return isEachLack(facts, violation, ({ changedAt, pod, source }) => {
-    const restored = history.findLastIndex(
-      (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
-    );
+    const restored = history.findLastIndex((entry) => isRestore(entry));
     if (restored < pod.from || pod.content.has(source)) return false;
     const between = history.slice(Math.min(restored, changedAt), Math.max(restored, changedAt));
     return !between.some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
@@ -253,9 +242,7 @@ export function isQuotaReleasedEarly({ history }: Facts, place: number): boolean
 export function isStartForgotten({ history, writes }: Facts, { i: place, what }: Violation) {
   const patch = writes.find(({ i, by }) => i === place && by === "rollcast");
   if (patch === undefined || !what.startsWith("a workload is rolled, and no event")) return false;
-  const restored = history.findIndex(
-    (entry, i) => i > place && entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  const restored = history.findIndex((entry, i) => i > place && isRestore(entry));
   const isRecorded = history
     .slice(place, Math.max(place, restored))
     .some((entry) => entry.type === "record" && entry.record?.phase === "rolling");

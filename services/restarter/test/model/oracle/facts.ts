@@ -1,12 +1,18 @@
 import { dig } from "@rollcast/kube/object";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { MARKER } from "../../../src/model/marker.ts";
+import { RESTORED } from "../acts/act.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import type { OwnerReference } from "../cluster/object.ts";
 import { recordKey } from "@rollcast/shared/subjects";
 import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
 import type { Entry, History } from "../world/history.ts";
+
+/** Whether NATS was restored at this entry. */
+export function isRestore(entry: Entry): boolean {
+  return entry.type === "act" && entry.text.startsWith(RESTORED);
+}
 
 /** What the history says, by its places in it. */
 export type Facts = {

@@ -1,4 +1,4 @@
-import { RESTORED } from "../acts/act.ts";
+import { isRestore } from "./facts.ts";
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -35,9 +35,7 @@ function closedAt({ history }: Facts, name: string, at: number): string | undefi
 
 /** Rollouts that were decided at a closed gate; a restored backup may have opened it. */
 function throughGates(facts: Facts): Fault[] {
-  const restored = facts.history.findIndex(
-    (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  const restored = facts.history.findIndex((entry) => isRestore(entry));
   return facts.events.flatMap(({ i, event }) => {
     const { rollout: id = "", workload } = event.data;
     const rollout = facts.rollouts.get(id)?.rollout;

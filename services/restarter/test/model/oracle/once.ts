@@ -1,4 +1,4 @@
-import { RESTORED } from "../acts/act.ts";
+import { isRestore } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import { waitsOf } from "./holds.ts";
 import type { Fault, Property } from "./property.ts";
@@ -19,9 +19,7 @@ function twiceOfRollout({ events }: Facts): Fault[] {
 
 /** A wait that is told while it has been told already; what a restore brought back aside. */
 function twiceOfWait({ history }: Facts): Fault[] {
-  const restored = history.findIndex(
-    (entry) => entry.type === "act" && entry.text.startsWith(RESTORED),
-  );
+  const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
   let published = new Set<string>();
   return history.flatMap((entry, i) => {
