@@ -51,7 +51,7 @@ const CALM =
   /^(Up to [\d.]+ (s|min) pass\.|ConfigMap \w+ gets content|Its owner makes its pods never)/;
 
 /** Whether only content changes and time passes: whatever is due is told soon. */
-function isCalm({ history }: Facts): boolean {
+export function isCalm({ history }: Facts): boolean {
   return history.every(
     (entry) => entry.type !== "act" || CALM.test(entry.text) || entry.text === NO_MORE_FAULTS,
   );

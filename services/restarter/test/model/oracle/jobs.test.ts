@@ -70,6 +70,7 @@ function run() {
     .content(0)
     .made()
     .content(1)
+    .event("planned")
     .record({ phase: "pending", rollout });
   return before.ran().event("started");
 }
@@ -102,4 +103,19 @@ test("a Job that we have deleted is made again, or kept by its record with a rea
   expect(deleted().record({ phase: "failed", recreate, failure }).says()).toEqual([
     "holds are told: the rollout is held (Forbidden), and no event says so",
   ]);
+});
+
+test("a Job that is not rolled for new content, for it is suspended, is told as skipped", () => {
+  const older = { [Object.keys(wanted)[0] as string]: { keys: "*" as const, digest: "older" } };
+  const passed = () =>
+    written("Job")
+      .content(0)
+      .made()
+      .record({ running: older })
+      .content(1)
+      .record({ running: wanted });
+  const untold = "plans are told: a Job is not rolled for new content, and no event says so";
+
+  expect(passed().says()).toContain(untold);
+  expect(passed().event("skipped").says()).not.toContain(untold);
 });

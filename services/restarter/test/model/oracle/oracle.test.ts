@@ -160,6 +160,7 @@ function begun() {
     .workload("owner")
     .pod("old")
     .content(1)
+    .event("planned", "change 1")
     .rolling("r", 1)
     .workload("rollcast", { marker: marker(1) })
     .event("started", "r");
@@ -199,6 +200,7 @@ function waiting() {
     .workload("owner", { onDelete: true })
     .pod("web-0")
     .content(1)
+    .event("planned", "change 1")
     .rolling("r", 1)
     .workload("rollcast", { marker: marker(1), onDelete: true })
     .event("started", "r")
@@ -350,7 +352,8 @@ test("an end before the start breaks the promise", () => {
     .workload("rollcast", { marker: marker(1) })
     .pod("new")
     .pod("old", "DELETED");
-  const says = rolled.record(current).event("succeeded", "r").event("started", "r").says();
+  const planned = rolled.event("planned", "change 1").record(current);
+  const says = planned.event("succeeded", "r").event("started", "r").says();
   expect(says).toEqual(["one end: a rollout's end (succeeded) comes before its start"]);
 });
 
@@ -587,6 +590,7 @@ test("a rollout that stalls while it is paused breaks the promise", () => {
 test("a success of a workload that was never complete breaks the promise", () => {
   const never = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
   const says = never
+    .event("planned", "change 1")
     .workload("rollcast", { marker: marker(1), ready: 0 })
     .event("started", "r")
     .pod("new")
@@ -648,4 +652,13 @@ test("a record of a workload that is gone is not true", () => {
     .record({ ...current, uid: "other" })
     .says();
   expect(says).toContain("records are true: a workload that is gone has a record");
+});
+
+test("a rollout that begins unannounced breaks the promise", () => {
+  const history = written().content(0).workload("owner").pod("old").content(1).rolling("r", 1);
+  const rolled = history.workload("rollcast", { marker: marker(1) }).event("started", "r");
+  const replacedPods = rolled.pod("new").pod("old", "DELETED").record(current);
+  expect(replacedPods.event("succeeded", "r").says()).toEqual([
+    "plans are told: a rollout began, and no event has said it is planned",
+  ]);
 });

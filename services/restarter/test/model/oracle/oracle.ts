@@ -4,6 +4,7 @@ import { factsOf, workloadsOf } from "./facts.ts";
 import { GATES } from "./gates.ts";
 import { HOLDS } from "./holds.ts";
 import { TOLD_ONCE } from "./once.ts";
+import { PLANS } from "./plans.ts";
 import type { Property, Violation } from "./property.ts";
 import { QUEUES } from "./queues.ts";
 import { REST } from "./rest.ts";
@@ -19,6 +20,7 @@ export const PROPERTIES: readonly Property[] = [
   ...HOLDS,
   ...GATES,
   ...TOLD_ONCE,
+  ...PLANS,
   ...QUEUES,
 ];
 

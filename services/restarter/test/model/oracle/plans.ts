@@ -1,0 +1,56 @@
+import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { isCalm } from "./ends.ts";
+import type { Facts } from "./facts.ts";
+import type { Fault, Property } from "./property.ts";
+
+/** Rollouts that began unannounced, where nothing comes between a change and its event. */
+function unplanned(facts: Facts): Fault[] {
+  if (!isCalm(facts)) return [];
+  return facts.events.flatMap(({ i, event }) => {
+    if (event.outcome !== "started") return [];
+    const isPlanned = facts.events.some(
+      (other) =>
+        other.i < i &&
+        other.event.outcome === "planned" &&
+        other.event.data.cause?.name === event.data.cause?.name,
+    );
+    return isPlanned ? [] : [{ i, what: "a rollout began, and no event has said it is planned" }];
+  });
+}
+
+/** Whether a record says of a source that it has other content now, and by no rollout. */
+function isPassedOver({ rollouts }: Facts, before: WorkloadRecord, after: WorkloadRecord): boolean {
+  if (before.uid !== after.uid || before.recreate !== undefined) return false;
+  return Object.entries(after.running).some(([key, { digest }]) => {
+    const old = before.running[key]?.digest;
+    if (old === undefined || old === digest) return false;
+    if ([old, digest].some((either) => either === ABSENT || either === UNKNOWN)) return false;
+    return ![...rollouts.values()].some(({ rollout }) => rollout.wanted[key]?.digest === digest);
+  });
+}
+
+/** Content that a suspended Job will start with, of which no event says that it is not rolled. */
+function untoldSkips(facts: Facts): Fault[] {
+  const records = new Map<string, WorkloadRecord>();
+  return facts.history.flatMap((entry, i) => {
+    if (entry.type !== "record" && entry.type !== "restored record") return [];
+    const before = records.get(entry.key);
+    const after = entry.record;
+    if (after === undefined) records.delete(entry.key);
+    else records.set(entry.key, after);
+    if (entry.type === "restored record" || before === undefined || after?.kind !== "Job")
+      return [];
+    if (!isPassedOver(facts, before, after)) return [];
+    const isTold = facts.events.some((other) => other.i > i && other.event.outcome === "skipped");
+    return isTold ? [] : [{ i, what: "a Job is not rolled for new content, and no event says so" }];
+  });
+}
+
+export const PLANS: readonly Property[] = [
+  {
+    name: "plans are told",
+    says: "a rollout is published as planned before it begins, and one that is not made as skipped",
+    faults: (facts) => [...unplanned(facts), ...untoldSkips(facts)],
+  },
+];
