@@ -2,8 +2,8 @@ import type { KubeClient } from "@rollcast/kube/client";
 import type { Host } from "@rollcast/host/host";
 import { EVENT_STREAM } from "@rollcast/nats/streams";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
+import { openFailpoints } from "@rollcast/runtime/failpoints";
 import { obtainKey } from "./store/installation-key.ts";
-import { openFailpoints } from "./failpoints.ts";
 import { watchSources } from "./watch-sources.ts";
 
 export type WatcherHost = Host & { readonly kube: KubeClient };
