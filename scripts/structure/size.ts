@@ -1,9 +1,9 @@
 import { countLines } from "./read-sources.ts";
 import type { SourceText } from "./read-sources.ts";
 
-export const MAX_LINES = 150;
+export const MAX_LINES = 300;
 
-/** The sources that have more lines than fit on a page, a line each. */
+/** The sources that are too long, a line each. */
 export function oversized(texts: readonly SourceText[]): string[] {
   return texts
     .map(({ file, text }) => ({ file, lines: countLines(text) }))
