@@ -4,7 +4,7 @@ import type { Config } from "@rollcast/shared/config/schema";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { CoverageStore } from "./store/coverage.ts";
-import type { InstallationKey } from "./model/digest.ts";
+import type { InstallationKey } from "./model/transform.ts";
 import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import type { SourceCache } from "./store/source-cache.ts";
 import type { WatcherMetrics } from "./metrics.ts";

@@ -7,7 +7,7 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
 import { openCoverage } from "./store/coverage.ts";
-import type { InstallationKey } from "./model/digest.ts";
+import type { InstallationKey } from "./model/transform.ts";
 import { createKeyedPool } from "@rollcast/async/keyed-pool";
 import type { WatcherMetrics } from "./metrics.ts";
 import { createOutbox } from "./store/outbox.ts";

@@ -8,7 +8,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Nats } from "@rollcast/nats/connect";
 import type { WatcherContext } from "./context.ts";
 import { type Csi, startCsi } from "./csi/csi.ts";
-import type { InstallationKey } from "./model/digest.ts";
+import type { InstallationKey } from "./model/transform.ts";
 import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
 import { watcherGauges, watcherHealth } from "./health.ts";
 import type { NamedReflector } from "./sources/reflect-unit.ts";

@@ -5,9 +5,8 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject } from "@rollcast/kube/object";
 import { relevantAnnotations, transformData } from "../src/model/transform.ts";
-import type { ObservedSource } from "../src/model/transform.ts";
+import type { InstallationKey, ObservedSource } from "../src/model/transform.ts";
 import { CLUSTER } from "@rollcast/testkit/harness/base-config";
-import type { InstallationKey } from "../src/model/digest.ts";
 import type { WatcherHarness } from "./harness.ts";
 
 export type ConsistencyOptions = {

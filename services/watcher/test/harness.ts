@@ -27,8 +27,8 @@ import type {
 import type { Service } from "@rollcast/testkit/services";
 import type { User } from "@rollcast/testkit/users";
 import { waitFor } from "@rollcast/testkit/wait";
-import { installationKey } from "../src/model/digest.ts";
-import type { InstallationKey } from "../src/model/digest.ts";
+import { installationKey } from "../src/model/transform.ts";
+import type { InstallationKey } from "../src/model/transform.ts";
 import { watchSources } from "../src/watch-sources.ts";
 import type { SourceWatch } from "../src/watch-sources.ts";
 

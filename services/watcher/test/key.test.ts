@@ -5,7 +5,7 @@ import { connectKube } from "@rollcast/kube/client";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
 import { expect, test } from "vitest";
-import { installationKey } from "../src/model/digest.ts";
+import { installationKey } from "../src/model/transform.ts";
 import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/store/installation-key.ts";
 import { changeObject, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";

@@ -1,6 +1,6 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { compareDeleted } from "../model/compare.ts";
-import type { DeletedSource } from "../model/observation.ts";
+import type { DeletedSource } from "../model/transform.ts";
 import type { WatcherContext } from "../context.ts";
 import type { ProviderClass } from "./csi-transform.ts";
 import { startListPass } from "../sources/list-pass.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { transformPodStatus } from "./csi-transform.ts";
-import { installationKey } from "../model/digest.ts";
+import { installationKey } from "../model/transform.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
 const status = (pod: string, objects: unknown, secretProviderClassName: unknown = "vault") => ({

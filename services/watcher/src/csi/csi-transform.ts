@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
-import { boundDigests, digestValue } from "../model/digest.ts";
-import type { InstallationKey } from "../model/digest.ts";
-import { annotationsOf, editorsOf } from "../model/transform.ts";
-import type { Editor, ObservedSource } from "../model/transform.ts";
+import { annotationsOf, boundDigests, digestValue, editorsOf } from "../model/transform.ts";
+import type { Editor, InstallationKey, ObservedSource } from "../model/transform.ts";
 
 /**
  * What the Secrets Store CSI driver reports as mounted into one pod: a SecretProviderClassPodStatus

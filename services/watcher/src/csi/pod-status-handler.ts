@@ -7,7 +7,7 @@ import { observedClass } from "./csi-transform.ts";
 import type { PodStatus } from "./csi-transform.ts";
 import { keysOf, startListPass } from "../sources/list-pass.ts";
 import type { ListPass } from "../sources/list-pass.ts";
-import type { Observation } from "../model/observation.ts";
+import type { Observation } from "../model/transform.ts";
 import type { Unit } from "../model/scope.ts";
 import type { CsiState } from "./csi-state.ts";
 import { classKey } from "./csi-state.ts";

@@ -9,7 +9,7 @@ import { classHandler } from "./class-handler.ts";
 import type { CsiState } from "./csi-state.ts";
 import { transformClass, transformPodStatus } from "./csi-transform.ts";
 import type { PodStatus } from "./csi-transform.ts";
-import { narrowResource } from "../model/source-kinds.ts";
+import { narrowResource } from "../model/scope.ts";
 import { countReflectorEvent } from "../metrics.ts";
 import type { Unit } from "../model/scope.ts";
 

@@ -1,9 +1,8 @@
 import { SourceRecord } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compare, compareDeleted } from "./compare.ts";
-import { changedKeys } from "./changed-keys.ts";
-import type { Circumstances } from "./observation.ts";
+import { changedKeys, compare, compareDeleted } from "./compare.ts";
+import type { Circumstances } from "./compare.ts";
 import type { ObservedSource } from "./transform.ts";
 
 const CREATED = Date.parse("2026-11-23T04:00:00Z");

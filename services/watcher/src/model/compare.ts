@@ -1,11 +1,102 @@
 import { compareVersions } from "@rollcast/kube/resource-version";
-import type { ChangedBy } from "@rollcast/shared/events";
+import { sourceEvent } from "@rollcast/shared/event-builders";
+import { stableId } from "@rollcast/shared/events";
+import type { ChangedBy, ChangedKeys, SourceData, SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { Editor, ObservedSource } from "./transform.ts";
-import { changedKeys, sameEntries } from "./changed-keys.ts";
-import type { Circumstances, DeletedSource } from "./observation.ts";
-import { changeTime, editedAfterCreation, setterOf } from "./change-time.ts";
-import { isOlder, restoredFrom } from "./record-version.ts";
+import { sourceSubject } from "@rollcast/shared/subjects";
+import type { Subject } from "@rollcast/shared/subjects";
+import type { DeletedSource, Editor, Observation, ObservedSource } from "./transform.ts";
+
+/** The circumstances of an observation, for comparing it with the record. */
+export type Circumstances = Observation & {
+  /** Id of the installation key that made the digests. */
+  readonly keyId: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The first sync of this kind and namespace is complete, so a source without a record is new. */
+  readonly covered: boolean;
+};
+
+const MAX_KEY_NAMES = 100;
+/** Times in managedFields are truncated to whole seconds. */
+const SECOND_MS = 999;
+/** A change observed within this time after the edit was observed live. */
+const LIVE_MS = 2_000;
+
+type Digests = Readonly<Record<string, string>>;
+
+/** Names of the keys that differ, sorted, at most 100 in the three lists together. */
+export function changedKeys(before: Digests, after: Digests): ChangedKeys {
+  const names = Object.keys(after).sort();
+  const added = names.filter((key) => !Object.hasOwn(before, key));
+  const changed = names.filter((key) => Object.hasOwn(before, key) && before[key] !== after[key]);
+  const removed = Object.keys(before)
+    .sort()
+    .filter((key) => !Object.hasOwn(after, key));
+  const total = added.length + changed.length + removed.length;
+  let room = MAX_KEY_NAMES;
+  const cut = (keys: string[]) => {
+    const taken = keys.slice(0, room);
+    room -= taken.length;
+    return taken;
+  };
+  const kept = { changed: cut(changed), added: cut(added), removed: cut(removed) };
+  return { ...kept, more: total > MAX_KEY_NAMES ? total - MAX_KEY_NAMES : undefined };
+}
+
+export function sameEntries(a: Digests, b: Digests): boolean {
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
+}
+
+type ChangeTime = { changedAt: number; changedWithin: number };
+
+/** The newest editor that set one of the added or changed keys. */
+function setterOf(keys: ChangedKeys, { editors }: ObservedSource): Editor | undefined {
+  const set = [...keys.added, ...keys.changed];
+  return editors.find((editor) => set.some((key) => editor.keys?.has(key) ?? true));
+}
+
+/**
+ * When the change happened. An editor's time counts only for keys that it set, because removing a
+ * key leaves the times unchanged. If the change was observed live, our clock is more exact. If
+ * nothing better is known, it is now, which is never too early.
+ */
+function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
+  const editedAt = setter?.time;
+  const live =
+    at.origin === "watch" && (editedAt === undefined || Math.abs(at.now - editedAt) < LIVE_MS);
+  if (editedAt === undefined || live) return { changedAt: at.now, changedWithin: 0 };
+  return { changedAt: editedAt, changedWithin: SECOND_MS };
+}
+
+/** For a source without a record: when its data was edited after its creation. */
+function editedAfterCreation({ editors, createdAt }: ObservedSource): Partial<ChangeTime> {
+  const time = editors[0]?.time;
+  if (time === undefined || time <= createdAt) return {};
+  return { changedAt: time, changedWithin: SECOND_MS };
+}
+
+/**
+ * Whether an observation is not newer than the record. Under another installation key the same
+ * version counts as newer, because its digests cannot be compared.
+ */
+function isOlder(
+  record: SourceRecord,
+  resourceVersion: string,
+  at: { readonly restored: boolean; readonly keyId?: string },
+): boolean {
+  const order = compareVersions(resourceVersion, record.resourceVersion);
+  const rekeyed = at.keyId !== undefined && at.keyId !== record.keyId;
+  return !at.restored && (rekeyed ? order < 0 : order <= 0);
+}
+
+/** The version that was restored from, which the event's id includes when the version goes back. */
+function restoredFrom(record: SourceRecord, resourceVersion: string): { restoredFrom?: string } {
+  const back = compareVersions(resourceVersion, record.resourceVersion) <= 0;
+  return back ? { restoredFrom: record.resourceVersion } : {};
+}
 
 function by(editor: Editor | undefined): { changedBy?: ChangedBy } {
   if (editor === undefined) return {};
@@ -30,20 +121,18 @@ function base(observed: ObservedSource, at: Circumstances) {
 }
 
 function adopted(observed: ObservedSource, at: Circumstances): SourceRecord {
-  const extra = { state: "published", change: "none" } as const;
   return {
     ...base(observed, at),
     ...editedAfterCreation(observed),
     ...by(observed.editors[0]),
-    ...extra,
+    state: "published",
+    change: "none",
   };
 }
 
 function created(observed: ObservedSource, at: Circumstances, reason: string): SourceRecord {
   return {
-    ...base(observed, at),
-    ...editedAfterCreation(observed),
-    ...by(observed.editors[0]),
+    ...adopted(observed, at),
     state: "pending",
     change: "created",
     changedKeys: changedKeys({}, observed.digests),
@@ -141,5 +230,56 @@ export function compareDeleted(
     changedKeys: changedKeys(record.digests, {}),
     reason: "Deleted",
     deletedAt: at.now,
+  };
+}
+
+function timeOf(record: SourceRecord): number {
+  if (record.change === "deleted") return record.deletedAt ?? record.createdAt;
+  if (record.change === "created") return record.createdAt;
+  return record.changedAt ?? record.createdAt;
+}
+
+/**
+ * Distinguishes contents in the event's id. In a cluster restored from a backup, an object may have
+ * other content under a version that it had before, and the stream would drop the second event as a
+ * duplicate. The digested values cannot be derived from it.
+ */
+function contentOf({ digests }: SourceRecord): string {
+  return stableId(
+    ...Object.keys(digests)
+      .sort()
+      .flatMap((key) => [key, digests[key] ?? ""]),
+  );
+}
+
+/**
+ * The event of a pending record. It is deterministic: every replica that finds the record publishes
+ * it under the same id, made of cluster, uid, version, type and content. Undefined if the record
+ * has no event.
+ */
+export function eventOf(
+  cluster: string,
+  record: SourceRecord,
+): { subject: Subject; event: SourceEvent } | undefined {
+  const { change, kind, namespace, name, uid, resourceVersion } = record;
+  if (change === "none") return undefined;
+  const restored = record.restoredFrom === undefined ? [] : ["restored", record.restoredFrom];
+  const id = stableId(cluster, uid, resourceVersion, change, contentOf(record), ...restored);
+  const data: SourceData = {
+    kind,
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    changedKeys: record.changedKeys ?? { added: [], changed: [], removed: [] },
+    changedBy: record.changedBy,
+    reason: record.reason ?? change,
+  };
+  const parts = { id, cluster, service: "watcher", time: timeOf(record) };
+  const event = sourceEvent(parts, change, data);
+  const { traceparent } = record;
+  return {
+    subject: sourceSubject(cluster, change, record),
+    event: traceparent === undefined ? event : { ...event, traceparent },
   };
 }

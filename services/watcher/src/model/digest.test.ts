@@ -2,8 +2,13 @@ import { createHmac } from "node:crypto";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { boundDigests, digestValue, installationKey } from "./digest.ts";
-import { relevantAnnotations, transformData } from "./transform.ts";
+import {
+  boundDigests,
+  digestValue,
+  installationKey,
+  relevantAnnotations,
+  transformData,
+} from "./transform.ts";
 
 const key = installationKey(Buffer.alloc(32, 7));
 const options = { key, annotations: relevantAnnotations({}) };

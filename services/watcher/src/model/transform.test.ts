@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { installationKey } from "./digest.ts";
-import { relevantAnnotations, editorsOf, transformData } from "./transform.ts";
-import { SOURCE_TYPES } from "./source-kinds.ts";
+import { SOURCE_TYPES } from "./scope.ts";
+import { editorsOf, installationKey, relevantAnnotations, transformData } from "./transform.ts";
 
 const key = installationKey(Buffer.alloc(32, 1));
 const options = { key, annotations: relevantAnnotations({}) };

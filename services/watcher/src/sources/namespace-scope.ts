@@ -1,9 +1,8 @@
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
 import type { ObservedNamespace } from "@rollcast/kube/namespaces";
 import type { WatcherContext } from "../context.ts";
-import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
+import { SOURCE_TYPES, isDataUnit, kindsOf, narrowResource } from "../model/scope.ts";
 import { keysOf } from "./list-pass.ts";
-import { isDataUnit, kindsOf } from "../model/scope.ts";
 import type { Unit } from "../model/scope.ts";
 import { sourceHandler } from "./source-handler.ts";
 

@@ -1,7 +1,7 @@
 import { startReflector } from "@rollcast/kube/reflector";
 import type { Reflector } from "@rollcast/kube/reflector";
 import type { WatcherContext } from "../context.ts";
-import { SOURCE_TYPES, narrowResource } from "../model/source-kinds.ts";
+import { SOURCE_TYPES, narrowResource } from "../model/scope.ts";
 import { keyPrefix } from "./list-pass.ts";
 import { countReflectorEvent } from "../metrics.ts";
 import type { DataUnit } from "../model/scope.ts";

@@ -2,13 +2,11 @@ import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { apiPath } from "@rollcast/kube/api-path";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
-import type { DeletedSource } from "../model/observation.ts";
+import type { DeletedSource, Observation, ObservedSource } from "../model/transform.ts";
 import type { WatcherContext } from "../context.ts";
-import { SOURCE_TYPES } from "../model/source-kinds.ts";
+import { SOURCE_TYPES } from "../model/scope.ts";
 import { startListPass } from "./list-pass.ts";
 import type { ListPass } from "./list-pass.ts";
-import type { ObservedSource } from "../model/transform.ts";
-import type { Observation } from "../model/observation.ts";
 import type { DataUnit } from "../model/scope.ts";
 
 type Existing = { items?: readonly { metadata?: { uid?: string } }[] };

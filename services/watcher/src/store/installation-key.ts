@@ -7,8 +7,8 @@ import type { Env } from "@rollcast/runtime/config/load";
 import { ConfigError } from "@rollcast/shared/errors";
 import { fileFault } from "@rollcast/runtime/files/file-fault";
 import type { Logger } from "@rollcast/runtime/logger";
-import { MIN_KEY_BYTES, installationKey } from "../model/digest.ts";
-import type { InstallationKey } from "../model/digest.ts";
+import { MIN_KEY_BYTES, installationKey } from "../model/transform.ts";
+import type { InstallationKey } from "../model/transform.ts";
 
 export const KEY_SECRET = "rollcast-installation-key";
 const KEY_FIELD = "key";

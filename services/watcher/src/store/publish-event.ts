@@ -3,7 +3,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import { publish } from "@rollcast/nats/publish";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { WatcherMetrics } from "../metrics.ts";
-import { eventOf } from "../model/event-of.ts";
+import { eventOf } from "../model/compare.ts";
 
 /** What is needed to publish, count and log events. */
 export type PublishOptions = {

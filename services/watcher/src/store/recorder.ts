@@ -2,13 +2,13 @@ import { compareVersions } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import { compare, compareDeleted } from "../model/compare.ts";
-import type { Circumstances, DeletedSource, Observation } from "../model/observation.ts";
+import type { Circumstances } from "../model/compare.ts";
+import type { DeletedSource, Observation, ObservedSource } from "../model/transform.ts";
 import type { CoverageStore } from "./coverage.ts";
 import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import { fingerprintOfObserved } from "./source-cache.ts";
 import type { SourceCache } from "./source-cache.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ObservedSource } from "../model/transform.ts";
 
 /**
  * Records observations of sources: returns at once if nothing differs, else queues the work in the
