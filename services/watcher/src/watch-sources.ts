@@ -2,25 +2,25 @@ import type { KubeClient } from "@rollcast/kube/client";
 import { watchNamespaces } from "@rollcast/kube/namespaces";
 import type { Namespaces } from "@rollcast/kube/namespaces";
 import type { ReflectorTimes } from "@rollcast/kube/reflector-options";
-import type { Config } from "@rollcast/shared/config/schema";
+import type { Nats } from "@rollcast/nats/connect";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Nats } from "@rollcast/nats/connect";
+import type { Config } from "@rollcast/shared/config/schema";
+import { createContext, removeOutOfScope } from "./context.ts";
 import type { WatcherContext } from "./context.ts";
 import { type Csi, startCsi } from "./csi/csi.ts";
-import type { InstallationKey } from "./model/transform.ts";
-import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
 import { watcherGauges, watcherHealth } from "./health.ts";
-import type { NamedReflector } from "./sources/reflect-unit.ts";
 import { countReflectorEvent, watcherMetrics } from "./metrics.ts";
 import type { WatcherMetrics } from "./metrics.ts";
-import { createContext, removeOutOfScope } from "./create-context.ts";
-import { reflectUnit, relist } from "./sources/reflect-unit.ts";
 import { fixedScope, isDataUnit, selectedScope } from "./model/scope.ts";
-import type { Failpoint } from "./failpoints.ts";
+import type { InstallationKey } from "./model/transform.ts";
 import { startMaintenance } from "./sources/maintenance.ts";
+import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
+import { reflectUnit, relist } from "./sources/reflect-unit.ts";
+import type { NamedReflector } from "./sources/reflect-unit.ts";
+import type { Failpoint } from "./store/outbox.ts";
 
-export type WatchSourcesOptions = {
+type WatchSourcesOptions = {
   config: Config;
   logger: Logger;
   metrics: Metrics;
@@ -121,7 +121,13 @@ export async function watchSources(options: WatchSourcesOptions): Promise<Source
   if (namespaces !== undefined) await synced(opening.use(namespaces), options.signal);
   const scope =
     namespaces === undefined ? fixedScope(configured) : selectedScope(configured, namespaces);
-  const context = await createContext({ times: {}, ...options, metrics }, scope, stop.signal);
+  const context = await createContext({
+    times: {},
+    ...options,
+    metrics,
+    scope,
+    signal: stop.signal,
+  });
   opening.defer(() => context.pool.drain());
   await removeOutOfScope(context);
   const withCsi = scope.units.some((unit) => !isDataUnit(unit));

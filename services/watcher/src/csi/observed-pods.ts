@@ -5,7 +5,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
 import type { PodStatus } from "./csi-transform.ts";
-import { retryKv } from "../store/retry-kv.ts";
+import { retryKv } from "../store/outbox.ts";
 import type { Logger } from "@rollcast/runtime/logger";
 
 /**

@@ -2,9 +2,9 @@ import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
 import type { ObservedNamespace } from "@rollcast/kube/namespaces";
 import type { WatcherContext } from "../context.ts";
 import { SOURCE_TYPES, isDataUnit, kindsOf, narrowResource } from "../model/scope.ts";
-import { keysOf } from "./list-pass.ts";
 import type { Unit } from "../model/scope.ts";
-import { sourceHandler } from "./source-handler.ts";
+import { keysOf } from "./list-pass.ts";
+import { sourceHandler } from "./reflect-unit.ts";
 
 /** A part of the watcher that follows objects of its own per namespace. */
 export type NamespaceFollower = {

@@ -1,16 +1,27 @@
-import type { Logger } from "@rollcast/runtime/logger";
+import { retry } from "@rollcast/async/retry";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
 import { put } from "@rollcast/nats/modify";
+import { publish } from "@rollcast/nats/publish";
+import type { Logger } from "@rollcast/runtime/logger";
+import { SpanKind, carried, inSpan, trace } from "@rollcast/runtime/trace";
+import { TerminalError, isAborted } from "@rollcast/shared/errors";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { publishEvent } from "./publish-event.ts";
-import { retryKv } from "./retry-kv.ts";
-import type { SourceCache } from "./source-cache.ts";
 import type { WatcherMetrics } from "../metrics.ts";
-import { traceChange } from "./trace-change.ts";
-import type { Failpoint } from "../failpoints.ts";
+import { eventOf } from "../model/compare.ts";
+import type { SourceCache } from "./source-store.ts";
 
-export type OutboxOptions = {
+const tracer = trace.getTracer("rollcast-watcher");
+const BACKOFF = { initial: 100, max: 5_000 };
+
+/**
+ * The failpoints of the outbox: a process that dies at any of them must neither lose nor duplicate
+ * an event.
+ */
+export const FAILPOINTS = ["before-put", "after-put", "after-publish", "after-published"] as const;
+export type Failpoint = (typeof FAILPOINTS)[number];
+
+type OutboxOptions = {
   cluster: string;
   nats: Nats;
   kv: Kv<SourceRecord>;
@@ -25,7 +36,7 @@ export type OutboxOptions = {
  * Returns the record to write, given the stored one; undefined leaves it. Called again after a
  * conflict.
  */
-export type Decide = (record: SourceRecord | undefined) => SourceRecord | undefined;
+type Decide = (record: SourceRecord | undefined) => SourceRecord | undefined;
 
 /**
  * Writes records and publishes their events without losing any: writes the record as pending,
@@ -45,6 +56,80 @@ export type Outbox = {
 };
 
 type RecordEntry = Entry<SourceRecord>;
+
+/** `value`, to be written over `entry`. */
+type Writing = {
+  key: string;
+  entry: RecordEntry | undefined;
+  value: SourceRecord;
+  since: number | undefined;
+};
+
+/**
+ * Repeats a read or write of a bucket through network faults of NATS until it succeeds. Throws when
+ * `signal` fires or repeating cannot help.
+ */
+export function retryKv<R>(
+  work: () => Promise<R>,
+  { logger, signal }: { logger: Logger; signal: AbortSignal },
+): Promise<R> {
+  return retry(work, {
+    backoff: BACKOFF,
+    signal,
+    onFailure(err, attempt) {
+      if (err instanceof TerminalError || isAborted(err)) throw err;
+      logger.warn({ err, attempt }, "bucket not reachable, retrying");
+    },
+  });
+}
+
+/**
+ * Calls `write`. If the record has an event, that happens in a new trace, which starts when the
+ * change arrived (`since`, `performance.now()`) and is stored in the record.
+ */
+async function traceChange(
+  writing: Writing,
+  write: (writing: Writing) => Promise<boolean>,
+): Promise<boolean> {
+  const { value, since } = writing;
+  if (value.state !== "pending") return write(writing);
+  const { traceparent: _before, ...untraced } = value;
+  const { change, kind, namespace, name } = value;
+  return inSpan(
+    tracer,
+    `source ${change}`,
+    {
+      kind: SpanKind.PRODUCER,
+      startTime: since === undefined ? undefined : Date.now() - (performance.now() - since),
+      attributes: {
+        "k8s.namespace.name": namespace,
+        "rollcast.source": `${kind}/${namespace}/${name}`,
+      },
+    },
+    () => write({ ...writing, value: { ...untraced, ...carried() } }),
+  );
+}
+
+/**
+ * Publishes the event of a pending record, if it has one; `since` (`performance.now()`) is when the
+ * change arrived.
+ */
+async function publishEvent(
+  { cluster, nats, metrics, logger, signal }: OutboxOptions,
+  record: SourceRecord,
+  since: number | undefined,
+): Promise<void> {
+  const due = eventOf(cluster, record);
+  if (due === undefined) return;
+  const { duplicate } = await publish(nats, due.subject, due.event, signal);
+  const type = record.change;
+  metrics.published.inc({ type, result: duplicate ? "duplicate" : "stored" });
+  if (since !== undefined) metrics.lag.observe({ type }, (performance.now() - since) / 1_000);
+  const { kind, namespace, name, resourceVersion, changedKeys, reason } = record;
+  const source = `${kind}/${namespace}/${name}`;
+  const data = { source, change: type, resourceVersion, changedKeys, reason, duplicate };
+  logger.info({ ...data, id: due.event.id }, "source event published");
+}
 
 export function createOutbox(options: OutboxOptions): Outbox {
   const { kv, cache, metrics, failpoint } = options;
@@ -77,13 +162,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return entry;
   };
 
-  type Writing = {
-    key: string;
-    entry: RecordEntry | undefined;
-    value: SourceRecord;
-    since: number | undefined;
-  };
-
   /** Writes `value` over `entry` and publishes its event; returns false on a conflict. */
   const write = async ({ key, entry, value, since }: Writing) => {
     failpoint("before-put");
@@ -96,23 +174,22 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return true;
   };
 
-  /** Like {@link write}, in a trace of the change. */
-  const writeTraced = (writing: Writing) =>
-    traceChange(writing.value, writing.since, (value) => write({ ...writing, value }));
-
   return {
     async apply(key, decide, since) {
       if (cache.get(key) === undefined) {
         // A source that is not cached most likely has no record either, as in a first sync: skip
         // the read.
         const value = decide(undefined);
-        if (value !== undefined && (await writeTraced({ key, entry: undefined, value, since })))
+        if (
+          value !== undefined &&
+          (await traceChange({ key, entry: undefined, value, since }, write))
+        )
           return;
       }
       for (;;) {
         const entry = await readFlushed(key);
         const value = decide(entry?.value);
-        if (value === undefined || (await writeTraced({ key, entry, value, since }))) return;
+        if (value === undefined || (await traceChange({ key, entry, value, since }, write))) return;
       }
     },
     async flush(key) {

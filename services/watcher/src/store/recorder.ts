@@ -1,14 +1,13 @@
+import type { KeyedPool } from "@rollcast/async/keyed-pool";
 import { compareVersions } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import { compare, compareDeleted } from "../model/compare.ts";
 import type { Circumstances } from "../model/compare.ts";
 import type { DeletedSource, Observation, ObservedSource } from "../model/transform.ts";
-import type { CoverageStore } from "./coverage.ts";
-import type { KeyedPool } from "@rollcast/async/keyed-pool";
-import { fingerprintOfObserved } from "./source-cache.ts";
-import type { SourceCache } from "./source-cache.ts";
 import type { Outbox } from "./outbox.ts";
+import { fingerprintOfObserved } from "./source-store.ts";
+import type { CoverageStore, SourceCache } from "./source-store.ts";
 
 /**
  * Records observations of sources: returns at once if nothing differs, else queues the work in the
@@ -23,7 +22,7 @@ export type Recorder = {
   update(key: string, decide: (record: SourceRecord) => SourceRecord | undefined): Promise<void>;
 };
 
-export type RecorderOptions = {
+type RecorderOptions = {
   cluster: string;
   keyId: string;
   cache: SourceCache;

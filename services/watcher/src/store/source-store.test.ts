@@ -6,8 +6,8 @@ import {
   createSourceCache,
   fingerprintOfObserved,
   fingerprintOfRecord,
-} from "./source-cache.ts";
-import type { CachedSource } from "./source-cache.ts";
+} from "./source-store.ts";
+import type { CachedSource } from "./source-store.ts";
 
 const record = (over: Partial<SourceRecord> = {}): SourceRecord => ({
   v: 1,
