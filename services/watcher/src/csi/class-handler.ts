@@ -1,21 +1,13 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
-import { compareDeleted } from "../model/compare.ts";
-import type { DeletedSource } from "../model/transform.ts";
 import type { WatcherContext } from "../context.ts";
-import type { ProviderClass } from "./csi-transform.ts";
+import { compareDeleted, sameEntries } from "../model/compare.ts";
+import type { Unit } from "../model/scope.ts";
+import type { DeletedSource } from "../model/transform.ts";
 import { startListPass } from "../sources/list-pass.ts";
 import type { ListPass } from "../sources/list-pass.ts";
-import type { Unit } from "../model/scope.ts";
-import type { CsiState } from "./csi-state.ts";
-import { classKey } from "./csi-state.ts";
-
-function sameAnnotations(
-  a: Readonly<Record<string, string>>,
-  b: Readonly<Record<string, string>>,
-): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
+import { classKey } from "./csi-transform.ts";
+import type { ProviderClass } from "./csi-transform.ts";
+import type { CsiState } from "./observed-pods.ts";
 
 /** Handles SecretProviderClasses: their existence and their annotations. */
 export function classHandler(
@@ -49,9 +41,9 @@ export function classHandler(
       const entry = cache.get(key);
       if (entry === undefined) return;
       if (entry.deletedAt !== undefined) revived();
-      if (before !== undefined && sameAnnotations(before.annotations, observed.annotations)) return;
+      if (before !== undefined && sameEntries(before.annotations, observed.annotations)) return;
       await recorder.update(key, (record) =>
-        sameAnnotations(record.annotations, observed.annotations)
+        sameEntries(record.annotations, observed.annotations)
           ? undefined
           : { ...record, annotations: { ...observed.annotations } },
       );

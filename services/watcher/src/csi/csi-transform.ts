@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
+import { recordKey } from "@rollcast/shared/subjects";
 import { annotationsOf, boundDigests, digestValue, editorsOf } from "../model/transform.ts";
 import type { Editor, InstallationKey, ObservedSource } from "../model/transform.ts";
 
@@ -36,6 +37,11 @@ export type ProviderClass = {
 export const CLASS_KIND = "SecretProviderClass";
 /** Ids are paths in a vault. A longer id is cut and made unique by a hash. */
 const MAX_ID = 250;
+
+/** The record key of a class. */
+export function classKey(cluster: string, namespace: string, name: string): string {
+  return recordKey(cluster, { kind: CLASS_KIND, namespace, name });
+}
 
 function boundId(id: string): string {
   if (id.length <= MAX_ID) return id;

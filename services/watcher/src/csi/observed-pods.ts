@@ -1,12 +1,12 @@
-import type { Kv } from "@rollcast/nats/kv";
-import { openKv } from "@rollcast/nats/kv";
-import { put } from "@rollcast/nats/modify";
 import type { Nats } from "@rollcast/nats/connect";
+import { openKv } from "@rollcast/nats/kv";
+import type { Kv } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
+import type { Logger } from "@rollcast/runtime/logger";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
-import type { PodStatus } from "./csi-transform.ts";
 import { retryKv } from "../store/outbox.ts";
-import type { Logger } from "@rollcast/runtime/logger";
+import type { PodStatus, ProviderClass } from "./csi-transform.ts";
 
 /**
  * The last observed content of a pod status, stored in the bucket `sources` under
@@ -33,6 +33,15 @@ export type ObservedPods = {
   /** Keys of the statuses of a namespace, or of all. */
   keys(namespace: string | undefined): string[];
   keyOf(pod: Pick<PodStatus, "namespace" | "name">): string;
+};
+
+/** State shared by the handlers of classes and of pod statuses. */
+export type CsiState = {
+  /** Existing classes by record key. */
+  readonly classes: Map<string, ProviderClass>;
+  readonly pods: ObservedPods;
+  /** Lists the pod statuses again, for a class that was recreated while its pods stayed. */
+  readonly revived: () => void;
 };
 
 export async function openObservedPods(options: {

@@ -1,16 +1,15 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
 import type { SourceRecord } from "@rollcast/shared/records";
-import { compare } from "../model/compare.ts";
 import type { WatcherContext } from "../context.ts";
-import { observedClass } from "./csi-transform.ts";
-import type { PodStatus } from "./csi-transform.ts";
+import { compare } from "../model/compare.ts";
+import type { Unit } from "../model/scope.ts";
+import type { Observation } from "../model/transform.ts";
 import { keysOf, startListPass } from "../sources/list-pass.ts";
 import type { ListPass } from "../sources/list-pass.ts";
-import type { Observation } from "../model/transform.ts";
-import type { Unit } from "../model/scope.ts";
-import type { CsiState } from "./csi-state.ts";
-import { classKey } from "./csi-state.ts";
+import { classKey, observedClass } from "./csi-transform.ts";
+import type { PodStatus } from "./csi-transform.ts";
+import type { CsiState } from "./observed-pods.ts";
 
 /** Handles pod statuses, which carry the content of the classes. */
 export function podStatusHandler(
