@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { ControlEntry, stateKey } from "../src/model/control-entry.ts";
 import { createQuotaStore } from "../src/admission/quota-store.ts";
 import type { QuotaStore } from "../src/admission/quota-store.ts";
-import { mayReserve } from "../src/decision/change-failures.ts";
+import { mayReserve } from "../src/decision/blocking-gate.ts";
 import { client } from "./rig.ts";
 
 function startStores(count: number) {
