@@ -42,8 +42,8 @@ async function startWithApi(config: object = {}) {
 const at = (stack: Stack, name: string) => `/v1/workloads/Deployment/${stack.namespace}/${name}`;
 
 test("workloads, status and one workload with each source, check and its last rollouts", async () => {
-  await using rig = await startWithApi();
-  const { stack, call } = rig;
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
   const page = listWorkloads.response?.parse(await call("GET", "/v1/workloads"));
   expect(page?.items.map(({ name, states, queue }) => [name, states, queue])).toEqual([
     ["one", ["current"], "default"],
@@ -90,8 +90,8 @@ test("workloads, status and one workload with each source, check and its last ro
 });
 
 test("impact says what would roll and why the others would not, and what then rolls is just that", async () => {
-  await using rig = await startWithApi();
-  const { stack, call } = rig;
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
   const { namespace } = stack;
   const query = `/v1/impact?kind=ConfigMap&namespace=${namespace}&name=cfg&keys=b`;
   const impact = getImpact.response?.parse(await call("GET", query));
@@ -110,8 +110,8 @@ test("impact says what would roll and why the others would not, and what then ro
 });
 
 test("a roll is made once for each request id, whoever is asked how often", async () => {
-  await using rig = await startWithApi();
-  const { stack, call, access } = rig;
+  await using harness = await startWithApi();
+  const { stack, call, access } = harness;
   const second = await stack.start("restarter", { config: { restarter: { api: access.config } } });
   const callSecond = apiClient(await apiUrl(second), access.token);
   const path = `${at(stack, "web")}/roll`;
@@ -136,8 +136,8 @@ test("a roll is made once for each request id, whoever is asked how often", asyn
 });
 
 test("a refused rollout is stale and told with its reason, and retry tries it at once", async () => {
-  await using rig = await startWithApi();
-  const { stack, call } = rig;
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
   {
     await using _policy = await refuseTemplates(stack, "web");
     await setKey(stack, "cfg", "a", "2");
@@ -160,8 +160,8 @@ test("a refused rollout is stale and told with its reason, and retry tries it at
 });
 
 test("what cannot be done is refused with what to do", async () => {
-  await using rig = await startWithApi();
-  const { stack, call } = rig;
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
   const codeOf = async (method: string, path: string, body?: object) => {
     const answer = await call<{ problem: { code: string } }>(method, path, body);
     return answer.problem.code;

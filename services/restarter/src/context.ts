@@ -5,14 +5,13 @@ import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
-import type { SourceNames } from "./index/source-names.ts";
+import type { SourceNames, WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
-import type { DecisionInput } from "./decision/decision-input.ts";
+import type { DecisionInput } from "./decision/decision.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
 import type { Failpoint } from "./failpoints.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
-import type { WorkloadIndex } from "./index/workload-index.ts";
 
 /** The dependencies shared by all parts of the restarter; created once, in main.ts. */
 export type Context = {

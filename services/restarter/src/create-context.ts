@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
@@ -8,21 +9,24 @@ import type { JetStreamResources } from "@rollcast/nats/provision";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { SourceRecord } from "@rollcast/shared/records";
 import { openFailpoints } from "@rollcast/runtime/failpoints";
+import { openInstallation, readInstallation } from "@rollcast/nats/installation";
+import type { Installation } from "@rollcast/nats/installation";
+import type { Nats } from "@rollcast/nats/connect";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
 import { createOutcomePublisher } from "./events/publish-outcome.ts";
-import { createAffectedCounts } from "./index/affected-workloads.ts";
+import {
+  createAffectedCounts,
+  createSourceNames,
+  createWorkloadIndex,
+} from "./index/workload-index.ts";
 import { kindsOf } from "./index/kinds.ts";
-import { createSourceNames } from "./index/source-names.ts";
-import { createWorkloadIndex } from "./index/workload-index.ts";
 import { createRestarterMetrics } from "./metrics.ts";
 import { createRules } from "./model/rules.ts";
-import { workloadKey } from "./model/workload.ts";
 import type { WorkloadKey } from "./model/workload.ts";
 import { WorkloadRecord } from "./model/workload-record.ts";
 import { openControl } from "./operations/control.ts";
 import type { Control } from "./operations/control.ts";
-import { waitInstallation } from "./wait-installation.ts";
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
@@ -75,9 +79,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     }),
   );
   const onSourceNamed: Created["onSourceNamed"] = { enqueue: () => undefined };
-  const names = createSourceNames(rules.patterns, (source) => {
-    for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
-  });
+  const names = createSourceNames(rules.patterns, index, onSourceNamed);
   const control = await openControl({
     config,
     nats,
@@ -117,4 +119,25 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   };
   const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
   return { ctx, control, watchable, instance, onSourceNamed, served };
+}
+
+const POLL_INTERVAL_MS = 250;
+
+/**
+ * Waits for the installation record, which the first watcher creates: without it, new workloads
+ * look like older ones.
+ */
+async function waitInstallation(
+  nats: Nats,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<Installation> {
+  const kv = await openInstallation(nats);
+  for (let look = 0; ; look++) {
+    const installation = await readInstallation(kv, cluster);
+    if (installation !== undefined) return installation;
+    if (look === 0)
+      nats.logger.info({ cluster }, "waiting for the installation record of the watcher");
+    await sleep(POLL_INTERVAL_MS, undefined, { signal });
+  }
 }

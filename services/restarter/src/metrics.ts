@@ -1,8 +1,7 @@
 import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
-import { CHECK_NAMES } from "./model/verdict-checks.ts";
-import type { OutboxEvent } from "./model/workload-record.ts";
+import { CHECK_NAMES } from "./model/verdict.ts";
 
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
@@ -10,7 +9,9 @@ export type RestarterMetrics = {
   readonly resyncSeconds: Histogram;
   readonly annotationFaults: Counter;
   readonly verdicts: Counter<"check">;
-  outcome(event: OutboxEvent): void;
+  readonly outcomes: Counter<"outcome">;
+  readonly rolloutSeconds: Histogram<"outcome">;
+  readonly changeToHealthySeconds: Histogram;
 };
 
 /**
@@ -64,12 +65,8 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       [],
       LATENCY_BUCKETS,
     ),
-    outcome({ outcome, data }) {
-      outcomes.inc({ outcome });
-      if (data.durationMs !== undefined && outcome !== "stalled") {
-        duration.observe({ outcome }, data.durationMs / 1_000);
-      }
-      if (data.changeToHealthyMs !== undefined) healthy.observe(data.changeToHealthyMs / 1_000);
-    },
+    outcomes,
+    rolloutSeconds: duration,
+    changeToHealthySeconds: healthy,
   };
 }

@@ -13,8 +13,7 @@ import {
   rolloutSubject,
   sourceSubject,
 } from "@rollcast/shared/subjects";
-import { contentDigest } from "./model/content.ts";
-import { MARKER, formatMarker } from "./model/marker.ts";
+import { MARKER, contentDigest, formatMarker } from "./model/content.ts";
 
 /**
  * Names that other systems hold: manifests, subscribers, marked pod templates. They never change.

@@ -5,7 +5,7 @@ import { openApiIfConfigured } from "./open-api.ts";
 import { startApplyingSettings } from "./queue/apply-settings.ts";
 import { startQueueMetrics } from "./queue/queue-metrics.ts";
 import { openRolloutQueues } from "./queue/rollout-queues.ts";
-import { startSourceConsumer } from "./queue/source-consumer.ts";
+import { startSourceConsumer } from "./queue/plan.ts";
 import { startReconciler } from "./reconcile/reconciler.ts";
 import { startResync } from "./reconcile/resync.ts";
 import { roll } from "./rollout/roll.ts";
@@ -45,7 +45,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
 
   const names = config.queues.map(({ name }) => name);
   stack.use(startApplyingSettings(ctx, control, { queues, progress, names }));
-  const workers = await queues.work(stack, (key, attempt) => roll(ctx, key, attempt));
+  const workers = await queues.work(stack, roll.bind(undefined, ctx));
 
   const resync = stack.use(startResync(ctx, workqueue, progress, config.rollout.resyncInterval));
   for (const queue of queues.all()) queue.onReconnect(() => resync.now("redis-reconnect"));

@@ -1,10 +1,10 @@
 import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
-import type { RestarterHost, Created } from "./create-context.ts";
+import type { Created, RestarterHost } from "./create-context.ts";
 import { watchAnnotationFaults } from "./events/annotation-faults.ts";
 import { watchQueueRejections } from "./events/queue-rejections.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
-import { watchSourceNames } from "./index/source-names.ts";
+import { watchSourceNames } from "./index/workload-index.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 
 /** Fills the index with workloads and names of sources; resolves when all that exist are in. */

@@ -7,47 +7,52 @@ import { deployment } from "@rollcast/testkit/deployment";
 import { addPolicy } from "@rollcast/testkit/admission-policy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 
 const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 
-async function waitWord(rig: Rig, outcome: string, name: string, timeout = 40_000) {
+async function waitWord(
+  harness: RestarterHarness,
+  outcome: string,
+  name: string,
+  timeout = 40_000,
+) {
   return waitFor(
     async () =>
-      (await rig.events()).find(
+      (await harness.events()).find(
         (event) =>
           eventOutcome(event.type).outcome === outcome && event.subject?.endsWith(`/${name}`),
       ) as RolloutEvent | undefined,
     { message: `${outcome} of ${name}`, timeout, every: 100 },
   ).catch(async (err: unknown) => {
-    const words = wordsOf(await rig.events(), name).join(", ");
-    const record = JSON.stringify(await rig.record(name));
+    const words = wordsOf(await harness.events(), name).join(", ");
+    const record = JSON.stringify(await harness.record(name));
     throw new Error(`no ${outcome} of ${name} but ${words}; ${record}`, { cause: err });
   });
 }
 
 /** Rejects every change of a Deployment's pod template in the namespace while it exists. */
-async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
+async function refuseTemplates(harness: RestarterHarness): Promise<AsyncDisposable> {
   const expression =
     "object.metadata.name != 'refused' || object.spec.template == oldObject.spec.template";
-  const policy = await addPolicy(rig.api, {
+  const policy = await addPolicy(harness.api, {
     kind: "ValidatingAdmissionPolicy",
-    name: `refuse-${rig.namespace}`,
-    namespace: rig.namespace,
+    name: `refuse-${harness.namespace}`,
+    namespace: harness.namespace,
     operations: ["UPDATE"],
     spec: { validations: [{ expression, message: "templates are frozen by the platform team" }] },
     binding: { validationActions: ["Deny"] },
   });
-  await rig.deploy("refused", { uses: USES });
+  await harness.deploy("refused", { uses: USES });
   // A policy is enforced with a short delay.
   const probe = { spec: { template: { metadata: { annotations: { probe: "x" } } } } };
   await waitFor(
     async () => {
-      const { resourceVersion } = (await rig.get("refused")).metadata;
-      const tried = rig.api.call({
+      const { resourceVersion } = (await harness.get("refused")).metadata;
+      const tried = harness.api.call({
         method: "PATCH",
-        path: `${paths.deployment(rig.namespace, "refused")}?dryRun=All`,
+        path: `${paths.deployment(harness.namespace, "refused")}?dryRun=All`,
         body: { ...probe, metadata: { resourceVersion } },
         contentType: "application/merge-patch+json",
       });
@@ -62,20 +67,20 @@ async function refuseTemplates(rig: Rig): Promise<AsyncDisposable> {
 }
 
 test("rollouts that cannot finish fail with the cluster's own reason, the others continue", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
-  await rig.adopt("cfg", "0");
-  await using policy = await refuseTemplates(rig);
-  await rig.deploy("good", { uses: USES, replicas: 0 });
-  await rig.deploy("crowded", { uses: USES, progressDeadlineSeconds: 3 });
-  await rig.deploy("never", {
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  await harness.adopt("cfg", "0");
+  await using policy = await refuseTemplates(harness);
+  await harness.deploy("good", { uses: USES, replicas: 0 });
+  await harness.deploy("crowded", { uses: USES, progressDeadlineSeconds: 3 });
+  await harness.deploy("never", {
     uses: USES,
     podAnnotations: { [NEVER_READY]: "true" },
     progressDeadlineSeconds: 3,
   });
   for (const name of ["good", "crowded", "refused"]) await waitRolledOut(api, namespace, name);
-  await rig.start();
-  await rig.waitAll(["good", "crowded", "never", "refused"]);
+  await harness.start();
+  await harness.waitAll(["good", "crowded", "never", "refused"]);
   // The namespace's pod quota is used up; `good` needs no pods.
   await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
     apiVersion: "v1",
@@ -93,19 +98,24 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
     { message: "the quota to be counted" },
   );
 
-  await rig.change("cfg", "1");
-  expect((await waitWord(rig, "succeeded", "good")).data).toMatchObject({ reason: "ScaledToZero" });
-  const crowded = (await waitWord(rig, "failed", "crowded")).data;
+  await harness.change("cfg", "1");
+  expect((await waitWord(harness, "succeeded", "good")).data).toMatchObject({
+    reason: "ScaledToZero",
+  });
+  const crowded = (await waitWord(harness, "failed", "crowded")).data;
   expect(crowded.reason).toBe("ProgressDeadlineExceeded");
   expect(crowded.message).toContain("exceeded quota");
-  expect((await waitWord(rig, "failed", "never")).data).toMatchObject({
+  expect((await waitWord(harness, "failed", "never")).data).toMatchObject({
     reason: "ProgressDeadlineExceeded",
   });
-  const refused = (await waitWord(rig, "failed", "refused")).data;
+  const refused = (await waitWord(harness, "failed", "refused")).data;
   expect(refused.message).toContain("templates are frozen by the platform team");
-  expect(wordsOf(await rig.events(), "refused")).toEqual(["planned", "failed"]);
-  expect(await rig.record("refused")).toMatchObject({ phase: "failed", failure: { attempts: 1 } });
-  expect(faultsOf(await rig.events())).toEqual([]);
+  expect(wordsOf(await harness.events(), "refused")).toEqual(["planned", "failed"]);
+  expect(await harness.record("refused")).toMatchObject({
+    phase: "failed",
+    failure: { attempts: 1 },
+  });
+  expect(faultsOf(await harness.events())).toEqual([]);
 
   const reports = await waitFor(async () => {
     const list = await api.get<{
@@ -137,92 +147,92 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
     },
     { message: "the policy to be lifted" },
   );
-  await rig.change("cfg", "2");
-  await waitWord(rig, "started", "refused");
+  await harness.change("cfg", "2");
+  await waitWord(harness, "started", "refused");
 });
 
 test("a workload that is edited, deleted, re-created, paused or scaled to zero during its rollout", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
-  await rig.adopt("cfg", "0");
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  await harness.adopt("cfg", "0");
   const stuck = { uses: USES, podAnnotations: { [NEVER_READY]: "true" } };
-  for (const name of ["edited", "deleted", "recreated"]) await rig.deploy(name, stuck);
-  await rig.deploy("paused", { uses: USES });
-  await rig.deploy("zero", { uses: USES, replicas: 0 });
+  for (const name of ["edited", "deleted", "recreated"]) await harness.deploy(name, stuck);
+  await harness.deploy("paused", { uses: USES });
+  await harness.deploy("zero", { uses: USES, replicas: 0 });
   for (const name of ["paused", "zero"]) await waitRolledOut(api, namespace, name);
   await api.patch(paths.deployment(namespace, "paused"), { spec: { paused: true } });
-  await rig.start();
+  await harness.start();
   const names = ["edited", "deleted", "recreated", "paused", "zero"];
-  await rig.waitAll(names);
+  await harness.waitAll(names);
 
-  await rig.change("cfg", "1");
-  for (const name of names) await waitWord(rig, "started", name);
-  expect((await waitWord(rig, "succeeded", "zero")).data.reason).toBe("ScaledToZero");
+  await harness.change("cfg", "1");
+  for (const name of names) await waitWord(harness, "started", name);
+  expect((await waitWord(harness, "succeeded", "zero")).data.reason).toBe("ScaledToZero");
 
   await api.patch(paths.deployment(namespace, "edited"), {
     spec: { template: { spec: { containers: [{ name: "app", image: "example/app:2" }] } } },
   });
-  expect((await waitWord(rig, "superseded", "edited")).data.reason).toBe("TemplateChanged");
+  expect((await waitWord(harness, "superseded", "edited")).data.reason).toBe("TemplateChanged");
 
   await api.remove(paths.deployment(namespace, "deleted"));
-  expect((await waitWord(rig, "cancelled", "deleted")).data.reason).toBe("Deleted");
-  await waitFor(async () => (await rig.record("deleted")) === undefined, {
+  expect((await waitWord(harness, "cancelled", "deleted")).data.reason).toBe("Deleted");
+  await waitFor(async () => (await harness.record("deleted")) === undefined, {
     message: "the record of the deleted one to go",
   });
 
   await api.remove(paths.deployment(namespace, "recreated"));
-  await rig.deploy("recreated", { uses: USES });
-  await waitWord(rig, "cancelled", "recreated");
+  await harness.deploy("recreated", { uses: USES });
+  await waitWord(harness, "cancelled", "recreated");
   await waitRolledOut(api, namespace, "recreated");
-  expect((await rig.get("recreated")).metadata.generation).toBe(1);
+  expect((await harness.get("recreated")).metadata.generation).toBe(1);
 
-  expect(wordsOf(await rig.events(), "paused")).toEqual(["planned", "started"]);
+  expect(wordsOf(await harness.events(), "paused")).toEqual(["planned", "started"]);
   await api.patch(paths.deployment(namespace, "paused"), { spec: { paused: false } });
-  await waitWord(rig, "succeeded", "paused");
-  expect(faultsOf(await rig.events())).toEqual([]);
+  await waitWord(harness, "succeeded", "paused");
+  expect(faultsOf(await harness.events())).toEqual([]);
 });
 
 test("a new change wakes a workload out of its backoff, and one workload's errors delay no other", async () => {
-  await using rig = await startRig();
-  await rig.adopt("cfg", "0");
-  await using _policy = await refuseTemplates(rig);
-  await rig.deploy("good", { uses: USES, replicas: 0 });
-  await rig.start();
-  await rig.waitAll(["good", "refused"]);
-  await rig.change("cfg", "1");
-  await waitWord(rig, "succeeded", "good");
-  const first = await rig.waitRecord("refused", (record) => record.failure !== undefined);
+  await using harness = await startRestarterHarness();
+  await harness.adopt("cfg", "0");
+  await using _policy = await refuseTemplates(harness);
+  await harness.deploy("good", { uses: USES, replicas: 0 });
+  await harness.start();
+  await harness.waitAll(["good", "refused"]);
+  await harness.change("cfg", "1");
+  await waitWord(harness, "succeeded", "good");
+  const first = await harness.waitRecord("refused", (record) => record.failure !== undefined);
   // Different content is tried at once, although the first must wait for its retry.
   expect(first.failure?.retryAt).toBeGreaterThan(Date.now() + 5_000);
-  await rig.change("cfg", "2");
-  await rig.waitRecord("refused", (record) => record.failure?.wanted !== first.failure?.wanted);
+  await harness.change("cfg", "2");
+  await harness.waitRecord("refused", (record) => record.failure?.wanted !== first.failure?.wanted);
 });
 
 test("a deferred rollout survives a restart and runs when it is due, with the last content", async () => {
-  await using rig = await startRig();
-  await rig.adopt("cfg", "0");
-  const patient = deployment(rig.namespace, "patient", { uses: USES, replicas: 0 });
+  await using harness = await startRestarterHarness();
+  await harness.adopt("cfg", "0");
+  const patient = deployment(harness.namespace, "patient", { uses: USES, replicas: 0 });
   Object.assign(patient.metadata.annotations, { "rollcast.dev/min-interval": "8s" });
-  await rig.api.create(paths.deployment(rig.namespace), patient);
-  const late = deployment(rig.namespace, "late", { uses: USES, replicas: 0 });
+  await harness.api.create(paths.deployment(harness.namespace), patient);
+  const late = deployment(harness.namespace, "late", { uses: USES, replicas: 0 });
   Object.assign(late.metadata.annotations, {
     "deployment.reloader.stakater.com/pause-period": "6s",
   });
-  await rig.api.create(paths.deployment(rig.namespace), late);
-  const first = await rig.start();
-  await rig.waitAll(["patient", "late"]);
+  await harness.api.create(paths.deployment(harness.namespace), late);
+  const first = await harness.start();
+  await harness.waitAll(["patient", "late"]);
 
-  await rig.change("cfg", "1");
-  await waitWord(rig, "started", "patient");
-  await waitWord(rig, "deferred", "late");
-  await rig.change("cfg", "2");
-  await waitWord(rig, "deferred", "patient");
+  await harness.change("cfg", "1");
+  await waitWord(harness, "started", "patient");
+  await waitWord(harness, "deferred", "late");
+  await harness.change("cfg", "2");
+  await waitWord(harness, "deferred", "patient");
   await first.kill("SIGKILL");
-  await rig.redis.restart({ empty: true });
-  await rig.change("cfg", "3");
-  await rig.start();
-  await rig.waitAll(["patient", "late"]);
-  expect((await rig.get("patient")).metadata.generation).toBe(3);
-  expect((await rig.get("late")).metadata.generation).toBe(2);
-  expect(faultsOf(await rig.events())).toEqual([]);
+  await harness.redis.restart({ empty: true });
+  await harness.change("cfg", "3");
+  await harness.start();
+  await harness.waitAll(["patient", "late"]);
+  expect((await harness.get("patient")).metadata.generation).toBe(3);
+  expect((await harness.get("late")).metadata.generation).toBe(2);
+  expect(faultsOf(await harness.events())).toEqual([]);
 });

@@ -2,15 +2,16 @@ import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 
-async function generations(rig: Rig, names: readonly string[]): Promise<number[]> {
-  return Promise.all(names.map(async (name) => (await rig.get(name)).metadata.generation ?? 0));
+async function generations(harness: RestarterHarness, names: readonly string[]): Promise<number[]> {
+  return Promise.all(names.map(async (name) => (await harness.get(name)).metadata.generation ?? 0));
 }
 
-async function waitFrozen(rig: Rig, names: readonly string[]): Promise<void> {
-  for (const name of names) await rig.waitRecord(name, (record) => record.due?.reason === "Frozen");
+async function waitFrozen(harness: RestarterHarness, names: readonly string[]): Promise<void> {
+  for (const name of names)
+    await harness.waitRecord(name, (record) => record.due?.reason === "Frozen");
 }
 
 function freezes(events: readonly RollcastEvent[]) {
@@ -20,41 +21,42 @@ function freezes(events: readonly RollcastEvent[]) {
 }
 
 test("a freeze survives a restart of everything; rollouts due meanwhile run once, with the last content", async () => {
-  await using rig = await startRig();
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(30);
-  await Promise.all([rig.start(), rig.start(), rig.start()]);
-  await rig.waitAll(names);
-  const { operations } = await rig.operate();
+  await using harness = await startRestarterHarness();
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(30);
+  await Promise.all([harness.start(), harness.start(), harness.start()]);
+  await harness.waitAll(names);
+  const { operations } = await harness.operate();
 
   await operations.freeze({ level: "cluster" }, { by: "anna", comment: "Black Friday" });
-  await rig.change("cfg", "1");
-  await waitFrozen(rig, names);
-  await Promise.all(rig.services.map((restarter) => restarter.kill("SIGKILL")));
-  await rig.redis.restart({ empty: true });
-  await rig.nats.kill();
-  await rig.nats.restart();
-  await rig.change("cfg", "2");
-  await Promise.all([rig.start(), rig.start(), rig.start()]);
-  await rig.change("cfg", "3");
+  await harness.change("cfg", "1");
+  await waitFrozen(harness, names);
+  await Promise.all(harness.services.map((restarter) => restarter.kill("SIGKILL")));
+  await harness.redis.restart({ empty: true });
+  await harness.nats.kill();
+  await harness.nats.restart();
+  await harness.change("cfg", "2");
+  await Promise.all([harness.start(), harness.start(), harness.start()]);
+  await harness.change("cfg", "3");
   await waitFor(
     async () =>
-      wordsOf(await rig.events(), "web-0").filter((outcome) => outcome === "planned").length >= 2,
+      wordsOf(await harness.events(), "web-0").filter((outcome) => outcome === "planned").length >=
+      2,
     {
       message: "the changes to be seen",
     },
   );
-  await waitFrozen(rig, names);
-  expect(new Set(await generations(rig, names))).toEqual(new Set([1]));
+  await waitFrozen(harness, names);
+  expect(new Set(await generations(harness, names))).toEqual(new Set([1]));
   expect(operations.listFreezes()).toMatchObject([
     { scope: { level: "cluster" }, by: "anna", comment: "Black Friday" },
   ]);
 
   expect(await operations.unfreeze({ level: "cluster" }, { by: "ben" })).toBe(true);
   expect(await operations.unfreeze({ level: "cluster" }, { by: "ben" })).toBe(false);
-  await rig.waitAll(names, 30_000);
-  expect(new Set(await generations(rig, names))).toEqual(new Set([2]));
-  const events = await rig.events();
+  await harness.waitAll(names, 30_000);
+  expect(new Set(await generations(harness, names))).toEqual(new Set([2]));
+  const events = await harness.events();
   expect(faultsOf(events)).toEqual([]);
   for (const name of names) {
     // Reported once, however often it was evaluated.
@@ -68,43 +70,44 @@ test("a freeze survives a restart of everything; rollouts due meanwhile run once
 });
 
 test("a namespace or one workload is frozen, the others continue; a freeze expires by itself", async () => {
-  await using rig = await startRig();
-  const { namespace } = rig;
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(3);
-  await rig.start();
-  await rig.waitAll(names);
-  const { operations } = await rig.operate();
+  await using harness = await startRestarterHarness();
+  const { namespace } = harness;
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(3);
+  await harness.start();
+  await harness.waitAll(names);
+  const { operations } = await harness.operate();
   const scope = { level: "workload", kind: "Deployment", namespace, name: "web-1" } as const;
 
   await operations.freeze(scope, { by: "anna", until: Date.now() + 3_600_000 });
-  await rig.change("cfg", "1");
-  await rig.waitAll(["web-0", "web-2"]);
-  const deferred = await rig.waitEvent("deferred", "web-1");
+  await harness.change("cfg", "1");
+  await harness.waitAll(["web-0", "web-2"]);
+  const deferred = await harness.waitEvent("deferred", "web-1");
   expect(deferred).toMatchObject({ reason: "Frozen", dueAt: expect.any(String) });
-  expect(await generations(rig, names)).toEqual([2, 1, 2]);
+  expect(await generations(harness, names)).toEqual([2, 1, 2]);
   await operations.freeze(scope, { by: "anna", until: Date.now() + 1_000 });
-  await rig.waitAll(names);
-  expect(await generations(rig, names)).toEqual([2, 2, 2]);
+  await harness.waitAll(names);
+  expect(await generations(harness, names)).toEqual([2, 2, 2]);
   await waitFor(() => operations.listFreezes().length === 0);
 
   // Of two freezes, the longer one applies.
   await operations.freeze({ level: "namespace", namespace }, { by: "anna" });
   await operations.freeze({ level: "cluster" }, { by: "anna", until: Date.now() + 2_000 });
-  await rig.change("cfg", "2");
-  await waitFrozen(rig, names);
+  await harness.change("cfg", "2");
+  await waitFrozen(harness, names);
   await waitFor(
-    async () => freezes(await rig.events()).filter((x) => x.outcome === "unfrozen").length === 2,
+    async () =>
+      freezes(await harness.events()).filter((x) => x.outcome === "unfrozen").length === 2,
     {
       message: "the shorter one to end",
     },
   );
-  expect(await generations(rig, names)).toEqual([2, 2, 2]);
+  expect(await generations(harness, names)).toEqual([2, 2, 2]);
   await operations.unfreeze({ level: "namespace", namespace }, { by: "anna" });
-  await rig.waitAll(names);
-  expect(await generations(rig, names)).toEqual([3, 3, 3]);
+  await harness.waitAll(names);
+  expect(await generations(harness, names)).toEqual([3, 3, 3]);
 
-  const unfrozen = freezes(await rig.events()).filter(({ outcome }) => outcome === "unfrozen");
+  const unfrozen = freezes(await harness.events()).filter(({ outcome }) => outcome === "unfrozen");
   expect(unfrozen).toEqual([
     { outcome: "unfrozen", scope, by: "rollcast", reason: "Expired" },
     { outcome: "unfrozen", scope: { level: "cluster" }, by: "rollcast", reason: "Expired" },

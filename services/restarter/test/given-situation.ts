@@ -1,7 +1,7 @@
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../src/model/content.ts";
 import type { SourceKey } from "../src/model/content.ts";
-import type { DecisionInput } from "../src/decision/decision-input.ts";
+import type { DecisionInput } from "../src/decision/decision.ts";
 import { givenWorkload, rulesOf } from "./given.ts";
 
 export const T0 = Date.parse("2026-01-10T12:00:00.000Z");

@@ -3,18 +3,18 @@ import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 /**
  * Deployments whose pods never become ready, so that each rollout fails after two seconds; all use
  * `cfg`.
  */
-async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
+async function deployBroken(harness: RestarterHarness, names: readonly string[]): Promise<void> {
   await Promise.all(
     names.map((name) =>
-      rig.deploy(name, {
+      harness.deploy(name, {
         uses: [{ as: "envFrom", configMap: "cfg" }],
         progressDeadlineSeconds: 2,
         podAnnotations: { [NEVER_READY]: "true" },
@@ -27,10 +27,10 @@ async function deployBroken(rig: Rig, names: readonly string[]): Promise<void> {
  * Completes rollouts of the Deployments: kwok's pods cannot read the content that would make real
  * ones ready.
  */
-async function mend(rig: Rig, names: readonly string[]): Promise<void> {
+async function mend(harness: RestarterHarness, names: readonly string[]): Promise<void> {
   const spec = { progressDeadlineSeconds: 60, replicas: 0 };
   await Promise.all(
-    names.map((name) => rig.api.patch(paths.deployment(rig.namespace, name), { spec })),
+    names.map((name) => harness.api.patch(paths.deployment(harness.namespace, name), { spec })),
   );
 }
 
@@ -42,25 +42,25 @@ function started(events: readonly RollcastEvent[]): RolloutEvent[] {
 
 test("a change that breaks every Deployment: three fail, the rest never roll, until the fix, which rolls all", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 3 }];
-  await using rig = await startRig({ config: { queues } });
-  await rig.adopt("cfg", "0");
+  await using harness = await startRestarterHarness({ config: { queues } });
+  await harness.adopt("cfg", "0");
   const names = Array.from({ length: 12 }, (_, i) => `web-${i}`);
-  await deployBroken(rig, names);
-  await Promise.all([rig.start(), rig.start(), rig.start()]);
-  await rig.waitAll(names);
-  const { operations } = await rig.operate(queues);
+  await deployBroken(harness, names);
+  await Promise.all([harness.start(), harness.start(), harness.start()]);
+  await harness.waitAll(names);
+  const { operations } = await harness.operate(queues);
 
-  await rig.change("cfg", "broken");
+  await harness.change("cfg", "broken");
   const halted = await waitFor(
     async () => {
-      const records = await Promise.all(names.map((name) => rig.record(name)));
+      const records = await Promise.all(names.map((name) => harness.record(name)));
       const waiting = records.filter((record) => record?.due?.reason === "Halted");
       return waiting.length === names.length - 3 ? waiting : undefined;
     },
     { message: "all but three to be halted", timeout: 60_000 },
   );
   const failed = names.filter((name) => !halted.some((record) => record?.name === name));
-  const events = await rig.events();
+  const events = await harness.events();
   expect(
     started(events)
       .map(({ data }) => data.workload.name)
@@ -73,22 +73,22 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
       queue: "default",
       by: "rollcast",
       failed: 3,
-      sources: [{ kind: "ConfigMap", namespace: rig.namespace, name: "cfg" }],
+      sources: [{ kind: "ConfigMap", namespace: harness.namespace, name: "cfg" }],
     },
   ]);
   expect(operations.listHalts()).toMatchObject([{ queue: "default", failed: 3 }]);
 
   // A restart of all restarters loses nothing.
-  await Promise.all(rig.services.map((restarter) => restarter.kill("SIGKILL")));
-  await Promise.all([rig.start(), rig.start()]);
-  await rig.waitRecord("web-0", () => true);
-  expect(started(await rig.events())).toHaveLength(3);
+  await Promise.all(harness.services.map((restarter) => restarter.kill("SIGKILL")));
+  await Promise.all([harness.start(), harness.start()]);
+  await harness.waitRecord("web-0", () => true);
+  expect(started(await harness.events())).toHaveLength(3);
 
   // The fix rolls all of them, including the failed ones.
-  await mend(rig, names);
-  await rig.change("cfg", "fixed");
-  await rig.waitAll(names, 60_000);
-  const after = await rig.events();
+  await mend(harness, names);
+  await harness.change("cfg", "fixed");
+  await harness.waitAll(names, 60_000);
+  const after = await harness.events();
   for (const name of names) expect(wordsOf(after, name).at(-1), name).toBe("succeeded");
   expect(faultsOf(after)).toEqual([]);
   expect(operations.listQueues()[0]).toMatchObject({ rolling: [], halts: [] });
@@ -96,45 +96,47 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
 
 test("a halted change continues when resumed, and halts again if it still breaks", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 1, haltAfter: 1 }];
-  await using rig = await startRig({ config: { queues } });
-  await rig.adopt("cfg", "0");
+  await using harness = await startRestarterHarness({ config: { queues } });
+  await harness.adopt("cfg", "0");
   const names = ["one", "two", "three"];
-  await deployBroken(rig, names);
-  await rig.start();
-  await rig.waitAll(names);
-  const { operations } = await rig.operate(queues);
+  await deployBroken(harness, names);
+  await harness.start();
+  await harness.waitAll(names);
+  const { operations } = await harness.operate(queues);
   const waiting = async () => {
-    const records = await Promise.all(names.map((name) => rig.record(name)));
+    const records = await Promise.all(names.map((name) => harness.record(name)));
     return records.filter((record) => record?.due?.reason === "Halted").length;
   };
-  await rig.change("cfg", "broken");
+  await harness.change("cfg", "broken");
   await waitFor(async () => (await waiting()) === 2, {
     message: "two to be halted",
     timeout: 40_000,
   });
   expect(await operations.resumeHalted({ source: "ConfigMap/other/cfg" }, { by: "anna" })).toBe(0);
-  const source = `ConfigMap/${rig.namespace}/cfg`;
+  const source = `ConfigMap/${harness.namespace}/cfg`;
   expect(await operations.resumeHalted({ queue: "default", source }, { by: "anna" })).toBe(1);
   await waitFor(() => operations.listHalts()[0]?.failed === 1, {
     message: "one more to fail",
     timeout: 40_000,
   });
   await waitFor(async () => (await waiting()) === 1, { message: "the last to be halted again" });
-  expect(started(await rig.events())).toHaveLength(2);
+  expect(started(await harness.events())).toHaveLength(2);
 });
 
 test("stalled StatefulSets halt their change too, until they succeed", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 5, haltAfter: 2 }];
-  await using rig = await startRig({ config: { queues, rollout: { stalledAfter: "2s" } } });
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness({
+    config: { queues, rollout: { stalledAfter: "2s" } },
+  });
+  const { api, namespace } = harness;
   const path = (name?: string) => pathOf("apps/v1", namespace, "statefulsets", name);
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const shape = { podAnnotations: { [NEVER_READY]: "true" } };
   for (const name of ["one", "two"]) await api.create(path(), statefulSet(namespace, name, shape));
   await api.create(path(), statefulSet(namespace, "late", { replicas: 0 }));
-  await rig.start();
-  const { operations } = await rig.operate(queues);
-  const record = (name: string) => rig.record(name, "StatefulSet");
+  await harness.start();
+  const { operations } = await harness.operate(queues);
+  const record = (name: string) => harness.record(name, "StatefulSet");
   await waitFor(() => record("late"), { message: "late to be known" });
   const late = {
     level: "workload",
@@ -144,25 +146,25 @@ test("stalled StatefulSets halt their change too, until they succeed", async () 
   } as const;
   await operations.freeze(late, { by: "anna" });
 
-  await rig.change("cfg", "broken");
-  await rig.waitEvent("stalled", "one");
-  await rig.waitEvent("stalled", "two");
+  await harness.change("cfg", "broken");
+  await harness.waitEvent("stalled", "one");
+  await harness.waitEvent("stalled", "two");
   await waitFor(() => operations.listHalts()[0]?.failed === 2, { message: "the change to halt" });
   await operations.unfreeze(late, { by: "anna" });
   await waitFor(async () => (await record("late"))?.due?.reason === "Halted", {
     message: "late to be halted",
   });
-  const published = (await rig.events()).filter(
+  const published = (await harness.events()).filter(
     (event) => event.type === "dev.rollcast.queue.halted.v1",
   );
   expect(published).toHaveLength(1);
 
   // One succeeded: its stall no longer counts as a failure.
   await api.patch(path("one"), { spec: { replicas: 0 } });
-  await rig.waitEvent("succeeded", "one");
-  await rig.waitEvent("succeeded", "late");
+  await harness.waitEvent("succeeded", "one");
+  await harness.waitEvent("succeeded", "late");
   await api.patch(path("two"), { spec: { replicas: 0 } });
-  await rig.waitEvent("succeeded", "two");
+  await harness.waitEvent("succeeded", "two");
   expect(operations.listHalts()).toEqual([]);
-  expect(faultsOf(await rig.events())).toEqual([]);
+  expect(faultsOf(await harness.events())).toEqual([]);
 });

@@ -2,7 +2,7 @@ import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import { daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 type Pods = { items: (AnyObject & { status: { phase?: string } })[] };
@@ -25,13 +25,13 @@ const uidsOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.ui
 const namesOf = (pods: readonly AnyObject[]) => pods.map((pod) => pod.metadata.name).toSorted();
 
 test("StatefulSets and DaemonSets are rolled and followed to their end, even if their pods wait for their owner", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const sets = pathOf("apps/v1", namespace, "statefulsets");
   const daemons = pathOf("apps/v1", namespace, "daemonsets");
   const onDelete = { updateStrategy: { type: "OnDelete" } };
   const partition = { type: "RollingUpdate", rollingUpdate: { partition: 2 } };
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   await api.create(sets, statefulSet(namespace, "db", { replicas: 2 }));
   await api.create(sets, statefulSet(namespace, "ondel", { replicas: 2, ...onDelete }));
   await api.create(
@@ -46,12 +46,12 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, even if 
   for (const [app, count] of Object.entries(counts)) {
     before.set(app, await runningPods(api, namespace, app, count));
   }
-  await rig.start();
+  await harness.start();
 
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   const ends = new Map<string, string | undefined>();
   for (const name of [...Object.keys(counts), "none"]) {
-    const { reason, message } = await rig.waitEvent("succeeded", name);
+    const { reason, message } = await harness.waitEvent("succeeded", name);
     ends.set(name, message === undefined ? reason : `${reason}: ${message}`);
   }
 
@@ -75,7 +75,7 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, even if 
   expect(await replaced("part")).toBe(1);
   expect(await replaced("ondel")).toBe(0);
   expect(await replaced("manual")).toBe(0);
-  const events = await rig.events();
+  const events = await harness.events();
   expect(faultsOf(events)).toEqual([]);
   for (const name of ends.keys()) {
     expect(wordsOf(events, name), name).toEqual(["planned", "started", "succeeded"]);
@@ -91,6 +91,6 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, even if 
     },
     { message: "the deleted pod to be updated" },
   );
-  await rig.change("cfg", "2");
-  expect((await rig.waitEvent("succeeded", "ondel", 2)).message).toContain("2 of 2 pods");
+  await harness.change("cfg", "2");
+  expect((await harness.waitEvent("succeeded", "ondel", 2)).message).toContain("2 of 2 pods");
 });

@@ -2,7 +2,7 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { defineRollouts, pathIn, setStatus } from "@rollcast/testkit/definitions";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import { custom } from "@rollcast/testkit/shapes";
 
 const ROLLOUT = {
@@ -15,10 +15,10 @@ const ROLLOUT = {
 type Rollout = AnyObject & { spec: { restartAt?: string; template: unknown } };
 
 test("an Argo Rollout is rolled by its template or restarted, waits at pauses, and ends as Argo reports", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   await defineRollouts(api);
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const auto = { "reloader.stakater.com/auto": "true" };
   const strategies = {
     canary: auto,
@@ -41,12 +41,12 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
     await api.create(pathIn(namespace, ROLLOUT), object);
     await says(name, "Healthy", 1);
   }
-  await rig.start();
-  await rig.waitCurrent("Rollout", ...names);
+  await harness.start();
+  await harness.waitCurrent("Rollout", ...names);
   const before = await get("restarted");
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   for (const name of names) {
-    await rig.waitEvent("started", name);
+    await harness.waitEvent("started", name);
     expect((await get(name)).metadata.generation, name).toBe(2);
   }
   expect(JSON.stringify((await get("canary")).spec.template)).toContain("rollcast.dev/config");
@@ -54,7 +54,7 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
   // Restarted: the template is unchanged, and the time is that of the change.
   const restarted = await get("restarted");
   expect(restarted.spec.template).toEqual(before.spec.template);
-  const { changedAt } = (await rig.waitEvent("started", "restarted")).cause ?? {};
+  const { changedAt } = (await harness.waitEvent("started", "restarted")).cause ?? {};
   const lag = Date.parse(restarted.spec.restartAt ?? "") - Date.parse(changedAt ?? "");
   expect(lag).toBeGreaterThanOrEqual(0);
   expect(lag).toBeLessThan(1_000);
@@ -76,33 +76,33 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
       },
     ],
   });
-  expect(await rig.waitEvent("failed", "aborted")).toMatchObject({
+  expect(await harness.waitEvent("failed", "aborted")).toMatchObject({
     reason: "RolloutAborted",
     message,
   });
   for (const name of ["restarted", "canary"]) {
-    expect((await rig.record(name, "Rollout"))?.phase, name).toBe("rolling");
+    expect((await harness.record(name, "Rollout"))?.phase, name).toBe("rolling");
   }
   await says("restarted", "Healthy", 2, { restartedAt: restarted.spec.restartAt });
-  await rig.waitEvent("succeeded", "restarted");
+  await harness.waitEvent("succeeded", "restarted");
   await says("canary", "Healthy", 2, {
     controllerPause: false,
     pauseConditions: [{ reason: "x", startTime: "2026-01-01T00:00:00Z" }],
   });
-  await rig.waitEvent("succeeded", "canary");
+  await harness.waitEvent("succeeded", "canary");
 
-  const events = await rig.events();
+  const events = await harness.events();
   expect(faultsOf(events)).toEqual([]);
   expect(wordsOf(events, "restarted")).toEqual(["planned", "started", "succeeded"]);
 });
 
 test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, and the Rollout determines the end", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   await defineRollouts(api);
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
-  await rig.deploy("tpl", { uses, replicas: 0, annotations: {} });
+  await harness.deploy("tpl", { uses, replicas: 0, annotations: {} });
   const path = pathIn(namespace, ROLLOUT, "by-ref");
   await api.create(pathIn(namespace, ROLLOUT), {
     apiVersion: "argoproj.io/v1alpha1",
@@ -124,22 +124,22 @@ test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, a
       phase,
     });
   await says(1, "Healthy");
-  await rig.start();
-  await rig.waitCurrent("Deployment", "tpl");
-  await rig.change("cfg", "1");
-  await rig.waitEvent("started", "tpl");
-  expect((await rig.get("tpl")).metadata.generation).toBe(2);
+  await harness.start();
+  await harness.waitCurrent("Deployment", "tpl");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("started", "tpl");
+  expect((await harness.get("tpl")).metadata.generation).toBe(2);
   await says(2, "Progressing");
   // The Deployment itself has no replicas, so it is always complete.
   await waitFor(async () => {
-    const { status } = (await rig.get("tpl")) as unknown as {
+    const { status } = (await harness.get("tpl")) as unknown as {
       status?: { observedGeneration?: number };
     };
     return status?.observedGeneration === 2;
   });
-  expect((await rig.record("tpl"))?.phase).toBe("rolling");
+  expect((await harness.record("tpl"))?.phase).toBe("rolling");
   await says(2, "Healthy");
-  await rig.waitEvent("succeeded", "tpl");
-  expect(wordsOf(await rig.events(), "tpl")).toEqual(["planned", "started", "succeeded"]);
-  expect(wordsOf(await rig.events(), "by-ref")).toEqual([]);
+  await harness.waitEvent("succeeded", "tpl");
+  expect(wordsOf(await harness.events(), "tpl")).toEqual(["planned", "started", "succeeded"]);
+  expect(wordsOf(await harness.events(), "by-ref")).toEqual([]);
 });

@@ -3,7 +3,7 @@ import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
-import { startRig } from "./rig.ts";
+import { startRestarterHarness } from "./harness.ts";
 import { cronJob, daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 /** What the audit log records of a request. */
@@ -29,9 +29,12 @@ async function mayDoAll(api: Api, user: string): Promise<void> {
 }
 
 test("a change costs one PATCH for each workload that is rolled by one, and no GET or LIST", async () => {
-  await using rig = await startRig({ cluster: { audit: true }, user: "restarter" });
-  const { api, namespace } = rig;
-  const log = rig.cluster.auditLog ?? "";
+  await using harness = await startRestarterHarness({
+    cluster: { audit: true },
+    user: "restarter",
+  });
+  const { api, namespace } = harness;
+  const log = harness.cluster.auditLog ?? "";
   await mayDoAll(api, "restarter");
   const marked = {
     annotations: { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" },
@@ -49,7 +52,7 @@ test("a change costs one PATCH for each workload that is rolled by one, and no G
       (name) => cronJob(namespace, name, marked),
     ],
   };
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const names = Object.keys(makers).flatMap((kind) =>
     [0, 1, 2].map((i) => ({ kind, name: `${kind.toLowerCase()}-${i}` })),
   );
@@ -57,12 +60,12 @@ test("a change costs one PATCH for each workload that is rolled by one, and no G
     const [path, make] = makers[kind] ?? ["", () => ({})];
     await api.create(path, make(name));
   }
-  await rig.start();
-  for (const { kind, name } of names) await rig.waitCurrent(kind, name);
+  await harness.start();
+  for (const { kind, name } of names) await harness.waitCurrent(kind, name);
   const before = (await requests(log, 0)).length;
 
-  await rig.change("cfg", "1");
-  for (const { name } of names) await rig.waitEvent("succeeded", name);
+  await harness.change("cfg", "1");
+  for (const { name } of names) await harness.waitEvent("succeeded", name);
   const own = (await requests(log, before)).filter(({ user }) => user.username === "restarter");
   const requested = own.flatMap(({ verb, objectRef }) =>
     objectRef === undefined ? [] : [`${verb} ${objectRef.resource}/${objectRef.name ?? ""}`],

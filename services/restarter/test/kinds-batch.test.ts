@@ -2,7 +2,7 @@ import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
 
 type Owned = AnyObject & {
@@ -25,11 +25,11 @@ async function ownersOfPods(api: Api, namespace: string, name: string): Promise<
 }
 
 test("a CronJob runs one Job per content, followed to its end; none while suspended, none next to a Job that must run alone", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const crons = pathOf("batch/v1", namespace, "cronjobs");
   const jobs = pathOf("batch/v1", namespace, "jobs");
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   await api.create(crons, cronJob(namespace, "report"));
   await api.create(crons, cronJob(namespace, "asleep", { cron: { suspend: true } }));
   await api.create(
@@ -38,66 +38,66 @@ test("a CronJob runs one Job per content, followed to its end; none while suspen
   );
   const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/cronjob": "template" };
   await api.create(crons, cronJob(namespace, "marked", { annotations }));
-  const first = await rig.start();
-  await rig.waitCurrent("CronJob", "report", "asleep", "alone", "marked");
+  const first = await harness.start();
+  await harness.waitCurrent("CronJob", "report", "asleep", "alone", "marked");
 
-  await rig.change("cfg", "1");
-  await rig.waitEvent("succeeded", "report");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("succeeded", "report");
   const [made] = await jobsOf(api, namespace, "report");
   expect(made?.metadata.name).toMatch(/^report-[0-9a-f]{10}$/);
   expect(made?.metadata.annotations?.["cronjob.kubernetes.io/instantiate"]).toBe("manual");
   expect(made?.metadata.ownerReferences?.[0]).toMatchObject({ name: "report", controller: true });
-  expect((await rig.waitEvent("succeeded", "marked")).reason).toBe("TemplateMarked");
+  expect((await harness.waitEvent("succeeded", "marked")).reason).toBe("TemplateMarked");
   expect(await jobsOf(api, namespace, "marked")).toEqual([]);
   const marked = JSON.stringify(await api.get(`${crons}/marked`));
   expect(marked).toContain("rollcast.dev/config");
-  expect((await rig.waitEvent("deferred", "asleep")).reason).toBe("Suspended");
-  await rig.waitEvent("started", "alone");
+  expect((await harness.waitEvent("deferred", "asleep")).reason).toBe("Suspended");
+  await harness.waitEvent("started", "alone");
 
   // While its Job runs, the next content waits for its end.
-  await rig.change("cfg", "2");
-  expect((await rig.waitEvent("deferred", "alone")).reason).toBe("Running");
-  await rig.waitEvent("succeeded", "report", 2);
+  await harness.change("cfg", "2");
+  expect((await harness.waitEvent("deferred", "alone")).reason).toBe("Running");
+  await harness.waitEvent("succeeded", "report", 2);
   await first.kill();
-  await rig.start();
+  await harness.start();
   const [running] = await jobsOf(api, namespace, "alone");
   await api.remove(`${jobs}/${running?.metadata.name ?? ""}`);
-  expect((await rig.waitEvent("cancelled", "alone")).reason).toBe("JobDeleted");
-  await rig.waitEvent("started", "alone", 2);
+  expect((await harness.waitEvent("cancelled", "alone")).reason).toBe("JobDeleted");
+  await harness.waitEvent("started", "alone", 2);
   expect(await jobsOf(api, namespace, "asleep")).toEqual([]);
   await api.patch(`${crons}/asleep`, { spec: { suspend: false } });
-  await rig.waitEvent("succeeded", "asleep");
+  await harness.waitEvent("succeeded", "asleep");
 
   expect(await jobsOf(api, namespace, "asleep")).toHaveLength(1);
   expect(await jobsOf(api, namespace, "report")).toHaveLength(2);
-  const events = await rig.events();
+  const events = await harness.events();
   expect(wordsOf(events, "asleep")).toEqual(["deferred", "started", "succeeded"]);
   expect(faultsOf(events)).toEqual([
-    `rollout ${(await rig.record("alone", "CronJob"))?.rollout?.id} has 0 ends`,
+    `rollout ${(await harness.record("alone", "CronJob"))?.rollout?.id} has 0 ends`,
   ]);
 });
 
 test("a Job that failed ends the rollout of its CronJob as failed", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
-  await rig.adopt("cfg", "0");
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  await harness.adopt("cfg", "0");
   const spec = { activeDeadlineSeconds: 1, backoffLimit: 0 };
   await api.create(
     pathOf("batch/v1", namespace, "cronjobs"),
     cronJob(namespace, "report", { endless: true, spec }),
   );
-  await rig.start();
-  await rig.waitCurrent("CronJob", "report");
-  await rig.change("cfg", "1");
-  expect((await rig.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
+  await harness.start();
+  await harness.waitCurrent("CronJob", "report");
+  await harness.change("cfg", "1");
+  expect((await harness.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
 });
 
 test("a Job is recreated under its name; a finished one only if its own annotation requests it; a CronJob's never", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const jobs = pathOf("batch/v1", namespace, "jobs");
   const getJob = (name: string) => api.get<Owned>(`${jobs}/${name}`);
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const inTemplate = { annotations: {}, podAnnotations: { "rollcast.dev/auto": "true" } };
   await api.create(jobs, job(namespace, "running", { endless: true }));
   await api.create(jobs, job(namespace, "running-template", { endless: true, ...inTemplate }));
@@ -132,23 +132,23 @@ test("a Job is recreated under its name; a finished one only if its own annotati
       message: `${running} to have a pod`,
     });
   }
-  await rig.start();
-  await rig.waitCurrent("Job", ...names);
+  await harness.start();
+  await harness.waitCurrent("Job", ...names);
 
-  await rig.change("cfg", "1");
-  await rig.waitEvent("succeeded", "done");
-  await rig.waitEvent("succeeded", "done-named");
-  await rig.waitEvent("started", "running");
-  await rig.waitEvent("started", "running-template");
-  expect((await rig.waitEvent("skipped", "asleep")).reason).toBe("Suspended");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("succeeded", "done");
+  await harness.waitEvent("succeeded", "done-named");
+  await harness.waitEvent("started", "running");
+  await harness.waitEvent("started", "running-template");
+  expect((await harness.waitEvent("skipped", "asleep")).reason).toBe("Suspended");
 
   const again: string[] = [];
   for (const [each, before] of uids)
     if ((await getJob(each)).metadata.uid !== before) again.push(each);
   expect(again).toEqual(["running", "running-template", "done", "done-named"]);
-  expect(await rig.record("owned", "Job")).toBeUndefined();
+  expect(await harness.record("owned", "Job")).toBeUndefined();
   for (const each of again) {
-    const record = await rig.record(each, "Job");
+    const record = await harness.record(each, "Job");
     expect(record?.uid, each).toBe((await getJob(each)).metadata.uid);
     expect(record?.recreate, each).toBeUndefined();
     await waitFor(
@@ -159,11 +159,11 @@ test("a Job is recreated under its name; a finished one only if its own annotati
       { message: `${each} to have no pods but its own` },
     );
   }
-  const events = await rig.events();
+  const events = await harness.events();
   expect(wordsOf(events, "done")).toEqual(["planned", "started", "succeeded"]);
   expect(wordsOf(events, "done-template")).toEqual([]);
 
   // Its owner deletes it, which ends the rollout.
   await api.remove(`${jobs}/running`);
-  expect((await rig.waitEvent("cancelled", "running")).reason).toBe("Deleted");
+  expect((await harness.waitEvent("cancelled", "running")).reason).toBe("Deleted");
 });

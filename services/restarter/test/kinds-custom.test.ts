@@ -3,23 +3,23 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { DEFINITIONS, define, pathIn, setStatus } from "@rollcast/testkit/definitions";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 import { custom } from "@rollcast/testkit/shapes";
 
-async function generationOf(rig: Rig, path: string): Promise<number> {
-  return (await rig.api.get<AnyObject>(path)).metadata.generation ?? 0;
+async function generationOf(harness: RestarterHarness, path: string): Promise<number> {
+  return (await harness.api.get<AnyObject>(path)).metadata.generation ?? 0;
 }
 
 test("a configured kind is followed once it is served, rolled, and dropped when it is removed", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const group = `t${randomBytes(4).toString("hex")}.example.com`;
   const app = { group, version: "v1", kind: "App", plural: "applications" };
-  await rig.adopt("cfg", "0");
-  await rig.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
+  await harness.adopt("cfg", "0");
+  await harness.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
   const kinds = [{ ...app, templatePath: "spec.template" }];
-  const restarter = await rig.start({ config: { kinds } });
+  const restarter = await harness.start({ config: { kinds } });
 
   await define(api, app);
   await api.create(
@@ -31,35 +31,35 @@ test("a configured kind is followed once it is served, rolled, and dropped when 
     observedGeneration: 1,
     conditions: [{ type: "Ready", status: "True" }],
   });
-  await rig.waitCurrent("App", "one");
-  await rig.change("cfg", "1");
-  await rig.waitEvent("started", "one");
-  await rig.waitEvent("succeeded", "web");
-  expect(await generationOf(rig, path)).toBe(2);
+  await harness.waitCurrent("App", "one");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("started", "one");
+  await harness.waitEvent("succeeded", "web");
+  expect(await generationOf(harness, path)).toBe(2);
   const ready = (status: string) => ({
     observedGeneration: 2,
     conditions: [{ type: "Ready", status, reason: "Rolling" }],
   });
   await setStatus(api, path, ready("False"));
-  expect((await rig.record("one", "App"))?.phase).toBe("rolling");
+  expect((await harness.record("one", "App"))?.phase).toBe("rolling");
   await setStatus(api, path, ready("True"));
-  await rig.waitEvent("succeeded", "one");
-  expect(wordsOf(await rig.events(), "one")).toEqual(["planned", "started", "succeeded"]);
+  await harness.waitEvent("succeeded", "one");
+  expect(wordsOf(await harness.events(), "one")).toEqual(["planned", "started", "succeeded"]);
 
   await api.remove(`${DEFINITIONS}/${app.plural}.${group}`);
   await restarter.waitLog(({ msg }) => msg === "kind no longer served", 60_000);
-  await waitFor(async () => (await rig.record("one", "App")) === undefined, {
+  await waitFor(async () => (await harness.record("one", "App")) === undefined, {
     message: "the record to be gone with its workload",
   });
-  await rig.change("cfg", "2");
-  await rig.waitEvent("succeeded", "web", 2);
+  await harness.change("cfg", "2");
+  await harness.waitEvent("succeeded", "web", 2);
   expect((await fetch(`${restarter.http()}/readyz`)).status).toBe(200);
-  expect(faultsOf(await rig.events())).toEqual([]);
+  expect(faultsOf(await harness.events())).toEqual([]);
 });
 
 test("a DeploymentConfig is rolled, and ends as its controller reports for its newest version", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const [group, version, kind, plural] = [
     "apps.openshift.io",
     "v1",
@@ -68,7 +68,7 @@ test("a DeploymentConfig is rolled, and ends as its controller reports for its n
   ] as const;
   const config = { group, version, kind, plural };
   await define(api, config);
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const make = (name: string, spec: object = {}) =>
     api.create(
       pathIn(namespace, config),
@@ -87,22 +87,22 @@ test("a DeploymentConfig is rolled, and ends as its controller reports for its n
   for (const name of ["dc", "manual", "stuck"]) {
     await setStatus(api, pathIn(namespace, config, name), status(1, 1));
   }
-  await rig.start();
-  await rig.waitCurrent(kind, "dc", "manual", "stuck");
+  await harness.start();
+  await harness.waitCurrent(kind, "dc", "manual", "stuck");
 
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   for (const name of ["dc", "manual", "stuck"]) {
-    await rig.waitEvent("started", name);
-    expect(await generationOf(rig, pathIn(namespace, config, name)), name).toBe(2);
+    await harness.waitEvent("started", name);
+    expect(await generationOf(harness, pathIn(namespace, config, name)), name).toBe(2);
     // Its controller has observed the new template; the new version has not begun.
     await setStatus(api, pathIn(namespace, config, name), status(1, 2));
   }
-  expect((await rig.waitEvent("succeeded", "manual")).reason).toBe("Manual");
-  expect((await rig.record("dc", kind))?.phase).toBe("rolling");
+  expect((await harness.waitEvent("succeeded", "manual")).reason).toBe("Manual");
+  expect((await harness.record("dc", kind))?.phase).toBe("rolling");
   await setStatus(api, pathIn(namespace, config, "dc"), status(2, 2));
-  expect((await rig.waitEvent("succeeded", "dc")).reason).toBe("Complete");
+  expect((await harness.waitEvent("succeeded", "dc")).reason).toBe("Complete");
   const conditions = [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }];
   await setStatus(api, pathIn(namespace, config, "stuck"), { ...status(2, 2, 0), conditions });
-  expect((await rig.waitEvent("failed", "stuck")).reason).toBe("ProgressDeadlineExceeded");
-  expect(faultsOf(await rig.events())).toEqual([]);
+  expect((await harness.waitEvent("failed", "stuck")).reason).toBe("ProgressDeadlineExceeded");
+  expect(faultsOf(await harness.events())).toEqual([]);
 });

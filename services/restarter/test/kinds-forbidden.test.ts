@@ -1,6 +1,6 @@
 import type { Api } from "@rollcast/testkit/test-api";
 import { expect, test } from "vitest";
-import { startRig } from "./rig.ts";
+import { startRestarterHarness } from "./harness.ts";
 import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
@@ -30,20 +30,20 @@ async function allow(api: Api, namespace: string, resources: readonly string[]):
 }
 
 test("a kind that may not be listed is reported once and blocks no other; it is followed once permission is granted", async () => {
-  await using rig = await startRig({ user: "alice" });
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness({ user: "alice" });
+  const { api, namespace } = harness;
   await allow(api, namespace, ["deployments", "daemonsets"]);
-  await rig.adopt("cfg", "0");
-  await rig.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }] });
+  await harness.adopt("cfg", "0");
+  await harness.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }] });
   await api.create(
     pathOf("apps/v1", namespace, "statefulsets"),
     statefulSet(namespace, "db", { replicas: 0 }),
   );
-  const restarter = await rig.start();
+  const restarter = await harness.start();
   const read = async (path: string) => (await fetch(`${restarter.http()}${path}`)).text();
 
-  await rig.change("cfg", "1");
-  await rig.waitEvent("succeeded", "web");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("succeeded", "web");
   expect(await read("/readyz")).toContain("StatefulSet is not followed: no permission to list it");
   expect(await read("/metrics")).toContain('rollcast_kind_forbidden{kind="StatefulSet"} 1');
   expect(await read("/metrics")).toContain('rollcast_kind_forbidden{kind="Deployment"} 0');
@@ -55,9 +55,9 @@ test("a kind that may not be listed is reported once and blocks no other; it is 
     rules: rules(["deployments", "daemonsets", "statefulsets"]),
   });
   await restarter.waitLog(({ msg }) => msg === "permission to list granted", 60_000);
-  await rig.waitCurrent("StatefulSet", "db");
-  await rig.change("cfg", "2");
-  await rig.waitEvent("succeeded", "db");
+  await harness.waitCurrent("StatefulSet", "db");
+  await harness.change("cfg", "2");
+  await harness.waitEvent("succeeded", "db");
   const lines = restarter.logs.filter(
     ({ msg, resource }) => msg.startsWith("no permission to list") && resource === "statefulsets",
   );

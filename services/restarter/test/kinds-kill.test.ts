@@ -1,6 +1,6 @@
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { expect, test } from "vitest";
-import { faultsOf, startRig } from "./rig.ts";
+import { faultsOf, startRestarterHarness } from "./harness.ts";
 import { cronJob, job, pathOf } from "@rollcast/testkit/shapes";
 
 type List = { items: AnyObject[] };
@@ -13,29 +13,29 @@ const STEPS = {
 test.each(Object.entries(STEPS))(
   "%s: a restarter killed at every step loses nothing and does nothing twice",
   async (kind, steps) => {
-    await using rig = await startRig();
-    const { api, namespace } = rig;
+    await using harness = await startRestarterHarness();
+    const { api, namespace } = harness;
     const jobs = pathOf("batch/v1", namespace, "jobs");
-    await rig.adopt("cfg", "0");
+    await harness.adopt("cfg", "0");
     const object =
       kind === "Job"
         ? job(namespace, "one")
         : cronJob(namespace, "one", { cron: { successfulJobsHistoryLimit: 20 } });
     await api.create(kind === "Job" ? jobs : pathOf("batch/v1", namespace, "cronjobs"), object);
-    let restarter = await rig.start();
-    await rig.waitCurrent(kind, "one");
+    let restarter = await harness.start();
+    await harness.waitCurrent(kind, "one");
     const uids = new Set<string>();
     for (const [i, failpoint] of steps.entries()) {
       for (const item of (await api.get<List>(jobs)).items) uids.add(item.metadata.uid ?? "");
       await restarter.kill();
-      const victim = await rig.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
-      await rig.change("cfg", `content ${failpoint}`);
+      const victim = await harness.start({ env: { ROLLCAST_TEST_KILL_AT: failpoint } });
+      await harness.change("cfg", `content ${failpoint}`);
       expect(await victim.exited, failpoint).toBe("SIGKILL");
       // The victim's job is lost with Redis instead of being waited for: the records say what is
       // due.
-      await rig.redis.restart({ empty: true });
-      restarter = await rig.start();
-      await rig.waitEvent("succeeded", "one", i + 1);
+      await harness.redis.restart({ empty: true });
+      restarter = await harness.start();
+      await harness.waitEvent("succeeded", "one", i + 1);
       const { items } = await api.get<List>(jobs);
       // One more than before, and (a Job) only under its one name.
       expect(
@@ -44,8 +44,8 @@ test.each(Object.entries(STEPS))(
       ).toHaveLength(1);
       if (kind === "Job") expect(items.map((item) => item.metadata.name)).toEqual(["one"]);
     }
-    expect(faultsOf(await rig.events())).toEqual([]);
-    const record = await rig.record("one", kind);
+    expect(faultsOf(await harness.events())).toEqual([]);
+    const record = await harness.record("one", kind);
     expect(record).toMatchObject({ phase: "current", outbox: [] });
     expect(JSON.stringify(record)).not.toContain("manifest");
   },

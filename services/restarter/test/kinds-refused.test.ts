@@ -1,18 +1,18 @@
 import { ApiError } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig, wordsOf } from "./rig.ts";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import { job, pathOf } from "@rollcast/testkit/shapes";
 
 test("a Job that the API server refuses to recreate is kept, reported, and recreated once it is accepted", async () => {
-  await using rig = await startRig();
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
   const jobs = pathOf("batch/v1", namespace, "jobs");
   const quotas = `/api/v1/namespaces/${namespace}/resourcequotas`;
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   await api.create(jobs, job(namespace, "one"));
-  await rig.start();
-  await rig.waitCurrent("Job", "one");
+  await harness.start();
+  await harness.waitCurrent("Job", "one");
   await api.create(quotas, {
     apiVersion: "v1",
     kind: "ResourceQuota",
@@ -32,9 +32,9 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
     { message: "the quota to be in force" },
   );
 
-  await rig.change("cfg", "1");
-  expect((await rig.waitEvent("failed", "one")).message).toContain("exceeded quota");
-  const kept = await rig.record("one", "Job");
+  await harness.change("cfg", "1");
+  expect((await harness.waitEvent("failed", "one")).message).toContain("exceeded quota");
+  const kept = await harness.record("one", "Job");
   expect(JSON.parse(kept?.recreate?.manifest ?? "{}")).toMatchObject({ metadata: { name: "one" } });
   const gone = await api.get(`${jobs}/one`).catch((err: unknown) => err);
   expect(gone).toMatchObject({ status: 404 });
@@ -43,7 +43,7 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
   const attempts = new Set<number | undefined>();
   await waitFor(
     async () => {
-      const { phase, failure } = (await rig.record("one", "Job")) ?? {};
+      const { phase, failure } = (await harness.record("one", "Job")) ?? {};
       if (phase === "failed") attempts.add(failure?.attempts);
       return phase !== "failed";
     },
@@ -52,13 +52,13 @@ test("a Job that the API server refuses to recreate is kept, reported, and recre
   // The watch reported the deletion, which also enqueued a job: it must not try early.
   expect([...attempts]).toEqual([1]);
   const { retryAt = Number.POSITIVE_INFINITY } = kept?.failure ?? {};
-  await rig.waitEvent("succeeded", "one");
-  const started = (await rig.events()).find(({ type }) => type.includes("rollout.started"));
+  await harness.waitEvent("succeeded", "one");
+  const started = (await harness.events()).find(({ type }) => type.includes("rollout.started"));
   expect(Date.parse(started?.time ?? "")).toBeGreaterThanOrEqual(retryAt);
-  const record = await rig.record("one", "Job");
+  const record = await harness.record("one", "Job");
   expect(record?.recreate).toBeUndefined();
   expect(record?.uid).not.toBe(kept?.uid);
-  const events = await rig.events();
+  const events = await harness.events();
   expect(wordsOf(events, "one")).toEqual(["planned", "failed", "started", "succeeded"]);
   expect(faultsOf(events)).toEqual([]);
 });

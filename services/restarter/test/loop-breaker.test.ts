@@ -2,27 +2,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventOutcome } from "@rollcast/shared/events";
 import { paths } from "@rollcast/testkit/objects";
 import { expect, test } from "vitest";
-import { startRig, wordsOf } from "./rig.ts";
+import { startRestarterHarness, wordsOf } from "./harness.ts";
 
 const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 const LOOP_MS = 120_000;
 
 test("controllers that rewrite a source every 200 ms and remove our marker every second are slowed down, and the last content is applied", async () => {
   const loopBreaker = { maxRollouts: 5, period: "1m", minInterval: "2s", maxInterval: "30s" };
-  await using rig = await startRig({
+  await using harness = await startRestarterHarness({
     config: { rollout: { loopBreaker }, queues: [{ name: "default", window: "100ms" }] },
   });
-  const { api, namespace } = rig;
-  await rig.adopt("cfg", "0");
-  await rig.deploy("rewritten", { uses: USES, replicas: 0 });
-  await rig.deploy("unmarked", { uses: USES, replicas: 0 });
-  await Promise.all([rig.start(), rig.start()]);
-  await rig.waitAll(["rewritten", "unmarked"]);
+  const { api, namespace } = harness;
+  await harness.adopt("cfg", "0");
+  await harness.deploy("rewritten", { uses: USES, replicas: 0 });
+  await harness.deploy("unmarked", { uses: USES, replicas: 0 });
+  await Promise.all([harness.start(), harness.start()]);
+  await harness.waitAll(["rewritten", "unmarked"]);
 
   const until = Date.now() + LOOP_MS;
   const rewrite = async () => {
     for (let i = 1; Date.now() < until; i++) {
-      await rig.change("cfg", `loop ${i}`, "bad-controller");
+      await harness.change("cfg", `loop ${i}`, "bad-controller");
       await sleep(200);
     }
   };
@@ -35,10 +35,10 @@ test("controllers that rewrite a source every 200 ms and remove our marker every
     }
   };
   await Promise.all([rewrite(), removeMarker()]);
-  await rig.change("cfg", "the last");
-  await rig.waitAll(["rewritten", "unmarked"], 60_000);
+  await harness.change("cfg", "the last");
+  await harness.waitAll(["rewritten", "unmarked"], 60_000);
 
-  const events = await rig.events();
+  const events = await harness.events();
   for (const name of ["rewritten", "unmarked"]) {
     const words = wordsOf(events, name);
     const starts = words.filter((outcome) => outcome === "started").length;

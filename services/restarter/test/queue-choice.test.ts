@@ -2,13 +2,13 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { startRestarterHarness } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 
 type Told = AnyObject & { reason: string; note: string; regarding: { name: string } };
 
-async function refusals(rig: Rig): Promise<string[]> {
-  const { items } = await rig.api.get<{ items: Told[] }>(paths.event(rig.namespace));
+async function refusals(harness: RestarterHarness): Promise<string[]> {
+  const { items } = await harness.api.get<{ items: Told[] }>(paths.event(harness.namespace));
   return items
     .filter(({ reason }) => reason === "QueueRefused")
     .map(({ regarding, note }) => `${regarding.name}: ${note}`)
@@ -22,15 +22,15 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
     { name: "default", window: "100ms" },
   ];
   const queueAnnotation = { namespaceSelector: "may-choose" };
-  await using rig = await startRig({ config: { queues, queueAnnotation } });
-  const { api, namespace } = rig;
+  await using harness = await startRestarterHarness({ config: { queues, queueAnnotation } });
+  const { api, namespace } = harness;
   // With namespaces in the scope their labels would be unknown.
   const scope = { namespaceSelector: `kubernetes.io/metadata.name=${namespace}` };
   const namespacePath = `/api/v1/namespaces/${namespace}`;
-  await rig.adopt("cfg", "0");
+  await harness.adopt("cfg", "0");
   const names = ["plain", "canary", "choosing", "lost"];
   for (const name of names)
-    await rig.deploy(name, { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
+    await harness.deploy(name, { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
   const annotate = (name: string, queue: string) =>
     api.patch(paths.deployment(namespace, name), {
       metadata: { annotations: { "rollcast.dev/queue": queue } },
@@ -40,15 +40,15 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
   });
   await annotate("choosing", "gold");
   await annotate("lost", "glod");
-  await Promise.all([rig.start({ config: { scope } }), rig.start({ config: { scope } })]);
-  await rig.waitAll(names);
+  await Promise.all([harness.start({ config: { scope } }), harness.start({ config: { scope } })]);
+  await harness.waitAll(names);
   const queuesOf = (round: number) =>
-    Promise.all(names.map(async (name) => (await rig.waitEvent("started", name, round)).queue));
+    Promise.all(names.map(async (name) => (await harness.waitEvent("started", name, round)).queue));
 
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   expect(await queuesOf(1)).toEqual(["default", "canary", "default", "default"]);
   const published = await waitFor(async () => {
-    const lines = await refusals(rig);
+    const lines = await refusals(harness);
     return lines.length >= 2 ? lines : undefined;
   });
   expect(published).toEqual([
@@ -56,19 +56,19 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
     'lost: no queue is named "glod": rolled in the queue default',
   ]);
 
-  await rig.waitAll(names);
+  await harness.waitAll(names);
   await api.patch(namespacePath, { metadata: { labels: { "may-choose": "" } } });
   await annotate("plain", "canary");
-  await rig.change("cfg", "2");
+  await harness.change("cfg", "2");
   expect(await queuesOf(2)).toEqual(["canary", "canary", "gold", "default"]);
 
-  await rig.waitAll(names);
+  await harness.waitAll(names);
   await api.patch(namespacePath, { metadata: { labels: { "may-choose": null, tier: "gold" } } });
   await annotate("lost", "gold");
-  await rig.change("cfg", "3");
+  await harness.change("cfg", "3");
   expect(await queuesOf(3)).toEqual(["gold", "gold", "gold", "gold"]);
   const refused = await waitFor(async () => {
-    const lines = await refusals(rig);
+    const lines = await refusals(harness);
     return lines.length >= 3 ? lines : undefined;
   });
   expect(refused[2]).toContain('choose the queue "canary": rolled in the queue gold');

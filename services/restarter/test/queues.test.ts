@@ -2,18 +2,18 @@ import { eventOutcome } from "@rollcast/shared/events";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
-import { faultsOf, startRig } from "./rig.ts";
-import type { Rig } from "./rig.ts";
+import { faultsOf, startRestarterHarness } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
 
 /** How long each patch takes for the restarters. */
 const PATCH_MS = 400;
 
 /** Three restarters whose patches go through a proxy that makes each take {@link PATCH_MS}. */
-async function startSlow(queue: object): Promise<Rig> {
+async function startSlow(queue: object): Promise<RestarterHarness> {
   const config = { queues: [{ name: "default", window: "100ms", ...queue }] };
-  const rig = await startRig({ faultProxy: true, config });
-  rig.proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
-  return rig;
+  const harness = await startRestarterHarness({ faultProxy: true, config });
+  harness.proxy.rules([{ method: "PATCH", fault: { do: "delay", ms: PATCH_MS } }]);
+  return harness;
 }
 
 function patchesOf(proxy: FaultProxy): number[] {
@@ -40,15 +40,15 @@ async function waitPatches(proxy: FaultProxy, count: number): Promise<void> {
 }
 
 test("concurrency is enforced over three restarters, one killed, and can be changed while they work", async () => {
-  await using rig = await startSlow({ concurrency: 3 });
-  const { proxy } = rig;
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(90);
-  const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
-  await rig.waitAll(names);
-  const { operations } = await rig.operate();
+  await using harness = await startSlow({ concurrency: 3 });
+  const { proxy } = harness;
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(90);
+  const [victim] = await Promise.all([harness.start(), harness.start(), harness.start()]);
+  await harness.waitAll(names);
+  const { operations } = await harness.operate();
 
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   await waitPatches(proxy, 12);
   await victim.kill("SIGKILL");
   await waitPatches(proxy, 24);
@@ -65,11 +65,11 @@ test("concurrency is enforced over three restarters, one killed, and can be chan
 
   await operations.setQueue("default", { concurrency: 1 }, { by: "anna" });
   const lowered = Date.now();
-  await rig.waitAll(names);
+  await harness.waitAll(names);
   const few = patchesOf(proxy).filter((time) => time > lowered + 1_000 + PATCH_MS);
   expect(few.length).toBeGreaterThan(3);
   expect(atOnce(few)).toBe(1);
-  expect(faultsOf(await rig.events())).toEqual([]);
+  expect(faultsOf(await harness.events())).toEqual([]);
   expect(operations.listQueues()[0]).toMatchObject({
     file: { concurrency: 20 },
     live: { concurrency: { value: 1, by: "anna" } },
@@ -93,15 +93,15 @@ function expectRate(times: readonly number[], max: number, per: number): void {
 }
 
 test("a rate limit is enforced over three restarters, one killed, and can be changed and removed while they work", async () => {
-  await using rig = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
-  const { proxy } = rig;
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(80);
-  const [victim] = await Promise.all([rig.start(), rig.start(), rig.start()]);
-  await rig.waitAll(names);
-  const { operations } = await rig.operate();
+  await using harness = await startSlow({ concurrency: 20, rateLimit: { max: 5, per: "1s" } });
+  const { proxy } = harness;
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(80);
+  const [victim] = await Promise.all([harness.start(), harness.start(), harness.start()]);
+  await harness.waitAll(names);
+  const { operations } = await harness.operate();
 
-  await rig.change("cfg", "1");
+  await harness.change("cfg", "1");
   await waitPatches(proxy, 10);
   await victim.kill("SIGKILL");
   await waitPatches(proxy, 20);
@@ -116,8 +116,8 @@ test("a rate limit is enforced over three restarters, one killed, and can be cha
   const held = patchesOf(proxy).filter((time) => time > updated + 1_000);
   expect(held.length).toBeLessThanOrEqual(4);
   await operations.setQueue("default", { rateLimit: null }, { by: "anna" });
-  await rig.waitAll(names, 20_000);
-  expect(faultsOf(await rig.events())).toEqual([]);
+  await harness.waitAll(names, 20_000);
+  expect(faultsOf(await harness.events())).toEqual([]);
 });
 
 test("settings name their author in events and expire by themselves, across a restart of everything", async () => {
@@ -125,12 +125,12 @@ test("settings name their author in events and expire by themselves, across a re
     { name: "default", window: "100ms" },
     { name: "slow", match: { workloadSelector: "never=here" }, concurrency: 1 },
   ];
-  await using rig = await startRig({ config: { queues } });
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(5);
-  const first = await rig.start();
-  await rig.waitAll(names);
-  const { operations } = await rig.operate(queues);
+  await using harness = await startRestarterHarness({ config: { queues } });
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(5);
+  const first = await harness.start();
+  await harness.waitAll(names);
+  const { operations } = await harness.operate(queues);
 
   await expect(operations.setQueue("gone", { concurrency: 2 }, { by: "anna" })).rejects.toThrow(
     "there are: default, slow",
@@ -141,23 +141,23 @@ test("settings name their author in events and expire by themselves, across a re
   await operations.setQueue("slow", { concurrency: 4, maxRolling: 2 }, { by: "anna" });
   const late = Date.now() + 3_600_000;
   await operations.pauseQueue("default", { by: "ben", until: late });
-  await rig.change("cfg", "1");
-  await rig.waitRecord("web-0", (record) => record.due?.reason === "QueuePaused");
+  await harness.change("cfg", "1");
+  await harness.waitRecord("web-0", (record) => record.due?.reason === "QueuePaused");
   await first.kill("SIGKILL");
-  await rig.redis.restart({ empty: true });
-  await rig.nats.kill();
-  await rig.nats.restart();
-  await rig.start();
-  await rig.change("cfg", "2");
+  await harness.redis.restart({ empty: true });
+  await harness.nats.kill();
+  await harness.nats.restart();
+  await harness.start();
+  await harness.change("cfg", "2");
   for (const name of names) {
-    await rig.waitRecord(name, (record) => record.due?.reason === "QueuePaused");
+    await harness.waitRecord(name, (record) => record.due?.reason === "QueuePaused");
   }
   expect(operations.listQueues()[0]?.live.paused).toMatchObject({ by: "ben", until: late });
   await operations.pauseQueue("default", { by: "ben", until: Date.now() + 2_000 });
   // Nobody resumes it: it expires by the clock, and everything rolls at once, with the last
   // content.
-  await rig.waitAll(names);
-  for (const name of names) expect((await rig.get(name)).metadata.generation).toBe(2);
+  await harness.waitAll(names);
+  for (const name of names) expect((await harness.get(name)).metadata.generation).toBe(2);
 
   await waitFor(() => operations.listQueues()[0]?.live.paused === undefined);
   expect(operations.listQueues()[1]).toMatchObject({
@@ -167,7 +167,7 @@ test("settings name their author in events and expire by themselves, across a re
   await operations.resetQueue("slow", { by: "anna" });
   expect(operations.listQueues()[1]).toMatchObject({ effective: { concurrency: 1 }, live: {} });
   const published = await waitFor(async () => {
-    const events = (await rig.events()).filter(
+    const events = (await harness.events()).filter(
       (event) => eventOutcome(event.type).domain === "queue",
     );
     return events.length >= 5 ? events : undefined;

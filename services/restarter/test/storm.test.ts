@@ -1,37 +1,37 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { faultsOf, startRig } from "./rig.ts";
+import { faultsOf, startRestarterHarness } from "./harness.ts";
 
 test("a storm of 100 changes in 10 s is at most one rollout a second, and the last content is applied without a resync", async () => {
-  await using rig = await startRig({
+  await using harness = await startRestarterHarness({
     config: {
       queues: [{ name: "default", window: "1s" }],
       rollout: { resyncInterval: "1h" },
     },
   });
-  await rig.adopt("cfg", "0");
-  const names = await rig.deployMany(50);
-  await rig.start();
-  await rig.waitAll(names);
+  await harness.adopt("cfg", "0");
+  const names = await harness.deployMany(50);
+  await harness.start();
+  await harness.waitAll(names);
 
   const began = Date.now();
   for (let i = 1; i <= 100; i++) {
-    await rig.change("cfg", String(i));
+    await harness.change("cfg", String(i));
     await sleep(100);
   }
   const lastChange = Date.now();
   // One per window of a second, and one at either end: 12 if the storm takes its 10 s.
   const most = Math.ceil((lastChange - began) / 1_000) + 2;
-  await rig.waitAll(names);
+  await harness.waitAll(names);
 
-  const marker = (await rig.get("web-0")) as unknown as {
+  const marker = (await harness.get("web-0")) as unknown as {
     spec: { template: { metadata: { annotations: Record<string, string> } } };
   };
   const wanted = marker.spec.template.metadata.annotations["rollcast.dev/config"];
-  const events = await rig.events();
+  const events = await harness.events();
   const starts = events.filter((event) => event.type.includes("started"));
   for (const name of names) {
-    const workload = (await rig.get(name)) as unknown as typeof marker & {
+    const workload = (await harness.get(name)) as unknown as typeof marker & {
       metadata: { generation: number };
     };
     const rolls = starts.filter(({ subject }) => subject?.endsWith(`/${name}`) === true);

@@ -1,17 +1,25 @@
-import { clock } from "../clock.ts";
+import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
+import type { Queue } from "@rollcast/shared/config/queues";
+import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import type { AdmissionState } from "../decision/decision-input.ts";
+import type { AdmissionState } from "../decision/decision.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import type { Change, QueueState } from "../model/control-entry.ts";
-import type { Effective } from "./settings.ts";
-import { admissible, isLimited, mayStart } from "../decision/quota.ts";
-import { failuresOf, mayReserve, withoutOutdated } from "../decision/change-failures.ts";
-import type { Waiter } from "../decision/quota.ts";
-import type { AdmissionOptions } from "./admission-state.ts";
-import { createAdmissionReader } from "./admission-state.ts";
-import { createEndRecorder } from "./end-recorder.ts";
-import { createWaiters } from "./waiters.ts";
+import { effective, emptyState, freezeKey, settingsKey, stateKey } from "../model/control-entry.ts";
+import type { Change, ControlEntry, Effective, QueueState } from "../model/control-entry.ts";
+import {
+  admissible,
+  failuresOf,
+  inOrder,
+  isLimited,
+  mayReserve,
+  mayStart,
+  withoutOutdated,
+} from "../decision/blocking-gate.ts";
+import type { Waiter } from "../decision/blocking-gate.ts";
+import { createEndRecorder } from "./quota-store.ts";
+import type { QuotaStore } from "./quota-store.ts";
+import type { AssignQueue, QueueAssignment } from "../model/queue-assignment.ts";
 
 /**
  * Admits rollouts of this replica or blocks them, with the settings and quota shared by all
@@ -64,7 +72,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       queue,
       haltAfter: fileOf(queue).haltAfter,
       failures: state(queue).failures,
-      quota: quota(queue, limits, { key: workloadKey(workload), since: since ?? clock() }),
+      quota: quota(queue, limits, { key: workloadKey(workload), since: since ?? Date.now() }),
       frozen: freeze,
       paused: limits.paused,
     };
@@ -86,7 +94,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         const may = mayReserve(before, settings(queue), { key, changes: ids, haltAfter });
         if (!may) return { state: before, answer: false };
         if (before.rolling[key]?.rollout === rollout.id) return { state: before, answer: true };
-        const quotaUse = { rollout: rollout.id, since: clock(), changes: ids };
+        const quotaUse = { rollout: rollout.id, since: Date.now(), changes: ids };
         return {
           state: { ...before, rolling: { ...before.rolling, [key]: quotaUse } },
           answer: true,
@@ -117,14 +125,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
       for (const { name } of options.queues) {
         // Failures missing from the cache are being written; the next change of the source drops
         // them.
-        if (withoutOutdated(state(name).failures, present) === state(name).failures) continue;
+        const { failures } = state(name);
+        if (withoutOutdated(failures, present) === failures) continue;
         await quotaStore.change(name, (before) => {
-          const failures = withoutOutdated(before.failures, present);
-          const isSame = failures === before.failures;
-          return {
-            state: isSame ? before : { ...before, failures: [...failures] },
-            answer: undefined,
-          };
+          const left = withoutOutdated(before.failures, present);
+          const isSame = left === before.failures;
+          return { state: isSame ? before : { ...before, failures: [...left] }, answer: undefined };
         });
       }
     },
@@ -144,6 +150,105 @@ export function createAdmission(options: AdmissionOptions): Admission {
         if (!isLimited(limits)) return list.map(({ key }) => key as WorkloadKey);
         return admissible(state(name).rolling, limits, list).map(({ key }) => key as WorkloadKey);
       });
+    },
+  };
+}
+
+/**
+ * Queue assignments by workload with the present namespace labels; each is cached while it is
+ * valid.
+ */
+export type QueueAssigner = {
+  of(workload: Workload): QueueAssignment;
+  /** The labels of a namespace changed; undefined: it is gone. */
+  relabel(namespace: string, labels: Readonly<Record<string, string>> | undefined): void;
+};
+
+export function createQueueAssigner(place: AssignQueue): QueueAssigner {
+  const labels = new Map<string, Readonly<Record<string, string>>>();
+  let assignments = new WeakMap<Workload, QueueAssignment>();
+  return {
+    of(workload) {
+      const before = assignments.get(workload);
+      if (before !== undefined) return before;
+      const assignment = place(workload, labels.get(workload.namespace) ?? {});
+      assignments.set(workload, assignment);
+      return assignment;
+    },
+    relabel(namespace, now) {
+      if (now === undefined) labels.delete(namespace);
+      else labels.set(namespace, now);
+      assignments = new WeakMap();
+    },
+  };
+}
+
+export type AdmissionOptions = {
+  readonly cluster: string;
+  readonly queues: readonly Queue[];
+  readonly cache: KvCache<ControlEntry>;
+  readonly quotaStore: QuotaStore;
+  readonly assigner: QueueAssigner;
+  readonly workload: (key: WorkloadKey) => Workload | undefined;
+  /** The failures of one change have reached the queue's limit. */
+  readonly halted: (queue: string, changes: readonly Change[], failed: number) => Promise<void>;
+};
+
+function lasts(until: number | undefined): boolean {
+  return until === undefined || until > Date.now();
+}
+
+function createAdmissionReader(options: AdmissionOptions) {
+  const { cluster, cache, assigner } = options;
+  const queues = new Map(options.queues.map((queue) => [queue.name, queue]));
+  const fileOf = (name: string): Queue => {
+    // A record may name a queue that is no longer configured.
+    const queue = queues.get(name) ?? queues.get(DEFAULT_QUEUE);
+    if (queue === undefined) throw new Error("the configuration has no default queue");
+    return queue;
+  };
+  const state = (queue: string) => {
+    const entry = cache.get(stateKey(cluster, queue))?.value;
+    return entry?.type === "state" ? entry : emptyState(queue);
+  };
+  const settings = (queue: string) => {
+    const entry = cache.get(settingsKey(cluster, queue))?.value;
+    return effective(fileOf(queue), entry?.type === "settings" ? entry : undefined, Date.now());
+  };
+  /** The freeze that lasts longest. */
+  const frozen = ({ kind, namespace, name }: Workload): AdmissionState["frozen"] => {
+    const scopes = [
+      { level: "cluster" },
+      { level: "namespace", namespace },
+      { level: "workload", kind, namespace, name },
+    ] as const;
+    const freezes = scopes
+      .map((scope) => cache.get(freezeKey(cluster, scope))?.value)
+      .filter((entry) => entry?.type === "freeze")
+      .filter((freeze) => lasts(freeze.until));
+    if (freezes.length === 0) return undefined;
+    const until = Math.max(...freezes.map((freeze) => freeze.until ?? Number.POSITIVE_INFINITY));
+    return Number.isFinite(until) ? { until } : {};
+  };
+  const queueOf = (workload: Workload) => assigner.of(workload).queue;
+  return { fileOf, state, settings, frozen, queueOf };
+}
+
+/** Who waits for quota, and since when. */
+function createWaiters(queueOf: (workload: Workload) => string, options: AdmissionOptions) {
+  const waiting = new Map<WorkloadKey, number>();
+  return {
+    observe(key: WorkloadKey, record: WorkloadRecord | undefined) {
+      if (record?.due?.reason === "MaxRolling") waiting.set(key, record.staleSince ?? 0);
+      else waiting.delete(key);
+    },
+    of(queue: string): Waiter[] {
+      const waiters: Waiter[] = [];
+      for (const [key, since] of waiting) {
+        const workload = options.workload(key);
+        if (workload !== undefined && queueOf(workload) === queue) waiters.push({ key, since });
+      }
+      return inOrder(waiters);
     },
   };
 }

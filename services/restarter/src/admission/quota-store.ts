@@ -1,11 +1,14 @@
 import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import { put } from "@rollcast/nats/modify";
+import type { Queue } from "@rollcast/shared/config/queues";
 import { emptyState, stateKey } from "../model/control-entry.ts";
-import type { ControlEntry, QueueState } from "../model/control-entry.ts";
+import type { Change, ControlEntry, QueueState } from "../model/control-entry.ts";
+import { failuresOf, withFailure, withoutFailure } from "../decision/blocking-gate.ts";
+import type { AdmissionOptions } from "./admission.ts";
 
 /** The state after a change (the same object if unchanged), and the result for the caller. */
-export type Changed<R> = { readonly state: QueueState; readonly answer: R };
+type Changed<R> = { readonly state: QueueState; readonly answer: R };
 
 /** The states of the queues, changed by compare-and-set: one change at a time over all replicas. */
 export type QuotaStore = {
@@ -101,5 +104,47 @@ export function createQuotaStore(
       void pump(queue);
       return promise;
     },
+  };
+}
+
+/**
+ * How a rollout ended: whether its quota is free, which changes failed with it, and whether it no
+ * longer counts as a failure.
+ */
+type RolloutEnd = {
+  readonly releasesQuota: boolean;
+  readonly failedChanges?: readonly Change[];
+  readonly clearsFailure?: boolean;
+};
+
+/**
+ * Writes how a rollout ended into its queue's state, and publishes an event if that halts its
+ * changes.
+ */
+export function createEndRecorder(
+  { quotaStore, halted }: Pick<AdmissionOptions, "quotaStore" | "halted">,
+  fileOf: (queue: string) => Queue,
+): (queue: string, key: string, rollout: string, end: RolloutEnd) => Promise<void> {
+  return async (queue, key, rollout, end) => {
+    const { releasesQuota, failedChanges, clearsFailure } = end;
+    const answer = await quotaStore.change(
+      queue,
+      (before) => {
+        const { [key]: quotaUse, ...others } = before.rolling;
+        const rolling = releasesQuota && quotaUse?.rollout === rollout ? others : before.rolling;
+        const left = clearsFailure ? withoutFailure(before.failures, rollout) : before.failures;
+        const failures =
+          failedChanges === undefined ? left : withFailure(left, failedChanges, rollout);
+        const same = rolling === before.rolling && failures === before.failures;
+        return {
+          state: same ? before : { ...before, rolling, failures: [...failures] },
+          answer: failedChanges === undefined ? 0 : failuresOf(failures, failedChanges),
+        };
+      },
+      { fresh: true },
+    );
+    if (failedChanges !== undefined && answer >= fileOf(queue).haltAfter) {
+      await halted(queue, failedChanges, answer);
+    }
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { LiveLimits, effective, lasting } from "./settings.ts";
-import type { Settings } from "./settings.ts";
+import { LiveLimits, effective, lasting } from "../model/control-entry.ts";
+import type { Settings } from "../model/control-entry.ts";
 
 const NOW = 1_000_000;
 const file = { concurrency: 20, maxRolling: 5, rateLimit: { max: 5, per: 1_000 } };

@@ -1,8 +1,7 @@
 import { ProblemError } from "@rollcast/shared/api/problem";
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import type { Context } from "../context.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
-import { evaluateFresh } from "../reconcile/evaluate.ts";
+import { ConflictError, evaluateFresh } from "../reconcile/evaluate.ts";
 import type { FreshEvaluation } from "../reconcile/evaluate.ts";
 import { workloadKey } from "../model/workload.ts";
 

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
-import { T0, givenSituation, givenSource } from "../../test/given-situation.ts";
-import { CFG } from "../../test/given-situation.ts";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { decide } from "../decision/decide.ts";
-import type { DecisionInput } from "../decision/decision-input.ts";
+import type { DecisionInput } from "../decision/decision.ts";
 import { impactOn } from "./impact.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };

@@ -7,7 +7,7 @@ import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "../decision/decide.ts";
 import { presentContents, verdict, verdicts } from "../model/verdict.ts";
-import type { DecisionInput } from "../decision/decision-input.ts";
+import type { DecisionInput } from "../decision/decision.ts";
 import { decisionView } from "./view.ts";
 
 type Answer = z.input<NonNullable<typeof getImpact.response>>;

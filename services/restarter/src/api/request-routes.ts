@@ -3,13 +3,12 @@ import { retryWorkload, rollWorkload } from "@rollcast/shared/api/workload-route
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
-import { reportOnly } from "../decision/decide-rollout.ts";
+import { reportOnly } from "../decision/decide.ts";
+import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { ConflictError, retryOnConflict } from "../reconcile/conflict.ts";
-import { commit } from "../reconcile/save.ts";
-import { withRequest } from "../decision/requests.ts";
-import { reconcile } from "../reconcile/reconcile.ts";
+import { commit, reconcile } from "../reconcile/reconcile.ts";
+import { withRequest } from "../decision/advance.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./find-workload.ts";

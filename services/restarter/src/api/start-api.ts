@@ -6,11 +6,15 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Nats } from "@rollcast/nats/connect";
 import { readLastEvent } from "@rollcast/nats/history";
 import { rolloutSubject } from "@rollcast/shared/subjects";
+import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { ApiContext } from "./api-context.ts";
-import { restarterRoutes } from "./routes.ts";
 import { splitKey } from "../model/workload.ts";
+import { impactRoute } from "./impact-route.ts";
+import { requestRoutes } from "./request-routes.ts";
+import { operationRoutes } from "./operation-routes.ts";
+import { workloadRoutes } from "./workload-routes.ts";
 
-export type OpenApiOptions = Omit<ApiContext, "rolloutEvents"> & {
+type OpenApiOptions = Omit<ApiContext, "rolloutEvents"> & {
   readonly nats: Nats;
   readonly config: ApiConfig;
   readonly metrics: Metrics;
@@ -43,4 +47,9 @@ export function openRestarterApi(options: OpenApiOptions): ReturnType<typeof sta
     metrics,
     logger: rest.ctx.logger,
   });
+}
+
+/** Every route of the restarter. */
+export function restarterRoutes(api: ApiContext): ApiRoute[] {
+  return [...workloadRoutes(api), impactRoute(api), ...requestRoutes(api), ...operationRoutes(api)];
 }

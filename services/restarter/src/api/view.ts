@@ -1,11 +1,17 @@
-import type { DecisionView, RolloutLine, SourceView } from "@rollcast/shared/api/workload-views";
+import type {
+  DecisionView,
+  RolloutLine,
+  SourceView,
+  WorkloadState,
+  WorkloadSummary,
+} from "@rollcast/shared/api/workload-views";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
-import type { Decision } from "../decision/decision.ts";
+import type { Decision, DecisionInput } from "../decision/decision.ts";
 import { explain, presentContents, verdicts } from "../model/verdict.ts";
-import type { DecisionInput } from "../decision/decision-input.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
 
 const SHORT = 8;
 
@@ -17,7 +23,7 @@ export function isoTime(ms: number | undefined): string | undefined {
 }
 
 /** Enough of a digest to compare two. */
-export function shortDigest(digest: string): string {
+function shortDigest(digest: string): string {
   if (digest === ABSENT || digest === UNKNOWN) return digest;
   const hash = digest.slice(digest.indexOf(".") + 1);
   return hash.slice(0, SHORT);
@@ -83,5 +89,68 @@ export function lineOf(event: RolloutEvent): RolloutLine {
     message,
     durationMs,
     cause,
+  };
+}
+
+/** The states of a record; see `STATES`. */
+export function statesOf(record: WorkloadRecord): WorkloadState[] {
+  const { due, phase } = record;
+  const states: WorkloadState[] = [];
+  if (record.staleSince !== undefined) states.push("stale");
+  if (phase === "rolling" || phase === "pending") states.push("rolling");
+  if (phase === "failed" || record.failure !== undefined) states.push("failed");
+  if (record.throttle !== undefined) states.push("throttled");
+  if (due?.reason === "Halted") states.push("halted");
+  else if (due?.reason === "Frozen") states.push("frozen");
+  else if (due !== undefined || record.hold !== undefined) states.push("waiting");
+  return states.length === 0 ? ["current"] : states;
+}
+
+function rolloutView({ rollout, phase }: WorkloadRecord): Pick<WorkloadSummary, "rollout"> {
+  if (rollout === undefined || (phase !== "rolling" && phase !== "pending")) return {};
+  const { id, startedAt, deadline, stalled, cause } = rollout;
+  return {
+    rollout: {
+      id,
+      startedAt: isoTime(startedAt),
+      deadline: isoTime(deadline),
+      stalled: stalled === true,
+      cause,
+    },
+  };
+}
+
+/** A record as the API returns it. */
+export function summaryOf(record: WorkloadRecord, queue: string): WorkloadSummary {
+  const { kind, namespace, name, staleSince, failure, last, hold } = record;
+  const due = record.due ?? (hold === undefined ? undefined : { reason: hold });
+  return {
+    kind,
+    namespace,
+    name,
+    queue,
+    states: statesOf(record),
+    staleSince: isoTime(staleSince),
+    due:
+      due === undefined
+        ? undefined
+        : {
+            reason: due.reason,
+            at: "at" in due ? isoTime(due.at) : undefined,
+          },
+    ...rolloutView(record),
+    failure:
+      failure === undefined
+        ? undefined
+        : {
+            reason: failure.reason,
+            message: failure.message,
+            attempts: failure.attempts,
+            retryAt: isoTime(failure.retryAt),
+          },
+    last:
+      last === undefined
+        ? undefined
+        : { outcome: last.outcome, reason: last.reason, at: isoTime(last.time) },
   };
 }

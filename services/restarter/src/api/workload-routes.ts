@@ -13,8 +13,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./find-workload.ts";
-import { decisionView, isoTime, lineOf, sourceViews } from "./view.ts";
-import { statesOf, summaryOf } from "./workload-view.ts";
+import { decisionView, isoTime, lineOf, sourceViews, statesOf, summaryOf } from "./view.ts";
 
 const ROLLOUTS_SHOWN = 5;
 

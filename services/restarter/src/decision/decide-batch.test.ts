@@ -8,11 +8,10 @@ import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { sourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
-import type { Decision } from "./decision.ts";
+import type { Decision, DecisionInput, RolloutJob } from "./decision.ts";
 import { verdict } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { RolloutJob, DecisionInput } from "./decision-input.ts";
-import { patchedRecord } from "./patched.ts";
+import { patchedRecord } from "./advance.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 

@@ -3,14 +3,19 @@ import type { KubeObject } from "@rollcast/kube/object";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { describe, expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
-import { ABSENT, UNKNOWN, contentDigest, sourceKey } from "../model/content.ts";
+import {
+  ABSENT,
+  MARKER,
+  UNKNOWN,
+  contentDigest,
+  contentsHash,
+  formatMarker,
+  sourceKey,
+} from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
-import { contentsHash } from "./contents.ts";
-import { patchedRecord } from "./patched.ts";
-import type { Decision } from "./decision.ts";
-import type { DecisionInput } from "./decision-input.ts";
-import { MARKER, formatMarker } from "../model/marker.ts";
+import { patchedRecord } from "./advance.ts";
+import type { Decision, DecisionInput } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
 import { projectWorkload } from "../index/project-workload.ts";

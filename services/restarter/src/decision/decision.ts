@@ -1,4 +1,10 @@
+import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { Affected } from "../index/workload-index.ts";
+import type { Failures } from "../model/control-entry.ts";
+import type { Content, SourceKey } from "../model/content.ts";
+import type { Rules } from "../model/rules.ts";
+import type { Workload } from "../model/workload.ts";
 
 /**
  * What to do now. `record` is the record as it should be. `changed` says that it differs from the
@@ -24,3 +30,69 @@ export type Decision =
       readonly record: WorkloadRecord & { rollout: Rollout };
       readonly changed: boolean;
     };
+
+/** The loop breaker's settings; times in milliseconds. */
+export type LoopBreaker = {
+  /** Up to this many rollouts of one workload per `period` are normal; more are a loop. */
+  readonly maxRollouts: number;
+  readonly period: number;
+  readonly minInterval: number;
+  readonly maxInterval: number;
+};
+
+type DelayReason =
+  | "PausePeriod"
+  | "MinInterval"
+  | "Throttled"
+  | "Frozen"
+  | "Halted"
+  | "QueuePaused"
+  | "MaxRolling";
+
+/** The rollout may start at `at` (ms since the epoch), or when a gate opens, and the reason. */
+export type Delay = { readonly at?: number; readonly reason: DelayReason };
+
+/** External state that may block rollouts of a workload. Times are milliseconds since the epoch. */
+export type AdmissionState = {
+  readonly queue: string;
+  readonly frozen?: { readonly until?: number };
+  readonly paused?: { readonly until?: number };
+  /** After this many failed rollouts of one change, its remaining rollouts wait. */
+  readonly haltAfter: number;
+  readonly failures: readonly Failures[];
+  /** Whether one more rollout may begin; `none` if the queue has no quota. */
+  readonly quota: "none" | "free" | "full";
+};
+
+/** A Job whose end is the end of a rollout. */
+export type RolloutJob = Pick<Workload, "status"> | "gone" | undefined;
+
+/** Everything a decision depends on. Times are milliseconds since the epoch. */
+export type DecisionInput = {
+  readonly rules: Rules;
+  readonly workload: Workload;
+  readonly record: WorkloadRecord | undefined;
+  /** The Job of a CronJob's rollout: present or gone; undefined if unknown. */
+  readonly job?: RolloutJob;
+  readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
+  /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
+  readonly installedAt: number;
+  readonly now: number;
+  readonly mode: "active" | "observe";
+  readonly breaker: LoopBreaker;
+  /** When a rollout counts as stalled, for kinds without their own deadline. */
+  readonly stalledAfterMs: number;
+  /** How many workloads the last change of a source rolls. */
+  readonly affected: Affected;
+  /** The id for a new rollout. */
+  readonly newId: string;
+  /**
+   * The workload was just read from the API server: it decides even if the record has a newer
+   * generation.
+   */
+  readonly trusted: boolean;
+  readonly admission: AdmissionState;
+};
+
+/** Content by source. */
+export type Contents = Record<SourceKey, Content>;

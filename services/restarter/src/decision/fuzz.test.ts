@@ -6,8 +6,8 @@ import { expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
 import { decide } from "./decide.ts";
 import { verdicts } from "../model/verdict.ts";
-import { patternsOf, watchedSources } from "../model/watched-sources.ts";
-import { templatePatch } from "../rollout/template-patch.ts";
+import { patternsOf, watchedSources } from "../model/workload.ts";
+import { templatePatch } from "../rollout/apply.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
 /** Arbitrary values, mostly of nearly the right form. */

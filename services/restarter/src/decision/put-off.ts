@@ -1,4 +1,4 @@
-import { contentsHash } from "./contents.ts";
+import { contentsHash } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 
 /**

@@ -1,16 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyState } from "../model/control-entry.ts";
-import type { QuotaUse, QueueState } from "../model/control-entry.ts";
-import { admissible, inOrder, mayStart } from "./quota.ts";
+import type { QueueState, QuotaUse } from "../model/control-entry.ts";
 import {
+  admissible,
   failuresOf,
+  inOrder,
   mayReserve,
+  mayStart,
   withFailure,
   withoutFailure,
   withoutOutdated,
-} from "./change-failures.ts";
-import type { QuotaLimits, Waiter } from "./quota.ts";
+} from "./blocking-gate.ts";
+import type { QuotaLimits, Waiter } from "./blocking-gate.ts";
 
 function rolling(...keys: string[]): Record<string, QuotaUse> {
   return Object.fromEntries(keys.map((key) => [key, { rollout: key, since: 0, changes: [] }]));

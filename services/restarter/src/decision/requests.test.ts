@@ -1,14 +1,11 @@
 import { expect, test } from "vitest";
-import { T0, givenSituation, givenSource } from "../../test/given-situation.ts";
-import { CFG } from "../../test/given-situation.ts";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload } from "../../test/given.ts";
 import { decide } from "./decide.ts";
-import { contentsHash } from "./contents.ts";
+import { MARKER, contentsHash } from "../model/content.ts";
 import type { Decision } from "./decision.ts";
-import { MARKER } from "../model/marker.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { openRequest, withRequest } from "./requests.ts";
-import { patchedRecord } from "./patched.ts";
+import { openRequest, patchedRecord, withRequest } from "./advance.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
 

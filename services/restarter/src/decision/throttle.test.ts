@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { throttle, throttleAfterStart } from "./throttle.ts";
+import { throttle, throttleAfterStart } from "./blocking-gate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 
 const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RolloutData } from "@rollcast/shared/events";
-import { notifyOf } from "./notify.ts";
+import { notifyOf } from "./publish-outcome.ts";
 
 test.each([
   { written: undefined, want: undefined },

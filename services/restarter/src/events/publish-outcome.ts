@@ -1,13 +1,14 @@
 import type { Nats } from "@rollcast/nats/connect";
 import { publish } from "@rollcast/nats/publish";
-import { carried } from "@rollcast/runtime/trace";
+import { SpanKind, carried, trace } from "@rollcast/runtime/trace";
+import type { TraceOptions } from "@rollcast/runtime/trace";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { rolloutSubject } from "@rollcast/shared/subjects";
+import type { RolloutData, SourceEvent } from "@rollcast/shared/events";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import { workloadKey } from "../model/workload.ts";
+import type { RestarterMetrics } from "../metrics.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
-import { notifyOf } from "./notify.ts";
-import { tracedBy } from "./spans.ts";
 
 /** Publishes outcomes as events; resolves when the stream has stored the event. */
 export function createOutcomePublisher(
@@ -24,4 +25,70 @@ export function createOutcomePublisher(
     const subject = rolloutSubject(cluster, decided.outcome, decided.data.workload);
     await publish(nats, subject, { ...event, ...carried(), ...tracedBy(decided) }, signal);
   };
+}
+
+export const tracer = trace.getTracer("rollcast-restarter");
+
+export function attributesOf(workload: Parameters<typeof workloadKey>[0] & { namespace: string }) {
+  return {
+    "k8s.namespace.name": workload.namespace,
+    "rollcast.workload": workloadKey(workload),
+  };
+}
+
+/** The span of the event that reports a change. */
+export function planSpan({ traceparent, data }: SourceEvent): TraceOptions {
+  const { kind, namespace, name } = data;
+  const attributes = { "rollcast.source": `${kind}/${namespace}/${name}` };
+  return { kind: SpanKind.CONSUMER, parent: traceparent, attributes };
+}
+
+/**
+ * The trace stored in the outcome's rollout, which is right even if something else triggered this
+ * run.
+ */
+function tracedBy({ traceparent }: OutboxEvent): { traceparent?: string } {
+  return traceparent === undefined ? {} : { traceparent };
+}
+
+/** The time from the patch to the end. */
+export function endSpan({ traceparent, time, outcome, data }: OutboxEvent): TraceOptions {
+  return {
+    parent: traceparent,
+    startTime: time - (data.durationMs ?? 0),
+    attributes: { ...attributesOf(data.workload), "rollcast.outcome": outcome },
+  };
+}
+
+/**
+ * Additional receivers for a workload's rollouts: names of receivers of the notifier, separated by
+ * commas, or `none`.
+ */
+const NOTIFY = "rollcast.dev/notify";
+const MAX_NAMES = 20;
+const MAX_NAME = 63;
+
+/**
+ * The annotation as an event field. Names are passed on unchanged: only the notifier knows its
+ * receivers.
+ */
+export function notifyOf(
+  annotations: Readonly<Record<string, string>> | undefined,
+): Pick<RolloutData, "notify"> {
+  const names = (annotations?.[NOTIFY] ?? "")
+    .split(",")
+    .map((name) => name.trim().slice(0, MAX_NAME).toWellFormed())
+    .filter((name) => name !== "");
+  return names.length === 0 ? {} : { notify: [...new Set(names)].slice(0, MAX_NAMES) };
+}
+
+/** Counts an outcome and how long its rollout took. */
+export function countOutcome(metrics: RestarterMetrics, { outcome, data }: OutboxEvent): void {
+  metrics.outcomes.inc({ outcome });
+  if (data.durationMs !== undefined && outcome !== "stalled") {
+    metrics.rolloutSeconds.observe({ outcome }, data.durationMs / 1_000);
+  }
+  if (data.changeToHealthyMs !== undefined) {
+    metrics.changeToHealthySeconds.observe(data.changeToHealthyMs / 1_000);
+  }
 }

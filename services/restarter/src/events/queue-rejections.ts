@@ -1,5 +1,4 @@
 import { stableId } from "@rollcast/shared/events";
-import { clock } from "../clock.ts";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { KubeEvent } from "./kube-events.ts";
 import type { QueueAssignment } from "../model/queue-assignment.ts";
@@ -22,7 +21,7 @@ function rejectionOf(
   return {
     id: stableId(uid, "queue-refused", refused.name, refused.why),
     workload: { kind, namespace, name, uid },
-    time: clock(),
+    time: Date.now(),
     type: "Warning",
     reason: "QueueRefused",
     note: `${why}: rolled in the queue ${queue}`,

@@ -1,4 +1,4 @@
-import { reloaderRestarted } from "../model/reloader-marks.ts";
+import { reloaderRestarted } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
 
 const LAST_OF_SECOND_MS = 999;

@@ -4,13 +4,12 @@ import type { KubeObject } from "@rollcast/kube/object";
 import type { PodTemplate, WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
-import { MARKER } from "../model/marker.ts";
+import { MARKER, readMarks, withoutMarks } from "../model/content.ts";
 import { readOptIn } from "../model/opt-in.ts";
-import { mayRoll } from "../model/watched-sources.ts";
-import { references } from "../model/references.ts";
-import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
-import type { Rules } from "../model/rules.ts";
+import { mayRoll } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
+import { references } from "../model/references.ts";
+import type { Rules } from "../model/rules.ts";
 
 function hashTemplate(template: PodTemplate | undefined): string {
   const { metadata, ...rest } = (withoutMarks(template) ?? {}) as {

@@ -1,16 +1,22 @@
+import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { sourceKeys } from "@rollcast/nats/installation";
+import type { Kv } from "@rollcast/nats/kv";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { ChangedKeys } from "@rollcast/shared/events";
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
-import { createSourceUsers } from "./source-users.ts";
-import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { workloadRefOf, withReferrer } from "./workload-ref.ts";
+import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
 import type { Rules } from "../model/rules.ts";
-import { workloadKey } from "../model/workload.ts";
-import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
+import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
+import type { NamePatterns } from "../model/name-patterns.ts";
+import { verdict } from "../model/verdict.ts";
 
-export type IndexListener = {
+type IndexListener = {
   /** A workload appeared or changed; `before` is the previous state. */
   changed(workload: Workload, before: Workload | undefined): void;
   removed(workload: Workload): void;
@@ -107,5 +113,187 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
       listeners.push(listener);
     },
     handler: () => createIndexHandler({ get: (key) => workloads.get(key), put, drop }),
+  };
+}
+
+/** The names of all sources, for annotations with name patterns. */
+export type SourceNames = {
+  /** At most {@link MAX_MATCHES}, sorted by name. */
+  matching(pattern: SourcePattern): SourceKey[];
+  add(source: { kind: string; namespace: string; name: string }): void;
+  size(): number;
+};
+
+/** More sources than this per pattern would make the record and the marker too large. */
+const MAX_MATCHES = 200;
+
+/** An empty set of names. The workloads that may use a new one are enqueued by `onNamed`. */
+export function createSourceNames(
+  patterns: NamePatterns,
+  index: Pick<WorkloadIndex, "usersOf">,
+  onNamed: { readonly enqueue: (key: WorkloadKey) => void },
+): SourceNames {
+  const byPlace = new Map<string, Set<string>>();
+  return {
+    matching({ kind, namespace, pattern }) {
+      const names = byPlace.get(`${kind}/${namespace}`) ?? [];
+      return [...names]
+        .filter((name) => patterns.matches(pattern, name))
+        .toSorted()
+        .slice(0, MAX_MATCHES)
+        .map((name) => sourceKey(kind, namespace, name));
+    },
+    add({ kind, namespace, name }) {
+      const place = `${kind}/${namespace}`;
+      const names = byPlace.get(place) ?? new Set();
+      byPlace.set(place, names);
+      if (names.has(name)) return;
+      names.add(name);
+      for (const workload of index.usersOf(sourceKey(kind, namespace, name))) {
+        onNamed.enqueue(workloadKey(workload));
+      }
+    },
+    size: () => [...byPlace.values()].reduce((sum, names) => sum + names.size, 0),
+  };
+}
+
+/** The source of the names. */
+type NameFeed = {
+  readonly sources: Kv<SourceRecord>;
+  readonly cluster: string;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Feeds `names` from the present and future records of sources, until `signal` fires; resolves when
+ * the present ones are in. A name stays when its record is removed: reading it then returns
+ * nothing.
+ */
+export async function watchSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
+  const { sources, cluster, signal } = feed;
+  const { promise: synced, resolve } = Promise.withResolvers<void>();
+  sources.listAndWatch({
+    filter: sourceKeys(cluster),
+    signal,
+    onEntry(_key, record) {
+      if (record !== undefined) names.add(record);
+    },
+    onSynced: resolve,
+  });
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await synced;
+}
+
+/** Which workloads may roll for a source. */
+type SourceUsers = {
+  add(workload: Workload): void;
+  remove(workload: Workload): void;
+  of(source: SourceKey): Workload[];
+};
+
+function add<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {
+  const keys = sets.get(at) ?? new Set();
+  sets.set(at, keys.add(key));
+}
+
+function remove<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {
+  const keys = sets.get(at);
+  keys?.delete(key);
+  if (keys?.size === 0) sets.delete(at);
+}
+
+function place(source: { kind: string; namespace: string }): string {
+  return `${source.kind}/${source.namespace}`;
+}
+
+/** `get` returns an added workload in its present state. */
+function createSourceUsers(
+  patterns: NamePatterns,
+  get: (key: WorkloadKey) => Workload | undefined,
+): SourceUsers {
+  const users = new Map<SourceKey, Set<WorkloadKey>>();
+  /** By kind and namespace of the sources in their patterns. */
+  const searchers = new Map<string, Set<WorkloadKey>>();
+  return {
+    remove(workload) {
+      const key = workloadKey(workload);
+      for (const source of watchedSources(workload)) remove(users, source, key);
+      for (const pattern of patternsOf(workload)) remove(searchers, place(pattern), key);
+    },
+    add(workload) {
+      const key = workloadKey(workload);
+      for (const source of watchedSources(workload)) add(users, source, key);
+      for (const pattern of patternsOf(workload)) add(searchers, place(pattern), key);
+    },
+    of(source) {
+      const { kind, namespace, name } = splitSourceKey(source);
+      const userKeys = new Set(users.get(source));
+      for (const key of searchers.get(place({ kind, namespace })) ?? []) {
+        const workload = get(key);
+        const names = (pattern: SourcePattern) =>
+          pattern.kind === kind &&
+          pattern.namespace === namespace &&
+          patterns.matches(pattern.pattern, name);
+        if (workload !== undefined && patternsOf(workload).some(names)) userKeys.add(key);
+      }
+      return [...userKeys].map((key) => get(key)).filter((workload) => workload !== undefined);
+    },
+  };
+}
+
+/** How many workloads the last change of a source rolls. */
+export type Affected = (source: SourceKey, record: SourceRecord) => number;
+
+/** Cached counts: those of sources that change together. */
+const KEPT = 1_000;
+
+/** Whether one of the keys differs; if too many differ to be listed, it may. */
+function touches(keys: Workload["references"][number]["keys"], changed: ChangedKeys): boolean {
+  if (keys === "*" || changed.more !== undefined) return true;
+  const { added, changed: other, removed } = changed;
+  return [...added, ...other, ...removed].some((key) => keys.includes(key));
+}
+
+/** The workloads that use the source, pass the checks, and use a key that differs. */
+export function countAffected(
+  users: readonly Workload[],
+  source: SourceKey,
+  about: { record: SourceRecord; rules: Rules },
+): number {
+  const { record, rules } = about;
+  const { kind, namespace, name } = splitSourceKey(source);
+  return users.filter((workload) => {
+    const question = { rules, workload, source: { kind, namespace, name }, record };
+    if (!verdict(question).roll) return false;
+    const used = workload.references.find(
+      (reference) => reference.kind === kind && reference.name === name,
+    );
+    // A workload that names the source only by annotation rolls for every key.
+    const keys = workload.namespace === namespace && used !== undefined ? used.keys : "*";
+    return record.changedKeys === undefined || touches(keys, record.changedKeys);
+  }).length;
+}
+
+/**
+ * Counts each change once, so that all its rollouts report the same number, and a change that rolls
+ * thousands of workloads is not counted thousands of times.
+ */
+export function createAffectedCounts(
+  index: Pick<WorkloadIndex, "usersOf">,
+  rules: Rules,
+): Affected {
+  const counts = new Map<SourceKey, { version: string; count: number }>();
+  return (source, record) => {
+    const version = `${record.uid} ${record.resourceVersion}`;
+    const cached = counts.get(source);
+    if (cached?.version === version) return cached.count;
+    const count = countAffected(index.usersOf(source), source, { record, rules });
+    counts.delete(source);
+    counts.set(source, { version, count });
+    for (const oldest of counts.keys()) {
+      if (counts.size <= KEPT) break;
+      counts.delete(oldest);
+    }
+    return count;
   };
 }

@@ -1,8 +1,7 @@
 import { readOptIn } from "../model/opt-in.ts";
-import { mayRoll } from "../model/watched-sources.ts";
-import type { Rules } from "../model/rules.ts";
-import { workloadKey } from "../model/workload.ts";
+import { mayRoll, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import type { Rules } from "../model/rules.ts";
 
 /** The workload whose template this one references; undefined if it has its own. */
 export function workloadRefOf({ workloadRef, namespace }: Workload): WorkloadKey | undefined {

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ABSENT, UNKNOWN, sourceKey } from "./content.ts";
+import { ABSENT, UNKNOWN, formatMarker, parseMarker, restartTime, sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
-import { formatMarker, parseMarker, restartTime } from "./marker.ts";
 
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?$/);
 const digest = fc

@@ -3,7 +3,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { explain, presentContents, verdict, verdicts } from "./verdict.ts";
-import type { CheckName } from "./verdict-checks.ts";
+import type { CheckName } from "./verdict.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 type Case = {

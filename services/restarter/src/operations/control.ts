@@ -12,13 +12,11 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { ROLLCAST, createUpdater } from "./updater.ts";
 import { ControlEntry } from "../model/control-entry.ts";
 import type { Change } from "../model/control-entry.ts";
-import { createAdmission } from "../admission/admission.ts";
-import type { Admission } from "../admission/admission.ts";
+import { createAdmission, createQueueAssigner } from "../admission/admission.ts";
+import type { Admission, QueueAssigner } from "../admission/admission.ts";
 import { createQuotaStore } from "../admission/quota-store.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
 import { sourcesOf } from "./halts.ts";
-import { createQueueAssigner } from "../admission/queue-assigner.ts";
-import type { QueueAssigner } from "../admission/queue-assigner.ts";
 
 /** Everything that controls rollouts at run time. */
 export type Control = {

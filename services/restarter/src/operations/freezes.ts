@@ -1,6 +1,5 @@
 import type { FreezeScope } from "@rollcast/shared/operation-events";
 import { SubjectError } from "@rollcast/shared/subjects";
-import { clock } from "../clock.ts";
 import { ROLLCAST, origin, untilText } from "./updater.ts";
 import type { UpdaterOptions, Updater, By } from "./updater.ts";
 import { freezeKey } from "../model/control-entry.ts";
@@ -10,7 +9,7 @@ import { OperationError } from "./operation-error.ts";
 const MAX_COMMENT = 256;
 
 function isOver(freeze: Freeze): boolean {
-  return freeze.until !== undefined && freeze.until <= clock();
+  return freeze.until !== undefined && freeze.until <= Date.now();
 }
 
 export function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Updater) {

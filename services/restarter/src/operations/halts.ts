@@ -1,11 +1,10 @@
 import { stableId } from "@rollcast/shared/events";
 import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Halt, OperationsOptions } from "./queue-status.ts";
-import { clock } from "../clock.ts";
 import { origin } from "./updater.ts";
-import type { Updater, By } from "./updater.ts";
+import type { By, Updater } from "./updater.ts";
 import type { Change, Failures } from "../model/control-entry.ts";
-import { failuresOf } from "../decision/change-failures.ts";
+import { failuresOf } from "../decision/blocking-gate.ts";
 
 const MAX_SOURCES = 20;
 
@@ -54,7 +53,7 @@ export function haltOperations(
         if (freed.length === 0) continue;
         count += freed.length;
         const sources = sourcesOf(freed.flatMap(({ changes }) => changes));
-        const id = stableId(queue, "released", String(clock()), by);
+        const id = stableId(queue, "released", String(Date.now()), by);
         await updater.publishQueue(id, "released", { queue, by, sources });
       }
       return count;

@@ -1,11 +1,10 @@
 import type { FreezeScope } from "@rollcast/shared/operation-events";
 import { createUpdater } from "./updater.ts";
 import type { By } from "./updater.ts";
-import type { Freeze } from "../model/control-entry.ts";
+import type { Freeze, LiveLimits } from "../model/control-entry.ts";
 import { freezeOperations } from "./freezes.ts";
 import { haltOperations } from "./halts.ts";
 import { queueOperations } from "./queues.ts";
-import type { LiveLimits } from "../admission/settings.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
 
 /**

@@ -1,9 +1,8 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { UpdaterOptions } from "./updater.ts";
-import type { Change } from "../model/control-entry.ts";
+import type { Change, Effective, Settings } from "../model/control-entry.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
-import type { Effective, Settings } from "../admission/settings.ts";
 
 /** A change whose rollouts failed so often that its remaining rollouts wait. */
 export type Halt = {

@@ -1,13 +1,11 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
-import { clock } from "../clock.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
 import { ROLLCAST, origin, untilText } from "./updater.ts";
-import type { Updater, By } from "./updater.ts";
-import { settingsKey } from "../model/control-entry.ts";
+import type { By, Updater } from "./updater.ts";
+import { LiveLimits, SETTINGS, lasting, settingsKey } from "../model/control-entry.ts";
+import type { Settings } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
-import { LiveLimits, SETTINGS, lasting } from "../admission/settings.ts";
-import type { Settings } from "../admission/settings.ts";
 
 /** The limits among live settings, as events list them; unlimited ones are omitted. */
 function limitsOf(settings: Settings): NonNullable<QueueData["limits"]> {
@@ -48,7 +46,7 @@ export function queueOperations(
     return {
       name,
       file,
-      live: lasting(settingsOf(name), clock()),
+      live: lasting(settingsOf(name), Date.now()),
       effective: admission.settings(name),
       rolling: quotaUses.map(([workload, { rollout, since }]) => ({ workload, rollout, since })),
       halts: listHalts().filter((candidate) => candidate.queue === name),
@@ -101,14 +99,14 @@ export function queueOperations(
         .filter(([, value]) => value !== undefined)
         .map(([key, value]) => [key, { value, ...from }]);
       return change(file, "updated", from, (before) => ({
-        ...lasting(before, clock()),
+        ...lasting(before, Date.now()),
         ...(Object.fromEntries(given) as Settings),
       }));
     },
     async pauseQueue(name: string, who: By): Promise<QueueStatus> {
       const from = origin(who);
       return change(find(name), "paused", from, (before) => ({
-        ...lasting(before, clock()),
+        ...lasting(before, Date.now()),
         paused: { value: true, ...from },
       }));
     },
@@ -125,14 +123,14 @@ export function queueOperations(
       for (const file of queues) {
         const existing = settingsOf(file.name);
         if (existing === undefined) continue;
-        const kept = lasting(existing, clock());
+        const kept = lasting(existing, Date.now());
         const over = SETTINGS.filter(
           (name) => existing[name] !== undefined && kept[name] === undefined,
         );
         if (over.length === 0) continue;
         const outcome = over.some((name) => name !== "paused") ? "updated" : "resumed";
         await change(file, outcome, itself, (before) => {
-          const next = lasting(before, clock());
+          const next = lasting(before, Date.now());
           return SETTINGS.some((name) => before[name] !== undefined && next[name] === undefined)
             ? next
             : undefined;

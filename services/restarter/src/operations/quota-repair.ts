@@ -1,12 +1,11 @@
 import { recordKey } from "@rollcast/shared/subjects";
-import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "../reconcile/progress-watch.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
-import { isLimited } from "../decision/quota.ts";
+import { isLimited } from "../decision/blocking-gate.ts";
 
 /** The interval between two quota checks. */
 const REPAIR_INTERVAL_MS = 2_000;
@@ -38,7 +37,7 @@ async function freeOrphans(
   const quotaUses = Object.entries(ctx.admission.state(queue).rolling);
   for (const [key, quotaUse] of quotaUses as [WorkloadKey, { rollout: string; since: number }][]) {
     if (unfinished(progress.get(key))?.id === quotaUse.rollout) continue;
-    if (quotaUse.since > clock() - ORPHAN_MS) continue;
+    if (quotaUse.since > Date.now() - ORPHAN_MS) continue;
     if (unfinished(await recordNow(ctx, key))?.id === quotaUse.rollout) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
@@ -68,7 +67,7 @@ async function addMissing(
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };
       const changes = (rollout.changes ?? []).map(({ id }) => id);
-      const quotaUse = { rollout: rollout.id, since: clock(), changes };
+      const quotaUse = { rollout: rollout.id, since: Date.now(), changes };
       return {
         state: { ...state, rolling: { ...state.rolling, [key]: quotaUse } },
         answer: undefined,

@@ -14,7 +14,6 @@ import type { KvCache } from "@rollcast/nats/kv-cache";
 import { put } from "@rollcast/nats/modify";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
-import { clock } from "../clock.ts";
 import type { ControlEntry } from "../model/control-entry.ts";
 import { OperationError } from "./operation-error.ts";
 
@@ -46,7 +45,7 @@ const MAX_TEXT = 128;
 
 /** The author and times to store; throws {@link OperationError} if the end is past. */
 export function origin({ by, until }: By): { by: string; at: number; until?: number } {
-  const at = clock();
+  const at = Date.now();
   if (until === undefined) return { by: by.slice(0, MAX_TEXT), at };
   if (!(until > at)) throw new OperationError("Invalid", "the end must be later than now");
   return { by: by.slice(0, MAX_TEXT), at, until };
@@ -59,7 +58,7 @@ export function untilText(until: number | undefined): { until?: string } {
 
 export function createUpdater(options: UpdaterOptions): Updater {
   const { cluster, kv, logger } = options;
-  const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: clock() });
+  const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: Date.now() });
   return {
     async update(key, next) {
       for (;;) {

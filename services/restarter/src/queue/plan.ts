@@ -1,20 +1,26 @@
 import { RetryLaterError } from "@rollcast/shared/errors";
-import type { SourceEvent } from "@rollcast/shared/events";
+import { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
+import { mapLimit } from "@rollcast/async/map-limit";
+import type { Nats } from "@rollcast/nats/connect";
+import { consume } from "@rollcast/nats/consume";
+import type { Consuming } from "@rollcast/nats/consume";
+import { inSpan } from "@rollcast/runtime/trace";
+import type { Metrics } from "@rollcast/runtime/metrics";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { evaluate } from "../reconcile/evaluate.ts";
-import { readSource } from "../reconcile/read.ts";
-import type { SourceReads } from "../reconcile/read.ts";
+import { evaluate, readSource } from "../reconcile/evaluate.ts";
+import type { SourceReads } from "../reconcile/evaluate.ts";
 import { planned } from "../decision/outcomes.ts";
 import { verdict } from "../model/verdict.ts";
-import { changesOf, isGate } from "../decision/blocking-gate.ts";
-import type { RolloutQueues } from "./rollout-queues.ts";
-import type { RolloutQueue } from "./rollout-queue.ts";
+import { isGate } from "../decision/blocking-gate.ts";
+import { changesOf } from "../model/control-entry.ts";
+import type { RolloutQueue, RolloutQueues } from "./rollout-queues.ts";
+import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { mapLimit } from "@rollcast/async/map-limit";
+import { countOutcome, planSpan, tracer } from "../events/publish-outcome.ts";
+import type { Workqueue } from "../reconcile/workqueue.ts";
 
 const CONCURRENCY = 32;
 
@@ -96,10 +102,10 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
       sources,
       affected: rollout?.affected,
     },
-    clock(),
+    Date.now(),
   );
   await ctx.publish(plannedEvent);
-  ctx.metrics.outcome(plannedEvent);
+  countOutcome(ctx.metrics, plannedEvent);
   if (isBlocked) task.enqueue(workload);
   const { uid } = input.workload;
   ctx.logger.info(
@@ -128,4 +134,29 @@ function causeOfEvent(event: SourceEvent) {
     changedBy,
     changedAt: event.time,
   };
+}
+
+const PLAN_CONCURRENCY = 8;
+
+/** Consumes the events of sources and plans each, until disposal. */
+export async function startSourceConsumer(
+  ctx: Context,
+  nats: Nats,
+  metrics: Metrics,
+  { queues, workqueue }: { readonly queues: RolloutQueues; readonly workqueue: Workqueue },
+): Promise<Consuming> {
+  const consuming = await consume(nats, {
+    durable: `restarter-${ctx.cluster}`,
+    filter: `rollcast.v1.${ctx.cluster}.source.>`,
+    schema: SourceEvent,
+    concurrency: PLAN_CONCURRENCY,
+    handle: (event) =>
+      inSpan(tracer, "plan", planSpan(event), () =>
+        plan(ctx, queues, event, (workload) => workqueue.enqueue(workloadKey(workload))),
+      ),
+  });
+  metrics.gauge("rollcast_consumer_pending", "Events that wait to be planned", [], async (g) => {
+    if (nats.fault() === undefined) g.set(await consuming.pending());
+  });
+  return consuming;
 }

@@ -1,15 +1,20 @@
+import { randomUUID } from "node:crypto";
 import type { Entry } from "@rollcast/nats/kv";
 import { recordKey } from "@rollcast/shared/subjects";
-import { clock, newId } from "../clock.ts";
+import { apiPath } from "@rollcast/kube/api-path";
+import { KubeError } from "@rollcast/kube/client";
+import type { KubeObject } from "@rollcast/kube/object";
+import { job } from "@rollcast/kube/workloads/job";
+import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import type { DecisionInput } from "../decision/decision-input.ts";
-import type { Decision } from "../decision/decision.ts";
+import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import { patternsOf, splitKey, watchedSources, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { ConflictError } from "./conflict.ts";
-import { candidates, readRolloutJob, readSource, readWorkload } from "./read.ts";
-import type { SourceReads } from "./read.ts";
+import { projectWorkload } from "../index/project-workload.ts";
+import { splitSourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
 
 /** A decision and the input it was based on. */
 export type Evaluation<Decided extends Decision = Decision> = {
@@ -47,12 +52,12 @@ export async function evaluate(
     job: watched,
     sources: new Map(keys.map((key, i) => [key, records[i]])),
     installedAt: ctx.installedAt,
-    now: clock(),
+    now: Date.now(),
     mode: ctx.mode,
     breaker: ctx.breaker,
     stalledAfterMs: ctx.stalledAfterMs,
     affected: ctx.affected,
-    newId: newId(),
+    newId: randomUUID(),
     trusted,
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
@@ -71,17 +76,107 @@ function isFresh(evaluation: Evaluation): evaluation is FreshEvaluation {
  * {@link ConflictError} if the workload is gone.
  */
 export async function evaluateFresh(ctx: Context, key: WorkloadKey): Promise<FreshEvaluation> {
-  const deadline = clock() + CATCH_UP_MS;
+  const deadline = Date.now() + CATCH_UP_MS;
   for (;;) {
     const workload = ctx.index.get(key);
     const evaluation = workload === undefined ? undefined : await evaluate(ctx, workload);
     if (evaluation !== undefined && isFresh(evaluation)) return evaluation;
     const refetch = evaluation?.decision.do !== "requeue" || evaluation.decision.refetch;
-    const wait = deadline - clock();
+    const wait = deadline - Date.now();
     if (!refetch && wait > 0 && (await ctx.index.nextChange(key, wait))) continue;
     const present = await readWorkload(ctx, key);
     const trusted = present === undefined ? undefined : await evaluate(ctx, present, true);
     if (trusted !== undefined && isFresh(trusted)) return trusted;
     throw new ConflictError("the workload is gone");
+  }
+}
+
+/**
+ * What was decided on is not what is there now: somebody else wrote the record, or changed the
+ * workload. The decision is dropped, and made again on what is there.
+ */
+export class ConflictError extends Error {
+  override readonly name = "ConflictError";
+}
+
+/** More conflicts in a row than replicas and controllers make. */
+const MAX_ATTEMPTS = 20;
+
+/** Repeats `work` while it ends in a {@link ConflictError}; throws the last one, and all others. */
+export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (err) {
+      if (!(err instanceof ConflictError) || attempt === MAX_ATTEMPTS) throw err;
+    }
+  }
+}
+
+/** Shares source reads: each source is read once. */
+export type SourceReads = Map<SourceKey, Promise<SourceRecord | undefined>>;
+
+/** Reads the record of a source once per `reads`. */
+export function readSource(
+  ctx: Context,
+  key: SourceKey,
+  reads: SourceReads,
+): Promise<SourceRecord | undefined> {
+  const before = reads.get(key);
+  if (before !== undefined) return before;
+  const read = ctx.sources
+    .get(recordKey(ctx.cluster, splitSourceKey(key)))
+    .then((entry) => entry?.value);
+  reads.set(key, read);
+  return read;
+}
+
+/** Every source that may roll the workload. */
+function candidates(ctx: Pick<Context, "names">, workload: Workload): SourceKey[] {
+  const matching = patternsOf(workload).flatMap((pattern) => ctx.names.matching(pattern));
+  return [...new Set([...watchedSources(workload), ...matching])];
+}
+
+/**
+ * The Job of the rollout in progress. If Jobs are not watched, or this one is not in the index yet,
+ * the API server is asked.
+ */
+async function readRolloutJob(
+  ctx: Context,
+  record: WorkloadRecord | undefined,
+): Promise<RolloutJob> {
+  const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
+  if (record === undefined || name === undefined) return undefined;
+  const indexed = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
+  if (indexed !== undefined) return indexed;
+  try {
+    const path = apiPath(job, record.namespace, name);
+    const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    return projectWorkload(job, object, ctx.rules);
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return "gone";
+    if (err instanceof KubeError && err.status === 403) return undefined;
+    throw err;
+  }
+}
+
+/** Reads the workload from the API server and updates the index; undefined if it is gone. */
+export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Workload | undefined> {
+  const { kind, namespace, name } = splitKey(key);
+  const watchedKind = ctx.kinds.get(kind);
+  if (watchedKind === undefined) return undefined;
+  const before = ctx.index.last(key);
+  try {
+    const path = apiPath(watchedKind, namespace, name);
+    const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    const workload = projectWorkload(watchedKind, object, ctx.rules);
+    ctx.index.apply(workload);
+    return ctx.index.get(workloadKey(workload)) ?? workload;
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    // Made again since the answer: its watch was faster.
+    if (ctx.index.last(key) !== before) return ctx.index.get(key);
+    ctx.index.forget(key);
+    return undefined;
   }
 }

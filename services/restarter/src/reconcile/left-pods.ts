@@ -4,7 +4,7 @@ import type { ObjectMeta } from "@rollcast/kube/object";
 import { nameLeft } from "@rollcast/kube/workloads/pods";
 import type { Context } from "../context.ts";
 import { MAX_MESSAGE } from "../decision/outcomes.ts";
-import { MARKER } from "../model/marker.ts";
+import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 

@@ -1,9 +1,9 @@
-import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { hasProgressed, isDue, isOrphaned, isUnfinished, specChanged } from "./due.ts";
+import { advance } from "../decision/advance.ts";
+import { isGate } from "../decision/blocking-gate.ts";
 
 const TICK_MS = 1_000;
 
@@ -50,7 +50,7 @@ export function startProgressWatch(
     ctx.admission.observe(key, record);
     if (isUnfinished(record)) active.set(key, record);
     else active.delete(key);
-    if (active.has(key) && isDue(ctx, record, clock())) enqueue(key);
+    if (active.has(key) && isDue(ctx, record, Date.now())) enqueue(key);
   };
   ctx.index.listen({
     changed(workload, before) {
@@ -58,7 +58,7 @@ export function startProgressWatch(
       const record = active.get(key);
       const opted = workload.mayRoll || (before !== undefined && before.mayRoll);
       if (specChanged(workload, before) && (opted || record !== undefined)) enqueue(key);
-      else if (record !== undefined && hasProgressed(ctx, record, clock())) enqueue(key);
+      else if (record !== undefined && hasProgressed(ctx, record, Date.now())) enqueue(key);
       const runner = runnerOf(workload);
       if (runner !== undefined && active.has(runner)) enqueue(runner);
     },
@@ -78,7 +78,7 @@ export function startProgressWatch(
     for (const key of ctx.admission.admissible()) enqueue(key);
   };
   const enqueueDue = () => {
-    const now = clock();
+    const now = Date.now();
     for (const [key, record] of active) {
       if (isDue(ctx, record, now) || isOrphaned(record, now)) enqueue(key);
     }
@@ -100,4 +100,63 @@ export function startProgressWatch(
       return { count: since.length, since: since.length === 0 ? undefined : Math.min(...since) };
     },
   };
+}
+
+/** A record that stays `pending`, or keeps an outcome, for longer than this has lost its writer. */
+const ORPHAN_MS = 30_000;
+
+function isUnfinished(record: WorkloadRecord): boolean {
+  return (
+    record.phase === "pending" ||
+    record.phase === "rolling" ||
+    record.due !== undefined ||
+    record.failure !== undefined ||
+    record.staleSince !== undefined ||
+    record.outbox.length > 0
+  );
+}
+
+/** Whether an outcome in the record was published by nobody for long. */
+function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
+  return outbox.some(({ time }) => now > time + ORPHAN_MS);
+}
+
+function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const { due, rollout } = record;
+  const workload = ctx.index.get(workloadKey(record));
+  if (due !== undefined && isGate(due.reason)) {
+    if (workload !== undefined && ctx.admission.isOpen(record, workload)) return true;
+  } else {
+    if (due?.at !== undefined && due.at <= now) return true;
+    if (record.failure !== undefined && record.failure.retryAt <= now) return true;
+  }
+  if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
+  return hasProgressed(ctx, record, now);
+}
+
+/** Whether a followed rollout has ended or is late. */
+function hasProgressed(ctx: Context, record: WorkloadRecord, now: number): boolean {
+  const workload = ctx.index.get(workloadKey(record));
+  const jobName = record.rollout?.job;
+  const job =
+    jobName === undefined
+      ? undefined
+      : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
+  return workload !== undefined && advance(record, workload, now, job) !== record;
+}
+
+function specChanged(now: Workload, before: Workload | undefined): boolean {
+  return (
+    before === undefined ||
+    before.uid !== now.uid ||
+    before.templateHash !== now.templateHash ||
+    before.marks.reloader !== now.marks.reloader ||
+    before.paused !== now.paused ||
+    before.hold !== now.hold ||
+    before.rollBy !== now.rollBy ||
+    before.finished !== now.finished ||
+    before.deleting !== now.deleting ||
+    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations) ||
+    JSON.stringify(before.templateAnnotations) !== JSON.stringify(now.templateAnnotations)
+  );
 }

@@ -1,16 +1,18 @@
 import { recordKey } from "@rollcast/shared/subjects";
-import { clock } from "../clock.ts";
+import type { Entry } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
+import { carried, inSpan } from "@rollcast/runtime/trace";
 import type { Context } from "../context.ts";
 import { isBackingOff, restOfWindow } from "../decision/put-off.ts";
-import { splitKey } from "../model/workload.ts";
+import { splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { ConflictError, retryOnConflict } from "./conflict.ts";
-import { evaluateFresh } from "./evaluate.ts";
+import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./evaluate.ts";
 import type { DueRollout } from "./evaluate.ts";
-import { finalize } from "./finalize.ts";
-import { readWorkload } from "./read.ts";
-import { save } from "./save.ts";
-import type { RecordEntry } from "./save.ts";
+import { advanceGone } from "../decision/advance.ts";
+import { kubeEventOf } from "../events/kube-events.ts";
+import { countOutcome, endSpan, tracer } from "../events/publish-outcome.ts";
+import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
+import { withLeftPods } from "./left-pods.ts";
 
 /**
  * When the workload must be reconciled again (milliseconds since the epoch), with effects; never:
@@ -46,7 +48,7 @@ export async function reconcile(
   try {
     return await retryOnConflict(() => reconcileNow(ctx, key, effects));
   } catch (err) {
-    if (err instanceof ConflictError) return { requeueAt: clock() + CHANGES_FAST_MS };
+    if (err instanceof ConflictError) return { requeueAt: Date.now() + CHANGES_FAST_MS };
     throw err;
   }
 }
@@ -91,8 +93,8 @@ async function withoutWorkload(
   if (entry === undefined) return DONE;
   if (entry.value.recreate === undefined) await finalize(ctx, key, entry);
   // Only this record can recreate the Job; not while its content is refused.
-  else if (workload === undefined && !isBackingOff(entry.value, clock())) {
-    return effects === undefined ? { requeueAt: clock() } : effects.recreate(entry);
+  else if (workload === undefined && !isBackingOff(entry.value, Date.now())) {
+    return effects === undefined ? { requeueAt: Date.now() } : effects.recreate(entry);
   }
   return DONE;
 }
@@ -103,6 +105,89 @@ export function atWindowEnd(
   workload: Workload,
   since: number | undefined,
 ): ReconcileResult {
-  const now = clock();
+  const now = Date.now();
   return { requeueAt: now + restOfWindow(ctx.admission.windowOf(workload), since, now) };
+}
+
+/**
+ * Removes the record of a workload that is gone or no longer opted in, after publishing the end of
+ * its rollout. Throws {@link ConflictError}.
+ */
+async function finalize(ctx: Context, key: WorkloadKey, entry: RecordEntry): Promise<void> {
+  const ended = advanceGone(entry.value, ctx.index.last(key), Date.now());
+  const last = ended === entry.value ? entry : await commit(ctx, entry, ended);
+  for (const outcome of last.value.outbox) await publishOutcome(ctx, outcome);
+  if (!(await ctx.records.remove(last.key, last.revision))) {
+    throw new ConflictError("the record has changed");
+  }
+  const { rollout } = last.value;
+  if (rollout !== undefined) await ctx.admission.releaseQuota(key, rollout);
+}
+
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+/** A record as it was read or written. */
+type RecordEntry = Entry<WorkloadRecord>;
+
+/**
+ * Writes a record unless it has changed since `before` was read: then throws {@link ConflictError}.
+ * A dropped rollout that had not begun releases its quota.
+ */
+export async function commit<Written extends WorkloadRecord>(
+  ctx: Context,
+  before: RecordEntry | undefined,
+  record: Written,
+): Promise<Entry<Written>> {
+  const key = recordKey(ctx.cluster, record);
+  const written = await put(ctx.records, key, record, before);
+  if (written === undefined) throw new ConflictError("the record has changed");
+  const { phase, rollout } = before?.value ?? {};
+  const isDropped = phase === "pending" && rollout?.id !== record.rollout?.id;
+  if (isDropped && rollout !== undefined) {
+    await ctx.admission.releaseQuota(workloadKey(record), rollout);
+  }
+  return written;
+}
+
+/** Publishes an outcome, records it on the workload and counts it. */
+export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
+  const event = await withLeftPods(ctx, decided);
+  if (event.outcome === "stalled") await ctx.admission.stalled(event);
+  if (ENDS.has(event.outcome)) {
+    await ctx.admission.ended(event);
+    const publish = () => ctx.publish({ ...event, ...carried() });
+    await inSpan(tracer, "rollout", endSpan(event), publish);
+  } else await ctx.publish(event);
+  ctx.recordEvent(kubeEventOf(event));
+  countOutcome(ctx.metrics, event);
+  const { workload, rollout, reason, message, durationMs } = event.data;
+  const level = event.outcome === "failed" ? "warn" : "info";
+  ctx.logger[level](
+    { workload, rollout, outcome: event.outcome, reason, message, durationMs },
+    "rollout outcome",
+  );
+}
+
+/**
+ * Publishes the record's outbox, then empties it. After an interruption the next run publishes
+ * again under the same ids. Throws {@link ConflictError}.
+ */
+async function flushOutbox(ctx: Context, entry: RecordEntry): Promise<void> {
+  if (entry.value.outbox.length === 0) return;
+  for (const event of entry.value.outbox) {
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-written");
+    await publishOutcome(ctx, event);
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-published");
+  }
+  await commit(ctx, entry, { ...entry.value, outbox: [] });
+}
+
+/** Writes what was decided where it differs, and publishes its outbox. */
+export async function save(
+  ctx: Context,
+  entry: RecordEntry | undefined,
+  decision: { readonly record: WorkloadRecord; readonly changed: boolean },
+): Promise<void> {
+  const written = decision.changed ? await commit(ctx, entry, decision.record) : entry;
+  if (written !== undefined) await flushOutbox(ctx, written);
 }

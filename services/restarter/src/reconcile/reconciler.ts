@@ -2,7 +2,6 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { startFailingMetric } from "./failing-workloads.ts";
-import { startProgressMetrics } from "./progress-metrics.ts";
 import { startProgressWatch } from "./progress-watch.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
 import { reconcile } from "./reconcile.ts";
@@ -13,12 +12,12 @@ import type { Workqueue } from "./workqueue.ts";
 const CONCURRENCY = 32;
 
 /** What reconciles workloads as they and their records change. */
-export type Reconciler = AsyncDisposable & {
+type Reconciler = AsyncDisposable & {
   readonly workqueue: Workqueue;
   readonly progress: ProgressWatch;
 };
 
-export type ReconcilerOptions = {
+type ReconcilerOptions = {
   readonly metrics: Metrics;
   /** Enqueues a job for what remains: a reconciler has no effects. */
   readonly requeue: (key: WorkloadKey, result: ReconcileResult) => Promise<void>;
@@ -38,4 +37,29 @@ export function startReconciler(ctx: Context, options: ReconcilerOptions): Recon
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   startProgressMetrics(metrics, progress);
   return { workqueue, progress, [Symbol.asyncDispose]: () => workqueue[Symbol.asyncDispose]() };
+}
+
+/** Gauges of the workloads with unfinished rollouts. */
+function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
+  metrics.gauge(
+    "rollcast_workloads_in_progress",
+    "Workloads whose rollout is due or unfinished",
+    [],
+    (g) => g.set(progress.count()),
+  );
+  metrics.gauge(
+    "rollcast_stale_workloads",
+    "Workloads whose pods do not run the present content of their sources",
+    [],
+    (g) => g.set(progress.stale().count),
+  );
+  metrics.gauge(
+    "rollcast_stale_workloads_oldest_seconds",
+    "How long the longest of them has been so",
+    [],
+    (g) => {
+      const { since } = progress.stale();
+      g.set(since === undefined ? 0 : (Date.now() - since) / 1_000);
+    },
+  );
 }

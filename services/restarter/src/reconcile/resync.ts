@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createInFlight } from "@rollcast/async/in-flight";
 import type { InFlight } from "@rollcast/async/in-flight";
-import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
 import type { Workqueue } from "./workqueue.ts";
@@ -56,12 +55,12 @@ async function resync(
   progress: ProgressWatch,
   { hand, signal, waitMs }: { hand: InFlight; signal: AbortSignal; waitMs: number },
 ): Promise<void> {
-  const began = clock();
+  const began = Date.now();
   const end = hand.begin();
   const workloads = await enqueue(ctx, workqueue, progress).finally(end);
   const late = sleep(waitMs, undefined, { signal }).catch(() => undefined);
   await Promise.race([workqueue.idle(), late]);
-  ctx.metrics.resyncSeconds.observe((clock() - began) / 1_000);
+  ctx.metrics.resyncSeconds.observe((Date.now() - began) / 1_000);
   ctx.logger.info({ workloads, stale: progress.stale().count }, "resync done");
 }
 

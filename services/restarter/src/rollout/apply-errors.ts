@@ -1,18 +1,15 @@
 import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { clock } from "../clock.ts";
 import type { Context } from "../context.ts";
-import { contentsHash } from "../decision/contents.ts";
-import { readWorkload } from "../reconcile/read.ts";
-import { refused } from "../decision/rollout-ends.ts";
+import { contentsHash } from "../model/content.ts";
+import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
+import { refused } from "../decision/outcomes.ts";
 import type { Failure } from "../model/workload-record.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
-import { DONE } from "../reconcile/reconcile.ts";
+import { DONE, save } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
-import { save } from "../reconcile/save.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import type { Attempt, Pending } from "./attempt.ts";
+import type { Attempt, Pending } from "./roll.ts";
 
 const RETRY = { initial: 30_000, max: 900_000 };
 
@@ -52,7 +49,7 @@ export async function handleApplyError(
     throw new ConflictError("the workload has changed", { cause: thrown });
   }
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
-    return { requeueAt: clock() + thrown.retryAfterMs };
+    return { requeueAt: Date.now() + thrown.retryAfterMs };
   }
   if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
   return recordFailure(ctx, workload.generation, pending, thrown);
@@ -76,9 +73,9 @@ export async function recordFailure(
     message: err.message.slice(0, 1_024),
     generation,
     attempts,
-    retryAt: clock() + backoffDelay(RETRY, attempts),
+    retryAt: Date.now() + backoffDelay(RETRY, attempts),
   };
-  const next = refused(record, record.rollout, failure, clock());
+  const next = refused(record, record.rollout, failure, Date.now());
   await save(ctx, pending, { record: next, changed: true });
   return DONE;
 }

@@ -4,7 +4,7 @@ import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import type { Context } from "../context.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
+import { ConflictError } from "../reconcile/evaluate.ts";
 
 /** The API server's time limit for one write, in milliseconds. */
 export const WRITE_MS = 15_000;

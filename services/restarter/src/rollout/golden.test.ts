@@ -6,14 +6,14 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { deployment } from "@rollcast/testkit/deployment";
 import { expect, test } from "vitest";
-import { formatMarker, MARKER, restartTime } from "../model/marker.ts";
+import { cronJob, custom, daemonSet, job, statefulSet } from "@rollcast/testkit/shapes";
+import { MARKER, formatMarker, restartTime } from "../model/content.ts";
 import { kindsOf } from "../index/kinds.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { templatePatch } from "./template-patch.ts";
+import { templatePatch } from "./apply.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { rulesOf } from "../../test/given.ts";
-import { cronJob, custom, daemonSet, job, statefulSet } from "@rollcast/testkit/shapes";
 
 const APP = {
   group: "apps.example.com",

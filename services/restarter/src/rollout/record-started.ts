@@ -3,10 +3,9 @@ import type { Context } from "../context.ts";
 import { started } from "../decision/outcomes.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
-import { DONE } from "../reconcile/reconcile.ts";
+import { ConflictError } from "../reconcile/evaluate.ts";
+import { DONE, commit, publishOutcome } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
-import { commit, publishOutcome } from "../reconcile/save.ts";
 
 /**
  * Publishes and records that a rollout has begun: `next` replaces `before`; `workload` is as the

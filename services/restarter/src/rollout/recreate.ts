@@ -3,17 +3,21 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import { jobAgain } from "@rollcast/kube/workloads/manifest";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { readWorkload } from "../reconcile/read.ts";
-import { MARKER } from "../model/marker.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
+import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
+import { MARKER } from "../model/content.ts";
+import { commit } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
-import { commit } from "../reconcile/save.ts";
-import { isTransient, handleApplyError } from "./apply-errors.ts";
-import type { Attempt, Pending } from "./attempt.ts";
+import { handleApplyError, isTransient, recordFailure } from "./apply-errors.ts";
+import type { Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { recreateJob } from "./recreate-job.ts";
+import { createJob } from "./create-job.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import { recordStarted } from "./record-started.ts";
+import { recreatedRecord, recreation } from "../decision/advance.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 
 /** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
@@ -87,4 +91,58 @@ async function notDeleted(
     clean = await commit(ctx, at, value);
   }
   return handleApplyError(ctx, workload, clean, attempt, thrown);
+}
+
+const GONE_MS = 1_000;
+
+type Recreate = NonNullable<WorkloadRecord["recreate"]>;
+
+/** Recreates a Job that was deleted for its rollout. Throws {@link ConflictError}. */
+export async function recreateJob(
+  ctx: Context,
+  entry: Entry<WorkloadRecord>,
+  attempt: Attempt,
+): Promise<ReconcileResult> {
+  const kept = entry.value.recreate;
+  if (kept === undefined) throw new ConflictError("the record no longer has the Job's manifest");
+  let object: KubeObject;
+  try {
+    object = await createJob(ctx, entry.value.namespace, JSON.parse(kept.manifest));
+  } catch (err) {
+    return notMade(ctx, entry, kept, attempt, err);
+  }
+  if (object.metadata.uid === entry.value.uid) {
+    return { requeueAt: Date.now() + GONE_MS };
+  }
+  const workload = projectWorkload(job, object, ctx.rules);
+  if (workload.madeBy !== kept.rollout.id) {
+    // Its owner was faster: that Job began with the present content.
+    ctx.index.apply(workload);
+    throw new ConflictError("the owner of the Job has made it again");
+  }
+  ctx.failpoint("created");
+  const now = Date.now();
+  const next = recreatedRecord({ ...ctx, workload, now }, { ...entry.value, recreate: kept });
+  return recordStarted(ctx, entry, next, workload);
+}
+
+/** The Job is deleted and not recreated: its manifest stays in the record. */
+async function notMade(
+  ctx: Context,
+  entry: Entry<WorkloadRecord>,
+  kept: Recreate,
+  attempt: Attempt,
+  thrown: unknown,
+): Promise<ReconcileResult> {
+  if (!(thrown instanceof KubeError)) throw thrown;
+  if (thrown.status === 404) {
+    // Its namespace is gone, so nobody needs it.
+    const { recreate: _, ...value } = entry.value;
+    await commit(ctx, entry, value);
+    throw new ConflictError("the namespace of the Job is gone", { cause: thrown });
+  }
+  if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
+  const rollout = recreation({ ...entry.value, recreate: kept });
+  const pending = { ...entry, value: { ...entry.value, rollout } };
+  return recordFailure(ctx, kept.rollout.guard, pending, thrown);
 }

@@ -1,24 +1,23 @@
-import { SpanKind, inSpan } from "@rollcast/runtime/trace";
-import { clock } from "../clock.ts";
+import { SpanKind, carried, inSpan } from "@rollcast/runtime/trace";
+import type { TraceOptions } from "@rollcast/runtime/trace";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import { patchedRecord } from "../decision/patched.ts";
-import { tracer } from "../events/spans.ts";
-import type { Rollout } from "../model/workload-record.ts";
+import { patchedRecord } from "../decision/advance.ts";
+import { attributesOf, tracer } from "../events/publish-outcome.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { ConflictError } from "../reconcile/conflict.ts";
+import { ConflictError } from "../reconcile/evaluate.ts";
 import type { DueRollout } from "../reconcile/evaluate.ts";
-import { DONE, atWindowEnd, reconcile } from "../reconcile/reconcile.ts";
+import { DONE, atWindowEnd, commit, reconcile, save } from "../reconcile/reconcile.ts";
 import type { Effects, ReconcileResult } from "../reconcile/reconcile.ts";
-import { commit, save } from "../reconcile/save.ts";
 import { apply } from "./apply.ts";
 import type { Applied } from "./apply.ts";
 import { handleApplyError } from "./apply-errors.ts";
-import type { Attempt, Pending } from "./attempt.ts";
 import { recordStarted } from "./record-started.ts";
-import { recreateJob } from "./recreate-job.ts";
-import { recreate } from "./recreate.ts";
-import { rollSpan, withSpan } from "./roll-span.ts";
+import { recreate, recreateJob } from "./recreate.ts";
+import { splitSourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
 
 /** Reconciles a workload with effects: patches at most once. The job of a queue. */
 export async function roll(
@@ -100,7 +99,7 @@ async function patch(
   const kind = ctx.kinds.get(workload.kind);
   if (kind === undefined) return DONE;
   if (workload.rollBy === "recreate") return recreate(ctx, workload, pending, attempt);
-  const began = clock();
+  const began = Date.now();
   let applied: Applied;
   ctx.patching.count++;
   try {
@@ -112,11 +111,54 @@ async function patch(
     return handleApplyError(ctx, workload, pending, attempt, err);
   } finally {
     ctx.patching.count--;
-    ctx.metrics.patchSeconds.observe((clock() - began) / 1_000);
+    ctx.metrics.patchSeconds.observe((Date.now() - began) / 1_000);
   }
   const { workload: patched, rollout } = applied;
   ctx.failpoint("patched");
-  const at = { ...ctx, workload: patched, now: clock() };
+  const at = { ...ctx, workload: patched, now: Date.now() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);
   return recordStarted(ctx, pending, next, patched);
+}
+
+/** A record with a decided rollout, as written. */
+export type Pending = Entry<WorkloadRecord & { readonly rollout: Rollout }>;
+
+/** Which attempt this is, and whether the queue will retry. */
+export type Attempt = {
+  readonly signal: AbortSignal;
+  readonly lastAttempt: boolean;
+  /** W3C trace context of what first enqueued the job. */
+  readonly traceparent?: string;
+};
+
+/** The traces of the sources whose content the rollout brings, the cause first. */
+function causes({ decision, input }: DueRollout): (string | undefined)[] {
+  const { running, rollout } = decision.record;
+  const keys = Object.keys(rollout.wanted) as SourceKey[];
+  const changed = keys.filter((key) => rollout.wanted[key]?.digest !== running[key]?.digest);
+  const isCause = (key: SourceKey) => splitSourceKey(key).name === rollout.cause?.name;
+  return changed
+    .toSorted((a, b) => Number(isCause(b)) - Number(isCause(a)))
+    .map((key) => input.sources.get(key)?.traceparent);
+}
+
+/**
+ * Follows from the trace that enqueued the job, else from its cause; linked to the other changes.
+ */
+function rollSpan(due: DueRollout, { traceparent }: Attempt): TraceOptions {
+  const links = causes(due).filter((link) => link !== undefined);
+  const parent = traceparent ?? links[0];
+  const attributes = attributesOf(due.input.workload);
+  const traceId = parent?.split("-")[1];
+  const others = links.filter((link) => link.split("-")[1] !== traceId);
+  return { kind: SpanKind.CONSUMER, parent, links: others, attributes };
+}
+
+/** The same, with the present span stored in its rollout if not yet written. */
+function withSpan(due: DueRollout): DueRollout {
+  const { decision } = due;
+  if (!decision.changed) return due;
+  const { record } = decision;
+  const rollout = { ...record.rollout, ...carried() };
+  return { ...due, decision: { ...decision, record: { ...record, rollout } } };
 }

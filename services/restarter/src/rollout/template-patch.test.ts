@@ -2,11 +2,9 @@ import type { PatchOperation } from "@rollcast/kube/patch";
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { ABSENT } from "../model/content.ts";
-import { MARKER } from "../model/marker.ts";
+import { ABSENT, LAST_RELOADED_FROM, MARKER } from "../model/content.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { LAST_RELOADED_FROM } from "../model/reloader-marks.ts";
-import { templatePatch } from "./template-patch.ts";
+import { templatePatch } from "./apply.ts";
 
 const SHA1 = "f83e99e324ba68ccc373a58ef1eb42f8ab88646a";
 const digest = (letter: string) => `k1.${letter.repeat(32)}`;

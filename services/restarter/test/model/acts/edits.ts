@@ -1,5 +1,5 @@
 import { NEVER_READY } from "@rollcast/testkit/kwok";
-import { MARKER } from "../../../src/model/marker.ts";
+import { MARKER } from "../../../src/model/content.ts";
 import type { ObjectStore } from "../cluster/object-store.ts";
 import type { Draft, Fields, KubeObject } from "../cluster/object.ts";
 import type { WorkloadName, WorldConfig } from "../world/config.ts";

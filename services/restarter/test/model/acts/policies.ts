@@ -1,6 +1,6 @@
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
-import { MARKER } from "../../../src/model/marker.ts";
+import { MARKER } from "../../../src/model/content.ts";
 import { StatusError } from "../cluster/object-store.ts";
 import type { Admission } from "../cluster/object-store.ts";
 import { isEqual } from "../cluster/object.ts";

@@ -4,39 +4,40 @@ import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import {
-  isAppliedAndFailed,
   isEditUndone,
   isMarkerNotKept,
   isMarkerReused,
-  isContentBack,
-  isChangedInSameSecond,
-  isCreatedUnrecorded,
   isMarkerTaken,
+  isNormalised,
+  mutatedByAdmission,
+} from "./markers.ts";
+import {
+  isAppliedAndFailed,
+  isDroppedInFlight,
+  isOfAnotherUid,
+  isUnanswered,
+  optedOutBeforeStart,
+} from "./patches.ts";
+import {
+  isChangedInSameSecond,
+  isContentBack,
+  isContentBackForRun,
+  isCreatedUnrecorded,
+  isMadeBeforeChangeIsKnown,
+} from "./contents.ts";
+import {
+  isCreatedAfterRestore,
+  isEndedAgainAfterRestore,
+  isManifestLost,
+  isQuotaForgotten,
   isRecordRestored,
   isRestoredMidway,
   isRolledBeforeRestore,
-  isUnanswered,
-  isOfAnotherUid,
-  mutatedByAdmission,
-  optedOutBeforeStart,
-} from "./kinds-of-faults.ts";
-import {
-  isAfterOutage,
-  isContentBackForRun,
-  isCreatedAfterRestore,
-  isDroppedInFlight,
-  isEndedAgainAfterRestore,
-  isMadeBeforeChangeIsKnown,
-  isManifestLost,
-  isNormalised,
-  isPendingAtGate,
-  isQuotaForgotten,
-  isQuotaReleasedEarly,
-  isRunDropped,
   isRunForgotten,
-  isSkippedAfterResume,
   isStartForgotten,
-} from "./more-kinds-of-faults.ts";
+} from "./restores.ts";
+import { isAfterOutage, isPendingAtGate, isQuotaReleasedEarly } from "./outages.ts";
+import { isRunDropped, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {

@@ -1,10 +1,10 @@
 import { dig } from "@rollcast/kube/object";
+import { recordKey } from "@rollcast/shared/subjects";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
-import { MARKER } from "../../../src/model/marker.ts";
+import { MARKER } from "../../../src/model/content.ts";
 import { RESTORED } from "../acts/act.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import type { OwnerReference } from "../cluster/object.ts";
-import { recordKey } from "@rollcast/shared/subjects";
 import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
 import type { Entry, History } from "../world/history.ts";

@@ -1,3 +1,4 @@
+import { controlsAt } from "./control.ts";
 import { isRestore } from "./facts.ts";
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { Facts } from "./facts.ts";
@@ -18,16 +19,11 @@ export function freezesOf({ history }: Facts, name: string, place: number): Free
 }
 
 /** The gate that was closed for a workload at a time, and since long enough to be known. */
-function closedAt({ history }: Facts, name: string, at: number): string | undefined {
-  const written = new Map(
-    history.flatMap((entry) =>
-      entry.type === "control" && entry.at <= at ? [[entry.key, entry]] : [],
-    ),
-  );
-  for (const { at: since, entry } of written.values()) {
+function closedAt(facts: Facts, name: string, at: number): string | undefined {
+  for (const { since, entry } of controlsAt(facts, at)) {
     if (since + ARRIVED_MS > at) continue;
-    if (entry?.type === "settings" && entry.paused !== undefined) return "the queue was paused";
-    if (entry?.type !== "freeze" || (entry.until ?? at) < at) continue;
+    if (entry.type === "settings" && entry.paused !== undefined) return "the queue was paused";
+    if (entry.type !== "freeze" || (entry.until ?? at) < at) continue;
     if (entry.scope.level !== "workload" || entry.scope.name === name) return "it was frozen";
   }
   return undefined;

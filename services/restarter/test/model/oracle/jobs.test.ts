@@ -1,6 +1,6 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
-import { MARKER, formatMarker } from "../../../src/model/marker.ts";
+import { MARKER, formatMarker } from "../../../src/model/content.ts";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { source } from "../acts/objects.ts";
 import type { KubeObject } from "../cluster/object-store.ts";

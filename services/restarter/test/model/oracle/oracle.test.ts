@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { MARKER, formatMarker } from "../../../src/model/marker.ts";
-import { sourceKey } from "../../../src/model/content.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { MARKER, formatMarker, sourceKey } from "../../../src/model/content.ts";
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { source } from "../acts/objects.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
-import { recordKey } from "@rollcast/shared/subjects";
 import { CLUSTER, NAMESPACE, START } from "../world/config.ts";
 import type { Entry } from "../world/history.ts";
 import { digestOf } from "./digest.ts";

@@ -1,7 +1,7 @@
 import { recordKey } from "@rollcast/shared/subjects";
 import { expect, test } from "vitest";
 import { RESUMED } from "../acts/act.ts";
-import { MARKER } from "../../../src/model/marker.ts";
+import { MARKER } from "../../../src/model/content.ts";
 import type { OutboxEvent, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { CLUSTER, NAMESPACE, START } from "../world/config.ts";

@@ -1,6 +1,7 @@
 import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { controlsAt } from "./control.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -110,14 +111,11 @@ function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): st
     const failures = failuresBefore(facts, changes, history.length);
     return failures < (queue?.haltAfter ?? 0) ? `${failures} rollouts have failed` : undefined;
   }
-  const controls = new Map(
-    history.flatMap((entry) => (entry.type === "control" ? [[entry.key, entry.entry]] : [])),
-  );
-  const present = [...controls.values()];
+  const present = controlsAt(facts, end);
   const isPaused = present.some(
-    (entry) => entry?.type === "settings" && entry.paused !== undefined,
+    ({ entry }) => entry.type === "settings" && entry.paused !== undefined,
   );
-  const isFrozen = present.some((entry) => entry?.type === "freeze");
+  const isFrozen = present.some(({ entry }) => entry.type === "freeze");
   if (reason === "QueuePaused" && !isPaused) return "the queue is not paused";
   return reason === "Frozen" && !isFrozen ? "there is no freeze" : undefined;
 }

@@ -1,7 +1,6 @@
-import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
-import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
-import { parseMarker } from "../../../src/model/marker.ts";
+import { ABSENT, UNKNOWN, parseMarker } from "../../../src/model/content.ts";
 import type { SourceKey } from "../../../src/model/content.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";

@@ -1,5 +1,4 @@
-import { ABSENT } from "../../../src/model/content.ts";
-import { parseMarker } from "../../../src/model/marker.ts";
+import { ABSENT, parseMarker } from "../../../src/model/content.ts";
 import { NAMESPACE } from "../world/config.ts";
 import { podsAt } from "./facts.ts";
 import type { Change, Facts, WorkloadWrite } from "./facts.ts";

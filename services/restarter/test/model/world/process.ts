@@ -11,14 +11,16 @@ import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { Reload } from "@rollcast/shared/config/reload";
 import type { SourceEvent } from "@rollcast/shared/events";
 import { SourceRecord } from "@rollcast/shared/records";
-import { createAdmission } from "../../../src/admission/admission.ts";
-import { createQueueAssigner } from "../../../src/admission/queue-assigner.ts";
+import { createAdmission, createQueueAssigner } from "../../../src/admission/admission.ts";
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
-import { createAffectedCounts } from "../../../src/index/affected-workloads.ts";
+import {
+  createAffectedCounts,
+  createSourceNames,
+  createWorkloadIndex,
+  watchSourceNames,
+} from "../../../src/index/workload-index.ts";
 import { watchKind } from "../../../src/index/kind-watch.ts";
-import { createSourceNames, watchSourceNames } from "../../../src/index/source-names.ts";
-import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
 import { ControlEntry } from "../../../src/model/control-entry.ts";
 import { createAssignQueue } from "../../../src/model/queue-assignment.ts";
 import { createRules } from "../../../src/model/rules.ts";
@@ -27,8 +29,7 @@ import type { WorkloadKey } from "../../../src/model/workload.ts";
 import { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { startApplyingSettings } from "../../../src/queue/apply-settings.ts";
 import { plan } from "../../../src/queue/plan.ts";
-import type { RolloutQueue } from "../../../src/queue/rollout-queue.ts";
-import type { RolloutQueues } from "../../../src/queue/rollout-queues.ts";
+import type { RolloutQueue, RolloutQueues } from "../../../src/queue/rollout-queues.ts";
 import { startProgressWatch } from "../../../src/reconcile/progress-watch.ts";
 import { reconcile } from "../../../src/reconcile/reconcile.ts";
 import type { ReconcileResult } from "../../../src/reconcile/reconcile.ts";
@@ -68,7 +69,9 @@ const metrics = {
   resyncSeconds: noMetric,
   annotationFaults: noMetric,
   verdicts: noMetric,
-  outcome: () => undefined,
+  outcomes: noMetric,
+  rolloutSeconds: noMetric,
+  changeToHealthySeconds: noMetric,
 } as unknown as Context["metrics"];
 
 function queuesOver({ jobs, clock }: Ports, gate: Gate): RolloutQueues {
@@ -107,9 +110,7 @@ export async function startProcess(
   ]);
   const index = createWorkloadIndex(rules);
   const onSourceNamed: { enqueue: (key: WorkloadKey) => void } = { enqueue: () => undefined };
-  const names = createSourceNames(rules.patterns, (source) => {
-    for (const workload of index.usersOf(source)) onSourceNamed.enqueue(workloadKey(workload));
-  });
+  const names = createSourceNames(rules.patterns, index, onSourceNamed);
   const { cache, kv: control } = await openKvCache({
     kv: ports.control.view(gate, ControlEntry, { read: "other", write: "write quota" }),
     filter: `${CLUSTER}.>`,

@@ -39,9 +39,9 @@ export { wordsOf } from "@rollcast/testkit/harness/find-events";
  * Restarters on real servers, with a source written as the watcher writes it: its record, then its
  * event. So a test controls to the millisecond when content changes, and only the restarter acts.
  */
-export type Rig = Extended<Nats, RigHandles>;
+export type RestarterHarness = Extended<Nats, RestarterHandles>;
 
-type RigHandles = {
+type RestarterHandles = {
   /** Starts a restarter. */
   start(options?: StartOptions): Promise<Service>;
   /** Gives the source new content: the record, then the event. Survives an outage of NATS. */
@@ -72,14 +72,14 @@ type RigHandles = {
   get(name: string): Promise<AnyObject>;
 };
 
-type RigOptions = Pick<HarnessOptions<Nats>, "cluster" | "faultProxy" | "user"> & {
+type RestarterOptions = Pick<HarnessOptions<Nats>, "cluster" | "faultProxy" | "user"> & {
   config?: object;
 };
 
-const logger = createLogger("rig", "silent");
+const logger = createLogger("harness", "silent");
 
 export const client = {
-  connect: (to: { url: string }) => connectNats({ ...to, name: "rig", logger }),
+  connect: (to: { url: string }) => connectNats({ ...to, name: "harness", logger }),
   async provision(nats: Nats) {
     await provision(nats, 1);
     await ensureInstallation(await openInstallation(nats), CLUSTER, Date.now());
@@ -163,7 +163,7 @@ function sourceWriter(nats: Nats, sources: Kv<SourceRecord>, namespace: string) 
   };
 }
 
-async function openRig(harness: Harness<Nats>): Promise<RigHandles> {
+async function openHandles(harness: Harness<Nats>): Promise<RestarterHandles> {
   const { api, namespace, connection } = harness;
   const records = await openKv(connection, "workloads", WorkloadRecord);
   const sources = await openKv(connection, "sources", SourceRecord);
@@ -250,19 +250,22 @@ async function openRig(harness: Harness<Nats>): Promise<RigHandles> {
   };
 }
 
-export function startRig({ config, ...options }: RigOptions = {}): Promise<Rig> {
+export function startRestarterHarness({
+  config,
+  ...options
+}: RestarterOptions = {}): Promise<RestarterHarness> {
   const queues = [{ name: "default", window: "200ms" }];
   return startHarness(
     {
       cluster: "shared",
-      namespace: "rig",
+      namespace: "harness",
       nats: {},
       redis: {},
       client,
       config: () => ({ queues, ...config }),
       ...options,
     },
-    openRig,
+    openHandles,
   );
 }
 

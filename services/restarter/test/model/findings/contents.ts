@@ -1,0 +1,100 @@
+import type { Facts } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { editBefore, isEachLack, isUnrecorded, recordedAt, rollingAt } from "./lacks.ts";
+
+/**
+ * Whether each pod was made between two changes of which the restarter recorded neither: the second
+ * brought back what its record had.
+ */
+export function isContentBack(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod, source, wanted } = lack;
+    const ran = pod.content.get(source);
+    const away = facts.changes.findLast(
+      (change) => change.i < pod.from && change.source === source,
+    );
+    if (away === undefined || pod.from > changedAt) return false;
+    const between = facts.history.slice(away.i, changedAt);
+    return (
+      [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted) &&
+      !between.some(
+        (entry, at) =>
+          entry.type === "record" &&
+          ran !== undefined &&
+          recordedAt(facts, lack, away.i + at + 1) === ran,
+      )
+    );
+  });
+}
+
+/**
+ * Whether what a CronJob ran with last came and went between two looks at a source: its record says
+ * before and after the run that it runs what is present.
+ */
+export function isContentBackForRun(facts: Facts, { what }: Violation): boolean {
+  const { changes, history, workload, writes } = facts;
+  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  if (workload?.kind !== "CronJob" || run === undefined || !what.startsWith("pods lack")) {
+    return false;
+  }
+  const pod = { owner: workload.metadata.uid };
+  return changes.some(({ i, source, digest }) => {
+    const last = changes.findLast((change) => change.source === source);
+    const recorded = recordedAt(facts, { pod, source }, history.length);
+    return i > run.i && digest !== last?.digest && recorded === last?.digest;
+  });
+}
+
+/**
+ * Whether each source was created after its pod, and the edit or creation of the workload before
+ * that was not recorded yet.
+ */
+export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod, source } = lack;
+    const before = facts.changes.findLast(({ i, source: of }) => i < changedAt && of === source);
+    const edit = editBefore(facts, lack, changedAt);
+    if (before?.digest !== undefined || pod.content.has(source)) return false;
+    return edit !== undefined && pod.from < changedAt && isUnrecorded(facts, edit, changedAt);
+  });
+}
+
+/**
+ * Whether each source changed after its pod was made, in the second of an edit or creation of the
+ * workload that was not recorded yet.
+ */
+export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
+  const second = (at: number) => Math.floor(at / 1_000);
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod } = lack;
+    const edit = editBefore(facts, lack, changedAt);
+    const change = facts.history[changedAt];
+    if (edit === undefined || change === undefined || pod.from > changedAt) return false;
+    return second(change.at) === second(edit.at) && isUnrecorded(facts, edit, changedAt);
+  });
+}
+
+/** What keeps a change from the restarter, by the acts that begin and end it. */
+const DELAYS = [
+  ["NATS does not answer from now on.", "NATS answers again."],
+  ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
+] as const;
+
+/**
+ * Whether the patch at a place is of a workload that was made while changes of sources did not
+ * reach the restarter, after the last of them.
+ */
+export function isMadeBeforeChangeIsKnown(
+  { changes, history, writes }: Facts,
+  place: number,
+): boolean {
+  const uid = writes.find(({ i }) => i === place)?.object.metadata.uid;
+  const made = writes.find(({ object }) => object.metadata.uid === uid);
+  if (uid === undefined || made === undefined) return false;
+  const acts = history.slice(0, made.i).flatMap((entry) => (entry.type === "act" ? entry : []));
+  const isDelayed = DELAYS.some(
+    ([from, to]) => acts.findLast(({ text }) => text === from || text === to)?.text === from,
+  );
+  const changed = changes.findLast(({ i }) => i < place);
+  return isDelayed && (changed?.i ?? 0) < made.i;
+}

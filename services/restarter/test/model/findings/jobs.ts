@@ -1,0 +1,29 @@
+import type { Facts } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+
+/**
+ * Whether the Job of a CronJob that the violation is about, or the last one, was dropped from its
+ * record before it began.
+ */
+export function isRunDropped({ history, writes }: Facts, violation: Violation): boolean {
+  const runs = writes.filter(
+    ({ by, markerChanged, object }) =>
+      by === "rollcast" && markerChanged && object.kind === "CronJob",
+  );
+  const isOfEnd = violation.what.startsWith("pods lack the content");
+  const run = isOfEnd ? runs.at(-1) : runs.find(({ i }) => i === violation.i);
+  if (run === undefined) return false;
+  const recordAt = (entry: Facts["history"][number] | undefined) =>
+    entry?.type === "record" ? entry.record : undefined;
+  const before = recordAt(history.findLast((entry, i) => i < run.i && entry.type === "record"));
+  const after = recordAt(history.find((entry, i) => i > run.i && entry.type === "record"));
+  const isPending = before?.phase === "pending" && before.rollout?.marker === run.marker;
+  return isPending && after !== undefined && after.rollout?.marker !== run.marker;
+}
+
+/** Whether a Job was skipped as suspended after it had been resumed. */
+export function isSkippedAfterResume({ events, workload, writes }: Facts): boolean {
+  const skipped = events.findLast(({ event }) => event.data.reason === "Suspended");
+  const before = writes.findLast(({ i }) => i < (skipped?.i ?? 0));
+  return workload?.kind === "Job" && before !== undefined && before.object.spec?.suspend !== true;
+}

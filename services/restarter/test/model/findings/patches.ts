@@ -1,0 +1,108 @@
+import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { patchOf } from "../oracle/truth.ts";
+
+/**
+ * Whether the violation is of a rollout that was applied and failed without an answer: of its end,
+ * of its patch, or of the next patch with the same content.
+ */
+export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): boolean {
+  const ours = facts.writes.filter(
+    ({ i: at, by, markerChanged }) => by === "rollcast" && markerChanged && at < i,
+  );
+  const patch = property === "rolled once" ? ours.at(-1)?.i : i;
+  if (property !== "failed is true") {
+    // A failure is published once for its content and reason, and recorded each time.
+    const next = facts.history.find((entry, at) => at > (patch ?? i) && entry.type === "record");
+    const record = next?.type === "record" ? next.record : undefined;
+    return record?.phase === "failed" && record.failure?.reason === "Timeout";
+  }
+  const event = facts.events.find(({ i: at }) => at === i)?.event;
+  const begun = facts.rollouts.get(event?.data.rollout ?? "");
+  if (event?.data.reason !== "Timeout" || begun === undefined) return false;
+  return patchOf(facts, begun.rollout, i) !== undefined;
+}
+
+const OPT_IN = "rollcast.dev/auto";
+
+/**
+ * Whether a rollout's workload was opted out before its start, and the next that was recorded after
+ * the decision is that the record is removed.
+ */
+export function optedOutBeforeStart(facts: Facts, start: number): boolean {
+  const { events, history, writes } = facts;
+  const event = events.find(({ i }) => i === start)?.event;
+  const decided = history.findLastIndex(
+    (entry) => entry.type === "record" && entry.record?.rollout?.id === event?.data.rollout,
+  );
+  const next = history.find((entry, i) => i > decided && entry.type === "record");
+  const last = history[decided];
+  const wasPending = last?.type === "record" && last.record?.phase === "pending";
+  const hasOptedOut = writes.some(
+    ({ i, before, object }) =>
+      i < start &&
+      before?.metadata.annotations?.[OPT_IN] === "true" &&
+      object.metadata.annotations?.[OPT_IN] !== "true",
+  );
+  return wasPending && next?.type === "record" && next.record === undefined && hasOptedOut;
+}
+
+/**
+ * Whether the write or the start at a place, or our last write before it, is of a rollout that was
+ * applied to a workload of another uid.
+ */
+export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: number): boolean {
+  const isOurs = ({ by, markerChanged }: WorkloadWrite) => by === "rollcast" && markerChanged;
+  const before = writes.findLast((write) => write.i < place && isOurs(write));
+  return events.some(({ i, event }) => {
+    const { rollout, workload } = event.data;
+    const begun = rollouts.get(rollout ?? "")?.rollout;
+    if (event.outcome !== "started" || begun === undefined) return false;
+    return writes.some(
+      (write) =>
+        (write.i === place || write === before || i === place) &&
+        isOurs(write) &&
+        write.at >= begun.decidedAt &&
+        write.marker === begun.marker &&
+        workload.uid !== write.object.metadata.uid,
+    );
+  });
+}
+
+/** How far before a write it is recorded that its answer is lost. */
+const NEAR = 3;
+
+/** Whether the write at this place was applied without an answer. */
+export function isUnanswered({ history }: Facts, i: number): boolean {
+  return history
+    .slice(Math.max(0, i - NEAR), i)
+    .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
+}
+
+/**
+ * Whether the rollout that began, or was patched, at this place was dropped from its record after
+ * its patch was applied, by a decision that knew the workload from before the patch, or another of
+ * its name.
+ */
+export function isDroppedInFlight(facts: Facts, place: number): boolean {
+  const { events, history, rollouts, writes } = facts;
+  const id = events.find(({ i }) => i === place)?.event.data.rollout ?? "";
+  const begun = rollouts.get(id)?.rollout;
+  const own = writes.find(({ i, by }) => i === place && by === "rollcast");
+  const patch = begun === undefined ? own : patchOf(facts, begun, place);
+  if (patch === undefined) return false;
+  const { uid, generation = 0 } = patch.object.metadata;
+  const records = history.flatMap((entry, i) =>
+    entry.type === "record" && entry.record !== undefined ? [{ i, record: entry.record }] : [],
+  );
+  const last = records.findLast(({ i, record }) => i < patch.i && record.uid === uid)?.record;
+  const next = records.find(({ i }) => i > patch.i);
+  return (
+    last?.phase === "pending" &&
+    last.rollout?.marker === patch.marker &&
+    next !== undefined &&
+    next.record.rollout?.marker !== patch.marker &&
+    // It knew the workload from before the patch, or another one of its name.
+    (next.record.uid !== uid || next.record.generation < generation)
+  );
+}

@@ -1,0 +1,135 @@
+import { isEnd } from "../oracle/ends.ts";
+import type { Facts } from "../oracle/facts.ts";
+import { isRestore } from "../oracle/facts.ts";
+import type { Violation } from "../oracle/property.ts";
+import { isEachLack, recordedAt } from "./lacks.ts";
+
+/** Whether the rollout before the violation's patch is not in the backup that was restored. */
+export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
+  const previous = facts.writes.findLast(
+    (write) => write.i < i && write.by === "rollcast" && write.markerChanged,
+  );
+  const begun = [...facts.rollouts.values()].find(
+    ({ rollout }) => rollout.marker === previous?.marker,
+  )?.rollout;
+  const since = begun?.decidedAt ?? previous?.at ?? Number.POSITIVE_INFINITY;
+  const wanted = JSON.stringify(begun?.wanted);
+  return facts.history.some((entry, at) => {
+    if (at >= i || entry.at < since || entry.type !== "restored record") return false;
+    const { phase, rollout, running } = entry.record ?? {};
+    const hasIt = phase !== "pending" && rollout?.id === begun?.id;
+    return !hasIt && JSON.stringify(running) !== wanted;
+  });
+}
+
+/**
+ * Whether each pod, or the rollout that made it, is older than a restore, and the record restored
+ * says what is wanted now.
+ */
+export function isRecordRestored(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, (lack) => {
+    const { pod, wanted } = lack;
+    const patched = facts.writes.findLast(
+      ({ i, by, markerChanged }) => i < pod.from && by === "rollcast" && markerChanged,
+    );
+    const restored = facts.history.findIndex(
+      (entry, i) => i > (patched?.i ?? pod.from) && isRestore(entry),
+    );
+    const isKnown = facts.history.some(
+      ({ type }, i) =>
+        type === "record" && i < pod.from && recordedAt(facts, lack, i + 1) === wanted,
+    );
+    return restored !== -1 && isKnown;
+  });
+}
+
+/** Whether NATS was restored while a rollout was the last that its record had. */
+export function isRestoredMidway({ events, history }: Facts, start: number): boolean {
+  const id = events.find(({ i }) => i === start)?.event.data.rollout;
+  return history.some((entry, i) => {
+    if (!isRestore(entry)) return false;
+    const last = history.findLast((other, at) => at < i && other.type === "record");
+    return id !== undefined && last?.type === "record" && last.record?.rollout?.id === id;
+  });
+}
+
+/** Whether NATS was restored after the last Job of a CronJob was run: its run is forgotten. */
+export function isRunForgotten({ history, workload, writes }: Facts, { i }: Violation): boolean {
+  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  if (workload?.kind !== "CronJob" || run === undefined) return false;
+  return history.slice(run.i, i).some(isRestore);
+}
+
+/** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */
+export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
+  const restored = history.findLastIndex((entry, i) => i < place && isRestore(entry));
+  const state = history.findLast(
+    (entry, i) => i < restored && entry.type === "control" && entry.entry?.type === "state",
+  );
+  const isInUse =
+    state?.type === "control" &&
+    state.entry?.type === "state" &&
+    Object.keys(state.entry.rolling).length > 0;
+  if (isInUse) return true;
+  const ended = new Set(
+    events.flatMap(({ i, event }) =>
+      i < restored && isEnd(event.outcome) ? [event.data.rollout] : [],
+    ),
+  );
+  return history
+    .slice(0, Math.max(0, restored))
+    .some(
+      (entry) =>
+        entry.type === "record" &&
+        entry.record?.rollout !== undefined &&
+        !ended.has(entry.record.rollout.id),
+    );
+}
+
+/** Whether the event at this place is another end of a rollout, after a restore of NATS. */
+export function isEndedAgainAfterRestore({ events, history }: Facts, place: number): boolean {
+  const again = history[place];
+  if (again?.type !== "event" || again.duplicate !== true) return false;
+  const first = events.find(({ event }) => event.id === again.event.id);
+  if (first === undefined || first.event.outcome === again.event.outcome) return false;
+  return history.slice(first.i, place).some(isRestore);
+}
+
+/**
+ * Whether each source was created and NATS was restored after the pod was made, and nothing of the
+ * workload was recorded in between: its record does not know its pods.
+ */
+export function isCreatedAfterRestore(facts: Facts, violation: Violation): boolean {
+  const { history } = facts;
+  return isEachLack(facts, violation, ({ changedAt, pod, source }) => {
+    const restored = history.findLastIndex((entry) => isRestore(entry));
+    if (restored < pod.from || pod.content.has(source)) return false;
+    const between = history.slice(Math.min(restored, changedAt), Math.max(restored, changedAt));
+    return !between.some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+  });
+}
+
+/** Whether NATS was restored after a patch whose start had not been recorded yet. */
+export function isStartForgotten({ history, writes }: Facts, { i: place, what }: Violation) {
+  const patch = writes.find(({ i, by }) => i === place && by === "rollcast");
+  if (patch === undefined || !what.startsWith("a workload is rolled, and no event")) return false;
+  const restored = history.findIndex((entry, i) => i > place && isRestore(entry));
+  const isRecorded = history
+    .slice(place, Math.max(place, restored))
+    .some((entry) => entry.type === "record" && entry.record?.phase === "rolling");
+  return restored !== -1 && !isRecorded;
+}
+
+/**
+ * Whether nobody makes a Job again because the record that had the manifest of the last one that we
+ * deleted was lost to a restore of NATS before.
+ */
+export function isManifestLost({ history, writes }: Facts, { what }: Violation): boolean {
+  const deletion = writes.at(-1);
+  if (what !== "a Job is deleted and made again by nobody") return false;
+  if (deletion?.by !== "rollcast" || !deletion.deleted) return false;
+  const kept = history.findLastIndex(
+    (entry) => entry.type === "record" && entry.record?.recreate !== undefined,
+  );
+  return history.some((entry, i) => i > kept && kept !== -1 && isRestore(entry));
+}
