@@ -4,7 +4,7 @@ import { createOutcomePublisher } from "./events/publish-outcome.ts";
 import type { Context } from "./context.ts";
 import type { ReceiverReloader } from "./receiver-reloader.ts";
 import { createNotifierMetrics } from "./metrics.ts";
-import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
 import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 
 /** Creates the context of a notifier. */

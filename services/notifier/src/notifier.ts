@@ -9,8 +9,8 @@ import { openFailpoints } from "@rollcast/runtime/failpoints";
 import { startEventConsumer } from "./group/event-consumer.ts";
 import { notifierHealth } from "./health.ts";
 import { openReceiverReloader } from "./receiver-reloader.ts";
-import { createPacer } from "./http/pacer.ts";
-import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
+import { createPacer } from "./receivers/slack-api.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { startResync } from "./resync/resync.ts";
 import { openDeliveryQueues } from "./queue/delivery-queues.ts";
@@ -24,12 +24,6 @@ const USES: JetStreamResources = {
 };
 
 const RESYNC_INTERVAL_MS = 60_000;
-
-/**
- * A Slack channel accepts about one message per second:
- * https://docs.slack.dev/apis/web-api/rate-limits
- */
-const CHANNEL_GAP_MS = 1_000;
 
 function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
   const help = "Jobs by receiver (empty for groups) and state";
@@ -53,7 +47,7 @@ export async function startNotifier(host: Host): Promise<void> {
     records: await openKv(nats, "notify", NotifyRecord),
     logger,
     failpoint: openFailpoints(env),
-    pace: createPacer(CHANNEL_GAP_MS),
+    pace: createPacer(),
   };
   const reloader = stack.use(await openReceiverReloader(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };

@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 import { fingerprintOf } from "./registry/fingerprint.ts";
 import { registerReceivers } from "./registry/registered-receivers.ts";
 import { createReceiverCloser, openReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
 import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
 import type { DeliveryQueues } from "./queue/delivery-queues.ts";
 import type { Workers } from "./queue/workers.ts";

@@ -5,8 +5,7 @@ import type {
   redriveDeadLetter,
 } from "@rollcast/shared/api/dead-letter-routes";
 import { ProblemError } from "@rollcast/shared/api/problem";
-import type { DeadLetters, StoredLetter } from "@rollcast/nats/dead-letters";
-import type { LetterPage } from "@rollcast/nats/dead-letters";
+import type { DeadLetters, StoredLetter, LetterPage } from "@rollcast/nats/dead-letters";
 import type { Context } from "../context.ts";
 import { NotificationRecord } from "../model/notification-record.ts";
 

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
 import { MAX_AGE_MS } from "./retry-schedule.ts";
-import type { SendResult } from "../http/send-result.ts";
+import type { SendResult } from "../http/classify-answer.ts";
 
 /** The time from which its age counts. */
 export function queuedAt({ createdAt, redriven }: NotificationRecord): number {

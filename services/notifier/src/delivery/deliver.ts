@@ -8,7 +8,7 @@ import { readRegisteredReceivers } from "../registry/registered-receivers.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
 import { notificationKey } from "../model/record-keys.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
-import type { SendResult } from "../http/send-result.ts";
+import type { SendResult } from "../http/classify-answer.ts";
 import { deliverSpan, tracer } from "../events/spans.ts";
 import { attempt, queuedAt } from "./attempt.ts";
 

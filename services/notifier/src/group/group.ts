@@ -2,7 +2,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
 import type { NotificationRecord } from "../model/notification-record.ts";
 import type { GroupRecord } from "../model/group-record.ts";
-import type { Membership } from "../model/membership.ts";
+import type { Membership } from "../route/router.ts";
 
 /** A record, with everything around the events, must fit into one NATS message (1 MiB). */
 export const MAX_GROUP_BYTES = 700_000;

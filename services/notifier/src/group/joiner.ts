@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import { flush } from "./flush.ts";
 import { readGroup } from "./group-store.ts";
 import { groupId, join } from "./group.ts";
-import type { Membership } from "../model/membership.ts";
+import type { Membership } from "../route/router.ts";
 import { groupKey } from "../model/record-keys.ts";
 
 type Waiter = {

@@ -4,8 +4,7 @@ import { createCircuit } from "../http/circuit.ts";
 import type { Circuit } from "../http/circuit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { openReceivers, rateLimitOf } from "../receivers/open-receivers.ts";
-import type { ReceiverDeps } from "../receivers/receiver-options.ts";
-import type { Receiver } from "../receivers/receiver.ts";
+import type { Receiver, ReceiverDeps } from "../receivers/receiver.ts";
 import { createRouter } from "../route/router.ts";
 import type { Router } from "../route/router.ts";
 
