@@ -13,10 +13,10 @@ import type { ReceiverDeps } from "./receivers/receiver.ts";
 import { createPacer } from "./receivers/slack-api.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { startResync } from "./resync/resync.ts";
-import { openDeliveryQueues } from "./queue/delivery-queues.ts";
+import { openDeliveryQueues, openWorkers } from "./queue/delivery-queues.ts";
 import type { DeliveryQueues } from "./queue/delivery-queues.ts";
-import { openWorkers } from "./queue/workers.ts";
-import { createContext } from "./create-context.ts";
+import type { Context } from "./context.ts";
+import { createNotifierMetrics } from "./metrics.ts";
 
 const USES: JetStreamResources = {
   streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
@@ -55,7 +55,14 @@ export async function startNotifier(host: Host): Promise<void> {
   host.health.add({ redis: { outage: queues.probe } });
   jobsGauge(metrics, queues);
 
-  const ctx = createContext(deps, { nats, metrics, queues, reloader });
+  const { registry } = reloader;
+  const ctx: Context = {
+    ...deps,
+    nats,
+    registry,
+    jobs: queues.jobs,
+    metrics: createNotifierMetrics(metrics, () => registry.circuits),
+  };
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   const parts = { ctx, queues, workers, resync: () => resync.now("ConfigReloaded") };
   await reloader.apply(config, { ...parts, resync: () => undefined });
@@ -63,7 +70,7 @@ export async function startNotifier(host: Host): Promise<void> {
   queues.onReconnect(() => resync.now("RedisReconnected"));
   nats.onReconnect(() => resync.now("NatsReconnected"));
 
-  const consumer = stack.use(await startEventConsumer(ctx, nats, metrics));
+  const consumer = stack.use(await startEventConsumer(ctx, metrics));
   host.health.add(notifierHealth({ consumer, resync, queues, workers }));
   const { api } = config.notifier;
   if (api !== undefined) {
@@ -71,7 +78,7 @@ export async function startNotifier(host: Host): Promise<void> {
     const current = () => reloader.config.notifier;
     // Imported only when the API is configured: its schemas take megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
-    stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
+    stack.use(await startNotifierApi({ ctx, config: current, api, metrics, fault }));
   }
   stack.use(
     watchConfig({

@@ -19,7 +19,7 @@ export type Redriven = z.infer<NonNullable<(typeof redriveDeadLetter)["response"
 
 export type LettersContext = Pick<
   Context,
-  "cluster" | "receivers" | "records" | "jobs" | "logger" | "failpoint"
+  "cluster" | "registry" | "records" | "jobs" | "logger" | "failpoint"
 >;
 
 const MAX_BODY = 65_536;

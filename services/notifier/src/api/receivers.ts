@@ -25,13 +25,13 @@ export type LastEvent = (
 type Configured = NotifierConfig["receivers"][number];
 
 async function stateOf(
-  ctx: Pick<Context, "circuits">,
+  { registry }: Pick<Context, "registry">,
   receiver: Configured,
   last: LastEvent,
 ): Promise<Omit<State, "waiting" | "oldestAt">> {
   const { name } = receiver;
   const [sent, dead] = await Promise.all([last("sent", name), last("dead", name)]);
-  const circuit = ctx.circuits.get(name)?.state();
+  const circuit = registry.circuits.get(name)?.state();
   return {
     name,
     kind: RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined) ?? "none",
@@ -47,7 +47,7 @@ async function stateOf(
  * therefore over all replicas.
  */
 export async function listReceiverStates(
-  ctx: Pick<Context, "cluster" | "records" | "circuits">,
+  ctx: Pick<Context, "cluster" | "records" | "registry">,
   options: { config: NotifierConfig; last: LastEvent; query: Query },
 ): Promise<{ items: State[]; next?: string }> {
   const { config, last, query } = options;
@@ -68,11 +68,11 @@ const TEST_WORKLOAD = { kind: "Deployment", namespace: "rollcast-test", name: "t
  * now.
  */
 export async function sendTest(
-  ctx: Pick<Context, "cluster" | "receivers">,
+  ctx: Pick<Context, "cluster" | "registry">,
   name: string,
   signal: AbortSignal,
 ): Promise<TestResult> {
-  const receiver = ctx.receivers.get(name);
+  const receiver = ctx.registry.receivers.get(name);
   if (receiver === undefined) {
     const detail = `no receiver that sends messages is named ${name}: list them first`;
     throw new ProblemError(404, "no-such-receiver", detail);

@@ -1,7 +1,7 @@
 import { ProblemError } from "@rollcast/shared/api/problem";
 import type { DeadLetters } from "@rollcast/nats/dead-letters";
 import type { NotificationRecord } from "../model/notification-record.ts";
-import { notificationKey } from "../model/record-keys.ts";
+import { notificationKey } from "../group/group.ts";
 import type { LettersContext, Redriven } from "./dead-letters.ts";
 import { findLetter, recordOf } from "./dead-letters.ts";
 
@@ -45,7 +45,7 @@ export async function redriveLetter(
     throw new ProblemError(422, "not-a-message", detail);
   }
   const { receiver } = record;
-  if (!ctx.receivers.has(receiver)) {
+  if (!ctx.registry.receivers.has(receiver)) {
     const detail = `the receiver ${receiver} was removed: configure it again, or drop the letter`;
     throw new ProblemError(409, "no-such-receiver", detail);
   }

@@ -31,7 +31,7 @@ export function notifierRoutes({ ctx, letters, config, last }: ApiParts): ApiRou
     serve(listReceivers, ({ query }) => listReceiverStates(ctx, { config: config(), last, query })),
     serve(testReceiver, ({ params, signal }) => sendTest(ctx, params.name, signal)),
     serve(explainRoutes, ({ body }) =>
-      explain(body.event, { config: config(), route: ctx.route, cluster }),
+      explain(body.event, { config: config(), route: ctx.registry.route, cluster }),
     ),
     serve(listDeadLetters, async ({ query }) => {
       const { items, next } = await listLetters(ctx, letters, query);

@@ -3,7 +3,6 @@ import { NOTIFIER_INFO } from "@rollcast/shared/api/receiver-routes";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { NotificationEvent } from "@rollcast/shared/notification-event";
 import type { Metrics } from "@rollcast/runtime/metrics";
-import type { Nats } from "@rollcast/nats/connect";
 import { openDeadLetters } from "@rollcast/nats/dead-letters";
 import { readLastEvent } from "@rollcast/nats/history";
 import { notificationSubject } from "@rollcast/shared/subjects";
@@ -13,7 +12,6 @@ import type { LastEvent } from "./receivers.ts";
 
 export type NotifierApiOptions = Pick<ApiParts, "ctx" | "config"> & {
   readonly api: ApiConfig;
-  readonly nats: Nats;
   readonly metrics: Metrics;
   /** Why the API cannot answer requests now; undefined when it can. */
   readonly fault: () => string | undefined;
@@ -21,16 +19,19 @@ export type NotifierApiOptions = Pick<ApiParts, "ctx" | "config"> & {
 
 /** Starts the notifier's HTTP API. */
 export function startNotifierApi(options: NotifierApiOptions): Promise<AsyncDisposable> {
-  const { ctx, config, api, nats, metrics, fault } = options;
+  const { ctx, config, api, metrics, fault } = options;
   const last: LastEvent = async (outcome, receiver) => {
-    const event = await readLastEvent(nats, notificationSubject(ctx.cluster, outcome, receiver));
+    const event = await readLastEvent(
+      ctx.nats,
+      notificationSubject(ctx.cluster, outcome, receiver),
+    );
     return NotificationEvent.safeParse(event).data;
   };
   return startApi({
     ...api,
     tokenKey: "notifier.api.tokenFile",
     info: NOTIFIER_INFO,
-    routes: notifierRoutes({ ctx, config, last, letters: openDeadLetters(nats) }),
+    routes: notifierRoutes({ ctx, config, last, letters: openDeadLetters(ctx.nats) }),
     fault,
     metrics,
     logger: ctx.logger,

@@ -15,6 +15,16 @@ export function groupId(membership: Membership): string {
   return stableId(membership.receiver, membership.route, JSON.stringify(labels));
 }
 
+/** The key of a group's record in the bucket `notify`. */
+export function groupKey(cluster: string, id: string): string {
+  return `${cluster}.group.${id}`;
+}
+
+/** The key of a notification's record in the bucket `notify`. */
+export function notificationKey(cluster: string, id: string): string {
+  return `${cluster}.message.${id}`;
+}
+
 function shortId(event: RolloutEvent): string {
   return event.id.length <= SHORT_ID ? event.id : stableId(event.id).slice(0, SHORT_ID);
 }
