@@ -1,6 +1,5 @@
 import { createInFlight } from "@rollcast/async/in-flight";
 import type { Entry } from "@rollcast/nats/kv";
-import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
 import { removeIfSpent } from "../group/flush.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
@@ -16,6 +15,26 @@ export type Resync = AsyncDisposable & {
   /** For how many milliseconds the current resync has been running; 0 when none is. */
   inFlightMs(): number;
 };
+
+/** Longer than a receiver is missing by mistake; after that, its records are useless. */
+const KEPT_MS = 24 * 3_600_000;
+
+/**
+ * Whether a record belongs to a receiver that left the configuration long ago; `now` in
+ * milliseconds since the epoch.
+ */
+export function isAbandoned(
+  record: NotifyRecord,
+  receivers: { has(name: string): boolean },
+  now: number,
+): boolean {
+  if (record.type !== "message-log" && record.type !== "alert") return false;
+  const at =
+    record.type === "alert"
+      ? record.at
+      : Math.max(0, ...record.posts.map(({ updatedAt }) => updatedAt));
+  return !receivers.has(record.receiver) && now - at > KEPT_MS;
+}
 
 async function enqueueIfDue(
   ctx: Context,
