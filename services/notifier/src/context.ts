@@ -1,29 +1,19 @@
-import type { Logger } from "@rollcast/runtime/logger";
-import type { Kv } from "@rollcast/nats/kv";
-import type { PublishOutcome } from "./events/publish-outcome.ts";
-import type { Circuit } from "./http/circuit.ts";
+import type { Nats } from "@rollcast/nats/connect";
+import { trace } from "@rollcast/runtime/trace";
 import type { NotifierMetrics } from "./metrics.ts";
-import type { Receiver } from "./receivers/receiver.ts";
-import type { NotifyRecord } from "./model/notify-record.ts";
 import type { NotificationRecord } from "./model/notification-record.ts";
-import type { Router } from "./route/router.ts";
-import type { Failpoint } from "./failpoints.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
+import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
+
+export const tracer = trace.getTracer("rollcast-notifier");
 
 /** What the parts of the notifier share. */
-export type Context = {
-  readonly cluster: string;
-  readonly records: Kv<NotifyRecord>;
-  /**
-   * These three change when the configuration is reloaded: read them each time, never keep them.
-   */
-  readonly receivers: ReadonlyMap<string, Receiver>;
-  readonly circuits: ReadonlyMap<string, Circuit>;
-  readonly route: Router;
+export type Context = Pick<ReceiverDeps, "cluster" | "records" | "logger" | "failpoint"> & {
+  readonly nats: Nats;
+  /** A reload replaces its fields: read them each time, never keep them. */
+  readonly registry: ReceiverRegistry;
   readonly jobs: Jobs;
-  readonly publishOutcome: PublishOutcome;
   readonly metrics: NotifierMetrics;
-  readonly logger: Logger;
-  readonly failpoint: (failpoint: Failpoint) => void;
 };
 
 /** The fields of a notification that identify its job. */

@@ -1,8 +1,7 @@
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
-import type { DeliveryQueues } from "./queue/delivery-queues.ts";
-import type { Workers } from "./queue/workers.ts";
+import type { DeliveryQueues, Workers } from "./queue/delivery-queues.ts";
 import type { Resync } from "./resync/resync.ts";
 
 export type CheckedParts = {

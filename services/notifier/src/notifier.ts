@@ -9,14 +9,14 @@ import { openFailpoints } from "@rollcast/runtime/failpoints";
 import { startEventConsumer } from "./group/event-consumer.ts";
 import { notifierHealth } from "./health.ts";
 import { openReceiverReloader } from "./receiver-reloader.ts";
-import { createPacer } from "./http/pacer.ts";
-import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
+import { createPacer } from "./receivers/slack-api.ts";
 import { NotifyRecord } from "./model/notify-record.ts";
 import { startResync } from "./resync/resync.ts";
-import { openDeliveryQueues } from "./queue/delivery-queues.ts";
+import { openDeliveryQueues, openWorkers } from "./queue/delivery-queues.ts";
 import type { DeliveryQueues } from "./queue/delivery-queues.ts";
-import { openWorkers } from "./queue/workers.ts";
-import { createContext } from "./create-context.ts";
+import type { Context } from "./context.ts";
+import { createNotifierMetrics } from "./metrics.ts";
 
 const USES: JetStreamResources = {
   streams: [EVENT_STREAM, DEAD_LETTER_STREAM],
@@ -24,12 +24,6 @@ const USES: JetStreamResources = {
 };
 
 const RESYNC_INTERVAL_MS = 60_000;
-
-/**
- * A Slack channel accepts about one message per second:
- * https://docs.slack.dev/apis/web-api/rate-limits
- */
-const CHANNEL_GAP_MS = 1_000;
 
 function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
   const help = "Jobs by receiver (empty for groups) and state";
@@ -53,7 +47,7 @@ export async function startNotifier(host: Host): Promise<void> {
     records: await openKv(nats, "notify", NotifyRecord),
     logger,
     failpoint: openFailpoints(env),
-    pace: createPacer(CHANNEL_GAP_MS),
+    pace: createPacer(),
   };
   const reloader = stack.use(await openReceiverReloader(config, deps));
   const queueOptions = { ...config.redis, cluster, logger };
@@ -61,7 +55,14 @@ export async function startNotifier(host: Host): Promise<void> {
   host.health.add({ redis: { outage: queues.probe } });
   jobsGauge(metrics, queues);
 
-  const ctx = createContext(deps, { nats, metrics, queues, reloader });
+  const { registry } = reloader;
+  const ctx: Context = {
+    ...deps,
+    nats,
+    registry,
+    jobs: queues.jobs,
+    metrics: createNotifierMetrics(metrics, () => registry.circuits),
+  };
   const workers = stack.use(await openWorkers(ctx, queueOptions, signal));
   const parts = { ctx, queues, workers, resync: () => resync.now("ConfigReloaded") };
   await reloader.apply(config, { ...parts, resync: () => undefined });
@@ -69,7 +70,7 @@ export async function startNotifier(host: Host): Promise<void> {
   queues.onReconnect(() => resync.now("RedisReconnected"));
   nats.onReconnect(() => resync.now("NatsReconnected"));
 
-  const consumer = stack.use(await startEventConsumer(ctx, nats, metrics));
+  const consumer = stack.use(await startEventConsumer(ctx, metrics));
   host.health.add(notifierHealth({ consumer, resync, queues, workers }));
   const { api } = config.notifier;
   if (api !== undefined) {
@@ -77,7 +78,7 @@ export async function startNotifier(host: Host): Promise<void> {
     const current = () => reloader.config.notifier;
     // Imported only when the API is configured: its schemas take megabytes.
     const { startNotifierApi } = await import("./api/start-api.ts");
-    stack.use(await startNotifierApi({ ctx, config: current, api, nats, metrics, fault }));
+    stack.use(await startNotifierApi({ ctx, config: current, api, metrics, fault }));
   }
   stack.use(
     watchConfig({

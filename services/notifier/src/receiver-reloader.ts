@@ -1,15 +1,18 @@
 import type { Config } from "@rollcast/shared/config/schema";
 import type { Context } from "./context.ts";
-import { fingerprintOf } from "./registry/fingerprint.ts";
-import { registerReceivers } from "./registry/registered-receivers.ts";
-import { createReceiverCloser, openReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { ReceiverDeps } from "./receivers/receiver-options.ts";
+import type { DeliveryQueues, Workers } from "./queue/delivery-queues.ts";
+import type { ReceiverDeps } from "./receivers/receiver.ts";
+import {
+  createReceiverCloser,
+  fingerprintOf,
+  openReceiverRegistry,
+} from "./registry/receiver-registry.ts";
 import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
-import type { DeliveryQueues } from "./queue/delivery-queues.ts";
-import type { Workers } from "./queue/workers.ts";
+import { registerReceivers } from "./registry/registered-receivers.ts";
 
 /** Holds the current receivers and replaces them when the configuration changes. */
 export type ReceiverReloader = AsyncDisposable & {
+  /** One object, of which a reload replaces the fields. */
   readonly registry: ReceiverRegistry;
   readonly config: Config;
   /**
@@ -66,7 +69,7 @@ export async function openReceiverReloader(
 ): Promise<ReceiverReloader> {
   const closer = createReceiverCloser();
   let config = first;
-  let registry = await openReceiverRegistry({ config: first.notifier, deps });
+  const registry = await openReceiverRegistry(first.notifier, deps);
   let registered: ReceiverRegistry | undefined;
 
   const prepare = async (next: ReceiverRegistry, { ctx, queues }: ReloadParts) => {
@@ -78,23 +81,22 @@ export async function openReceiverReloader(
     await queues.forget(removed.filter((name) => !registry.receivers.has(name)));
   };
   return {
-    get registry() {
-      return registry;
-    },
+    registry,
     get config() {
       return config;
     },
     async apply(nextConfig, parts) {
       const { ctx, queues, workers } = parts;
-      const before = registry;
-      const next = await openReceiverRegistry({ config: nextConfig.notifier, deps }, before);
+      const before = { ...registry };
+      const next = await openReceiverRegistry(nextConfig.notifier, deps, before);
       try {
         await prepare(next, parts);
       } catch (err) {
         closer.closeReplaced(next, before);
         throw err;
       }
-      registry = next;
+      // All at once: nobody routes by one configuration and sends by another.
+      Object.assign(registry, next);
       config = nextConfig;
       closer.closeReplaced(before, next);
       ctx.metrics.initialize(next.receivers.keys());

@@ -16,9 +16,9 @@ import type { Extended, Harness } from "@rollcast/testkit/harness/harness-types"
 import type { TestReceiver } from "@rollcast/testkit/receiver";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
+import { notificationKey } from "../src/group/group.ts";
 import { NotifyRecord } from "../src/model/notify-record.ts";
 import type { NotificationRecord } from "../src/model/notification-record.ts";
-import { notificationKey } from "../src/model/record-keys.ts";
 import type { DeadLetter } from "./streams.ts";
 import { readAll, readDeadLetters } from "./streams.ts";
 

@@ -9,7 +9,6 @@ import { modify } from "@rollcast/nats/modify";
 import type { AlertRecord } from "../model/alert-record.ts";
 import { foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings, AlertText } from "./alert.ts";
-import { alertKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 export type AlertStoreOptions = {
@@ -45,7 +44,7 @@ async function applyToWorkload(
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
   const { records, cluster, receiver, text } = options;
-  const key = alertKey(cluster, receiver, id);
+  const key = `${cluster}.alert.${receiver}.${id}`;
   let record: AlertRecord | undefined;
   await modify(records, key, (before) => {
     const now = Date.now();
@@ -84,9 +83,8 @@ export function createAlertStore(options: AlertStoreOptions): AlertStore {
     },
     async all() {
       const current: AlertRecord[] = [];
-      for await (const { key, value, revision } of records.snapshot(
-        alertKey(cluster, receiver, "*"),
-      )) {
+      const ours = `${cluster}.alert.${receiver}.*`;
+      for await (const { key, value, revision } of records.snapshot(ours)) {
         if (value.type !== "alert") continue;
         if (isSpent(value, options.settings, Date.now())) await records.remove(key, revision);
         else current.push(value);

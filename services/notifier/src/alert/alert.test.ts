@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
 import { AlertRecord } from "../model/alert-record.ts";
-import { ALERT_OUTCOMES, foldAlert, isSpent } from "./alert.ts";
-import { alertsOf } from "./alerts-of.ts";
+import { ALERT_OUTCOMES, alertsOf, foldAlert, isSpent } from "./alert.ts";
 import type { AlertSettings } from "./alert.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");

@@ -1,6 +1,7 @@
+import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { RolloutEvent } from "@rollcast/shared/events";
+import { outcomeOf } from "../message/message.ts";
 import type { AlertRecord, AlertState } from "../model/alert-record.ts";
-import { outcomeOf } from "../message/facts.ts";
 
 /**
  * An alert in the body of `POST /api/v2/alerts`.
@@ -122,3 +123,37 @@ export type AlertSettings = {
   /** How long after its start an alert resolves on its own; milliseconds. */
   readonly resolveAfterMs: number;
 };
+
+/** Severities as Alertmanager users write them in their routes. */
+const KINDS = [
+  { of: "failed", alertname: "RollcastRolloutFailed", severity: "critical" },
+  { of: "stalled", alertname: "RollcastRolloutStalled", severity: "warning" },
+] as const;
+
+function labelsOf(workload: ObjectId, settings: AlertSettings): Record<string, string> {
+  return {
+    cluster: settings.cluster,
+    namespace: workload.namespace,
+    workload: workload.name,
+    workload_type: workload.kind.toLowerCase(),
+  };
+}
+
+/** The alerts of a record to send now: those that fire and those that were resolved recently. */
+export function alertsOf(record: AlertRecord, settings: AlertSettings, now: number): Alert[] {
+  return KINDS.flatMap(({ of, alertname, severity }) => {
+    const { startsAt, endsAt, summary, description } = record[of];
+    if (startsAt === undefined) return [];
+    const until = endsAt ?? startsAt + settings.resolveAfterMs;
+    if (now - until > RESEND_RESOLVED_MS) return [];
+    return [
+      {
+        labels: { severity, ...settings.labels, alertname, ...labelsOf(record.workload, settings) },
+        annotations: { summary, description },
+        startsAt: new Date(startsAt).toISOString(),
+        endsAt: new Date(Math.max(until, startsAt)).toISOString(),
+        generatorURL: settings.generatorUrl,
+      },
+    ];
+  });
+}

@@ -3,9 +3,9 @@ import type { explainRoutes } from "@rollcast/shared/api/receiver-routes";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { RootRoute, Route } from "@rollcast/shared/config/routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import { parseMatcher } from "../route/matcher.ts";
-import type { RouteLabels } from "../route/matcher.ts";
-import { labelsOf } from "../route/labels.ts";
+import { parseMatcher } from "../route/compile-route.ts";
+import type { RouteLabels } from "../route/compile-route.ts";
+import { labelsOf } from "../route/router.ts";
 import type { Router } from "../route/router.ts";
 
 type Explained = z.infer<NonNullable<(typeof explainRoutes)["response"]>>;

@@ -7,7 +7,9 @@ import { RECEIVER_KINDS } from "@rollcast/shared/config/receivers";
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { stableId } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
-import type { NotificationEvent } from "@rollcast/shared/notification-event";
+import { NotificationEvent } from "@rollcast/shared/notification-event";
+import { notificationSubject } from "@rollcast/shared/subjects";
+import { readLastEvent } from "@rollcast/nats/history";
 import type { Context } from "../context.ts";
 import { messageOf } from "../message/message.ts";
 import { readBacklog } from "../model/backlog.ts";
@@ -16,22 +18,24 @@ type State = z.infer<NonNullable<(typeof listReceivers)["response"]>>["items"][n
 type Query = z.infer<NonNullable<(typeof listReceivers)["query"]>>;
 type TestResult = z.infer<NonNullable<(typeof testReceiver)["response"]>>;
 
-/** Reads a receiver's last `notification.sent` or `notification.dead` event. */
-export type LastEvent = (
-  outcome: "sent" | "dead",
-  receiver: string,
-) => Promise<NotificationEvent | undefined>;
-
 type Configured = NotifierConfig["receivers"][number];
 
+/** Reads a receiver's last `notification.sent` or `notification.dead` event. */
+async function readLast({ nats, cluster }: Context, outcome: "sent" | "dead", receiver: string) {
+  const event = await readLastEvent(nats, notificationSubject(cluster, outcome, receiver));
+  return NotificationEvent.safeParse(event).data;
+}
+
 async function stateOf(
-  ctx: Pick<Context, "circuits">,
+  ctx: Context,
   receiver: Configured,
-  last: LastEvent,
 ): Promise<Omit<State, "waiting" | "oldestAt">> {
   const { name } = receiver;
-  const [sent, dead] = await Promise.all([last("sent", name), last("dead", name)]);
-  const circuit = ctx.circuits.get(name)?.state();
+  const [sent, dead] = await Promise.all([
+    readLast(ctx, "sent", name),
+    readLast(ctx, "dead", name),
+  ]);
+  const circuit = ctx.registry.circuits.get(name)?.state();
   return {
     name,
     kind: RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined) ?? "none",
@@ -47,16 +51,16 @@ async function stateOf(
  * therefore over all replicas.
  */
 export async function listReceiverStates(
-  ctx: Pick<Context, "cluster" | "records" | "circuits">,
-  options: { config: NotifierConfig; last: LastEvent; query: Query },
+  ctx: Context,
+  config: NotifierConfig,
+  query: Query,
 ): Promise<{ items: State[]; next?: string }> {
-  const { config, last, query } = options;
   const { items, ...rest } = paginate(config.receivers, ({ name }) => name, query);
   const waiting = await readBacklog(ctx);
   const states = items.map(async (receiver) => {
     const { count = 0, oldestAt } = waiting.get(receiver.name) ?? {};
     const oldest = oldestAt === undefined ? {} : { oldestAt: new Date(oldestAt).toISOString() };
-    return { ...(await stateOf(ctx, receiver, last)), waiting: count, ...oldest };
+    return { ...(await stateOf(ctx, receiver)), waiting: count, ...oldest };
   });
   return { items: await Promise.all(states), ...rest };
 }
@@ -68,11 +72,11 @@ const TEST_WORKLOAD = { kind: "Deployment", namespace: "rollcast-test", name: "t
  * now.
  */
 export async function sendTest(
-  ctx: Pick<Context, "cluster" | "receivers">,
+  ctx: Context,
   name: string,
   signal: AbortSignal,
 ): Promise<TestResult> {
-  const receiver = ctx.receivers.get(name);
+  const receiver = ctx.registry.receivers.get(name);
   if (receiver === undefined) {
     const detail = `no receiver that sends messages is named ${name}: list them first`;
     throw new ProblemError(404, "no-such-receiver", detail);

@@ -1,16 +1,18 @@
-import { put } from "@rollcast/nats/modify";
-import { RetryLaterError } from "@rollcast/shared/errors";
-import { inSpan } from "@rollcast/runtime/trace";
 import type { Entry } from "@rollcast/nats/kv";
+import { put } from "@rollcast/nats/modify";
+import { SpanKind, inSpan } from "@rollcast/runtime/trace";
+import type { TraceOptions } from "@rollcast/runtime/trace";
+import { RetryLaterError } from "@rollcast/shared/errors";
+import { tracer } from "../context.ts";
 import type { Context } from "../context.ts";
-import { releaseGroup } from "../group/group-store.ts";
-import { readRegisteredReceivers } from "../registry/registered-receivers.ts";
+import { releaseGroup } from "../group/flush.ts";
+import { notificationKey } from "../group/group.ts";
+import type { SendResult } from "../http/classify-answer.ts";
+import { messageOf } from "../message/message.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
-import { notificationKey } from "../model/record-keys.ts";
+import { readRegisteredReceivers } from "../registry/registered-receivers.ts";
+import { publishOutcome } from "./publish-outcome.ts";
 import { MAX_AGE_MS, retryDelay } from "./retry-schedule.ts";
-import type { SendResult } from "../http/send-result.ts";
-import { deliverSpan, tracer } from "../events/spans.ts";
-import { attempt, queuedAt } from "./attempt.ts";
 
 type NotificationEntry = Entry<NotificationRecord>;
 
@@ -25,6 +27,49 @@ export type DeliverOptions = {
   receiver?: string;
 };
 
+/** Continues the trace of the first event and links to those of the others. */
+function deliverSpan({ id, receiver, events }: NotificationRecord): TraceOptions {
+  const [parent, ...links] = events.map((event) => event.traceparent).filter(Boolean);
+  const attributes = { "rollcast.receiver": receiver, "rollcast.notification": id };
+  return { kind: SpanKind.CLIENT, parent, links, attributes };
+}
+
+/** The time from which its age counts. */
+function queuedAt({ createdAt, redriven }: NotificationRecord): number {
+  return redriven?.at ?? createdAt;
+}
+
+/** Sends the notification, unless its receiver was removed or is gone, or it is too old. */
+async function attempt(
+  ctx: Context,
+  record: NotificationRecord,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const receiver = ctx.registry.receivers.get(record.receiver);
+  const circuit = ctx.registry.circuits.get(record.receiver);
+  if (receiver === undefined || circuit === undefined) {
+    const message = "the receiver was removed from the configuration";
+    return { kind: "refused", reason: "ReceiverRemoved", message };
+  }
+  if (Date.now() - queuedAt(record) > MAX_AGE_MS) {
+    return { kind: "refused", reason: "Expired", message: "it was not delivered within a day" };
+  }
+  const admission = circuit.enter(Date.now());
+  if (admission === "gone") {
+    const message =
+      "the receiver answered 410: it is not tried again until its configuration changes";
+    return { kind: "refused", reason: "Gone", message };
+  }
+  if (admission !== "go") throw new RetryLaterError(admission, "the receiver's circuit is open");
+  let result: SendResult | undefined;
+  try {
+    result = await receiver.send(messageOf(record, ctx.cluster), signal);
+    return result;
+  } finally {
+    circuit.leave(result, Date.now());
+  }
+}
+
 /**
  * Makes one attempt to deliver a notification. The result is written into the record before
  * anything else happens, so a crash repeats at most the message whose result was not yet written,
@@ -36,7 +81,7 @@ export async function deliver(ctx: Context, id: string, options: DeliverOptions)
   const entry = { ...stored, value: stored.value };
   if (entry.value.state !== "waiting") return finish(ctx, entry, options.signal);
   const wait = entry.value.dueAt - Date.now();
-  const configured = ctx.receivers.has(entry.value.receiver);
+  const configured = ctx.registry.receivers.has(entry.value.receiver);
   // The receiver was configured after the job was added, here or at a replica with a newer
   // configuration. Its own queue enforces its rate limit, so forward the job.
   const registered = !configured && (await readRegisteredReceivers(ctx)).has(entry.value.receiver);
@@ -114,7 +159,7 @@ async function write(
 /** Publishes the outcome, then removes the notification's record. */
 async function finish(ctx: Context, entry: NotificationEntry, signal: AbortSignal): Promise<void> {
   ctx.failpoint("outcome-written");
-  await ctx.publishOutcome(entry.value, signal);
+  await publishOutcome(ctx, entry.value, signal);
   ctx.failpoint("outcome-published");
   await releaseGroup(ctx, entry.value.group, entry.value.id);
   await ctx.records.remove(entry.key, entry.revision);

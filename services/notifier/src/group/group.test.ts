@@ -11,7 +11,7 @@ import {
   seal,
   unseal,
 } from "./group.ts";
-import type { Membership } from "../model/membership.ts";
+import type { Membership } from "../route/router.ts";
 import type { GroupRecord } from "../model/group-record.ts";
 
 const NOW = 1_000_000;

@@ -2,7 +2,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
 import type { NotificationRecord } from "../model/notification-record.ts";
 import type { GroupRecord } from "../model/group-record.ts";
-import type { Membership } from "../model/membership.ts";
+import type { Membership } from "../route/router.ts";
 
 /** A record, with everything around the events, must fit into one NATS message (1 MiB). */
 export const MAX_GROUP_BYTES = 700_000;
@@ -13,6 +13,16 @@ const SHORT_ID = 16;
 export function groupId(membership: Membership): string {
   const labels = Object.entries(membership.labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return stableId(membership.receiver, membership.route, JSON.stringify(labels));
+}
+
+/** The key of a group's record in the bucket `notify`. */
+export function groupKey(cluster: string, id: string): string {
+  return `${cluster}.group.${id}`;
+}
+
+/** The key of a notification's record in the bucket `notify`. */
+export function notificationKey(cluster: string, id: string): string {
+  return `${cluster}.message.${id}`;
 }
 
 function shortId(event: RolloutEvent): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Security } from "@rollcast/shared/config/receivers";
-import { addressFault, checkUrl } from "./address.ts";
+import { addressFault, checkUrl } from "./guarded-fetch.ts";
 
 const STRICT = Security.parse({});
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createCircuit } from "./circuit.ts";
 import type { Circuit } from "./circuit.ts";
-import type { SendResult } from "./send-result.ts";
+import type { SendResult } from "./classify-answer.ts";
 
 const FAILED: SendResult = { kind: "failed", reason: "Network", message: "" };
 const SENT: SendResult = { kind: "sent" };

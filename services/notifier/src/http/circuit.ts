@@ -1,4 +1,4 @@
-import type { SendResult } from "./send-result.ts";
+import type { SendResult } from "./classify-answer.ts";
 
 /**
  * Stops sending to a receiver that keeps failing, instead of trying it for every waiting

@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
-import { retryAfter } from "./retry-after.ts";
-import { RETRY_DELAYS, retryDelay } from "../delivery/retry-schedule.ts";
-import { classifyAnswer, classifyError } from "./classify-answer.ts";
-import { AddressRefusedError } from "./address-refused-error.ts";
+import { classifyAnswer, classifyError, retryAfter } from "./classify-answer.ts";
+import { AddressRefusedError } from "./guarded-fetch.ts";
 
 const NOW = Date.parse("2026-11-23T03:00:00.000Z");
 
@@ -78,17 +76,6 @@ test("the quoted answer of a receiver is cut and masked", () => {
   expect(text).not.toContain("abc");
   expect(text).not.toContain("pw");
   expect(text.length).toBeLessThan(400);
-});
-
-test("the retry schedule is the documented one with 10 % jitter, and ends", () => {
-  const seconds = [5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
-  expect(RETRY_DELAYS).toEqual(seconds.map((s) => s * 1_000));
-  for (const [i, delay] of RETRY_DELAYS.entries()) {
-    expect(retryDelay(i + 1, () => 0)).toBe(Math.round(delay * 0.9));
-    expect(retryDelay(i + 1, () => 0.5)).toBe(delay);
-    expect(retryDelay(i + 1, () => 1)).toBe(Math.round(delay * 1.1));
-  }
-  expect(retryDelay(11)).toBeUndefined();
 });
 
 test("a refused address is final however deeply it is wrapped; a timeout and a reset are not", () => {

@@ -1,9 +1,56 @@
 import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
 import { mask } from "@rollcast/runtime/logger";
-import { retryAfter } from "./retry-after.ts";
-import { AddressRefusedError } from "./address-refused-error.ts";
-import type { SendResult } from "./send-result.ts";
-import type { Answer } from "./answer.ts";
+import { AddressRefusedError } from "./guarded-fetch.ts";
+import type { Answer } from "./guarded-fetch.ts";
+
+/**
+ * The result of one attempt to send. `reason` comes from a bounded set of machine-readable words;
+ * `message` is for people and holds no secret.
+ */
+export type SendResult =
+  | { readonly kind: "sent" }
+  /** The receiver asks for a pause; this does not count as an attempt. */
+  | { readonly kind: "later"; readonly delayMs: number; readonly reason: string }
+  /** Another attempt may succeed. */
+  | { readonly kind: "failed"; readonly reason: string; readonly message: string }
+  /** No further attempt can succeed: the notification becomes a dead letter. */
+  | { readonly kind: "refused"; readonly reason: string; readonly message: string };
+
+/**
+ * Removes secrets that a receiver or proxy echoed in its response. Must run before the response is
+ * classified: the message quotes only the beginning of the body, where a secret that was cut in
+ * half would no longer be recognised.
+ */
+export function redactSecrets(answer: Answer, secrets: readonly string[]): Answer {
+  let { body } = answer;
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+    if (secret.length > 3) body = body.replaceAll(secret, "***");
+  }
+  return { ...answer, body };
+}
+
+const MIN_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 3_600_000;
+const SECONDS = /^\d+$/;
+// The three date formats of HTTP (RFC 9110, 5.6.7). Date would also accept "5.5" or "-3", which are
+// no dates here.
+const HTTP_DATE = /^(?:[A-Z][a-z]{2},|[A-Z][a-z]{5,8},|[A-Z][a-z]{2}) [A-Za-z0-9: -]+$/;
+
+/**
+ * Milliseconds to wait according to a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3),
+ * clamped to between one second and one hour. Undefined when the header is missing or invalid.
+ * `now` in milliseconds since the epoch.
+ */
+export function retryAfter(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (text.length > 64) return SECONDS.test(text) ? MAX_WAIT_MS : undefined;
+  let ms: number;
+  if (SECONDS.test(text)) ms = Number(text) * 1_000;
+  else if (HTTP_DATE.test(text)) ms = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`) - now;
+  else return undefined;
+  if (Number.isNaN(ms)) return undefined;
+  return Math.min(Math.max(ms, MIN_WAIT_MS), MAX_WAIT_MS);
+}
 
 const PERMANENT: Readonly<Record<number, string>> = {
   400: "BadRequest",

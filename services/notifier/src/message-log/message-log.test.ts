@@ -4,9 +4,8 @@ import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { MessageLogRecord } from "../model/message-log-record.ts";
-import { applyEvents } from "./message-log.ts";
-import { eventsOf, replacePost, withPost, withReply } from "./posts.ts";
-import { outcomeOf } from "../message/facts.ts";
+import { applyEvents, eventsOf, replacePost, withPost, withReply } from "./message-log.ts";
+import { outcomeOf } from "../message/message.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 const EMPTY: MessageLogRecord = { v: 1, type: "message-log", receiver: "slack", posts: [] };

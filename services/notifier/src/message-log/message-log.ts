@@ -1,8 +1,79 @@
-import type { RolloutEvent } from "@rollcast/shared/events";
-import type { MessageLogRecord, Post } from "../model/message-log-record.ts";
-import { outcomeOf } from "../message/facts.ts";
-import { severityOf } from "../model/severity.ts";
-import { OUTCOME_RANK, advances, trackEvent } from "./tracked-rollout.ts";
+import { rolloutEvent } from "@rollcast/shared/event-builders";
+import type { Cause, RolloutEvent, RolloutOutcome } from "@rollcast/shared/events";
+import { outcomeOf, severityOf } from "../message/message.ts";
+import type { Message } from "../message/message.ts";
+import type { MessageLogRecord, Post, Tracked } from "../model/message-log-record.ts";
+
+const MAX_KEYS = 10;
+const MAX_MESSAGE = 300;
+
+/** Rollouts advance through these ranks only; a late event of a lower rank is ignored. */
+const OUTCOME_RANK: Readonly<Record<RolloutOutcome, number>> = {
+  planned: 0,
+  deferred: 0,
+  throttled: 0,
+  skipped: 3,
+  started: 1,
+  stalled: 2,
+  succeeded: 3,
+  failed: 3,
+  superseded: 3,
+  cancelled: 3,
+};
+
+function rolloutOutcomeOf(event: RolloutEvent): RolloutOutcome {
+  return outcomeOf(event) as RolloutOutcome;
+}
+
+/** The cause, with at most as many key names as are shown. */
+function shortCause(cause: Cause): Cause {
+  const { changedKeys, ...rest } = cause;
+  if (changedKeys === undefined) return rest;
+  const { added, changed, removed, more = 0 } = changedKeys;
+  const keep = (names: readonly string[]) => names.slice(0, MAX_KEYS);
+  const lists = { added: keep(added), changed: keep(changed), removed: keep(removed) };
+  const left =
+    more +
+    [added, changed, removed].reduce((sum, names) => sum + Math.max(names.length - MAX_KEYS, 0), 0);
+  return { ...rest, changedKeys: { ...lists, more: left > 0 ? left : undefined } };
+}
+
+/** Applies an event to its rollout in the post. */
+function trackEvent(post: Post, event: RolloutEvent, now: number): Post {
+  const { workload, rollout, cause, reason, message, durationMs, affected } = event.data;
+  if (rollout === undefined) return post;
+  const causes = [...post.causes];
+  let index: number | undefined;
+  if (cause !== undefined) {
+    const text = JSON.stringify(shortCause(cause));
+    index = causes.findIndex((existing) => JSON.stringify(existing) === text);
+    if (index === -1) index = causes.push(shortCause(cause)) - 1;
+  }
+  const { kind, namespace, name } = workload;
+  const tracked: Tracked = {
+    rollout,
+    workload: { kind, namespace, name },
+    outcome: rolloutOutcomeOf(event),
+    event: event.id,
+    at: Date.parse(event.time),
+    cause: index,
+    reason,
+    message: message === undefined ? undefined : message.slice(0, MAX_MESSAGE).toWellFormed(),
+    durationMs,
+    affected,
+  };
+  const rollouts = post.rollouts.filter((other) => other.rollout !== rollout);
+  return { ...post, causes, rollouts: [...rollouts, tracked], updatedAt: now };
+}
+
+/**
+ * Whether the event is newer than what the post shows, or is the very event it shows (on a retry).
+ */
+function advances(current: Tracked, event: RolloutEvent): boolean {
+  if (current.event === event.id) return true;
+  const advance = OUTCOME_RANK[rolloutOutcomeOf(event)] - OUTCOME_RANK[current.outcome];
+  return advance > 0 || (advance === 0 && Date.parse(event.time) > current.at);
+}
 
 const MINUTE = 60_000;
 
@@ -78,9 +149,62 @@ function isExpired({ rollouts, updatedAt }: Post, now: number): boolean {
  * Drops the oldest posts when there are too many; their rollouts are posted anew when they
  * continue.
  */
-export function dropOldestPosts(log: MessageLogRecord): MessageLogRecord {
+function dropOldestPosts(log: MessageLogRecord): MessageLogRecord {
   let posts = log.posts.slice(-MAX_POSTS);
   const size = () => Buffer.byteLength(JSON.stringify(posts));
   while (posts.length > 0 && size() > MAX_BYTES) posts = posts.slice(1);
   return { ...log, posts };
+}
+
+const MAX_REPLIES = 20;
+
+/** Where a message was posted. */
+type Place = { readonly channel: string; readonly ts: string };
+
+/** Adds a post to the log. */
+export function withPost(
+  log: MessageLogRecord,
+  message: Pick<Message, "id" | "labels">,
+  posted: Place & { events: readonly RolloutEvent[]; now: number },
+): MessageLogRecord {
+  const { channel, ts, events, now } = posted;
+  let post: Post = {
+    notification: message.id,
+    channel,
+    ts,
+    labels: { ...message.labels },
+    createdAt: now,
+    updatedAt: now,
+    causes: [],
+    rollouts: [],
+    replies: [],
+  };
+  for (const event of events) post = trackEvent(post, event, now);
+  // No event belongs to a rollout: nothing will ever edit this post.
+  return post.rollouts.length === 0
+    ? log
+    : dropOldestPosts({ ...log, posts: [...log.posts, post] });
+}
+
+/** Replaces one post of the log. */
+export function replacePost(log: MessageLogRecord, index: number, post: Post): MessageLogRecord {
+  return { ...log, posts: log.posts.map((other, i) => (i === index ? post : other)) };
+}
+
+/** Records that a reply to the post was sent for a notification. */
+export function withReply(post: Post, notification: string): Post {
+  return { ...post, replies: [...post.replies, notification].slice(-MAX_REPLIES) };
+}
+
+/** What a post shows now, as events. */
+export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
+  return post.rollouts.map((rollout) => {
+    const { event: id, at, outcome, workload, cause, ...data } = rollout;
+    const causeOfRollout = cause === undefined ? undefined : post.causes[cause];
+    return rolloutEvent({ id, cluster, service: "restarter", time: at }, outcome, {
+      ...data,
+      workload: { ...workload, uid: "" },
+      ...(causeOfRollout === undefined ? {} : { cause: causeOfRollout }),
+    });
+  });
 }

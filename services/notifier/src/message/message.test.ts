@@ -5,7 +5,7 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData, RolloutEvent } from "@rollcast/shared/events";
 import { messageOf } from "./message.ts";
 import type { NotificationRecord } from "../model/notification-record.ts";
-import { webhookBody } from "../receivers/webhook.ts";
+import { webhookBody } from "../receivers/http-receiver.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 

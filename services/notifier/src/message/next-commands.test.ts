@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
-import { nextCommands } from "./next-commands.ts";
+import { nextCommands } from "./message.ts";
 
 function event(outcome: RolloutOutcome, kind = "Deployment", name = "web", namespace = "shop") {
   const workload = { kind, namespace, name, uid: "u" };

@@ -1,20 +1,129 @@
+import { Liquid } from "liquidjs";
 import { TEMPLATE_KEYS } from "@rollcast/shared/config/templates";
 import type { TemplateKey, Templates } from "@rollcast/shared/config/templates";
+import { formatDuration } from "@rollcast/shared/duration";
 import { ConfigError, toError } from "@rollcast/shared/errors";
 import { RolloutOutcome } from "@rollcast/shared/events";
-import { createLiquid } from "./liquid.ts";
-import type { Compiled } from "./liquid.ts";
-import { messageOf } from "./message.ts";
+import type { RolloutEvent } from "@rollcast/shared/events";
+import {
+  compareOutcomes,
+  keysText,
+  messageOf,
+  outcomeOf,
+  unique,
+  workloadName,
+} from "./message.ts";
 import type { Message } from "./message.ts";
 import { sampleGroups } from "./samples.ts";
 import { cut } from "./text.ts";
-import { variablesOf } from "./variables.ts";
 
 /** Applies the configured title and text templates to a message. */
 export type ApplyTemplates = (message: Message) => Message;
 
 /** Templates and their path in the configuration, the most specific first. */
-export type TemplateSource = { readonly path: string; readonly templates: Templates };
+type TemplateSource = { readonly path: string; readonly templates: Templates };
+
+/** A compiled template. Throws on an unknown variable or an exceeded limit. */
+type Compiled = (variables: object) => string;
+
+/** Maximum length of a template in characters. */
+const PARSE_LIMIT = 20_000;
+/**
+ * Wall-clock time, which also passes while a busy node suspends this process; a good template takes
+ * less than a millisecond.
+ */
+const RENDER_MS = 1_000;
+/** Elements and characters that one rendering may create. */
+const MEMORY_LIMIT = 1_000_000;
+/** Tags that load other templates: there are none, and templates must not read files. */
+const FILE_TAGS = ["include", "render", "layout", "block"];
+
+/**
+ * Compiles Liquid templates (https://liquidjs.com) that can access nothing but the given variables:
+ * no files, no prototypes, bounded time and memory. Unknown filters and tags throw at compile time,
+ * unknown variables at render time.
+ */
+function createLiquid(): (text: string) => Compiled {
+  const engine = new Liquid({
+    templates: {},
+    strictFilters: true,
+    strictVariables: true,
+    ownPropertyOnly: true,
+    parseLimit: PARSE_LIMIT,
+    renderLimit: RENDER_MS,
+    memoryLimit: MEMORY_LIMIT,
+  });
+  for (const tag of FILE_TAGS) delete engine.tags[tag];
+  return (text) => {
+    const parsed = engine.parse(text);
+    return (variables) => String(engine.renderSync(parsed, variables));
+  };
+}
+
+const LISTED = 100;
+
+function duration(ms: number | undefined): string {
+  return ms === undefined ? "" : formatDuration(ms);
+}
+
+function workloadVariables(event: RolloutEvent) {
+  const { workload, reason = "", message = "", durationMs } = event.data;
+  const { kind, namespace, name } = workload;
+  return {
+    kind,
+    namespace,
+    name,
+    outcome: outcomeOf(event),
+    reason,
+    message,
+    duration: duration(durationMs),
+  };
+}
+
+function causeVariables(event: RolloutEvent | undefined) {
+  const cause = event?.data.cause;
+  return {
+    kind: cause?.kind ?? "",
+    namespace: cause?.namespace ?? "",
+    name: cause?.name ?? "",
+    keys: event === undefined ? "" : keysText(event),
+    changedBy: cause?.changedBy?.manager ?? "",
+    changedAt: cause?.changedAt ?? cause?.changedBy?.time ?? "",
+  };
+}
+
+/**
+ * The variables of a template. All of them are always set, possibly to the empty string, so that a
+ * template that renders for one event renders for all. Where there are several rollouts, variables
+ * about a single one describe the worst.
+ */
+function variablesOf(message: Message): object {
+  const { cluster, outcome, severity, title, text, next } = message;
+  const events = message.events.toSorted((a, b) => compareOutcomes(outcomeOf(a), outcomeOf(b)));
+  const [first] = events;
+  const names = unique(events.map(workloadName));
+  const { kind = "", namespace = "", name = "" } = first?.data.workload ?? {};
+  return {
+    cluster,
+    outcome,
+    severity,
+    title,
+    text,
+    next: [...next],
+    count: names.length,
+    workload: names.length === 1 ? (names[0] ?? "") : `${names.length} workloads`,
+    kind,
+    namespace,
+    name,
+    workloads: events.slice(0, LISTED).map(workloadVariables),
+    reason: first?.data.reason ?? "",
+    message: first?.data.message ?? "",
+    duration: duration(first?.data.durationMs),
+    affected: Math.max(0, ...events.map(({ data }) => data.affected ?? 0)),
+    queue: first?.data.queue ?? "",
+    cause: causeVariables(first),
+  };
+}
 
 const PARTS = ["title", "text"] as const;
 type Part = (typeof PARTS)[number];

@@ -5,18 +5,16 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { RolloutEvent } from "@rollcast/shared/events";
 import { anyEvent, anyMessage } from "../../test/any-message.ts";
-import { ALERT_OUTCOMES, foldAlert } from "../alert/alert.ts";
-import { alertsOf } from "../alert/alerts-of.ts";
+import { ALERT_OUTCOMES, alertsOf, foldAlert } from "../alert/alert.ts";
 import { MessageLogRecord } from "../model/message-log-record.ts";
-import { eventsOf, withPost } from "../message-log/posts.ts";
-import { outcomeOf } from "../message/facts.ts";
-import { messageOf } from "../message/message.ts";
+import { eventsOf, withPost } from "../message-log/message-log.ts";
+import { outcomeOf, messageOf } from "../message/message.ts";
 import { alertText } from "./alertmanager.ts";
 import { renderGoogleChat } from "./google-chat.ts";
 import { slackContent } from "./slack-content.ts";
 import { renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
-import { webhookBody } from "./webhook.ts";
+import { webhookBody } from "./http-receiver.ts";
 
 /**
  * Microsoft's renderer, whose parser names every property that a card may not have. Its module for

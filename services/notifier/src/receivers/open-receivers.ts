@@ -4,25 +4,16 @@ import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { Templates } from "@rollcast/shared/config/templates";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/runtime/logger";
-import { checkUrl } from "../http/address.ts";
-import { createGuardedFetch } from "../http/guarded-fetch.ts";
 import { compileTemplates } from "../message/templates.ts";
 import type { ApplyTemplates } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
-import { createHttpReceiver, readUrl } from "./http-receiver.ts";
-import type { HttpReceiverOptions } from "./http-receiver.ts";
-import { openAlertmanager } from "./open-alertmanager.ts";
-import { openSlackBot } from "./open-slack-bot.ts";
-import type { ReceiverOptions, ReceiverDeps } from "./receiver-options.ts";
-import type { Receiver } from "./receiver.ts";
+import { openAlertmanager } from "./alertmanager.ts";
+import { openHttpReceiver, readUrl, webhookFormat } from "./http-receiver.ts";
+import type { HttpFormat } from "./http-receiver.ts";
+import type { Receiver, ReceiverDeps, ReceiverOptions } from "./receiver.ts";
+import { openSlackBot } from "./slack-bot.ts";
 import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
-import { readKeys, renderWebhook } from "./webhook.ts";
-
-type HttpFormat = Pick<HttpReceiverOptions, "url" | "render" | "classify"> & {
-  /** Throws when a required secret cannot be read. */
-  check?: () => Promise<unknown>;
-};
 
 /** How to send to a receiver that takes one POST per message. */
 function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined {
@@ -39,14 +30,7 @@ function httpFormatOf({ config, env }: ReceiverOptions): HttpFormat | undefined 
     const url = () => readUrl(googleChat.urlFrom, env, "googleChat.urlFrom");
     return { url, render: renderGoogleChat };
   }
-  if (webhook === undefined) return undefined;
-  const { url = "", urlFrom } = webhook;
-  return {
-    url: async () =>
-      urlFrom === undefined ? new URL(url) : readUrl(urlFrom, env, "webhook.urlFrom"),
-    render: (message) => renderWebhook(message, webhook, env),
-    check: () => readKeys(webhook, env),
-  };
+  return webhook === undefined ? undefined : webhookFormat(webhook, env);
 }
 
 /** The rate limit of a receiver. Chats accept about one message per second. */
@@ -56,16 +40,11 @@ export function rateLimitOf(config: ReceiverConfig): RateLimit {
 }
 
 async function openReceiver(options: ReceiverOptions): Promise<Receiver | undefined> {
-  const { config, security, applyTemplates, env } = options;
-  if (config.slack?.tokenFrom !== undefined) return openSlackBot(options, config.slack);
-  if (config.alertmanager !== undefined) return openAlertmanager(options, config.alertmanager);
+  const { slack, alertmanager } = options.config;
+  if (slack?.tokenFrom !== undefined) return openSlackBot(options, slack);
+  if (alertmanager !== undefined) return openAlertmanager(options, alertmanager);
   const format = httpFormatOf(options);
-  if (format === undefined) return undefined;
-  const { check, ...http } = format;
-  checkUrl(await format.url(), security);
-  await check?.();
-  const fetch = createGuardedFetch({ security, env });
-  return createHttpReceiver({ name: config.name, fetch, applyTemplates, ...http });
+  return format === undefined ? undefined : openHttpReceiver(options, format);
 }
 
 function compileTemplatesOf(

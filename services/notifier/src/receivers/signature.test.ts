@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import { signatureHeaders, signingKey } from "./signature.ts";
+import { signatureHeaders, signingKey } from "./http-receiver.ts";
 
 test.each([
   {

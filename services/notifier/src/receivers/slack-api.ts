@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { GuardedFetch } from "../http/guarded-fetch.ts";
-import { redactSecrets } from "../http/answer.ts";
-import { classifyAnswer } from "../http/classify-answer.ts";
-import type { SendResult } from "../http/send-result.ts";
-import type { Answer } from "../http/answer.ts";
+import type { Answer, GuardedFetch } from "../http/guarded-fetch.ts";
+import { classifyAnswer, redactSecrets } from "../http/classify-answer.ts";
+import type { SendResult } from "../http/classify-answer.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
+import type { ReceiverDeps } from "./receiver.ts";
 
 /**
  * `{"ok":true,"channel":"C1","ts":"1.2"}` or `{"ok":false,"error":"invalid_auth"}`, both with
@@ -144,5 +144,22 @@ export function createSlackApi({ fetch, base, token, pace }: SlackApiOptions): S
       signal,
     );
     return classifySlackApiAnswer(redactSecrets(answer, [secret]), Date.now());
+  };
+}
+
+/**
+ * A channel accepts about one message per second:
+ * https://docs.slack.dev/apis/web-api/rate-limits
+ */
+const CHANNEL_GAP_MS = 1_000;
+
+/** Allows each key once every {@link CHANNEL_GAP_MS}, in the order of the calls. */
+export function createPacer(): ReceiverDeps["pace"] {
+  const free = new Map<string, number>();
+  return async (key, signal) => {
+    const now = Date.now();
+    const at = Math.max(free.get(key) ?? 0, now);
+    free.set(key, at + CHANNEL_GAP_MS);
+    if (at > now) await sleep(at - now, undefined, { signal });
   };
 }

@@ -1,6 +1,5 @@
 import type { KnownBlock, MrkdwnElement } from "@slack/types";
-import type { Message } from "../message/message.ts";
-import type { Severity } from "../model/severity.ts";
+import type { Message, Severity } from "../message/message.ts";
 import { cut } from "../message/text.ts";
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks

@@ -1,7 +1,7 @@
 import type { Message } from "../message/message.ts";
 import { classifyAnswer } from "../http/classify-answer.ts";
-import type { SendResult } from "../http/send-result.ts";
-import type { Answer } from "../http/answer.ts";
+import type { SendResult } from "../http/classify-answer.ts";
+import type { Answer } from "../http/guarded-fetch.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";
 import { slackContent } from "./slack-content.ts";

@@ -1,6 +1,4 @@
-import type { Fact } from "../message/facts.ts";
-import type { Message } from "../message/message.ts";
-import type { Severity } from "../model/severity.ts";
+import type { Fact, Message, Severity } from "../message/message.ts";
 import { cut, jsonSize, utf8Size } from "../message/text.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";

@@ -1,11 +1,14 @@
 import { TerminalError } from "@rollcast/shared/errors";
 import type { Entry } from "@rollcast/nats/kv";
 import { put } from "@rollcast/nats/modify";
-import type { Context } from "../context.ts";
-import { receiversKey } from "../model/record-keys.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
+import type { ReceiverDeps } from "../receivers/receiver.ts";
 
-type RecordsContext = Pick<Context, "cluster" | "logger" | "records">;
+type RecordsContext = Pick<ReceiverDeps, "cluster" | "logger" | "records">;
+
+function receiversKey(cluster: string): string {
+  return `${cluster}.receivers`;
+}
 
 /** Reads the record; `unreadable` when a newer version wrote it, which is logged. */
 async function read({ cluster, logger, records }: RecordsContext) {

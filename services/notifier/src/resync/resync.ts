@@ -1,8 +1,7 @@
 import { createInFlight } from "@rollcast/async/in-flight";
 import type { Entry } from "@rollcast/nats/kv";
-import { isAbandoned } from "./abandoned.ts";
 import type { Context } from "../context.ts";
-import { removeIfSpent } from "../group/group-store.ts";
+import { removeIfSpent } from "../group/flush.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 import { addToBacklog } from "../model/backlog.ts";
 import type { Backlog } from "../model/backlog.ts";
@@ -17,6 +16,26 @@ export type Resync = AsyncDisposable & {
   inFlightMs(): number;
 };
 
+/** Longer than a receiver is missing by mistake; after that, its records are useless. */
+const KEPT_MS = 24 * 3_600_000;
+
+/**
+ * Whether a record belongs to a receiver that left the configuration long ago; `now` in
+ * milliseconds since the epoch.
+ */
+export function isAbandoned(
+  record: NotifyRecord,
+  receivers: { has(name: string): boolean },
+  now: number,
+): boolean {
+  if (record.type !== "message-log" && record.type !== "alert") return false;
+  const at =
+    record.type === "alert"
+      ? record.at
+      : Math.max(0, ...record.posts.map(({ updatedAt }) => updatedAt));
+  return !receivers.has(record.receiver) && now - at > KEPT_MS;
+}
+
 async function enqueueIfDue(
   ctx: Context,
   entry: Entry<NotifyRecord>,
@@ -24,7 +43,7 @@ async function enqueueIfDue(
 ): Promise<boolean> {
   const { value } = entry;
   if (value.type === "notification") {
-    const delayMs = ctx.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
+    const delayMs = ctx.registry.receivers.has(value.receiver) ? Math.max(value.dueAt - now, 0) : 0;
     await ctx.jobs.enqueueDelivery(value, delayMs);
     return true;
   }
@@ -42,7 +61,7 @@ async function resync(ctx: Context, reason: string): Promise<void> {
   const waiting = new Map<string, Backlog>();
   let jobs = 0;
   for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
-    if (isAbandoned(entry.value, ctx.receivers, now)) {
+    if (isAbandoned(entry.value, ctx.registry.receivers, now)) {
       await ctx.records.remove(entry.key, entry.revision);
       continue;
     }

@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutOutcome } from "@rollcast/shared/events";
-import { matchesGlob } from "./named-receivers.ts";
-import { createRouter } from "./router.ts";
+import { createRouter, matchesGlob } from "./router.ts";
 
 test.each([
   { pattern: "shop", yes: ["shop"], no: ["", "shop-1", "a-shop"] },

@@ -4,11 +4,9 @@ import { NotifierConfig } from "@rollcast/shared/config/notifier";
 import { ROUTE_LABELS } from "@rollcast/shared/config/routes";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
-import { parseMatcher } from "./matcher.ts";
-import type { RouteLabels } from "./matcher.ts";
-import { createRouter, matchRoutes } from "./router.ts";
-import { labelsOf } from "./labels.ts";
-import { compileRoute } from "./compile-route.ts";
+import { compileRoute, parseMatcher } from "./compile-route.ts";
+import type { RouteLabels } from "./compile-route.ts";
+import { createRouter, labelsOf, matchRoutes } from "./router.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 

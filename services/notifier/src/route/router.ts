@@ -1,14 +1,26 @@
 import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { ReceiverConfig } from "@rollcast/shared/config/receivers";
+import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
-import type { Membership } from "../model/membership.ts";
 import { ALERT_OUTCOMES } from "../alert/alert.ts";
-import type { RouteLabels } from "./matcher.ts";
-import { readAnnotation } from "./named-receivers.ts";
-import type { Refusal } from "./named-receivers.ts";
-import type { CompiledRoute } from "./compile-route.ts";
-import { DEFAULT_OUTCOMES, compileRoute } from "./compile-route.ts";
-import { labelsOf } from "./labels.ts";
+import { severityOf } from "../message/message.ts";
+import { compileRoute } from "./compile-route.ts";
+import type { CompiledRoute, RouteLabels } from "./compile-route.ts";
+
+/** The group that an event belongs to. */
+export type Membership = {
+  readonly receiver: string;
+  /** Distinguishes routes that send to the same receiver. */
+  readonly route: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** How long the first event of a group waits for others; milliseconds. */
+  readonly groupWaitMs: number;
+  /** Minimum time between two messages of a group; milliseconds. */
+  readonly groupIntervalMs: number;
+};
+
+/** Why a name in a workload's annotation is ignored. */
+type Refusal = { readonly name: string; readonly reason: "Unknown" | "NotAllowed" };
 
 /** Which receivers an event is sent to, in which groups, and why. */
 export type Routing = {
@@ -24,6 +36,74 @@ export type Routing = {
 
 export type Router = (event: RolloutEvent) => Routing;
 
+export function labelsOf(event: RolloutEvent, cluster: string): RouteLabels {
+  const { workload, cause, reason = "", queue = "" } = event.data;
+  const { outcome } = eventOutcome(event.type);
+  return {
+    cluster,
+    namespace: workload.namespace,
+    kind: workload.kind,
+    name: workload.name,
+    workload: `${workload.kind}/${workload.namespace}/${workload.name}`,
+    outcome,
+    severity: severityOf(outcome),
+    source: cause === undefined ? "" : `${cause.kind}/${cause.namespace}/${cause.name}`,
+    reason,
+    queue,
+  };
+}
+
+/** The result of a workload's annotation. */
+type AnnotatedReceivers = {
+  /** Receivers to notify in addition to those of the route tree. */
+  readonly receivers: readonly string[];
+  /** Whether the route tree is ignored. */
+  readonly exclusive: boolean;
+  readonly refused: readonly Refusal[];
+};
+
+const NONE = "none";
+
+/** Whether `text` matches `pattern`, in which `*` matches anything; in linear time. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return text === pattern;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const index = text.indexOf(part, at);
+    if (index < 0) return false;
+    at = index + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
+}
+
+/**
+ * Reads the workload annotation `rollcast.dev/notify`. Names add receivers; `none` disables the
+ * route tree. If any name is refused, the route tree stays in effect, so that somebody is notified.
+ */
+function readAnnotation(
+  config: Pick<NotifierConfig, "annotation" | "receivers">,
+  namespace: string,
+  listed: readonly string[],
+): AnnotatedReceivers {
+  const allowed = config.annotation.namespaces.some((pattern) => matchesGlob(pattern, namespace));
+  const configured = new Set(config.receivers.map(({ name }) => name));
+  const names = listed.filter((name) => name !== NONE);
+  const refused = names.flatMap((name): Refusal[] => {
+    if (!configured.has(name)) return [{ name, reason: "Unknown" }];
+    return allowed ? [] : [{ name, reason: "NotAllowed" }];
+  });
+  const excludesRoutes = listed.includes(NONE);
+  if (excludesRoutes && !allowed) refused.push({ name: NONE, reason: "NotAllowed" });
+  return {
+    receivers: allowed ? names.filter((name) => configured.has(name)) : [],
+    exclusive: excludesRoutes && refused.length === 0,
+    refused,
+  };
+}
+
 /**
  * The routes that an event matches: the first matching child, and further ones while they say
  * `continue`; the route itself when no child matches.
@@ -38,6 +118,12 @@ export function matchRoutes(node: CompiledRoute, labels: RouteLabels): CompiledR
   }
   return matchedRoutes.length > 0 ? matchedRoutes : [node];
 }
+
+/**
+ * Outcomes sent without a route that names a receiver. `skipped` is what `mode: observe` would have
+ * rolled, which is why one observes.
+ */
+const DEFAULT_OUTCOMES = new Set(["succeeded", "failed", "stalled", "throttled", "skipped"]);
 
 /**
  * Whether a receiver wants an outcome when no route names it. One that edits its messages also

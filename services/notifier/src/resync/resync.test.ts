@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isAbandoned } from "./abandoned.ts";
+import { isAbandoned } from "./resync.ts";
 import type { NotifyRecord } from "../model/notify-record.ts";
 
 const HOUR = 3_600_000;
