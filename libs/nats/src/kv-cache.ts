@@ -59,7 +59,7 @@ function writeThrough<T>(
  * Wherever a write may be missing (a reconnect, a recreated or restored bucket, every 10 minutes)
  * the bucket is listed anew, and its listeners hear what is gone.
  */
-export async function openKvCache<T, Held>({
+export async function openKvCacheOf<T, Held>({
   kv,
   filter,
   transform,
@@ -95,4 +95,11 @@ export async function openKvCache<T, Held>({
   await listing.promise;
   signal.throwIfAborted();
   return { cache: { ...store, synced: () => listing.promise }, kv: writeThrough(kv, set) };
+}
+
+/** The same, holding the records whole. */
+export function openKvCache<T>(
+  options: Omit<KvCacheOptions<T, T>, "transform">,
+): Promise<CachedKv<T, T>> {
+  return openKvCacheOf({ ...options, transform: (record) => record });
 }

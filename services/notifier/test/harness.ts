@@ -84,7 +84,7 @@ export function dataOf(name: string, more: Partial<RolloutData> = {}): RolloutDa
   };
 }
 
-const logger = createLogger("rig", "silent");
+const logger = createLogger("harness", "silent");
 
 async function openHandles(harness: Harness<Nats>): Promise<NotifierHandles> {
   const { connection, receiver: hook, services, start } = harness;
@@ -172,7 +172,7 @@ async function openHandles(harness: Harness<Nats>): Promise<NotifierHandles> {
 
 export function startNotifierHarness(): Promise<NotifierHarness> {
   const client = {
-    connect: (to: { url: string }) => connectNats({ ...to, name: "rig", logger }),
+    connect: (to: { url: string }) => connectNats({ ...to, name: "harness", logger }),
     provision: (nats: Nats) => provision(nats, 1),
     readEvents,
   };

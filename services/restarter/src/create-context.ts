@@ -74,7 +74,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
       kube,
       kinds,
       instance,
-      busy: () => patching.count > 0,
+      patching,
       logger,
     }),
   );
@@ -91,7 +91,6 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   const records = await openKvCache({
     kv: await openKv(nats, "workloads", WorkloadRecord),
     filter: `${cluster}.>`,
-    transform: (record) => record,
     signal,
   });
   const ctx: Context = {

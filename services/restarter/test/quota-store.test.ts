@@ -17,7 +17,6 @@ function startStores(count: number) {
       const { cache, kv } = await openKvCache({
         kv: await openKv(await connect(), "control", ControlEntry),
         filter: `${CLUSTER}.>`,
-        transform: (entry) => entry,
         signal,
       });
       return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };

@@ -89,8 +89,8 @@ export type EventRecorderOptions = {
   kinds: ReadonlyMap<string, WorkloadKind>;
   /** The reporting process. */
   instance: string;
-  /** Whether more urgent requests to the API server are in progress. */
-  busy: () => boolean;
+  /** Counts the patches in progress: they are more urgent. */
+  patching: { readonly count: number };
   logger: Logger;
 };
 
@@ -109,7 +109,7 @@ async function write(options: EventRecorderOptions, event: KubeEvent): Promise<v
 }
 
 /**
- * Writes Kubernetes Events, a few at a time and after the patches: while `busy` they wait, up to
+ * Writes Kubernetes Events, a few at a time and after the patches: while there are patches they wait, up to
  * five seconds. Failures are logged only: the event stream has every outcome.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
@@ -120,7 +120,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     while (waiting.length > 0) {
       for (
         let waited = 0;
-        waited < MAX_WAIT_MS && options.busy() && !closing;
+        waited < MAX_WAIT_MS && options.patching.count > 0 && !closing;
         waited += POLL_INTERVAL_MS
       ) {
         await sleep(POLL_INTERVAL_MS);

@@ -49,7 +49,6 @@ export async function openControl(options: ControlOptions): Promise<Control> {
   const { cache, kv } = await openKvCache({
     kv: await openKv(nats, "control", ControlEntry),
     filter: `${cluster}.>`,
-    transform: (entry) => entry,
     signal,
   });
   const quotaStore = createQuotaStore(cluster, kv, cache);

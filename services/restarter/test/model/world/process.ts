@@ -114,7 +114,6 @@ export async function startProcess(
   const { cache, kv: control } = await openKvCache({
     kv: ports.control.view(gate, ControlEntry, { read: "other", write: "write quota" }),
     filter: `${CLUSTER}.>`,
-    transform: (entry) => entry,
     signal,
   });
   const quotaStore = createQuotaStore(CLUSTER, control, cache);
@@ -137,7 +136,6 @@ export async function startProcess(
   const records = await openKvCache({
     kv: ports.records.view(gate, WorkloadRecord, { read: "read record", write: "write record" }),
     filter: `${CLUSTER}.>`,
-    transform: (record) => record,
     signal,
   });
   const kinds = new Map<string, WorkloadKind>();
