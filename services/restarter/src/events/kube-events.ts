@@ -109,8 +109,8 @@ async function write(options: EventRecorderOptions, event: KubeEvent): Promise<v
 }
 
 /**
- * Writes Kubernetes Events, a few at a time and after the patches: while there are patches they wait, up to
- * five seconds. Failures are logged only: the event stream has every outcome.
+ * Writes Kubernetes Events, a few at a time and after the patches: while there are patches they
+ * wait, up to five seconds. Failures are logged only: the event stream has every outcome.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const waiting: KubeEvent[] = [];
