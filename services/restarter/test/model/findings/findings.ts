@@ -26,6 +26,7 @@ import {
   isMadeBeforeChangeIsKnown,
 } from "./contents.ts";
 import {
+  isBegunBeforeRestore,
   isCreatedAfterRestore,
   isEndedAgainAfterRestore,
   isManifestLost,
@@ -155,7 +156,9 @@ export const FINDINGS: readonly Finding[] = [
       if (isOfQueue) return isQuotaForgotten(facts, violation.i);
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
-      if (violation.property === "agree") return isStartForgotten(facts, violation);
+      if (violation.property === "agree") {
+        return isStartForgotten(facts, violation) || isBegunBeforeRestore(facts, violation.i);
+      }
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
       if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
       return isRecordRestored(facts, violation);

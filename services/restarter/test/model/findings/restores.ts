@@ -133,3 +133,23 @@ export function isManifestLost({ history, writes }: Facts, { what }: Violation):
   );
   return history.some((entry, i) => i > kept && kept !== -1 && isRestore(entry));
 }
+
+/**
+ * Whether the rollout that began by the event at this place was decided again after a restore of
+ * NATS: the marker was there, of the same rollout before.
+ */
+export function isBegunBeforeRestore(
+  { events, history, rollouts, writes }: Facts,
+  place: number,
+): boolean {
+  const id = events.find(({ i }) => i === place)?.event.data.rollout ?? "";
+  const begun = rollouts.get(id)?.rollout;
+  const patch = writes.find(
+    ({ at, by, marker, markerChanged }) =>
+      by === "rollcast" &&
+      markerChanged &&
+      marker === begun?.marker &&
+      at < (begun?.decidedAt ?? 0),
+  );
+  return patch !== undefined && history.slice(patch.i, place).some(isRestore);
+}

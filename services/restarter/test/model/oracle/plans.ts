@@ -7,13 +7,13 @@ import type { Fault, Property } from "./property.ts";
 /** Rollouts that began unannounced, where nothing comes between a change and its event. */
 function unplanned(facts: Facts): Fault[] {
   if (!isCalm(facts)) return [];
+  let previous = 0;
   return facts.events.flatMap(({ i, event }) => {
     if (event.outcome !== "started") return [];
+    const since = previous;
+    previous = facts.rollouts.get(event.data.rollout ?? "")?.rollout.decidedAt ?? previous;
     const isPlanned = facts.events.some(
-      (other) =>
-        other.i < i &&
-        other.event.outcome === "planned" &&
-        other.event.data.cause?.name === event.data.cause?.name,
+      (other) => other.i < i && other.event.outcome === "planned" && other.event.time >= since,
     );
     return isPlanned ? [] : [{ i, what: "a rollout began, and no event has said it is planned" }];
   });
