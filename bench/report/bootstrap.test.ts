@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ratioOf } from "./bootstrap.ts";
+import { ratioOf } from "./compare.ts";
 import { median, percentile } from "./stats.ts";
 
 test("a ratio is the median over pairs, whatever the load of each pair", () => {

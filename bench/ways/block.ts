@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { foldersOf, isOwn } from "./way.ts";
 import type { Way } from "./way.ts";
 
@@ -64,7 +65,7 @@ export function withBlock(page: string, block: string): string {
 }
 
 /** What the page lists of a way. */
-export type Listed = Pick<Way, "files" | "sometimes">;
+type Listed = Pick<Way, "files" | "sometimes">;
 
 function listedIn(section: string): Listed {
   const [always = "", beside = ""] = section.split(BESIDE);
@@ -100,4 +101,28 @@ export function staleness(page: string, ways: readonly Way[]): string[] {
       ...gone.map((file) => `${title}: ${file} does not run any more`),
     ];
   });
+}
+
+const DOCUMENTED =
+  /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*export (?:async )?(?:function\*?|const|class|type) (\w+)/g;
+
+function normalized(name: string): string {
+  return name.replaceAll("-", "").toLowerCase();
+}
+
+/**
+ * What a file is for: the beginning of the docstring of the export that it is named for. Empty
+ * where that has none.
+ */
+export function phraseOf(file: string, source: string): string {
+  const name = normalized(basename(file, ".ts"));
+  const docstring = [...source.matchAll(DOCUMENTED)].find(([, , exported = ""]) =>
+    normalized(exported).endsWith(name),
+  )?.[1];
+  const text = (docstring ?? "")
+    .replaceAll(/^\s*\*? ?/gm, "")
+    .replaceAll(/\{@link (\w+)\}/g, "`$1`")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return /^.*?(?=(?<!\be\.g)[.;:](?:\s|$)|$)/.exec(text)?.[0] ?? "";
 }

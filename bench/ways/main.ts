@@ -6,9 +6,8 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { checkOut } from "../lab/checkout.ts";
-import { blockOf, staleness, withBlock } from "./block.ts";
+import { blockOf, phraseOf, staleness, withBlock } from "./block.ts";
 import { measureWays } from "./measure.ts";
-import { phraseOf } from "./phrase.ts";
 import { foldersOf, isOwn } from "./way.ts";
 import type { Way } from "./way.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { phraseOf } from "./phrase.ts";
+import { phraseOf } from "./block.ts";
 
 const FILE = "services/x/src/source-consumer.ts";
 

@@ -1,14 +1,15 @@
+import { readFile } from "node:fs/promises";
 import { mapLimit } from "@rollcast/async/map-limit";
 import { paths } from "@rollcast/testkit/objects";
 import { createApi } from "@rollcast/testkit/test-api";
 import { tokenOf } from "@rollcast/testkit/users";
 import { waitFor } from "@rollcast/testkit/wait";
+import type { Cluster } from "@rollcast/testkit/cluster";
 import { numbers } from "../../lab/numbers.ts";
 import { usageOf } from "../../lab/usage.ts";
 import { median } from "../../report/stats.ts";
 import { sizeOf } from "../../lab/scenario.ts";
 import type { Scenario } from "../../lab/scenario.ts";
-import { auditOf } from "./audit.ts";
 import { PATCHERS, list, markerOf, waitRolled, withPipeline } from "./pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -97,3 +98,26 @@ export const fanOut: Scenario = {
     });
   },
 };
+
+/**
+ * What is used of an audit Event:
+ * https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event
+ */
+type AuditLine = {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly requestReceivedTimestamp: string;
+  readonly stageTimestamp: string;
+  readonly stage: string;
+};
+
+/** A user's requests since `from` (milliseconds since 1970) that were answered. */
+async function auditOf(cluster: Cluster, user: string, from: number): Promise<AuditLine[]> {
+  const text = await readFile(cluster.auditLog ?? "", "utf8");
+  return text
+    .split("\n")
+    .filter((line) => line.includes(`"username":"${user}"`))
+    .map((line) => JSON.parse(line) as AuditLine)
+    .filter((line) => line.stage === "ResponseComplete")
+    .filter((line) => Date.parse(line.requestReceivedTimestamp) >= from);
+}

@@ -2,15 +2,15 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { listQueues, resumeHalted, updateQueue } from "@rollcast/shared/api/queue-routes";
 import type { QueueView } from "@rollcast/shared/api/queue-routes";
-import { formatDuration } from "@rollcast/shared/duration";
+import { formatDuration, parseDuration } from "@rollcast/shared/duration";
+import type { z } from "zod";
 import { call } from "../clients/api-client.ts";
 import { apiOf, outputOf, withApi } from "../options.ts";
 import type { ApiOptions, OutputOptions } from "../options.ts";
 import { parseSource } from "../refs.ts";
 import { until } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
-import type { UpdateBody, QueueLimitOptions } from "./queue-limits.ts";
-import { limitsOf } from "./queue-limits.ts";
+import { CliError, EXIT } from "../cli-error.ts";
 
 type Options = ApiOptions & OutputOptions & { readonly for?: string };
 
@@ -130,4 +130,46 @@ export function addQueues(program: Command): void {
     .option("--queue <name>", "only in this queue")
     .action(resume);
   withApi(halted);
+}
+
+type QueueLimitOptions = {
+  readonly concurrency?: string;
+  readonly rate?: string;
+  readonly maxRolling?: string;
+  readonly maxRollingPerNamespace?: string;
+};
+
+type UpdateBody = z.input<NonNullable<typeof updateQueue.body>>;
+
+function count(text: string, flag: string, clears: boolean): number | null {
+  if (clears && text === "none") return null;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  const hint = `give a number from 1 to 1000${clears ? ", or none" : ""}`;
+  throw new CliError(EXIT.usage, `${flag} ${text} is no limit`, hint);
+}
+
+/** `5/s`, `100/1m30s` or `none`. */
+function parseRate(text: string): { max: number; perMs: number } | null {
+  if (text === "none") return null;
+  const [, max, per = ""] = /^([1-9]\d{0,4})\/(.+)$/.exec(text) ?? [];
+  const perMs = parseDuration(/^\d/.test(per) ? per : `1${per}`);
+  if (max !== undefined && perMs !== undefined && perMs >= 100) return { max: Number(max), perMs };
+  throw new CliError(EXIT.usage, `--rate ${text} is no rate`, "write it like 5/s, 100/10s or none");
+}
+
+function limitsOf(options: QueueLimitOptions): UpdateBody {
+  const { concurrency, rate, maxRolling, maxRollingPerNamespace } = options;
+  const limits = {
+    concurrency:
+      concurrency === undefined ? undefined : (count(concurrency, "--concurrency", false) ?? 1),
+    rateLimit: rate === undefined ? undefined : parseRate(rate),
+    maxRolling: maxRolling === undefined ? undefined : count(maxRolling, "--max-rolling", true),
+    maxRollingPerNamespace:
+      maxRollingPerNamespace === undefined
+        ? undefined
+        : count(maxRollingPerNamespace, "--max-rolling-per-namespace", true),
+  };
+  if (Object.values(limits).some((limit) => limit !== undefined)) return { limits };
+  const hint = "give --concurrency, --rate, --max-rolling or --max-rolling-per-namespace";
+  throw new CliError(EXIT.usage, "no limit is named", hint);
 }

@@ -5,7 +5,7 @@ import { createLogger } from "@rollcast/runtime/logger";
 import { startHttpServer } from "@rollcast/runtime/http-server";
 import { ProblemError } from "@rollcast/shared/api/problem";
 import { expect, test } from "vitest";
-import { readJson } from "./read-json.ts";
+import { readJson } from "./server.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 

@@ -1,6 +1,6 @@
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { expect, test } from "vitest";
-import { createRouteTable } from "./route-table.ts";
+import { createRouteTable } from "./server.ts";
 
 function route(method: ApiRoute["spec"]["method"], path: ApiRoute["spec"]["path"]): ApiRoute {
   const spec = { method, path, name: `${method} ${path}`, summary: "" };

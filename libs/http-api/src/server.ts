@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { parse as parseQuery } from "node:querystring";
+import { parse as parseQuery, unescape } from "node:querystring";
 import { openApiDocument } from "@rollcast/shared/api/openapi";
 import type { ApiInfo } from "@rollcast/shared/api/openapi";
-import { ProblemError } from "@rollcast/shared/api/problem";
+import { ProblemError, problemBody } from "@rollcast/shared/api/problem";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import type { ApiConfig } from "@rollcast/shared/config/api";
 import { faultLines } from "@rollcast/runtime/config/faults";
@@ -11,13 +11,10 @@ import { startHttpServer } from "@rollcast/runtime/http-server";
 import type { HttpReply, HttpServer } from "@rollcast/runtime/http-server";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { z } from "zod";
-import { notFound, problemOf, problemReply } from "./problems.ts";
-import type { FaultContext } from "./problems.ts";
-import { readJson } from "./read-json.ts";
-import { createRouteTable } from "./route-table.ts";
+import type { Logger } from "@rollcast/runtime/logger";
 import { openGuard } from "./token.ts";
 
-export type HttpApiOptions = FaultContext & {
+type HttpApiOptions = FaultContext & {
   readonly listen: ApiConfig["listen"];
   readonly tokenFile: string;
   /** Where the configuration names the file: `restarter.api.tokenFile`. */
@@ -104,4 +101,96 @@ export async function startApi(options: HttpApiOptions): Promise<HttpServer> {
   const server = await startHttpServer({ ...listen, ...limits, logger }, handle);
   logger.info({ port: server.port }, "api listening");
   return server;
+}
+
+function paramsOf(groups: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, unescape(value)]));
+}
+
+/**
+ * Returns a lookup by method and path (without a query): the route, its path parameters, and all
+ * methods of the path.
+ */
+export function createRouteTable(routes: readonly ApiRoute[]) {
+  const patterns = routes.map((route) => ({
+    route,
+    pattern: new RegExp(`^${route.spec.path.replaceAll(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`),
+  }));
+  return (method: string | undefined, path: string) => {
+    const matches = patterns.flatMap(({ route, pattern }) => {
+      const match = pattern.exec(path);
+      return match === null ? [] : [{ route, groups: match.groups }];
+    });
+    const match = matches.find(({ route }) => route.spec.method === method);
+    const methods = matches.map(({ route }) => route.spec.method);
+    return { route: match?.route, params: paramsOf(match?.groups), methods };
+  };
+}
+
+const MAX_BODY_BYTES = 65_536;
+
+/** Reads a JSON body of at most 64 KiB; undefined if there is none. Throws {@link ProblemError}. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const { "content-type": type = "", "content-length": size = "0" } = request.headers;
+  if (size === "0" && request.headers["transfer-encoding"] === undefined) return undefined;
+  if (!/^application\/json *(?:;|$)/i.test(type)) {
+    throw new ProblemError(415, "not-json", "send the body as Content-Type: application/json");
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    // Reads a body that is too large to its end too: a client that is still sending when its
+    // connection ends may never read the answer.
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+    }
+    if (length <= MAX_BODY_BYTES) return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    throw new ProblemError(400, "bad-request", "the request is malformed: send one JSON object");
+  }
+  throw new ProblemError(413, "too-large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+}
+
+type FaultContext = {
+  /**
+   * Why the service cannot answer now (`nats: not connected`): an unexpected error then is a 503.
+   */
+  readonly fault: () => string | undefined;
+  readonly logger: Logger;
+};
+
+/** The problem where no route has the method; `methods` are those of the path. */
+function notFound(methods: readonly string[]): ProblemError {
+  return methods.length === 0
+    ? new ProblemError(404, "no-such-path", "there is no such path: GET /openapi.json lists them")
+    : new ProblemError(405, "method-not-allowed", `this path takes ${methods.join(", ")}`);
+}
+
+/** The problem that an error is to the client; one that is unexpected is logged with `data`. */
+function problemOf({ fault, logger }: FaultContext, err: unknown, data: object) {
+  if (err instanceof ProblemError) return err;
+  logger.error({ err, ...data }, "api request failed");
+  const reason = fault();
+  return reason === undefined
+    ? new ProblemError(500, "internal", "it failed here: look for the request id in the log")
+    : new ProblemError(
+        503,
+        "unavailable",
+        `retry later, something is not reachable now: ${reason}`,
+      );
+}
+
+/** Replies with a problem; `methods` are those of the path. */
+function problemReply(
+  problem: ProblemError,
+  requestId: string,
+  methods: readonly string[],
+): HttpReply {
+  const { status } = problem;
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  if (status === 401) headers["www-authenticate"] = "Bearer";
+  if (status === 405) headers.allow = methods.join(", ");
+  if (status === 503) headers["retry-after"] = "5";
+  return { status, headers, body: JSON.stringify(problemBody(problem, requestId)) };
 }

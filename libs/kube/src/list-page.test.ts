@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkObject, selectorsOf } from "./resource.ts";
-import { nextLimit } from "./list-page.ts";
+import { nextLimit } from "./list.ts";
 
 const limits = { pageLimit: 500, pageBytes: 1_000_000, timeoutMs: 1 };
 

@@ -1,6 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError } from "./kube-error.ts";
-import { nextLimit, retryPage } from "./list-page.ts";
-import type { ListLimits, Page, PageOptions } from "./list-page.ts";
+import type { KubeClient } from "./client.ts";
+import { splitList } from "./list-body.ts";
+import type { KubeObject } from "./object.ts";
+import { apiPath } from "./api-path.ts";
+import { recover } from "./recovery.ts";
+import { acceptOf, checkObject, selectorsOf } from "./resource.ts";
+import type { ReflectedResource } from "./resource.ts";
 
 export const LIST_LIMITS: ListLimits = {
   pageLimit: 500,
@@ -33,7 +39,7 @@ export async function* listPages<T>(options: PageOptions<T>): AsyncGenerator<Pag
 }
 
 /** The part of a reflector's handler that a list needs. */
-export type ListHandler<T> = {
+type ListHandler<T> = {
   listStarted?(): void | Promise<void>;
   listing?(list: { resourceVersion: string }): void | Promise<void>;
   upsert(item: T, origin: "list"): void | Promise<void>;
@@ -60,4 +66,133 @@ export async function listInto<T>(
   if (resourceVersion === undefined) throw new KubeError(0, "Garbage", "a list without a page");
   await handler.listed({ resourceVersion });
   return { resourceVersion, count };
+}
+
+type ListLimits = {
+  /** Objects a page, at most. */
+  readonly pageLimit: number;
+  /** Bytes a page should have: the number of objects asked for follows their size. */
+  readonly pageBytes: number;
+  /** Milliseconds a page may take. */
+  readonly timeoutMs: number;
+};
+
+type Page<T> = {
+  readonly items: readonly T[];
+  /** Of the whole list: the same on every page. */
+  readonly resourceVersion: string;
+};
+
+type PageOptions<T> = {
+  client: KubeClient;
+  resource: ReflectedResource;
+  transform: (object: KubeObject) => T;
+  limits: ListLimits;
+  signal: AbortSignal;
+  /** Told of a page that is asked for again. */
+  retried?: (err: KubeError) => void;
+};
+
+type RawList = {
+  kind?: string;
+  metadata?: { resourceVersion?: unknown; continue?: unknown };
+  items?: unknown;
+};
+
+const PAGE_ATTEMPTS = 5;
+const PAGE_BACKOFF = { initial: 100, max: 2_000 };
+const MAX_PAGE_FACTOR = 4;
+/** Of one page with one object: etcd takes 1.5 MiB by default, and JSON makes it larger. */
+const MIN_PAGE_BYTES = 16 * 1_048_576;
+
+function checkList(raw: RawList): { resourceVersion: string; next: string } {
+  const version = raw?.metadata?.resourceVersion;
+  // An empty list of Go may be written as null.
+  const items = raw?.items ?? (raw?.kind?.endsWith("List") === true ? [] : undefined);
+  if (!Array.isArray(items) || typeof version !== "string" || version === "") {
+    throw new KubeError(0, "Garbage", "a list without items or resourceVersion");
+  }
+  const next = raw.metadata?.continue;
+  return { resourceVersion: version, next: typeof next === "string" ? next : "" };
+}
+
+/** How many objects to ask for next, so that a page has about `limits.pageBytes`. */
+export function nextLimit(limits: ListLimits, count: number, bytes: number): number {
+  if (count === 0 || bytes === 0) return limits.pageLimit;
+  const fitting = Math.floor(limits.pageBytes / (bytes / count));
+  return Math.max(1, Math.min(limits.pageLimit, fitting));
+}
+
+/** Whether the same page may be had by asking again. */
+function isPassing({ status, reason }: KubeError): boolean {
+  return status === 429 || status >= 500 || (status === 0 && reason !== "TooLarge");
+}
+
+/**
+ * A later page is asked for again a few times: of a long list one always may fail, and without this
+ * the whole list would have to begin again.
+ */
+async function retryPage<T>(
+  options: PageOptions<T>,
+  limit: number,
+  token: string,
+): Promise<FetchedPage<T> | "too-large"> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fetchPage(options, limit, token);
+    } catch (err) {
+      if (token === "" || attempt >= PAGE_ATTEMPTS) throw err;
+      if (!(err instanceof KubeError) || !isPassing(err)) throw err;
+      options.retried?.(err);
+      const { delayMs } = recover(err, attempt, PAGE_BACKOFF);
+      await sleep(delayMs, undefined, { signal: options.signal });
+    }
+  }
+}
+
+type FetchedPage<T> = Page<T> & { readonly next: string; readonly bytes: number };
+
+async function fetchPage<T>(
+  { client, resource, transform, limits, signal }: PageOptions<T>,
+  limit: number,
+  token: string,
+): Promise<FetchedPage<T> | "too-large"> {
+  try {
+    return await client.request<FetchedPage<T>>({
+      method: "GET",
+      path: apiPath(resource, resource.namespace),
+      query: {
+        limit: String(limit),
+        ...(token === "" ? {} : { continue: token }),
+        ...selectorsOf(resource),
+      },
+      accept: acceptOf(resource, true),
+      timeoutMs: limits.timeoutMs,
+      maxBytes: Math.max(MIN_PAGE_BYTES, limits.pageBytes * MAX_PAGE_FACTOR),
+      parse: (body) => parsePage(body, transform),
+      signal,
+    });
+  } catch (err) {
+    if (err instanceof KubeError && err.reason === "TooLarge" && limit > 1) return "too-large";
+    throw err;
+  }
+}
+
+function parsePage<T>(body: Buffer, transform: (object: KubeObject) => T): FetchedPage<T> {
+  const { envelope, items } = splitList(body);
+  const { resourceVersion, next } = checkList(envelope as RawList);
+  const transformed: T[] = [];
+  for (const item of items) transformed.push(transform(parseItem(item)));
+  return { items: transformed, resourceVersion, next, bytes: body.length };
+}
+
+function parseItem(item: Buffer): KubeObject {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(item.toString("utf8"));
+  } catch {
+    // The parser's own words quote what it read, which may be a Secret.
+    throw new KubeError(0, "NotJson", "an item of the list is not JSON");
+  }
+  return checkObject(raw);
 }

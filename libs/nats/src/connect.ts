@@ -1,12 +1,14 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { AuthorizationError } from "@nats-io/transport-node";
+import { AuthorizationError, connect } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "@rollcast/runtime/logger";
+import { retry } from "@rollcast/async/retry";
+import { ConfigError } from "@rollcast/shared/errors";
+import { openIdentity } from "./identity.ts";
 import type { NatsIdentity } from "./identity.ts";
-import { TIMEOUT_MS, dialUntil } from "./dial.ts";
 
-export type NatsOptions = NatsIdentity & {
+type NatsOptions = NatsIdentity & {
   /**
    * `nats://host:4222` or `tls://host:4222`; several separated by commas; credentials as in
    * {@link parseServers}.
@@ -116,4 +118,104 @@ export async function connectNats(options: NatsOptions, signal?: AbortSignal): P
     },
     [Symbol.asyncDispose]: () => close(nc, state.connected),
   };
+}
+
+const TIMEOUT_MS = 5_000;
+
+/**
+ * One attempt of each server. Where `signal` fires first, a connection that comes about later is
+ * closed again.
+ */
+async function dial(options: NatsOptions, signal: AbortSignal | undefined) {
+  const { tls, ...where } = parseServers(options.url);
+  const connecting = connect({
+    ...where,
+    ...openIdentity(options, tls),
+    name: `rollcast-${options.name}`,
+    inboxPrefix: `_INBOX_${options.name}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // Credentials that are refused for a while, e.g. while they are rotated, must not end a
+    // connection for good.
+    ignoreAuthErrorAbort: true,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
+    noAsyncTraces: true,
+  });
+  if (signal === undefined) return connecting;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (err) {
+    if (signal.aborted) connecting.then((late) => late.close()).catch(() => undefined);
+    throw err;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function dialUntil(options: NatsOptions, signal: AbortSignal | undefined) {
+  return retry(() => dial(options, signal), {
+    backoff: { initial: 250, max: 2_000 },
+    signal,
+    onFailure(err, attempt) {
+      if (err instanceof ConfigError) throw err;
+      if (err instanceof AuthorizationError) {
+        throw new ConfigError("NATS refuses the credentials", { cause: err });
+      }
+      options.logger.warn({ err, attempt }, "nats not reachable, retrying");
+    },
+  });
+}
+
+/** Where to connect to and as whom. `tls`: nothing is said before the connection is encrypted. */
+type NatsServers = {
+  readonly servers: string[];
+  readonly tls: boolean;
+  readonly user?: string;
+  readonly pass?: string;
+  readonly token?: string;
+};
+
+const SERVER = /^(?:(nats|tls):\/\/)?(?:([^@/\s]*)@)?([^@/\s]+)\/?$/;
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConfigError("the credentials in the URL of NATS are not percent-encoded");
+  }
+}
+
+function credentials(userinfo: string): Pick<NatsServers, "user" | "pass" | "token"> {
+  const colon = userinfo.indexOf(":");
+  if (colon < 0) return { token: decode(userinfo) };
+  return { user: decode(userinfo.slice(0, colon)), pass: decode(userinfo.slice(colon + 1)) };
+}
+
+/**
+ * The servers in `url`: `nats://host:4222` or `tls://host:4222`, several separated by commas, with
+ * `user:password@` or `token@` before the host (the same for all, percent-encoded). With one `tls`
+ * all are. Throws {@link ConfigError}, which does not quote the URL.
+ */
+export function parseServers(url: string): NatsServers {
+  const servers: string[] = [];
+  const userinfos = new Set<string>();
+  let tls = false;
+  for (const part of url.split(",")) {
+    const [, scheme, userinfo, host] = SERVER.exec(part.trim()) ?? [];
+    if (host === undefined) throw new ConfigError("a URL of NATS must be like nats://host:4222");
+    servers.push(host);
+    tls ||= scheme === "tls";
+    if (userinfo !== undefined && userinfo !== "") userinfos.add(userinfo);
+  }
+  const [userinfo, ...others] = userinfos;
+  if (others.length > 0) {
+    throw new ConfigError("the URLs of NATS have different credentials: they must be the same");
+  }
+  return { servers, tls, ...(userinfo === undefined ? {} : credentials(userinfo)) };
 }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import { AckPolicy, DeliverPolicy, JetStreamApiError } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
 import { createKeyedPool } from "@rollcast/async/keyed-pool";
 import type { Nats } from "./connect.ts";
 import { handleMessage } from "./handle-message.ts";
-import { ensureConsumer } from "./durable-consumer.ts";
+import { EVENT_STREAM } from "./streams.ts";
 
 export type ConsumeOptions<T> = {
   /** Name of the durable consumer, shared by all replicas of a service. */
@@ -145,4 +146,46 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
       if (events > 0) nats.logger.warn({ durable, events }, "events left to be delivered again");
     },
   };
+}
+
+/**
+ * How long the events of a replica that was killed wait; those in flight are renewed well within
+ * it.
+ */
+const ACK_WAIT_MS = 15_000;
+/** JetStream's answer where the durable exists with other settings. */
+const EXISTS_DIFFERENT = 10_148;
+
+function startOf<T>({ from = "new" }: ConsumeOptions<T>) {
+  if (from === "all") return { deliver_policy: DeliverPolicy.All };
+  if (from === "new") return { deliver_policy: DeliverPolicy.New };
+  const time = new Date(Date.now() - from.lastMs).toISOString();
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: time };
+}
+
+async function ensureConsumer<T>(nats: Nats, options: ConsumeOptions<T>): Promise<Consumer> {
+  const { durable, filter } = options;
+  const { consumers } = nats.jsm;
+  const settings = {
+    filter_subject: filter,
+    ack_wait: ACK_WAIT_MS * 1_000_000,
+    // What cannot be handled is put into the dead letters by us, with its reason: the server must
+    // never give up by itself.
+    max_deliver: -1,
+    max_ack_pending: 1_000,
+  };
+  try {
+    await consumers.add(EVENT_STREAM, {
+      ...settings,
+      durable_name: durable,
+      ack_policy: AckPolicy.Explicit,
+      ...startOf(options),
+    });
+  } catch (err) {
+    if (!(err instanceof JetStreamApiError && err.code === EXISTS_DIFFERENT)) throw err;
+    // Made by another replica, an earlier start or another version: where it begins cannot be
+    // changed, and its place in the stream is kept.
+    await consumers.update(EVENT_STREAM, durable, settings);
+  }
+  return nats.js.consumers.get(EVENT_STREAM, durable);
 }

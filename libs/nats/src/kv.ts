@@ -1,13 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
-import { keepWatching } from "./bucket-watch.ts";
-import type { Watching } from "./bucket-watch.ts";
-import { readBucket } from "./bucket.ts";
+import { backoffDelay } from "@rollcast/async/backoff";
+import { TerminalError } from "@rollcast/shared/errors";
+import { readBucket, subscribe } from "./bucket.ts";
 import type { Stored } from "./bucket.ts";
 import type { Nats } from "./connect.ts";
-import { recordReader } from "./record-reader.ts";
 import type { Bucket } from "./streams.ts";
 
 /** A value with the revision that compare-and-set needs. */
@@ -111,4 +111,134 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
       );
     },
   };
+}
+
+type Watching = {
+  readonly bucket: Bucket;
+  readonly filter: string;
+  readonly signal: AbortSignal;
+  /**
+   * A subscription is about to begin, at first or after the last one ended: whatever was reported
+   * before, the server may have less or older values now.
+   */
+  readonly onStart?: () => void;
+  readonly onUpdate: (update: Stored) => void;
+  /** Every value that was present at the start was reported. */
+  readonly onSynced: () => void;
+  /** A subscription begins anew after so many milliseconds at the latest; default 10 minutes. */
+  readonly relistMs?: number;
+};
+
+const RELIST_MS = 600_000;
+const RETRY = { initial: 200, max: 5_000 };
+
+/**
+ * One subscription, until the signal fires or `relistMs` have passed; throws where a write may be
+ * missing, or it is not to be had.
+ */
+async function watchOnce(nats: Nats, watching: Watching): Promise<void> {
+  const { bucket, filter, signal, relistMs = RELIST_MS, onUpdate, onSynced } = watching;
+  await using subscription = await subscribe(nats, bucket, filter);
+  const { messages, isEmpty, storedOf, onIdle } = subscription;
+  let isOver = signal.aborted;
+  if (isOver) return;
+  const end = () => {
+    isOver = true;
+    messages.stop();
+  };
+  signal.addEventListener("abort", end, { once: true });
+  // The replicas do not list at once.
+  const timer = setTimeout(end, relistMs * (0.75 + Math.random() / 2));
+  try {
+    let isSynced = isEmpty;
+    let reported = 0;
+    if (isSynced) onSynced();
+    const syncIf = (isComplete: boolean): boolean => {
+      if (isSynced || !isComplete) return isSynced;
+      isSynced = true;
+      onSynced();
+      return true;
+    };
+    onIdle((delivered) => syncIf(delivered === reported));
+    for await (const msg of messages) {
+      if (isOver) return;
+      onUpdate(storedOf(msg));
+      reported += 1;
+      syncIf(msg.info.pending === 0);
+    }
+    if (!isOver) throw new Error("the subscription ended by itself");
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** Waits before the next try: in an outage until the connection is back. Ends with the signal. */
+async function pause(nats: Nats, failures: number, signal: AbortSignal): Promise<void> {
+  if (nats.fault() === undefined) {
+    await sleep(backoffDelay(RETRY, failures), undefined, { signal }).catch(() => undefined);
+    return;
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  const off = nats.onReconnect(end);
+  signal.addEventListener("abort", end, { once: true });
+  await promise;
+  off();
+  signal.removeEventListener("abort", end);
+}
+
+/**
+ * Watches a bucket until `signal` fires. The subscription begins anew, from the present values,
+ * wherever a write may be missing, and every `relistMs`: a bucket that was emptied reports nothing.
+ */
+async function keepWatching(nats: Nats, watching: Watching): Promise<void> {
+  const { bucket, signal } = watching;
+  let failures = 0;
+  const onSynced = () => {
+    failures = 0;
+    watching.onSynced();
+  };
+  while (!signal.aborted) {
+    // At once, and before the consumer is made: what is written from here on is reported by it.
+    watching.onStart?.();
+    if (failures > 0 || nats.fault() !== undefined) await pause(nats, failures, signal);
+    try {
+      await watchOnce(nats, { ...watching, onSynced });
+    } catch (err) {
+      if (signal.aborted) return;
+      failures += 1;
+      nats.logger.warn({ err, bucket }, "bucket watch ended");
+    }
+  }
+}
+
+function safeJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** How records of one form are read from bytes. */
+function recordReader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
+  const parse = (key: string, bytes: Uint8Array): T => {
+    const parsed = schema.safeParse(safeJson(bytes));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new TerminalError(
+      "Unreadable",
+      `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
+    );
+  };
+  const tryParse = (key: string, bytes: Uint8Array): T | undefined => {
+    try {
+      return parse(key, bytes);
+    } catch (err) {
+      nats.logger.error({ err, key, bucket }, "skipping unreadable record");
+      return undefined;
+    }
+  };
+  return { parse, tryParse };
 }

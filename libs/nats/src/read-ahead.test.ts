@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mergeAnswers } from "./read-ahead.ts";
+import { mergeAnswers } from "./tail.ts";
 
 test.each<[name: string, answers: (number | null)[], seqs: number[], isEnd: boolean]>([
   ["no message matches", [null, null], [], true],

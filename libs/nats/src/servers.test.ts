@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError } from "@rollcast/shared/errors";
-import { parseServers } from "./servers.ts";
+import { parseServers } from "./connect.ts";
 
 test.each([
   ["nats://nats:4222", { servers: ["nats:4222"], tls: false }],

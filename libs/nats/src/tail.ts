@@ -4,11 +4,10 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import { backoffDelay } from "@rollcast/async/backoff";
 import { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "./connect.ts";
+import { readNext } from "./history.ts";
 import type { ReadFrom } from "./history.ts";
 import { natsErrorKind } from "./nats-error.ts";
-import { openPollTrigger } from "./poll-trigger.ts";
 import { EVENT_STREAM } from "./streams.ts";
-import { readAhead } from "./read-ahead.ts";
 
 export type TailOptions = {
   /** Subject filter (`rollcast.v1.*.rollout.failed.>`). */
@@ -108,4 +107,106 @@ export async function* tailEvents(nats: Nats, options: TailOptions): AsyncGenera
       await sleep(delay, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/**
+ * A message may be published before it is stored, so polls follow each other soon after one. The
+ * largest delay bounds what a missed message costs.
+ */
+const IDLE = { initial: 50, max: 2_000 };
+
+/** Says when to poll a stream. */
+type PollTrigger = Disposable & {
+  /**
+   * Returns at once after a message or a reconnect, else after a while, or when the signal fires.
+   * Throws where the server refuses the subscription or, since a reconnect, the credentials.
+   */
+  wait(): Promise<void>;
+  /** Whether there was a reconnect since the last call. */
+  hasReconnected(): boolean;
+};
+
+/**
+ * Triggers a poll for each message on `subject`. Their content is not used: they do not come in the
+ * stream's order, and those from an outage never come.
+ */
+function openPollTrigger(nats: Nats, subject: string, signal: AbortSignal): PollTrigger {
+  let trigger = new AbortController();
+  let idlePolls = 0;
+  let reconnected = false;
+  let error: Error | undefined;
+  const subscription = nats.nc.subscribe(subject, {
+    callback: (err) => {
+      if (err !== null) error = err;
+      trigger.abort();
+    },
+  });
+  const off = nats.onReconnect(() => {
+    reconnected = true;
+    trigger.abort();
+  });
+  return {
+    async wait() {
+      const until = AbortSignal.any([trigger.signal, signal]);
+      idlePolls += 1;
+      const delay = backoffDelay(IDLE, idlePolls);
+      await sleep(delay, undefined, { signal: until }).catch(() => undefined);
+      const err = error ?? nats.authError();
+      if (err !== undefined) throw err;
+      if (!trigger.signal.aborted) return;
+      trigger = new AbortController();
+      idlePolls = 0;
+    },
+    hasReconnected() {
+      const before = reconnected;
+      reconnected = false;
+      return before;
+    },
+    [Symbol.dispose]() {
+      off();
+      subscription.unsubscribe();
+    },
+  };
+}
+
+type Batch<M> = {
+  /** Oldest first. */
+  readonly messages: readonly M[];
+  /** Whether there are no more. */
+  readonly isEnd: boolean;
+};
+
+/**
+ * Merges answers to "which is the next message from sequence n on?" for consecutive n. Answers
+ * after a null are dropped: they are of messages that were stored since, and others may have been
+ * stored before them.
+ */
+export function mergeAnswers<M extends { readonly seq: number }>(
+  answers: readonly (M | null)[],
+): Batch<M> {
+  const messages: M[] = [];
+  for (const answer of answers) {
+    if (answer === null) return { messages, isEnd: true };
+    if (answer.seq > (messages.at(-1)?.seq ?? 0)) messages.push(answer);
+  }
+  return { messages, isEnd: false };
+}
+
+/**
+ * The next messages of the stream of events whose subject matches: at least those among the next
+ * `count` sequences. Sends all requests at once, since a round trip over a forwarded port is slow.
+ * Where few messages match, several answers are the same message.
+ */
+async function readAhead(
+  nats: Nats,
+  subject: string,
+  from: ReadFrom,
+  count: number,
+): Promise<Batch<StoredMsg>> {
+  const starts: readonly ReadFrom[] =
+    "seq" in from ? Array.from({ length: count }, (_, i) => ({ seq: from.seq + i })) : [from];
+  const answers = await Promise.all(
+    starts.map((start) => readNext(nats, EVENT_STREAM, { ...start, subject })),
+  );
+  return mergeAnswers(answers);
 }

@@ -17,8 +17,7 @@ import { describe, expect, test } from "vitest";
 import { openQueue } from "../src/job-queue.ts";
 import type { JobQueue } from "../src/job-queue.ts";
 import { openWorker } from "../src/worker.ts";
-import type { Work, WorkOptions } from "../src/worker.ts";
-import type { JobContext } from "../src/process-job.ts";
+import type { JobContext, Work, WorkOptions } from "../src/worker.ts";
 import { recordingLogger, silent, startTrapdoor } from "./setup.ts";
 
 type JobData = { name: string };

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { startHealthServer } from "../health/health-server.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
-import { ask } from "./ask.ts";
+import { ask } from "./check.ts";
 
 async function answering(respond: (socket: Socket) => void) {
   const sockets = new Set<Socket>();

@@ -2,12 +2,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
-import { systemReason } from "../files/file-fault.ts";
-import { ask } from "./ask.ts";
-import type { ProbeAnswer } from "./ask.ts";
+import { connect } from "node:net";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { fileFault, systemReason } from "../files/file-fault.ts";
 import { decideHealth } from "./decide-health.ts";
-import type { HealthLimits } from "./decide-health.ts";
-import { readMemory, writeMemory } from "./memory.ts";
+import type { HealthLimits, Memory } from "./decide-health.ts";
 import { findService } from "./processes.ts";
 
 export type CheckOptions = Partial<HealthLimits> & {
@@ -26,7 +25,7 @@ export type CheckOptions = Partial<HealthLimits> & {
   readonly memoryFile?: string;
 };
 
-export type Health = { readonly ready: boolean; readonly text: string };
+type Health = { readonly ready: boolean; readonly text: string };
 
 const TIMEOUT_MS = 6_000;
 /** That of the chart's startup probe. */
@@ -34,7 +33,7 @@ const START_WITHIN_MS = 120_000;
 /** Longer than a service takes at the most, 25 s. */
 const GRACE_MS = 30_000;
 /** What a container engine keeps of what a check says. */
-const MAX_BYTES = 4_096;
+const MAX_PRINTED = 4_096;
 
 const NO_EFFECT = "a service that is not live will not be ended";
 
@@ -51,8 +50,8 @@ function linesOf(path: string, answer: ProbeAnswer, prefix = ""): string[] {
 function bounded(lines: readonly string[]): string {
   const text = `${lines.join("\n")}\n`;
   const bytes = Buffer.from(text);
-  if (bytes.length <= MAX_BYTES) return text;
-  const cut = bytes.subarray(0, MAX_BYTES - 4).toString("utf8");
+  if (bytes.length <= MAX_PRINTED) return text;
+  const cut = bytes.subarray(0, MAX_PRINTED - 4).toString("utf8");
   // A letter that was cut in two.
   return `${cut.replace(/\uFFFD$/, "")}...\n`;
 }
@@ -110,4 +109,86 @@ export async function check(options: CheckOptions): Promise<Health> {
   const ended = endIfDue({ ...options, endAfterMs }, isOk(live));
   const why = isOk(live) ? [] : linesOf("/livez", live, "livez: ");
   return { ready: isOk(ready), text: bounded([...ended, ...why, ...linesOf("/readyz", ready)]) };
+}
+
+type ProbeAnswer = { readonly status: number; readonly text: string } | { readonly fault: string };
+
+const MAX_ANSWER = 65_536;
+
+function parse(bytes: Buffer): ProbeAnswer {
+  const text = bytes.toString("utf8");
+  const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(text) ?? [];
+  const end = text.indexOf("\r\n\r\n");
+  if (status === undefined || end < 0) return { fault: "no answer of HTTP" };
+  return { status: Number(status), text: text.slice(end + 4) };
+}
+
+/**
+ * GETs a path of this machine. By hand over a socket: a check starts a process every few seconds,
+ * and the HTTP modules of Node would double what that costs. HTTP/1.0 has the server end the
+ * connection, and a body without chunks.
+ */
+export function ask(port: number, path: string, timeoutMs: number): Promise<ProbeAnswer> {
+  const { promise, resolve } = Promise.withResolvers<ProbeAnswer>();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const socket = connect({ port, host: "127.0.0.1" });
+  const end = (answer: ProbeAnswer) => {
+    clearTimeout(timer);
+    socket.destroy();
+    resolve(answer);
+  };
+  const timer = setTimeout(() => {
+    end({ fault: `no answer within ${timeoutMs / 1_000} s` });
+  }, timeoutMs);
+  socket.on("connect", () => socket.write(`GET ${path} HTTP/1.0\r\n\r\n`));
+  socket.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_ANSWER) end(parse(Buffer.concat(chunks)));
+  });
+  socket.on("end", () => end(parse(Buffer.concat(chunks))));
+  socket.on("error", (err) => end({ fault: systemReason(err) }));
+  return promise;
+}
+
+function isMemory(value: unknown): value is Memory {
+  if (typeof value !== "object" || value === null) return false;
+  const { process: id, live, failures, since, endedAt } = value as Record<string, unknown>;
+  return (
+    typeof id === "string" &&
+    typeof live === "boolean" &&
+    typeof failures === "number" &&
+    typeof since === "number" &&
+    (endedAt === undefined || typeof endedAt === "number")
+  );
+}
+
+/**
+ * What the last check wrote down; undefined where there is nothing that can be read, as for a first
+ * check.
+ */
+function readMemory(file: string): Memory | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isMemory(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes it down in one step, for the engine may kill a check at any time. Returns why it could
+ * not.
+ */
+function writeMemory(file: string, memory: Memory): string | undefined {
+  const partial = `${file}.${process.pid}`;
+  try {
+    writeFileSync(partial, JSON.stringify(memory), { flag: "wx", mode: 0o600 });
+    renameSync(partial, file);
+    return undefined;
+  } catch (err) {
+    rmSync(partial, { force: true });
+    return `${file} cannot be written: ${fileFault(err, partial)}: give the container a tmpfs at its folder`;
+  }
 }
