@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { optionsOf, usage } from "./options.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { SCENARIOS, optionsOf, usage } from "./options.ts";
 
 test("a scenario has its own sizes, and eight rounds beside another commit", () => {
   expect(optionsOf(["fan-out", "--workloads", "50", "--base", "HEAD~1"])).toMatchObject({

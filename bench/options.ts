@@ -1,6 +1,10 @@
 import { parseArgs } from "node:util";
-import { SCENARIOS } from "./scenarios.ts";
 import type { Scenario, Sizes } from "./lab/scenario.ts";
+import { combinedMemory, memory } from "./scenarios/memory/memory.ts";
+import { fanOut } from "./scenarios/rollout/fan-out.ts";
+import { latency } from "./scenarios/rollout/latency.ts";
+import { publish } from "./scenarios/watcher/publish.ts";
+import { sync } from "./scenarios/watcher/sync.ts";
 
 /** What was asked for. */
 export type Options = {
@@ -75,3 +79,12 @@ export function optionsOf(args: readonly string[]): Options {
     json: given.json,
   };
 }
+
+export const SCENARIOS: readonly Scenario[] = [
+  latency,
+  fanOut,
+  memory,
+  combinedMemory,
+  publish,
+  sync,
+];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { configKeys, withConfigTable } from "./documents.ts";
+import { configKeys, withConfigTable } from "./config-table.ts";
 
 const PAGE = join(import.meta.dirname, "..", "..", "docs", "configuration.md");
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { listenToEvents } from "@rollcast/demo/listen-to-events";
 import { narrateDelivery } from "@rollcast/demo/narrate";
 import type { Printer } from "@rollcast/demo/printer";
@@ -12,11 +13,11 @@ import type { Nats } from "@rollcast/nats/connect";
 import { startService } from "@rollcast/testkit/services";
 import type { Service, ServiceLogLine } from "@rollcast/testkit/services";
 import { z } from "zod";
+import { startNats } from "@rollcast/testkit/nats";
+import { startRedis } from "@rollcast/testkit/redis-server";
+import { startWebhookServer } from "@rollcast/demo/webhook-server";
+import type { Delivery, WebhookServer } from "@rollcast/demo/webhook-server";
 import type { Options } from "./options.ts";
-import { startSignedWebhook } from "./signed-webhook.ts";
-import type { SignedWebhook } from "./signed-webhook.ts";
-import { startBackends } from "./backends.ts";
-import type { Backends } from "./backends.ts";
 import type { Progress } from "../bootstrap/progress.mjs";
 import { openLocalCluster, openUserCluster } from "./target.ts";
 import type { Target } from "./target.ts";
@@ -214,4 +215,46 @@ async function startServices(options: ServicesOptions): Promise<Services> {
     broken: broken.promise,
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
+}
+
+type Backends = AsyncDisposable & {
+  readonly natsUrl: string;
+  readonly redisUrl: string;
+};
+
+/**
+ * Starts NATS and Redis with their data below `dir`, or uses the user's if `NATS_URL` and
+ * `REDIS_URL` are set.
+ */
+async function startBackends(dir: string): Promise<Backends> {
+  await using undo = new AsyncDisposableStack();
+  const { NATS_URL: natsUrl = "", REDIS_URL: redisUrl = "" } = process.env;
+  const storeDir = join(dir, "nats");
+  await mkdir(storeDir, { recursive: true });
+  const nats = natsUrl === "" ? undo.use(await startNats({ storeDir })) : { url: natsUrl };
+  const redis =
+    redisUrl === ""
+      ? undo.use(await startRedis({ dataDir: join(dir, "redis") }))
+      : { url: redisUrl };
+  const kept = undo.move();
+  return {
+    natsUrl: nats.url,
+    redisUrl: redis.url,
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** A local webhook, and the secret of its signatures: `whsec_...`, of this run only. */
+type SignedWebhook = WebhookServer & { readonly secret: string };
+
+async function startSignedWebhook(
+  onDelivery: (delivery: Delivery) => void,
+): Promise<SignedWebhook> {
+  const secret = `whsec_${randomBytes(32).toString("base64")}`;
+  return Object.assign(
+    await startWebhookServer({ secret, host: "127.0.0.1", port: 0, onDelivery }),
+    {
+      secret,
+    },
+  );
 }

@@ -1,17 +1,11 @@
 // `npm start`, run with Node 24: starts everything Rollcast needs, the three services, and the
 // demo.
 import process from "node:process";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { createPrinter } from "@rollcast/demo/printer";
 import { createDemoExpectation } from "@rollcast/demo/demo-expectation";
 import { playDemo } from "@rollcast/demo/play-demo";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { DEMO } from "@rollcast/demo/demo-objects";
-import type { Nats } from "@rollcast/nats/connect";
-import { openKv } from "@rollcast/nats/kv";
-import { recordKey } from "@rollcast/shared/subjects";
-import { z } from "zod";
+import { isAdopted } from "./is-adopted.ts";
 import { withLock } from "../bootstrap/lock.mjs";
 import { USAGE, parseOptions } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -19,7 +13,8 @@ import { createProgress } from "../bootstrap/progress.mjs";
 import { which } from "../bootstrap/run-command.mjs";
 import { startEnvironment } from "./environment.ts";
 import type { RunContext } from "./environment.ts";
-import { clusterName } from "./target.ts";
+import { dataDir } from "./data-dir.ts";
+import { whatNext } from "./what-next.ts";
 
 const DEMO_MS = 180_000;
 
@@ -120,82 +115,3 @@ function optionsOrUsage(args: readonly string[]): Options | undefined {
 const options = optionsOrUsage(process.argv.slice(2));
 // What was still starting when the run was aborted ends with the process.
 process.exit(options === undefined ? 2 : await main(options));
-
-const PLAIN = /^[\w@%+=:,./-]+$/;
-
-/** Quotes `text` as one word of a POSIX shell. */
-function shellWord(text: string): string {
-  return PLAIN.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
-
-/** What a user may try next. `kubectlArgs` select the cluster. */
-export function whatNext(
-  kubectlArgs: readonly string[],
-  demo: boolean,
-  hasKubectl: boolean,
-): string {
-  const kubectl = ["kubectl", ...kubectlArgs].map(shellWord).join(" ");
-  const needed = hasKubectl ? "" : " (kubectl: https://kubernetes.io/docs/tasks/tools/)";
-  const lines = demo
-    ? [
-        `Try, in another terminal${needed}:`,
-        `  ${kubectl} -n demo patch configmap web-config --type merge -p '{"data":{"GREETING":"hi"}}'`,
-        `  ${kubectl} -n demo patch secret web-secret --type merge -p '{"stringData":{"TOKEN":"another"}}'`,
-        `  ${kubectl} -n demo get replicasets,pods`,
-      ]
-    : [
-        `Opt a Deployment in, then change a ConfigMap or Secret that it uses${needed}:`,
-        `  ${kubectl} -n NAMESPACE annotate deployment NAME reloader.stakater.com/auto=true`,
-      ];
-  return [...lines, "Ctrl-C ends everything that was started here."].join("\n");
-}
-
-/** Whether the restarter has recorded every Deployment of the demo with its present content. */
-async function isAdopted(nats: Nats, cluster: string): Promise<boolean> {
-  const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
-  for (const name of DEMO.deployments) {
-    const ref = { kind: "Deployment", namespace: DEMO.namespace, name };
-    const entry = await records.get(recordKey(cluster, ref));
-    if (entry?.value.phase !== "current") return false;
-  }
-  return true;
-}
-
-/**
- * The folder of this run's data. For a user's cluster it is kept, so that changes between runs are
- * found; a local cluster starts from scratch.
- */
-async function dataDir(
-  root: string,
-  options: Options,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const base = join(root, ".rollcast");
-  if (options.cluster !== undefined) {
-    const path = join(base, "clusters", clusterName(options.cluster));
-    return { path, [Symbol.asyncDispose]: async () => undefined };
-  }
-  await removeDead(base);
-  const path = join(base, `local-${process.pid}`);
-  const clear = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
-  await clear();
-  await mkdir(path, { recursive: true });
-  return { path, [Symbol.asyncDispose]: clear };
-}
-
-/** Removes the folders of local runs that were killed. */
-async function removeDead(base: string): Promise<void> {
-  for (const name of await readdir(base).catch(() => [])) {
-    const pid = /^local-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    await rm(join(base, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

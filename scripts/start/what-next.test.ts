@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whatNext } from "./main.ts";
+import { whatNext } from "./what-next.ts";
 
 test("the commands can be pasted into a shell, whatever the path", () => {
   const plain = whatNext(["--kubeconfig", "/home/a/.rollcast/kubeconfig"], true, true);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MAX_COLUMNS, longComments } from "./comments.ts";
+import { MAX_COLUMNS, longComments } from "./prose.ts";
 import { readDeployed, readTexts } from "./read-sources.ts";
 
 test("no comment of the repository is wider than 100 columns", async () => {

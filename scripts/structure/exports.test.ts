@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { unusedExports } from "./exports.ts";
-import { readExports, readSources } from "./read-sources.ts";
+import { readExports, readSources, unusedExports } from "./read-sources.ts";
 
 test("every export of a package is imported from outside of it", async () => {
   expect(unusedExports(await readExports(), await readSources({ tests: true }))).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { importsOf } from "./imports.ts";
+import { importsOf } from "./read-sources.ts";
 
 test.each([
   ["an import", 'import { a } from "x";'],

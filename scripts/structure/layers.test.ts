@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { expect, test } from "vitest";
-import { importsOf } from "./imports.ts";
+import { importsOf, readSources, readWorkspace } from "./read-sources.ts";
 import { clientFaults, layerFaults } from "./layers.ts";
 import type { Layers } from "./layers.ts";
-import { readSources, readWorkspace } from "./read-sources.ts";
 
 const layers = JSON.parse(await readFile(join(repositoryRoot(), "layers.json"), "utf8")) as Layers;
 

@@ -1,10 +1,10 @@
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import type { ExportingPackage } from "./exports.ts";
-import { importsOf } from "./imports.ts";
 import type { Source, Workspace } from "./layers.ts";
 import { PACKAGES } from "./package-folder.ts";
+import { isNode, nodesOf, programOf, textsOf } from "./ast.ts";
+import type { AnyNode } from "./ast.ts";
 
 const SOURCES = [`${PACKAGES}/src/**/*.ts`, "{bench,scripts}/**/*.{ts,mjs}"];
 const TESTS = [`${PACKAGES}/test/**/*.ts`, "test/**/*.{ts,mjs}", "*.ts"];
@@ -76,4 +76,61 @@ export function countLines(text: string): number {
 export async function readSources(options: { tests?: boolean } = {}): Promise<Source[]> {
   const texts = await readTexts(options);
   return texts.map(({ file, text }) => ({ file, imports: importsOf(file, text) }));
+}
+
+/** The node that names a module, of a node that refers to one: `import`, `export`, `import()`. */
+function moduleOf(node: AnyNode): unknown {
+  switch (node.type) {
+    case "ImportDeclaration":
+    case "ExportNamedDeclaration":
+    case "ExportAllDeclaration":
+    case "ImportExpression":
+    // `import("x").Y`, as a type.
+    case "TSImportType":
+      return node.source;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The specifiers of all imports and re-exports of a TypeScript source, those of types too, each
+ * once; also that of an `import()` of a template without expressions. Throws where it is no
+ * TypeScript.
+ */
+export function importsOf(file: string, text: string): string[] {
+  const specifiers = [...nodesOf(programOf(file, text))]
+    .map(moduleOf)
+    .filter(isNode)
+    .filter(({ expressions }) => !Array.isArray(expressions) || expressions.length === 0)
+    .flatMap(textsOf);
+  return [...new Set(specifiers)];
+}
+
+/** A package of the workspace with the keys of its `exports`. */
+type ExportingPackage = {
+  readonly name: string;
+  readonly dir: string;
+  readonly exports: readonly string[];
+};
+
+function isTest(file: string): boolean {
+  return /\.test\.ts$|(^|\/)test\//.test(file);
+}
+
+/**
+ * The exports that no file outside of their package imports. Tests count as outside, those of the
+ * package itself too.
+ */
+export function unusedExports(
+  packages: readonly ExportingPackage[],
+  sources: readonly Source[],
+): string[] {
+  return packages.flatMap(({ name, dir, exports }) => {
+    const outside = sources.filter(({ file }) => !file.startsWith(`${dir}/`) || isTest(file));
+    const imported = new Set(outside.flatMap(({ imports }) => imports));
+    return exports
+      .map((key) => name + key.slice(1))
+      .filter((specifier) => !imported.has(specifier));
+  });
 }

@@ -1,6 +1,6 @@
 import { selectTarget } from "@rollcast/kube/kubeconfig";
 import { expect, test } from "vitest";
-import { containerFaults } from "./preflight.ts";
+import { containerFaults } from "./container-faults.ts";
 
 function faultsOf(cluster: object, user: object = { token: "s3cr3t" }): string[] {
   const content = {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, expect, test } from "vitest";
-import { changeOwner, parseOwnership } from "./keys.ts";
+import { changeOwner, parseOwnership } from "./folder-ownership.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcast-own-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

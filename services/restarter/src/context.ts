@@ -10,7 +10,6 @@ import type { Admission } from "./admission/admission.ts";
 import type { DecisionInput } from "./decision/decision.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
-import type { Failpoint } from "./failpoints.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
 
 /** The dependencies shared by all parts of the restarter; created once, in main.ts. */
@@ -43,3 +42,17 @@ export type Context = {
   /** A failpoint at which a test may kill this process; does nothing otherwise. */
   readonly failpoint: (name: Failpoint) => void;
 };
+
+/** A point between two side effects at which a test may kill this process. */
+type Failpoint =
+  | "record-read"
+  | "quota-reserved"
+  | "pending-written"
+  | "patched"
+  | "manifest-written"
+  | "deleted"
+  | "created"
+  | "started-published"
+  | "rolling-written"
+  | "end-written"
+  | "end-published";

@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../wait.ts";
 import { findEvents } from "./find-events.ts";
-import type { Extended, Harness, HarnessOptions } from "./harness-types.ts";
+import type { Extended, Harness, HarnessOptions, LocalProcess } from "./harness-types.ts";
 import { openCluster } from "./open-cluster.ts";
 import { openProcesses } from "./open-processes.ts";
 import { openServers } from "./open-servers.ts";
-import { runHere } from "./run-here.ts";
 
 function present<T>(part: T | undefined, name: string): T {
   if (part === undefined) throw new Error(`this harness has no ${name}: ask for it`);
@@ -106,4 +105,20 @@ export async function startHarness<C extends AsyncDisposable, S extends object =
   // Not assigned: a handle of the same name may have a getter only.
   Object.defineProperties(harness, Object.getOwnPropertyDescriptors(more ?? {}));
   return harness as unknown as Extended<C, S>;
+}
+
+/**
+ * Runs what is otherwise a process in this one: as there, disposal fires the signal and then closes
+ * what was opened, the newest first.
+ */
+async function runHere<T extends object>(
+  open: (place: LocalProcess) => Promise<T>,
+): Promise<T & AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  const stack = opening.use(new AsyncDisposableStack());
+  const stop = new AbortController();
+  opening.defer(() => stop.abort());
+  const opened = await open({ stack, signal: stop.signal });
+  const kept = opening.move();
+  return Object.assign(opened, { [Symbol.asyncDispose]: () => kept.disposeAsync() });
 }

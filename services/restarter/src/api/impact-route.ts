@@ -5,12 +5,20 @@ import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { recordKey } from "@rollcast/shared/subjects";
 import { mapLimit } from "@rollcast/async/map-limit";
+import type { z } from "zod";
+import type { DecisionView } from "@rollcast/shared/api/workload-views";
+import { WHOLE_OBJECT } from "@rollcast/shared/records";
+import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../model/content.ts";
+import type { SourceKey } from "../model/content.ts";
 import { evaluate } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
-import { impactOn } from "./impact.ts";
+import { decide } from "../decision/decide.ts";
+import { presentContents, verdict, verdicts } from "../model/verdict.ts";
+import type { DecisionInput } from "../decision/decision.ts";
+import { decisionView } from "./view.ts";
 
 const CONCURRENCY = 16;
 const MAX_KEYS = 100;
@@ -43,4 +51,90 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const exists = record !== undefined && record.value.deletedAt === undefined;
     return { ...page, items, source, exists };
   });
+}
+
+type Answer = z.input<NonNullable<typeof getImpact.response>>;
+type Impacted = Answer["items"][number];
+
+/** A digest that no content has. */
+const OTHER = "another content";
+
+/** The source as it would be after a change of these keys (default: all), observed `now`. */
+function changed(
+  key: SourceKey,
+  before: SourceRecord | undefined,
+  keys: readonly string[] | undefined,
+  now: number,
+): SourceRecord {
+  const [kind = "", namespace = "", name = ""] = key.split("/");
+  const { deletedAt: _, ...base } = before ?? {
+    v: 1,
+    kind: kind as SourceRecord["kind"],
+    namespace,
+    name,
+    uid: "",
+    resourceVersion: "0",
+    keyId: "0",
+    digests: {},
+    state: "published",
+    change: "created",
+    createdAt: now,
+    annotations: {},
+  };
+  const digests: Record<string, string> = { ...base.digests };
+  for (const usedKey of keys ?? [WHOLE_OBJECT, ...Object.keys(digests)]) digests[usedKey] = OTHER;
+  // An object with too many keys has one digest for all of them.
+  if (Object.hasOwn(base.digests, WHOLE_OBJECT)) digests[WHOLE_OBJECT] = OTHER;
+  const exists = before !== undefined && before.deletedAt === undefined;
+  if (!exists) return { ...base, digests, change: "created" };
+  return { ...base, digests, change: "changed", changedAt: now, changedWithin: 0 };
+}
+
+/**
+ * What the workload would do if the source changed now, by the same checks and decision as for a
+ * real change. Pure.
+ */
+export function impactOn(
+  s: DecisionInput,
+  source: { readonly kind: string; readonly namespace: string; readonly name: string },
+  keys: readonly string[] | undefined,
+): Impacted {
+  const { kind, namespace, name } = s.workload;
+  const key = sourceKey(source.kind, source.namespace, source.name);
+  const record = changed(key, s.sources.get(key), keys, s.now);
+  const sources = new Map(s.sources).set(key, record);
+  const { roll, check, message } = verdict({
+    rules: s.rules,
+    workload: s.workload,
+    source: { ...source, kind: record.kind },
+    record,
+  });
+  const about = { kind, namespace, name, check, message };
+  if (!roll) return { ...about, would: "keep" };
+  const verdictBySource = verdicts(s.workload, sources, s.rules);
+  const used = presentContents(s.workload, sources, verdictBySource)[key]?.keys ?? "*";
+  const usedKeys = { keys: used === "*" ? used : [...used] };
+  if (keys !== undefined && used !== "*" && !keys.some((usedKey) => used.includes(usedKey))) {
+    const words = `the workload uses only other keys: ${used.join(", ")}`;
+    return { ...about, ...usedKeys, would: "keep", check: "other-keys", message: words };
+  }
+  // First applies what is due today, so that only this change is evaluated.
+  const today = decide({ ...s, trusted: true });
+  const current = today.do === "requeue" ? s : { ...s, record: today.record };
+  const next = decisionView(decide({ ...current, sources, trusted: true }));
+  return {
+    ...about,
+    ...usedKeys,
+    message: [message, ...why(next, record)].join("; "),
+    would: next.do === "requeue" ? "roll" : next.do,
+    at: next.at,
+  };
+}
+
+function why(next: DecisionView, record: SourceRecord): string[] {
+  if (next.do === "keep" && record.change === "created") {
+    return ["the source would be created, which rolls nothing unless reload.onCreate says so"];
+  }
+  const text = next.message ?? next.reason;
+  return text === undefined ? [] : [text];
 }

@@ -3,7 +3,7 @@ import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { decide } from "../decision/decide.ts";
 import type { DecisionInput } from "../decision/decision.ts";
-import { impactOn } from "./impact.ts";
+import { impactOn } from "./impact-route.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
 const SOURCE = { kind: "ConfigMap", namespace: "shop", name: "cfg" };
