@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { expect, test } from "vitest";
 import { blockOf, listedWays, staleness, withBlock } from "./block.ts";
-import { STRETCHES } from "./stretches.ts";
+import { STRETCHES } from "./measure.ts";
 import type { Way } from "./way.ts";
 
 const OWN = "services/watcher/src/store/outbox.ts";

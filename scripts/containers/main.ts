@@ -6,6 +6,8 @@ import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { checkoutImages } from "@rollcast/testkit/base-images";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { engineDir } from "../bootstrap/cache.mjs";
@@ -13,10 +15,9 @@ import { runTests } from "../bootstrap/checks.mjs";
 import { withLock } from "../bootstrap/lock.mjs";
 import { createProgress } from "../bootstrap/progress.mjs";
 import { docker } from "./engine/docker.ts";
-import { startEngine } from "./engine/engine.ts";
-import { registryEnv } from "./registry.ts";
-import { buildStandIns } from "./stand-ins/build.ts";
 import type { Docker } from "./engine/docker.ts";
+import { startEngine } from "./engine/engine.ts";
+import { buildStandIns } from "./stand-ins/build.ts";
 
 // Regardless of root's umask: other users read the files in images.
 process.umask(0o022);
@@ -91,4 +92,16 @@ try {
 } catch (err) {
   process.stderr.write(`\n${err instanceof Error ? err.message : String(err)}\n`);
   process.exitCode = 1;
+}
+
+const DEFAULT = "https://registry.npmjs.org/";
+
+/** Points builds to the npm registry of the user's configuration, if it is not the default one. */
+async function registryEnv(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ NPM_CONFIG_REGISTRY?: string }> {
+  const run = promisify(execFile);
+  const { stdout } = await run("npm", ["config", "get", "registry"], { env });
+  const registry = stdout.trim();
+  return registry === DEFAULT ? {} : { NPM_CONFIG_REGISTRY: registry };
 }

@@ -1,10 +1,9 @@
 // Loaded into a service by --import: logs the files that ran for each change that passes, between
 // the bytes that bring it and the bytes by which it goes on.
 import process from "node:process";
+import { Session } from "node:inspector";
 import type { Debugger, Profiler } from "node:inspector";
 import { Socket } from "node:net";
-import { openInspector } from "./inspector.ts";
-import type { Inspector } from "./inspector.ts";
 import type { Passage, ProbeOptions } from "../passage.ts";
 
 const options = JSON.parse(process.env.WAY ?? "") as ProbeOptions;
@@ -172,5 +171,30 @@ function watchBytes(watcher: ByteWatcher): void {
   prototype._writev = function watchedWritev(chunks, ...rest) {
     watcher.onWrite(chunks.map(({ chunk }) => textOf(chunk)).join(""));
     _writev.call(this, chunks, ...rest);
+  };
+}
+
+/** V8's inspector, for the thread that asks. */
+type Inspector = {
+  readonly session: Session;
+  /** Asks and returns the answer. Throws where V8 refuses. */
+  ask<T>(method: string, params?: object): T;
+};
+
+function openInspector(): Inspector {
+  const session = new Session();
+  session.connect();
+  return {
+    session,
+    // For its own thread, V8 has called back when `post` returns.
+    ask<T>(method: string, params: object = {}): T {
+      let answer: { readonly err: Error | null; readonly result?: object } | undefined;
+      session.post(method, params, (err, result) => {
+        answer = { err, result };
+      });
+      if (answer === undefined) throw new Error(`${method} was not answered at once`);
+      if (answer.err !== null) throw new Error(`${method}: ${JSON.stringify(answer.err)}`);
+      return answer.result as T;
+    },
   };
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { splitList } from "./list-body.ts";
+import { splitList } from "./list.ts";
 
 const parse = (body: string) => {
   const { envelope, items } = splitList(Buffer.from(body));

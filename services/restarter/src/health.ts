@@ -5,7 +5,7 @@ import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queues.ts";
-import { failingNotes } from "./reconcile/failing-workloads.ts";
+import { failingNotes } from "./reconcile/reconciler.ts";
 import type { Workqueue } from "./reconcile/workqueue.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 

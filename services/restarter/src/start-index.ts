@@ -1,7 +1,6 @@
 import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import type { Created, RestarterHost } from "./create-context.ts";
-import { watchAnnotationFaults } from "./events/annotation-faults.ts";
-import { watchQueueRejections } from "./events/queue-rejections.ts";
+import { watchAnnotationFaults, watchQueueRejections } from "./events/queue-rejections.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 import { watchSourceNames } from "./index/workload-index.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, expect, test } from "vitest";
-import { findService, parseStat } from "./processes.ts";
+import { findService, parseStat } from "./check.ts";
 
 const root = mkdtempSync(join(tmpdir(), "rollcast-proc-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { RETRY_DELAYS, retryDelay } from "./retry-schedule.ts";
+import { RETRY_DELAYS, retryDelay } from "./deliver.ts";
 
 test("the retry schedule is the documented one with 10 % jitter, and ends", () => {
   const seconds = [5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];

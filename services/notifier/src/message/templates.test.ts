@@ -3,8 +3,7 @@ import { RolloutOutcome } from "@rollcast/shared/events";
 import type { Templates } from "@rollcast/shared/config/templates";
 import { messageOf } from "./message.ts";
 import type { Message } from "./message.ts";
-import { fullSample, sampleGroups } from "./samples.ts";
-import { compileTemplates } from "./templates.ts";
+import { compileTemplates, fullSample, sampleGroups } from "./templates.ts";
 import type { ApplyTemplates } from "./templates.ts";
 
 function message(outcome: RolloutOutcome | "mixed" = "failed", group = 0): Message {

@@ -9,7 +9,7 @@ import type { FreezeView } from "@rollcast/shared/api/freeze-routes";
 import { formatDuration } from "@rollcast/shared/duration";
 import type { FreezeScope } from "@rollcast/shared/operation-events";
 import type { Freeze, LiveLimits } from "../model/control-entry.ts";
-import { OperationError } from "../operations/operation-error.ts";
+import { OperationError } from "../operations/updater.ts";
 import type { QueueStatus } from "../operations/queue-status.ts";
 import type { Operations } from "../operations/operations.ts";
 import type { ApiContext } from "./api-context.ts";

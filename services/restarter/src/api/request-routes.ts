@@ -11,7 +11,7 @@ import { commit, reconcile } from "../reconcile/reconcile.ts";
 import { withRequest } from "../decision/advance.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
-import { findWorkload } from "./find-workload.ts";
+import { findWorkload } from "./workload-routes.ts";
 
 function checkRollable({ input }: Evaluation): void {
   if (!input.workload.mayRoll) {

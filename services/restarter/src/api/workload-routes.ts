@@ -9,11 +9,14 @@ import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
+import { ProblemError } from "@rollcast/shared/api/problem";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
-import { findWorkload } from "./find-workload.ts";
 import { decisionView, isoTime, lineOf, sourceViews, statesOf, summaryOf } from "./view.ts";
+import type { Context } from "../context.ts";
+import { ConflictError, evaluateFresh } from "../reconcile/evaluate.ts";
+import type { FreshEvaluation } from "../reconcile/evaluate.ts";
 
 const ROLLOUTS_SHOWN = 5;
 
@@ -98,4 +101,20 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
     }),
     serve(getWorkload, ({ params }) => detail(api, params)),
   ];
+}
+
+/** The present workload, its record and its decision. Throws a problem if there is none. */
+export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<FreshEvaluation> {
+  if (!ctx.kinds.has(ref.kind)) {
+    const kinds = [...ctx.kinds.keys()].join(", ");
+    const detail = `no workloads of the kind ${ref.kind} are watched, only ${kinds}`;
+    throw new ProblemError(404, "unknown-kind", detail);
+  }
+  try {
+    return await evaluateFresh(ctx, workloadKey(ref));
+  } catch (err) {
+    if (!(err instanceof ConflictError)) throw err;
+    const detail = `there is no ${ref.kind} ${ref.name} in the namespace ${ref.namespace}, or it is out of scope`;
+    throw new ProblemError(404, "no-such-workload", detail);
+  }
 }

@@ -1,9 +1,11 @@
 import { stableId } from "@rollcast/shared/events";
+import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { KubeEvent } from "./kube-events.ts";
 import type { QueueAssignment } from "../model/queue-assignment.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import type { RestarterMetrics } from "../metrics.ts";
 
 const MAX_NAME = 100;
 
@@ -51,4 +53,24 @@ export function watchQueueRejections(
     },
     removed: (workload) => void reported.delete(workloadKey(workload)),
   });
+}
+
+/** Reports unreadable parts of a workload's annotations, once per edit. */
+export function watchAnnotationFaults(ctx: {
+  readonly index: Pick<WorkloadIndex, "listen">;
+  readonly logger: Logger;
+  readonly metrics: Pick<RestarterMetrics, "annotationFaults">;
+}): void {
+  const recordEvent = (workload: Workload, before: Workload | undefined) => {
+    const { faults } = workload.optIn;
+    const reported = before?.optIn.faults ?? [];
+    if (faults.length === 0 || faults.join() === reported.join()) return;
+    const { kind, namespace, name } = workload;
+    ctx.metrics.annotationFaults.inc(faults.length);
+    ctx.logger.warn(
+      { workload: { kind, namespace, name }, faults },
+      "skipping unreadable annotation entries",
+    );
+  };
+  ctx.index.listen({ changed: recordEvent, removed: () => undefined });
 }

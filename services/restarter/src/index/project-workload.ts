@@ -8,7 +8,7 @@ import { MARKER, readMarks, withoutMarks } from "../model/content.ts";
 import { readOptIn } from "../model/opt-in.ts";
 import { mayRoll } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { references } from "../model/references.ts";
+import { references } from "../model/source-references.ts";
 import type { Rules } from "../model/rules.ts";
 
 function hashTemplate(template: PodTemplate | undefined): string {

@@ -9,11 +9,10 @@ import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
-import type { Rules } from "../model/rules.ts";
+import type { NamePatterns, Rules } from "../model/rules.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
-import type { NamePatterns } from "../model/name-patterns.ts";
 import { verdict } from "../model/verdict.ts";
 
 type IndexListener = {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { references } from "./references.ts";
+import { references } from "./source-references.ts";
 
 const container = (over: Record<string, unknown>) => ({ name: "c", image: "i", ...over });
 const spec = (over: Record<string, unknown>) => ({

@@ -1,5 +1,6 @@
 import { dig } from "@rollcast/kube/object";
 import type { SourceKind } from "@rollcast/shared/events";
+import type { PodTemplate } from "@rollcast/kube/workloads/kind";
 
 /** The keys of a source that a workload uses: all, or these (sorted and unique). */
 export type Keys = "*" | readonly string[];
@@ -7,7 +8,7 @@ export type Keys = "*" | readonly string[];
 /** A source that a pod template uses, in the workload's own namespace. */
 export type Reference = { readonly kind: SourceKind; readonly name: string; readonly keys: Keys };
 
-export type RawReference = { kind: SourceKind; name: unknown; keys: Keys };
+type RawReference = { kind: SourceKind; name: unknown; keys: Keys };
 
 type Named = RawReference & { name: string };
 
@@ -17,11 +18,11 @@ type Named = RawReference & { name: string };
  */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-export function isNamed(use: RawReference): use is Named {
+function isNamed(use: RawReference): use is Named {
   return typeof use.name === "string" && NAME.test(use.name);
 }
 
-export function arrayOf(value: unknown): readonly unknown[] {
+function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
@@ -109,4 +110,55 @@ export function volumeReferences(volume: unknown): Reference[] {
     );
   }
   return uses.filter(isNamed);
+}
+
+/** Merges the keys of two uses of the same source. */
+function joinKeys(a: Keys, b: Keys): Keys {
+  if (a === "*" || b === "*") return "*";
+  return [...new Set([...a, ...b])].toSorted();
+}
+
+/** Which optional kinds of references count. */
+type ReferenceOptions = { readonly imagePullSecrets: boolean };
+
+/**
+ * The sources that a pod template uses, each once with all its used keys, ordered by kind and name.
+ * Covers environment and volumes (also projected ones, the Secrets Store CSI driver, and login
+ * Secrets of volume drivers) of containers, init containers, sidecars and ephemeral containers, and
+ * optionally image pull Secrets. References marked `optional` count. Malformed parts are skipped:
+ * the API server has validated the template.
+ */
+export function references(
+  template: PodTemplate | undefined,
+  options: ReferenceOptions = { imagePullSecrets: false },
+): Reference[] {
+  const spec = template?.spec;
+  const containers = ["initContainers", "containers", "ephemeralContainers"].flatMap((group) =>
+    arrayOf(dig(spec, group)),
+  );
+  const uses = [
+    ...containers.flatMap(containerReferences),
+    ...arrayOf(dig(spec, "volumes")).flatMap(volumeReferences),
+    ...(options.imagePullSecrets ? arrayOf(dig(spec, "imagePullSecrets")) : []).map(
+      (secret): RawReference => ({
+        kind: "Secret",
+        name: dig(secret, "name"),
+        keys: "*",
+      }),
+    ),
+  ].filter(isNamed);
+  const merged = new Map<string, Reference>();
+  for (const { kind, name, keys } of uses) {
+    const id = `${kind}/${name}`;
+    const before = merged.get(id);
+    const sorted = keys === "*" ? keys : [...new Set(keys)].toSorted();
+    merged.set(id, {
+      kind,
+      name,
+      keys: before === undefined ? sorted : joinKeys(before.keys, sorted),
+    });
+  }
+  return [...merged.entries()]
+    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, reference]) => reference);
 }

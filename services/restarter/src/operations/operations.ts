@@ -1,8 +1,9 @@
 import type { FreezeScope } from "@rollcast/shared/operation-events";
-import { createUpdater } from "./updater.ts";
-import type { By } from "./updater.ts";
+import { SubjectError } from "@rollcast/shared/subjects";
+import { OperationError, ROLLCAST, createUpdater, origin, untilText } from "./updater.ts";
+import type { By, Updater, UpdaterOptions } from "./updater.ts";
+import { freezeKey } from "../model/control-entry.ts";
 import type { Freeze, LiveLimits } from "../model/control-entry.ts";
-import { freezeOperations } from "./freezes.ts";
 import { haltOperations } from "./halts.ts";
 import { queueOperations } from "./queues.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
@@ -57,6 +58,66 @@ export function createOperations(
     async expire() {
       await queues.expire();
       await freezes.expire();
+    },
+  };
+}
+
+const MAX_COMMENT = 256;
+
+function isOver(freeze: Freeze): boolean {
+  return freeze.until !== undefined && freeze.until <= Date.now();
+}
+
+function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Updater) {
+  const keyOf = (scope: FreezeScope) => {
+    try {
+      return freezeKey(cluster, scope);
+    } catch (err) {
+      if (!(err instanceof SubjectError)) throw err;
+      throw new OperationError(
+        "Invalid",
+        "kind, namespace and name must be as Kubernetes has them",
+      );
+    }
+  };
+  const held = () =>
+    [...cache.list()].map(({ value }) => value).filter((entry) => entry.type === "freeze");
+  return {
+    listFreezes: (): Freeze[] => held().filter((entry) => !isOver(entry)),
+    async freeze(scope: FreezeScope, who: By & { readonly comment?: string }): Promise<Freeze> {
+      const comment = who.comment?.slice(0, MAX_COMMENT);
+      const freeze: Freeze = {
+        v: 1,
+        type: "freeze",
+        scope,
+        comment,
+        ...origin(who),
+      };
+      const id = await updater.update(keyOf(scope), () => freeze);
+      if (id !== undefined) {
+        await updater.publishFreeze(id, "frozen", {
+          scope,
+          by: freeze.by,
+          ...untilText(freeze.until),
+          comment,
+        });
+      }
+      return freeze;
+    },
+    async unfreeze(scope: FreezeScope, who: By): Promise<boolean> {
+      const id = await updater.update(keyOf(scope), () => null);
+      if (id === undefined) return false;
+      await updater.publishFreeze(id, "unfrozen", { scope, by: origin(who).by });
+      return true;
+    },
+    async expire(): Promise<void> {
+      for (const { scope } of held().filter(isOver)) {
+        const id = await updater.update(keyOf(scope), (entry) =>
+          entry?.type === "freeze" && isOver(entry) ? null : undefined,
+        );
+        if (id === undefined) continue;
+        await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "Expired" });
+      }
     },
   };
 }

@@ -1,11 +1,10 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
-import { ROLLCAST, origin, untilText } from "./updater.ts";
+import { OperationError, ROLLCAST, origin, untilText } from "./updater.ts";
 import type { By, Updater } from "./updater.ts";
 import { LiveLimits, SETTINGS, lasting, settingsKey } from "../model/control-entry.ts";
 import type { Settings } from "../model/control-entry.ts";
-import { OperationError } from "./operation-error.ts";
 
 /** The limits among live settings, as events list them; unlimited ones are omitted. */
 function limitsOf(settings: Settings): NonNullable<QueueData["limits"]> {

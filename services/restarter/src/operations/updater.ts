@@ -15,7 +15,6 @@ import { put } from "@rollcast/nats/modify";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import type { ControlEntry } from "../model/control-entry.ts";
-import { OperationError } from "./operation-error.ts";
 
 /** Who requests it, and until when it applies (ms since the epoch); unset: until it is removed. */
 export type By = { readonly by: string; readonly until?: number };
@@ -92,4 +91,15 @@ export function createUpdater(options: UpdaterOptions): Updater {
       logger.info({ ...data, outcome }, "freeze changed");
     },
   };
+}
+
+/** The requested operation is not possible; the message is for people. */
+export class OperationError extends Error {
+  override name = "OperationError";
+  readonly reason: "NotFound" | "Invalid";
+
+  constructor(reason: "NotFound" | "Invalid", message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { WorkloadKey } from "../model/workload.ts";
-import { failingNotes } from "./failing-workloads.ts";
+import { failingNotes } from "./reconciler.ts";
 
 const keys = (count: number): WorkloadKey[] =>
   Array.from({ length: count }, (_, i): WorkloadKey => `Deployment/shop/web-${i}`);

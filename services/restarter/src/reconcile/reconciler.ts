@@ -1,7 +1,6 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
 import type { WorkloadKey } from "../model/workload.ts";
-import { startFailingMetric } from "./failing-workloads.ts";
 import { startProgressWatch } from "./progress-watch.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
 import { reconcile } from "./reconcile.ts";
@@ -61,5 +60,27 @@ function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
       const { since } = progress.stale();
       g.set(since === undefined ? 0 : (Date.now() - since) / 1_000);
     },
+  );
+}
+
+/** So many are named; the log names each. */
+const NAMED = 3;
+
+/** A line behind the `ok` of `/readyz` while workloads cannot be reconciled; none keeps others. */
+export function failingNotes({ failing }: Pick<Workqueue, "failing">): string[] {
+  const keys = failing();
+  if (keys.length === 0) return [];
+  const named = keys.slice(0, NAMED).join(", ");
+  const more = keys.length > NAMED ? ` and ${keys.length - NAMED} more` : "";
+  return [`reconciling fails, and is tried again: ${named}${more}`];
+}
+
+/** Counts them. */
+function startFailingMetric(metrics: Metrics, workqueue: Workqueue): void {
+  metrics.gauge(
+    "rollcast_workloads_failing",
+    "Workloads whose reconciliation fails again and again; /readyz and the log name them",
+    [],
+    (gauge) => gauge.set(workqueue.failing().length),
   );
 }

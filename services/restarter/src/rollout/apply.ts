@@ -27,7 +27,6 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
-import { WRITE_MS, createJob } from "./create-job.ts";
 import type { Rules } from "../model/rules.ts";
 
 const DIGEST_LENGTH = 10;
@@ -211,4 +210,40 @@ export function templatePatch(patched: Patched): PatchOperation[] {
     removed,
     more: variableOperations(patched),
   });
+}
+
+/** The API server's time limit for one write, in milliseconds. */
+const WRITE_MS = 15_000;
+
+/**
+ * Creates a Job; returns the existing one if its name is in use. Throws {@link ConflictError} if
+ * that one is gone a moment later.
+ */
+export async function createJob(
+  ctx: Context,
+  namespace: string,
+  body: unknown,
+): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({
+      method: "POST",
+      path: apiPath(job, namespace),
+      query: { fieldManager: FIELD_MANAGER },
+      body,
+      timeoutMs: WRITE_MS,
+    });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
+    const { name } = (body as KubeObject).metadata;
+    return present(ctx, apiPath(job, namespace, name));
+  }
+}
+
+async function present(ctx: Context, path: string): Promise<KubeObject> {
+  try {
+    return await ctx.kube.request<KubeObject>({ method: "GET", path });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    throw new ConflictError("the Job that was there is gone now", { cause: err });
+  }
 }

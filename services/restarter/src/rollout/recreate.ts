@@ -13,7 +13,7 @@ import { handleApplyError, isTransient, recordFailure } from "./apply-errors.ts"
 import type { Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { createJob } from "./create-job.ts";
+import { createJob } from "./apply.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { recordStarted } from "./record-started.ts";
 import { recreatedRecord, recreation } from "../decision/advance.ts";
