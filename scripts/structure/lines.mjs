@@ -1,5 +1,5 @@
-// Prints the lines of the sources by package, tests aside: `npm run lines`. No dependencies; runs
-// on Node 20.
+// Prints the lines of the sources by package, tests aside: `npm run lines`. What only tests and
+// measurements use is printed after the total. No dependencies; runs on Node 20.
 import { readFile, readdir } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import process from "node:process";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PLACES = ["libs", "services", "jobs", "examples", "cli", "scripts", "bench"];
 const GROUPS = new Set(["libs", "services", "jobs", "examples"]);
+const FOR_TESTS = new Set(["libs/testkit", "bench"]);
 
 /**
  * Every source below a folder, relative to the root.
@@ -34,7 +35,9 @@ for (const file of (await Promise.all(PLACES.map(sources))).flat()) {
 }
 
 const rows = [...lines].sort(([, a], [, b]) => b - a);
-const total = rows.reduce((sum, [, count]) => sum + count, 0);
-for (const [name, count] of [...rows, ["total", total]]) {
+const shipped = rows.filter(([name]) => !FOR_TESTS.has(name));
+const total = shipped.reduce((sum, [, count]) => sum + count, 0);
+const others = rows.filter(([name]) => FOR_TESTS.has(name));
+for (const [name, count] of [...shipped, ["total", total], ...others]) {
   process.stdout.write(`${String(name).padEnd(24)}${String(count).padStart(8)}\n`);
 }
