@@ -156,7 +156,11 @@ const AT_ONCE = 32;
 outcomeTest(
   "workloads that cannot be reconciled do not keep the end of another one's rollout from being told (defect 5)",
   {
-    right: { events: ["planned", "started", "succeeded Complete"], named: "reconciling fails" },
+    right: {
+      events: ["planned", "started", "succeeded Complete"],
+      named: "reconciling fails",
+      counted: AT_ONCE,
+    },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["stuck"] }));
@@ -183,7 +187,9 @@ outcomeTest(
     const [service] = own.stack.services;
     const ready = await (await fetch(`${service?.http()}/readyz`)).text();
     const named = /^ok\n(reconciling fails), .*Deployment\/.* and \d+ more$/m.exec(ready)?.[1];
-    return { events: place.events("web"), named };
+    const metrics = await (await fetch(`${service?.http()}/metrics`)).text();
+    const counted = Number(/^rollcast_workloads_failing (\d+)$/m.exec(metrics)?.[1]);
+    return { events: place.events("web"), named, counted };
   },
 );
 

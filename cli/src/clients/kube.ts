@@ -22,8 +22,8 @@ export async function openKube({ kubeconfig, context }: KubeOptions): Promise<Ku
   try {
     return await connectKube({
       logger,
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
+      kubeconfig,
+      context,
     });
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Agent } from "node:http";
+import { withDeadline } from "@rollcast/async/deadline";
 import type { Logger } from "@rollcast/runtime/logger";
 import { destroyAgents, isIdle, openAgents } from "./agents.ts";
 import type { Agents, AgentRoute, TlsMaterial } from "./agents.ts";
@@ -63,13 +64,8 @@ const RENEW_INTERVAL_MS = 2_000;
 /** An exec plugin may ask a person; longer than this it hangs. */
 const CREDENTIALS_MS = 60_000;
 
-function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new KubeError(0, "Credentials", `no credentials within ${ms} ms`)),
-    ms,
-  );
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+function noCredentials(): KubeError {
+  return new KubeError(0, "Credentials", `no credentials within ${CREDENTIALS_MS} ms`);
 }
 
 /**
@@ -90,10 +86,12 @@ export function openAccess(
 
   const resolve = async (): Promise<Access> => {
     const of = generation;
-    const credentials = await withDeadline(source.read(), CREDENTIALS_MS).catch((err: unknown) => {
-      if (err instanceof KubeError) throw err;
-      throw new KubeError(0, "Credentials", "the credentials cannot be read", { cause: err });
-    });
+    const credentials = await withDeadline(CREDENTIALS_MS, source.read(), noCredentials).catch(
+      (err: unknown) => {
+        if (err instanceof KubeError) throw err;
+        throw new KubeError(0, "Credentials", "the credentials cannot be read", { cause: err });
+      },
+    );
     if (agents === undefined || credentials.fingerprint !== fingerprint) {
       // What runs on the connections before may end there: a watch does so within minutes.
       for (const before of opened) if (isIdle(before)) opened.delete(before);

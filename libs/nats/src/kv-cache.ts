@@ -59,7 +59,7 @@ function writeThrough<T>(
  * Wherever a write may be missing (a reconnect, a recreated or restored bucket, every 10 minutes)
  * the bucket is listed anew, and its listeners hear what is gone.
  */
-export async function openKvCacheOf<T, Held>({
+export async function openTransformedKvCache<T, Held>({
   kv,
   filter,
   transform,
@@ -101,5 +101,5 @@ export async function openKvCacheOf<T, Held>({
 export function openKvCache<T>(
   options: Omit<KvCacheOptions<T, T>, "transform">,
 ): Promise<CachedKv<T, T>> {
-  return openKvCacheOf({ ...options, transform: (record) => record });
+  return openTransformedKvCache({ ...options, transform: (record) => record });
 }

@@ -22,6 +22,13 @@ function bucket(value: number | undefined, { conflicts = 0 } = {}) {
     create: async (_: string, next: number) => (entry === undefined ? write(next, 0) : undefined),
     update: async (_: string, next: number, revision: number) =>
       entry?.revision === revision ? write(next, revision) : undefined,
+    remove: async (_: string, revision: number) => {
+      if (entry?.revision !== revision) return false;
+      const isFirst = left === 0;
+      if (isFirst) entry = undefined;
+      else write(0, revision);
+      return isFirst;
+    },
   };
 }
 
@@ -48,6 +55,19 @@ test("a change may make the record, or leave it", async () => {
   expect((await modify(kv, "k", (before = 6) => before + 1))?.value).toBe(7);
   expect(await modify(kv, "k", () => undefined)).toBeUndefined();
   expect(kv.present()).toBe(7);
+});
+
+test("a change may remove the record, as it is by then", async () => {
+  const kv = bucket(1, { conflicts: 2 });
+  const values: (number | undefined)[] = [];
+  const done = await modify<number>(kv, "k", (before) => {
+    values.push(before);
+    return null;
+  });
+  expect(done).toEqual({ key: "k", revision: 3 });
+  expect(values).toEqual([1, 101, 201]);
+  expect(kv.present()).toBeUndefined();
+  expect(await modify<number>(kv, "k", () => null)).toBeUndefined();
 });
 
 test("races that are lost without end are an error", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { openKvCacheOf } from "../src/kv-cache.ts";
+import { openTransformedKvCache } from "../src/kv-cache.ts";
 import type { KvCache } from "../src/kv-cache.ts";
 import { openKv } from "../src/kv.ts";
 import { provision } from "../src/provision.ts";
@@ -25,7 +25,7 @@ async function startBucket({ relistMs, storeDir }: Started = {}) {
   const stop = new AbortController();
   bus.signal.addEventListener("abort", () => stop.abort());
   const open = async (filter = "prod.>") => {
-    const { cache, kv } = await openKvCacheOf({
+    const { cache, kv } = await openTransformedKvCache({
       kv: await openKv(bus.nats, "sources", Count),
       filter,
       transform: ({ n }) => n,
@@ -306,11 +306,16 @@ test("a record of a newer version is not held, and held again when it can be rea
 test("a cache that cannot open ends with its signal's reason", async () => {
   const kv = { listAndWatch: () => undefined } as never;
   const stop = new AbortController();
-  const opening = openKvCacheOf({ kv, filter: ">", transform: Number, signal: stop.signal });
+  const opening = openTransformedKvCache({
+    kv,
+    filter: ">",
+    transform: Number,
+    signal: stop.signal,
+  });
   stop.abort(new Error("stopped"));
 
   await expect(opening).rejects.toThrow("stopped");
   await expect(
-    openKvCacheOf({ kv, filter: ">", transform: Number, signal: stop.signal }),
+    openTransformedKvCache({ kv, filter: ">", transform: Number, signal: stop.signal }),
   ).rejects.toThrow("stopped");
 });

@@ -1,14 +1,21 @@
+import type { Kv } from "@rollcast/nats/kv";
+import type { Logger } from "@rollcast/runtime/logger";
+import type { Failpoint } from "./failpoints.ts";
+import type { NotifyRecord } from "./model/notify-record.ts";
 import type { Nats } from "@rollcast/nats/connect";
 import { trace } from "@rollcast/runtime/trace";
 import type { NotifierMetrics } from "./metrics.ts";
 import type { NotificationRecord } from "./model/notification-record.ts";
-import type { ReceiverDeps } from "./receivers/receiver.ts";
 import type { ReceiverRegistry } from "./registry/receiver-registry.ts";
 
 export const tracer = trace.getTracer("rollcast-notifier");
 
 /** What the parts of the notifier share. */
-export type Context = Pick<ReceiverDeps, "cluster" | "records" | "logger" | "failpoint"> & {
+export type Context = {
+  readonly cluster: string;
+  readonly records: Kv<NotifyRecord>;
+  readonly logger: Logger;
+  readonly failpoint: (failpoint: Failpoint) => void;
   readonly nats: Nats;
   /** A reload replaces its fields: read them each time, never keep them. */
   readonly registry: ReceiverRegistry;

@@ -8,11 +8,12 @@ import type { Rules } from "./model/rules.ts";
 import type { SourceNames, WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { DecisionInput } from "./decision/decision.ts";
+import type { Failpoint } from "./failpoints.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
 
-/** The dependencies shared by all parts of the restarter; created once, in main.ts. */
+/** The dependencies shared by all parts of the restarter; created once, in create-context.ts. */
 export type Context = {
   readonly cluster: string;
   readonly mode: DecisionInput["mode"];
@@ -42,17 +43,3 @@ export type Context = {
   /** A failpoint at which a test may kill this process; does nothing otherwise. */
   readonly failpoint: (name: Failpoint) => void;
 };
-
-/** A point between two side effects at which a test may kill this process. */
-type Failpoint =
-  | "record-read"
-  | "quota-reserved"
-  | "pending-written"
-  | "patched"
-  | "manifest-written"
-  | "deleted"
-  | "created"
-  | "started-published"
-  | "rolling-written"
-  | "end-written"
-  | "end-published";

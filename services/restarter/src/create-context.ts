@@ -14,7 +14,7 @@ import type { Installation } from "@rollcast/nats/installation";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
-import { createOutcomePublisher } from "./events/publish-outcome.ts";
+import { createOutcomePublisher } from "./events/outcome-publisher.ts";
 import {
   createAffectedCounts,
   createSourceNames,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { restarterHealth } from "./health.ts";
+import type { WorkloadKey } from "./model/workload.ts";
 
 const NOW = 1_000_000;
 
@@ -8,9 +9,9 @@ test("every part of a restarter has its sign", async () => {
     kinds: {
       ready: () => undefined,
       progress: () => [{ what: "deployments: nothing consumed", ms: 1 }],
-      notes: () => [],
+      notes: () => ["apps is not served"],
     },
-    workqueue: { failing: () => [] },
+    workqueue: { failing: (): WorkloadKey[] => ["Deployment/shop/web"] },
     consumer: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
     resync: { inFlightMs: () => 4 },
     workers: [
@@ -38,5 +39,9 @@ test("every part of a restarter has its sign", async () => {
     { what: "queue default: jobs wait and none is started", ms: 6 },
     { what: "queue slow: a job is running", ms: 7 },
     { what: "queue slow: jobs wait and none is started", ms: 8 },
+  ]);
+  expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
+    "apps is not served",
+    "reconciling fails, and is tried again: Deployment/shop/web",
   ]);
 });

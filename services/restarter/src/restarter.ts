@@ -40,7 +40,9 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const reconciler = stack.use(startReconciler(ctx, { indexed, metrics, requeue, signal }));
   const { progress, workqueue } = reconciler;
   onSourceNamed.enqueue = workqueue.enqueue;
-  const kinds = await startIndex(host, created);
+  const index = startIndex(host, created);
+  health.add(index.health);
+  const kinds = await index.filled;
   onIndexed();
 
   const names = config.queues.map(({ name }) => name);

@@ -1,29 +1,46 @@
 import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
+import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Created, RestarterHost } from "./create-context.ts";
-import { watchAnnotationFaults, watchQueueRejections } from "./events/queue-rejections.ts";
+import { watchAnnotationFaults, watchQueueRejections } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 import { watchSourceNames } from "./index/workload-index.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 
-/** Fills the index with workloads and names of sources; resolves when all that exist are in. */
-export async function startIndex(host: RestarterHost, created: Created): Promise<WatchedKinds> {
-  const { config, health, kube, logger, metrics, signal, stack } = host;
+export type StartedIndex = {
+  /** How it is, from the beginning. */
+  readonly health: HealthSources;
+  /** Resolves when all workloads and names of sources that exist are in. */
+  readonly filled: Promise<WatchedKinds>;
+};
+
+/** Begins to fill the index with workloads and names of sources. */
+export function startIndex(host: RestarterHost, created: Created): StartedIndex {
+  const { config, kube, logger, metrics, signal, stack } = host;
   const { ctx, control, watchable, served } = created;
   const { cluster, index, names, rules, sources } = ctx;
   watchAnnotationFaults(ctx);
   watchQueueRejections(ctx, control.assigner.of);
-  await watchSourceNames(names, { sources, cluster, signal });
-  if (needsNamespaceLabels(config)) {
-    const { relabel: onLabels } = control.assigner;
-    const labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));
-    health.add({ namespaces: { ready: labels.fault } });
-    await labels.synced;
-  }
-  const { namespaces } = config.scope;
-  const options = { client: kube, index, rules, logger, signal, namespaces, served };
-  const kinds = watchKinds({ ...options, metrics, stack }, watchable);
-  health.add({ watch: { notes: kinds.notes } });
-  await kinds.stateKnown;
-  return kinds;
+  let labels: ReturnType<typeof watchNamespaceLabels> | undefined;
+  let kinds: WatchedKinds | undefined;
+  const fill = async () => {
+    await watchSourceNames(names, { sources, cluster, signal });
+    if (needsNamespaceLabels(config)) {
+      const { relabel: onLabels } = control.assigner;
+      labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));
+      await labels.synced;
+    }
+    const { namespaces } = config.scope;
+    const options = { client: kube, index, rules, logger, signal, namespaces, served };
+    kinds = watchKinds({ ...options, metrics, stack }, watchable);
+    await kinds.stateKnown;
+    return kinds;
+  };
+  return {
+    health: {
+      namespaces: { ready: () => labels?.fault() },
+      watch: { notes: () => kinds?.notes() ?? [] },
+    },
+    filled: fill(),
+  };
 }

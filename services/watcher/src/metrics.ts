@@ -3,7 +3,7 @@ import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Metrics } from "@rollcast/runtime/metrics";
 
 /** The watcher's own metrics. */
-export function watcherMetrics(metrics: Metrics) {
+export function createWatcherMetrics(metrics: Metrics) {
   const published = metrics.counter(
     "rollcast_events_published_total",
     "Events that the stream acknowledged; a duplicate was published by another replica or an earlier attempt.",
@@ -51,4 +51,45 @@ export function countReflectorEvent(
   if (event === "list") metrics.lists.inc({ resource });
 }
 
-export type WatcherMetrics = ReturnType<typeof watcherMetrics>;
+export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
+
+/** A watch of a resource, and how long ago (ms) it has last proved that it consumes changes. */
+type Watched = { readonly resource: string; readonly reflector: { staleness(): number } };
+
+/** The sources with a record, and those that are being recorded. */
+type Recorded = {
+  readonly cache: { size(): number; readonly pending: { readonly size: number } };
+  readonly pool: { size(): number };
+};
+
+/** Registers gauges that are computed on each scrape. */
+export function watcherGauges(
+  metrics: Metrics,
+  reflectors: readonly Watched[],
+  { cache, pool }: Recorded,
+): void {
+  metrics.gauge(
+    "rollcast_watch_staleness_seconds",
+    "Time since the last proof that changes of a resource are consumed; the largest over namespaces.",
+    ["resource"],
+    (gauge) => {
+      const largest = new Map<string, number>();
+      for (const { resource, reflector } of reflectors) {
+        largest.set(resource, Math.max(largest.get(resource) ?? 0, reflector.staleness()));
+      }
+      for (const [resource, ms] of largest) gauge.set({ resource }, ms / 1_000);
+    },
+  );
+  metrics.gauge("rollcast_sources", "Sources with a record, tombstones included.", [], (gauge) =>
+    gauge.set(cache.size()),
+  );
+  metrics.gauge(
+    "rollcast_outbox_pending",
+    "Records whose event is not published yet.",
+    [],
+    (gauge) => gauge.set(cache.pending.size),
+  );
+  metrics.gauge("rollcast_sources_in_flight", "Sources being recorded now.", [], (gauge) =>
+    gauge.set(pool.size()),
+  );
+}

@@ -6,19 +6,19 @@ import type { Nats } from "@rollcast/nats/connect";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Config } from "@rollcast/shared/config/schema";
-import { createContext, removeOutOfScope } from "./context.ts";
-import type { WatcherContext } from "./context.ts";
+import { createContext } from "./create-context.ts";
+import type { Context } from "./context.ts";
 import { type Csi, startCsi } from "./csi/csi.ts";
-import { watcherGauges, watcherHealth } from "./health.ts";
-import { countReflectorEvent, watcherMetrics } from "./metrics.ts";
+import { watcherHealth } from "./health.ts";
+import { countReflectorEvent, createWatcherMetrics, watcherGauges } from "./metrics.ts";
 import type { WatcherMetrics } from "./metrics.ts";
 import { fixedScope, isDataUnit, selectedScope } from "./model/scope.ts";
 import type { InstallationKey } from "./model/transform.ts";
 import { startMaintenance } from "./sources/maintenance.ts";
-import { enterNamespace, leaveNamespace } from "./sources/namespace-scope.ts";
+import { enterNamespace, leaveNamespace, removeOutOfScope } from "./sources/namespace-scope.ts";
 import { reflectUnit, relist } from "./sources/reflect-unit.ts";
 import type { NamedReflector } from "./sources/reflect-unit.ts";
-import type { Failpoint } from "./store/outbox.ts";
+import type { Failpoint } from "./failpoints.ts";
 
 type WatchSourcesOptions = {
   config: Config;
@@ -73,7 +73,7 @@ function openNamespaces(
   });
 }
 
-type Opened = { readonly context: WatcherContext; readonly csi: Csi | undefined };
+type Opened = { readonly context: Context; readonly csi: Csi | undefined };
 
 async function synced(namespaces: Namespaces, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<never>();
@@ -112,7 +112,7 @@ export async function watchSources(options: WatchSourcesOptions): Promise<Source
   const stop = new AbortController();
   const intake = new AbortController();
   opening.defer(() => stop.abort());
-  const metrics = watcherMetrics(options.metrics);
+  const metrics = createWatcherMetrics(options.metrics);
   const opened = Promise.withResolvers<Opened>();
   opened.promise.catch(() => undefined);
   opening.defer(() => opened.reject(new Error("the watcher was not opened")));

@@ -1,6 +1,6 @@
 import type { Service } from "@rollcast/testkit/services";
 import { expect, test } from "vitest";
-import { FAILPOINTS } from "../src/store/outbox.ts";
+import { FAILPOINTS } from "../src/failpoints.ts";
 import { churn, createObject, each } from "./churn.ts";
 import { expectConsistent } from "./consistency.ts";
 import { startWatcherHarness } from "./harness.ts";

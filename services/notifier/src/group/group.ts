@@ -85,7 +85,7 @@ export function join(
     ...record,
     events: joinedEvents,
     intervalMs: membership.groupIntervalMs,
-    ...(dueAt === undefined ? {} : { dueAt }),
+    dueAt,
   };
   return { record: joined, accepted, changed };
 }

@@ -204,7 +204,7 @@ export function eventsOf(post: Post, cluster: string): RolloutEvent[] {
     return rolloutEvent({ id, cluster, service: "restarter", time: at }, outcome, {
       ...data,
       workload: { ...workload, uid: "" },
-      ...(causeOfRollout === undefined ? {} : { cause: causeOfRollout }),
+      cause: causeOfRollout,
     });
   });
 }

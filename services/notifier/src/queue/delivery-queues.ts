@@ -1,3 +1,4 @@
+import type { Metrics } from "@rollcast/runtime/metrics";
 import { z } from "zod";
 import { openQueue } from "@rollcast/queue/job-queue";
 import type { JobQueue } from "@rollcast/queue/job-queue";
@@ -239,4 +240,16 @@ export async function openWorkers(
       await Promise.all(all().map((work) => work[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Counts the jobs on each scrape. */
+export function jobsGauge(metrics: Metrics, queues: DeliveryQueues): void {
+  const help = "Jobs by receiver (empty for groups) and state";
+  metrics.gauge("rollcast_notify_jobs", help, ["receiver", "state"], async (gauge) => {
+    gauge.reset();
+    if (queues.fault() !== undefined) return;
+    for (const [receiver, counts] of await queues.counts()) {
+      for (const [state, count] of Object.entries(counts)) gauge.set({ receiver, state }, count);
+    }
+  });
 }

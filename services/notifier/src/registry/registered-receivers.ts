@@ -1,6 +1,5 @@
 import { TerminalError } from "@rollcast/shared/errors";
-import type { Entry } from "@rollcast/nats/kv";
-import { put } from "@rollcast/nats/modify";
+import { modify } from "@rollcast/nats/modify";
 import type { NotifyRecord } from "../model/notify-record.ts";
 import type { ReceiverDeps } from "../receivers/receiver.ts";
 
@@ -10,26 +9,29 @@ function receiversKey(cluster: string): string {
   return `${cluster}.receivers`;
 }
 
-/** Reads the record; `unreadable` when a newer version wrote it, which is logged. */
-async function read({ cluster, logger, records }: RecordsContext) {
-  const key = receiversKey(cluster);
+/** Undefined when a newer version wrote the record, which is logged. */
+async function unlessUnreadable<T>(
+  { cluster, logger }: RecordsContext,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await records.get(key);
+    return await work();
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
-    logger.error({ err, key }, "skipping unreadable record");
-    return "unreadable";
+    logger.error({ err, key: receiversKey(cluster) }, "skipping unreadable record");
+    return undefined;
   }
 }
 
-function namesIn(entry: Entry<NotifyRecord> | undefined): readonly string[] {
-  return entry?.value.type === "receivers" ? entry.value.names : [];
+function namesIn(record: NotifyRecord | undefined): readonly string[] {
+  return record?.type === "receivers" ? record.names : [];
 }
 
 /** The receivers of the configuration that any replica loaded last. */
 export async function readRegisteredReceivers(ctx: RecordsContext): Promise<ReadonlySet<string>> {
-  const entry = await read(ctx);
-  return new Set(entry === "unreadable" ? [] : namesIn(entry));
+  const key = receiversKey(ctx.cluster);
+  const entry = await unlessUnreadable(ctx, () => ctx.records.get(key));
+  return new Set(namesIn(entry?.value));
 }
 
 /** Publishes the current receivers to the other replicas; returns those that were removed. */
@@ -39,13 +41,14 @@ export async function registerReceivers(
 ): Promise<string[]> {
   const key = receiversKey(ctx.cluster);
   const record = { v: 1 as const, type: "receivers" as const, names: [...names], at: Date.now() };
-  for (;;) {
-    const before = await read(ctx);
-    if (before === "unreadable") return [];
-    const registered = namesIn(before);
-    const removed = registered.filter((name) => !names.includes(name));
-    if (before !== undefined && removed.length === 0 && registered.length === names.length)
-      return [];
-    if ((await put(ctx.records, key, record, before)) !== undefined) return removed;
-  }
+  let removed: string[] = [];
+  await unlessUnreadable(ctx, () =>
+    modify(ctx.records, key, (before) => {
+      const registered = namesIn(before);
+      removed = registered.filter((name) => !names.includes(name));
+      const isSame = removed.length === 0 && registered.length === names.length;
+      return before !== undefined && isSame ? undefined : record;
+    }),
+  );
+  return removed;
 }

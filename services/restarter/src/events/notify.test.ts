@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RolloutData } from "@rollcast/shared/events";
-import { notifyOf } from "./publish-outcome.ts";
+import { notifyOf } from "./outcome-publisher.ts";
 
 test.each([
   { written: undefined, want: undefined },

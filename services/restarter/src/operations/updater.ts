@@ -11,7 +11,7 @@ import type {
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
-import { put } from "@rollcast/nats/modify";
+import { modify } from "@rollcast/nats/modify";
 import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
 import type { Subject } from "@rollcast/shared/subjects";
 import type { ControlEntry } from "../model/control-entry.ts";
@@ -60,19 +60,10 @@ export function createUpdater(options: UpdaterOptions): Updater {
   const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: Date.now() });
   return {
     async update(key, next) {
-      for (;;) {
-        const before = await kv.get(key);
-        const value = next(before?.value);
-        if (value === undefined || (value === null && before === undefined)) return undefined;
-        if (value === null && before !== undefined) {
-          if (!(await kv.remove(key, before.revision))) continue;
-          return stableId(cluster, key, "removed", String(before.revision));
-        }
-        if (value === null) continue;
-        const written = await put(kv, key, value, before);
-        if (written === undefined) continue;
-        return stableId(cluster, key, "put", String(written.revision));
-      }
+      const done = await modify(kv, key, next);
+      if (done === undefined) return undefined;
+      const how = done.value === undefined ? "removed" : "put";
+      return stableId(cluster, key, how, String(done.revision));
     },
     async publishQueue(id, outcome, data) {
       const eventId = stableId(id, outcome);

@@ -19,7 +19,7 @@ import { changesOf } from "../model/control-entry.ts";
 import type { RolloutQueue, RolloutQueues } from "./rollout-queues.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { countOutcome, planSpan, tracer } from "../events/publish-outcome.ts";
+import { countOutcome, planSpan, tracer } from "../events/outcome-publisher.ts";
 import type { Workqueue } from "../reconcile/workqueue.ts";
 
 const CONCURRENCY = 32;

@@ -14,7 +14,7 @@ import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./e
 import type { DueRollout } from "./evaluate.ts";
 import { advanceGone } from "../decision/advance.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
-import { countOutcome, endSpan, tracer } from "../events/publish-outcome.ts";
+import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
 import { MAX_MESSAGE } from "../decision/outcomes.ts";
 import { MARKER } from "../model/content.ts";

@@ -4,7 +4,7 @@ import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import { patchedRecord } from "../decision/advance.ts";
-import { attributesOf, tracer } from "../events/publish-outcome.ts";
+import { attributesOf, tracer } from "../events/outcome-publisher.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { ConflictError } from "../reconcile/evaluate.ts";

@@ -9,7 +9,7 @@ import type { Reflector } from "@rollcast/kube/reflector";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { ReflectedResource } from "@rollcast/kube/resource";
 import { isAborted } from "@rollcast/shared/errors";
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 import { countReflectorEvent } from "../metrics.ts";
 import { narrowResource } from "../model/scope.ts";
 import type { Unit } from "../model/scope.ts";
@@ -49,7 +49,7 @@ async function isServed(client: KubeClient, signal: AbortSignal): Promise<boolea
 }
 
 /** The driver's resources in one or all namespaces, narrowed by the scope. */
-function csiResources({ config }: WatcherContext, namespace: string | undefined) {
+function csiResources({ config }: Context, namespace: string | undefined) {
   const options = { namespace, byLabels: false };
   return {
     classes: narrowResource(CLASSES, config.scope, options),
@@ -58,12 +58,12 @@ function csiResources({ config }: WatcherContext, namespace: string | undefined)
 }
 
 /** Transforms pod statuses of the namespaces in scope. */
-function podTransform({ scope, key }: WatcherContext) {
+function podTransform({ scope, key }: Context) {
   return (object: KubeObject): PodStatus | undefined =>
     scope.reads(object.metadata.namespace ?? "") ? transformPodStatus(key, object) : undefined;
 }
 
-function classTransform({ annotations }: WatcherContext) {
+function classTransform({ annotations }: Context) {
   return (object: KubeObject) => transformClass(object, annotations);
 }
 
@@ -72,7 +72,7 @@ function classTransform({ annotations }: WatcherContext) {
  * them.
  */
 function reflectCsiUnit(
-  context: WatcherContext,
+  context: Context,
   unit: Unit,
   state: CsiState,
   signal: AbortSignal,
@@ -123,7 +123,7 @@ function inTurn(first: Reflector, start: () => Reflector): Reflector {
 }
 
 /** Opens the observed pods and starts to follow the driver as soon as its resources are served. */
-export async function startCsi(context: WatcherContext, intake: AbortSignal): Promise<Csi> {
+export async function startCsi(context: Context, intake: AbortSignal): Promise<Csi> {
   const { nats, client, logger, config, key, scope, signal } = context;
   const { cluster } = config;
   const pods = await openObservedPods({ nats, logger, signal, keyId: key.id, cluster });
@@ -190,7 +190,7 @@ export async function startCsi(context: WatcherContext, intake: AbortSignal): Pr
 
 /** Handles SecretProviderClasses: their existence and their annotations. */
 function classHandler(
-  context: WatcherContext,
+  context: Context,
   unit: Unit,
   { classes, revived }: CsiState,
 ): ReflectorHandler<ProviderClass> {

@@ -1,7 +1,7 @@
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import type { Kv } from "@rollcast/nats/kv";
-import { put } from "@rollcast/nats/modify";
+import { modify } from "@rollcast/nats/modify";
 import type { Logger } from "@rollcast/runtime/logger";
 import { encodeToken } from "@rollcast/shared/subjects";
 import { z } from "zod";
@@ -11,7 +11,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { retryKv } from "../store/outbox.ts";
 import { classKey, observedClass } from "./csi-transform.ts";
 import type { PodStatus, ProviderClass } from "./csi-transform.ts";
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 import { compare } from "../model/compare.ts";
 import type { Unit } from "../model/scope.ts";
 import type { Observation } from "../model/transform.ts";
@@ -84,11 +84,7 @@ export async function openObservedPods(options: {
     async keep(pod) {
       const key = keyOf(pod);
       const record = recordOf(pod);
-      for (;;) {
-        const entry = await read(key);
-        const written = await retryKv(() => put(kv, key, record, entry), options);
-        if (written !== undefined) break;
-      }
+      await retryKv(() => modify(kv, key, () => record), options);
       contents.set(key, contentOf(record));
     },
     async forget(key) {
@@ -105,7 +101,7 @@ export async function openObservedPods(options: {
 
 /** Handles pod statuses, which carry the content of the classes. */
 export function podStatusHandler(
-  context: WatcherContext,
+  context: Context,
   unit: Unit,
   { classes, pods }: CsiState,
 ): ReflectorHandler<PodStatus | undefined> {

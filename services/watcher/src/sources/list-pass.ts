@@ -1,6 +1,6 @@
 import { compareVersions, newerVersion } from "@rollcast/kube/resource-version";
 import { encodeToken, kindToken } from "@rollcast/shared/subjects";
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { Unit } from "../model/scope.ts";
 
 /** Prefix of the keys of a unit's records. */
@@ -10,7 +10,7 @@ export function keyPrefix(cluster: string, { kind, namespace }: Unit): string {
 }
 
 /** Keys of the records of a unit, tombstones included. */
-export function keysOf({ cache, config }: Pick<WatcherContext, "cache" | "config">, unit: Unit) {
+export function keysOf({ cache, config }: Pick<Context, "cache" | "config">, unit: Unit) {
   const prefix = keyPrefix(config.cluster, unit);
   return [...cache.list()].map(({ key }) => key).filter((key) => key.startsWith(prefix));
 }
@@ -28,7 +28,7 @@ export type ListPass = {
 };
 
 export function startListPass(
-  { cache, config, logger }: Pick<WatcherContext, "cache" | "config" | "logger">,
+  { cache, config, logger }: Pick<Context, "cache" | "config" | "logger">,
   unit: Unit,
 ): ListPass {
   const ofUnit = keyPrefix(config.cluster, unit);

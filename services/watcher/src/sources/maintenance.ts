@@ -1,4 +1,4 @@
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 
 const TICK_MS = 1_000;
 /** Longer than a healthy replica takes from pending to published. */
@@ -15,7 +15,7 @@ const TOMBSTONE_TICK_MS = 3_600_000;
  * removes tombstones after 30 days. `relist` lists the unit of a key again.
  */
 export function startMaintenance(
-  context: WatcherContext,
+  context: Context,
   relist: (key: string, message: string) => void,
 ): Disposable {
   const { nats, cache, pool, outbox, logger } = context;

@@ -1,6 +1,6 @@
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
 import type { ObservedNamespace } from "@rollcast/kube/namespaces";
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 import { SOURCE_TYPES, isDataUnit, kindsOf, narrowResource } from "../model/scope.ts";
 import type { Unit } from "../model/scope.ts";
 import { keysOf } from "./list-pass.ts";
@@ -9,7 +9,7 @@ import { sourceHandler } from "./reflect-unit.ts";
 /** A part of the watcher that follows objects of its own per namespace. */
 export type NamespaceFollower = {
   /** Lists a namespace that comes into scope. */
-  enter(entering: WatcherContext, namespace: string): Promise<void>;
+  enter(entering: Context, namespace: string): Promise<void>;
   /** Forgets a namespace that leaves the scope. */
   leave(namespace: string): Promise<void>;
 };
@@ -19,7 +19,7 @@ export type NamespaceFollower = {
  */
 const FRESH_MS = 60_000;
 
-function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
+function unitsIn({ config }: Context, namespace: string): Unit[] {
   return kindsOf(config.scope).map((kind) => ({ kind, namespace }));
 }
 
@@ -28,12 +28,12 @@ function unitsIn({ config }: WatcherContext, namespace: string): Unit[] {
  * Existing sources are adopted; in a namespace that has just been created every source is new.
  */
 export async function enterNamespace(
-  context: WatcherContext,
+  context: Context,
   csi: NamespaceFollower | undefined,
   { name, createdAt }: ObservedNamespace,
 ): Promise<void> {
   const { client, config, coverage, logger, signal } = context;
-  const entering: WatcherContext = {
+  const entering: Context = {
     ...context,
     scope: { ...context.scope, reads: () => true, whenInScope: () => true },
   };
@@ -58,7 +58,7 @@ export async function enterNamespace(
 
 /** Forgets a namespace that left the scope; publishes nothing. */
 export async function leaveNamespace(
-  context: WatcherContext,
+  context: Context,
   csi: NamespaceFollower | undefined,
   name: string,
 ): Promise<void> {
@@ -70,4 +70,18 @@ export async function leaveNamespace(
   await context.pool.drain();
   await context.coverage.remove(units);
   context.logger.info({ namespace: name }, "namespace left the scope");
+}
+
+/**
+ * Removes the records of sources that left the scope. If they come back, they start with a first
+ * sync.
+ */
+export async function removeOutOfScope({ cache, scope, recorder, pool, logger }: Context) {
+  const outOfScope = [...cache.list()]
+    .map(({ key }) => key)
+    .filter((key) => !scope.includesKey(key));
+  if (outOfScope.length === 0) return;
+  logger.info({ records: outOfScope.length }, "removing records out of scope");
+  for (const key of outOfScope) await recorder.forget(key);
+  await pool.drain();
 }

@@ -4,7 +4,7 @@ import type { Reflector } from "@rollcast/kube/reflector";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { PARTIAL_LIST } from "@rollcast/kube/resource";
 import { parseRecordKey, recordKey } from "@rollcast/shared/subjects";
-import type { WatcherContext } from "../context.ts";
+import type { Context } from "../context.ts";
 import { countReflectorEvent } from "../metrics.ts";
 import { SOURCE_TYPES, narrowResource } from "../model/scope.ts";
 import type { DataUnit } from "../model/scope.ts";
@@ -31,7 +31,7 @@ type Existing = { items?: readonly { metadata?: { uid?: string } }[] };
  * none.
  */
 async function uidOf(
-  { client, signal }: WatcherContext,
+  { client, signal }: Context,
   kind: DataUnit["kind"],
   namespace: string,
   name: string,
@@ -52,7 +52,7 @@ async function uidOf(
  * arrives as undefined.
  */
 export function sourceHandler(
-  context: WatcherContext,
+  context: Context,
   unit: DataUnit,
 ): ReflectorHandler<ObservedSource | undefined> {
   const { cache, pool, scope, coverage, recorder } = context;
@@ -110,11 +110,7 @@ export function sourceHandler(
 }
 
 /** Starts a reflector for a unit of ConfigMaps or Secrets; it runs until `intake` fires. */
-export function reflectUnit(
-  context: WatcherContext,
-  unit: DataUnit,
-  intake: AbortSignal,
-): UnitReflector {
+export function reflectUnit(context: Context, unit: DataUnit, intake: AbortSignal): UnitReflector {
   const { client, logger, metrics, scope, config, times } = context;
   const { namespace } = unit;
   const type = SOURCE_TYPES[unit.kind];
@@ -136,7 +132,7 @@ export function reflectUnit(
 
 /** Relists the unit that contains a key. */
 export function relist(
-  context: WatcherContext,
+  context: Context,
   unitReflectors: readonly UnitReflector[],
   key: string,
   message: string,

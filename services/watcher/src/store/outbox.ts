@@ -7,19 +7,13 @@ import type { Logger } from "@rollcast/runtime/logger";
 import { SpanKind, carried, inSpan, trace } from "@rollcast/runtime/trace";
 import { TerminalError, isAborted } from "@rollcast/shared/errors";
 import type { SourceRecord } from "@rollcast/shared/records";
+import type { Failpoint } from "../failpoints.ts";
 import type { WatcherMetrics } from "../metrics.ts";
 import { eventOf } from "../model/compare.ts";
 import type { SourceCache } from "./source-store.ts";
 
 const tracer = trace.getTracer("rollcast-watcher");
 const BACKOFF = { initial: 100, max: 5_000 };
-
-/**
- * The failpoints of the outbox: a process that dies at any of them must neither lose nor duplicate
- * an event.
- */
-export const FAILPOINTS = ["before-put", "after-put", "after-publish", "after-published"] as const;
-export type Failpoint = (typeof FAILPOINTS)[number];
 
 type OutboxOptions = {
   cluster: string;

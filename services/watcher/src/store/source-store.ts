@@ -4,7 +4,7 @@ import type { Nats } from "@rollcast/nats/connect";
 import { Coverage, coverageKey, coverageKeys, sourceKeys } from "@rollcast/nats/installation";
 import { openKv } from "@rollcast/nats/kv";
 import type { Kv } from "@rollcast/nats/kv";
-import { openKvCacheOf } from "@rollcast/nats/kv-cache";
+import { openTransformedKvCache } from "@rollcast/nats/kv-cache";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { Logger } from "@rollcast/runtime/logger";
 import { SourceRecord } from "@rollcast/shared/records";
@@ -201,7 +201,7 @@ export async function openSourceStore(options: {
 }): Promise<SourceStore> {
   const { nats, cluster, units, logger, signal } = options;
   const coverage = await openCoverage(nats, cluster, units);
-  const { cache, kv } = await openKvCacheOf({
+  const { cache, kv } = await openTransformedKvCache({
     kv: await openKv(nats, "sources", SourceRecord),
     filter: sourceKeys(cluster),
     transform: cachedSource,

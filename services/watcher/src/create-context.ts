@@ -1,0 +1,36 @@
+import type { Context } from "./context.ts";
+import { createKeyedPool } from "@rollcast/async/keyed-pool";
+import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
+import { isAborted } from "@rollcast/shared/errors";
+import { relevantAnnotations } from "./model/transform.ts";
+import { createOutbox } from "./store/outbox.ts";
+import type { Failpoint } from "./failpoints.ts";
+import { createRecorder } from "./store/recorder.ts";
+import { openSourceStore } from "./store/source-store.ts";
+
+/** How many sources are recorded concurrently; the rest waits in the API server's connections. */
+const MAX_IN_FLIGHT = 256;
+
+type Opened = "annotations" | "coverage" | "cache" | "pool" | "outbox" | "recorder";
+type ContextOptions = Omit<Context, Opened> & {
+  readonly failpoint: (failpoint: Failpoint) => void;
+};
+
+/** Opens the source store, the outbox and the recorder. Throws on network faults. */
+export async function createContext(options: ContextOptions): Promise<Context> {
+  const { failpoint, ...given } = options;
+  const { config, logger, nats, key, metrics, scope, signal } = given;
+  const { cluster } = config;
+  await ensureInstallation(await openInstallation(nats), cluster, Date.now());
+  const units = scope.units.flatMap(scope.covered);
+  const { kv, cache, coverage } = await openSourceStore({ nats, cluster, units, logger, signal });
+  const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err) => {
+    if (signal.aborted && isAborted(err)) return;
+    metrics.refused.inc();
+    logger.error({ err }, "source refused");
+  });
+  const outbox = createOutbox({ ...given, cluster, kv, cache, failpoint });
+  const recorder = createRecorder({ cluster, keyId: key.id, cache, pool, outbox, coverage });
+  const annotations = relevantAnnotations(config.reload.annotations);
+  return { ...given, annotations, coverage, cache, pool, outbox, recorder };
+}
