@@ -29,6 +29,7 @@ import {
   isBegunBeforeRestore,
   isCreatedAfterRestore,
   isEndedAgainAfterRestore,
+  isHaltForgotten,
   isManifestLost,
   isQuotaForgotten,
   isRecordRestored,
@@ -101,7 +102,7 @@ export const FINDINGS: readonly Finding[] = [
     name: "guard-without-uid",
     about:
       "a workload that is deleted and made again gets the patch that was decided for the one before",
-    breaks: ["rolled once", "one end"],
+    breaks: ["rolled once", "one end", "data is true"],
     matches: (facts, { i }) => isOfAnotherUid(facts, i),
   },
   {
@@ -152,8 +153,8 @@ export const FINDINGS: readonly Finding[] = [
       "halted",
     ],
     matches(facts, violation) {
-      const isOfQueue = violation.property === "limited" || violation.property === "halted";
-      if (isOfQueue) return isQuotaForgotten(facts, violation.i);
+      if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
+      if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
       if (violation.property === "agree") {

@@ -28,7 +28,12 @@ export function isMarkerTaken(facts: Facts, violation: Violation): boolean {
   if (violation.what.startsWith("pods that wait for their owner")) {
     return isEachLack(facts, violation, (lack) => {
       const last = lastVersion(facts, lack);
-      return last !== undefined && last.i > lack.changedAt && isTaken(last);
+      if (last === undefined || last.i < lack.changedAt || !isTaken(last)) return false;
+      // Only a marker that said so can be taken off.
+      return facts.writes.some(
+        ({ i, by, markerChanged }) =>
+          by === "rollcast" && markerChanged && lack.changedAt < i && i < last.i,
+      );
     });
   }
   return isBroughtBack(facts, violation, isTaken);

@@ -23,8 +23,15 @@ export function isPendingAtGate(facts: Facts): boolean {
   );
 }
 
-/** Whether a rollout was decided while watches were not open again after an outage of NATS. */
-export function isAfterOutage({ events, history, rollouts }: Facts, start: number): boolean {
+/** What is set so shortly before an outage does not reach the restarter any more. */
+const UNDERWAY_MS = 2_000;
+
+/**
+ * Whether a rollout was decided while watches were not open again after an outage of NATS, and the
+ * gates were closed just before it or in it.
+ */
+export function isAfterOutage(facts: Facts, start: number): boolean {
+  const { events, history, rollouts } = facts;
   const id = events.find(({ i }) => i === start)?.event.data.rollout ?? "";
   const decidedAt = rollouts.get(id)?.rollout.decidedAt ?? Number.NEGATIVE_INFINITY;
   const acts = history.filter((entry) => entry.type === "act" && entry.at <= decidedAt);
@@ -36,7 +43,12 @@ export function isAfterOutage({ events, history, rollouts }: Facts, start: numbe
       entry.type === "act" &&
       (entry.text === "NATS answers again." || entry.text === NO_MORE_FAULTS),
   );
-  return decidedAt - (over?.at ?? decidedAt) < REOPENED_MS;
+  const isNew = controlsAt(facts, decidedAt).every(
+    ({ since, entry }) =>
+      (entry.type !== "freeze" && (entry.type !== "settings" || entry.paused === undefined)) ||
+      since >= outage.at - UNDERWAY_MS,
+  );
+  return isNew && decidedAt - (over?.at ?? decidedAt) < REOPENED_MS;
 }
 
 /**

@@ -58,6 +58,11 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
     const { rollout, workload } = event.data;
     const begun = rollouts.get(rollout ?? "")?.rollout;
     if (event.outcome !== "started" || begun === undefined) return false;
+    const isDeleted = writes.some(
+      ({ by, deleted, object }) =>
+        deleted && by !== "rollcast" && object.metadata.uid === workload.uid,
+    );
+    if (!isDeleted) return false;
     return writes.some(
       (write) =>
         (write.i === place || write === before || i === place) &&

@@ -53,11 +53,16 @@ export function isRestoredMidway({ events, history }: Facts, start: number): boo
   });
 }
 
-/** Whether NATS was restored after the last Job of a CronJob was run: its run is forgotten. */
-export function isRunForgotten({ history, workload, writes }: Facts, { i }: Violation): boolean {
+/**
+ * Whether NATS was restored after the last Job of a CronJob was run, and after the last change: its
+ * run is forgotten.
+ */
+export function isRunForgotten(facts: Facts, { i }: Violation): boolean {
+  const { changes, history, workload, writes } = facts;
   const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
   if (workload?.kind !== "CronJob" || run === undefined) return false;
-  return history.slice(run.i, i).some(isRestore);
+  const changed = changes.at(-1)?.i ?? 0;
+  return history.slice(Math.max(run.i, changed), i).some(isRestore);
 }
 
 /** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */
@@ -66,16 +71,17 @@ export function isQuotaForgotten({ events, history }: Facts, place: number): boo
   const state = history.findLast(
     (entry, i) => i < restored && entry.type === "control" && entry.entry?.type === "state",
   );
-  const isInUse =
-    state?.type === "control" &&
-    state.entry?.type === "state" &&
-    Object.keys(state.entry.rolling).length > 0;
-  if (isInUse) return true;
+  // What has ended since is not forgotten any more.
   const ended = new Set(
     events.flatMap(({ i, event }) =>
-      i < restored && isEnd(event.outcome) ? [event.data.rollout] : [],
+      i < place && isEnd(event.outcome) ? [event.data.rollout] : [],
     ),
   );
+  const inUse =
+    state?.type === "control" && state.entry?.type === "state"
+      ? Object.values(state.entry.rolling).map(({ rollout }) => rollout)
+      : [];
+  if (inUse.some((rollout) => !ended.has(rollout))) return true;
   return history
     .slice(0, Math.max(0, restored))
     .some(
@@ -152,4 +158,14 @@ export function isBegunBeforeRestore(
       at < (begun?.decidedAt ?? 0),
   );
   return patch !== undefined && history.slice(patch.i, place).some(isRestore);
+}
+
+/** Whether NATS was restored after a rollout had failed or stalled: that is counted no more. */
+export function isHaltForgotten({ events, history }: Facts, place: number): boolean {
+  return events.some(
+    ({ i, event }) =>
+      i < place &&
+      ["failed", "stalled"].includes(event.outcome) &&
+      history.slice(i, place).some(isRestore),
+  );
 }

@@ -134,7 +134,11 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
     case "Deleted":
     case "Recreated": {
       const isOther = ({ metadata }: KubeObject) => metadata.uid !== uid;
-      const gone = facts.writes.find(({ deleted, object }) => deleted && !isOther(object))?.i ?? i;
+      // A Job that we delete ourselves we make again: that is no end.
+      const gone =
+        facts.writes.find(
+          ({ by, deleted, object }) => deleted && by !== "rollcast" && !isOther(object),
+        )?.i ?? i;
       const again = facts.writes.find(({ i: at, object }) => at > gone && isOther(object))?.i ?? i;
       return reason === "Deleted" ? gone < i : again < i;
     }

@@ -1,4 +1,5 @@
 import type { History } from "../world/history.ts";
+import { DATA } from "./data.ts";
 import { ENDS } from "./ends.ts";
 import { factsOf, workloadsOf } from "./facts.ts";
 import { GATES } from "./gates.ts";
@@ -21,6 +22,7 @@ export const PROPERTIES: readonly Property[] = [
   ...GATES,
   ...TOLD_ONCE,
   ...PLANS,
+  ...DATA,
   ...QUEUES,
 ];
 
