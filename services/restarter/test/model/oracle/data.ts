@@ -171,7 +171,7 @@ function falseSkips({ changes, events }: Facts): Fault[] {
   });
 }
 
-/** A gate that is told was closed then, or so shortly before that a restarter may not know better. */
+/** A gate that is told was closed then, or so shortly before that nobody may know better yet. */
 function falseGates(facts: Facts): Fault[] {
   return facts.events.flatMap(({ i, event }) => {
     const { reason = "" } = event.data;

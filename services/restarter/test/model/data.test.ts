@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { formatMarker } from "../../../src/model/content.ts";
-import type { OutboxEvent, Rollout } from "../../../src/model/workload-record.ts";
-import type { Schedule } from "../acts/act.ts";
-import { run } from "../run/run.ts";
-import { NAMESPACE } from "../world/config.ts";
-import type { Entry, History } from "../world/history.ts";
-import { violationsOf } from "./oracle.ts";
+import { formatMarker } from "../../src/model/content.ts";
+import type { OutboxEvent, Rollout } from "../../src/model/workload-record.ts";
+import type { Schedule } from "./acts/act.ts";
+import { run } from "./run/run.ts";
+import { NAMESPACE } from "./world/config.ts";
+import type { Entry, History } from "./world/history.ts";
+import { violationsOf } from "./oracle/oracle.ts";
 
 const CONFIG = { replicas: 1, attempts: 1 };
 const CHANGED: Schedule = [{ do: "change source", source: "cfg", value: 1 }];
