@@ -20,16 +20,21 @@ function eventsOfRollouts({ events, rollouts }: Facts): Told[] {
   });
 }
 
-/** When a rollout began by its event and its records: two replicas may have seen it begin. */
-function startsOf({ events, history }: Facts, id: string): number[] {
-  const published = events.flatMap(({ event }) =>
-    event.outcome === "started" && event.data.rollout === id ? [event.time] : [],
-  );
-  const recorded = history.flatMap((entry) => {
+/** When a rollout began by its records: two replicas may have seen it begin. */
+function recordedStarts({ history }: Facts, id: string): number[] {
+  return history.flatMap((entry) => {
     if (entry.type !== "record" || entry.record?.rollout?.id !== id) return [];
     return entry.record.rollout.startedAt ?? [];
   });
-  return [...published, ...recorded];
+}
+
+/** How long a rollout took that ended at a time, by its event and its records. */
+function durationsOf(facts: Facts, { decidedAt, id }: Rollout, end: number): number[] {
+  const published = facts.events.find(
+    ({ event }) => event.outcome === "started" && event.data.rollout === id,
+  );
+  const starts = [published?.event.time ?? decidedAt, ...recordedStarts(facts, id)];
+  return starts.map((start) => end - start);
 }
 
 /**
@@ -56,9 +61,12 @@ function falseTimes(facts: Facts): Fault[] {
       return [{ i, what: `${outcome} is told as of another time than it was` }];
     }
     if (!isEnd(outcome)) return [];
-    const starts = startsOf(facts, rollout.id);
-    const durations = (starts.length === 0 ? [rollout.decidedAt] : starts).map((at) => time - at);
-    if (durations.includes(data.durationMs ?? Number.NaN)) return [];
+    const { durationMs = Number.NaN } = data;
+    const durations = durationsOf(facts, rollout, time);
+    if (durations.includes(durationMs)) return [];
+    // Where its start was never recorded it counts from when somebody found it.
+    const isFound = recordedStarts(facts, rollout.id).length === 0;
+    if (isFound && durationMs >= 0 && durationMs < Math.max(...durations)) return [];
     return [{ i, what: `${outcome} after ${data.durationMs} ms, and it was ${durations[0]} ms` }];
   });
 }
