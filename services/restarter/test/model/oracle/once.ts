@@ -17,8 +17,12 @@ function twiceOfRollout({ events }: Facts): Fault[] {
   });
 }
 
-/** A wait that is told while it has been told already; what a restore brought back aside. */
-function twiceOfWait({ history }: Facts): Fault[] {
+/**
+ * A wait that is told while it has been told already; what a restore brought back aside, and what a
+ * process that stood still publishes again under its id.
+ */
+function twiceOfWait({ events, history }: Facts): Fault[] {
+  const first = new Set(events.map(({ i }) => i));
   const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
   let published = new Set<string>();
@@ -30,7 +34,7 @@ function twiceOfWait({ history }: Facts): Fault[] {
       published = new Set([...published].filter((once) => [...waits.values()].includes(once)));
       return [];
     }
-    if (entry.type !== "event" || entry.duplicate === true) return [];
+    if (entry.type !== "event" || !first.has(i)) return [];
     const { outcome, data } = entry.event;
     const once = waits.get(`${outcome} ${data.reason}`);
     if (once === undefined) return [];
