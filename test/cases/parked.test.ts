@@ -187,8 +187,14 @@ outcomeTest(
     const [service] = own.stack.services;
     const ready = await (await fetch(`${service?.http()}/readyz`)).text();
     const named = /^ok\n(reconciling fails), .*Deployment\/.* and \d+ more$/m.exec(ready)?.[1];
-    const metrics = await (await fetch(`${service?.http()}/metrics`)).text();
-    const counted = Number(/^rollcast_workloads_failing (\d+)$/m.exec(metrics)?.[1]);
+    const count = async () => {
+      const metrics = await (await fetch(`${service?.http()}/metrics`)).text();
+      return Number(/^rollcast_workloads_failing(?:\{.*\})? (\d+)$/m.exec(metrics)?.[1]);
+    };
+    await waitFor(async () => (await count()) === AT_ONCE, { timeout: 8_000 }).catch(
+      () => undefined,
+    );
+    const counted = await count();
     return { events: place.events("web"), named, counted };
   },
 );
