@@ -1,3 +1,4 @@
+import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { editBefore, isEachLack, isUnrecorded, recordedAt, rollingAt } from "./lacks.ts";
@@ -33,7 +34,7 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
  */
 export function isContentBackForRun(facts: Facts, { what }: Violation): boolean {
   const { changes, history, workload, writes } = facts;
-  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  const run = writes.findLast(isPatch);
   if (workload?.kind !== "CronJob" || run === undefined || !what.startsWith("pods lack")) {
     return false;
   }

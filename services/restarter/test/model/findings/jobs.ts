@@ -1,3 +1,4 @@
+import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 
@@ -6,10 +7,7 @@ import type { Violation } from "../oracle/property.ts";
  * record before it began.
  */
 export function isRunDropped({ history, writes }: Facts, violation: Violation): boolean {
-  const runs = writes.filter(
-    ({ by, markerChanged, object }) =>
-      by === "rollcast" && markerChanged && object.kind === "CronJob",
-  );
+  const runs = writes.filter((write) => isPatch(write) && write.object.kind === "CronJob");
   const isOfEnd = violation.what.startsWith("pods lack the content");
   const run = isOfEnd ? runs.at(-1) : runs.find(({ i }) => i === violation.i);
   if (run === undefined) return false;

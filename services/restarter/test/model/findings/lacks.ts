@@ -2,7 +2,7 @@ import { lacking, patchOf, wantedBy } from "../oracle/truth.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isReplaced } from "../oracle/complete.ts";
-import { contentAt, podsAt, workloadAt } from "../oracle/facts.ts";
+import { contentAt, isPatch, podsAt, shortName, workloadAt } from "../oracle/facts.ts";
 import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { staleSources } from "../oracle/rest.ts";
@@ -36,10 +36,7 @@ function replacedPods(facts: Facts, workload: KubeObject | undefined, at: number
 
 /** What ended the rollout's hold on the template: our next patch, with another marker. */
 function nextPatch({ writes }: Facts, { marker }: Rollout, after: number): number {
-  const next = writes.find(
-    (write) =>
-      write.i > after && write.by === "rollcast" && write.markerChanged && write.marker !== marker,
-  );
+  const next = writes.find((write) => write.i > after && isPatch(write) && write.marker !== marker);
   return next?.i ?? Number.POSITIVE_INFINITY;
 }
 
@@ -169,10 +166,7 @@ function recordBefore({ history }: Facts, { pod }: Query, place: number) {
 }
 
 function digestIn(contents: WorkloadRecord["running"] | undefined, source: string) {
-  return Object.entries(contents ?? {}).find(([key]) => {
-    const [kind, , name] = key.split("/");
-    return `${kind}/${name}` === source;
-  })?.[1].digest;
+  return Object.entries(contents ?? {}).find(([key]) => shortName(key) === source)?.[1].digest;
 }
 
 /** The content of a source that the workload's record says it runs, at a place in the history. */

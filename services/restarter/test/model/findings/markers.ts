@@ -1,3 +1,4 @@
+import { isPatch } from "../oracle/facts.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf, wantedBy } from "../oracle/truth.ts";
@@ -31,8 +32,7 @@ export function isMarkerTaken(facts: Facts, violation: Violation): boolean {
       if (last === undefined || last.i < lack.changedAt || !isTaken(last)) return false;
       // Only a marker that said so can be taken off.
       return facts.writes.some(
-        ({ i, by, markerChanged }) =>
-          by === "rollcast" && markerChanged && lack.changedAt < i && i < last.i,
+        (write) => isPatch(write) && lack.changedAt < write.i && write.i < last.i,
       );
     });
   }

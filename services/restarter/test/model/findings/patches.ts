@@ -1,4 +1,5 @@
-import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
+import { isPatch } from "../oracle/facts.ts";
+import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf } from "../oracle/truth.ts";
 
@@ -7,9 +8,7 @@ import { patchOf } from "../oracle/truth.ts";
  * of its patch, or of the next patch with the same content.
  */
 export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): boolean {
-  const ours = facts.writes.filter(
-    ({ i: at, by, markerChanged }) => by === "rollcast" && markerChanged && at < i,
-  );
+  const ours = facts.writes.filter((write) => isPatch(write) && write.i < i);
   const patch = property === "rolled once" ? ours.at(-1)?.i : i;
   if (property !== "failed is true") {
     // A failure is published once for its content and reason, and recorded each time.
@@ -52,8 +51,7 @@ export function optedOutBeforeStart(facts: Facts, start: number): boolean {
  * applied to a workload of another uid.
  */
 export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: number): boolean {
-  const isOurs = ({ by, markerChanged }: WorkloadWrite) => by === "rollcast" && markerChanged;
-  const before = writes.findLast((write) => write.i < place && isOurs(write));
+  const before = writes.findLast((write) => write.i < place && isPatch(write));
   return events.some(({ i, event }) => {
     const { rollout, workload } = event.data;
     const begun = rollouts.get(rollout ?? "")?.rollout;
@@ -66,7 +64,7 @@ export function isOfAnotherUid({ events, rollouts, writes }: Facts, place: numbe
     return writes.some(
       (write) =>
         (write.i === place || write === before || i === place) &&
-        isOurs(write) &&
+        isPatch(write) &&
         write.at >= begun.decidedAt &&
         write.marker === begun.marker &&
         workload.uid !== write.object.metadata.uid,

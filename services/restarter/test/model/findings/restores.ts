@@ -1,14 +1,12 @@
 import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
-import { isRestore } from "../oracle/facts.ts";
+import { isPatch, isRestore } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 
 /** Whether the rollout before the violation's patch is not in the backup that was restored. */
 export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
-  const previous = facts.writes.findLast(
-    (write) => write.i < i && write.by === "rollcast" && write.markerChanged,
-  );
+  const previous = facts.writes.findLast((write) => write.i < i && isPatch(write));
   const begun = [...facts.rollouts.values()].find(
     ({ rollout }) => rollout.marker === previous?.marker,
   )?.rollout;
@@ -29,9 +27,7 @@ export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
 export function isRecordRestored(facts: Facts, violation: Violation): boolean {
   return isEachLack(facts, violation, (lack) => {
     const { pod, wanted } = lack;
-    const patched = facts.writes.findLast(
-      ({ i, by, markerChanged }) => i < pod.from && by === "rollcast" && markerChanged,
-    );
+    const patched = facts.writes.findLast((write) => write.i < pod.from && isPatch(write));
     const restored = facts.history.findIndex(
       (entry, i) => i > (patched?.i ?? pod.from) && isRestore(entry),
     );
@@ -59,7 +55,7 @@ export function isRestoredMidway({ events, history }: Facts, start: number): boo
  */
 export function isRunForgotten(facts: Facts, { i }: Violation): boolean {
   const { changes, history, workload, writes } = facts;
-  const run = writes.findLast(({ by, markerChanged }) => by === "rollcast" && markerChanged);
+  const run = writes.findLast(isPatch);
   if (workload?.kind !== "CronJob" || run === undefined) return false;
   const changed = changes.at(-1)?.i ?? 0;
   return history.slice(Math.max(run.i, changed), i).some(isRestore);
@@ -151,11 +147,8 @@ export function isBegunBeforeRestore(
   const id = events.find(({ i }) => i === place)?.event.data.rollout ?? "";
   const begun = rollouts.get(id)?.rollout;
   const patch = writes.find(
-    ({ at, by, marker, markerChanged }) =>
-      by === "rollcast" &&
-      markerChanged &&
-      marker === begun?.marker &&
-      at < (begun?.decidedAt ?? 0),
+    (write) =>
+      isPatch(write) && write.marker === begun?.marker && write.at < (begun?.decidedAt ?? 0),
   );
   return patch !== undefined && history.slice(patch.i, place).some(isRestore);
 }

@@ -1,3 +1,4 @@
+import { SAME_TIME_MS } from "./rollouts.ts";
 import { ABSENT, UNKNOWN, parseMarker } from "../../../src/model/content.ts";
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, Rollout } from "../../../src/model/workload-record.ts";
@@ -5,7 +6,7 @@ import { NAMES, NAMESPACE } from "../world/config.ts";
 import { isBatch } from "./complete.ts";
 import { controlsAt } from "./control.ts";
 import { LATE_MS, isCalm, isEnd } from "./ends.ts";
-import { workloadAt } from "./facts.ts";
+import { shortName, workloadAt } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
@@ -103,13 +104,11 @@ function falseCauses(facts: Facts): Fault[] {
     const key = `${cause.kind}/${cause.namespace}/${cause.name}`;
     if (!keys.includes(key)) return [{ i, what: `${key} is told as its cause, and it is not` }];
     if (!isCalm(facts)) return [];
-    const changedAt = (of: string) => {
-      const [kind, , name] = of.split("/");
-      return facts.changes.findLast(
-        ({ at, source }) => source === `${kind}/${name}` && at <= rollout.decidedAt,
-      )?.at;
-    };
-    const newer = keys.find((other) => (changedAt(other) ?? 0) > (changedAt(key) ?? 0) + 1_000);
+    const changedAt = (of: string) =>
+      facts.changes.findLast(
+        ({ at, source }) => source === shortName(of) && at <= rollout.decidedAt,
+      )?.at ?? 0;
+    const newer = keys.find((other) => changedAt(other) > changedAt(key) + SAME_TIME_MS);
     return newer === undefined ? [] : [{ i, what: `${newer} changed after ${key}, its cause` }];
   });
 }
@@ -119,12 +118,16 @@ function falsePauses(facts: Facts): Fault[] {
     const patch = patchOf(facts, rollout, i);
     if (event.outcome !== "started" || patch === undefined) return [];
     const { uid } = patch.object.metadata;
-    const own = facts.writes.filter((write) => write.object.metadata.uid === uid && write.i <= i);
-    const since = own.filter((write) => write.i >= patch.i);
-    const isPaused = since.map(({ object }) => object.spec?.paused === true);
     const isTold = event.data.reason === "Paused";
+    const wasSo = facts.writes.some(
+      ({ i: at, object }) =>
+        object.metadata.uid === uid &&
+        patch.i <= at &&
+        at <= i &&
+        (object.spec?.paused === true) === isTold,
+    );
     const what = isTold ? "it is told as paused, and is not" : "it is paused, and nothing says so";
-    return isPaused.includes(isTold) ? [] : [{ i, what }];
+    return wasSo ? [] : [{ i, what }];
   });
 }
 

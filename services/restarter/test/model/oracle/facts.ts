@@ -270,6 +270,17 @@ export function podsAt({ pods }: Facts, uid: string, i: number): Pod[] {
   return pods.filter(({ owner, from, until }) => owner === uid && from <= i && i < until);
 }
 
+/** The `<kind>/<name>` of a source's key: as histories name it. */
+export function shortName(key: string): string {
+  const [kind, , name] = key.split("/");
+  return `${kind}/${name}`;
+}
+
+/** Whether the restarter wrote its marker: a patch, or the Job that it ran. */
+export function isPatch({ by, markerChanged }: WorkloadWrite): boolean {
+  return by === "rollcast" && markerChanged;
+}
+
 /** The workload at a place in the history, before what happened there. */
 export function workloadAt({ writes }: Facts, uid: string, i: number): KubeObject | undefined {
   return writes.findLast((write) => write.i < i && write.object.metadata.uid === uid)?.object;

@@ -1,3 +1,5 @@
+import { isPatch } from "./facts.ts";
+import { LATE_MS } from "./ends.ts";
 import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
@@ -10,9 +12,7 @@ function overLimit(facts: Facts): Fault[] {
   const { history, queue, writes } = facts;
   const { maxRolling = Number.POSITIVE_INFINITY } = queue ?? {};
   const patches = new Map(
-    writes
-      .filter(({ by, markerChanged }) => by === "rollcast" && markerChanged)
-      .map((write) => [write.i, write.object.metadata.uid]),
+    writes.filter(isPatch).map((write) => [write.i, write.object.metadata.uid]),
   );
   const records = new Map<string, WorkloadRecord>();
   const rolling = new Map<string, string>();
@@ -91,9 +91,6 @@ function startedWhileHalted(facts: Facts): Fault[] {
     return [{ i, what: `a rollout began after ${failures} of its change had failed` }];
   });
 }
-
-/** How long after its time something that is due may still wait. */
-const LATE_MS = 60_000;
 
 /** Why the reason that a record gives does not hold at the end, or undefined. */
 function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): string | undefined {

@@ -4,7 +4,7 @@ import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";
-import { REQUIRED, contentAt, podsAt, templateOf } from "./facts.ts";
+import { REQUIRED, contentAt, isPatch, podsAt, shortName, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
 import { isEnd } from "./ends.ts";
 import { explanation } from "./holds.ts";
@@ -49,9 +49,8 @@ function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
     return spec?.suspend === true ? undefined : newest?.content;
   }
   const run = facts.writes.findLast(
-    ({ by, before, markerChanged, object }) =>
-      object.metadata.uid === metadata.uid &&
-      (before === undefined || (by === "rollcast" && markerChanged)),
+    (write) =>
+      write.object.metadata.uid === metadata.uid && (write.before === undefined || isPatch(write)),
   );
   if (run === undefined) return undefined;
   const content = contentAt(facts, run.i);
@@ -73,10 +72,7 @@ function unrunSources(facts: Facts, workload: KubeObject): string[] {
   const pod: Pod = { name: "", owner: "", from: 0, until: 0, content };
   const stale = staleSources(facts, [pod]);
   const { uid } = workload.metadata;
-  const hasRun = facts.writes.some(
-    ({ by, markerChanged, object }) =>
-      by === "rollcast" && markerChanged && object.metadata.uid === uid,
-  );
+  const hasRun = facts.writes.some((write) => isPatch(write) && write.object.metadata.uid === uid);
   if (workload.kind === "Job" || hasRun) return stale;
   const present = contentAt(facts, facts.history.length);
   const running = recordOf(facts, uid)?.running ?? {};
@@ -177,8 +173,7 @@ function wrongRecords(facts: Facts): Fault[] {
       return [{ i, what: `${kind}/${name} has events that are not published` }];
     if (phase !== "current") return [];
     const wrong = Object.entries(running).filter(([key, { digest }]) => {
-      const [sourceKind, , sourceName] = key.split("/");
-      const now = present.get(`${sourceKind}/${sourceName}`);
+      const now = present.get(shortName(key));
       return digest !== ABSENT && digest !== UNKNOWN && now !== undefined && now !== digest;
     });
     if (wrong.length === 0) return [];

@@ -1,6 +1,6 @@
 import { ABSENT, parseMarker } from "../../../src/model/content.ts";
 import { NAMESPACE } from "../world/config.ts";
-import { podsAt } from "./facts.ts";
+import { isPatch, podsAt, shortName } from "./facts.ts";
 import type { Change, Facts, WorkloadWrite } from "./facts.ts";
 import { isEnd } from "./ends.ts";
 import { patchOf } from "./truth.ts";
@@ -35,7 +35,7 @@ function withoutOneEnd(facts: Facts): Fault[] {
 }
 
 /** How exactly a change and a creation can be ordered in time. */
-const SAME_TIME_MS = 1_000;
+export const SAME_TIME_MS = 1_000;
 
 /** The content that a write brings: as its marker says, or where that is a time, its rollout. */
 function broughtBy({ rollouts }: Facts, { marker, at }: WorkloadWrite): [string, string][] {
@@ -78,10 +78,7 @@ function isForDeletion(facts: Facts, previous: WorkloadWrite, write: WorkloadWri
 /** Whether every pod ran the content that a write brings, before it. */
 function isRunByAll(facts: Facts, write: WorkloadWrite): boolean {
   const pods = podsAt(facts, write.object.metadata.uid, write.i);
-  const brought = broughtBy(facts, write).map(([key, digest]) => {
-    const [kind, , name] = key.split("/");
-    return [`${kind}/${name}`, digest] as const;
-  });
+  const brought = broughtBy(facts, write).map(([key, digest]) => [shortName(key), digest] as const);
   return (
     pods.length > 0 &&
     brought.length > 0 &&
@@ -131,9 +128,7 @@ function disagreements(facts: Facts): Fault[] {
   const { events, history, writes } = facts;
   const began = events.filter(({ event }) => event.outcome === "started");
   const unstarted = writes
-    .filter(
-      ({ by, markerChanged, marker }) => by === "rollcast" && markerChanged && marker !== undefined,
-    )
+    .filter((write) => isPatch(write) && write.marker !== undefined)
     .filter(
       ({ marker }) =>
         !began.some(

@@ -3,7 +3,7 @@ import type { Rollout } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { isBatch, isComplete, isReplaced } from "./complete.ts";
 import { leftOutOf, namedIn } from "./left-pods.ts";
-import { contentAt, podsAt, workloadAt } from "./facts.ts";
+import { contentAt, isPatch, podsAt, shortName, workloadAt } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import { wasFailed } from "./shown-end.ts";
 import type { Fault, Property } from "./property.ts";
@@ -14,15 +14,9 @@ export function patchOf({ writes }: Facts, rollout: Rollout, i: number): Workloa
     (write) =>
       write.i < i &&
       write.at >= rollout.decidedAt &&
-      write.by === "rollcast" &&
-      write.markerChanged &&
+      isPatch(write) &&
       write.marker === rollout.marker,
   );
-}
-
-function shortName(key: string): string {
-  const [kind, , name] = key.split("/");
-  return `${kind}/${name}`;
 }
 
 /** The digests that a rollout wants, by source. */
