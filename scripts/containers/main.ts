@@ -30,6 +30,9 @@ const stop = new AbortController();
 const { signal } = stop;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
+/** The registry that npm uses when nothing is configured. */
+const NPM_REGISTRY = "https://registry.npmjs.org/";
+
 /** What the engine and the tests need from the shell's environment. */
 const ENGINE_VARIABLES = ["DOCKER_HOST", "DOCKER_CONFIG", "ROLLCAST_SERVERS_DIR"];
 
@@ -94,8 +97,6 @@ try {
   process.exitCode = 1;
 }
 
-const DEFAULT = "https://registry.npmjs.org/";
-
 /** Points builds to the npm registry of the user's configuration, if it is not the default one. */
 async function registryEnv(
   env: Readonly<Record<string, string | undefined>>,
@@ -103,5 +104,5 @@ async function registryEnv(
   const run = promisify(execFile);
   const { stdout } = await run("npm", ["config", "get", "registry"], { env });
   const registry = stdout.trim();
-  return registry === DEFAULT ? {} : { NPM_CONFIG_REGISTRY: registry };
+  return registry === NPM_REGISTRY ? {} : { NPM_CONFIG_REGISTRY: registry };
 }

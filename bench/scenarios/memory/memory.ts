@@ -21,6 +21,10 @@ import { silent } from "../../lab/silent.ts";
 /** Long enough for garbage to go and for what runs by the clock to have run. */
 const SETTLE_MS = 30_000;
 
+const WRITERS = 16;
+const BYTES = 2_048;
+const LONG = { timeout: 600_000, every: 500 };
+
 async function startBed(services: readonly ServiceName[], subject: Subject) {
   const { images, limit, nodeOptions } = subject;
   await using undo = new AsyncDisposableStack();
@@ -114,9 +118,6 @@ export const combinedMemory = scenario(
   ["all-in-one"],
 );
 
-const WRITERS = 16;
-const BYTES = 2_048;
-
 async function createSources({ api }: Cluster, namespace: string, count: number): Promise<void> {
   await mapLimit(numbers(0, count), WRITERS, async (i) => {
     const data = { value: `${i}-`.repeat(BYTES).slice(0, BYTES) };
@@ -193,5 +194,3 @@ function stages(sources: number, workloads: number): Stage[] {
     },
   ];
 }
-
-const LONG = { timeout: 600_000, every: 500 };
