@@ -38,6 +38,8 @@ import {
   isRunForgotten,
   isStartForgotten,
 } from "./restores.ts";
+import { lacksOf } from "./lacks.ts";
+import type { OfOneLack } from "./lacks.ts";
 import { isAfterOutage, isPendingAtGate, isQuotaReleasedEarly } from "./outages.ts";
 import { isRunDropped, isSkippedAfterResume } from "./jobs.ts";
 
@@ -231,11 +233,21 @@ export const FINDINGS: readonly Finding[] = [
   },
 ];
 
-/** The findings that a violation belongs to. */
-export function findingOf(run: Run, violation: Violation): Finding | undefined {
-  const ofAll = PROPERTIES.find(({ name }) => name === violation.property)?.ofAll;
-  const facts = factsOf(run.history, ofAll === true ? undefined : violation.workload);
+function findingIn(facts: Facts, violation: OfOneLack): Finding | undefined {
   return FINDINGS.find(
     ({ breaks, matches }) => breaks.includes(violation.property) && matches(facts, violation),
   );
+}
+
+/**
+ * The finding that a violation belongs to. Where pods lack several sources, each for a reason of
+ * its own, it is the finding of the first, if all have one.
+ */
+export function findingOf(run: Run, violation: Violation): Finding | undefined {
+  const ofAll = PROPERTIES.find(({ name }) => name === violation.property)?.ofAll;
+  const facts = factsOf(run.history, ofAll === true ? undefined : violation.workload);
+  const ofWhole = findingIn(facts, violation);
+  if (ofWhole !== undefined) return ofWhole;
+  const each = lacksOf(facts, violation).map((only) => findingIn(facts, { ...violation, only }));
+  return each.includes(undefined) ? undefined : each[0];
 }

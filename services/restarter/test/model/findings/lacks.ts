@@ -77,22 +77,28 @@ function lacksAtEnd(facts: Facts, { what }: Violation): Lack[] {
   });
 }
 
+/** A violation of which only one lack is looked at. */
+export type OfOneLack = Violation & { readonly only?: Lack };
+
+/** What pods lack by a violation; nothing if it says something else. */
+export function lacksOf(facts: Facts, violation: Violation): Lack[] {
+  if (violation.property === "succeeded is true") return lacksOfSuccess(facts, violation);
+  const isAtEnd = /^pods (that wait for their owner )?lack/.test(violation.what);
+  return isAtEnd ? lacksAtEnd(facts, violation) : [];
+}
+
 /**
  * Whether a violation says that pods lack content, and each lack has this cause: another fault of
  * the same run is not left out for it.
  */
 export function isEachLack(
   facts: Facts,
-  violation: Violation,
+  violation: OfOneLack,
   hasCause: (lack: Lack) => boolean,
 ): boolean {
-  const { property, what } = violation;
-  const atEnd = /^pods (that wait for their owner )?lack/.test(what);
-  const lacks =
-    property === "succeeded is true"
-      ? lacksOfSuccess(facts, violation)
-      : lacksAtEnd(facts, violation);
-  return (property === "succeeded is true" || atEnd) && lacks.length > 0 && lacks.every(hasCause);
+  const { only } = violation;
+  const lacks = only === undefined ? lacksOf(facts, violation) : [only];
+  return lacks.length > 0 && lacks.every(hasCause);
 }
 
 /** The writes of a pod's workload that made a version of its template, marker and all. */
