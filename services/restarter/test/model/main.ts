@@ -1,5 +1,4 @@
-// `npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE]`, or
-// `npm run model -- --against-controllers [--argo | --nodes] [--schedules N]`
+// `npm run model`: see USAGE.
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -16,6 +15,11 @@ const MINUTE_MS = 60_000;
 const MAX_SEED = 1_000_000;
 /** How often it says how far it is, in schedules. */
 const REPORT_EVERY = 500;
+
+const USAGE = `usage: npm run model -- [--minutes N] [--seed S] [--shape NAME]
+       npm run model -- --replay FILE
+       npm run model -- --against-controllers [--argo | --nodes] [--schedules N] [--seed S]
+shapes: ${SHAPES.map(shapeName).join(", ")}`;
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -74,8 +78,13 @@ async function main(args: readonly string[]): Promise<number> {
       argo: { type: "boolean", default: false },
       nodes: { type: "boolean", default: false },
       schedules: { type: "string", default: "200" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    print(USAGE);
+    return 0;
+  }
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : Number(values.seed);
   const minutes = Number(values.minutes);
   const schedules = Number(values.schedules);
@@ -83,10 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
   const isAbove = (count: number) => Number.isFinite(count) && count > 0;
   const isNumbers = [minutes, schedules].every(isAbove) && Number.isSafeInteger(seed);
   if (!isNumbers || shapes.length === 0) {
-    print(
-      "usage: npm run model -- [--minutes N] [--seed S] [--shape NAME] [--replay FILE] [--against-controllers [--argo | --nodes] [--schedules N]]",
-    );
-    print(`shapes: ${SHAPES.map(shapeName).join(", ")}`);
+    print(USAGE);
     return 2;
   }
   if (values.replay !== undefined) {

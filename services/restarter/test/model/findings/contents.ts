@@ -61,8 +61,8 @@ export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean
 }
 
 /**
- * Whether each source changed after its pod was made, in the second of an edit or creation of the
- * workload that was not recorded yet.
+ * Whether each source changed after its pod was made, in the second of another's write of the
+ * workload, while its last creation or edit was not recorded yet.
  */
 export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
   const second = (at: number) => Math.floor(at / 1_000);
@@ -71,7 +71,14 @@ export function isChangedInSameSecond(facts: Facts, violation: Violation): boole
     const edit = editBefore(facts, lack, changedAt);
     const change = facts.history[changedAt];
     if (edit === undefined || change === undefined || pod.from > changedAt) return false;
-    return second(change.at) === second(edit.at) && isUnrecorded(facts, edit, changedAt);
+    const isWritten = facts.writes.some(
+      ({ at, by, object }) =>
+        second(at) === second(change.at) &&
+        object.metadata.uid === pod.owner &&
+        by !== "cluster" &&
+        by !== "rollcast",
+    );
+    return isWritten && isUnrecorded(facts, edit, changedAt);
   });
 }
 

@@ -2,7 +2,6 @@ import { readFile, readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { violationsOf } from "../oracle/oracle.ts";
 import { replayOf } from "../run/print.ts";
-import type { Case } from "../run/shorten.ts";
 import { run } from "../run/run.ts";
 import { FINDINGS, findingOf } from "./findings.ts";
 import { findingText, replayFinding, violationsIn } from "./finding-text.ts";
@@ -42,24 +41,4 @@ test("each file of a finding has its entry", async () => {
   const texts = files.filter((file) => file.endsWith(".txt")).toSorted();
 
   expect(texts).toEqual(FINDINGS.map(({ name }) => `${name}.txt`).toSorted());
-});
-
-// Seed 388494.
-const TWO_REASONS: Case = [
-  { replicas: 1, attempts: 1 },
-  [
-    { do: "change source", source: "cfg", value: 1 },
-    { do: "pass", ms: 100, cluster: true },
-    { do: "edit", edit: "edits the template" },
-    { do: "edit", edit: "replaces it with the manifest" },
-    { do: "change source", source: "late", value: 0 },
-  ],
-];
-
-test("each source that pods lack may have a finding of its own", async () => {
-  const done = await run(...TWO_REASONS);
-  const violations = violationsOf(done.history);
-
-  expect(violations).not.toEqual([]);
-  expect(violations.map((violation) => findingOf(done, violation)?.name)).not.toContain(undefined);
 });

@@ -177,7 +177,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "applied-patch-is-dropped",
     about:
-      "a patch is applied and not yet recorded, and a decision on the workload of before it, or on another of its name, drops its rollout",
+      "a patch is on its way or not yet recorded, and a decision on the workload of before it, or on another of its name, drops its rollout",
     breaks: ["one end", "agree"],
     matches: (facts, { i }) => isDroppedInFlight(facts, i),
   },
@@ -190,9 +190,8 @@ export const FINDINGS: readonly Finding[] = [
   },
   {
     name: "run-job-is-dropped",
-    about:
-      "a restarter is killed when it has run the Job of a CronJob, and the content of before comes back",
-    breaks: ["agree", "nothing is forgotten"],
+    about: "the Job of a CronJob is run and not yet recorded, and the content of before comes back",
+    breaks: ["agree", "nothing is forgotten", "one end"],
     matches: isRunDropped,
   },
   {

@@ -3,13 +3,22 @@ import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 
 /**
- * Whether the Job of a CronJob that the violation is about, or the last one, was dropped from its
- * record before it began.
+ * Whether the Job of a CronJob that the violation is about, which it says began, or the last one,
+ * was dropped from its record before it began.
  */
-export function isRunDropped({ history, writes }: Facts, violation: Violation): boolean {
+export function isRunDropped(facts: Facts, violation: Violation): boolean {
+  const { events, history, rollouts, writes } = facts;
   const runs = writes.filter((write) => isPatch(write) && write.object.kind === "CronJob");
   const isOfEnd = violation.what.startsWith("pods lack the content");
-  const run = isOfEnd ? runs.at(-1) : runs.find(({ i }) => i === violation.i);
+  const id = events.find(({ i }) => i === violation.i)?.event.data.rollout;
+  const begun = rollouts.get(id ?? "")?.rollout;
+  const run = isOfEnd
+    ? runs.at(-1)
+    : runs.findLast(
+        ({ i, at, marker }) =>
+          i === violation.i ||
+          (i < violation.i && at >= (begun?.decidedAt ?? at) && marker === begun?.marker),
+      );
   if (run === undefined) return false;
   const recordAt = (entry: Facts["history"][number] | undefined) =>
     entry?.type === "record" ? entry.record : undefined;

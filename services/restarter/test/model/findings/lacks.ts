@@ -4,6 +4,7 @@ import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record
 import { isReplaced } from "../oracle/complete.ts";
 import { contentAt, isPatch, podsAt, shortName, workloadAt } from "../oracle/facts.ts";
 import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
+import { namedIn } from "../oracle/left-pods.ts";
 import type { Violation } from "../oracle/property.ts";
 import { staleSources } from "../oracle/rest.ts";
 
@@ -41,7 +42,8 @@ function nextPatch({ writes }: Facts, { marker }: Rollout, after: number): numbe
 }
 
 function lacksOfSuccess(facts: Facts, { i: at, what }: Violation): Lack[] {
-  const { workload, rollout: id = "" } = facts.events.find(({ i }) => i === at)?.event.data ?? {};
+  const data = facts.events.find(({ i }) => i === at)?.event.data;
+  const { workload, rollout: id = "" } = data ?? {};
   const rollout = facts.rollouts.get(id)?.rollout;
   if (workload === undefined || rollout === undefined) return [];
   const began = patchOf(facts, rollout, at)?.i ?? Number.POSITIVE_INFINITY;
@@ -51,8 +53,9 @@ function lacksOfSuccess(facts: Facts, { i: at, what }: Violation): Lack[] {
   const pods = what.startsWith("succeeded, but")
     ? replacedPods(facts, workloadAt(facts, workload.uid, at), at)
     : podsAt(facts, workload.uid, at);
+  const named = namedIn(data?.message ?? "");
   return pods
-    .filter(({ from }) => from < began)
+    .filter(({ from, name }) => from < began && !named.includes(name))
     .flatMap((pod) =>
       lacking(pod.content, rollout).map((source) =>
         lackOf(facts, pod, source, wanted.get(source) ?? "", decided),

@@ -83,9 +83,9 @@ export function isUnanswered({ history }: Facts, i: number): boolean {
 }
 
 /**
- * Whether the rollout that began, or was patched, at this place was dropped from its record after
- * its patch was applied, by a decision that knew the workload from before the patch, or another of
- * its name.
+ * Whether the rollout that began, or was patched, at this place was dropped from its record while
+ * its patch was on its way, or not recorded yet, by a decision that knew the workload from before
+ * the patch, or another of its name.
  */
 export function isDroppedInFlight(facts: Facts, place: number): boolean {
   const { events, history, rollouts, writes } = facts;
@@ -98,11 +98,13 @@ export function isDroppedInFlight(facts: Facts, place: number): boolean {
   const records = history.flatMap((entry, i) =>
     entry.type === "record" && entry.record !== undefined ? [{ i, record: entry.record }] : [],
   );
-  const last = records.findLast(({ i, record }) => i < patch.i && record.uid === uid)?.record;
-  const next = records.find(({ i }) => i > patch.i);
+  const decided = records.findLast(
+    ({ i, record: { phase, rollout, uid: of } }) =>
+      i < patch.i && of === uid && phase === "pending" && rollout?.marker === patch.marker,
+  );
+  const next = records.find(({ i }) => i > (decided?.i ?? patch.i));
   return (
-    last?.phase === "pending" &&
-    last.rollout?.marker === patch.marker &&
+    decided !== undefined &&
     next !== undefined &&
     next.record.rollout?.marker !== patch.marker &&
     // It knew the workload from before the patch, or another one of its name.

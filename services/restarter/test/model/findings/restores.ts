@@ -1,6 +1,7 @@
+import { ABSENT } from "../../../src/model/content.ts";
 import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
-import { isPatch, isRestore } from "../oracle/facts.ts";
+import { contentAt, isPatch, isRestore, shortName } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 
@@ -39,26 +40,38 @@ export function isRecordRestored(facts: Facts, violation: Violation): boolean {
   });
 }
 
-/** Whether NATS was restored while a rollout was the last that its record had. */
+/** Whether NATS was restored while the last record of a workload had a rollout, or its end. */
 export function isRestoredMidway({ events, history }: Facts, start: number): boolean {
   const id = events.find(({ i }) => i === start)?.event.data.rollout;
   return history.some((entry, i) => {
     if (!isRestore(entry)) return false;
     const last = history.findLast((other, at) => at < i && other.type === "record");
-    return id !== undefined && last?.type === "record" && last.record?.rollout?.id === id;
+    const record = last?.type === "record" ? last.record : undefined;
+    const unpublished = record?.outbox.map(({ data }) => data.rollout) ?? [];
+    return id !== undefined && [record?.rollout?.id, ...unpublished].includes(id);
   });
 }
 
 /**
- * Whether NATS was restored after the last Job of a CronJob was run, and after the last change: its
- * run is forgotten.
+ * Whether NATS was restored after the last Job of a CronJob was run, and after the last change or
+ * to a record that has what it brought: the run is forgotten.
  */
-export function isRunForgotten(facts: Facts, { i }: Violation): boolean {
+export function isRunForgotten(facts: Facts, { i: end }: Violation): boolean {
   const { changes, history, workload, writes } = facts;
   const run = writes.findLast(isPatch);
   if (workload?.kind !== "CronJob" || run === undefined) return false;
   const changed = changes.at(-1)?.i ?? 0;
-  return history.slice(Math.max(run.i, changed), i).some(isRestore);
+  const restored = history.findLastIndex((entry, i) => i < end && isRestore(entry));
+  if (restored < run.i) return false;
+  const record = history.findLast(({ type }, i) => i > restored && type === "restored record");
+  const running = Object.entries(
+    (record?.type === "restored record" && record.record?.running) || {},
+  );
+  const present = contentAt(facts, end);
+  const isPresent = running.every(
+    ([key, { digest }]) => digest === (present.get(shortName(key)) ?? ABSENT),
+  );
+  return restored > changed || (running.length > 0 && isPresent);
 }
 
 /** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */

@@ -78,10 +78,10 @@ function lateSuccesses(facts: Facts): Fault[] {
   });
 }
 
-/** Where the faults of a schedule end. */
-function lastActOf({ history }: Facts): number {
-  const i = history.findLastIndex((entry) => entry.type === "act" && entry.text === NO_MORE_FAULTS);
-  return i === -1 ? history.length : i;
+/** When the faults of a schedule end. */
+function calmSince({ history }: Facts): number {
+  const last = history.findLast((entry) => entry.type === "act" && entry.text === NO_MORE_FAULTS);
+  return last?.at ?? Number.POSITIVE_INFINITY;
 }
 
 function falseStalls(facts: Facts): Fault[] {
@@ -106,7 +106,7 @@ function falseStalls(facts: Facts): Fault[] {
     if (age < LIMIT_MS) {
       return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
     }
-    const isUndisturbed = isCalm(facts) || (started?.i ?? 0) > lastActOf(facts);
+    const isUndisturbed = isCalm(facts) || (started?.event.time ?? 0) >= calmSince(facts);
     if (wasPaused || !isUndisturbed || age < LIMIT_MS + 2 * LATE_MS) return [];
     return [{ i, what: `stalled after ${age / 1_000} s, long after its time limit` }];
   });

@@ -18,20 +18,25 @@ function twiceOfRollout({ events }: Facts): Fault[] {
 }
 
 /**
- * A wait that is told while it has been told already; what a restore brought back aside, and what a
- * process that stood still publishes again under its id.
+ * A wait of one workload that is told while it has been told already; what a restore brought back
+ * aside, and what a process that stood still publishes again under its id.
  */
 function twiceOfWait({ events, history }: Facts): Fault[] {
   const first = new Set(events.map(({ i }) => i));
   const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
   let published = new Set<string>();
+  let uid: string | undefined;
   return history.flatMap((entry, i) => {
     if (restored !== -1 && i > restored) return [];
     if (entry.type === "record") {
       const all = entry.record === undefined ? [] : waitsOf(entry.record);
       waits = new Map(all.map(({ outcome, reason, once }) => [`${outcome} ${reason}`, once]));
-      published = new Set([...published].filter((once) => [...waits.values()].includes(once)));
+      const isOfSame = entry.record?.uid === uid;
+      published = new Set(
+        [...published].filter((once) => isOfSame && [...waits.values()].includes(once)),
+      );
+      uid = entry.record?.uid;
       return [];
     }
     if (entry.type !== "event" || !first.has(i)) return [];

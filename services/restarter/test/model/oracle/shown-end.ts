@@ -1,7 +1,7 @@
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { isComplete } from "./complete.ts";
-import type { Facts } from "./facts.ts";
+import type { Facts, WorkloadWrite } from "./facts.ts";
 
 type Condition = { readonly type?: string; readonly status?: string; readonly reason?: string };
 
@@ -29,15 +29,20 @@ export function shownEnd(facts: Facts, { job: name }: Rollout, workload: KubeObj
   return endOf(workload);
 }
 
-/** Whether the cluster has shown before a place in the history that a rollout had failed. */
+/**
+ * Whether the cluster has shown before a place in the history that a rollout had failed. A rollout
+ * that is decided again after a restore may find its marker, and that it has failed with it.
+ */
 export function wasFailed(
   { jobs, writes }: Facts,
   { uid, rollout }: { readonly uid: string; readonly rollout: Rollout },
   place: number,
 ): boolean {
-  const own = writes
-    .filter(({ at, object }) => object.metadata.uid === uid && at >= rollout.decidedAt)
-    .map(({ i, object }) => ({ i, object }));
+  const all = writes.filter(({ object }) => object.metadata.uid === uid);
+  const earlier = all.findLast(({ at }) => at < rollout.decidedAt);
+  const isOfIt = (write: WorkloadWrite) =>
+    write.at >= rollout.decidedAt || (write === earlier && write.marker === rollout.marker);
+  const own = all.filter(isOfIt).map(({ i, object }) => ({ i, object }));
   const run = jobs
     .filter(({ job }) => job.metadata.name === rollout.job)
     .map(({ i, job }) => ({ i, object: job }));

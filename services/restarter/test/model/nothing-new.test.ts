@@ -1,0 +1,168 @@
+import { expect, test } from "vitest";
+import { unknownViolations } from "./explore.ts";
+import { violationsOf } from "./oracle/oracle.ts";
+import type { Case } from "./run/shorten.ts";
+import { run } from "./run/run.ts";
+
+// Schedules that once counted as something new, and are not: the oracle said too much, or a
+// finding was too narrow for what it is about.
+const CASES: readonly (readonly [about: string, Case])[] = [
+  [
+    "pods lack two sources, each for its own reason",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "edit", edit: "edits the template" },
+        { do: "edit", edit: "replaces it with the manifest" },
+        { do: "change source", source: "late", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "a Job is suspended while it is made again",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 1, kind: "Job" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, until: "write quota", cluster: true },
+        { do: "edit", edit: "pauses it" },
+      ],
+    ],
+  ],
+  [
+    "a workload that is made again waits like the one before",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "pause queue", on: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "change source", source: "late", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "of two pods that wait for their owner one is not named",
+    [
+      { replicas: 1, attempts: 1, workloads: 2, kind: "StatefulSet", update: "OnDelete" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 5000, cluster: true },
+        { workload: "api", do: "scale", replicas: 2 },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "a rollout had failed before it was decided again after a restore",
+    [
+      { replicas: 1, attempts: 1, restarters: 2, workloads: 2, breaksWith: 2 },
+      [
+        { do: "change source", source: "cfg", value: 2 },
+        { do: "hold watches", of: "workloads", on: true },
+        { do: "pass", ms: 720000, until: "patch", cluster: true },
+        { do: "restore" },
+      ],
+    ],
+  ],
+  [
+    "a restore takes an end that was recorded and not published",
+    [
+      { replicas: 1, attempts: 1, workloads: 2 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: false },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { workload: "api", do: "scale", replicas: 0 },
+        { do: "restore" },
+      ],
+    ],
+  ],
+  [
+    "another replica drops a rollout whose patch is on its way",
+    [
+      { replicas: 1, attempts: 1, restarters: 2 },
+      [
+        { do: "pass", ms: 40000, cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 1500, until: "write record", cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 100, until: "patch", cluster: true },
+      ],
+    ],
+  ],
+  [
+    "a Job of a CronJob begins after it was dropped",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { do: "NATS outage", on: true },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "a restore forgets the run of a CronJob, and the content of before comes back",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "restore" },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "a suspended Job skips two contents that change at once",
+    [
+      { replicas: 1, attempts: 1, kind: "Job" },
+      [
+        { do: "edit", edit: "pauses it" },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, until: "write record", cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
+  [
+    "a start is recorded after the time limit, by a replica that stood still",
+    [
+      { replicas: 1, attempts: 1, restarters: 2 },
+      [
+        { do: "pass", ms: 40000, cluster: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 40000, until: "write record", cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 720000, until: "add job", cluster: false },
+      ],
+    ],
+  ],
+  [
+    "a workload is applied just after a change, and neither is recorded",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "NATS outage", on: true },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "applies the manifest" },
+      ],
+    ],
+  ],
+];
+
+test.each(CASES)("nothing new: %s", async (_, schedule) => {
+  const done = await run(...schedule);
+
+  expect(unknownViolations(done, violationsOf(done.history))).toEqual([]);
+});
