@@ -159,6 +159,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a workload waits for another of its change, of which no more than one may still fail",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 2, workloads: 3, haltAfter: 2 },
+      [
+        { do: "edit", edit: "pauses it" },
+        { do: "change source", source: "cfg", value: 1 },
+        { workload: "api", do: "policy", policy: "refuses our writes" },
+        { do: "pod quota", pods: 2 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -92,6 +92,19 @@ function startedWhileHalted(facts: Facts): Fault[] {
   });
 }
 
+/**
+ * How many may roll at once at the end: after failures of a change no more than may still fail
+ * before it is halted.
+ */
+function roomOf(facts: Facts): number {
+  const { history, queue, rollouts } = facts;
+  const { haltAfter = Number.POSITIVE_INFINITY, maxRolling = Number.POSITIVE_INFINITY } =
+    queue ?? {};
+  const changes = [...rollouts.values()].flatMap(({ rollout }) => rollout.changes ?? []);
+  const failures = failuresBefore(facts, changes, history.length);
+  return failures === 0 ? maxRolling : Math.min(maxRolling, haltAfter - failures);
+}
+
 /** Why the reason that a record gives does not hold at the end, or undefined. */
 function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): string | undefined {
   const { history, queue, records } = facts;
@@ -100,9 +113,7 @@ function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): st
   if (at !== undefined && at < end - LATE_MS) return "its time has passed";
   if (reason === "MaxRolling") {
     const rolling = [...records.values()].filter(({ rollout }) => rollout !== undefined).length;
-    return rolling < (queue?.maxRolling ?? Number.POSITIVE_INFINITY)
-      ? `${rolling} workloads roll`
-      : undefined;
+    return rolling < roomOf(facts) ? `${rolling} workloads roll` : undefined;
   }
   if (reason === "Halted") {
     const failures = failuresBefore(facts, changes, history.length);
