@@ -12,24 +12,41 @@ import type { RestarterHarness } from "./harness.ts";
 
 const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 
-async function waitWord(
-  harness: RestarterHarness,
-  outcome: string,
-  name: string,
-  timeout = 40_000,
-) {
+async function waitWord(harness: RestarterHarness, outcome: string | RegExp, name: string) {
+  const outcomes = typeof outcome === "string" ? new RegExp(`^${outcome}$`) : outcome;
   return waitFor(
     async () =>
       (await harness.events()).find(
         (event) =>
-          eventOutcome(event.type).outcome === outcome && event.subject?.endsWith(`/${name}`),
+          outcomes.test(eventOutcome(event.type).outcome) && event.subject?.endsWith(`/${name}`),
       ) as RolloutEvent | undefined,
-    { message: `${outcome} of ${name}`, timeout, every: 100 },
+    { message: `${outcome} of ${name}`, timeout: 60_000, every: 100 },
   ).catch(async (err: unknown) => {
     const words = wordsOf(await harness.events(), name).join(", ");
     const record = JSON.stringify(await harness.record(name));
     throw new Error(`no ${outcome} of ${name} but ${words}; ${record}`, { cause: err });
   });
+}
+
+type Conditions = { status?: { conditions?: { type: string; reason: string }[] } };
+
+/**
+ * Expects that a Deployment without room for a new pod ends with the cluster's reason, or is late.
+ * Its controller may lose the race for its write of `NewReplicaSetCreated`. It does not write that
+ * again, and never says of a Deployment that was complete before that it is over its time limit.
+ */
+async function expectCrowded(harness: RestarterHarness, name: string): Promise<string> {
+  const { data, type } = await waitWord(harness, /^(?:failed|stalled)$/, name);
+  const { outcome } = eventOutcome(type);
+  if (outcome === "stalled") {
+    const { status } = (await harness.get(name)) as Conditions;
+    const progressing = status?.conditions?.find((condition) => condition.type === "Progressing");
+    expect(progressing?.reason).toBe("NewReplicaSetAvailable");
+    return outcome;
+  }
+  expect(data.reason).toBe("ProgressDeadlineExceeded");
+  expect(data.message).toContain("exceeded quota");
+  return outcome;
 }
 
 /** Rejects every change of a Deployment's pod template in the namespace while it exists. */
@@ -102,9 +119,7 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   expect((await waitWord(harness, "succeeded", "good")).data).toMatchObject({
     reason: "ScaledToZero",
   });
-  const crowded = (await waitWord(harness, "failed", "crowded")).data;
-  expect(crowded.reason).toBe("ProgressDeadlineExceeded");
-  expect(crowded.message).toContain("exceeded quota");
+  const crowded = await expectCrowded(harness, "crowded");
   expect((await waitWord(harness, "failed", "never")).data).toMatchObject({
     reason: "ProgressDeadlineExceeded",
   });
@@ -117,6 +132,14 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   });
   expect(faultsOf(await harness.events())).toEqual([]);
 
+  const expected = [
+    ...(crowded === "failed" ? ["crowded ReloadFail"] : []),
+    "crowded Reloaded",
+    "good Reloaded",
+    "never ReloadFail",
+    "never Reloaded",
+    "refused ReloadFail",
+  ];
   const reports = await waitFor(async () => {
     const list = await api.get<{
       items: (AnyObject & { reason: string; regarding: { name: string } })[];
@@ -125,16 +148,9 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
       .filter((event) => event.reason.startsWith("Reload"))
       .map((event) => `${event.regarding.name} ${event.reason}`)
       .toSorted();
-    return reasons.length >= 6 ? reasons : undefined;
+    return reasons.length >= expected.length ? reasons : undefined;
   });
-  expect(reports).toEqual([
-    "crowded ReloadFail",
-    "crowded Reloaded",
-    "good Reloaded",
-    "never ReloadFail",
-    "never Reloaded",
-    "refused ReloadFail",
-  ]);
+  expect(reports).toEqual(expected);
 
   // The platform team removes its policy: a change of the workload triggers a retry at once.
   await policy[Symbol.asyncDispose]();

@@ -60,13 +60,21 @@ test("a change that breaks every Deployment: three fail, the rest never roll, un
     { message: "all but three to be halted", timeout: 60_000 },
   );
   const failed = names.filter((name) => !halted.some((record) => record?.name === name));
-  const events = await harness.events();
+  // A record is written before its events are published.
+  const events = await waitFor(
+    async () => {
+      const published = await harness.events();
+      const isOver = failed.every((name) => wordsOf(published, name).includes("failed"));
+      const isTold = published.some(({ type }) => type === "dev.rollcast.queue.halted.v1");
+      return isOver && isTold ? published : undefined;
+    },
+    { message: "the events of the three and of the halt" },
+  );
   expect(
     started(events)
       .map(({ data }) => data.workload.name)
       .toSorted(),
   ).toEqual(failed.toSorted());
-  for (const name of failed) expect(wordsOf(events, name)).toContain("failed");
   const published = events.filter((event) => event.type === "dev.rollcast.queue.halted.v1");
   expect(published.map(({ data }) => data)).toEqual([
     {
