@@ -171,6 +171,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restore takes the record of an edit, and a change came in its second",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "late", value: 1 },
+        { do: "edit", edit: "edits the template" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -151,17 +151,23 @@ export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWri
   );
 }
 
-/** Whether the restarter recorded nothing of a write before a place in the history. */
+/**
+ * Whether the restarter recorded nothing of a write before a place in the history, or a restore
+ * took that away again.
+ */
 export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
   const { uid, generation = 0 } = write.object.metadata;
-  return !history
-    .slice(write.i, place)
-    .some(
-      (entry) =>
-        entry.type === "record" &&
-        entry.record?.uid === uid &&
-        entry.record.generation >= generation,
-    );
+  const isBefore = (record: WorkloadRecord | undefined) =>
+    record?.uid !== uid || record.generation < generation;
+  const isTaken = history.some(
+    (entry, i) => i > place && entry.type === "restored record" && isBefore(entry.record),
+  );
+  return (
+    isTaken ||
+    !history
+      .slice(write.i, place)
+      .some((entry) => entry.type === "record" && !isBefore(entry.record))
+  );
 }
 
 type Query = { readonly pod: Pick<Pod, "owner">; readonly source: string };
