@@ -37,17 +37,24 @@ function textOf(entry: Entry): string | undefined {
     }
     case "event": {
       const { outcome, data } = entry.event;
-      const reason = data.reason === undefined ? "" : ` (${data.reason})`;
-      const rollout = data.rollout === undefined ? "" : ` of rollout ${data.rollout}`;
-      return `  event ${outcome}${reason}${rollout}${entry.duplicate === true ? ", again" : ""}`;
+      const { cause, dueAt, message, reason, workload } = data;
+      const text = [
+        `event ${outcome}${reason === undefined ? "" : ` (${reason})`} of ${workload.name}`,
+        ...(data.rollout === undefined ? [] : [`rollout ${data.rollout}`]),
+        ...(cause === undefined ? [] : [`cause ${cause.kind} ${cause.name}`]),
+        ...(dueAt === undefined ? [] : [`due at ${timeOf(Date.parse(dueAt)).trim()}`]),
+        ...(message === undefined ? [] : [JSON.stringify(message)]),
+        ...(entry.duplicate === true ? ["again"] : []),
+      ];
+      return `  ${text.join(", ")}`;
     }
     case "record":
     case "restored record": {
       const { record, type } = entry;
-      if (record === undefined) return `  ${type} removed`;
+      if (record === undefined) return `  ${type} of ${entry.key} removed`;
       const waits = record.due?.reason ?? record.failure?.reason ?? record.hold;
       const rollout = record.rollout === undefined ? "" : `, rollout ${record.rollout.id}`;
-      return `  ${type} ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
+      return `  ${type} of ${record.name}: ${record.phase}${waits === undefined ? "" : ` (${waits})`}${rollout}, generation ${record.generation}`;
     }
     case "queue":
       return undefined;
@@ -58,6 +65,7 @@ function textOf(entry: Entry): string | undefined {
     case "refused":
       return `  the API server refuses: ${entry.reason}, ${entry.by}`;
     case "lost":
+      // A note says it in other words.
       return undefined;
   }
 }
