@@ -184,6 +184,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a rollout waits at a gate, and its pods would wait for their owner",
+    [
+      { replicas: 1, attempts: 3, kind: "StatefulSet", update: "Partition" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "lose answers", of: "patch", performed: false, times: 2 },
+        { do: "pass", ms: 1500, cluster: true },
+        { do: "pause queue", on: true },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -199,8 +199,7 @@ export const FINDINGS: readonly Finding[] = [
     about:
       "a rollout is decided, and its queue is paused before it begins: nothing says that it waits",
     breaks: ["nothing is forgotten"],
-    matches: (facts, { what }) =>
-      what.includes("the record says pending") && isPendingAtGate(facts),
+    matches: (facts, { what }) => what.includes("lack the content of") && isPendingAtGate(facts),
   },
   {
     name: "gate-closed-in-outage",
