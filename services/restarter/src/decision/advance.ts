@@ -1,6 +1,7 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
 import { stableId } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
+import type { SourceRecord } from "@rollcast/shared/records";
 import { cancelled, failed, jobGone, stalled, started, succeeded } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
@@ -173,9 +174,15 @@ export function patchedRecord(
   };
 }
 
+/** When a source got its present content or was deleted; a creation's time has whole seconds. */
+function contentSince({ changedAt, createdAt, deletedAt = 0 }: SourceRecord): number {
+  return Math.max(changedAt ?? createdAt ?? 0, deletedAt);
+}
+
+/** The source that changed, was created or was deleted last. */
 export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | undefined {
   const sources = keys.map((key) => s.sources.get(key)).filter((source) => source !== undefined);
-  const [newest] = sources.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
+  const [newest] = sources.toSorted((a, b) => contentSince(b) - contentSince(a));
   if (newest === undefined) return undefined;
   const { kind, namespace, name, changedKeys, changedBy, changedAt } = newest;
   return {

@@ -14,7 +14,7 @@ import {
 } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
-import { patchedRecord } from "./advance.ts";
+import { causeOf, patchedRecord } from "./advance.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
@@ -271,6 +271,21 @@ describe("changes", () => {
         },
       },
     });
+  });
+
+  test.each([
+    ["changed", { changedAt: at(-4) }, "cfg"],
+    ["was created", { name: "late", createdAt: at(-3) }, "late"],
+    ["was deleted", { name: "late", changedAt: at(-9), deletedAt: at(-3) }, "late"],
+  ])("the cause of a rollout is the source that %s last", (_, last, cause) => {
+    const late: SourceKey = sourceKey("ConfigMap", "shop", "late");
+    const old = source("cc", { name: "late", changedAt: at(-20) });
+    const sources = new Map([
+      [CFG, source("bb", { changedAt: at(-5), ...(cause === "cfg" ? last : {}) })],
+      [late, cause === "late" ? source("cc", last) : old],
+    ]);
+    expect(causeOf(input({ sources }), [CFG, late])?.name).toBe(cause);
+    expect(causeOf(input({ sources }), [late, CFG])?.name).toBe(cause);
   });
 
   test("a key that the workload does not use is no change", () => {
