@@ -196,6 +196,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restore takes the record of an edit, and a source is created after it",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "edits the template" },
+        { do: "pass", ms: 100, cluster: false },
+        { do: "restore" },
+        { do: "controllers", count: 2, seed: 0 },
+        { do: "change source", source: "late", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -41,7 +41,7 @@ import {
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
 import { isAfterOutage, isPendingAtGate, isQuotaReleasedEarly } from "./outages.ts";
-import { isRunDropped, isSkippedAfterResume } from "./jobs.ts";
+import { isManifestKept, isRunDropped, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -91,6 +91,13 @@ export const FINDINGS: readonly Finding[] = [
     about: "a workload is opted out between the decision and its patch, and its record is removed",
     breaks: ["one end"],
     matches: (facts, { i }) => optedOutBeforeStart(facts, i),
+  },
+  {
+    name: "opted-out-job-keeps-manifest",
+    about:
+      "a Job is opted out when a restarter was killed before it deleted it: the record that would make it again stays",
+    breaks: ["records are true"],
+    matches: isManifestKept,
   },
   {
     name: "content-back-after-edit",

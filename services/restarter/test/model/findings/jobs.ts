@@ -1,3 +1,4 @@
+import { OPT_IN } from "./patches.ts";
 import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
@@ -33,4 +34,11 @@ export function isSkippedAfterResume({ events, workload, writes }: Facts): boole
   const skipped = events.findLast(({ event }) => event.data.reason === "Suspended");
   const before = writes.findLast(({ i }) => i < (skipped?.i ?? 0));
   return workload?.kind === "Job" && before !== undefined && before.object.spec?.suspend !== true;
+}
+
+/** Whether a Job that was opted out is there, and its record still has its manifest. */
+export function isManifestKept({ records, workload }: Facts, { what }: Violation): boolean {
+  if (!what.startsWith("a deleted Job is not made again") || workload?.kind !== "Job") return false;
+  const isOptedIn = workload.metadata.annotations?.[OPT_IN] === "true";
+  return !isOptedIn && [...records.values()].some(({ uid }) => uid === workload.metadata.uid);
 }

@@ -162,12 +162,11 @@ export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: nu
   const isTaken = history.some(
     (entry, i) => i > place && entry.type === "restored record" && isBefore(entry.record),
   );
-  return (
-    isTaken ||
-    !history
-      .slice(write.i, place)
-      .some((entry) => entry.type === "record" && !isBefore(entry.record))
-  );
+  const last = history
+    .slice(write.i, place)
+    .flatMap((entry) => (entry.type === "record" || entry.type === "restored record" ? entry : []))
+    .at(-1);
+  return isTaken || isBefore(last?.record);
 }
 
 type Query = { readonly pod: Pick<Pod, "owner">; readonly source: string };

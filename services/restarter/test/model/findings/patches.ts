@@ -22,7 +22,8 @@ export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): bo
   return patchOf(facts, begun.rollout, i) !== undefined;
 }
 
-const OPT_IN = "rollcast.dev/auto";
+/** The annotation with which workloads of the world opt in. */
+export const OPT_IN = "rollcast.dev/auto";
 
 /**
  * Whether a rollout's workload was opted out before its start, and the next that was recorded after
