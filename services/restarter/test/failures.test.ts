@@ -12,13 +12,12 @@ import type { RestarterHarness } from "./harness.ts";
 
 const USES = [{ as: "envFrom", configMap: "cfg" }] as const;
 
-async function waitWord(harness: RestarterHarness, outcome: string | RegExp, name: string) {
-  const outcomes = typeof outcome === "string" ? new RegExp(`^${outcome}$`) : outcome;
+async function waitWord(harness: RestarterHarness, outcome: string, name: string) {
   return waitFor(
     async () =>
       (await harness.events()).find(
         (event) =>
-          outcomes.test(eventOutcome(event.type).outcome) && event.subject?.endsWith(`/${name}`),
+          eventOutcome(event.type).outcome === outcome && event.subject?.endsWith(`/${name}`),
       ) as RolloutEvent | undefined,
     { message: `${outcome} of ${name}`, timeout: 60_000, every: 100 },
   ).catch(async (err: unknown) => {
@@ -28,25 +27,36 @@ async function waitWord(harness: RestarterHarness, outcome: string | RegExp, nam
   });
 }
 
-type Conditions = { status?: { conditions?: { type: string; reason: string }[] } };
+type Status = {
+  status?: { observedGeneration?: number; conditions?: { type: string; reason: string }[] };
+};
 
 /**
- * Expects that a Deployment without room for a new pod ends with the cluster's reason, or is late.
- * Its controller may lose the race for its write of `NewReplicaSetCreated`. It does not write that
- * again, and never says of a Deployment that was complete before that it is over its time limit.
+ * How the rollout of a Deployment without room for a new pod ends: it fails with the cluster's own
+ * reason, or stays `stalled`. Its controller may lose the race for its write of
+ * `NewReplicaSetCreated`: it does not write that again, and a Deployment that was complete before
+ * is never over its time limit then.
  */
-async function expectCrowded(harness: RestarterHarness, name: string): Promise<string> {
-  const { data, type } = await waitWord(harness, /^(?:failed|stalled)$/, name);
-  const { outcome } = eventOutcome(type);
-  if (outcome === "stalled") {
-    const { status } = (await harness.get(name)) as Conditions;
-    const progressing = status?.conditions?.find((condition) => condition.type === "Progressing");
-    expect(progressing?.reason).toBe("NewReplicaSetAvailable");
-    return outcome;
-  }
-  expect(data.reason).toBe("ProgressDeadlineExceeded");
-  expect(data.message).toContain("exceeded quota");
-  return outcome;
+async function endOfCrowded(harness: RestarterHarness, name: string): Promise<string> {
+  const isLost = async () => {
+    const { metadata, status = {} } = (await harness.get(name)) as AnyObject & Status;
+    const progressing = status.conditions?.find(({ type }) => type === "Progressing");
+    const isObserved = status.observedGeneration === metadata.generation;
+    return isObserved && progressing?.reason === "NewReplicaSetAvailable";
+  };
+  const end = await waitFor(
+    async () => {
+      const words = wordsOf(await harness.events(), name);
+      if (words.includes("failed")) return "failed";
+      return words.includes("stalled") && (await isLost()) ? "stalled" : undefined;
+    },
+    { message: `the end of ${name}`, timeout: 60_000, every: 100 },
+  );
+  if (end === "stalled") return end;
+  const { reason, message } = (await waitWord(harness, "failed", name)).data;
+  expect(reason).toBe("ProgressDeadlineExceeded");
+  expect(message).toContain("exceeded quota");
+  return end;
 }
 
 /** Rejects every change of a Deployment's pod template in the namespace while it exists. */
@@ -119,7 +129,7 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   expect((await waitWord(harness, "succeeded", "good")).data).toMatchObject({
     reason: "ScaledToZero",
   });
-  const crowded = await expectCrowded(harness, "crowded");
+  const crowded = await endOfCrowded(harness, "crowded");
   expect((await waitWord(harness, "failed", "never")).data).toMatchObject({
     reason: "ProgressDeadlineExceeded",
   });
