@@ -209,6 +209,30 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a Job's deletion was decided, and its change is halted before it",
+    [
+      { replicas: 1, attempts: 1, restarters: 2, workloads: 3, haltAfter: 1, kind: "Job" },
+      [
+        { do: "node", node: "node-1", alive: false },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 720000, until: "patch", cluster: false },
+        { do: "kill", replica: 0 },
+      ],
+    ],
+  ],
+  [
+    "a source is created when Argo's controller has just written the template in its own form",
+    [
+      { replicas: 1, attempts: 1, kind: "Rollout" },
+      [
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "pass", ms: 100, cluster: false },
+        { do: "controllers", count: 11, seed: 0 },
+        { do: "change source", source: "late", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -9,6 +9,8 @@ import {
   isMarkerReused,
   isMarkerTaken,
   isNormalised,
+  isNormalisedUnrecorded,
+  isOfOldHash,
   mutatedByAdmission,
 } from "./markers.ts";
 import {
@@ -177,9 +179,17 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "controller-normalises",
     about:
-      "Argo's controller writes a Rollout's template in its own form after the restarter's patch, and that is taken for an edit",
-    breaks: ["superseded is true"],
-    matches: isNormalised,
+      "Argo's controller writes a Rollout's template in its own form after the restarter's patch, or before a change is recorded, and that is taken for an edit",
+    breaks: ["superseded is true", "nothing is forgotten"],
+    matches: (facts, violation) =>
+      isNormalised(facts, violation) || isNormalisedUnrecorded(facts, violation),
+  },
+  {
+    name: "argo-scale-hides-patch",
+    about:
+      "Argo's controller answers a change of size with the phase of before and the generation of the patch, which it has not begun",
+    breaks: ["succeeded is true"],
+    matches: (facts, { i }) => isOfOldHash(facts, i),
   },
   {
     name: "applied-patch-is-dropped",
@@ -204,9 +214,10 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "pending-at-gate",
     about:
-      "a rollout is decided, and its queue is paused before it begins: nothing says that it waits",
-    breaks: ["nothing is forgotten"],
-    matches: (facts, { what }) => what.includes("lack the content of") && isPendingAtGate(facts),
+      "a rollout is decided, and its queue is paused, or its change halted, before it begins: nothing says that it waits",
+    breaks: ["nothing is forgotten", "records are true"],
+    matches: (facts, { what }) =>
+      /lack the content of|^a deleted Job is not made again/.test(what) && isPendingAtGate(facts),
   },
   {
     name: "gate-closed-in-outage",

@@ -2,7 +2,7 @@ import { isPatch } from "../oracle/facts.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf, wantedBy } from "../oracle/truth.ts";
-import { bringsBack, isEachLack, lastVersion } from "./lacks.ts";
+import { bringsBack, isEachLack, isUnrecorded, lastVersion } from "./lacks.ts";
 
 /** The end of the sentence of admission that removes the marker. */
 const REMOVES = "removes our annotation.";
@@ -108,4 +108,38 @@ export function isNormalised(facts: Facts, { i: end, what }: Violation): boolean
   return facts.writes.some(
     ({ i, by, templateChanged }) => by === "cluster" && templateChanged && i > began && i < end,
   );
+}
+
+/**
+ * Whether each source changed after its pod was made, and the controller's own form of the template
+ * was not recorded before: it counts as an edit in the same second, or of before a creation.
+ */
+export function isNormalisedUnrecorded(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, ({ at, changedAt, pod }) =>
+    facts.writes.some(
+      (write) =>
+        write.by === "cluster" &&
+        write.templateChanged &&
+        write.object.kind === "Rollout" &&
+        write.object.metadata.uid === pod.owner &&
+        write.i < at &&
+        pod.from < changedAt &&
+        isUnrecorded(facts, write, changedAt),
+    ),
+  );
+}
+
+/** Whether a Rollout was Healthy with the template of before our patch, as if it had seen that. */
+export function isOfOldHash({ events, rollouts, writes }: Facts, end: number): boolean {
+  const id = events.find(({ i }) => i === end)?.event.data.rollout ?? "";
+  const rollout = rollouts.get(id)?.rollout;
+  const patch = writes.findLast(
+    (write) => write.i < end && isPatch(write) && write.marker === rollout?.marker,
+  )?.object;
+  if (patch?.kind !== "Rollout") return false;
+  return writes.some(({ i, object: { metadata, status } }) => {
+    const isOfIt = i < end && metadata.uid === patch.metadata.uid && status?.phase === "Healthy";
+    const isNew = Number(status?.observedGeneration) >= (patch.metadata.generation ?? 0);
+    return isOfIt && isNew && status?.currentPodHash === patch.status?.currentPodHash;
+  });
 }

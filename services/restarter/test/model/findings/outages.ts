@@ -1,3 +1,4 @@
+import type { Rollout } from "../../../src/model/workload-record.ts";
 import { NO_MORE_FAULTS } from "../acts/act.ts";
 import { controlsAt } from "../oracle/control.ts";
 import type { Facts } from "../oracle/facts.ts";
@@ -19,8 +20,20 @@ export function isPendingAtGate(facts: Facts): boolean {
     ({ phase, rollout }) =>
       phase === "pending" &&
       rollout !== undefined &&
-      closed.some(({ since }) => since >= rollout.decidedAt),
+      (closed.some(({ since }) => since >= rollout.decidedAt) || isHalted(facts, rollout)),
   );
+}
+
+/** Whether the change of a rollout is halted at the end. */
+function isHalted(facts: Facts, { changes = [] }: Rollout): boolean {
+  const { haltAfter = Number.POSITIVE_INFINITY } = facts.queue ?? {};
+  return controlsAt(facts, facts.history.at(-1)?.at ?? 0)
+    .flatMap(({ entry }) => (entry.type === "state" ? entry.failures : []))
+    .some(
+      (failures) =>
+        failures.rollouts.length >= haltAfter &&
+        failures.changes.some(({ id }) => changes.some((change) => change.id === id)),
+    );
 }
 
 /** What is set so shortly before an outage does not reach the restarter any more. */
