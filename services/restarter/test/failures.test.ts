@@ -51,7 +51,11 @@ async function endOfCrowded(harness: RestarterHarness, name: string): Promise<st
       return words.includes("stalled") && (await isLost()) ? "stalled" : undefined;
     },
     { message: `the end of ${name}`, timeout: 60_000, every: 100 },
-  );
+  ).catch(async (err: unknown) => {
+    const words = wordsOf(await harness.events(), name).join(", ");
+    const status = JSON.stringify(await harness.get(name));
+    throw new Error(`${name} has no end but ${words}; ${status}`, { cause: err });
+  });
   if (end === "stalled") return end;
   const { reason, message } = (await waitWord(harness, "failed", name)).data;
   expect(reason).toBe("ProgressDeadlineExceeded");
@@ -173,6 +177,10 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
     },
     { message: "the policy to be lifted" },
   );
+  // Until the edit is recorded, a change within its second may be taken for older: the model's
+  // `read-hides-a-version`.
+  const { generation } = (await harness.get("refused")).metadata;
+  await harness.waitRecord("refused", (record) => record.generation === generation);
   await harness.change("cfg", "2");
   await waitWord(harness, "started", "refused");
 });
