@@ -233,6 +233,44 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a record is removed for an opt-out that is taken back, and a change comes in its second",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "opts out" },
+        { do: "edit", edit: "opts in" },
+        { do: "touch records" },
+        { do: "change source", source: "cfg", value: 1 },
+      ],
+    ],
+  ],
+  [
+    "a rollout that was applied without an answer is found by the next, and no watch has shown it",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "hold watches", of: "workloads", on: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "lose answers", of: "patch", performed: true, times: 1 },
+        { do: "pass", ms: 720000, cluster: true },
+      ],
+    ],
+  ],
+  [
+    "two contents are refused for one reason, and the first is published with the second",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 1 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 1500, until: "patch", cluster: true },
+        { do: "policy", policy: "refuses our writes" },
+        { do: "change source", source: "cfg", value: 2 },
+        { do: "lose answers", of: "write quota", performed: false, times: 1 },
+        { do: "pass", ms: 100, cluster: true },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -152,16 +152,18 @@ export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWri
 }
 
 /**
- * Whether the restarter recorded nothing of a write before a place in the history, or a restore
- * took that away again.
+ * Whether the restarter recorded nothing of a write before a place in the history, or a restore or
+ * its own removal took that away again.
  */
 export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
   const { uid, generation = 0 } = write.object.metadata;
   const isBefore = (record: WorkloadRecord | undefined) =>
     record?.uid !== uid || record.generation < generation;
-  const isTaken = history.some(
-    (entry, i) => i > place && entry.type === "restored record" && isBefore(entry.record),
-  );
+  const isTaken = history.some((entry, i) => {
+    if (i < place) return false;
+    if (entry.type === "restored record") return isBefore(entry.record);
+    return entry.type === "record" && entry.record === undefined;
+  });
   const last = history
     .slice(write.i, place)
     .flatMap((entry) => (entry.type === "record" || entry.type === "restored record" ? entry : []))

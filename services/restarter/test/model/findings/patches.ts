@@ -5,21 +5,22 @@ import { patchOf } from "../oracle/truth.ts";
 
 /**
  * Whether the violation is of a rollout that was applied and failed without an answer: of its end,
- * of its patch, or of the next patch with the same content.
+ * of its patch, of the next patch with the same content, or of the next rollout, which finds it.
  */
 export function isAppliedAndFailed(facts: Facts, { i, property }: Violation): boolean {
-  const ours = facts.writes.filter((write) => isPatch(write) && write.i < i);
-  const patch = property === "rolled once" ? ours.at(-1)?.i : i;
-  if (property !== "failed is true") {
-    // A failure is published once for its content and reason, and recorded each time.
-    const next = facts.history.find((entry, at) => at > (patch ?? i) && entry.type === "record");
-    const record = next?.type === "record" ? next.record : undefined;
-    return record?.phase === "failed" && record.failure?.reason === "Timeout";
-  }
   const event = facts.events.find(({ i: at }) => at === i)?.event;
-  const begun = facts.rollouts.get(event?.data.rollout ?? "");
-  if (event?.data.reason !== "Timeout" || begun === undefined) return false;
-  return patchOf(facts, begun.rollout, i) !== undefined;
+  const begun = facts.rollouts.get(event?.data.rollout ?? "")?.rollout;
+  if (property === "failed is true") {
+    const isLate = event?.data.reason === "Timeout" && begun !== undefined;
+    return isLate && patchOf(facts, begun, i) !== undefined;
+  }
+  const ours = facts.writes.filter((write) => isPatch(write) && write.i < i);
+  const earlier = ours.findLast(({ marker }) => marker === begun?.marker)?.i;
+  const patch = property === "rolled once" ? ours.at(-1)?.i : earlier;
+  // A failure is published once for its content and reason, and recorded each time.
+  const next = facts.history.find((entry, at) => at > (patch ?? i) && entry.type === "record");
+  const record = next?.type === "record" ? next.record : undefined;
+  return record?.phase === "failed" && record.failure?.reason === "Timeout";
 }
 
 /** The annotation with which workloads of the world opt in. */

@@ -1,3 +1,4 @@
+import { contentsHash } from "../../../src/model/content.ts";
 import { isRestore } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import { waitsOf } from "./holds.ts";
@@ -21,7 +22,7 @@ function twiceOfRollout({ events }: Facts): Fault[] {
  * A wait of one workload that is told while it has been told already; what a restore brought back
  * aside, and what a process that stood still publishes again under its id.
  */
-function twiceOfWait({ events, history }: Facts): Fault[] {
+function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
   const first = new Set(events.map(({ i }) => i));
   const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
@@ -42,7 +43,11 @@ function twiceOfWait({ events, history }: Facts): Fault[] {
     if (entry.type !== "event" || !first.has(i)) return [];
     const { outcome, data } = entry.event;
     const once = waits.get(`${outcome} ${data.reason}`);
-    if (once === undefined) return [];
+    const { wanted } = rollouts.get(data.rollout ?? "")?.rollout ?? {};
+    // A failure of earlier content may be published when its record has another already.
+    const isOfOther =
+      outcome === "failed" && wanted !== undefined && once?.endsWith(contentsHash(wanted)) !== true;
+    if (once === undefined || isOfOther) return [];
     if (published.has(once)) return [{ i, what: `${outcome} (${data.reason}) is told twice` }];
     published.add(once);
     return [];
