@@ -271,6 +271,33 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a pod is made anew while the success that names the old one waits for NATS",
+    [
+      { replicas: 1, attempts: 1, kind: "StatefulSet", update: "OnDelete" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: false },
+        { do: "pass", ms: 100, until: "publish", cluster: true },
+        { do: "NATS outage", on: true },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "delete pod" },
+      ],
+    ],
+  ],
+  [
+    "a restore takes the record of a patch that admission changed",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "policy", policy: "adds a label" },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "late", value: 1 },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -11,6 +11,7 @@ import {
   isNormalised,
   isNormalisedUnrecorded,
   isOfOldHash,
+  isMutatedUnrecorded,
   mutatedByAdmission,
 } from "./markers.ts";
 import {
@@ -72,8 +73,9 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "admission-mutates",
     about: "admission changes the template within the restarter's own patch",
-    breaks: ["superseded is true"],
-    matches: mutatedByAdmission,
+    breaks: ["superseded is true", "nothing is forgotten"],
+    matches: (facts, violation) =>
+      mutatedByAdmission(facts, violation) || isMutatedUnrecorded(facts, violation),
   },
   {
     name: "ambiguous-last-try",

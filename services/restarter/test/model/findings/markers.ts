@@ -65,6 +65,20 @@ export function mutatedByAdmission(facts: Facts, { i, what }: Violation): boolea
   return begun !== undefined && patchOf(facts, begun.rollout, i)?.templateChanged === true;
 }
 
+/** Whether what admission changed within our patch was not recorded, and is taken for an edit. */
+export function isMutatedUnrecorded(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, ({ changedAt, pod }) =>
+    facts.writes.some(
+      (write) =>
+        isPatch(write) &&
+        write.templateChanged &&
+        write.object.metadata.uid === pod.owner &&
+        pod.from < changedAt &&
+        isUnrecorded(facts, write, changedAt),
+    ),
+  );
+}
+
 /** Whether admission takes the marker off at a place in the history. */
 function isMarkerRemoved({ history }: Facts, place: number): boolean {
   const last = history

@@ -88,7 +88,10 @@ function falseSuccesses(facts: Facts): Fault[] {
       return [{ i, what: `succeeded, but a pod lacks the content of ${wrong.sources.join()}` }];
     }
     const names = old.map(({ name }) => name);
-    const fresh = podsAt(facts, workload.uid, i).filter(({ from }) => from > began);
+    // What is made while the event waits to be published may have the name of an old one.
+    const fresh = podsAt(facts, workload.uid, i).filter(
+      ({ from }) => from > began && (facts.history[from]?.at ?? 0) <= event.time,
+    );
     // Below a partition a pod is made anew from the old template.
     const isByTemplate = event.data.reason === "OnDelete";
     const wrongly = namedIn(event.data.message ?? "").find(
