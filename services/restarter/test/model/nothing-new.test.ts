@@ -298,6 +298,20 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "the Job of a CronJob is run, and its rollout decided again for other content before its start is recorded",
+    [
+      { replicas: 1, attempts: 1, restarters: 2, workloads: 2, kind: "CronJob" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 720000, until: "patch", cluster: true },
+        { do: "pass", ms: 100, until: "add job", cluster: true },
+        { do: "NATS outage", on: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, cluster: true },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

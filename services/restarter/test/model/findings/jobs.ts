@@ -8,11 +8,15 @@ import type { Violation } from "../oracle/property.ts";
  * was dropped from its record before it began.
  */
 export function isRunDropped(facts: Facts, violation: Violation): boolean {
-  const { events, history, rollouts, writes } = facts;
+  const { events, history, writes } = facts;
   const runs = writes.filter((write) => isPatch(write) && write.object.kind === "CronJob");
   const isOfEnd = violation.what.startsWith("pods lack the content");
   const id = events.find(({ i }) => i === violation.i)?.event.data.rollout;
-  const begun = rollouts.get(id ?? "")?.rollout;
+  // What was decided for it before the event: an interrupted rollout keeps its id.
+  const begun = history
+    .slice(0, violation.i)
+    .flatMap((entry) => (entry.type === "record" && entry.record?.rollout) || [])
+    .findLast((rollout) => rollout.id === id);
   const run = isOfEnd
     ? runs.at(-1)
     : runs.findLast(
