@@ -177,8 +177,8 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
     },
     { message: "the policy to be lifted" },
   );
-  // Until the edit is recorded, a change within its second may be taken for older: the model's
-  // `read-hides-a-version`.
+  // Sources of the harness have no versions of the API server: an edit that is seen after a change
+  // counts as later than it.
   const { generation } = (await harness.get("refused")).metadata;
   await harness.waitRecord("refused", (record) => record.generation === generation);
   await harness.change("cfg", "2");
