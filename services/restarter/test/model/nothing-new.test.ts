@@ -312,6 +312,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content comes before the run of a CronJob that was decided, and goes after it",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

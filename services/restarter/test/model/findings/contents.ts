@@ -29,8 +29,8 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
 }
 
 /**
- * Whether what a CronJob ran with last came and went between two looks at a source: its record says
- * before and after the run that it runs what is present.
+ * Whether what a CronJob ran with last came after the run was decided, and went between two looks
+ * at a source: its record says before and after the run that it runs what is present.
  */
 export function isContentBackForRun(facts: Facts, { what }: Violation): boolean {
   const { changes, history, workload, writes } = facts;
@@ -39,10 +39,11 @@ export function isContentBackForRun(facts: Facts, { what }: Violation): boolean 
     return false;
   }
   const pod = { owner: workload.metadata.uid };
+  const decided = history.findLastIndex((entry, i) => i < run.i && entry.type === "record");
   return changes.some(({ i, source, digest }) => {
     const last = changes.findLast((change) => change.source === source);
     const recorded = recordedAt(facts, { pod, source }, history.length);
-    return i > run.i && digest !== last?.digest && recorded === last?.digest;
+    return i > decided && digest !== last?.digest && recorded === last?.digest;
   });
 }
 
