@@ -10,7 +10,7 @@ import { throttleAfterStart } from "./blocking-gate.ts";
 import { formatMarker, restartTime, sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "../model/control-entry.ts";
-import { lastChange } from "./running-content.ts";
+import { lastChange, newestChange } from "./running-content.ts";
 
 const UNKNOWN: RolloutStatus = { state: "progressing" };
 
@@ -176,7 +176,8 @@ export function patchedRecord(
 
 /** When a source got its present content or was deleted; a creation's time has whole seconds. */
 function contentSince({ changedAt, createdAt, deletedAt = 0 }: SourceRecord): number {
-  return Math.max(changedAt ?? createdAt ?? 0, deletedAt);
+  // What is made again with the content of before was changed before it was created.
+  return Math.max(changedAt ?? 0, createdAt, deletedAt);
 }
 
 /** The source that changed, was created or was deleted last. */
@@ -240,7 +241,6 @@ export function newRollout(
   // An interrupted rollout keeps its id, so that what it has done already is detected.
   const heldUp = record.phase === "deferred" && record.hold !== undefined;
   const pending = record.phase === "pending" || heldUp ? record.rollout : undefined;
-  const changedAt = cause?.changedAt === undefined ? undefined : Date.parse(cause.changedAt);
   const rollout: Rollout = {
     id: pending?.id ?? s.newId,
     wanted,
@@ -254,7 +254,7 @@ export function newRollout(
     changes: changesOf(s.sources, keys),
     cause,
     requestedBy: keys.length === 0 ? (openRequest(record)?.by ?? "") : undefined,
-    changedAt,
+    changedAt: newestChange(s, keys),
     revision: workload.revision,
     ...affectedBy(s, cause),
   };

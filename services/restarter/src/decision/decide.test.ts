@@ -276,6 +276,7 @@ describe("changes", () => {
   test.each([
     ["changed", { changedAt: at(-4) }, "cfg"],
     ["was created", { name: "late", createdAt: at(-3) }, "late"],
+    ["was made again", { name: "late", changedAt: at(-9), createdAt: at(-3) }, "late"],
     ["was deleted", { name: "late", changedAt: at(-9), deletedAt: at(-3) }, "late"],
   ])("the cause of a rollout is the source that %s last", (_, last, cause) => {
     const late: SourceKey = sourceKey("ConfigMap", "shop", "late");

@@ -13,7 +13,7 @@ import {
   recreatedBefore,
   withRequestsDone,
 } from "./advance.ts";
-import { optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
+import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
@@ -74,8 +74,7 @@ export function decide(s: DecisionInput): Decision {
   };
   const keys = differing(s, record.running as Contents, present);
   if (keys.length > 0) {
-    const changedAt = Date.parse(causeOf(s, keys)?.changedAt ?? "");
-    const since = record.staleSince ?? (Number.isNaN(changedAt) ? s.now : changedAt);
+    const since = record.staleSince ?? newestChange(s, keys) ?? s.now;
     return decideRoll(s, { ...record, staleSince: since }, present, keys);
   }
   if (openRequest(record) !== undefined) return decideRoll(s, record, present, keys);

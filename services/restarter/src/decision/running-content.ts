@@ -120,6 +120,12 @@ export function lastChange(s: DecisionInput, key: SourceKey): number | undefined
     : source.changedAt + (source.changedWithin ?? 0);
 }
 
+/** When one of the sources was last changed, as far as that is recorded; creations are not. */
+export function newestChange(s: DecisionInput, keys: readonly SourceKey[]): number | undefined {
+  const times = keys.flatMap((key) => s.sources.get(key)?.changedAt ?? []);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
 /**
  * Whether the source's last write is known to be later than the workload's last edit or creation.
  * etcd numbers all writes in one order, while clocks differ and watches lag. But the API guarantees

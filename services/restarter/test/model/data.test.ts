@@ -149,3 +149,27 @@ test("a rollout that begins long after its change is seen", async () => {
   });
   expect(says(moved)).toContainEqual(expect.stringContaining("s after the change"));
 });
+
+test("a skip that is told twice for one change, and a Job that was not paused, are seen", async () => {
+  const suspended = await run({ ...CONFIG, kind: "Job" }, [
+    { do: "edit", edit: "pauses it" },
+    { do: "pass", ms: 5_000, cluster: true },
+    ...CHANGED,
+  ]);
+  expect(says(suspended.history)).toEqual([]);
+  const again = withAnother(suspended.history, "skipped", (event) => ({ ...event, id: "again" }));
+  expect(says(again)).toContain(
+    "nothing is told without cause: skipped is told more often than content changed",
+  );
+
+  const job = await run({ ...CONFIG, kind: "Job" }, CHANGED);
+  expect(says(withData(job.history, "started", () => ({ reason: "Paused" })))).toContain(
+    "data is true: it is told as paused, and is not",
+  );
+});
+
+test("a refusal that is told twice for one content is seen", () => {
+  const again = withAnother(refused.history, "failed", (event) => ({ ...event, id: "again" }));
+
+  expect(says(again)).toContainEqual(expect.stringMatching(/^told once: failed .* is told twice$/));
+});

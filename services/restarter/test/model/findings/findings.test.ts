@@ -1,5 +1,7 @@
 import { readFile, readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
+import type { Schedule } from "../acts/act.ts";
+import { START } from "../world/config.ts";
 import { violationsOf } from "../oracle/oracle.ts";
 import { replayOf } from "../run/print.ts";
 import { run } from "../run/run.ts";
@@ -42,3 +44,39 @@ test("each file of a finding has its entry", async () => {
 
   expect(texts).toEqual(FINDINGS.map(({ name }) => `${name}.txt`).toSorted());
 });
+
+const CHANGED: Schedule = [
+  { do: "pass", ms: 40_000, cluster: true },
+  { do: "change source", source: "cfg", value: 1 },
+];
+
+test("what argo-scale-hides-patch and opted-out-job-keeps-manifest are about must have happened", async () => {
+  const rollout = await run({ replicas: 1, attempts: 1, kind: "Rollout" }, CHANGED);
+  const i = rollout.history.findIndex(
+    (entry) => entry.type === "event" && entry.event.outcome === "succeeded",
+  );
+  const early = { property: "succeeded is true", i, what: "succeeded too early" };
+  expect(findingOf(rollout, { ...early, workload: "Rollout/web" })).toBeUndefined();
+
+  const job = await run({ replicas: 1, attempts: 1, kind: "Job" }, CHANGED);
+  const what = "a deleted Job is not made again, and its record does not say why";
+  const lost = { property: "records are true", i: job.history.length - 1, what };
+  expect(findingOf(job, { ...lost, workload: "Job/web" })).toBeUndefined();
+});
+
+test.each(["Deployment", "Rollout", "CronJob"] as const)(
+  "a change that a %s does not get, and nobody knows why, is new",
+  async (kind) => {
+    const done = await run({ replicas: 1, attempts: 1, kind }, CHANGED);
+    const changed = done.history.findIndex(
+      (entry) => entry.type === "act" && entry.text.startsWith("ConfigMap cfg gets"),
+    );
+    const end = { at: START + 4_000_000, type: "note", text: "the end" } as const;
+    // The act, and the write of it.
+    const ended = { ...done, history: [...done.history.slice(0, changed + 2), end] };
+    const lost = violationsOf(ended.history).filter(({ what }) => what.startsWith("pods lack"));
+
+    expect(lost).toHaveLength(1);
+    expect(lost.map((violation) => findingOf(ended, violation)?.name)).toEqual([undefined]);
+  },
+);

@@ -44,7 +44,7 @@ import {
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
 import { isAfterOutage, isPendingAtGate, isQuotaReleasedEarly } from "./outages.ts";
-import { isManifestKept, isRunDropped, isSkippedAfterResume } from "./jobs.ts";
+import { isJobThere, isManifestKept, isRunDropped, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -219,7 +219,7 @@ export const FINDINGS: readonly Finding[] = [
       "a rollout is decided, and its queue is paused, or its change halted, before it begins: nothing says that it waits",
     breaks: ["nothing is forgotten", "records are true"],
     matches: (facts, { what }) =>
-      /lack the content of|^a deleted Job is not made again/.test(what) && isPendingAtGate(facts),
+      (what.includes("lack the content of") || isJobThere(facts, what)) && isPendingAtGate(facts),
   },
   {
     name: "gate-closed-in-outage",

@@ -40,9 +40,14 @@ export function isSkippedAfterResume({ events, workload, writes }: Facts): boole
   return workload?.kind === "Job" && before !== undefined && before.object.spec?.suspend !== true;
 }
 
-/** Whether a Job that was opted out is there, and its record still has its manifest. */
-export function isManifestKept({ records, workload }: Facts, { what }: Violation): boolean {
+/** Whether a Job that is told as not made again has not been deleted. */
+export function isJobThere({ records, workload }: Facts, what: string): boolean {
   if (!what.startsWith("a deleted Job is not made again") || workload?.kind !== "Job") return false;
-  const isOptedIn = workload.metadata.annotations?.[OPT_IN] === "true";
-  return !isOptedIn && [...records.values()].some(({ uid }) => uid === workload.metadata.uid);
+  return [...records.values()].some(({ uid }) => uid === workload.metadata.uid);
+}
+
+/** Whether a Job that was opted out is there, and its record still has its manifest. */
+export function isManifestKept(facts: Facts, { what }: Violation): boolean {
+  const { annotations } = facts.workload?.metadata ?? {};
+  return isJobThere(facts, what) && annotations?.[OPT_IN] !== "true";
 }

@@ -1,3 +1,4 @@
+import type { KubeObject } from "../cluster/object-store.ts";
 import { isPatch } from "../oracle/facts.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
@@ -73,6 +74,7 @@ export function isMutatedUnrecorded(facts: Facts, violation: Violation): boolean
         isPatch(write) &&
         write.templateChanged &&
         write.object.metadata.uid === pod.owner &&
+        write.i < changedAt &&
         pod.from < changedAt &&
         isUnrecorded(facts, write, changedAt),
     ),
@@ -129,18 +131,24 @@ export function isNormalised(facts: Facts, { i: end, what }: Violation): boolean
  * was not recorded before: it counts as an edit in the same second, or of before a creation.
  */
 export function isNormalisedUnrecorded(facts: Facts, violation: Violation): boolean {
-  return isEachLack(facts, violation, ({ at, changedAt, pod }) =>
+  return isEachLack(facts, violation, ({ changedAt, pod }) =>
     facts.writes.some(
       (write) =>
         write.by === "cluster" &&
         write.templateChanged &&
         write.object.kind === "Rollout" &&
         write.object.metadata.uid === pod.owner &&
-        write.i < at &&
+        write.i < changedAt &&
         pod.from < changedAt &&
         isUnrecorded(facts, write, changedAt),
     ),
   );
+}
+
+function isHealthy(status: KubeObject["status"]): boolean {
+  const conditions = (status?.conditions ?? []) as readonly { type?: string; status?: string }[];
+  const condition = conditions.find(({ type }) => type === "Healthy");
+  return status?.phase === "Healthy" && condition?.status !== "False";
 }
 
 /** Whether a Rollout was Healthy with the template of before our patch, as if it had seen that. */
@@ -152,7 +160,7 @@ export function isOfOldHash({ events, rollouts, writes }: Facts, end: number): b
   )?.object;
   if (patch?.kind !== "Rollout") return false;
   return writes.some(({ i, object: { metadata, status } }) => {
-    const isOfIt = i < end && metadata.uid === patch.metadata.uid && status?.phase === "Healthy";
+    const isOfIt = i < end && metadata.uid === patch.metadata.uid && isHealthy(status);
     const isNew = Number(status?.observedGeneration) >= (patch.metadata.generation ?? 0);
     return isOfIt && isNew && status?.currentPodHash === patch.status?.currentPodHash;
   });

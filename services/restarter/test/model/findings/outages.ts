@@ -1,3 +1,4 @@
+import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import { NO_MORE_FAULTS } from "../acts/act.ts";
 import { controlsAt } from "../oracle/control.ts";
@@ -24,16 +25,19 @@ export function isPendingAtGate(facts: Facts): boolean {
   );
 }
 
-/** Whether the change of a rollout is halted at the end. */
-function isHalted(facts: Facts, { changes = [] }: Rollout): boolean {
+/** Whether the change of a rollout was halted after the rollout had been decided, and still is. */
+function isHalted(facts: Facts, { changes = [], decidedAt }: Rollout): boolean {
   const { haltAfter = Number.POSITIVE_INFINITY } = facts.queue ?? {};
-  return controlsAt(facts, facts.history.at(-1)?.at ?? 0)
-    .flatMap(({ entry }) => (entry.type === "state" ? entry.failures : []))
-    .some(
+  const halts = ({ entry }: { readonly entry?: ControlEntry | undefined }) =>
+    entry?.type === "state" &&
+    entry.failures.some(
       (failures) =>
         failures.rollouts.length >= haltAfter &&
         failures.changes.some(({ id }) => changes.some((change) => change.id === id)),
     );
+  const first = facts.history.find((entry) => entry.type === "control" && halts(entry));
+  const end = facts.history.at(-1)?.at ?? 0;
+  return (first?.at ?? 0) >= decidedAt && controlsAt(facts, end).some(halts);
 }
 
 /** What is set so shortly before an outage does not reach the restarter any more. */

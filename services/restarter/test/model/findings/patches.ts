@@ -85,6 +85,25 @@ export function isUnanswered({ history }: Facts, i: number): boolean {
 }
 
 /**
+ * Whether a process that had decided to patch stood still before the call, and was not killed, when
+ * the rollout was dropped.
+ */
+function wasUnderway(
+  { history }: Facts,
+  place: { readonly from: number; readonly dropped: number; readonly patch: number },
+): boolean {
+  const between = history.slice(place.from, place.patch);
+  const isKilled = between.some((entry) => entry.type === "act" && entry.text.includes(KILLED));
+  const isStopped = history
+    .slice(place.from, place.dropped)
+    .some((entry) => entry.type === "stopped" && entry.kind === "patch");
+  return isStopped && !isKilled;
+}
+
+/** In the sentence of a kill. */
+const KILLED = "is killed";
+
+/**
  * Whether the rollout that began, or was patched, at this place was dropped from its record while
  * its patch was on its way, or not recorded yet, by a decision that knew the workload from before
  * the patch, or another of its name.
@@ -108,6 +127,8 @@ export function isDroppedInFlight(facts: Facts, place: number): boolean {
   return (
     decided !== undefined &&
     next !== undefined &&
+    (next.i > patch.i ||
+      wasUnderway(facts, { from: decided.i, dropped: next.i, patch: patch.i })) &&
     next.record.rollout?.marker !== patch.marker &&
     // It knew the workload from before the patch, or another one of its name.
     (next.record.uid !== uid || next.record.generation < generation)

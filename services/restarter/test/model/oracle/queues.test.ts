@@ -12,9 +12,9 @@ import { QUEUES } from "./queues.ts";
 const CHANGE = { source: "ConfigMap/shop/cfg", id: "change-1" };
 
 /** A history of several workloads in one queue, a second after the other. */
-function written() {
+function written({ maxRolling = 1, haltAfter = 1 } = {}) {
   const entries: Entry[] = [
-    { at: START, type: "queue", attempts: 1, maxRolling: 1, haltAfter: 1 },
+    { at: START, type: "queue", attempts: 1, maxRolling, haltAfter },
     { at: START, type: "note", text: "the end" },
   ];
   const add = (entry: object) => {
@@ -28,9 +28,9 @@ function written() {
       const key = recordKey(CLUSTER, { kind: "Deployment", namespace: NAMESPACE, name });
       return add({ type: "record", key, record });
     },
-    decided: (name: string) => {
+    decided: (name: string, over: object = {}) => {
       const decidedAt = START + entries.length * 1_000;
-      const rollout = { id: name, decidedAt, changes: [CHANGE] };
+      const rollout = { id: name, decidedAt, changes: [CHANGE], wanted: {}, ...over };
       return history.record(name, {
         phase: "pending",
         rollout: rollout as unknown as NonNullable<WorkloadRecord["rollout"]>,
@@ -46,7 +46,8 @@ function written() {
       const data = { rollout: name, workload: { kind: "Deployment", name, uid: name } };
       return add({ type: "event", event: { id: `${name} ${outcome}`, outcome, data } });
     },
-    begun: (name: string) => history.decided(name).patched(name).event(name, "started"),
+    begun: (name: string, over?: object) =>
+      history.decided(name, over).patched(name).event(name, "started"),
     ended: (name: string, outcome: OutboxEvent["outcome"]) =>
       history.record(name, { phase: "current" }).event(name, outcome),
     held: (name: string, due: Partial<WorkloadRecord["due"]>) =>
@@ -109,4 +110,24 @@ test("what is held for a reason that holds keeps the promise", () => {
 
   expect(rolling.says()).toEqual([]);
   expect(halted.held("web", { reason: "Halted", changes: [CHANGE] }).says()).toEqual([]);
+});
+
+test("after failures a workload waits for others of its change, and never for none", () => {
+  const limits = { maxRolling: 2, haltAfter: 2 };
+  const wait = { reason: "MaxRolling" } as const;
+  const failed = (haltAfter: number, wanted?: object) =>
+    written({ ...limits, haltAfter })
+      .begun("api", wanted)
+      .ended("api", "failed");
+
+  expect(failed(2).begun("web").held("batch", wait).says()).toEqual([]);
+  const none = ["held (MaxRolling), but 0 workloads roll"];
+  expect(failed(2).held("batch", wait).says()).toEqual(none);
+  expect(failed(1).held("batch", wait).says()).toEqual(none);
+  // What failed then is not wanted any more.
+  const wanted = { "ConfigMap/shop/cfg": { keys: "*", digest: "k1.older" } };
+  const changes = [{ ...CHANGE, id: "change-0" }];
+  expect(failed(2, { wanted, changes }).begun("web").held("batch", wait).says()).toEqual([
+    "held (MaxRolling), but 1 workloads roll",
+  ]);
 });

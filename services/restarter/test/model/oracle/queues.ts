@@ -1,8 +1,9 @@
-import { isPatch } from "./facts.ts";
+import { contentAt, isPatch, shortName } from "./facts.ts";
 import { LATE_MS } from "./ends.ts";
 import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
-import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import { ABSENT } from "../../../src/model/content.ts";
+import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { controlsAt } from "./control.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -93,16 +94,23 @@ function startedWhileHalted(facts: Facts): Fault[] {
 }
 
 /**
- * How many may roll at once at the end: after failures of a change no more than may still fail
- * before it is halted.
+ * How many may roll at once at the end: after failures of what is present no more than may still
+ * fail before it is halted. None would be no wait for others.
  */
 function roomOf(facts: Facts): number {
   const { history, queue, rollouts } = facts;
   const { haltAfter = Number.POSITIVE_INFINITY, maxRolling = Number.POSITIVE_INFINITY } =
     queue ?? {};
-  const changes = [...rollouts.values()].flatMap(({ rollout }) => rollout.changes ?? []);
+  const present = contentAt(facts, history.length);
+  const isPresent = ({ wanted }: Rollout) =>
+    Object.entries(wanted).every(
+      ([key, { digest }]) => digest === (present.get(shortName(key)) ?? ABSENT),
+    );
+  const changes = [...rollouts.values()].flatMap(({ rollout }) =>
+    isPresent(rollout) ? (rollout.changes ?? []) : [],
+  );
   const failures = failuresBefore(facts, changes, history.length);
-  return failures === 0 ? maxRolling : Math.min(maxRolling, haltAfter - failures);
+  return failures === 0 ? maxRolling : Math.min(maxRolling, Math.max(1, haltAfter - failures));
 }
 
 /** Why the reason that a record gives does not hold at the end, or undefined. */

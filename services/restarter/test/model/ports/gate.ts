@@ -47,10 +47,14 @@ export type Gate = {
 
 type Waiting = { readonly call: Call; readonly go: () => void };
 
-export function createGate(
-  process: object,
-  lost: (loss: { kind: CallKind; performed: boolean; what: string }) => void,
-): Gate {
+/** What a gate tells of the calls of its process. */
+export type GateListener = {
+  lost?(loss: { kind: CallKind; performed: boolean; what: string }): void;
+  /** The process stands still before the call. */
+  stopped?(kind: CallKind): void;
+};
+
+export function createGate(process: object, listener: GateListener = {}): Gate {
   let until: CallKind | undefined;
   let closed = false;
   let dead = false;
@@ -62,7 +66,7 @@ export function createGate(
     if (loss === undefined) return call.perform();
     loss.left -= 1;
     losses = losses.filter(({ left }) => left > 0);
-    lost({ kind: call.kind, performed: loss.performed, what: call.what });
+    listener.lost?.({ kind: call.kind, performed: loss.performed, what: call.what });
     if (loss.performed) call.perform();
     throw call.lost();
   };
@@ -89,6 +93,7 @@ export function createGate(
       if (stops(call)) {
         const { promise, resolve } = Promise.withResolvers<void>();
         waiting.push({ call, go: resolve });
+        listener.stopped?.(call.kind);
         await promise;
         if (dead) return new Promise<T>(() => undefined);
       } else await undefined;

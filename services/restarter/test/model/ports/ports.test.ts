@@ -6,7 +6,7 @@ import type { Gate } from "./gate.ts";
 import { createBucket } from "./bucket.ts";
 import { createJobs } from "./jobs.ts";
 
-const openGate = (): Gate => createGate({}, () => undefined);
+const openGate = (): Gate => createGate({});
 const closedNever = { isOn: false, areWatchesClosed: false };
 const kinds = { read: "read record", write: "write record" } as const;
 

@@ -67,6 +67,8 @@ function textOf(entry: Entry): string | undefined {
     case "lost":
       // A note says it in other words.
       return undefined;
+    case "stopped":
+      return undefined;
   }
 }
 

@@ -51,6 +51,8 @@ export type Entry =
     }
   /** The API server refused a write of the restarter. */
   | { readonly at: number; readonly type: "refused"; readonly reason: string; readonly by: string }
+  /** A process of the restarter stands still before a call. */
+  | { readonly at: number; readonly type: "stopped"; readonly kind: string }
   /** A call of the restarter had no answer. */
   | {
       readonly at: number;

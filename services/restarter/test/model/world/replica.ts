@@ -32,9 +32,13 @@ export function startReplica(ports: Ports, recorder: Recorder): Replica {
   const gates: Gate[] = [];
   const start = () => {
     const identity = {};
-    const own = createGate(identity, ({ kind, performed, what }) => {
-      recorder.add({ at: clock.now(), type: "lost", kind, performed });
-      recorder.note(`no answer, ${performed ? "but it was done" : "and it was not done"}: ${what}`);
+    const own = createGate(identity, {
+      lost({ kind, performed, what }) {
+        recorder.add({ at: clock.now(), type: "lost", kind, performed });
+        const done = performed ? "but it was done" : "and it was not done";
+        recorder.note(`no answer, ${done}: ${what}`);
+      },
+      stopped: (kind) => recorder.add({ at: clock.now(), type: "stopped", kind }),
     });
     gate = own;
     gates.push(own);
