@@ -32,7 +32,7 @@ export type WorkloadIndex = {
   all(): Iterable<Workload>;
   size(): number;
   usersOf(source: SourceKey): Workload[];
-  /** Sets a workload from an API response, unless a newer one is indexed. */
+  /** Sets a workload from an API response, unless a newer one of its name is indexed. */
   apply(workload: Workload): void;
   /** Removes a workload that the API server reports gone. */
   forget(key: WorkloadKey): void;
@@ -44,7 +44,7 @@ export type WorkloadIndex = {
 };
 
 function isOlder(a: Workload, b: Workload): boolean {
-  return a.uid === b.uid && BigInt(a.resourceVersion) < BigInt(b.resourceVersion);
+  return BigInt(a.resourceVersion) < BigInt(b.resourceVersion);
 }
 
 /** An empty index. `clock` gives milliseconds since the epoch. */
@@ -67,7 +67,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const put = (workload: Workload, watched = false) => {
     const key = workloadKey(workload);
     const before = workloads.get(key);
-    if (before !== undefined && isOlder(workload, before)) return;
+    if (before?.uid === workload.uid && isOlder(workload, before)) return;
     const referrer = workloads.get(referrers.get(key) ?? key);
     const borrowed = referrer !== undefined && referrers.has(key);
     if (borrowed) own.set(key, workload);
@@ -105,12 +105,13 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     all: () => workloads.values(),
     size: () => workloads.size,
     usersOf: users.of,
-    apply: (workload) => put(workload),
+    apply(workload) {
+      const newest = workloads.get(workloadKey(workload));
+      if (newest === undefined || !isOlder(workload, newest)) put(workload);
+    },
     forget: drop,
     nextChange: waiters.next,
-    listen(listener) {
-      listeners.push(listener);
-    },
+    listen: (listener) => void listeners.push(listener),
     handler: () => createIndexHandler({ get: (key) => workloads.get(key), put, drop }),
   };
 }
