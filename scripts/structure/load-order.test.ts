@@ -9,6 +9,8 @@ test("no function is called before the constants that it uses are there", async 
 test.each([
   ["a constant", "await main();\nconst LIMIT = 1;\nasync function main() { return LIMIT; }"],
   ["a class", "try { main(); } catch {}\nclass LIMIT {}\nfunction main() { return new LIMIT(); }"],
+  ["a constant of a parameter", "main();\nconst LIMIT = 1;\nfunction main(limit = LIMIT) {}"],
+  ["for what is exported", "main();\nconst LIMIT = 1;\nexport function main() { return LIMIT; }"],
   ["what is exported", "main();\nexport const LIMIT = 1;\nfunction main() { return LIMIT; }"],
 ])("%s below the call that needs it is found", (_, text) => {
   expect(loadOrderFaults([{ file: "a.ts", text }])).toEqual([
