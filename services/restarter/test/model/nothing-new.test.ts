@@ -327,6 +327,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content goes and comes again while its rollout is patched",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 2 },
+      [
+        { do: "change source", source: "cfg", value: 2 },
+        { do: "pass", ms: 5000, until: "write quota", cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 2 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -22,7 +22,9 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
         (entry, at) =>
           entry.type === "record" &&
           ran !== undefined &&
-          recordedAt(facts, lack, away.i + at + 1) === ran,
+          recordedAt(facts, lack, away.i + at + 1) === ran &&
+          // What a rollout is still to bring is not what was recorded of the pods.
+          rollingAt(facts, lack, away.i + at + 1) !== wanted,
       )
     );
   });
