@@ -340,6 +340,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restore takes the time of a change, and Argo restarts nothing",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 1, workloads: 2, kind: "Rollout", update: "Restart" },
+      [
+        { do: "change source", source: "late", value: 1 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {
@@ -400,4 +412,16 @@ test("new: a Job that has been deleted is not left out, whatever its queue does"
   });
 
   expect(gone).toContainEqual(expect.stringContaining("a deleted Job is not made again"));
+});
+
+test("new: a restore long after a change takes no record from before it", async () => {
+  const about = "a restore takes the record of an edit, and a change came in its second";
+  const forgotten = await changed(about, (history) => {
+    const restore = history.findIndex(
+      (entry) => entry.type === "act" && entry.text.startsWith("NATS is restored"),
+    );
+    return history.map((entry, i) => (i < restore ? entry : { ...entry, at: entry.at + 40_000 }));
+  });
+
+  expect(forgotten).toContainEqual(expect.stringContaining("pods lack the content of"));
 });

@@ -35,6 +35,7 @@ import {
   isHaltForgotten,
   isManifestLost,
   isQuotaForgotten,
+  isRestartedTooEarly,
   isRecordRestored,
   isRestoredMidway,
   isRolledBeforeRestore,
@@ -161,6 +162,7 @@ export const FINDINGS: readonly Finding[] = [
       "one end",
       "agree",
       "nothing is forgotten",
+      "succeeded is true",
       "records are true",
       "limited",
       "halted",
@@ -168,6 +170,8 @@ export const FINDINGS: readonly Finding[] = [
     matches(facts, violation) {
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
+      if (isRestartedTooEarly(facts, violation)) return true;
+      if (violation.property === "succeeded is true") return false;
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;
       if (violation.property === "agree") {

@@ -158,7 +158,8 @@ export function isOfOldHash({ events, rollouts, writes }: Facts, end: number): b
   const patch = writes.findLast(
     (write) => write.i < end && isPatch(write) && write.marker === rollout?.marker,
   )?.object;
-  if (patch?.kind !== "Rollout") return false;
+  // A restart by its time leaves the template as it is.
+  if (patch?.kind !== "Rollout" || patch.spec?.restartAt !== undefined) return false;
   return writes.some(({ i, object: { metadata, status } }) => {
     const isOfIt = i < end && metadata.uid === patch.metadata.uid && isHealthy(status);
     const isNew = Number(status?.observedGeneration) >= (patch.metadata.generation ?? 0);

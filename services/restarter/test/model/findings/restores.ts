@@ -124,6 +124,22 @@ export function isCreatedAfterRestore(facts: Facts, violation: Violation): boole
   });
 }
 
+/**
+ * Whether each source changed and NATS was restored, and Argo was then told to restart what is
+ * older than a time before that change: when it changed is not recorded any more.
+ */
+export function isRestartedTooEarly(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, ({ changedAt, pod }) =>
+    facts.writes.some((write) => {
+      const { metadata, spec } = write.object;
+      const isOfIt = isPatch(write) && metadata.uid === pod.owner && write.i > changedAt;
+      const change = facts.history[changedAt]?.at ?? 0;
+      const isEarly = Date.parse(String(spec?.restartAt)) < change;
+      return isOfIt && isEarly && facts.history.slice(changedAt, write.i).some(isRestore);
+    }),
+  );
+}
+
 /** Whether NATS was restored after a patch whose start had not been recorded yet. */
 export function isStartForgotten({ history, writes }: Facts, { i: place, what }: Violation) {
   const patch = writes.find(({ i, by }) => i === place && by === "rollcast");
