@@ -15,6 +15,7 @@ import {
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
 import { causeOf, patchedRecord } from "./advance.ts";
+import { newestChange } from "./running-content.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
@@ -287,6 +288,17 @@ describe("changes", () => {
     ]);
     expect(causeOf(input({ sources }), [CFG, late])?.name).toBe(cause);
     expect(causeOf(input({ sources }), [late, CFG])?.name).toBe(cause);
+  });
+
+  test("a time to healthy counts from the last change that is recorded, not from a creation", () => {
+    const late: SourceKey = sourceKey("ConfigMap", "shop", "late");
+    const created = source("cc", { name: "late", createdAt: at(-3) });
+    const sources = new Map([
+      [CFG, source("bb", { changedAt: at(-5) })],
+      [late, created],
+    ]);
+    expect(newestChange(input({ sources }), [CFG, late])).toBe(at(-5));
+    expect(newestChange(input({ sources }), [late])).toBeUndefined();
   });
 
   test("a key that the workload does not use is no change", () => {
