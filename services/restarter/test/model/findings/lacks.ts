@@ -152,7 +152,7 @@ export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWri
 }
 
 /** So soon after a change nobody has recorded it yet. */
-const UNDERWAY_MS = 2_000;
+export const UNDERWAY_MS = 2_000;
 
 /**
  * Whether the restarter recorded nothing of a write before a place in the history, or what it had

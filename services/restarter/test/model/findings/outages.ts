@@ -1,6 +1,7 @@
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import { NO_MORE_FAULTS } from "../acts/act.ts";
+import { UNDERWAY_MS } from "./lacks.ts";
 import { controlsAt } from "../oracle/control.ts";
 import type { Facts } from "../oracle/facts.ts";
 
@@ -39,9 +40,6 @@ function isHalted(facts: Facts, { changes = [], decidedAt }: Rollout): boolean {
   const end = facts.history.at(-1)?.at ?? 0;
   return (first?.at ?? 0) >= decidedAt && controlsAt(facts, end).some(halts);
 }
-
-/** What is set so shortly before an outage does not reach the restarter any more. */
-const UNDERWAY_MS = 2_000;
 
 /**
  * Whether a rollout was decided while watches were not open again after an outage of NATS, and the

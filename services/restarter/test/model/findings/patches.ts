@@ -84,6 +84,9 @@ export function isUnanswered({ history }: Facts, i: number): boolean {
     .some((entry) => entry.type === "lost" && entry.kind === "patch" && entry.performed);
 }
 
+/** In the sentence of a kill. */
+const KILLED = "is killed";
+
 /**
  * Whether a process that had decided to patch stood still before the call, and was not killed, when
  * the rollout was dropped.
@@ -99,9 +102,6 @@ function wasUnderway(
     .some((entry) => entry.type === "stopped" && entry.kind === "patch");
   return isStopped && !isKilled;
 }
-
-/** In the sentence of a kill. */
-const KILLED = "is killed";
 
 /**
  * Whether the rollout that began, or was patched, at this place was dropped from its record while

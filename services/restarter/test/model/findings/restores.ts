@@ -1,7 +1,7 @@
-import { ABSENT } from "../../../src/model/content.ts";
 import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
-import { contentAt, isPatch, isRestore, shortName } from "../oracle/facts.ts";
+import { isPatch, isRestore } from "../oracle/facts.ts";
+import { arePresent } from "../oracle/truth.ts";
 import type { Violation } from "../oracle/property.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 
@@ -64,14 +64,9 @@ export function isRunForgotten(facts: Facts, { i: end }: Violation): boolean {
   const restored = history.findLastIndex((entry, i) => i < end && isRestore(entry));
   if (restored < run.i) return false;
   const record = history.findLast(({ type }, i) => i > restored && type === "restored record");
-  const running = Object.entries(
-    (record?.type === "restored record" && record.record?.running) || {},
-  );
-  const present = contentAt(facts, end);
-  const isPresent = running.every(
-    ([key, { digest }]) => digest === (present.get(shortName(key)) ?? ABSENT),
-  );
-  return restored > changed || (running.length > 0 && isPresent);
+  const running = (record?.type === "restored record" && record.record?.running) || {};
+  const hasContent = Object.keys(running).length > 0;
+  return restored > changed || (hasContent && arePresent(facts, running, end));
 }
 
 /** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */

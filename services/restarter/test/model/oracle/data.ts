@@ -2,11 +2,10 @@ import { SAME_TIME_MS } from "./rollouts.ts";
 import { ABSENT, UNKNOWN, parseMarker } from "../../../src/model/content.ts";
 import type { ControlEntry } from "../../../src/model/control-entry.ts";
 import type { OutboxEvent, Rollout } from "../../../src/model/workload-record.ts";
-import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMES, NAMESPACE } from "../world/config.ts";
 import { isBatch } from "./complete.ts";
 import { controlsAt } from "./control.ts";
-import { LATE_MS, isCalm, isEnd } from "./ends.ts";
+import { LATE_MS, isCalm, isEnd, isPaused } from "./ends.ts";
 import { shortName, workloadAt } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import { patchOf } from "./truth.ts";
@@ -112,11 +111,6 @@ function falseCauses(facts: Facts): Fault[] {
     const newer = keys.find((other) => changedAt(other) > changedAt(key) + SAME_TIME_MS);
     return newer === undefined ? [] : [{ i, what: `${newer} changed after ${key}, its cause` }];
   });
-}
-
-/** A Deployment or Rollout by `paused`, a Job by `suspend`. */
-function isPaused({ kind, spec }: KubeObject): boolean {
-  return (kind === "Job" ? spec?.suspend : spec?.paused) === true;
 }
 
 function falsePauses(facts: Facts): Fault[] {

@@ -23,7 +23,7 @@ export function isEnd(outcome: string): boolean {
 type Ended = { readonly uid: string; readonly rollout: Rollout };
 
 /** Whether somebody must resume it before it goes on. */
-function isPaused({ kind, spec }: KubeObject): boolean {
+export function isPaused({ kind, spec }: KubeObject): boolean {
   return spec?.paused === true || (kind === "Job" && spec?.suspend === true);
 }
 

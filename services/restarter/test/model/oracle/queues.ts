@@ -1,9 +1,9 @@
-import { contentAt, isPatch, shortName } from "./facts.ts";
+import { isPatch } from "./facts.ts";
+import { arePresent } from "./truth.ts";
 import { LATE_MS } from "./ends.ts";
 import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
-import { ABSENT } from "../../../src/model/content.ts";
-import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
+import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { controlsAt } from "./control.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
@@ -101,13 +101,8 @@ function roomOf(facts: Facts): number {
   const { history, queue, rollouts } = facts;
   const { haltAfter = Number.POSITIVE_INFINITY, maxRolling = Number.POSITIVE_INFINITY } =
     queue ?? {};
-  const present = contentAt(facts, history.length);
-  const isPresent = ({ wanted }: Rollout) =>
-    Object.entries(wanted).every(
-      ([key, { digest }]) => digest === (present.get(shortName(key)) ?? ABSENT),
-    );
   const changes = [...rollouts.values()].flatMap(({ rollout }) =>
-    isPresent(rollout) ? (rollout.changes ?? []) : [],
+    arePresent(facts, rollout.wanted, history.length) ? (rollout.changes ?? []) : [],
   );
   const failures = failuresBefore(facts, changes, history.length);
   return failures === 0 ? maxRolling : Math.min(maxRolling, Math.max(1, haltAfter - failures));

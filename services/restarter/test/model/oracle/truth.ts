@@ -28,6 +28,14 @@ export function wantedBy({ wanted }: Rollout): Map<string, string> {
   );
 }
 
+/** Whether sources have these contents at a place in the history. */
+export function arePresent(facts: Facts, contents: Rollout["wanted"], i: number): boolean {
+  const present = contentAt(facts, i);
+  return Object.entries(contents).every(
+    ([key, { digest }]) => digest === (present.get(shortName(key)) ?? ABSENT),
+  );
+}
+
 /** The sources whose wanted content a pod of before the rollout lacks. */
 export function lacking(content: ReadonlyMap<string, string>, rollout: Rollout): string[] {
   return [...wantedBy(rollout)].flatMap(([source, digest]) =>
