@@ -12,15 +12,25 @@ export const JSON_PATCH = "application/json-patch+json";
 
 export const FIELD_MANAGER = "rollcast";
 
+/** The object and the spec that a patch is decided on. */
+type Guard = { readonly uid: string; readonly generation: number };
+
+function guard({ uid, generation }: Guard): PatchOperation[] {
+  return [
+    { op: "test", path: "/metadata/uid", value: uid },
+    { op: "test", path: "/metadata/generation", value: generation },
+  ];
+}
+
 /**
  * A patch that sets and removes annotations of the pod template, guarded: the API server refuses it
- * (422) unless `metadata.generation` still is `generation`, so a decision made on an older spec is
- * never carried out. Status updates do not disturb it.
+ * (422) unless it still is the object with this `uid`, at this `metadata.generation`. So a decision
+ * made on an older spec, or on another object of the same name, is never carried out. Status
+ * updates do not disturb it.
  */
 export function guardedAnnotations(
   kind: WorkloadKind,
-  object: {
-    generation: number;
+  object: Guard & {
     hasTemplateMetadata: boolean;
     hasTemplateAnnotations: boolean;
   },
@@ -33,9 +43,7 @@ export function guardedAnnotations(
   },
 ): PatchOperation[] {
   const at = `${kind.templatePath}/metadata`;
-  const operations: PatchOperation[] = [
-    { op: "test", path: "/metadata/generation", value: object.generation },
-  ];
+  const operations = guard(object);
   if (!object.hasTemplateMetadata) operations.push({ op: "add", path: at, value: {} });
   if (!object.hasTemplateAnnotations) {
     operations.push({ op: "add", path: `${at}/annotations`, value: {} });
@@ -53,9 +61,6 @@ export function guardedAnnotations(
  * A patch that has pods replaced which were made before `time` (Argo's `spec.restartAt`), guarded
  * as {@link guardedAnnotations}.
  */
-export function guardedRestart(object: { generation: number }, time: string): PatchOperation[] {
-  return [
-    { op: "test", path: "/metadata/generation", value: object.generation },
-    { op: "add", path: "/spec/restartAt", value: time },
-  ];
+export function guardedRestart(object: Guard, time: string): PatchOperation[] {
+  return [...guard(object), { op: "add", path: "/spec/restartAt", value: time }];
 }

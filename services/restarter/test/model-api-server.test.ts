@@ -39,14 +39,16 @@ const config = (annotations: Record<string, string>) => ({
 });
 
 const facts = (generation: number, hasTemplateAnnotations: boolean) => ({
+  uid: "",
   generation,
   hasTemplateMetadata: true,
   hasTemplateAnnotations,
 });
+/** Without the guard of the uid, which each API server chooses. */
 const marked = (generation: number, value: string, hasAnnotations = true) =>
   guardedAnnotations(kind, facts(generation, hasAnnotations), {
     annotations: { "rollcast.dev/marker": value },
-  });
+  }).filter(({ path }) => path !== "/metadata/uid");
 const ref = { kind: "Deployment", name: "web" };
 const merge = (manager: string, patch: Record<string, unknown>) =>
   ({ do: "merge", ref, manager, patch }) as const;

@@ -47,8 +47,9 @@ function patch({ strategy = "marker", containers, templateAnnotations, running, 
   const record = { running: contents(running ?? {}), rollout } as unknown as WorkloadRecord & {
     rollout: Rollout;
   };
-  const [guard, ...rest] = templatePatch({ kind: deployment, workload, record, rules });
-  expect(guard).toEqual({ op: "test", path: "/metadata/generation", value: 1 });
+  const [object, spec, ...rest] = templatePatch({ kind: deployment, workload, record, rules });
+  expect(object).toEqual({ op: "test", path: "/metadata/uid", value: workload.uid });
+  expect(spec).toEqual({ op: "test", path: "/metadata/generation", value: 1 });
   return rest;
 }
 

@@ -110,10 +110,14 @@ test("a status is written on its own, and no spec with it", () => {
   });
 });
 
-test("Rollcast's patch is applied to the generation it was decided on, and to no other", () => {
+test("Rollcast's patch is applied to the object and the generation it was decided on, and to no other", () => {
   const store = storeAt();
-  store.create(draft("Deployment"), by);
-  const facts = { generation: 1, hasTemplateMetadata: true, hasTemplateAnnotations: false };
+  const { uid } = store.create(draft("Deployment"), by).metadata;
+  const facts = { uid, generation: 1, hasTemplateMetadata: true, hasTemplateAnnotations: false };
+  const other = guardedAnnotations(deploymentKind, { ...facts, uid: "other" }, { annotations: {} });
+  expect(
+    refusal(() => store.patch(ref("Deployment"), other, { type: "json", manager: "rollcast" })),
+  ).toMatchObject({ code: 422, reason: "Invalid" });
   const patch = guardedAnnotations(deploymentKind, facts, { annotations: { "a/b": "1" } });
   const patched = store.patch(ref("Deployment"), patch, { type: "json", manager: "rollcast" });
   const again = () => store.patch(ref("Deployment"), patch, { type: "json", manager: "rollcast" });
