@@ -11,7 +11,7 @@ import { decide } from "./decide.ts";
 import type { Decision, DecisionInput, RolloutJob } from "./decision.ts";
 import { verdict } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { patchedRecord } from "./advance.ts";
+import { patchedRecord } from "./applied.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 

@@ -14,7 +14,8 @@ import {
 } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
-import { causeOf, patchedRecord } from "./advance.ts";
+import { patchedRecord } from "./applied.ts";
+import { causeOf } from "./new-rollout.ts";
 import { newestChange } from "./running-content.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";

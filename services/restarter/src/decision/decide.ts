@@ -4,15 +4,10 @@ import { cancelled, deferred, hold, skipped, superseded } from "./outcomes.ts";
 import { presentContents, verdicts } from "../model/verdict.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import {
-  adoptPatched,
-  advance,
-  causeOf,
-  newRollout,
-  openRequest,
-  recreatedBefore,
-  withRequestsDone,
-} from "./advance.ts";
+import { advance } from "./advance.ts";
+import { adoptPatched, recreatedBefore } from "./applied.ts";
+import { causeOf, newRollout } from "./new-rollout.ts";
+import { openRequest, withRequestsDone } from "./requested.ts";
 import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";

@@ -16,7 +16,7 @@ import type { Workload } from "../model/workload.ts";
 import { createJob } from "./apply.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { recordStarted } from "./record-started.ts";
-import { recreatedRecord, recreation } from "../decision/advance.ts";
+import { recreatedRecord, recreation } from "../decision/applied.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
 /** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */

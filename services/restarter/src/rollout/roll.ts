@@ -3,7 +3,7 @@ import type { TraceOptions } from "@rollcast/runtime/trace";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
-import { patchedRecord } from "../decision/advance.ts";
+import { patchedRecord } from "../decision/applied.ts";
 import { attributesOf, tracer } from "../events/outcome-publisher.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";

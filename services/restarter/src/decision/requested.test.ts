@@ -5,7 +5,8 @@ import { decide } from "./decide.ts";
 import { MARKER, contentsHash } from "../model/content.ts";
 import type { Decision } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { openRequest, patchedRecord, withRequest } from "./advance.ts";
+import { patchedRecord } from "./applied.ts";
+import { openRequest, withRequest } from "./requested.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
 
