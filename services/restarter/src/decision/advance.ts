@@ -1,10 +1,11 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
-import { cancelled, failed, jobGone, stalled, succeeded } from "./outcomes.ts";
+import { cancelled, failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
+import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { RolloutJob } from "./decision.ts";
 import type { Workload } from "../model/workload.ts";
 
-const UNKNOWN: RolloutStatus = { state: "progressing" };
+const PROGRESSING: RolloutStatus = { state: "progressing" };
 
 /** A paused rollout makes no progress, so it cannot stall: its deadline starts anew on resume. */
 function withoutDeadline(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
@@ -30,9 +31,15 @@ export function advance(
   if (workload.uid !== record.uid || workload.generation < rollout.generation) return record;
   if (rollout.job !== undefined) {
     if (job === "gone") return jobGone(record, rollout, now);
-    return withStatus(record, rollout, job?.status ?? UNKNOWN, now);
+    return withStatus(record, rollout, job?.status ?? PROGRESSING, now);
   }
-  if (workload.templateHash !== rollout.templateHash) return record;
+  const isEdited = workload.templateHash !== rollout.templateHash;
+  // A restart by its time is undone with that, whatever else is edited.
+  if (isEdited && workload.rollBy !== "restart") return record;
+  // A Job that was made again is identified by another annotation.
+  const isMarked = workload.rollBy === "recreate" || workload.marker === rollout.marker;
+  if (!isMarked) return withoutMarker(record, rollout, workload, now);
+  if (isEdited) return record;
   const status = statusOf(rollout, workload);
   if (status.state === "complete") return succeeded(record, rollout, status, now);
   if (workload.paused) return withoutDeadline(record, rollout);
@@ -41,6 +48,38 @@ export function advance(
   }
   return withStatus(record, rollout, status, now);
 }
+
+/**
+ * The record of a rollout whose marker is no longer on the template: pods that were not replaced
+ * yet are kept, so nobody knows what they run. If Rollcast itself wrote the other marker, it was a
+ * later rollout that the record does not have.
+ */
+function withoutMarker(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  { editor, marker, ownsMarker }: Workload,
+  now: number,
+): WorkloadRecord {
+  if (ownsMarker === true) return superseded(record, rollout, "NewerContent", now);
+  const isLate = editor !== undefined && editor.time + SECOND_MS > (rollout.startedAt ?? 0);
+  const by = isLate ? `, last written by field manager ${editor.manager}` : "";
+  const how = marker === undefined ? "taken off" : "replaced on";
+  const message = `Rollcast's annotation was ${how} the pod template in the middle of the rollout${by}`;
+  const wanted = contentsHash(rollout.wanted);
+  const before = record.stripped?.wanted === wanted ? record.stripped.count : 0;
+  const running = Object.entries(rollout.wanted).map(([key, content]) => [
+    key,
+    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN },
+  ]);
+  return {
+    ...superseded(record, rollout, "MarkerRemoved", now, message),
+    running: Object.fromEntries(running),
+    marker: markerHash(marker),
+    stripped: { wanted, count: before + 1, message },
+  };
+}
+
+const SECOND_MS = 1_000;
 
 /**
  * The record of a workload that is gone: its rollout ends as the workload's last status says, else
@@ -66,7 +105,7 @@ export function advanceGone(
 function statusOf(rollout: Rollout, { status, revision }: Workload): RolloutStatus {
   if (rollout.revision === undefined || revision === undefined) return status;
   const left = status.state === "complete" && status.reason !== undefined;
-  return revision > rollout.revision || left ? status : UNKNOWN;
+  return revision > rollout.revision || left ? status : PROGRESSING;
 }
 
 function withStatus(

@@ -1,18 +1,141 @@
 import { stableId } from "@rollcast/shared/events";
-import { started } from "./outcomes.ts";
+import { jobName } from "@rollcast/kube/workloads/manifest";
+import { contentsHash, markerHash } from "../model/content.ts";
+import { cancelled, started, superseded } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
 import { withRequestsDone } from "./requested.ts";
 
-/** Adopts a patch whose author crashed before recording it. */
+const DIGEST_LENGTH = 10;
+
+/**
+ * The name of the Job that a rollout runs from a CronJob: it depends on the content and the
+ * rollout, so that a retry finds the Job, and content that returns is rolled again.
+ */
+export function jobNameOf(workload: Pick<Workload, "name">, { id, wanted }: Rollout): string {
+  return jobName(workload.name, stableId(contentsHash(wanted), id).slice(0, DIGEST_LENGTH));
+}
+
+/** A rollout without an answer that is kept in the record of a workload. */
+const MAX_UNCONFIRMED = 4;
+
+/** No request is on its way for longer; its own time limit is 15 s. */
+const LATEST_MS = 120_000;
+
+/** Whether the API server has done what the rollout asked of it, by the workload itself. */
+function isApplied({ workload, jobs }: DecisionInput, rollout: Rollout): boolean {
+  if (workload.rollBy === "job") return jobs?.has(rollout.id) === true;
+  return workload.generation > rollout.guard && workload.marker === rollout.marker;
+}
+
+/** Rollouts of the record that may have been applied without being recorded as begun. */
+export function unrecordedOf({ phase, rollout, unconfirmed = [] }: WorkloadRecord): Rollout[] {
+  const isDecided = rollout !== undefined && (phase === "pending" || phase === "deferred");
+  return phase === "rolling" ? [] : [...(isDecided ? [rollout] : []), ...unconfirmed];
+}
+
+/**
+ * Adopts a rollout that was applied, and of which only the workload says so: its author had no
+ * answer, or could not record it.
+ */
 export function adoptPatched(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
-  const { rollout } = record;
-  if (record.phase !== "pending" || rollout === undefined) return record;
-  const patched = s.workload.generation > rollout.guard && s.workload.marker === rollout.marker;
-  if (!patched) return record;
-  const next = patchedRecord(s, record, rollout, s.workload.generation);
-  return { ...next, outbox: [...next.outbox, started(next, next.rollout ?? rollout)] };
+  const { workload } = s;
+  if (workload.rollBy === "recreate") return record;
+  const rollout = unrecordedOf(record).find((candidate) => isApplied(s, candidate));
+  if (rollout === undefined) return record;
+  // What admission changed in the request is part of it; what came after it is somebody's edit.
+  const isNext = workload.generation === rollout.guard + 1;
+  const applied = {
+    ...rollout,
+    ...(isNext ? { templateHash: workload.templateHash } : {}),
+    ...(workload.rollBy === "job" ? { job: jobNameOf(workload, rollout) } : {}),
+  };
+  const next = patchedRecord(s, record, applied, workload.generation);
+  return { ...next, outbox: [...next.outbox, started(next, next.rollout)] };
+}
+
+/** Whether what the rollout asked for may still be done, or has been without being seen. */
+function mayStillApply({ workload, now }: DecisionInput, rollout: Rollout): boolean {
+  if (workload.rollBy === "job") return now - rollout.decidedAt < LATEST_MS;
+  return workload.rollBy !== "recreate" && rollout.guard >= workload.generation;
+}
+
+/** The record with one more rollout whose result is unknown. */
+export function withUnconfirmed(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
+  const unconfirmed = [...(record.unconfirmed ?? []), rollout].slice(-MAX_UNCONFIRMED);
+  return { ...record, unconfirmed };
+}
+
+/** The record without the data to recreate the workload: it still exists. */
+export function withoutRecreate(record: WorkloadRecord): WorkloadRecord {
+  const { recreate: _, ...rest } = record;
+  return rest;
+}
+
+/**
+ * Whether a Job that was to be deleted and made again may no longer vanish by our deletion: while
+ * it may, its manifest stays in the record.
+ */
+export function isDeletionOver(record: WorkloadRecord, now: number): boolean {
+  const decidedAt = record.recreate?.rollout.decidedAt ?? now;
+  return now - decidedAt > LATEST_MS;
+}
+
+/**
+ * The record of a decision, with the rollout that it drops without knowing the result of its patch.
+ */
+export function keepUnconfirmed(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
+  const before = s.record?.uid === s.workload.uid ? s.record : undefined;
+  const dropped =
+    before === undefined ? undefined : unrecordedOf({ ...before, unconfirmed: [] })[0];
+  const isDropped =
+    dropped !== undefined &&
+    (record.rollout?.id !== dropped.id || record.rollout.marker !== dropped.marker);
+  const all = isDropped ? withUnconfirmed(record, dropped) : record;
+  const isKept = all.phase !== "pending" && isDeletionOver(all, s.now);
+  const { unconfirmed, ...rest } = isKept ? withoutRecreate(all) : all;
+  const left = unconfirmed?.filter((rollout) => mayStillApply(s, rollout)) ?? [];
+  return left.length === 0 ? rest : { ...rest, unconfirmed: left };
+}
+
+/**
+ * The record after a rollout of which its author knows that it was applied: `began` is the record
+ * that says so, of which `before` was decided, and `written` the one that somebody else wrote
+ * meanwhile. Undefined if that has it already.
+ */
+export function withApplied(
+  s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
+  { before, began }: { before: WorkloadRecord; began: WorkloadRecord & { rollout: Rollout } },
+  written: WorkloadRecord | undefined,
+): WorkloadRecord | undefined {
+  const { rollout } = began;
+  const { generation = 0 } = rollout;
+  if (written === undefined) return began;
+  // A Job that was made again has another uid than the record that it was decided on.
+  const isBefore = written.uid === before.uid;
+  const present = isBefore ? { ...written, uid: began.uid } : written;
+  if (present.uid !== began.uid) {
+    const end = cancelled(began, rollout, "Recreated", s.now);
+    return { ...present, outbox: [...present.outbox, end] };
+  }
+  if (present.last?.rollout === rollout.id) return undefined;
+  if (present.phase === "rolling" && present.rollout !== undefined) {
+    if (present.rollout.id === rollout.id) return undefined;
+    // A later one was applied to what this one had made.
+    const isLater = (present.rollout.generation ?? 0) > generation;
+    const [ended, kept] = isLater ? [began, present] : [present, undefined];
+    const { outbox } = superseded(
+      { ...ended, outbox: present.outbox },
+      ended.rollout ?? rollout,
+      "NewerContent",
+      s.now,
+    );
+    if (kept !== undefined) return { ...kept, outbox };
+    return patchedRecord(s, { ...present, outbox }, rollout, generation);
+  }
+  return patchedRecord(s, present, rollout, Math.max(generation, present.generation));
 }
 
 /**
@@ -39,16 +162,14 @@ export function recreatedBefore(s: DecisionInput): WorkloadRecord | undefined {
   if (record === undefined || recreate === undefined) return undefined;
   if (workload.madeBy !== recreate.rollout.id) return undefined;
   const next = recreatedRecord(s, { ...record, recreate });
-  return next.rollout === undefined
-    ? next
-    : { ...next, outbox: [...next.outbox, started(next, next.rollout)] };
+  return { ...next, outbox: [...next.outbox, started(next, next.rollout)] };
 }
 
 /** The record after a Job was recreated: `s.workload` is the new one. */
 export function recreatedRecord(
   s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
   record: WorkloadRecord & { recreate: NonNullable<WorkloadRecord["recreate"]> },
-): WorkloadRecord {
+): WorkloadRecord & { readonly rollout: Rollout } {
   const { uid, templateHash, generation } = s.workload;
   const rollout = { ...recreation(record), templateHash };
   return patchedRecord(s, { ...record, uid }, rollout, generation);
@@ -60,7 +181,7 @@ export function patchedRecord(
   record: WorkloadRecord,
   rollout: Rollout,
   generation: number,
-): WorkloadRecord {
+): WorkloadRecord & { readonly rollout: Rollout } {
   const {
     due: _due,
     failure: _failure,
@@ -68,6 +189,8 @@ export function patchedRecord(
     staleSince: _staleSince,
     hold: _hold,
     recreate: _recreate,
+    // Those were decided on an earlier generation.
+    unconfirmed: _unconfirmed,
     ...rest
   } = record;
   const stallTimeout = s.workload.deadlineMs ?? s.stalledAfterMs;
@@ -79,6 +202,7 @@ export function patchedRecord(
     running: rollout.wanted,
     generation,
     templateHash: rollout.templateHash,
+    marker: markerHash(s.workload.rollBy === "patch" ? rollout.marker : undefined),
     marks: s.workload.marks.reloader,
     rollout: {
       ...rollout,

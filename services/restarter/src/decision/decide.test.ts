@@ -18,7 +18,7 @@ import { patchedRecord } from "./applied.ts";
 import { causeOf } from "./new-rollout.ts";
 import { newestChange } from "./running-content.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -489,12 +489,81 @@ describe("following", () => {
     ]);
   });
 
-  test("a marker that others removed is no reason to roll", () => {
-    const { record } = rolling();
-    const decision = decide(
-      input({ record, source: source("bb"), workload: workload({ generation: 3 }) }),
-    );
-    expect(decision.do).toBe("keep");
+  test.each([
+    { name: "taken off", marker: undefined, says: "taken off the pod template" },
+    { name: "replaced by an earlier one", marker: "earlier", says: "replaced on the pod template" },
+  ])(
+    "a marker that is $name in mid-rollout ends it, and it is rolled again",
+    ({ marker, says }) => {
+      const { record } = rolling();
+      const undone = {
+        ...workload({ generation: 3, marker: marker ?? "" }),
+        marker,
+        ownsMarker: undefined,
+        editor: { manager: "some-operator", time: record.rollout?.startedAt ?? 0 },
+      };
+      const decision = decide(input({ record, source: source("bb"), workload: undone }));
+
+      expect(decision).toMatchObject({
+        do: "roll",
+        record: { phase: "pending", stripped: { count: 1 } },
+      });
+      expect(recordOf(decision).outbox).toMatchObject([
+        { outcome: "superseded", data: { reason: "MarkerRemoved" } },
+      ]);
+      const { message = "" } = recordOf(decision).outbox[0]?.data ?? {};
+      expect(message).toContain(says);
+      expect(message).toContain("field manager some-operator");
+      // Pods of the first attempt must not count as those of this one.
+      expect(recordOf(decision).rollout?.marker).not.toBe(record.rollout?.marker);
+    },
+  );
+
+  test("a marker that is taken off three times in a row is not written by itself again, but on request", () => {
+    let { record } = rolling();
+    const words: string[] = [];
+    for (let generation = 3; ; generation += 2) {
+      const undone = { ...workload({ generation }), ownsMarker: undefined };
+      const decision = decide(input({ record, source: source("bb"), workload: undone }));
+      words.push(...recordOf(decision).outbox.map(({ data }) => data.reason ?? ""));
+      record = { ...recordOf(decision), outbox: [] };
+      if (decision.do !== "roll") break;
+      record = patchedRecord(
+        input({ workload: undone }),
+        record,
+        decision.record.rollout,
+        generation + 1,
+      );
+    }
+    expect(words).toEqual(["MarkerRemoved", "MarkerRemoved", "MarkerRemoved", "MarkerStripped"]);
+    expect(record).toMatchObject({ phase: "deferred", due: { reason: "MarkerStripped" } });
+    const asIs = { record, workload: { ...workload({ generation: record.generation }) } };
+    expect(decide(input({ ...asIs, source: source("bb") }))).toMatchObject({
+      do: "wait",
+      changed: false,
+    });
+    expect(decide(input({ ...asIs, source: source("cc") })).do).toBe("roll");
+    const requests = [{ id: "q", at: 0, by: "anna", done: false }];
+    const wanted = { ...asIs, record: { ...record, requests } };
+    expect(decide(input({ ...wanted, source: source("bb") })).do).toBe("roll");
+  });
+
+  test("a marker that goes at rest is an edit: what changed before it is current", () => {
+    const { record, marker } = rolling();
+    const done = workload({ generation: 2, marker, status: complete(2) });
+    const current = recordOf(decide(input({ record, source: source("bb"), workload: done })));
+    expect(current.phase).toBe("current");
+    const replaced = (editedAt: number) =>
+      decide(
+        input({
+          record: { ...current, outbox: [] },
+          source: source("cc", { changedAt: at(20) }),
+          now: at(60),
+          workload: { ...workload({ generation: 3 }), ownsMarker: undefined, editedAt },
+        }),
+      );
+    expect(replaced(at(30))).toMatchObject({ do: "keep" });
+    expect(replaced(at(10))).toMatchObject({ do: "roll" });
   });
 
   test("the deadline is reported once, as a warning, and not while paused", () => {
@@ -833,13 +902,29 @@ describe("gates outside the workload", () => {
     expect(due({ failures: failures(3) }, { sources: again }).do).toBe("roll");
   });
 
-  test("a pending rollout waits unchanged, so that its patch is recognised later", () => {
-    const pending = due({});
-    const { record } = pending as { record: WorkloadRecord };
-    for (const admission of [{ frozen: {} }, { quota: "full" }] as const) {
-      expect(due(admission, { record })).toMatchObject({ do: "wait", changed: false });
-    }
-  });
+  test.each([{ frozen: {} }, { quota: "full" }] as const)(
+    "a pending rollout that must wait now says so, and its patch is recognised later: %o",
+    (admission) => {
+      const pending = due({});
+      const { record } = pending as { record: WorkloadRecord & { rollout: Rollout } };
+      const waiting = due(admission, { record });
+      expect(waiting).toMatchObject({ do: "wait", record: { phase: "deferred" } });
+      expect(recordOf(waiting).outbox).toHaveLength(1);
+      const { marker } = record.rollout;
+      const applied = workload({ generation: 2, marker });
+      const adopted = due(admission, { record: recordOf(waiting), workload: applied });
+      expect(adopted).toMatchObject({
+        do: "keep",
+        record: { phase: "rolling", rollout: { id: record.rollout.id, generation: 2 } },
+      });
+      // Past its guard, without its marker, it can no longer be applied.
+      const edited = due(admission, {
+        record: recordOf(waiting),
+        workload: workload({ generation: 2 }),
+      });
+      expect(recordOf(edited).unconfirmed).toBeUndefined();
+    },
+  );
 
   test("a rollout in progress is followed while its workload is frozen", () => {
     const pending = due({});

@@ -1,15 +1,15 @@
-import { ABSENT, UNKNOWN, contentsHash } from "../model/content.ts";
+import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { cancelled, deferred, hold, skipped, superseded } from "./outcomes.ts";
 import { presentContents, verdicts } from "../model/verdict.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { advance } from "./advance.ts";
-import { adoptPatched, recreatedBefore } from "./applied.ts";
+import { adoptPatched, keepUnconfirmed, recreatedBefore, withoutRecreate } from "./applied.ts";
 import { causeOf, newRollout } from "./new-rollout.ts";
 import { openRequest, withRequestsDone } from "./requested.ts";
 import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
-import type { Contents, Decision, DecisionInput } from "./decision.ts";
+import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
 
@@ -31,6 +31,7 @@ function newRecord(s: DecisionInput): WorkloadRecord {
     running: {},
     generation: workload.generation,
     templateHash: workload.templateHash,
+    marker: markerHash(workload.rollBy === "patch" ? workload.marker : undefined),
     marks: workload.marks.reloader,
     history: [],
     outbox: overtaken,
@@ -48,6 +49,15 @@ function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Reco
  * decision, whichever event, retry or resync triggered it. Pure.
  */
 export function decide(s: DecisionInput): Decision {
+  const decision = decideNow(s);
+  if (decision.do === "requeue") return decision;
+  const record = keepUnconfirmed(s, decision.record) as typeof decision.record;
+  const changed = decision.do === "skip" || isChanged(s.record, record);
+  const dated = changed ? { ...record, decidedAt: s.now } : record;
+  return { ...decision, record: dated, changed } as Decision;
+}
+
+function decideNow(s: DecisionInput): Decision {
   const { workload } = s;
   const existing = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
   if (!s.trusted && s.record !== undefined) {
@@ -64,6 +74,7 @@ export function decide(s: DecisionInput): Decision {
     ...record,
     running: reconcileRunning(s, record, present),
     generation: workload.generation,
+    marker: markerHash(workload.rollBy === "patch" ? workload.marker : undefined),
     optIn: optInHash(workload),
     verdicts: boundedVerdicts(verdictBySource),
   };
@@ -142,16 +153,29 @@ function isInterrupted(
   return rollout.guard === workload.generation || workload.rollBy === "job";
 }
 
-/** The record without the data to recreate the workload: it still exists. */
-function withoutRecreate(record: WorkloadRecord): WorkloadRecord {
-  const { recreate: _, ...rest } = record;
-  return rest;
-}
-
 /** Why a rollout must wait for the workload. */
 function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string | undefined {
   const runs = workload.exclusive === true && record.phase === "rolling";
   return workload.hold ?? (runs ? "Running" : undefined);
+}
+
+const MAX_ROLLING = { reason: "MaxRolling" } as const;
+
+function wait(s: DecisionInput, record: WorkloadRecord, keys: SourceKey[], delay: Delay): Decision {
+  const changes = changesOf(s.sources, keys);
+  const next = deferred(record, { wait: delay, cause: causeOf(s, keys), changes }, s.now, s.newId);
+  return { do: "wait", record: next, changed: isChanged(s.record, next), until: delay.at };
+}
+
+/** So many rollouts in a row whose marker is taken off, and the next is not tried by itself. */
+const MAX_STRIPPED = 3;
+
+/** Why content whose marker is taken off again and again is not rolled. */
+function strippedOf({ stripped }: WorkloadRecord, wanted: string): Delay | undefined {
+  if (stripped === undefined || stripped.wanted !== wanted) return undefined;
+  return stripped.count < MAX_STRIPPED
+    ? undefined
+    : { reason: "MarkerStripped", message: stripped.message };
 }
 
 function decideRoll(
@@ -198,8 +222,8 @@ function decideRoll(
   ) {
     // Its patch may have been applied: a workload past the guard must find this rollout in its
     // record.
-    const isBlocked = gate !== undefined || s.admission.quota === "full";
-    if (isBlocked) return { do: "wait", record, changed: done(record), until: gate?.at };
+    const blocked = gate ?? (s.admission.quota === "full" ? MAX_ROLLING : undefined);
+    if (blocked !== undefined) return wait(s, record, keys, blocked);
     return { do: "roll", record: { ...record, rollout }, changed: done(record) };
   }
   const refusedAsIs = failure?.wanted === hash && failure.generation === workload.generation;
@@ -208,14 +232,12 @@ function decideRoll(
   }
   // A requested rollout ignores the workload's own throttling.
   const requested = openRequest(record) !== undefined;
-  const wait =
+  const later =
     gate ??
+    (requested ? undefined : strippedOf(record, hash)) ??
     (requested ? undefined : throttle(workload, record, s.breaker, s.now)) ??
-    (s.admission.quota === "full" ? ({ reason: "MaxRolling" } as const) : undefined);
-  if (wait !== undefined) {
-    const next = deferred(record, { wait, cause: causeOf(s, keys), changes }, s.now, s.newId);
-    return { do: "wait", record: next, changed: done(next), until: wait.at };
-  }
+    (s.admission.quota === "full" ? MAX_ROLLING : undefined);
+  if (later !== undefined) return wait(s, record, keys, later);
   let base = withoutRecreate(record);
   if (record.phase === "rolling" && rollout !== undefined) {
     const reason = keys.length === 0 ? "Requested" : "NewerContent";

@@ -47,10 +47,15 @@ type DelayReason =
   | "Frozen"
   | "Halted"
   | "QueuePaused"
-  | "MaxRolling";
+  | "MaxRolling"
+  | "MarkerStripped";
 
 /** The rollout may start at `at` (ms since the epoch), or when a gate opens, and the reason. */
-export type Delay = { readonly at?: number; readonly reason: DelayReason };
+export type Delay = {
+  readonly at?: number;
+  readonly reason: DelayReason;
+  readonly message?: string;
+};
 
 /** External state that may block rollouts of a workload. Times are milliseconds since the epoch. */
 export type AdmissionState = {
@@ -74,6 +79,8 @@ export type DecisionInput = {
   readonly record: WorkloadRecord | undefined;
   /** The Job of a CronJob's rollout: present or gone; undefined if unknown. */
   readonly job?: RolloutJob;
+  /** Ids of rollouts that are not recorded as begun, and whose Job a CronJob has. */
+  readonly jobs?: ReadonlySet<string>;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
   /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
   readonly installedAt: number;

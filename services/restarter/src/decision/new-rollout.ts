@@ -2,7 +2,7 @@ import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
-import { formatMarker, restartTime, sourceKey } from "../model/content.ts";
+import { contentsHash, formatMarker, restartTime, sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "../model/control-entry.ts";
 import { openRequest } from "./requested.ts";
@@ -53,13 +53,23 @@ function latestChange(s: DecisionInput, keys: readonly SourceKey[]): number {
   return latest === 0 ? s.now : latest;
 }
 
-function markerOf(s: DecisionInput, wanted: Contents, keys: readonly SourceKey[]): string {
+function markerOf(
+  s: DecisionInput,
+  record: WorkloadRecord,
+  wanted: Contents,
+  keys: readonly SourceKey[],
+): string {
   const { workload } = s;
   if (workload.rollBy === "restart") return restartTime(latestChange(s, keys), workload.marker);
   const plain = formatMarker(wanted, workload.namespace);
   // If the template already has this marker (a rollback), writing it again would not restart its
-  // pods.
-  return workload.marker === plain
+  // pods. While pods of an earlier marker may be left, they must not count as those of this one.
+  const arePodsLeft =
+    record.phase === "rolling" ||
+    record.phase === "failed" ||
+    record.stripped !== undefined ||
+    workload.leftPods !== undefined;
+  return workload.marker === plain || arePodsLeft
     ? formatMarker(wanted, workload.namespace, workload.generation)
     : plain;
 }
@@ -74,13 +84,16 @@ export function newRollout(
   const cause = causeOf(s, keys);
   // An interrupted rollout keeps its id, so that what it has done already is detected.
   const heldUp = record.phase === "deferred" && record.hold !== undefined;
-  const pending = record.phase === "pending" || heldUp ? record.rollout : undefined;
+  const before = record.phase === "pending" || heldUp ? record.rollout : undefined;
+  // With other content it is another one: both may have been applied.
+  const isSame = before !== undefined && contentsHash(before.wanted) === contentsHash(wanted);
+  const pending = isSame ? before : undefined;
   const rollout: Rollout = {
     id: pending?.id ?? s.newId,
     wanted,
     changed: keys.length,
     guard: workload.generation,
-    marker: markerOf(s, wanted, keys),
+    marker: markerOf(s, record, wanted, keys),
     templateHash: workload.templateHash,
     decidedAt: pending?.decidedAt ?? s.now,
     queue: s.admission.queue,

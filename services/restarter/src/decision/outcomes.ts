@@ -162,7 +162,8 @@ export function succeeded(
     changeToHealthyMs: whole ? Math.max(0, now - (rollout.changedAt ?? now)) : undefined,
   };
   const event = end(record, rollout, "succeeded", extra, now);
-  return ended(record, rollout, event, "current");
+  const { stripped: _, ...rest } = record;
+  return ended(rest, rollout, event, "current");
 }
 
 export function failed(
@@ -198,10 +199,11 @@ export function refused(
 export function superseded(
   record: WorkloadRecord,
   rollout: Rollout,
-  reason: "NewerContent" | "TemplateChanged" | "Requested",
+  reason: "NewerContent" | "TemplateChanged" | "Requested" | "MarkerRemoved",
   now: number,
+  message?: string,
 ): WorkloadRecord {
-  const event = end(record, rollout, "superseded", { reason }, now);
+  const event = end(record, rollout, "superseded", { reason, message }, now);
   return ended(record, rollout, event, "current");
 }
 
@@ -266,6 +268,7 @@ export function deferred(
   const outcome = wait.reason === "Throttled" ? "throttled" : "deferred";
   const event = outboxEvent(record, stableId(id, outcome), outcome, now, {
     reason: wait.reason,
+    message: wait.message,
     dueAt: wait.at === undefined ? undefined : new Date(wait.at).toISOString(),
     cause,
   });

@@ -1,9 +1,17 @@
 import { stableId } from "@rollcast/shared/events";
 import { compareVersions } from "@rollcast/kube/resource-version";
-import { ABSENT, UNKNOWN, comparable, parseMarker, reloaderRestarted } from "../model/content.ts";
+import {
+  ABSENT,
+  UNKNOWN,
+  comparable,
+  markerHash,
+  parseMarker,
+  reloaderRestarted,
+} from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
+import { touches } from "../model/source-references.ts";
 import type { Workload } from "../model/workload.ts";
 import { superseded } from "./outcomes.ts";
 
@@ -59,6 +67,25 @@ function sameKeys(a: Content, b: Content): boolean {
   return JSON.stringify(a.keys) === JSON.stringify(b.keys);
 }
 
+/** What the marker says; whether the record is older than it, or there is none. */
+type Marked = { readonly digests: ReadonlyMap<SourceKey, string>; readonly isNewer: boolean };
+
+/**
+ * The marker counts for a workload without a record, and where Rollcast wrote another one than the
+ * record has: the record is older, as after a restore of NATS.
+ */
+function markedBy({ record, workload }: DecisionInput, present: WorkloadRecord): Marked {
+  const read = () => parseMarker(workload.marker, workload.namespace);
+  if (record?.uid !== workload.uid) return { digests: read(), isNewer: false };
+  const isOther = present.marker !== undefined && present.marker !== markerHash(workload.marker);
+  const isNewer =
+    isOther &&
+    workload.rollBy === "patch" &&
+    workload.ownsMarker === true &&
+    workload.generation > present.generation;
+  return { digests: isNewer ? read() : new Map(), isNewer };
+}
+
 /**
  * The running content of one source: from the record, else the marker, else the present content.
  */
@@ -67,10 +94,13 @@ function runningNow(
   key: SourceKey,
   recorded: Content | undefined,
   present: Content,
-  marker: ReadonlyMap<SourceKey, string>,
+  marker: Marked,
 ): Content {
+  const marked = marker.digests.get(key);
+  if (marker.isNewer && marked !== undefined && comparable(marked, present.digest)) {
+    return { ...present, digest: marked };
+  }
   if (recorded === undefined) {
-    const marked = marker.get(key);
     if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
       return { ...present, digest: marked };
     }
@@ -100,11 +130,7 @@ export function reconcileRunning(
   record: WorkloadRecord,
   present: Contents,
 ): Contents {
-  // The marker counts only for a workload without a record.
-  const marker =
-    s.record?.uid === s.workload.uid
-      ? new Map<SourceKey, string>()
-      : parseMarker(s.workload.marker, s.workload.namespace);
+  const marker = markedBy(s, record);
   const running: Contents = {};
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
     running[key] = runningNow(s, key, record.running[key], content, marker);
@@ -162,7 +188,8 @@ export function reconcileEdit(
 ): WorkloadRecord {
   const { workload } = s;
   const reloaded = reloaderRestarted(workload, record.marks ?? "");
-  if (workload.templateHash === record.templateHash && !reloaded) return record;
+  const isSame = workload.templateHash === record.templateHash && !reloaded;
+  if (isSame && !isMarkerEdited(record, workload)) return record;
   if (workload.rollBy === "job") {
     // Editing the template of a CronJob does not affect its running Job.
     return { ...record, templateHash: workload.templateHash, marks: workload.marks.reloader };
@@ -183,8 +210,36 @@ export function reconcileEdit(
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    if (isBeforeEdit(s, key) && running[key] !== undefined && content.digest !== ABSENT)
-      running[key] = content;
+    const before = running[key];
+    if (before === undefined || content.digest === ABSENT) continue;
+    if (isBeforeEdit(s, key)) running[key] = content;
+    // It changed after the edit into what it was before: the edit's pods may run what was between.
+    else if (before.digest === content.digest && isTouchedSince(s, record, key)) {
+      running[key] = { ...content, digest: UNKNOWN };
+    }
   }
   return { ...next, running };
+}
+
+/** Whether a key that the workload uses is among those that changed last, after the record. */
+function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey): boolean {
+  const { changedAt = 0, changedKeys } = s.sources.get(key) ?? {};
+  const keys = record.running[key]?.keys;
+  if (changedKeys === undefined || keys === undefined) return false;
+  return changedAt > (record.decidedAt ?? 0) && touches(keys, changedKeys);
+}
+
+/**
+ * Whether somebody else took our marker off, or put an earlier one back, while no rollout was under
+ * way: such a write restarts every pod, like any edit of the template.
+ */
+function isMarkerEdited(record: WorkloadRecord, workload: Workload): boolean {
+  const isUnderway = record.phase === "rolling" || record.phase === "failed";
+  return (
+    workload.rollBy === "patch" &&
+    record.marker !== undefined &&
+    record.marker !== markerHash(workload.marker) &&
+    workload.ownsMarker !== true &&
+    !isUnderway
+  );
 }

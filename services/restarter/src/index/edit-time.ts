@@ -17,7 +17,12 @@ export function withEdit(
   if (before === undefined || before.uid !== now.uid) {
     return watched ? { ...now, editedVersion: now.resourceVersion } : now;
   }
-  if (before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader)) {
+  if (
+    before.templateHash !== now.templateHash ||
+    reloaderRestarted(now, before.marks.reloader) ||
+    // Our marker in another's write is part of the template: it restarts pods as any edit of it.
+    (now.rollBy === "patch" && before.marker !== now.marker && now.ownsMarker !== true)
+  ) {
     if (!watched) return now;
     const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
     return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };

@@ -24,11 +24,35 @@ function hashTemplate(template: PodTemplate | undefined): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
+function fieldsPath(templatePath: string): string[] {
+  const steps = templatePath.slice(1).split("/");
+  return steps.map((step) => `f:${step}`);
+}
+
+/** Whether the marker on the pod template is Rollcast's own, by managedFields. */
+function ownsMarker(object: KubeObject, templatePath: string): boolean {
+  const path = [...fieldsPath(templatePath), "f:metadata", "f:annotations", `f:${MARKER}`];
+  return (object.metadata.managedFields ?? []).some(
+    ({ manager, fieldsV1 }) => manager === FIELD_MANAGER && dig(fieldsV1, ...path) !== undefined,
+  );
+}
+
+const MAX_MANAGER = 64;
+
+/** Who wrote the object last, apart from its status, its scale and Rollcast. */
+function editorOf(object: KubeObject): Workload["editor"] {
+  let last: Workload["editor"];
+  for (const { manager = "", subresource = "", time } of object.metadata.managedFields ?? []) {
+    const at = parseTime(time);
+    if (manager === FIELD_MANAGER || subresource !== "" || at === undefined) continue;
+    if (last === undefined || at >= last.time)
+      last = { manager: manager.slice(0, MAX_MANAGER), time: at };
+  }
+  return last;
+}
+
 function editedByOthers(object: KubeObject, templatePath: string): number | undefined {
-  const path = templatePath
-    .slice(1)
-    .split("/")
-    .map((step) => `f:${step}`);
+  const path = fieldsPath(templatePath);
   const times = (object.metadata.managedFields ?? [])
     .filter((entry) => entry.manager !== FIELD_MANAGER && (entry.subresource ?? "") === "")
     .filter((entry) => dig(entry.fieldsV1, ...path) !== undefined)
@@ -93,6 +117,8 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const revision = kind.revision?.(object);
   const madeBy = object.metadata.annotations?.[ROLLOUT];
   return {
+    ownsMarker: ownsMarker(object, kind.templatePath) ? (true as const) : undefined,
+    editor: editorOf(object),
     leftPods,
     hold,
     revision,

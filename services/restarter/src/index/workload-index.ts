@@ -2,7 +2,6 @@ import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import { sourceKeys } from "@rollcast/nats/installation";
 import type { Kv } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
-import type { ChangedKeys } from "@rollcast/shared/events";
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
@@ -10,6 +9,7 @@ import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
+import { touches } from "../model/source-references.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
@@ -246,13 +246,6 @@ export type Affected = (source: SourceKey, record: SourceRecord) => number;
 
 /** Cached counts: those of sources that change together. */
 const KEPT = 1_000;
-
-/** Whether one of the keys differs; if too many differ to be listed, it may. */
-function touches(keys: Workload["references"][number]["keys"], changed: ChangedKeys): boolean {
-  if (keys === "*" || changed.more !== undefined) return true;
-  const { added, changed: other, removed } = changed;
-  return [...added, ...other, ...removed].some((key) => keys.includes(key));
-}
 
 /** The workloads that use the source, pass the checks, and use a key that differs. */
 export function countAffected(

@@ -110,6 +110,11 @@ export function formatMarker(
   });
 }
 
+/** What a record keeps of a marker, to see that somebody changed it. */
+export function markerHash(marker: string | undefined): string {
+  return marker === undefined ? "" : stableId(marker);
+}
+
 const SECOND_MS = 1_000;
 
 /**

@@ -93,10 +93,14 @@ export const WorkloadRecord = z.object({
   phase: z.enum(["current", "pending", "deferred", "rolling", "failed"]),
   /** The content its pods run, per source that rolls this workload. */
   running: Contents,
+  /** When it was decided; of what changed later it knows nothing. Milliseconds since the epoch. */
+  decidedAt: z.number().optional(),
   /** The newest generation this record is based on; an older index entry must not decide. */
   generation: z.number(),
   /** Hash of the pod template without our marker. */
   templateHash: z.string(),
+  /** Hash of our marker on the pod template; absent where an earlier version wrote the record. */
+  marker: z.string().optional(),
   /** Hash of Reloader's marks on the pod template. */
   marks: z.string().optional(),
   /** Hash of the workload's reload annotations. */
@@ -104,6 +108,13 @@ export const WorkloadRecord = z.object({
   /** Which check decided on each source, by source key. */
   verdicts: z.record(z.string(), z.string()).optional(),
   rollout: Rollout.optional(),
+  /**
+   * Rollouts that were dropped while the result of their patch was unknown, oldest first, bounded:
+   * the workload may still show that one was applied, up to the generation after its `guard`.
+   */
+  unconfirmed: z.array(Rollout).optional(),
+  /** How often in a row the marker of this wanted content was taken off in mid-rollout. */
+  stripped: z.object({ wanted: z.string(), count: z.number(), message: z.string() }).optional(),
   failure: Failure.optional(),
   /**
    * For a Job while it is recreated: its manifest (JSON, may hold literal environment values) and

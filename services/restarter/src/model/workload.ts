@@ -35,6 +35,10 @@ export type Workload = {
   readonly mayRoll: boolean;
   /** What our last rollout wrote: the annotation on the pod template, or (`restart`) a time. */
   readonly marker: string | undefined;
+  /** By managedFields, the marker on the pod template was written by Rollcast. */
+  readonly ownsMarker?: true;
+  /** Who wrote the object last, apart from its status and from Rollcast. */
+  readonly editor?: { readonly manager: string; readonly time: number };
   /** Reloader marks in the pod template, written by Reloader or by us. */
   readonly marks: Marks;
   /** Hash of the pod template without markers; a different hash means that somebody edited it. */

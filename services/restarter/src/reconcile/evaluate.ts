@@ -9,7 +9,8 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
+import { jobNameOf, unrecordedOf } from "../decision/applied.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { patternsOf, splitKey, watchedSources, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
@@ -45,11 +46,14 @@ export async function evaluate(
     ...keys.map((key) => readSource(ctx, key, reads)),
   ]);
   const watched = await readRolloutJob(ctx, entry?.value);
+  const unrecorded = entry === undefined ? [] : unrecordedOf(entry.value);
+  const jobs = await readJobs(ctx, workload, unrecorded);
   const input: DecisionInput = {
     rules: ctx.rules,
     workload,
     record: entry?.value,
     job: watched,
+    jobs,
     sources: new Map(keys.map((key, i) => [key, records[i]])),
     installedAt: ctx.installedAt,
     now: Date.now(),
@@ -147,10 +151,31 @@ async function readRolloutJob(
 ): Promise<RolloutJob> {
   const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
   if (record === undefined || name === undefined) return undefined;
-  const indexed = ctx.index.last(workloadKey({ ...record, kind: job.kind, name }));
+  return readJob(ctx, record.namespace, name);
+}
+
+/** Ids of those rollouts of a CronJob whose Job is there; none of another kind. */
+export async function readJobs(
+  ctx: Context,
+  workload: Workload,
+  rollouts: readonly Rollout[],
+): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  if (workload.rollBy !== "job") return ids;
+  for (const rollout of rollouts) {
+    const name = jobNameOf(workload, rollout);
+    const made = await readJob(ctx, workload.namespace, name);
+    if (made !== "gone" && made?.madeBy === rollout.id) ids.add(rollout.id);
+  }
+  return ids;
+}
+
+/** A Job from the index, else from the API server; undefined if that may not be asked. */
+async function readJob(ctx: Context, namespace: string, name: string) {
+  const indexed = ctx.index.last(workloadKey({ kind: job.kind, namespace, name }));
   if (indexed !== undefined) return indexed;
   try {
-    const path = apiPath(job, record.namespace, name);
+    const path = apiPath(job, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
     return projectWorkload(job, object, ctx.rules);
   } catch (err) {

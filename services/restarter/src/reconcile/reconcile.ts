@@ -12,6 +12,7 @@ import { splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./evaluate.ts";
 import type { DueRollout } from "./evaluate.ts";
+import { isDeletionOver } from "../decision/applied.ts";
 import { advanceGone } from "../decision/advance.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
 import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
@@ -96,7 +97,8 @@ async function withoutWorkload(
   { workload, entry, effects }: Without,
 ): Promise<ReconcileResult> {
   if (entry === undefined) return DONE;
-  if (entry.value.recreate === undefined) await finalize(ctx, key, entry);
+  const isKept = workload !== undefined && isDeletionOver(entry.value, Date.now());
+  if (entry.value.recreate === undefined || isKept) await finalize(ctx, key, entry);
   // Only this record can recreate the Job; not while its content is refused.
   else if (workload === undefined && !isBackingOff(entry.value, Date.now())) {
     return effects === undefined ? { requeueAt: Date.now() } : effects.recreate(entry);

@@ -1,8 +1,10 @@
 import { KubeError } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Context } from "../context.ts";
+import { stableId } from "@rollcast/shared/events";
+import { withUnconfirmed } from "../decision/applied.ts";
 import { contentsHash } from "../model/content.ts";
-import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
+import { ConflictError, readJobs, readWorkload } from "../reconcile/evaluate.ts";
 import { refused } from "../decision/outcomes.ts";
 import type { Failure } from "../model/workload-record.ts";
 import { DONE, save } from "../reconcile/reconcile.ts";
@@ -51,7 +53,34 @@ export async function handleApplyError(
   if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
     return { requeueAt: Date.now() + thrown.retryAfterMs };
   }
-  if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
+  if (!isTransient(thrown)) return recordFailure(ctx, workload.generation, pending, thrown);
+  if (!attempt.lastAttempt) throw thrown;
+  return afterLastAttempt(ctx, workload, pending, thrown);
+}
+
+/**
+ * Nobody knows whether a patch without a clear answer was applied: the object does. It failed only
+ * if the object is there as it was. As long as that has no answer either, the rollout stays
+ * pending.
+ */
+async function afterLastAttempt(
+  ctx: Context,
+  workload: Workload,
+  pending: Pending,
+  thrown: KubeError,
+): Promise<ReconcileResult> {
+  const { rollout } = pending.value;
+  try {
+    const present = await readWorkload(ctx, workloadKey(workload));
+    const isSame = present?.uid === workload.uid && present.generation === rollout.guard;
+    const jobs = isSame ? await readJobs(ctx, workload, [rollout]) : new Set();
+    if (!isSame || jobs.has(rollout.id)) {
+      throw new ConflictError("the workload has changed", { cause: thrown });
+    }
+  } catch (err) {
+    if (!(err instanceof KubeError)) throw err;
+    return { requeueAt: Date.now() + RETRY.initial };
+  }
   return recordFailure(ctx, workload.generation, pending, thrown);
 }
 
@@ -75,7 +104,10 @@ export async function recordFailure(
     attempts,
     retryAt: Date.now() + backoffDelay(RETRY, attempts),
   };
-  const next = refused(record, record.rollout, failure, Date.now());
+  const ended = refused(record, record.rollout, failure, Date.now());
+  // Applied after all, it is another rollout than the one that was told to have failed.
+  const late = { ...record.rollout, id: stableId(record.rollout.id, "late") };
+  const next = isTransient(err) ? withUnconfirmed(ended, late) : ended;
   await save(ctx, pending, { record: next, changed: true });
   return DONE;
 }

@@ -10,14 +10,13 @@ import type { PatchOperation } from "@rollcast/kube/patch";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import { jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
-import { stableId } from "@rollcast/shared/events";
+import { jobFrom } from "@rollcast/kube/workloads/manifest";
 import type { Context } from "../context.ts";
+import { jobNameOf } from "../decision/applied.ts";
 import {
   ABSENT,
   LAST_RELOADED_FROM,
   MARKER,
-  contentsHash,
   splitSourceKey,
   variableName,
 } from "../model/content.ts";
@@ -28,8 +27,6 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Rules } from "../model/rules.ts";
-
-const DIGEST_LENGTH = 10;
 
 /** The workload and its rollout after the change was applied. */
 export type Applied = { readonly workload: Workload; readonly rollout: Rollout };
@@ -68,20 +65,13 @@ async function patchWorkload(
         : templatePatch({ kind, workload, record, rules: ctx.rules }),
     timeoutMs: WRITE_MS,
   });
-  return { workload: projectWorkload(kind, object, ctx.rules), rollout: record.rollout };
+  const patched = projectWorkload(kind, object, ctx.rules);
+  // What admission changed in this request is part of it.
+  const rollout = { ...record.rollout, templateHash: patched.templateHash };
+  return { workload: patched, rollout };
 }
 
-/**
- * The suffix of the Job's name for this content and rollout: content that returns is rolled again.
- */
-function contentDigest({ id, wanted }: Rollout): string {
-  return stableId(contentsHash(wanted), id).slice(0, DIGEST_LENGTH);
-}
-
-/**
- * Runs a Job from the template of a CronJob. Its name depends on the content, so that a retry finds
- * the Job.
- */
+/** Runs a Job from the template of a CronJob. */
 async function runJob(
   ctx: Context,
   kind: WorkloadKind,
@@ -95,7 +85,7 @@ async function runJob(
     await readWorkload(ctx, workloadKey(workload));
     throw new ConflictError("the CronJob was made again");
   }
-  const name = jobName(workload.name, contentDigest(rollout));
+  const name = jobNameOf(workload, rollout);
   const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
   const made = await createJob(ctx, namespace, jobFrom(cronJob, name, marks));
   const projected = projectWorkload(job, made, ctx.rules);

@@ -1,33 +1,53 @@
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
+import { recordKey } from "@rollcast/shared/subjects";
+import { withApplied } from "../decision/applied.ts";
 import { started } from "../decision/outcomes.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
-import { ConflictError } from "../reconcile/evaluate.ts";
+import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 import { DONE, commit, publishOutcome } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 
+type Started = WorkloadRecord & { readonly rollout: Rollout };
+
 /**
  * Publishes and records that a rollout has begun: `next` replaces `before`; `workload` is as the
- * rollout left it. Throws {@link ConflictError} if somebody else wrote the record meanwhile.
+ * rollout left it. If somebody else wrote the record meanwhile, the rollout is recorded in what
+ * they wrote: it was applied, whatever they knew of it. Throws {@link ConflictError} if they are
+ * always faster.
  */
 export async function recordStarted(
   ctx: Context,
   before: Entry<WorkloadRecord>,
-  next: WorkloadRecord,
+  next: Started,
   workload: Workload,
 ): Promise<ReconcileResult> {
   for (const event of before.value.outbox) await publishOutcome(ctx, event);
-  if (next.rollout !== undefined) await publishOutcome(ctx, started(next, next.rollout));
+  await publishOutcome(ctx, started(next, next.rollout));
   ctx.failpoint("started-published");
+  const written = { ...next, outbox: [] };
   try {
-    await commit(ctx, before, { ...next, outbox: [] });
+    await commit(ctx, before, written);
   } catch (err) {
-    if (err instanceof ConflictError) ctx.index.apply(workload);
-    throw err;
+    if (!(err instanceof ConflictError)) throw err;
+    ctx.index.apply(workload);
+    const of = { before: before.value, began: written };
+    await retryOnConflict(() => recordBeside(ctx, of, workload));
   }
   ctx.failpoint("rolling-written");
   // Only now: when the index has the new generation, the record must have it too.
   ctx.index.apply(workload);
   return DONE;
+}
+
+/** Adds a begun rollout to the record that somebody else wrote. */
+async function recordBeside(
+  ctx: Context,
+  of: { readonly before: WorkloadRecord; readonly began: Started },
+  workload: Workload,
+): Promise<void> {
+  const present = await ctx.records.get(recordKey(ctx.cluster, of.began));
+  const next = withApplied({ ...ctx, workload, now: Date.now() }, of, present?.value);
+  if (next !== undefined) await commit(ctx, present, next);
 }

@@ -1,5 +1,6 @@
 import { SpanKind, carried, inSpan } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
+import { KubeError } from "@rollcast/kube/client";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
@@ -13,10 +14,10 @@ import { DONE, atWindowEnd, commit, reconcile, save } from "../reconcile/reconci
 import type { Effects, ReconcileResult } from "../reconcile/reconcile.ts";
 import { apply } from "./apply.ts";
 import type { Applied } from "./apply.ts";
-import { handleApplyError } from "./apply-errors.ts";
+import { handleApplyError, recordFailure } from "./apply-errors.ts";
 import { recordStarted } from "./record-started.ts";
 import { recreate, recreateJob } from "./recreate.ts";
-import { splitSourceKey } from "../model/content.ts";
+import { MARKER, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 
 /** Reconciles a workload with effects: patches at most once. The job of a queue. */
@@ -115,9 +116,22 @@ async function patch(
   }
   const { workload: patched, rollout } = applied;
   ctx.failpoint("patched");
+  if (workload.rollBy !== "job" && patched.marker !== rollout.marker) {
+    ctx.index.apply(patched);
+    return recordFailure(ctx, patched.generation, pending, notKept(workload));
+  }
   const at = { ...ctx, workload: patched, now: Date.now() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);
   return recordStarted(ctx, pending, next, patched);
+}
+
+/** The API server answered 200, and the object does not have what was written. */
+function notKept({ kind }: Workload): KubeError {
+  const message =
+    `the patch was accepted, and ${MARKER} is not on the pod template: ` +
+    `an admission policy removes it, or the CRD of ${kind} prunes template.metadata ` +
+    "(generate it with embedded object metadata)";
+  return new KubeError(422, "MarkerNotKept", message);
 }
 
 /** A record with a decided rollout, as written. */

@@ -2,8 +2,7 @@ import { expect, test } from "vitest";
 import { unknownViolations } from "./explore.ts";
 import { violationsOf } from "./oracle/oracle.ts";
 import type { Case } from "./run/shorten.ts";
-import { START } from "./world/config.ts";
-import type { Entry, History } from "./world/history.ts";
+import type { History } from "./world/history.ts";
 import { run } from "./run/run.ts";
 
 // Schedules that once counted as something new, and are not: the oracle said too much, or a
@@ -368,51 +367,6 @@ async function changed(about: string, change: (history: History) => History) {
   const history = change(done.history);
   return unknownViolations({ ...done, history }, violationsOf(history)).map(({ what }) => what);
 }
-
-test("new: a process that was killed has no patch on its way", async () => {
-  const kill = { type: "act", text: "Replica 1 of the restarter is killed, and another starts." };
-  const about = "another replica drops a rollout whose patch is on its way";
-  const dropped = await changed(about, (history) =>
-    history.flatMap((entry) =>
-      entry.type === "object" && entry.by === "rollcast"
-        ? [{ ...kill, at: entry.at } as Entry, entry]
-        : [entry],
-    ),
-  );
-
-  expect(dropped).toContain("a rollout began and has no end");
-});
-
-test("new: a rollout that is decided after its change was halted says so", async () => {
-  const about = "a Job's deletion was decided, and its change is halted before it";
-  const decidedAt = START + 700_000;
-  const late = await changed(about, (history) =>
-    history.map((entry) => {
-      const rollout = entry.type === "record" ? entry.record?.rollout : undefined;
-      if (entry.type !== "record" || entry.record?.name !== "batch" || rollout === undefined) {
-        return entry;
-      }
-      return { ...entry, record: { ...entry.record, rollout: { ...rollout, decidedAt } } };
-    }),
-  );
-
-  expect(late).toContainEqual(expect.stringContaining("the record says pending"));
-});
-
-test("new: a Job that has been deleted is not left out, whatever its queue does", async () => {
-  const about = "a Job's deletion was decided, and its change is halted before it";
-  const gone = await changed(about, (history) => {
-    const made = history.findLast(
-      (entry) => entry.type === "object" && entry.write.object.metadata.name === "batch",
-    );
-    if (made?.type !== "object") return history;
-    const write = { ...made.write, type: "DELETED" as const };
-    const at = history.at(-1)?.at ?? 0;
-    return [...history.slice(0, -1), { ...made, at, by: "rollcast", write }, ...history.slice(-1)];
-  });
-
-  expect(gone).toContainEqual(expect.stringContaining("a deleted Job is not made again"));
-});
 
 test("new: a restore long after a change takes no record from before it", async () => {
   const about = "a restore takes the record of an edit, and a change came in its second";

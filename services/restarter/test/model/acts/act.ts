@@ -78,6 +78,10 @@ export const NO_MORE_FAULTS = "No more faults; everything that is due happens.";
 
 /** The beginning of the sentence of a restore. */
 export const RESTORED = "NATS is restored";
+/** The beginning of the sentence of every change of admission. */
+export const ADMISSION = "Admission does this";
+/** The end of the sentence of admission that removes the marker. */
+export const REMOVES_MARKER = "removes our annotation.";
 
 /** The sentence of an operator who resumes what was halted. */
 export const RESUMED = "An operator resumes the changes that were halted.";
@@ -106,7 +110,7 @@ export function sentenceOf(act: Act): string {
     case "edit":
       return of === undefined ? `Its owner ${act.edit}.` : `Of ${of}: its owner ${act.edit}.`;
     case "policy":
-      return `Admission does this with every write of ${which} from now on: ${act.policy}.`;
+      return `${ADMISSION} with every write of ${which} from now on: ${act.policy}.`;
     case "lose answers": {
       const done = act.performed ? "what is asked for is done" : "nothing of it is done";
       return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;

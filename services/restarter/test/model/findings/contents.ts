@@ -4,8 +4,8 @@ import type { Violation } from "../oracle/property.ts";
 import { editBefore, isEachLack, isUnrecorded, recordedAt, rollingAt } from "./lacks.ts";
 
 /**
- * Whether each pod was made between two changes of which the restarter recorded neither: the second
- * brought back what its record had.
+ * Whether each pod was made, and not by an edit, between two changes of which the restarter
+ * recorded neither: the second brought back what its record had.
  */
 export function isContentBack(facts: Facts, violation: Violation): boolean {
   return isEachLack(facts, violation, (lack) => {
@@ -15,6 +15,15 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
       (change) => change.i < pod.from && change.source === source,
     );
     if (away === undefined || pod.from > changedAt) return false;
+    const isByEdit = facts.writes.some(
+      ({ by, i, object, templateChanged }) =>
+        templateChanged &&
+        by !== "rollcast" &&
+        object.metadata.uid === pod.owner &&
+        away.i < i &&
+        i < pod.from,
+    );
+    if (isByEdit) return false;
     const between = facts.history.slice(away.i, changedAt);
     return (
       [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted) &&

@@ -3,24 +3,7 @@ import type { Facts } from "../oracle/facts.ts";
 import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
-import {
-  isEditUndone,
-  isMarkerNotKept,
-  isMarkerReused,
-  isMarkerTaken,
-  isNormalised,
-  isNormalisedUnrecorded,
-  isOfOldHash,
-  isMutatedUnrecorded,
-  mutatedByAdmission,
-} from "./markers.ts";
-import {
-  isAppliedAndFailed,
-  isDroppedInFlight,
-  isOfAnotherUid,
-  isUnanswered,
-  optedOutBeforeStart,
-} from "./patches.ts";
+import { isEditUndone, isNormalised, isNormalisedUnrecorded, isOfOldHash } from "./markers.ts";
 import {
   isChangedInSameSecond,
   isContentBack,
@@ -44,8 +27,8 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isAfterOutage, isPendingAtGate, isQuotaReleasedEarly } from "./outages.ts";
-import { isJobThere, isManifestKept, isRunDropped, isSkippedAfterResume } from "./jobs.ts";
+import { isAfterOutage } from "./outages.ts";
+import { isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -60,64 +43,12 @@ export type Finding = {
 
 export const FINDINGS: readonly Finding[] = [
   {
-    name: "marker-removed-midway",
-    about: "the marker is taken off, or put back to an older one, in the middle of a rollout",
-    breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: isMarkerTaken,
-  },
-  {
-    name: "marker-not-kept",
-    about: "admission removes the marker from the restarter's own patch",
-    breaks: ["succeeded is true", "failed is true", "agree", "nothing is forgotten"],
-    matches: isMarkerNotKept,
-  },
-  {
-    name: "admission-mutates",
-    about: "admission changes the template within the restarter's own patch",
-    breaks: ["superseded is true", "nothing is forgotten"],
-    matches: (facts, violation) =>
-      mutatedByAdmission(facts, violation) || isMutatedUnrecorded(facts, violation),
-  },
-  {
-    name: "ambiguous-last-try",
-    about: "the last try of a patch is applied, and its answer is lost",
-    breaks: ["failed is true", "rolled once", "agree"],
-    matches: isAppliedAndFailed,
-  },
-  {
-    name: "unanswered-patch-is-dropped",
+    name: "content-back-unseen",
     about:
-      "a patch that was applied without an answer is forgotten when its content is no longer wanted",
-    breaks: ["agree"],
-    matches: (facts, { i }) => isUnanswered(facts, i),
-  },
-  {
-    name: "opted-out-before-patch",
-    about: "a workload is opted out between the decision and its patch, and its record is removed",
-    breaks: ["one end"],
-    matches: (facts, { i }) => optedOutBeforeStart(facts, i),
-  },
-  {
-    name: "opted-out-job-keeps-manifest",
-    about:
-      "a Job is opted out when a restarter was killed before it deleted it: the record that would make it again stays",
-    breaks: ["records are true"],
-    matches: isManifestKept,
-  },
-  {
-    name: "content-back-after-edit",
-    about:
-      "pods are made between two changes that the restarter sees together, and the second brings back what its record has",
+      "pods are made, and not by an edit, between two changes that the restarter sees together, and the second brings back what its record has",
     breaks: ["nothing is forgotten"],
     matches: (facts, violation) =>
       isContentBack(facts, violation) || isContentBackForRun(facts, violation),
-  },
-  {
-    name: "guard-without-uid",
-    about:
-      "a workload that is deleted and made again gets the patch that was decided for the one before",
-    breaks: ["rolled once", "one end", "data is true"],
-    matches: (facts, { i }) => isOfAnotherUid(facts, i),
   },
   {
     name: "created-source-is-adopted",
@@ -133,13 +64,6 @@ export const FINDINGS: readonly Finding[] = [
       "a workload is made while the watch of sources or NATS does not answer, and rolled for a change of before, which is recorded later",
     breaks: ["rolled once"],
     matches: (facts, { i }) => isMadeBeforeChangeIsKnown(facts, i),
-  },
-  {
-    name: "marker-before-is-reused",
-    about:
-      "content comes back, and its marker fits pods that were made with that marker after the content had changed",
-    breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: isMarkerReused,
   },
   {
     name: "edit-undone-midway",
@@ -168,6 +92,11 @@ export const FINDINGS: readonly Finding[] = [
       "halted",
     ],
     matches(facts, violation) {
+      const isMarked = ["Deployment", "StatefulSet", "DaemonSet"].includes(
+        facts.workload?.kind ?? "",
+      );
+      const { property } = violation;
+      if (isMarked && !["one end", "limited", "halted"].includes(property)) return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
@@ -198,13 +127,6 @@ export const FINDINGS: readonly Finding[] = [
     matches: (facts, { i }) => isOfOldHash(facts, i),
   },
   {
-    name: "applied-patch-is-dropped",
-    about:
-      "a patch is on its way or not yet recorded, and a decision on the workload of before it, or on another of its name, drops its rollout",
-    breaks: ["one end", "agree"],
-    matches: (facts, { i }) => isDroppedInFlight(facts, i),
-  },
-  {
     name: "deleted-job-is-lost",
     about:
       "NATS is restored while a Job is made again, and the answer to its deletion is lost: its manifest was in its record, and the Job is gone",
@@ -212,32 +134,11 @@ export const FINDINGS: readonly Finding[] = [
     matches: isManifestLost,
   },
   {
-    name: "run-job-is-dropped",
-    about: "the Job of a CronJob is run and not yet recorded, and the content of before comes back",
-    breaks: ["agree", "nothing is forgotten", "one end"],
-    matches: isRunDropped,
-  },
-  {
-    name: "pending-at-gate",
-    about:
-      "a rollout is decided, and its queue is paused, or its change halted, before it begins: nothing says that it waits",
-    breaks: ["nothing is forgotten", "records are true"],
-    matches: (facts, { what }) =>
-      (what.includes("lack the content of") || isJobThere(facts, what)) && isPendingAtGate(facts),
-  },
-  {
     name: "gate-closed-in-outage",
     about:
       "a gate is closed just before or in an outage of NATS, and what is decided after it does not know that yet",
     breaks: ["gates hold"],
     matches: (facts, { i }) => isAfterOutage(facts, i),
-  },
-  {
-    name: "stopped-with-quota",
-    about:
-      "a restarter stands still between the reservation of quota and the record, for longer than the quota is kept for it",
-    breaks: ["limited"],
-    matches: (facts, { i }) => isQuotaReleasedEarly(facts, i),
   },
   {
     name: "skipped-after-resume",
@@ -250,8 +151,12 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "restored-while-rolling",
     about: "NATS is restored from a backup of the middle of a rollout, which then ends once more",
-    breaks: ["agree"],
-    matches: (facts, { i }) => isEndedAgainAfterRestore(facts, i),
+    breaks: ["agree", "records are true"],
+    matches: (facts, { i, property, what }) =>
+      property === "agree"
+        ? isEndedAgainAfterRestore(facts, i)
+        : what.startsWith("the record says") &&
+          facts.history.some((_, at) => isEndedAgainAfterRestore(facts, at)),
   },
 ];
 

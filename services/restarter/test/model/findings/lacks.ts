@@ -135,11 +135,6 @@ export function bringsBack(facts: Facts, lack: Lack): WorkloadWrite | undefined 
   return isBack || taken !== undefined ? last : undefined;
 }
 
-/** The last write of the template of a pod's workload, marker and all. */
-export function lastVersion(facts: Facts, lack: Lack): WorkloadWrite | undefined {
-  return versionsOf(facts, lack).at(-1);
-}
-
 /** The last creation or edit of the pod's workload by others before a place in the history. */
 export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWrite | undefined {
   return versionsOf(facts, lack).findLast(

@@ -6,8 +6,8 @@ import { NAMES, NAMESPACE } from "../world/config.ts";
 import { isBatch } from "./complete.ts";
 import { controlsAt } from "./control.ts";
 import { LATE_MS, isCalm, isEnd, isPaused } from "./ends.ts";
-import { shortName, workloadAt } from "./facts.ts";
-import type { Facts } from "./facts.ts";
+import { contentAt, shortName, workloadAt } from "./facts.ts";
+import type { Facts, WorkloadWrite } from "./facts.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -162,21 +162,33 @@ function falseReasons({ events, history }: Facts): Fault[] {
     const isAnswer = history.some(
       (entry, at) => at < i && entry.type === "refused" && entry.reason === reason,
     );
-    if (isAnswer || ["Timeout", "RolloutAborted", "Degraded"].includes(reason)) return [];
+    const isOwn = ["Timeout", "RolloutAborted", "Degraded", "MarkerNotKept"].includes(reason);
+    if (isAnswer || isOwn) return [];
     return [{ i, what: `failed (${reason}), which no server has answered` }];
   });
 }
 
+/** Whether the marker of a write says what is present. */
+function isMarkedAsPresent(facts: Facts, { i, marker }: WorkloadWrite): boolean {
+  const present = contentAt(facts, i);
+  return [...parseMarker(marker, NAMESPACE)].every(
+    ([key, digest]) => present.get(shortName(key)) === digest,
+  );
+}
+
 /** Nothing in the world is only reported, but what a suspended Job starts with later. */
-function falseSkips({ changes, events, writes }: Facts): Fault[] {
+function falseSkips(facts: Facts): Fault[] {
+  const { changes, events, writes } = facts;
   const skips = events.filter(({ event }) => event.outcome === "skipped");
   return skips.flatMap(({ i, event }) => {
     if (event.data.reason !== "Suspended") return [{ i, what: "skipped, and nobody wants that" }];
     // What a Job was made with is not skipped.
-    const made = writes.findLast((write) => write.i < i && write.before === undefined)?.i ?? 0;
-    const isSince = (other: { readonly i: number }) => made < other.i && other.i <= i;
+    const made = writes.findLast((write) => write.i < i && write.before === undefined);
+    const isSince = (other: { readonly i: number }) => (made?.i ?? 0) < other.i && other.i <= i;
     const published = skips.filter(isSince).length;
-    return published <= changes.filter(isSince).length
+    // Content may change between the decision to make a Job again and that.
+    const isBehind = made?.by === "rollcast" && !isMarkedAsPresent(facts, made);
+    return published <= changes.filter(isSince).length + (isBehind ? 1 : 0)
       ? []
       : [{ i, what: "skipped is told more often than content changed" }];
   });

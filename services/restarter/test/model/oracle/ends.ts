@@ -124,6 +124,9 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
         ({ by, templateChanged, markerChanged, deleted }) =>
           by !== "rollcast" && by !== "cluster" && (templateChanged || markerChanged || deleted),
       );
+    case "MarkerRemoved":
+      // Admission may take it off in any write.
+      return later.some(({ by, markerChanged }) => by !== "rollcast" && markerChanged);
     case "NewerContent": {
       const wanted = wantedBy(rollout);
       return (
@@ -158,6 +161,7 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
 
 const CAUSES: Readonly<Record<string, string>> = {
   TemplateChanged: "nobody edited the template",
+  MarkerRemoved: "nobody took the marker off",
   NewerContent: "no content has changed",
   Deleted: "nobody deleted the workload",
   Recreated: "nobody made the workload again",

@@ -1,3 +1,4 @@
+import { ADMISSION, REMOVES_MARKER } from "../acts/act.ts";
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
@@ -112,6 +113,18 @@ function falseSuccesses(facts: Facts): Fault[] {
   });
 }
 
+/** Whether admission has taken the marker off what is written, before a place in the history. */
+function isUnmarking({ history }: Facts, i: number): boolean {
+  return history
+    .slice(0, i)
+    .some(
+      (entry) =>
+        entry.type === "act" &&
+        entry.text.startsWith(ADMISSION) &&
+        entry.text.endsWith(REMOVES_MARKER),
+    );
+}
+
 const GUARD = "the server rejected our request due to an error in our request";
 const BY_STATUS = new Set(["ProgressDeadlineExceeded", "BackoffLimitExceeded", "DeadlineExceeded"]);
 
@@ -123,6 +136,10 @@ function falseFailures(facts: Facts): Fault[] {
     if (BY_STATUS.has(reason)) {
       if (wasFailed(facts, { uid: workload.uid, rollout }, i)) return [];
       return [{ i, what: `failed (${reason}), and the cluster has not shown that` }];
+    }
+    if (reason === "MarkerNotKept") {
+      if (isUnmarking(facts, i) && patchOf(facts, rollout, i) === undefined) return [];
+      return [{ i, what: "failed (MarkerNotKept), and nothing removes the marker" }];
     }
     const before = facts.history.slice(0, i);
     const lost = before.filter(({ type }) => type === "lost").length;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SourceEvent } from "@rollcast/shared/events";
+import type { ChangedKeys, SourceEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
@@ -28,6 +28,14 @@ export function digestsOf(source: KubeObject): Record<string, string> {
       createHash("sha256").update(value).digest("hex").slice(0, 32),
     ]),
   );
+}
+
+/** Which keys differ between the digests of two versions. */
+function changedKeys(before: Record<string, string>, after: Record<string, string>): ChangedKeys {
+  const added = Object.keys(after).filter((key) => before[key] === undefined);
+  const removed = Object.keys(before).filter((key) => after[key] === undefined);
+  const changed = Object.keys(after).filter((key) => (before[key] ?? after[key]) !== after[key]);
+  return { added, changed, removed };
 }
 
 function isEqual(a: object, b: object): boolean {
@@ -85,7 +93,10 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
     }
     if (before === undefined) return { ...base, change: isFirst ? "none" : "created" };
     const time = changeTime(writtenAt(Number(metadata.resourceVersion)), now);
-    if (!isEqual(before.digests, base.digests)) return { ...base, ...time, change: "changed" };
+    const keys = changedKeys(before.digests, base.digests);
+    if (!isEqual(before.digests, base.digests)) {
+      return { ...base, ...time, change: "changed", changedKeys: keys };
+    }
     if (before.deletedAt === undefined) return undefined;
     const { changedAt, changedWithin } = before;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
