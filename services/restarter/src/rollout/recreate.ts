@@ -141,8 +141,30 @@ async function notMade(
     await commit(ctx, entry, value);
     throw new ConflictError("the namespace of the Job is gone", { cause: thrown });
   }
-  if (isTransient(thrown) && !attempt.lastAttempt) throw thrown;
+  if (isTransient(thrown)) {
+    if (!attempt.lastAttempt) throw thrown;
+    const made = await readMade(ctx, entry);
+    if (made === "unknown") return { requeueAt: Date.now() + UNKNOWN_MS };
+    if (made === "there") throw new ConflictError("the Job is there", { cause: thrown });
+  }
   const rollout = recreation({ ...entry.value, recreate: kept });
   const pending = { ...entry, value: { ...entry.value, rollout } };
   return recordFailure(ctx, kept.rollout.guard, pending, thrown);
+}
+
+/** How long after an answer that nobody has it is asked again. */
+const UNKNOWN_MS = 30_000;
+
+/** Whether there is a Job of that name, whoever made it. */
+async function readMade(
+  ctx: Context,
+  { value }: Entry<WorkloadRecord>,
+): Promise<"there" | "gone" | "unknown"> {
+  try {
+    const present = await readWorkload(ctx, workloadKey(value));
+    return present === undefined || present.uid === value.uid ? "gone" : "there";
+  } catch (err) {
+    if (err instanceof KubeError) return "unknown";
+    throw err;
+  }
 }
