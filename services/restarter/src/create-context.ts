@@ -15,11 +15,8 @@ import type { Nats } from "@rollcast/nats/connect";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
 import { createOutcomePublisher } from "./events/outcome-publisher.ts";
-import {
-  createAffectedCounts,
-  createSourceNames,
-  createWorkloadIndex,
-} from "./index/workload-index.ts";
+import { createAffectedCounts } from "./index/affected-workloads.ts";
+import { createSourceNames, createWorkloadIndex } from "./index/workload-index.ts";
 import { kindsOf } from "./index/kinds.ts";
 import { createRestarterMetrics } from "./metrics.ts";
 import { createRules } from "./model/rules.ts";

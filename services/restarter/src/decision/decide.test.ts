@@ -548,6 +548,15 @@ describe("following", () => {
     expect(decide(input({ ...wanted, source: source("bb") })).do).toBe("roll");
   });
 
+  test("a new template that the watch has not shown waits for it, unless it was just read", () => {
+    const record = adopted("aa");
+    const ahead = { ...workload({ generation: 2, image: "web:2" }), isAhead: true as const };
+    expect(decide(input({ record, workload: ahead }))).toEqual({ do: "requeue", refetch: false });
+    expect(decide(input({ record, workload: ahead, trusted: true })).do).toBe("keep");
+    const same = { ...workload({ generation: 2 }), isAhead: true as const };
+    expect(decide(input({ record, workload: same })).do).toBe("keep");
+  });
+
   test("a marker that goes at rest is an edit: what changed before it is current", () => {
     const { record, marker } = rolling();
     const done = workload({ generation: 2, marker, status: complete(2) });

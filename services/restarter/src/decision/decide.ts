@@ -65,6 +65,9 @@ function decideNow(s: DecisionInput): Decision {
     if (existing === undefined) return { do: "requeue", refetch: true };
     if (workload.generation < existing.generation) return { do: "requeue", refetch: false };
   }
+  // Only its watch says whether it was made or edited before a change of the same second.
+  const isNew = existing === undefined || existing.templateHash !== workload.templateHash;
+  if (!s.trusted && workload.isAhead === true && isNew) return { do: "requeue", refetch: false };
   const verdictBySource = verdicts(workload, s.sources, s.rules);
   const present = presentContents(workload, s.sources, verdictBySource);
   let record = adoptPatched(s, existing ?? newRecord(s));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { countAffected, createAffectedCounts } from "./workload-index.ts";
+import { countAffected, createAffectedCounts } from "./affected-workloads.ts";
 
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };

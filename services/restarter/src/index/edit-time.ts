@@ -28,6 +28,8 @@ export function withEdit(
     return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
   }
   const { editedAt, editedVersion } = before;
-  if (editedAt === undefined || editedAt < (now.editedAt ?? 0)) return now;
+  // Seen step by step, the template is not edited, whatever managedFields say of its manager.
+  const isGapless = watched || before.resourceVersion === now.resourceVersion;
+  if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) return now;
   return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
 }

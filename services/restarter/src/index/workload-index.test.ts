@@ -178,3 +178,45 @@ test("a workload referenced by another reports the pods' state of its referrer",
   index.forget("Rollout/shop/roll");
   expect(state()).toEqual([false, false, target.status.state]);
 });
+
+test("a watch that comes after a read still says when the template was edited", () => {
+  let time = 4_300;
+  const index = createWorkloadIndex(rulesOf(), () => time);
+  const watch = index.handler();
+  const edited = (resourceVersion: string) =>
+    workload("a", { resourceVersion, templateHash: "t2", editedAt: 4_000 });
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  index.apply(edited("13"));
+  expect(index.get("Deployment/shop/a")).toMatchObject({ isAhead: true, editedAt: 4_000 });
+  expect(index.get("Deployment/shop/a")?.editedVersion).toBeUndefined();
+
+  watch.upsert(edited("11"), "watch");
+  const late = { resourceVersion: "13", editedAt: 4_300, editedVersion: "11" };
+  expect(index.get("Deployment/shop/a")).toMatchObject({ ...late, isAhead: true });
+
+  time = 9_000;
+  watch.upsert(edited("12"), "watch");
+  watch.upsert(edited("13"), "watch");
+  expect(index.get("Deployment/shop/a")).toMatchObject(late);
+  expect(index.get("Deployment/shop/a")?.isAhead).toBeUndefined();
+});
+
+test("a workload that is made again, and read before its watch, gets the version of its creation", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const watch = index.handler();
+  const next = (resourceVersion: string) => workload("a", { resourceVersion, uid: "uid-new" });
+  watch.upsert(workload("a"), "watch");
+  watch.removed(workload("a", { resourceVersion: "11" }));
+  index.apply(next("14"));
+  watch.upsert(next("12"), "watch");
+  watch.upsert(next("14"), "watch");
+  expect(index.get("Deployment/shop/a")).toMatchObject({ uid: "uid-new", editedVersion: "12" });
+});
+
+test("a write that leaves the template as it is, by its manager, is no edit", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const watch = index.handler();
+  watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
+  watch.upsert(workload("a", { resourceVersion: "11", editedAt: 8_000 }), "watch");
+  expect(index.get("Deployment/shop/a")?.editedAt).toBe(1_000);
+});

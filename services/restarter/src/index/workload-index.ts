@@ -8,12 +8,11 @@ import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
+import { createReadAhead } from "./read-ahead.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
-import { touches } from "../model/source-references.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
-import { verdict } from "../model/verdict.ts";
 
 type IndexListener = {
   /** A workload appeared or changed; `before` is the previous state. */
@@ -56,6 +55,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const referrers = new Map<WorkloadKey, WorkloadKey>();
   const own = new Map<WorkloadKey, Workload>();
   const ended = createEndedWorkloads();
+  const ahead = createReadAhead();
   const listeners: IndexListener[] = [];
   const waiters = createChangeWaiters();
 
@@ -64,15 +64,25 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const target = own.get(key) ?? workloads.get(key);
     if (target !== undefined) put(target);
   };
+  /** The watch shows a version that a read has hidden: it may say when the template was edited. */
+  const redate = (key: WorkloadKey, older: Workload, before: Workload) => {
+    const dated = ahead.late(key, older, before, clock());
+    if (dated !== before) workloads.set(key, dated);
+  };
   const put = (workload: Workload, watched = false) => {
     const key = workloadKey(workload);
     const before = workloads.get(key);
-    if (before?.uid === workload.uid && isOlder(workload, before)) return;
+    if (before?.uid === workload.uid && isOlder(workload, before)) {
+      if (watched) redate(key, workload, before);
+      return;
+    }
     const referrer = workloads.get(referrers.get(key) ?? key);
     const borrowed = referrer !== undefined && referrers.has(key);
     if (borrowed) own.set(key, workload);
     const projected = borrowed ? withReferrer(workload, referrer, rules) : workload;
-    const next = withEdit(projected, before, { time: clock(), watched });
+    const last = watched ? ahead.end(key, before) : before;
+    const dated = withEdit(projected, last, { time: clock(), watched });
+    const next = ahead.marked(key, dated);
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);
@@ -87,6 +97,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const before = workloads.get(key);
     if (before === undefined) return;
     ended.add(last ?? before);
+    ahead.end(key, before);
     users.remove(before);
     workloads.delete(key);
     own.delete(key);
@@ -106,8 +117,11 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     size: () => workloads.size,
     usersOf: users.of,
     apply(workload) {
-      const newest = workloads.get(workloadKey(workload));
-      if (newest === undefined || !isOlder(workload, newest)) put(workload);
+      const key = workloadKey(workload);
+      const newest = workloads.get(key);
+      if (newest !== undefined && isOlder(workload, newest)) return;
+      if (newest === undefined || isOlder(newest, workload)) ahead.begin(key, newest);
+      put(workload);
     },
     forget: drop,
     nextChange: waiters.next,
@@ -238,55 +252,5 @@ function createSourceUsers(
       }
       return [...userKeys].map((key) => get(key)).filter((workload) => workload !== undefined);
     },
-  };
-}
-
-/** How many workloads the last change of a source rolls. */
-export type Affected = (source: SourceKey, record: SourceRecord) => number;
-
-/** Cached counts: those of sources that change together. */
-const KEPT = 1_000;
-
-/** The workloads that use the source, pass the checks, and use a key that differs. */
-export function countAffected(
-  users: readonly Workload[],
-  source: SourceKey,
-  about: { record: SourceRecord; rules: Rules },
-): number {
-  const { record, rules } = about;
-  const { kind, namespace, name } = splitSourceKey(source);
-  return users.filter((workload) => {
-    const question = { rules, workload, source: { kind, namespace, name }, record };
-    if (!verdict(question).roll) return false;
-    const used = workload.references.find(
-      (reference) => reference.kind === kind && reference.name === name,
-    );
-    // A workload that names the source only by annotation rolls for every key.
-    const keys = workload.namespace === namespace && used !== undefined ? used.keys : "*";
-    return record.changedKeys === undefined || touches(keys, record.changedKeys);
-  }).length;
-}
-
-/**
- * Counts each change once, so that all its rollouts report the same number, and a change that rolls
- * thousands of workloads is not counted thousands of times.
- */
-export function createAffectedCounts(
-  index: Pick<WorkloadIndex, "usersOf">,
-  rules: Rules,
-): Affected {
-  const counts = new Map<SourceKey, { version: string; count: number }>();
-  return (source, record) => {
-    const version = `${record.uid} ${record.resourceVersion}`;
-    const cached = counts.get(source);
-    if (cached?.version === version) return cached.count;
-    const count = countAffected(index.usersOf(source), source, { record, rules });
-    counts.delete(source);
-    counts.set(source, { version, count });
-    for (const oldest of counts.keys()) {
-      if (counts.size <= KEPT) break;
-      counts.delete(oldest);
-    }
-    return count;
   };
 }

@@ -50,6 +50,8 @@ export type Workload = {
   readonly editedAt: number | undefined;
   /** The resourceVersion of that edit, or of the creation, if a watch showed it. */
   readonly editedVersion?: string;
+  /** A read showed this version, and the watch has not yet: an edit of it has no exact time. */
+  readonly isAhead?: true;
   readonly references: readonly Reference[];
   readonly status: RolloutStatus;
   readonly rollBy: RollBy;

@@ -72,28 +72,6 @@ export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean
   });
 }
 
-/**
- * Whether each source changed after its pod was made, in the second of another's write of the
- * workload, while its last creation or edit was not recorded yet.
- */
-export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
-  const second = (at: number) => Math.floor(at / 1_000);
-  return isEachLack(facts, violation, (lack) => {
-    const { changedAt, pod } = lack;
-    const edit = editBefore(facts, lack, changedAt);
-    const change = facts.history[changedAt];
-    if (edit === undefined || change === undefined || pod.from > changedAt) return false;
-    const isWritten = facts.writes.some(
-      ({ at, by, object }) =>
-        second(at) === second(change.at) &&
-        object.metadata.uid === pod.owner &&
-        by !== "cluster" &&
-        by !== "rollcast",
-    );
-    return isWritten && isUnrecorded(facts, edit, changedAt);
-  });
-}
-
 /** What keeps a change from the restarter, by the acts that begin and end it. */
 const DELAYS = [
   ["NATS does not answer from now on.", "NATS answers again."],

@@ -5,7 +5,6 @@ import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import { isEditUndone, isNormalised, isNormalisedUnrecorded, isOfOldHash } from "./markers.ts";
 import {
-  isChangedInSameSecond,
   isContentBack,
   isContentBackForRun,
   isCreatedUnrecorded,
@@ -13,6 +12,7 @@ import {
 } from "./contents.ts";
 import {
   isBegunBeforeRestore,
+  isChangeTimeLost,
   isCreatedAfterRestore,
   isEndedAgainAfterRestore,
   isHaltForgotten,
@@ -72,13 +72,6 @@ export const FINDINGS: readonly Finding[] = [
     matches: isEditUndone,
   },
   {
-    name: "read-hides-a-version",
-    about:
-      "a workload that was just written is read before its watch shows it, and a change within that second is taken for older",
-    breaks: ["nothing is forgotten"],
-    matches: isChangedInSameSecond,
-  },
-  {
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
     breaks: [
@@ -96,10 +89,11 @@ export const FINDINGS: readonly Finding[] = [
         facts.workload?.kind ?? "",
       );
       const { property } = violation;
-      if (isMarked && !["one end", "limited", "halted"].includes(property)) return false;
+      if (isMarked && ["agree", "records are true", "rolled once"].includes(property)) return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
+      if (property === "nothing is forgotten" && isChangeTimeLost(facts, violation)) return true;
       if (violation.property === "succeeded is true") return false;
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;

@@ -40,6 +40,26 @@ export function isRecordRestored(facts: Facts, violation: Violation): boolean {
   });
 }
 
+/** A change is recorded of its workloads in this time. */
+const WINDOW_MS = 1_000;
+
+/**
+ * Whether each source changed, and NATS was restored before a record of the workload knew: then
+ * nobody knows when it changed, and an edit of before counts as later.
+ */
+export function isChangeTimeLost(facts: Facts, violation: Violation): boolean {
+  return isEachLack(facts, violation, ({ changedAt, pod }) => {
+    const restored = facts.history.findIndex((entry, i) => i > changedAt && isRestore(entry));
+    const between = facts.history.slice(changedAt, Math.max(restored, changedAt));
+    const isRecorded = between.some(
+      (entry) => entry.type === "record" && entry.record?.uid === pod.owner,
+    );
+    const [changed, restore] = [facts.history[changedAt], facts.history[restored]];
+    if (changed === undefined || restore === undefined || isRecorded) return false;
+    return pod.from < changedAt && restore.at - changed.at < WINDOW_MS;
+  });
+}
+
 /** Whether NATS was restored while the last record of a workload had a rollout, or its end. */
 export function isRestoredMidway({ events, history }: Facts, start: number): boolean {
   const id = events.find(({ i }) => i === start)?.event.data.rollout;
