@@ -77,6 +77,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   );
   const onSourceNamed: Created["onSourceNamed"] = { enqueue: () => undefined };
   const names = createSourceNames(rules.patterns, index, onSourceNamed);
+  const failpoint = openFailpoints(env);
   const control = await openControl({
     config,
     nats,
@@ -84,6 +85,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     logger,
     signal,
     ending: ending.signal,
+    failpoint,
   });
   const records = await openKvCache({
     kv: await openKv(nats, "workloads", WorkloadRecord),
@@ -111,7 +113,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     publish: createOutcomePublisher(nats, cluster, index, ending.signal),
     recordEvent: recorder.recordEvent,
     patching,
-    failpoint: openFailpoints(env),
+    failpoint,
   };
   const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
   return { ctx, control, watchable, instance, onSourceNamed, served };

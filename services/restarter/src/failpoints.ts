@@ -10,4 +10,6 @@ export type Failpoint =
   | "started-published"
   | "rolling-written"
   | "end-written"
-  | "end-published";
+  | "end-published"
+  | "operation-written"
+  | "operation-published";

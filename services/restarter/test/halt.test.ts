@@ -128,6 +128,7 @@ test("a halted change continues when resumed, and halts again if it still breaks
     timeout: 40_000,
   });
   await waitFor(async () => (await waiting()) === 1, { message: "the last to be halted again" });
+  await harness.waitEvent("halted", "default", 2);
   expect(started(await harness.events())).toHaveLength(2);
 });
 

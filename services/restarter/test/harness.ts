@@ -244,7 +244,10 @@ async function openHandles(harness: Harness<Nats>): Promise<RestarterHandles> {
       );
       const { signal } = harness;
       const workload = () => undefined;
-      return openControl({ config, nats: connection, workload, logger, signal, ending: signal });
+      const failpoint = () => undefined;
+      const ending = signal;
+      const nats = connection;
+      return openControl({ config, nats, workload, logger, signal, ending, failpoint });
     },
     get: (name) => api.get(paths.deployment(namespace, name)),
   };

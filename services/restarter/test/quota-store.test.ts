@@ -19,7 +19,10 @@ function startStores(count: number) {
         filter: `${CLUSTER}.>`,
         signal,
       });
-      return { cache, quotaStore: createQuotaStore(CLUSTER, kv, cache) };
+      return {
+        cache,
+        quotaStore: createQuotaStore({ cluster: CLUSTER, kv, cache, flush: () => undefined }),
+      };
     };
     return { stores: await Promise.all(Array.from({ length: count }, open)) };
   });

@@ -17,7 +17,7 @@ import {
   withoutOutdated,
 } from "../decision/blocking-gate.ts";
 import type { Waiter } from "../decision/blocking-gate.ts";
-import { createEndRecorder } from "./quota-store.ts";
+import { createEndRecorder } from "./end-recorder.ts";
 import type { QuotaStore } from "./quota-store.ts";
 import type { AssignQueue, QueueAssignment } from "../model/queue-assignment.ts";
 
@@ -63,7 +63,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     if (!mayStart(rolling, limits, [], self)) return "full";
     return mayStart(rolling, limits, waiters.of(queue), self) ? "free" : "full";
   };
-  const note = createEndRecorder(options, fileOf);
+  const note = createEndRecorder({ ...options, fileOf });
   const of = (workload: Workload, since: number | undefined): AdmissionState => {
     const queue = queueOf(workload);
     const limits = settings(queue);
@@ -103,12 +103,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     async releaseQuota(key, rollout) {
       if (rollout.quota === true && rollout.queue !== undefined) {
-        await note(rollout.queue, key, rollout.id, { releasesQuota: true });
+        await note(rollout.queue, { key, rollout: rollout.id, releasesQuota: true });
       }
     },
     async stalled({ data: { rollout, queue, workload }, failedChanges }) {
       if (rollout === undefined || queue === undefined || failedChanges === undefined) return;
-      await note(queue, workloadKey(workload), rollout, { releasesQuota: false, failedChanges });
+      const key = workloadKey(workload);
+      await note(queue, { key, rollout, releasesQuota: false, failedChanges });
     },
     async ended({ data, releasesQuota, failedChanges, clearsFailure = false }) {
       const { rollout, queue, workload } = data;
@@ -119,7 +120,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         return;
       const where = releasesQuota ?? queue;
       if (where !== undefined)
-        await note(where, key, rollout, { releasesQuota: true, failedChanges, clearsFailure });
+        await note(where, { key, rollout, releasesQuota: true, failedChanges, clearsFailure });
     },
     async moved(present) {
       for (const { name } of options.queues) {
@@ -190,8 +191,6 @@ export type AdmissionOptions = {
   readonly quotaStore: QuotaStore;
   readonly assigner: QueueAssigner;
   readonly workload: (key: WorkloadKey) => Workload | undefined;
-  /** The failures of one change have reached the queue's limit. */
-  readonly halted: (queue: string, changes: readonly Change[], failed: number) => Promise<void>;
 };
 
 function lasts(until: number | undefined): boolean {

@@ -1,11 +1,8 @@
 import type { Entry, Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import { put } from "@rollcast/nats/modify";
-import type { Queue } from "@rollcast/shared/config/queues";
 import { emptyState, stateKey } from "../model/control-entry.ts";
-import type { Change, ControlEntry, QueueState } from "../model/control-entry.ts";
-import { failuresOf, withFailure, withoutFailure } from "../decision/blocking-gate.ts";
-import type { AdmissionOptions } from "./admission.ts";
+import type { ControlEntry, QueueState } from "../model/control-entry.ts";
 
 /** The state after a change (the same object if unchanged), and the result for the caller. */
 type Changed<R> = { readonly state: QueueState; readonly answer: R };
@@ -32,12 +29,16 @@ type Stored = {
   readonly entry: Pick<Entry<ControlEntry>, "revision"> | undefined;
 };
 
+type QuotaStoreOptions = {
+  readonly cluster: string;
+  readonly kv: Kv<ControlEntry>;
+  readonly cache: KvCache<ControlEntry>;
+  /** Publishes the events that a write has added to the entry of this key, in the background. */
+  readonly flush: (key: string) => void;
+};
+
 /** Changes requested during a write join the next one: one write for many. */
-export function createQuotaStore(
-  cluster: string,
-  kv: Kv<ControlEntry>,
-  cache: KvCache<ControlEntry>,
-): QuotaStore {
+export function createQuotaStore({ cluster, kv, cache, flush }: QuotaStoreOptions): QuotaStore {
   const waiting = new Map<string, Waiting[]>();
   const busy = new Set<string>();
 
@@ -64,6 +65,7 @@ export function createQuotaStore(
         needsFresh ||= change.fresh && next === before;
       }
       const isWritten = next !== stored.value && (await write(queue, next, stored.entry));
+      if (isWritten && next.outbox !== stored.value.outbox) flush(stateKey(cluster, queue));
       if (isWritten || (next === stored.value && (isFresh || !needsFresh))) return;
       stored = await read(queue);
     }
@@ -104,47 +106,5 @@ export function createQuotaStore(
       void pump(queue);
       return promise;
     },
-  };
-}
-
-/**
- * How a rollout ended: whether its quota is free, which changes failed with it, and whether it no
- * longer counts as a failure.
- */
-type RolloutEnd = {
-  readonly releasesQuota: boolean;
-  readonly failedChanges?: readonly Change[];
-  readonly clearsFailure?: boolean;
-};
-
-/**
- * Writes how a rollout ended into its queue's state, and publishes an event if that halts its
- * changes.
- */
-export function createEndRecorder(
-  { quotaStore, halted }: Pick<AdmissionOptions, "quotaStore" | "halted">,
-  fileOf: (queue: string) => Queue,
-): (queue: string, key: string, rollout: string, end: RolloutEnd) => Promise<void> {
-  return async (queue, key, rollout, end) => {
-    const { releasesQuota, failedChanges, clearsFailure } = end;
-    const answer = await quotaStore.change(
-      queue,
-      (before) => {
-        const { [key]: quotaUse, ...others } = before.rolling;
-        const rolling = releasesQuota && quotaUse?.rollout === rollout ? others : before.rolling;
-        const left = clearsFailure ? withoutFailure(before.failures, rollout) : before.failures;
-        const failures =
-          failedChanges === undefined ? left : withFailure(left, failedChanges, rollout);
-        const same = rolling === before.rolling && failures === before.failures;
-        return {
-          state: same ? before : { ...before, rolling, failures: [...failures] },
-          answer: failedChanges === undefined ? 0 : failuresOf(failures, failedChanges),
-        };
-      },
-      { fresh: true },
-    );
-    if (failedChanges !== undefined && answer >= fileOf(queue).haltAfter) {
-      await halted(queue, failedChanges, answer);
-    }
   };
 }

@@ -71,6 +71,7 @@ async function withProblems<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {
     if (!(err instanceof OperationError)) throw err;
     if (err.reason === "NotFound") throw new ProblemError(404, "no-such-queue", err.message);
+    if (err.reason === "NotConfirmed") throw new ProblemError(503, "not-confirmed", err.message);
     throw new ProblemError(422, "invalid", err.message);
   });
 }

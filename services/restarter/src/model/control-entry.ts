@@ -1,7 +1,14 @@
 import { stableId } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { z } from "zod";
-import { FreezeScope } from "@rollcast/shared/operation-events";
+import type { ObjectId } from "@rollcast/shared/event-envelope";
+import {
+  FreezeData,
+  FreezeOutcome,
+  FreezeScope,
+  QueueData,
+  QueueOutcome,
+} from "@rollcast/shared/operation-events";
 import { encodeToken, freezeTokens } from "@rollcast/shared/subjects";
 import type { QueueLimits } from "@rollcast/shared/config/queues";
 import type { SourceKey } from "./content.ts";
@@ -11,6 +18,17 @@ import type { SourceKey } from "./content.ts";
  * frozen scope. Times are milliseconds since the epoch.
  */
 const Origin = { by: z.string(), at: z.number(), until: z.number().optional() };
+
+const Decided = { id: z.string(), time: z.number() };
+/** What a write of an entry is to publish, always under one id. */
+export const OperationEvent = z.discriminatedUnion("domain", [
+  z.object({ domain: z.literal("queue"), ...Decided, outcome: QueueOutcome, data: QueueData }),
+  z.object({ domain: z.literal("freeze"), ...Decided, outcome: FreezeOutcome, data: FreezeData }),
+]);
+export type OperationEvent = z.infer<typeof OperationEvent>;
+
+/** Events that must still be published, oldest first; unset: none. */
+const Outbox = { outbox: z.array(OperationEvent).optional() };
 
 function setting<T extends z.ZodType>(value: T) {
   return z.object({ value, ...Origin }).optional();
@@ -23,6 +41,7 @@ export const Freeze = z.object({
   scope: FreezeScope,
   comment: z.string().optional(),
   ...Origin,
+  ...Outbox,
 });
 export type Freeze = z.infer<typeof Freeze>;
 
@@ -38,8 +57,9 @@ const LiveSettings = z.object({
   maxRolling: setting(z.number().nullable()),
   maxRollingPerNamespace: setting(z.number().nullable()),
   paused: setting(z.literal(true)),
+  ...Outbox,
 });
-type LiveSettings = z.infer<typeof LiveSettings>;
+export type LiveSettings = z.infer<typeof LiveSettings>;
 
 /** One change of one source. */
 export const Change = z.object({ source: z.string(), id: z.string() });
@@ -62,6 +82,9 @@ const QueueState = z.object({
   queue: z.string(),
   rolling: z.record(z.string(), QuotaUse),
   failures: z.array(Failures),
+  /** The ids of each set of changes whose halt is published and lasts. */
+  halted: z.array(z.array(z.string())).optional(),
+  ...Outbox,
 });
 export type QueueState = z.infer<typeof QueueState>;
 
@@ -88,6 +111,9 @@ export function isStateKey(key: string): boolean {
   return key.split(".")[1] === "state";
 }
 
+/** The author of changes that Rollcast makes by itself. */
+export const ROLLCAST = "rollcast";
+
 const ID_LENGTH = 16;
 
 /**
@@ -105,6 +131,17 @@ export function changesOf(
     const time = source.changedAt ?? source.createdAt;
     const id = stableId(key, source.uid, String(time), digests).slice(0, ID_LENGTH);
     return [{ source: key, id }];
+  });
+}
+
+const MAX_SOURCES = 20;
+
+/** The sources of changes, as events list them. */
+export function sourcesOf(changes: readonly Change[]): ObjectId[] {
+  const keys = [...new Set(changes.map(({ source }) => source))].slice(0, MAX_SOURCES);
+  return keys.map((key) => {
+    const [kind = "", namespace = "", name = ""] = key.split("/");
+    return { kind, namespace, name };
   });
 }
 
@@ -146,7 +183,12 @@ export const SETTINGS = [
 type SettingName = (typeof SETTINGS)[number];
 
 /** Live settings by name. */
-export type Settings = Omit<LiveSettings, "v" | "type" | "queue">;
+export type Settings = Omit<LiveSettings, "v" | "type" | "queue" | "outbox">;
+
+/** Whether nothing is set. */
+export function isEmpty(settings: Settings): boolean {
+  return SETTINGS.every((name) => settings[name] === undefined);
+}
 
 /** The settings that have not expired at `now`. */
 export function lasting(settings: Settings | undefined, now: number): Settings {

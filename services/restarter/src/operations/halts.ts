@@ -1,26 +1,18 @@
-import { stableId } from "@rollcast/shared/events";
-import type { ObjectId } from "@rollcast/shared/event-envelope";
 import type { Halt, OperationsOptions } from "./queue-status.ts";
-import { origin } from "./updater.ts";
-import type { By, Updater } from "./updater.ts";
-import type { Change, Failures } from "../model/control-entry.ts";
+import { confirmed, origin } from "./updater.ts";
+import type { By } from "./updater.ts";
+import { sourcesOf, stateKey } from "../model/control-entry.ts";
+import type { Failures, QueueState } from "../model/control-entry.ts";
+import { withEvent } from "../model/control-outbox.ts";
 import { failuresOf } from "../decision/blocking-gate.ts";
 
-const MAX_SOURCES = 20;
-
-/** The sources of changes, as events list them. */
-export function sourcesOf(changes: readonly Change[]): ObjectId[] {
-  const keys = [...new Set(changes.map(({ source }) => source))].slice(0, MAX_SOURCES);
-  return keys.map((key) => {
-    const [kind = "", namespace = "", name = ""] = key.split("/");
-    return { kind, namespace, name };
-  });
-}
-
-export function haltOperations(
-  { queues, admission, quotaStore }: OperationsOptions,
-  updater: Updater,
-) {
+export function haltOperations({
+  cluster,
+  queues,
+  admission,
+  quotaStore,
+  logger,
+}: OperationsOptions) {
   const listHalts = (): Halt[] =>
     queues.flatMap(({ name: queue, haltAfter }) => {
       const { failures } = admission.state(queue);
@@ -40,21 +32,21 @@ export function haltOperations(
       let count = 0;
       for (const { name: queue } of queues) {
         if (which.queue !== undefined && which.queue !== queue) continue;
-        const freed = await quotaStore.change(
-          queue,
-          (state) => {
-            const kept = state.failures.filter((failure) => !isMeant(failure));
-            const gone = state.failures.filter(isMeant);
-            if (gone.length === 0) return { state, answer: gone };
-            return { state: { ...state, failures: kept }, answer: gone };
-          },
-          { fresh: true },
-        );
-        if (freed.length === 0) continue;
-        count += freed.length;
-        const sources = sourcesOf(freed.flatMap(({ changes }) => changes));
-        const id = stableId(queue, "released", String(Date.now()), by);
-        await updater.publishQueue(id, "released", { queue, by, sources });
+        const resume = (state: QueueState) => {
+          const gone = state.failures.filter(isMeant);
+          if (gone.length === 0) return { state, answer: 0 };
+          const failures = state.failures.filter((failure) => !isMeant(failure));
+          const sources = sourcesOf(gone.flatMap(({ changes }) => changes));
+          const resumed = withEvent({
+            key: stateKey(cluster, queue),
+            before: state,
+            next: { ...state, failures },
+            operation: { domain: "queue", outcome: "released", data: { queue, by, sources } },
+            now: Date.now(),
+          });
+          return { state: resumed, answer: gone.length };
+        };
+        count += await confirmed(logger, () => quotaStore.change(queue, resume, { fresh: true }));
       }
       return count;
     },

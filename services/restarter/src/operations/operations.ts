@@ -1,16 +1,16 @@
-import type { FreezeScope } from "@rollcast/shared/operation-events";
+import type { FreezeData, FreezeScope } from "@rollcast/shared/operation-events";
 import { SubjectError } from "@rollcast/shared/subjects";
-import { OperationError, ROLLCAST, createUpdater, origin, untilText } from "./updater.ts";
+import { OperationError, createUpdater, origin, untilText } from "./updater.ts";
 import type { By, Updater, UpdaterOptions } from "./updater.ts";
-import { freezeKey } from "../model/control-entry.ts";
+import { ROLLCAST, freezeKey } from "../model/control-entry.ts";
 import type { Freeze, LiveLimits } from "../model/control-entry.ts";
 import { haltOperations } from "./halts.ts";
 import { queueOperations } from "./queues.ts";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
 
 /**
- * The operations for operators. Every change applies to all replicas within a second and publishes
- * an event.
+ * The operations for operators. Every change applies to all replicas within a second. Its event is
+ * written with it and published afterwards, whatever becomes of this process.
  */
 export type Operations = {
   listQueues(): QueueStatus[];
@@ -42,7 +42,7 @@ export function createOperations(
 ): Operations & { expire(): Promise<void> } {
   const updater = createUpdater(options);
   const freezes = freezeOperations(options, updater);
-  const halts = haltOperations(options, updater);
+  const halts = haltOperations(options);
   const queues = queueOperations(options, updater, halts.listHalts);
   return {
     listQueues: queues.listQueues,
@@ -66,6 +66,10 @@ const MAX_COMMENT = 256;
 
 function isOver(freeze: Freeze): boolean {
   return freeze.until !== undefined && freeze.until <= Date.now();
+}
+
+function unfrozen(data: FreezeData) {
+  return { next: null, operation: { domain: "freeze", outcome: "unfrozen", data } } as const;
 }
 
 function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Updater) {
@@ -93,30 +97,27 @@ function freezeOperations({ cluster, cache }: UpdaterOptions, updater: Updater) 
         comment,
         ...origin(who),
       };
-      const id = await updater.update(keyOf(scope), () => freeze);
-      if (id !== undefined) {
-        await updater.publishFreeze(id, "frozen", {
-          scope,
-          by: freeze.by,
-          ...untilText(freeze.until),
-          comment,
-        });
-      }
+      const { by, until } = freeze;
+      const data = { scope, by, ...untilText(until), comment };
+      await updater.update(keyOf(scope), () => ({
+        next: freeze,
+        operation: { domain: "freeze", outcome: "frozen", data },
+      }));
       return freeze;
     },
     async unfreeze(scope: FreezeScope, who: By): Promise<boolean> {
-      const id = await updater.update(keyOf(scope), () => null);
-      if (id === undefined) return false;
-      await updater.publishFreeze(id, "unfrozen", { scope, by: origin(who).by });
-      return true;
+      const { by } = origin(who);
+      return updater.update(keyOf(scope), (entry) =>
+        entry?.type === "freeze" ? unfrozen({ scope, by }) : undefined,
+      );
     },
     async expire(): Promise<void> {
       for (const { scope } of held().filter(isOver)) {
-        const id = await updater.update(keyOf(scope), (entry) =>
-          entry?.type === "freeze" && isOver(entry) ? null : undefined,
+        await updater.update(keyOf(scope), (entry) =>
+          entry?.type === "freeze" && isOver(entry)
+            ? unfrozen({ scope, by: ROLLCAST, reason: "Expired" })
+            : undefined,
         );
-        if (id === undefined) continue;
-        await updater.publishFreeze(id, "unfrozen", { scope, by: ROLLCAST, reason: "Expired" });
       }
     },
   };

@@ -1,9 +1,16 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import type { QueueData, QueueOutcome } from "@rollcast/shared/operation-events";
 import type { Halt, OperationsOptions, QueueStatus } from "./queue-status.ts";
-import { OperationError, ROLLCAST, origin, untilText } from "./updater.ts";
+import { OperationError, origin, untilText } from "./updater.ts";
 import type { By, Updater } from "./updater.ts";
-import { LiveLimits, SETTINGS, lasting, settingsKey } from "../model/control-entry.ts";
+import {
+  LiveLimits,
+  ROLLCAST,
+  SETTINGS,
+  isEmpty,
+  lasting,
+  settingsKey,
+} from "../model/control-entry.ts";
 import type { Settings } from "../model/control-entry.ts";
 
 /** The limits among live settings, as events list them; unlimited ones are omitted. */
@@ -57,7 +64,7 @@ export function queueOperations(
     const names = queues.map((candidate) => candidate.name).join(", ");
     throw new OperationError("NotFound", `no queue is named so; there are: ${names}`);
   };
-  /** Writes the unexpired settings as changed by `change`, and publishes the outcome. */
+  /** Writes the unexpired settings as changed by `edit`, with the event of that. */
   const change = async (
     file: Queue,
     outcome: QueueOutcome,
@@ -65,28 +72,19 @@ export function queueOperations(
     edit: (settings: Settings) => Settings | undefined,
   ) => {
     const { name: queue } = file;
-    let limits: QueueData["limits"];
-    const id = await updater.update(settingsKey(cluster, queue), (before) => {
-      const existing = before?.type === "settings" ? before : undefined;
-      const next = edit(existing ?? {});
-      if (next === undefined) return undefined;
-      limits = limitsOf(next);
-      const isEmpty = SETTINGS.every((name) => next[name] === undefined);
-      if (isEmpty) return existing === undefined ? undefined : null;
-      return { ...next, v: 1, type: "settings", queue };
-    });
-    if (id !== undefined) {
-      const { by, until, reason } = who;
-      const changedLimits = outcome === "updated" && limits !== undefined ? { limits } : {};
+    const { by, until, reason } = who;
+    await updater.update(settingsKey(cluster, queue), (before) => {
+      const existing = before?.type === "settings" ? before : {};
+      const settings = edit(existing);
+      if (settings === undefined || (isEmpty(settings) && isEmpty(existing))) return undefined;
+      const limits = outcome === "updated" ? { limits: limitsOf(settings) } : {};
       const why = reason === undefined ? {} : { reason };
-      await updater.publishQueue(id, outcome, {
-        queue,
-        by,
-        ...untilText(until),
-        ...changedLimits,
-        ...why,
-      });
-    }
+      const data = { queue, by, ...untilText(until), ...limits, ...why };
+      return {
+        next: isEmpty(settings) ? null : { ...settings, v: 1, type: "settings", queue },
+        operation: { domain: "queue", outcome, data },
+      };
+    });
     return statusOf(file);
   };
   return {

@@ -1,20 +1,12 @@
-import { stableId } from "@rollcast/shared/events";
-import { freezeEvent, queueEvent } from "@rollcast/shared/event-builders";
-import type {
-  FreezeData,
-  FreezeEvent,
-  FreezeOutcome,
-  QueueData,
-  QueueEvent,
-  QueueOutcome,
-} from "@rollcast/shared/operation-events";
-import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import { modify } from "@rollcast/nats/modify";
-import { freezeSubject, queueSubject } from "@rollcast/shared/subjects";
-import type { Subject } from "@rollcast/shared/subjects";
+import type { Logger } from "@rollcast/runtime/logger";
+import { TerminalError } from "@rollcast/shared/errors";
 import type { ControlEntry } from "../model/control-entry.ts";
+import { MAX_OUTBOX, REMOVED, withEvent } from "../model/control-outbox.ts";
+import type { Operation } from "../model/control-outbox.ts";
+import type { OperationOutbox } from "./operation-outbox.ts";
 
 /** Who requests it, and until when it applies (ms since the epoch); unset: until it is removed. */
 export type By = { readonly by: string; readonly until?: number };
@@ -23,23 +15,26 @@ export type UpdaterOptions = {
   readonly cluster: string;
   readonly kv: Kv<ControlEntry>;
   readonly cache: KvCache<ControlEntry>;
-  readonly publish: (subject: Subject, event: QueueEvent | FreezeEvent) => Promise<void>;
+  readonly outbox: Pick<OperationOutbox, "flush">;
   readonly logger: Logger;
 };
 
-/** The new entry; null: remove it; undefined: leave it unchanged. */
-type Next = (before: ControlEntry | undefined) => ControlEntry | null | undefined;
+/** The new entry, or null to remove it, and the event of that. */
+type Update = { readonly next: ControlEntry | null; readonly operation: Operation };
 
-/** Changes entries and publishes the changes. */
+/** Changes entries, each with its event in the same write. */
 export type Updater = {
-  /** The id of the change, the same for every publisher; undefined if nothing changed. */
-  update(key: string, next: Next): Promise<string | undefined>;
-  publishQueue(id: string, outcome: QueueOutcome, data: QueueData): Promise<void>;
-  publishFreeze(id: string, outcome: FreezeOutcome, data: FreezeData): Promise<void>;
+  /**
+   * Whether the entry was changed; it is not where `change` returns undefined. The event is
+   * published afterwards, in the background. Throws {@link OperationError} where the write is not
+   * confirmed.
+   */
+  update(
+    key: string,
+    change: (before: ControlEntry | undefined) => Update | undefined,
+  ): Promise<boolean>;
 };
 
-/** Changes that Rollcast makes by itself. */
-export const ROLLCAST = "rollcast";
 const MAX_TEXT = 128;
 
 /** The author and times to store; throws {@link OperationError} if the end is past. */
@@ -55,31 +50,35 @@ export function untilText(until: number | undefined): { until?: string } {
   return until === undefined ? {} : { until: new Date(until).toISOString() };
 }
 
-export function createUpdater(options: UpdaterOptions): Updater {
-  const { cluster, kv, logger } = options;
-  const partsOf = (id: string) => ({ id, cluster, service: "restarter", time: Date.now() });
+/** Returns what `write` does; throws {@link OperationError} where NATS does not answer to it. */
+export async function confirmed<T>(logger: Logger, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (err) {
+    if (err instanceof OperationError || err instanceof TerminalError) throw err;
+    logger.error({ err }, "writing an operation failed");
+    const message = "NATS does not confirm the write: look whether it was made, and repeat it";
+    throw new OperationError("NotConfirmed", message, { cause: err });
+  }
+}
+
+export function createUpdater({ kv, outbox, logger }: UpdaterOptions): Updater {
   return {
-    async update(key, next) {
-      const done = await modify(kv, key, next);
-      if (done === undefined) return undefined;
-      const how = done.value === undefined ? "removed" : "put";
-      return stableId(cluster, key, how, String(done.revision));
-    },
-    async publishQueue(id, outcome, data) {
-      const eventId = stableId(id, outcome);
-      await options.publish(
-        queueSubject(cluster, outcome, data.queue),
-        queueEvent(partsOf(eventId), outcome, data),
+    async update(key, change) {
+      let dropped: readonly unknown[] = [];
+      const written = await confirmed(logger, () =>
+        modify(kv, key, (before) => {
+          const update = change(before);
+          if (update === undefined) return undefined;
+          const { next, operation } = update;
+          dropped = (before?.outbox ?? []).slice(0, 1 - MAX_OUTBOX);
+          return withEvent({ key, before, next: next ?? REMOVED, operation, now: Date.now() });
+        }),
       );
-      logger.info({ ...data, outcome }, "queue settings changed");
-    },
-    async publishFreeze(id, outcome, data) {
-      const eventId = stableId(id, outcome);
-      await options.publish(
-        freezeSubject(cluster, outcome, data.scope),
-        freezeEvent(partsOf(eventId), outcome, data),
-      );
-      logger.info({ ...data, outcome }, "freeze changed");
+      if (written === undefined) return false;
+      for (const event of dropped) logger.error({ key, event }, "outbox is full, event is dropped");
+      outbox.flush(key);
+      return true;
     },
   };
 }
@@ -87,10 +86,10 @@ export function createUpdater(options: UpdaterOptions): Updater {
 /** The requested operation is not possible; the message is for people. */
 export class OperationError extends Error {
   override name = "OperationError";
-  readonly reason: "NotFound" | "Invalid";
+  readonly reason: "NotFound" | "Invalid" | "NotConfirmed";
 
-  constructor(reason: "NotFound" | "Invalid", message: string) {
-    super(message);
+  constructor(reason: OperationError["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
     this.reason = reason;
   }
 }

@@ -12,7 +12,8 @@ const EXPIRE_MS = 500;
 
 /**
  * Applies settings in this replica until disposal: sets limits in Redis, enqueues workloads that
- * may continue, removes expired settings, releases quota without a rollout.
+ * may continue, removes expired settings, publishes events that a killed replica has left, releases
+ * quota without a rollout.
  */
 export function startApplyingSettings(
   ctx: Context,
@@ -60,6 +61,7 @@ export function startApplyingSettings(
     }
     last = now;
     void applySettings();
+    control.flushOverdue();
     control.expire().catch((err: unknown) => {
       ctx.logger.warn({ err }, "removing expired settings failed, retrying");
     });

@@ -116,7 +116,12 @@ export async function startProcess(
     filter: `${CLUSTER}.>`,
     signal,
   });
-  const quotaStore = createQuotaStore(CLUSTER, control, cache);
+  const quotaStore = createQuotaStore({
+    cluster: CLUSTER,
+    kv: control,
+    cache,
+    flush: () => undefined,
+  });
   const assigner = createQueueAssigner(
     createAssignQueue({
       queues: queueConfigs,
@@ -130,7 +135,6 @@ export async function startProcess(
     quotaStore,
     assigner,
     workload: index.get,
-    halted: () => Promise.resolve(),
   });
   const kube = ports.kube.client(gate);
   const records = await openKvCache({
@@ -196,6 +200,7 @@ export async function startProcess(
       quotaStore,
       operations: {} as never,
       expire: () => Promise.resolve(),
+      flushOverdue: () => undefined,
       listen: cache.listen,
     },
     { queues, progress, names: queueConfigs.map(({ name }) => name) },
