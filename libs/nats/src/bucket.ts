@@ -2,6 +2,7 @@ import { DeliverPolicy } from "@nats-io/jetstream";
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { QueuedIterator } from "@nats-io/transport-node";
 import type { Nats } from "./connect.ts";
+import { rejectOnReconnect } from "./reject-on-reconnect.ts";
 import type { Bucket } from "./streams.ts";
 
 /** A write as it lies in a bucket; `bytes` undefined: removed. */
@@ -68,9 +69,19 @@ async function callOnIdle(
 
 /**
  * Subscribes to the keys of a bucket that match `filter`. Pulled, so that a slow reader is not
- * overrun.
+ * overrun. Throws where the connection is lost meanwhile.
  */
 export async function subscribe(nats: Nats, bucket: Bucket, filter: string): Promise<Subscription> {
+  const opening = openSubscription(nats, bucket, filter);
+  try {
+    return await rejectOnReconnect(nats, () => opening);
+  } catch (err) {
+    opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
+    throw err;
+  }
+}
+
+async function openSubscription(nats: Nats, bucket: Bucket, filter: string): Promise<Subscription> {
   const prefix = `$KV.${bucket}.`;
   await using stack = new AsyncDisposableStack();
   const consumer = await nats.js.consumers.get(`KV_${bucket}`, {

@@ -4,7 +4,12 @@ import type { Kv } from "./kv.ts";
 
 /** The records of a bucket in memory, stale only by the network delay. */
 export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "listen"> & {
-  /** Resolves when the bucket is listed: at once, or after a gap when that is closed. */
+  /**
+   * Whether every write is in the cache but for the network delay: false from the moment that the
+   * subscription is lost until the bucket is listed anew.
+   */
+  isSynced(): boolean;
+  /** Resolves when that is so, or the signal has fired. */
   synced(): Promise<void>;
 };
 
@@ -94,7 +99,8 @@ export async function openTransformedKvCache<T, Held>({
   });
   await listing.promise;
   signal.throwIfAborted();
-  return { cache: { ...store, synced: () => listing.promise }, kv: writeThrough(kv, set) };
+  const cache = { ...store, isSynced: () => isListed, synced: () => listing.promise };
+  return { cache, kv: writeThrough(kv, set) };
 }
 
 /** The same, holding the records whole. */

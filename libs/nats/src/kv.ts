@@ -118,8 +118,8 @@ type Watching = {
   readonly filter: string;
   readonly signal: AbortSignal;
   /**
-   * A subscription is about to begin, at first or after the last one ended: whatever was reported
-   * before, the server may have less or older values now.
+   * At the begin, and as soon as a subscription has ended: from here on writes may be missing until
+   * `onSynced`. Whatever was reported before, the server may have less or older values now.
    */
   readonly onStart?: () => void;
   readonly onUpdate: (update: Stored) => void;
@@ -137,7 +137,7 @@ const RETRY = { initial: 200, max: 5_000 };
  * missing, or it is not to be had.
  */
 async function watchOnce(nats: Nats, watching: Watching): Promise<void> {
-  const { bucket, filter, signal, relistMs = RELIST_MS, onUpdate, onSynced } = watching;
+  const { bucket, filter, signal, relistMs = RELIST_MS, onUpdate, onSynced, onStart } = watching;
   await using subscription = await subscribe(nats, bucket, filter);
   const { messages, isEmpty, storedOf, onIdle } = subscription;
   let isOver = signal.aborted;
@@ -170,6 +170,8 @@ async function watchOnce(nats: Nats, watching: Watching): Promise<void> {
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
+    // Before the subscription is taken away, which waits for the server.
+    if (!signal.aborted) onStart?.();
   }
 }
 
@@ -199,9 +201,8 @@ async function keepWatching(nats: Nats, watching: Watching): Promise<void> {
     failures = 0;
     watching.onSynced();
   };
+  watching.onStart?.();
   while (!signal.aborted) {
-    // At once, and before the consumer is made: what is written from here on is reported by it.
-    watching.onStart?.();
     if (failures > 0 || nats.fault() !== undefined) await pause(nats, failures, signal);
     try {
       await watchOnce(nats, { ...watching, onSynced });

@@ -6,6 +6,7 @@ import { RollcastEvent } from "@rollcast/shared/events";
 import type { Nats } from "./connect.ts";
 import { readNext } from "./history.ts";
 import type { ReadFrom } from "./history.ts";
+import { rejectOnReconnect } from "./reject-on-reconnect.ts";
 import { natsErrorKind } from "./nats-error.ts";
 import { EVENT_STREAM } from "./streams.ts";
 
@@ -42,17 +43,6 @@ function isTransient(nats: Nats, err: unknown): boolean {
   const kind = natsErrorKind(err);
   if (err instanceof JetStreamApiError) return err.status >= 500 || kind === "missing";
   return kind !== "permission";
-}
-
-/** Result of `work`. Throws on a reconnect: requests from before it are never answered. */
-async function rejectOnReconnect<T>(nats: Nats, work: () => Promise<T>): Promise<T> {
-  const lost = Promise.withResolvers<never>();
-  const off = nats.onReconnect(() => lost.reject(new Error("the connection was lost")));
-  try {
-    return await Promise.race([work(), lost.promise]);
-  } finally {
-    off();
-  }
 }
 
 async function checkStream(nats: Nats, position: Position): Promise<void> {

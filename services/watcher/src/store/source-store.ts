@@ -70,7 +70,9 @@ export type SourceCache = Pick<KvCache<CachedSource>, "list" | "size"> & {
   readonly drifted: ReadonlyMap<string, number>;
 };
 
-export function createSourceCache(records: Omit<KvCache<CachedSource>, "synced">): SourceCache {
+export function createSourceCache(
+  records: Pick<KvCache<CachedSource>, "get" | "list" | "size" | "listen">,
+): SourceCache {
   /** Fingerprints of the last observations. */
   const observations = new Map<string, string>();
   const pending = new Set<string>();
