@@ -1,0 +1,64 @@
+import { freePort } from "@rollcast/testkit/net";
+import { startRedis } from "@rollcast/testkit/redis-server";
+import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { openQueue } from "../src/job-queue.ts";
+import { openWorker } from "../src/worker.ts";
+import { silent } from "./setup.ts";
+
+type Job = { readonly name: string };
+
+const optionsOf = (port: number) => ({
+  url: `redis://127.0.0.1:${port}`,
+  cluster: "prod",
+  name: "rollout-default",
+  logger: silent,
+});
+
+test.concurrent.each(["waits for jobs", "works on a job"])(
+  "Redis is killed while a worker %s: what others add before it is connected again is done",
+  async (moment) => {
+    await using undo = new AsyncDisposableStack();
+    const redis = undo.use(await startRedis());
+    const other = undo.use(await openQueue<Job>(optionsOf(redis.port)));
+    const proxy = undo.use(await startTcpProxy(redis.port));
+    const own = undo.use(await openQueue<Job>(optionsOf(proxy.port)));
+    let reconnects = 0;
+    own.onReconnect(() => (reconnects += 1));
+    const began = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    const done = new Set<string>();
+    const worker = undo.use(
+      await openWorker<Job>({
+        ...optionsOf(proxy.port),
+        concurrency: 8,
+        backoff: { initial: 100, max: 200 },
+        async process({ name }) {
+          began.resolve();
+          if (name === "active") await mayEnd.promise;
+          done.add(name);
+        },
+      }),
+    );
+    if (moment === "works on a job") {
+      await other.add({ name: "active" }, { id: "active" });
+      await began.promise;
+    }
+
+    proxy.redirect(await freePort());
+    await redis.kill();
+    await waitFor(() => worker.fault() !== undefined && other.fault() !== undefined);
+    await redis.restart();
+    await waitFor(() => other.fault() === undefined);
+    await other.add({ name: "now" }, { id: "now" });
+    await other.add({ name: "later" }, { id: "later", delayMs: 200 });
+    proxy.redirect(redis.port);
+    mayEnd.resolve();
+
+    await waitFor(() => done.has("now") && done.has("later"));
+    await waitFor(() => reconnects === 1);
+    await waitFor(async () => Object.values(await other.counts()).every((count) => count === 0));
+    expect([...done].filter((name) => name !== "active").toSorted()).toEqual(["later", "now"]);
+  },
+);
