@@ -48,6 +48,8 @@ export async function evaluate(
   const watched = await readRolloutJob(ctx, entry?.value);
   const unrecorded = entry === undefined ? [] : unrecordedOf(entry.value);
   const jobs = await readJobs(ctx, workload, unrecorded);
+  // After the reads: the connection may have been lost and back in between.
+  if (!ctx.admission.isSynced()) await ctx.admission.synced();
   const input: DecisionInput = {
     rules: ctx.rules,
     workload,

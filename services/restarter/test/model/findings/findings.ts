@@ -27,7 +27,6 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isAfterOutage } from "./outages.ts";
 import { isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -126,13 +125,6 @@ export const FINDINGS: readonly Finding[] = [
       "NATS is restored while a Job is made again, and the answer to its deletion is lost: its manifest was in its record, and the Job is gone",
     breaks: ["records are true"],
     matches: isManifestLost,
-  },
-  {
-    name: "gate-closed-in-outage",
-    about:
-      "a gate is closed just before or in an outage of NATS, and what is decided after it does not know that yet",
-    breaks: ["gates hold"],
-    matches: (facts, { i }) => isAfterOutage(facts, i),
   },
   {
     name: "skipped-after-resume",

@@ -1,0 +1,100 @@
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { startNatsProxy } from "@rollcast/testkit/nats-proxy";
+import type { NatsProxy, ProxiedMessage } from "@rollcast/testkit/nats-proxy";
+import { paths } from "@rollcast/testkit/objects";
+import { startRedis } from "@rollcast/testkit/redis-server";
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
+
+// Only a watch can notice anything within a test.
+const config = { rollout: { resyncInterval: "1h" } };
+
+const NAMES = Array.from({ length: 10 }, (_, i) => `web-${i}`);
+const sourceOf = (name: string) => `cfg-of-${name}`;
+
+/** Deploys those whose new pods become ready when the annotation is taken off. */
+async function deployAll(harness: RestarterHarness, podAnnotations = {}): Promise<void> {
+  await Promise.all(
+    NAMES.map(async (name) => {
+      await harness.adopt(sourceOf(name), "0");
+      const uses = [{ as: "envFrom", configMap: sourceOf(name) }] as const;
+      await harness.deploy(name, { uses, replicas: 1, podAnnotations });
+    }),
+  );
+}
+
+/**
+ * Kills NATS and starts it again, until the client of the proxy is connected and asks for `what`,
+ * which is kept back.
+ */
+async function throughOutage(harness: RestarterHarness, proxy: NatsProxy, what: string) {
+  await harness.nats.kill();
+  await waitFor(() => harness.connection.fault() !== undefined);
+  const isReopening = ({ from, subject }: ProxiedMessage) =>
+    from === "client" && subject.startsWith(`$JS.API.${what}`);
+  const hold = proxy.hold(isReopening);
+  await harness.nats.restart();
+  await waitFor(() => harness.connection.fault() === undefined);
+  await hold.reached;
+  return hold;
+}
+
+async function letPodsBeReady({ api, namespace }: RestarterHarness): Promise<void> {
+  const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+  const annotations = { [NEVER_READY]: null };
+  await Promise.all(
+    items.map(({ metadata }) =>
+      api.patch(paths.pod(namespace, metadata.name), { metadata: { annotations } }),
+    ),
+  );
+}
+
+test("rollouts that another replica began while this one was being connected again are followed to their ends", async () => {
+  await using harness = await startRestarterHarness({ config });
+  await using proxy = await startNatsProxy(harness.nats.port);
+  // So that it takes no job of the other one.
+  await using redis = await startRedis();
+  await deployAll(harness, { [NEVER_READY]: "true" });
+  const other = await harness.start();
+  await harness.start({ env: { ROLLCAST_NATS_URL: proxy.url, ROLLCAST_REDIS_URL: redis.url } });
+  await harness.waitCurrent("Deployment", ...NAMES);
+
+  const hold = await throughOutage(harness, proxy, "CONSUMER.");
+  for (const name of NAMES) await harness.change(sourceOf(name), "1");
+  for (const name of NAMES)
+    await harness.waitRecord(
+      name,
+      ({ phase, outbox }) => phase === "rolling" && outbox.length === 0,
+    );
+  await other.kill("SIGKILL");
+  hold.release();
+  await letPodsBeReady(harness);
+
+  for (const name of NAMES) await harness.waitEvent("succeeded", name);
+  expect(faultsOf(await harness.events())).toEqual([]);
+});
+
+test("a freeze that another replica set in an outage holds what this one decides after it", async () => {
+  await using harness = await startRestarterHarness({ config });
+  await using proxy = await startNatsProxy(harness.nats.port);
+  await deployAll(harness);
+  const restarter = await harness.start({ env: { ROLLCAST_NATS_URL: proxy.url } });
+  await harness.waitCurrent("Deployment", ...NAMES);
+
+  const hold = await throughOutage(harness, proxy, "CONSUMER.CREATE.KV_control");
+  const { operations } = await harness.operate();
+  await operations.freeze({ level: "cluster" }, { by: "anna" });
+  await harness.change(sourceOf("web-0"), "1");
+  const words = async () => wordsOf(await harness.events(), "web-0");
+  const isPutOff = () => restarter.logs.some(({ msg }) => msg === "event requeued");
+  await waitFor(async () => isPutOff() || (await words()).includes("started"));
+  hold.release();
+
+  await harness.waitRecord("web-0", ({ due }) => due?.reason === "Frozen");
+  await harness.waitEvent("planned", "web-0");
+  expect(await words()).not.toContain("started");
+  expect((await harness.get("web-0")).metadata.generation).toBe(1);
+});
