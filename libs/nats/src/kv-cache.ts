@@ -9,7 +9,7 @@ export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "liste
    * subscription is lost until the bucket is listed anew.
    */
   isSynced(): boolean;
-  /** Resolves when that is so, or the signal has fired. */
+  /** Resolves when that is so, or the watch was ended. */
   synced(): Promise<void>;
 };
 
@@ -25,7 +25,10 @@ export type KvCacheOptions<T, Held> = {
   readonly filter: string;
   /** What is held of a record: the less, the less memory. */
   readonly transform: (record: T) => Held;
+  /** Ends the opening and, unless `until` does, the watch. */
   readonly signal: AbortSignal;
+  /** Ends the watch, e.g. when what reads the cache has ended too. */
+  readonly until?: AbortSignal;
   /** The bucket is listed anew after so many milliseconds at the latest; default 10 minutes. */
   readonly relistMs?: number;
 };
@@ -58,8 +61,8 @@ function writeThrough<T>(
 }
 
 /**
- * Follows the records of `filter` on one subscription until `signal` fires. Resolves when every
- * present record is cached; throws the signal's reason if it fires before.
+ * Follows the records of `filter` on one subscription until `until` fires. Resolves when every
+ * present record is cached; throws the reason of `signal` if it fires before.
  *
  * Wherever a write may be missing (a reconnect, a recreated or restored bucket, every 10 minutes)
  * the bucket is listed anew, and its listeners hear what is gone.
@@ -69,6 +72,7 @@ export async function openTransformedKvCache<T, Held>({
   filter,
   transform,
   signal,
+  until = signal,
   relistMs,
 }: KvCacheOptions<T, Held>): Promise<CachedKv<T, Held>> {
   signal.throwIfAborted();
@@ -81,10 +85,10 @@ export async function openTransformedKvCache<T, Held>({
     isListed = true;
     listing.resolve();
   };
-  signal.addEventListener("abort", end, { once: true });
+  until.addEventListener("abort", end, { once: true });
   kv.listAndWatch({
     filter,
-    signal,
+    signal: until,
     relistMs,
     onStart() {
       if (isListed) listing = Promise.withResolvers();
@@ -97,7 +101,11 @@ export async function openTransformedKvCache<T, Held>({
       end();
     },
   });
-  await listing.promise;
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = () => aborted.resolve();
+  signal.addEventListener("abort", onAbort, { once: true });
+  await Promise.race([listing.promise, aborted.promise]);
+  signal.removeEventListener("abort", onAbort);
   signal.throwIfAborted();
   const cache = { ...store, isSynced: () => isListed, synced: () => listing.promise };
   return { cache, kv: writeThrough(kv, set) };

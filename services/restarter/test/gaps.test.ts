@@ -98,3 +98,33 @@ test("a freeze that another replica set in an outage holds what this one decides
   expect(await words()).not.toContain("started");
   expect((await harness.get("web-0")).metadata.generation).toBe(1);
 });
+
+test("a freeze that is set while a restarter ends holds the jobs that it finishes", async () => {
+  await using harness = await startRestarterHarness({ config });
+  await using proxy = await startNatsProxy(harness.nats.port);
+  await harness.adopt("cfg", "0");
+  await harness.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
+  const restarter = await harness.start({ env: { ROLLCAST_NATS_URL: proxy.url } });
+  await harness.waitCurrent("Deployment", "web");
+  let isPlanned = false;
+  let isFrozen = false;
+  // The read of the job.
+  const hold = proxy.hold(({ from, subject }) => {
+    isPlanned ||= subject.startsWith("rollcast.v1.test.rollout.planned.");
+    isFrozen ||= from === "server" && subject.startsWith("$KV.control.test.freeze");
+    return isPlanned && subject === "$JS.API.STREAM.MSG.GET.KV_workloads";
+  });
+  await harness.change("cfg", "1");
+  await hold.reached;
+
+  const ended = restarter.kill("SIGTERM");
+  await restarter.waitLog(({ msg }) => msg === "stopping");
+  const { operations } = await harness.operate();
+  await operations.freeze({ level: "cluster" }, { by: "anna" });
+  await waitFor(() => isFrozen || restarter.hasExited(), { message: "the freeze to be delivered" });
+  hold.release();
+  await ended;
+
+  await harness.waitRecord("web", ({ due }) => due?.reason === "Frozen");
+  expect((await harness.get("web")).metadata.generation).toBe(1);
+});

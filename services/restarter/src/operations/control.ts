@@ -51,6 +51,8 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     kv: await openKv(nats, "control", ControlEntry),
     filter: `${cluster}.>`,
     signal,
+    // Jobs in progress still decide by it.
+    until: ending,
   });
   const outbox = createOperationOutbox({
     cluster,
