@@ -21,6 +21,7 @@ export async function openApiIfConfigured(
   const { config, health, metrics, nats, stack } = host;
   if (config.restarter.api === undefined) return;
   const { stalled } = health;
+  const gap = () => (ctx.admission.isSynced() ? undefined : "nats: a bucket is not listed yet");
   // Loaded only if enabled: the API schemas take megabytes.
   const { openRestarterApi } = await import("./api/start-api.ts");
   const api = await openRestarterApi({
@@ -29,7 +30,7 @@ export async function openApiIfConfigured(
     nats,
     config: config.restarter.api,
     metrics,
-    fault: () => nats.fault() ?? queues.fault(),
+    fault: () => nats.fault() ?? queues.fault() ?? gap(),
     queueOf: (workload) =>
       workload === undefined ? DEFAULT_QUEUE : control.admission.queueOf(workload),
     enqueueJob: (key) => queues.of(ctx.index.get(key)).enqueueNow(splitKey(key)),
