@@ -42,13 +42,31 @@ async function throughOutage(harness: RestarterHarness, proxy: NatsProxy, what: 
   return hold;
 }
 
-async function letPodsBeReady({ api, namespace }: RestarterHarness): Promise<void> {
-  const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+/** Until the Deployments have only new pods, and all of them ready. */
+async function letPodsBeReady({ api, namespace, get }: RestarterHarness): Promise<void> {
   const annotations = { [NEVER_READY]: null };
-  await Promise.all(
-    items.map(({ metadata }) =>
-      api.patch(paths.pod(namespace, metadata.name), { metadata: { annotations } }),
-    ),
+  const isComplete = async (name: string) => {
+    const { metadata, status } = (await get(name)) as AnyObject & {
+      status: Record<string, number>;
+    };
+    const { observedGeneration, updatedReplicas, availableReplicas, replicas } = status;
+    if (observedGeneration !== metadata.generation) return false;
+    return [updatedReplicas, availableReplicas, replicas].every((count) => count === 1);
+  };
+  await waitFor(
+    async () => {
+      // A pod may be made late.
+      const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+      await Promise.all(
+        items
+          .filter(({ metadata }) => metadata.annotations?.[NEVER_READY] !== undefined)
+          .map(({ metadata }) =>
+            api.patch(paths.pod(namespace, metadata.name), { metadata: { annotations } }),
+          ),
+      );
+      return (await Promise.all(NAMES.map(isComplete))).every(Boolean);
+    },
+    { message: "the Deployments to be rolled out", timeout: 60_000 },
   );
 }
 
