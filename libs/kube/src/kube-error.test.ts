@@ -8,6 +8,9 @@ test.each([
   { header: "7", want: 7_000 },
   { header: "Mon, 23 Nov 2026 04:00:30 GMT", want: 30_000 },
   { header: "Mon, 23 Nov 2026 03:00:00 GMT", want: 0 },
+  { header: "99999999999999999999", want: 1e23 },
+  { header: "-5", want: undefined },
+  { header: "1.5", want: undefined },
   { header: "soon", want: undefined },
   { header: undefined, want: undefined },
 ])("Retry-After $header is $want ms", ({ header, want }) => {
@@ -30,6 +33,31 @@ test("a Status keeps its reason, message and the delay it asks for", () => {
     retryAfterMs: 3_000,
   });
 });
+
+test.each([
+  { seconds: 119, want: 119_000 },
+  { seconds: 121, want: 120_000 },
+  { seconds: 1e9, want: 120_000 },
+  { seconds: Number.POSITIVE_INFINITY, want: 120_000 },
+  { seconds: 0.5, want: 500 },
+  { seconds: -1, want: undefined },
+  { seconds: Number.NaN, want: undefined },
+  { seconds: "60", want: undefined },
+  { header: 1e12, seconds: 1, want: 120_000 },
+  { header: -1, seconds: 1, want: undefined },
+])("a wait of $seconds s in the Status, $header ms in the header, is $want ms", (example) => {
+  const { seconds, header, want } = example;
+  const status = { code: 429, details: { retryAfterSeconds: seconds } };
+
+  expect(fromStatus(status, 429, header).retryAfterMs).toBe(want);
+});
+
+test.each([0, 42, 200, 700, 422.5])(
+  "a code that is none of an error (%d) does not count",
+  (code) => {
+    expect(fromStatus({ code }, 503).status).toBe(503);
+  },
+);
 
 test.each([undefined, null, "text", 5, { reason: 1, message: {} }])(
   "what is no Status (%j) leaves the HTTP status",

@@ -1,12 +1,15 @@
 import { mask } from "@rollcast/runtime/logger";
 
 const MAX_MESSAGE = 1_024;
+/** Any webhook may set it: one of days must not hold a workload back for so long. */
+const MAX_RETRY_AFTER_MS = 120_000;
 
 /**
  * A request that the API server refused, or that got no answer. `status` is the HTTP status, 0
  * where there was no answer (network, TLS, time-out). `reason` and the message are those of the
  * Kubernetes `Status`; without an answer `reason` is the error's code (`ECONNREFUSED`, `Timeout`).
- * `retryAfterMs` is the server's `Retry-After` in milliseconds.
+ * `retryAfterMs` is the server's `Retry-After` in milliseconds, two minutes at most; undefined
+ * where it has none, or one that is no length of time.
  */
 export class KubeError extends Error {
   override name = "KubeError";
@@ -23,19 +26,25 @@ export class KubeError extends Error {
     super(mask(message).slice(0, MAX_MESSAGE), options);
     this.status = status;
     this.reason = reason;
-    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    const { retryAfterMs = -1 } = options;
+    if (retryAfterMs >= 0) this.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   }
 }
 
 /**
- * Milliseconds of a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3); undefined where it
- * says neither.
+ * Milliseconds of a `Retry-After` header as it stands there: seconds or a date (RFC 9110, 10.2.3);
+ * undefined where it says neither.
  */
 export function parseRetryAfter(header: unknown, now: number): number | undefined {
   if (typeof header !== "string") return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const date = Date.parse(header);
+  if (/^\d+$/.test(header)) return Number(header) * 1_000;
+  // `Date.parse` also makes a date of `-5`.
+  const date = header.endsWith("GMT") ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+function isErrorStatus(code: unknown): code is number {
+  return typeof code === "number" && Number.isInteger(code) && code >= 400 && code <= 599;
 }
 
 type Status = { reason?: unknown; message?: unknown; code?: unknown; details?: unknown };
@@ -52,7 +61,7 @@ export function fromStatus(status: unknown, fallback: number, retryAfterMs?: num
       ? details.retryAfterSeconds
       : undefined;
   const fromDetails = typeof seconds === "number" ? seconds * 1_000 : undefined;
-  const number = typeof code === "number" ? code : fallback;
+  const number = isErrorStatus(code) ? code : fallback;
   return new KubeError(
     number,
     typeof reason === "string" && reason !== "" ? reason.slice(0, 128) : `Http${number}`,

@@ -9,7 +9,6 @@ export type Recovery = { readonly delayMs: number; readonly relist: boolean };
 
 /** Failures in a row after which a watch is not resumed but listed anew. */
 const RELIST_AFTER = 3;
-const MAX_RETRY_AFTER_MS = 120_000;
 
 /** The server no longer has the history since the version asked for. */
 function isExpired(err: KubeError): boolean {
@@ -32,8 +31,7 @@ export function recover(
   if (isExpired(err)) return { delayMs: failures === 1 ? 0 : waited, relist: true };
   const relist = failures >= RELIST_AFTER || (err.reason === "Silent" && failures > 1);
   if (err.reason === "Silent" && failures === 1) return { delayMs: 0, relist };
-  const retryAfterMs = Math.min(err.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-  return { delayMs: Math.max(waited, retryAfterMs), relist };
+  return { delayMs: Math.max(waited, err.retryAfterMs ?? 0), relist };
 }
 
 /**

@@ -163,16 +163,23 @@ async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number): Promi
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
+/** Throws where the answer is cut: its HTTP status alone would not say what was refused. */
 async function refusal(response: IncomingMessage): Promise<KubeError> {
   const retryAfterMs = parseRetryAfter(response.headers["retry-after"], Date.now());
-  let status: unknown;
+  const status = await readStatus(response);
+  return fromStatus(status, response.statusCode ?? 0, retryAfterMs);
+}
+
+async function readStatus(response: IncomingMessage): Promise<unknown> {
   try {
     const bytes = await readBounded(response, MAX_ERROR_BYTES);
-    status = JSON.parse(bytes.toString("utf8"));
-  } catch {
-    // A proxy's page or a cut answer: the HTTP status says enough.
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (err) {
+    // A proxy's page, however long: the HTTP status says enough.
+    const isTooLarge = err instanceof KubeError && err.reason === "TooLarge";
+    if (err instanceof SyntaxError || isTooLarge) return undefined;
+    throw err;
   }
-  return fromStatus(status, response.statusCode ?? 0, retryAfterMs);
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
