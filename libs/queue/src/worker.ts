@@ -16,7 +16,8 @@ export type WorkOptions<T> = QueueOptions & {
   /**
    * Does one job. Returns: done. {@link RetryLaterError}: again after its delay, without using an
    * attempt. {@link TerminalError}: given up. Else: again with backoff until the attempts are used
-   * up. `lastAttempt` says that no other will follow.
+   * up, after the error's `retryAfterMs` where that is longer. `lastAttempt` says that no other
+   * will follow.
    */
   process: (data: T, context: JobContext) => Promise<void>;
 };
@@ -124,7 +125,10 @@ export async function openWorker<T>(options: WorkOptions<T>): Promise<Work> {
       drainDelay: 5,
       // A rate limit that is lifted is noticed within it.
       maximumRateLimitDelay: 500,
-      settings: { backoffStrategy: (attempt) => backoffDelay(options.backoff, attempt) },
+      settings: {
+        backoffStrategy: (attempt, _type, err) =>
+          Math.max(backoffDelay(options.backoff, attempt), retryAfterMs(err?.cause)),
+      },
     },
   );
   const errors = watchErrors(options);
@@ -158,6 +162,12 @@ export type JobContext = {
   readonly pause: (ms: number) => Promise<void>;
 };
 
+/** How long an error asks to wait, in milliseconds; 0 where it does not. */
+function retryAfterMs(err: unknown): number {
+  if (!(err instanceof Error) || !("retryAfterMs" in err)) return 0;
+  return typeof err.retryAfterMs === "number" ? err.retryAfterMs : 0;
+}
+
 /**
  * For how long an error of the worker is a fault. It tries again at once, so one that lasts is
  * never older.
@@ -182,7 +192,7 @@ async function processJob<T>(
     if (err instanceof TerminalError) throw new UnrecoverableError(message);
     // Whatever ends a job that was asked to end, it is for another worker.
     const delayMs = err instanceof RetryLaterError ? err.delayMs : signal.aborted ? 0 : undefined;
-    if (delayMs === undefined) throw new Error(message);
+    if (delayMs === undefined) throw new Error(message, { cause: err });
     await job.moveToDelayed(Date.now() + Math.max(0, delayMs), token);
     throw new DelayedError();
   }

@@ -272,6 +272,26 @@ describe.concurrent("queue", () => {
     expect(await bull.queue.counts()).toMatchObject({ failed: 0 });
   });
 
+  test("an error that asks to wait lengthens the backoff, and uses an attempt", async () => {
+    await using bull = await setup();
+    const attempts: [number, boolean, number][] = [];
+    await bull.work(async (_, { attempt, lastAttempt }) => {
+      attempts.push([attempt, lastAttempt, Date.now()]);
+      throw Object.assign(new Error("busy"), { retryAfterMs: attempt === 1 ? 700 : 0 });
+    });
+
+    await bull.queue.add({ name: "a" }, { id: "a", attempts: 3 });
+    await waitFor(async () => (await bull.queue.counts()).failed === 1);
+
+    expect(attempts.map(([attempt, last]) => `${attempt} ${last}`)).toEqual([
+      "1 false",
+      "2 false",
+      "3 true",
+    ]);
+    // Longer than the backoff ever is.
+    expect((attempts[1]?.[2] ?? 0) - (attempts[0]?.[2] ?? 0)).toBeGreaterThanOrEqual(700);
+  });
+
   test("addAndWake runs a job that waits for its next attempt now, add lets it wait", async () => {
     await using bull = await setup();
     const attempts: string[] = [];
