@@ -51,8 +51,8 @@ function above(
 
 const DEAD = `rollcast_notifications_dead_total{${NS},receiver="hook",reason="404"}`;
 const REFUSED = `rollcast_source_refused_total{${NS}}`;
-const patchErrors = (status: number) =>
-  `rollcast_patch_errors_total{${NS},status="${status}",pod="a"}`;
+const patchErrors = (reason: string) =>
+  `rollcast_patch_errors_total{${NS},reason="${reason}",pod="a"}`;
 
 export const EXAMPLES: readonly Example[] = [
   {
@@ -91,9 +91,18 @@ export const EXAMPLES: readonly Example[] = [
   {
     alert: "RollcastPatchErrors",
     at: "25m",
-    fires: { [patchErrors(403)]: "0+12x40" },
-    labels: { namespace, status: "403" },
-    quiet: { [patchErrors(422)]: "0+60x40", [patchErrors(500)]: "0+1x40" },
+    fires: { [patchErrors("Unavailable")]: "0+12x40" },
+    labels: { namespace, reason: "Unavailable" },
+    quiet: { [patchErrors("Conflict")]: "0+60x40", [patchErrors("Unavailable")]: "0+1x40" },
+  },
+  {
+    // One workload that a policy refuses, tried every quarter of an hour at last.
+    alert: "RollcastPatchErrors",
+    at: "50m",
+    fires: { [patchErrors("Refused")]: "0 1x1 2x3 3x7 4x14 5x14 6x20" },
+    labels: { namespace, reason: "Refused" },
+    // Refused, and let through at the next try.
+    quiet: { [patchErrors("Refused")]: "0x25 3x40" },
   },
   above("RollcastKindForbidden", "rollcast_kind_forbidden", {
     limit: 0,

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { AnyObject } from "@rollcast/testkit/test-api";
+import { addPolicy } from "@rollcast/testkit/admission-policy";
 import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { define } from "@rollcast/testkit/definitions";
@@ -173,6 +174,34 @@ async function deployAll({ api, namespace }: Stack): Promise<void> {
   }
 }
 
+/**
+ * Has the API server refuse to make a Job `blocked` that is there: the restarter looks whether its
+ * namespace is gone.
+ */
+async function blockJob({ api, namespace }: Stack): Promise<void> {
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  await api.create(paths.configMap(namespace), configMap(namespace, "blocked-cfg", { a: "0" }));
+  const uses = [{ as: "envFrom", configMap: "blocked-cfg" }] as const;
+  const blocked = toJob(deployment(namespace, "blocked", { uses }) as AnyObject);
+  await api.create(jobs, blocked);
+  await addPolicy(api, {
+    kind: "ValidatingAdmissionPolicy",
+    name: "block",
+    namespace,
+    resources: { group: "batch", plural: "jobs" },
+    operations: ["CREATE"],
+    spec: { validations: [{ expression: "!object.metadata.name.startsWith('blocked')" }] },
+    binding: { validationActions: ["Deny"] },
+  });
+  const other = { ...blocked, metadata: { ...blocked.metadata, name: "blocked-too" } };
+  const isDenied = () =>
+    api.create(`${jobs}?dryRun=All`, other).then(
+      () => false,
+      () => true,
+    );
+  await waitFor(isDenied, { message: "the policy to be in force" });
+}
+
 test("the roles of the chart are what the services ask of the API server: nothing is missing and nothing too much", async () => {
   const queues = [{ name: "default", window: "2s", concurrency: 20 }];
   const settings = { scope: {}, queues };
@@ -188,6 +217,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
   await using accounts = await installServiceAccounts(cluster, namespace, set);
   await api.create(paths.secret(namespace), secret(namespace, "sec", { p: "0" }));
   await deployAll(stack);
+  await blockJob(stack);
   const config = { scope: { namespaceSelector: "kubernetes.io/metadata.name" }, kinds: [APP] };
   for (const account of ACCOUNTS) {
     await stack.start(account, { config, kubeconfig: await accounts.kubeconfig(account) });
@@ -198,6 +228,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
     await setKey(stack, `${name}-gone-cfg`, "a", "1");
     await stack.waitEvent("planned", `${name}-gone`);
   }
+  await setKey(stack, "blocked-cfg", "a", "1");
   // Gone within the window: what the index does not know any more, the API server is asked for.
   for (const workload of WORKLOADS) {
     await api.remove(`${collection(namespace, workload)}/${workload.name}-gone`);

@@ -6,8 +6,10 @@ const GROUP = "admissionregistration.k8s.io";
 export type AdmissionPolicy = {
   readonly kind: "ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy";
   readonly name: string;
-  /** The namespace whose Deployments it is for. */
+  /** The namespace whose objects it is for. */
   readonly namespace: string;
+  /** What it is for, by group; default Deployments. */
+  readonly resources?: { readonly group: string; readonly plural: string };
   readonly operations: readonly ("CREATE" | "UPDATE")[];
   /** What it does, beside what it matches. */
   readonly spec: object;
@@ -20,12 +22,13 @@ export type AdmissionPolicy = {
  */
 export async function addPolicy(api: Api, policy: AdmissionPolicy): Promise<AsyncDisposable> {
   const { kind, name, namespace, operations, spec, binding } = policy;
+  const { group = "apps", plural: resource = "deployments" } = policy.resources ?? {};
   const apiVersion = `${GROUP}/v1`;
   const plural = kind === "ValidatingAdmissionPolicy" ? "validating" : "mutating";
   const policies = `/apis/${apiVersion}/${plural}admissionpolicies`;
   const bindings = `/apis/${apiVersion}/${plural}admissionpolicybindings`;
   const resourceRules = [
-    { apiGroups: ["apps"], apiVersions: ["v1"], operations, resources: ["deployments"] },
+    { apiGroups: [group], apiVersions: ["v1"], operations, resources: [resource] },
   ];
   const matchConstraints = {
     namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },

@@ -3,9 +3,18 @@ import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { CHECK_NAMES } from "./model/verdict.ts";
 
+/**
+ * - `Conflict`: somebody else was faster; it was decided again.
+ * - `Refused`: by the API server or a policy.
+ * - `Unavailable`: no answer, or one that asks to come again.
+ */
+const PATCH_ERROR_REASONS = ["Conflict", "Refused", "Unavailable"] as const;
+
+export type PatchErrorReason = (typeof PATCH_ERROR_REASONS)[number];
+
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
-  readonly patchErrors: Counter<"status">;
+  readonly patchErrors: Counter<"reason">;
   readonly resyncSeconds: Histogram;
   readonly annotationFaults: Counter;
   readonly verdicts: Counter<"check">;
@@ -15,8 +24,8 @@ export type RestarterMetrics = {
 };
 
 /**
- * The restarter's metrics. Every outcome starts at 0, so that rates are correct from the first
- * event.
+ * The restarter's metrics. Every outcome and reason starts at 0, so that rates are correct from
+ * the first event.
  */
 export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
   const outcomes = metrics.counter("rollcast_rollouts_total", "Rollout events by outcome", [
@@ -41,6 +50,12 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     [],
     LATENCY_BUCKETS,
   );
+  const patchErrors = metrics.counter(
+    "rollcast_patch_errors_total",
+    "Writes of a rollout that failed (patches, Jobs made or deleted), by reason: Refused (by the API server or a policy), Unavailable (no answer, or one that asks to come again), Conflict (a lost race)",
+    ["reason"],
+  );
+  for (const reason of PATCH_ERROR_REASONS) patchErrors.inc({ reason }, 0);
   return {
     patchSeconds: metrics.histogram(
       "rollcast_patch_duration_seconds",
@@ -48,11 +63,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       [],
       LATENCY_BUCKETS,
     ),
-    patchErrors: metrics.counter(
-      "rollcast_patch_errors_total",
-      "Failed patches by HTTP status (0: no response, 422: mostly our guard)",
-      ["status"],
-    ),
+    patchErrors,
     verdicts,
     annotationFaults: metrics.counter(
       "rollcast_annotation_faults_total",

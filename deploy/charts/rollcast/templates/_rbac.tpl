@@ -53,6 +53,8 @@ subjects:
 {{- if not (has "jobs" $ignored) }}
 # New content runs a Job from a CronJob; a Job is deleted and created again.
 - { apiGroups: [batch], resources: [jobs], verbs: [get, list, watch, create, delete] }
+# Whether a Job that may not be created again lost its namespace too.
+- { apiGroups: [""], resources: [namespaces], verbs: [get] }
 {{- else if $cronJobs }}
 - { apiGroups: [batch], resources: [jobs], verbs: [get, create] }
 {{- end }}

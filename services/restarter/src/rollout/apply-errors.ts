@@ -3,6 +3,7 @@ import { backoffDelay } from "@rollcast/async/backoff";
 import type { Context } from "../context.ts";
 import { stableId } from "@rollcast/shared/events";
 import { withUnconfirmed } from "../decision/applied.ts";
+import type { PatchErrorReason } from "../metrics.ts";
 import { contentsHash } from "../model/content.ts";
 import { ConflictError, readJobs, readWorkload } from "../reconcile/evaluate.ts";
 import { refused } from "../decision/outcomes.ts";
@@ -13,29 +14,61 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Attempt, Pending } from "./roll.ts";
 
+/** How long after an answer that nobody has it is asked again. */
+export const UNKNOWN_MS = 30_000;
+
 const RETRY = { initial: 30_000, max: 900_000 };
 
-export function isTransient(err: KubeError): boolean {
-  return err.status === 0 || err.status === 429 || err.status >= 500 || err.status === 401;
+/**
+ * Whether the answer says nothing of what was to be written: there was none, it is not the API
+ * server's (a redirect), or it asks to come again.
+ */
+function isTransient({ status }: KubeError): boolean {
+  return status < 400 || status === 408 || status === 429 || status >= 500;
 }
 
+/** What a look at the object says of the decision that was made on it. */
+export type Look = "as-decided" | "changed" | "gone";
+
+/** What an error means, and what the object said where it was looked at. */
+export type Classified = { readonly reason: PatchErrorReason; readonly look?: Look };
+
 /**
- * Whether the decision was made on a workload that has changed since. Reads the workload, so that
- * the next evaluation uses the server's state and does not wait for the watch. A 422 alone does not
- * say it: the API server's message for a failed `test` is the one for any patch that does not
- * apply.
+ * Says what an error means, and counts it. Tells a refusal from a lost race by looking at the
+ * object: a policy answers with any status and sentence it likes, and the answer to a failed `test`
+ * is that to any patch that does not apply.
  */
-async function isStale(ctx: Context, workload: Workload, { status }: KubeError): Promise<boolean> {
-  if (status !== 404 && status !== 409 && status !== 422) return false;
-  const { uid, generation } = workload;
+export async function classify(
+  ctx: Context,
+  err: KubeError,
+  lookAt: () => Promise<Look>,
+): Promise<Classified> {
+  const classified = isTransient(err) ? { reason: "Unavailable" as const } : await judge(lookAt);
+  ctx.metrics.patchErrors.inc({ reason: classified.reason });
+  return classified;
+}
+
+async function judge(lookAt: () => Promise<Look>): Promise<Classified> {
+  try {
+    const look = await lookAt();
+    return { reason: look === "as-decided" ? "Refused" : "Conflict", look };
+  } catch (err) {
+    if (!(err instanceof KubeError)) throw err;
+    // Where it may not be looked at, the answer is all there is.
+    const isUnavailable = isTransient(err) || err.status === 401;
+    return { reason: isUnavailable ? "Unavailable" : "Refused" };
+  }
+}
+
+/** Looks, so that the next evaluation uses the server's state and does not wait for the watch. */
+export async function lookAtWorkload(ctx: Context, workload: Workload): Promise<Look> {
   const present = await readWorkload(ctx, workloadKey(workload));
-  return status !== 422 || present?.uid !== uid || present.generation !== generation;
+  if (present === undefined) return "gone";
+  const isSame = present.uid === workload.uid && present.generation === workload.generation;
+  return isSame ? "as-decided" : "changed";
 }
 
-/**
- * Classifies a failed patch: records the failure, or says when to try again. Throws
- * {@link ConflictError} when the decision is stale, and the error itself to let the queue retry.
- */
+/** Handles the failure of a patch. Throws as {@link handleClassified}. */
 export async function handleApplyError(
   ctx: Context,
   workload: Workload,
@@ -44,18 +77,39 @@ export async function handleApplyError(
   thrown: unknown,
 ): Promise<ReconcileResult> {
   if (!(thrown instanceof KubeError)) throw thrown;
-  const { kind, namespace, name } = workload;
-  ctx.metrics.patchErrors.inc({ status: String(thrown.status) });
-  if (await isStale(ctx, workload, thrown)) {
+  const { reason } = await classify(ctx, thrown, () => lookAtWorkload(ctx, workload));
+  return handleClassified(ctx, pending, attempt, {
+    err: thrown,
+    reason,
+    generation: workload.generation,
+  });
+}
+
+type ApplyError = {
+  readonly err: KubeError;
+  readonly reason: PatchErrorReason;
+  /** Of the workload that was decided on. */
+  readonly generation: number;
+};
+
+/**
+ * Records a failure where it is final for now. Throws {@link ConflictError} when the decision is
+ * stale, and the error itself to let the queue retry.
+ */
+export async function handleClassified(
+  ctx: Context,
+  pending: Pending,
+  attempt: Attempt,
+  { err, reason, generation }: ApplyError,
+): Promise<ReconcileResult> {
+  const { kind, namespace, name } = pending.value;
+  if (reason === "Conflict") {
     ctx.logger.debug({ workload: { kind, namespace, name } }, "patch conflict, decision is stale");
-    throw new ConflictError("the workload has changed", { cause: thrown });
+    throw new ConflictError("the workload has changed", { cause: err });
   }
-  if (thrown.retryAfterMs !== undefined && isTransient(thrown)) {
-    return { requeueAt: Date.now() + thrown.retryAfterMs };
-  }
-  if (!isTransient(thrown)) return recordFailure(ctx, workload.generation, pending, thrown);
-  if (!attempt.lastAttempt) throw thrown;
-  return afterLastAttempt(ctx, workload, pending, thrown);
+  if (reason === "Refused") return recordFailure(ctx, generation, pending, err);
+  if (!attempt.lastAttempt) throw err;
+  return afterLastAttempt(ctx, pending, { err, generation });
 }
 
 /**
@@ -65,23 +119,22 @@ export async function handleApplyError(
  */
 async function afterLastAttempt(
   ctx: Context,
-  workload: Workload,
   pending: Pending,
-  thrown: KubeError,
+  { err, generation }: Pick<ApplyError, "err" | "generation">,
 ): Promise<ReconcileResult> {
-  const { rollout } = pending.value;
+  const { rollout, uid } = pending.value;
   try {
-    const present = await readWorkload(ctx, workloadKey(workload));
-    const isSame = present?.uid === workload.uid && present.generation === rollout.guard;
-    const jobs = isSame ? await readJobs(ctx, workload, [rollout]) : new Set();
+    const present = await readWorkload(ctx, workloadKey(pending.value));
+    const isSame = present?.uid === uid && present.generation === rollout.guard;
+    const jobs = isSame ? await readJobs(ctx, present, [rollout]) : new Set();
     if (!isSame || jobs.has(rollout.id)) {
-      throw new ConflictError("the workload has changed", { cause: thrown });
+      throw new ConflictError("the workload has changed", { cause: err });
     }
-  } catch (err) {
-    if (!(err instanceof KubeError)) throw err;
-    return { requeueAt: Date.now() + RETRY.initial };
+  } catch (failure) {
+    if (!(failure instanceof KubeError)) throw failure;
+    return { requeueAt: Date.now() + UNKNOWN_MS };
   }
-  return recordFailure(ctx, workload.generation, pending, thrown);
+  return recordFailure(ctx, generation, pending, err);
 }
 
 /**

@@ -206,34 +206,47 @@ export function templatePatch(patched: Patched): PatchOperation[] {
 const WRITE_MS = 15_000;
 
 /**
- * Creates a Job; returns the existing one if its name is in use. Throws {@link ConflictError} if
- * that one is gone a moment later.
+ * Creates a Job; returns the existing one if its name is in use. Throws {@link KubeError}, also
+ * where its name is said to be in use and is not.
  */
 export async function createJob(
   ctx: Context,
   namespace: string,
   body: unknown,
 ): Promise<KubeObject> {
-  try {
-    return await ctx.kube.request<KubeObject>({
-      method: "POST",
-      path: apiPath(job, namespace),
-      query: { fieldManager: FIELD_MANAGER },
-      body,
-      timeoutMs: WRITE_MS,
-    });
-  } catch (err) {
-    if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
-    const { name } = (body as KubeObject).metadata;
-    return present(ctx, apiPath(job, namespace, name));
+  const { name } = (body as KubeObject).metadata;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ctx.kube.request<KubeObject>({
+        method: "POST",
+        path: apiPath(job, namespace),
+        query: { fieldManager: FIELD_MANAGER },
+        body,
+        timeoutMs: WRITE_MS,
+      });
+    } catch (err) {
+      if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
+      const existing = await readJob(ctx, namespace, name);
+      if (existing !== undefined) return existing;
+      // It has just gone; the second time, only a webhook says that it is there.
+      if (attempt > 1) throw err;
+    }
   }
 }
 
-async function present(ctx: Context, path: string): Promise<KubeObject> {
+/** Undefined if it is gone. */
+async function readJob(
+  ctx: Context,
+  namespace: string,
+  name: string,
+): Promise<KubeObject | undefined> {
   try {
-    return await ctx.kube.request<KubeObject>({ method: "GET", path });
+    return await ctx.kube.request<KubeObject>({
+      path: apiPath(job, namespace, name),
+      method: "GET",
+    });
   } catch (err) {
     if (!(err instanceof KubeError) || err.status !== 404) throw err;
-    throw new ConflictError("the Job that was there is gone now", { cause: err });
+    return undefined;
   }
 }

@@ -9,7 +9,14 @@ import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/content.ts";
 import { commit } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
-import { handleApplyError, isTransient, recordFailure } from "./apply-errors.ts";
+import {
+  UNKNOWN_MS,
+  classify,
+  handleClassified,
+  lookAtWorkload,
+  recordFailure,
+} from "./apply-errors.ts";
+import type { Classified, Look } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -47,10 +54,11 @@ export async function recreate(
     ctx.failpoint("manifest-written");
     await deleteJob(ctx, path, pending.value.uid);
   } catch (err) {
-    const gone = err instanceof KubeError && err.status === 404;
+    if (!(err instanceof KubeError)) throw err;
+    const classified = await classify(ctx, err, () => lookAtWorkload(ctx, workload));
     // Whoever wrote the manifest before has deleted the Job, or may have.
-    const byUs = gone && pending.value.recreate !== undefined;
-    if (!byUs) return notDeleted(ctx, workload, at, attempt, err);
+    const isByUs = classified.look === "gone" && pending.value.recreate !== undefined;
+    if (!isByUs) return notDeleted(ctx, at, attempt, { ...classified, err });
   }
   ctx.failpoint("deleted");
   ctx.index.forget(key);
@@ -74,23 +82,19 @@ function deleteJob(ctx: Context, path: string, uid: string): Promise<unknown> {
 }
 
 /**
- * The Job still exists, or its owner has just deleted it: unless the answer is unknown, it must not
- * be recreated from the record.
+ * The Job still exists, or its owner has just deleted it: unless that could not be looked at, it
+ * must not be recreated from the record.
  */
 async function notDeleted(
   ctx: Context,
-  workload: Workload,
   at: Pending,
   attempt: Attempt,
-  thrown: unknown,
+  { err, reason, look }: Classified & { readonly err: KubeError },
 ): Promise<ReconcileResult> {
-  if (!(thrown instanceof KubeError) || (isTransient(thrown) && !attempt.lastAttempt)) throw thrown;
   const { recreate: kept, ...value } = at.value;
-  let clean = at;
-  if (kept !== undefined && !isTransient(thrown)) {
-    clean = await commit(ctx, at, value);
-  }
-  return handleApplyError(ctx, workload, clean, attempt, thrown);
+  const clean = kept === undefined || look === undefined ? at : await commit(ctx, at, value);
+  const { generation } = value;
+  return handleClassified(ctx, clean, attempt, { err, reason, generation });
 }
 
 const GONE_MS = 1_000;
@@ -132,28 +136,36 @@ async function notMade(
   entry: Entry<WorkloadRecord>,
   kept: Recreate,
   attempt: Attempt,
-  thrown: unknown,
+  err: unknown,
 ): Promise<ReconcileResult> {
-  if (!(thrown instanceof KubeError)) throw thrown;
-  if (thrown.status === 404) {
-    // Its namespace is gone, so nobody needs it.
-    const { recreate: _, ...value } = entry.value;
-    await commit(ctx, entry, value);
-    throw new ConflictError("the namespace of the Job is gone", { cause: thrown });
-  }
-  if (isTransient(thrown)) {
-    if (!attempt.lastAttempt) throw thrown;
-    const made = await readMade(ctx, entry);
-    if (made === "unknown") return { requeueAt: Date.now() + UNKNOWN_MS };
-    if (made === "there") throw new ConflictError("the Job is there", { cause: thrown });
-  }
+  if (!(err instanceof KubeError)) throw err;
+  const { recreate: _, ...value } = entry.value;
+  const { reason } = await classify(ctx, err, () => lookAtNamespace(ctx, value.namespace));
+  // Its namespace is gone, so nobody needs it.
+  if (reason === "Conflict") await commit(ctx, entry, value);
   const rollout = recreation({ ...entry.value, recreate: kept });
   const pending = { ...entry, value: { ...entry.value, rollout } };
-  return recordFailure(ctx, kept.rollout.guard, pending, thrown);
+  if (reason === "Unavailable") {
+    if (!attempt.lastAttempt) throw err;
+    const made = await readMade(ctx, entry);
+    if (made === "unknown") return { requeueAt: Date.now() + UNKNOWN_MS };
+    if (made === "there") throw new ConflictError("the Job is there", { cause: err });
+    return recordFailure(ctx, kept.rollout.guard, pending, err);
+  }
+  return handleClassified(ctx, pending, attempt, { err, reason, generation: kept.rollout.guard });
 }
 
-/** How long after an answer that nobody has it is asked again. */
-const UNKNOWN_MS = 30_000;
+/** Only a namespace that is gone, or is going, takes a Job's place away. */
+async function lookAtNamespace(ctx: Context, namespace: string): Promise<Look> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  try {
+    const { metadata } = await ctx.kube.request<KubeObject>({ method: "GET", path });
+    return metadata.deletionTimestamp === undefined ? "as-decided" : "gone";
+  } catch (err) {
+    if (err instanceof KubeError && err.status === 404) return "gone";
+    throw err;
+  }
+}
 
 /** Whether there is a Job of that name, whoever made it. */
 async function readMade(

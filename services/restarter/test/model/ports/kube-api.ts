@@ -24,6 +24,9 @@ export type KubeApi = {
 const GROUP = /^\/apis\/([^/]+)\/[^/]+$/;
 const PATH = /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?$/;
 
+/** A namespace itself; none ever goes. */
+const NAMESPACE = /^\/api\/v1\/namespaces\/([^/]+)$/;
+
 type Target = { readonly kind: string; readonly namespace?: string; readonly name?: string };
 
 function targetOf(path: string): Target {
@@ -84,6 +87,8 @@ function resourcesOf(group: string): object {
 function perform(store: ObjectStore, request: KubeRequest): unknown {
   const [, group] = GROUP.exec(request.path) ?? [];
   if (group !== undefined) return resourcesOf(group);
+  const [, namespace] = NAMESPACE.exec(request.path) ?? [];
+  if (namespace !== undefined) return { kind: "Namespace", metadata: { name: namespace } };
   const target = targetOf(request.path);
   const manager = request.query?.fieldManager ?? "unknown";
   if (request.method === "POST") return store.create(request.body as Draft, { manager });
@@ -105,12 +110,12 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
 
 function kindOfCall({ method, path }: KubeRequest): CallKind {
   if (method !== "GET") return "patch";
-  if (GROUP.test(path)) return "other";
+  if (GROUP.test(path) || NAMESPACE.test(path)) return "other";
   return targetOf(path).name === undefined ? "list workloads" : "read workload";
 }
 
 function describe({ method, path }: KubeRequest): string {
-  if (GROUP.test(path)) return `${method} ${path}`;
+  if (GROUP.test(path) || NAMESPACE.test(path)) return `${method} ${path}`;
   const { kind, name } = targetOf(path);
   return `${method} ${kind}${name === undefined ? "s" : ` ${name}`}`;
 }

@@ -1,0 +1,343 @@
+import { deployment } from "@rollcast/testkit/deployment";
+import { job } from "@rollcast/testkit/shapes";
+import { ApiError } from "@rollcast/testkit/test-api";
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import { waitFor } from "@rollcast/testkit/wait";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Answer, Subject } from "./api-answer.ts";
+import { WEBHOOK, openWorld } from "./api-answers-world.ts";
+import type { World } from "./api-answers-world.ts";
+import { crowdOut, denyTemplates, hang } from "./api-answers-policies.ts";
+import { wordsOf } from "./harness.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+/** A policy's denial with one of the reasons that it may give. */
+function policy(name: string, reason: string, tries = 1): Answer {
+  const message = "test failed: image has not passed testing";
+  const denial = { name: `testing-${name}`, reason, message };
+  return {
+    name,
+    begin: (subject, place) => denyTemplates(subject, place, denial),
+    tries,
+    must: { do: "fail", reason, message },
+  };
+}
+
+/** The webhook's denial with a status, in words that the API server uses itself. */
+function denial(code: number, more: Partial<Answer> & { readonly reason?: string } = {}): Answer {
+  const { reason, ...rest } = more;
+  const message =
+    "Operation cannot be fulfilled: the object has been modified; testing value /metadata/generation failed";
+  return {
+    name: `denied-${code}`,
+    webhook: () => ({ code, message, ...(reason === undefined ? {} : { reason }) }),
+    tries: 1,
+    must: {
+      do: "fail",
+      reason: reason ?? `Http${code}`,
+      message: `admission webhook "${WEBHOOK}" denied the request: ${message}`,
+    },
+    ...rest,
+  };
+}
+
+const RETRIED = { tries: 2, must: { do: "retry" } } as const;
+/** The request was carried out: once it was, it need not be sent again. */
+const APPLIED = { tries: 1, must: { do: "retry" } } as const;
+
+/** A webhook that acts at the first time and then allows: it is asked again about what it did. */
+function once(act: (subject: Subject) => Promise<unknown>): NonNullable<Answer["webhook"]> {
+  let isDone = false;
+  return async (subject) => {
+    if (!isDone) {
+      isDone = true;
+      await act(subject);
+    }
+    return undefined;
+  };
+}
+
+function usesOf(name: string) {
+  return { uses: [{ as: "envFrom", configMap: `${name}-cfg` }] } as const;
+}
+
+const REFUSED: readonly Answer[] = [
+  policy("ab-testing", "Invalid"),
+  policy("forbidden", "Forbidden"),
+  policy("too-large", "RequestEntityTooLarge"),
+  denial(400),
+  // The client reads its credentials again, and sends the request again with them.
+  denial(401, { tries: 2 }),
+  denial(403),
+  denial(404),
+  denial(404, { name: "denied-not-found", reason: "NotFound" }),
+  denial(409),
+  denial(409, { name: "denied-conflict", reason: "Conflict" }),
+  denial(410),
+  denial(422),
+  denial(422, { name: "denied-invalid", reason: "Invalid" }),
+  denial(409, { name: "run-denied-409", kind: "CronJob", method: "POST", reason: "Conflict" }),
+  denial(404, { name: "run-denied-404", kind: "CronJob", method: "POST" }),
+  denial(409, {
+    name: "run-denied-exists",
+    kind: "CronJob",
+    method: "POST",
+    reason: "AlreadyExists",
+    tries: 2,
+  }),
+  denial(409, { name: "delete-denied-409", kind: "Job", method: "DELETE", reason: "Conflict" }),
+  denial(404, { name: "delete-denied-404", kind: "Job", method: "DELETE", reason: "NotFound" }),
+  denial(409, { name: "create-denied-409", kind: "Job", method: "POST", reason: "Conflict" }),
+  denial(404, { name: "create-denied-404", kind: "Job", method: "POST", reason: "NotFound" }),
+  {
+    name: "annotations-too-long",
+    podAnnotations: { big: "x".repeat(262_144 - 10) },
+    tries: 1,
+    must: { do: "fail", reason: "Invalid", message: "Too long: may not be more than 262144 bytes" },
+  },
+  {
+    name: "no-right",
+    kind: "StatefulSet",
+    tries: 1,
+    must: { do: "fail", reason: "Forbidden", message: 'cannot patch resource "statefulsets"' },
+  },
+  {
+    ...policy("half-a-refusal", "Invalid", 2),
+    fault: { do: "truncate", bytes: 20 },
+  },
+];
+
+const UNAVAILABLE: readonly Answer[] = [
+  { name: "webhook-429", ...RETRIED, webhook: () => ({ code: 429, message: "testing" }) },
+  {
+    name: "webhook-retry-after",
+    ...RETRIED,
+    webhook: () => ({ code: 429, message: "later", details: { retryAfterSeconds: 1 } }),
+  },
+  { name: "webhook-500", ...RETRIED, webhook: () => ({ code: 500, message: "test failed" }) },
+  { name: "webhook-503", ...RETRIED, webhook: () => ({ code: 503, message: "not found" }) },
+  { name: "webhook-hangs", ...RETRIED, begin: hang },
+  { name: "crowded-out", kind: "DaemonSet", ...RETRIED, begin: crowdOut },
+  { name: "retry-after", ...RETRIED, fault: { do: "answer", status: 429, retryAfter: 1 } },
+  { name: "timeout-408", ...RETRIED, fault: { do: "answer", status: 408 } },
+  { name: "server-500", ...RETRIED, fault: { do: "answer", status: 500 } },
+  { name: "gateway-502", ...RETRIED, fault: { do: "answer", status: 502 } },
+  { name: "gateway-504", ...RETRIED, fault: { do: "answer", status: 504 } },
+  { name: "redirect-307", ...RETRIED, fault: { do: "answer", status: 307 } },
+  { name: "reset", ...RETRIED, fault: { do: "reset" } },
+  { name: "reset-late", ...APPLIED, fault: { do: "reset", late: true } },
+  { name: "half-an-answer", ...APPLIED, fault: { do: "truncate", bytes: 100 } },
+  {
+    name: "get-500",
+    kind: "CronJob",
+    method: "GET",
+    ...RETRIED,
+    fault: { do: "answer", status: 500 },
+  },
+  { name: "get-reset", kind: "CronJob", method: "GET", ...RETRIED, fault: { do: "reset" } },
+  {
+    name: "get-half",
+    kind: "CronJob",
+    method: "GET",
+    ...RETRIED,
+    fault: { do: "truncate", bytes: 100 },
+  },
+  {
+    name: "run-429",
+    kind: "CronJob",
+    method: "POST",
+    ...RETRIED,
+    webhook: () => ({ code: 429, message: "testing" }),
+  },
+  {
+    name: "delete-503",
+    kind: "Job",
+    method: "DELETE",
+    ...RETRIED,
+    fault: { do: "answer", status: 503, retryAfter: 1 },
+  },
+  {
+    name: "delete-reset-late",
+    kind: "Job",
+    method: "DELETE",
+    ...APPLIED,
+    fault: { do: "reset", late: true },
+  },
+  {
+    name: "create-500",
+    kind: "Job",
+    method: "POST",
+    ...RETRIED,
+    webhook: () => ({ code: 500, message: "testing" }),
+  },
+];
+
+/** Of each POST in the namespace: one after the other. */
+const UNAVAILABLE_POSTS: readonly Answer[] = [
+  {
+    name: "run-reset-late",
+    kind: "CronJob",
+    method: "POST",
+    ...APPLIED,
+    fault: { do: "reset", late: true },
+  },
+  {
+    name: "create-half",
+    kind: "Job",
+    method: "POST",
+    ...APPLIED,
+    fault: { do: "truncate", bytes: 100 },
+  },
+];
+
+/** The webhook does what others do in the moment between the decision and its write. */
+const LOST_RACES: readonly Answer[] = [
+  {
+    name: "edited",
+    webhook: once(({ api, path }) => api.patch(path, { spec: { revisionHistoryLimit: 3 } })),
+    tries: 1,
+    must: { do: "decide", words: ["planned", "started", "succeeded"] },
+  },
+  {
+    name: "made-again",
+    webhook: once(async ({ api, namespace, name, path, collection }) => {
+      await api.remove(path);
+      await api.create(collection, deployment(namespace, name, usesOf(name)));
+      await api.patch(path, { spec: { revisionHistoryLimit: 3 } });
+    }),
+    tries: 1,
+    must: { do: "decide", words: ["planned"] },
+  },
+  {
+    name: "removed",
+    webhook: once(({ api, path }) => api.remove(path)),
+    tries: 1,
+    must: { do: "decide", words: ["planned"] },
+  },
+  {
+    name: "job-made-again",
+    kind: "Job",
+    method: "DELETE",
+    webhook: once(async ({ api, namespace, name, path, collection }) => {
+      const body = { propagationPolicy: "Background" };
+      await api.call({ method: "DELETE", path, body });
+      await api.create(collection, job(namespace, name, usesOf(name)));
+    }),
+    tries: 1,
+    must: { do: "decide", words: ["planned"] },
+  },
+  {
+    name: "owner-was-faster",
+    kind: "Job",
+    method: "POST",
+    webhook: once(async ({ api, namespace, name, collection }) => {
+      await api.create(collection, job(namespace, name, usesOf(name)));
+    }),
+    tries: 1,
+    must: { do: "decide", words: ["planned"] },
+  },
+];
+
+async function wordsAbout(name: string): Promise<string[]> {
+  return wordsOf(await world.harness.events(), name);
+}
+
+/** Waits until nothing is left to do for the workload, or it is gone and its record too. */
+async function waitDone({ api, path, name }: Subject, kind?: string): Promise<void> {
+  const isDone = async () => {
+    const record = await world.harness.record(name, kind);
+    const present = await api.get(path).catch((err: unknown) => {
+      if (err instanceof ApiError && err.status === 404) return undefined;
+      throw err;
+    });
+    if (present === undefined) return record === undefined;
+    const { phase, uid, outbox = [], staleSince } = record ?? {};
+    const isCurrent = phase === "current" && outbox.length === 0 && staleSince === undefined;
+    return isCurrent && uid === present.metadata.uid;
+  };
+  await waitFor(isDone, { message: `the end of ${name}`, every: 200, timeout: 60_000 }).catch(
+    async (err: unknown) => {
+      const words = (await wordsAbout(name)).join(", ");
+      const record = JSON.stringify(await world.harness.record(name, kind));
+      throw new Error(`${name} has no end but ${words}; ${record}`, { cause: err });
+    },
+  );
+}
+
+async function jobsOf({ api, namespace, name }: Subject): Promise<AnyObject[]> {
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  const { items } = await api.get<{ items: AnyObject[] }>(jobs);
+  return items.filter(({ metadata }) => metadata.name.startsWith(`${name}-`));
+}
+
+/** What was rolled for the change: the marks of it that the cluster has. */
+async function rolled(subject: Subject, { kind }: Answer): Promise<number> {
+  if (kind === "CronJob") return (await jobsOf(subject)).length;
+  const { metadata } = await subject.api.get(subject.path);
+  return kind === "Job" ? 0 : (metadata.generation ?? 0);
+}
+
+async function expectFailed(
+  { name, kind }: Answer,
+  must: { readonly reason: string; readonly message: string },
+): Promise<void> {
+  const { reason, message } = await world.harness.waitEvent("failed", name);
+  expect(reason).toBe(must.reason);
+  expect(message).toContain(must.message);
+  const { phase, failure } = (await world.harness.record(name, kind)) ?? {};
+  expect({ phase, attempts: failure?.attempts }).toEqual({ phase: "failed", attempts: 1 });
+  expect(failure?.retryAt).toBeGreaterThan(Date.now());
+  expect(await wordsAbout(name)).toEqual(["planned", "failed"]);
+}
+
+async function meet(answer: Answer): Promise<void> {
+  const { name, must, kind } = answer;
+  const subject = await world.deploy(answer);
+  const before = await rolled(subject, answer);
+  const { uid } = (await subject.api.get(subject.path)).metadata;
+  await using given = await world.give(answer, subject);
+  const sentBefore = world.tries(answer, subject);
+  const sent = () => world.tries(answer, subject) - sentBefore;
+  await world.harness.change(`${name}-cfg`, "1");
+  const message = `${answer.tries} tries of ${name}`;
+  await waitFor(() => sent() >= answer.tries, { message, timeout: 60_000 });
+  if (must.do === "fail") {
+    if (answer.fault !== undefined) expect(await wordsAbout(name)).toEqual(["planned"]);
+    given.endFault();
+    await expectFailed(answer, must);
+    if (answer.fault === undefined) expect(sent()).toBe(answer.tries);
+    return;
+  }
+  if (must.do === "retry") {
+    expect(await wordsAbout(name)).not.toContain("failed");
+    await given[Symbol.asyncDispose]();
+  }
+  await waitDone(subject, kind);
+  const words = must.do === "decide" ? must.words : ["planned", "started", "succeeded"];
+  expect(await wordsAbout(name)).toEqual(words);
+  if (must.do === "decide") return;
+  if (kind === "Job") expect((await subject.api.get(subject.path)).metadata.uid).not.toBe(uid);
+  else expect(await rolled(subject, answer)).toBe(before + 1);
+}
+
+test.concurrent.for(REFUSED)("$name: a refusal is reported once, and tried later", meet);
+test.concurrent.for(UNAVAILABLE)("$name: tried again, and rolled once", meet);
+test.concurrent.for(LOST_RACES)("$name: a lost race is decided again, and is no failure", meet);
+test.for(UNAVAILABLE_POSTS)("$name: tried again, and made once", meet);
+
+test("each failure is counted by what it was", async () => {
+  const [restarter] = world.harness.services;
+  const metrics = await (await fetch(`${restarter?.http()}/metrics`)).text();
+  const count = (reason: string) =>
+    Number(new RegExp(`rollcast_patch_errors_total{reason="${reason}"} (\\d+)`).exec(metrics)?.[1]);
+
+  // What was refused may have been tried once more by now.
+  expect(count("Refused")).toBeGreaterThanOrEqual(REFUSED.length);
+  expect(count("Conflict")).toBe(LOST_RACES.length - 1);
+  expect(count("Unavailable")).toBeGreaterThanOrEqual(UNAVAILABLE.length);
+});
