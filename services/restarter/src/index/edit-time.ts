@@ -6,8 +6,9 @@ const LAST_OF_SECOND_MS = 999;
 /**
  * A template change that we `watched` was edited now, by this version: more exact than the second
  * in managedFields, but never later than it. Otherwise a lagging watch would date an edit after a
- * later change of a source, and the change would count as rolled. An edit shown by a list or a
- * response was made at any earlier time and version.
+ * later change of a source, and the change would count as rolled. A write that only takes something
+ * off, as our marker, leaves no time there: its version alone keeps it from that. An edit that a
+ * list or a response shows was made at any earlier time and version.
  */
 export function withEdit(
   now: Workload,
@@ -17,14 +18,15 @@ export function withEdit(
   if (before === undefined || before.uid !== now.uid) {
     return watched ? { ...now, editedVersion: now.resourceVersion } : now;
   }
-  if (
-    before.templateHash !== now.templateHash ||
-    reloaderRestarted(now, before.marks.reloader) ||
-    // Our marker in another's write is part of the template: it restarts pods as any edit of it.
-    (now.rollBy === "patch" && before.marker !== now.marker && now.ownsMarker !== true)
-  ) {
+  const isEdited =
+    before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader);
+  // Our marker in another's write is part of the template: it restarts pods as any edit of it.
+  const isUnmarked =
+    now.rollBy === "patch" && before.marker !== now.marker && now.ownsMarker !== true;
+  if (isEdited || isUnmarked) {
     if (!watched) return now;
-    const latest = now.editedAt === undefined ? time : now.editedAt + LAST_OF_SECOND_MS;
+    const isDated = now.editedAt !== undefined && now.editedAt > (before.editedAt ?? 0);
+    const latest = isDated ? now.editedAt + LAST_OF_SECOND_MS : time;
     return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
   }
   const { editedAt, editedVersion } = before;

@@ -118,6 +118,24 @@ test("an edit that a lagging watch delivers late is dated in the second of manag
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(25_000);
 });
 
+test("a write that only takes something off the template has no time in managedFields: it is dated by the clock", () => {
+  let now = 4_300;
+  const index = createWorkloadIndex(rulesOf(), () => now);
+  const watch = index.handler();
+  const marked = { editedAt: 1_000, rollBy: "patch", marker: "m", ownsMarker: true } as const;
+  watch.upsert(workload("a", marked), "watch");
+  now = 9_000;
+  watch.upsert(workload("a", { resourceVersion: "11", editedAt: 1_000, rollBy: "patch" }), "watch");
+  const unmarked = { editedAt: 9_000, editedVersion: "11" };
+  expect(index.get("Deployment/shop/a")).toMatchObject(unmarked);
+  now = 10_000;
+  watch.upsert(
+    workload("a", { resourceVersion: "12", templateHash: "t2", editedAt: 1_000 }),
+    "watch",
+  );
+  expect(index.get("Deployment/shop/a")).toMatchObject({ editedAt: 10_000, editedVersion: "12" });
+});
+
 test.each(["a list", "an answer"])(
   "an edit that %s shows has the second of managedFields, and no version",
   (how) => {
