@@ -27,15 +27,14 @@ export function advance(
 ): WorkloadRecord {
   const { rollout } = record;
   if (record.phase !== "rolling" || rollout?.generation === undefined) return record;
-  // An index entry from before the patch is too old; an edited template is handled in edits.ts.
+  // An index entry from before the patch is too old.
   if (workload.uid !== record.uid || workload.generation < rollout.generation) return record;
   if (rollout.job !== undefined) {
     if (job === "gone") return jobGone(record, rollout, now);
     return withStatus(record, rollout, job?.status ?? PROGRESSING, now);
   }
   const isEdited = workload.templateHash !== rollout.templateHash;
-  // A restart by its time is undone with that, whatever else is edited.
-  if (isEdited && workload.rollBy !== "restart") return record;
+  if (isEdited && restartsAll(rollout, workload)) return record;
   // A Job that was made again is identified by another annotation.
   const isMarked = workload.rollBy === "recreate" || workload.marker === rollout.marker;
   if (!isMarked) return withoutMarker(record, rollout, workload, now);
@@ -50,6 +49,15 @@ export function advance(
 }
 
 /**
+ * Whether no pod can have the template that somebody edited in the middle of a rollout. One of
+ * before may be brought back, and its pods be kept; a restart by its time is undone with that.
+ */
+function restartsAll({ replaced }: Rollout, { rollBy, templateHash }: Workload): boolean {
+  if (rollBy === "restart") return false;
+  return rollBy !== "patch" || (replaced !== undefined && replaced !== templateHash);
+}
+
+/**
  * The record of a rollout whose marker is no longer on the template: pods that were not replaced
  * yet are kept, so nobody knows what they run. If Rollcast itself wrote the other marker, it was a
  * later rollout that the record does not have.
@@ -57,7 +65,7 @@ export function advance(
 function withoutMarker(
   record: WorkloadRecord,
   rollout: Rollout,
-  { editor, marker, ownsMarker }: Workload,
+  { editor, marker, marks, ownsMarker, templateHash }: Workload,
   now: number,
 ): WorkloadRecord {
   if (ownsMarker === true) return superseded(record, rollout, "NewerContent", now);
@@ -74,6 +82,9 @@ function withoutMarker(
   return {
     ...superseded(record, rollout, "MarkerRemoved", now, message),
     running: Object.fromEntries(running),
+    // What was edited with it restarts not all pods either.
+    templateHash,
+    marks: marks.reloader,
     marker: markerHash(marker),
     stripped: { wanted, count: before + 1, message },
   };

@@ -6,6 +6,7 @@ import { contentsHash, formatMarker, restartTime, sourceKey } from "../model/con
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "../model/control-entry.ts";
 import { openRequest } from "./requested.ts";
+import type { Workload } from "../model/workload.ts";
 import { lastChange, newestChange } from "./running-content.ts";
 
 /** When a source got its present content or was deleted; a creation's time has whole seconds. */
@@ -74,6 +75,11 @@ function markerOf(
     : plain;
 }
 
+/** Whether every pod has the present template. */
+function isAtRest({ status }: Workload): boolean {
+  return status.state === "complete" && status.reason === undefined;
+}
+
 export function newRollout(
   s: DecisionInput,
   record: WorkloadRecord,
@@ -95,6 +101,7 @@ export function newRollout(
     guard: workload.generation,
     marker: markerOf(s, record, wanted, keys),
     templateHash: workload.templateHash,
+    replaced: isAtRest(workload) ? workload.templateHash : undefined,
     decidedAt: pending?.decidedAt ?? s.now,
     queue: s.admission.queue,
     quota: s.admission.quota === "none" ? undefined : true,

@@ -47,6 +47,8 @@ export const Rollout = z.object({
   marker: z.string(),
   /** Hash of the pod template without our marker, at the decision. */
   templateHash: z.string(),
+  /** The same, if all pods had that template then: no other rollout was under way. */
+  replaced: z.string().optional(),
   decidedAt: z.number(),
   /** When the causing source changed. */
   changedAt: z.number().optional(),

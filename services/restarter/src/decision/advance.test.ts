@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { givenWorkload } from "../../test/given.ts";
+import { UNKNOWN } from "../model/content.ts";
+import type { Workload } from "../model/workload.ts";
+import { advance } from "./advance.ts";
+import { patchedRecord } from "./applied.ts";
+import { decide } from "./decide.ts";
+
+const COMPLETE = { state: "complete" } as const;
+const PROGRESSING = { state: "progressing" } as const;
+
+/** A Deployment with this version of its template, and without our marker. */
+function edited(version: string, generation: number, over: Partial<Workload> = {}): Workload {
+  const workload = givenWorkload({
+    annotations: { "rollcast.dev/auto": "true" },
+    templateAnnotations: { version },
+    metadata: { generation },
+  });
+  return { ...workload, ...over };
+}
+
+/** A record in mid-rollout; the Deployment was in this state when that was decided. */
+function rolling(status: Workload["status"]) {
+  const workload = edited("2", 2, { status });
+  const adopted = decide(givenSituation({ workload }));
+  if (adopted.do !== "keep") throw new Error("not adopted");
+  const sources = new Map([[CFG, givenSource("bb", { changedAt: T0 })]]);
+  const decision = decide(givenSituation({ workload, record: adopted.record, sources }));
+  if (decision.do !== "roll") throw new Error("not rolled");
+  const { rollout } = decision.record;
+  return patchedRecord(givenSituation({ workload }), decision.record, rollout, 3);
+}
+
+test.each([
+  { was: "at rest", status: COMPLETE, version: "3", reason: undefined },
+  { was: "at rest", status: COMPLETE, version: "2", reason: "MarkerRemoved" },
+  { was: "in another rollout", status: PROGRESSING, version: "1", reason: "MarkerRemoved" },
+])(
+  "template $version without the marker, in mid-rollout of a workload that was $was at template 2: $reason",
+  ({ status, version, reason }) => {
+    const record = rolling(status);
+    const next = advance(record, edited(version, 4), T0);
+
+    const isKnown = Object.values(next.running).every(({ digest }) => digest !== UNKNOWN);
+    expect(next.outbox.at(-1)?.data.reason).toBe(reason);
+    expect(isKnown).toBe(reason === undefined);
+  },
+);
+
+test("an edit that keeps the marker restarts every pod, whatever was under way", () => {
+  const record = rolling(PROGRESSING);
+  const { marker } = record.rollout;
+  const present = edited("1", 4, { marker });
+
+  expect(present.templateHash).not.toBe(record.templateHash);
+  expect(advance(record, present, T0)).toBe(record);
+});
