@@ -10,6 +10,7 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
 import type { Decision, DecisionInput } from "../decision/decision.ts";
+import { STRIPPED, strippedText } from "../decision/decide.ts";
 import { explain, presentContents, verdicts } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 
@@ -38,10 +39,11 @@ export function decisionView(decision: Decision): DecisionView {
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
   const reason = refused ? failure.reason : due?.reason;
+  const message = reason === STRIPPED ? strippedText(decision.record) : undefined;
   return {
     do: decision.do,
     reason,
-    message: refused ? `retry after ${failure.reason}` : undefined,
+    message: refused ? `retry after ${failure.reason}` : message,
     at: isoTime(decision.until),
   };
 }

@@ -122,7 +122,7 @@ function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
     ...rest
   } = record;
   if (record.phase === "pending" || record.phase === "deferred") {
-    const { rollout: _rollout, ...without } = rest;
+    const { rollout: _rollout, stripped: _stripped, ...without } = rest;
     return { ...without, phase: "current" };
   }
   if (record.phase === "failed" && failure !== undefined) return { ...rest, phase: "current" };
@@ -173,12 +173,19 @@ function wait(s: DecisionInput, record: WorkloadRecord, keys: SourceKey[], delay
 /** So many rollouts in a row whose marker is taken off, and the next is not tried by itself. */
 const MAX_STRIPPED = 3;
 
+export const STRIPPED = "MarkerStripped";
+
 /** Why content whose marker is taken off again and again is not rolled. */
-function strippedOf({ stripped }: WorkloadRecord, wanted: string): Delay | undefined {
-  if (stripped === undefined || stripped.wanted !== wanted) return undefined;
-  return stripped.count < MAX_STRIPPED
+export function strippedText({ stripped }: WorkloadRecord): string | undefined {
+  return stripped === undefined
     ? undefined
-    : { reason: "MarkerStripped", message: stripped.message };
+    : `${stripped.count} times in a row: ${stripped.message}`;
+}
+
+function strippedOf(record: WorkloadRecord, wanted: string): Delay | undefined {
+  const { stripped } = record;
+  if (stripped?.wanted !== wanted || stripped.count < MAX_STRIPPED) return undefined;
+  return { reason: STRIPPED, message: strippedText(record) };
 }
 
 function decideRoll(

@@ -29,9 +29,13 @@ function fieldsPath(templatePath: string): string[] {
   return steps.map((step) => `f:${step}`);
 }
 
+function markerPath(templatePath: string): string[] {
+  return [...fieldsPath(templatePath), "f:metadata", "f:annotations", `f:${MARKER}`];
+}
+
 /** Whether the marker on the pod template is Rollcast's own, by managedFields. */
 function ownsMarker(object: KubeObject, templatePath: string): boolean {
-  const path = [...fieldsPath(templatePath), "f:metadata", "f:annotations", `f:${MARKER}`];
+  const path = markerPath(templatePath);
   return (object.metadata.managedFields ?? []).some(
     ({ manager, fieldsV1 }) => manager === FIELD_MANAGER && dig(fieldsV1, ...path) !== undefined,
   );
@@ -39,14 +43,19 @@ function ownsMarker(object: KubeObject, templatePath: string): boolean {
 
 const MAX_MANAGER = 64;
 
-/** Who wrote the object last, apart from its status, its scale and Rollcast. */
-function editorOf(object: KubeObject): Workload["editor"] {
+/**
+ * Who else wrote the marker, or without one the object last, apart from its status and its scale.
+ */
+function editorOf(object: KubeObject, templatePath: string): Workload["editor"] {
+  const path = markerPath(templatePath);
   let last: Workload["editor"];
-  for (const { manager = "", subresource = "", time } of object.metadata.managedFields ?? []) {
+  for (const entry of object.metadata.managedFields ?? []) {
+    const { manager = "", subresource = "", time, fieldsV1 } = entry;
     const at = parseTime(time);
     if (manager === FIELD_MANAGER || subresource !== "" || at === undefined) continue;
-    if (last === undefined || at >= last.time)
-      last = { manager: manager.slice(0, MAX_MANAGER), time: at };
+    const writer = { manager: manager.slice(0, MAX_MANAGER), time: at };
+    if (dig(fieldsV1, ...path) !== undefined) return writer;
+    if (last === undefined || at >= last.time) last = writer;
   }
   return last;
 }
@@ -118,7 +127,7 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const madeBy = object.metadata.annotations?.[ROLLOUT];
   return {
     ownsMarker: ownsMarker(object, kind.templatePath) ? (true as const) : undefined,
-    editor: editorOf(object),
+    editor: editorOf(object, kind.templatePath),
     leftPods,
     hold,
     revision,
