@@ -112,6 +112,16 @@ function deletionCounts(s: DecisionInput, key: SourceKey, running: string | unde
  */
 const EFFECT = "rollcast.dev/effect";
 
+/**
+ * The throttle of a record whose deferral is over. A loop that was slowed down stays slow, and is
+ * not reported again, if an edit by others has brought what was due.
+ */
+function throttleAfterWait({ due, history, throttle: present }: WorkloadRecord) {
+  const last = history.at(-1);
+  if (present !== undefined || due?.reason !== "Throttled" || due.at === undefined) return {};
+  return last === undefined ? {} : { throttle: { interval: due.at - last } };
+}
+
 function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   const {
     due: _due,
@@ -123,7 +133,7 @@ function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   } = record;
   if (record.phase === "pending" || record.phase === "deferred") {
     const { rollout: _rollout, stripped: _stripped, ...without } = rest;
-    return { ...without, phase: "current" };
+    return { ...without, ...throttleAfterWait(record), phase: "current" };
   }
   if (record.phase === "failed" && failure !== undefined) return { ...rest, phase: "current" };
   return rest;

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { givenWorkload } from "../../test/given.ts";
+import { decide } from "./decide.ts";
 import { throttle, throttleAfterStart } from "./blocking-gate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
 
 const breaker = { maxRollouts: 20, period: 600_000, minInterval: 10_000, maxInterval: 900_000 };
 const NOW = 10_000_000;
@@ -103,4 +107,29 @@ describe("the loop breaker over time", () => {
     }
     expect(intervals).toEqual([20_000, 10_000, undefined, undefined]);
   });
+});
+
+test("a loop that is slowed down is reported once, also where an edit by others brings what was due", () => {
+  const workload = givenWorkload({ annotations: { "rollcast.dev/auto": "true" } });
+  const adopted = decide(givenSituation({ workload }));
+  if (adopted.do !== "keep") throw new Error("not adopted");
+  const history = Array.from({ length: 20 }, (_, i) => T0 - 20_000 + i * 1_000);
+  const change = (content: string, record: WorkloadRecord, over: Partial<Workload> = {}) =>
+    decide(
+      givenSituation({
+        workload: { ...workload, ...over },
+        record,
+        sources: new Map([[CFG, givenSource(content, { changedAt: T0 })]]),
+      }),
+    );
+  const slowed = change("bb", { ...adopted.record, history });
+  if (slowed.do !== "wait") throw new Error("not slowed down");
+  expect(slowed.record.outbox.map(({ outcome }) => outcome)).toEqual(["throttled"]);
+
+  const edit = { generation: 2, templateHash: "edited", editedAt: T0 + 1 };
+  const edited = change("bb", { ...slowed.record, outbox: [] }, edit);
+  if (edited.do !== "keep") throw new Error("not brought");
+  expect(edited.record).toMatchObject({ phase: "current", throttle: { interval: 10_000 } });
+  const again = change("cc", { ...edited.record, outbox: [] }, edit);
+  expect(again).toMatchObject({ do: "wait", record: { outbox: [] } });
 });
