@@ -106,6 +106,17 @@ test("what `config` says wins over the values named like Reloader's, and the per
   expect(JSON.stringify(role)).not.toContain('secrets"');
 });
 
+test("the watcher may make the key's Secret unless the key is in a file, whatever keys were before", async () => {
+  const file = join(scratch.dir, "key.yaml");
+  const render = async (installationKey: object) => {
+    await writeFile(file, stringify({ config: { installationKey } }));
+    return renderChart({ values: [file] });
+  };
+  const earlierIds = ["1f0e5c7a9b3d2468"];
+  expect(await render({ earlierIds })).toContain("name: rollcast-watcher-key");
+  expect(await render({ file: "/etc/key", earlierIds })).not.toContain("rollcast-watcher-key");
+});
+
 test("a service's API has a port where the configuration has the API", async () => {
   const api = "config.restarter.api";
   const set = [`${api}.tokenFile=/etc/token`, `${api}.listen=0.0.0.0:9090`];

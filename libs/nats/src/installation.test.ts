@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { coverageKey, coverageKeys, sourceKeys } from "./installation.ts";
+import { z } from "zod";
+import { Installation, coverageKey, coverageKeys, sourceKeys, withKey } from "./installation.ts";
 import { recordKey } from "@rollcast/shared/subjects";
 
 /** As NATS matches subjects: `*` is one token. */
@@ -40,4 +41,51 @@ test("the coverage of a kind and of a kind in a namespace never meet", () => {
 
   expect(new Set(keys).size).toBe(keys.length);
   expect(keys.every((key) => matches(coverageKeys("prod"), key))).toBe(true);
+});
+
+const AT = { v: 1, installedAt: 1 } as const;
+
+test.each([
+  {
+    name: "none",
+    before: undefined,
+    want: { v: 1, installedAt: 9, keyId: "k1", earlierKeyIds: [] },
+  },
+  { name: "one of an older watcher", before: AT, want: { ...AT, keyId: "k1", earlierKeyIds: [] } },
+  {
+    name: "one with this key",
+    before: { ...AT, keyId: "k1", earlierKeyIds: ["k0"] },
+    want: { ...AT, keyId: "k1", earlierKeyIds: ["k0"] },
+  },
+  {
+    name: "one with another key",
+    before: { ...AT, keyId: "k2", earlierKeyIds: ["k0"] },
+    want: { ...AT, keyId: "k1", earlierKeyIds: ["k2", "k0"] },
+  },
+  {
+    name: "one in which this key was an earlier one",
+    before: { ...AT, keyId: "k2", earlierKeyIds: ["k1", "k0"] },
+    want: { ...AT, keyId: "k1", earlierKeyIds: ["k2", "k0"] },
+  },
+])("the present key in a record that was $name", ({ before, want }) => {
+  const present = { now: 9, keyId: "k1" };
+  expect(withKey(before, present)).toEqual(want);
+  expect(withKey(withKey(before, present), present)).toEqual(want);
+});
+
+test("adopted keys stay where the list is cut, and are written once", () => {
+  const earlierKeyIds = Array.from({ length: 16 }, (_, i) => `k${i}`);
+  const present = { now: 9, keyId: "now", adoptedKeyIds: ["lost", "k3"] };
+
+  const next = withKey({ ...AT, keyId: "before", earlierKeyIds }, present);
+
+  expect(next.earlierKeyIds).toHaveLength(16);
+  expect(next.earlierKeyIds?.slice(0, 5)).toEqual(["lost", "k3", "before", "k0", "k1"]);
+  expect(withKey(next, present)).toEqual(next);
+});
+
+test("an older version reads the record, and this one that of an older version", () => {
+  const Older = z.object({ v: z.literal(1), installedAt: z.number() });
+  expect(Older.parse(withKey(AT, { now: 9, keyId: "k1" }))).toEqual(AT);
+  expect(Installation.parse(AT)).toEqual(AT);
 });

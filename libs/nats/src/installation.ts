@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { openKvCache } from "./kv-cache.ts";
 import { openKv } from "./kv.ts";
 import type { Kv } from "./kv.ts";
+import { modify } from "./modify.ts";
 import type { Nats } from "./connect.ts";
 import { encodeToken, kindToken } from "@rollcast/shared/subjects";
 
@@ -12,12 +14,19 @@ import { encodeToken, kindToken } from "@rollcast/shared/subjects";
  *     <cluster>.<kind>.<namespace>.<name>     a source (`SourceRecord`); see {@link sourceKeys}
  */
 
-/**
- * When the first watcher of this installation began its first list; milliseconds since the epoch.
- * Written once.
- */
-export const Installation = z.object({ v: z.literal(1), installedAt: z.number() });
+/** What an installation is; written by its watchers. */
+export const Installation = z.object({
+  v: z.literal(1),
+  /** When the first watcher began its first list; milliseconds since the epoch. Written once. */
+  installedAt: z.number(),
+  /** Id of the installation key; absent where only an older watcher wrote the record. */
+  keyId: z.string().optional(),
+  /** Ids of the keys before it, without it, newest first; at most {@link MAX_EARLIER}. */
+  earlierKeyIds: z.array(z.string()).readonly().optional(),
+});
 export type Installation = z.infer<typeof Installation>;
+
+const MAX_EARLIER = 16;
 
 /**
  * Every source of a kind (in one namespace, or in all) that existed at `since` is recorded; one
@@ -65,19 +74,59 @@ export async function readInstallation(
   return (await kv.get(installationKey(cluster)))?.value;
 }
 
+/** What a watcher knows of its installation when it starts. */
+type Present = {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly keyId: string;
+  /** Ids of other keys whose digests count as this installation's own, at most 8. */
+  readonly adoptedKeyIds?: readonly string[];
+};
+
 /**
- * The installation's record, made with `now` (milliseconds since the epoch) where there is none:
- * all replicas get the same.
+ * The record with the present key. The key before it becomes the first of the earlier ones, behind
+ * those that are adopted, so that none of these is lost where the list is cut.
+ */
+export function withKey(
+  before: Installation | undefined,
+  { now, keyId, adoptedKeyIds = [] }: Present,
+): Installation {
+  const record = before ?? { v: 1, installedAt: now };
+  const earlier = new Set([
+    ...adoptedKeyIds,
+    record.keyId ?? keyId,
+    ...(record.earlierKeyIds ?? []),
+  ]);
+  earlier.delete(keyId);
+  return { ...record, keyId, earlierKeyIds: [...earlier].slice(0, MAX_EARLIER) };
+}
+
+/**
+ * Makes the installation's record where there is none, and writes the present key into it. Network
+ * faults are thrown.
  */
 export async function ensureInstallation(
   kv: Kv<Installation>,
   cluster: string,
-  now: number,
-): Promise<Installation> {
-  const mine: Installation = { v: 1, installedAt: now };
-  for (;;) {
-    const existing = await readInstallation(kv, cluster);
-    if (existing !== undefined) return existing;
-    if ((await kv.create(installationKey(cluster), mine)) !== undefined) return mine;
-  }
+  present: Present,
+): Promise<void> {
+  await modify(kv, installationKey(cluster), (before) => {
+    const next = withKey(before, present);
+    return JSON.stringify(next) === JSON.stringify(before) ? undefined : next;
+  });
+}
+
+/**
+ * Follows the installation's record until `signal` fires. Resolves, when it is read, with what
+ * gives its newest state in memory: where NATS lost it, the last one.
+ */
+export async function followInstallation(
+  nats: Nats,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<() => Installation | undefined> {
+  const key = installationKey(cluster);
+  const { cache } = await openKvCache({ kv: await openInstallation(nats), filter: key, signal });
+  let last: Installation | undefined;
+  return () => (last = cache.get(key)?.value ?? last);
 }

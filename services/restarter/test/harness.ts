@@ -82,10 +82,14 @@ export const client = {
   connect: (to: { url: string }) => connectNats({ ...to, name: "harness", logger }),
   async provision(nats: Nats) {
     await provision(nats, 1);
-    await ensureInstallation(await openInstallation(nats), CLUSTER, Date.now());
+    const installation = { now: Date.now(), keyId: KEY_ID };
+    await ensureInstallation(await openInstallation(nats), CLUSTER, installation);
   },
   readEvents,
 };
+
+/** Id of the installation key of the harness's records. */
+const KEY_ID = "k1";
 
 function digest(content: string): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
@@ -100,7 +104,7 @@ function sourceRecord(namespace: string, name: string, content: string): SourceR
     name,
     uid: `uid-${name}`,
     resourceVersion: "1",
-    keyId: "k1",
+    keyId: KEY_ID,
     digests: { a: digest(content) },
     state: "published",
     change: "none",

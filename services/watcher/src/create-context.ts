@@ -21,7 +21,12 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   const { failpoint, ...given } = options;
   const { config, logger, nats, key, metrics, scope, signal } = given;
   const { cluster } = config;
-  await ensureInstallation(await openInstallation(nats), cluster, Date.now());
+  // Before any digest is made with the key: who reads one can know whose it is.
+  await ensureInstallation(await openInstallation(nats), cluster, {
+    now: Date.now(),
+    keyId: key.id,
+    adoptedKeyIds: config.installationKey?.earlierIds,
+  });
   const units = scope.units.flatMap(scope.covered);
   const { kv, cache, coverage } = await openSourceStore({ nats, cluster, units, logger, signal });
   const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err) => {

@@ -87,7 +87,16 @@ const Keys = z.strictObject({
    * Where the key of the digests is, its bytes as they are, at least 32; else the Secret
    * `rollcast-installation-key` in Rollcast's own namespace.
    */
-  installationKey: z.strictObject({ file: z.string().min(1) }).optional(),
+  installationKey: z
+    .strictObject({
+      file: z.string().min(1).optional(),
+      /** Ids of keys that this installation had before, and whose record was lost with NATS. */
+      earlierIds: z
+        .array(z.string().regex(/^[0-9a-f]{16}$/, "must be the id of a key, 16 of 0-9 and a-f"))
+        .max(8)
+        .optional(),
+    })
+    .optional(),
   queues: Queues,
   queueAnnotation: QueueAnnotation.prefault({}),
   rollout: Rollout.prefault({}),
