@@ -116,6 +116,10 @@ export const EXAMPLES: readonly Example[] = [
     labels: { namespace },
     quiet: { [`rollcast_annotation_faults_total{${NS}}`]: "4x40" },
   },
+  above("RollcastOtherInstallation", "rollcast_workloads_rolled_elsewhere", {
+    limit: 0,
+    at: "16m",
+  }),
   {
     alert: "RollcastNotificationsDead",
     at: "20m",

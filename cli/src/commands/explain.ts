@@ -63,6 +63,10 @@ async function explain(text: string, options: Options): Promise<void> {
     out.line(`State  ${detail.states.join(", ")}`, styleOf(detail.states));
     out.line(`Queue  ${detail.queue}`);
     out.line(`Next   ${nextText(detail, now)}`);
+    if (detail.otherInstallation !== undefined) {
+      const { keyId, ownKeyId } = detail.otherInstallation;
+      out.line(`Other  another installation (key ${keyId}, ours ${ownKeyId}) rolls it too`, "bad");
+    }
     if (detail.failure !== undefined) {
       out.line(`Failed ${detail.failure.reason}: ${detail.failure.message}`, "bad");
     }

@@ -1,4 +1,5 @@
 import type { StatusView } from "@rollcast/shared/api/workload-routes";
+import { refText } from "../refs.ts";
 import { ok, todo } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 
@@ -12,6 +13,17 @@ function checkRedis({ instance, redis }: StatusView): Finding[] {
   return [todo("redis", `${instance} says: ${redis}`, "does it run where rollcast.yaml says?")];
 }
 
+/** Findings about other installations that roll the same workloads. */
+function checkOthers({ otherInstallations = [] }: StatusView): Finding[] {
+  return otherInstallations.map(({ keyId, ownKeyId, workloads, first }) =>
+    todo(
+      "installation",
+      `another one (key ${keyId}, this one's ${ownKeyId}) rolls ${refText(first)}, ${workloads} workloads in all`,
+      `keep their scopes apart, or, if ${keyId} was a key of this one, set installationKey.earlierIds`,
+    ),
+  );
+}
+
 /** Findings about the restarter, from its status. */
 export function checkApi(status: StatusView): Finding[] {
   const { instance, redis, watchStalenessSeconds: stale, eventsPending = 0, states } = status;
@@ -22,6 +34,7 @@ export function checkApi(status: StatusView): Finding[] {
   const none = faults.length === status.faults.length ? "no fault" : "no other fault";
   return [
     ...checkRedis(status),
+    ...checkOthers(status),
     ...(faults.length === 0
       ? [ok("restarter", `${who}, has ${none}`)]
       : faults.map((fault) => todo("restarter", fault, `look at the log of ${instance}`))),

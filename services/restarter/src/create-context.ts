@@ -9,11 +9,17 @@ import type { JetStreamResources } from "@rollcast/nats/provision";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { SourceRecord } from "@rollcast/shared/records";
 import { openFailpoints } from "@rollcast/runtime/failpoints";
-import { openInstallation, readInstallation } from "@rollcast/nats/installation";
+import {
+  followInstallation,
+  openInstallation,
+  readInstallation,
+} from "@rollcast/nats/installation";
 import type { Installation } from "@rollcast/nats/installation";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Context } from "./context.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
+import { watchOtherInstallations } from "./events/other-installations.ts";
+import type { OtherInstallations } from "./events/other-installations.ts";
 import { createOutcomePublisher } from "./events/outcome-publisher.ts";
 import { createAffectedCounts } from "./index/affected-workloads.ts";
 import { createSourceNames, createWorkloadIndex } from "./index/workload-index.ts";
@@ -36,6 +42,7 @@ const USES: JetStreamResources = {
 export type Created = {
   readonly ctx: Context;
   readonly control: Control;
+  readonly others: OtherInstallations;
   /** The workload kinds that the configuration enables. */
   readonly watchable: readonly WorkloadKind[];
   readonly instance: string;
@@ -66,7 +73,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   const index = createWorkloadIndex(rules);
   const patching = { count: 0 };
   const instance = env.POD_NAME ?? env.HOSTNAME ?? "restarter";
-  const recorder = stack.use(
+  const { recordEvent } = stack.use(
     createEventRecorder({
       kube,
       kinds,
@@ -111,12 +118,19 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     metrics: own,
     admission: control.admission,
     publish: createOutcomePublisher(nats, cluster, index, ending.signal),
-    recordEvent: recorder.recordEvent,
+    recordEvent,
     patching,
     failpoint,
   };
+  const others = watchOtherInstallations({
+    index,
+    installation: await followInstallation(nats, cluster, signal),
+    recordEvent,
+    logger,
+    metrics,
+  });
   const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
-  return { ctx, control, watchable, instance, onSourceNamed, served };
+  return { ctx, control, others, watchable, instance, onSourceNamed, served };
 }
 
 const POLL_INTERVAL_MS = 250;

@@ -3,6 +3,12 @@ import { restarterHealth } from "./health.ts";
 import type { WorkloadKey } from "./model/workload.ts";
 
 const NOW = 1_000_000;
+const WORKLOADS: WorkloadKey[] = [
+  "Deployment/shop/a",
+  "Deployment/shop/b",
+  "Deployment/shop/c",
+  "Deployment/shop/d",
+];
 
 test("every part of a restarter has its sign", async () => {
   const parts = {
@@ -12,6 +18,10 @@ test("every part of a restarter has its sign", async () => {
       notes: () => ["apps is not served"],
     },
     workqueue: { failing: (): WorkloadKey[] => ["Deployment/shop/web"] },
+    others: {
+      ownKeyId: () => "k1",
+      all: () => [{ keyId: "k9", workloads: WORKLOADS }],
+    },
     consumer: { lastHeard: () => NOW - 2, inFlightMs: () => 3 },
     resync: { inFlightMs: () => 4 },
     workers: [
@@ -43,5 +53,6 @@ test("every part of a restarter has its sign", async () => {
   expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
     "apps is not served",
     "reconciling fails, and is tried again: Deployment/shop/web",
+    "another installation (key k9, ours k1) rolls workloads of this one: Deployment/shop/a, Deployment/shop/b, Deployment/shop/c and 1 more",
   ]);
 });

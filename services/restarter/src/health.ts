@@ -5,6 +5,8 @@ import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queues.ts";
+import { otherInstallationNotes } from "./events/other-installations.ts";
+import type { OtherInstallations } from "./events/other-installations.ts";
 import { failingNotes } from "./reconcile/reconciler.ts";
 import type { Workqueue } from "./reconcile/workqueue.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
@@ -21,6 +23,7 @@ export type CheckedParts = {
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly workers: readonly QueueWorker[];
   readonly workqueue: Pick<Workqueue, "failing">;
+  readonly others: Pick<OtherInstallations, "all" | "ownKeyId">;
 };
 
 function workersHealth(workers: readonly QueueWorker[], now: () => number): HealthSource {
@@ -41,12 +44,13 @@ function workersHealth(workers: readonly QueueWorker[], now: () => number): Heal
 
 /** How the parts of a restarter are. */
 export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSources {
-  const { kinds, consumer, resync, workers, workqueue } = parts;
+  const { kinds, consumer, resync, workers, workqueue, others } = parts;
   return {
     watch: kinds,
     events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
     reconcile: { notes: () => failingNotes(workqueue) },
+    installation: { notes: () => otherInstallationNotes(others) },
     worker: workersHealth(workers, now),
   };
 }

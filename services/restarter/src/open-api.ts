@@ -15,7 +15,7 @@ type Parts = {
 /** Opens the HTTP API where the configuration has one. */
 export async function openApiIfConfigured(
   host: RestarterHost,
-  { ctx, control, instance }: Created,
+  { ctx, control, others, instance }: Created,
   { queues, kinds, consumer }: Parts,
 ): Promise<void> {
   const { config, health, metrics, nats, stack } = host;
@@ -27,6 +27,7 @@ export async function openApiIfConfigured(
   const api = await openRestarterApi({
     ctx,
     operations: control.operations,
+    others,
     nats,
     config: config.restarter.api,
     metrics,

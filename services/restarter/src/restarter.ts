@@ -19,7 +19,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   const { config, health, logger, metrics, nats, signal, stack } = host;
   const { cluster } = config;
   const created = await createContext(host);
-  const { ctx, control, onSourceNamed } = created;
+  const { ctx, control, others, onSourceNamed } = created;
 
   const queues = stack.use(
     await openRolloutQueues({
@@ -44,6 +44,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   health.add(index.health);
   const kinds = await index.filled;
   onIndexed();
+  others.reportPresent();
 
   const names = config.queues.map(({ name }) => name);
   stack.use(startApplyingSettings(ctx, control, { queues, progress, names }));
@@ -54,7 +55,7 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   nats.onReconnect(() => resync.now("nats-reconnect"));
 
   const consumer = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, workqueue }));
-  health.add(restarterHealth({ kinds, consumer, resync, workers, workqueue }));
+  health.add(restarterHealth({ kinds, consumer, resync, workers, workqueue, others }));
   await openApiIfConfigured(host, created, { queues, kinds, consumer });
   logger.info({ cluster, mode: config.mode, workloads: ctx.index.size() }, "restarter started");
 }

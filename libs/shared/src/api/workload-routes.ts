@@ -5,6 +5,7 @@ import { PageQuery, pageOf } from "./page.ts";
 import { defineRoute } from "./route.ts";
 import {
   Kind,
+  OtherInstallation,
   WorkloadName,
   WorkloadNamespace,
   WorkloadState,
@@ -29,6 +30,10 @@ export const StatusView = z.object({
   eventsPending: z.number().optional().meta({ description: "Source events not yet planned" }),
   workloads: z.number().meta({ description: "Workloads that are watched" }),
   mayRoll: z.number().meta({ description: "Those that any source could make roll" }),
+  otherInstallations: z
+    .array(OtherInstallation.extend({ workloads: z.number(), first: WorkloadRef }))
+    .optional()
+    .meta({ description: "Who else rolls workloads of this installation, and how many" }),
   states: z.partialRecord(WorkloadState, z.number()).meta({ description: "Workloads by state" }),
 });
 export type StatusView = z.infer<typeof StatusView>;

@@ -123,10 +123,18 @@ export const RolloutLine = z.object({
 });
 export type RolloutLine = z.infer<typeof RolloutLine>;
 
+const KeyId = z.string().meta({ description: "Id of an installation key" });
+
+/** Another installation that rolls what this one rolls. */
+export const OtherInstallation = z
+  .object({ keyId: KeyId, ownKeyId: KeyId })
+  .meta({ description: "Another installation that rolls the workload as well, and this one" });
+
 export const WorkloadDetail = WorkloadSummary.extend({
   uid: z.string(),
   generation: z.number(),
   mayRoll: z.boolean().meta({ description: "Whether any source could make it roll" }),
+  otherInstallation: OtherInstallation.optional(),
   next: DecisionView,
   sources: z.array(SourceView),
   rollouts: z.array(Time).meta({ description: "When its last rollouts began, newest first" }),

@@ -1,6 +1,7 @@
 import type { StatusView } from "@rollcast/shared/api/workload-routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
+import type { OtherInstallations } from "../events/other-installations.ts";
 import type { Operations } from "../operations/operations.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
@@ -8,6 +9,7 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 export type ApiContext = {
   readonly ctx: Context;
   readonly operations: Operations;
+  readonly others: OtherInstallations;
   /** The queue of a workload. */
   readonly queueOf: (workload: Workload | undefined) => string;
   /** Enqueues a job for the workload now; its record says what is due. */

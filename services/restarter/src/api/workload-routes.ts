@@ -11,7 +11,8 @@ import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { ProblemError } from "@rollcast/shared/api/problem";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { workloadKey } from "../model/workload.ts";
+import { splitKey, workloadKey } from "../model/workload.ts";
+import type { WorkloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { decisionView, isoTime, lineOf, sourceViews, statesOf, summaryOf } from "./view.ts";
 import type { Context } from "../context.ts";
@@ -49,6 +50,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     uid: workload.uid,
     generation: workload.generation,
     mayRoll: workload.mayRoll,
+    ...otherInstallation(api, workloadKey(workload)),
     next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "NotOptedIn" },
     sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? [])
@@ -57,6 +59,24 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
       .map((ms) => isoTime(ms)),
     events: events.map(lineOf).toReversed(),
   };
+}
+
+function otherInstallation(
+  { others }: ApiContext,
+  key: WorkloadKey,
+): Pick<WorkloadDetail, "otherInstallation"> {
+  const [keyId, ownKeyId] = [others.keyIdOf(key), others.ownKeyId()];
+  return keyId === undefined || ownKeyId === undefined
+    ? {}
+    : { otherInstallation: { keyId, ownKeyId } };
+}
+
+function otherInstallations({ others }: ApiContext): StatusView["otherInstallations"] {
+  const ownKeyId = others.ownKeyId() ?? "";
+  return others.all().map(({ keyId, workloads }) => {
+    const [first = "//" as WorkloadKey] = workloads;
+    return { keyId, ownKeyId, workloads: workloads.length, first: splitKey(first) };
+  });
 }
 
 async function status(api: ApiContext): Promise<StatusView> {
@@ -71,6 +91,7 @@ async function status(api: ApiContext): Promise<StatusView> {
     mode: ctx.mode,
     workloads: all.length,
     mayRoll: all.filter(({ mayRoll }) => mayRoll).length,
+    otherInstallations: otherInstallations(api),
     states,
     ...(await api.self()),
   };

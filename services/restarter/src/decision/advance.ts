@@ -1,6 +1,7 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
 import { cancelled, failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
 import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
+import { keysApart } from "../model/marker-keys.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { RolloutJob } from "./decision.ts";
 import type { Workload } from "../model/workload.ts";
@@ -60,7 +61,7 @@ function restartsAll({ replaced }: Rollout, { rollBy, templateHash }: Workload):
 /**
  * The record of a rollout whose marker is no longer on the template: pods that were not replaced
  * yet are kept, so nobody knows what they run. If Rollcast itself wrote the other marker, it was a
- * later rollout that the record does not have.
+ * later rollout that the record does not have, or one of another installation.
  */
 function withoutMarker(
   record: WorkloadRecord,
@@ -68,7 +69,13 @@ function withoutMarker(
   { editor, marker, marks, ownsMarker, templateHash }: Workload,
   now: number,
 ): WorkloadRecord {
-  if (ownsMarker === true) return superseded(record, rollout, "NewerContent", now);
+  if (ownsMarker === true) {
+    const keys = keysApart(rollout.marker, marker);
+    if (keys === undefined) return superseded(record, rollout, "NewerContent", now);
+    // It restarts every pod once more, so all of them start after our patch.
+    const both = `another installation of Rollcast, with the key ${keys.other}, rolled the workload in the middle of the rollout; the key of this one is ${keys.mine}`;
+    return superseded(record, rollout, "OtherInstallation", now, both);
+  }
   const isLate = editor !== undefined && editor.time + SECOND_MS > (rollout.startedAt ?? 0);
   const by = isLate ? `, last written by field manager ${editor.manager}` : "";
   const how = marker === undefined ? "taken off" : "replaced on";

@@ -4,6 +4,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
 import { contentsHash, formatMarker, restartTime, sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
+import { keysApart } from "../model/marker-keys.ts";
 import { changesOf } from "../model/control-entry.ts";
 import { openRequest } from "./requested.ts";
 import type { Workload } from "../model/workload.ts";
@@ -69,7 +70,9 @@ function markerOf(
     record.phase === "rolling" ||
     record.phase === "failed" ||
     record.stripped !== undefined ||
-    workload.leftPods !== undefined;
+    workload.leftPods !== undefined ||
+    // Another installation ended our last rollout, wherever that was.
+    keysApart(plain, workload.marker) !== undefined;
   return workload.marker === plain || arePodsLeft
     ? formatMarker(wanted, workload.namespace, workload.generation)
     : plain;

@@ -199,7 +199,7 @@ export function refused(
 export function superseded(
   record: WorkloadRecord,
   rollout: Rollout,
-  reason: "NewerContent" | "TemplateChanged" | "Requested" | "MarkerRemoved",
+  reason: "NewerContent" | "OtherInstallation" | "TemplateChanged" | "Requested" | "MarkerRemoved",
   now: number,
   message?: string,
 ): WorkloadRecord {
