@@ -185,11 +185,6 @@ outcomeTest(
       generation: 2,
       podsMade: 2,
     },
-    knownToFail: {
-      events: ["planned", "failed ECONNRESET", "started", "succeeded Complete"],
-      generation: 3,
-      podsMade: 3,
-    },
   },
   async (begin) => {
     const place = world("lost");
@@ -227,10 +222,6 @@ outcomeTest(
   "a run of a CronJob that was made, and the answer about it lost, is followed and not made again (defect 6, CronJob)",
   {
     right: { events: ["planned", "started", "succeeded Complete"], runs: 1 },
-    knownToFail: {
-      events: ["planned", "failed ECONNRESET", "started", "succeeded Complete"],
-      runs: 2,
-    },
   },
   async (begin) => {
     const place = world("lost-run");
