@@ -4,7 +4,7 @@ import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { startRedis } from "@rollcast/testkit/redis-server";
 import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
-import { startNatsProxy } from "./nats-proxy.ts";
+import { startNatsProxy } from "@rollcast/testkit/nats-proxy";
 import { redisCommand } from "./redis-command.ts";
 import { openWorld } from "./world.ts";
 
@@ -54,7 +54,6 @@ outcomeTest(
   "records from an older backup do not roll again what has rolled since (defect 9)",
   {
     right: { podsMade: 3, generation: 3 },
-    knownToFail: { podsMade: 4, generation: 4 },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["restored"], services: [] }));
@@ -111,8 +110,8 @@ outcomeTest(
 );
 
 /** The restarter's watch of records: those that are there, and each write after them. */
-function isWatchOfRecords({ line }: { readonly line: string }) {
-  return line.includes("CONSUMER.CREATE.KV_workloads");
+function isWatchOfRecords({ subject }: { readonly subject: string }) {
+  return subject.includes("CONSUMER.CREATE.KV_workloads");
 }
 
 /**
@@ -141,13 +140,14 @@ outcomeTest(
     await place.deploy("web", { spec: { minReadySeconds: 2 } });
     await place.change();
     await place.planned("cfg");
-    proxy.hold(isWatchOfRecords);
+    const watch = proxy.hold(isWatchOfRecords);
     proxy.cut();
-    await waitFor(() => proxy.held() > 0, { message: "the watch to be opened again", every: 20 });
+    // The watch is opened again.
+    await watch.reached;
     await place.firstOf("web", ["started"]);
     await waitRolledOut(place.api, place.namespace, "web");
     // The outage is over.
-    proxy.release();
+    watch.release();
     await place.firstOf("web", ["succeeded"], { withinMs: 6_000 });
     return { events: place.events("web") };
   },

@@ -23,6 +23,8 @@ export type NatsProxy = AsyncDisposable & {
    * connection that ends meanwhile are lost. Replaces the hold before.
    */
   hold(matches: (message: ProxiedMessage) => boolean): Hold;
+  /** Closes every connection; new ones are taken. */
+  cut(): void;
 };
 
 const WITH_PAYLOAD = /^(?:H?PUB|H?MSG) /i;
@@ -78,7 +80,11 @@ export async function startNatsProxy(port: number): Promise<NatsProxy> {
     }
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
+    cut,
     url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
     hold(next) {
       matches = next;
@@ -95,8 +101,8 @@ export async function startNatsProxy(port: number): Promise<NatsProxy> {
       };
     },
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
       server.close();
+      cut();
       await once(server, "close");
     },
   };
