@@ -66,9 +66,10 @@ function restartsAll({ replaced }: Rollout, { rollBy, templateHash }: Workload):
 function withoutMarker(
   record: WorkloadRecord,
   rollout: Rollout,
-  { editor, marker, marks, ownsMarker, templateHash }: Workload,
+  workload: Workload,
   now: number,
 ): WorkloadRecord {
+  const { editor, marker, marks, ownsMarker, templateHash } = workload;
   if (ownsMarker === true) {
     const keys = keysApart(rollout.marker, marker);
     if (keys === undefined) return superseded(record, rollout, "NewerContent", now);
@@ -92,7 +93,7 @@ function withoutMarker(
     // What was edited with it restarts not all pods either.
     templateHash,
     marks: marks.reloader,
-    marker: markerHash(marker),
+    marker: markerHash(workload),
     stripped: { wanted, count: before + 1, message },
   };
 }

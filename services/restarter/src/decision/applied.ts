@@ -30,10 +30,16 @@ function isApplied({ workload, jobs }: DecisionInput, rollout: Rollout): boolean
   return workload.generation > rollout.guard && workload.marker === rollout.marker;
 }
 
+/** The rollout that a record has decided on, also while it must wait, and not recorded as begun. */
+export function decidedRollout({ phase, rollout }: WorkloadRecord): Rollout | undefined {
+  return phase === "pending" || phase === "deferred" ? rollout : undefined;
+}
+
 /** Rollouts of the record that may have been applied without being recorded as begun. */
-export function unrecordedOf({ phase, rollout, unconfirmed = [] }: WorkloadRecord): Rollout[] {
-  const isDecided = rollout !== undefined && (phase === "pending" || phase === "deferred");
-  return phase === "rolling" ? [] : [...(isDecided ? [rollout] : []), ...unconfirmed];
+export function unrecordedOf(record: WorkloadRecord): Rollout[] {
+  if (record.phase === "rolling") return [];
+  const decided = decidedRollout(record);
+  return [...(decided === undefined ? [] : [decided]), ...(record.unconfirmed ?? [])];
 }
 
 /**
@@ -88,8 +94,7 @@ export function isDeletionOver(record: WorkloadRecord, now: number): boolean {
  */
 export function keepUnconfirmed(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
   const before = s.record?.uid === s.workload.uid ? s.record : undefined;
-  const dropped =
-    before === undefined ? undefined : unrecordedOf({ ...before, unconfirmed: [] })[0];
+  const dropped = before === undefined ? undefined : decidedRollout(before);
   const isDropped =
     dropped !== undefined &&
     (record.rollout?.id !== dropped.id || record.rollout.marker !== dropped.marker);
@@ -123,16 +128,17 @@ export function withApplied(
   if (present.last?.rollout === rollout.id) return undefined;
   if (present.phase === "rolling" && present.rollout !== undefined) {
     if (present.rollout.id === rollout.id) return undefined;
-    // A later one was applied to what this one had made.
-    const isLater = (present.rollout.generation ?? 0) > generation;
-    const [ended, kept] = isLater ? [began, present] : [present, undefined];
-    const { outbox } = superseded(
-      { ...ended, outbox: present.outbox },
-      ended.rollout ?? rollout,
-      "NewerContent",
-      s.now,
-    );
-    if (kept !== undefined) return { ...kept, outbox };
+    if ((present.rollout.generation ?? 0) > generation) {
+      // That was applied to what this one had made.
+      const ended = superseded(
+        { ...began, outbox: present.outbox },
+        rollout,
+        "NewerContent",
+        s.now,
+      );
+      return { ...present, outbox: ended.outbox };
+    }
+    const { outbox } = superseded(present, present.rollout, "NewerContent", s.now);
     return patchedRecord(s, { ...present, outbox }, rollout, generation);
   }
   return patchedRecord(s, present, rollout, Math.max(generation, present.generation));
@@ -202,7 +208,7 @@ export function patchedRecord(
     running: rollout.wanted,
     generation,
     templateHash: rollout.templateHash,
-    marker: markerHash(s.workload.rollBy === "patch" ? rollout.marker : undefined),
+    marker: markerHash({ ...s.workload, marker: rollout.marker }),
     marks: s.workload.marks.reloader,
     rollout: {
       ...rollout,

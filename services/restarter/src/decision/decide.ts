@@ -31,7 +31,7 @@ function newRecord(s: DecisionInput): WorkloadRecord {
     running: {},
     generation: workload.generation,
     templateHash: workload.templateHash,
-    marker: markerHash(workload.rollBy === "patch" ? workload.marker : undefined),
+    marker: markerHash(workload),
     marks: workload.marks.reloader,
     history: [],
     outbox: overtaken,
@@ -51,13 +51,20 @@ function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Reco
 export function decide(s: DecisionInput): Decision {
   const decision = decideNow(s);
   if (decision.do === "requeue") return decision;
-  const record = keepUnconfirmed(s, decision.record) as typeof decision.record;
-  const changed = decision.do === "skip" || isChanged(s.record, record);
+  const record = keepUnconfirmed(s, decision.record);
+  const changed = isChanged(s.record, record);
   const dated = changed ? { ...record, decidedAt: s.now } : record;
   return { ...decision, record: dated, changed } as Decision;
 }
 
-function decideNow(s: DecisionInput): Decision {
+/** A decision of which nobody has asked yet whether its record has changed. */
+type Decided = Decision extends infer Each
+  ? Each extends unknown
+    ? Omit<Each, "changed">
+    : never
+  : never;
+
+function decideNow(s: DecisionInput): Decided {
   const { workload } = s;
   const existing = s.record?.uid === workload.uid ? s.record : recreatedBefore(s);
   if (!s.trusted && s.record !== undefined) {
@@ -77,7 +84,7 @@ function decideNow(s: DecisionInput): Decision {
     ...record,
     running: reconcileRunning(s, record, present),
     generation: workload.generation,
-    marker: markerHash(workload.rollBy === "patch" ? workload.marker : undefined),
+    marker: markerHash(workload),
     optIn: optInHash(workload),
     verdicts: boundedVerdicts(verdictBySource),
   };
@@ -87,8 +94,7 @@ function decideNow(s: DecisionInput): Decision {
     return decideRoll(s, { ...record, staleSince: since }, present, keys);
   }
   if (openRequest(record) !== undefined) return decideRoll(s, record, present, keys);
-  const kept = withoutDeferral(record);
-  return { do: "keep", record: kept, changed: isChanged(s.record, kept) };
+  return { do: "keep", record: withoutDeferral(record) };
 }
 
 function differing(s: DecisionInput, running: Contents, present: Contents): SourceKey[] {
@@ -174,12 +180,6 @@ function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string
 
 const MAX_ROLLING = { reason: "MaxRolling" } as const;
 
-function wait(s: DecisionInput, record: WorkloadRecord, keys: SourceKey[], delay: Delay): Decision {
-  const changes = changesOf(s.sources, keys);
-  const next = deferred(record, { wait: delay, cause: causeOf(s, keys), changes }, s.now, s.newId);
-  return { do: "wait", record: next, changed: isChanged(s.record, next), until: delay.at };
-}
-
 /** So many rollouts in a row whose marker is taken off, and the next is not tried by itself. */
 const MAX_STRIPPED = 3;
 
@@ -203,7 +203,7 @@ function decideRoll(
   record: WorkloadRecord,
   present: Contents,
   keys: SourceKey[],
-): Decision {
+): Decided {
   const { workload } = s;
   const wanted: Contents = { ...(record.running as Contents) };
   for (const key of keys) {
@@ -212,19 +212,22 @@ function decideRoll(
   }
   const hash = contentsHash(wanted);
   const { rollout, failure } = record;
-  const done = (next: WorkloadRecord) => isChanged(s.record, next);
 
   const reportReason = reportOnly(s);
   const fulfilled = { ...record, ...withRequestsDone(record) };
   if (reportReason !== undefined) {
-    if (record.reported === hash)
-      return { do: "keep", record: fulfilled, changed: done(fulfilled) };
+    if (record.reported === hash) return { do: "keep", record: fulfilled };
     const cause = causeOf(s, keys);
     const next = skipped({ ...fulfilled, reported: hash }, reportReason, cause, s.now, s.newId);
-    return { do: "skip", record: next, changed: true };
+    return { do: "skip", record: next };
   }
   const changes = changesOf(s.sources, keys);
+  const wait = (delay: Delay): Decided => {
+    const why = { wait: delay, cause: causeOf(s, keys), changes };
+    return { do: "wait", record: deferred(record, why, s.now, s.newId), until: delay.at };
+  };
   const gate = blockingGate(s.admission, changes);
+  const full = s.admission.quota === "full" ? MAX_ROLLING : undefined;
   const waits = holdReason(s, record);
   if (waits !== undefined) {
     // A suspended Job starts its pods later, with the content present then.
@@ -233,22 +236,19 @@ function decideRoll(
     const next = passed
       ? skipped(withoutDeferral({ ...fulfilled, running: wanted }), waits, cause, s.now, s.newId)
       : hold(withoutRecreate(record), waits, cause, s);
-    return { do: "keep", record: next, changed: done(next) };
+    return { do: "keep", record: next };
   }
   if (
     rollout !== undefined &&
     isInterrupted(s, record, rollout) &&
     contentsHash(rollout.wanted) === hash
   ) {
-    // Its patch may have been applied: a workload past the guard must find this rollout in its
-    // record.
-    const blocked = gate ?? (s.admission.quota === "full" ? MAX_ROLLING : undefined);
-    if (blocked !== undefined) return wait(s, record, keys, blocked);
-    return { do: "roll", record: { ...record, rollout }, changed: done(record) };
+    const blocked = gate ?? full;
+    return blocked === undefined ? { do: "roll", record: { ...record, rollout } } : wait(blocked);
   }
   const refusedAsIs = failure?.wanted === hash && failure.generation === workload.generation;
   if (refusedAsIs && failure.retryAt > s.now) {
-    return { do: "wait", record, changed: done(record), until: failure.retryAt };
+    return { do: "wait", record, until: failure.retryAt };
   }
   // A requested rollout ignores the workload's own throttling.
   const requested = openRequest(record) !== undefined;
@@ -256,8 +256,8 @@ function decideRoll(
     gate ??
     (requested ? undefined : strippedOf(record, hash)) ??
     (requested ? undefined : throttle(workload, record, s.breaker, s.now)) ??
-    (s.admission.quota === "full" ? MAX_ROLLING : undefined);
-  if (later !== undefined) return wait(s, record, keys, later);
+    full;
+  if (later !== undefined) return wait(later);
   let base = withoutRecreate(record);
   if (record.phase === "rolling" && rollout !== undefined) {
     const reason = keys.length === 0 ? "Requested" : "NewerContent";
@@ -268,5 +268,5 @@ function decideRoll(
     phase: "pending" as const,
     rollout: newRollout(s, record, wanted, keys),
   };
-  return { do: "roll", record: pending, changed: true };
+  return { do: "roll", record: pending };
 }

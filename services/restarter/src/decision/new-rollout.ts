@@ -6,6 +6,7 @@ import { contentsHash, formatMarker, restartTime, sourceKey } from "../model/con
 import type { SourceKey } from "../model/content.ts";
 import { keysApart } from "../model/marker-keys.ts";
 import { changesOf } from "../model/control-entry.ts";
+import { decidedRollout } from "./applied.ts";
 import { openRequest } from "./requested.ts";
 import type { Workload } from "../model/workload.ts";
 import { lastChange, newestChange } from "./running-content.ts";
@@ -92,8 +93,7 @@ export function newRollout(
   const { workload } = s;
   const cause = causeOf(s, keys);
   // An interrupted rollout keeps its id, so that what it has done already is detected.
-  const heldUp = record.phase === "deferred" && record.hold !== undefined;
-  const before = record.phase === "pending" || heldUp ? record.rollout : undefined;
+  const before = decidedRollout(record);
   // With other content it is another one: both may have been applied.
   const isSame = before !== undefined && contentsHash(before.wanted) === contentsHash(wanted);
   const pending = isSame ? before : undefined;

@@ -77,7 +77,7 @@ type Marked = { readonly digests: ReadonlyMap<SourceKey, string>; readonly isNew
 function markedBy({ record, workload }: DecisionInput, present: WorkloadRecord): Marked {
   const read = () => parseMarker(workload.marker, workload.namespace);
   if (record?.uid !== workload.uid) return { digests: read(), isNewer: false };
-  const isOther = present.marker !== undefined && present.marker !== markerHash(workload.marker);
+  const isOther = present.marker !== undefined && present.marker !== markerHash(workload);
   const isNewer =
     isOther &&
     workload.rollBy === "patch" &&
@@ -238,7 +238,7 @@ function isMarkerEdited(record: WorkloadRecord, workload: Workload): boolean {
   return (
     workload.rollBy === "patch" &&
     record.marker !== undefined &&
-    record.marker !== markerHash(workload.marker) &&
+    record.marker !== markerHash(workload) &&
     workload.ownsMarker !== true &&
     !isUnderway
   );

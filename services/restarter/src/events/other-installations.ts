@@ -4,7 +4,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { stableId } from "@rollcast/shared/events";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import { keyIdsOf, otherKeyId } from "../model/marker-keys.ts";
-import { workloadKey } from "../model/workload.ts";
+import { namedWorkloads, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { KubeEvent } from "./kube-events.ts";
 
@@ -154,8 +154,7 @@ export function otherInstallationNotes(
   others: Pick<OtherInstallations, "all" | "ownKeyId">,
 ): string[] {
   return others.all().map(({ keyId, workloads }) => {
-    const named = workloads.slice(0, NAMED).join(", ");
-    const more = workloads.length > NAMED ? ` and ${workloads.length - NAMED} more` : "";
-    return `another installation (key ${keyId}, ours ${others.ownKeyId()}) rolls workloads of this one: ${named}${more}`;
+    const named = namedWorkloads(workloads);
+    return `another installation (key ${keyId}, ours ${others.ownKeyId()}) rolls workloads of this one: ${named}`;
   });
 }

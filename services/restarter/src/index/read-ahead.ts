@@ -1,3 +1,4 @@
+import { compareVersions } from "@rollcast/kube/resource-version";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { withEdit } from "./edit-time.ts";
 
@@ -19,6 +20,11 @@ export type ReadAhead = {
   end(key: WorkloadKey, indexed: Workload | undefined): Workload | undefined;
 };
 
+/** Whether the API server wrote `a` before `b`. */
+export function isOlder(a: Workload, b: Workload): boolean {
+  return compareVersions(a.resourceVersion, b.resourceVersion) < 0;
+}
+
 export function createReadAhead(): ReadAhead {
   const behind = new Map<WorkloadKey, Workload | undefined>();
   return {
@@ -29,11 +35,8 @@ export function createReadAhead(): ReadAhead {
     late(key, older, indexed, time) {
       if (!behind.has(key)) return indexed;
       const before = behind.get(key);
-      if (
-        before?.uid === older.uid &&
-        BigInt(older.resourceVersion) < BigInt(before.resourceVersion)
-      )
-        return indexed;
+      const isShown = before?.uid === older.uid && isOlder(older, before);
+      if (isShown) return indexed;
       const shown = withEdit(older, before, { time, watched: true });
       behind.set(key, shown);
       const isSame =

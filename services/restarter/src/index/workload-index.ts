@@ -8,7 +8,7 @@ import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
-import { createReadAhead } from "./read-ahead.ts";
+import { createReadAhead, isOlder } from "./read-ahead.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
@@ -41,10 +41,6 @@ export type WorkloadIndex = {
   /** A handler for one more reflector; its full list removes what it no longer has. */
   handler(): ReflectorHandler<Workload>;
 };
-
-function isOlder(a: Workload, b: Workload): boolean {
-  return BigInt(a.resourceVersion) < BigInt(b.resourceVersion);
-}
 
 /** An empty index. `clock` gives milliseconds since the epoch. */
 export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now): WorkloadIndex {

@@ -110,9 +110,12 @@ export function formatMarker(
   });
 }
 
-/** What a record keeps of a marker, to see that somebody changed it. */
-export function markerHash(marker: string | undefined): string {
-  return marker === undefined ? "" : stableId(marker);
+/**
+ * What a record keeps of the marker on the pod template, to see that somebody changed it. A restart
+ * by its time leaves none there.
+ */
+export function markerHash({ marker, rollBy }: Pick<Workload, "marker" | "rollBy">): string {
+  return marker === undefined || rollBy !== "patch" ? "" : stableId(marker);
 }
 
 const SECOND_MS = 1_000;

@@ -78,6 +78,15 @@ export function workloadKey(ref: { kind: string; namespace: string; name: string
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
+/** So many are named in a line for people. */
+const NAMED = 3;
+
+/** The first workloads, and how many more there are. */
+export function namedWorkloads(keys: readonly WorkloadKey[]): string {
+  const named = keys.slice(0, NAMED).join(", ");
+  return keys.length > NAMED ? `${named} and ${keys.length - NAMED} more` : named;
+}
+
 /** Splits a workload key into its parts. */
 export function splitKey(key: WorkloadKey): { kind: string; namespace: string; name: string } {
   const [kind = "", namespace = "", name = ""] = key.split("/");

@@ -1,5 +1,6 @@
 import type { Metrics } from "@rollcast/runtime/metrics";
 import type { Context } from "../context.ts";
+import { namedWorkloads } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 import { startProgressWatch } from "./progress-watch.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
@@ -63,16 +64,14 @@ function startProgressMetrics(metrics: Metrics, progress: ProgressWatch): void {
   );
 }
 
-/** So many are named; the log names each. */
-const NAMED = 3;
-
-/** A line behind the `ok` of `/readyz` while workloads cannot be reconciled; none keeps others. */
+/**
+ * A line behind the `ok` of `/readyz` while workloads cannot be reconciled, which keep no others;
+ * the log names each.
+ */
 export function failingNotes({ failing }: Pick<Workqueue, "failing">): string[] {
   const keys = failing();
   if (keys.length === 0) return [];
-  const named = keys.slice(0, NAMED).join(", ");
-  const more = keys.length > NAMED ? ` and ${keys.length - NAMED} more` : "";
-  return [`reconciling fails, and is tried again: ${named}${more}`];
+  return [`reconciling fails, and is tried again: ${namedWorkloads(keys)}`];
 }
 
 /** Counts them. */

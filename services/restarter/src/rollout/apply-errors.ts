@@ -14,9 +14,6 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Attempt, Pending } from "./roll.ts";
 
-/** How long after an answer that nobody has it is asked again. */
-export const UNKNOWN_MS = 30_000;
-
 const RETRY = { initial: 30_000, max: 900_000 };
 
 /**
@@ -109,27 +106,30 @@ export async function handleClassified(
   }
   if (reason === "Refused") return recordFailure(ctx, generation, pending, err);
   if (!attempt.lastAttempt) throw err;
-  return afterLastAttempt(ctx, pending, { err, generation });
+  const { rollout, uid } = pending.value;
+  return afterLastAttempt(ctx, pending, { err, generation }, async () => {
+    const present = await readWorkload(ctx, workloadKey(pending.value));
+    if (present?.uid !== uid || present.generation !== rollout.guard) return true;
+    return (await readJobs(ctx, present, [rollout])).has(rollout.id);
+  });
 }
 
+/** How long after an answer that nobody has it is asked again. */
+const UNKNOWN_MS = 30_000;
+
 /**
- * Nobody knows whether a patch without a clear answer was applied: the object does. It failed only
- * if the object is there as it was. As long as that has no answer either, the rollout stays
- * pending.
+ * Nobody knows whether a write without a clear answer was done: the cluster does. It failed only if
+ * `isDone`, which looks there, says no. As long as that has no answer either, the rollout stays
+ * pending. Throws {@link ConflictError} if it was done, or something else was.
  */
-async function afterLastAttempt(
+export async function afterLastAttempt(
   ctx: Context,
   pending: Pending,
   { err, generation }: Pick<ApplyError, "err" | "generation">,
+  isDone: () => Promise<boolean>,
 ): Promise<ReconcileResult> {
-  const { rollout, uid } = pending.value;
   try {
-    const present = await readWorkload(ctx, workloadKey(pending.value));
-    const isSame = present?.uid === uid && present.generation === rollout.guard;
-    const jobs = isSame ? await readJobs(ctx, present, [rollout]) : new Set();
-    if (!isSame || jobs.has(rollout.id)) {
-      throw new ConflictError("the workload has changed", { cause: err });
-    }
+    if (await isDone()) throw new ConflictError("the workload has changed", { cause: err });
   } catch (failure) {
     if (!(failure instanceof KubeError)) throw failure;
     return { requeueAt: Date.now() + UNKNOWN_MS };

@@ -9,13 +9,7 @@ import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/content.ts";
 import { commit } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
-import {
-  UNKNOWN_MS,
-  classify,
-  handleClassified,
-  lookAtWorkload,
-  recordFailure,
-} from "./apply-errors.ts";
+import { afterLastAttempt, classify, handleClassified, lookAtWorkload } from "./apply-errors.ts";
 import type { Classified, Look } from "./apply-errors.ts";
 import type { Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
@@ -145,14 +139,11 @@ async function notMade(
   if (reason === "Conflict") await commit(ctx, entry, value);
   const rollout = recreation({ ...entry.value, recreate: kept });
   const pending = { ...entry, value: { ...entry.value, rollout } };
-  if (reason === "Unavailable") {
-    if (!attempt.lastAttempt) throw err;
-    const made = await readMade(ctx, entry);
-    if (made === "unknown") return { requeueAt: Date.now() + UNKNOWN_MS };
-    if (made === "there") throw new ConflictError("the Job is there", { cause: err });
-    return recordFailure(ctx, kept.rollout.guard, pending, err);
+  const generation = kept.rollout.guard;
+  if (reason === "Unavailable" && attempt.lastAttempt) {
+    return afterLastAttempt(ctx, pending, { err, generation }, () => isMade(ctx, entry.value));
   }
-  return handleClassified(ctx, pending, attempt, { err, reason, generation: kept.rollout.guard });
+  return handleClassified(ctx, pending, attempt, { err, reason, generation });
 }
 
 /** Only a namespace that is gone, or is going, takes a Job's place away. */
@@ -167,16 +158,8 @@ async function lookAtNamespace(ctx: Context, namespace: string): Promise<Look> {
   }
 }
 
-/** Whether there is a Job of that name, whoever made it. */
-async function readMade(
-  ctx: Context,
-  { value }: Entry<WorkloadRecord>,
-): Promise<"there" | "gone" | "unknown"> {
-  try {
-    const present = await readWorkload(ctx, workloadKey(value));
-    return present === undefined || present.uid === value.uid ? "gone" : "there";
-  } catch (err) {
-    if (err instanceof KubeError) return "unknown";
-    throw err;
-  }
+/** Whether there is another Job of that name, whoever made it. */
+async function isMade(ctx: Context, value: WorkloadRecord): Promise<boolean> {
+  const present = await readWorkload(ctx, workloadKey(value));
+  return present !== undefined && present.uid !== value.uid;
 }
