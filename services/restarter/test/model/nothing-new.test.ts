@@ -340,6 +340,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
     ],
   ],
   [
+    "a suspended Job is resumed, and ends with the pods of before",
+    [
+      { replicas: 1, attempts: 1, kind: "Job" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "pauses it" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "edit", edit: "resumes it" },
+      ],
+    ],
+  ],
+  [
     "a restore takes the time of a change, and Argo restarts nothing",
     [
       { replicas: 1, attempts: 1, maxRolling: 1, workloads: 2, kind: "Rollout", update: "Restart" },

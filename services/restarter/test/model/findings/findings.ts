@@ -3,7 +3,13 @@ import type { Facts } from "../oracle/facts.ts";
 import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
-import { isEditUndone, isNormalised, isNormalisedUnrecorded, isOfOldHash } from "./markers.ts";
+import {
+  isEditUndone,
+  isMarkerTakenOfLeft,
+  isNormalised,
+  isNormalisedUnrecorded,
+  isOfOldHash,
+} from "./markers.ts";
 import {
   isContentBack,
   isContentBackForRun,
@@ -27,7 +33,8 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isSkippedAfterResume } from "./jobs.ts";
+import { isQuotaReleasedEarly } from "./outages.ts";
+import { isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -63,6 +70,13 @@ export const FINDINGS: readonly Finding[] = [
       "a workload is made while the watch of sources or NATS does not answer, and rolled for a change of before, which is recorded later",
     breaks: ["rolled once"],
     matches: (facts, { i }) => isMadeBeforeChangeIsKnown(facts, i),
+  },
+  {
+    name: "marker-removed-from-left-pods",
+    about:
+      "the marker is taken off at rest, and pods that wait for their owner are then named by nobody",
+    breaks: ["nothing is forgotten"],
+    matches: isMarkerTakenOfLeft,
   },
   {
     name: "edit-undone-midway",
@@ -127,12 +141,20 @@ export const FINDINGS: readonly Finding[] = [
     matches: isManifestLost,
   },
   {
+    name: "stopped-with-quota",
+    about:
+      "a restarter stands still between the reservation of quota and the record, for longer than the quota is kept for it",
+    breaks: ["limited"],
+    matches: (facts, { i }) => isQuotaReleasedEarly(facts, i),
+  },
+  {
     name: "skipped-after-resume",
     about:
-      "a Job is resumed just before a change, and is taken for suspended: its pods keep older content",
+      "a Job is resumed just before a change, or before new pods are made, and is taken for suspended: its pods keep older content",
     breaks: ["nothing is forgotten"],
     matches: (facts, violation) =>
-      violation.what.startsWith("pods lack") && isSkippedAfterResume(facts),
+      violation.what.startsWith("pods lack") &&
+      (isSkippedAfterResume(facts) || isResumedWithItsPods(facts)),
   },
   {
     name: "restored-while-rolling",

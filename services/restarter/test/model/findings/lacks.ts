@@ -105,7 +105,7 @@ export function isEachLack(
 }
 
 /** The writes of a pod's workload that made a version of its template, marker and all. */
-function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[] {
+export function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[] {
   return writes.filter(
     ({ i, before, deleted, markerChanged, object, templateChanged }) =>
       i < at &&

@@ -3,7 +3,7 @@ import { isPatch } from "../oracle/facts.ts";
 import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf } from "../oracle/truth.ts";
-import { bringsBack, isEachLack, isUnrecorded } from "./lacks.ts";
+import { bringsBack, isEachLack, isUnrecorded, versionsOf } from "./lacks.ts";
 
 /** Whether the violation's pods have a version of the template that such a write brought back. */
 function isBroughtBack(
@@ -14,6 +14,20 @@ function isBroughtBack(
   return isEachLack(facts, violation, (lack) => {
     const write = bringsBack(facts, lack);
     return write !== undefined && by(write);
+  });
+}
+
+/** Whether somebody took the marker off that said what pods lack which wait for their owner. */
+export function isMarkerTakenOfLeft(facts: Facts, violation: Violation): boolean {
+  if (!violation.what.startsWith("pods that wait for their owner")) return false;
+  return isEachLack(facts, violation, (lack) => {
+    const last = versionsOf(facts, lack).at(-1);
+    if (last === undefined || last.i < lack.changedAt) return false;
+    if (last.by === "rollcast" || !last.markerChanged) return false;
+    // Only a marker that said so can be taken off.
+    return facts.writes.some(
+      (write) => isPatch(write) && lack.changedAt < write.i && write.i < last.i,
+    );
   });
 }
 
