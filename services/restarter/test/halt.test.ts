@@ -1,4 +1,6 @@
 import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
+import { dig } from "@rollcast/kube/object";
+import type { KubeObject } from "@rollcast/kube/object";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -25,12 +27,26 @@ async function deployBroken(harness: RestarterHarness, names: readonly string[])
 
 /**
  * Completes rollouts of the Deployments: kwok's pods cannot read the content that would make real
- * ones ready.
+ * ones ready. Resolves when their status no longer says that they failed: a change of size is
+ * answered with the conditions of before, for whatever generation there is by then.
  */
 async function mend(harness: RestarterHarness, names: readonly string[]): Promise<void> {
   const spec = { progressDeadlineSeconds: 60, replicas: 0 };
   await Promise.all(
-    names.map((name) => harness.api.patch(paths.deployment(harness.namespace, name), { spec })),
+    names.map(async (name) => {
+      await harness.api.patch(paths.deployment(harness.namespace, name), { spec });
+      await waitFor(async () => isComplete((await harness.get(name)) as KubeObject), {
+        message: `${name} to be complete`,
+      });
+    }),
+  );
+}
+
+function isComplete({ metadata, status }: KubeObject): boolean {
+  const conditions = (dig(status, "conditions") ?? []) as readonly { reason?: string }[];
+  return (
+    dig(status, "observedGeneration") === metadata.generation &&
+    conditions.some(({ reason }) => reason === "NewReplicaSetAvailable")
   );
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { parseMarker } from "../src/model/content.ts";
 import { faultsOf, startRestarterHarness } from "./harness.ts";
 
 test("a storm of 100 changes in 10 s is at most one rollout a second, and the last content is applied without a resync", async () => {
@@ -27,7 +28,11 @@ test("a storm of 100 changes in 10 s is at most one rollout a second, and the la
   const marker = (await harness.get("web-0")) as unknown as {
     spec: { template: { metadata: { annotations: Record<string, string> } } };
   };
-  const wanted = marker.spec.template.metadata.annotations["rollcast.dev/config"];
+  // In mid-rollout a marker is told from earlier ones by an entry that is no digest.
+  const digestsOf = ({ spec }: typeof marker) =>
+    parseMarker(spec.template.metadata.annotations["rollcast.dev/config"], harness.namespace);
+  const wanted = digestsOf(marker);
+  expect(wanted.size).toBe(1);
   const events = await harness.events();
   const starts = events.filter((event) => event.type.includes("started"));
   for (const name of names) {
@@ -41,7 +46,7 @@ test("a storm of 100 changes in 10 s is at most one rollout a second, and the la
       most,
     );
     expect(rolls.length, name).toBeGreaterThanOrEqual(2);
-    expect(workload.spec.template.metadata.annotations["rollcast.dev/config"], name).toBe(wanted);
+    expect(digestsOf(workload), name).toEqual(wanted);
   }
   expect(faultsOf(events)).toEqual([]);
 });
