@@ -1,7 +1,14 @@
 import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import { editBefore, isEachLack, isUnrecorded, recordedAt, rollingAt } from "./lacks.ts";
+import {
+  UNDERWAY_MS,
+  editBefore,
+  isEachLack,
+  isUnrecorded,
+  recordedAt,
+  rollingAt,
+} from "./lacks.ts";
 
 /**
  * Whether each pod was made, and not by an edit, between two changes of which the restarter
@@ -69,6 +76,35 @@ export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean
     const edit = editBefore(facts, lack, changedAt);
     if (before?.digest !== undefined || pod.content.has(source)) return false;
     return edit !== undefined && pod.from < changedAt && isUnrecorded(facts, edit, changedAt);
+  });
+}
+
+/**
+ * Whether each source changed after its pod was made, in the second of another's write of the
+ * workload, while its last creation or edit was not recorded yet, and a restarter was started just
+ * before: its list does not say which of the two was first.
+ */
+export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
+  const second = (at: number) => Math.floor(at / 1_000);
+  return isEachLack(facts, violation, (lack) => {
+    const { changedAt, pod } = lack;
+    const edit = editBefore(facts, lack, changedAt);
+    const change = facts.history[changedAt];
+    if (edit === undefined || change === undefined || pod.from > changedAt) return false;
+    const isWritten = facts.writes.some(
+      ({ at, by, object }) =>
+        second(at) === second(change.at) &&
+        object.metadata.uid === pod.owner &&
+        by !== "cluster" &&
+        by !== "rollcast",
+    );
+    const isListed = facts.history.some(
+      (entry) =>
+        entry.type === "act" &&
+        entry.text.includes("another starts") &&
+        Math.abs(entry.at - change.at) < UNDERWAY_MS,
+    );
+    return isWritten && isListed && isUnrecorded(facts, edit, changedAt);
   });
 }
 

@@ -11,6 +11,7 @@ import {
   isOfOldHash,
 } from "./markers.ts";
 import {
+  isChangedInSameSecond,
   isContentBack,
   isContentBackForRun,
   isCreatedUnrecorded,
@@ -83,6 +84,13 @@ export const FINDINGS: readonly Finding[] = [
     about: "an edit that counts as a restart of the pods is undone before they are replaced",
     breaks: ["succeeded is true", "nothing is forgotten"],
     matches: isEditUndone,
+  },
+  {
+    name: "list-hides-a-version",
+    about:
+      "a workload is made or applied just before a restarter starts and lists it, and a change of that second is taken for older",
+    breaks: ["nothing is forgotten"],
+    matches: isChangedInSameSecond,
   },
   {
     name: "restored-backup",

@@ -36,7 +36,8 @@ export function isEditUndone(facts: Facts, violation: Violation): boolean {
   return isBroughtBack(
     facts,
     violation,
-    ({ by, markerChanged }) => by !== "rollcast" && !markerChanged,
+    ({ by, markerChanged, templateChanged }) =>
+      by !== "rollcast" && (templateChanged || !markerChanged),
   );
 }
 
