@@ -21,7 +21,7 @@ import { createEventRecorder } from "./events/kube-events.ts";
 import { watchOtherInstallations } from "./events/other-installations.ts";
 import type { OtherInstallations } from "./events/other-installations.ts";
 import { createOutcomePublisher } from "./events/outcome-publisher.ts";
-import { createAffectedCounts } from "./index/affected-workloads.ts";
+import { createAffectedCounts } from "./index/workload-index.ts";
 import { createSourceNames, createWorkloadIndex } from "./index/workload-index.ts";
 import { kindsOf } from "./index/kinds.ts";
 import { createRestarterMetrics } from "./metrics.ts";

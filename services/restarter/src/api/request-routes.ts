@@ -8,7 +8,7 @@ import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { commit, reconcile } from "../reconcile/reconcile.ts";
-import { withRequest } from "../decision/requested.ts";
+import { withRequest } from "../decision/rollout.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { findWorkload } from "./workload-routes.ts";

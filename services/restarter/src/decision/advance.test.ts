@@ -3,7 +3,7 @@ import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation
 import { givenWorkload } from "../../test/given.ts";
 import { UNKNOWN } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
-import { advance } from "./advance.ts";
+import { advance } from "./rollout.ts";
 import { patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
 

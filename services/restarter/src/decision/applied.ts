@@ -6,7 +6,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
-import { withRequestsDone } from "./requested.ts";
+import { decidedRollout, withRequestsDone } from "./rollout.ts";
 
 const DIGEST_LENGTH = 10;
 
@@ -28,11 +28,6 @@ const LATEST_MS = 120_000;
 function isApplied({ workload, jobs }: DecisionInput, rollout: Rollout): boolean {
   if (workload.rollBy === "job") return jobs?.has(rollout.id) === true;
   return workload.generation > rollout.guard && workload.marker === rollout.marker;
-}
-
-/** The rollout that a record has decided on, also while it must wait, and not recorded as begun. */
-export function decidedRollout({ phase, rollout }: WorkloadRecord): Rollout | undefined {
-  return phase === "pending" || phase === "deferred" ? rollout : undefined;
 }
 
 /** Rollouts of the record that may have been applied without being recorded as begun. */

@@ -15,7 +15,7 @@ import {
 import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
 import { patchedRecord } from "./applied.ts";
-import { causeOf } from "./new-rollout.ts";
+import { causeOf } from "./rollout.ts";
 import { newestChange } from "./running-content.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";

@@ -7,7 +7,7 @@ import { rulesOf } from "../../test/given.ts";
 import { decide } from "./decide.ts";
 import { verdicts } from "../model/verdict.ts";
 import { patternsOf, watchedSources } from "../model/workload.ts";
-import { templatePatch } from "../rollout/apply.ts";
+import { templatePatch } from "../rollout/roll.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
 /** Arbitrary values, mostly of nearly the right form. */

@@ -6,7 +6,7 @@ import { MARKER, contentsHash } from "../model/content.ts";
 import type { Decision } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { patchedRecord } from "./applied.ts";
-import { openRequest, withRequest } from "./requested.ts";
+import { openRequest, withRequest } from "./rollout.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
 

@@ -1,17 +1,11 @@
 import { stableId } from "@rollcast/shared/events";
 import { compareVersions } from "@rollcast/kube/resource-version";
-import {
-  ABSENT,
-  UNKNOWN,
-  comparable,
-  markerHash,
-  parseMarker,
-  reloaderRestarted,
-} from "../model/content.ts";
+import { ABSENT, UNKNOWN, comparable, markerHash, parseMarker } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
-import { touches } from "../model/source-references.ts";
+import { touches } from "../model/verdict.ts";
+import { reloaderRestarted } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { superseded } from "./outcomes.ts";
 

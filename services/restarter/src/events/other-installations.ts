@@ -3,7 +3,7 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { stableId } from "@rollcast/shared/events";
 import type { WorkloadIndex } from "../index/workload-index.ts";
-import { keyIdsOf, otherKeyId } from "../model/marker-keys.ts";
+import { keyIdsOf, otherKeyId } from "../model/content.ts";
 import { namedWorkloads, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { KubeEvent } from "./kube-events.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { countAffected, createAffectedCounts } from "./affected-workloads.ts";
+import { countAffected } from "../model/verdict.ts";
+import { createAffectedCounts } from "./workload-index.ts";
 
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };

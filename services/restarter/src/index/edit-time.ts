@@ -1,4 +1,4 @@
-import { reloaderRestarted } from "../model/content.ts";
+import { reloaderRestarted } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 
 const LAST_OF_SECOND_MS = 999;

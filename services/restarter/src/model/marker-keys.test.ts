@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatMarker } from "./content.ts";
-import { keyIdsOf, keysApart, otherKeyId } from "./marker-keys.ts";
+import { keyIdsOf, keysApart, otherKeyId } from "./content.ts";
 
 const CFG = "ConfigMap/shop/cfg";
 const SEC = "Secret/shop/sec";

@@ -1,6 +1,6 @@
 import type { PodTemplate } from "@rollcast/kube/workloads/kind";
 import { describe, expect, test } from "vitest";
-import { LAST_RELOADED_FROM, readMarks, variableName, withoutMarks } from "./content.ts";
+import { LAST_RELOADED_FROM, readMarks, variableName, withoutMarks } from "./reloader-marks.ts";
 
 const SHA1 = "f83e99e324ba68ccc373a58ef1eb42f8ab88646a";
 const OURS = `k1.${"a".repeat(32)}`;

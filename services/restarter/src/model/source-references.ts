@@ -1,5 +1,5 @@
 import { dig } from "@rollcast/kube/object";
-import type { ChangedKeys, SourceKind } from "@rollcast/shared/events";
+import type { SourceKind } from "@rollcast/shared/events";
 import type { PodTemplate } from "@rollcast/kube/workloads/kind";
 
 /** The keys of a source that a workload uses: all, or these (sorted and unique). */
@@ -161,11 +161,4 @@ export function references(
   return [...merged.entries()]
     .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([, reference]) => reference);
-}
-
-/** Whether one of the keys differs; if too many differ to be listed, it may. */
-export function touches(keys: Keys, changed: ChangedKeys): boolean {
-  if (keys === "*" || changed.more !== undefined) return true;
-  const { added, changed: other, removed } = changed;
-  return [...added, ...other, ...removed].some((key) => keys.includes(key));
 }

@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
-import type { SourceKind } from "@rollcast/shared/events";
+import type { ChangedKeys, SourceKind } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { KindOptIn, NamedEntry } from "./opt-in.ts";
 import type { Keys } from "./source-references.ts";
@@ -217,4 +217,28 @@ export function presentContents(
     contents[key] = { keys, digest: contentDigest(record, keys) };
   }
   return contents;
+}
+
+/** Whether one of the keys differs; if too many differ to be listed, it may. */
+export function touches(keys: Keys, changed: ChangedKeys): boolean {
+  if (keys === "*" || changed.more !== undefined) return true;
+  const { added, changed: other, removed } = changed;
+  return [...added, ...other, ...removed].some((key) => keys.includes(key));
+}
+
+/** The workloads that use the source, pass the checks, and use a key that differs. */
+export function countAffected(
+  users: readonly Workload[],
+  source: SourceKey,
+  about: { record: SourceRecord; rules: Rules },
+): number {
+  const { record, rules } = about;
+  const { kind, namespace, name } = splitSourceKey(source);
+  return users.filter((workload) => {
+    const question = { rules, workload, source: { kind, namespace, name }, record };
+    if (!verdict(question).roll) return false;
+    // A workload that names the source only by annotation rolls for every key.
+    const keys = keysUsed(question) ?? "*";
+    return record.changedKeys === undefined || touches(keys, record.changedKeys);
+  }).length;
 }

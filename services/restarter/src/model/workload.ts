@@ -3,7 +3,8 @@ import type { SourceKind } from "@rollcast/shared/events";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
 import { sourceKey } from "./content.ts";
-import type { Marks, SourceKey } from "./content.ts";
+import type { SourceKey } from "./content.ts";
+import type { Marks } from "./reloader-marks.ts";
 import type { Rules } from "./rules.ts";
 
 /**
@@ -148,4 +149,9 @@ export function patternsOf(workload: Workload): SourcePattern[] {
         pattern,
       })),
   );
+}
+
+/** Whether Reloader has restarted the pods since these marks: its marks have changed. */
+export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
+  return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
 }

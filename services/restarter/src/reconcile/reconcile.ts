@@ -13,7 +13,7 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./evaluate.ts";
 import type { DueRollout } from "./evaluate.ts";
 import { isDeletionOver } from "../decision/applied.ts";
-import { advanceGone } from "../decision/advance.ts";
+import { advanceGone } from "../decision/rollout.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
 import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";

@@ -10,7 +10,7 @@ import { cronJob, custom, daemonSet, job, statefulSet } from "@rollcast/testkit/
 import { MARKER, formatMarker, restartTime } from "../model/content.ts";
 import { kindsOf } from "../index/kinds.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { templatePatch } from "./apply.ts";
+import { templatePatch } from "./roll.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { rulesOf } from "../../test/given.ts";

@@ -1,6 +1,16 @@
 import { SpanKind, carried, inSpan } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
 import { KubeError } from "@rollcast/kube/client";
+import { apiPath } from "@rollcast/kube/api-path";
+import type { KubeObject } from "@rollcast/kube/object";
+import {
+  FIELD_MANAGER,
+  JSON_PATCH,
+  guardedAnnotations,
+  guardedRestart,
+} from "@rollcast/kube/patch";
+import type { PatchOperation } from "@rollcast/kube/patch";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
@@ -12,12 +22,14 @@ import { ConflictError } from "../reconcile/evaluate.ts";
 import type { DueRollout } from "../reconcile/evaluate.ts";
 import { DONE, atWindowEnd, commit, reconcile, save } from "../reconcile/reconcile.ts";
 import type { Effects, ReconcileResult } from "../reconcile/reconcile.ts";
-import { apply } from "./apply.ts";
-import type { Applied } from "./apply.ts";
 import { handleApplyError, recordFailure } from "./apply-errors.ts";
 import { recordStarted } from "./record-started.ts";
-import { recreate, recreateJob } from "./recreate.ts";
+import { WRITE_MS, recreate, recreateJob, runJob } from "./jobs.ts";
+import { lastReloadedFrom, variableOperations } from "./reloader-strategy.ts";
+import type { Patched } from "./reloader-strategy.ts";
+import { projectWorkload } from "../index/project-workload.ts";
 import { MARKER, splitSourceKey } from "../model/content.ts";
+import { LAST_RELOADED_FROM } from "../model/reloader-marks.ts";
 import type { SourceKey } from "../model/content.ts";
 
 /** Reconciles a workload with effects: patches at most once. The job of a queue. */
@@ -105,8 +117,9 @@ async function patch(
   ctx.patching.count++;
   try {
     const patching = { kind: SpanKind.CLIENT };
+    const make = workload.rollBy === "job" ? runJob : patchWorkload;
     applied = await inSpan(tracer, "patch", patching, () =>
-      apply(ctx, kind, workload, pending.value),
+      make(ctx, kind, workload, pending.value),
     );
   } catch (err) {
     return handleApplyError(ctx, workload, pending, attempt, err);
@@ -125,6 +138,50 @@ async function patch(
   return recordStarted(ctx, pending, next, patched);
 }
 
+/** Patches a workload, once even if called repeatedly. Throws {@link KubeError}. */
+async function patchWorkload(
+  ctx: Context,
+  kind: WorkloadKind,
+  workload: Workload,
+  record: Pending["value"],
+): Promise<Applied> {
+  const object = await ctx.kube.request<KubeObject>({
+    method: "PATCH",
+    path: apiPath(kind, workload.namespace, workload.name),
+    query: { fieldManager: FIELD_MANAGER },
+    contentType: JSON_PATCH,
+    body:
+      workload.rollBy === "restart"
+        ? guardedRestart(workload, record.rollout.marker)
+        : templatePatch({ kind, workload, record, rules: ctx.rules }),
+    timeoutMs: WRITE_MS,
+  });
+  const patched = projectWorkload(kind, object, ctx.rules);
+  // What admission changed in this request is part of it.
+  const rollout = { ...record.rollout, templateHash: patched.templateHash };
+  return { workload: patched, rollout };
+}
+
+/**
+ * The single patch of a rollout: our marker, and the marks of the configured Reloader strategy. It
+ * also removes marks of strategies no longer in use, including Reloader's own, because the pods
+ * restart anyway. Guarded by the workload's generation.
+ */
+export function templatePatch(patched: Patched): PatchOperation[] {
+  const { kind, workload, record, rules } = patched;
+  const annotations: Record<string, string> = { [MARKER]: record.rollout.marker };
+  const removed: string[] = [];
+  if (rules.strategy === "reloader-annotations") {
+    const text = lastReloadedFrom(patched);
+    if (text !== undefined) annotations[LAST_RELOADED_FROM] = text;
+  } else if (workload.marks.lastReloadedFrom !== "none") removed.push(LAST_RELOADED_FROM);
+  return guardedAnnotations(kind, workload, {
+    annotations,
+    removed,
+    more: workload.marks.containers.length === 0 ? [] : variableOperations(patched),
+  });
+}
+
 /** The API server answered 200, and the object does not have what was written. */
 function notKept({ kind }: Workload): KubeError {
   const message =
@@ -133,6 +190,9 @@ function notKept({ kind }: Workload): KubeError {
     "(generate it with embedded object metadata)";
   return new KubeError(422, "MarkerNotKept", message);
 }
+
+/** The workload and its rollout after the change was applied. */
+export type Applied = { readonly workload: Workload; readonly rollout: Rollout };
 
 /** A record with a decided rollout, as written. */
 export type Pending = Entry<WorkloadRecord & { readonly rollout: Rollout }>;

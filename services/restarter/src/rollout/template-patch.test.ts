@@ -2,9 +2,10 @@ import type { PatchOperation } from "@rollcast/kube/patch";
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { ABSENT, LAST_RELOADED_FROM, MARKER } from "../model/content.ts";
+import { ABSENT, MARKER } from "../model/content.ts";
+import { LAST_RELOADED_FROM } from "../model/reloader-marks.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { templatePatch } from "./apply.ts";
+import { templatePatch } from "./roll.ts";
 
 const SHA1 = "f83e99e324ba68ccc373a58ef1eb42f8ab88646a";
 const digest = (letter: string) => `k1.${letter.repeat(32)}`;

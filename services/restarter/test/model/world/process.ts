@@ -14,7 +14,7 @@ import { SourceRecord } from "@rollcast/shared/records";
 import { createAdmission, createQueueAssigner } from "../../../src/admission/admission.ts";
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
-import { createAffectedCounts } from "../../../src/index/affected-workloads.ts";
+import { createAffectedCounts } from "../../../src/index/workload-index.ts";
 import {
   createSourceNames,
   createWorkloadIndex,

@@ -1,8 +1,10 @@
 import { KubeError } from "@rollcast/kube/client";
+import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import type { KubeObject } from "@rollcast/kube/object";
 import { apiPath } from "@rollcast/kube/api-path";
 import { job } from "@rollcast/kube/workloads/job";
-import { jobAgain } from "@rollcast/kube/workloads/manifest";
+import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { jobAgain, jobFrom } from "@rollcast/kube/workloads/manifest";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
@@ -11,18 +13,86 @@ import { commit } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 import { afterLastAttempt, classify, handleClassified, lookAtWorkload } from "./apply-errors.ts";
 import type { Classified, Look } from "./apply-errors.ts";
-import type { Attempt, Pending } from "./roll.ts";
+import type { Applied, Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { createJob } from "./apply.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { recordStarted } from "./record-started.ts";
-import { recreatedRecord, recreation } from "../decision/applied.ts";
+import { jobNameOf, recreatedRecord, recreation } from "../decision/applied.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
 /** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */
 const MAX_MANIFEST = 512 * 1_024;
-const WRITE_MS = 15_000;
+/** The API server's time limit for one write, in milliseconds. */
+export const WRITE_MS = 15_000;
+
+/**
+ * Runs a Job from the template of a CronJob, once even if called repeatedly. Throws
+ * {@link KubeError}, and {@link ConflictError} if the CronJob is not the one decided on.
+ */
+export async function runJob(
+  ctx: Context,
+  kind: WorkloadKind,
+  workload: Workload,
+  { rollout }: Pending["value"],
+): Promise<Applied> {
+  const { namespace } = workload;
+  const path = apiPath(kind, namespace, workload.name);
+  const cronJob = await ctx.kube.request<KubeObject>({ method: "GET", path });
+  if (cronJob.metadata.uid !== workload.uid) {
+    await readWorkload(ctx, workloadKey(workload));
+    throw new ConflictError("the CronJob was made again");
+  }
+  const name = jobNameOf(workload, rollout);
+  const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
+  const made = await createJob(ctx, namespace, jobFrom(cronJob, name, marks));
+  const projected = projectWorkload(job, made, ctx.rules);
+  const ours = projected.madeBy === rollout.id && projected.owner?.name === workload.name;
+  if (!ours) throw new KubeError(422, "NameTaken", "another Job has this one's name");
+  return { workload, rollout: { ...rollout, job: name } };
+}
+
+/**
+ * Creates a Job; returns the existing one if its name is in use. Throws {@link KubeError}, also
+ * where its name is said to be in use and is not.
+ */
+async function createJob(ctx: Context, namespace: string, body: unknown): Promise<KubeObject> {
+  const { name } = (body as KubeObject).metadata;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ctx.kube.request<KubeObject>({
+        method: "POST",
+        path: apiPath(job, namespace),
+        query: { fieldManager: FIELD_MANAGER },
+        body,
+        timeoutMs: WRITE_MS,
+      });
+    } catch (err) {
+      if (!(err instanceof KubeError) || err.reason !== "AlreadyExists") throw err;
+      const existing = await readJob(ctx, namespace, name);
+      if (existing !== undefined) return existing;
+      // It has just gone; the second time, only a webhook says that it is there.
+      if (attempt > 1) throw err;
+    }
+  }
+}
+
+/** Undefined if it is gone. */
+async function readJob(
+  ctx: Context,
+  namespace: string,
+  name: string,
+): Promise<KubeObject | undefined> {
+  try {
+    return await ctx.kube.request<KubeObject>({
+      path: apiPath(job, namespace, name),
+      method: "GET",
+    });
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    return undefined;
+  }
+}
 
 /**
  * Deletes a Job and recreates it under its name, with the marker of the new content. The record
