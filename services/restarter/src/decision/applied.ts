@@ -190,6 +190,7 @@ export function patchedRecord(
     staleSince: _staleSince,
     hold: _hold,
     recreate: _recreate,
+    partial: _partial,
     // Those were decided on an earlier generation.
     unconfirmed: _unconfirmed,
     ...rest

@@ -5,7 +5,14 @@ import { presentContents, verdicts } from "../model/verdict.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { adoptPatched, keepUnconfirmed, recreatedBefore, withoutRecreate } from "./applied.ts";
-import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
+import {
+  advance,
+  causeOf,
+  isAtRest,
+  newRollout,
+  openRequest,
+  withRequestsDone,
+} from "./rollout.ts";
 import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
@@ -49,10 +56,25 @@ function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Reco
 export function decide(s: DecisionInput): Decision {
   const decision = decideNow(s);
   if (decision.do === "requeue") return decision;
-  const record = keepUnconfirmed(s, decision.record);
+  const record = withPartial(s, keepUnconfirmed(s, decision.record));
   const changed = isChanged(s.record, record);
   const dated = changed ? { ...record, decidedAt: s.now } : record;
   return { ...decision, record: dated, changed } as Decision;
+}
+
+/** The record, with whether its last rollout has left pods that it did not replace. */
+function withPartial({ record: before, workload }: DecisionInput, record: WorkloadRecord) {
+  const { partial: _, ...rest } = record;
+  const wasUnderway = before?.phase === "rolling" || before?.partial === true;
+  const isPartial =
+    workload.rollBy === "patch" &&
+    record.phase !== "rolling" &&
+    wasUnderway &&
+    before.uid === record.uid &&
+    // An edit of the template replaces every pod.
+    before.templateHash === record.templateHash &&
+    !isAtRest(workload);
+  return isPartial ? { ...rest, partial: true as const } : rest;
 }
 
 /** A decision of which nobody has asked yet whether its record has changed. */

@@ -2,8 +2,6 @@ import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
 import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import {
-  ABSENT,
-  UNKNOWN,
   contentsHash,
   formatMarker,
   keysApart,
@@ -17,7 +15,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
 import { cancelled, failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
-import { lastChange, newestChange } from "./running-content.ts";
+import { lastChange, newestChange, unknownContents } from "./running-content.ts";
 
 /** Requests that a record remembers. */
 const MAX_REQUESTS = 8;
@@ -118,6 +116,7 @@ function markerOf(
   const arePodsLeft =
     record.phase === "rolling" ||
     record.phase === "failed" ||
+    record.partial === true ||
     record.stripped !== undefined ||
     workload.leftPods !== undefined ||
     // Another installation ended our last rollout, wherever that was.
@@ -128,7 +127,7 @@ function markerOf(
 }
 
 /** Whether every pod has the present template. */
-function isAtRest({ status }: Workload): boolean {
+export function isAtRest({ status }: Workload): boolean {
   return status.state === "complete" && status.reason === undefined;
 }
 
@@ -243,13 +242,9 @@ function withoutMarker(
   const message = `Rollcast's annotation was ${how} the pod template in the middle of the rollout${by}`;
   const wanted = contentsHash(rollout.wanted);
   const before = record.stripped?.wanted === wanted ? record.stripped.count : 0;
-  const running = Object.entries(rollout.wanted).map(([key, content]) => [
-    key,
-    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN },
-  ]);
   return {
     ...superseded(record, rollout, "MarkerRemoved", now, message),
-    running: Object.fromEntries(running),
+    running: unknownContents(rollout.wanted),
     // What was edited with it restarts not all pods either.
     templateHash,
     marks: marks.reloader,

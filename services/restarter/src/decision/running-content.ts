@@ -184,6 +184,9 @@ export function reconcileEdit(
   const reloaded = reloaderRestarted(workload, record.marks ?? "");
   const isSame = workload.templateHash === record.templateHash && !reloaded;
   if (isSame && !isMarkerEdited(record, workload)) return record;
+  if (isSame && record.partial === true) {
+    return { ...record, running: unknownContents(record.running) };
+  }
   if (workload.rollBy === "job") {
     // Editing the template of a CronJob does not affect its running Job.
     return { ...record, templateHash: workload.templateHash, marks: workload.marks.reloader };
@@ -225,15 +228,24 @@ function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey
 
 /**
  * Whether somebody else took our marker off, or put an earlier one back, while no rollout was under
- * way: such a write restarts every pod, like any edit of the template.
+ * way. At rest such a write restarts every pod, like any edit of the template. Where pods of an
+ * earlier template are left, it may keep those.
  */
 function isMarkerEdited(record: WorkloadRecord, workload: Workload): boolean {
-  const isUnderway = record.phase === "rolling" || record.phase === "failed";
   return (
     workload.rollBy === "patch" &&
     record.marker !== undefined &&
     record.marker !== markerHash(workload) &&
     workload.ownsMarker !== true &&
-    !isUnderway
+    record.phase !== "rolling"
   );
+}
+
+/** What pods run of which nobody knows with which content they began. */
+export function unknownContents(running: Contents): Contents {
+  const contents = Object.entries(running).map(([key, content]) => [
+    key,
+    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN },
+  ]);
+  return Object.fromEntries(contents) as Contents;
 }

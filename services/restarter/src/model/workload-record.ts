@@ -115,6 +115,11 @@ export const WorkloadRecord = z.object({
    * the workload may still show that one was applied, up to the generation after its `guard`.
    */
   unconfirmed: z.array(Rollout).optional(),
+  /**
+   * Its last rollout ended before every pod was replaced, and the workload has not come to rest
+   * since: pods of an earlier template may be left.
+   */
+  partial: z.literal(true).optional(),
   /** How often in a row the marker of this wanted content was taken off in mid-rollout. */
   stripped: z.object({ wanted: z.string(), count: z.number(), message: z.string() }).optional(),
   failure: Failure.optional(),

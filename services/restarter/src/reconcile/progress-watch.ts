@@ -2,7 +2,7 @@ import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { advance } from "../decision/rollout.ts";
+import { advance, isAtRest } from "../decision/rollout.ts";
 import { isGate } from "../decision/blocking-gate.ts";
 
 const TICK_MS = 1_000;
@@ -112,6 +112,7 @@ function isUnfinished(record: WorkloadRecord): boolean {
     record.due !== undefined ||
     record.failure !== undefined ||
     record.staleSince !== undefined ||
+    record.partial === true ||
     record.outbox.length > 0
   );
 }
@@ -142,7 +143,9 @@ function hasProgressed(ctx: Context, record: WorkloadRecord, now: number): boole
     jobName === undefined
       ? undefined
       : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
-  return workload !== undefined && advance(record, workload, now, job) !== record;
+  if (workload === undefined) return false;
+  const isOver = record.partial === true && isAtRest(workload);
+  return isOver || advance(record, workload, now, job) !== record;
 }
 
 function specChanged(now: Workload, before: Workload | undefined): boolean {

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { givenWorkload } from "../../test/given.ts";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
+import { patchedRecord } from "./applied.ts";
+import { decide } from "./decide.ts";
+
+const COMPLETE = { state: "complete" } as const;
+const PROGRESSING = { state: "progressing" } as const;
+
+function deployment(generation: number, over: Partial<Workload>): Workload {
+  const annotations = { "rollcast.dev/auto": "true" };
+  const editedAt = T0 + generation * 1_000;
+  return { ...givenWorkload({ annotations, metadata: { generation } }), editedAt, ...over };
+}
+
+function decided(
+  workload: Workload,
+  source: SourceRecord,
+  record?: WorkloadRecord,
+): WorkloadRecord {
+  const decision = decide(givenSituation({ workload, record, sources: new Map([[CFG, source]]) }));
+  if (decision.do === "requeue") throw new Error("not decided");
+  return decision.record;
+}
+
+const A = givenSource("aa");
+const B = givenSource("bb", { changedAt: T0 - 2_000 });
+const C = givenSource("cc", { changedAt: T0 - 1_000 });
+
+/** A rollout of content B was ended by content C, whose patch is decided and not made. */
+function overtaken(status: Workload["status"]) {
+  const first = deployment(1, { status: COMPLETE });
+  const pending = decided(first, B, decided(first, A));
+  const { rollout } = pending;
+  if (rollout === undefined) throw new Error("not rolled");
+  const record = patchedRecord(givenSituation({ workload: first }), pending, rollout, 2);
+  const { marker } = rollout;
+  return { marker, record: decided(deployment(2, { marker, status }), C, record) };
+}
+
+test.each([
+  {
+    name: "before its rollout has replaced every pod",
+    status: PROGRESSING,
+    content: C,
+    phase: "pending",
+  },
+  {
+    name: "before its rollout has replaced every pod, as the content goes back",
+    status: PROGRESSING,
+    content: B,
+    phase: "pending",
+  },
+  { name: "at rest", status: COMPLETE, content: C, phase: "current" },
+])("the marker is taken off, $name: the record is then $phase", ({ status, content, phase }) => {
+  const { record } = overtaken(status);
+  expect(record.phase).toBe("pending");
+  const stripped = deployment(3, { marker: undefined, status: PROGRESSING });
+  expect(decided(stripped, content, record).phase).toBe(phase);
+});
+
+test("what was ended early counts until the workload is at rest", () => {
+  const { record, marker } = overtaken(PROGRESSING);
+  expect(record.partial).toBe(true);
+  const back = decided(deployment(2, { marker, status: PROGRESSING }), B, record);
+  expect(back).toMatchObject({ phase: "current", partial: true });
+  const rested = decided(deployment(2, { marker, status: COMPLETE }), B, back);
+  expect(rested.partial).toBeUndefined();
+});
+
+test("an edit of the template replaces every pod, whatever was ended early", () => {
+  const { record, marker } = overtaken(PROGRESSING);
+  const edited = deployment(3, { marker, status: PROGRESSING, templateHash: "other" });
+  expect(decided(edited, C, record)).toMatchObject({ phase: "current" });
+  expect(decided(edited, C, record).partial).toBeUndefined();
+});
