@@ -159,7 +159,10 @@ function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   } = record;
   if (record.phase === "pending" || record.phase === "deferred") {
     const { rollout: _rollout, stripped: _stripped, ...without } = rest;
-    return { ...without, ...throttleAfterWait(record), phase: "current" };
+    // What is wanted again is what has failed, and its pods have not recovered.
+    const isFailed =
+      record.partial === true && record.last?.outcome === "failed" && failure === undefined;
+    return { ...without, ...throttleAfterWait(record), phase: isFailed ? "failed" : "current" };
   }
   if (record.phase === "failed" && failure !== undefined) return { ...rest, phase: "current" };
   return rest;
