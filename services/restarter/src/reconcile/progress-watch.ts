@@ -18,6 +18,7 @@ export type ProgressWatch = {
   enqueueDue(): void;
   /** Enqueues the waiters that may get the free quota. */
   enqueueAdmissible(): void;
+  /** How many have a rollout that is due or unfinished. */
   count(): number;
   /**
    * Counts the workloads whose pods do not run the present content, and the earliest time since (ms
@@ -48,7 +49,7 @@ export function startProgressWatch(
   const observe = (record: WorkloadRecord) => {
     const key = workloadKey(record);
     ctx.admission.observe(key, record);
-    if (isUnfinished(record)) active.set(key, record);
+    if (isUnfinished(record) || record.partial === true) active.set(key, record);
     else active.delete(key);
     if (active.has(key) && isDue(ctx, record, Date.now())) enqueue(key);
   };
@@ -92,7 +93,7 @@ export function startProgressWatch(
     all: () => active,
     enqueueDue,
     enqueueAdmissible,
-    count: () => active.size,
+    count: () => [...active.values()].filter(isUnfinished).length,
     stale() {
       const since = [...active.values()]
         .map((progress) => progress.staleSince)
@@ -112,7 +113,6 @@ function isUnfinished(record: WorkloadRecord): boolean {
     record.due !== undefined ||
     record.failure !== undefined ||
     record.staleSince !== undefined ||
-    record.partial === true ||
     record.outbox.length > 0
   );
 }
