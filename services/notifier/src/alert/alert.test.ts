@@ -25,7 +25,7 @@ function after(outcomes: readonly OutcomeAt[], name = "web"): AlertRecord {
     const workload = { kind: "Deployment", namespace: "shop", name, uid: "u" };
     const time = TIME + minute * MINUTE;
     const parts = { id: `${outcome}-${minute}`, cluster: "prod", service: "r", time };
-    const event = rolloutEvent(parts, outcome, { workload });
+    const event = rolloutEvent(parts, outcome, { workload, rollout: "r-1" });
     const text = { summary: `${outcome} at ${minute}`, description: "why" };
     record = foldAlert(record, event, { receiver: "am", text, now: TIME });
   }
@@ -137,6 +137,15 @@ test.each([
     expect(shown(outcomes)).toEqual(alerts);
   },
 );
+
+test("the end of what was only planned does not resolve the alert of a rollout that stalls", () => {
+  const workload = { kind: "Deployment", namespace: "shop", name: "web", uid: "u" };
+  const parts = { id: "planned-end", cluster: "prod", service: "r", time: TIME + 5 * MINUTE };
+  const event = rolloutEvent(parts, "superseded", { workload, reason: "NewerContent" });
+  const before = after([["stalled", 0]]);
+  const text = { summary: "superseded", description: "why" };
+  expect(foldAlert(before, event, { receiver: "am", text, now: TIME })).toBe(before);
+});
 
 test("in any order and with any repetitions, the newest event decides", () => {
   const outcome = fc.constantFrom<RolloutOutcome>("failed", "succeeded", "cancelled");

@@ -95,6 +95,8 @@ export function foldAlert(
     case "cancelled":
       return { ...record, at: now, failed: clear(failed, at), stalled: clear(stalled, at) };
     case "superseded":
+      // Only planned: a rollout that stalls goes on.
+      if (event.data.rollout === undefined) return record;
       return { ...record, at: now, stalled: clear(stalled, at) };
     default:
       return record;

@@ -227,7 +227,7 @@ const TITLE: Readonly<Record<string, (what: string) => string>> = {
   stalled: (what) => `Rollout does not come to an end: ${what}`,
   succeeded: (what) => `Rolled out: ${what}`,
   failed: (what) => `Rollout failed: ${what}`,
-  superseded: (what) => `Rollout overtaken by a newer one: ${what}`,
+  superseded: (what) => `Rollout superseded: ${what}`,
   cancelled: (what) => `Rollout cancelled: ${what}`,
   skipped: (what) => `Rollout skipped: ${what}`,
 };

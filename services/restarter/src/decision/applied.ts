@@ -6,7 +6,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
-import { decidedRollout, withRequestsDone } from "./rollout.ts";
+import { decidedRollout, isAtRest, withRequestsDone } from "./rollout.ts";
 
 const DIGEST_LENGTH = 10;
 
@@ -100,6 +100,21 @@ export function keepUnconfirmed(s: DecisionInput, record: WorkloadRecord): Workl
   return left.length === 0 ? rest : { ...rest, unconfirmed: left };
 }
 
+/** The record, with whether its last rollout has left pods that it did not replace. */
+export function withPartial({ record: before, workload }: DecisionInput, record: WorkloadRecord) {
+  const { partial: _, ...rest } = record;
+  const wasUnderway = before?.phase === "rolling" || before?.partial === true;
+  const isPartial =
+    workload.rollBy === "patch" &&
+    record.phase !== "rolling" &&
+    wasUnderway &&
+    before.uid === record.uid &&
+    // An edit of the template replaces every pod.
+    before.templateHash === record.templateHash &&
+    !isAtRest(workload);
+  return isPartial ? { ...rest, partial: true as const } : rest;
+}
+
 /**
  * The record after a rollout of which its author knows that it was applied: `began` is the record
  * that says so, of which `before` was decided, and `written` the one that somebody else wrote
@@ -136,7 +151,9 @@ export function withApplied(
     const { outbox } = superseded(present, present.rollout, "NewerContent", s.now);
     return patchedRecord(s, { ...present, outbox }, rollout, generation);
   }
-  return patchedRecord(s, present, rollout, Math.max(generation, present.generation));
+  const next = patchedRecord(s, present, rollout, Math.max(generation, present.generation));
+  // It was planned after that decision.
+  return written.planned === undefined ? next : { ...next, planned: written.planned };
 }
 
 /**
@@ -191,6 +208,7 @@ export function patchedRecord(
     hold: _hold,
     recreate: _recreate,
     partial: _partial,
+    planned: _planned,
     // Those were decided on an earlier generation.
     unconfirmed: _unconfirmed,
     ...rest

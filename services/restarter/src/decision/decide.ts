@@ -1,18 +1,17 @@
 import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import { cancelled, deferred, hold, skipped, superseded } from "./outcomes.ts";
+import { cancelled, deferred, hold, skipped, superseded, withoutPlan } from "./outcomes.ts";
 import { presentContents, verdicts } from "../model/verdict.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { adoptPatched, keepUnconfirmed, recreatedBefore, withoutRecreate } from "./applied.ts";
 import {
-  advance,
-  causeOf,
-  isAtRest,
-  newRollout,
-  openRequest,
-  withRequestsDone,
-} from "./rollout.ts";
+  adoptPatched,
+  keepUnconfirmed,
+  recreatedBefore,
+  withPartial,
+  withoutRecreate,
+} from "./applied.ts";
+import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
 import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
@@ -20,12 +19,17 @@ import { changesOf } from "../model/control-entry.ts";
 
 const MAX_VERDICTS = 200;
 
+/** The outcomes of a workload that was made again, with the end of what was due or under way. */
+function overtakenBy(record: WorkloadRecord, now: number): WorkloadRecord["outbox"] {
+  const { outbox, phase, rollout } = record;
+  return phase === "rolling" && rollout !== undefined
+    ? [...outbox, cancelled(record, rollout, "Recreated", now)]
+    : withoutPlan(record, "cancelled", "Recreated", now).outbox;
+}
+
 function newRecord(s: DecisionInput): WorkloadRecord {
   const { workload, record } = s;
-  const overtaken = record === undefined ? [] : [...record.outbox];
-  if (record?.phase === "rolling" && record.rollout !== undefined) {
-    overtaken.push(cancelled(record, record.rollout, "Recreated", s.now));
-  }
+  const overtaken = record === undefined ? [] : overtakenBy(record, s.now);
   return {
     v: 1,
     kind: workload.kind,
@@ -60,21 +64,6 @@ export function decide(s: DecisionInput): Decision {
   const changed = isChanged(s.record, record);
   const dated = changed ? { ...record, decidedAt: s.now } : record;
   return { ...decision, record: dated, changed } as Decision;
-}
-
-/** The record, with whether its last rollout has left pods that it did not replace. */
-function withPartial({ record: before, workload }: DecisionInput, record: WorkloadRecord) {
-  const { partial: _, ...rest } = record;
-  const wasUnderway = before?.phase === "rolling" || before?.partial === true;
-  const isPartial =
-    workload.rollBy === "patch" &&
-    record.phase !== "rolling" &&
-    wasUnderway &&
-    before.uid === record.uid &&
-    // An edit of the template replaces every pod.
-    before.templateHash === record.templateHash &&
-    !isAtRest(workload);
-  return isPartial ? { ...rest, partial: true as const } : rest;
 }
 
 /** A decision of which nobody has asked yet whether its record has changed. */
@@ -114,7 +103,17 @@ function decideNow(s: DecisionInput): Decided {
     return decideRoll(s, { ...record, staleSince: since }, present, keys);
   }
   if (openRequest(record) !== undefined) return decideRoll(s, record, present, keys);
-  return { do: "keep", record: withoutDeferral(record) };
+  const kept = withoutDeferral(record);
+  return { do: "keep", record: existing === undefined ? kept : planOver(s, existing, kept) };
+}
+
+/** The record where nothing is due any more. */
+function planOver(s: DecisionInput, before: WorkloadRecord, record: WorkloadRecord) {
+  // The end of a rollout that is under way is that of its changes too.
+  if (before.phase === "rolling") return { ...record, planned: undefined };
+  const isEdited = record.templateHash !== before.templateHash || record.marker !== before.marker;
+  const reason = isEdited ? "TemplateChanged" : "NewerContent";
+  return withoutPlan(record, "superseded", reason, s.now);
 }
 
 function differing(s: DecisionInput, running: Contents, present: Contents): SourceKey[] {
@@ -239,7 +238,7 @@ function decideRoll(
   const reportReason = reportOnly(s);
   const fulfilled = { ...record, ...withRequestsDone(record) };
   if (reportReason !== undefined) {
-    if (record.reported === hash) return { do: "keep", record: fulfilled };
+    if (record.reported === hash) return { do: "keep", record: planOver(s, record, fulfilled) };
     const cause = causeOf(s, keys);
     const next = skipped({ ...fulfilled, reported: hash }, reportReason, cause, s.now, s.newId);
     return { do: "skip", record: next };

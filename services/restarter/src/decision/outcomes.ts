@@ -84,7 +84,8 @@ export function skipped(
 ): WorkloadRecord {
   const extra = { reason, cause };
   const event = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
-  return { ...record, outbox: [...record.outbox, event] };
+  const { planned: _, ...rest } = record;
+  return { ...rest, outbox: [...record.outbox, event] };
 }
 
 /** `rollout.planned`: once per change that would roll the workload. */
@@ -95,6 +96,23 @@ export function planned(
   now: number,
 ): OutboxEvent {
   return outboxEvent(record, stableId(eventId, record.uid, "planned"), "planned", now, extra);
+}
+
+/**
+ * The record of a planned change that needs no rollout any more, or whose workload is gone; without
+ * a plan the record itself.
+ */
+export function withoutPlan(
+  record: WorkloadRecord,
+  outcome: "superseded" | "cancelled",
+  reason: "TemplateChanged" | "NewerContent" | "Deleted" | "Recreated",
+  now: number,
+): WorkloadRecord {
+  const { planned: plan, ...rest } = record;
+  if (plan === undefined) return record;
+  const id = stableId(record.uid, String(plan.at), "planned-end");
+  const extra = { reason, cause: plan.cause };
+  return { ...rest, outbox: [...rest.outbox, outboxEvent(record, id, outcome, now, extra)] };
 }
 
 function end(
@@ -189,7 +207,7 @@ export function refused(
 ): WorkloadRecord {
   const before = record.failure;
   const reported = before?.wanted === failure.wanted && before.reason === failure.reason;
-  const { due: _due, hold: _hold, ...waited } = record;
+  const { due: _due, hold: _hold, planned: _planned, ...waited } = record;
   const next = { ...waited, failure };
   if (!reported) return failed(next, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;

@@ -14,10 +14,17 @@ import { changesOf } from "../model/control-entry.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
-import { cancelled, failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
+import {
+  cancelled,
+  failed,
+  jobGone,
+  stalled,
+  succeeded,
+  superseded,
+  withoutPlan,
+} from "./outcomes.ts";
 import { lastChange, newestChange, unknownContents } from "./running-content.ts";
 
-/** Requests that a record remembers. */
 const MAX_REQUESTS = 8;
 
 /** A requested rollout; its id makes repeated requests idempotent. */
@@ -136,7 +143,7 @@ export function newRollout(
   record: WorkloadRecord,
   wanted: Contents,
   keys: SourceKey[],
-) {
+): Rollout {
   const { workload } = s;
   const cause = causeOf(s, keys);
   // An interrupted rollout keeps its id, so that what it has done already is detected.
@@ -144,7 +151,7 @@ export function newRollout(
   // With other content it is another one: both may have been applied.
   const isSame = before !== undefined && contentsHash(before.wanted) === contentsHash(wanted);
   const pending = isSame ? before : undefined;
-  const rollout: Rollout = {
+  return {
     id: pending?.id ?? s.newId,
     wanted,
     changed: keys.length,
@@ -162,7 +169,6 @@ export function newRollout(
     revision: workload.revision,
     ...affectedBy(s, cause),
   };
-  return rollout;
 }
 
 const PROGRESSING: RolloutStatus = { state: "progressing" };
@@ -262,10 +268,11 @@ export function advanceGone(
   last: Workload | undefined,
   now: number,
 ): WorkloadRecord {
-  const { rollout, ...rest } = record;
-  if (record.phase !== "rolling" || rollout === undefined) return record;
   const advanced = last === undefined ? record : advance(record, last, now);
-  if (advanced.phase !== "rolling") return advanced;
+  const { rollout, ...rest } = advanced;
+  if (rollout === undefined || rest.phase !== "rolling") {
+    return withoutPlan(advanced, "cancelled", "Deleted", now);
+  }
   const end = cancelled(record, rollout, "Deleted", now);
   return { ...rest, phase: "current", outbox: [...rest.outbox, end] };
 }

@@ -115,6 +115,8 @@ export const WorkloadRecord = z.object({
    * the workload may still show that one was applied, up to the generation after its `guard`.
    */
   unconfirmed: z.array(Rollout).optional(),
+  /** A change was published as planned at this time, and no outcome has followed yet. */
+  planned: z.object({ at: z.number(), cause: Cause.optional() }).optional(),
   /**
    * Its last rollout ended before every pod was replaced, and the workload has not come to rest
    * since: pods of an earlier template may be left.

@@ -1,7 +1,9 @@
 import { RetryLaterError } from "@rollcast/shared/errors";
 import { SourceEvent } from "@rollcast/shared/events";
+import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { mapLimit } from "@rollcast/async/map-limit";
+import type { Entry } from "@rollcast/nats/kv";
 import type { Nats } from "@rollcast/nats/connect";
 import { consume } from "@rollcast/nats/consume";
 import type { Consuming } from "@rollcast/nats/consume";
@@ -10,14 +12,16 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import type { Context } from "../context.ts";
-import { evaluate, readSource } from "../reconcile/evaluate.ts";
+import { evaluate, readSource, retryOnConflict } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
+import { commit } from "../reconcile/reconcile.ts";
 import { planned } from "../decision/outcomes.ts";
 import { verdict } from "../model/verdict.ts";
 import { isGate } from "../decision/blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
 import type { RolloutQueue, RolloutQueues } from "./rollout-queues.ts";
 import { workloadKey } from "../model/workload.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import { countOutcome, planSpan, tracer } from "../events/outcome-publisher.ts";
 import type { Workqueue } from "../reconcile/workqueue.ts";
@@ -47,7 +51,7 @@ export async function plan(
   countVerdicts(ctx, source, present, all);
   const users = all.filter((workload) => workload.mayRoll);
   await mapLimit(users, CONCURRENCY, (workload) =>
-    planOne(ctx, queues, { event, workload, reads, enqueue }),
+    retryOnConflict(() => planOne(ctx, queues, { event, workload, reads, enqueue })),
   );
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
 }
@@ -80,33 +84,33 @@ type PlanTask = {
 
 async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Promise<void> {
   const { event, workload, reads } = task;
-  const { decision, input } = await evaluate(ctx, workload, false, reads);
+  const { decision, input, entry } = await evaluate(ctx, workload, false, reads);
   if (decision.do === "keep") {
     if (decision.changed) task.enqueue(workload);
     return;
   }
   const queue = queues.of(workload);
-  const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
-  // A rollout blocked by a gate needs no job until the gate opens.
-  if (!isBlocked) await enqueueJob(queue, workload, input.record?.phase === "pending");
-  if (decision.do === "requeue") return;
+  const isTried = input.record?.phase === "pending";
+  if (decision.do === "requeue") return enqueueJob(queue, workload, isTried);
+  // Its record has just been removed.
+  if (entry === undefined && ctx.index.get(workloadKey(workload))?.mayRoll !== true) return;
   const rollout = decision.do === "roll" ? decision.record.rollout : undefined;
   const cause = rollout?.cause ?? causeOfEvent(event);
-  const sources = rollout?.changed ?? 1;
-  const plannedEvent = planned(
-    decision.record,
-    event.id,
-    {
-      queue: queue.queue,
-      cause,
-      sources,
-      affected: rollout?.affected,
-    },
-    Date.now(),
-  );
+  const { affected, changed: sources = 1 } = rollout ?? {};
+  // A rollout blocked by a gate needs no job until the gate opens.
+  const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
+  if (!isBlocked) throwIfAway(queue);
+  await keepPlan(ctx, entry, cause).catch((err: unknown) => {
+    // What was read with it may be old too.
+    reads.clear();
+    throw err;
+  });
+  const about = { queue: queue.queue, cause, sources, affected };
+  const plannedEvent = planned(decision.record, event.id, about, Date.now());
   await ctx.publish(plannedEvent);
-  countOutcome(ctx.metrics, plannedEvent);
   if (isBlocked) task.enqueue(workload);
+  else await enqueueJob(queue, workload, isTried);
+  countOutcome(ctx.metrics, plannedEvent);
   const { uid } = input.workload;
   ctx.logger.info(
     { workload: plannedEvent.data.workload, uid, source: event.subject, decision: decision.do },
@@ -115,16 +119,34 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
 }
 
 /**
+ * Records that a change is about to be published as planned, so that its end is told too where it
+ * needs no rollout in the end. Throws {@link ConflictError}.
+ */
+async function keepPlan(
+  ctx: Context,
+  entry: Entry<WorkloadRecord> | undefined,
+  cause: Cause,
+): Promise<void> {
+  // Without a record it is the first look at a workload.
+  if (entry === undefined || entry.value.planned !== undefined) return;
+  await commit(ctx, entry, { ...entry.value, planned: { at: Date.now(), cause } });
+}
+
+function throwIfAway(queue: RolloutQueue): void {
+  if (queue.fault() !== undefined) throw new RetryLaterError(1_000, "redis is not connected");
+}
+
+/**
  * `tried`: a patch was tried and may wait for its retry. Before that, the record says `pending`.
  */
 async function enqueueJob(queue: RolloutQueue, workload: Workload, tried: boolean): Promise<void> {
-  if (queue.fault() !== undefined) throw new RetryLaterError(1_000, "redis is not connected");
+  throwIfAway(queue);
   await queue.enqueue(workload, tried).catch((err: unknown) => {
     throw new RetryLaterError(1_000, "Redis did not accept the job", { cause: err });
   });
 }
 
-function causeOfEvent(event: SourceEvent) {
+function causeOfEvent(event: SourceEvent): Cause {
   const { kind, namespace, name, changedKeys, changedBy } = event.data;
   return {
     kind,

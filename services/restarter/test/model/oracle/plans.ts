@@ -47,10 +47,27 @@ function untoldSkips(facts: Facts): Fault[] {
   });
 }
 
+/** What comes of a plan, sooner or later. */
+const ENDS_PLAN = new Set(["started", "succeeded", "failed", "superseded", "cancelled", "skipped"]);
+
+/** Plans of which nothing more is told, though nothing waits any more. */
+function endlessPlans({ events, records }: Facts): Fault[] {
+  const last = events.findLast(({ event }) => event.outcome === "planned");
+  if (last === undefined) return [];
+  // One that is published late is older than what it was overtaken by.
+  const isOver = events.some(
+    ({ event }) => ENDS_PLAN.has(event.outcome) && event.time >= last.event.time,
+  );
+  const present = [...records.values()].find(({ uid }) => uid === last.event.data.workload.uid);
+  const waits = present !== undefined && present.phase !== "current";
+  if (isOver || waits) return [];
+  return [{ i: last.i, what: "a rollout was planned, and nothing says what became of it" }];
+}
+
 export const PLANS: readonly Property[] = [
   {
     name: "plans are told",
-    says: "a rollout is published as planned before it begins, and one that is not made as skipped",
-    faults: (facts) => [...unplanned(facts), ...untoldSkips(facts)],
+    says: "a rollout is published as planned before it begins, and what becomes of each plan",
+    faults: (facts) => [...unplanned(facts), ...untoldSkips(facts), ...endlessPlans(facts)],
   },
 ];
