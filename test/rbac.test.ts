@@ -207,7 +207,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
   const settings = { scope: {}, queues };
   await using stack = await startStack({
     services: [],
-    cluster: { audit: true },
+    cluster: { audit: "requests" },
     config: settings,
   });
   const { api, cluster, namespace } = stack;

@@ -9,6 +9,7 @@ import { startRedis } from "@rollcast/testkit/redis-server";
 import { startService } from "@rollcast/testkit/services";
 import type { Service } from "@rollcast/testkit/services";
 import { waitFor } from "@rollcast/testkit/wait";
+import { grantAll } from "../../lab/grant-all.ts";
 import type { Subject } from "../../lab/scenario.ts";
 
 const MARKER = "rollcast.dev/config";
@@ -48,19 +49,6 @@ export async function waitRolled({ restarter }: Pipeline): Promise<void> {
   );
 }
 
-async function grantAll({ api }: Cluster, users: readonly string[]): Promise<void> {
-  const group = "rbac.authorization.k8s.io";
-  for (const name of users) {
-    await api.create(`/apis/${group}/v1/clusterrolebindings`, {
-      apiVersion: `${group}/v1`,
-      kind: "ClusterRoleBinding",
-      metadata: { name: `bench-${name}` },
-      roleRef: { apiGroup: group, kind: "ClusterRole", name: "cluster-admin" },
-      subjects: [{ apiGroup: group, kind: "User", name }],
-    });
-  }
-}
-
 async function createWorkloads(
   { api }: Cluster,
   namespace: string,
@@ -83,7 +71,7 @@ export async function withPipeline<T>(
   { workloads, window }: { readonly workloads: number; readonly window: string },
   work: (pipeline: Pipeline) => Promise<T>,
 ): Promise<T> {
-  await using cluster = await startCluster({ audit: true, pods: false });
+  await using cluster = await startCluster({ audit: "requests", pods: false });
   await using nats = await startNats();
   await using redis = await startRedis();
   await grantAll(cluster, ["watcher", "restarter"]);

@@ -8,7 +8,7 @@ import { startControllers } from "./controller-manager.ts";
 import { tokenOf } from "./users.ts";
 import { startKwok } from "./kwok.ts";
 import { addNode } from "./node.ts";
-import type { Ports } from "./control-plane.ts";
+import type { AuditPolicy, Ports } from "./control-plane.ts";
 import type { User } from "./users.ts";
 import { freePort } from "./net.ts";
 import type { Running } from "./process.ts";
@@ -37,8 +37,8 @@ export type ClusterOptions = {
   pods?: boolean;
   /** Nodes that no longer answer are found and their pods evicted; default false. */
   nodesDie?: boolean;
-  /** Write an audit log (metadata of each request). */
-  audit?: boolean;
+  /** Write an audit log, of what it says; none by default. */
+  audit?: AuditPolicy;
   /** Kept after disposal, and reused if it holds a cluster; a temporary folder by default. */
   dir?: string;
   ports?: Ports;
@@ -58,10 +58,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     etcd: await freePort(),
     peer: await freePort(),
   };
-  await writeFiles(dir, options.nodesDie);
+  await writeFiles(dir, { nodesDie: options.nodesDie, audit: options.audit });
   const address = options.address ?? "127.0.0.1";
   const url = `https://${address}:${ports.api}`;
-  const auditLog = options.audit === true ? join(dir, "audit.log") : undefined;
+  const auditLog = options.audit === undefined ? undefined : join(dir, "audit.log");
   const caFile = join(dir, "certs", "apiserver.crt");
 
   const apiServerOptions = { address, auditLog };

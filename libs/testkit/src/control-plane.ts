@@ -17,7 +17,10 @@ export type ApiServerOptions = {
 };
 
 /** Writes what the servers read at their start. */
-export async function writeFiles(dir: string, nodesDie = false): Promise<void> {
+export async function writeFiles(
+  dir: string,
+  { nodesDie = false, audit = "requests" }: { nodesDie?: boolean; audit?: AuditPolicy } = {},
+): Promise<void> {
   await mkdir(join(dir, "certs"), { recursive: true });
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(
@@ -33,15 +36,40 @@ export async function writeFiles(dir: string, nodesDie = false): Promise<void> {
     return `${tokenOf(user)},${user},${user}${groups}`;
   });
   await writeFile(join(dir, "tokens.csv"), `${tokens.join("\n")}\n`);
-  await writeFile(join(dir, "audit.yaml"), AUDIT_POLICY);
+  await writeFile(join(dir, "audit.yaml"), AUDIT_POLICIES[audit]);
   await writeFile(join(dir, "stages.yaml"), nodesDie ? STAGES + READY_AGAIN : STAGES);
 }
 
-const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
+/**
+ * What an audit log has: the metadata of each `requests`, or the `writes` of workloads, their pods
+ * and sources, with request and answer.
+ */
+export type AuditPolicy = "requests" | "writes";
+
+const AUDIT_HEAD = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
-rules: [{ level: Metadata }]
+omitManagedFields: true
 `;
+
+const AUDIT_POLICIES: Readonly<Record<AuditPolicy, string>> = {
+  requests: `${AUDIT_HEAD}rules: [{ level: Metadata }]
+`,
+  writes: `${AUDIT_HEAD}rules:
+  - level: RequestResponse
+    verbs: [create, update, patch, delete]
+    resources:
+      - group: apps
+        resources:
+          [deployments, deployments/scale, statefulsets, statefulsets/scale, daemonsets]
+      - group: ""
+        resources: [configmaps, secrets]
+  - level: RequestResponse
+    verbs: [delete]
+    resources: [{ group: "", resources: [pods] }]
+  - level: None
+`,
+};
 
 /** Flags of an etcd that keeps its data in `dir`. */
 export function etcdFlags(dir: string, ports: Ports): string[] {

@@ -30,7 +30,7 @@ async function mayDoAll(api: Api, user: string): Promise<void> {
 
 test("a change costs one PATCH for each workload that is rolled by one, and no GET or LIST", async () => {
   await using harness = await startRestarterHarness({
-    cluster: { audit: true },
+    cluster: { audit: "requests" },
     user: "restarter",
   });
   const { api, namespace } = harness;
