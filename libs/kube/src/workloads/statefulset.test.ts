@@ -49,6 +49,28 @@ test.each([
   },
   { name: "all updated and ready", status: counts(3, 3), expected: { state: "complete" } },
   {
+    name: "scaled down before the lowest pod is updated",
+    status: counts(3, 2),
+    shape: { replicas: 1 },
+    expected: { state: "progressing", message: "0 of 1 replicas are updated" },
+  },
+  {
+    name: "scaled down after all were updated",
+    status: counts(3, 3),
+    shape: { replicas: 1 },
+    expected: { state: "complete" },
+  },
+  {
+    name: "scaled down to the partition",
+    status: counts(3, 1),
+    shape: { ...rolling(2), replicas: 2 },
+    expected: {
+      state: "complete",
+      reason: "Partition",
+      message: "below the partition, so left for their owner to delete: db-0, db-1",
+    },
+  },
+  {
     name: "no replicas",
     status: counts(0, 0),
     shape: { replicas: 0 },

@@ -28,15 +28,18 @@ function status(object: KubeObject): RolloutStatus {
   const ready = digNumber(object, 0, "status", "readyReplicas");
   const updated = digNumber(object, 0, "status", "updatedReplicas");
   if (isOnDelete(object)) return onDeleteStatus(wanted, wanted - updated);
+  // Those above the wanted number are updated first, and count until they are gone.
+  const surplus = Math.max(0, digNumber(object, 0, "status", "replicas") - wanted);
   if (ready < wanted) {
     return { state: "progressing", message: `${ready} of ${wanted} replicas are ready` };
   }
   const kept = belowPartition(object, wanted);
-  if (updated < wanted - kept.length) {
+  const lasting = Math.max(0, updated - surplus);
+  if (lasting < wanted - kept.length) {
     const due = wanted - kept.length;
-    return { state: "progressing", message: `${updated} of ${due} replicas are updated` };
+    return { state: "progressing", message: `${lasting} of ${due} replicas are updated` };
   }
-  if (kept.length > 0 && updated < wanted) {
+  if (kept.length > 0 && lasting < wanted) {
     const message = `below the partition, so left for their owner to delete: ${nameSome(kept)}`;
     return { state: "complete", reason: "Partition", message };
   }
