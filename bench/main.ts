@@ -2,6 +2,8 @@
 // costs more than there.
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
+import { benchInterference } from "./interference/main.ts";
+import { interferenceOptions } from "./interference/interference-options.ts";
 import { checkOut, commitOf, isChanged } from "./lab/checkout.ts";
 import { nodeOptionsOf, openImages } from "./lab/image.ts";
 import type { Images } from "./lab/image.ts";
@@ -66,16 +68,28 @@ async function bench(options: Options): Promise<void> {
   await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
+/** What the arguments ask for. Throws where they are wrong. */
+function parse([name, ...rest]: readonly string[]): () => Promise<number> {
+  if (name === "interference") {
+    const options = interferenceOptions(rest);
+    return () => benchInterference(options, print);
+  }
+  const options = optionsOf(name === undefined ? [] : [name, ...rest]);
+  return async () => {
+    await bench(options);
+    return 0;
+  };
+}
+
 async function main(args: readonly string[]): Promise<number> {
-  let options: Options;
+  let run: () => Promise<number>;
   try {
-    options = optionsOf(args);
+    run = parse(args);
   } catch (err) {
     process.stderr.write(`${err instanceof Error ? err.message : String(err)}\n\n${usage()}\n`);
     return 2;
   }
-  await bench(options);
-  return 0;
+  return run();
 }
 
 process.exitCode = await main(process.argv.slice(2));

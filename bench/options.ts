@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { INTERFERENCE_USAGE } from "./interference/interference-options.ts";
 import type { Scenario, Sizes } from "./lab/scenario.ts";
 import { combinedMemory, memory } from "./scenarios/memory/memory.ts";
 import { fanOut } from "./scenarios/rollout/fan-out.ts";
@@ -45,6 +46,7 @@ export function usage(): string {
     '                        [--limit MIB] [--node-options "..."] [SIZES]',
     "",
     ...lines,
+    ...INTERFERENCE_USAGE.map((line) => `  ${line}`),
   ].join("\n");
 }
 

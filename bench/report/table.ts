@@ -6,7 +6,7 @@ function figure(value: number): string {
   return value.toFixed(digits);
 }
 
-function alignedText(cells: readonly (readonly string[])[]): string {
+export function alignedText(cells: readonly (readonly string[])[]): string {
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
   );
