@@ -144,8 +144,14 @@ function hasProgressed(ctx: Context, record: WorkloadRecord, now: number): boole
       ? undefined
       : ctx.index.last(workloadKey({ ...record, kind: "Job", name: jobName }));
   if (workload === undefined) return false;
-  const isOver = record.partial === true && isAtRest(workload);
-  return isOver || advance(record, workload, now, job) !== record;
+  return isOverNow(record, workload) || advance(record, workload, now, job) !== record;
+}
+
+/** Whether the pods that an ended rollout left are gone, and nothing that is due will record it. */
+function isOverNow(record: WorkloadRecord, workload: Workload): boolean {
+  const isDueAnyway = record.phase === "pending" || record.planned !== undefined;
+  const isSame = record.uid === workload.uid;
+  return record.partial === true && isSame && !isDueAnyway && isAtRest(workload);
 }
 
 function specChanged(now: Workload, before: Workload | undefined): boolean {
