@@ -77,3 +77,14 @@ test("an edit of the template replaces every pod, whatever was ended early", () 
   expect(decided(edited, C, record)).toMatchObject({ phase: "current" });
   expect(decided(edited, C, record).partial).toBeUndefined();
 });
+
+test("content that has failed is failed again once nothing else waits", () => {
+  const { record, marker } = overtaken(PROGRESSING);
+  const { rollout: _, ...rest } = record;
+  const last = { rollout: "r-1", outcome: "failed" as const, time: T0, reason: "Deadline" };
+  const due = { reason: "MaxRolling", published: true };
+  const waiting: WorkloadRecord = { ...rest, phase: "deferred", due, last };
+  const status = { state: "failed", reason: "Deadline", message: "" } as const;
+  const next = decided(deployment(2, { marker, status }), B, waiting);
+  expect(next).toMatchObject({ phase: "failed", partial: true });
+});

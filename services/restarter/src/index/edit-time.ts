@@ -8,7 +8,7 @@ const LAST_OF_SECOND_MS = 999;
  * in managedFields, but never later than it. Otherwise a lagging watch would date an edit after a
  * later change of a source, and the change would count as rolled. A write that only takes something
  * off, as our marker, leaves no time there: its version alone keeps it from that. An edit that a
- * list or a response shows was made at any earlier time and version.
+ * list or a response shows was made at any earlier time, and by this version at the latest.
  */
 export function withEdit(
   now: Workload,
@@ -16,7 +16,7 @@ export function withEdit(
   { time, watched }: { time: number; watched: boolean },
 ): Workload {
   if (before === undefined || before.uid !== now.uid) {
-    return watched ? { ...now, editedVersion: now.resourceVersion } : now;
+    return atLatest(now);
   }
   const isEdited =
     before.templateHash !== now.templateHash || reloaderRestarted(now, before.marks.reloader);
@@ -24,14 +24,20 @@ export function withEdit(
   const isUnmarked =
     now.rollBy === "patch" && before.marker !== now.marker && now.ownsMarker !== true;
   if (isEdited || isUnmarked) {
-    if (!watched) return now;
+    if (!watched) return atLatest(now);
     const isDated = now.editedAt !== undefined && now.editedAt > (before.editedAt ?? 0);
     const latest = isDated ? now.editedAt + LAST_OF_SECOND_MS : time;
-    return { ...now, editedAt: Math.min(time, latest), editedVersion: now.resourceVersion };
+    return { ...atLatest(now), editedAt: Math.min(time, latest) };
   }
   const { editedAt, editedVersion } = before;
   // Seen step by step, the template is not edited, whatever managedFields say of its manager.
   const isGapless = watched || before.resourceVersion === now.resourceVersion;
-  if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) return now;
+  if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) {
+    return atLatest(now);
+  }
   return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
+}
+
+function atLatest(workload: Workload): Workload {
+  return { ...workload, editedVersion: workload.resourceVersion };
 }

@@ -49,7 +49,7 @@ export type Workload = {
    * (the start of that second).
    */
   readonly editedAt: number | undefined;
-  /** The resourceVersion of that edit, or of the creation, if a watch showed it. */
+  /** That edit or creation has this resourceVersion, or an earlier one where a list showed it. */
   readonly editedVersion?: string;
   /** A read showed this version, and the watch has not yet: an edit of it has no exact time. */
   readonly isAhead?: true;
