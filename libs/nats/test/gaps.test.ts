@@ -1,6 +1,7 @@
 import { startNatsProxy } from "@rollcast/testkit/nats-proxy";
 import type { ProxiedMessage } from "@rollcast/testkit/nats-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
+import { createLogger } from "@rollcast/runtime/logger";
 import { SourceEvent } from "@rollcast/shared/events";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -12,7 +13,7 @@ import type { CachedKv } from "../src/kv-cache.ts";
 import { openKv } from "../src/kv.ts";
 import { publish } from "../src/publish.ts";
 import { tailEvents } from "../src/tail.ts";
-import { changeOf, silent, startBus } from "./setup.ts";
+import { changeOf, startBus } from "./setup.ts";
 
 /** The server is killed before the first message that `matches` passes. */
 type Moment = {
@@ -21,6 +22,8 @@ type Moment = {
   readonly matches: () => (message: ProxiedMessage) => boolean;
   /** It comes while the watch is being opened; else when something is written after that. */
   readonly isOpening: boolean;
+  /** Why the watch ended, where that says that it waited for nothing longer. */
+  readonly end?: string;
 };
 
 /** The client asks the server for this. */
@@ -38,13 +41,22 @@ const delivery = (n: number) => () => {
 async function startOutage(undo: AsyncDisposableStack) {
   const bus = undo.use(await startBus());
   const proxy = undo.use(await startNatsProxy(bus.server.port));
-  const client = undo.use(await connectNats({ url: proxy.url, name: "test", logger: silent }));
+  const ends: unknown[] = [];
+  const logger = createLogger("test", "warn", {
+    write(line: string) {
+      const { msg, err } = JSON.parse(line) as { msg: string; err?: { message: string } };
+      if (msg === "bucket watch ended") ends.push(err?.message);
+    },
+  });
+  const client = undo.use(await connectNats({ url: proxy.url, name: "test", logger }));
   const stop = new AbortController();
   undo.defer(() => stop.abort());
   return {
     bus,
     client,
     signal: stop.signal,
+    /** Why watches of buckets ended. */
+    ends,
     /** From this moment on nothing passes any more. */
     cutAt(matches: (message: ProxiedMessage) => boolean) {
       let isReached = false;
@@ -72,7 +84,12 @@ type Count = z.infer<typeof Count>;
 const RECORDS = 60;
 
 const KV_MOMENTS: readonly Moment[] = [
-  { at: "before the list begins", matches: request("$JS.API.CONSUMER.CREATE."), isOpening: true },
+  {
+    at: "before the list begins",
+    matches: request("$JS.API.CONSUMER.CREATE."),
+    isOpening: true,
+    end: "the connection was lost",
+  },
   { at: "before it is pulled", matches: request("$JS.API.CONSUMER.MSG.NEXT."), isOpening: true },
   { at: "in the middle of the list", matches: delivery(RECORDS / 2), isOpening: true },
   { at: "before the last value of the list", matches: delivery(RECORDS), isOpening: true },
@@ -81,9 +98,9 @@ const KV_MOMENTS: readonly Moment[] = [
 
 test.concurrent.each(KV_MOMENTS)(
   "a cache whose server is killed $at has all that is there, by the time it says so",
-  async ({ matches, isOpening }) => {
+  async ({ matches, isOpening, end }) => {
     await using undo = new AsyncDisposableStack();
-    const { bus, client, signal, cutAt, restart } = await startOutage(undo);
+    const { bus, client, signal, ends, cutAt, restart } = await startOutage(undo);
     const writer = await openKv(bus.nats, "sources", Count);
     const revisions = new Map<string, number>();
     const present = new Map<string, Count>();
@@ -120,6 +137,7 @@ test.concurrent.each(KV_MOMENTS)(
     await opened.cache.synced();
 
     expect(held(opened)).toEqual(present);
+    if (end !== undefined) expect(ends).toEqual([end]);
     await writeAll(3);
     await waitFor(() => opened.cache.get("prod.new3") !== undefined);
     await waitFor(() => opened.cache.get(`prod.k${3 + RECORDS / 2}`) === undefined);

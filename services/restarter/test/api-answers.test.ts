@@ -283,15 +283,17 @@ async function rolled(subject: Subject, { kind }: Answer): Promise<number> {
 }
 
 async function expectFailed(
-  { name, kind }: Answer,
+  { name, kind, method }: Answer,
   must: { readonly reason: string; readonly message: string },
 ): Promise<void> {
   const { reason, message } = await world.harness.waitEvent("failed", name);
   expect(reason).toBe(must.reason);
   expect(message).toContain(must.message);
-  const { phase, failure } = (await world.harness.record(name, kind)) ?? {};
+  const { phase, failure, recreate } = (await world.harness.record(name, kind)) ?? {};
   expect({ phase, attempts: failure?.attempts }).toEqual({ phase: "failed", attempts: 1 });
   expect(failure?.retryAt).toBeGreaterThan(Date.now());
+  // A Job that is still there must not be made again when its owner deletes it.
+  if (method === "DELETE") expect(recreate).toBeUndefined();
   expect(await wordsAbout(name)).toEqual(["planned", "failed"]);
 }
 

@@ -56,3 +56,32 @@ test("an edit that keeps the marker restarts every pod, whatever was under way",
   expect(present.templateHash).not.toBe(record.templateHash);
   expect(advance(record, present, T0)).toBe(record);
 });
+
+test("a rollout that succeeded ends the row of markers that were taken off", () => {
+  const record = rolling(COMPLETE);
+  const stripped = { wanted: "content", count: 2, message: "taken off" };
+  const { marker } = record.rollout;
+  const present = edited("2", 3, { marker, status: COMPLETE });
+
+  const next = advance({ ...record, stripped }, present, T0);
+
+  expect(next.last?.outcome).toBe("succeeded");
+  expect(next.stripped).toBeUndefined();
+});
+
+test.each([
+  { begun: "not begun", revision: 3, status: COMPLETE, outcome: undefined },
+  { begun: "begun", revision: 4, status: COMPLETE, outcome: "succeeded" },
+  {
+    begun: "left to its pods' owner",
+    revision: 3,
+    status: { ...COMPLETE, reason: "OnDelete" },
+    outcome: "succeeded",
+  },
+])("a complete status of a rollout that is $begun: $outcome", ({ revision, status, outcome }) => {
+  const record = rolling(COMPLETE);
+  const rollout = { ...record.rollout, revision: 3 };
+  const present = edited("2", 3, { marker: rollout.marker, revision, status });
+
+  expect(advance({ ...record, rollout }, present, T0).last?.outcome).toBe(outcome);
+});

@@ -339,6 +339,16 @@ describe("changes", () => {
     });
   });
 
+  test("other content than a pending record has is another rollout, and both may have been applied", () => {
+    const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
+    const other = input({ record: pending, source: source("cc"), newId: "rollout-2" });
+
+    expect(recordOf(decide(other))).toMatchObject({
+      rollout: { id: "rollout-2" },
+      unconfirmed: [{ id: "rollout-1" }],
+    });
+  });
+
   test("content reverted before the patch rolls nothing", () => {
     const pending = recordOf(decide(input({ record: adopted(), source: source("bb") })));
     const back = decide(input({ record: pending, source: source("aa") }));

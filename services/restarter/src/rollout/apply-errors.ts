@@ -36,7 +36,7 @@ export type Classified = { readonly reason: PatchErrorReason; readonly look?: Lo
  * is that to any patch that does not apply.
  */
 export async function classify(
-  ctx: Context,
+  ctx: Pick<Context, "metrics">,
   err: KubeError,
   lookAt: () => Promise<Look>,
 ): Promise<Classified> {
