@@ -1,5 +1,5 @@
-// `npm start`, `npm test` and `npm run containers|model|bench|ways` on a fresh machine: installs
-// what is needed, then runs the command with Node 24. No dependencies; runs on Node 20.
+// `npm start`, `npm test` and `npm run containers|model|mutants|bench|ways` on a fresh machine:
+// installs what is needed, then runs the command with Node 24. No dependencies; runs on Node 20.
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -7,13 +7,21 @@ import { runChecks } from "./checks.mjs";
 import { createProgress } from "./progress.mjs";
 import { runOpenly } from "./run-command.mjs";
 import { prepareMachine } from "./prepare-machine.mjs";
-import { MODEL_MAIN, prepareModel } from "./prepare-model.mjs";
+import { PROGRAMS, prepareProgram } from "./prepare-program.mjs";
 import { linkDir } from "./link-servers.mjs";
 import { nodePath, toolchainEnv } from "./toolchain.mjs";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PARENT_MS = 1_000;
-const COMMANDS = /** @type {const} */ (["start", "test", "containers", "model", "bench", "ways"]);
+const COMMANDS = /** @type {const} */ ([
+  "start",
+  "test",
+  "containers",
+  "model",
+  "mutants",
+  "bench",
+  "ways",
+]);
 
 /**
  * @param {import("./toolchain.mjs").Context} context
@@ -51,6 +59,7 @@ function greeting(command, args) {
   if (command === "test") return "getting ready to test";
   if (command === "containers") return "getting ready to test containers";
   if (command === "model") return "getting ready to run the model";
+  if (command === "mutants") return "getting ready to run the mutants";
   if (command === "bench" || command === "ways") return "getting ready to measure";
   const match = /(?:^| )--(context|kubeconfig)(?:=| )(\S+)/.exec(args.join(" "));
   return match === null ? "getting ready" : `getting ready for your ${match[1]} ${match[2]}`;
@@ -92,10 +101,11 @@ async function main(name, args) {
   const cluster = args.some((arg) => /^--(context|kubeconfig)(=|$)/.test(arg));
   try {
     progress.say(`Rollcast: ${greeting(command, args)}`);
-    if (command === "model") {
-      await prepareModel(context, stop, args);
+    if (command === "model" || command === "mutants") {
+      await prepareProgram(command, context, stop, args);
       const options = { cwd: ROOT, env: handOverEnv(context), progress, signal: stop.signal };
-      return await runOpenly(nodePath(context.env), [join(ROOT, MODEL_MAIN), ...args], options);
+      const program = join(ROOT, PROGRAMS[command]);
+      return await runOpenly(nodePath(context.env), [program, ...args], options);
     }
     const plan = await prepareMachine(context, stop, {
       // Both need the same servers.

@@ -10,11 +10,11 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import { readWorkload } from "./evaluate.ts";
 import { reconcile } from "./reconcile.ts";
 
-/** What a reconciliation has of a cluster that has no such object; `asked`: when it says so. */
-function contextWith(index: WorkloadIndex, asked: () => void): Context {
+/** A reconciliation's view of a cluster without such an object; `onRequest`: before it says so. */
+function contextWith(index: WorkloadIndex, onRequest: () => void): Context {
   const kube = {
     request: async () => {
-      asked();
+      onRequest();
       throw new KubeError(404, "NotFound", "not found");
     },
   };

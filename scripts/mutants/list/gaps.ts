@@ -1,0 +1,190 @@
+import { replayOf } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const STORE = "libs/nats/src/kv-store.ts";
+const STORE_TEST = "libs/nats/src/kv-store.test.ts";
+const WATCH = "services/restarter/src/reconcile/progress-watch.ts";
+const WATCH_TEST = "services/restarter/src/reconcile/progress-watch.test.ts";
+const QUEUE = "services/restarter/src/reconcile/workqueue.ts";
+const QUEUE_TEST = "services/restarter/src/reconcile/workqueue.test.ts";
+const INDEX_TEST = "services/restarter/src/index/workload-index.test.ts";
+
+/** What was written while a watch had a gap counts. */
+export const GAP_MUTANTS: readonly Mutant[] = [
+  {
+    name: "decided-in-a-gap",
+    undoes: "Nothing is decided until the bucket `control` is listed anew after an outage.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `if (!ctx.admission.isSynced()) await ctx.admission.synced();`,
+    becomes: ``,
+    killedBy: replayOf("gate-closed-in-outage"),
+  },
+  {
+    name: "gap-is-synced",
+    undoes: "A cache is not synced from the loss of its subscription until the bucket is listed.",
+    file: "libs/nats/src/kv-cache.ts",
+    find: `      isListed = false;\n`,
+    becomes: ``,
+    killedBy: replayOf("gate-closed-in-outage"),
+  },
+  {
+    name: "gap-is-told-late",
+    undoes:
+      "That a subscription is lost is told before it is taken away, which waits for the server.",
+    file: "libs/nats/src/kv.ts",
+    find: `if (!signal.aborted) onStart?.();`,
+    becomes: ``,
+    killedBy: {
+      file: "libs/nats/test/kv.test.ts",
+      title: "a watch begins anew after the server was away, and says so at once",
+    },
+  },
+  {
+    name: "watch-waits-for-a-lost-answer",
+    undoes: "A watch that was being opened when the connection was lost is opened anew at once.",
+    file: "libs/nats/src/bucket.ts",
+    find: `return await rejectOnReconnect(nats, () => opening);`,
+    becomes: `void rejectOnReconnect;\n    return await opening;`,
+    killedBy: {
+      file: "libs/nats/test/gaps.test.ts",
+      title:
+        "a cache whose server is killed before the list begins has all that is there, by the time it says so",
+    },
+  },
+  {
+    name: "control-ends-before-the-jobs",
+    undoes: "The bucket `control` is followed while a restarter that ends finishes its jobs.",
+    file: "services/restarter/src/operations/control.ts",
+    find: `until: ending,`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/test/gaps.test.ts",
+      title: "a freeze that is set while a restarter ends holds the jobs that it finishes",
+    },
+  },
+  {
+    name: "restored-bucket-is-older",
+    undoes: "What a list holds counts, also with a lower revision: NATS was restored.",
+    file: STORE,
+    find: `if (before?.list === list && before.revision >= revision) return;`,
+    becomes: `if (before !== undefined && before.revision >= revision) return;`,
+    killedBy: {
+      file: STORE_TEST,
+      title: "what a list holds counts, also with a lower revision",
+    },
+  },
+  {
+    name: "removed-in-a-gap-stays",
+    undoes: "What a list lacks was removed in the gap.",
+    file: STORE,
+    find: `if (slot.list === list) continue;`,
+    becomes: `if (slot.list === list || slot.value !== undefined) continue;`,
+    killedBy: { file: STORE_TEST, title: "a list that lacks a record removes it, and says so" },
+  },
+  {
+    name: "removed-comes-back",
+    undoes: "A late older write does not bring a removed record back.",
+    file: STORE,
+    find: `slots.set(key, { key, value, revision, list });`,
+    becomes: `if (value === undefined) slots.delete(key);\n      else slots.set(key, { key, value, revision, list });`,
+    killedBy: {
+      file: STORE_TEST,
+      title: "an older write that comes after a removal does not bring the record back",
+    },
+  },
+  {
+    name: "emptied-bucket-is-unseen",
+    undoes: "A bucket is listed anew every 10 minutes: one that was emptied reports nothing.",
+    file: "libs/nats/src/kv.ts",
+    find: `const timer = setTimeout(end, relistMs * (0.75 + Math.random() / 2));`,
+    becomes: `const timer = setTimeout(() => undefined, relistMs);`,
+    killedBy: {
+      file: "libs/nats/test/kv-cache.test.ts",
+      title: "a bucket that is emptied without a trace is noticed by the next list",
+    },
+  },
+  {
+    name: "read-ahead-of-the-watch-decides",
+    undoes: "A template that was read before its watch shows it waits for the watch.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `if (!s.trusted && workload.isAhead === true && isNew) return { do: "requeue", refetch: false };`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/decision/decide.test.ts",
+      title: "a new template that the watch has not shown waits for it, unless it was just read",
+    },
+  },
+  {
+    name: "late-watch-says-nothing",
+    undoes: "A watch that comes after a read still says when the template was edited.",
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `if (watched) redate(key, workload, before);`,
+    becomes: ``,
+    killedBy: {
+      file: INDEX_TEST,
+      title: "a watch that comes after a read still says when the template was edited",
+    },
+  },
+  {
+    name: "read-hides-a-creation",
+    undoes: "A workload that was read before its watch has the version of its creation.",
+    file: "services/restarter/src/index/edit-time.ts",
+    find: `return watched ? { ...now, editedVersion: now.resourceVersion } : now;`,
+    becomes: `return now;`,
+    killedBy: replayOf("read-hides-a-version"),
+  },
+  {
+    name: "started-before-it-knows",
+    undoes: "What becomes due while a restarter starts waits until its workloads are known.",
+    file: QUEUE,
+    find: `let isStarted = after === undefined;`,
+    becomes: `let isStarted = true;`,
+    killedBy: { file: QUEUE_TEST, title: "what is enqueued before it may begin, runs then" },
+  },
+  {
+    name: "index-is-not-waited-for",
+    undoes: "The reconciler begins when the index is filled.",
+    file: "services/restarter/src/reconcile/reconciler.ts",
+    find: `{ concurrency: CONCURRENCY, logger, after }`,
+    becomes: `{ concurrency: CONCURRENCY, logger }`,
+    killedBy: {
+      file: "services/restarter/test/start.test.ts",
+      title: "what is due while a restarter starts waits until its workloads are known",
+    },
+  },
+  {
+    name: "failing-hold-their-places",
+    undoes: "A workload that cannot be reconciled gives its place back while it waits.",
+    file: QUEUE,
+    find: `retryLater(key, err);`,
+    becomes: `retryLater(key, err);\n      while (retries.has(key) && !isStopped) await new Promise((resolve) => setTimeout(resolve, 10));`,
+    killedBy: {
+      file: QUEUE_TEST,
+      title: "holds no place: others go on however many there are",
+    },
+  },
+  {
+    name: "outcome-of-a-dead-writer",
+    undoes:
+      "An outcome that its writer has not published for half a minute is published by another.",
+    file: WATCH,
+    find: `if (isDue(ctx, record, now) || isOrphaned(record, now)) enqueue(key);`,
+    becomes: `if (isDue(ctx, record, now)) enqueue(key);`,
+    killedBy: {
+      file: WATCH_TEST,
+      title: "an outcome that its writer did not publish for long is published by another",
+    },
+  },
+  {
+    name: "begun-while-reconnected",
+    undoes: "A record that a list after an outage shows is followed.",
+    file: WATCH,
+    find: `if (record !== undefined) return observe(record);`,
+    becomes: `if (record !== undefined) return before === undefined ? undefined : observe(record);`,
+    killedBy: {
+      file: "services/restarter/test/gaps.test.ts",
+      title:
+        "rollouts that another replica began while this one was being connected again are followed to their ends",
+    },
+  },
+];

@@ -1,0 +1,17 @@
+import type { Mutant } from "./mutant.ts";
+import { ANSWER_MUTANTS } from "./answers.ts";
+import { GAP_MUTANTS } from "./gaps.ts";
+import { INSTALLATION_MUTANTS } from "./installations.ts";
+import { MARKER_MUTANTS } from "./marker.ts";
+import { OPERATION_MUTANTS } from "./operations.ts";
+import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
+
+/** Every guarantee that can be undone, by theme. */
+export const MUTANTS: readonly Mutant[] = [
+  ...ANSWER_MUTANTS,
+  ...UNKNOWN_RESULT_MUTANTS,
+  ...MARKER_MUTANTS,
+  ...INSTALLATION_MUTANTS,
+  ...OPERATION_MUTANTS,
+  ...GAP_MUTANTS,
+];

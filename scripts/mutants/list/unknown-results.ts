@@ -1,0 +1,247 @@
+import { replayOf } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const APPLIED = "services/restarter/src/decision/applied.ts";
+const ERRORS = "services/restarter/src/rollout/apply-errors.ts";
+const JOBS = "services/restarter/src/rollout/jobs.ts";
+const RECONCILE_TEST = "services/restarter/src/reconcile/reconcile.test.ts";
+const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
+
+/** A result that nobody knows stays known as that until the object says it. */
+export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
+  {
+    name: "last-try-without-a-look",
+    undoes: "After the last attempt without a clear answer the object is read.",
+    file: ERRORS,
+    find: `if (await isDone()) throw new ConflictError("the workload has changed", { cause: err });`,
+    becomes: ``,
+    killedBy: replayOf("ambiguous-last-try"),
+  },
+  {
+    name: "failed-though-nobody-knows",
+    undoes: "While the API server does not answer that look either, the rollout stays pending.",
+    file: ERRORS,
+    find: `return { requeueAt: Date.now() + UNKNOWN_MS };`,
+    becomes: ``,
+    killedBy: replayOf("unanswered-look"),
+  },
+  {
+    name: "late-patch-is-the-failed-one",
+    undoes: "Applied after it was told as failed, a rollout has another id.",
+    file: ERRORS,
+    find: `id: stableId(record.rollout.id, "late")`,
+    becomes: `id: record.rollout.id`,
+    killedBy: {
+      file: "services/restarter/src/rollout/apply-errors.test.ts",
+      title:
+        "a patch without an answer that was told as failed may still be applied, as another rollout",
+    },
+  },
+  {
+    name: "failed-patch-is-never-applied",
+    undoes: "A rollout that failed without an answer may still be applied: it is unconfirmed.",
+    file: ERRORS,
+    find: `const next = isTransient(err) ? withUnconfirmed(ended, late) : ended;`,
+    becomes: `const next = ended;`,
+    killedBy: {
+      file: "services/restarter/src/rollout/apply-errors.test.ts",
+      title:
+        "a patch without an answer that was told as failed may still be applied, as another rollout",
+    },
+  },
+  {
+    name: "unanswered-patch-is-dropped",
+    undoes:
+      "A rollout that is dropped while its result is unknown stays in the record as unconfirmed.",
+    file: APPLIED,
+    find: `const all = isDropped ? withUnconfirmed(record, dropped) : record;`,
+    becomes: `const all = record;`,
+    killedBy: replayOf("unanswered-patch-is-dropped"),
+  },
+  {
+    name: "applied-patch-is-not-adopted",
+    undoes: "A pending rollout whose marker the workload shows is adopted.",
+    file: APPLIED,
+    find: `return [...(decided === undefined ? [] : [decided]), ...(record.unconfirmed ?? [])];`,
+    becomes: `return record.unconfirmed ?? [];`,
+    killedBy: {
+      file: DECIDE_TEST,
+      title:
+        "a pending record past its guard with the wanted marker was patched: it is followed, and its start is reported",
+    },
+  },
+  {
+    name: "unconfirmed-is-not-adopted",
+    undoes: "An unconfirmed rollout whose marker the workload shows is adopted.",
+    file: APPLIED,
+    find: `return [...(decided === undefined ? [] : [decided]), ...(record.unconfirmed ?? [])];`,
+    becomes: `return decided === undefined ? [] : [decided];`,
+    killedBy: replayOf("unanswered-patch-is-dropped"),
+  },
+  {
+    name: "unconfirmed-after-its-guard",
+    undoes: "An unconfirmed rollout is kept until the workload has passed its guard.",
+    file: APPLIED,
+    find: `return workload.rollBy !== "recreate" && rollout.guard >= workload.generation;`,
+    becomes: `return workload.rollBy !== "recreate" && rollout.guard > workload.generation;`,
+    killedBy: replayOf("unanswered-patch-is-dropped"),
+  },
+  {
+    name: "other-content-has-the-same-id",
+    undoes: "A rollout of other content has another id: both may have been applied.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `const pending = isSame ? before : undefined;`,
+    becomes: `const pending = before;`,
+    killedBy: {
+      file: DECIDE_TEST,
+      title:
+        "other content than a pending record has is another rollout, and both may have been applied",
+    },
+  },
+  {
+    name: "answer-is-dropped-in-a-race",
+    undoes:
+      "Who has the answer of a patch records the rollout in whatever record is there by then.",
+    file: "services/restarter/src/rollout/record-started.ts",
+    find: `if (!(err instanceof ConflictError)) throw err;`,
+    becomes: `throw err;`,
+    killedBy: replayOf("opted-out-before-patch"),
+  },
+  {
+    name: "opted-out-before-the-record",
+    undoes: "A rollout that was applied is recorded where its record was removed meanwhile.",
+    file: APPLIED,
+    find: `if (written === undefined) return began;`,
+    becomes: `if (written === undefined) return undefined;`,
+    killedBy: replayOf("opted-out-before-patch"),
+  },
+  {
+    name: "patch-of-any-object",
+    undoes: "A patch is guarded by the uid of the object that it was decided on.",
+    file: "libs/kube/src/patch.ts",
+    find: `{ op: "test", path: "/metadata/uid", value: uid },`,
+    becomes: ``,
+    killedBy: replayOf("guard-without-uid"),
+  },
+  {
+    name: "patch-of-any-spec",
+    undoes: "A patch is guarded by the generation that it was decided on.",
+    file: "libs/kube/src/patch.ts",
+    find: `{ op: "test", path: "/metadata/generation", value: generation },`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/rollout/template-patch.test.ts",
+      title: "the strategy marker writes the marker alone",
+    },
+  },
+  {
+    name: "run-job-is-not-looked-for",
+    undoes: "Whether a Job of a CronJob was made without an answer is asked for by its name.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `if (made !== "gone" && made?.madeBy === rollout.id) ids.add(rollout.id);`,
+    becomes: ``,
+    killedBy: replayOf("run-job-is-dropped"),
+  },
+  {
+    name: "job-made-again-is-not-looked-for",
+    undoes:
+      "A Job whose making again had no answer on the last attempt is looked for before it fails.",
+    file: JOBS,
+    find: `return present !== undefined && present.uid !== value.uid;`,
+    becomes: `return present === undefined;`,
+    killedBy: replayOf("unanswered-job"),
+  },
+  {
+    name: "manifest-is-not-kept",
+    undoes: "The manifest of a Job is in its record before it is deleted.",
+    file: JOBS,
+    find: `at = await keepManifest(ctx, pending, object);`,
+    becomes: `void keepManifest;`,
+    killedBy: replayOf("restored-while-made-again"),
+  },
+  {
+    name: "refused-deletion-keeps-the-manifest",
+    undoes: "A Job that was not deleted keeps nothing in its record that could make it again.",
+    file: JOBS,
+    find: `const clean = kept === undefined || look === undefined ? at : await commit(ctx, at, value);`,
+    becomes: `const clean = at;`,
+    killedBy: {
+      file: "services/restarter/test/api-answers.test.ts",
+      title: "delete-denied-409: a refusal is reported once, and tried later",
+    },
+  },
+  {
+    name: "opted-out-job-keeps-its-manifest",
+    undoes: "A Job that is opted out before it is deleted keeps nothing that could make it again.",
+    file: "services/restarter/src/reconcile/reconcile.ts",
+    find: `if (entry.value.recreate === undefined || isKept) await finalize(ctx, key, entry);`,
+    becomes: `if (entry.value.recreate === undefined) await finalize(ctx, key, entry);`,
+    killedBy: replayOf("opted-out-job-keeps-manifest"),
+  },
+  {
+    name: "held-job-keeps-its-manifest",
+    undoes: "A Job whose making again is held for long keeps nothing that could make it again.",
+    file: APPLIED,
+    find: `const { unconfirmed, ...rest } = isKept ? withoutRecreate(all) : all;`,
+    becomes: `const { unconfirmed, ...rest } = all;`,
+    killedBy: replayOf("manifest-kept-while-halted"),
+  },
+  {
+    name: "job-between-two-looks-is-gone",
+    undoes:
+      "The record of a Job is read before the Job: one that is made again between is not gone.",
+    file: "services/restarter/src/reconcile/reconcile.ts",
+    find: `    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
+    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));`,
+    becomes: `    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
+    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));`,
+    killedBy: {
+      file: RECONCILE_TEST,
+      title: "a Job that is made again by another replica while it is looked for is not gone",
+    },
+  },
+  {
+    name: "late-not-found-forgets-the-new",
+    undoes: "A workload that was made again since it was not found is not forgotten.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `if (ctx.index.last(key) !== before) return ctx.index.get(key);`,
+    becomes: ``,
+    killedBy: {
+      file: RECONCILE_TEST,
+      title:
+        "a workload that is made again before it is heard that it was not found is not forgotten",
+    },
+  },
+  {
+    name: "restored-record-counts",
+    undoes: "A marker of Rollcast's own that the record does not have is newer: NATS was restored.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `return { digests: isNewer ? read() : new Map(), isNewer };`,
+    becomes: `return { digests: new Map(), isNewer: false };`,
+    killedBy: replayOf("restored-after-rollout"),
+  },
+  {
+    name: "quota-of-an-unanswered-record",
+    undoes: "Quota whose record was written without an answer is not given to others.",
+    file: "services/restarter/src/rollout/roll.ts",
+    find: `if (!(err instanceof ConflictError)) unwritten = undefined;`,
+    becomes: ``,
+    killedBy: replayOf("quota-released-unanswered"),
+  },
+  {
+    name: "late-answer-is-newer",
+    undoes: "An answer that is older than what the watch has shown since changes nothing.",
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `if (newest !== undefined && isOlder(workload, newest)) return;`,
+    becomes: ``,
+    killedBy: replayOf("late-answer-replaces-the-new"),
+  },
+  {
+    name: "pending-at-a-closed-gate",
+    undoes: "A rollout that is decided and not begun says that it waits for a gate.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `return blocked === undefined ? { do: "roll", record: { ...record, rollout } } : wait(blocked);`,
+    becomes: `return { do: blocked === undefined ? "roll" : "wait", record: { ...record, rollout }, until: blocked?.at } as Decided;`,
+    killedBy: replayOf("pending-at-gate"),
+  },
+];
