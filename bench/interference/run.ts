@@ -36,7 +36,7 @@ import type { World } from "./world/writers.ts";
 const ROLLCAST = "restarter";
 const MINUTE_MS = 60_000;
 const MAX_REST_MS = 180_000;
-/** So long no event of a rollout has come: longer than windows and retries, also while others work. */
+/** No event of a rollout for so long is the end: longer than windows and retries on any machine. */
 const QUIET_MS = 20_000;
 const WRITERS = 8;
 /** Beside the first one, so that a DaemonSet has three pods. */

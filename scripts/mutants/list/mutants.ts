@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 import { ANSWER_MUTANTS } from "./answers.ts";
+import { EARLY_END_MUTANTS } from "./early-ends.ts";
 import { GAP_MUTANTS } from "./gaps.ts";
 import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
@@ -14,4 +15,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...INSTALLATION_MUTANTS,
   ...OPERATION_MUTANTS,
   ...GAP_MUTANTS,
+  ...EARLY_END_MUTANTS,
 ];

@@ -49,7 +49,7 @@ test.each([
   },
   { name: "all updated and ready", status: counts(3, 3), expected: { state: "complete" } },
   {
-    name: "scaled down before the lowest pod is updated",
+    name: "scaled down before pod 0 is updated",
     status: counts(3, 2),
     shape: { replicas: 1 },
     expected: { state: "progressing", message: "0 of 1 replicas are updated" },

@@ -1,0 +1,101 @@
+import { replayOf } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const PLAN = "services/restarter/src/queue/plan.ts";
+const OUTCOMES = "services/restarter/src/decision/outcomes.ts";
+const DECIDE = "services/restarter/src/decision/decide.ts";
+const PLANNED_TEST = "services/restarter/src/decision/planned.test.ts";
+const PARTIAL_TEST = "services/restarter/src/decision/partial.test.ts";
+
+/** Rollouts that end before their pods are replaced, and plans that come to nothing. */
+export const EARLY_END_MUTANTS: readonly Mutant[] = [
+  {
+    name: "left-pods-are-forgotten",
+    undoes: "While an ended rollout has left pods, a marker that goes makes their content unknown.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `return isPartial ? { ...rest, partial: true as const } : rest;`,
+    becomes: `return rest;`,
+    killedBy: replayOf("marker-removed-after-supersede"),
+  },
+  {
+    name: "left-pods-are-kept-in-mind-at-rest",
+    undoes: "What an ended rollout has left counts until the workload is at rest.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `!isAtRest(workload);`,
+    becomes: `workload.uid !== "";`,
+    killedBy: {
+      file: PARTIAL_TEST,
+      title: "what was ended early counts until the workload is at rest",
+    },
+  },
+  {
+    name: "failure-is-forgotten-in-a-wait",
+    undoes: "Content that failed, and is wanted again after a wait, is not current.",
+    file: DECIDE,
+    find: `phase: isFailed ? "failed" : "current"`,
+    becomes: `phase: "current"`,
+    killedBy: {
+      file: PARTIAL_TEST,
+      title: "content that has failed is failed again once nothing else waits",
+    },
+  },
+  {
+    name: "plan-is-not-kept",
+    undoes: "A record says that a change was planned before the event does.",
+    file: PLAN,
+    find: `  if (entry === undefined || entry.value.planned !== undefined) return;`,
+    becomes: `  if (entry !== undefined || cause.name !== "") return;`,
+    killedBy: replayOf("plan-without-an-end"),
+  },
+  {
+    name: "plan-ends-untold",
+    undoes: "What was planned and is not needed is told.",
+    file: OUTCOMES,
+    find: `  if (plan === undefined) return record;`,
+    becomes: `  if (plan === undefined || reason !== "Deleted") return record;`,
+    killedBy: {
+      file: PLANNED_TEST,
+      title: "what was planned has an end where the content of before came back",
+    },
+  },
+  {
+    name: "plan-beside-a-rollout-ends-twice",
+    undoes: "A plan of the content that is being rolled ends with the rollout.",
+    file: DECIDE,
+    find: `if (before.phase === "rolling") return { ...record, planned: undefined };`,
+    becomes: ``,
+    killedBy: {
+      file: PLANNED_TEST,
+      title: "a plan that comes while a rollout of its content is under way ends with that",
+    },
+  },
+  {
+    name: "version-of-a-list-is-not-kept",
+    undoes: "What a list shows was made by that version at the latest.",
+    file: "services/restarter/src/index/edit-time.ts",
+    find: `  if (before === undefined || before.uid !== now.uid) {
+    return atLatest(now);`,
+    becomes: `  if (before === undefined || before.uid !== now.uid) {
+    return watched ? atLatest(now) : now;`,
+    killedBy: replayOf("listed-before-the-change"),
+  },
+  {
+    name: "another-object-is-looked-at-again-and-again",
+    undoes: "Only the record's own object ends what it says of left pods.",
+    file: "services/restarter/src/reconcile/progress-watch.ts",
+    find: `const isSame = record.uid === workload.uid;`,
+    becomes: `const isSame = record.uid !== "";`,
+    killedBy: replayOf("made-again-below-a-partition"),
+  },
+  {
+    name: "surplus-pods-count-as-updated",
+    undoes: "A StatefulSet that is scaled down in mid-rollout is complete when its own pods are.",
+    file: "libs/kube/src/workloads/statefulset.ts",
+    find: `const lasting = Math.max(0, updated - surplus);`,
+    becomes: `const lasting = Math.max(updated, surplus - surplus);`,
+    killedBy: {
+      file: "libs/kube/src/workloads/statefulset.test.ts",
+      title: "scaled down before pod 0 is updated",
+    },
+  },
+];
