@@ -126,14 +126,6 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "read-hides-a-creation",
-    undoes: "A workload that was read before its watch has the version of its creation.",
-    file: "services/restarter/src/index/edit-time.ts",
-    find: `return watched ? { ...now, editedVersion: now.resourceVersion } : now;`,
-    becomes: `return now;`,
-    killedBy: replayOf("read-hides-a-version"),
-  },
-  {
     name: "started-before-it-knows",
     undoes: "What becomes due while a restarter starts waits until its workloads are known.",
     file: QUEUE,
