@@ -34,9 +34,13 @@ function markerPath(templatePath: string): string[] {
   return [...fieldsPath(templatePath), "f:metadata", "f:annotations", `f:${MARKER}`];
 }
 
-/** Whether the marker on the pod template is Rollcast's own, by managedFields. */
-function ownsMarker(object: KubeObject, templatePath: string): boolean {
-  const path = markerPath(templatePath);
+/**
+ * Whether the marker on the pod template is Rollcast's own, by managedFields. Of one that admission
+ * took off in the request of others they still say so.
+ */
+function ownsMarker(kind: WorkloadKind, object: KubeObject): boolean {
+  if (kind.template(object)?.metadata?.annotations?.[MARKER] === undefined) return false;
+  const path = markerPath(kind.templatePath);
   return (object.metadata.managedFields ?? []).some(
     ({ manager, fieldsV1 }) => manager === FIELD_MANAGER && dig(fieldsV1, ...path) !== undefined,
   );
@@ -127,7 +131,7 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const revision = kind.revision?.(object);
   const madeBy = object.metadata.annotations?.[ROLLOUT];
   return {
-    ownsMarker: ownsMarker(object, kind.templatePath) ? (true as const) : undefined,
+    ownsMarker: ownsMarker(kind, object) ? (true as const) : undefined,
     editor: editorOf(object, kind.templatePath),
     leftPods,
     hold,
