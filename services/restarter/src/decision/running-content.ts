@@ -210,6 +210,10 @@ export function reconcileEdit(
     const before = running[key];
     if (before === undefined || content.digest === ABSENT) continue;
     if (isBeforeEdit(s, key)) running[key] = content;
+    // Nobody knows which came first, so the edit's pods may run what was before the change or after.
+    else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {
+      running[key] = { ...content, digest: UNKNOWN };
+    }
     // It changed after the edit into what it was before: the edit's pods may run what was between.
     else if (before.digest === content.digest && isTouchedSince(s, record, key)) {
       running[key] = { ...content, digest: UNKNOWN };
