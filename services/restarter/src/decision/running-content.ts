@@ -210,7 +210,7 @@ export function reconcileEdit(
     const before = running[key];
     if (before === undefined || content.digest === ABSENT) continue;
     if (isBeforeEdit(s, key)) running[key] = content;
-    // Nobody knows which came first, so the edit's pods may run what was before the change or after.
+    // Nobody knows which came first: the edit's pods may run what was before the change, or after.
     else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {
       running[key] = { ...content, digest: UNKNOWN };
     }
