@@ -211,13 +211,13 @@ const LOST_RACES: readonly Answer[] = [
       await api.patch(path, { spec: { revisionHistoryLimit: 3 } });
     }),
     tries: 1,
-    must: { do: "decide", words: ["planned"] },
+    must: { do: "decide", words: ["planned", "cancelled"] },
   },
   {
     name: "removed",
     webhook: once(({ api, path }) => api.remove(path)),
     tries: 1,
-    must: { do: "decide", words: ["planned"] },
+    must: { do: "decide", words: ["planned", "cancelled"] },
   },
   {
     name: "job-made-again",
@@ -229,7 +229,7 @@ const LOST_RACES: readonly Answer[] = [
       await api.create(collection, job(namespace, name, usesOf(name)));
     }),
     tries: 1,
-    must: { do: "decide", words: ["planned"] },
+    must: { do: "decide", words: ["planned", "cancelled"] },
   },
   {
     name: "owner-was-faster",
@@ -239,7 +239,7 @@ const LOST_RACES: readonly Answer[] = [
       await api.create(collection, job(namespace, name, usesOf(name)));
     }),
     tries: 1,
-    must: { do: "decide", words: ["planned"] },
+    must: { do: "decide", words: ["planned", "cancelled"] },
   },
 ];
 

@@ -51,7 +51,7 @@ function untoldSkips(facts: Facts): Fault[] {
 const ENDS_PLAN = new Set(["started", "succeeded", "failed", "superseded", "cancelled", "skipped"]);
 
 /** Plans of which nothing more is told, though nothing waits any more. */
-function endlessPlans({ events, records }: Facts): Fault[] {
+function endlessPlans({ events, history, records }: Facts): Fault[] {
   const last = events.findLast(({ event }) => event.outcome === "planned");
   if (last === undefined) return [];
   // One that is published late is older than what it was overtaken by.
@@ -60,7 +60,11 @@ function endlessPlans({ events, records }: Facts): Fault[] {
   );
   const present = [...records.values()].find(({ uid }) => uid === last.event.data.workload.uid);
   const waits = present !== undefined && present.phase !== "current";
-  if (isOver || waits) return [];
+  // Nobody knows of a plan that NATS has lost.
+  const isLost = history
+    .slice(last.i)
+    .some((entry) => entry.type === "act" && entry.text.startsWith("NATS is restored"));
+  if (isOver || waits || isLost) return [];
   return [{ i: last.i, what: "a rollout was planned, and nothing says what became of it" }];
 }
 
