@@ -39,8 +39,9 @@ export function engineHost(env = process.env) {
 }
 
 /**
- * @typedef {"servers" | "kubectl" | "helm" | "compose" | "docker" | "argo-rollouts"} GoModule
- *   A Go module in `third_party/go/`.
+ * A Go module in `third_party/go/`.
+ * @typedef {"servers" | "kubectl" | "helm" | "helm4" | "compose" | "docker" | "argo-rollouts"}
+ *   GoModule
  */
 
 /**

@@ -8,13 +8,13 @@ import { commandOutput, which } from "./run-command.mjs";
 import { moduleOf } from "./go-packages.mjs";
 import { toolchainDir } from "./toolchain.mjs";
 
-/** Tools that only the tests need; each is a Go module of its own. */
-export const TEST_TOOLS = /** @type {const} */ (["helm", "compose"]);
 /**
- * Tools that only containers without a registry need: compose, buildx, and for the stand-in of k3s
- * its kubectl.
+ * Tools that only the tests need; each is a Go module of its own. The stand-in of k3s has this
+ * kubectl too.
  */
-export const CONTAINER_TOOLS = ["docker-compose", "docker-buildx", "kubectl"];
+export const TEST_TOOLS = /** @type {const} */ (["kubectl", "helm", "helm4", "compose"]);
+/** Tools that only containers without a registry need. */
+export const CONTAINER_TOOLS = ["docker-compose", "docker-buildx"];
 /** The controller that only the comparison of the model with Argo's own needs. */
 export const ARGO_CONTROLLER = "rollouts-controller";
 export const KUBERNETES_SERVERS = [

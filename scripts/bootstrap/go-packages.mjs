@@ -1,6 +1,6 @@
 // What is built from the Go modules in third_party/go/: the package, the name and the stamps of
 // each program.
-import { DOCKER_BUILDX, DOCKER_COMPOSE, HELM, KUBERNETES } from "./versions.mjs";
+import { DOCKER_BUILDX, DOCKER_COMPOSE, HELM, HELM_4, KUBERNETES } from "./versions.mjs";
 
 /**
  * Package of each program, the name that `go build` gives it if it differs, and its module if it is
@@ -15,6 +15,11 @@ const PACKAGES = {
   kwok: { path: "sigs.k8s.io/kwok/cmd/kwok" },
   kubectl: { path: "k8s.io/kubernetes/cmd/kubectl", module: /** @type {const} */ ("kubectl") },
   helm: { path: "helm.sh/helm/v3/cmd/helm", module: /** @type {const} */ ("helm") },
+  helm4: {
+    path: "helm.sh/helm/v4/cmd/helm",
+    builtAs: "helm",
+    module: /** @type {const} */ ("helm4"),
+  },
   compose: {
     path: "rollcast.dev/third_party/go/compose",
     module: /** @type {const} */ ("compose"),
@@ -41,6 +46,7 @@ export const MODULES = /** @type {const} */ ([
   "servers",
   "kubectl",
   "helm",
+  "helm4",
   "compose",
   "docker",
   "argo-rollouts",
@@ -76,6 +82,7 @@ export function stamps() {
     "github.com/docker/buildx/version.Version": DOCKER_BUILDX,
     "k8s.io/component-base/version.gitVersion": KUBERNETES,
     [`${helm}/internal/version.version`]: HELM,
+    "helm.sh/helm/v4/internal/version.version": HELM_4,
     [`${helm}/pkg/chartutil.k8sVersionMajor`]: major,
     [`${helm}/pkg/chartutil.k8sVersionMinor`]: minor,
     [`${helm}/pkg/lint/rules.k8sVersionMajor`]: major,

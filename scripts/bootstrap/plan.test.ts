@@ -11,6 +11,8 @@ const SERVERS = [
   "kwok",
 ];
 
+const TOOLS = ["kubectl", "helm", "helm4", "compose"];
+
 /** A machine with Node and nothing else. */
 const BARE: Facts = {
   node: "v20.20.2",
@@ -118,21 +120,21 @@ describe("what is built", () => {
       "all for tests, whatever runs elsewhere",
       TEST,
       { ...GO, natsUrl: true },
-      [...SERVERS, "helm", "compose"],
+      [...SERVERS, ...TOOLS],
       "go",
     ],
     [
       "all that goes into images, whatever is on PATH",
       CONTAINERS,
       { ...GO, ...OWN_ENGINE, natsServer: "/n", natsVersion: "nats-server: v2.15.2" },
-      [...SERVERS, "helm", "compose", "docker-compose", "docker-buildx", "kubectl"],
+      [...SERVERS, ...TOOLS, "docker-compose", "docker-buildx"],
       "go",
     ],
     [
       "nothing for images where the engine has a registry",
       CONTAINERS,
       { ...GO, ...HOST_ENGINE },
-      [...SERVERS, "helm", "compose"],
+      [...SERVERS, ...TOOLS],
       "go",
     ],
   ] as const)("%s", (_, wish, facts, build, compiler) => {

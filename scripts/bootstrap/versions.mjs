@@ -5,6 +5,7 @@ import process from "node:process";
 export const PNPM = "10.34.9";
 export const KUBERNETES = "v1.36.3";
 export const HELM = "v3.21.4";
+export const HELM_4 = "v4.2.4";
 export const DOCKER_COMPOSE = "v2.40.3";
 export const DOCKER_BUILDX = "v0.30.1";
 /** For the stand-in of Node's image; Node's npm package contains only the binary. */

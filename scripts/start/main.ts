@@ -1,5 +1,6 @@
 // `npm start`, run with Node 24: starts everything Rollcast needs, the three services, and the
 // demo.
+import { dirname } from "node:path";
 import process from "node:process";
 import { createPrinter } from "@rollcast/demo/printer";
 import { createDemoExpectation } from "@rollcast/demo/demo-expectation";
@@ -17,6 +18,12 @@ import { dataDir } from "./data-dir.ts";
 import { whatNext } from "./what-next.ts";
 
 const DEMO_MS = 180_000;
+
+/** The folder of servers, last on PATH, may have the tests' own. */
+function hasKubectl(): boolean {
+  const file = which("kubectl");
+  return file !== undefined && dirname(file) !== process.env.ROLLCAST_SERVERS_DIR;
+}
 
 /**
  * Resolves when aborted or (with `--once`) when the demo has ended. Throws with the reason if
@@ -43,7 +50,7 @@ async function run(context: RunContext): Promise<void> {
   const { target, services } = await Promise.race([play(), late.promise]);
   clearTimeout(timer);
   if (options.once) return;
-  printer.say(`\n${whatNext(target.kubectlArgs, options.demo, which("kubectl") !== undefined)}\n`);
+  printer.say(`\n${whatNext(target.kubectlArgs, options.demo, hasKubectl())}\n`);
   await services.broken;
 }
 

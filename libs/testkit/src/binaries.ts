@@ -10,13 +10,17 @@ export type ServerName =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kwok"
+  | "kubectl"
   | "helm"
+  | "helm4"
   | "compose"
   | "rollouts-controller";
 
 /** Go modules of what is not built with the servers. */
 const MODULES: Readonly<Partial<Record<ServerName, string>>> = {
+  kubectl: "kubectl",
   helm: "helm",
+  helm4: "helm4",
   compose: "compose",
   "rollouts-controller": "argo-rollouts",
 };

@@ -1,33 +1,22 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
-import { repositoryRoot, serverBinary } from "./binaries.ts";
+import { repositoryRoot } from "./binaries.ts";
+import { runTool } from "./run-tool.ts";
 import type { AnyObject } from "./test-api.ts";
-
-const run = promisify(execFile);
 
 /** Rollcast's chart. */
 export function chartDir(): string {
   return join(repositoryRoot(), "deploy", "charts", "rollcast");
 }
 
-/**
- * Runs Helm, without anything of the user's (a cluster is the one that `--kubeconfig` names), and
- * returns what it prints. Throws what it says where it fails.
- */
-export async function helm(...args: readonly string[]): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), "rollcast-helm-"));
-  try {
-    const env = { PATH: process.env.PATH, HOME: home };
-    const { stdout } = await run(serverBinary("helm"), args, { env, maxBuffer: 64 << 20 });
-    return stdout;
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
+/** Runs Helm 3; the cluster is the one that `--kubeconfig` names. Fails as {@link runTool}. */
+export function helm(...args: readonly string[]): Promise<string> {
+  return runTool("helm", args);
+}
+
+/** Runs Helm 4, as {@link helm}. */
+export function helm4(...args: readonly string[]): Promise<string> {
+  return runTool("helm4", args);
 }
 
 export type RenderOptions = {
