@@ -84,7 +84,10 @@ function handle(
   } else if (fault?.do === "stall") req.resume();
   else if (fault?.do === "reset" && fault.late !== true) res.socket?.resetAndDestroy();
   else if (fault?.do === "delay") setTimeout(() => forward(req, res, fault), fault.ms);
-  else forward(req, res, fault);
+  else if (fault?.do === "hold") {
+    // Who has given up must not be heard later.
+    void fault.until.then(() => res.destroyed || forward(req, res, fault));
+  } else forward(req, res, fault);
 }
 
 /** Starts a proxy without rules: everything is passed on. */

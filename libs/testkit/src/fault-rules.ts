@@ -29,7 +29,9 @@ export type Fault =
   | { readonly do: "expire" }
   /** The connection is closed after so many bytes of the answer's body. */
   | { readonly do: "truncate"; readonly bytes: number }
-  | { readonly do: "delay"; readonly ms: number };
+  | { readonly do: "delay"; readonly ms: number }
+  /** The request is passed on when `until` is fulfilled. */
+  | { readonly do: "hold"; readonly until: Promise<unknown> };
 
 export type Rule = {
   readonly method?: string;

@@ -276,3 +276,27 @@ test("a client that leaves leaves nothing behind on the server", async () => {
 
   expect(gone.toSorted()).toEqual(["/answered", "/silent"]);
 });
+
+test("what is held is passed on when it is let go, unless its client has given up", async () => {
+  await using t = await setup();
+  const gate = Promise.withResolvers<void>();
+  t.proxy.rules([{ method: "POST", fault: { do: "hold", until: gate.promise } }]);
+  const patient = t.api.create(t.path, t.object("patient"));
+  const given = new AbortController();
+  const hasty = request(`${t.proxy.url}${t.path}`, {
+    method: "POST",
+    body: JSON.stringify(t.object("hasty")),
+    headers: { authorization: `Bearer ${tokenOf("admin")}`, "content-type": "application/json" },
+    signal: given.signal,
+  });
+  await waitFor(() => t.proxy.requests.filter(({ method }) => method === "POST").length === 2);
+  given.abort();
+  await expect(hasty).rejects.toThrow("abort");
+  expect(await t.names()).not.toContain("patient");
+  gate.resolve();
+
+  await patient;
+  const names = await t.names();
+  expect(names).toContain("patient");
+  expect(names).not.toContain("hasty");
+});
