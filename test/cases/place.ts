@@ -16,6 +16,7 @@ import type { Stack } from "../stack.ts";
 /** What tests read of a workload's record. */
 export const SeenRecord = z.object({
   phase: z.string(),
+  generation: z.number(),
   running: z.record(z.string(), z.object({ digest: z.string() })),
   outbox: z.array(z.unknown()),
 });
