@@ -14,25 +14,36 @@ export type PodCount = AsyncDisposable & {
   made(): Promise<ReadonlyMap<string, number>>;
 };
 
-/** Watches the pods of a namespace. The watch ends with the API server's. */
+/** Watches the pods of a namespace, again where the API server ends a watch that falls behind. */
 export async function countPods(
   { url, caFile, api }: ClusterAccess & { readonly api: Api },
   namespace: string,
 ): Promise<PodCount> {
   const agent = new Agent({ bodyTimeout: 0, connect: { ca: readFileSync(caFile, "utf8") } });
-  const { body } = await request(`${url}${paths.pod(namespace)}?watch=1&resourceVersion=0`, {
-    dispatcher: agent,
-    headers: { authorization: `Bearer ${tokenOf("admin")}` },
-  });
   const appByUid = new Map<string, string>();
+  let version = "0";
+  const open = () =>
+    request(`${url}${paths.pod(namespace)}?watch=1&resourceVersion=${version}`, {
+      dispatcher: agent,
+      headers: { authorization: `Bearer ${tokenOf("admin")}` },
+    });
+  let watch = await open();
   const read = async () => {
-    for await (const line of createInterface({ input: body })) {
-      const { object } = JSON.parse(line) as { object: AnyObject };
-      const { uid, name, labels } = object.metadata;
-      if (uid !== undefined) appByUid.set(uid, labels?.app ?? name);
+    while (!agent.destroyed) {
+      for await (const line of createInterface({ input: watch.body })) {
+        const { type, object } = JSON.parse(line) as { type: string; object: AnyObject };
+        if (type === "ERROR") throw new Error(`the watch of pods has failed: ${line}`);
+        const { uid, name, labels, resourceVersion } = object.metadata;
+        if (uid !== undefined) appByUid.set(uid, labels?.app ?? name);
+        version = resourceVersion ?? version;
+      }
+      watch = await open();
     }
   };
-  const reading = read().catch(() => undefined);
+  const reading = read().catch((err: unknown) => {
+    if (!agent.destroyed) throw err;
+  });
+  reading.catch(() => undefined);
   return {
     async made() {
       // What was made before this pod is known with it.
@@ -45,7 +56,10 @@ export async function countPods(
         metadata,
         spec: { containers },
       });
-      await waitFor(() => [...appByUid.values()].includes(name), { message: "the last pod" });
+      const isSeen = waitFor(() => [...appByUid.values()].includes(name), {
+        message: "the last pod",
+      });
+      await Promise.race([isSeen, reading]);
       await api.remove(paths.pod(namespace, name));
       const counts = new Map<string, number>();
       for (const app of appByUid.values()) counts.set(app, (counts.get(app) ?? 0) + 1);
@@ -53,7 +67,7 @@ export async function countPods(
     },
     async [Symbol.asyncDispose]() {
       await agent.destroy();
-      await reading;
+      await reading.catch(() => undefined);
     },
   };
 }
