@@ -171,7 +171,7 @@ export const KUBECTL = kubectlWriter([...FILES, ...BARE], {
 /** The commands whose files may have ConfigMaps too. */
 export const KUBECTL_FILES = kubectlWriter(FILES, IN_FILES);
 
-/** Somebody whose write is about something else, so that `effect` is that of an admission policy. */
+/** Somebody who writes something else, so that `effect` is that of an admission policy. */
 export function annotator(workload: string, effect: Effect): Writer {
   return {
     ...kubectlWriter([{ args: [], files: { [workload]: undefined } }], { [workload]: effect }),
