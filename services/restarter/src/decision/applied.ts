@@ -152,7 +152,7 @@ export function withApplied(
     return patchedRecord(s, { ...present, outbox }, rollout, generation);
   }
   const next = patchedRecord(s, present, rollout, Math.max(generation, present.generation));
-  // It was planned after that decision.
+  // It may be of later content; a plan of this content ends with this rollout.
   return written.planned === undefined ? next : { ...next, planned: written.planned };
 }
 

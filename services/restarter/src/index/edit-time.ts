@@ -35,7 +35,7 @@ export function withEdit(
   if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) {
     return atLatest(now);
   }
-  return { ...now, editedAt, ...(editedVersion === undefined ? {} : { editedVersion }) };
+  return { ...now, editedAt, editedVersion };
 }
 
 function atLatest(workload: Workload): Workload {

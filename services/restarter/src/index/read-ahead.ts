@@ -43,7 +43,7 @@ export function createReadAhead(): ReadAhead {
         shown.uid === indexed.uid &&
         shown.templateHash === indexed.templateHash &&
         shown.marker === indexed.marker;
-      if (!isSame || shown.editedVersion === undefined) return indexed;
+      if (!isSame) return indexed;
       return { ...indexed, editedAt: shown.editedAt, editedVersion: shown.editedVersion };
     },
     end(key, indexed) {
