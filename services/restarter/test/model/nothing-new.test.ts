@@ -363,6 +363,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restore takes a plan that was recorded, and is published after it",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, until: "publish", cluster: true },
+        { do: "restore" },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -1,6 +1,7 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isCalm } from "./ends.ts";
+import { isRestore } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -50,8 +51,19 @@ function untoldSkips(facts: Facts): Fault[] {
 /** What comes of a plan, sooner or later. */
 const ENDS_PLAN = new Set(["started", "succeeded", "failed", "superseded", "cancelled", "skipped"]);
 
+/** Where a plan was recorded, which is before it is published; else where it was published. */
+function recordedAt({ history }: Facts, { i: published, event }: Facts["events"][number]): number {
+  const { uid } = event.data.workload;
+  const written = history.findLastIndex(
+    (entry, i) => i < published && entry.type === "record" && entry.record?.uid === uid,
+  );
+  const entry = history[written];
+  return entry?.type === "record" && entry.record?.planned !== undefined ? written : published;
+}
+
 /** Plans of which nothing more is told, though nothing waits any more. */
-function endlessPlans({ events, history, records }: Facts): Fault[] {
+function endlessPlans(facts: Facts): Fault[] {
+  const { events, history, records } = facts;
   const last = events.findLast(({ event }) => event.outcome === "planned");
   if (last === undefined) return [];
   // One that is published late is older than what it was overtaken by.
@@ -61,9 +73,7 @@ function endlessPlans({ events, history, records }: Facts): Fault[] {
   const present = [...records.values()].find(({ uid }) => uid === last.event.data.workload.uid);
   const waits = present !== undefined && present.phase !== "current";
   // Nobody knows of a plan that NATS has lost.
-  const isLost = history
-    .slice(last.i)
-    .some((entry) => entry.type === "act" && entry.text.startsWith("NATS is restored"));
+  const isLost = history.slice(recordedAt(facts, last)).some(isRestore);
   if (isOver || waits || isLost) return [];
   return [{ i: last.i, what: "a rollout was planned, and nothing says what became of it" }];
 }
