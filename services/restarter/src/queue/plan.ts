@@ -100,7 +100,7 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   // A rollout blocked by a gate needs no job until the gate opens.
   const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   if (!isBlocked) throwIfAway(queue);
-  await keepPlan(ctx, entry, cause).catch((err: unknown) => {
+  await keepPlan(ctx, entry, decision.record, cause).catch((err: unknown) => {
     // What was read with it may be old too.
     reads.clear();
     throw err;
@@ -125,11 +125,18 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
 async function keepPlan(
   ctx: Context,
   entry: Entry<WorkloadRecord> | undefined,
+  decided: WorkloadRecord,
   cause: Cause,
 ): Promise<void> {
-  // Without a record it is the first look at a workload.
-  if (entry === undefined || entry.value.planned !== undefined) return;
-  await commit(ctx, entry, { ...entry.value, planned: { at: Date.now(), cause } });
+  const record = entry?.value ?? firstRecord(decided);
+  if (record.planned !== undefined) return;
+  await commit(ctx, entry, { ...record, planned: { at: Date.now(), cause } });
+}
+
+/** The record of a first look, without what it decided: that is decided again when it is due. */
+function firstRecord(decided: WorkloadRecord): WorkloadRecord {
+  const { rollout: _rollout, due: _due, hold: _hold, ...seen } = decided;
+  return { ...seen, phase: "current", outbox: [] };
 }
 
 function throwIfAway(queue: RolloutQueue): void {

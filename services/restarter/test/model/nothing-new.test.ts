@@ -375,6 +375,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content comes back while its watch is late, and an edit between is recorded before",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "hold watches", of: "sources", on: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "edits the template" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -11,8 +11,8 @@ import {
 } from "./lacks.ts";
 
 /**
- * Whether each pod was made, and not by an edit, between two changes of which the restarter
- * recorded neither: the second brought back what its record had.
+ * Whether each pod was made between two changes of which the restarter recorded neither, and not by
+ * an edit that it had still to see: the second brought back what its record had.
  */
 export function isContentBack(facts: Facts, violation: Violation): boolean {
   return isEachLack(facts, violation, (lack) => {
@@ -22,15 +22,16 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
       (change) => change.i < pod.from && change.source === source,
     );
     if (away === undefined || pod.from > changedAt) return false;
-    const isByEdit = facts.writes.some(
-      ({ by, i, object, templateChanged }) =>
-        templateChanged &&
-        by !== "rollcast" &&
-        object.metadata.uid === pod.owner &&
-        away.i < i &&
-        i < pod.from,
+    const isByUnseenEdit = facts.writes.some(
+      (write) =>
+        write.templateChanged &&
+        write.by !== "rollcast" &&
+        write.object.metadata.uid === pod.owner &&
+        away.i < write.i &&
+        write.i < pod.from &&
+        isUnrecorded(facts, write, changedAt),
     );
-    if (isByEdit) return false;
+    if (isByUnseenEdit) return false;
     const between = facts.history.slice(away.i, changedAt);
     return (
       [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted) &&
