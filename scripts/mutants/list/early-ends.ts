@@ -43,9 +43,22 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     name: "plan-is-not-kept",
     undoes: "A record says that a change was planned before the event does.",
     file: PLAN,
-    find: `  if (entry === undefined || entry.value.planned !== undefined) return;`,
-    becomes: `  if (entry !== undefined || cause.name !== "") return;`,
+    find: `  if (record.planned !== undefined) return;`,
+    becomes: `  if (record.planned !== undefined || cause.name !== "") return;`,
     killedBy: replayOf("plan-without-an-end"),
+  },
+  {
+    name: "plan-of-a-first-look-is-not-kept",
+    undoes: "A workload that has no record yet has one before it is planned.",
+    file: PLAN,
+    find: `  const record = entry?.value ?? firstRecord(decided);`,
+    becomes: `  if (entry === undefined) return;
+  const record = entry.value;
+  firstRecord(decided);`,
+    killedBy: {
+      file: "services/restarter/test/plan.test.ts",
+      title: "a rollout that is planned at the first look, and needed no more, has its end",
+    },
   },
   {
     name: "plan-ends-untold",
@@ -78,6 +91,33 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     becomes: `  if (before === undefined || before.uid !== now.uid) {
     return watched ? atLatest(now) : now;`,
     killedBy: replayOf("listed-before-the-change"),
+  },
+  {
+    name: "only-the-last-end-is-known",
+    undoes: "A replica that stood still while its rollout and the next one ended adds nothing.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `present.last?.rollout === rollout.id || present.ended?.includes(rollout.id) === true`,
+    becomes: `present.last?.rollout === rollout.id`,
+    killedBy: replayOf("ended-by-another"),
+  },
+  {
+    name: "same-moment-is-before",
+    undoes: "Of a change and an edit of the same moment nobody knows the order.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {`,
+    becomes: `else if (before.digest === "" && !isLaterByVersion(s, key)) {`,
+    killedBy: replayOf("edited-as-it-changed"),
+  },
+  {
+    name: "marker-that-is-gone-is-ours",
+    undoes: "A marker that admission takes off in a request of others is nobody's.",
+    file: "services/restarter/src/index/project-workload.ts",
+    find: `  if (kind.template(object)?.metadata?.annotations?.[MARKER] === undefined) return false;`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/index/project-workload.test.ts",
+      title: "a marker that admission took off in a request of others is nobody's",
+    },
   },
   {
     name: "another-object-is-looked-at-again-and-again",

@@ -135,21 +135,19 @@ export function withApplied(
     const end = cancelled(began, rollout, "Recreated", s.now);
     return { ...present, outbox: [...present.outbox, end] };
   }
-  if (present.last?.rollout === rollout.id) return undefined;
+  if (present.last?.rollout === rollout.id || present.ended?.includes(rollout.id) === true) {
+    return undefined;
+  }
   if (present.phase === "rolling" && present.rollout !== undefined) {
     if (present.rollout.id === rollout.id) return undefined;
     if ((present.rollout.generation ?? 0) > generation) {
       // That was applied to what this one had made.
-      const ended = superseded(
-        { ...began, outbox: present.outbox },
-        rollout,
-        "NewerContent",
-        s.now,
-      );
-      return { ...present, outbox: ended.outbox };
+      const { outbox, ended } = present;
+      const over = superseded({ ...began, outbox, ended }, rollout, "NewerContent", s.now);
+      return { ...present, outbox: over.outbox, ended: over.ended };
     }
-    const { outbox } = superseded(present, present.rollout, "NewerContent", s.now);
-    return patchedRecord(s, { ...present, outbox }, rollout, generation);
+    const { outbox, ended } = superseded(present, present.rollout, "NewerContent", s.now);
+    return patchedRecord(s, { ...present, outbox, ended }, rollout, generation);
   }
   const next = patchedRecord(s, present, rollout, Math.max(generation, present.generation));
   // It may be of later content; a plan of this content ends with this rollout.

@@ -1,5 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause, RolloutData, RolloutOutcome } from "@rollcast/shared/events";
+import { endedWith } from "../model/workload-record.ts";
 import type { Failure, OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Change } from "../model/control-entry.ts";
 import type { Delay } from "./decision.ts";
@@ -158,6 +159,7 @@ function ended(
       time: event.time,
       reason: event.data.reason ?? "",
     },
+    ended: endedWith(record, rollout.id),
     outbox: [...record.outbox, event],
   };
 }

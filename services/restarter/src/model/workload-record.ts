@@ -160,6 +160,18 @@ export const WorkloadRecord = z.object({
   last: z
     .object({ rollout: z.string(), outcome: RolloutOutcome, time: z.number(), reason: z.string() })
     .optional(),
+  /**
+   * Ids of the newest rollouts that ended, oldest first, bounded: a replica that stood still asks
+   * here whether its own has.
+   */
+  ended: z.array(z.string()).optional(),
   outbox: z.array(OutboxEvent),
 });
 export type WorkloadRecord = z.infer<typeof WorkloadRecord>;
+
+const MAX_ENDED = 4;
+
+/** The ids of the rollouts that ended, with one more. */
+export function endedWith({ ended = [] }: Pick<WorkloadRecord, "ended">, id: string): string[] {
+  return [...ended.filter((other) => other !== id), id].slice(-MAX_ENDED);
+}

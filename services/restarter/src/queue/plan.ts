@@ -135,8 +135,8 @@ async function keepPlan(
 
 /** The record of a first look, without what it decided: that is decided again when it is due. */
 function firstRecord(decided: WorkloadRecord): WorkloadRecord {
-  const { rollout: _rollout, due: _due, hold: _hold, ...seen } = decided;
-  return { ...seen, phase: "current", outbox: [] };
+  const { rollout: _rollout, due: _due, hold: _hold, ...adopted } = decided;
+  return { ...adopted, phase: "current", outbox: [] };
 }
 
 function throwIfAway(queue: RolloutQueue): void {

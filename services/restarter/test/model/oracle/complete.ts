@@ -10,6 +10,15 @@ function partitionOf({ spec }: KubeObject): number {
   return digNumber(spec, 0, "updateStrategy", "rollingUpdate", "partition");
 }
 
+function ordinalOf(podName: string): number {
+  return Number(podName.split("-").at(-1));
+}
+
+/** Whether the pod of a StatefulSet is above its number: it goes when those below are ready. */
+export function isSurplus({ kind, spec }: KubeObject, podName: string): boolean {
+  return kind === "StatefulSet" && ordinalOf(podName) >= Number(spec?.replicas ?? 1);
+}
+
 /**
  * Whether the workload's controller brings this pod to a new template by itself: with `OnDelete`
  * none, with a partition those from there on.
@@ -17,7 +26,7 @@ function partitionOf({ spec }: KubeObject): number {
 export function isReplaced(workload: KubeObject, podName: string): boolean {
   if (isOnDelete(workload)) return false;
   if (workload.kind !== "StatefulSet") return true;
-  return Number(podName.split("-").at(-1)) >= partitionOf(workload);
+  return ordinalOf(podName) >= partitionOf(workload);
 }
 
 /** A kind whose pods run to their end. */

@@ -3,7 +3,7 @@ import type { SourceKey } from "../../../src/model/content.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
-import { isBatch, isComplete, isReplaced } from "./complete.ts";
+import { isBatch, isComplete, isReplaced, isSurplus } from "./complete.ts";
 import { REQUIRED, contentAt, isPatch, podsAt, shortName, templateOf } from "./facts.ts";
 import type { Facts, Pod } from "./facts.ts";
 import { isEnd } from "./ends.ts";
@@ -115,12 +115,12 @@ function forgotten(facts: Facts): Fault[] {
   const i = history.length - 1;
   const record = recordOf(facts, uid);
   if (record === undefined) return [{ i, what: "an opted-in workload has no record" }];
-  // Pods that do not get ready keep the others from being replaced.
+  const pods = podsAt(facts, uid, history.length);
+  // Pods that do not get ready, or are not made, keep the others from being replaced or removed.
   if (workload.spec?.paused === true || !isComplete(workload)) return [];
+  if (pods.some(({ name }) => isSurplus(workload, name))) return [];
   const [replaced, owners] = [true, false].map((byController) =>
-    podsAt(facts, uid, history.length).filter(
-      ({ name }) => isReplaced(workload, name) === byController,
-    ),
+    pods.filter(({ name }) => isReplaced(workload, name) === byController),
   );
   const stale = isBatch(workload)
     ? unrunSources(facts, workload)
