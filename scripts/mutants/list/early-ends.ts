@@ -101,6 +101,25 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("ended-by-another"),
   },
   {
+    name: "rollout-of-before-a-restore-left-no-pods",
+    undoes: "A marker that only the workload has may be of a rollout that goes on.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `before?.partial === true || isMarkerNews;`,
+    becomes: `before?.partial === true || (isMarkerNews && record.name === "");`,
+    killedBy: {
+      file: "services/restarter/src/decision/partial.test.ts",
+      title: "a rollout that only its marker tells of may go on",
+    },
+  },
+  {
+    name: "opted-out-midway-forgets",
+    undoes: "A workload that is opted out and in again in mid-rollout runs what that brings.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `record.running[key] ?? brought?.[key];`,
+    becomes: `record.running[key] ?? (brought === undefined ? brought : undefined);`,
+    killedBy: replayOf("opted-out-midway"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

@@ -100,17 +100,21 @@ export function keepUnconfirmed(s: DecisionInput, record: WorkloadRecord): Workl
   return left.length === 0 ? rest : { ...rest, unconfirmed: left };
 }
 
-/** The record, with whether its last rollout has left pods that it did not replace. */
+/**
+ * The record, with whether its last rollout has left pods that it did not replace; of one that NATS
+ * has lost only the marker says that it was made.
+ */
 export function withPartial({ record: before, workload }: DecisionInput, record: WorkloadRecord) {
   const { partial: _, ...rest } = record;
-  const wasUnderway = before?.phase === "rolling" || before?.partial === true;
+  const isMarkerNews = workload.ownsMarker === true && before?.marker !== record.marker;
+  const wasUnderway = before?.phase === "rolling" || before?.partial === true || isMarkerNews;
   const isPartial =
     workload.rollBy === "patch" &&
     record.phase !== "rolling" &&
     wasUnderway &&
-    before.uid === record.uid &&
     // An edit of the template replaces every pod.
-    before.templateHash === record.templateHash &&
+    (before === undefined ||
+      (before.uid === record.uid && before.templateHash === record.templateHash)) &&
     !isAtRest(workload);
   return isPartial ? { ...rest, partial: true as const } : rest;
 }

@@ -88,3 +88,16 @@ test("content that has failed is failed again once nothing else waits", () => {
   const next = decided(deployment(2, { marker, status }), B, waiting);
   expect(next).toMatchObject({ phase: "failed", partial: true });
 });
+
+/** NATS was restored to before a rollout of content B, whose marker the workload has. */
+function restored(status: Workload["status"]) {
+  const { marker } = overtaken(PROGRESSING);
+  const record = decided(deployment(1, { status: COMPLETE }), A);
+  const marked = deployment(2, { marker, ownsMarker: true, status });
+  return decided(marked, B, record);
+}
+
+test("a rollout that only its marker tells of may go on", () => {
+  expect(restored(PROGRESSING)).toMatchObject({ phase: "current", partial: true });
+  expect(restored(COMPLETE).partial).toBeUndefined();
+});

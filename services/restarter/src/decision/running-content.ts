@@ -125,9 +125,12 @@ export function reconcileRunning(
   present: Contents,
 ): Contents {
   const marker = markedBy(s, record);
+  // A workload that was opted out for a while in mid-rollout has none of it in its record.
+  const brought = record.phase === "rolling" ? record.rollout?.wanted : undefined;
   const running: Contents = {};
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    running[key] = runningNow(s, key, record.running[key], content, marker);
+    const recorded = record.running[key] ?? brought?.[key];
+    running[key] = runningNow(s, key, recorded, content, marker);
   }
   return running;
 }

@@ -388,6 +388,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "NATS is restored to before a rollout, whose marker is taken off before its pods are replaced",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: false },
+        { do: "restore" },
+        { do: "edit", edit: "removes the marker" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {
