@@ -400,6 +400,31 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a Job is made again in an outage of NATS, while there is other content for a moment",
+    [
+      { replicas: 1, attempts: 1, kind: "Job" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { do: "NATS outage", on: true },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+      ],
+    ],
+  ],
+  [
+    "content goes and comes back in the moment of an edit, and is rolled, though it is no news",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "makes its pods never ready" },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

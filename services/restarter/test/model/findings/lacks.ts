@@ -173,11 +173,18 @@ export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: nu
 
 type Query = { readonly pod: Pick<Pod, "owner">; readonly source: string };
 
-/** The workload's record at a place in the history. */
-function recordBefore({ history }: Facts, { pod }: Query, place: number) {
-  const entry = history
-    .slice(0, place)
-    .findLast((each) => each.type === "record" && each.record?.uid === pod.owner);
+/**
+ * The workload's record at a place in the history; of a Job that was just made again the one that
+ * says so, which has the uid of before.
+ */
+function recordBefore({ history, writes }: Facts, { pod }: Query, place: number) {
+  const made = writes.find(({ object }) => object.metadata.uid === pod.owner);
+  const isMadeAgain = made?.by === "rollcast" && made.before === undefined;
+  const entry = history.slice(0, place).findLast((each) => {
+    if (each.type !== "record") return false;
+    const isOfBefore = isMadeAgain && each.record?.recreate !== undefined;
+    return each.record?.uid === pod.owner || isOfBefore;
+  });
   return entry?.type === "record" ? entry.record : undefined;
 }
 

@@ -1,9 +1,24 @@
 import { ABSENT, UNKNOWN } from "../../../src/model/content.ts";
-import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import type { OutboxEvent, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isCalm } from "./ends.ts";
 import { isRestore } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
+
+/**
+ * Whether a rollout brings what its record had before: pods may lack it that were made while there
+ * was other content for a moment, and no change of a source asks for it.
+ */
+function bringsNoNews({ history, rollouts }: Facts, { data }: OutboxEvent): boolean {
+  const { i = 0, rollout } = rollouts.get(data.rollout ?? "") ?? {};
+  const entry = history.findLast((other, at) => {
+    if (at >= i || other.type !== "record") return false;
+    return other.record?.uid === data.workload.uid && other.record.rollout?.id !== data.rollout;
+  });
+  const running = entry?.type === "record" ? entry.record?.running : undefined;
+  const wanted = Object.entries(rollout?.wanted ?? {});
+  return running !== undefined && wanted.every(([key, to]) => running[key]?.digest === to.digest);
+}
 
 /** Rollouts that began unannounced, where nothing comes between a change and its event. */
 function unplanned(facts: Facts): Fault[] {
@@ -13,6 +28,7 @@ function unplanned(facts: Facts): Fault[] {
     if (event.outcome !== "started") return [];
     const since = previous;
     previous = facts.rollouts.get(event.data.rollout ?? "")?.rollout.decidedAt ?? previous;
+    if (bringsNoNews(facts, event)) return [];
     const isPlanned = facts.events.some(
       (other) => other.i < i && other.event.outcome === "planned" && other.event.time >= since,
     );
