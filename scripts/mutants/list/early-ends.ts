@@ -135,7 +135,7 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     becomes: ``,
     killedBy: {
       file: "services/restarter/src/index/project-workload.test.ts",
-      title: "a marker that admission took off in a request of others is nobody's",
+      title: "a marker that admission took off is nobody's",
     },
   },
   {

@@ -13,7 +13,7 @@ test.each([
   { name: "others wrote is not", manager: "kubectl", present: MARKED, right: undefined },
   {
     // A policy's mutation of their request leaves the fields of managers as they were.
-    name: "admission took off in a request of others is nobody's",
+    name: "admission took off is nobody's",
     manager: FIELD_MANAGER,
     present: {},
     right: undefined,
