@@ -28,13 +28,13 @@ const MAX_VALUE = 40;
 /** What is wrong with the name of a test; undefined where there is such a test. */
 async function faultOf({ file, title }: NamedTest): Promise<string | undefined> {
   const text = await read(file);
-  const found = titlesIn(file, text).flatMap((template) => {
+  const matching = titlesIn(file, text).flatMap((template) => {
     const values = valuesIn(title, template);
     return values === undefined ? [] : [{ template, values }];
   });
-  if (found.length === 0) return `${file} has no test "${title}"`;
+  if (matching.length === 0) return `${file} has no test "${title}"`;
   const rows = await readRows(file, text);
-  const isRow = found.some(({ template, values }) => {
+  const isRow = matching.some(({ template, values }) => {
     const max = template.includes("$") ? MAX_VALUE : Number.POSITIVE_INFINITY;
     return values.every((value) => rows.includes(value) && value.length <= max);
   });

@@ -43,9 +43,18 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     name: "plan-is-not-kept",
     undoes: "A record says that a change was planned before the event does.",
     file: PLAN,
-    find: `  if (record.planned !== undefined) return;`,
-    becomes: `  if (record.planned !== undefined || cause.name !== "") return;`,
+    find: `  await commit(ctx, entry, { ...record, planned: plan });`,
+    becomes: `  if (record.name === "") await commit(ctx, entry, { ...record, planned: plan });`,
     killedBy: replayOf("plan-without-an-end"),
+  },
+  {
+    name: "second-plan-is-not-kept",
+    undoes: "A plan is recorded also where there is one, whose end may be on its way.",
+    file: PLAN,
+    find: `  await commit(ctx, entry, { ...record, planned: plan });`,
+    becomes: `  if (record.planned !== undefined) return;
+  await commit(ctx, entry, { ...record, planned: plan });`,
+    killedBy: replayOf("planned-twice"),
   },
   {
     name: "plan-of-a-first-look-is-not-kept",

@@ -100,13 +100,14 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   // A rollout blocked by a gate needs no job until the gate opens.
   const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   if (!isBlocked) throwIfAway(queue);
-  await keepPlan(ctx, entry, decision.record, cause).catch((err: unknown) => {
+  const at = Date.now();
+  await keepPlan(ctx, entry, decision.record, { at, cause }).catch((err: unknown) => {
     // What was read with it may be old too.
     reads.clear();
     throw err;
   });
   const about = { queue: queue.queue, cause, sources, affected };
-  const plannedEvent = planned(decision.record, event.id, about, Date.now());
+  const plannedEvent = planned(decision.record, event.id, about, at);
   await ctx.publish(plannedEvent);
   if (isBlocked) task.enqueue(workload);
   else await enqueueJob(queue, workload, isTried);
@@ -120,17 +121,17 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
 
 /**
  * Records that a change is about to be published as planned, so that its end is told too where it
- * needs no rollout in the end. Throws {@link ConflictError}.
+ * needs no rollout in the end. Also where one is planned already: its end may be on its way. Throws
+ * {@link ConflictError}.
  */
 async function keepPlan(
   ctx: Context,
   entry: Entry<WorkloadRecord> | undefined,
   decided: WorkloadRecord,
-  cause: Cause,
+  plan: NonNullable<WorkloadRecord["planned"]>,
 ): Promise<void> {
   const record = entry?.value ?? firstRecord(decided);
-  if (record.planned !== undefined) return;
-  await commit(ctx, entry, { ...record, planned: { at: Date.now(), cause } });
+  await commit(ctx, entry, { ...record, planned: plan });
 }
 
 /** The record of a first look, without what it decided: that is decided again when it is due. */
