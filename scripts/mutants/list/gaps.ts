@@ -170,9 +170,9 @@ export const GAP_MUTANTS: readonly Mutant[] = [
   {
     name: "begun-while-reconnected",
     undoes: "A record that a list after an outage shows is followed.",
-    file: WATCH,
-    find: `if (record !== undefined) return observe(record);`,
-    becomes: `if (record !== undefined) return before === undefined ? undefined : observe(record);`,
+    file: "libs/nats/src/kv-store.ts",
+    find: `      notify(key, value, before?.value);`,
+    becomes: `      if (before === undefined || before.list === list) notify(key, value, before?.value);`,
     killedBy: {
       file: "services/restarter/test/gaps.test.ts",
       title:

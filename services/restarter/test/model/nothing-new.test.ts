@@ -425,6 +425,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a suspended Job is skipped, and again after a restore of NATS, whose stream has lost it",
+    [
+      { replicas: 1, attempts: 1, kind: "Job" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "pauses it" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

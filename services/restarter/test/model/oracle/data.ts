@@ -6,7 +6,7 @@ import { NAMES, NAMESPACE } from "../world/config.ts";
 import { isBatch } from "./complete.ts";
 import { controlsAt } from "./control.ts";
 import { LATE_MS, isCalm, isEnd, isPaused } from "./ends.ts";
-import { contentAt, shortName, workloadAt } from "./facts.ts";
+import { contentAt, shortName, workloadAt, isRestore } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
 import { patchOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
@@ -178,7 +178,7 @@ function isMarkedAsPresent(facts: Facts, { i, marker }: WorkloadWrite): boolean 
 
 /** Nothing in the world is only reported, but what a suspended Job starts with later. */
 function falseSkips(facts: Facts): Fault[] {
-  const { changes, events, writes } = facts;
+  const { changes, events, history, writes } = facts;
   const skips = events.filter(({ event }) => event.outcome === "skipped");
   return skips.flatMap(({ i, event }) => {
     if (event.data.reason !== "Suspended") return [{ i, what: "skipped, and nobody wants that" }];
@@ -188,7 +188,10 @@ function falseSkips(facts: Facts): Fault[] {
     const published = skips.filter(isSince).length;
     // Content may change between the decision to make a Job again and that.
     const isBehind = made?.by === "rollcast" && !isMarkedAsPresent(facts, made);
-    return published <= changes.filter(isSince).length + (isBehind ? 1 : 0)
+    // NATS has lost what it was told of, and its stream too.
+    const restores = history.filter((entry, at) => isRestore(entry) && isSince({ i: at })).length;
+    const most = changes.filter(isSince).length + restores + (isBehind ? 1 : 0);
+    return published <= most
       ? []
       : [{ i, what: "skipped is told more often than content changed" }];
   });
