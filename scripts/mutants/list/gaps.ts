@@ -169,14 +169,13 @@ export const GAP_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "begun-while-reconnected",
-    undoes: "A record that a list after an outage shows is followed.",
+    undoes: "Whoever follows records hears what a list after an outage shows.",
     file: "libs/nats/src/kv-store.ts",
     find: `      notify(key, value, before?.value);`,
     becomes: `      if (before === undefined || before.list === list) notify(key, value, before?.value);`,
     killedBy: {
-      file: "services/restarter/test/gaps.test.ts",
-      title:
-        "rollouts that another replica began while this one was being connected again are followed to their ends",
+      file: "libs/nats/src/kv-store.test.ts",
+      title: "a list that lacks a record removes it, and says so",
     },
   },
 ];
