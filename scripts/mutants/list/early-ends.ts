@@ -129,6 +129,14 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("opted-out-midway"),
   },
   {
+    name: "restored-record-is-of-a-newer-job",
+    undoes: "A record of another uid may be of a Job that was there before: NATS was restored.",
+    file: "services/restarter/src/rollout/record-started.ts",
+    find: `return (await readWorkload(ctx, workloadKey(began)))?.uid === began.uid;`,
+    becomes: `return (await readWorkload(ctx, workloadKey(began)))?.uid === written.uid;`,
+    killedBy: replayOf("restored-as-job-is-made"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

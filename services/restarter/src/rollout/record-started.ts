@@ -4,8 +4,9 @@ import { recordKey } from "@rollcast/shared/subjects";
 import { withApplied } from "../decision/applied.ts";
 import { started } from "../decision/outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
+import { ConflictError, readWorkload, retryOnConflict } from "../reconcile/evaluate.ts";
 import { DONE, commit, publishOutcome } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 
@@ -48,6 +49,23 @@ async function recordBeside(
   workload: Workload,
 ): Promise<void> {
   const present = await ctx.records.get(recordKey(ctx.cluster, of.began));
-  const next = withApplied({ ...ctx, workload, now: Date.now() }, of, present?.value);
+  const at = { ...ctx, workload, now: Date.now() };
+  const next =
+    present !== undefined && (await isOfBefore(ctx, of, present.value))
+      ? { ...of.began, outbox: present.value.outbox }
+      : withApplied(at, of, present?.value);
   if (next !== undefined) await commit(ctx, present, next);
+}
+
+/**
+ * Whether a record of neither uid is of a Job that was there before: NATS was restored. Only the API
+ * server says that the begun one is still there, and not made again by others.
+ */
+async function isOfBefore(
+  ctx: Context,
+  { before, began }: { readonly before: WorkloadRecord; readonly began: Started },
+  written: WorkloadRecord,
+): Promise<boolean> {
+  if ([before.uid, began.uid].includes(written.uid)) return false;
+  return (await readWorkload(ctx, workloadKey(began)))?.uid === began.uid;
 }
