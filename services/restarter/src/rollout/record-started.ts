@@ -58,8 +58,8 @@ async function recordBeside(
 }
 
 /**
- * Whether a record of neither uid is of a Job that was there before: NATS was restored. Only the API
- * server says that the begun one is still there, and not made again by others.
+ * Whether a record of neither uid is of a Job that was there before: NATS was restored. Only the
+ * API server says that the begun one is still there, and not made again by others.
  */
 async function isOfBefore(
   ctx: Context,
