@@ -137,6 +137,14 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("restored-as-job-is-made"),
   },
   {
+    name: "put-off-is-forgotten-by-adoption",
+    undoes: "What waits goes on waiting where a rollout of before turns out to be applied.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `due: record.phase === "deferred" ? due : undefined,`,
+    becomes: `due: record.phase === "failed" ? due : undefined,`,
+    killedBy: replayOf("put-off-and-adopted"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

@@ -203,7 +203,7 @@ export function patchedRecord(
   generation: number,
 ): WorkloadRecord & { readonly rollout: Rollout } {
   const {
-    due: _due,
+    due,
     failure: _failure,
     throttle: _throttle,
     staleSince: _staleSince,
@@ -220,6 +220,8 @@ export function patchedRecord(
     ...rest,
     ...throttleAfterStart(record, s.breaker, s.now),
     ...withRequestsDone(record),
+    // What was put off since it was decided waits on, and was told.
+    due: record.phase === "deferred" ? due : undefined,
     phase: "rolling",
     running: rollout.wanted,
     generation,
