@@ -437,6 +437,17 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a Job is run from a CronJob that is made again at that moment, and is removed with the old one",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 1500, until: "patch", cluster: true },
+        { do: "edit", edit: "deletes it and makes it again" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

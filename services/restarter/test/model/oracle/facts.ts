@@ -211,14 +211,14 @@ export function factsOf(whole: History, subject?: string): Facts {
     const owner = metadata.ownerReferences?.[0]?.uid ?? "";
     if (isWorkload(object)) {
       writes.push(writeOf(i, entry, workloads.get(key)));
-      lastKnown.set(key, object);
+      lastKnown.set(metadata.uid, object);
       if (type === "DELETED") workloads.delete(key);
       else workloads.set(key, object);
     } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
     else if (kind === "Job") {
       owners.set(metadata.uid, owner);
       jobs.push({ i, job: object });
-      const cronJob = lastKnown.get(`CronJob/${controllerOf(object)?.name}`);
+      const cronJob = lastKnown.get(controllerOf(object)?.uid ?? "");
       if (type === "ADDED" && entry.by === "rollcast" && cronJob !== undefined)
         writes.push(runOf(i, entry, cronJob));
     } else if (kind === "ConfigMap") {

@@ -95,7 +95,12 @@ function needlessRollouts(facts: Facts): Fault[] {
     const { i, by, before, markerChanged, templateChanged } = write;
     const isOurs = by === "rollcast" && (markerChanged || templateChanged);
     const previous = last;
-    const created = before === undefined || before.metadata.uid !== write.object.metadata.uid;
+    const { uid } = write.object.metadata;
+    const created = before === undefined || before.metadata.uid !== uid;
+    // A Job of a CronJob that is gone goes with that.
+    if (isOurs && !created && previous !== undefined && previous.object.metadata.uid !== uid) {
+      return [];
+    }
     if (isOurs || created) last = write;
     else if (
       by !== "cluster" &&
