@@ -448,6 +448,20 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "Argo writes its own form of a template, and content goes and comes back before that is seen",
+    [
+      { replicas: 1, attempts: 1, kind: "Rollout" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 5000, cluster: false },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

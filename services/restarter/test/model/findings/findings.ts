@@ -9,6 +9,7 @@ import {
   isNormalised,
   isNormalisedUnrecorded,
   isOfOldHash,
+  isRolledForNormalised,
 } from "./markers.ts";
 import {
   isChangedInSameSecond,
@@ -130,9 +131,11 @@ export const FINDINGS: readonly Finding[] = [
     name: "controller-normalises",
     about:
       "Argo's controller writes a Rollout's template in its own form after the restarter's patch, or before a change is recorded, and that is taken for an edit",
-    breaks: ["superseded is true", "nothing is forgotten"],
+    breaks: ["superseded is true", "nothing is forgotten", "rolled once"],
     matches: (facts, violation) =>
-      isNormalised(facts, violation) || isNormalisedUnrecorded(facts, violation),
+      violation.property === "rolled once"
+        ? isRolledForNormalised(facts, violation.i)
+        : isNormalised(facts, violation) || isNormalisedUnrecorded(facts, violation),
   },
   {
     name: "argo-scale-hides-patch",

@@ -57,6 +57,20 @@ export function isNormalised(facts: Facts, { i: end, what }: Violation): boolean
   );
 }
 
+/** Whether the rollout before a patch was ended by the controller's own form of its template. */
+export function isRolledForNormalised(facts: Facts, patched: number): boolean {
+  const before = facts.events.findLast(
+    ({ i, event }) => i < patched && event.outcome === "started",
+  );
+  const end = facts.events.find(
+    ({ event }) =>
+      event.outcome === "superseded" && event.data.rollout === before?.event.data.rollout,
+  );
+  if (end === undefined) return false;
+  const { reason = "" } = end.event.data;
+  return isNormalised(facts, { property: "superseded is true", i: end.i, what: reason });
+}
+
 /**
  * Whether each source changed after its pod was made, and the controller's own form of the template
  * was not recorded before: it counts as an edit in the same second, or of before a creation.
