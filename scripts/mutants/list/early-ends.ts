@@ -145,6 +145,14 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("put-off-and-adopted"),
   },
   {
+    name: "created-is-before-any-edit",
+    undoes: "A source that was created after an edit, by its version, is not what its pods run.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `if (changedBy === undefined) return !isLaterByVersion(s, key);`,
+    becomes: `if (changedBy === undefined) return true;`,
+    killedBy: replayOf("created-after-an-edit"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

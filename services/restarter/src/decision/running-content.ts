@@ -166,7 +166,7 @@ function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
 function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
   const { editedAt } = s.workload;
   const changedBy = lastChange(s, key);
-  if (changedBy === undefined) return true;
+  if (changedBy === undefined) return !isLaterByVersion(s, key);
   return editedAt !== undefined && changedBy < editedAt && !isLaterByVersion(s, key);
 }
 

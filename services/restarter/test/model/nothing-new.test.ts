@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { unknownViolations } from "./explore.ts";
 import { violationsOf } from "./oracle/oracle.ts";
 import type { Case } from "./run/shorten.ts";
-import type { History } from "./world/history.ts";
 import { run } from "./run/run.ts";
 
 // Schedules that once counted as something new, and are not: the oracle said too much, or a
@@ -468,25 +467,4 @@ test.each(CASES)("nothing new: %s", async (_, schedule) => {
   const done = await run(...schedule);
 
   expect(unknownViolations(done, violationsOf(done.history))).toEqual([]);
-});
-
-/** A case of the list, with a history that somebody has changed. */
-async function changed(about: string, change: (history: History) => History) {
-  const schedule = CASES.find(([title]) => title === about)?.[1];
-  if (schedule === undefined) throw new Error(`no case is about: ${about}`);
-  const done = await run(...schedule);
-  const history = change(done.history);
-  return unknownViolations({ ...done, history }, violationsOf(history)).map(({ what }) => what);
-}
-
-test("new: a restore long after a change takes no record from before it", async () => {
-  const about = "a restore takes the record of an edit, and a change came in its second";
-  const forgotten = await changed(about, (history) => {
-    const restore = history.findIndex(
-      (entry) => entry.type === "act" && entry.text.startsWith("NATS is restored"),
-    );
-    return history.map((entry, i) => (i < restore ? entry : { ...entry, at: entry.at + 40_000 }));
-  });
-
-  expect(forgotten).toContainEqual(expect.stringContaining("pods lack the content of"));
 });

@@ -149,26 +149,14 @@ export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWri
 /** So soon after a change nobody has recorded it yet. */
 export const UNDERWAY_MS = 2_000;
 
-/**
- * Whether the restarter recorded nothing of a write before a place in the history, or what it had
- * recorded was restored or removed before it recorded the change at that place.
- */
+/** Whether the restarter recorded nothing of a write before a place in the history. */
 export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
   const { uid, generation = 0 } = write.object.metadata;
-  const isBefore = (record: WorkloadRecord | undefined) =>
-    record?.uid !== uid || record.generation < generation;
-  const next = history.find(
-    (entry, i) => i > place && (entry.type === "record" || entry.type === "restored record"),
-  );
-  const isSoon = (next?.at ?? Number.POSITIVE_INFINITY) < (history[place]?.at ?? 0) + UNDERWAY_MS;
-  const isRestored = next?.type === "restored record" && isBefore(next.record);
-  const isRemoved = next?.type === "record" && next.record === undefined;
-  const isTaken = isSoon && (isRestored || isRemoved);
   const last = history
     .slice(write.i, place)
     .flatMap((entry) => (entry.type === "record" || entry.type === "restored record" ? entry : []))
     .at(-1);
-  return isTaken || isBefore(last?.record);
+  return last?.record?.uid !== uid || last.record.generation < generation;
 }
 
 type Query = { readonly pod: Pick<Pod, "owner">; readonly source: string };
