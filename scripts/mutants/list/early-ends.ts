@@ -153,6 +153,14 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("created-after-an-edit"),
   },
   {
+    name: "marker-names-not-all",
+    undoes: "A source that Rollcast's own marker does not name was created after it.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `(isUnmarked && isLaterByVersion(s, key) && createdSince(s, key));`,
+    becomes: `(isUnmarked && s.now < 0 && createdSince(s, key));`,
+    killedBy: replayOf("created-before-a-restore"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

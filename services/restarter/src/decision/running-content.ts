@@ -98,8 +98,13 @@ function runningNow(
     if (marked !== undefined && present.digest !== ABSENT && comparable(marked, present.digest)) {
       return { ...present, digest: marked };
     }
-    const newlyCounts = present.digest !== ABSENT && sameTemplateAndOptIn(s);
-    const due = newlyCounts && (createdSince(s, key) || changedSinceAnnotated(s, key));
+    if (present.digest === ABSENT) return adopt(s, key, present);
+    const newlyCounts = sameTemplateAndOptIn(s);
+    // Our marker names every source that there was; one that came later is not in it.
+    const isUnmarked = s.workload.ownsMarker === true && marker.digests.size > 0;
+    const due =
+      (newlyCounts && (createdSince(s, key) || changedSinceAnnotated(s, key))) ||
+      (isUnmarked && isLaterByVersion(s, key) && createdSince(s, key));
     return due ? { ...present, digest: UNKNOWN } : adopt(s, key, present);
   }
   if (!sameKeys(recorded, present)) return adopt(s, key, present);

@@ -461,6 +461,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restore takes a deferral and the pause of its queue before it is told",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "pause queue", on: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 100, until: "publish", cluster: true },
+        { do: "kill", replica: 0 },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

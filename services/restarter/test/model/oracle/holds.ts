@@ -2,6 +2,7 @@ import { isGate } from "../../../src/decision/blocking-gate.ts";
 import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { LATE_MS } from "./ends.ts";
 import type { Facts } from "./facts.ts";
+import type { History } from "../world/history.ts";
 import { freezesOf } from "./gates.ts";
 import type { Fault, Property } from "./property.ts";
 
@@ -56,6 +57,17 @@ export function waitsOf({ due, failure, hold, throttle }: WorkloadRecord) {
   ];
 }
 
+/** Whether NATS was restored to before the record at a place, and nobody has written it since. */
+function isLost(history: History, place: number, key: string): boolean {
+  const next = history.find(
+    (entry, i) =>
+      i > place &&
+      (entry.type === "record" || entry.type === "restored record") &&
+      entry.key === key,
+  );
+  return next?.type === "restored record";
+}
+
 /** What was held, and no event has said so since. */
 function untoldHolds({ history }: Facts): Fault[] {
   const waiting = new Map<string, Set<string>>();
@@ -64,7 +76,7 @@ function untoldHolds({ history }: Facts): Fault[] {
     const waits = entry.record === undefined ? [] : waitsOf(entry.record);
     const before = waiting.get(entry.key);
     waiting.set(entry.key, new Set(waits.map(({ once }) => once)));
-    if (entry.type === "restored record") return [];
+    if (entry.type === "restored record" || isLost(history, i, entry.key)) return [];
     const untold = waits.filter(
       ({ once, outcome, reason }) =>
         before?.has(once) !== true &&
