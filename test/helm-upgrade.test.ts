@@ -32,7 +32,7 @@ const several = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${name}-${i}`);
 
 /** Changed before the upgrade, during it, before the rollback, during it, and never. */
-const SLOW_BEFORE = several("slow-before", 3);
+const SLOW_BEFORE = several("slow-before", 4);
 const QUEUED_BEFORE = several("queued-before", 8);
 const DURING_UPGRADE = several("during-upgrade", 6);
 const SLOW_BETWEEN = several("slow-between", 4);
@@ -57,8 +57,8 @@ const REFUSED = /unreadable|malformed|invalid job|Forbidden|Permissions Violatio
 /** Several times what it takes on a quiet machine. */
 const TIMEOUT_MS = 900_000;
 
-/** As many as the slow and the doomed are, so that the others wait for them. */
-const MAX_ROLLING = 4;
+/** As many as the slow ones and the doomed are, so that the others wait for them. */
+const MAX_ROLLING = 5;
 
 function valuesFor(receiver: TestReceiver): string {
   return JSON.stringify({
