@@ -11,16 +11,22 @@ import { DEAD, startKwok } from "@rollcast/testkit/kwok";
 import { NODE, addNode, nodeOf } from "@rollcast/testkit/node";
 import { startReceiver } from "@rollcast/testkit/receiver";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
-import { waitFor } from "@rollcast/testkit/wait";
-import { expect, test } from "vitest";
+import { expect, onTestFailed, test } from "vitest";
 import { bindVolumes } from "./apply.ts";
 import { createFleet } from "./fleet.ts";
 import type { Pace } from "./fleet.ts";
-import { connectAsRestarter, recordsAre, servicePods, servicesAre } from "./installed.ts";
+import { connectAsRestarter, readyPods, recordsAre, servicesAre } from "./installed.ts";
 import type { Node } from "./kubelet.ts";
 import { startProcessKubelet } from "./process-kubelet.ts";
 import { helmRelease } from "./release.ts";
-import { expectDelivered, expectWhole, outcomesOf, storiesOf, until } from "./rollout-outcomes.ts";
+import {
+  expectDelivered,
+  expectWhole,
+  outcomesOf,
+  storiesOf,
+  takeEvents,
+  until,
+} from "./rollout-outcomes.ts";
 import { temporaryDir } from "./temporary.ts";
 
 const NAMESPACE = "rollcast";
@@ -118,6 +124,7 @@ test(
     const cluster = await openCluster(undo);
     const { api, url, caFile } = cluster;
     const receiver = undo.use(await startReceiver());
+    const inbox = takeEvents(receiver);
     const node: Node = { api, url, caFile, namespace: NAMESPACE, dir, hosts: new Map() };
     const kubelet = undo.use(
       await startProcessKubelet(node, {
@@ -125,6 +132,7 @@ test(
         checkouts: { before: before.root, now: repositoryRoot() },
       }),
     );
+    onTestFailed(() => void process.stderr.write(`${kubelet.report()}\n`));
     const values = join(dir, "values.json");
     await writeFile(values, valuesFor(receiver));
     const chart = join(before.root, "deploy", "charts", "rollcast");
@@ -142,16 +150,24 @@ test(
     });
     await recordsAre(nats, APP, phases());
 
+    /** Changes two whenever the pod of another service is ready, the first two at once. */
+    const changeDuring = async (tag: string, names: readonly string[]) => {
+      for (const [i, name] of names.entries()) {
+        await readyPods(node, tag, Math.floor(i / 2));
+        await fleet.change([name]);
+      }
+    };
+    // What there is to tell waits for whoever is there after the upgrade.
+    inbox.setBusy(true);
     await fleet.change([...SLOW_BEFORE, DOOMED]);
     await until(nats, "started", [...SLOW_BEFORE, DOOMED]);
     await fleet.change(QUEUED_BEFORE);
     await until(nats, "planned", QUEUED_BEFORE);
     await newer.upgrade("image.tag=now");
-    const isPresent = async (tag: string) =>
-      (await servicePods(node)).some((pod) => pod.tag === tag && pod.isReady);
-    await waitFor(() => isPresent("now"), { message: "a newer pod", timeout: 120_000 });
-    await fleet.change([TWICE, ...DURING_UPGRADE]);
+    await fleet.change([TWICE]);
+    await changeDuring("now", DURING_UPGRADE);
     await servicesAre(node, "now");
+    inbox.setBusy(false);
     await until(nats, "superseded", [TWICE]);
     const inFlight = SLOW_BEFORE.filter((name) => name !== TWICE);
     for (const story of Object.values(await storiesOf(nats, inFlight))) {
@@ -159,14 +175,15 @@ test(
     }
     await fleet.letReady(SLOW_BEFORE);
 
+    inbox.setBusy(true);
     await fleet.change(SLOW_BETWEEN);
     await until(nats, "started", SLOW_BETWEEN);
     await fleet.change(QUEUED_BETWEEN);
     await until(nats, "planned", QUEUED_BETWEEN);
     await newer.rollback();
-    await waitFor(() => isPresent("before"), { message: "an older pod", timeout: 120_000 });
-    await fleet.change(DURING_ROLLBACK);
+    await changeDuring("before", DURING_ROLLBACK);
     await servicesAre(node, "before");
+    inbox.setBusy(false);
     for (const story of Object.values(await storiesOf(nats, SLOW_BETWEEN))) {
       expect(story).toBe("planned, started");
     }
@@ -183,7 +200,7 @@ test(
     });
     expect(await outcomesOf(nats, fleet)).toEqual(Object.fromEntries(expected));
     expectWhole(await readEvents(nats));
-    await expectDelivered(nats, receiver);
+    await expectDelivered(nats, inbox);
     const services = kubelet.ended.filter(({ image }) => SERVICE.test(image));
     const ends = services.map(({ image, code, isDeleted }) => ({ image, code, isDeleted }));
     expect(ends).toEqual(services.map(({ image }) => ({ image, code: 0, isDeleted: true })));

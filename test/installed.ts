@@ -14,8 +14,8 @@ const SERVICES = ["watcher", "restarter", "notifier"];
 
 type PodStatus = { conditions?: { type: string; status: string }[] };
 
-/** The pods of the services, with their tags: `watcher:old`, in alphabetical order. */
-export async function servicePods(
+/** The pods of the services, with the tags of their images. */
+async function servicePods(
   node: Node,
 ): Promise<{ readonly tag: string; readonly isReady: boolean }[]> {
   const { items } = await node.api.get<{ items: AnyObject[] }>(paths.pod(node.namespace));
@@ -29,6 +29,17 @@ export async function servicePods(
     );
     return [{ tag: container?.image.split(":").at(-1) ?? "", isReady }];
   });
+}
+
+/** Waits until so many services have a pod of this tag that is ready. */
+export async function readyPods(node: Node, tag: string, count: number): Promise<void> {
+  await waitFor(
+    async () => {
+      const pods = await servicePods(node);
+      return pods.filter((pod) => pod.tag === tag && pod.isReady).length >= count;
+    },
+    { message: `${count} services that are ${tag} and ready`, timeout: 120_000 },
+  );
 }
 
 /** Waits until the pods of every service are of this tag and ready, and no other one is left. */
@@ -58,18 +69,19 @@ export async function connectAsRestarter(node: Node): Promise<Nats> {
   );
 }
 
-/** Waits until the record of each Deployment is in the phase that it should be. */
+/** Waits until the record of each Deployment is in this phase, with nothing to publish left. */
 export async function recordsAre(
   nats: Nats,
   namespace: string,
   wanted: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
+  const Record = z.object({ phase: z.string(), outbox: z.array(z.unknown()) });
+  const records = await openKv(nats, "workloads", Record);
   for (const [name, phase] of Object.entries(wanted)) {
     await waitFor(
       async () => {
         const entry = await records.get(`default.deployment.${namespace}.${name}`);
-        return entry?.value.phase === phase;
+        return entry?.value.phase === phase && entry.value.outbox.length === 0;
       },
       { message: `the record of ${name} to be ${phase}`, timeout: 120_000, every: 200 },
     );

@@ -21,7 +21,7 @@ export type Ended = {
   readonly code: number | string;
   /** Whether its pod was being deleted. */
   readonly isDeleted: boolean;
-  /** From the signal to its end, where its pod was being deleted. */
+  /** From the signal to its end; 0 where it ended by itself. */
   readonly seconds: number;
   readonly lines: readonly string[];
 };

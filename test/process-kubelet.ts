@@ -21,7 +21,7 @@ export type ProcessKubeletOptions = {
 export type ProcessKubelet = AsyncDisposable & {
   /** The processes that ended, the oldest first. */
   readonly ended: readonly Ended[];
-  /** The newest lines of what it could not do yet, and of each process that runs: for an error. */
+  /** How each process ended, and the newest lines of each pod: for people, where a test fails. */
   report(): string;
 };
 
@@ -76,7 +76,14 @@ export async function startProcessKubelet(
   const following = follow();
   return {
     ended,
-    report: () => [...runs.values()].map(({ name, run }) => `${name}: ${run.report()}`).join("\n"),
+    report() {
+      const ends = ended.map(
+        ({ pod, image, code, seconds }) =>
+          `${pod} (${image}) ended with ${code} after ${seconds} s`,
+      );
+      const pods = [...runs.values()].map(({ name, run }) => `${name}: ${run.report()}`);
+      return [...ends, ...pods].join("\n");
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await following;

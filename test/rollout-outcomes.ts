@@ -67,29 +67,43 @@ export function expectWhole(events: readonly RollcastEvent[]): void {
   }
 }
 
-/** Ids of the events that the receiver got. */
-function receivedIds(receiver: TestReceiver): Set<string> {
-  const batches = receiver.received.map(({ body }) => JSON.parse(body) as RollcastEvent[]);
-  return new Set(batches.flat().map(({ id }) => id));
+/** What a receiver took, which may be busy for a while. */
+export type Inbox = {
+  readonly ids: ReadonlySet<string>;
+  /** While it is, it takes nothing, and asks to come back in a second. */
+  setBusy(isBusy: boolean): void;
+};
+
+const BUSY = { status: 429, headers: { "retry-after": "1" } };
+
+/** Has the receiver take batches of events. */
+export function takeEvents(receiver: TestReceiver): Inbox {
+  const ids = new Set<string>();
+  let isBusy = false;
+  receiver.answer(({ body }) => {
+    if (isBusy) return BUSY;
+    for (const { id } of JSON.parse(body) as RollcastEvent[]) ids.add(id);
+    return {};
+  });
+  return { ids, setBusy: (next) => void (isBusy = next) };
 }
 
 /**
  * Waits until everything that is told of rollouts has been delivered, and checks that nothing else
  * was, and that there are no dead letters.
  */
-export async function expectDelivered(nats: Nats, receiver: TestReceiver): Promise<void> {
+export async function expectDelivered(nats: Nats, inbox: Inbox): Promise<void> {
   const events = await readEvents(nats);
   const rollouts = events.filter(({ type }) => eventOutcome(type).domain === "rollout");
   await waitFor(
     () => {
-      const received = receivedIds(receiver);
-      expect(rollouts.filter(({ id }) => !received.has(id))).toEqual([]);
+      expect(rollouts.filter(({ id }) => !inbox.ids.has(id))).toEqual([]);
       return true;
     },
     { message: "every event of a rollout to be delivered", timeout: 120_000, every: 500 },
   );
-  const ids = new Set((await readEvents(nats)).map(({ id }) => id));
-  expect([...receivedIds(receiver)].filter((id) => !ids.has(id))).toEqual([]);
+  const ids = new Set(events.map(({ id }) => id));
+  expect([...inbox.ids].filter((id) => !ids.has(id))).toEqual([]);
   const { state } = await nats.jsm.streams.info(DEAD_LETTER_STREAM);
   expect(state.messages).toBe(0);
 }
