@@ -2,9 +2,9 @@
 // costs more than there.
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
+import { checkOut, commitOf, isChanged } from "@rollcast/testkit/checkout";
 import { benchInterference } from "./interference/main.ts";
 import { interferenceOptions } from "./interference/interference-options.ts";
-import { checkOut, commitOf, isChanged } from "./lab/checkout.ts";
 import { nodeOptionsOf, openImages } from "./lab/image.ts";
 import type { Images } from "./lab/image.ts";
 import { optionsOf, usage } from "./options.ts";

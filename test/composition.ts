@@ -94,8 +94,8 @@ async function makeRoot(
 }
 
 /** The program of a checkout that is this one in an image, where it is JavaScript. */
-export function inCheckout(program: string): string {
-  return join(repositoryRoot(), program.replace(/\.js$/, ".ts"));
+export function inCheckout(program: string, root = repositoryRoot()): string {
+  return join(root, program.replace(/\.js$/, ".ts"));
 }
 
 /** What the container's image starts. */

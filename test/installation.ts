@@ -1,10 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
-import { packageDir, repositoryRoot, serverBinary } from "@rollcast/testkit/binaries";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { freePort } from "@rollcast/testkit/net";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
@@ -14,8 +11,8 @@ import type { Running } from "@rollcast/testkit/process";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect } from "vitest";
 import { z } from "zod";
-import { inCheckout } from "./composition.ts";
-import { fit, runPod } from "./kubelet.ts";
+import { httpPortIn, natsCommand, redisCommand, serviceCommand } from "./images.ts";
+import { runPod } from "./kubelet.ts";
 import type { Node, PodTemplate } from "./kubelet.ts";
 
 function templateOf(objects: readonly AnyObject[], kind: string, name: string): PodTemplate {
@@ -40,19 +37,13 @@ export type Service = { readonly running: Running; readonly lines: readonly stri
 /** The installation on this machine: each container of the rendered pods as a process. */
 export async function runInstallation(node: Node, objects: readonly AnyObject[]) {
   await using undo = new AsyncDisposableStack();
-  const main = (service: string) => join(repositoryRoot(), packageDir(service), "src", "main.ts");
   const run = async (kind: string, name: string): Promise<Service> => {
     const lines: string[] = [];
     const running = undo.use(
       await runPod(node, {
         name,
         template: templateOf(objects, kind, name),
-        command: async ([entry, ...args], mounts) => {
-          const config = mounts.get("/etc/rollcast/config");
-          if (config !== undefined) await rewrite(node, mounts, join(config, "rollcast.yaml"));
-          const file = entry === undefined ? main(name) : inCheckout(entry);
-          return [process.execPath, file, ...args];
-        },
+        command: serviceCommand(node, name),
         env: { ROLLCAST_HTTP_PORT: "0" },
         onLine: (line) => lines.push(line),
       }),
@@ -75,10 +66,6 @@ export async function runInstallation(node: Node, objects: readonly AnyObject[])
   return { services, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-async function rewrite(node: Node, mounts: ReadonlyMap<string, string>, file: string) {
-  await writeFile(file, fit(node, mounts, await readFile(file, "utf8")));
-}
-
 /** By its own word: the port may have become somebody else's. */
 function listening(name: string, running: Running, ready: string): Promise<void> {
   return untilReady(name, running, () => running.output().includes(ready));
@@ -87,20 +74,10 @@ function listening(name: string, running: Running, ready: string): Promise<void>
 async function startNatsPod(node: Node, objects: readonly AnyObject[]): Promise<Running> {
   const port = await freePort();
   node.hosts.set("rollcast-nats:4222", `127.0.0.1:${port}`);
-  const here: Node = {
-    ...node,
-    hosts: new Map([
-      ["0.0.0.0:4222", `127.0.0.1:${port}`],
-      ["0.0.0.0:8222", `127.0.0.1:${await freePort()}`],
-    ]),
-  };
-  const running = await runPod(here, {
+  const running = await runPod(node, {
     name: "nats",
     template: templateOf(objects, "StatefulSet", "nats"),
-    command: async (args, mounts) => {
-      await rewrite(here, mounts, join(mounts.get("/etc/nats") ?? "", "nats.conf"));
-      return [serverBinary("nats-server"), ...args];
-    },
+    command: natsCommand(node, { client: port, monitor: await freePort() }),
   });
   await listening("NATS", running, "Server is ready");
   return running;
@@ -112,7 +89,7 @@ async function startRedisPod(node: Node, objects: readonly AnyObject[]): Promise
   const running = await runPod(node, {
     name: "redis",
     template: templateOf(objects, "StatefulSet", "redis"),
-    command: async (args) => ["redis-server", ...args, "--port", String(port)],
+    command: redisCommand(port),
   });
   await listening("Redis", running, "Ready to accept connections");
   return running;
@@ -148,9 +125,7 @@ export async function ready({ running, lines }: Service): Promise<void> {
   await waitFor(
     async () => {
       if (running.hasExited()) throw new Error(`ended: ${running.output()}`);
-      const line = lines.find((text) => text.includes("http server listening")) ?? "{}";
-      const { port } = JSON.parse(line) as { port?: number };
-      return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
+      return (await fetch(`http://127.0.0.1:${httpPortIn(lines)}/readyz`)).status === 200;
     },
     { message: "a service to be ready", timeout: 60_000 },
   ).catch((err: unknown) => {

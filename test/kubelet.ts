@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { writeKubeconfig } from "@rollcast/testkit/write-kubeconfig";
@@ -159,4 +159,13 @@ export async function runPod(node: Node, options: PodOptions): Promise<Running> 
 export function fit(node: Node, mounts: ReadonlyMap<string, string>, text: string): string {
   const pairs = [...mounts, ...node.hosts].toSorted(([a], [b]) => b.length - a.length);
   return pairs.reduce((done, [from, to]) => done.replaceAll(from, to), text);
+}
+
+/** Makes a mounted file fit for this machine. */
+export async function fitFile(
+  node: Node,
+  mounts: ReadonlyMap<string, string>,
+  file: string,
+): Promise<void> {
+  await writeFile(file, fit(node, mounts, await readFile(file, "utf8")));
 }

@@ -8,21 +8,34 @@ export type Release = {
   /** What Helm prints, with the chart's notes. */
   install(...set: readonly string[]): Promise<string>;
   upgrade(...set: readonly string[]): Promise<string>;
+  /** To the revision before. */
+  rollback(): Promise<string>;
   uninstall(): Promise<string>;
   /** What it consists of now, once all of it is available. */
   objects(): Promise<AnyObject[]>;
 };
 
+type ReleaseOptions = {
+  /** A chart's folder; this checkout's by default. */
+  readonly chart?: string;
+  /** Path of a file with values. */
+  readonly values?: string;
+};
+
 export function helmRelease(
   { kubeconfig, api }: ClusterAccess & { readonly api: Api },
   namespace: string,
+  options: ReleaseOptions = {},
 ): Release {
+  const { chart = chartDir() } = options;
   const where = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
-  const values = (set: readonly string[]) => set.map((value) => `--set=${value}`);
+  const file = options.values === undefined ? [] : [`--values=${options.values}`];
+  const values = (set: readonly string[]) => [...file, ...set.map((value) => `--set=${value}`)];
   return {
     install: (...set) =>
-      helm("install", "rollcast", chartDir(), "--create-namespace", ...where, ...values(set)),
-    upgrade: (...set) => helm("upgrade", "rollcast", chartDir(), ...where, ...values(set)),
+      helm("install", "rollcast", chart, "--create-namespace", ...where, ...values(set)),
+    upgrade: (...set) => helm("upgrade", "rollcast", chart, ...where, ...values(set)),
+    rollback: () => helm("rollback", "rollcast", ...where),
     uninstall: () => helm("uninstall", "rollcast", ...where),
     async objects() {
       const objects = objectsIn(await helm("get", "manifest", "rollcast", ...where));

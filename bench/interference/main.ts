@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { commitOf, isChanged } from "../lab/checkout.ts";
+import { commitOf, isChanged } from "@rollcast/testkit/checkout";
 import { alignedText } from "../report/table.ts";
 import { COMPARISONS } from "./comparisons/comparisons.ts";
 import { outcomeOf } from "./evidence/evidence.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "@rollcast/testkit/binaries";
-import { checkOut } from "../lab/checkout.ts";
+import { checkOut } from "@rollcast/testkit/checkout";
 import { blockOf, phraseOf, staleness, withBlock } from "./block.ts";
 import { measureWays } from "./measure.ts";
 import { foldersOf, isOwn } from "./way.ts";

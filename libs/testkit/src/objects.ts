@@ -59,23 +59,26 @@ type DeploymentStatus = AnyObject & {
 };
 
 /**
- * Waits until a Deployment has rolled out its newest template, by the rules of
+ * Whether a Deployment has rolled out its newest template, by the rules of
  * `kubectl rollout status`.
  */
-export async function waitRolledOut(api: Api, namespace: string, name: string): Promise<void> {
-  await waitFor(
-    async () => {
-      const object = await api.get<DeploymentStatus>(paths.deployment(namespace, name));
-      const { status, spec } = object;
-      return (
-        (status.observedGeneration ?? 0) >= (object.metadata.generation ?? 0) &&
-        (status.updatedReplicas ?? 0) === spec.replicas &&
-        (status.replicas ?? 0) === spec.replicas &&
-        (status.availableReplicas ?? 0) === spec.replicas
-      );
-    },
-    { message: `Deployment ${namespace}/${name} to be rolled out`, timeout: 60_000 },
+export function isRolledOut(object: AnyObject): boolean {
+  const { status, spec, metadata } = object as DeploymentStatus;
+  return (
+    (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status.updatedReplicas ?? 0) === spec.replicas &&
+    (status.replicas ?? 0) === spec.replicas &&
+    (status.availableReplicas ?? 0) === spec.replicas
   );
+}
+
+/** Waits until a Deployment {@link isRolledOut}. */
+export async function waitRolledOut(api: Api, namespace: string, name: string): Promise<void> {
+  const path = paths.deployment(namespace, name);
+  await waitFor(async () => isRolledOut(await api.get(path)), {
+    message: `Deployment ${namespace}/${name} to be rolled out`,
+    timeout: 60_000,
+  });
 }
 
 /** Names of the ReplicaSets that a Deployment ever had. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { repositoryRoot } from "@rollcast/testkit/binaries";
+import { repositoryRoot } from "./binaries.ts";
 
 const run = promisify(execFile);
 
@@ -28,7 +28,7 @@ export async function isChanged(): Promise<boolean> {
 /** Checks a revision out beside this one and installs what it needs. */
 export async function checkOut(revision: string): Promise<Checkout> {
   const commit = await commitOf(revision);
-  const dir = await mkdtemp(join(tmpdir(), "rollcast-bench-"));
+  const dir = await mkdtemp(join(tmpdir(), "rollcast-checkout-"));
   const root = join(dir, commit);
   const dispose = async () => {
     await git("worktree", "remove", "--force", root).catch(() => undefined);

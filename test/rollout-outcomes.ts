@@ -1,0 +1,109 @@
+import type { Nats } from "@rollcast/nats/connect";
+import { readEvents } from "@rollcast/nats/history";
+import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
+import { eventOutcome } from "@rollcast/shared/events";
+import type { RollcastEvent } from "@rollcast/shared/events";
+import { findEvents, wordsOf } from "@rollcast/testkit/harness/find-events";
+import type { TestReceiver } from "@rollcast/testkit/receiver";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect } from "vitest";
+import type { Fleet } from "./fleet.ts";
+
+const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
+
+const isEnd = ({ type }: RollcastEvent) => {
+  const { domain, outcome } = eventOutcome(type);
+  return domain === "rollout" && ENDS.has(outcome);
+};
+
+const rolloutOf = ({ data }: RollcastEvent) => ("rollout" in data ? data.rollout : undefined);
+
+/** Waits until each has so many events of this outcome in the stream. */
+export async function until(nats: Nats, outcome: string, names: readonly string[]): Promise<void> {
+  await waitFor(
+    async () => {
+      const events = await readEvents(nats);
+      return names.every((name) => wordsOf(events, name).includes(outcome));
+    },
+    { message: `${names.join(", ")} to be ${outcome}`, timeout: 120_000, every: 300 },
+  );
+}
+
+/** Told of what waits: how often depends on who is first, and it ends nothing. */
+const WAITS = new Set(["deferred", "stalled"]);
+
+/** What the stream tells of the rollouts of each, without waits: `planned, started`. */
+export async function storiesOf(nats: Nats, names: readonly string[]) {
+  const events = await readEvents(nats);
+  const words = (name: string) => wordsOf(events, name).filter((word) => !WAITS.has(word));
+  return Object.fromEntries(names.map((name) => [name, words(name).join(", ")]));
+}
+
+/** What became of each Deployment, and what the stream tells of it and of its ConfigMap. */
+export async function outcomesOf(nats: Nats, fleet: Fleet) {
+  const stories = await storiesOf(nats, fleet.names);
+  const events = await readEvents(nats);
+  const entries = fleet.names.map(async (name) => {
+    const { metadata } = await fleet.get(name);
+    const revision = Number(metadata.annotations?.["deployment.kubernetes.io/revision"]);
+    const changes = findEvents(events, "changed", `${name}-cfg`).length;
+    const { generation } = metadata;
+    return [name, { generation, revision, changes, story: stories[name] }] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Checks that each event is there once, and each rollout has one start and one end. */
+export function expectWhole(events: readonly RollcastEvent[]): void {
+  const ids = events.map(({ id }) => id);
+  expect(ids).toHaveLength(new Set(ids).size);
+  const rollouts = new Set(events.map(rolloutOf).filter((id) => id !== undefined));
+  for (const id of rollouts) {
+    const own = events.filter((event) => rolloutOf(event) === id);
+    const starts = own.filter(({ type }) => eventOutcome(type).outcome === "started");
+    const story = own.map(({ type, subject }) => `${subject} ${type}`).join("\n");
+    expect(starts, story).toHaveLength(1);
+    expect(own.filter(isEnd), story).toHaveLength(1);
+  }
+}
+
+/** What a receiver took, which may be busy for a while. */
+export type Inbox = {
+  readonly ids: ReadonlySet<string>;
+  /** While it is, it takes nothing, and asks to come back in a second. */
+  setBusy(isBusy: boolean): void;
+};
+
+const BUSY = { status: 429, headers: { "retry-after": "1" } };
+
+/** Has the receiver take batches of events. */
+export function takeEvents(receiver: TestReceiver): Inbox {
+  const ids = new Set<string>();
+  let isBusy = false;
+  receiver.answer(({ body }) => {
+    if (isBusy) return BUSY;
+    for (const { id } of JSON.parse(body) as RollcastEvent[]) ids.add(id);
+    return {};
+  });
+  return { ids, setBusy: (next) => void (isBusy = next) };
+}
+
+/**
+ * Waits until everything that is told of rollouts has been delivered, and checks that nothing else
+ * was, and that there are no dead letters.
+ */
+export async function expectDelivered(nats: Nats, inbox: Inbox): Promise<void> {
+  const events = await readEvents(nats);
+  const rollouts = events.filter(({ type }) => eventOutcome(type).domain === "rollout");
+  await waitFor(
+    () => {
+      expect(rollouts.filter(({ id }) => !inbox.ids.has(id))).toEqual([]);
+      return true;
+    },
+    { message: "every event of a rollout to be delivered", timeout: 120_000, every: 500 },
+  );
+  const ids = new Set(events.map(({ id }) => id));
+  expect([...inbox.ids].filter((id) => !ids.has(id))).toEqual([]);
+  const { state } = await nats.jsm.streams.info(DEAD_LETTER_STREAM);
+  expect(state.messages).toBe(0);
+}
