@@ -161,6 +161,14 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("created-before-a-restore"),
   },
   {
+    name: "untold-refusal-ends-a-plan",
+    undoes: "A refusal that is not told again is no end of a plan.",
+    file: OUTCOMES,
+    find: `return { ...rest, phase: "failed" };`,
+    becomes: `return { ...rest, planned: undefined, phase: "failed" };`,
+    killedBy: replayOf("planned-and-refused"),
+  },
+  {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
     file: "services/restarter/src/decision/running-content.ts",

@@ -209,9 +209,9 @@ export function refused(
 ): WorkloadRecord {
   const before = record.failure;
   const reported = before?.wanted === failure.wanted && before.reason === failure.reason;
-  const { due: _due, hold: _hold, planned: _planned, ...waited } = record;
+  const { due: _due, hold: _hold, ...waited } = record;
   const next = { ...waited, failure };
-  if (!reported) return failed(next, rollout, failure, now);
+  if (!reported) return failed({ ...next, planned: undefined }, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;
   return { ...rest, phase: "failed" };
 }
