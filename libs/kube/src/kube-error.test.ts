@@ -1,21 +1,5 @@
 import { expect, test } from "vitest";
-import { KubeError, fromStatus, parseRetryAfter } from "./kube-error.ts";
-
-const NOW = Date.parse("2026-11-23T04:00:00Z");
-
-test.each([
-  { header: "0", want: 0 },
-  { header: "7", want: 7_000 },
-  { header: "Mon, 23 Nov 2026 04:00:30 GMT", want: 30_000 },
-  { header: "Mon, 23 Nov 2026 03:00:00 GMT", want: 0 },
-  { header: "99999999999999999999", want: 1e23 },
-  { header: "-5", want: undefined },
-  { header: "1.5", want: undefined },
-  { header: "soon", want: undefined },
-  { header: undefined, want: undefined },
-])("Retry-After $header is $want ms", ({ header, want }) => {
-  expect(parseRetryAfter(header, NOW)).toBe(want);
-});
+import { KubeError, fromStatus } from "./kube-error.ts";
 
 test("a Status keeps its reason, message and the delay it asks for", () => {
   const status = {

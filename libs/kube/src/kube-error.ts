@@ -31,18 +31,6 @@ export class KubeError extends Error {
   }
 }
 
-/**
- * Milliseconds of a `Retry-After` header as it stands there: seconds or a date (RFC 9110, 10.2.3);
- * undefined where it says neither.
- */
-export function parseRetryAfter(header: unknown, now: number): number | undefined {
-  if (typeof header !== "string") return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1_000;
-  // `Date.parse` also makes a date of `-5`.
-  const date = header.endsWith("GMT") ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-}
-
 function isErrorStatus(code: unknown): code is number {
   return typeof code === "number" && Number.isInteger(code) && code >= 400 && code <= 599;
 }

@@ -5,7 +5,8 @@ import { checkServerIdentity } from "node:tls";
 import type { PeerCertificate } from "node:tls";
 import { toError } from "@rollcast/shared/errors";
 import type { Connections } from "./agents.ts";
-import { KubeError, fromStatus, parseRetryAfter } from "./kube-error.ts";
+import { KubeError, fromStatus } from "./kube-error.ts";
+import { parseRetryAfter } from "@rollcast/shared/retry-after";
 
 const CONNECT_MS = 10_000;
 

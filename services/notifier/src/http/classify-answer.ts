@@ -1,4 +1,5 @@
 import { ConfigError, TerminalError, isAborted, toError } from "@rollcast/shared/errors";
+import { parseRetryAfter } from "@rollcast/shared/retry-after";
 import { mask } from "@rollcast/runtime/logger";
 import { AddressRefusedError } from "./guarded-fetch.ts";
 import type { Answer } from "./guarded-fetch.ts";
@@ -29,29 +30,9 @@ export function redactSecrets(answer: Answer, secrets: readonly string[]): Answe
   return { ...answer, body };
 }
 
+/** What a receiver asks for is kept between these. */
 const MIN_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 3_600_000;
-const SECONDS = /^\d+$/;
-// The three date formats of HTTP (RFC 9110, 5.6.7). Date would also accept "5.5" or "-3", which are
-// no dates here.
-const HTTP_DATE = /^(?:[A-Z][a-z]{2},|[A-Z][a-z]{5,8},|[A-Z][a-z]{2}) [A-Za-z0-9: -]+$/;
-
-/**
- * Milliseconds to wait according to a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3),
- * clamped to between one second and one hour. Undefined when the header is missing or invalid.
- * `now` in milliseconds since the epoch.
- */
-export function retryAfter(header: string | undefined, now: number): number | undefined {
-  const text = header?.trim() ?? "";
-  if (text.length > 64) return SECONDS.test(text) ? MAX_WAIT_MS : undefined;
-  let ms: number;
-  if (SECONDS.test(text)) ms = Number(text) * 1_000;
-  else if (HTTP_DATE.test(text)) ms = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`) - now;
-  else return undefined;
-  if (Number.isNaN(ms)) return undefined;
-  return Math.min(Math.max(ms, MIN_WAIT_MS), MAX_WAIT_MS);
-}
-
 const PERMANENT: Readonly<Record<number, string>> = {
   400: "BadRequest",
   401: "Unauthorized",
@@ -77,8 +58,9 @@ export function classifyAnswer(answer: Answer, now: number): SendResult {
   if (status >= 200 && status < 300) return { kind: "sent" };
   const message = `the receiver answered ${status}${excerpt(body)}`;
   if (ASKS_TO_WAIT.has(status)) {
-    const delayMs = retryAfter(answer.retryAfter, now);
-    if (delayMs !== undefined) {
+    const requestedMs = parseRetryAfter(answer.retryAfter, now);
+    if (requestedMs !== undefined) {
+      const delayMs = Math.min(Math.max(requestedMs, MIN_WAIT_MS), MAX_WAIT_MS);
       return { kind: "later", delayMs, reason: status === 429 ? "Throttled" : "Unavailable" };
     }
   }
