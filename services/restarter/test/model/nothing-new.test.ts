@@ -474,6 +474,20 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a restarter that waits for NATS lists a workload that was written in the second of a change",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "NATS outage", on: true },
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "kill", replica: 1 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "edit", edit: "edits a label" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

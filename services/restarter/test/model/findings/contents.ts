@@ -1,3 +1,4 @@
+import { NO_MORE_FAULTS } from "../acts/act.ts";
 import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
@@ -80,6 +81,23 @@ export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean
   });
 }
 
+const OUTAGE = ["NATS does not answer from now on.", "NATS answers again."] as const;
+
+/** What keeps a change from the restarter, by the acts that begin and end it. */
+const DELAYS = [
+  OUTAGE,
+  ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
+] as const;
+
+/** When a restarter that starts at a place lists: not before NATS answers. */
+function listedAt({ history }: Facts, start: number): number {
+  const [from, to] = OUTAGE;
+  const acts = history.map((entry) => (entry.type === "act" ? entry.text : ""));
+  const isOut = acts.slice(0, start).findLast((text) => text === from || text === to) === from;
+  const end = acts.findIndex((text, i) => i > start && (text === to || text === NO_MORE_FAULTS));
+  return history[isOut && end !== -1 ? end : start]?.at ?? 0;
+}
+
 /**
  * Whether each source changed after its pod was made, in the second of another's write of the
  * workload, while its last creation or edit was not recorded yet, and a restarter was started just
@@ -100,20 +118,14 @@ export function isChangedInSameSecond(facts: Facts, violation: Violation): boole
         by !== "rollcast",
     );
     const isListed = facts.history.some(
-      (entry) =>
+      (entry, i) =>
         entry.type === "act" &&
         entry.text.includes("another starts") &&
-        Math.abs(entry.at - change.at) < UNDERWAY_MS,
+        Math.abs(listedAt(facts, i) - change.at) < UNDERWAY_MS,
     );
     return isWritten && isListed && isUnrecorded(facts, edit, changedAt);
   });
 }
-
-/** What keeps a change from the restarter, by the acts that begin and end it. */
-const DELAYS = [
-  ["NATS does not answer from now on.", "NATS answers again."],
-  ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
-] as const;
 
 /**
  * Whether the patch at a place is of a workload that was made while changes of sources did not
