@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
+import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
 import { freePort } from "@rollcast/testkit/net";
@@ -133,18 +134,25 @@ export async function ready({ running, lines }: Service): Promise<void> {
   });
 }
 
+/** Connects to the installation's NATS with the key in a file, within so many milliseconds. */
+export function connectAs(
+  node: Node,
+  { user, file }: { readonly user: string; readonly file: string },
+  timeoutMs: number,
+): Promise<Nats> {
+  const url = `nats://${node.hosts.get("rollcast-nats:4222")}`;
+  const logger = createLogger("test", "silent");
+  const identity = { url, name: user, logger, nkey: { file } };
+  return connectNats(identity, AbortSignal.timeout(timeoutMs));
+}
+
 /**
  * Waits until the restarter knows what the workload runs with, so that a change after it is one;
  * asked as the restarter itself, or as `user`.
  */
 export async function adopted(node: Node, user = "restarter"): Promise<void> {
-  const identity = {
-    url: `nats://${node.hosts.get("rollcast-nats:4222")}`,
-    name: user,
-    logger: createLogger("test", "silent"),
-    nkey: { file: join(node.dir, user, "identity", "nats.nk") },
-  };
-  await using nats = await connectNats(identity, AbortSignal.timeout(30_000));
+  const file = join(node.dir, user, "identity", "nats.nk");
+  await using nats = await connectAs(node, { user, file }, 30_000);
   const records = await openKv(nats, "workloads", z.object({ phase: z.string() }));
   await waitFor(
     async () => (await records.get("default.deployment.demo.web"))?.value.phase === "current",

@@ -1,13 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connectNats } from "@rollcast/nats/connect";
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
-import { createLogger } from "@rollcast/runtime/logger";
 import { paths } from "@rollcast/testkit/objects";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { z } from "zod";
+import { connectAs } from "./installation.ts";
 import type { Node } from "./kubelet.ts";
 
 const SERVICES = ["watcher", "restarter", "notifier"];
@@ -61,12 +60,7 @@ export async function connectAsRestarter(node: Node): Promise<Nats> {
   const { "nats-restarter.nk": seed = "" } = secret.data as Record<string, string>;
   const file = join(node.dir, "restarter.nk");
   await writeFile(file, Buffer.from(seed, "base64"), { mode: 0o600 });
-  const url = `nats://${node.hosts.get("rollcast-nats:4222")}`;
-  const logger = createLogger("test", "silent");
-  return connectNats(
-    { url, name: "restarter", logger, nkey: { file } },
-    AbortSignal.timeout(60_000),
-  );
+  return connectAs(node, { user: "restarter", file }, 60_000);
 }
 
 /** Waits until the record of each Deployment is in this phase, with nothing to publish left. */

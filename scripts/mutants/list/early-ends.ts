@@ -92,16 +92,6 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "version-of-a-list-is-not-kept",
-    undoes: "What a list shows was made by that version at the latest.",
-    file: "services/restarter/src/index/edit-time.ts",
-    find: `  if (before === undefined || before.uid !== now.uid) {
-    return atLatest(now);`,
-    becomes: `  if (before === undefined || before.uid !== now.uid) {
-    return watched ? atLatest(now) : now;`,
-    killedBy: replayOf("listed-before-the-change"),
-  },
-  {
     name: "only-the-last-end-is-known",
     undoes: "A replica that stood still while its rollout and the next one ended adds nothing.",
     file: "services/restarter/src/decision/applied.ts",
@@ -121,14 +111,6 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "opted-out-midway-forgets",
-    undoes: "A workload that is opted out and in again in mid-rollout runs what that brings.",
-    file: "services/restarter/src/decision/running-content.ts",
-    find: `record.running[key] ?? brought?.[key];`,
-    becomes: `record.running[key] ?? (brought === undefined ? brought : undefined);`,
-    killedBy: replayOf("opted-out-midway"),
-  },
-  {
     name: "restored-record-is-of-a-newer-job",
     undoes: "A record of another uid may be of a Job that was there before: NATS was restored.",
     file: "services/restarter/src/rollout/record-started.ts",
@@ -145,36 +127,12 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("put-off-and-adopted"),
   },
   {
-    name: "created-is-before-any-edit",
-    undoes: "A source that was created after an edit, by its version, is not what its pods run.",
-    file: "services/restarter/src/decision/running-content.ts",
-    find: `if (changedBy === undefined) return !isLaterByVersion(s, key);`,
-    becomes: `if (changedBy === undefined) return true;`,
-    killedBy: replayOf("created-after-an-edit"),
-  },
-  {
-    name: "marker-names-not-all",
-    undoes: "A source that Rollcast's own marker does not name was created after it.",
-    file: "services/restarter/src/decision/running-content.ts",
-    find: `(isUnmarked && isLaterByVersion(s, key) && createdSince(s, key));`,
-    becomes: `(isUnmarked && s.now < 0 && createdSince(s, key));`,
-    killedBy: replayOf("created-before-a-restore"),
-  },
-  {
     name: "untold-refusal-ends-a-plan",
     undoes: "A refusal that is not told again is no end of a plan.",
     file: OUTCOMES,
     find: `return { ...rest, phase: "failed" };`,
     becomes: `return { ...rest, planned: undefined, phase: "failed" };`,
     killedBy: replayOf("planned-and-refused"),
-  },
-  {
-    name: "same-moment-is-before",
-    undoes: "Of a change and an edit of the same moment nobody knows the order.",
-    file: "services/restarter/src/decision/running-content.ts",
-    find: `else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {`,
-    becomes: `else if (before.digest === "" && !isLaterByVersion(s, key)) {`,
-    killedBy: replayOf("edited-as-it-changed"),
   },
   {
     name: "marker-that-is-gone-is-ours",

@@ -5,6 +5,7 @@ import { GAP_MUTANTS } from "./gaps.ts";
 import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
 import { OPERATION_MUTANTS } from "./operations.ts";
+import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
 import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
 
 /** Every guarantee that can be undone, by theme. */
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...OPERATION_MUTANTS,
   ...GAP_MUTANTS,
   ...EARLY_END_MUTANTS,
+  ...RUNNING_CONTENT_MUTANTS,
 ];

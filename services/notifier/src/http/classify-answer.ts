@@ -33,6 +33,7 @@ export function redactSecrets(answer: Answer, secrets: readonly string[]): Answe
 /** What a receiver asks for is kept between these. */
 const MIN_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 3_600_000;
+
 const PERMANENT: Readonly<Record<number, string>> = {
   400: "BadRequest",
   401: "Unauthorized",

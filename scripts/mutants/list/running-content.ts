@@ -1,0 +1,50 @@
+import { replayOf } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const RUNNING = "services/restarter/src/decision/running-content.ts";
+
+/** What pods run, by the order of changes and edits. */
+export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
+  {
+    name: "opted-out-midway-forgets",
+    undoes: "A workload that is opted out and in again in mid-rollout runs what that brings.",
+    file: RUNNING,
+    find: `record.running[key] ?? brought?.[key];`,
+    becomes: `record.running[key] ?? (brought === undefined ? brought : undefined);`,
+    killedBy: replayOf("opted-out-midway"),
+  },
+  {
+    name: "created-is-before-any-edit",
+    undoes: "A source that was created after an edit, by its version, is not what its pods run.",
+    file: RUNNING,
+    find: `if (changedBy === undefined) return !isLaterByVersion(s, key);`,
+    becomes: `if (changedBy === undefined) return true;`,
+    killedBy: replayOf("created-after-an-edit"),
+  },
+  {
+    name: "marker-names-not-all",
+    undoes: "A source that Rollcast's own marker does not name was created after it.",
+    file: RUNNING,
+    find: `(isUnmarked && isLaterByVersion(s, key) && createdSince(s, key));`,
+    becomes: `(isUnmarked && s.now < 0 && createdSince(s, key));`,
+    killedBy: replayOf("created-before-a-restore"),
+  },
+  {
+    name: "same-moment-is-before",
+    undoes: "Of a change and an edit of the same moment nobody knows the order.",
+    file: RUNNING,
+    find: `else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {`,
+    becomes: `else if (before.digest === "" && !isLaterByVersion(s, key)) {`,
+    killedBy: replayOf("edited-as-it-changed"),
+  },
+  {
+    name: "version-of-a-list-is-not-kept",
+    undoes: "What a list shows was made by that version at the latest.",
+    file: "services/restarter/src/index/edit-time.ts",
+    find: `  if (before === undefined || before.uid !== now.uid) {
+    return atLatest(now);`,
+    becomes: `  if (before === undefined || before.uid !== now.uid) {
+    return watched ? atLatest(now) : now;`,
+    killedBy: replayOf("listed-before-the-change"),
+  },
+];
