@@ -32,6 +32,11 @@ test("what onFailure throws ends it", async () => {
   await expect(retry(failing(1), { backoff, onFailure })).rejects.toThrow("not yet");
 });
 
+test("what onFailure returns is waited instead of the backoff", async () => {
+  const long = { initial: 3_600_000, max: 3_600_000 };
+  expect(await retry(failing(2), { backoff: long, onFailure: () => 1 })).toBe(3);
+});
+
 test("a signal ends it with its reason: before, while it works and while it waits", async () => {
   const reason = new Error("stopped");
   const onFailure = () => undefined;

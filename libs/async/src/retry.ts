@@ -7,10 +7,11 @@ export type RetryOptions = {
   /** Ends the retries, also while they wait; none: they end with the work's success alone. */
   readonly signal?: AbortSignal;
   /**
-   * Told of each failure before the wait, with its number (1 = the first). An error that does not
-   * pass is thrown from here, and thrown on.
+   * Told of each failure before the wait, with its number (1 = the first); what it returns is
+   * waited instead of the backoff (milliseconds), as what a server's `Retry-After` asks for. An
+   * error that does not pass is thrown from here, and thrown on.
    */
-  readonly onFailure: (err: unknown, attempt: number) => void;
+  readonly onFailure: (err: unknown, attempt: number) => number | void;
 };
 
 /**
@@ -22,14 +23,14 @@ export async function retry<T>(
   { backoff, signal, onFailure }: RetryOptions,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
+    let delay: number;
     signal?.throwIfAborted();
     try {
       return await work();
     } catch (err) {
       signal?.throwIfAborted();
-      onFailure(err, attempt);
+      delay = onFailure(err, attempt) ?? backoffDelay(backoff, attempt);
     }
-    const delay = backoffDelay(backoff, attempt);
     await sleep(delay, undefined, { signal }).catch((err: unknown) => {
       signal?.throwIfAborted();
       throw err;

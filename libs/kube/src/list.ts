@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { retry } from "@rollcast/async/retry";
 import { KubeError } from "./kube-error.ts";
 import type { KubeClient } from "./client.ts";
 import type { KubeObject } from "./object.ts";
@@ -136,17 +136,18 @@ async function retryPage<T>(
   limit: number,
   token: string,
 ): Promise<FetchedPage<T> | "too-large"> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await fetchPage(options, limit, token);
-    } catch (err) {
-      if (token === "" || attempt >= PAGE_ATTEMPTS) throw err;
-      if (!(err instanceof KubeError) || !isPassing(err)) throw err;
-      options.retried?.(err);
-      const { delayMs } = recover(err, attempt, PAGE_BACKOFF);
-      await sleep(delayMs, undefined, { signal: options.signal });
-    }
-  }
+  const onFailure = (err: unknown, attempt: number) => {
+    if (token === "" || attempt >= PAGE_ATTEMPTS) throw err;
+    if (!(err instanceof KubeError) || !isPassing(err)) throw err;
+    options.retried?.(err);
+    return recover(err, attempt, PAGE_BACKOFF).delayMs;
+  };
+  const { signal } = options;
+  return retry(() => fetchPage(options, limit, token), {
+    backoff: PAGE_BACKOFF,
+    signal,
+    onFailure,
+  });
 }
 
 type FetchedPage<T> = Page<T> & { readonly next: string; readonly bytes: number };

@@ -5,8 +5,8 @@ const STORE = "libs/nats/src/kv-store.ts";
 const STORE_TEST = "libs/nats/src/kv-store.test.ts";
 const WATCH = "services/restarter/src/reconcile/progress-watch.ts";
 const WATCH_TEST = "services/restarter/src/reconcile/progress-watch.test.ts";
-const QUEUE = "services/restarter/src/reconcile/workqueue.ts";
-const QUEUE_TEST = "services/restarter/src/reconcile/workqueue.test.ts";
+const QUEUE = "libs/async/src/workqueue.ts";
+const QUEUE_TEST = "libs/async/src/workqueue.test.ts";
 const INDEX_TEST = "services/restarter/src/index/workload-index.test.ts";
 
 /** What was written while a watch had a gap counts. */
@@ -15,9 +15,24 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     name: "decided-in-a-gap",
     undoes: "Nothing is decided until the bucket `control` is listed anew after an outage.",
     file: "services/restarter/src/reconcile/evaluate.ts",
-    find: `if (!ctx.admission.isSynced()) await ctx.admission.synced();`,
+    find: `if (!ctx.admission.isSynced()) throw new RetryLaterError(GAP_MS, "bucket control has a gap");`,
     becomes: ``,
-    killedBy: replayOf("gate-closed-in-outage"),
+    killedBy: {
+      file: "services/restarter/test/gaps.test.ts",
+      title: "a freeze that another replica set in an outage holds what this one decides after it",
+    },
+  },
+  {
+    name: "gap-is-a-failure",
+    undoes: "A workload that a gap of the bucket `control` surprises waits, and does not fail.",
+    file: "services/restarter/src/reconcile/reconciler.ts",
+    find: `if (!(err instanceof RetryLaterError)) throw err;`,
+    becomes: `throw err;`,
+    killedBy: {
+      file: "services/restarter/src/reconcile/reconciler.test.ts",
+      title:
+        "what a gap of the bucket control finds under way waits for its end, and is no failure",
+    },
   },
   {
     name: "gap-is-synced",
@@ -129,16 +144,19 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     name: "started-before-it-knows",
     undoes: "What becomes due while a restarter starts waits until its workloads are known.",
     file: QUEUE,
-    find: `let isStarted = after === undefined;`,
-    becomes: `let isStarted = true;`,
-    killedBy: { file: QUEUE_TEST, title: "what is enqueued before it may begin, runs then" },
+    find: `if (readiness === undefined || readiness.isReady()) return true;`,
+    becomes: `return true;`,
+    killedBy: {
+      file: QUEUE_TEST,
+      title: "keys wait while they may not begin, each time, and are no failures",
+    },
   },
   {
     name: "index-is-not-waited-for",
     undoes: "The reconciler begins when the index is filled.",
     file: "services/restarter/src/reconcile/reconciler.ts",
-    find: `{ concurrency: CONCURRENCY, logger, after }`,
-    becomes: `{ concurrency: CONCURRENCY, logger }`,
+    find: `isReady: () => isIndexed && admission.isSynced(),`,
+    becomes: `isReady: () => admission.isSynced(),`,
     killedBy: {
       file: "services/restarter/test/start.test.ts",
       title: "what is due while a restarter starts waits until its workloads are known",

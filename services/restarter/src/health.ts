@@ -8,7 +8,8 @@ import type { RolloutQueue } from "./queue/rollout-queues.ts";
 import { otherInstallationNotes } from "./events/other-installations.ts";
 import type { OtherInstallations } from "./events/other-installations.ts";
 import { failingNotes } from "./reconcile/reconciler.ts";
-import type { Workqueue } from "./reconcile/workqueue.ts";
+import type { Workqueue } from "@rollcast/async/workqueue";
+import type { WorkloadKey } from "./model/workload.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 
 /** A queue and the worker of this replica. */
@@ -22,7 +23,7 @@ export type CheckedParts = {
   readonly consumer: Pick<Consuming, "lastHeard" | "inFlightMs">;
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly workers: readonly QueueWorker[];
-  readonly workqueue: Pick<Workqueue, "failing">;
+  readonly workqueue: Pick<Workqueue<WorkloadKey>, "failing">;
   readonly others: Pick<OtherInstallations, "all" | "ownKeyId">;
 };
 

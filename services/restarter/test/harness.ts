@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { eventOutcome, stableId } from "@rollcast/shared/events";
+import { stableId } from "@rollcast/shared/events";
 import { sourceEvent } from "@rollcast/shared/event-builders";
 import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
-import type { RollcastEvent, RolloutData } from "@rollcast/shared/events";
+import type { RolloutData } from "@rollcast/shared/events";
 import { parseConfig } from "@rollcast/runtime/config/load";
 import { createLogger } from "@rollcast/runtime/logger";
 import { connectNats } from "@rollcast/nats/connect";
@@ -33,7 +33,7 @@ import { openControl } from "../src/operations/control.ts";
 import type { Control } from "../src/operations/control.ts";
 import { WorkloadRecord } from "../src/model/workload-record.ts";
 
-export { wordsOf } from "@rollcast/testkit/harness/find-events";
+export { faultsOf, wordsOf } from "@rollcast/testkit/harness/find-events";
 
 /**
  * Restarters on real servers, with a source written as the watcher writes it: its record, then its
@@ -274,33 +274,4 @@ export function startRestarterHarness({
     },
     openHandles,
   );
-}
-
-const ENDS = new Set(["succeeded", "failed", "superseded", "cancelled"]);
-
-/**
- * Invariants of every test: each event id once in the stream, each started rollout with exactly one
- * end.
- */
-export function faultsOf(events: readonly RollcastEvent[]): string[] {
-  const faults: string[] = [];
-  const ids = new Map<string, number>();
-  for (const { id } of events) ids.set(id, (ids.get(id) ?? 0) + 1);
-  for (const [id, count] of ids)
-    if (count > 1) faults.push(`event ${id} is ${count} times in the stream`);
-  const ends = new Map<string, number>();
-  const started = new Map<string, number>();
-  for (const event of events) {
-    const { domain, outcome } = eventOutcome(event.type);
-    const rollout = "rollout" in event.data ? event.data.rollout : undefined;
-    if (domain !== "rollout" || rollout === undefined) continue;
-    if (outcome === "started") started.set(rollout, (started.get(rollout) ?? 0) + 1);
-    if (ENDS.has(outcome)) ends.set(rollout, (ends.get(rollout) ?? 0) + 1);
-  }
-  for (const [rollout, count] of started) {
-    if (count !== 1) faults.push(`rollout ${rollout} started ${count} times`);
-    if (ends.get(rollout) !== 1)
-      faults.push(`rollout ${rollout} has ${ends.get(rollout) ?? 0} ends`);
-  }
-  return faults;
 }

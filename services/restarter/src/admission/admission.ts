@@ -1,7 +1,5 @@
-import { withDeadline } from "@rollcast/async/deadline";
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
-import { RetryLaterError } from "@rollcast/shared/errors";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { AdmissionState } from "../decision/decision.ts";
@@ -30,7 +28,7 @@ import type { AssignQueue, QueueAssignment } from "../model/queue-assignment.ts"
 export type Admission = {
   /** Whether everything below knows what any replica has written. */
   isSynced(): boolean;
-  /** Resolves when it does. Throws {@link RetryLaterError} after 5 s. */
+  /** Resolves when it does. */
   synced(): Promise<void>;
   /** `since`: when it became due (ms since the epoch); undefined: just now. */
   of(workload: Workload, since: number | undefined): AdmissionState;
@@ -56,12 +54,6 @@ export type Admission = {
   /** The waiters that may get the free quota, oldest first. */
   admissible(): WorkloadKey[];
 };
-
-/** As long as a request to NATS may take. */
-const SYNC_MS = 5_000;
-const RETRY_MS = 1_000;
-
-const notSynced = () => new RetryLaterError(RETRY_MS, "the bucket control is not listed yet");
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { quotaStore } = options;
@@ -91,7 +83,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
   return {
     isSynced: options.cache.isSynced,
-    synced: () => withDeadline(SYNC_MS, options.cache.synced(), notSynced),
+    synced: options.cache.synced,
     of,
     queueOf,
     windowOf: (workload) => fileOf(queueOf(workload)).window,

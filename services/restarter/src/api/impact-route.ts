@@ -19,6 +19,7 @@ import { decide } from "../decision/decide.ts";
 import { presentContents, verdict, verdicts } from "../model/verdict.ts";
 import type { DecisionInput } from "../decision/decision.ts";
 import { decisionView } from "./view.ts";
+import { untilSynced } from "./workload-routes.ts";
 
 const CONCURRENCY = 16;
 const MAX_KEYS = 100;
@@ -44,6 +45,7 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const users = ctx.index.usersOf(sourceKey(kind, namespace, name));
     const page = paginate(users, workloadKey, query);
     const reads: SourceReads = new Map();
+    await untilSynced(ctx);
     const items = await mapLimit(page.items, CONCURRENCY, async (workload) => {
       const { input } = await evaluate(ctx, workload, true, reads);
       return impactOn(input, source, keys);

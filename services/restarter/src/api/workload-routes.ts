@@ -1,3 +1,4 @@
+import { withDeadline } from "@rollcast/async/deadline";
 import { paginate } from "@rollcast/shared/api/page";
 import {
   getStatus,
@@ -124,6 +125,17 @@ export function workloadRoutes(api: ApiContext): ApiRoute[] {
   ];
 }
 
+/** As long as a request to NATS may take. */
+const SYNC_MS = 5_000;
+
+/**
+ * Waits until the bucket `control` has no gap, for a person waits for the answer. Throws after 5 s:
+ * that is a 503, which names the gap.
+ */
+export function untilSynced({ admission }: Context): Promise<void> {
+  return withDeadline(SYNC_MS, admission.synced());
+}
+
 /** The present workload, its record and its decision. Throws a problem if there is none. */
 export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<FreshEvaluation> {
   if (!ctx.kinds.has(ref.kind)) {
@@ -131,6 +143,7 @@ export async function findWorkload(ctx: Context, ref: WorkloadRef): Promise<Fres
     const detail = `no workloads of the kind ${ref.kind} are watched, only ${kinds}`;
     throw new ProblemError(404, "unknown-kind", detail);
   }
+  await untilSynced(ctx);
   try {
     return await evaluateFresh(ctx, workloadKey(ref));
   } catch (err) {

@@ -3,6 +3,7 @@ import { SourceEvent } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { mapLimit } from "@rollcast/async/map-limit";
+import type { Workqueue } from "@rollcast/async/workqueue";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Nats } from "@rollcast/nats/connect";
 import { consume } from "@rollcast/nats/consume";
@@ -22,9 +23,8 @@ import { changesOf } from "../model/control-entry.ts";
 import type { RolloutQueue, RolloutQueues } from "./rollout-queues.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { Workload } from "../model/workload.ts";
+import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { countOutcome, planSpan, tracer } from "../events/outcome-publisher.ts";
-import type { Workqueue } from "../reconcile/workqueue.ts";
 
 const CONCURRENCY = 32;
 
@@ -173,7 +173,10 @@ export async function startSourceConsumer(
   ctx: Context,
   nats: Nats,
   metrics: Metrics,
-  { queues, workqueue }: { readonly queues: RolloutQueues; readonly workqueue: Workqueue },
+  {
+    queues,
+    workqueue,
+  }: { readonly queues: RolloutQueues; readonly workqueue: Workqueue<WorkloadKey> },
 ): Promise<Consuming> {
   const consuming = await consume(nats, {
     durable: `restarter-${ctx.cluster}`,

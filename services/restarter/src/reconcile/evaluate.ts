@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Entry } from "@rollcast/nats/kv";
+import { RetryLaterError } from "@rollcast/shared/errors";
 import { recordKey } from "@rollcast/shared/subjects";
 import { apiPath } from "@rollcast/kube/api-path";
 import { KubeError } from "@rollcast/kube/client";
@@ -17,6 +18,9 @@ import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 
+/** About as long as a bucket takes to be listed. */
+const GAP_MS = 250;
+
 /** A decision and the input it was based on. */
 export type Evaluation<Decided extends Decision = Decision> = {
   readonly decision: Decided;
@@ -32,7 +36,8 @@ export type DueRollout = Evaluation<Extract<Decision, { do: "roll" }>>;
 
 /**
  * Reads the record and the present sources of a workload and decides. Sees every write acknowledged
- * before the call.
+ * before the call. Throws {@link RetryLaterError} while the bucket `control` has a gap: whoever
+ * gave the work out gives it out again, and nobody holds a place until then.
  */
 export async function evaluate(
   ctx: Context,
@@ -49,7 +54,7 @@ export async function evaluate(
   const unrecorded = entry === undefined ? [] : unrecordedOf(entry.value);
   const jobs = await readJobs(ctx, workload, unrecorded);
   // After the reads: the connection may have been lost and back in between.
-  if (!ctx.admission.isSynced()) await ctx.admission.synced();
+  if (!ctx.admission.isSynced()) throw new RetryLaterError(GAP_MS, "bucket control has a gap");
   const input: DecisionInput = {
     rules: ctx.rules,
     workload,

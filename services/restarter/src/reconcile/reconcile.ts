@@ -123,7 +123,7 @@ export function atWindowEnd(
 async function finalize(ctx: Context, key: WorkloadKey, entry: RecordEntry): Promise<void> {
   const ended = advanceGone(entry.value, ctx.index.last(key), Date.now());
   const last = ended === entry.value ? entry : await commit(ctx, entry, ended);
-  for (const outcome of last.value.outbox) await publishOutcome(ctx, outcome);
+  await publishOutbox(ctx, last.value);
   if (!(await ctx.records.remove(last.key, last.revision))) {
     throw new ConflictError("the record has changed");
   }
@@ -156,6 +156,18 @@ export async function commit<Written extends WorkloadRecord>(
   return written;
 }
 
+/**
+ * Publishes what a record's outbox holds. After an interruption the next run publishes it again,
+ * under the same ids.
+ */
+export async function publishOutbox(ctx: Context, { outbox }: WorkloadRecord): Promise<void> {
+  for (const event of outbox) {
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-written");
+    await publishOutcome(ctx, event);
+    if (ENDS.has(event.outcome)) ctx.failpoint("end-published");
+  }
+}
+
 /** Publishes an outcome, records it on the workload and counts it. */
 export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
   const event = await withLeftPods(ctx, decided);
@@ -175,17 +187,10 @@ export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promis
   );
 }
 
-/**
- * Publishes the record's outbox, then empties it. After an interruption the next run publishes
- * again under the same ids. Throws {@link ConflictError}.
- */
+/** Publishes the record's outbox, then empties it. Throws {@link ConflictError}. */
 async function flushOutbox(ctx: Context, entry: RecordEntry): Promise<void> {
   if (entry.value.outbox.length === 0) return;
-  for (const event of entry.value.outbox) {
-    if (ENDS.has(event.outcome)) ctx.failpoint("end-written");
-    await publishOutcome(ctx, event);
-    if (ENDS.has(event.outcome)) ctx.failpoint("end-published");
-  }
+  await publishOutbox(ctx, entry.value);
   await commit(ctx, entry, { ...entry.value, outbox: [] });
 }
 

@@ -3,7 +3,7 @@ import { createInFlight } from "@rollcast/async/in-flight";
 import type { InFlight } from "@rollcast/async/in-flight";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
-import type { Workqueue } from "./workqueue.ts";
+import type { Workqueue } from "@rollcast/async/workqueue";
 import { workloadKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
 
@@ -29,7 +29,7 @@ const SETTLED_MS = 60_000;
  */
 async function enqueue(
   ctx: Context,
-  workqueue: Workqueue,
+  workqueue: Workqueue<WorkloadKey>,
   progress: ProgressWatch,
 ): Promise<number> {
   const keys = new Set<WorkloadKey>();
@@ -51,7 +51,7 @@ async function enqueue(
  */
 async function resync(
   ctx: Context,
-  workqueue: Workqueue,
+  workqueue: Workqueue<WorkloadKey>,
   progress: ProgressWatch,
   { hand, signal, waitMs }: { hand: InFlight; signal: AbortSignal; waitMs: number },
 ): Promise<void> {
@@ -67,7 +67,7 @@ async function resync(
 /** Resyncs at once, every `intervalMs` (with jitter, to spread the replicas), and on demand. */
 export function startResync(
   ctx: Context,
-  workqueue: Workqueue,
+  workqueue: Workqueue<WorkloadKey>,
   progress: ProgressWatch,
   intervalMs: number,
 ): Resync {

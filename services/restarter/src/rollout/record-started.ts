@@ -7,7 +7,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { ConflictError, readWorkload, retryOnConflict } from "../reconcile/evaluate.ts";
-import { DONE, commit, publishOutcome } from "../reconcile/reconcile.ts";
+import { DONE, commit, publishOutbox, publishOutcome } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
 
 type Started = WorkloadRecord & { readonly rollout: Rollout };
@@ -24,7 +24,7 @@ export async function recordStarted(
   next: Started,
   workload: Workload,
 ): Promise<ReconcileResult> {
-  for (const event of before.value.outbox) await publishOutcome(ctx, event);
+  await publishOutbox(ctx, before.value);
   await publishOutcome(ctx, started(next, next.rollout));
   ctx.failpoint("started-published");
   const written = { ...next, outbox: [] };

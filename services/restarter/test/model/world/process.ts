@@ -31,10 +31,9 @@ import { startApplyingSettings } from "../../../src/queue/apply-settings.ts";
 import { plan } from "../../../src/queue/plan.ts";
 import type { RolloutQueue, RolloutQueues } from "../../../src/queue/rollout-queues.ts";
 import { startProgressWatch } from "../../../src/reconcile/progress-watch.ts";
-import { reconcile } from "../../../src/reconcile/reconcile.ts";
 import type { ReconcileResult } from "../../../src/reconcile/reconcile.ts";
 import { startResync } from "../../../src/reconcile/resync.ts";
-import { createWorkqueue } from "../../../src/reconcile/workqueue.ts";
+import { createReconcileQueue } from "../../../src/reconcile/reconciler.ts";
 import { roll } from "../../../src/rollout/roll.ts";
 import type { JobAttempt } from "../ports/jobs.ts";
 import type { Gate } from "../ports/gate.ts";
@@ -59,7 +58,6 @@ const MORE: Readonly<Record<string, readonly WorkloadKind[]>> = {
   CronJob: [cronJob, job],
   Job: [job],
 };
-const CONCURRENCY = 32;
 const logger = createLogger("model", "silent");
 
 const noMetric = { inc: () => undefined, observe: () => undefined };
@@ -167,12 +165,8 @@ export async function startProcess(
     failpoint: () => undefined,
   };
   const queues = queuesOver(ports, gate);
-  const { promise: after, resolve: onIndexed } = Promise.withResolvers<void>();
-  const workqueue = createWorkqueue(async (key) => queues.requeue(key, await reconcile(ctx, key)), {
-    concurrency: CONCURRENCY,
-    logger,
-    after,
-  });
+  const { promise: indexed, resolve: onIndexed } = Promise.withResolvers<void>();
+  const workqueue = createReconcileQueue(ctx, { requeue: queues.requeue, indexed });
   onSourceNamed.enqueue = workqueue.enqueue;
   await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);

@@ -1,3 +1,4 @@
+import { RetryLaterError } from "@rollcast/shared/errors";
 import type { SourceEvent } from "@rollcast/shared/events";
 import type { Replica } from "./replica.ts";
 
@@ -30,9 +31,9 @@ export function createSourceEvents(now: () => number): SourceEvents {
           () => {
             waiting = waiting.filter((other) => other !== entry);
           },
-          () => {
+          (err: unknown) => {
             entry.at = undefined;
-            entry.due = now() + RETRY_MS;
+            entry.due = now() + (err instanceof RetryLaterError ? err.delayMs : RETRY_MS);
           },
         );
       }

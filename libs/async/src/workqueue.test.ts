@@ -1,17 +1,15 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { createLogger } from "@rollcast/runtime/logger";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createWorkqueue } from "./workqueue.ts";
-import type { WorkloadKey } from "../model/workload.ts";
 
-const silent = createLogger("test", "silent");
-const KEY: WorkloadKey = "Deployment/shop/web";
+const KEY = "Deployment/shop/web";
+const onFailure = () => undefined;
 
 test("a key enqueued often while it runs, runs once more", async () => {
   const admission: (() => void)[] = [];
   await using workqueue = createWorkqueue(
     () => new Promise<void>((resolve) => admission.push(resolve)),
-    { concurrency: 2, logger: silent },
+    { concurrency: 2, onFailure },
   );
   for (let i = 0; i < 5; i++) workqueue.enqueue(KEY);
   expect(admission).toHaveLength(1);
@@ -25,18 +23,68 @@ test("a key enqueued often while it runs, runs once more", async () => {
   expect(admission).toHaveLength(2);
 });
 
-test("what is enqueued before it may begin, runs then", async () => {
-  const ran: WorkloadKey[] = [];
-  const { promise: after, resolve } = Promise.withResolvers<void>();
-  const work = (key: WorkloadKey) => Promise.resolve(void ran.push(key));
-  await using workqueue = createWorkqueue(work, { concurrency: 1, logger: silent, after });
+/** May begin when it is told to. */
+function createReadiness() {
+  let opening = Promise.withResolvers<void>();
+  let isReady = false;
+  return {
+    isReady: () => isReady,
+    ready: () => opening.promise,
+    open() {
+      isReady = true;
+      opening.resolve();
+    },
+    close() {
+      isReady = false;
+      opening = Promise.withResolvers();
+    },
+  };
+}
 
+test("keys wait while they may not begin, each time, and are no failures", async () => {
+  const ran: string[] = [];
+  const readiness = createReadiness();
+  const work = (key: string) => Promise.resolve(void ran.push(key));
+  await using workqueue = createWorkqueue(work, { concurrency: 1, onFailure, readiness });
+
+  for (let gap = 1; gap <= 3; gap++) {
+    readiness.close();
+    workqueue.enqueue(KEY);
+    workqueue.enqueue(`${KEY}-2`);
+    await turn();
+    expect(ran).toHaveLength(2 * (gap - 1));
+    readiness.open();
+    await workqueue.idle();
+    expect(ran.slice(-2)).toEqual([KEY, `${KEY}-2`]);
+  }
+  expect(workqueue.failing()).toEqual([]);
+});
+
+test("what becomes unready again before the keys begin, is waited for again", async () => {
+  const ran: string[] = [];
+  const readiness = createReadiness();
+  const work = (key: string) => Promise.resolve(void ran.push(key));
+  await using workqueue = createWorkqueue(work, { concurrency: 1, onFailure, readiness });
   workqueue.enqueue(KEY);
+  readiness.open();
+  readiness.close();
   await turn();
   expect(ran).toEqual([]);
-  resolve();
+  readiness.open();
   await workqueue.idle();
   expect(ran).toEqual([KEY]);
+});
+
+test("disposal does not wait for it", async () => {
+  const ran: string[] = [];
+  const readiness = createReadiness();
+  const work = (key: string) => Promise.resolve(void ran.push(key));
+  const workqueue = createWorkqueue(work, { concurrency: 1, onFailure, readiness });
+  workqueue.enqueue(KEY);
+  await workqueue[Symbol.asyncDispose]();
+  readiness.open();
+  await turn();
+  expect(ran).toEqual([]);
 });
 
 test("never runs more than its limit at once, and never one key twice at once", async () => {
@@ -44,7 +92,7 @@ test("never runs more than its limit at once, and never one key twice at once", 
   let most = 0;
   const held = new Set<string>();
   await using workqueue = createWorkqueue(
-    async (key) => {
+    async (key: string) => {
       expect(held.has(key)).toBe(false);
       held.add(key);
       most = Math.max(most, ++now);
@@ -52,7 +100,7 @@ test("never runs more than its limit at once, and never one key twice at once", 
       now--;
       held.delete(key);
     },
-    { concurrency: 3, logger: silent },
+    { concurrency: 3, onFailure },
   );
   for (let i = 0; i < 200; i++) workqueue.enqueue(`Deployment/shop/web-${i % 20}`);
   await workqueue.idle();
@@ -69,7 +117,7 @@ describe("what fails", () => {
       async () => {
         if (++attempts < 2) throw new Error("not yet");
       },
-      { concurrency: 1, logger: silent },
+      { concurrency: 1, onFailure },
     );
     workqueue.enqueue(KEY);
     await workqueue.idle();
@@ -83,11 +131,11 @@ describe("what fails", () => {
   test("holds no place: others go on however many there are", async () => {
     const done: string[] = [];
     await using workqueue = createWorkqueue(
-      async (key) => {
+      async (key: string) => {
         if (key.includes("bad")) throw new Error("never");
         done.push(key);
       },
-      { concurrency: 2, logger: silent },
+      { concurrency: 2, onFailure },
     );
     for (let i = 0; i < 50; i++) workqueue.enqueue(`Deployment/shop/bad-${i}`);
     workqueue.enqueue(KEY);
@@ -102,7 +150,7 @@ describe("what fails", () => {
         attempts++;
         throw new Error("never");
       },
-      { concurrency: 1, logger: silent },
+      { concurrency: 1, onFailure },
     );
     for (let second = 0; second < 60; second++) {
       workqueue.enqueue(KEY);
@@ -119,7 +167,7 @@ describe("what fails", () => {
       async () => {
         if (isBroken) throw new Error("broken");
       },
-      { concurrency: 1, logger: silent },
+      { concurrency: 1, onFailure },
     );
     workqueue.enqueue(KEY);
     await vi.advanceTimersByTimeAsync(0);
@@ -138,7 +186,7 @@ describe("what fails", () => {
         attempts++;
         throw new Error("never");
       },
-      { concurrency: 1, logger: silent },
+      { concurrency: 1, onFailure },
     );
     workqueue.enqueue(KEY);
     await vi.advanceTimersByTimeAsync(0);
@@ -151,11 +199,11 @@ describe("what fails", () => {
 test("disposal waits for running keys and drops waiting ones", async () => {
   const done: string[] = [];
   const workqueue = createWorkqueue(
-    async (key) => {
+    async (key: string) => {
       await turn();
       done.push(key);
     },
-    { concurrency: 1, logger: silent },
+    { concurrency: 1, onFailure },
   );
   workqueue.enqueue("Deployment/shop/a");
   workqueue.enqueue("Deployment/shop/b");

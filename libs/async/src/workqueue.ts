@@ -1,25 +1,31 @@
-import { backoffDelay } from "@rollcast/async/backoff";
-import type { Logger } from "@rollcast/runtime/logger";
-import type { WorkloadKey } from "../model/workload.ts";
+import { backoffDelay } from "./backoff.ts";
 
 /**
  * Processes one key at a time and coalesces: a key enqueued repeatedly while it waits is processed
  * once.
  */
-export type Workqueue = AsyncDisposable & {
-  enqueue(key: WorkloadKey): void;
+export type Workqueue<K> = AsyncDisposable & {
+  enqueue(key: K): void;
   /** Resolves when nothing waits for its turn or runs; what failed and backs off may be left. */
   idle(): Promise<void>;
   /** The keys whose work failed each time for a while, the first to fail first. */
-  failing(): WorkloadKey[];
+  failing(): K[];
 };
 
-export type WorkqueueOptions = {
+/** When keys may begin. */
+export type Readiness = {
+  isReady(): boolean;
+  /** Resolves when keys may begin again; it must not reject. */
+  ready(): Promise<unknown>;
+};
+
+export type WorkqueueOptions<K> = {
   /** Calls of `work` at once. */
   readonly concurrency: number;
-  readonly logger: Logger;
-  /** Keys wait until this resolves; it must not reject. */
-  readonly after?: Promise<unknown>;
+  /** Told of each failure before the wait, with how many there were in a row. */
+  readonly onFailure: (err: unknown, key: K, attempt: number) => void;
+  /** While it is not, keys wait and hold no place. Default: always ready. */
+  readonly readiness?: Readiness;
 };
 
 const RETRY = { initial: 500, max: 30_000 };
@@ -32,22 +38,22 @@ const FAILING_ATTEMPTS = 3;
  * that others go on; enqueueing it does not hurry it. `work` uses present state, so a late run is
  * as good as an early one.
  */
-export function createWorkqueue(
-  work: (key: WorkloadKey) => Promise<void>,
-  { concurrency, logger, after }: WorkqueueOptions,
-): Workqueue {
-  const waiting = new Set<WorkloadKey>();
-  const running = new Map<WorkloadKey, { again: boolean }>();
-  const failures = new Map<WorkloadKey, number>();
-  const retries = new Map<WorkloadKey, NodeJS.Timeout>();
-  let isStarted = after === undefined;
+export function createWorkqueue<K>(
+  work: (key: K) => Promise<void>,
+  { concurrency, onFailure, readiness }: WorkqueueOptions<K>,
+): Workqueue<K> {
+  const waiting = new Set<K>();
+  const running = new Map<K, { again: boolean }>();
+  const failures = new Map<K, number>();
+  const retries = new Map<K, NodeJS.Timeout>();
+  let isAwaited = false;
   let isStopped = false;
   let idlers: (() => void)[] = [];
 
-  const retryLater = (key: WorkloadKey, err: unknown) => {
+  const retryLater = (key: K, err: unknown) => {
     const attempt = (failures.get(key) ?? 0) + 1;
     failures.set(key, attempt);
-    logger.warn({ err, workload: key, attempt }, "reconcile failed, requeued with backoff");
+    onFailure(err, key, attempt);
     if (isStopped) return;
     const retry = () => {
       retries.delete(key);
@@ -56,7 +62,7 @@ export function createWorkqueue(
     };
     retries.set(key, setTimeout(retry, backoffDelay(RETRY, attempt)));
   };
-  const processKey = async (key: WorkloadKey) => {
+  const processKey = async (key: K) => {
     const run = { again: false };
     running.set(key, run);
     try {
@@ -70,9 +76,14 @@ export function createWorkqueue(
       next();
     }
   };
+  const isReady = () => {
+    if (readiness === undefined || readiness.isReady()) return true;
+    if (!isAwaited) void awaitReadiness(readiness);
+    return false;
+  };
   const next = () => {
     for (const key of waiting) {
-      if (running.size >= concurrency || !isStarted || isStopped) break;
+      if (running.size >= concurrency || isStopped || !isReady()) break;
       waiting.delete(key);
       void processKey(key);
     }
@@ -87,12 +98,12 @@ export function createWorkqueue(
       idlers.push(resolve);
     });
   };
-  const startLater = async () => {
-    await after;
-    isStarted = true;
+  const awaitReadiness = async (awaited: Readiness) => {
+    isAwaited = true;
+    await awaited.ready();
+    isAwaited = false;
     next();
   };
-  void startLater();
   return {
     enqueue(key) {
       if (isStopped || retries.has(key)) return;
