@@ -488,6 +488,20 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content that came and went unseen during our own rollout, whose plan was recorded meanwhile",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "cfg", value: 2 },
+        { do: "pass", ms: 100, until: "write record", cluster: true },
+        { do: "hold watches", of: "sources", on: true },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "change source", source: "cfg", value: 2 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -42,6 +42,7 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
           ran !== undefined &&
           recordedAt(facts, lack, away.i + at + 1) === ran &&
           // What a rollout is still to bring is not what was recorded of the pods.
+          entry.record?.planned === undefined &&
           rollingAt(facts, lack, away.i + at + 1) !== wanted,
       )
     );
