@@ -7,7 +7,7 @@ import { open, send } from "./transport.ts";
 import type { Exchange } from "./transport.ts";
 import { openTarget } from "./kube-target.ts";
 
-export { KubeError } from "./kube-error.ts";
+export { KubeError, isTransient } from "./kube-error.ts";
 
 export type KubeRequest = {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

@@ -38,7 +38,7 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
   {
     name: "redirect-is-an-answer",
     undoes: "A redirect, and an answer that was cut, says nothing of what was to be written.",
-    file: ERRORS,
+    file: "libs/kube/src/kube-error.ts",
     find: `return status < 400 || status === 408 ||`,
     becomes: `return status === 408 ||`,
     killedBy: {
@@ -50,7 +50,7 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
   {
     name: "time-out-408-is-a-refusal",
     undoes: "A 408 is tried again.",
-    file: ERRORS,
+    file: "libs/kube/src/kube-error.ts",
     find: `status === 408 || `,
     becomes: ``,
     killedBy: {

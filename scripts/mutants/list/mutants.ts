@@ -7,11 +7,13 @@ import { MARKER_MUTANTS } from "./marker.ts";
 import { OPERATION_MUTANTS } from "./operations.ts";
 import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
 import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
+import { JOB_RESULT_MUTANTS } from "./job-results.ts";
 
 /** Every guarantee that can be undone, by theme. */
 export const MUTANTS: readonly Mutant[] = [
   ...ANSWER_MUTANTS,
   ...UNKNOWN_RESULT_MUTANTS,
+  ...JOB_RESULT_MUTANTS,
   ...MARKER_MUTANTS,
   ...INSTALLATION_MUTANTS,
   ...OPERATION_MUTANTS,

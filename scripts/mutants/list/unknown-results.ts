@@ -3,8 +3,6 @@ import type { Mutant } from "./mutant.ts";
 
 const APPLIED = "services/restarter/src/decision/applied.ts";
 const ERRORS = "services/restarter/src/rollout/apply-errors.ts";
-const JOBS = "services/restarter/src/rollout/jobs.ts";
-const RECONCILE_TEST = "services/restarter/src/reconcile/reconcile.test.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 
 /** A result that nobody knows stays known as that until the object says it. */
@@ -29,12 +27,43 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     name: "late-patch-is-the-failed-one",
     undoes: "Applied after it was told as failed, a rollout has another id.",
     file: ERRORS,
-    find: `id: stableId(record.rollout.id, "late")`,
-    becomes: `id: record.rollout.id`,
+    find: `id: stableId(id, "late")`,
+    becomes: `id`,
     killedBy: {
       file: "services/restarter/src/rollout/apply-errors.test.ts",
       title:
         "a patch without an answer that was told as failed may still be applied, as another rollout",
+    },
+  },
+  {
+    name: "quota-race-is-a-refusal",
+    undoes: "A quota that was counted by others at the same time refuses nothing.",
+    file: ERRORS,
+    find: `const isPassing = isTransient(err) || isQuotaRace(err);`,
+    becomes: `const isPassing = isTransient(err) || (isQuotaRace(err) && false);`,
+    killedBy: {
+      file: "services/restarter/src/rollout/apply-errors.test.ts",
+      title: "a quota that others count at the same time refuses nothing",
+    },
+  },
+  {
+    name: "opted-out-is-not-followed",
+    undoes: "A rollout that may have begun is followed where its workload was opted out.",
+    file: "services/restarter/src/reconcile/reconcile.ts",
+    find: `return record.uid === uid && Date.now() < (mayApplyUntil(record) ?? 0);`,
+    becomes: `return record.uid === uid && Date.now() < (mayApplyUntil(record) ?? 0) && false;`,
+    killedBy: replayOf("opted-out-after-start"),
+  },
+  {
+    name: "event-is-tried-once",
+    undoes: "A Kubernetes Event that gets no answer is written again.",
+    file: "services/restarter/src/events/kube-events.ts",
+    find: `attempt >= ATTEMPTS`,
+    becomes: `attempt >= 1`,
+    killedBy: {
+      file: "services/restarter/test/kube-events.test.ts",
+      title:
+        "a Kubernetes Event is there once, whatever becomes of the first three tries to write it",
     },
   },
   {
@@ -133,115 +162,5 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
       file: "services/restarter/src/rollout/template-patch.test.ts",
       title: "the strategy marker writes the marker alone",
     },
-  },
-  {
-    name: "run-job-is-not-looked-for",
-    undoes: "Whether a Job of a CronJob was made without an answer is asked for by its name.",
-    file: "services/restarter/src/reconcile/evaluate.ts",
-    find: `if (made !== "gone" && made?.madeBy === rollout.id) ids.add(rollout.id);`,
-    becomes: ``,
-    killedBy: replayOf("run-job-is-dropped"),
-  },
-  {
-    name: "job-made-again-is-not-looked-for",
-    undoes:
-      "A Job whose making again had no answer on the last attempt is looked for before it fails.",
-    file: JOBS,
-    find: `return present !== undefined && present.uid !== value.uid;`,
-    becomes: `return present === undefined;`,
-    killedBy: replayOf("unanswered-job"),
-  },
-  {
-    name: "manifest-is-not-kept",
-    undoes: "The manifest of a Job is in its record before it is deleted.",
-    file: JOBS,
-    find: `at = await keepManifest(ctx, pending, object);`,
-    becomes: `void keepManifest;`,
-    killedBy: replayOf("restored-while-made-again"),
-  },
-  {
-    name: "refused-deletion-keeps-the-manifest",
-    undoes: "A Job that was not deleted keeps nothing in its record that could make it again.",
-    file: JOBS,
-    find: `const clean = kept === undefined || look === undefined ? at : await commit(ctx, at, value);`,
-    becomes: `const clean = at;`,
-    killedBy: {
-      file: "services/restarter/test/api-answers.test.ts",
-      title: "delete-denied-409: a refusal is reported once, and tried later",
-    },
-  },
-  {
-    name: "opted-out-job-keeps-its-manifest",
-    undoes: "A Job that is opted out before it is deleted keeps nothing that could make it again.",
-    file: "services/restarter/src/reconcile/reconcile.ts",
-    find: `if (entry.value.recreate === undefined || isKept) await finalize(ctx, key, entry);`,
-    becomes: `if (entry.value.recreate === undefined) await finalize(ctx, key, entry);`,
-    killedBy: replayOf("opted-out-job-keeps-manifest"),
-  },
-  {
-    name: "held-job-keeps-its-manifest",
-    undoes: "A Job whose making again is held for long keeps nothing that could make it again.",
-    file: APPLIED,
-    find: `const { unconfirmed, ...rest } = isKept ? withoutRecreate(all) : all;`,
-    becomes: `const { unconfirmed, ...rest } = all;`,
-    killedBy: replayOf("manifest-kept-while-halted"),
-  },
-  {
-    name: "job-between-two-looks-is-gone",
-    undoes:
-      "The record of a Job is read before the Job: one that is made again between is not gone.",
-    file: "services/restarter/src/reconcile/reconcile.ts",
-    find: `    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
-    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));`,
-    becomes: `    const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
-    const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));`,
-    killedBy: {
-      file: RECONCILE_TEST,
-      title: "a Job that is made again by another replica while it is looked for is not gone",
-    },
-  },
-  {
-    name: "late-not-found-forgets-the-new",
-    undoes: "A workload that was made again since it was not found is not forgotten.",
-    file: "services/restarter/src/reconcile/evaluate.ts",
-    find: `if (ctx.index.last(key) !== before) return ctx.index.get(key);`,
-    becomes: ``,
-    killedBy: {
-      file: RECONCILE_TEST,
-      title:
-        "a workload that is made again before it is heard that it was not found is not forgotten",
-    },
-  },
-  {
-    name: "restored-record-counts",
-    undoes: "A marker of Rollcast's own that the record does not have is newer: NATS was restored.",
-    file: "services/restarter/src/decision/running-content.ts",
-    find: `return { digests: isNewer ? read() : new Map(), isNewer };`,
-    becomes: `return { digests: new Map(), isNewer: false };`,
-    killedBy: replayOf("restored-after-rollout"),
-  },
-  {
-    name: "quota-of-an-unanswered-record",
-    undoes: "Quota whose record was written without an answer is not given to others.",
-    file: "services/restarter/src/rollout/roll.ts",
-    find: `if (!(err instanceof ConflictError)) unwritten = undefined;`,
-    becomes: ``,
-    killedBy: replayOf("quota-released-unanswered"),
-  },
-  {
-    name: "late-answer-is-newer",
-    undoes: "An answer that is older than what the watch has shown since changes nothing.",
-    file: "services/restarter/src/index/workload-index.ts",
-    find: `if (newest !== undefined && isOlder(workload, newest)) return;`,
-    becomes: ``,
-    killedBy: replayOf("late-answer-replaces-the-new"),
-  },
-  {
-    name: "pending-at-a-closed-gate",
-    undoes: "A rollout that is decided and not begun says that it waits for a gate.",
-    file: "services/restarter/src/decision/decide.ts",
-    find: `return blocked === undefined ? { do: "roll", record: { ...record, rollout } } : wait(blocked);`,
-    becomes: `return { do: blocked === undefined ? "roll" : "wait", record: { ...record, rollout }, until: blocked?.at } as Decided;`,
-    killedBy: replayOf("pending-at-gate"),
   },
 ];

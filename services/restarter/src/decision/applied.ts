@@ -1,12 +1,12 @@
 import { stableId } from "@rollcast/shared/events";
 import { jobName } from "@rollcast/kube/workloads/manifest";
 import { contentsHash, markerHash } from "../model/content.ts";
-import { cancelled, started, superseded } from "./outcomes.ts";
+import { cancelled, started, superseded, withoutPlan } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
-import { decidedRollout, isAtRest, withRequestsDone } from "./rollout.ts";
+import { advance, decidedRollout, isAtRest, withRequestsDone } from "./rollout.ts";
 
 const DIGEST_LENGTH = 10;
 
@@ -14,8 +14,14 @@ const DIGEST_LENGTH = 10;
  * The name of the Job that a rollout runs from a CronJob: it depends on the content and the
  * rollout, so that a retry finds the Job, and content that returns is rolled again.
  */
-export function jobNameOf(workload: Pick<Workload, "name">, { id, wanted }: Rollout): string {
-  return jobName(workload.name, stableId(contentsHash(wanted), id).slice(0, DIGEST_LENGTH));
+export function jobNameOf(workload: Pick<Workload, "name">, rollout: Rollout): string {
+  const digest = stableId(contentsHash(rollout.wanted), jobIdOf(rollout));
+  return jobName(workload.name, digest.slice(0, DIGEST_LENGTH));
+}
+
+/** The rollout that a Job of a CronJob says it was made for. */
+export function jobIdOf({ id, madeAs = id }: Rollout): string {
+  return madeAs;
 }
 
 /** A rollout without an answer that is kept in the record of a workload. */
@@ -35,6 +41,15 @@ export function unrecordedOf(record: WorkloadRecord): Rollout[] {
   if (record.phase === "rolling") return [];
   const decided = decidedRollout(record);
   return [...(decided === undefined ? [] : [decided]), ...(record.unconfirmed ?? [])];
+}
+
+/**
+ * Until when a rollout of the record may be applied without being recorded as begun (milliseconds
+ * since the epoch); undefined: no rollout may.
+ */
+export function mayApplyUntil(record: WorkloadRecord): number | undefined {
+  const decidedAt = unrecordedOf(record).map((rollout) => rollout.decidedAt);
+  return decidedAt.length === 0 ? undefined : Math.max(...decidedAt) + LATEST_MS;
 }
 
 /**
@@ -63,6 +78,33 @@ function mayStillApply({ workload, now }: DecisionInput, rollout: Rollout): bool
   return workload.rollBy !== "recreate" && rollout.guard >= workload.generation;
 }
 
+/**
+ * The record of a workload that is gone: its rollout ends as the workload's last status says, else
+ * it is cancelled. Pure; `now` in milliseconds since the epoch.
+ */
+export function advanceGone(
+  record: WorkloadRecord,
+  last: Workload | undefined,
+  now: number,
+): WorkloadRecord {
+  const advanced = last === undefined ? record : advance(record, last, now);
+  return cancelledWith(advanced, "Deleted", now);
+}
+
+/** The record with the end of the rollout of a workload that is gone, else of what was planned. */
+export function cancelledWith(
+  record: WorkloadRecord,
+  reason: "Deleted" | "Recreated",
+  now: number,
+): WorkloadRecord {
+  const { rollout, planned, ...rest } = record;
+  if (rest.phase !== "rolling" || rollout === undefined) {
+    return withoutPlan(record, "cancelled", reason, now);
+  }
+  const end = cancelled(record, rollout, reason, now);
+  return { ...rest, planned, phase: "current", outbox: [...rest.outbox, end] };
+}
+
 /** The record with one more rollout whose result is unknown. */
 export function withUnconfirmed(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
   const unconfirmed = [...(record.unconfirmed ?? []), rollout].slice(-MAX_UNCONFIRMED);
@@ -80,8 +122,12 @@ export function withoutRecreate(record: WorkloadRecord): WorkloadRecord {
  * it may, its manifest stays in the record.
  */
 export function isDeletionOver(record: WorkloadRecord, now: number): boolean {
-  const decidedAt = record.recreate?.rollout.decidedAt ?? now;
-  return now - decidedAt > LATEST_MS;
+  return record.recreate !== undefined && now > deletionOverAt(record);
+}
+
+/** When that is (milliseconds since the epoch). */
+export function deletionOverAt({ recreate }: WorkloadRecord): number {
+  return (recreate?.rollout.decidedAt ?? 0) + LATEST_MS;
 }
 
 /**

@@ -195,7 +195,8 @@ describe("a Job", () => {
     const decision = ask({ ...of(job), hold: "Suspended" }, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
     expect(words(decision)).toEqual(["skipped"]);
-    expect(recordOf(decision).recreate).toBeUndefined();
+    // A deletion without an answer may still come.
+    expect(recordOf(decision).recreate).toBeDefined();
     expect(words(ask({ ...of(job), hold: "Suspended" }, sent(recordOf(decision)), "bb"))).toEqual(
       [],
     );

@@ -1,15 +1,15 @@
 import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import { cancelled, deferred, hold, skipped, superseded, withoutPlan } from "./outcomes.ts";
+import { deferred, hold, skipped, superseded, withoutPlan } from "./outcomes.ts";
 import { presentContents, verdicts } from "../model/verdict.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import {
   adoptPatched,
+  cancelledWith,
   keepUnconfirmed,
   recreatedBefore,
   withPartial,
-  withoutRecreate,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
 import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
@@ -19,17 +19,10 @@ import { changesOf } from "../model/control-entry.ts";
 
 const MAX_VERDICTS = 200;
 
-/** The outcomes of a workload that was made again, with the end of what was due or under way. */
-function overtakenBy(record: WorkloadRecord, now: number): WorkloadRecord["outbox"] {
-  const { outbox, phase, rollout } = record;
-  return phase === "rolling" && rollout !== undefined
-    ? [...outbox, cancelled(record, rollout, "Recreated", now)]
-    : withoutPlan(record, "cancelled", "Recreated", now).outbox;
-}
-
 function newRecord(s: DecisionInput): WorkloadRecord {
   const { workload, record } = s;
-  const overtaken = record === undefined ? [] : overtakenBy(record, s.now);
+  const { outbox } =
+    record === undefined ? { outbox: [] } : cancelledWith(record, "Recreated", s.now);
   return {
     v: 1,
     kind: workload.kind,
@@ -43,7 +36,7 @@ function newRecord(s: DecisionInput): WorkloadRecord {
     marker: markerHash(workload),
     marks: workload.marks.reloader,
     history: [],
-    outbox: overtaken,
+    outbox,
   };
 }
 
@@ -80,6 +73,8 @@ function decideNow(s: DecisionInput): Decided {
     // Only the API server knows which of two uids is newer.
     if (existing === undefined) return { do: "requeue", refetch: true };
     if (workload.generation < existing.generation) return { do: "requeue", refetch: false };
+    // It may be deleted, by us: only the API server knows.
+    if (existing.recreate !== undefined) return { do: "requeue", refetch: true };
   }
   // Only its watch says whether it was made or edited before a change of the same second.
   const isNew = existing === undefined || existing.templateHash !== workload.templateHash;
@@ -102,13 +97,16 @@ function decideNow(s: DecisionInput): Decided {
     const since = record.staleSince ?? newestChange(s, keys) ?? s.now;
     return decideRoll(s, { ...record, staleSince: since }, present, keys);
   }
-  if (openRequest(record) !== undefined) return decideRoll(s, record, present, keys);
+  if (workload.mayRoll && openRequest(record) !== undefined)
+    return decideRoll(s, record, present, keys);
   const kept = withoutDeferral(record);
   return { do: "keep", record: existing === undefined ? kept : planOver(s, existing, kept) };
 }
 
 /** The record where nothing is due any more. */
 function planOver(s: DecisionInput, before: WorkloadRecord, record: WorkloadRecord) {
+  // It ends with the record, once no patch of it can be done any more.
+  if (!s.workload.mayRoll) return record;
   // The end of a rollout that is under way is that of its changes too.
   if (before.phase === "rolling") return { ...record, planned: undefined };
   const isEdited = record.templateHash !== before.templateHash || record.marker !== before.marker;
@@ -148,14 +146,7 @@ function throttleAfterWait({ due, history, throttle: present }: WorkloadRecord) 
 }
 
 function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
-  const {
-    due: _due,
-    hold: _hold,
-    recreate: _recreate,
-    failure,
-    staleSince: _staleSince,
-    ...rest
-  } = record;
+  const { due: _due, hold: _hold, failure, staleSince: _staleSince, ...rest } = record;
   if (record.phase === "pending" || record.phase === "deferred") {
     const { rollout: _rollout, stripped: _stripped, ...without } = rest;
     // What is wanted again is what has failed, and its pods have not recovered.
@@ -257,7 +248,7 @@ function decideRoll(
     const cause = causeOf(s, keys);
     const next = passed
       ? skipped(withoutDeferral({ ...fulfilled, running: wanted }), waits, cause, s.now, s.newId)
-      : hold(withoutRecreate(record), waits, cause, s);
+      : hold(record, waits, cause, s);
     return { do: "keep", record: next };
   }
   if (
@@ -280,7 +271,7 @@ function decideRoll(
     (requested ? undefined : throttle(workload, record, s.breaker, s.now)) ??
     full;
   if (later !== undefined) return wait(later);
-  let base = withoutRecreate(record);
+  let base = record;
   if (record.phase === "rolling" && rollout !== undefined) {
     const reason = keys.length === 0 ? "Requested" : "NewerContent";
     base = superseded(base, rollout, reason, s.now);

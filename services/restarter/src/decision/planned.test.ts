@@ -5,7 +5,7 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import { patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
-import { advanceGone } from "./rollout.ts";
+import { advanceGone } from "./applied.ts";
 
 const A = givenSource("aa");
 const B = givenSource("bb", { changedAt: T0 - 1_000 });

@@ -14,15 +14,7 @@ import { changesOf } from "../model/control-entry.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
-import {
-  cancelled,
-  failed,
-  jobGone,
-  stalled,
-  succeeded,
-  superseded,
-  withoutPlan,
-} from "./outcomes.ts";
+import { failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
 import { lastChange, newestChange, unknownContents } from "./running-content.ts";
 
 const MAX_REQUESTS = 8;
@@ -257,24 +249,6 @@ function withoutMarker(
     marker: markerHash(workload),
     stripped: { wanted, count: before + 1, message },
   };
-}
-
-/**
- * The record of a workload that is gone: its rollout ends as the workload's last status says, else
- * it is cancelled. Pure; `now` in milliseconds since the epoch.
- */
-export function advanceGone(
-  record: WorkloadRecord,
-  last: Workload | undefined,
-  now: number,
-): WorkloadRecord {
-  const advanced = last === undefined ? record : advance(record, last, now);
-  const { rollout, ...rest } = advanced;
-  if (rollout === undefined || rest.phase !== "rolling") {
-    return withoutPlan(advanced, "cancelled", "Deleted", now);
-  }
-  const end = cancelled(record, rollout, "Deleted", now);
-  return { ...rest, phase: "current", outbox: [...rest.outbox, end] };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeError } from "@rollcast/kube/client";
+import { KubeError, isTransient } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { stableId } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
+import { retry } from "@rollcast/async/retry";
 import { mapLimit } from "@rollcast/async/map-limit";
 import type { OutboxEvent } from "../model/workload-record.ts";
 
@@ -80,6 +81,9 @@ const BATCH = 100;
 const POLL_INTERVAL_MS = 50;
 const MAX_WAIT_MS = 5_000;
 const MAX_WAITING = 10_000;
+/** What gets no answer, or is asked to come again, is tried so often. */
+const ATTEMPTS = 5;
+const RETRY = { initial: 250, max: 2_000 };
 
 /** Records Events on workloads. Disposal writes what still waits. */
 export type EventRecorder = AsyncDisposable & { recordEvent(event: KubeEvent | undefined): void };
@@ -100,8 +104,14 @@ async function write(options: EventRecorderOptions, event: KubeEvent): Promise<v
   if (kind === undefined) return;
   const body = eventObject(event, kind, options.instance);
   const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
+  const onFailure = (err: unknown, attempt: number) => {
+    if (!(err instanceof KubeError) || !isTransient(err) || attempt >= ATTEMPTS) throw err;
+    return err.retryAfterMs === undefined ? undefined : Math.min(err.retryAfterMs, RETRY.max);
+  };
+  const post = () => options.kube.request({ method: "POST", path, body });
   try {
-    await options.kube.request({ method: "POST", path, body });
+    // Its name makes a second Event of it impossible.
+    await retry(post, { backoff: RETRY, onFailure });
   } catch (err) {
     if (err instanceof KubeError && err.status === 409) return;
     options.logger.warn({ err, workload }, "kubernetes event write failed");

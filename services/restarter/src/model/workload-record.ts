@@ -62,6 +62,8 @@ export const Rollout = z.object({
   stalled: z.boolean().optional(),
   /** The newest rollout the controller had begun at the decision, if it counts them. */
   revision: z.number().optional(),
+  /** For a CronJob: the id of the rollout as which its Job was asked for; default: its own. */
+  madeAs: z.string().optional(),
   /** For a CronJob: the Job that was run; the rollout ends with it. */
   job: z.string().optional(),
 });

@@ -10,7 +10,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
-import { jobNameOf, unrecordedOf } from "../decision/applied.ts";
+import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { patternsOf, splitKey, watchedSources, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
@@ -172,7 +172,7 @@ export async function readJobs(
   for (const rollout of rollouts) {
     const name = jobNameOf(workload, rollout);
     const made = await readJob(ctx, workload.namespace, name);
-    if (made !== "gone" && made?.madeBy === rollout.id) ids.add(rollout.id);
+    if (made !== "gone" && made?.madeBy === jobIdOf(rollout)) ids.add(rollout.id);
   }
   return ids;
 }

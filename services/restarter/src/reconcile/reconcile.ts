@@ -12,8 +12,7 @@ import { splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./evaluate.ts";
 import type { DueRollout } from "./evaluate.ts";
-import { isDeletionOver } from "../decision/applied.ts";
-import { advanceGone } from "../decision/rollout.ts";
+import { advanceGone, deletionOverAt, isDeletionOver, mayApplyUntil } from "../decision/applied.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
 import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
@@ -69,7 +68,7 @@ async function reconcileNow(
     // The record first: a Job that is made again between the two is not gone.
     const entry = await ctx.records.get(recordKey(ctx.cluster, splitKey(key)));
     const workload = ctx.index.get(key) ?? (await readWorkload(ctx, key));
-    const isFollowed = workload !== undefined && entry?.value.phase === "rolling";
+    const isFollowed = workload !== undefined && entry !== undefined && isUnderway(workload, entry);
     if (workload?.mayRoll !== true && !isFollowed) {
       return withoutWorkload(ctx, key, { workload, entry, effects });
     }
@@ -81,7 +80,17 @@ async function reconcileNow(
     return atWindowEnd(ctx, input.workload, decision.record.staleSince);
   }
   await save(ctx, entry, decision);
-  return DONE;
+  const until = input.workload.mayRoll ? undefined : mayApplyUntil(decision.record);
+  return until === undefined ? DONE : { requeueAt: Math.max(until, Date.now()) };
+}
+
+/** Whether a rollout of the workload goes on, or may have begun without an answer. */
+function isUnderway({ madeBy, rollBy, uid }: Workload, { value: record }: RecordEntry): boolean {
+  if (record.phase === "rolling") return true;
+  if (rollBy === "recreate") {
+    return madeBy !== undefined && madeBy === record.recreate?.rollout.id;
+  }
+  return record.uid === uid && Date.now() < (mayApplyUntil(record) ?? 0);
 }
 
 type Without = {
@@ -97,13 +106,17 @@ async function withoutWorkload(
   { workload, entry, effects }: Without,
 ): Promise<ReconcileResult> {
   if (entry === undefined) return DONE;
-  const isKept = workload !== undefined && isDeletionOver(entry.value, Date.now());
-  if (entry.value.recreate === undefined || isKept) await finalize(ctx, key, entry);
-  // Only this record can recreate the Job; not while its content is refused.
-  else if (workload === undefined && !isBackingOff(entry.value, Date.now())) {
-    return effects === undefined ? { requeueAt: Date.now() } : effects.recreate(entry);
+  const { value: record } = entry;
+  const now = Date.now();
+  const isKept = workload !== undefined && isDeletionOver(record, now);
+  if (record.recreate === undefined || isKept) {
+    await finalize(ctx, key, entry);
+    return DONE;
   }
-  return DONE;
+  if (workload !== undefined) return { requeueAt: deletionOverAt(record) + 1 };
+  // Only this record can recreate the Job; not while its content is refused.
+  if (isBackingOff(record, now)) return DONE;
+  return effects === undefined ? { requeueAt: now } : effects.recreate(entry);
 }
 
 /** Content that is due is rolled at the end of the window that began when it became so. */

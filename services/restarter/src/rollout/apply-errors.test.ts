@@ -2,10 +2,11 @@ import { KubeError } from "@rollcast/kube/client";
 import { createLogger } from "@rollcast/runtime/logger";
 import { createMetrics } from "@rollcast/runtime/metrics";
 import { expect, test } from "vitest";
+import { jobIdOf, jobNameOf } from "../decision/applied.ts";
 import { decide } from "../decision/decide.ts";
 import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { createRestarterMetrics } from "../metrics.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { classify, recordFailure } from "./apply-errors.ts";
 import type { Classified, Look } from "./apply-errors.ts";
 
@@ -34,6 +35,15 @@ test.each([0, 302, 307, 408, 429, 500, 502, 503, 504])(
     expect({ counted, looks }).toEqual({ counted: "Unavailable", looks: 0 });
   },
 );
+
+test("a quota that others count at the same time refuses nothing", async () => {
+  const ctx = { metrics: createRestarterMetrics(createMetrics()) };
+  const look = async () => "as-decided" as const;
+  const conflict = (about: string) => new KubeError(409, "Conflict", "modified", { about });
+
+  expect(await classify(ctx, conflict("resourcequotas"), look)).toEqual({ reason: "Unavailable" });
+  expect(await classify(ctx, conflict("jobs"), look)).toMatchObject({ reason: "Refused" });
+});
 
 const UNANSWERED = new KubeError(0, "Timeout", "no answer");
 
@@ -64,7 +74,7 @@ function refusal(status: number): KubeError {
 }
 
 /** The record after the patch of a rollout got this answer for the last time. */
-async function recorded(answer: KubeError) {
+async function recorded(answer: KubeError, tried?: Rollout) {
   const adopted = decide(givenSituation());
   if (adopted.do !== "keep") throw new Error("not adopted");
   const sources = new Map([[CFG, givenSource("bb", { changedAt: T0 })]]);
@@ -83,9 +93,11 @@ async function recorded(answer: KubeError) {
     failpoint: () => undefined,
     logger: createLogger("test", "info", { write: () => undefined }),
   } as never;
-  const pending = { key: "test.web", value: decision.record, revision: 1 };
+  const { rollout } = decision.record;
+  const value = { ...decision.record, rollout: tried ?? rollout };
+  const pending = { key: "test.web", value, revision: 1 };
   await recordFailure(ctx, 1, pending, answer);
-  return { id: decision.record.rollout.id, last: writes.at(-1) };
+  return { id: rollout.id, rollout, last: writes.at(-1) };
 }
 
 test("a patch without an answer that was told as failed may still be applied, as another rollout", async () => {
@@ -94,6 +106,23 @@ test("a patch without an answer that was told as failed may still be applied, as
   expect(last).toMatchObject({ phase: "failed", last: { rollout: id, outcome: "failed" } });
   expect(last?.unconfirmed).toHaveLength(1);
   expect(last?.unconfirmed?.[0]?.id).not.toBe(id);
+});
+
+// Else it would be looked for under a name that nobody has asked for.
+test("a Job without an answer keeps its name, also after it was told as failed again", async () => {
+  const { rollout, last } = await recorded(UNANSWERED);
+  const [late] = last?.unconfirmed ?? [];
+  if (late === undefined) throw new Error("not kept");
+  const again = await recorded(UNANSWERED, late);
+  const [later] = again.last?.unconfirmed ?? [];
+  if (later === undefined) throw new Error("not kept");
+
+  for (const { id, ...kept } of [late, later]) {
+    expect(id).not.toBe(rollout.id);
+    expect(jobIdOf({ id, ...kept })).toBe(rollout.id);
+    expect(jobNameOf({ name: "web" }, { id, ...kept })).toBe(jobNameOf({ name: "web" }, rollout));
+  }
+  expect(later.id).not.toBe(late.id);
 });
 
 test("a patch that was refused is never applied", async () => {

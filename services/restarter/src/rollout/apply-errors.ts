@@ -1,4 +1,4 @@
-import { KubeError } from "@rollcast/kube/client";
+import { KubeError, isTransient } from "@rollcast/kube/client";
 import { backoffDelay } from "@rollcast/async/backoff";
 import type { Context } from "../context.ts";
 import { stableId } from "@rollcast/shared/events";
@@ -17,11 +17,11 @@ import type { Attempt, Pending } from "./roll.ts";
 const RETRY = { initial: 30_000, max: 900_000 };
 
 /**
- * Whether the answer says nothing of what was to be written: there was none, it is not the API
- * server's (a redirect), or it asks to come again.
+ * Whether a quota has been counted by somebody else at the same time, so often that the API server
+ * has given up: nobody has refused anything, and the next try may succeed.
  */
-function isTransient({ status }: KubeError): boolean {
-  return status < 400 || status === 408 || status === 429 || status >= 500;
+function isQuotaRace({ status, reason, about }: KubeError): boolean {
+  return status === 409 && reason === "Conflict" && about === "resourcequotas";
 }
 
 /** What a look at the object says of the decision that was made on it. */
@@ -40,7 +40,8 @@ export async function classify(
   err: KubeError,
   lookAt: () => Promise<Look>,
 ): Promise<Classified> {
-  const classified = isTransient(err) ? { reason: "Unavailable" as const } : await judge(lookAt);
+  const isPassing = isTransient(err) || isQuotaRace(err);
+  const classified = isPassing ? { reason: "Unavailable" as const } : await judge(lookAt);
   ctx.metrics.patchErrors.inc({ reason: classified.reason });
   return classified;
 }
@@ -159,7 +160,8 @@ export async function recordFailure(
   };
   const ended = refused(record, record.rollout, failure, Date.now());
   // Applied after all, it is another rollout than the one that was told to have failed.
-  const late = { ...record.rollout, id: stableId(record.rollout.id, "late") };
+  const { id, madeAs = id } = record.rollout;
+  const late = { ...record.rollout, id: stableId(id, "late"), madeAs };
   const next = isTransient(err) ? withUnconfirmed(ended, late) : ended;
   await save(ctx, pending, { record: next, changed: true });
   return DONE;

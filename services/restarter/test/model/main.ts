@@ -3,10 +3,11 @@ import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { inspect, parseArgs } from "node:util";
-import { explore, foundText } from "./explore.ts";
+import { casesAroundPatch } from "./around-patch.ts";
+import { explore, foundText, unknownViolations } from "./explore.ts";
 import { findingOf } from "./findings/findings.ts";
 import { violationsOf } from "./oracle/oracle.ts";
-import { historyText, replayOf, scheduleText, violationText } from "./run/print.ts";
+import { caseText, historyText, replayOf, scheduleText, violationText } from "./run/print.ts";
 import { run } from "./run/run.ts";
 import { SHAPES, shapeName } from "./world/config.ts";
 import type { WorldShape } from "./world/config.ts";
@@ -18,6 +19,7 @@ const REPORT_EVERY = 500;
 
 const USAGE = `usage: npm run model -- [--minutes N] [--seed S] [--shape NAME]
        npm run model -- --replay FILE
+       npm run model -- --around-patch
        npm run model -- --against-controllers [--argo | --nodes] [--schedules N] [--seed S]
 shapes: ${SHAPES.map(shapeName).join(", ")}`;
 
@@ -40,6 +42,24 @@ async function replay(file: string): Promise<boolean> {
 
 function shapesOf(name: string | undefined): readonly WorldShape[] {
   return SHAPES.filter((shape) => name === undefined || shapeName(shape) === name);
+}
+
+/** Tries everything around a patch, and prints each form of what is new once; whether none is. */
+async function exploreAroundPatch(): Promise<boolean> {
+  const forms = new Set<string>();
+  let schedules = 0;
+  for (const [config, schedule] of casesAroundPatch()) {
+    const done = await run(config, schedule);
+    schedules += 1;
+    if (schedules % REPORT_EVERY === 0) print(`model: ${schedules} schedules`);
+    const violations = unknownViolations(done, violationsOf(done.history));
+    const form = violations.map(violationText).join("; ");
+    if (violations.length === 0 || forms.has(form)) continue;
+    forms.add(form);
+    print(caseText(done, violations));
+  }
+  print(`model: ${schedules} schedules, ${forms.size} forms that are not known`);
+  return forms.size === 0;
 }
 
 async function exploreFor(
@@ -73,6 +93,7 @@ async function main(args: readonly string[]): Promise<number> {
       minutes: { type: "string", default: "1" },
       seed: { type: "string" },
       replay: { type: "string" },
+      "around-patch": { type: "boolean", default: false },
       shape: { type: "string" },
       "against-controllers": { type: "boolean", default: false },
       argo: { type: "boolean", default: false },
@@ -98,6 +119,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.replay !== undefined) {
     return (await replay(values.replay)) ? 0 : 1;
   }
+  if (values["around-patch"]) return (await exploreAroundPatch()) ? 0 : 1;
   if (values["against-controllers"]) {
     // Loaded only then: it starts servers.
     const { runAgainstControllers } = await import("./against/run.ts");

@@ -35,8 +35,8 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isQuotaReleasedEarly } from "./outages.ts";
-import { isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
+import { isGoneUnrecorded, isQuotaReleasedEarly } from "./outages.ts";
+import { isMadeJobDeleted, isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -85,6 +85,13 @@ export const FINDINGS: readonly Finding[] = [
     about: "an edit that counts as a restart of the pods is undone before they are replaced",
     breaks: ["succeeded is true", "nothing is forgotten"],
     matches: isEditUndone,
+  },
+  {
+    name: "gone-before-the-record",
+    about:
+      "a workload is deleted before a record says that its rollout has begun: only what was planned of it has an end",
+    breaks: ["agree", "one end"],
+    matches: isGoneUnrecorded,
   },
   {
     name: "list-hides-a-version",
@@ -150,6 +157,13 @@ export const FINDINGS: readonly Finding[] = [
       "NATS is restored while a Job is made again, and the answer to its deletion is lost: its manifest was in its record, and the Job is gone",
     breaks: ["records are true"],
     matches: isManifestLost,
+  },
+  {
+    name: "made-job-is-deleted",
+    about:
+      "a restarter dies before it records the Job that it has made again, whose owner deletes it at once: it is taken for one that was not made",
+    breaks: ["rolled once"],
+    matches: (facts, { i }) => isMadeJobDeleted(facts, i),
   },
   {
     name: "stopped-with-quota",

@@ -67,7 +67,8 @@ function falseTimes(facts: Facts): Fault[] {
     if (durations.includes(durationMs)) return [];
     // Where its start was never recorded it counts from when somebody found it.
     const isFound = recordedStarts(facts, rollout.id).length === 0;
-    if (isFound && durationMs >= 0 && durationMs < Math.max(...durations)) return [];
+    const longest = Math.max(...durations, time - rollout.decidedAt);
+    if (isFound && durationMs >= 0 && durationMs <= longest) return [];
     return [{ i, what: `${outcome} after ${data.durationMs} ms, and it was ${durations[0]} ms` }];
   });
 }
@@ -82,7 +83,14 @@ function falseGenerations(facts: Facts): Fault[] {
       return [];
     }
     const newest = object.metadata.generation ?? 0;
-    const isOfIt = generation !== undefined && generation > rollout.guard && generation <= newest;
+    // What was applied and taken off again before it was recorded is applied again by that name.
+    const guards = facts.history.flatMap((entry) =>
+      entry.type === "record" && entry.record?.rollout?.id === rollout.id
+        ? [entry.record.rollout.guard]
+        : [],
+    );
+    const guard = Math.min(rollout.guard, ...guards);
+    const isOfIt = generation !== undefined && generation > guard && generation <= newest;
     return isOfIt ? [] : [{ i, what: `it is told of generation ${generation}, now ${newest}` }];
   });
 }

@@ -137,13 +137,16 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
     case "Deleted":
     case "Recreated": {
       const isOther = ({ metadata }: KubeObject) => metadata.uid !== uid;
-      // A Job that we delete ourselves we make again: that is no end.
-      const gone =
-        facts.writes.find(
-          ({ by, deleted, object }) => deleted && by !== "rollcast" && !isOther(object),
-        )?.i ?? i;
-      const again = facts.writes.find(({ i: at, object }) => at > gone && isOther(object))?.i ?? i;
-      return reason === "Deleted" ? gone < i : again < i;
+      const goneBy = (isBy: (by: string) => boolean) =>
+        facts.writes.find(({ by, deleted, object }) => deleted && isBy(by) && !isOther(object))
+          ?.i ?? i;
+      const gone = goneBy((by) => by !== "rollcast");
+      const isAgain = facts.writes.some(({ i: at, by, object }) => {
+        // A Job that we delete ourselves we make again, unless somebody else is faster.
+        const from = by === "rollcast" ? gone : goneBy(() => true);
+        return from < at && at < i && isOther(object);
+      });
+      return reason === "Deleted" ? gone < i : isAgain;
     }
     case "JobDeleted":
       return facts.history.some(

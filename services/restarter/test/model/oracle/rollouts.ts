@@ -129,6 +129,19 @@ function needlessRollouts(facts: Facts): Fault[] {
   });
 }
 
+/**
+ * Whether a rollout is recorded with this marker: one whose patch had no answer, and whose marker
+ * was taken off before anybody looked, goes on under its id with a new time of restart.
+ */
+function isRecordedAs({ history }: Facts, id: string, marker: string): boolean {
+  return history.some(
+    (entry) =>
+      entry.type === "record" &&
+      entry.record?.rollout?.id === id &&
+      entry.record.rollout.marker === marker,
+  );
+}
+
 function disagreements(facts: Facts): Fault[] {
   const { events, history, writes } = facts;
   const began = events.filter(({ event }) => event.outcome === "started");
@@ -136,9 +149,7 @@ function disagreements(facts: Facts): Fault[] {
     .filter((write) => isPatch(write) && write.marker !== undefined)
     .filter(
       ({ marker }) =>
-        !began.some(
-          ({ event }) => facts.rollouts.get(event.data.rollout ?? "")?.rollout.marker === marker,
-        ),
+        !began.some(({ event }) => isRecordedAs(facts, event.data.rollout ?? "", marker ?? "")),
     )
     .map(({ i }) => ({ i, what: "a workload is rolled, and no event says that it began" }));
   const unpatched = began

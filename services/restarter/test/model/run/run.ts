@@ -56,10 +56,13 @@ function isAtRest(world: World): boolean {
   return (
     world.ports.jobs.nextTime() === undefined &&
     records.every(
-      ({ phase, outbox, due, failure }) =>
+      ({ phase, outbox, due, failure, planned, recreate }) =>
         (phase === "current" || phase === "failed") &&
         outbox.length === 0 &&
         due === undefined &&
+        // What may still be done without an answer is waited for.
+        planned === undefined &&
+        recreate === undefined &&
         failure === undefined,
     )
   );

@@ -1,0 +1,41 @@
+import { paths } from "@rollcast/testkit/objects";
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import type { Fault } from "@rollcast/testkit/fault-proxy";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { startRestarterHarness } from "./harness.ts";
+
+type Event = AnyObject & { reason: string; regarding: { name: string } };
+
+const FAULTS: readonly Fault[] = [
+  { do: "reset" },
+  { do: "reset", late: true },
+  { do: "answer", status: 429, retryAfter: 1 },
+  { do: "answer", status: 503 },
+];
+
+test("a Kubernetes Event is there once, whatever becomes of the first three tries to write it", async () => {
+  await using harness = await startRestarterHarness({ faultProxy: true });
+  const { api, namespace, proxy } = harness;
+  const reasonsOf = async (name: string) => {
+    const { items } = await api.get<{ items: Event[] }>(paths.event(namespace));
+    return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
+  };
+  const isRolled = async (name: string) => (await reasonsOf(name)).includes("Reloaded");
+  await harness.start();
+  for (const [i, fault] of FAULTS.entries()) {
+    const name = `web-${i}`;
+    await harness.adopt(name, "0");
+    await harness.deploy(name, { uses: [{ as: "envFrom", configMap: name }] });
+    await harness.waitCurrent("Deployment", name);
+    proxy.rules([{ method: "POST", path: /events\.k8s\.io/, fault, times: 3 }]);
+    const before = proxy.requests.filter(({ path }) => path.includes("events.k8s.io")).length;
+
+    await harness.change(name, "1");
+
+    await waitFor(() => isRolled(name), { message: `the Event of ${name}` });
+    const posts = proxy.requests.filter(({ path }) => path.includes("events.k8s.io"));
+    expect(posts.length - before).toBeGreaterThan(1);
+    expect((await reasonsOf(name)).filter((reason) => reason === "Reloaded")).toHaveLength(1);
+  }
+});
