@@ -89,7 +89,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "gone-before-the-record",
     about:
-      "a workload is deleted before a record says that its rollout has begun: only what was planned of it has an end",
+      "a workload is deleted, or replaced, before a record says that its rollout has begun: only what was planned of it has an end",
     breaks: ["agree", "one end"],
     matches: isGoneUnrecorded,
   },

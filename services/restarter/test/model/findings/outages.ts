@@ -29,7 +29,8 @@ export function isQuotaReleasedEarly({ history }: Facts, place: number): boolean
 
 /**
  * Whether the patch of a rollout, or the one that the event of its start is about, is of a workload
- * that its owner deleted before a record said so: its author died, or had no answer.
+ * that its owner deleted, or whose marker he took off, before a record said so: its author died, or
+ * had no answer.
  */
 export function isGoneUnrecorded(facts: Facts, { i: place, what }: Violation): boolean {
   const { events, history, rollouts, writes } = facts;
@@ -40,8 +41,8 @@ export function isGoneUnrecorded(facts: Facts, { i: place, what }: Violation): b
     (write) => isPatch(write) && (write.i === place || write.marker === marker),
   );
   const gone = writes.find(
-    ({ by, deleted, i, object }) =>
-      deleted &&
+    ({ by, deleted, i, markerChanged, object }) =>
+      (deleted || markerChanged) &&
       by !== "rollcast" &&
       i > (patch?.i ?? history.length) &&
       object.metadata.name === patch?.object.metadata.name,
