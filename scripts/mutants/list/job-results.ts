@@ -16,11 +16,19 @@ export const JOB_RESULT_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("made-job-is-opted-out"),
   },
   {
-    name: "manifest-by-the-index",
-    undoes: "Only the API server says that a Job which may be deleted is still there.",
+    name: "manifest-goes-with-what-is-due",
+    undoes: "A Job that may still be deleted keeps its manifest where nothing is due any more.",
     file: "services/restarter/src/decision/decide.ts",
-    find: `if (existing.recreate !== undefined) return { do: "requeue", refetch: true };`,
-    becomes: ``,
+    find: `    hold: _hold,\n    failure,`,
+    becomes: `    hold: _hold,\n    recreate: _recreate,\n    failure,`,
+    killedBy: replayOf("job-content-back-as-it-is-deleted"),
+  },
+  {
+    name: "manifest-goes-with-newer-content",
+    undoes: "A Job that may still be deleted keeps its manifest where newer content is rolled.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `let base = record;`,
+    becomes: `let base = { ...record, recreate: undefined };`,
     killedBy: replayOf("job-changed-as-it-is-deleted"),
   },
   {

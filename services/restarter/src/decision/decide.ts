@@ -73,8 +73,6 @@ function decideNow(s: DecisionInput): Decided {
     // Only the API server knows which of two uids is newer.
     if (existing === undefined) return { do: "requeue", refetch: true };
     if (workload.generation < existing.generation) return { do: "requeue", refetch: false };
-    // It may be deleted, by us: only the API server knows.
-    if (existing.recreate !== undefined) return { do: "requeue", refetch: true };
   }
   // Only its watch says whether it was made or edited before a change of the same second.
   const isNew = existing === undefined || existing.templateHash !== workload.templateHash;
