@@ -19,8 +19,8 @@ export const JOB_RESULT_MUTANTS: readonly Mutant[] = [
     name: "manifest-goes-with-what-is-due",
     undoes: "A Job that may still be deleted keeps its manifest where nothing is due any more.",
     file: "services/restarter/src/decision/decide.ts",
-    find: `    hold: _hold,\n    failure,`,
-    becomes: `    hold: _hold,\n    recreate: _recreate,\n    failure,`,
+    find: `hold: _hold, failure,`,
+    becomes: `hold: _hold, recreate: _recreate, failure,`,
     killedBy: replayOf("job-content-back-as-it-is-deleted"),
   },
   {
