@@ -87,15 +87,10 @@ function valuesFor(receiver: TestReceiver): string {
   });
 }
 
-/** The commit before this one; this one itself where the clone does not have it. */
-async function checkOutBefore() {
-  const parent = await commitOf("HEAD^1").catch(() => undefined);
-  if (parent === undefined) {
-    const reason = "this clone has no parent of HEAD: HEAD itself stands for the commit before";
-    process.stderr.write(`helm-upgrade: ${reason}\n`);
-  }
-  return checkOut(parent ?? "HEAD");
-}
+const parent = await commitOf("HEAD^1").catch(() => undefined);
+/** A clone of depth 1 has no commit before: the title says so. */
+const BEFORE =
+  parent === undefined ? "of HEAD itself, for this clone has no parent," : "of the commit before";
 
 /** The cluster: kwok plays the pods of its node, and the scheduler gives the others to ours. */
 async function openCluster(undo: AsyncDisposableStack) {
@@ -119,11 +114,11 @@ function storyOf(name: string, changes: number): string {
 }
 
 test(
-  "an installation of the commit before is upgraded by `helm upgrade` and rolled back with rollouts in flight: nothing is lost, doubled or caused",
+  `an installation ${BEFORE} is upgraded by helm upgrade and rolled back with rollouts in flight: nothing is lost, doubled or caused`,
   async () => {
     await using undo = new AsyncDisposableStack();
     const { dir } = undo.use(await temporaryDir("helm-upgrade"));
-    const before = undo.use(await checkOutBefore());
+    const before = undo.use(await checkOut(parent ?? "HEAD"));
     const cluster = await openCluster(undo);
     const { api, url, caFile } = cluster;
     const receiver = undo.use(await startReceiver());
