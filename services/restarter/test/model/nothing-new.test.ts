@@ -502,6 +502,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content that came and went unseen after a workload was made, before its first record",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "hold watches", of: "sources", on: true },
+        { workload: "api", do: "edit", edit: "deletes it and makes it again" },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, until: "read record", cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

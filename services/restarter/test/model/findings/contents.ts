@@ -13,7 +13,8 @@ import {
 
 /**
  * Whether each pod was made between two changes of which the restarter recorded neither, and not by
- * an edit that it had still to see: the second brought back what its record had.
+ * an edit that it had still to see: the second brought back what its record had, or what there was
+ * before where it had none of the workload yet.
  */
 export function isContentBack(facts: Facts, violation: Violation): boolean {
   return isEachLack(facts, violation, (lack) => {
@@ -34,8 +35,13 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
     );
     if (isByUnseenEdit) return false;
     const between = facts.history.slice(away.i, changedAt);
+    const isUnknown = !facts.history
+      .slice(0, changedAt)
+      .some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+    const before = facts.changes.findLast(({ i, source: of }) => i < away.i && of === source);
+    const isBack = [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted);
     return (
-      [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted) &&
+      (isBack || (isUnknown && before?.digest === wanted)) &&
       !between.some(
         (entry, at) =>
           entry.type === "record" &&
