@@ -515,6 +515,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a workload whose pods wait for their owner is edited after its marker was taken off",
+    [
+      { replicas: 1, attempts: 1, workloads: 2, kind: "DaemonSet", update: "OnDelete" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 1500, cluster: false },
+        { workload: "api", do: "edit", edit: "removes the marker" },
+        { workload: "api", do: "edit", edit: "edits the template" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

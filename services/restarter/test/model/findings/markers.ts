@@ -21,9 +21,9 @@ function isBroughtBack(
 export function isMarkerTakenOfLeft(facts: Facts, violation: Violation): boolean {
   if (!violation.what.startsWith("pods that wait for their owner")) return false;
   return isEachLack(facts, violation, (lack) => {
-    const last = versionsOf(facts, lack).at(-1);
-    if (last === undefined || last.i < lack.changedAt) return false;
-    if (last.by === "rollcast" || !last.markerChanged) return false;
+    // What is edited after that has no marker either.
+    const last = versionsOf(facts, lack).findLast(({ markerChanged }) => markerChanged);
+    if (last === undefined || last.i < lack.changedAt || last.by === "rollcast") return false;
     // Only a marker that said so can be taken off.
     return facts.writes.some(
       (write) => isPatch(write) && lack.changedAt < write.i && write.i < last.i,
