@@ -98,14 +98,19 @@ export type EventRecorderOptions = {
   logger: Logger;
 };
 
-async function write(options: EventRecorderOptions, event: KubeEvent): Promise<void> {
+async function write(
+  options: EventRecorderOptions,
+  event: KubeEvent,
+  isClosing: () => boolean,
+): Promise<void> {
   const { workload } = event;
   const kind = options.kinds.get(workload.kind);
   if (kind === undefined) return;
   const body = eventObject(event, kind, options.instance);
   const path = `/apis/events.k8s.io/v1/namespaces/${body.metadata.namespace}/events`;
   const onFailure = (err: unknown, attempt: number) => {
-    if (!(err instanceof KubeError) || !isTransient(err) || attempt >= ATTEMPTS) throw err;
+    if (!(err instanceof KubeError) || !isTransient(err)) throw err;
+    if (attempt >= ATTEMPTS || isClosing()) throw err;
     return err.retryAfterMs === undefined ? undefined : Math.min(err.retryAfterMs, RETRY.max);
   };
   const post = () => options.kube.request({ method: "POST", path, body });
@@ -120,7 +125,8 @@ async function write(options: EventRecorderOptions, event: KubeEvent): Promise<v
 
 /**
  * Writes Kubernetes Events, a few at a time and after the patches: while there are patches they
- * wait, up to five seconds. Failures are logged only: the event stream has every outcome.
+ * wait, up to five seconds. What gets no answer is tried again, but by no recorder that is being
+ * disposed of. Failures are logged only: the event stream has every outcome.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const waiting: KubeEvent[] = [];
@@ -135,7 +141,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       ) {
         await sleep(POLL_INTERVAL_MS);
       }
-      await mapLimit(waiting.splice(0, BATCH), CONCURRENCY, (event) => write(options, event));
+      await mapLimit(waiting.splice(0, BATCH), CONCURRENCY, (event) =>
+        write(options, event, () => closing),
+      );
     }
     pumping = undefined;
   };
