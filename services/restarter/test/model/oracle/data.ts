@@ -8,7 +8,7 @@ import { controlsAt } from "./control.ts";
 import { LATE_MS, isCalm, isEnd, isPaused } from "./ends.ts";
 import { contentAt, shortName, workloadAt, isRestore } from "./facts.ts";
 import type { Facts, WorkloadWrite } from "./facts.ts";
-import { patchOf } from "./truth.ts";
+import { patchOf, recordingsOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
 
 type Told = { readonly i: number; readonly event: OutboxEvent; readonly rollout: Rollout };
@@ -22,11 +22,8 @@ function eventsOfRollouts({ events, rollouts }: Facts): Told[] {
 }
 
 /** When a rollout began by its records: two replicas may have seen it begin. */
-function recordedStarts({ history }: Facts, id: string): number[] {
-  return history.flatMap((entry) => {
-    if (entry.type !== "record" || entry.record?.rollout?.id !== id) return [];
-    return entry.record.rollout.startedAt ?? [];
-  });
+function recordedStarts(facts: Facts, id: string): number[] {
+  return recordingsOf(facts, id).flatMap(({ startedAt }) => startedAt ?? []);
 }
 
 /** How long a rollout took that ended at a time, by its event and its records. */
@@ -84,13 +81,9 @@ function falseGenerations(facts: Facts): Fault[] {
     }
     const newest = object.metadata.generation ?? 0;
     // What was applied and taken off again before it was recorded is applied again by that name.
-    const guards = facts.history.flatMap((entry) =>
-      entry.type === "record" && entry.record?.rollout?.id === rollout.id
-        ? [entry.record.rollout.guard]
-        : [],
-    );
-    const guard = Math.min(rollout.guard, ...guards);
-    const isOfIt = generation !== undefined && generation > guard && generation <= newest;
+    const guards = recordingsOf(facts, rollout.id).map(({ guard }) => guard);
+    const first = Math.min(rollout.guard, ...guards);
+    const isOfIt = generation !== undefined && generation > first && generation <= newest;
     return isOfIt ? [] : [{ i, what: `it is told of generation ${generation}, now ${newest}` }];
   });
 }

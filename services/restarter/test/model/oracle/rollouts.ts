@@ -3,7 +3,7 @@ import { NAMESPACE } from "../world/config.ts";
 import { isPatch, podsAt, shortName } from "./facts.ts";
 import type { Change, Facts, WorkloadWrite } from "./facts.ts";
 import { isEnd } from "./ends.ts";
-import { patchOf } from "./truth.ts";
+import { patchOf, recordingsOf } from "./truth.ts";
 import type { Fault, Property } from "./property.ts";
 
 function withoutOneEnd(facts: Facts): Fault[] {
@@ -133,13 +133,8 @@ function needlessRollouts(facts: Facts): Fault[] {
  * Whether a rollout is recorded with this marker: one whose patch had no answer, and whose marker
  * was taken off before anybody looked, goes on under its id with a new time of restart.
  */
-function isRecordedAs({ history }: Facts, id: string, marker: string): boolean {
-  return history.some(
-    (entry) =>
-      entry.type === "record" &&
-      entry.record?.rollout?.id === id &&
-      entry.record.rollout.marker === marker,
-  );
+function isRecordedAs(facts: Facts, id: string, marker: string): boolean {
+  return recordingsOf(facts, id).some((rollout) => rollout.marker === marker);
 }
 
 function disagreements(facts: Facts): Fault[] {

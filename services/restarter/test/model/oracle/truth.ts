@@ -20,6 +20,14 @@ export function patchOf({ writes }: Facts, rollout: Rollout, i: number): Workloa
   );
 }
 
+/** A rollout as each record has it, in the order of their writes. */
+export function recordingsOf({ history }: Facts, id: string): Rollout[] {
+  return history.flatMap((entry) => {
+    if (entry.type !== "record" || entry.record?.rollout?.id !== id) return [];
+    return [entry.record.rollout];
+  });
+}
+
 /** The digests that a rollout wants, by source. */
 export function wantedBy({ wanted }: Rollout): Map<string, string> {
   return new Map(
