@@ -50,6 +50,7 @@ export type Act =
       readonly performed: boolean;
       readonly times: number;
     }
+  /** Of workloads for three minutes at most: a reflector lists anew what is silent. */
   | { readonly do: "hold watches"; readonly of: "workloads" | "sources"; readonly on: boolean }
   | { readonly do: "break watches"; readonly expired: boolean }
   | { readonly do: "touch records" }
@@ -115,8 +116,10 @@ export function sentenceOf(act: Act): string {
       const done = act.performed ? "what is asked for is done" : "nothing of it is done";
       return `The next ${act.times === 1 ? "call" : `${act.times} calls`} of the restarter to ${act.of} ${act.times === 1 ? "gets" : "get"} no answer; ${done}.`;
     }
-    case "hold watches":
-      return `Watches of ${act.of} ${act.on ? "deliver nothing from now on" : "deliver again"}.`;
+    case "hold watches": {
+      const until = act.of === "workloads" ? "for up to 3 min" : "from now on";
+      return `Watches of ${act.of} deliver ${act.on ? `nothing ${until}` : "again"}.`;
+    }
     case "break watches":
       return `The watches of workloads end${act.expired ? ", and their version has expired" : ""}.`;
     case "touch records":

@@ -47,7 +47,7 @@ export type Backups = { taken: readonly unknown[] | undefined };
 
 /** Lets an act happen in the world. */
 export async function applyAct(world: World, act: Act, backups: Backups): Promise<void> {
-  const { clock, store, ports, lagging } = world;
+  const { clock, store, ports } = world;
   const name = ("workload" in act ? act.workload : undefined) ?? "web";
   const ref = workloadRef(ports.config, name);
   const scope = { level: "workload", ...ref } as const;
@@ -75,8 +75,7 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
     case "lose answers":
       return world.lose({ kind: act.of, performed: act.performed, left: act.times });
     case "hold watches":
-      lagging[act.of] = act.on;
-      return;
+      return world.holdWatches(act.of, act.on);
     case "break watches":
       return ports.kube.breakWatches(act.expired);
     case "touch records":

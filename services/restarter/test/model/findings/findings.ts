@@ -35,7 +35,7 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isBehindSilentWatch, isGoneUnrecorded, isQuotaReleasedEarly } from "./outages.ts";
+import { isGoneUnrecorded, isQuotaReleasedEarly } from "./outages.ts";
 import { isMadeJobDeleted, isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -171,13 +171,6 @@ export const FINDINGS: readonly Finding[] = [
       "a restarter stands still between the reservation of quota and the record, for longer than the quota is kept for it",
     breaks: ["limited"],
     matches: (facts, { i }) => isQuotaReleasedEarly(facts, i),
-  },
-  {
-    name: "stalled-behind-a-silent-watch",
-    about:
-      "a workload is paused while its watch is silent until the rollout's deadline, which real ones are not",
-    breaks: ["ends are told"],
-    matches: isBehindSilentWatch,
   },
   {
     name: "skipped-after-resume",

@@ -52,13 +52,3 @@ export function isGoneUnrecorded(facts: Facts, { i: place, what }: Violation): b
     .slice(patch.i, gone.i)
     .some((entry) => entry.type === "record" && entry.record?.phase === "rolling");
 }
-
-/**
- * Whether a rollout is told as stalled while nothing of its workload reaches the restarter: a real
- * reflector notices that its watch is silent, and lists.
- */
-export function isBehindSilentWatch({ history }: Facts, { i: place, what }: Violation): boolean {
-  const acts = history.slice(0, place).flatMap((entry) => (entry.type === "act" ? entry : []));
-  const held = acts.findLast(({ text }) => text.startsWith("Watches of workloads deliver"));
-  return what.startsWith("stalled, but") && held?.text.includes("nothing") === true;
-}

@@ -28,8 +28,8 @@ export type World = {
   readonly ports: Ports;
   readonly recorder: Recorder;
   readonly watcher: Watcher;
-  /** What does not arrive for now. */
-  readonly lagging: { workloads: boolean; sources: boolean };
+  /** Lets watches deliver nothing, or deliver again; those of workloads for {@link SILENCE_MS}. */
+  holdWatches(of: WatchOf, isOn: boolean): void;
   /** Time passes, until the first replica is about to make such a call. */
   pass(options: PassOptions): Promise<void>;
   /** So many acts of the controllers, in an order that the seed decides. */
@@ -47,6 +47,9 @@ export type World = {
   close(): Promise<void>;
 };
 
+/** Whose watches. */
+export type WatchOf = "workloads" | "sources";
+
 export type PassOptions = {
   readonly ms: number;
   readonly until?: CallKind | undefined;
@@ -54,6 +57,11 @@ export type PassOptions = {
   readonly cluster?: boolean;
 };
 
+/**
+ * A watch of workloads without a byte counts as dead after 150 s (`silenceMs` of a reflector), and
+ * is listed anew. What of sources does not arrive may be due to a watcher that is down.
+ */
+const SILENCE_MS = 180_000;
 /** Watches are open again so long after NATS answers. */
 const REOPEN_MS = 300;
 const FINE_MS = 500;
@@ -117,7 +125,11 @@ export function createWorld(config: WorldConfig): World {
   const cluster = createCluster(store, () => recorder.sync("cluster"));
   const { writtenAt } = recorder;
   const watcher = createWatcher({ store, sources, writtenAt, emit: events.emit });
-  const lagging = { workloads: false, sources: false };
+  const heldSince = new Map<WatchOf, number>();
+  const isSilent = () => {
+    const since = heldSince.get("workloads");
+    return since !== undefined && clock.now() - since < SILENCE_MS;
+  };
   const replicas = Array.from({ length: config.restarters ?? 1 }, () =>
     startReplica(ports, recorder),
   );
@@ -133,8 +145,8 @@ export function createWorld(config: WorldConfig): World {
   };
   const deliver = (): boolean =>
     [
-      !lagging.workloads && kube.deliver(),
-      !lagging.sources && !ports.outage.isOn && watcher.deliver(),
+      !isSilent() && kube.deliver(),
+      !heldSince.has("sources") && !ports.outage.isOn && watcher.deliver(),
       records.deliver(),
       sources.deliver(),
       control.deliver(),
@@ -159,7 +171,10 @@ export function createWorld(config: WorldConfig): World {
     ports,
     recorder,
     watcher,
-    lagging,
+    holdWatches(of, isOn) {
+      if (!isOn) heldSince.delete(of);
+      else if (!heldSince.has(of)) heldSince.set(of, clock.now());
+    },
     async pass({ ms, until, cluster: works = false }) {
       const began = clock.now();
       const end = began + ms;
