@@ -42,8 +42,11 @@ function isEqual(a: object, b: object): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function changeTime(editedAt: number, now: number) {
-  if (now - editedAt < LIVE_MS) return { changedAt: now, changedWithin: 0 };
+/** How an object was seen: in a list, or by the watch. */
+type Origin = "list" | "watch";
+
+function changeTime(editedAt: number, { now, origin }: { now: number; origin: Origin }) {
+  if (origin === "watch" && now - editedAt < LIVE_MS) return { changedAt: now, changedWithin: 0 };
   return { changedAt: Math.floor(editedAt / 1_000) * 1_000, changedWithin: SECOND_MS };
 }
 
@@ -62,13 +65,11 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
     const text = sources.entries().get(key)?.text;
     return text === undefined ? undefined : (JSON.parse(text) as SourceRecord);
   };
-  const next = (object: KubeObject, isDeleted: boolean): SourceRecord | undefined => {
+  const gone = (before: SourceRecord | undefined, resourceVersion: string) =>
+    before && { ...before, resourceVersion, change: "deleted" as const, deletedAt: store.now() };
+  const next = (object: KubeObject, origin: Origin): SourceRecord | undefined => {
     const { metadata } = object;
-    const ref = {
-      kind: "ConfigMap" as const,
-      namespace: metadata.namespace ?? "",
-      name: metadata.name,
-    };
+    const ref = refOf(object);
     const before = present(recordKey(CLUSTER, ref));
     const now = store.now();
     const base = {
@@ -82,17 +83,8 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
       createdAt: Date.parse(metadata.creationTimestamp),
       annotations: {},
     };
-    if (isDeleted) {
-      if (before === undefined) return undefined;
-      return {
-        ...before,
-        resourceVersion: metadata.resourceVersion,
-        change: "deleted",
-        deletedAt: now,
-      };
-    }
     if (before === undefined) return { ...base, change: isFirst ? "none" : "created" };
-    const time = changeTime(writtenAt(Number(metadata.resourceVersion)), now);
+    const time = changeTime(writtenAt(Number(metadata.resourceVersion)), { now, origin });
     const keys = changedKeys(before.digests, base.digests);
     if (!isEqual(before.digests, base.digests)) {
       return { ...base, ...time, change: "changed", changedKeys: keys };
@@ -109,7 +101,14 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
   };
   return {
     relist() {
-      for (const object of store.list("ConfigMap")) write(next(object, false));
+      for (const object of store.list("ConfigMap")) write(next(object, "list"));
+      for (const key of sources.entries().keys()) {
+        const record = present(key);
+        if (record === undefined || record.deletedAt !== undefined) continue;
+        if (store.get(record) !== undefined) continue;
+        write(gone(record, String(store.events().at(-1)?.resourceVersion)));
+      }
+      at = store.events().length;
     },
     deliver() {
       const events = store.events();
@@ -118,12 +117,19 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
         const { type, object } = events[at] as (typeof events)[number];
         if (object.kind !== "ConfigMap") continue;
         some = true;
-        write(next(object, type === "DELETED"));
+        const { resourceVersion } = object.metadata;
+        if (type === "DELETED")
+          write(gone(present(recordKey(CLUSTER, refOf(object))), resourceVersion));
+        else write(next(object, "watch"));
       }
       isFirst = false;
       return some;
     },
   };
+}
+
+function refOf({ metadata: { namespace = "", name } }: KubeObject) {
+  return { kind: "ConfigMap" as const, namespace, name };
 }
 
 function eventOf(record: SourceRecord, now: number): SourceEvent {
