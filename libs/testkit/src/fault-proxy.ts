@@ -81,7 +81,7 @@ function handle(
     res.writeHead(fault.status, headers).end(failure(fault.status, fault.message ?? "injected"));
   } else if (fault?.do === "expire") {
     res.writeHead(200, { "content-type": "application/json" }).end(expiredEvent());
-  } else if (fault?.do === "stall") req.resume();
+  } else if (fault?.do === "stall" && fault.late !== true) req.resume();
   else if (fault?.do === "reset" && fault.late !== true) res.socket?.resetAndDestroy();
   else if (fault?.do === "delay") setTimeout(() => forward(req, res, fault), fault.ms);
   else if (fault?.do === "hold") {

@@ -14,9 +14,10 @@ export type Fault =
   | { readonly do: "reset"; readonly late?: boolean }
   /**
    * Nothing is answered; of an answer under way, nothing more is passed on until the rule is gone,
-   * and then all of it.
+   * and then all of it. With `late` the API server carries a new request out, and of its answer
+   * only the headers come.
    */
-  | { readonly do: "stall" }
+  | { readonly do: "stall"; readonly late?: boolean }
   /**
    * A line that is no JSON is put into the answer's stream: at its start, or of a watch under way
    * at once.

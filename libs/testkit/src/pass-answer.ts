@@ -57,4 +57,7 @@ export function passAnswer(exchange: Live, fault: Fault | undefined): void {
   res.flushHeaders();
   if (fault?.do === "garble") res.write(JUNK);
   passBody(exchange, fault);
+  if (fault?.do !== "stall") return;
+  exchange.stalled = true;
+  answer.pause();
 }

@@ -30,6 +30,8 @@ export type Answer = {
   /** Of the workload; the source has it too, and so have the Jobs of a CronJob in their names. */
   readonly name: string;
   readonly kind?: "Deployment" | "DaemonSet" | "StatefulSet" | "CronJob" | "Job";
+  /** `last`: a queue whose first try is the last. */
+  readonly queue?: "last";
   /** Default PATCH. */
   readonly method?: "GET" | "PATCH" | "POST" | "DELETE";
   readonly podAnnotations?: Readonly<Record<string, string>>;

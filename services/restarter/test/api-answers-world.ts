@@ -1,5 +1,5 @@
 import { startAdmissionWebhook } from "@rollcast/testkit/admission-webhook";
-import { deployment } from "@rollcast/testkit/deployment";
+import { AUTO, deployment } from "@rollcast/testkit/deployment";
 import type { Rule } from "@rollcast/testkit/fault-proxy";
 import { paths } from "@rollcast/testkit/objects";
 import { cronJob, daemonSet, job, pathOf, statefulSet } from "@rollcast/testkit/shapes";
@@ -25,10 +25,12 @@ function collectionOf(namespace: string, kind: NonNullable<Answer["kind"]>): str
   return pathOf(group, namespace, kind === "Job" ? "jobs" : PLURALS[kind]);
 }
 
-function objectOf(namespace: string, { name, kind = "Deployment", podAnnotations }: Answer) {
+function objectOf(namespace: string, answer: Answer) {
+  const { name, kind = "Deployment", podAnnotations, queue } = answer;
   const uses = [{ as: "envFrom", configMap: `${name}-cfg` }] as const;
   if (kind !== "Deployment") return MAKE[kind](namespace, name, { uses });
-  return deployment(namespace, name, { uses, replicas: 0, podAnnotations });
+  const annotations = queue === undefined ? AUTO : { ...AUTO, "rollcast.dev/queue": queue };
+  return deployment(namespace, name, { uses, replicas: 0, annotations, podAnnotations });
 }
 
 /** What the chart gives the restarter, but for the right to patch StatefulSets. */
@@ -78,16 +80,17 @@ export type World = AsyncDisposable & {
 
 export async function openWorld(): Promise<World> {
   await using undo = new AsyncDisposableStack();
+  const queue = {
+    window: "100ms",
+    concurrency: 20,
+    backoff: { initial: "100ms", max: "300ms" },
+  };
   const config = {
     queues: [
-      {
-        name: "default",
-        window: "100ms",
-        concurrency: 20,
-        attempts: 100,
-        backoff: { initial: "100ms", max: "300ms" },
-      },
+      { ...queue, name: "default", attempts: 100 },
+      { ...queue, name: "last", attempts: 1 },
     ],
+    queueAnnotation: { namespaces: ["*"] },
   };
   const harness = undo.use(await startRestarterHarness({ faultProxy: true, user: USER, config }));
   const { api, cluster, namespace, proxy } = harness;

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { deployment } from "@rollcast/testkit/deployment";
 import { job } from "@rollcast/testkit/shapes";
 import { ApiError } from "@rollcast/testkit/test-api";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Fault } from "@rollcast/testkit/fault-proxy";
+import { WRITE_MS } from "../src/rollout/jobs.ts";
 import type { Answer, Subject } from "./api-answer.ts";
 import { WEBHOOK, openWorld } from "./api-answers-world.ts";
 import type { World } from "./api-answers-world.ts";
@@ -112,7 +115,20 @@ const REFUSED: readonly Answer[] = [
   },
 ];
 
+/** The last try, and the object says that nothing of it was done. */
+function lastTry(name: string, fault: Fault, reason: string): Answer {
+  return { name, queue: "last", fault, tries: 1, must: { do: "fail", reason, message: "" } };
+}
+
+const NOT_DONE: readonly Answer[] = [
+  lastTry("last-times-out", { do: "stall" }, "Timeout"),
+  lastTry("last-503", { do: "answer", status: 503 }, "ServiceUnavailable"),
+  lastTry("last-reset", { do: "reset" }, "ECONNRESET"),
+];
+
 const UNAVAILABLE: readonly Answer[] = [
+  { name: "client-times-out", tries: 1, must: { do: "retry" }, fault: { do: "stall" } },
+  { name: "last-times-out-late", queue: "last", ...APPLIED, fault: { do: "stall", late: true } },
   { name: "webhook-429", ...RETRIED, webhook: () => ({ code: 429, message: "testing" }) },
   {
     name: "webhook-retry-after",
@@ -132,6 +148,8 @@ const UNAVAILABLE: readonly Answer[] = [
   { name: "reset", ...RETRIED, fault: { do: "reset" } },
   { name: "reset-late", ...APPLIED, fault: { do: "reset", late: true } },
   { name: "half-an-answer", ...APPLIED, fault: { do: "truncate", bytes: 100 } },
+  { name: "last-reset-late", queue: "last", ...APPLIED, fault: { do: "reset", late: true } },
+  { name: "last-half", queue: "last", ...APPLIED, fault: { do: "truncate", bytes: 100 } },
   {
     name: "get-500",
     kind: "CronJob",
@@ -297,6 +315,9 @@ async function expectFailed(
   expect(await wordsAbout(name)).toEqual(["planned", "failed"]);
 }
 
+/** The restarter has given a request up by then. */
+const CLIENT_WAITS_MS = WRITE_MS + 1_000;
+
 async function meet(answer: Answer): Promise<void> {
   const { name, must, kind } = answer;
   const subject = await world.deploy(answer);
@@ -309,13 +330,17 @@ async function meet(answer: Answer): Promise<void> {
   const message = `${answer.tries} tries of ${name}`;
   await waitFor(() => sent() >= answer.tries, { message, timeout: 60_000 });
   if (must.do === "fail") {
-    if (answer.fault !== undefined) expect(await wordsAbout(name)).toEqual(["planned"]);
+    // Half a refusal says nothing yet; after the last try the object says it.
+    if (answer.fault !== undefined && answer.queue !== "last") {
+      expect(await wordsAbout(name)).toEqual(["planned"]);
+    }
     given.endFault();
     await expectFailed(answer, must);
-    if (answer.fault === undefined) expect(sent()).toBe(answer.tries);
+    if (answer.fault === undefined || answer.queue === "last") expect(sent()).toBe(answer.tries);
     return;
   }
   if (must.do === "retry") {
+    if (answer.fault?.do === "stall") await sleep(CLIENT_WAITS_MS);
     expect(await wordsAbout(name)).not.toContain("failed");
     await given[Symbol.asyncDispose]();
   }
@@ -327,8 +352,10 @@ async function meet(answer: Answer): Promise<void> {
   else expect(await rolled(subject, answer)).toBe(before + 1);
 }
 
-test.concurrent.for(REFUSED)("$name: a refusal is reported once, and tried later", meet);
+// The slowest first: they wait for the time-out of a request.
+test.concurrent.for(NOT_DONE)("$name: failed after the last try, and tried later", meet);
 test.concurrent.for(UNAVAILABLE)("$name: tried again, and rolled once", meet);
+test.concurrent.for(REFUSED)("$name: a refusal is reported once, and tried later", meet);
 test.concurrent.for(LOST_RACES)("$name: a lost race is decided again, and is no failure", meet);
 test.for(UNAVAILABLE_POSTS)("$name: tried again, and made once", meet);
 

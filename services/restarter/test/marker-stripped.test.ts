@@ -60,23 +60,23 @@ test.concurrent("an operator that takes every marker off at once is given up aft
   ]);
 });
 
-test.concurrent("an annotation that admission takes off is told once, however often it is tried", async () => {
+/** Takes Rollcast's annotation off each write of one Deployment, and changes more in it. */
+async function addStripping(name: string, more: readonly string[]) {
   const { api, namespace } = harness;
-  const name = "stripped";
-  await marker.deploy(name);
-  const before = await marker.uidsOf(name);
   const annotations = "object.spec.template.metadata.annotations";
   const is = `object.metadata.name == '${name}' && has(${annotations}) && '${MARKER}' in ${annotations}`;
-  const patch = `[JSONPatch{op: "remove", path: "${MARKER_PATH}"}]`;
-  await using _policy = await addPolicy(api, {
+  const operations = [`JSONPatch{op: "remove", path: "${MARKER_PATH}"}`, ...more];
+  const policy = await addPolicy(api, {
     kind: "MutatingAdmissionPolicy",
-    name: `strip-${namespace}`,
+    name: `${name}-${namespace}`,
     namespace,
     operations: ["UPDATE"],
     spec: {
       reinvocationPolicy: "Never",
       matchConditions: [{ name: "is", expression: is }],
-      mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: patch } }],
+      mutations: [
+        { patchType: "JSONPatch", jsonPatch: { expression: `[${operations.join(", ")}]` } },
+      ],
     },
   });
   const isInForce = async () => {
@@ -87,10 +87,19 @@ test.concurrent("an annotation that admission takes off is told once, however of
     return !(MARKER in (spec.template.metadata.annotations ?? {}));
   };
   await waitFor(isInForce, { message: "the policy to be in force" });
+  return policy;
+}
+
+test.concurrent("an annotation that admission takes off is told once, however often it is tried", async () => {
+  const name = "stripped";
+  await marker.deploy(name);
+  const before = await marker.uidsOf(name);
+  await using _policy = await addStripping(name, []);
   await harness.change(name, "1");
   const { reason, message } = await harness.waitEvent("failed", name);
   expect(reason).toBe("MarkerNotKept");
   expect(message).toContain("an admission policy removes it");
+  expect(message).not.toContain("restarts the pods");
   await marker.ask(name, "retry");
   await harness.waitRecord(name, ({ failure }) => failure?.attempts === 2);
 
@@ -98,6 +107,32 @@ test.concurrent("an annotation that admission takes off is told once, however of
   expect((await marker.uidsOf(name)).toSorted()).toEqual(before.toSorted());
   expect(wordsOf(await harness.events(), name)).toEqual(["planned", "failed"]);
 });
+
+test.concurrent("where admission changes the template, too, it is told that this restarts the pods", async () => {
+  const name = "stripped-and-changed";
+  await marker.deploy(name);
+  const before = await marker.uidsOf(name);
+  const label = 'JSONPatch{op: "add", path: "/spec/template/metadata/labels/by", value: "policy"}';
+  await using _policy = await addStripping(name, [label]);
+  await harness.change(name, "1");
+  const { reason, message } = await harness.waitEvent("failed", name);
+  expect(reason).toBe("MarkerNotKept");
+  expect(message).toContain("admission changed the pod template in the same write");
+  expect(message).toContain("restarts the pods");
+  await waitRestarted(name, before);
+  // As after an edit of the template by others.
+  await harness.waitRecord(name, ({ phase }) => phase === "current");
+
+  expect((await harness.get(name)).metadata.generation).toBe(2);
+  expect(wordsOf(await harness.events(), name)).toEqual(["planned", "failed"]);
+});
+
+/** Waits until none of these pods is left. */
+function waitRestarted(name: string, before: readonly string[]) {
+  return waitFor(async () => (await marker.uidsOf(name)).every((uid) => !before.includes(uid)), {
+    message: `new pods of ${name}`,
+  });
+}
 
 test("each rollout of these has one beginning and one end", async () => {
   expect(faultsOf(await harness.events())).toEqual([]);

@@ -131,7 +131,7 @@ async function patch(
   ctx.failpoint("patched");
   if (workload.rollBy !== "job" && patched.marker !== rollout.marker) {
     ctx.index.apply(patched);
-    return recordFailure(ctx, patched.generation, pending, notKept(workload));
+    return recordFailure(ctx, patched.generation, pending, notKept(workload, patched));
   }
   const at = { ...ctx, workload: patched, now: Date.now() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);
@@ -182,12 +182,19 @@ export function templatePatch(patched: Patched): PatchOperation[] {
   });
 }
 
-/** The API server answered 200, and the object does not have what was written. */
-function notKept({ kind }: Workload): KubeError {
+/**
+ * The API server answered 200, and the object does not have what was written. Admission may have
+ * changed the template besides: then the pods restart all the same, and are followed by nobody.
+ */
+function notKept(before: Workload, patched: Workload): KubeError {
+  const isTemplateChanged = patched.templateHash !== before.templateHash;
   const message =
     `the patch was accepted, and ${MARKER} is not on the pod template: ` +
-    `an admission policy removes it, or the CRD of ${kind} prunes template.metadata ` +
-    "(generate it with embedded object metadata)";
+    `an admission policy removes it, or the CRD of ${before.kind} prunes template.metadata ` +
+    "(generate it with embedded object metadata)" +
+    (isTemplateChanged
+      ? "; admission changed the pod template in the same write, so its controller restarts the pods"
+      : "");
   return new KubeError(422, "MarkerNotKept", message);
 }
 
