@@ -527,6 +527,33 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a rollout that waits for its owner begins again under its id, with another marker",
+    [
+      { replicas: 1, attempts: 1, kind: "StatefulSet", update: "OnDelete" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { do: "pass", ms: 100, until: "write record", cluster: true },
+        { do: "edit", edit: "removes the marker" },
+        { do: "kill", replica: 1 },
+      ],
+    ],
+  ],
+  [
+    "a source made and changed since a backup, of which a list tells the time of its change",
+    [
+      { replicas: 1, attempts: 1, restarters: 2, kind: "Rollout", update: "Restart" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "delete source", source: "cfg" },
+        { do: "pass", ms: 5000, until: "patch", cluster: true },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "late", value: 1 },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -131,7 +131,7 @@ function needlessRollouts(facts: Facts): Fault[] {
 
 /**
  * Whether a rollout is recorded with this marker: one whose patch had no answer, and whose marker
- * was taken off before anybody looked, goes on under its id with a new time of restart.
+ * was taken off before anybody looked, goes on under its id with another one.
  */
 function isRecordedAs(facts: Facts, id: string, marker: string): boolean {
   return recordingsOf(facts, id).some((rollout) => rollout.marker === marker);
@@ -149,8 +149,8 @@ function disagreements(facts: Facts): Fault[] {
     .map(({ i }) => ({ i, what: "a workload is rolled, and no event says that it began" }));
   const unpatched = began
     .filter(({ i, event }) => {
-      const begun = facts.rollouts.get(event.data.rollout ?? "");
-      return begun !== undefined && patchOf(facts, begun.rollout, i) === undefined;
+      const begun = recordingsOf(facts, event.data.rollout ?? "");
+      return begun.length > 0 && !begun.some((rollout) => patchOf(facts, rollout, i) !== undefined);
     })
     .map(({ i }) => ({
       i,

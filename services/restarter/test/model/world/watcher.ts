@@ -42,12 +42,21 @@ function isEqual(a: object, b: object): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+function secondOf(time: number): number {
+  return Math.floor(time / 1_000) * 1_000;
+}
+
+/** The time of a change as managedFields have it. */
+function edit(editedAt: number) {
+  return { changedAt: secondOf(editedAt), changedWithin: SECOND_MS };
+}
+
 /** How an object was seen: in a list, or by the watch. */
 type Origin = "list" | "watch";
 
 function changeTime(editedAt: number, { now, origin }: { now: number; origin: Origin }) {
   if (origin === "watch" && now - editedAt < LIVE_MS) return { changedAt: now, changedWithin: 0 };
-  return { changedAt: Math.floor(editedAt / 1_000) * 1_000, changedWithin: SECOND_MS };
+  return edit(editedAt);
 }
 
 export type WatcherOptions = {
@@ -83,8 +92,12 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
       createdAt: Date.parse(metadata.creationTimestamp),
       annotations: {},
     };
-    if (before === undefined) return { ...base, change: isFirst ? "none" : "created" };
-    const time = changeTime(writtenAt(Number(metadata.resourceVersion)), { now, origin });
+    const editedAt = writtenAt(Number(metadata.resourceVersion));
+    if (before === undefined) {
+      const edited = secondOf(editedAt) > base.createdAt ? edit(editedAt) : {};
+      return { ...base, ...edited, change: isFirst ? "none" : "created" };
+    }
+    const time = changeTime(editedAt, { now, origin });
     const keys = changedKeys(before.digests, base.digests);
     if (!isEqual(before.digests, base.digests)) {
       return { ...base, ...time, change: "changed", changedKeys: keys };
