@@ -138,6 +138,18 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "look-hurries-a-retry",
+    undoes: "A job that waits for its retry waits, also where its workload is looked at.",
+    file: "services/restarter/src/queue/rollout-queues.ts",
+    find: `enqueueAt: (ref, at) => add(ref, Math.max(0, at - Date.now()), false),`,
+    becomes: `enqueueAt: (ref, at) => add(ref, Math.max(0, at - Date.now()), true),`,
+    killedBy: {
+      file: "services/restarter/test/queues.test.ts",
+      title:
+        "a patch that waits for its retry waits as long as the queue says, also where its workload is looked at",
+    },
+  },
+  {
     name: "refused-keeps-its-place",
     undoes: "What a rollout waited for is over when it is refused.",
     file: "services/restarter/src/decision/outcomes.ts",

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { FaultProxy } from "@rollcast/testkit/fault-proxy";
+import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { faultsOf, startRestarterHarness } from "./harness.ts";
@@ -181,4 +183,30 @@ test("settings name their author in events and expire by themselves, across a re
     { outcome: "resumed", queue: "default", by: "rollcast", reason: "Expired" },
     { outcome: "reset", queue: "slow", by: "anna" },
   ]);
+});
+
+/** What is due anyway makes a lost job again, and must not hurry one that is there. */
+test("a patch that waits for its retry waits as long as the queue says, also where its workload is looked at", async () => {
+  const backoff = { initial: "1m", max: "1m" };
+  const config = { queues: [{ name: "default", window: "100ms", backoff }] };
+  await using harness = await startRestarterHarness({ faultProxy: true, config });
+  const { api, namespace, proxy } = harness;
+  await harness.adopt("cfg", "0");
+  const [name = ""] = await harness.deployMany(1);
+  await harness.start();
+  await harness.waitAll([name]);
+  proxy.rules([{ method: "PATCH", times: 1, fault: { do: "answer", status: 503 } }]);
+  await harness.change("cfg", "1");
+  await waitPatches(proxy, 1);
+
+  // Its record is decided anew: the rollout is due, and there is a job.
+  await api.patch(paths.deployment(namespace, name), {
+    metadata: { annotations: { "rollcast.dev/min-interval": "1s" } },
+  });
+  await sleep(3_000);
+  expect(patchesOf(proxy)).toHaveLength(1);
+
+  await harness.change("cfg", "2");
+  await harness.waitEvent("succeeded", name);
+  expect(patchesOf(proxy)).toHaveLength(2);
 });

@@ -137,7 +137,10 @@ export type RolloutQueue = AsyncDisposable & {
   enqueue(ref: Job, wake: boolean): Promise<void>;
   /** Enqueues a job now, for a workload that has waited already. */
   enqueueNow(ref: Job): Promise<void>;
-  /** Enqueues a job for `at`, milliseconds since the epoch. */
+  /**
+   * Enqueues a job for `at`, milliseconds since the epoch, unless there is one: that may wait for
+   * its retry, for as long as the API server has asked for.
+   */
   enqueueAt(ref: Job, at: number): Promise<void>;
   fault(): string | undefined;
   /** Like `fault`, but pings Redis. */
@@ -176,7 +179,7 @@ async function openRolloutQueue(options: RolloutQueueOptions): Promise<RolloutQu
     queue: config.name,
     enqueue: (ref, wake) => add(ref, config.window, wake),
     enqueueNow: (ref) => add(ref, 0, true),
-    enqueueAt: (ref, at) => add(ref, Math.max(0, at - Date.now()), true),
+    enqueueAt: (ref, at) => add(ref, Math.max(0, at - Date.now()), false),
     fault: queue.fault,
     probe: queue.probe,
     stalledMs: queue.stalledMs,

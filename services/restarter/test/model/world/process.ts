@@ -80,7 +80,7 @@ function queuesOver({ jobs, clock }: Ports, gate: Gate): RolloutQueues {
     queue: DEFAULT_QUEUE,
     enqueue: (ref, wake) => add(ref, window, wake),
     enqueueNow: (ref) => add(ref, 0, true),
-    enqueueAt: (ref, at) => add(ref, Math.max(0, at - clock.now()), true),
+    enqueueAt: (ref, at) => add(ref, Math.max(0, at - clock.now()), false),
     fault: () => undefined,
   } satisfies Partial<RolloutQueue> as unknown as RolloutQueue;
   return {
