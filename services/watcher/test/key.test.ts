@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectKube } from "@rollcast/kube/client";
+import { startFaultProxy } from "@rollcast/testkit/fault-proxy";
 import { createNamespace, paths } from "@rollcast/testkit/objects";
 import { useCluster } from "@rollcast/testkit/shared-cluster";
+import { kubeconfigFor } from "@rollcast/testkit/write-kubeconfig";
 import { expect, test } from "vitest";
 import { installationKey } from "../src/model/transform.ts";
 import { KEY_SECRET, ensureKeySecret, readKeyFile } from "../src/store/installation-key.ts";
@@ -37,6 +39,21 @@ test.each([
   await api.create(paths.secret(ns.name), { metadata: { name: KEY_SECRET }, data });
 
   await expect(ensureKeySecret(client, ns.name)).rejects.toThrow("needs at least 32");
+});
+
+test("a 409 that is not of another replica is told, and not asked for again at once", async () => {
+  await using ns = await createNamespace(api, "key");
+  await using proxy = await startFaultProxy(cluster);
+  const kubeconfig = await kubeconfigFor(cluster, "admin", proxy.url);
+  await using client = await connectKube({ logger: silent, kubeconfig });
+  const message = "exceeded quota";
+  proxy.rules([{ method: "POST", fault: { do: "answer", status: 409, message } }]);
+
+  await expect(ensureKeySecret(client, ns.name)).rejects.toThrow(message);
+  expect(proxy.requests.map(({ method }) => method)).toEqual(["GET", "POST", "GET"]);
+
+  proxy.rules([]);
+  await ensureKeySecret(client, ns.name);
 });
 
 test("a namespace that does not exist is named, and so is a short or missing key file", async () => {

@@ -58,8 +58,8 @@ async function readKeySecret(client: KubeClient, path: string): Promise<KeySecre
   }
 }
 
-/** Creates the Secret; returns false if another replica was faster. */
-async function createKeySecret(client: KubeClient, path: string): Promise<boolean> {
+/** Creates the Secret; the API server's answer if it is there, as where a replica was faster. */
+async function createKeySecret(client: KubeClient, path: string): Promise<KubeError | undefined> {
   try {
     await client.request({
       method: "POST",
@@ -77,9 +77,9 @@ async function createKeySecret(client: KubeClient, path: string): Promise<boolea
         data: { [KEY_FIELD]: randomBytes(MIN_KEY_BYTES).toString("base64") },
       },
     });
-    return true;
+    return undefined;
   } catch (err) {
-    if (err instanceof KubeError && err.status === 409) return false;
+    if (err instanceof KubeError && err.status === 409) return err;
     throw err;
   }
 }
@@ -94,21 +94,26 @@ export async function ensureKeySecret(
   namespace: string,
 ): Promise<InstallationKey> {
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
-  for (;;) {
+  const read = async () => {
     const secret = await readKeySecret(client, path);
-    if (secret !== undefined) {
-      const where = `Secret ${namespace}/${KEY_SECRET}`;
-      return checked(Buffer.from(secret.data?.[KEY_FIELD] ?? "", "base64"), where);
-    }
-    try {
-      await createKeySecret(client, path);
-    } catch (err) {
-      if (!(err instanceof KubeError) || err.status !== 404) throw err;
-      throw new ConfigError(
-        `namespace ${namespace}, where the installation key is kept, does not exist: create it, or name another in ROLLCAST_NAMESPACE`,
-        { cause: err },
-      );
-    }
+    if (secret === undefined) return undefined;
+    const where = `Secret ${namespace}/${KEY_SECRET}`;
+    return checked(Buffer.from(secret.data?.[KEY_FIELD] ?? "", "base64"), where);
+  };
+  const present = await read();
+  if (present !== undefined) return present;
+  try {
+    const conflict = await createKeySecret(client, path);
+    const made = await read();
+    if (made !== undefined) return made;
+    // A webhook or a quota may say 409 too.
+    throw conflict ?? new Error(`Secret ${namespace}/${KEY_SECRET} was deleted as it was made`);
+  } catch (err) {
+    if (!(err instanceof KubeError) || err.status !== 404) throw err;
+    throw new ConfigError(
+      `namespace ${namespace}, where the installation key is kept, does not exist: create it, or name another in ROLLCAST_NAMESPACE`,
+      { cause: err },
+    );
   }
 }
 
