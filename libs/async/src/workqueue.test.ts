@@ -53,11 +53,13 @@ test("keys wait while they may not begin, each time, and are no failures", async
     workqueue.enqueue(`${KEY}-2`);
     await turn();
     expect(ran).toHaveLength(2 * (gap - 1));
+    expect(workqueue.waiting()).toBe(2);
     readiness.open();
     await workqueue.idle();
     expect(ran.slice(-2)).toEqual([KEY, `${KEY}-2`]);
   }
   expect(workqueue.failing()).toEqual([]);
+  expect(workqueue.waiting()).toBe(0);
 });
 
 test("what becomes unready again before the keys begin, is waited for again", async () => {

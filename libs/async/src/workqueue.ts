@@ -8,6 +8,8 @@ export type Workqueue<K> = AsyncDisposable & {
   enqueue(key: K): void;
   /** Resolves when nothing waits for its turn or runs; what failed and backs off may be left. */
   idle(): Promise<void>;
+  /** How many keys wait for their turn; what failed and backs off is not counted. */
+  waiting(): number;
   /** The keys whose work failed each time for a while, the first to fail first. */
   failing(): K[];
 };
@@ -113,6 +115,7 @@ export function createWorkqueue<K>(
       next();
     },
     idle,
+    waiting: () => waiting.size,
     failing: () =>
       [...failures].filter(([, attempts]) => attempts >= FAILING_ATTEMPTS).map(([key]) => key),
     async [Symbol.asyncDispose]() {

@@ -17,6 +17,7 @@ test("every part of a restarter has its sign", async () => {
       progress: () => [{ what: "deployments: nothing consumed", ms: 1 }],
       notes: () => ["apps is not served"],
     },
+    admission: { isSynced: () => false },
     workqueue: { failing: (): WorkloadKey[] => ["Deployment/shop/web"] },
     others: {
       ownKeyId: () => "k1",
@@ -37,6 +38,10 @@ test("every part of a restarter has its sign", async () => {
   };
 
   const sources = Object.values(restarterHealth(parts, () => NOW));
+  const isReady = await Promise.all(sources.map(({ ready }) => ready?.()));
+  expect(isReady.filter((why) => why !== undefined)).toEqual([
+    "the bucket control is being listed, nothing is rolled meanwhile",
+  ]);
   const checks = await Promise.all(sources.map(({ progress }) => progress?.() ?? []));
 
   expect(checks.flat()).toEqual([

@@ -3,6 +3,7 @@ import { firstFailure } from "@rollcast/runtime/health/liveness";
 import type { HealthSource, HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
+import type { Admission } from "./admission/admission.ts";
 import type { Resync } from "./reconcile/resync.ts";
 import type { RolloutQueue } from "./queue/rollout-queues.ts";
 import { otherInstallationNotes } from "./events/other-installations.ts";
@@ -24,6 +25,7 @@ export type CheckedParts = {
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly workers: readonly QueueWorker[];
   readonly workqueue: Pick<Workqueue<WorkloadKey>, "failing">;
+  readonly admission: Pick<Admission, "isSynced">;
   readonly others: Pick<OtherInstallations, "all" | "ownKeyId">;
 };
 
@@ -43,14 +45,19 @@ function workersHealth(workers: readonly QueueWorker[], now: () => number): Heal
   };
 }
 
+/** Nothing is decided without freezes and quota: every workload waits until they are listed. */
+function controlGap({ isSynced }: Pick<Admission, "isSynced">): string | undefined {
+  return isSynced() ? undefined : "the bucket control is being listed, nothing is rolled meanwhile";
+}
+
 /** How the parts of a restarter are. */
 export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSources {
-  const { kinds, consumer, resync, workers, workqueue, others } = parts;
+  const { kinds, consumer, resync, workers, workqueue, admission, others } = parts;
   return {
     watch: kinds,
     events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
-    reconcile: { notes: () => failingNotes(workqueue) },
+    reconcile: { ready: () => controlGap(admission), notes: () => failingNotes(workqueue) },
     installation: { notes: () => otherInstallationNotes(others) },
     worker: workersHealth(workers, now),
   };

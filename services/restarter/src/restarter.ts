@@ -55,7 +55,8 @@ export async function startRestarter(host: RestarterHost): Promise<void> {
   nats.onReconnect(() => resync.now("nats-reconnect"));
 
   const consumer = stack.use(await startSourceConsumer(ctx, nats, metrics, { queues, workqueue }));
-  health.add(restarterHealth({ kinds, consumer, resync, workers, workqueue, others }));
+  const { admission } = ctx;
+  health.add(restarterHealth({ kinds, consumer, resync, workers, workqueue, admission, others }));
   await openApiIfConfigured(host, created, { queues, kinds, consumer });
   logger.info({ cluster, mode: config.mode, workloads: ctx.index.size() }, "restarter started");
 }

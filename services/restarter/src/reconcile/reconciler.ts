@@ -36,7 +36,7 @@ type ReconcilerOptions = ReconcileOptions & {
 export function startReconciler(ctx: Context, options: ReconcilerOptions): Reconciler {
   const { metrics, signal } = options;
   const workqueue = createReconcileQueue(ctx, options);
-  startFailingMetric(metrics, workqueue);
+  startQueueMetrics(metrics, workqueue);
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   startProgressMetrics(metrics, progress);
   return { workqueue, progress, [Symbol.asyncDispose]: () => workqueue[Symbol.asyncDispose]() };
@@ -116,8 +116,14 @@ export function failingNotes({ failing }: Pick<Workqueue<WorkloadKey>, "failing"
   return [`reconciling fails, and is tried again: ${namedWorkloads(keys)}`];
 }
 
-/** Counts them. */
-function startFailingMetric(metrics: Metrics, workqueue: Workqueue<WorkloadKey>): void {
+/** Counts them, and those that wait. */
+function startQueueMetrics(metrics: Metrics, workqueue: Workqueue<WorkloadKey>): void {
+  metrics.gauge(
+    "rollcast_workloads_waiting",
+    "Workloads that wait to be looked at; many for long where what decisions need cannot be read, which /readyz says",
+    [],
+    (gauge) => gauge.set(workqueue.waiting()),
+  );
   metrics.gauge(
     "rollcast_workloads_failing",
     "Workloads whose reconciliation fails again and again; /readyz and the log name them",
