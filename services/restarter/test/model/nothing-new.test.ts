@@ -554,6 +554,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "NATS is restored after a patch, before its start is recorded",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "pass", ms: 5000, until: "publish", cluster: true },
+        { do: "restore" },
+        { do: "kill", replica: 0 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -118,7 +118,8 @@ export const FINDINGS: readonly Finding[] = [
         facts.workload?.kind ?? "",
       );
       const { property } = violation;
-      if (isMarked && ["agree", "records are true", "rolled once"].includes(property)) return false;
+      if (isMarked && property === "agree") return isStartForgotten(facts, violation);
+      if (isMarked && ["records are true", "rolled once"].includes(property)) return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
