@@ -29,7 +29,7 @@ export type KvCacheOptions<T, Held> = {
   readonly signal: AbortSignal;
   /** Ends the watch, e.g. when what reads the cache has ended too. */
   readonly until?: AbortSignal;
-  /** The bucket is listed anew after so many milliseconds at the latest; default 10 minutes. */
+  /** The bucket is listed anew after about so many milliseconds; default 10 minutes. */
   readonly relistMs?: number;
 };
 
