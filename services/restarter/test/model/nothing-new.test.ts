@@ -567,6 +567,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a workload that is made again after its watch expired is listed in the second of a change",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "break watches", expired: true },
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "controllers", count: 3, seed: 4 },
+        { do: "change source", source: "cfg", value: 1 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -105,10 +105,13 @@ function listedAt({ history }: Facts, start: number): number {
   return history[isOut && end !== -1 ? end : start]?.at ?? 0;
 }
 
+/** The ends of what makes a restarter list the workloads. */
+const LISTS = ["another starts.", "their version has expired."];
+
 /**
  * Whether each source changed after its pod was made, in the second of another's write of the
  * workload, while its last creation or edit was not recorded yet, and a restarter was started just
- * before: its list does not say which of the two was first.
+ * before, or its watch had expired: its list does not say which of the two was first.
  */
 export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
   const second = (at: number) => Math.floor(at / 1_000);
@@ -127,7 +130,7 @@ export function isChangedInSameSecond(facts: Facts, violation: Violation): boole
     const isListed = facts.history.some(
       (entry, i) =>
         entry.type === "act" &&
-        entry.text.includes("another starts") &&
+        LISTS.some((end) => entry.text.endsWith(end)) &&
         Math.abs(listedAt(facts, i) - change.at) < UNDERWAY_MS,
     );
     return isWritten && isListed && isUnrecorded(facts, edit, changedAt);

@@ -96,7 +96,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "list-hides-a-version",
     about:
-      "a workload is made or applied just before a restarter starts and lists it, and a change of that second is taken for older",
+      "a workload is made or applied just before a restarter lists it, and a change of that second is taken for older",
     breaks: ["nothing is forgotten"],
     matches: isChangedInSameSecond,
   },
