@@ -211,7 +211,6 @@ outcomeTest(
   "a rollout whose new ReplicaSet is refused is told with the cluster's own sentence (case 10)",
   {
     right: { events: ["planned", "started", "failed ReplicaSetCreateError"], names: "the quota" },
-    knownToFail: { events: ["planned", "started", "stalled Deadline"], names: "nothing" },
   },
   async (begin) => {
     const place = world("quota");
@@ -250,7 +249,6 @@ outcomeTest(
   "a rollout that hangs on a dead node gives its place in the queue back (case 11)",
   {
     right: { events: ["planned", "started", "succeeded Complete"] },
-    knownToFail: { events: ["planned", "deferred MaxRolling"] },
   },
   async (begin) => {
     const place = world("nodes");
@@ -360,7 +358,6 @@ outcomeTest(
   "a StatefulSet that hangs behind a pod of an earlier revision is told with that pod's name (case 22)",
   {
     right: { events: ["planned", "started", "stalled Deadline"], names: "db-1" },
-    knownToFail: { events: ["planned", "started", "stalled Deadline"], names: "nothing" },
   },
   async (begin) => {
     const place = world("ordered");

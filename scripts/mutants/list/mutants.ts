@@ -6,6 +6,7 @@ import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
 import { OPERATION_MUTANTS } from "./operations.ts";
 import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
+import { STATUS_MUTANTS } from "./statuses.ts";
 import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
 import { JOB_RESULT_MUTANTS } from "./job-results.ts";
 
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...GAP_MUTANTS,
   ...EARLY_END_MUTANTS,
   ...RUNNING_CONTENT_MUTANTS,
+  ...STATUS_MUTANTS,
 ];

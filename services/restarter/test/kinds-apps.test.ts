@@ -94,3 +94,24 @@ test("StatefulSets and DaemonSets are rolled and followed to their end, even if 
   await harness.change("cfg", "2");
   expect((await harness.waitEvent("succeeded", "ondel", 2)).message).toContain("2 of 2 pods");
 });
+
+test("an end is told without the names of pods where the list of them gets no answer", async () => {
+  await using harness = await startRestarterHarness({ faultProxy: true });
+  const { api, namespace, proxy } = harness;
+  await harness.adopt("cfg", "0");
+  const shape = { replicas: 1, updateStrategy: { type: "OnDelete" } };
+  await api.create(
+    pathOf("apps/v1", namespace, "statefulsets"),
+    statefulSet(namespace, "db", shape),
+  );
+  await runningPods(api, namespace, "db", 1);
+  await harness.start();
+  await harness.waitCurrent("StatefulSet", "db");
+  proxy.rules([{ path: /\/pods\?/, fault: { do: "stall" } }]);
+  await harness.change("cfg", "1");
+
+  expect(await harness.waitEvent("succeeded", "db")).toMatchObject({
+    reason: "OnDelete",
+    message: "1 of 1 pods keep the old template until their owner deletes them",
+  });
+});

@@ -41,9 +41,7 @@ subjects:
 {{- end -}}
 {{- if $apps }}
 - { apiGroups: [apps], resources: [{{ join ", " $apps }}], verbs: [get, list, watch, patch] }
-{{- end }}
-{{- if or (has "statefulsets" $apps) (has "daemonsets" $apps) }}
-# Names of the pods that an OnDelete rollout leaves to their owner.
+# What keeps the pods of a rollout from being ready, and which an OnDelete one leaves to their owner.
 - { apiGroups: [""], resources: [pods], verbs: [list] }
 {{- end }}
 {{- $cronJobs := not (has "cronjobs" $ignored) -}}

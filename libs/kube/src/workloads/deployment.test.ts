@@ -31,6 +31,25 @@ test.each([
   expect(deployment.status(object(status, spec)).state).toBe(state);
 });
 
+test.each([
+  { reason: "ReplicaSetCreateError", status: "False", refused: true },
+  { reason: "ReplicaSetUpdated", status: "True", refused: false },
+  { reason: "ProgressDeadlineExceeded", status: "False", refused: false },
+])(
+  "before it is observed, $reason says of the new ReplicaSet that it is refused: $refused",
+  (row) => {
+    const { reason, status, refused } = row;
+    const message = 'replicasets.apps "web-2" is forbidden: exceeded quota';
+    const conditions = [{ type: "Progressing", status, reason, message }];
+    const unobserved = { ...counts(3, 3, 3), observedGeneration: 3, conditions };
+
+    expect(deployment.status(object(unobserved))).toEqual({
+      state: "unobserved",
+      ...(refused ? { message, refused: { reason, message } } : {}),
+    });
+  },
+);
+
 test("gives up with the controller's reason, and says what refused the pods", () => {
   const conditions = [
     {

@@ -17,13 +17,25 @@ function failure(object: KubeObject): RolloutStatus | undefined {
 }
 
 /**
+ * Its controller could not create the new ReplicaSet, for a quota or a policy: it says so without
+ * raising `observedGeneration`,
+ * https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/controller/deployment/sync.go
+ * (getNewReplicaSet).
+ */
+function unobserved(object: KubeObject): RolloutStatus {
+  const { status: state, reason, message = "" } = condition(object, "Progressing") ?? {};
+  if (state !== "False" || reason !== "ReplicaSetCreateError") return { state: "unobserved" };
+  return { state: "unobserved", message, refused: { reason, message } };
+}
+
+/**
  * https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
  * (DeploymentStatusViewer)
  */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {
-    return { state: "unobserved" };
+    return unobserved(object);
   }
   const failed = failure(object);
   if (failed !== undefined) return failed;

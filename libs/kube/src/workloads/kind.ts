@@ -13,7 +13,12 @@ export type PodTemplate = {
  * the kind leaves to others (`OnDelete`, `Partition`).
  */
 export type RolloutStatus =
-  | { readonly state: "unobserved" | "progressing"; readonly message?: string }
+  | {
+      readonly state: "unobserved" | "progressing";
+      readonly message?: string;
+      /** What its controller could not do, and tries again: a failure once the rollout is late. */
+      readonly refused?: { readonly reason: string; readonly message: string };
+    }
   | { readonly state: "complete"; readonly reason?: string; readonly message?: string }
   | { readonly state: "failed"; readonly reason: string; readonly message: string };
 

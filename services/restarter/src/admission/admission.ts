@@ -41,7 +41,10 @@ export type Admission = {
   reserveQuota(workload: Workload, rollout: Rollout): Promise<boolean>;
   /** Releases the quota of a rollout that will have no end of its own. */
   releaseQuota(key: WorkloadKey, rollout: Rollout): Promise<void>;
-  /** Counts a stalled rollout as a failure until it succeeds or is superseded. Idempotent. */
+  /**
+   * Releases the quota of a stalled rollout, and counts it as a failure until it succeeds or is
+   * superseded. Idempotent.
+   */
   stalled(event: OutboxEvent): Promise<void>;
   /** Releases the quota of an ended rollout and counts its failure. Idempotent. */
   ended(event: OutboxEvent): Promise<void>;
@@ -113,9 +116,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
       }
     },
     async stalled({ data: { rollout, queue, workload }, failedChanges }) {
-      if (rollout === undefined || queue === undefined || failedChanges === undefined) return;
+      if (rollout === undefined || queue === undefined) return;
       const key = workloadKey(workload);
-      await note(queue, { key, rollout, releasesQuota: false, failedChanges });
+      const holds = state(queue).rolling[key]?.rollout === rollout;
+      if (failedChanges === undefined && !holds) return;
+      await note(queue, { key, rollout, releasesQuota: true, failedChanges });
     },
     async ended({ data, releasesQuota, failedChanges, clearsFailure = false }) {
       const { rollout, queue, workload } = data;

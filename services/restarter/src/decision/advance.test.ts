@@ -85,3 +85,23 @@ test.each([
 
   expect(advance({ ...record, rollout }, present, T0).last?.outcome).toBe(outcome);
 });
+
+const REFUSED = { reason: "ReplicaSetCreateError", message: "exceeded quota" };
+
+test.each([
+  { name: "before its deadline", late: -1, refused: REFUSED, event: undefined },
+  { name: "what its controller could not do", late: 1, refused: REFUSED, event: "failed" },
+  { name: "how far it is", late: 1, refused: undefined, event: "stalled" },
+])("a late rollout says why: $name", ({ late, refused, event }) => {
+  const record = rolling(COMPLETE);
+  const { deadline = 0, marker } = record.rollout;
+  const message = refused?.message ?? "1 of 2 replicas are ready";
+  const status = { state: "unobserved", message, refused } as const;
+
+  const { outbox } = advance(record, edited("2", 3, { marker, status }), deadline + late);
+  const published = outbox.slice(record.outbox.length).at(-1);
+
+  expect(published?.outcome).toBe(event);
+  const reason = refused?.reason ?? "Deadline";
+  if (event !== undefined) expect(published?.data).toMatchObject({ reason, message });
+});

@@ -56,18 +56,20 @@ export function started(record: WorkloadRecord, rollout: Rollout): OutboxEvent {
   return { ...event, ...traced(rollout) };
 }
 
-export function stalled(record: WorkloadRecord, rollout: Rollout, now: number): WorkloadRecord {
+/** The record of a rollout that is late; `message`: how far it is, where its status says so. */
+export function stalled(
+  record: WorkloadRecord,
+  rollout: Rollout,
+  message: string | undefined,
+  now: number,
+): WorkloadRecord {
   const event = outboxEvent(record, stableId(rollout.id, "stalled"), "stalled", now, {
     ...about(rollout),
     reason: "Deadline",
+    message,
     durationMs: Math.max(0, now - (rollout.startedAt ?? rollout.decidedAt)),
   });
-  const { changes } = rollout;
-  const stalledEvent = {
-    ...event,
-    ...traced(rollout),
-    failedChanges: changes,
-  };
+  const stalledEvent = { ...event, ...traced(rollout), failedChanges: rollout.changes };
   return {
     ...record,
     rollout: { ...rollout, stalled: true },

@@ -270,5 +270,7 @@ function withStatus(
   if (status.state === "complete") return succeeded(record, rollout, status, now);
   if (status.state === "failed") return failed(record, rollout, status, now);
   const late = rollout.deadline !== undefined && now > rollout.deadline;
-  return late && rollout.stalled !== true ? stalled(record, rollout, now) : record;
+  if (!late) return record;
+  if (status.refused !== undefined) return failed(record, rollout, status.refused, now);
+  return rollout.stalled === true ? record : stalled(record, rollout, status.message, now);
 }

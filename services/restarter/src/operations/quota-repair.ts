@@ -12,8 +12,10 @@ const REPAIR_INTERVAL_MS = 2_000;
 /** At this age a rollout with quota is in the record, or its creator has crashed. */
 const ORPHAN_MS = 15_000;
 
+/** The rollout of a record that quota is kept for: not one that has stalled. */
 function unfinished(record: WorkloadRecord | undefined): Rollout | undefined {
-  return record?.phase === "pending" || record?.phase === "rolling" ? record.rollout : undefined;
+  const isUnfinished = record?.phase === "pending" || record?.phase === "rolling";
+  return isUnfinished && record.rollout?.stalled !== true ? record.rollout : undefined;
 }
 
 type RepairOptions = {

@@ -2,10 +2,6 @@ import { recordKey } from "@rollcast/shared/subjects";
 import type { Entry } from "@rollcast/nats/kv";
 import { put } from "@rollcast/nats/modify";
 import { carried, inSpan } from "@rollcast/runtime/trace";
-import { KubeError } from "@rollcast/kube/client";
-import { listPages } from "@rollcast/kube/list";
-import type { ObjectMeta } from "@rollcast/kube/object";
-import { nameLeft } from "@rollcast/kube/workloads/pods";
 import type { Context } from "../context.ts";
 import { isBackingOff, restOfWindow } from "../decision/put-off.ts";
 import { splitKey, workloadKey } from "../model/workload.ts";
@@ -14,10 +10,9 @@ import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./e
 import type { DueRollout } from "./evaluate.ts";
 import { advanceGone, deletionOverAt, isDeletionOver, mayApplyUntil } from "../decision/applied.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
+import { asksForPods, withPods } from "./pods-of-event.ts";
 import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
-import { MAX_MESSAGE } from "../decision/outcomes.ts";
-import { MARKER } from "../model/content.ts";
 
 /**
  * When the workload must be reconciled again (milliseconds since the epoch), with effects; never:
@@ -183,7 +178,7 @@ export async function publishOutbox(ctx: Context, { outbox }: WorkloadRecord): P
 
 /** Publishes an outcome, records it on the workload and counts it. */
 export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
-  const event = await withLeftPods(ctx, decided);
+  const event = asksForPods(decided) ? await withPods(ctx, decided) : decided;
   if (event.outcome === "stalled") await ctx.admission.stalled(event);
   if (ENDS.has(event.outcome)) {
     await ctx.admission.ended(event);
@@ -215,51 +210,4 @@ export async function save(
 ): Promise<void> {
   const written = decision.changed ? await commit(ctx, entry, decision.record) : entry;
   if (written !== undefined) await flushOutbox(ctx, written);
-}
-
-/** More names than this do not help. */
-const MAX_PODS = 1_000;
-const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
-
-/**
- * Adds pod names to the end of a rollout whose pods wait for their owner to delete them
- * (`OnDelete`): one list of the workload's pods, metadata only, for this outcome only. Without
- * permission to list pods, only their number is reported, as the workload's status has it.
- */
-async function withLeftPods(ctx: Context, event: OutboxEvent): Promise<OutboxEvent> {
-  const { reason, workload: ref } = event.data;
-  if (event.outcome !== "succeeded" || reason !== "OnDelete") return event;
-  const workload = ctx.index.get(workloadKey(ref));
-  const { leftPods: labelSelector, marker } = workload ?? {};
-  if (labelSelector === undefined || marker === undefined) return event;
-  const resource = {
-    group: "",
-    version: "v1",
-    plural: "pods",
-    namespace: ref.namespace,
-    labelSelector,
-    metadataOnly: true,
-  };
-  const signal = AbortSignal.timeout(LIMITS.timeoutMs);
-  const transform = ({ metadata }: { metadata: ObjectMeta }) => metadata;
-  try {
-    const pods: ObjectMeta[] = [];
-    for await (const page of listPages({
-      client: ctx.kube,
-      resource,
-      transform,
-      limits: LIMITS,
-      signal,
-    })) {
-      pods.push(...page.items);
-      if (pods.length > MAX_PODS) return event;
-    }
-    const own = pods.filter((pod) => pod.ownerReferences?.some((owner) => owner.uid === ref.uid));
-    const message = nameLeft(own, { name: MARKER, value: marker }).slice(0, MAX_MESSAGE);
-    return { ...event, data: { ...event.data, message } };
-  } catch (err) {
-    if (!(err instanceof KubeError)) throw err;
-    ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");
-    return event;
-  }
 }

@@ -19,7 +19,7 @@ function overLimit(facts: Facts): Fault[] {
   const rolling = new Map<string, string>();
   const faults: Fault[] = [];
   const close = ({ uid, rollout }: WorkloadRecord) => {
-    if (rolling.get(uid) !== rollout?.id) rolling.delete(uid);
+    if (rolling.get(uid) !== rollout?.id || rollout?.stalled === true) rolling.delete(uid);
   };
   for (const [i, entry] of history.entries()) {
     if (entry.type === "record") {
@@ -115,7 +115,9 @@ function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): st
   const end = history.at(-1)?.at ?? 0;
   if (at !== undefined && at < end - LATE_MS) return "its time has passed";
   if (reason === "MaxRolling") {
-    const rolling = [...records.values()].filter(({ rollout }) => rollout !== undefined).length;
+    const rolling = [...records.values()].filter(
+      ({ rollout }) => rollout !== undefined && rollout.stalled !== true,
+    ).length;
     return rolling < roomOf(facts) ? `${rolling} workloads roll` : undefined;
   }
   if (reason === "Halted") {
@@ -144,7 +146,7 @@ function untrueHolds(facts: Facts): Fault[] {
 export const QUEUES: readonly Property[] = [
   {
     name: "limited",
-    says: "never more workloads roll at once than the queue's maxRolling",
+    says: "never more workloads roll at once than the queue's maxRolling, but for what has stalled",
     ofAll: true,
     faults: overLimit,
   },

@@ -1,0 +1,77 @@
+import { dig } from "../object.ts";
+import type { KubeObject } from "../object.ts";
+import { condition } from "./conditions.ts";
+
+/** So many pods are described; the rest of them are counted. */
+const MAX_DESCRIBED = 3;
+const MAX_TEXT = 200;
+
+type Waiting = { readonly reason?: unknown; readonly message?: unknown };
+type ContainerStatus = { readonly state?: { readonly waiting?: Waiting } };
+
+function containersOf(pod: KubeObject): ContainerStatus[] {
+  const lists = ["initContainerStatuses", "containerStatuses"].map((name) =>
+    dig(pod, "status", name),
+  );
+  return lists.flatMap((list) => (Array.isArray(list) ? (list as ContainerStatus[]) : []));
+}
+
+function isReady(pod: KubeObject): boolean {
+  return condition(pod, "Ready")?.status === "True" && pod.metadata.deletionTimestamp === undefined;
+}
+
+function text(...parts: readonly unknown[]): string {
+  const words = parts.filter((part) => typeof part === "string" && part !== "");
+  return words.join(": ").slice(0, MAX_TEXT);
+}
+
+/** `Pending` containers that are just being made say nothing. */
+const USUAL = new Set<unknown>(["ContainerCreating", "PodInitializing"]);
+
+/** What the cluster says of a pod that is not ready, in its own words. */
+function sayingOf(pod: KubeObject): string {
+  const scheduled = condition(pod, "PodScheduled");
+  if (scheduled?.status === "False") return text(scheduled.reason, scheduled.message);
+  const waiting = containersOf(pod)
+    .map(({ state }) => state?.waiting)
+    .find((state) => state !== undefined && !USUAL.has(state.reason));
+  return waiting === undefined ? "" : text(waiting.reason, waiting.message);
+}
+
+/**
+ * A StatefulSet replaces its pods in order, and none past one that is not ready, also where that is
+ * of an earlier revision:
+ * https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback.
+ */
+function isBlocking(workload: KubeObject, pod: KubeObject): boolean {
+  const revision = dig(workload, "status", "updateRevision");
+  const own = pod.metadata.labels?.["controller-revision-hash"];
+  return workload.kind === "StatefulSet" && own !== undefined && own !== revision;
+}
+
+const CURE = "it is of an earlier revision, and no pod is replaced past it: delete it";
+
+/** `db-1 is not ready: ImagePullBackOff: Back-off pulling image "app:2"`. */
+function describePod(workload: KubeObject, pod: KubeObject): string {
+  const { name, deletionTimestamp } = pod.metadata;
+  if (deletionTimestamp !== undefined) {
+    return `${name} is being deleted, which its node has not confirmed`;
+  }
+  const saying = sayingOf(pod);
+  const why = saying === "" ? "" : `: ${saying}`;
+  return `${name} is not ready${why}${isBlocking(workload, pod) ? `; ${CURE}` : ""}`;
+}
+
+/** What keeps a workload's pods from being ready, in sentences; undefined where all are. */
+export function describeStuck(
+  workload: KubeObject,
+  pods: readonly KubeObject[],
+): string | undefined {
+  const stuck = pods
+    .filter((pod) => !isReady(pod))
+    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+  if (stuck.length === 0) return undefined;
+  const described = stuck.slice(0, MAX_DESCRIBED).map((pod) => describePod(workload, pod));
+  const more = stuck.length - described.length;
+  return `${described.join(". ")}${more > 0 ? `. And ${more} more pods are not ready` : ""}`;
+}

@@ -1,0 +1,69 @@
+import { replayOf } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+/** A status says which rollout it speaks of, and what stands in its way. */
+export const STATUS_MUTANTS: readonly Mutant[] = [
+  {
+    name: "refused-replicaset-stalls",
+    undoes: "A rollout whose new ReplicaSet is refused fails with the cluster's sentence.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `  if (status.refused !== undefined) return failed(record, rollout, status.refused, now);\n`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/decision/advance.test.ts",
+      title: "a late rollout says why: what its controller could not do",
+    },
+  },
+  {
+    name: "stalled-is-silent",
+    undoes: "A rollout that stalls says how far it is.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `stalled(record, rollout, status.message, now)`,
+    becomes: `stalled(record, rollout, undefined, now)`,
+    killedBy: {
+      file: "services/restarter/src/decision/advance.test.ts",
+      title: "a late rollout says why: how far it is",
+    },
+  },
+  {
+    name: "stalled-keeps-quota",
+    undoes: "A rollout that stalls gives its quota back at once.",
+    file: "services/restarter/src/admission/admission.ts",
+    find: `await note(queue, { key, rollout, releasesQuota: true, failedChanges });`,
+    becomes: `await note(queue, { key, rollout, releasesQuota: false, failedChanges });`,
+    killedBy: {
+      file: "test/cases/kinds.test.ts",
+      title: "a rollout that hangs on a dead node gives its place in the queue back (case 11)",
+    },
+  },
+  {
+    name: "stalled-gets-its-quota-again",
+    undoes: "A rollout that has stalled gets no quota.",
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: `return isUnfinished && record.rollout?.stalled !== true ? record.rollout : undefined;`,
+    becomes: `return isUnfinished ? record.rollout : undefined;`,
+    killedBy: replayOf("stalled-keeps-quota"),
+  },
+  {
+    name: "blocking-pod-has-no-cure",
+    undoes: "A pod of an earlier revision that blocks a StatefulSet is told with its cure.",
+    file: "libs/kube/src/workloads/stuck-pods.ts",
+    find: `return workload.kind === "StatefulSet" && own !== undefined && own !== revision;`,
+    becomes: `return workload.kind === "StatefulSet" && own === undefined && own !== revision;`,
+    killedBy: {
+      file: "libs/kube/src/workloads/stuck-pods.test.ts",
+      title: "what keeps pods from being ready: an earlier revision",
+    },
+  },
+  {
+    name: "pods-hold-an-end-back",
+    undoes: "An end goes out without the names of pods where their list takes too long.",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: `if (!(err instanceof KubeError) && !isAborted(err)) throw err;`,
+    becomes: `if (!(err instanceof KubeError)) throw err;`,
+    killedBy: {
+      file: "services/restarter/test/kinds-apps.test.ts",
+      title: "an end is told without the names of pods where the list of them gets no answer",
+    },
+  },
+];
