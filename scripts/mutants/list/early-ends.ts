@@ -164,4 +164,12 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
       title: "scaled down before pod 0 is updated",
     },
   },
+  {
+    name: "started-after-deletion",
+    undoes: "Who has the answer of a patch late makes no record of a workload that is gone.",
+    file: "services/restarter/src/rollout/record-started.ts",
+    find: `if (present === undefined && !(await isThere(ctx, of.began))) return false;`,
+    becomes: ``,
+    killedBy: replayOf("started-after-deletion"),
+  },
 ];

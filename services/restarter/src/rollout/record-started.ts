@@ -34,7 +34,7 @@ export async function recordStarted(
     if (!(err instanceof ConflictError)) throw err;
     ctx.index.apply(workload);
     const of = { before: before.value, began: written };
-    await retryOnConflict(() => recordBeside(ctx, of, workload));
+    if (!(await retryOnConflict(() => recordBeside(ctx, of, workload)))) return DONE;
   }
   ctx.failpoint("rolling-written");
   // Only now: when the index has the new generation, the record must have it too.
@@ -42,19 +42,29 @@ export async function recordStarted(
   return DONE;
 }
 
-/** Adds a begun rollout to the record that somebody else wrote. */
+/**
+ * Adds a begun rollout to the record that somebody else wrote. False where they removed it, because
+ * the workload is gone: its end was published.
+ */
 async function recordBeside(
   ctx: Context,
   of: { readonly before: WorkloadRecord; readonly began: Started },
   workload: Workload,
-): Promise<void> {
+): Promise<boolean> {
   const present = await ctx.records.get(recordKey(ctx.cluster, of.began));
+  if (present === undefined && !(await isThere(ctx, of.began))) return false;
   const at = { ...ctx, workload, now: Date.now() };
   const next =
     present !== undefined && (await isOfBefore(ctx, of, present.value))
       ? { ...of.began, outbox: present.value.outbox }
       : withApplied(at, of, present?.value);
   if (next !== undefined) await commit(ctx, present, next);
+  return true;
+}
+
+/** Whether the API server has the workload, and it was not made again by others. */
+async function isThere(ctx: Context, began: Started): Promise<boolean> {
+  return (await readWorkload(ctx, workloadKey(began)))?.uid === began.uid;
 }
 
 /**
@@ -67,5 +77,5 @@ async function isOfBefore(
   written: WorkloadRecord,
 ): Promise<boolean> {
   if ([before.uid, began.uid].includes(written.uid)) return false;
-  return (await readWorkload(ctx, workloadKey(began)))?.uid === began.uid;
+  return isThere(ctx, began);
 }

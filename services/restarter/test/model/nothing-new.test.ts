@@ -579,6 +579,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a source made after a workload that is made again, before NATS is restored to its life before",
+    [
+      { replicas: 1, attempts: 1 },
+      [
+        { do: "edit", edit: "deletes it and makes it again" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "restore" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -1,3 +1,4 @@
+import type { Entry } from "../world/history.ts";
 import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
 import { isPatch, isRestore } from "../oracle/facts.ts";
@@ -127,7 +128,7 @@ export function isEndedAgainAfterRestore({ events, history }: Facts, place: numb
 
 /**
  * Whether each source was created and NATS was restored after the pod was made, and nothing of the
- * workload was recorded in between: its record does not know its pods.
+ * workload was recorded in between, or is in the backup: its record does not know its pods.
  */
 export function isCreatedAfterRestore(facts: Facts, violation: Violation): boolean {
   const { history } = facts;
@@ -135,7 +136,11 @@ export function isCreatedAfterRestore(facts: Facts, violation: Violation): boole
     const restored = history.findLastIndex((entry) => isRestore(entry));
     if (restored < pod.from || pod.content.has(source)) return false;
     const between = history.slice(Math.min(restored, changedAt), Math.max(restored, changedAt));
-    return !between.some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+    const isOf = (entry: Entry | undefined) =>
+      (entry?.type === "record" || entry?.type === "restored record") &&
+      entry.record?.uid === pod.owner;
+    const kept = history.find(({ type }, i) => i > restored && type === "restored record");
+    return !between.some(isOf) || !isOf(kept);
   });
 }
 
