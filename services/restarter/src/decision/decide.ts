@@ -16,6 +16,7 @@ import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./runn
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
+import { reportOnly } from "./report-only.ts";
 
 const MAX_VERDICTS = 200;
 
@@ -129,11 +130,6 @@ function deletionCounts(s: DecisionInput, key: SourceKey, running: string | unde
 }
 
 /**
- * `notify`: report what would roll the workload, do not roll it; replaces Reloader's webhook mode.
- */
-const EFFECT = "rollcast.dev/effect";
-
-/**
  * The throttle of a record whose deferral is over. A loop that was slowed down stays slow, and is
  * not reported again, if an edit by others has brought what was due.
  */
@@ -158,16 +154,6 @@ function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
 
 function isChanged(before: WorkloadRecord | undefined, after: WorkloadRecord): boolean {
   return before === undefined || JSON.stringify(before) !== JSON.stringify(after);
-}
-
-/** Why the rollout is only reported; undefined if it is to be made. */
-export function reportOnly({
-  mode,
-  workload,
-}: Pick<DecisionInput, "mode" | "workload">): "Observe" | "Notify" | undefined {
-  if (mode === "observe") return "Observe";
-  const effect = workload.annotations[EFFECT] ?? workload.templateAnnotations[EFFECT];
-  return effect === "notify" ? "Notify" : undefined;
 }
 
 /**
