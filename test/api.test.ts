@@ -6,7 +6,9 @@ import {
 } from "@rollcast/shared/api/workload-routes";
 import { WorkloadDetail } from "@rollcast/shared/api/workload-views";
 import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
-import { deployment } from "@rollcast/testkit/deployment";
+import { AUTO, deployment } from "@rollcast/testkit/deployment";
+import { job, pathOf } from "@rollcast/testkit/shapes";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { REFUSAL, refuseTemplates } from "./refuse-templates.ts";
@@ -157,6 +159,28 @@ test("a refused rollout is stale and told with its reason, and retry tries it at
   await waitSettled(stack, "web");
   const left = listStale.response?.parse(await call("GET", "/v1/stale"));
   expect(left?.items.map(({ name }) => name)).toEqual(["one"]);
+});
+
+test("a Job of another controller is explained with its owner, and not rolled by request", async () => {
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
+  const { api, namespace } = stack;
+  const source = await api.get<AnyObject>(paths.configMap(namespace, "cfg"));
+  const { uid } = source.metadata;
+  const owner = { apiVersion: "v1", kind: "ConfigMap", name: "cfg", uid, controller: true };
+  const body = job(namespace, "worker", { annotations: AUTO, endless: true });
+  const metadata = { ...body.metadata, ownerReferences: [owner] };
+  await api.create(pathOf("batch/v1", namespace, "jobs"), { ...body, metadata });
+  const path = `/v1/workloads/Job/${namespace}/worker`;
+  const isIndexed = async () => (await call<{ mayRoll?: boolean }>("GET", path)).mayRoll === true;
+  await waitFor(isIndexed, { message: "the Job to be known" });
+  expect(WorkloadDetail.parse(await call("GET", path))).toMatchObject({
+    states: ["current"],
+    next: { do: "keep", reason: "Owned", message: expect.stringContaining("ConfigMap cfg") },
+    sources: [{ check: "auto" }],
+  });
+  const answer = await call("POST", `${path}/roll`, { requestId: "request-1" });
+  expect(answer).toMatchObject({ problem: { code: "Owned" } });
 });
 
 test("what cannot be done is refused with what to do", async () => {

@@ -143,7 +143,6 @@ outcomeTest(
   "a running Job of any other controller is left to it (case 8)",
   {
     right: { job: "the same", events: ["skipped Owned"] },
-    knownToFail: { job: "another", events: ["planned", "started"] },
   },
   async (begin) => {
     const place = world("owned");

@@ -14,7 +14,8 @@ type Options = ApiOptions & OutputOptions & { readonly namespace: string; readon
 
 function nextText({ next, mayRoll }: WorkloadDetail, now: number): string {
   if (!mayRoll) return "nothing: no annotation opts it in";
-  if (next.do === "keep") return "nothing is due";
+  if (next.do === "keep")
+    return next.reason === undefined ? "nothing is due" : `nothing: ${next.message ?? next.reason}`;
   if (next.do === "roll") return "a rollout is due now";
   if (next.do === "skip") return "a rollout is due and is reported, not made (observe)";
   if (next.do === "requeue") return "not known yet: the restarter catches up";

@@ -9,12 +9,14 @@ import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
 import { STATUS_MUTANTS } from "./statuses.ts";
 import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
 import { JOB_RESULT_MUTANTS } from "./job-results.ts";
+import { OWNED_WORK_MUTANTS } from "./owned-work.ts";
 
 /** Every guarantee that can be undone, by theme. */
 export const MUTANTS: readonly Mutant[] = [
   ...ANSWER_MUTANTS,
   ...UNKNOWN_RESULT_MUTANTS,
   ...JOB_RESULT_MUTANTS,
+  ...OWNED_WORK_MUTANTS,
   ...MARKER_MUTANTS,
   ...INSTALLATION_MUTANTS,
   ...OPERATION_MUTANTS,

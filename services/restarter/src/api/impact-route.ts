@@ -123,7 +123,7 @@ export function impactOn(
   // First applies what is due today, so that only this change is evaluated.
   const today = decide({ ...s, trusted: true });
   const current = today.do === "requeue" ? s : { ...s, record: today.record };
-  const next = decisionView(decide({ ...current, sources, trusted: true }));
+  const next = decisionView(decide({ ...current, sources, trusted: true }), s.workload);
   return {
     ...about,
     ...usedKeys,

@@ -16,6 +16,7 @@ const ONE_KEY = {
   ],
 };
 
+const opted = () => givenWorkload({ annotations: AUTO });
 const onlyA = () => givenWorkload({ annotations: AUTO, spec: ONE_KEY });
 const gone = new Map([[CFG, givenSource("aa", { deletedAt: T0 - 60_000 })]]);
 
@@ -35,6 +36,12 @@ const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = 
     { would: "keep", check: "other-keys", message: expect.stringContaining("only other keys: a") },
   ],
   ["a new key rolls who uses all keys", {}, ["new"], { would: "roll" }],
+  [
+    "a Job of a controller is left to it",
+    { workload: { ...opted(), rollBy: "recreate", owner: { kind: "ScaledJob", name: "queue" } } },
+    undefined,
+    { would: "keep", check: "auto", message: expect.stringContaining("left to ScaledJob queue") },
+  ],
   ["observing tells and skips", { mode: "observe" }, undefined, { would: "skip" }],
   [
     "a workload with a pace of its own waits",

@@ -3,7 +3,7 @@ import { retryWorkload, rollWorkload } from "@rollcast/shared/api/workload-route
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
-import { reportOnly } from "../decision/report-only.ts";
+import { leftToOwner, reportOnly } from "../decision/report-only.ts";
 import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -18,6 +18,11 @@ function checkRollable({ input }: Evaluation): void {
     const detail =
       "no annotation opts the workload in, so Rollcast rolls it never: annotate it, or use kubectl rollout restart";
     throw new ProblemError(409, "not-opted-in", detail);
+  }
+  const owned = leftToOwner(input.workload);
+  if (owned !== undefined) {
+    const detail = `the Job belongs to a controller: ${owned.message}`;
+    throw new ProblemError(409, owned.reason, detail);
   }
   const reportReason = reportOnly(input);
   if (reportReason === "Observe") {

@@ -11,8 +11,10 @@ import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content
 import type { Content } from "../model/content.ts";
 import type { Decision, DecisionInput } from "../decision/decision.ts";
 import { STRIPPED, strippedText } from "../decision/decide.ts";
+import { leftToOwner } from "../decision/report-only.ts";
 import { explain, presentContents, verdicts } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
 
 const SHORT = 8;
 
@@ -31,11 +33,12 @@ function shortDigest(digest: string): string {
 }
 
 /** A decision as a word, a reason and a time. */
-export function decisionView(decision: Decision): DecisionView {
+export function decisionView(decision: Decision, workload: Workload): DecisionView {
   if (decision.do === "requeue") return { do: decision.do };
   const { due, failure, hold } = decision.record;
   if (hold !== undefined) return { do: "wait", reason: hold };
   if (decision.do === "skip") return { do: decision.do, reason: "Observe" };
+  if (decision.do === "keep") return { do: decision.do, ...leftToOwner(workload) };
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
   const reason = refused ? failure.reason : due?.reason;

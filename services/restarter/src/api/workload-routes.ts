@@ -52,7 +52,9 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     generation: workload.generation,
     mayRoll: workload.mayRoll,
     ...otherInstallation(api, workloadKey(workload)),
-    next: workload.mayRoll ? decisionView(decision) : { do: "keep", reason: "NotOptedIn" },
+    next: workload.mayRoll
+      ? decisionView(decision, workload)
+      : { do: "keep", reason: "NotOptedIn" },
     sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? [])
       .slice(-ROLLOUTS_SHOWN)

@@ -19,7 +19,23 @@ const T0 = Date.parse("2026-01-10T12:00:00.000Z");
 const CFG = sourceKey("ConfigMap", "shop", "cfg");
 const rules = rulesOf();
 
-type Shape = { uid?: string; madeBy?: string; spec?: object; image?: string; status?: object };
+type Shape = {
+  uid?: string;
+  madeBy?: string;
+  spec?: object;
+  image?: string;
+  status?: object;
+  annotations?: Readonly<Record<string, string>>;
+  owner?: string;
+};
+
+const controller = (kind: string) => ({
+  apiVersion: "keda.sh/v1alpha1",
+  kind,
+  name: "queue",
+  uid: "o1",
+  controller: true,
+});
 
 function object(kind: WorkloadKind, shape: Shape): KubeObject {
   const container = {
@@ -38,8 +54,10 @@ function object(kind: WorkloadKind, shape: Shape): KubeObject {
       generation: 1,
       // Younger than the installation, older than the change.
       creationTimestamp: new Date(T0 - 60_000).toISOString(),
+      ...(shape.owner === undefined ? {} : { ownerReferences: [controller(shape.owner)] }),
       annotations: {
         "rollcast.dev/auto": "true",
+        ...shape.annotations,
         ...(shape.madeBy === undefined ? {} : { [ROLLOUT]: shape.madeBy }),
       },
     },
@@ -226,21 +244,79 @@ describe("a Job", () => {
   });
 });
 
+const COMPLETE = { conditions: [{ type: "Complete", status: "True" }] };
+
+describe("a Job that a controller has made", () => {
+  const owned = (shape: Shape = {}) => of(job, { owner: "ScaledJob", ...shape });
+  // Older than the installation, so that it is taken as it is.
+  const adopted = () => recordOf(ask({ ...owned(), createdAt: 0 }, undefined, "aa"));
+
+  test("is left to it while it runs: skipped once per content, and its pods keep theirs", () => {
+    const first = ask(owned(), adopted(), "bb");
+    expect(first).toMatchObject({ do: "keep", record: { phase: "current" } });
+    expect(recordOf(first).outbox).toMatchObject([
+      {
+        outcome: "skipped",
+        data: {
+          reason: "Owned",
+          message: "it is left to ScaledJob queue, whose next Job gets the content",
+          cause: { name: "cfg" },
+        },
+      },
+    ]);
+    expect(recordOf(first).running).toEqual(adopted().running);
+    expect(recordOf(first).staleSince).toBeUndefined();
+    const reported = sent(recordOf(first));
+    expect(ask(owned(), reported, "bb")).toMatchObject({ do: "keep", changed: false });
+    expect(words(ask(owned(), reported, "cc"))).toEqual(["skipped"]);
+  });
+
+  test("is left to it when it has run to its end, without a word", () => {
+    const decision = ask(owned({ status: COMPLETE }), adopted(), "bb");
+    expect(decision.do).toBe("keep");
+    expect(words(decision)).toEqual([]);
+  });
+
+  test("begins with the content present then where it is suspended", () => {
+    const decision = ask(owned({ spec: { suspend: true } }), adopted(), "bb");
+    expect(recordOf(decision).outbox).toMatchObject([{ data: { reason: "Suspended" } }]);
+  });
+
+  test("is left to it also where a rollout was due before it had a controller", () => {
+    const due = recordOf(ask(of(job), adopted(), "bb"));
+    expect(due.phase).toBe("pending");
+    expect(ask(owned(), due, "bb")).toMatchObject({ do: "keep", record: { phase: "current" } });
+  });
+});
+
 type Annotations = Record<string, string>;
 
-test.each<{ own: Annotations; template: Annotations; want: string }>([
+test.each<{ own: Annotations; template: Annotations; owner?: string; want: string }>([
   { own: { "rollcast.dev/auto": "true" }, template: {}, want: "auto" },
   { own: { "configmap.rollcast.dev/reload": "cfg" }, template: {}, want: "named" },
   { own: {}, template: { "rollcast.dev/auto": "true" }, want: "job-finished" },
   { own: {}, template: { "configmap.rollcast.dev/reload": "cfg" }, want: "named" },
   { own: {}, template: {}, want: "job-finished" },
-])("a Job that has ended, annotated $own and in its template $template: $want", (given) => {
-  const workload = {
-    ...givenWorkload({ annotations: given.own, templateAnnotations: given.template, rules }),
-    kind: "Job",
-    finished: true as const,
-  };
-  const named = { kind: "ConfigMap", namespace: "shop", name: "cfg" } as const;
-  const question = { rules: rulesOf({ auto: true }), workload, source: named, record: undefined };
-  expect(verdict(question).check).toBe(given.want);
-});
+  {
+    own: { "configmap.rollcast.dev/reload": "cfg" },
+    template: {},
+    owner: "ScaledJob",
+    want: "owned-finished",
+  },
+  { own: { "rollcast.dev/auto": "true" }, template: {}, owner: "CronJob", want: "owned" },
+])(
+  "a Job of $owner that has ended, annotated $own and in its template $template: $want",
+  (given) => {
+    const { own, template, owner } = given;
+    const metadata = owner === undefined ? {} : { ownerReferences: [controller(owner)] };
+    const workload = {
+      ...givenWorkload({ annotations: own, templateAnnotations: template, metadata, rules }),
+      kind: "Job",
+      rollBy: "recreate" as const,
+      finished: true as const,
+    };
+    const named = { kind: "ConfigMap", namespace: "shop", name: "cfg" } as const;
+    const question = { rules: rulesOf({ auto: true }), workload, source: named, record: undefined };
+    expect(verdict(question).check).toBe(given.want);
+  },
+);

@@ -16,7 +16,7 @@ import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./runn
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
-import { reportOnly } from "./report-only.ts";
+import { leftToOwner, reportOnly } from "./report-only.ts";
 
 const MAX_VERDICTS = 200;
 
@@ -210,12 +210,21 @@ function decideRoll(
   const hash = contentsHash(wanted);
   const { rollout, failure } = record;
 
+  const owned = leftToOwner(workload);
   const reportReason = reportOnly(s);
   const fulfilled = { ...record, ...withRequestsDone(record) };
+  // Its pods keep what they began with. One that is suspended begins with what is there then.
+  if (owned !== undefined && workload.hold === undefined) {
+    const left = withoutDeferral(fulfilled);
+    if (record.reported === hash) return { do: "keep", record: planOver(s, record, left) };
+    const next = { ...left, reported: hash };
+    return { do: "keep", record: skipped(next, owned, causeOf(s, keys), s.now, s.newId) };
+  }
   if (reportReason !== undefined) {
     if (record.reported === hash) return { do: "keep", record: planOver(s, record, fulfilled) };
     const cause = causeOf(s, keys);
-    const next = skipped({ ...fulfilled, reported: hash }, reportReason, cause, s.now, s.newId);
+    const why = { reason: reportReason };
+    const next = skipped({ ...fulfilled, reported: hash }, why, cause, s.now, s.newId);
     return { do: "skip", record: next };
   }
   const changes = changesOf(s.sources, keys);
@@ -231,7 +240,13 @@ function decideRoll(
     const passed = workload.rollBy === "recreate";
     const cause = causeOf(s, keys);
     const next = passed
-      ? skipped(withoutDeferral({ ...fulfilled, running: wanted }), waits, cause, s.now, s.newId)
+      ? skipped(
+          withoutDeferral({ ...fulfilled, running: wanted }),
+          { reason: waits },
+          cause,
+          s.now,
+          s.newId,
+        )
       : hold(record, waits, cause, s);
     return { do: "keep", record: next };
   }

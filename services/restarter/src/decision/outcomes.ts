@@ -77,15 +77,15 @@ export function stalled(
   };
 }
 
-/** The record of a rollout that will not be made, with the reason. */
+/** The record of a rollout that will not be made, and why. */
 export function skipped(
   record: WorkloadRecord,
-  reason: string,
+  why: { readonly reason: string; readonly message?: string | undefined },
   cause: Cause | undefined,
   now: number,
   id: string,
 ): WorkloadRecord {
-  const extra = { reason, cause };
+  const extra = { ...why, cause };
   const event = outboxEvent(record, stableId(id, "skipped"), "skipped", now, extra);
   const { planned: _, ...rest } = record;
   return { ...rest, outbox: [...record.outbox, event] };

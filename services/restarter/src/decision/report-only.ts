@@ -1,3 +1,5 @@
+import { isOwnedJob } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 
 /**
@@ -13,4 +15,14 @@ export function reportOnly({
   if (mode === "observe") return "Observe";
   const effect = workload.annotations[EFFECT] ?? workload.templateAnnotations[EFFECT];
   return effect === "notify" ? "Notify" : undefined;
+}
+
+/** Why a Job is left to its controller, whatever its sources; undefined if it has none. */
+export function leftToOwner(
+  workload: Pick<Workload, "owner" | "rollBy">,
+): { readonly reason: "Owned"; readonly message: string } | undefined {
+  const { owner } = workload;
+  if (owner === undefined || !isOwnedJob(workload)) return undefined;
+  const message = `it is left to ${owner.kind} ${owner.name}, whose next Job gets the content`;
+  return { reason: "Owned", message };
 }

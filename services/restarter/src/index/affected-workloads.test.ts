@@ -7,6 +7,8 @@ import { createAffectedCounts } from "./workload-index.ts";
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };
 
+const OWNER = { kind: "ScaledJob", name: "queue" };
+
 function workload(name: string, annotations: Record<string, string>, items?: readonly string[]) {
   const volume = { name: "v", configMap: { name: "cfg", items: items?.map((key) => ({ key })) } };
   const spec = { containers: [{ name: "web", image: "web:1" }], volumes: [volume] };
@@ -39,6 +41,7 @@ const ALL = [
   workload("other-key", AUTO, ["b"]),
   workload("not-opted-in", {}),
   workload("named", { "configmap.reloader.stakater.com/reload": "cfg" }),
+  { ...workload("job-of-keda", AUTO), rollBy: "recreate" as const, owner: OWNER },
 ];
 
 test.each([

@@ -4,7 +4,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { KindOptIn, NamedEntry } from "./opt-in.ts";
 import type { Keys } from "./source-references.ts";
 import type { Rules } from "./rules.ts";
-import { watchedSources } from "./workload.ts";
+import { isOwnedJob, watchedSources } from "./workload.ts";
 import type { Workload } from "./workload.ts";
 import { contentDigest, splitSourceKey } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
@@ -73,6 +73,12 @@ const CHECKS = [
     message: "the workload belongs to another one, which is rolled itself",
     applies: ({ workload, rules }) =>
       workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind),
+  },
+  {
+    name: "owned-finished",
+    roll: false,
+    message: "the Job has run to its end, and only its controller runs another one",
+    applies: ({ workload }) => isOwnedJob(workload) && workload.finished === true,
   },
   {
     name: "workload-ref",
@@ -226,7 +232,10 @@ export function touches(keys: Keys, changed: ChangedKeys): boolean {
   return [...added, ...other, ...removed].some((key) => keys.includes(key));
 }
 
-/** The workloads that use the source, pass the checks, and use a key that differs. */
+/**
+ * The workloads that use the source, pass the checks, are not left to their controllers, and use a
+ * key that differs.
+ */
 export function countAffected(
   users: readonly Workload[],
   source: SourceKey,
@@ -235,6 +244,7 @@ export function countAffected(
   const { record, rules } = about;
   const { kind, namespace, name } = splitSourceKey(source);
   return users.filter((workload) => {
+    if (isOwnedJob(workload)) return false;
     const question = { rules, workload, source: { kind, namespace, name }, record };
     if (!verdict(question).roll) return false;
     // A workload that names the source only by annotation rolls for every key.

@@ -135,7 +135,7 @@ export const WorkloadRecord = z.object({
   recreate: z.object({ manifest: z.string(), rollout: Rollout }).optional(),
   /** Why the workload must not be rolled now, if so. */
   hold: z.string().optional(),
-  /** Hash of the wanted content that `mode: observe` has reported. */
+  /** Hash of the wanted content that was reported as skipped, and not rolled. */
   reported: z.string().optional(),
   /** Set while `deferred`: why, the latest end, and the waiting changes if they are halted. */
   due: z

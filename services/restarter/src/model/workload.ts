@@ -72,6 +72,14 @@ export type Workload = {
   readonly workloadRef?: TemplateRef;
 };
 
+/**
+ * Whether it is a Job that another controller has made, as KEDA, JobSet or Argo Workflows do. Only
+ * its controller may end it or run it again.
+ */
+export function isOwnedJob({ owner, rollBy }: Pick<Workload, "owner" | "rollBy">): boolean {
+  return rollBy === "recreate" && owner !== undefined;
+}
+
 /** Identifies a workload: `<kind>/<namespace>/<name>`. */
 export type WorkloadKey = `${string}/${string}/${string}`;
 

@@ -1,0 +1,52 @@
+import type { Mutant } from "./mutant.ts";
+
+const DECIDE = "services/restarter/src/decision/decide.ts";
+const BATCH_TEST = "services/restarter/src/decision/decide-batch.test.ts";
+
+/** Work that somebody else has started is not ended, and not started twice. */
+export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
+  {
+    name: "owned-job-is-recreated",
+    undoes: "A running Job of another controller is not deleted.",
+    file: DECIDE,
+    find: `if (owned !== undefined && workload.hold === undefined) {`,
+    becomes: `if (owned !== undefined && workload.hold === "") {`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "is left to it while it runs: skipped once per content, and its pods keep theirs",
+    },
+  },
+  {
+    name: "owned-job-is-stale",
+    undoes: "What is left to its controller counts as no stale workload.",
+    file: DECIDE,
+    find: `const left = withoutDeferral(fulfilled);`,
+    becomes: `const left = fulfilled;`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "is left to it while it runs: skipped once per content, and its pods keep theirs",
+    },
+  },
+  {
+    name: "finished-owned-job-is-skipped",
+    undoes: "A Job of another controller that has ended is passed over without an event.",
+    file: "services/restarter/src/model/verdict.ts",
+    find: `isOwnedJob(workload) && workload.finished === true`,
+    becomes: `isOwnedJob(workload) && workload.deleting`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "is left to it when it has run to its end, without a word",
+    },
+  },
+  {
+    name: "owned-job-counts-as-affected",
+    undoes: "A change is said to affect what it rolls, not what is left to a controller.",
+    file: "services/restarter/src/model/verdict.ts",
+    find: `    if (isOwnedJob(workload)) return false;\n`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/index/affected-workloads.test.ts",
+      title: "a change affects all that may roll, if no keys are known",
+    },
+  },
+];
