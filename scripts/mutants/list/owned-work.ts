@@ -39,6 +39,47 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "hook-is-run-again",
+    undoes: "A hook of Helm or Argo CD is not run again by a change that it does not name.",
+    file: "services/restarter/src/model/verdict.ts",
+    find: `applies: ({ workload }) => workload.hook === true,`,
+    becomes: `applies: () => false,`,
+    killedBy: { file: BATCH_TEST, title: "that has ended is left alone, though it has auto" },
+  },
+  {
+    name: "hook-is-ended",
+    undoes: "A hook that runs is not deleted, though it names the source.",
+    file: DECIDE,
+    find: `workload.hook === true && workload.finished !== true`,
+    becomes: `false`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "that names the source is run again when it has ended, and not ended for it",
+    },
+  },
+  {
+    name: "awaited-hook-is-passed-over",
+    undoes: "A hook that names the source is run again when it has ended.",
+    file: DECIDE,
+    find: `workload.rollBy === "recreate" && waits === "Suspended"`,
+    becomes: `workload.rollBy === "recreate"`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "that names the source is run again when it has ended, and not ended for it",
+    },
+  },
+  {
+    name: "argo-hook-is-any-job",
+    undoes: "A hook of Argo CD is a hook as one of Helm.",
+    file: "libs/kube/src/workloads/job.ts",
+    find: `["helm.sh/hook", "argocd.argoproj.io/hook"]`,
+    becomes: `["helm.sh/hook"]`,
+    killedBy: {
+      file: "libs/kube/src/workloads/batch.test.ts",
+      title: "a Job annotated argocd.argoproj.io/hook: PreSync is a hook: true",
+    },
+  },
+  {
     name: "owned-job-counts-as-affected",
     undoes: "A change is said to affect what it rolls, not what is left to a controller.",
     file: "services/restarter/src/model/verdict.ts",

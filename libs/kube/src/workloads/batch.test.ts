@@ -50,6 +50,22 @@ test.each([
   expect(cronJob.hold?.(object(spec, status))).toBe(expected);
 });
 
+test.each([
+  { name: "helm.sh/hook", value: "pre-install,pre-upgrade", expected: true },
+  { name: "helm.sh/hook", value: "test", expected: true },
+  { name: "helm.sh/hook", value: "", expected: true },
+  { name: "argocd.argoproj.io/hook", value: "PreSync", expected: true },
+  { name: "argocd.argoproj.io/hook", value: "PostSync,SyncFail", expected: true },
+  { name: "argocd.argoproj.io/hook", value: "Skip", expected: true },
+  { name: "helm.sh/hook-weight", value: "1", expected: false },
+  { name: "argocd.argoproj.io/sync-wave", value: "1", expected: false },
+])("a Job annotated $name: $value is a hook: $expected", ({ name, value, expected }) => {
+  const { metadata, spec } = object({});
+  expect(job.hook?.({ metadata, spec })).toBe(false);
+  const annotated = { ...metadata, annotations: { [name]: value } };
+  expect(job.hook?.({ metadata: annotated, spec })).toBe(expected);
+});
+
 test("a CronJob runs a Job unless it is annotated to have its template marked", () => {
   expect(cronJob.rollBy?.(object({}), {})).toBe("job");
   expect(cronJob.rollBy?.(object({}), { "rollcast.dev/cronjob": "template" })).toBe("patch");

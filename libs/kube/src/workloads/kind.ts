@@ -71,6 +71,8 @@ export type WorkloadKind = {
   exclusive?(object: KubeObject): boolean;
   /** Whether it has run to its end: its pods take no new content by themselves. */
   finished?(object: KubeObject): boolean;
+  /** Whether a tool that deploys waits for its end: a hook of Helm or Argo CD. */
+  hook?(object: KubeObject): boolean;
   /**
    * Its objects come and go in numbers: those that can never roll, and were not made by us, are not
    * kept.

@@ -289,9 +289,53 @@ describe("a Job that a controller has made", () => {
   });
 });
 
+describe("a hook of Helm or Argo CD", () => {
+  const HOOK = { "helm.sh/hook": "pre-upgrade" };
+  const NAMED = { ...HOOK, "configmap.rollcast.dev/reload": "cfg" };
+  const hook = (shape: Shape) => of(job, { annotations: HOOK, ...shape });
+  const named = (status: object, made: Shape = {}) => hook({ annotations: NAMED, status, ...made });
+  const adopted = (workload: Workload) =>
+    recordOf(ask({ ...workload, createdAt: 0 }, undefined, "aa"));
+
+  test.each([
+    { state: "that runs", status: { active: 1 } },
+    { state: "that has ended", status: COMPLETE },
+  ])("$state is left alone, though it has auto", ({ status }) => {
+    const decision = ask(hook({ status }), adopted(hook({})), "bb");
+    expect(decision.do).toBe("keep");
+    expect(words(decision)).toEqual([]);
+  });
+
+  test("that names the source is run again when it has ended, and not ended for it", () => {
+    const held = ask(named({ active: 1 }), adopted(named({})), "bb");
+    expect(held).toMatchObject({ do: "keep", record: { phase: "deferred", hold: "Running" } });
+    expect(recordOf(held).outbox).toMatchObject([
+      { outcome: "deferred", data: { reason: "Running" } },
+    ]);
+    const reported = sent(recordOf(held));
+    expect(ask(named({ active: 1 }), reported, "bb")).toMatchObject({ changed: false });
+    expect(ask(named(COMPLETE), reported, "bb").do).toBe("roll");
+  });
+
+  test("that we have run again is not ended for newer content either", () => {
+    const pending = recordOf(ask(named(COMPLETE), adopted(named({})), "bb"));
+    const recreate = { manifest: "{}", rollout: pending.rollout as never };
+    const made = { uid: "u2", madeBy: pending.rollout?.id ?? "" };
+    const rolling = recordOf(ask(named({}, made), { ...pending, recreate }, "bb"));
+    expect(rolling.phase).toBe("rolling");
+    expect(ask(named({}, made), sent(rolling), "cc")).toMatchObject({
+      do: "keep",
+      record: { phase: "rolling", hold: "Running" },
+    });
+    const done = ask(named(COMPLETE, made), sent(rolling), "cc");
+    expect(done.do).toBe("roll");
+    expect(words(done)).toEqual(["succeeded"]);
+  });
+});
+
 type Annotations = Record<string, string>;
 
-test.each<{ own: Annotations; template: Annotations; owner?: string; want: string }>([
+test.each<{ own: Annotations; template: Annotations; owner?: string; hook?: true; want: string }>([
   { own: { "rollcast.dev/auto": "true" }, template: {}, want: "auto" },
   { own: { "configmap.rollcast.dev/reload": "cfg" }, template: {}, want: "named" },
   { own: {}, template: { "rollcast.dev/auto": "true" }, want: "job-finished" },
@@ -304,6 +348,8 @@ test.each<{ own: Annotations; template: Annotations; owner?: string; want: strin
     want: "owned-finished",
   },
   { own: { "rollcast.dev/auto": "true" }, template: {}, owner: "CronJob", want: "owned" },
+  { own: { "rollcast.dev/auto": "true" }, template: {}, hook: true, want: "job-hook" },
+  { own: { "configmap.rollcast.dev/reload": "cfg" }, template: {}, hook: true, want: "named" },
 ])(
   "a Job of $owner that has ended, annotated $own and in its template $template: $want",
   (given) => {
@@ -314,6 +360,7 @@ test.each<{ own: Annotations; template: Annotations; owner?: string; want: strin
       kind: "Job",
       rollBy: "recreate" as const,
       finished: true as const,
+      ...(given.hook === undefined ? {} : { hook: given.hook }),
     };
     const named = { kind: "ConfigMap", namespace: "shop", name: "cfg" } as const;
     const question = { rules: rulesOf({ auto: true }), workload, source: named, record: undefined };

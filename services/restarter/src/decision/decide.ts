@@ -171,8 +171,10 @@ function isInterrupted(
 
 /** Why a rollout must wait for the workload. */
 function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string | undefined {
-  const runs = workload.exclusive === true && record.phase === "rolling";
-  return workload.hold ?? (runs ? "Running" : undefined);
+  const isAlone = workload.exclusive === true && record.phase === "rolling";
+  // A tool that waits for a hook takes its deletion for its end.
+  const isAwaited = workload.hook === true && workload.finished !== true;
+  return workload.hold ?? (isAlone || isAwaited ? "Running" : undefined);
 }
 
 const MAX_ROLLING = { reason: "MaxRolling" } as const;
@@ -237,7 +239,7 @@ function decideRoll(
   const waits = holdReason(s, record);
   if (waits !== undefined) {
     // A suspended Job starts its pods later, with the content present then.
-    const passed = workload.rollBy === "recreate";
+    const passed = workload.rollBy === "recreate" && waits === "Suspended";
     const cause = causeOf(s, keys);
     const next = passed
       ? skipped(

@@ -138,6 +138,7 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
     revision,
     exclusive: kind.exclusive?.(object) === true ? (true as const) : undefined,
     finished: kind.finished?.(object) === true ? (true as const) : undefined,
+    hook: kind.hook?.(object) === true ? (true as const) : undefined,
     madeBy,
   };
 }

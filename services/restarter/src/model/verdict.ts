@@ -106,6 +106,13 @@ const CHECKS = [
     applies: (input) => input.optIn.named.some((entry) => names(entry, input)),
   },
   {
+    name: "job-hook",
+    roll: false,
+    message:
+      "the Job is a hook of Helm or Argo CD, and only one that names the source is run again",
+    applies: ({ workload }) => workload.hook === true,
+  },
+  {
     name: "job-finished",
     roll: false,
     message:

@@ -64,6 +64,8 @@ export type Workload = {
   readonly exclusive?: true;
   /** It has finished. */
   readonly finished?: true;
+  /** It is a hook of Helm or Argo CD, which wait for its end. */
+  readonly hook?: true;
   /** The rollout that made this Job, if we made it. */
   readonly madeBy?: string;
   /** The label selector of its pods, where they wait for their owner to delete them. */
