@@ -80,6 +80,39 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "replace-runs-two",
+    undoes: "A CronJob that replaces its runs has one at a time.",
+    file: "libs/kube/src/workloads/cronjob.ts",
+    find: `new Set(["Forbid", "Replace"])`,
+    becomes: `new Set(["Forbid"])`,
+    killedBy: {
+      file: "libs/kube/src/workloads/batch.test.ts",
+      title: "a CronJob waits: one may be replaced",
+    },
+  },
+  {
+    name: "marked-template-waits-for-a-run",
+    undoes: "A CronJob whose template is only marked waits for none of its runs.",
+    file: DECIDE,
+    find: `if (workload.hold === "Running" && workload.rollBy === "patch") return undefined;`,
+    becomes: ``,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "that runs one Job at a time (Replace) waits for its schedule's",
+    },
+  },
+  {
+    name: "run-beside-a-newer-run",
+    undoes: "A Job that began after the decision is not joined by ours.",
+    file: "services/restarter/src/rollout/jobs.ts",
+    find: `if (kind.hold?.(cronJob) !== undefined) {`,
+    becomes: `if (kind.hold?.(cronJob) === "Suspended") {`,
+    killedBy: {
+      file: "services/restarter/src/rollout/jobs.test.ts",
+      title: "no Job is run where its schedule has begun one since the decision",
+    },
+  },
+  {
     name: "owned-job-counts-as-affected",
     undoes: "A change is said to affect what it rolls, not what is left to a controller.",
     file: "services/restarter/src/model/verdict.ts",

@@ -44,6 +44,13 @@ test.each([
   { name: "nothing runs", spec: { concurrencyPolicy: "Forbid" }, expected: undefined },
   { name: "one runs beside", spec: { concurrencyPolicy: "Allow" }, active: 1, expected: undefined },
   { name: "one runs alone", spec: { concurrencyPolicy: "Forbid" }, active: 1, expected: "Running" },
+  {
+    name: "one may be replaced",
+    spec: { concurrencyPolicy: "Replace" },
+    active: 1,
+    expected: "Running",
+  },
+  { name: "nothing to replace", spec: { concurrencyPolicy: "Replace" }, expected: undefined },
   { name: "suspended", spec: { suspend: true }, active: 1, expected: "Suspended" },
 ])("a CronJob waits: $name", ({ spec, active = 0, expected }) => {
   const status = { active: Array.from({ length: active }, () => ({ kind: "Job" })) };

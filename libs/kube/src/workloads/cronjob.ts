@@ -14,8 +14,11 @@ function hold(object: KubeObject): "Suspended" | "Running" | undefined {
   return exclusive(object) && Array.isArray(active) && active.length > 0 ? "Running" : undefined;
 }
 
+/** `Replace` would end a run for the next one; a change ends none, so it waits as with `Forbid`. */
+const ONE_AT_A_TIME: ReadonlySet<unknown> = new Set(["Forbid", "Replace"]);
+
 function exclusive(object: KubeObject): boolean {
-  return dig(object, "spec", "concurrencyPolicy") === "Forbid";
+  return ONE_AT_A_TIME.has(dig(object, "spec", "concurrencyPolicy"));
 }
 
 /** A marked template is all there is to do; where a Job was run, its own status says. */

@@ -167,6 +167,33 @@ describe("a CronJob", () => {
     expect(words(done)).toEqual(["succeeded"]);
   });
 
+  test.each(["Forbid", "Replace"])(
+    "that runs one Job at a time (%s) waits for its schedule's",
+    (policy) => {
+      const listing = (active: object[], annotations: Readonly<Record<string, string>> = {}) => ({
+        ...of(cronJob, {
+          spec: { concurrencyPolicy: policy },
+          status: { active },
+          annotations,
+        }),
+      });
+      const busy = [{ kind: "Job", name: "one-29000000" }];
+      const adopted = recordOf(ask(listing([]), undefined, "aa"));
+      const held = ask(listing(busy), adopted, "bb");
+      expect(held).toMatchObject({ do: "keep", record: { phase: "deferred", hold: "Running" } });
+      expect(words(held)).toEqual(["deferred"]);
+      expect(ask(listing([]), sent(recordOf(held)), "bb").do).toBe("roll");
+      expect(
+        ask(listing([]), running({ spec: { concurrencyPolicy: policy } }), "cc"),
+      ).toMatchObject({
+        do: "keep",
+        record: { phase: "rolling", hold: "Running" },
+      });
+      const marked = ask(listing(busy, { "rollcast.dev/cronjob": "template" }), adopted, "bb");
+      expect(marked.do).toBe("roll");
+    },
+  );
+
   test.each([
     { job: undefined, expected: [] },
     { job: { status: { state: "progressing" } }, expected: [] },

@@ -171,6 +171,8 @@ function isInterrupted(
 
 /** Why a rollout must wait for the workload. */
 function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string | undefined {
+  // A template that is only marked runs nothing.
+  if (workload.hold === "Running" && workload.rollBy === "patch") return undefined;
   const isAlone = workload.exclusive === true && record.phase === "rolling";
   // A tool that waits for a hook takes its deletion for its end.
   const isAwaited = workload.hook === true && workload.finished !== true;

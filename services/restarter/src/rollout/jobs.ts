@@ -28,7 +28,8 @@ export const WRITE_MS = 15_000;
 
 /**
  * Runs a Job from the template of a CronJob, once even if called repeatedly. Throws
- * {@link KubeError}, and {@link ConflictError} if the CronJob is not the one decided on.
+ * {@link KubeError}, and {@link ConflictError} if the CronJob is not the one decided on or must not
+ * be rolled now.
  */
 export async function runJob(
   ctx: Context,
@@ -42,6 +43,10 @@ export async function runJob(
   if (cronJob.metadata.uid !== workload.uid) {
     await readWorkload(ctx, workloadKey(workload));
     throw new ConflictError("the CronJob was made again");
+  }
+  if (kind.hold?.(cronJob) !== undefined) {
+    ctx.index.apply(projectWorkload(kind, cronJob, ctx.rules));
+    throw new ConflictError("the CronJob was suspended, or one of its Jobs has begun");
   }
   const name = jobNameOf(workload, rollout);
   const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
