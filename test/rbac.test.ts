@@ -153,7 +153,9 @@ function toJob(object: AnyObject): AnyObject {
 
 function toCronJob(object: AnyObject): AnyObject {
   const { spec } = toJob(object);
-  const never = { schedule: "0 0 29 2 *", jobTemplate: { spec } };
+  // Its status is patched too.
+  const concurrencyPolicy = "Forbid";
+  const never = { schedule: "0 0 29 2 *", concurrencyPolicy, jobTemplate: { spec } };
   return { ...object, apiVersion: "batch/v1", kind: "CronJob", spec: never };
 }
 

@@ -9,6 +9,8 @@ export type PatchOperation = {
 };
 
 export const JSON_PATCH = "application/json-patch+json";
+/** JSON Merge Patch, RFC 7396. */
+export const MERGE_PATCH = "application/merge-patch+json";
 
 export const FIELD_MANAGER = "rollcast";
 

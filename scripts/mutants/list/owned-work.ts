@@ -113,6 +113,29 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "own-run-is-not-counted",
+    undoes: "The CronJob controller counts a Job that Rollcast has run.",
+    file: "services/restarter/src/rollout/jobs.ts",
+    find: `if (isAlone) await addActive(ctx, kind, cronJob, made);`,
+    becomes: `void isAlone; void addActive;`,
+    killedBy: {
+      file: "services/restarter/test/kinds-batch.test.ts",
+      title:
+        "a schedule that comes while our Job runs begins none beside it, with Forbid, or replaces it",
+    },
+  },
+  {
+    name: "active-jobs-are-overwritten",
+    undoes: "The Jobs that the CronJob controller has listed meanwhile stay listed.",
+    file: "services/restarter/src/rollout/active-job.ts",
+    find: `      present = undefined;`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/rollout/active-job.test.ts",
+      title: "what the controller has written meanwhile stays",
+    },
+  },
+  {
     name: "owned-job-counts-as-affected",
     undoes: "A change is said to affect what it rolls, not what is left to a controller.",
     file: "services/restarter/src/model/verdict.ts",

@@ -77,6 +77,45 @@ test("a CronJob runs one Job per content, followed to its end; none while suspen
   ]);
 });
 
+test("a schedule that comes while our Job runs begins none beside it, with Forbid, or replaces it", async () => {
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  const crons = pathOf("batch/v1", namespace, "cronjobs");
+  const running = async (name: string) =>
+    (await jobsOf(api, namespace, name))
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name);
+  await harness.adopt("cfg", "0");
+  for (const concurrencyPolicy of ["Forbid", "Replace"]) {
+    const shape = { endless: true, cron: { concurrencyPolicy } };
+    await api.create(crons, cronJob(namespace, concurrencyPolicy.toLowerCase(), shape));
+  }
+  await harness.start();
+  await harness.waitCurrent("CronJob", "forbid", "replace");
+  await harness.change("cfg", "1");
+  const ours = new Map<string, (string | undefined)[]>();
+  for (const name of ["forbid", "replace"]) {
+    await harness.waitEvent("started", name);
+    ours.set(name, await running(name));
+    expect(ours.get(name)).toHaveLength(1);
+    // Its controller looks again for a status, and then finds that a run is due.
+    await api.patch(`${crons}/${name}`, { spec: { schedule: "0 * * * *" } });
+    const lastScheduleTime = new Date(Date.now() - 2 * 3_600_000).toISOString();
+    await api.patch(`${crons}/${name}/status`, { status: { lastScheduleTime } });
+  }
+
+  const events = `/api/v1/namespaces/${namespace}/events?fieldSelector=reason%3DJobAlreadyActive`;
+  const isForbidden = async () => (await api.get<{ items: unknown[] }>(events)).items.length > 0;
+  await waitFor(isForbidden, { message: "the schedule to be passed over" });
+  expect(await running("forbid")).toEqual(ours.get("forbid"));
+  expect((await harness.waitEvent("cancelled", "replace")).reason).toBe("JobDeleted");
+  const scheduled = await waitFor(async () => (await running("replace")).at(0), {
+    message: "the scheduled Job",
+  });
+  expect(await running("replace")).toEqual([scheduled]);
+  expect(ours.get("replace")).not.toContain(scheduled);
+});
+
 test("a Job that failed ends the rollout of its CronJob as failed", async () => {
   await using harness = await startRestarterHarness();
   const { api, namespace } = harness;

@@ -47,6 +47,8 @@ subjects:
 {{- $cronJobs := not (has "cronjobs" $ignored) -}}
 {{- if $cronJobs }}
 - { apiGroups: [batch], resources: [cronjobs], verbs: [get, list, watch, patch] }
+# A Job that Rollcast has run is counted by a CronJob that runs one at a time.
+- { apiGroups: [batch], resources: [cronjobs/status], verbs: [patch] }
 {{- end }}
 {{- if not (has "jobs" $ignored) }}
 # New content runs a Job from a CronJob; a Job is deleted and created again.

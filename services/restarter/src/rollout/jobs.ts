@@ -17,6 +17,7 @@ import type { Applied, Attempt, Pending } from "./roll.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import { addActive } from "./active-job.ts";
 import { recordStarted } from "./record-started.ts";
 import { jobNameOf, recreatedRecord, recreation } from "../decision/applied.ts";
 import { projectWorkload } from "../index/project-workload.ts";
@@ -54,6 +55,8 @@ export async function runJob(
   const projected = projectWorkload(job, made, ctx.rules);
   const ours = projected.madeBy === rollout.id && projected.owner?.name === workload.name;
   if (!ours) throw new KubeError(422, "NameTaken", "another Job has this one's name");
+  const isAlone = workload.exclusive === true && projected.finished !== true;
+  if (isAlone) await addActive(ctx, kind, cronJob, made);
   return { workload, rollout: { ...rollout, job: name } };
 }
 
