@@ -136,6 +136,17 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "owner-of-another-group",
+    undoes: "A kind of another API group is not the watched one of its name.",
+    file: "services/restarter/src/model/rules.ts",
+    find: "watched.has(`${group}/${kind}`)",
+    becomes: "group !== undefined && [...watched].some((name) => name.endsWith(`/${kind}`))",
+    killedBy: {
+      file: "services/restarter/src/model/verdict.test.ts",
+      title: "what a kind of another group owns is rolled itself, whatever the kind's name",
+    },
+  },
+  {
     name: "owned-job-counts-as-affected",
     undoes: "A change is said to affect what it rolls, not what is left to a controller.",
     file: "services/restarter/src/model/verdict.ts",

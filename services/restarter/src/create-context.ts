@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
+import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
 import { openKvCache } from "@rollcast/nats/kv-cache";
@@ -68,7 +69,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   const rules = createRules(
     config.reload,
     // A Job of a CronJob is never recreated, whether or not CronJobs are followed.
-    [...watchable.map((kind) => kind.kind), "CronJob"],
+    [...watchable, cronJob],
   );
   const index = createWorkloadIndex(rules);
   const patching = { count: 0 };

@@ -1,3 +1,4 @@
+import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import type { KubeObject } from "@rollcast/kube/object";
 import { Reload } from "@rollcast/shared/config/reload";
@@ -8,7 +9,7 @@ import type { Workload } from "../src/model/workload.ts";
 
 /** The rules for the configuration `reload: {...}`. */
 export function rulesOf(reload: object = {}): Rules {
-  return createRules(Reload.parse(reload), ["Deployment", "CronJob"]);
+  return createRules(Reload.parse(reload), [deployment, cronJob]);
 }
 
 export type Given = {

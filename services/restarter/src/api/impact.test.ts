@@ -16,6 +16,7 @@ const ONE_KEY = {
   ],
 };
 
+const OWNER = { group: "keda.sh", kind: "ScaledJob", name: "queue" };
 const opted = () => givenWorkload({ annotations: AUTO });
 const onlyA = () => givenWorkload({ annotations: AUTO, spec: ONE_KEY });
 const gone = new Map([[CFG, givenSource("aa", { deletedAt: T0 - 60_000 })]]);
@@ -38,7 +39,7 @@ const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = 
   ["a new key rolls who uses all keys", {}, ["new"], { would: "roll" }],
   [
     "a Job of a controller is left to it",
-    { workload: { ...opted(), rollBy: "recreate", owner: { kind: "ScaledJob", name: "queue" } } },
+    { workload: { ...opted(), rollBy: "recreate", owner: OWNER } },
     undefined,
     { would: "keep", check: "auto", message: expect.stringContaining("left to ScaledJob queue") },
   ],

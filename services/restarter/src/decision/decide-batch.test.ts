@@ -30,7 +30,7 @@ type Shape = {
 };
 
 const controller = (kind: string) => ({
-  apiVersion: "keda.sh/v1alpha1",
+  apiVersion: kind === "CronJob" ? "batch/v1" : "keda.sh/v1alpha1",
   kind,
   name: "queue",
   uid: "o1",

@@ -7,7 +7,7 @@ import { createAffectedCounts } from "./workload-index.ts";
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };
 
-const OWNER = { kind: "ScaledJob", name: "queue" };
+const OWNER = { group: "keda.sh", kind: "ScaledJob", name: "queue" };
 
 function workload(name: string, annotations: Record<string, string>, items?: readonly string[]) {
   const volume = { name: "v", configMap: { name: "cfg", items: items?.map((key) => ({ key })) } };

@@ -77,7 +77,10 @@ function editedByOthers(object: KubeObject, templatePath: string): number | unde
 
 function ownerOf({ metadata }: KubeObject): Workload["owner"] {
   const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
-  return owner === undefined ? undefined : { kind: owner.kind, name: owner.name };
+  if (owner === undefined) return undefined;
+  const { apiVersion, kind, name } = owner;
+  const slash = apiVersion.indexOf("/");
+  return { group: slash < 0 ? "" : apiVersion.slice(0, slash), kind, name };
 }
 
 /** Transforms an object of the API server to what the index keeps. */

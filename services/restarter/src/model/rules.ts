@@ -9,14 +9,18 @@ export type Rules = Pick<
 > & {
   readonly ignoredWorkloadTypes: ReadonlySet<string>;
   readonly sharedNamespaces: ReadonlySet<string>;
-  /** Kinds that are watched themselves: objects they own roll through them. */
-  readonly ownerKinds: ReadonlySet<string>;
+  /** Whether a kind is watched itself: objects that it owns roll through it. */
+  readonly isWatched: (kind: GroupKind) => boolean;
   readonly patterns: NamePatterns;
   /** Returns an object's annotations under our own names. */
   readonly annotations: (annotations: unknown) => Readonly<Record<string, string>>;
 };
 
-export function createRules(reload: Reload, kinds: readonly string[]): Rules {
+/** A kind of the Kubernetes API: its name alone may be that of several. */
+export type GroupKind = { readonly group: string; readonly kind: string };
+
+export function createRules(reload: Reload, kinds: readonly GroupKind[]): Rules {
+  const watched = new Set(kinds.map(({ group, kind }) => `${group}/${kind}`));
   return {
     auto: reload.auto,
     onCreate: reload.onCreate,
@@ -25,7 +29,7 @@ export function createRules(reload: Reload, kinds: readonly string[]): Rules {
     imagePullSecrets: reload.imagePullSecrets,
     ignoredWorkloadTypes: new Set(reload.ignoredWorkloadTypes),
     sharedNamespaces: new Set(reload.sharedNamespaces),
-    ownerKinds: new Set(kinds),
+    isWatched: ({ group, kind }) => watched.has(`${group}/${kind}`),
     patterns: createNamePatterns(),
     annotations: annotationReader(reload.annotations),
   };

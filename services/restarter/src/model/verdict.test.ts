@@ -14,11 +14,12 @@ type Case = {
   spec?: Record<string, unknown>;
   source?: { kind?: SourceKind; namespace?: string; name?: string; annotations?: Annotations };
   reload?: object;
-  owner?: string;
+  owner?: { apiVersion: string; kind: string };
   deleting?: boolean;
   want: CheckName;
 };
 
+const CRON_JOB = { apiVersion: "batch/v1", kind: "CronJob" };
 const NOTHING = { containers: [{ name: "web", image: "web:1" }] };
 const R = "reloader.stakater.com";
 const RELOAD = `configmap.${R}/reload`;
@@ -35,9 +36,7 @@ function ask({
 }: Omit<Case, "want" | "name">) {
   const rules = rulesOf(reload);
   const ownerReferences =
-    owner === undefined
-      ? []
-      : [{ apiVersion: "x/v1", kind: owner, name: "o", uid: "u", controller: true }];
+    owner === undefined ? [] : [{ ...owner, name: "o", uid: "u", controller: true }];
   const workload = givenWorkload({
     annotations: own ?? {},
     templateAnnotations: template ?? {},
@@ -387,13 +386,13 @@ describe("1.2 the order of decision", () => {
     {
       name: "beyond: what a watched workload owns is rolled through its owner",
       own: { [`${R}/auto`]: "true" },
-      owner: "CronJob",
+      owner: CRON_JOB,
       want: "owned",
     },
     {
       name: "beyond: what an unwatched one owns is rolled itself",
       own: { [`${R}/auto`]: "true" },
-      owner: "Kafka",
+      owner: { apiVersion: "v1", kind: "Kafka" },
       want: "auto",
     },
   ];
@@ -408,7 +407,7 @@ test.each<Omit<Case, "name" | "want"> & { want: boolean }>([
   { own: { [`${R}/search`]: "true" }, want: true },
   { own: {}, reload: { auto: true }, want: true },
   { own: { [`${R}/auto`]: "no" }, reload: { auto: true }, want: false },
-  { own: { [`${R}/auto`]: "true" }, owner: "CronJob", want: false },
+  { own: { [`${R}/auto`]: "true" }, owner: CRON_JOB, want: false },
   {
     own: { [`${R}/auto`]: "true" },
     reload: { ignoredWorkloadTypes: ["deployments"] },
@@ -416,6 +415,13 @@ test.each<Omit<Case, "name" | "want"> & { want: boolean }>([
   },
 ])("may roll at all: $own $reload $owner", ({ want, ...given }) => {
   expect(ask(given).workload.mayRoll).toBe(want);
+});
+
+test("what a kind of another group owns is rolled itself, whatever the kind's name", () => {
+  const owner = { apiVersion: "batch.example.com/v1", kind: "CronJob" };
+  const question = ask({ own: { [`${R}/auto`]: "true" }, owner });
+  expect(verdict(question).check).toBe("auto");
+  expect(question.workload.mayRoll).toBe(true);
 });
 
 test("reports unreadable annotation entries and uses the rest", () => {

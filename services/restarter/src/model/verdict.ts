@@ -72,7 +72,7 @@ const CHECKS = [
     roll: false,
     message: "the workload belongs to another one, which is rolled itself",
     applies: ({ workload, rules }) =>
-      workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind),
+      workload.owner !== undefined && rules.isWatched(workload.owner),
   },
   {
     name: "owned-finished",

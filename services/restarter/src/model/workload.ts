@@ -5,7 +5,7 @@ import type { Reference } from "./source-references.ts";
 import { sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
 import type { Marks } from "./reloader-marks.ts";
-import type { Rules } from "./rules.ts";
+import type { GroupKind, Rules } from "./rules.ts";
 
 /**
  * What the index keeps of a workload: small, but enough for a decision. Times are milliseconds
@@ -24,7 +24,7 @@ export type Workload = {
   readonly restartsOnEdit: boolean;
   readonly deadlineMs: number | undefined;
   /** The controller that owns it, if any. */
-  readonly owner: { readonly kind: string; readonly name: string } | undefined;
+  readonly owner: (GroupKind & { readonly name: string }) | undefined;
   /** The annotations of our contract, under our own names, of the workload and its pod template. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly templateAnnotations: Readonly<Record<string, string>>;
@@ -111,7 +111,7 @@ export function mayRoll(
 ): boolean {
   if (workload.workloadRef !== undefined) return false;
   if (rules.ignoredWorkloadTypes.has(`${workload.kind.toLowerCase()}s`)) return false;
-  if (workload.owner !== undefined && rules.ownerKinds.has(workload.owner.kind)) return false;
+  if (workload.owner !== undefined && rules.isWatched(workload.owner)) return false;
   const named = (["ConfigMap", "Secret", "SecretProviderClass"] as const).some(
     (kind) => workload.optIn[kind].named.length > 0,
   );

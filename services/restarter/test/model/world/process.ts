@@ -102,10 +102,7 @@ export async function startProcess(
   const { signal } = gate;
   const queueConfigs = queuesOf(ports.config);
   const followed = [...KINDS, ...(MORE[ports.config.kind ?? ""] ?? [])];
-  const rules = createRules(Reload.parse({ onCreate: true }), [
-    ...followed.map(({ kind }) => kind),
-    "CronJob",
-  ]);
+  const rules = createRules(Reload.parse({ onCreate: true }), [...followed, cronJob]);
   const index = createWorkloadIndex(rules);
   const onSourceNamed: { enqueue: (key: WorkloadKey) => void } = { enqueue: () => undefined };
   const names = createSourceNames(rules.patterns, index, onSourceNamed);
