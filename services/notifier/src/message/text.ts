@@ -21,6 +21,18 @@ export function cut(
   return fits;
 }
 
+/** A mark of Slack's or Google Chat's markup where it may begin: not within a word. */
+const MARKS = /(?<![\p{L}\p{N}])[*_~`](?=\S)/gu;
+
+/**
+ * `text` in which no mark of Slack's or Google Chat's markup begins anything: neither has a way to
+ * escape one, but in front of it a space without width counts as a letter. Names with marks inside
+ * only (`DB_POOL_SIZE`) stay as they are, so that they can be copied.
+ */
+export function withoutMarkup(text: string): string {
+  return text.replaceAll(MARKS, "\u200B$&");
+}
+
 /** Bytes of a character in UTF-8. */
 export function utf8Size(char: string): number {
   return Buffer.byteLength(char);

@@ -3,10 +3,11 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import type { RolloutData } from "@rollcast/shared/events";
 import { messageOf } from "../message/message.ts";
 import type { Message } from "../message/message.ts";
+import { withoutMarkup } from "../message/text.ts";
 import { plainChatText, renderGoogleChat } from "./google-chat.ts";
 import { escapeSlack } from "./slack-content.ts";
 import { classifySlackAnswer, renderSlack } from "./slack-webhook.ts";
-import { plainCardText, renderTeams } from "./teams.ts";
+import { literalCardText, plainCardText, renderTeams } from "./teams.ts";
 
 const TIME = Date.parse("2026-11-23T03:00:00.000Z");
 
@@ -151,6 +152,23 @@ test.each([
   { text: "a\ud83d", shown: "a\ufffd" },
 ])("a Teams card makes no link of $text", ({ text, shown }) => {
   expect(plainCardText(text)).toBe(shown);
+});
+
+test.each([
+  { text: "__init__.py", shown: "\\_\\_init\\_\\_.py" },
+  { text: "a\\b `c` ~d~ *e*", shown: "a\\\\b \\`c\\` \\~d\\~ \\*e\\*" },
+  { text: "- a\n+ b\n# c\n1. d\n2) e", shown: "\\- a\n\\+ b\n\\# c\n1\\. d\n2\\) e" },
+  { text: "+a, -b 1.2", shown: "+a, -b 1.2" },
+])("a Teams card shows $text literally", ({ text, shown }) => {
+  expect(literalCardText(text)).toBe(shown);
+});
+
+test.each([
+  { text: "_raw_", shown: "\u200B_raw_" },
+  { text: "a *b* ~c~ `d`", shown: "a \u200B*b* \u200B~c~ \u200B`d`" },
+  { text: "DB_POOL_SIZE 2 * 3", shown: "DB_POOL_SIZE 2 * 3" },
+])("no mark of Slack or Google Chat begins in $text", ({ text, shown }) => {
+  expect(withoutMarkup(text)).toBe(shown);
 });
 
 test.each([

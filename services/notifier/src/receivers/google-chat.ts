@@ -1,5 +1,5 @@
 import type { Message } from "../message/message.ts";
-import { cut, utf8Size } from "../message/text.ts";
+import { cut, utf8Size, withoutMarkup } from "../message/text.ts";
 import { JSON_TYPE } from "./http-receiver.ts";
 import type { Rendered } from "./http-receiver.ts";
 
@@ -24,7 +24,9 @@ export function plainChatText(text: string): string {
 export function renderGoogleChat(message: Message): Rendered {
   const lines = message.custom
     ? [plainChatText(message.text)]
-    : message.facts.map(({ name, value }) => `*${plainChatText(name)}:* ${plainChatText(value)}`);
+    : message.facts.map(
+        ({ name, value }) => `*${plainChatText(name)}:* ${plainChatText(withoutMarkup(value))}`,
+      );
   const commands = message.next.map(plainChatText).join("\n");
   const next = commands === "" ? "" : `\n\`\`\`${commands}\`\`\``;
   const content = [`*${plainChatText(message.title)}*`, ...lines].join("\n");

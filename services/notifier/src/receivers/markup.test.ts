@@ -81,7 +81,6 @@ outcomeTest(
   "Teams shows names and sentences with marks of Markdown as they are (case 17, Teams)",
   {
     right: { literally: EVERYTHING },
-    knownToFail: { literally: ["DB_POOL_SIZE"] },
   },
   async (begin) => {
     begin();
@@ -93,7 +92,6 @@ outcomeTest(
   "Slack shows names and sentences with marks of its markup as they are (case 17, Slack)",
   {
     right: { literally: EVERYTHING },
-    knownToFail: { literally: ["__init__.py", "DB_POOL_SIZE"] },
   },
   async (begin) => {
     begin();
@@ -105,7 +103,6 @@ outcomeTest(
   "Google Chat shows names and sentences with marks of its markup as they are (case 17, Google Chat)",
   {
     right: { literally: EVERYTHING },
-    knownToFail: { literally: ["__init__.py", "DB_POOL_SIZE"] },
   },
   async (begin) => {
     begin();

@@ -1,6 +1,6 @@
 import type { KnownBlock, MrkdwnElement } from "@slack/types";
 import type { Message, Severity } from "../message/message.ts";
-import { cut } from "../message/text.ts";
+import { cut, withoutMarkup } from "../message/text.ts";
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks
 const HEADER_LIMIT = 150;
@@ -42,7 +42,7 @@ function body(message: Message): KnownBlock[] {
   }
   const fields = message.facts.slice(0, FIELDS).map(({ name, value }) => {
     const label = `*${escapeSlack(name, 100)}*\n`;
-    return mrkdwn(`${label}${escapeSlack(value, FIELD_LIMIT - label.length)}`);
+    return mrkdwn(`${label}${escapeSlack(withoutMarkup(value), FIELD_LIMIT - label.length)}`);
   });
   return fields.length === 0 ? [] : [{ type: "section", fields }];
 }

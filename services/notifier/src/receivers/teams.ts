@@ -23,28 +23,46 @@ export function plainCardText(text: string): string {
   return text.toWellFormed().replaceAll("](", "]\u200B(");
 }
 
+/**
+ * `text` as a card shows it literally: a backslash takes the meaning from a mark, and from what
+ * would begin a line of a list or a heading. https://spec.commonmark.org/0.31.2/#backslash-escapes
+ */
+export function literalCardText(text: string): string {
+  const inLine = plainCardText(text).replaceAll(/[\\`*_~]/g, "\\$&");
+  return inLine
+    .replaceAll(/^(\s*)([-+#>])(?=\s)/gm, "$1\\$2")
+    .replaceAll(/^(\s*\d+)([.)])(?=\s)/gm, "$1\\$2");
+}
+
 /** A card ignores a single line break. */
 function paragraphs(text: string): string {
   return text.replaceAll(/\n+/g, "\n\n");
 }
 
 function block(text: string, more: object = {}): object {
-  return { type: "TextBlock", text: plainCardText(text), wrap: true, ...more };
+  return { type: "TextBlock", text, wrap: true, ...more };
 }
 
 /** The elements of a card, from top to bottom. */
 function elements(message: Message, facts: readonly Fact[], more: number): object[] {
   const shown = facts.map(({ name, value }) => ({
-    title: plainCardText(name),
-    value: plainCardText(cut(value, FACT_LIMIT, utf8Size)),
+    title: literalCardText(name),
+    value: literalCardText(cut(value, FACT_LIMIT, utf8Size)),
   }));
   const title = cut(message.title, TITLE_LIMIT, utf8Size);
   const commands = message.next.map((text) =>
-    block(text, { fontType: "Monospace", size: "Small" }),
+    block(literalCardText(text), { fontType: "Monospace", size: "Small" }),
   );
   return [
-    block(title, { size: "Medium", weight: "Bolder", color: COLOR[message.severity] }),
-    ...(message.custom ? [block(cut(paragraphs(message.text), TEXT_LIMIT, jsonSize))] : []),
+    block(literalCardText(title), {
+      size: "Medium",
+      weight: "Bolder",
+      color: COLOR[message.severity],
+    }),
+    // A template may have marks of its own.
+    ...(message.custom
+      ? [block(plainCardText(cut(paragraphs(message.text), TEXT_LIMIT, jsonSize)))]
+      : []),
     ...(shown.length > 0 ? [{ type: "FactSet", facts: shown }] : []),
     ...(more > 0 ? [block(`+${more} more`, { isSubtle: true })] : []),
     ...(commands.length > 0 ? [block("Next", { weight: "Bolder" }), ...commands] : []),
