@@ -47,4 +47,12 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     return watched ? atLatest(now) : now;`,
     killedBy: replayOf("listed-before-the-change"),
   },
+  {
+    name: "opted-in-after-its-restart",
+    undoes: "A Rollout that is opted in again is not restarted for what its last restart brought.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `changedAt === undefined || isBeforeRestart(s, key)) return present;`,
+    becomes: `changedAt === undefined) return present;`,
+    killedBy: replayOf("opted-in-after-its-restart"),
+  },
 ];

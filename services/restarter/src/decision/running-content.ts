@@ -1,4 +1,5 @@
 import { stableId } from "@rollcast/shared/events";
+import { parseTime } from "@rollcast/kube/object";
 import { compareVersions } from "@rollcast/kube/resource-version";
 import { ABSENT, UNKNOWN, comparable, markerHash, parseMarker } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
@@ -52,9 +53,16 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const changedAt = s.sources.get(key)?.changedAt;
   const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
-  if (!young || changedAt === undefined) return present;
+  if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
   const due = !sameSecondOrEarlier(changedAt, started) || isLaterByVersion(s, key);
   return due ? { ...present, digest: UNKNOWN } : present;
+}
+
+/** Whether Argo has been told to keep no pod that is older than the source's last change. */
+function isBeforeRestart(s: DecisionInput, key: SourceKey): boolean {
+  const { rollBy, marker } = s.workload;
+  const restartedAt = rollBy === "restart" ? parseTime(marker) : undefined;
+  return restartedAt !== undefined && (lastChange(s, key) ?? 0) <= restartedAt;
 }
 
 function sameKeys(a: Content, b: Content): boolean {
