@@ -120,4 +120,12 @@ export const JOB_RESULT_MUTANTS: readonly Mutant[] = [
         "a workload that is made again before it is heard that it was not found is not forgotten",
     },
   },
+  {
+    name: "job-suspended-as-it-is-deleted",
+    undoes: "A Job that is suspended while its deletion may come is not told as skipped.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `if (passed && record.recreate !== undefined && !isDeletionOver(record, s.now)) {`,
+    becomes: `if (passed && record.recreate === undefined && isDeletionOver(record, s.now)) {`,
+    killedBy: replayOf("job-suspended-as-it-is-deleted"),
+  },
 ];

@@ -236,15 +236,28 @@ describe("a Job", () => {
   };
 
   test("that is suspended reads the content present when it starts: reported as skipped", () => {
-    const before = pending();
-    const decision = ask({ ...of(job), hold: "Suspended" }, before, "bb");
+    const suspended = { ...of(job), hold: "Suspended" } as const;
+    const { recreate: _, ...before } = pending();
+    const decision = ask(suspended, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
     expect(words(decision)).toEqual(["skipped"]);
-    // A deletion without an answer may still come.
+    expect(words(ask(suspended, sent(recordOf(decision)), "bb"))).toEqual([]);
+  });
+
+  test("that is suspended while its deletion may come is not passed over until that is over", () => {
+    const suspended = { ...of(job), hold: "Suspended" } as const;
+    const before = pending();
+    const decision = ask(suspended, before, "bb");
+    expect(decision).toMatchObject({ do: "keep", record: { phase: "pending" } });
+    expect(words(decision)).toEqual([]);
     expect(recordOf(decision).recreate).toBeDefined();
-    expect(words(ask({ ...of(job), hold: "Suspended" }, sent(recordOf(decision)), "bb"))).toEqual(
-      [],
-    );
+
+    const rollout = { ...before.rollout, decidedAt: T0 - 600_000 };
+    const recreate = { manifest: before.recreate?.manifest ?? "", rollout };
+    const later = ask(suspended, { ...before, rollout, recreate }, "bb");
+    expect(later).toMatchObject({ do: "keep", record: { phase: "current" } });
+    expect(words(later)).toEqual(["skipped"]);
+    expect(recordOf(later).recreate).toBeUndefined();
   });
 
   test("that we recreated continues under its new uid", () => {

@@ -7,6 +7,7 @@ import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import {
   adoptPatched,
   cancelledWith,
+  isDeletionOver,
   keepUnconfirmed,
   recreatedBefore,
   withPartial,
@@ -242,6 +243,10 @@ function decideRoll(
   if (waits !== undefined) {
     // A suspended Job starts its pods later, with the content present then.
     const passed = workload.rollBy === "recreate" && waits === "Suspended";
+    // It is being deleted, or may be, to be made again with that content.
+    if (passed && record.recreate !== undefined && !isDeletionOver(record, s.now)) {
+      return { do: "keep", record };
+    }
     const cause = causeOf(s, keys);
     const next = passed
       ? skipped(
