@@ -6,6 +6,7 @@ import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
 import { OPERATION_MUTANTS } from "./operations.ts";
 import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
+import { RECEIVER_MUTANTS } from "./receivers.ts";
 import { STATUS_MUTANTS } from "./statuses.ts";
 import { UNKNOWN_RESULT_MUTANTS } from "./unknown-results.ts";
 import { JOB_RESULT_MUTANTS } from "./job-results.ts";
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...EARLY_END_MUTANTS,
   ...RUNNING_CONTENT_MUTANTS,
   ...STATUS_MUTANTS,
+  ...RECEIVER_MUTANTS,
 ];

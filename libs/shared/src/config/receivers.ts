@@ -66,6 +66,8 @@ export const ReceiverConfig = z
     none: z.strictObject({}).optional(),
     /** Default: 10 a second for a webhook and an Alertmanager, 1 a second for a chat. */
     rateLimit: RateLimit.optional(),
+    /** Certificates in PEM that it is trusted by, beside those that are trusted anyway. */
+    caFrom: SecretRef.optional(),
     security: Security.optional(),
     /** Before the notifier's own. */
     templates: Templates.optional(),
@@ -77,7 +79,7 @@ export const ReceiverConfig = z
       ctx.addIssue({ code: "custom", message });
     }
     if (receiver.none === undefined) return;
-    for (const key of ["rateLimit", "security", "templates"] as const) {
+    for (const key of ["rateLimit", "caFrom", "security", "templates"] as const) {
       if (receiver[key] === undefined) continue;
       const message = "does nothing at a receiver that sends nothing";
       ctx.addIssue({ code: "custom", path: [key], message });

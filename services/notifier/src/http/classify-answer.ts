@@ -78,6 +78,19 @@ export function classifyAnswer(answer: Answer, now: number): SendResult {
   return { kind: "refused", reason: PERMANENT[status] ?? "Rejected", message };
 }
 
+/**
+ * What OpenSSL says of a chain of certificates that ends at none that is trusted:
+ * https://docs.openssl.org/3.5/man1/openssl-verification-options/#diagnostics.
+ */
+const NOT_TRUSTED = new Set([
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "CERT_UNTRUSTED",
+]);
+
 function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefined {
   for (let at: unknown = err, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof type) return at;
@@ -85,7 +98,10 @@ function causeOf<T>(err: Error, type: new (...args: never[]) => T): T | undefine
   return undefined;
 }
 
-/** Classifies a failed request: a refused address is final, any other network error may pass. */
+/**
+ * Classifies a failed request: a refused address, or a certificate that nobody trusts, is final;
+ * any other network error may pass.
+ */
 export function classifyError(thrown: unknown): SendResult {
   const err = toError(thrown);
   const refused = causeOf(err, AddressRefusedError);
@@ -104,6 +120,10 @@ export function classifyError(thrown: unknown): SendResult {
     return { kind: "failed", reason: err.reason, message: err.message.slice(0, EXCERPT) };
   }
   const code = "code" in err && typeof err.code === "string" ? ` (${err.code})` : "";
+  if ("code" in err && NOT_TRUSTED.has(String(err.code))) {
+    const why = `the receiver's certificate is not trusted${code}: name its CA in caFrom`;
+    return { kind: "refused", reason: "CertificateNotTrusted", message: why };
+  }
   const message = `${mask(err.message).slice(0, EXCERPT)}${code}`;
   return { kind: "failed", reason: "Network", message };
 }

@@ -2,7 +2,7 @@ import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupOptions } from "node:dns";
 import ipaddr from "ipaddr.js";
 import { Agent, EnvHttpProxyAgent } from "undici";
-import type { Dispatcher } from "undici";
+import type { Dispatcher, ProxyAgent } from "undici";
 import type { Env } from "@rollcast/runtime/config/load";
 import type { Security } from "@rollcast/shared/config/receivers";
 import { ConfigError } from "@rollcast/shared/errors";
@@ -45,6 +45,8 @@ export type Resolve = (
 
 export type GuardedFetchOptions = {
   security: Security;
+  /** What the receiver's certificate is trusted by, in PEM; undefined: what Node trusts. */
+  ca?: readonly string[] | undefined;
   /**
    * The environment that may name proxies (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); no proxies by
    * default.
@@ -131,7 +133,7 @@ function proxyUrl(env: Env, name: string): string {
  */
 function createDispatchers(
   env: Env,
-  options: Agent.Options,
+  { requestTls, ...options }: Agent.Options & Pick<ProxyAgent.Options, "requestTls">,
 ): AsyncDisposable & { for(url: URL): Dispatcher } {
   const httpProxy = proxyUrl(env, "http_proxy");
   const httpsProxy = proxyUrl(env, "https_proxy");
@@ -140,11 +142,11 @@ function createDispatchers(
   const http =
     httpProxy === ""
       ? direct
-      : new EnvHttpProxyAgent({ ...options, noProxy, httpProxy, httpsProxy: "" });
+      : new EnvHttpProxyAgent({ ...options, requestTls, noProxy, httpProxy, httpsProxy: "" });
   const https =
     httpsProxy === ""
       ? direct
-      : new EnvHttpProxyAgent({ ...options, noProxy, httpProxy: "", httpsProxy });
+      : new EnvHttpProxyAgent({ ...options, requestTls, noProxy, httpProxy: "", httpsProxy });
   return {
     for: ({ protocol }) => (protocol === "https:" ? https : http),
     async [Symbol.asyncDispose]() {
@@ -223,8 +225,15 @@ function throwProxyStatus(err: unknown): never {
 
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const { security } = options;
+  const ca = options.ca === undefined ? {} : { ca: [...options.ca] };
   const dispatchers = createDispatchers(options.env ?? {}, {
-    connect: { lookup: guardedLookup(security, options.resolve ?? resolveAll), timeout: 10_000 },
+    // Through a tunnel of a proxy.
+    requestTls: ca,
+    connect: {
+      ...ca,
+      lookup: guardedLookup(security, options.resolve ?? resolveAll),
+      timeout: 10_000,
+    },
     // With HTTP/2, the end of a session may crash the process: docs/decisions/0015-http-of-node.md.
     allowH2: false,
     keepAliveTimeout: IDLE_MS,

@@ -106,7 +106,7 @@ export async function openAlertmanager(
   options: ReceiverOptions,
   alertmanager: AlertmanagerReceiver,
 ): Promise<Receiver> {
-  const { config, security, env, cluster, records, applyTemplates, logger } = options;
+  const { config, security, ca, env, cluster, records, applyTemplates, logger } = options;
   const { name } = config;
   const { tokenFrom, labels, generatorUrl, resolveAfter, resendInterval } = alertmanager;
   const urls = alertmanager.urls.map((url) => new URL(url));
@@ -114,7 +114,7 @@ export async function openAlertmanager(
   const token = async () =>
     tokenFrom === undefined ? undefined : readSecret(tokenFrom, env, "alertmanager.tokenFrom");
   await token();
-  const to: Instances = { fetch: createGuardedFetch({ security, env }), urls, token };
+  const to: Instances = { fetch: createGuardedFetch({ security, ca, env }), urls, token };
   const settings: AlertSettings = { cluster, labels, generatorUrl, resolveAfterMs: resolveAfter };
   const text = (event: RolloutEvent): AlertText =>
     alertText(

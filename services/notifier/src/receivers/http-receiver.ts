@@ -57,13 +57,13 @@ function secretParts({ pathname, search, searchParams }: URL): string[] {
  * be read, {@link AddressRefusedError} when its address is not allowed.
  */
 export async function openHttpReceiver(
-  { config, security, applyTemplates, env }: ReceiverOptions,
+  { config, security, ca, applyTemplates, env }: ReceiverOptions,
   format: HttpFormat,
 ): Promise<Receiver> {
   const { render, classify = classifyAnswer } = format;
   checkUrl(await format.url(), security);
   await format.check?.();
-  const fetch = createGuardedFetch({ security, env });
+  const fetch = createGuardedFetch({ security, ca, env });
   return {
     name: config.name,
     async send(message, signal): Promise<SendResult> {

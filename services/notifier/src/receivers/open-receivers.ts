@@ -4,6 +4,7 @@ import type { NotifierConfig } from "@rollcast/shared/config/notifier";
 import type { Templates } from "@rollcast/shared/config/templates";
 import { ConfigError } from "@rollcast/shared/errors";
 import type { Logger } from "@rollcast/runtime/logger";
+import { readTrustedCa } from "../http/trusted-ca.ts";
 import { compileTemplates } from "../message/templates.ts";
 import type { ApplyTemplates } from "../message/templates.ts";
 import { renderGoogleChat } from "./google-chat.ts";
@@ -76,7 +77,9 @@ export async function openReceivers(
     try {
       const applyTemplates = compileTemplatesOf(settings, config.templates, deps.logger);
       const security = settings.security ?? Security.parse({});
-      const receiver = await openReceiver({ ...deps, config: settings, security, applyTemplates });
+      const ca = await readTrustedCa(settings.caFrom, deps.env);
+      const options = { ...deps, config: settings, security, ca, applyTemplates };
+      const receiver = await openReceiver(options);
       if (receiver !== undefined) opened.set(settings.name, receiver);
     } catch (err) {
       faults.push(`  ${settings.name}: ${err instanceof Error ? err.message : String(err)}`);

@@ -35,5 +35,7 @@ export type ReceiverDeps = {
 export type ReceiverOptions = ReceiverDeps & {
   readonly config: ReceiverConfig;
   readonly security: Security;
+  /** In PEM; undefined: those that Node trusts. */
+  readonly ca: readonly string[] | undefined;
   readonly applyTemplates: ApplyTemplates;
 };

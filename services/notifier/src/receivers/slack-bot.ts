@@ -170,7 +170,7 @@ export async function openSlackBot(
   options: ReceiverOptions,
   slack: SlackReceiver,
 ): Promise<Receiver> {
-  const { config, security, env, cluster, records, applyTemplates, failpoint, pace } = options;
+  const { config, security, ca, env, cluster, records, applyTemplates, failpoint, pace } = options;
   const { name } = config;
   const { tokenFrom, channel = "", thread = true } = slack;
   if (tokenFrom === undefined) throw new ConfigError("there is no token");
@@ -178,7 +178,7 @@ export async function openSlackBot(
   const base = new URL(slack.apiUrl ?? SLACK_API);
   checkUrl(base, security);
   await token();
-  const fetch = createGuardedFetch({ security, env });
+  const fetch = createGuardedFetch({ security, ca, env });
   const where = `${base.host} ${channel}`;
   const call = createSlackApi({ fetch, base, token, pace: (signal) => pace(where, signal) });
   const key = `${cluster}.message-log.${name}`;

@@ -1,0 +1,65 @@
+import type { Mutant } from "./mutant.ts";
+
+const MARKUP = "services/notifier/src/receivers/markup.test.ts";
+
+/** What a receiver is told is what happened, as it was written. */
+export const RECEIVER_MUTANTS: readonly Mutant[] = [
+  {
+    name: "untrusted-certificate-is-an-outage",
+    undoes: "A certificate that nobody trusts is told at once.",
+    file: "services/notifier/src/http/classify-answer.ts",
+    find: `  if ("code" in err && NOT_TRUSTED.has(String(err.code))) {`,
+    becomes: `  if ("code" in err && NOT_TRUSTED.has("")) {`,
+    killedBy: {
+      file: "services/notifier/test/private-ca.test.ts",
+      title:
+        "a receiver whose certificate nobody trusts is told by a reason of its own, and not retried for a day (case 21)",
+    },
+  },
+  {
+    name: "ca-ends-at-the-proxy",
+    undoes: "A receiver behind a proxy is trusted by its caFrom, too.",
+    file: "services/notifier/src/http/guarded-fetch.ts",
+    find: `    requestTls: ca,\n`,
+    becomes: `    requestTls: {},\n`,
+    killedBy: {
+      file: "services/notifier/test/private-ca.test.ts",
+      title: "a receiver is trusted by the CA that caFrom names, through a tunnel of a proxy",
+    },
+  },
+  {
+    name: "card-reads-markdown",
+    undoes: "Teams shows names with marks of Markdown as they are.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `.replaceAll(/[\\\\\`*_~]/g, "\\\\$&")`,
+    becomes: ``,
+    killedBy: {
+      file: MARKUP,
+      title: "Teams shows names and sentences with marks of Markdown as they are (case 17, Teams)",
+    },
+  },
+  {
+    name: "slack-reads-marks",
+    undoes: "Slack shows names with marks of its markup as they are.",
+    file: "services/notifier/src/receivers/slack-content.ts",
+    find: `escapeSlack(withoutMarkup(value), FIELD_LIMIT`,
+    becomes: `escapeSlack(value, FIELD_LIMIT`,
+    killedBy: {
+      file: MARKUP,
+      title:
+        "Slack shows names and sentences with marks of its markup as they are (case 17, Slack)",
+    },
+  },
+  {
+    name: "google-chat-reads-marks",
+    undoes: "Google Chat shows names with marks of its markup as they are.",
+    file: "services/notifier/src/receivers/google-chat.ts",
+    find: `plainChatText(withoutMarkup(value))`,
+    becomes: `plainChatText(value)`,
+    killedBy: {
+      file: MARKUP,
+      title:
+        "Google Chat shows names and sentences with marks of its markup as they are (case 17, Google Chat)",
+    },
+  },
+];
