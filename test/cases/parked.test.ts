@@ -75,7 +75,6 @@ outcomeTest(
   "a rollout that its controller fails with a long reason is told with as much of it as an event may hold (defect 10)",
   {
     right: { events: ["planned", "started", "failed"], reasonLength: 128 },
-    knownToFail: { events: ["planned", "started", "failed"], reasonLength: 200 },
   },
   async (begin) => {
     const place = world("verbose");
@@ -94,7 +93,6 @@ outcomeTest(
   "an end with a long reason is told by the next restarter, and the next change is rolled (defect 10, killed)",
   {
     right: { events: ["planned", "started", "failed", "planned", "started"] },
-    knownToFail: { events: ["planned", "started"] },
   },
   async (begin, undo) => {
     const own = undo.use(

@@ -24,7 +24,11 @@ export type Kv<T> = {
    * form, e.g. of a newer version.
    */
   get(key: string): Promise<Entry<T> | undefined>;
-  /** Writes where nothing is; the new revision, or undefined where something was. */
+  /**
+   * Writes where nothing is; the new revision, or undefined where something was. Throws
+   * `TerminalError` (`Unwritable`), here and in `update`, and writes nothing where the record could
+   * not be read again.
+   */
   create(key: string, value: T): Promise<number | undefined>;
   /** Writes if `revision` is still the newest; returns the new revision, else undefined. */
   update(key: string, value: T, revision: number): Promise<number | undefined>;
@@ -79,16 +83,16 @@ async function create(kv: KV, key: string, text: string): Promise<number | undef
 /** Opens a bucket that `provision` made. */
 export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
   const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
-  const { parse, tryParse } = recordReader(nats, bucket, schema);
+  const { parse, tryParse, toText } = recordForm(nats, bucket, schema);
   return {
     async get(key) {
       const entry = await kv.get(key);
       if (entry === null || entry.operation !== "PUT" || entry.value.length === 0) return undefined;
       return { key, value: parse(key, entry.value), revision: entry.revision };
     },
-    create: (key, value) => create(kv, key, JSON.stringify(value)),
-    update: (key, value, revision) =>
-      orUndefinedOnConflict(kv.update(key, JSON.stringify(value), revision)),
+    create: async (key, value) => create(kv, key, toText(key, value)),
+    update: async (key, value, revision) =>
+      orUndefinedOnConflict(kv.update(key, toText(key, value), revision)),
     async remove(key, revision) {
       // The client would remove all that match, and without a look at their revisions.
       if (/[*>]/.test(key)) throw new Error("a key holds no wildcard");
@@ -223,16 +227,21 @@ function safeJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** How records of one form are read from bytes. */
-function recordReader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
-  const parse = (key: string, bytes: Uint8Array): T => {
-    const parsed = schema.safeParse(safeJson(bytes));
+/** How records of one form are read from bytes, and written as text that is read again. */
+function recordForm<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
+  const check = (key: string, reason: "Unreadable" | "Unwritable", value: unknown): T => {
+    const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw new TerminalError(
-      "Unreadable",
+      reason,
       `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
     );
+  };
+  const parse = (key: string, bytes: Uint8Array) => check(key, "Unreadable", safeJson(bytes));
+  const toText = (key: string, value: T): string => {
+    check(key, "Unwritable", value);
+    return JSON.stringify(value);
   };
   const tryParse = (key: string, bytes: Uint8Array): T | undefined => {
     try {
@@ -242,5 +251,5 @@ function recordReader<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
       return undefined;
     }
   };
-  return { parse, tryParse };
+  return { parse, tryParse, toText };
 }

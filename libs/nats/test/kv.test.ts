@@ -335,3 +335,16 @@ test("a watch that began in an outage lists after it", async () => {
   expect(calls.slice(-2)).toEqual([["prod.x", 1], "synced"]);
   stop.abort();
 });
+
+test("what could not be read again is not written", async () => {
+  await using kv = await startTwo();
+  const revision = (await kv.a.create("prod.x", count(1))) ?? 0;
+
+  const wrong = count(Number.NaN);
+  for (const write of [kv.a.create("prod.y", wrong), kv.a.update("prod.x", wrong, revision)]) {
+    await expect(write).rejects.toThrow(
+      /^record prod\.[xy] in sources is not of the form this version reads \(n: /,
+    );
+  }
+  expect(await all(kv.b)).toEqual([["prod.x", 1]]);
+});

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { FreezeEvent, QueueEvent } from "./operation-events.ts";
 import { NotificationEvent } from "./notification-event.ts";
-import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
+import { Envelope, MessageText, Name, ObjectId, ReasonText, Time } from "./event-envelope.ts";
 
 /**
  * The events, CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec,
@@ -88,12 +88,8 @@ export const RolloutData = z.object({
   sources: z.number().int().nonnegative().optional(),
   /** How many workloads the cause's source would roll, this one included. */
   affected: z.number().int().positive().optional(),
-  /**
-   * In CamelCase, to search for: `ProgressDeadlineExceeded`, `Forbidden`, `Observe`.
-   */
-  reason: z.string().max(128).optional(),
-  /** The cluster's own sentence, bounded. */
-  message: z.string().max(1024).optional(),
+  reason: ReasonText.optional(),
+  message: MessageText.optional(),
   /** Milliseconds from the patch to this event (ends and `stalled`). */
   durationMs: z.number().int().nonnegative().optional(),
   /** Milliseconds from the change of the source to healthy (`succeeded`). */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Envelope } from "./event-envelope.ts";
+import { Envelope, MessageText, ReasonText } from "./event-envelope.ts";
 
 /** Data of `notification.*`. */
 export const NotificationData = z.object({
@@ -11,8 +11,8 @@ export const NotificationData = z.object({
   /** Ids of its events, at most 100. */
   events: z.array(z.string().max(128)).max(100),
   attempts: z.number().int().nonnegative(),
-  reason: z.string().max(128).optional(),
-  message: z.string().max(1024).optional(),
+  reason: ReasonText.optional(),
+  message: MessageText.optional(),
 });
 export type NotificationData = z.infer<typeof NotificationData>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Envelope, Name, ObjectId, Time } from "./event-envelope.ts";
+import { Envelope, Name, ObjectId, ReasonText, Time } from "./event-envelope.ts";
 
 export const QueueOutcome = z.enum(["updated", "paused", "resumed", "reset", "halted", "released"]);
 export type QueueOutcome = z.infer<typeof QueueOutcome>;
@@ -28,7 +28,7 @@ export const QueueData = z.object({
   /** How many of its rollouts failed (`halted`). */
   failed: z.number().int().nonnegative().optional(),
   /** `Expired` for an end that was set at the beginning. */
-  reason: z.string().max(128).optional(),
+  reason: ReasonText.optional(),
 });
 export type QueueData = z.infer<typeof QueueData>;
 
@@ -51,7 +51,7 @@ export const FreezeData = z.object({
   /** What the person who froze it wrote about it. */
   comment: z.string().max(256).optional(),
   /** `Expired` for an end that was set at the beginning. */
-  reason: z.string().max(128).optional(),
+  reason: ReasonText.optional(),
 });
 export type FreezeData = z.infer<typeof FreezeData>;
 

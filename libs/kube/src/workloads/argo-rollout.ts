@@ -1,6 +1,6 @@
 import { dig, digNumber, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, sentence } from "./conditions.ts";
+import { condition, conditionsOf, sentence } from "./conditions.ts";
 import type { TemplateRef, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
 const STRATEGY = "rollcast.dev/rollout-strategy";
@@ -20,12 +20,8 @@ function isObserved(object: KubeObject): boolean {
 }
 
 function failureOf(object: KubeObject): RolloutStatus {
-  const conditions = dig(object, "status", "conditions");
-  const all = Array.isArray(conditions)
-    ? (conditions as { reason?: string; message?: string }[])
-    : [];
   const invalid = condition(object, "InvalidSpec");
-  const why = invalid ?? all.find(({ reason }) => REASONS.has(reason ?? ""));
+  const why = invalid ?? conditionsOf(object).find(({ reason }) => REASONS.has(reason ?? ""));
   const message = sentence(why?.message ?? text(object, "status", "message"));
   return {
     state: "failed",

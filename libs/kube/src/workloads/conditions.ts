@@ -6,18 +6,38 @@ import type { KubeObject } from "../object.ts";
  * https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties.
  */
 export type Condition = {
-  readonly type?: string;
-  readonly status?: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly observedGeneration?: number;
+  readonly type: string | undefined;
+  readonly status: string | undefined;
+  readonly reason: string | undefined;
+  readonly message: string | undefined;
+  readonly observedGeneration: number | undefined;
 };
+
+/** A field as its controller should write it; the schema of a custom resource may take anything. */
+function field<T>(entry: unknown, name: string, isOfType: (value: unknown) => value is T) {
+  const value = dig(entry, name);
+  return isOfType(value) ? value : undefined;
+}
+
+const isText = (value: unknown) => typeof value === "string";
+const isNumber = (value: unknown) => typeof value === "number";
+
+/** The object's conditions, without the fields that are of another type than they should be. */
+export function conditionsOf(object: KubeObject): Condition[] {
+  const conditions = dig(object, "status", "conditions");
+  if (!Array.isArray(conditions)) return [];
+  return conditions.map((entry: unknown) => ({
+    type: field(entry, "type", isText),
+    status: field(entry, "status", isText),
+    reason: field(entry, "reason", isText),
+    message: field(entry, "message", isText),
+    observedGeneration: field(entry, "observedGeneration", isNumber),
+  }));
+}
 
 /** The object's condition of this type, if it has one. */
 export function condition(object: KubeObject, type: string): Condition | undefined {
-  const conditions = dig(object, "status", "conditions");
-  if (!Array.isArray(conditions)) return undefined;
-  return (conditions as (Condition | null)[]).find((entry) => entry?.type === type) ?? undefined;
+  return conditionsOf(object).find((entry) => entry.type === type);
 }
 
 /** Texts in one line, without those that are missing or empty. */

@@ -3,6 +3,7 @@ import { put } from "@rollcast/nats/modify";
 import { SpanKind, carried, inSpan } from "@rollcast/runtime/trace";
 import type { TraceOptions } from "@rollcast/runtime/trace";
 import { RetryLaterError } from "@rollcast/shared/errors";
+import { cutReasons } from "@rollcast/shared/event-envelope";
 import { stableId } from "@rollcast/shared/events";
 import { notificationEvent } from "@rollcast/shared/event-builders";
 import { publish, publishDeadLetter } from "@rollcast/nats/publish";
@@ -210,14 +211,15 @@ async function publishOutcome(
   const outcome = record.state === "sent" ? "sent" : "dead";
   if (outcome === "dead") await publishLetter(ctx, record, signal);
   const parts = { id: outcomeId(outcome, record), cluster, service: "notifier", time: Date.now() };
-  const event = notificationEvent(parts, outcome, {
+  const ended = cutReasons({
     receiver,
     notification: id,
     events: events.slice(0, MAX_IDS).map((event) => event.id),
     attempts: attempts.length + (outcome === "sent" ? 1 : 0),
     reason,
-    message: message === undefined ? undefined : message.slice(0, 1_024),
+    message,
   });
+  const event = notificationEvent(parts, outcome, ended);
   const subject = notificationSubject(cluster, outcome, receiver);
   await publish(nats, subject, { ...event, ...carried() }, signal);
   const data = { receiver, notification: id, events: events.length, attempts: attempts.length };

@@ -1,5 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import type { Cause, RolloutData, RolloutOutcome } from "@rollcast/shared/events";
+import { cutReasons } from "@rollcast/shared/event-envelope";
 import { endedWith } from "../model/workload-record.ts";
 import type { Failure, OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Change } from "../model/control-entry.ts";
@@ -7,11 +8,9 @@ import type { Delay } from "./decision.ts";
 
 type Extra = Partial<Omit<RolloutData, "workload">>;
 
-export const MAX_MESSAGE = 1_024;
-
 function data(record: WorkloadRecord, extra: Extra): RolloutData {
   const { kind, namespace, name, uid } = record;
-  return { workload: { kind, namespace, name, uid }, ...extra };
+  return cutReasons({ workload: { kind, namespace, name, uid }, ...extra });
 }
 
 /** The fields common to all events of one rollout. */
@@ -180,7 +179,7 @@ export function succeeded(
   const whole = how.reason === undefined && rollout.changedAt !== undefined;
   const extra = {
     reason,
-    message: message === undefined ? undefined : message.slice(0, MAX_MESSAGE),
+    message,
     changeToHealthyMs: whole ? Math.max(0, now - (rollout.changedAt ?? now)) : undefined,
   };
   const event = end(record, rollout, "succeeded", extra, now);
@@ -194,8 +193,9 @@ export function failed(
   why: { reason: string; message: string },
   now: number,
 ): WorkloadRecord {
-  const extra = { reason: why.reason, message: why.message.slice(0, MAX_MESSAGE) };
-  return ended(record, rollout, end(record, rollout, "failed", extra, now), "failed");
+  const { reason, message } = why;
+  const event = end(record, rollout, "failed", { reason, message }, now);
+  return ended(record, rollout, event, "failed");
 }
 
 /**

@@ -64,3 +64,13 @@ test("an outcome always has the same name, within Kubernetes' limit", () => {
   expect(event?.metadata.name).toBe(eventOf(outboxEvent("started", name), "x")?.metadata.name);
   expect(event?.metadata.name.length).toBeLessThanOrEqual(253);
 });
+
+test("a note is cut to the bytes that the API server takes, and the name stays a name", () => {
+  const event = outboxEvent("failed", `${"w".repeat(199)}.${"w".repeat(50)}`);
+  const long = { ...event, data: { ...event.data, message: "é😀".repeat(500) } };
+  const object = eventOf(long);
+  expect(Buffer.byteLength(object?.note ?? "")).toBeLessThanOrEqual(1_024);
+  expect(object?.note).toMatch(/^Rollout for Secret tls failed \(Forbidden\): (é😀)+é?$/u);
+  expect(object?.metadata.name).toBe(`${"w".repeat(199)}.${object?.metadata.name.slice(200)}`);
+  expect(object?.metadata.name).not.toContain("..");
+});

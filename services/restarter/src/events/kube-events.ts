@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError, isTransient } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { cutBytes } from "@rollcast/shared/cut";
 import { stableId } from "@rollcast/shared/events";
 import type { Logger } from "@rollcast/runtime/logger";
 import { retry } from "@rollcast/async/retry";
@@ -51,10 +52,13 @@ export function kubeEventOf(event: OutboxEvent): KubeEvent | undefined {
   return { ...shown, id, workload, time: event.time, note: note(event) };
 }
 
+/** What the API server takes. */
+const MAX_NOTE_BYTES = 1_024;
+
 /** The `events.k8s.io/v1` object, named after the id, so that recording twice creates one Event. */
 export function eventObject(event: KubeEvent, kind: WorkloadKind, instance: string) {
   const { workload } = event;
-  const prefix = workload.name.slice(0, 200);
+  const prefix = workload.name.slice(0, 200).replace(/[-.]+$/, "");
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
@@ -65,7 +69,7 @@ export function eventObject(event: KubeEvent, kind: WorkloadKind, instance: stri
     action: "Rollout",
     reason: event.reason,
     type: event.type,
-    note: event.note.slice(0, 1_024),
+    note: cutBytes(event.note, MAX_NOTE_BYTES),
     regarding: {
       apiVersion: kind.group === "" ? kind.version : `${kind.group}/${kind.version}`,
       kind: kind.kind,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import type { PodTemplate, WorkloadKind } from "@rollcast/kube/workloads/kind";
+import { cutText } from "@rollcast/shared/cut";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
 import { MARKER } from "../model/content.ts";
@@ -58,7 +59,7 @@ function editorOf(object: KubeObject, templatePath: string): Workload["editor"] 
     const { manager = "", subresource = "", time, fieldsV1 } = entry;
     const at = parseTime(time);
     if (manager === FIELD_MANAGER || subresource !== "" || at === undefined) continue;
-    const writer = { manager: manager.slice(0, MAX_MANAGER), time: at };
+    const writer = { manager: cutText(manager, MAX_MANAGER), time: at };
     if (dig(fieldsV1, ...path) !== undefined) return writer;
     if (last === undefined || at >= last.time) last = writer;
   }

@@ -5,8 +5,8 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { nameLeft, podSelector } from "@rollcast/kube/workloads/pods";
 import { describeStuck } from "@rollcast/kube/workloads/stuck-pods";
 import { isAborted } from "@rollcast/shared/errors";
+import { cutReasons } from "@rollcast/shared/event-envelope";
 import type { Context } from "../context.ts";
-import { MAX_MESSAGE } from "../decision/outcomes.ts";
 import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
@@ -34,7 +34,7 @@ export async function withPods(ctx: Context, event: OutboxEvent): Promise<Outbox
     if (description === undefined) return event;
     const isAdded = event.outcome !== "succeeded" && message !== "";
     const text = isAdded ? `${message.replace(/\.?$/, ".")} ${description}` : description;
-    return { ...event, data: { ...event.data, message: text.slice(0, MAX_MESSAGE) } };
+    return { ...event, data: cutReasons({ ...event.data, message: text }) };
   } catch (err) {
     if (!(err instanceof KubeError) && !isAborted(err)) throw err;
     ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");

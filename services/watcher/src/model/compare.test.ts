@@ -385,6 +385,18 @@ test("changed keys are a partition of what differs, bounded to 100 names", () =>
   );
 });
 
+test("the names of changed keys leave an event room, of any script", () => {
+  const digests = (length: number, letter: string) =>
+    Object.fromEntries(Array.from({ length: 100 }, (_, i) => [letter.repeat(length) + i, A]));
+
+  const { added, more } = changedKeys({}, digests(250, "鍵"));
+  expect(Buffer.byteLength(JSON.stringify(added))).toBeLessThanOrEqual(40_001);
+  expect(added.length + (more ?? 0)).toBe(100);
+
+  // As long as a ConfigMap's may be.
+  expect(changedKeys({}, digests(251, "k")).added).toHaveLength(100);
+});
+
 test("a key named like a property of objects is a key like others", () => {
   const keys = changedKeys({}, JSON.parse(`{"constructor":"${A}","__proto__":"${A}"}`));
 

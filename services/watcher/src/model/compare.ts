@@ -18,6 +18,11 @@ export type Circumstances = Observation & {
 };
 
 const MAX_KEY_NAMES = 100;
+/**
+ * How many bytes of JSON they may take: an event has 64 KiB. Ids of the CSI driver may be long and
+ * of any script; all names that a ConfigMap can have fit.
+ */
+const MAX_KEY_NAMES_BYTES = 40_000;
 /** Times in managedFields are truncated to whole seconds. */
 const SECOND_MS = 999;
 /** A change observed within this time after the edit was observed live. */
@@ -25,7 +30,7 @@ const LIVE_MS = 2_000;
 
 type Digests = Readonly<Record<string, string>>;
 
-/** Names of the keys that differ, sorted, at most 100 in the three lists together. */
+/** Names of the keys that differ, sorted, at most 100 in the three lists together, and 40 kB. */
 export function changedKeys(before: Digests, after: Digests): ChangedKeys {
   const names = Object.keys(after).sort();
   const added = names.filter((key) => !Object.hasOwn(before, key));
@@ -34,14 +39,21 @@ export function changedKeys(before: Digests, after: Digests): ChangedKeys {
     .sort()
     .filter((key) => !Object.hasOwn(after, key));
   const total = added.length + changed.length + removed.length;
-  let room = MAX_KEY_NAMES;
-  const cut = (keys: string[]) => {
-    const taken = keys.slice(0, room);
-    room -= taken.length;
-    return taken;
+  let named = 0;
+  let bytes = 0;
+  const fits = (key: string) => {
+    const size = Buffer.byteLength(JSON.stringify(key)) + 1;
+    if (named === MAX_KEY_NAMES || bytes + size > MAX_KEY_NAMES_BYTES) return false;
+    named += 1;
+    bytes += size;
+    return true;
   };
-  const kept = { changed: cut(changed), added: cut(added), removed: cut(removed) };
-  return { ...kept, more: total > MAX_KEY_NAMES ? total - MAX_KEY_NAMES : undefined };
+  const kept = {
+    changed: changed.filter(fits),
+    added: added.filter(fits),
+    removed: removed.filter(fits),
+  };
+  return { ...kept, more: total > named ? total - named : undefined };
 }
 
 export function sameEntries(a: Digests, b: Digests): boolean {

@@ -117,6 +117,13 @@ test("binaryData counts by its bytes", () => {
   });
 });
 
+test("what a record has room for is counted in bytes of JSON", () => {
+  const names = Array.from({ length: 2_000 }, (_, i) => `${"鍵".repeat(250)}${i}`);
+  const whole = boundDigests(key, new Map(names.map((name) => [name, "d".repeat(32)])));
+
+  expect(Object.keys(whole)).toEqual([WHOLE_OBJECT]);
+});
+
 test("an object with too many keys for a record has one digest over all", () => {
   const many = new Map(Array.from({ length: 30_000 }, (_, i) => [`key-${i}`, "d".repeat(32)]));
   const changed = new Map(many).set("key-7", "e".repeat(32));

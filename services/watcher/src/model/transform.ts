@@ -4,6 +4,7 @@ import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import { annotationNames } from "@rollcast/shared/annotations";
 import type { Renames } from "@rollcast/shared/annotations";
+import { cutText } from "@rollcast/shared/cut";
 import type { SourceKind } from "@rollcast/shared/events";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { ObjectRef } from "@rollcast/shared/subjects";
@@ -91,7 +92,8 @@ export function digestValue(
  * message, and the rest of the record needs room too.
  */
 const MAX_DIGESTS_BYTES = 700_000;
-const JSON_OVERHEAD = 6;
+/** Of a pair in JSON: the quotes of its digest, a colon and a comma. */
+const PAIR_BYTES = 4;
 
 /**
  * The digests as the record stores them: one per key, or one over all if they do not fit. The order
@@ -103,7 +105,9 @@ export function boundDigests(
 ): Record<string, string> {
   const sorted = [...digests].sort(([a], [b]) => (a < b ? -1 : 1));
   let size = 0;
-  for (const [name, digest] of sorted) size += name.length + digest.length + JSON_OVERHEAD;
+  for (const [name, digest] of sorted) {
+    size += Buffer.byteLength(JSON.stringify(name)) + digest.length + PAIR_BYTES;
+  }
   if (size <= MAX_DIGESTS_BYTES) return Object.fromEntries(sorted);
   const whole = createHmac("sha256", key.secret).update(JSON.stringify(sorted)).digest();
   return { [WHOLE_OBJECT]: whole.toString("hex", 0, DIGEST_BYTES) };
@@ -133,7 +137,7 @@ export function editorsOf(
     const time = parseTime(entry.time);
     const names = owned.flatMap((map) => (map === null ? [] : Object.keys(map)));
     editors.push({
-      manager: (entry.manager ?? "unknown").slice(0, MAX_MANAGER),
+      manager: cutText(entry.manager ?? "unknown", MAX_MANAGER),
       time,
       keys: byKey ? new Set(names.map((name) => name.replace(/^f:/, ""))) : undefined,
     });
@@ -149,7 +153,7 @@ export function annotationsOf(
   const kept: Record<string, string> = {};
   for (const name of names) {
     const value = metadata.annotations?.[name];
-    if (typeof value === "string") kept[name] = value.slice(0, MAX_ANNOTATION);
+    if (typeof value === "string") kept[name] = cutText(value, MAX_ANNOTATION);
   }
   return kept;
 }

@@ -1,0 +1,10 @@
+/** At most the first `max` UTF-16 code units of a text, which is how schemas count; well-formed. */
+export function cutText(text: string, max: number): string {
+  return text.slice(0, max).toWellFormed();
+}
+
+/** The whole characters at the beginning of a text that take at most `max` bytes of UTF-8. */
+export function cutBytes(text: string, max: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(max));
+  return text.slice(0, read).toWellFormed();
+}
