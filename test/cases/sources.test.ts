@@ -61,7 +61,6 @@ outcomeTest(
   "a key with the name of a JavaScript property, __proto__, is a key like others (defect 16, case A)",
   {
     right: { events: ["planned", "started", "succeeded Complete"] },
-    knownToFail: { events: [] },
   },
   async (begin) => {
     const place = world("proto");
@@ -88,7 +87,6 @@ outcomeTest(
   "a ConfigMap with a key __proto__ does not have its whole kind listed again and again (defect 16, listed)",
   {
     right: { relisted: [] },
-    knownToFail: { relisted: ["a record stayed different from what the cluster shows"] },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["listed"], services: [] }));

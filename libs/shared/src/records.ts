@@ -4,6 +4,22 @@ import { ChangedBy, ChangedKeys, SourceKind } from "./events.ts";
 /** Stands for all keys of an object; no key of data can be named so. */
 export const WHOLE_OBJECT = "*";
 
+/** Texts by names. */
+type TextsByName = Record<string, string>;
+
+function isTextsByName(value: unknown): value is TextsByName {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((text) => typeof text === "string");
+}
+
+/**
+ * Texts by names that others choose. What is read has no prototype, so that `__proto__` and
+ * `constructor` are names like others; zod's own record leaves the first out.
+ */
+const ByForeignName = z
+  .custom<TextsByName>(isTextsByName, "must be an object of texts")
+  .transform((texts): TextsByName => Object.assign(Object.create(null) as TextsByName, texts));
+
 /**
  * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter,
  * so it is a contract between services. Holds digests, never a value. A reader that meets a larger
@@ -27,7 +43,7 @@ export const SourceRecord = z.object({
    * same data is no change. An object with too many keys for a record has one entry,
    * {@link WHOLE_OBJECT}, over all of them.
    */
-  digests: z.record(z.string(), z.string()),
+  digests: ByForeignName,
   /** `pending` until the event of this record is acknowledged by the stream. */
   state: z.enum(["pending", "published"]),
   /** What the event says; `none` for what the first sync or a new key adopted. */
@@ -53,7 +69,7 @@ export const SourceRecord = z.object({
    * Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`,
    * `rollcast.dev/ignore`, `rollcast.dev/match`, or as renamed).
    */
-  annotations: z.record(z.string(), z.string()),
+  annotations: ByForeignName,
   /**
    * When the watcher found them other than before; that of the content where both changed in one
    * step. Milliseconds since the epoch.

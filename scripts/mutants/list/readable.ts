@@ -71,6 +71,29 @@ export const READABLE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "proto-is-dropped",
+    undoes: "a key named __proto__ is read as it was written",
+    file: "libs/shared/src/records.ts",
+    find: "digests: ByForeignName,",
+    becomes: "digests: z.record(z.string(), z.string()),",
+    killedBy: {
+      file: "services/watcher/src/store/source-store.test.ts",
+      title: "what is read back is what was written, whatever the keys are named",
+    },
+  },
+  {
+    name: "keys-beside-a-prototype",
+    undoes: "keys that others have named are held without a prototype",
+    file: "libs/shared/src/records.ts",
+    find: "Object.create(null) as TextsByName",
+    becomes: "{} as TextsByName",
+    killedBy: {
+      file: "services/restarter/src/model/content.test.ts",
+      title:
+        "a key that changes, comes or goes is other content to whoever uses it, whatever its name",
+    },
+  },
+  {
     name: "unreadable-is-written",
     undoes: "a record that could not be read again is not written",
     file: "libs/nats/src/kv.ts",

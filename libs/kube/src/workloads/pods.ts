@@ -45,15 +45,15 @@ type Requirement = {
   readonly values?: unknown;
 };
 
-const OPERATORS: Readonly<Record<string, (key: string, values: string) => string>> = {
-  In: (key, values) => `${key} in (${values})`,
-  NotIn: (key, values) => `${key} notin (${values})`,
-  Exists: (key) => key,
-  DoesNotExist: (key) => `!${key}`,
-};
+const OPERATORS: ReadonlyMap<unknown, (key: string, values: string) => string> = new Map([
+  ["In", (key: string, values: string) => `${key} in (${values})`],
+  ["NotIn", (key: string, values: string) => `${key} notin (${values})`],
+  ["Exists", (key: string) => key],
+  ["DoesNotExist", (key: string) => `!${key}`],
+]);
 
 function requirement({ key, operator, values }: Requirement): string[] {
-  const write = OPERATORS[String(operator)];
+  const write = OPERATORS.get(operator);
   if (typeof key !== "string" || write === undefined) return [];
   return [write(key, Array.isArray(values) ? values.join(",") : "")];
 }

@@ -83,10 +83,11 @@ function changed(
     createdAt: now,
     annotations: {},
   };
-  const digests: Record<string, string> = { ...base.digests };
-  for (const usedKey of keys ?? [WHOLE_OBJECT, ...Object.keys(digests)]) digests[usedKey] = OTHER;
+  const changedKeys = keys ?? [WHOLE_OBJECT, ...Object.keys(base.digests)];
   // An object with too many keys has one digest for all of them.
-  if (Object.hasOwn(base.digests, WHOLE_OBJECT)) digests[WHOLE_OBJECT] = OTHER;
+  const whole = Object.hasOwn(base.digests, WHOLE_OBJECT) ? [WHOLE_OBJECT] : [];
+  const others = [...changedKeys, ...whole].map((usedKey) => [usedKey, OTHER] as const);
+  const digests = Object.fromEntries([...Object.entries(base.digests), ...others]);
   const exists = before !== undefined && before.deletedAt === undefined;
   if (!exists) return { ...base, digests, change: "created" };
   return { ...base, digests, change: "changed", changedAt: now, changedWithin: 0 };

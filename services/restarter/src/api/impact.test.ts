@@ -43,6 +43,7 @@ const CASES: [string, Partial<DecisionInput>, string[] | undefined, object][] = 
     undefined,
     { would: "keep", check: "auto", message: expect.stringContaining("left to ScaledJob queue") },
   ],
+  ["a new key rolls who uses all keys, whatever its name", {}, ["__proto__"], { would: "roll" }],
   ["observing tells and skips", { mode: "observe" }, undefined, { would: "skip" }],
   [
     "a workload with a pace of its own waits",

@@ -1,5 +1,6 @@
-import type { SourceRecord } from "@rollcast/shared/records";
+import { SourceRecord } from "@rollcast/shared/records";
 import { createKvStore } from "@rollcast/nats/kv-store";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   cachedSource,
@@ -29,6 +30,27 @@ const observed = { ...record(), kind: "Secret" as const, editors: [] };
 test("a record and an observation with the same content have the same fingerprint", () => {
   expect(fingerprintOfObserved({ ...observed, digests: { b: "2", a: "1" } }, "k")).toBe(
     fingerprintOfRecord(record()),
+  );
+});
+
+/** A ConfigMap's key may be any of these, and the id of an object in a vault any text. */
+const name = fc.oneof(
+  fc.constantFrom("__proto__", "constructor", "hasOwnProperty", "toString", "*", "a"),
+  fc.string({ unit: "binary", maxLength: 5 }),
+);
+const digests = fc
+  .array(fc.tuple(name, fc.constantFrom("1", "2")), { maxLength: 6 })
+  .map((pairs) => Object.fromEntries(pairs));
+
+test("what is read back is what was written, whatever the keys are named", () => {
+  fc.assert(
+    fc.property(digests, (written) => {
+      const stored = SourceRecord.parse(JSON.parse(JSON.stringify(record({ digests: written }))));
+      expect(Object.entries(stored.digests)).toEqual(Object.entries(written));
+      expect(fingerprintOfRecord(stored)).toBe(
+        fingerprintOfObserved({ ...observed, digests: written }, "k"),
+      );
+    }),
   );
 });
 
