@@ -5,6 +5,7 @@ import { GAP_MUTANTS } from "./gaps.ts";
 import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
 import { OPERATION_MUTANTS } from "./operations.ts";
+import { PARKED_MUTANTS } from "./parked.ts";
 import { READABLE_MUTANTS } from "./readable.ts";
 import { RUNNING_CONTENT_MUTANTS } from "./running-content.ts";
 import { RECEIVER_MUTANTS } from "./receivers.ts";
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STATUS_MUTANTS,
   ...RECEIVER_MUTANTS,
   ...READABLE_MUTANTS,
+  ...PARKED_MUTANTS,
 ];

@@ -29,10 +29,10 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   });
   const units = scope.units.flatMap(scope.covered);
   const { kv, cache, coverage } = await openSourceStore({ nats, cluster, units, logger, signal });
-  const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err) => {
+  const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err, source) => {
     if (signal.aborted && isAborted(err)) return;
     metrics.refused.inc();
-    logger.error({ err }, "source refused");
+    logger.error({ err, source }, "source refused");
   });
   const outbox = createOutbox({ ...given, cluster, kv, cache, failpoint });
   const recorder = createRecorder({ cluster, keyId: key.id, cache, pool, outbox, coverage });

@@ -1,4 +1,5 @@
-import { RetryLaterError } from "@rollcast/shared/errors";
+import { KubeError } from "@rollcast/kube/client";
+import { RetryLaterError, TerminalError } from "@rollcast/shared/errors";
 import { SourceEvent } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
@@ -31,7 +32,9 @@ const CONCURRENCY = 32;
 /**
  * Handles one event of a source: finds the workloads that use it, decides for each from present
  * state, and enqueues a job and publishes `rollout.planned` for those that are due. The event is
- * only a trigger.
+ * only a trigger: a workload on which nothing can be decided is left to the reconciler, by
+ * `enqueue`, and keeps no other. Throws `TerminalError` where the record of the source cannot be
+ * read, and what NATS and Redis are at fault for.
  */
 export async function plan(
   ctx: Context,
@@ -44,15 +47,26 @@ export async function plan(
   const reads: SourceReads = new Map();
   const source = sourceKey(kind, namespace, name);
   const all = ctx.index.usersOf(source);
-  const present = await readSource(ctx, source, reads);
+  const users = all.filter((workload) => workload.mayRoll);
+  const present = await readSource(ctx, source, reads).catch((err: unknown) => {
+    for (const workload of users) enqueue(workload);
+    throw err;
+  });
   for (const change of changesOf(new Map([[source, present]]), [source])) {
     await ctx.admission.moved(change);
   }
   countVerdicts(ctx, source, present, all);
-  const users = all.filter((workload) => workload.mayRoll);
-  await mapLimit(users, CONCURRENCY, (workload) =>
-    retryOnConflict(() => planOne(ctx, queues, { event, workload, reads, enqueue })),
-  );
+  await mapLimit(users, CONCURRENCY, async (workload) => {
+    try {
+      await retryOnConflict(() => planOne(ctx, queues, { event, workload, reads, enqueue }));
+    } catch (err) {
+      if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
+      // Its own trouble, which another delivery of the event would not mend.
+      const key = workloadKey(workload);
+      ctx.logger.warn({ err, workload: key }, "planning failed, left to the reconciler");
+      enqueue(workload);
+    }
+  });
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
 }
 
