@@ -109,6 +109,11 @@ export const EXAMPLES: readonly Example[] = [
     at: "16m",
     by: { kind: "Job" },
   }),
+  above("RollcastKindUnavailable", "rollcast_kind_unavailable", {
+    limit: 0,
+    at: "16m",
+    by: { kind: "Rollout" },
+  }),
   {
     alert: "RollcastAnnotationFaults",
     at: "20m",

@@ -204,7 +204,6 @@ outcomeTest(
   "an optional API that answers with errors does not keep Deployments from being rolled (defect 13)",
   {
     right: { ready: true, events: ["planned", "started", "succeeded Complete"] },
-    knownToFail: { ready: false, events: [] },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["broken"], services: [] }));

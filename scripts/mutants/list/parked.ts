@@ -5,8 +5,60 @@ const PLAN = {
   test: "services/restarter/src/queue/plan.test.ts",
 };
 
+const KIND_WATCH = {
+  file: "services/restarter/src/index/kind-watch.ts",
+  test: "services/restarter/src/index/kind-watch.test.ts",
+};
+
 /** What fails for itself is parked, named and tried again, and stops nothing else. */
 export const PARKED_MUTANTS: readonly Mutant[] = [
+  {
+    name: "optional-kind-is-waited-for",
+    undoes: "an optional kind whose API fails keeps nobody waiting",
+    file: KIND_WATCH.file,
+    find: "const isKnown = settled || isGivenUp();",
+    becomes: "const isKnown = settled;",
+    killedBy: {
+      file: KIND_WATCH.test,
+      title:
+        "an optional kind whose API fails (its group) is named, and keeps the others waiting for seconds only",
+    },
+  },
+  {
+    name: "unavailable-kind-is-not-asked-for",
+    undoes: "the workloads of a kind of which nothing is known are asked for, and not gone",
+    file: KIND_WATCH.file,
+    find: "if (isOptional) options.served(kind);",
+    becomes: "",
+    killedBy: {
+      file: KIND_WATCH.test,
+      title:
+        "an optional kind whose API fails (its group) is named, and keeps the others waiting for seconds only",
+    },
+  },
+  {
+    name: "failing-list-is-waited-for",
+    undoes: "an optional kind whose lists fail keeps nobody waiting",
+    file: KIND_WATCH.file,
+    find: "(isOptional ? (failure ?? watchFault()) : undefined);",
+    becomes: "(isOptional ? failure : undefined);",
+    killedBy: {
+      file: KIND_WATCH.test,
+      title:
+        "an optional kind whose API fails (its lists as a whole) is named, and keeps the others waiting for seconds only",
+    },
+  },
+  {
+    name: "every-kind-is-given-up",
+    undoes: "a kind that every cluster serves is waited for",
+    file: KIND_WATCH.file,
+    find: "(isOptional ? (failure ?? watchFault()) : undefined);",
+    becomes: "failure ?? watchFault();",
+    killedBy: {
+      file: KIND_WATCH.test,
+      title: "a kind that every cluster serves is waited for: its API is the API server's own",
+    },
+  },
   {
     name: "one-user-stops-a-plan",
     undoes: "a workload on which nothing can be decided keeps no other from being planned",

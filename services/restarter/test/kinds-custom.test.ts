@@ -106,3 +106,44 @@ test("a DeploymentConfig is rolled, and ends as its controller reports for its n
   expect((await harness.waitEvent("failed", "stuck")).reason).toBe("ProgressDeadlineExceeded");
   expect(faultsOf(await harness.events())).toEqual([]);
 });
+
+test("a kind whose API fails at the start keeps its records and no other kind, and is rolled once it answers", async () => {
+  await using harness = await startRestarterHarness({ faultProxy: true });
+  const { api, namespace, proxy } = harness;
+  const group = `t${randomBytes(4).toString("hex")}.example.com`;
+  const app = { group, version: "v1", kind: "App", plural: "applications" };
+  const config = { kinds: [{ ...app, templatePath: "spec.template" }] };
+  await define(api, app);
+  await harness.adopt("cfg", "0");
+  await harness.deploy("web", { uses: [{ as: "envFrom", configMap: "cfg" }], replicas: 0 });
+  await api.create(
+    pathIn(namespace, app),
+    custom(`${group}/v1`, "App", { namespace, name: "one" }),
+  );
+  const before = await harness.start({ config });
+  await harness.waitCurrent("App", "one");
+  await before.kill();
+
+  proxy.rules([{ path: new RegExp(group), fault: { do: "answer", status: 503 } }]);
+  const restarter = await harness.start({ config });
+  const read = async (path: string) => (await fetch(`${restarter.http()}${path}`)).text();
+  await harness.change("cfg", "1");
+  await harness.waitEvent("succeeded", "web");
+  expect(await read("/readyz")).toContain("App is not followed, its API fails: 503");
+  expect(await read("/metrics")).toContain('rollcast_kind_unavailable{kind="App"} 1');
+  // Its record is reconciled like others, and nobody takes its workload for gone.
+  const failing = `reconciling fails, and is tried again: App/${namespace}/one`;
+  await waitFor(async () => (await read("/readyz")).includes(failing), {
+    timeout: 30_000,
+    message: "the workload to be named",
+  });
+  expect(await harness.record("one", "App")).toMatchObject({ phase: "current" });
+
+  proxy.rules([]);
+  await harness.waitEvent("started", "one");
+  await waitFor(async () => !(await read("/readyz")).includes("App is not followed"), {
+    timeout: 30_000,
+    message: "the kind to be followed",
+  });
+  expect(wordsOf(await harness.events(), "one")).not.toContain("cancelled");
+});

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isServed, mayList } from "@rollcast/kube/discovery";
+import { faultOf } from "@rollcast/kube/recovery";
 import { startReflector } from "@rollcast/kube/reflector";
 import type { Reflector } from "@rollcast/kube/reflector";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { KubeClient } from "@rollcast/kube/client";
+import { NOT_SYNCED } from "@rollcast/kube/reflector-options";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Rules } from "../model/rules.ts";
@@ -14,20 +16,28 @@ import type { WorkloadIndex } from "./workload-index.ts";
 export type KindWatchOptions = NamespaceWatchOptions & {
   /** Empty: all, with one watch. */
   namespaces: readonly string[];
-  /** Called with a kind when it is served. */
+  /**
+   * Called with a kind when it is served, and when nobody knows whether it is: whoever asks for one
+   * of its objects then gets an error, and does not take it for gone.
+   */
   served: (kind: WorkloadKind) => void;
 };
 
 /** One workload kind, followed once the cluster serves it and permission is granted. */
 export type KindWatch = AsyncDisposable & {
   readonly kind: string;
-  /** Resolves when its state is known: listed, not served, or not permitted. */
+  /**
+   * Resolves when its state is known: listed, not served, or not permitted. An optional kind keeps
+   * nobody waiting for longer than a few seconds while its own API fails.
+   */
   readonly stateKnown: Promise<void>;
   /** In how many namespaces (1 if one watch covers all) listing it is forbidden. */
   forbidden(): number;
   watching(): boolean;
-  /** Why expected changes do not arrive. */
+  /** Why expected changes of a kind that every cluster serves do not arrive. */
   fault(): string | undefined;
+  /** The same for an optional kind, whose own API may be broken for days. */
+  unavailable(): string | undefined;
   /**
    * The longest time in milliseconds since a watch last proved that it delivers; undefined if none
    * is open.
@@ -40,6 +50,8 @@ export type KindWatch = AsyncDisposable & {
 /** How often to check whether a kind is served and may be listed. */
 const CHECK_INTERVAL_MS = 10_000;
 const FIRST_CHECK_INTERVAL_MS = 500;
+/** So long an optional kind is waited for while its API fails. */
+const UNAVAILABLE_MS = 3_000;
 
 export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWatch {
   const { client, logger, signal } = options;
@@ -47,16 +59,25 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
   const ending = AbortSignal.any([signal, stop.signal]);
   const namespaces = options.namespaces.length === 0 ? [undefined] : options.namespaces;
   const stateKnown = Promise.withResolvers<void>();
+  const isOptional = kind.optional === true;
   let namespaceWatches: NamespaceWatch[] = [];
   let settled = false;
+  /** Why the last check failed, and since when it, or the list after it, has. */
+  let failure: string | undefined;
+  let failingSince: number | undefined;
 
+  const watchFault = () =>
+    namespaceWatches
+      .map((watch) => watch.reflector?.fault())
+      .find((fault) => fault !== undefined && fault !== NOT_SYNCED);
+  const unavailable = () => (isOptional ? (failure ?? watchFault()) : undefined);
   const close = async () => {
     const closing = namespaceWatches;
     namespaceWatches = [];
     await Promise.all(closing.map((watch) => watch[Symbol.asyncDispose]()));
   };
   const check = async () => {
-    if (kind.optional === true && !(await isServed(client, kind, ending))) {
+    if (isOptional && !(await isServed(client, kind, ending))) {
       if (namespaceWatches.length > 0) logger.info({ kind: kind.kind }, "kind no longer served");
       await close();
       return;
@@ -73,18 +94,28 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
     while (!ending.aborted) {
       try {
         await check();
+        failure = undefined;
         settled ||= namespaceWatches.every((watch) => watch.state() !== "starting");
-        if (settled) stateKnown.resolve();
       } catch (err) {
         if (ending.aborted) break;
+        failure = faultOf(err);
+        if (isOptional) options.served(kind);
         logger.warn({ err, kind: kind.kind }, "kind discovery failed, retrying");
       }
-      const delay = settled ? CHECK_INTERVAL_MS : FIRST_CHECK_INTERVAL_MS;
+      const isKnown = settled || isGivenUp();
+      if (isKnown) stateKnown.resolve();
+      const delay = isKnown ? CHECK_INTERVAL_MS : FIRST_CHECK_INTERVAL_MS;
       await Promise.race([
         sleep(delay, undefined, { signal: ending }).catch(() => undefined),
         ...(settled ? [] : [firstLists(namespaceWatches)]),
       ]);
     }
+  };
+  /** Whether it is waited for no longer. */
+  const isGivenUp = () => {
+    const now = Date.now();
+    failingSince = unavailable() === undefined ? undefined : (failingSince ?? now);
+    return failingSince !== undefined && now - failingSince >= UNAVAILABLE_MS;
   };
   const looping = loop();
   const longest = (counts: (reflector: Reflector) => boolean) => {
@@ -104,10 +135,13 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
     forbidden: () => namespaceWatches.filter((watch) => watch.state() === "forbidden").length,
     watching: () => namespaceWatches.some((watch) => watch.state() === "watching"),
     fault: () =>
-      namespaceWatches
-        .filter((watch) => watch.state() === "watching")
-        .map((watch) => watch.reflector?.fault())
-        .find((reflector) => reflector !== undefined),
+      isOptional
+        ? undefined
+        : namespaceWatches
+            .filter((watch) => watch.state() === "watching")
+            .map((watch) => watch.reflector?.fault())
+            .find((reflector) => reflector !== undefined),
+    unavailable,
     staleness: () => longest(() => true),
     silence: () => longest((reflector) => reflector.fault() === undefined),
     async [Symbol.asyncDispose]() {

@@ -32,7 +32,10 @@ export function kindsOf({ reload, kinds }: Pick<Config, "reload" | "kinds">): Wo
 
 /** The watch of every workload kind. */
 export type WatchedKinds = {
-  /** Resolves when every kind is listed, not served, or not permitted. */
+  /**
+   * Resolves when every kind is listed, not served, or not permitted, but for optional ones whose
+   * own API fails.
+   */
   readonly stateKnown: Promise<unknown>;
   ready(): string | undefined;
   /** The watches that no API server fault keeps silent. */
@@ -72,6 +75,16 @@ export function watchKinds(
       for (const watch of watches) gauge.set({ kind: watch.kind }, watch.forbidden());
     },
   );
+  metrics.gauge(
+    "rollcast_kind_unavailable",
+    "1 while the API of an optional workload kind fails: its workloads are not rolled",
+    ["kind"],
+    (gauge) => {
+      for (const watch of watches) {
+        gauge.set({ kind: watch.kind }, watch.unavailable() === undefined ? 0 : 1);
+      }
+    },
+  );
   return {
     stateKnown: Promise.all(watches.map((watch) => watch.stateKnown)),
     ready: () => faultOf(watches),
@@ -80,15 +93,18 @@ export function watchKinds(
         .map((watch) => watch.silence())
         .filter((silence) => silence !== undefined)
         .map(({ resource, ms }) => ({ what: `${resource}: nothing consumed`, ms })),
-    notes: () =>
-      watches
-        .filter((watch) => watch.forbidden() > 0)
-        .map((watch) => `${watch.kind} is not followed: no permission to list it`),
+    notes: () => watches.flatMap(noteOf),
     staleness() {
       const times = watches.flatMap((watch) => watch.staleness()?.ms ?? []);
       return times.length === 0 ? undefined : Math.max(...times);
     },
   };
+}
+
+function noteOf(watch: KindWatch): string[] {
+  if (watch.forbidden() > 0) return [`${watch.kind} is not followed: no permission to list it`];
+  const fault = watch.unavailable();
+  return fault === undefined ? [] : [`${watch.kind} is not followed, its API fails: ${fault}`];
 }
 
 function faultOf(watches: readonly KindWatch[]): string | undefined {
