@@ -9,7 +9,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { parse } from "yaml";
 import { z } from "zod";
 import type { Place } from "./place.ts";
-import { redisCommand } from "./redis-command.ts";
+import { redisCommand } from "@rollcast/testkit/redis-command";
 import { refuseTemplates } from "../refuse-templates.ts";
 import { useWorld } from "./world.ts";
 

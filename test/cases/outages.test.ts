@@ -1,11 +1,12 @@
 import { waitRolledOut } from "@rollcast/testkit/objects";
 import { recordKey } from "@rollcast/shared/subjects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
+import { redisCommand } from "@rollcast/testkit/redis-command";
 import { startRedis } from "@rollcast/testkit/redis-server";
 import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { startNatsProxy } from "@rollcast/testkit/nats-proxy";
-import { redisCommand } from "./redis-command.ts";
+
 import { openWorld } from "./world.ts";
 
 /**
@@ -16,7 +17,6 @@ outcomeTest(
   "a Redis that became a read-only replica is left for the one that new connections reach (case 6)",
   {
     right: { events: ["started", "succeeded Complete"] },
-    knownToFail: { events: [] },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["failover"], services: [] }));

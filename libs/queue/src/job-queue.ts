@@ -5,7 +5,7 @@ import { Queue as BullQueue } from "bullmq";
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "@rollcast/runtime/logger";
-import { connectRedis, prefix } from "./redis.ts";
+import { connectRedis, prefix, refusalOf } from "./redis.ts";
 import type { QueueOptions } from "./redis.ts";
 
 type AddOptions = {
@@ -37,7 +37,10 @@ export type JobQueue<T> = AsyncDisposable & {
   stalledMs(): Promise<number>;
   /** Why nothing can be added now, or undefined. */
   fault(): string | undefined;
-  /** The same, and Redis is asked: a connection that stands is no proof that it answers. */
+  /**
+   * The same, and Redis is asked: a connection that stands is no proof that it answers, or takes
+   * anything.
+   */
   probe(): Promise<string | undefined>;
   /** Calls `listener` after each reconnect to Redis, which may have come back empty. */
   onReconnect(listener: () => void): void;
@@ -133,8 +136,7 @@ export async function openQueue<T>(options: QueueOptions): Promise<JobQueue<T>> 
       const existing = fault() ?? limits.fault();
       if (existing !== undefined) return existing;
       try {
-        await withDeadline(ANSWER_MS, redis.ping());
-        return undefined;
+        return await withDeadline(ANSWER_MS, refusalOf(redis));
       } catch (err) {
         return fault() ?? toError(err).message;
       }

@@ -25,10 +25,31 @@ const RECONNECT_MAX_MS = 2_000;
  */
 const SILENCE_MS = 15_000;
 
+/**
+ * What a server answers that new connections may no longer lead to: one that became a read-only
+ * replica in a failover (a script says it within its own words), that ends the waits of blocked
+ * clients then, or that takes over the data of another one.
+ * https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
+ */
+const DEMOTED = /\bREADONLY\b|^(?:UNBLOCKED|LOADING|MASTERDOWN)\b/;
+/** Before a connection is made anew for that: the failover may take a while. */
+const DEMOTED_MS = 1_000;
+
 /** What all keys of a cluster begin with. */
 export function prefix(cluster: string): string {
   // A hash tag, so that one queue's keys stay in one slot of a Redis Cluster.
   return `{rollcast-${cluster}}`;
+}
+
+/**
+ * Why Redis, though it answers, takes no job, or undefined; then the connection is made anew.
+ * Throws what the client throws.
+ */
+export async function refusalOf(redis: Redis): Promise<string | undefined> {
+  const isReplica = /^role:slave\r?$/m.test(await redis.info("replication"));
+  if (!isReplica) return undefined;
+  redis.disconnect(true);
+  return "it is a read-only replica";
 }
 
 export type Client = { redis: Redis; fault: () => string | undefined };
@@ -36,11 +57,21 @@ export type Client = { redis: Redis; fault: () => string | undefined };
 /** Connects, waiting until Redis answers or the signal fires (throws its reason). */
 export async function connectRedis(options: QueueOptions, forWorker: boolean): Promise<Client> {
   const access = await redisAccess(options, process.env);
+  let isDemoted = false;
   const redis = new Redis(access.url, {
     ...access.options,
     lazyConnect: true,
     connectionName: `rollcast-${options.name}`,
-    retryStrategy: (times) => Math.min(250 * times, RECONNECT_MAX_MS),
+    retryStrategy(times) {
+      const least = isDemoted ? DEMOTED_MS : 0;
+      isDemoted = false;
+      return Math.max(Math.min(250 * times, RECONNECT_MAX_MS), least);
+    },
+    // The clients that BullMQ makes of this one have the options too.
+    reconnectOnError({ message }) {
+      isDemoted = DEMOTED.test(message);
+      return isDemoted;
+    },
     connectTimeout: 5_000,
     socketTimeout: SILENCE_MS,
     maxRetriesPerRequest: forWorker ? null : 1,

@@ -1,4 +1,5 @@
 import { freePort } from "@rollcast/testkit/net";
+import { redisCommand } from "@rollcast/testkit/redis-command";
 import { startRedis } from "@rollcast/testkit/redis-server";
 import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -62,3 +63,62 @@ test.concurrent.each(["waits for jobs", "works on a job"])(
     expect([...done].filter((name) => name !== "active").toSorted()).toEqual(["later", "now"]);
   },
 );
+
+test.concurrent.each(["waits for jobs", "works on a job"])(
+  "Redis becomes a read-only replica while a worker %s: queue and worker go on where new connections lead",
+  async (moment) => {
+    await using undo = new AsyncDisposableStack();
+    const redis = undo.use(await startRedis());
+    const promoted = undo.use(await startRedis({ args: ["--shutdown-timeout", "0"] }));
+    const proxy = undo.use(await startTcpProxy(redis.port));
+    const queue = undo.use(await openQueue<Job>(optionsOf(proxy.port)));
+    let reconnects = 0;
+    queue.onReconnect(() => (reconnects += 1));
+    const began = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    const done = new Set<string>();
+    const worker = undo.use(
+      await openWorker<Job>({
+        ...optionsOf(proxy.port),
+        concurrency: 8,
+        backoff: { initial: 100, max: 200 },
+        async process({ name }) {
+          began.resolve();
+          if (name === "active") await mayEnd.promise;
+          done.add(name);
+        },
+      }),
+    );
+    if (moment === "works on a job") {
+      await queue.add({ name: "active" }, { id: "active" });
+      await began.promise;
+    }
+
+    proxy.redirect(promoted.port);
+    await redisCommand(redis.port, `REPLICAOF 127.0.0.1 ${promoted.port}`);
+    mayEnd.resolve();
+    await expect(queue.add({ name: "now" }, { id: "now" })).rejects.toThrow("READONLY");
+    await waitFor(() => reconnects === 1);
+    await queue.add({ name: "now" }, { id: "now" });
+
+    await waitFor(() => done.has("now"));
+    await waitFor(() => worker.fault() === undefined && queue.fault() === undefined);
+    expect(await queue.probe()).toBeUndefined();
+    expect(done.has("active")).toBe(moment === "works on a job");
+  },
+);
+
+test.concurrent("a queue to which nothing is added notices a read-only replica when it is asked", async () => {
+  await using undo = new AsyncDisposableStack();
+  const redis = undo.use(await startRedis());
+  const promoted = undo.use(await startRedis({ args: ["--shutdown-timeout", "0"] }));
+  const proxy = undo.use(await startTcpProxy(redis.port));
+  const queue = undo.use(await openQueue<Job>(optionsOf(proxy.port)));
+
+  proxy.redirect(promoted.port);
+  await redisCommand(redis.port, `REPLICAOF 127.0.0.1 ${promoted.port}`);
+  expect(await queue.probe()).toBe("it is a read-only replica");
+
+  await waitFor(async () => (await queue.probe()) === undefined);
+  await queue.add({ name: "now" }, { id: "now" });
+});

@@ -10,6 +10,8 @@ const KIND_WATCH = {
   test: "services/restarter/src/index/kind-watch.test.ts",
 };
 
+const REDIS = { file: "libs/queue/src/redis.ts", test: "libs/queue/test/gaps.test.ts" };
+
 /** What fails for itself is parked, named and tried again, and stops nothing else. */
 export const PARKED_MUTANTS: readonly Mutant[] = [
   {
@@ -92,6 +94,29 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
       file: PLAN.test,
       title:
         "the users of a source that cannot be read are left to the reconciler, which names them",
+    },
+  },
+  {
+    name: "demoted-redis-is-kept",
+    undoes: "a Redis that became a read-only replica is left by whoever writes to it",
+    file: REDIS.file,
+    find: "isDemoted = DEMOTED.test(message);",
+    becomes: "isDemoted = message === undefined;",
+    killedBy: {
+      file: REDIS.test,
+      title:
+        "Redis becomes a read-only replica while a worker waits for jobs: queue and worker go on where new connections lead",
+    },
+  },
+  {
+    name: "demoted-redis-is-healthy",
+    undoes: "a Redis that became a read-only replica is noticed by the probe, and left",
+    file: REDIS.file,
+    find: "if (!isReplica) return undefined;",
+    becomes: "if (!isReplica || isReplica) return undefined;",
+    killedBy: {
+      file: REDIS.test,
+      title: "a queue to which nothing is added notices a read-only replica when it is asked",
     },
   },
 ];
