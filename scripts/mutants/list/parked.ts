@@ -119,4 +119,16 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
       title: "a queue to which nothing is added notices a read-only replica when it is asked",
     },
   },
+  {
+    name: "failing-namespace-is-asked-without-a-pause",
+    undoes: "A kind whose state cannot be known is asked for with a pause.",
+    file: "services/restarter/src/index/kind-watch.ts",
+    find: `...(settled || failure !== undefined ? []`,
+    becomes: `...(settled ? []`,
+    killedBy: {
+      file: "services/restarter/src/index/kind-watch.test.ts",
+      title:
+        "a namespace that cannot be asked for is asked for with a pause, though the others are listed",
+    },
+  },
 ];

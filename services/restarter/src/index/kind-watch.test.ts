@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
 import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
@@ -13,11 +13,14 @@ import { createWorkloadIndex } from "./workload-index.ts";
 
 const EMPTY = JSON.stringify({ metadata: { resourceVersion: "1" }, items: [] });
 
-/** An API server without objects, on which some requests end with an error. */
-function apiServer(broken: RegExp): KubeClient {
+/** An API server without objects, on which some requests, which are counted, end with an error. */
+function apiServer(broken: RegExp, failed: () => void): KubeClient {
   const request = async ({ path, query, parse = JSON.parse as never }: KubeRequest) => {
-    if (broken.test(`${path}?${new URLSearchParams(query)}`))
+    await setImmediate();
+    if (broken.test(`${path}?${new URLSearchParams(query)}`)) {
+      failed();
       throw new KubeError(503, "ServiceUnavailable", "not now");
+    }
     if (/^\/apis\/argoproj\.io\/v1alpha1$/.test(path)) return { resources: [{ name: "rollouts" }] };
     return parse(Buffer.from(EMPTY));
   };
@@ -32,19 +35,24 @@ function apiServer(broken: RegExp): KubeClient {
   };
 }
 
-async function watch(broken: RegExp, kinds: readonly WorkloadKind[]) {
+async function watch(
+  broken: RegExp,
+  kinds: readonly WorkloadKind[],
+  namespaces: readonly string[] = [],
+) {
   const stack = new AsyncDisposableStack();
   const rules = rulesOf();
   const metrics = createMetrics();
   const served = new Set<string>();
+  let failures = 0;
   const watched = watchKinds(
     {
-      client: apiServer(broken),
+      client: apiServer(broken, () => failures++),
       index: createWorkloadIndex(rules),
       rules,
       logger: createLogger("test", "silent"),
       signal: new AbortController().signal,
-      namespaces: [],
+      namespaces,
       served: ({ kind }) => void served.add(kind),
       metrics,
       stack,
@@ -55,6 +63,7 @@ async function watch(broken: RegExp, kinds: readonly WorkloadKind[]) {
     ...watched,
     text: metrics.text,
     served,
+    failures: () => failures,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -92,4 +101,14 @@ test.concurrent("a kind that every cluster serves is waited for: its API is the 
 
   expect(isKnown).toBe(false);
   expect(await kinds.text()).toContain('rollcast_kind_unavailable{kind="Deployment"} 0');
+});
+
+test.concurrent("a namespace that cannot be asked for is asked for with a pause, though the others are listed", async () => {
+  await using kinds = await watch(/namespaces\/b\//, [deployment], ["a", "b"]);
+
+  await sleep(2_200);
+
+  // Every 500 ms until all are known.
+  expect(kinds.failures()).toBeGreaterThan(2);
+  expect(kinds.failures()).toBeLessThan(10);
 });

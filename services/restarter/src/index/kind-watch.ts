@@ -107,7 +107,8 @@ export function watchKind(options: KindWatchOptions, kind: WorkloadKind): KindWa
       const delay = isKnown ? CHECK_INTERVAL_MS : FIRST_CHECK_INTERVAL_MS;
       await Promise.race([
         sleep(delay, undefined, { signal: ending }).catch(() => undefined),
-        ...(settled ? [] : [firstLists(namespaceWatches)]),
+        // Those that are open may be listed already, while another one fails.
+        ...(settled || failure !== undefined ? [] : [firstLists(namespaceWatches)]),
       ]);
     }
   };
