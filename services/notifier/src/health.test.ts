@@ -24,6 +24,11 @@ test("every part of a notifier has a progress check", async () => {
       lastActive: (receiver: string) => lastActive.get(receiver),
       fault: () => undefined,
     },
+    circuits: () =>
+      new Map([
+        ["ops", { fault: () => undefined }],
+        ["hook", { fault: () => "Network" }],
+      ]),
   };
 
   const sources = Object.values(notifierHealth(parts, () => NOW));
@@ -37,5 +42,8 @@ test("every part of a notifier has a progress check", async () => {
     { what: "groups: jobs wait and none is started", ms: 5 },
     { what: "receiver hook: jobs wait and none is started", ms: 6 },
     { what: "receiver new: jobs wait and none is started", ms: 0 },
+  ]);
+  expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
+    "receiver hook is not sent to for now: Network",
   ]);
 });

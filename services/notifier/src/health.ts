@@ -2,6 +2,7 @@ import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
 import type { DeliveryQueues, Workers } from "./queue/delivery-queues.ts";
+import type { Circuit } from "./http/circuit.ts";
 import type { Resync } from "./resync/resync.ts";
 
 export type CheckedParts = {
@@ -9,14 +10,24 @@ export type CheckedParts = {
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly queues: Pick<DeliveryQueues, "stalledMs">;
   readonly workers: Pick<Workers, "inFlightMs" | "lastActive" | "fault">;
+  readonly circuits: () => ReadonlyMap<string, Pick<Circuit, "fault">>;
 };
+
+/** A line behind the `ok` of `/readyz` for each receiver that is not sent to, by its name. */
+function receiverNotes(circuits: ReadonlyMap<string, Pick<Circuit, "fault">>): string[] {
+  return [...circuits].flatMap(([receiver, { fault }]) => {
+    const reason = fault();
+    return reason === undefined ? [] : [`receiver ${receiver} is not sent to for now: ${reason}`];
+  });
+}
 
 /** How the parts of a notifier are. */
 export function notifierHealth(parts: CheckedParts, now = Date.now): HealthSources {
-  const { consumer, resync, queues, workers } = parts;
+  const { consumer, resync, queues, workers, circuits } = parts;
   return {
     events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
+    receivers: { notes: () => receiverNotes(circuits()) },
     workers: {
       ready: workers.fault,
       progress: () => [{ what: "a job is running", ms: workers.inFlightMs() }],

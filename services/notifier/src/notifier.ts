@@ -24,7 +24,8 @@ export async function startNotifier(host: Host): Promise<void> {
   nats.onReconnect(() => resync.now("NatsReconnected"));
 
   const consumer = stack.use(await startEventConsumer(ctx, metrics));
-  host.health.add(notifierHealth({ consumer, resync, queues, workers }));
+  const circuits = () => ctx.registry.circuits;
+  host.health.add(notifierHealth({ consumer, resync, queues, workers, circuits }));
   const { api } = config.notifier;
   if (api !== undefined) {
     const fault = () => nats.fault() ?? queues.fault();

@@ -19,8 +19,10 @@ test("five consecutive failures open it, four and a success do not", () => {
   tried(circuit, SENT, 0);
   tried(circuit, FAILED, 0, 4);
   expect(circuit.state()).toBe("closed");
+  expect(circuit.fault()).toBeUndefined();
   tried(circuit, FAILED, 0);
   expect(circuit.state()).toBe("open");
+  expect(circuit.fault()).toBe("Network");
   expect(circuit.enter(10_000)).toBe(20_000);
 });
 
@@ -33,6 +35,7 @@ test("after its time one probe passes; success closes it, failure doubles the ti
   expect(circuit.enter(30_000)).toBe(60_000);
   tried(circuit, SENT, 90_000);
   expect(circuit.state()).toBe("closed");
+  expect(circuit.fault()).toBeUndefined();
   tried(circuit, FAILED, 100_000, 5);
   expect(circuit.enter(100_000)).toBe(30_000);
 });
@@ -66,4 +69,5 @@ test("410 makes the receiver gone", () => {
   const circuit = createCircuit();
   tried(circuit, { kind: "refused", reason: "Gone", message: "" }, 0);
   expect(circuit.enter(1e12)).toBe("gone");
+  expect(circuit.fault()).toBe("Gone");
 });

@@ -13,6 +13,8 @@ export type Circuit = {
   /** Records the result of the attempt; undefined when it was aborted. */
   leave(result: SendResult | undefined, now: number): void;
   state(): CircuitState;
+  /** While it is not closed: the reason of the last failure. */
+  fault(): string | undefined;
 };
 
 export const CIRCUIT_STATES = ["closed", "open", "gone"] as const;
@@ -34,6 +36,8 @@ export function createCircuit(): Circuit {
   let openMs = FIRST_MS;
   let probing = false;
   let gone = false;
+  let reason: string | undefined;
+  const state = () => (gone ? "gone" : openUntil === undefined ? "closed" : "open");
   return {
     enter(now) {
       if (gone) return "gone";
@@ -48,6 +52,7 @@ export function createCircuit(): Circuit {
       probing = false;
       if (result === undefined || result.kind === "later") return;
       if (result.kind === "failed") {
+        ({ reason } = result);
         failures++;
         if (failures < FAILURES) return;
         if (openUntil !== undefined && !wasProbe) return;
@@ -59,7 +64,9 @@ export function createCircuit(): Circuit {
       failures = 0;
       openUntil = undefined;
       gone = result.kind === "refused" && result.reason === "Gone";
+      reason = gone ? "Gone" : undefined;
     },
-    state: () => (gone ? "gone" : openUntil === undefined ? "closed" : "open"),
+    state,
+    fault: () => (state() === "closed" ? undefined : reason),
   };
 }
