@@ -592,6 +592,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a Job that was made again for content that had failed is over when another replica finds it",
+    [
+      { replicas: 1, attempts: 1, kind: "Job" },
+      [
+        { do: "lose answers", of: "patch", performed: false, times: 1 },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, cluster: true },
+        { do: "pass", ms: 40000, until: "publish", cluster: true },
+        { do: "kill", replica: 1 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -130,11 +130,14 @@ function needlessRollouts(facts: Facts): Fault[] {
 }
 
 /**
- * Whether a rollout is recorded with this marker: one whose patch had no answer, and whose marker
- * was taken off before anybody looked, goes on under its id with another one.
+ * Whether an event is of the rollout that made a write. That is recorded with its marker: one whose
+ * patch had no answer, and whose marker was taken off before anybody looked, goes on under its id
+ * with another one. One that is over when it is found is in no record.
  */
-function isRecordedAs(facts: Facts, id: string, marker: string): boolean {
-  return recordingsOf(facts, id).some((rollout) => rollout.marker === marker);
+function isOfWrite(facts: Facts, { i, event }: Facts["events"][number], write: WorkloadWrite) {
+  const recorded = recordingsOf(facts, event.data.rollout ?? "");
+  if (recorded.length === 0) return i > write.i;
+  return recorded.some(({ marker }) => marker === write.marker);
 }
 
 function disagreements(facts: Facts): Fault[] {
@@ -142,10 +145,7 @@ function disagreements(facts: Facts): Fault[] {
   const began = events.filter(({ event }) => event.outcome === "started");
   const unstarted = writes
     .filter((write) => isPatch(write) && write.marker !== undefined)
-    .filter(
-      ({ marker }) =>
-        !began.some(({ event }) => isRecordedAs(facts, event.data.rollout ?? "", marker ?? "")),
-    )
+    .filter((write) => !began.some((event) => isOfWrite(facts, event, write)))
     .map(({ i }) => ({ i, what: "a workload is rolled, and no event says that it began" }));
   const unpatched = began
     .filter(({ i, event }) => {
