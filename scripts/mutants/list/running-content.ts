@@ -55,4 +55,12 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     becomes: `changedAt === undefined) return present;`,
     killedBy: replayOf("opted-in-after-its-restart"),
   },
+  {
+    name: "restarted-for-what-differs-only",
+    undoes: "A restart by its time is for pods that began while content came and went, too.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `changed.length === 0 ? [] : (Object.keys(wanted) as SourceKey[]);`,
+    becomes: `changed;`,
+    killedBy: replayOf("content-back-before-a-restart"),
+  },
 ];

@@ -90,8 +90,12 @@ function affectedBy(s: DecisionInput, cause: Cause | undefined): { affected?: nu
 /** A creation's time has whole seconds: it was within this time after it. */
 const SECOND_MS = 1_000;
 
-/** The latest time at which one of the sources can have got its present content. */
-function latestChange(s: DecisionInput, keys: readonly SourceKey[]): number {
+/**
+ * The latest time at which one of the sources can have got its present content; now, where none is
+ * what the rollout is for. Content that came back counts as well: pods may have begun in between.
+ */
+function latestChange(s: DecisionInput, wanted: Contents, changed: readonly SourceKey[]): number {
+  const keys = changed.length === 0 ? [] : (Object.keys(wanted) as SourceKey[]);
   const times = keys.map((key) => {
     const { createdAt, deletedAt = 0 } = s.sources.get(key) ?? {};
     const created = createdAt === undefined ? 0 : createdAt + SECOND_MS;
@@ -108,7 +112,8 @@ function markerOf(
   keys: readonly SourceKey[],
 ): string {
   const { workload } = s;
-  if (workload.rollBy === "restart") return restartTime(latestChange(s, keys), workload.marker);
+  if (workload.rollBy === "restart")
+    return restartTime(latestChange(s, wanted, keys), workload.marker);
   const plain = formatMarker(wanted, workload.namespace);
   // If the template already has this marker (a rollback), writing it again would not restart its
   // pods. While pods of an earlier marker may be left, they must not count as those of this one.
