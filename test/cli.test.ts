@@ -24,12 +24,14 @@ beforeAll(async () => {
   for (const source of ["cfg", "other", "frozen"]) {
     await api.create(paths.configMap(namespace), configMap(namespace, source, { a: "1", b: "1" }));
   }
-  for (const [name, source, annotations] of [
-    ["web", "cfg", undefined],
+  const deployments: [string, string, Record<string, string>?][] = [
+    ["web", "cfg"],
     ["plain", "cfg", {}],
-    ["api", "other", undefined],
-    ["late", "frozen", undefined],
-  ] as const) {
+    ["api", "other"],
+    ["late", "frozen"],
+    ["odd", "cfg", { "deployment.reloader.stakater.com/pause-period": "5 minutes" }],
+  ];
+  for (const [name, source, annotations] of deployments) {
     const uses = [{ as: "envFrom", configMap: source } as const];
     const shape = { uses, annotations };
     await api.create(paths.deployment(namespace), deployment(namespace, name, shape));
@@ -87,10 +89,10 @@ const inNamespace = (...args: string[]) => [...args, "-n", stack.namespace];
 
 test("status, explain and impact tell people and programs the same", async () => {
   const status = await run(["status"]);
-  expect(status).toContain("3 of 4 workloads may roll: 3 current");
+  expect(status).toContain("3 of 5 workloads may roll: 3 current");
   expect(await json<StatusView>(["status"])).toMatchObject({ mayRoll: 3, notCurrent: [] });
   const impact = await run(inNamespace("impact", "configmap/cfg", "--keys", "a,b"));
-  expect(impact).toContain("1 of 2 workloads that use it would roll");
+  expect(impact).toContain("1 of 3 workloads that use it would roll");
   expect(impact).toMatch(/deployment\/plain +keep +not-opted-in/);
   expect(impact).toMatch(/deployment\/web +roll +auto/);
 
@@ -102,6 +104,8 @@ test("status, explain and impact tell people and programs the same", async () =>
   expect(explain).toMatch(/applies +auto +the workload is opted in/);
   expect(explain).toMatch(/ago +succeeded +\S+ +configmap\/cfg +Complete/);
   expect(await run(inNamespace("explain", "deploy/plain"))).toContain("no annotation opts it in");
+  const odd = await run(inNamespace("explain", "deploy/odd"));
+  expect(odd.replaceAll(/\s+/g, " ")).toContain('"5 minutes" is no duration like 30s, 5m or 1h30m');
   const detail = await json<WorkloadDetail>(inNamespace("explain", "deploy/web"));
   expect(detail.sources[0]).toMatchObject({ equal: true, check: "auto" });
   expect(await run(["status", "-o", "yaml"])).toMatch(/^cluster: test$/m);

@@ -198,7 +198,7 @@ for (const [name, annotation, value] of [
 ] as const) {
   outcomeTest(
     `an annotation ${annotation} that cannot be read is logged as a fault (case 19, ${name})`,
-    { right: { fault: "logged" }, knownToFail: { fault: "none" } },
+    { right: { fault: "logged" } },
     async (begin) => {
       const place = world(name);
       await place.source();

@@ -41,6 +41,17 @@ function sourceRows(sources: readonly SourceView[]): Row[] {
   ]);
 }
 
+function showFaults(out: Output, faults: WorkloadDetail["annotationFaults"]): void {
+  if (faults.length === 0) return;
+  out.line();
+  out.line("Annotations that cannot be read", "bad");
+  const rows = faults.map(({ source, annotation, message }) => [
+    source === undefined ? annotation : `${annotation} on ${source}`,
+    message,
+  ]);
+  out.table(["ANNOTATION", "VALUE"], rows);
+}
+
 function showChecks(out: Output, sources: readonly SourceView[]): void {
   for (const item of sources) {
     out.line();
@@ -77,6 +88,7 @@ async function explain(text: string, options: Options): Promise<void> {
       const head = ["SOURCE", "KEYS", "RUNNING", "PRESENT", "CONTENT", "A CHANGE"];
       out.table(head, sourceRows(detail.sources));
     }
+    showFaults(out, detail.annotationFaults);
     showChecks(out, detail.sources);
     if (detail.events.length === 0) return;
     out.line();

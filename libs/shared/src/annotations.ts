@@ -60,6 +60,19 @@ export function annotationNames(key: AnnotationKey, renames: Renames): readonly 
   return [own, renames[key] ?? reloader];
 }
 
+/** Returns the name under which an object has the annotation that we call `own`. */
+export function annotationNamer(
+  renames: Renames,
+): (annotations: Readonly<Record<string, unknown>>, own: string) => string {
+  const names = new Map(ANNOTATION_KEYS.map((key) => annotationNames(key, renames)));
+  return (annotations, own) => {
+    const reloader = names.get(own) ?? own;
+    return !Object.hasOwn(annotations, own) && Object.hasOwn(annotations, reloader)
+      ? reloader
+      : own;
+  };
+}
+
 const OWN = /(?:^|\.)rollcast\.dev\//;
 
 /**

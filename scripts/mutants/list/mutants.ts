@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { ANNOTATION_MUTANTS } from "./annotations.ts";
 import { ANSWER_MUTANTS } from "./answers.ts";
 import { EARLY_END_MUTANTS } from "./early-ends.ts";
 import { GAP_MUTANTS } from "./gaps.ts";
@@ -17,6 +18,7 @@ import { OWNED_WORK_MUTANTS } from "./owned-work.ts";
 /** Every guarantee that can be undone, by theme. */
 export const MUTANTS: readonly Mutant[] = [
   ...ANSWER_MUTANTS,
+  ...ANNOTATION_MUTANTS,
   ...UNKNOWN_RESULT_MUTANTS,
   ...JOB_RESULT_MUTANTS,
   ...OWNED_WORK_MUTANTS,

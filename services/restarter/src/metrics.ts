@@ -67,7 +67,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     verdicts,
     annotationFaults: metrics.counter(
       "rollcast_annotation_faults_total",
-      "Entries of workloads' annotations that could not be read",
+      "Values of annotations, and entries of them, that could not be read",
       [],
     ),
     resyncSeconds: metrics.histogram(

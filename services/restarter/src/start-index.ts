@@ -1,7 +1,8 @@
 import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
+import type { SourceRecord } from "@rollcast/shared/records";
 import type { Created, RestarterHost } from "./create-context.ts";
-import { watchAnnotationFaults, watchQueueRejections } from "./events/annotation-faults.ts";
+import { createSourceFaultReporter, watchAnnotationFaults } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 import { watchSourceNames } from "./index/workload-index.ts";
@@ -19,12 +20,16 @@ export function startIndex(host: RestarterHost, created: Created): StartedIndex 
   const { config, kube, logger, metrics, signal, stack } = host;
   const { ctx, control, watchable, served } = created;
   const { cluster, index, names, rules, sources } = ctx;
-  watchAnnotationFaults(ctx);
-  watchQueueRejections(ctx, control.assigner.of);
+  watchAnnotationFaults(ctx, control.assigner.of);
+  const reportFaults = createSourceFaultReporter(ctx);
   let labels: ReturnType<typeof watchNamespaceLabels> | undefined;
   let kinds: WatchedKinds | undefined;
   const fill = async () => {
-    await watchSourceNames(names, { sources, cluster, signal });
+    const onRecord = (record: SourceRecord) => {
+      names.add(record);
+      reportFaults(record);
+    };
+    await watchSourceNames(onRecord, { sources, cluster, signal });
     if (needsNamespaceLabels(config)) {
       const { relabel: onLabels } = control.assigner;
       labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));

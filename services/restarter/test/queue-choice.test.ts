@@ -10,7 +10,7 @@ type Told = AnyObject & { reason: string; note: string; regarding: { name: strin
 async function refusals(harness: RestarterHarness): Promise<string[]> {
   const { items } = await harness.api.get<{ items: Told[] }>(paths.event(harness.namespace));
   return items
-    .filter(({ reason }) => reason === "QueueRefused")
+    .filter(({ reason }) => reason === "InvalidAnnotation")
     .map(({ regarding, note }) => `${regarding.name}: ${note}`)
     .toSorted();
 }
@@ -52,8 +52,8 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
     return lines.length >= 2 ? lines : undefined;
   });
   expect(published).toEqual([
-    `choosing: queueAnnotation does not let namespace ${namespace} choose the queue "gold": rolled in the queue default`,
-    'lost: no queue is named "glod": rolled in the queue default',
+    `choosing: rollcast.dev/queue: "gold" is no queue that queueAnnotation lets namespace ${namespace} choose: rolled in the queue default`,
+    'lost: rollcast.dev/queue: "glod" is no queue: rolled in the queue default',
   ]);
 
   await harness.waitAll(names);
@@ -71,5 +71,5 @@ test("a workload is in the queue chosen by the present labels of its namespace, 
     const lines = await refusals(harness);
     return lines.length >= 3 ? lines : undefined;
   });
-  expect(refused[2]).toContain('choose the queue "canary": rolled in the queue gold');
+  expect(refused[2]).toMatch(/"canary" is no queue that .* choose: rolled in the queue gold/);
 });

@@ -4,7 +4,7 @@ import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
 /**
  * `template`: only the template is marked, so that the next scheduled run is the first with the new
- * content.
+ * content. So too for what is no value of it: nobody has asked for a run.
  */
 const CRONJOB = "rollcast.dev/cronjob";
 
@@ -34,7 +34,7 @@ export const cronJob: WorkloadKind = {
   templatePath: "/spec/jobTemplate/spec/template",
   template: (object) =>
     dig(object, "spec", "jobTemplate", "spec", "template") as PodTemplate | undefined,
-  rollBy: (_, annotations) => (annotations[CRONJOB] === "template" ? "patch" : "job"),
+  rollBy: (_, annotations) => ((annotations[CRONJOB] ?? "") === "" ? "job" : "patch"),
   hold,
   exclusive,
   status,

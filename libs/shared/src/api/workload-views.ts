@@ -125,6 +125,14 @@ export type RolloutLine = z.infer<typeof RolloutLine>;
 
 const KeyId = z.string().meta({ description: "Id of an installation key" });
 
+const AnnotationFault = z
+  .object({
+    source: z.string().optional().meta({ description: "The source that has it, not the workload" }),
+    annotation: z.string(),
+    message: z.string(),
+  })
+  .meta({ description: "A value of an annotation that cannot be read, and what is done instead" });
+
 /** Another installation that rolls what this one rolls. */
 export const OtherInstallation = z
   .object({ keyId: KeyId, ownKeyId: KeyId })
@@ -136,6 +144,7 @@ export const WorkloadDetail = WorkloadSummary.extend({
   mayRoll: z.boolean().meta({ description: "Whether any source could make it roll" }),
   otherInstallation: OtherInstallation.optional(),
   next: DecisionView,
+  annotationFaults: z.array(AnnotationFault),
   sources: z.array(SourceView),
   rollouts: z.array(Time).meta({ description: "When its last rollouts began, newest first" }),
   events: z

@@ -33,7 +33,7 @@ function checkRollable({ input }: Evaluation): void {
     );
   }
   if (reportReason === "Notify") {
-    const detail = "the workload is annotated rollcast.dev/effect: notify, so it is never rolled";
+    const detail = "the workload has the annotation rollcast.dev/effect, so it is never rolled";
     throw new ProblemError(409, reportReason, detail);
   }
 }

@@ -7,10 +7,12 @@ import type {
 } from "@rollcast/shared/api/workload-views";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RolloutEvent } from "@rollcast/shared/events";
+import { unreadableDuration } from "../model/annotation-values.ts";
 import { ABSENT, UNKNOWN, contentDigest, splitSourceKey } from "../model/content.ts";
 import type { Content } from "../model/content.ts";
 import type { Decision, DecisionInput } from "../decision/decision.ts";
 import { STRIPPED, strippedText } from "../decision/decide.ts";
+import { INVALID_ANNOTATION } from "../decision/blocking-gate.ts";
 import { leftToOwner } from "../decision/report-only.ts";
 import { explain, presentContents, verdicts } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -32,6 +34,12 @@ function shortDigest(digest: string): string {
   return hash.slice(0, SHORT);
 }
 
+/** Why it waits, beyond the reason. */
+function deferralText(reason: string | undefined, record: WorkloadRecord, workload: Workload) {
+  if (reason === STRIPPED) return strippedText(record);
+  return reason === INVALID_ANNOTATION ? unreadableDuration(workload) : undefined;
+}
+
 /** A decision as a word, a reason and a time. */
 export function decisionView(decision: Decision, workload: Workload): DecisionView {
   if (decision.do === "requeue") return { do: decision.do };
@@ -42,7 +50,7 @@ export function decisionView(decision: Decision, workload: Workload): DecisionVi
   if (decision.do !== "wait") return { do: decision.do };
   const refused = failure !== undefined && decision.until === failure.retryAt;
   const reason = refused ? failure.reason : due?.reason;
-  const message = reason === STRIPPED ? strippedText(decision.record) : undefined;
+  const message = deferralText(reason, decision.record, workload);
   return {
     do: decision.do,
     reason,

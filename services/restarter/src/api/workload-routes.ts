@@ -11,6 +11,8 @@ import type { WorkloadDetail, WorkloadRef } from "@rollcast/shared/api/workload-
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
 import { ProblemError } from "@rollcast/shared/api/problem";
+import type { DecisionInput } from "../decision/decision.ts";
+import { faultsOfSource } from "../events/annotation-faults.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { splitKey, workloadKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
@@ -55,6 +57,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     next: workload.mayRoll
       ? decisionView(decision, workload)
       : { do: "keep", reason: "NotOptedIn" },
+    annotationFaults: [...api.faultsOf(workload), ...sourceFaultViews(input)],
     sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? [])
       .slice(-ROLLOUTS_SHOWN)
@@ -62,6 +65,15 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
       .map((ms) => isoTime(ms)),
     events: events.map(lineOf).toReversed(),
   };
+}
+
+/** What is wrong with the annotations of the sources, each with the source's key. */
+function sourceFaultViews({ sources, rules }: DecisionInput): WorkloadDetail["annotationFaults"] {
+  return [...sources].flatMap(([source, record]) =>
+    record === undefined || record.deletedAt !== undefined
+      ? []
+      : faultsOfSource(record, rules).map((fault) => ({ source, ...fault })),
+  );
 }
 
 function otherInstallation(

@@ -1,5 +1,10 @@
-import { ANNOTATIONS } from "@rollcast/shared/annotations";
-import { parseDuration } from "@rollcast/shared/duration";
+import {
+  MIN_INTERVAL,
+  PAUSE_PERIOD,
+  annotatedDuration,
+  unreadableDuration,
+} from "../model/annotation-values.ts";
+import type { Annotated } from "../model/annotation-values.ts";
 import type { Change, Failures, QueueState, QuotaUse } from "../model/control-entry.ts";
 import type { AdmissionState, Delay, LoopBreaker } from "./decision.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -29,46 +34,34 @@ export function isGate(reason: string): boolean {
   return GATES.has(reason);
 }
 
-const MIN_INTERVAL = "rollcast.dev/min-interval";
-const PAUSE_PERIOD = ANNOTATIONS.pausePeriod.own;
-const MAX_WAIT_MS = 7 * 24 * 3_600_000;
-
-function annotated(annotations: Readonly<Record<string, string>>, name: string): number {
-  return Math.min(parseDuration(annotations[name] ?? "") ?? 0, MAX_WAIT_MS);
-}
-
-type Throttled = {
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly templateAnnotations: Readonly<Record<string, string>>;
-};
-
-function duration(workload: Throttled, name: string): number {
-  return annotated(workload.annotations, name) || annotated(workload.templateAnnotations, name);
-}
+export const INVALID_ANNOTATION = "InvalidAnnotation";
 
 /**
  * When a due rollout may start; undefined: at once.
  * - `PausePeriod` (Reloader's annotation): this long after the first change, regardless of later
  *   ones.
  * - `MinInterval`: this long after the workload's last rollout started.
+ * - `InvalidAnnotation`: one of these two cannot be read: until that is mended.
  * - loop breaker: after more than `maxRollouts` in `period`, the workload's own interval applies.
  */
 export function throttle(
-  workload: Throttled,
+  workload: Annotated,
   record: Pick<WorkloadRecord, "history" | "due" | "throttle">,
   breaker: LoopBreaker,
   now: number,
 ): Delay | undefined {
+  const message = unreadableDuration(workload);
+  if (message !== undefined) return { reason: INVALID_ANNOTATION, message };
   const waits: (Delay & { at: number })[] = [];
   const last = record.history.at(-1);
-  const period = duration(workload, PAUSE_PERIOD);
+  const period = annotatedDuration(workload, PAUSE_PERIOD);
   if (period > 0) {
     // The period starts at the first change: later changes must not extend it.
     const began = record.due?.reason === "PausePeriod" ? (record.due.at ?? now) : now + period;
     waits.push({ at: Math.min(began, now + period), reason: "PausePeriod" });
   }
   if (last !== undefined) {
-    waits.push({ at: last + duration(workload, MIN_INTERVAL), reason: "MinInterval" });
+    waits.push({ at: last + annotatedDuration(workload, MIN_INTERVAL), reason: "MinInterval" });
     const interval = record.throttle?.interval ?? loopInterval(record.history, breaker, now);
     if (interval !== undefined) waits.push({ at: last + interval, reason: "Throttled" });
   }

@@ -807,6 +807,42 @@ describe("configured rollouts besides changes", () => {
     expect(decide({ ...s, record: recordOf(first) }).do).toBe("keep");
   });
 
+  test("an effect that cannot be read is never rolled either", () => {
+    const changed = input({
+      workload: workload({ annotations: { "rollcast.dev/effect": "Notify" } }),
+      record: adopted(),
+      source: source("bb", { changedAt: at(-1) }),
+    });
+    expect(decide(changed).do).toBe("skip");
+  });
+
+  test("a change waits, without a time, until the duration that cannot be read is mended", () => {
+    const changed = (value: string, record: WorkloadRecord) =>
+      decide(
+        input({
+          workload: workload({ annotations: { "rollcast.dev/pause-period": value } }),
+          record,
+          source: source("bb", { changedAt: at(-1) }),
+        }),
+      );
+    const waiting = changed("5 minutes", adopted());
+    expect(waiting).toMatchObject({ do: "wait", until: undefined });
+    expect(recordOf(waiting)).toMatchObject({
+      phase: "deferred",
+      due: { reason: "InvalidAnnotation" },
+      outbox: [
+        {
+          outcome: "deferred",
+          data: { reason: "InvalidAnnotation", message: expect.stringContaining('"5 minutes"') },
+        },
+      ],
+    });
+    const again = changed("5 min", recordOf(waiting));
+    expect(recordOf(again).outbox).toHaveLength(1);
+    expect(changed("", recordOf(waiting)).do).toBe("roll");
+    expect(changed("5m", recordOf(waiting))).toMatchObject({ do: "wait", until: at(300) });
+  });
+
   test("a source that its own annotation makes count is due for a change since, or in the same edit", () => {
     const shape = {
       auto: "",

@@ -43,6 +43,7 @@ export type LoopBreaker = {
 type DelayReason =
   | "PausePeriod"
   | "MinInterval"
+  | "InvalidAnnotation"
   | "Throttled"
   | "Frozen"
   | "Halted"

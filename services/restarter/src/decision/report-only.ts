@@ -1,11 +1,7 @@
+import { hasEffectNotify } from "../model/annotation-values.ts";
 import { isOwnedJob } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
-
-/**
- * `notify`: report what would roll the workload, do not roll it; replaces Reloader's webhook mode.
- */
-const EFFECT = "rollcast.dev/effect";
 
 /** Why the rollout is only reported; undefined if it is to be made. */
 export function reportOnly({
@@ -13,8 +9,7 @@ export function reportOnly({
   workload,
 }: Pick<DecisionInput, "mode" | "workload">): "Observe" | "Notify" | undefined {
   if (mode === "observe") return "Observe";
-  const effect = workload.annotations[EFFECT] ?? workload.templateAnnotations[EFFECT];
-  return effect === "notify" ? "Notify" : undefined;
+  return hasEffectNotify(workload) ? "Notify" : undefined;
 }
 
 /** Why a Job is left to its controller, whatever its sources; undefined if it has none. */

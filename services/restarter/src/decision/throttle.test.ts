@@ -32,10 +32,13 @@ describe("throttle", () => {
       want: undefined,
     },
     {
-      name: "an interval that is none is no interval",
-      annotations: { "rollcast.dev/min-interval": "soon" },
+      name: "an interval that cannot be read waits until it can",
+      annotations: { "rollcast.dev/min-interval": "soon", "rollcast.dev/pause-period": "5m" },
       state: { history: [NOW - 1] },
-      want: undefined,
+      want: {
+        reason: "InvalidAnnotation",
+        message: 'rollcast.dev/min-interval: "soon" is no duration like 30s, 5m or 1h30m',
+      },
     },
     {
       name: "pause-period begins with the first change",

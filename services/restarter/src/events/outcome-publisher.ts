@@ -6,6 +6,7 @@ import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { RolloutData, SourceEvent } from "@rollcast/shared/events";
 import type { WorkloadIndex } from "../index/workload-index.ts";
+import { MAX_RECEIVERS, NOTIFY } from "../model/annotation-values.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { RestarterMetrics } from "../metrics.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
@@ -60,12 +61,6 @@ export function endSpan({ traceparent, time, outcome, data }: OutboxEvent): Trac
   };
 }
 
-/**
- * Additional receivers for a workload's rollouts: names of receivers of the notifier, separated by
- * commas, or `none`.
- */
-const NOTIFY = "rollcast.dev/notify";
-const MAX_NAMES = 20;
 const MAX_NAME = 63;
 
 /**
@@ -79,7 +74,7 @@ export function notifyOf(
     .split(",")
     .map((name) => name.trim().slice(0, MAX_NAME).toWellFormed())
     .filter((name) => name !== "");
-  return names.length === 0 ? {} : { notify: [...new Set(names)].slice(0, MAX_NAMES) };
+  return names.length === 0 ? {} : { notify: [...new Set(names)].slice(0, MAX_RECEIVERS) };
 }
 
 /** Counts an outcome and how long its rollout took. */

@@ -7,6 +7,7 @@ import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
 import { MARKER } from "../model/content.ts";
 import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
+import { valueFaults } from "../model/annotation-values.ts";
 import { readOptIn } from "../model/opt-in.ts";
 import { mayRoll } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -93,15 +94,26 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
   const annotations = rules.annotations(metadata.annotations);
   const rollBy = kind.rollBy?.(object, annotations) ?? "patch";
   const ofTemplate = rules.annotations(templateAnnotations);
+  const { optIn, faults } = readOptIn(annotations, ofTemplate, rules);
   const decisive = {
     kind: kind.kind,
     owner: ownerOf(object),
-    optIn: readOptIn(annotations, ofTemplate, rules),
+    optIn,
     references: references(template, rules),
     workloadRef,
   };
   return {
     ...decisive,
+    faults: [
+      ...faults,
+      ...valueFaults({ kind: kind.kind, annotations, templateAnnotations: ofTemplate }),
+    ].map(({ annotation, message }) => ({
+      annotation: rules.writtenName(
+        { ...templateAnnotations, ...metadata.annotations },
+        annotation,
+      ),
+      message,
+    })),
     mayRoll: mayRoll(decisive, rules),
     namespace: metadata.namespace ?? "",
     name: metadata.name,

@@ -176,18 +176,21 @@ type NameFeed = {
 };
 
 /**
- * Feeds `names` from the present and future records of sources, until `signal` fires; resolves when
- * the present ones are in. A name stays when its record is removed: reading it then returns
+ * Calls `onRecord` with the present and future records of sources, until `signal` fires; resolves
+ * when the present ones are in. That a record is removed changes nothing: reading it then returns
  * nothing.
  */
-export async function watchSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
+export async function watchSourceNames(
+  onRecord: (record: SourceRecord) => void,
+  feed: NameFeed,
+): Promise<void> {
   const { sources, cluster, signal } = feed;
   const { promise: synced, resolve } = Promise.withResolvers<void>();
   sources.listAndWatch({
     filter: sourceKeys(cluster),
     signal,
     onEntry(_key, record) {
-      if (record !== undefined) names.add(record);
+      if (record !== undefined) onRecord(record);
     },
     onSynced: resolve,
   });

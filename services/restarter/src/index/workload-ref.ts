@@ -15,7 +15,7 @@ export function workloadRefOf({ workloadRef, namespace }: Workload): WorkloadKey
  */
 export function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
   const annotations = { ...referrer.annotations, ...target.annotations };
-  const optIn = readOptIn(annotations, target.templateAnnotations, rules);
+  const { optIn } = readOptIn(annotations, target.templateAnnotations, rules);
   const observedGeneration = referrer.workloadRef?.observedGeneration ?? 0;
   return {
     ...target,

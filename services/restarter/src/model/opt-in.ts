@@ -1,5 +1,7 @@
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
 import { SourceKind } from "@rollcast/shared/events";
+import { annotationFault, exactFault, parseBool } from "./annotation-values.ts";
+import type { AnnotationFault } from "./annotation-values.ts";
 import type { Rules } from "./rules.ts";
 
 /**
@@ -24,10 +26,7 @@ export type KindOptIn = {
   readonly excluded: readonly string[];
 };
 
-export type OptIn = Readonly<Record<SourceKind, KindOptIn>> & {
-  /** Skipped entries, each with the reason. */
-  readonly faults: readonly string[];
-};
+export type OptIn = Readonly<Record<SourceKind, KindOptIn>>;
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -52,12 +51,20 @@ const NAMES = {
 } as const;
 const AUTO = ANNOTATIONS.auto.own;
 const SEARCH = ANNOTATIONS.search.own;
-/** Values that Go's strconv.ParseBool accepts as true; Reloader parses its switches with it. */
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
+/** What no name of an object has; an entry with it matches none if it is no pattern. */
+const NEVER_IN_NAME = /[^a-z0-9.-]|^-|-$/;
+const PATTERN_SYNTAX = /[\\^$|?*+()[\]{}]/;
+/** As every name of a source is: a DNS subdomain. */
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 function readAuto(values: readonly (string | undefined)[]): KindOptIn["auto"] {
-  if (values.some((value) => TRUE.has(value ?? ""))) return "yes";
+  if (values.some((value) => parseBool(value ?? "") === true)) return "yes";
   return values.every((value) => (value ?? "") === "") ? "unset" : "no";
+}
+
+function autoFault(annotation: string, value = ""): AnnotationFault | undefined {
+  if (value === "" || parseBool(value) !== undefined) return undefined;
+  return annotationFault(annotation, value, "is neither true nor false, and counts as false");
 }
 
 function entry(text: string, rules: Rules): NamedEntry | string {
@@ -67,6 +74,9 @@ function entry(text: string, rules: Rules): NamedEntry | string {
   if (namespace !== undefined && !rules.sharedNamespaces.has(namespace)) {
     return `names namespace ${namespace}, which reload.sharedNamespaces does not list`;
   }
+  if (NEVER_IN_NAME.test(pattern) && !PATTERN_SYNTAX.test(pattern)) {
+    return "is what nothing can be called";
+  }
   // A dot is a wildcard in a pattern: only a name without one matches just itself.
   const exact = /^[a-z0-9](?:[a-z0-9-]{0,251}[a-z0-9])?$/.test(pattern);
   const fault = exact ? undefined : rules.patterns.fault(pattern);
@@ -74,20 +84,28 @@ function entry(text: string, rules: Rules): NamedEntry | string {
   return { pattern, exact, namespace };
 }
 
-function readNamed(annotation: string, text: string | undefined, rules: Rules) {
-  const named: NamedEntry[] = [];
-  const faults: string[] = [];
-  if ((text?.length ?? 0) > MAX_LIST) faults.push(`${annotation}: is longer than ${MAX_LIST}`);
-  const texts = (text ?? "").slice(0, MAX_LIST).split(",", MAX_ENTRIES + 1);
-  if (texts.length > MAX_ENTRIES) faults.push(`${annotation}: has more than ${MAX_ENTRIES} names`);
+/** Each entry of a list as `read` returns it, or the sentence in which it says what is wrong. */
+function readList<T extends object>(
+  annotation: string,
+  text: string,
+  read: (entry: string) => T | string,
+) {
+  const entries: T[] = [];
+  const faults: AnnotationFault[] = [];
+  const bounded = text.length > MAX_LIST ? text.slice(0, text.lastIndexOf(",", MAX_LIST)) : text;
+  const texts = bounded.split(",", MAX_ENTRIES + 1);
+  if (bounded !== text || texts.length > MAX_ENTRIES) {
+    const limit = `is longer than ${MAX_ENTRIES} names or ${MAX_LIST} characters`;
+    faults.push(annotationFault(annotation, text, `${limit}: the rest is passed over`));
+  }
   for (const part of texts.slice(0, MAX_ENTRIES)) {
     const trimmed = part.trim();
     if (trimmed === "") continue;
-    const read = entry(trimmed, rules);
-    if (typeof read !== "string") named.push(read);
-    else faults.push(`${annotation}: "${trimmed.slice(0, 80)}" ${read}`);
+    const result = read(trimmed);
+    if (typeof result !== "string") entries.push(result);
+    else faults.push(annotationFault(annotation, trimmed, `${result}: it is passed over`));
   }
-  return { named, faults };
+  return { entries, faults };
 }
 
 function readKind(kind: SourceKind, own: Annotations, template: Annotations, rules: Rules) {
@@ -95,19 +113,26 @@ function readKind(kind: SourceKind, own: Annotations, template: Annotations, rul
   const keys = [names.named, SEARCH, AUTO, names.auto];
   const from = keys.some((name) => own[name] !== undefined) ? "workload" : "pod template";
   const speaking = from === "workload" ? own : template;
-  const { named, faults } = readNamed(names.named, speaking[names.named], rules);
-  const excluded = (own[names.exclude] ?? template[names.exclude] ?? "")
-    .split(",", MAX_ENTRIES)
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+  const named = readList(names.named, speaking[names.named] ?? "", (text) => entry(text, rules));
+  const exclusions = own[names.exclude] ?? template[names.exclude] ?? "";
+  const excluded = readList(names.exclude, exclusions, (name) =>
+    NAME.test(name) ? { name } : "is no name, and patterns do not count here",
+  );
   const optIn: KindOptIn = {
     from,
-    named,
+    named: named.entries,
     search: speaking[SEARCH] === "true",
     auto: readAuto([speaking[AUTO], speaking[names.auto]]),
-    excluded,
+    excluded: excluded.entries.map(({ name }) => name),
   };
-  return { optIn, faults };
+  const faults = [
+    autoFault(AUTO, speaking[AUTO]),
+    autoFault(names.auto, speaking[names.auto]),
+    exactFault(SEARCH, speaking[SEARCH]),
+    ...named.faults,
+    ...excluded.faults,
+  ];
+  return { optIn, faults: faults.filter((fault) => fault !== undefined) };
 }
 
 /**
@@ -115,11 +140,18 @@ function readKind(kind: SourceKind, own: Annotations, template: Annotations, rul
  * of source. As in Reloader, all four opt-in annotations come from the workload, or all from its
  * pod template. Unreadable entries are skipped and listed in `faults`.
  */
-export function readOptIn(own: Annotations, template: Annotations, rules: Rules): OptIn {
+export function readOptIn(
+  own: Annotations,
+  template: Annotations,
+  rules: Rules,
+): { readonly optIn: OptIn; readonly faults: readonly AnnotationFault[] } {
   const read = SourceKind.options.map(
     (kind) => [kind, readKind(kind, own, template, rules)] as const,
   );
-  const byKind = Object.fromEntries(read.map(([kind, { optIn }]) => [kind, optIn]));
-  const faults = [...new Set(read.flatMap(([, optIn]) => optIn.faults))];
-  return { ...(byKind as Record<SourceKind, KindOptIn>), faults };
+  const optIn = Object.fromEntries(read.map(([kind, each]) => [kind, each.optIn])) as OptIn;
+  // What is wrong with an annotation for all kinds is found for each.
+  const faults = new Map(
+    read.flatMap(([, each]) => each.faults.map((fault) => [JSON.stringify(fault), fault] as const)),
+  );
+  return { optIn, faults: [...faults.values()] };
 }

@@ -1,6 +1,8 @@
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import type { Queue, QueueAnnotation } from "@rollcast/shared/config/queues";
 import { labelSelector } from "@rollcast/shared/config/selector";
+import { annotationFault } from "./annotation-values.ts";
+import type { AnnotationFault } from "./annotation-values.ts";
 import type { Workload } from "./workload.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -23,6 +25,20 @@ export type QueueAssignment = {
 export type AssignQueue = (workload: QueueCriteria, namespaceLabels: Labels) => QueueAssignment;
 
 const QUEUE_ANNOTATION = "rollcast.dev/queue";
+
+/** Why a workload is not in the queue that its annotation names; undefined if it is. */
+export function queueFault(
+  { namespace }: Pick<Workload, "namespace">,
+  { queue, refused }: QueueAssignment,
+): AnnotationFault | undefined {
+  if (refused === undefined) return undefined;
+  const problem =
+    refused.why === "unknown"
+      ? "is no queue"
+      : `is no queue that queueAnnotation lets namespace ${namespace} choose`;
+  const message = `${problem}: rolled in the queue ${queue}`;
+  return annotationFault(QUEUE_ANNOTATION, refused.name, message);
+}
 
 type Matches = (workload: QueueCriteria, namespaceLabels: Labels) => boolean;
 

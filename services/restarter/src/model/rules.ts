@@ -1,4 +1,4 @@
-import { annotationReader } from "@rollcast/shared/annotations";
+import { annotationNamer, annotationReader } from "@rollcast/shared/annotations";
 import type { Reload } from "@rollcast/shared/config/reload";
 import { RE2JS } from "re2js";
 
@@ -14,6 +14,8 @@ export type Rules = Pick<
   readonly patterns: NamePatterns;
   /** Returns an object's annotations under our own names. */
   readonly annotations: (annotations: unknown) => Readonly<Record<string, string>>;
+  /** The name under which an object has the annotation that we call `own`. */
+  readonly writtenName: (annotations: Readonly<Record<string, unknown>>, own: string) => string;
 };
 
 /** A kind of the Kubernetes API: its name alone may be that of several. */
@@ -32,6 +34,7 @@ export function createRules(reload: Reload, kinds: readonly GroupKind[]): Rules 
     isWatched: ({ group, kind }) => watched.has(`${group}/${kind}`),
     patterns: createNamePatterns(),
     annotations: annotationReader(reload.annotations),
+    writtenName: annotationNamer(reload.annotations),
   };
 }
 

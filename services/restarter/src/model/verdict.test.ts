@@ -429,7 +429,7 @@ test("reports unreadable annotation entries and uses the rest", () => {
     own: { [RELOAD]: `(,cfg,common/x,a{999}{999},${"y.".repeat(150)},z{600}z{600}` },
   });
   expect(workload.optIn.ConfigMap.named.map(({ pattern }) => pattern)).toEqual(["cfg"]);
-  expect(workload.optIn.faults).toEqual([
+  expect(workload.faults.map(({ message }) => message)).toEqual([
     expect.stringContaining('"(" is no regular expression that RE2 takes'),
     expect.stringContaining("reload.sharedNamespaces does not list"),
     expect.stringContaining("repeats more than 1000 times"),

@@ -1,5 +1,6 @@
 import type { RollBy, RolloutStatus, TemplateRef } from "@rollcast/kube/workloads/kind";
 import type { SourceKind } from "@rollcast/shared/events";
+import type { AnnotationFault } from "./annotation-values.ts";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
 import { sourceKey } from "./content.ts";
@@ -32,6 +33,8 @@ export type Workload = {
   readonly hasTemplateMetadata: boolean;
   readonly hasTemplateAnnotations: boolean;
   readonly optIn: OptIn;
+  /** What its annotations hold that cannot be read, under the names that they are written with. */
+  readonly faults: readonly AnnotationFault[];
   /** Whether any source could roll it. */
   readonly mayRoll: boolean;
   /** What our last rollout wrote: the annotation on the pod template, or (`restart`) a time. */

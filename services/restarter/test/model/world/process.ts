@@ -165,7 +165,7 @@ export async function startProcess(
   const { promise: indexed, resolve: onIndexed } = Promise.withResolvers<void>();
   const workqueue = createReconcileQueue(ctx, { requeue: queues.requeue, indexed });
   onSourceNamed.enqueue = workqueue.enqueue;
-  await watchSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, signal });
+  await watchSourceNames(names.add, { sources: ctx.sources, cluster: CLUSTER, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   const watched = followed.map((kind) =>
     watchKind(

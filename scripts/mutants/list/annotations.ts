@@ -1,0 +1,81 @@
+import type { Mutant } from "./mutant.ts";
+
+const VALUES = "services/restarter/src/model/annotation-values.ts";
+const FAULTS = "services/restarter/src/events/annotation-faults.ts";
+const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
+const FAULTS_TEST = "services/restarter/src/events/annotation-faults.test.ts";
+const TABLE_TEST = "services/restarter/src/annotations.test.ts";
+const TOLD_ONCE =
+  "what cannot be read is logged, counted and recorded on the workload once per edit";
+
+/** Nothing that an annotation asks for is silently off. */
+export const ANNOTATION_MUTANTS: readonly Mutant[] = [
+  {
+    name: "unreadable-duration-is-none",
+    undoes: "A rollout waits until a duration that cannot be read is mended.",
+    file: "services/restarter/src/decision/blocking-gate.ts",
+    find: `if (message !== undefined) return { reason: INVALID_ANNOTATION, message };`,
+    becomes: ``,
+    killedBy: {
+      file: DECIDE_TEST,
+      title: "a change waits, without a time, until the duration that cannot be read is mended",
+    },
+  },
+  {
+    name: "unreadable-effect-rolls",
+    undoes: "An effect that cannot be read counts as notify.",
+    file: VALUES,
+    find: `return valueOf(workload, EFFECT) !== "";`,
+    becomes: `return valueOf(workload, EFFECT) === "notify";`,
+    killedBy: { file: DECIDE_TEST, title: "an effect that cannot be read is never rolled either" },
+  },
+  {
+    name: "unreadable-value-is-silent",
+    undoes: "A value that cannot be read is a fault of the workload.",
+    file: VALUES,
+    find: `{ annotation: PAUSE_PERIOD, problem: durationProblem },`,
+    becomes: ``,
+    killedBy: { file: FAULTS_TEST, title: TOLD_ONCE },
+  },
+  {
+    name: "fault-has-no-event",
+    undoes: "A fault is recorded on the workload.",
+    file: FAULTS,
+    find: `ctx.recordEvent(eventOf(workload, id, faults));`,
+    becomes: ``,
+    killedBy: { file: FAULTS_TEST, title: TOLD_ONCE },
+  },
+  {
+    name: "fault-is-logged-again",
+    undoes: "A fault is logged once per edit, not with each status.",
+    file: FAULTS,
+    find: `reported.set(key, id);
+      const`,
+    becomes: `const`,
+    killedBy: { file: FAULTS_TEST, title: TOLD_ONCE },
+  },
+  {
+    name: "source-fault-is-silent",
+    undoes: "What cannot be read of a source is a fault.",
+    file: VALUES,
+    find: `[ANNOTATIONS.ignore.own, ANNOTATIONS.match.own].flatMap(`,
+    becomes: `[ANNOTATIONS.match.own].flatMap(`,
+    killedBy: {
+      file: FAULTS_TEST,
+      title: "what cannot be read of a source is logged and counted once per edit",
+    },
+  },
+  {
+    name: "fault-has-another-name",
+    undoes: "A fault names the annotation as the workload has it.",
+    file: "libs/shared/src/annotations.ts",
+    find: `? reloader
+      : own;`,
+    becomes: `? own
+      : own;`,
+    killedBy: {
+      file: TABLE_TEST,
+      title: "a fault is told under the name that the workload has",
+    },
+  },
+];

@@ -1,0 +1,102 @@
+import { createLogger } from "@rollcast/runtime/logger";
+import { expect, test } from "vitest";
+import { givenSource } from "../../test/given-situation.ts";
+import { givenWorkload, rulesOf } from "../../test/given.ts";
+import { createWorkloadIndex } from "../index/workload-index.ts";
+import type { QueueAssignment } from "../model/queue-assignment.ts";
+import { createSourceFaultReporter, watchAnnotationFaults } from "./annotation-faults.ts";
+import type { KubeEvent } from "./kube-events.ts";
+
+const AUTO = { "rollcast.dev/auto": "true" };
+
+function reporting() {
+  const lines: Record<string, unknown>[] = [];
+  const logger = createLogger("test", "info", {
+    write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  let counted = 0;
+  const annotationFaults = { inc: (by: number) => void (counted += by) };
+  const metrics = { annotationFaults } as Parameters<typeof watchAnnotationFaults>[0]["metrics"];
+  return { logger, metrics, lines, counted: () => counted };
+}
+
+/** An index whose workloads are in the queue that `assignment` has. */
+function watching() {
+  const rules = rulesOf();
+  const events: KubeEvent[] = [];
+  const assignment: { now: QueueAssignment } = { now: { queue: "default" } };
+  const { lines, counted, ...reporter } = reporting();
+  const index = createWorkloadIndex(rules);
+  const ctx = { ...reporter, index, recordEvent: (event: KubeEvent) => void events.push(event) };
+  watchAnnotationFaults(ctx, () => assignment.now);
+  let version = 1;
+  const edit = (annotations: Record<string, string>, uid = "uid-1") => {
+    version += 1;
+    index.apply(
+      givenWorkload({ annotations, rules, metadata: { uid, resourceVersion: String(version) } }),
+    );
+  };
+  return { lines, counted, events, assignment, edit };
+}
+
+test("what cannot be read is logged, counted and recorded on the workload once per edit", () => {
+  const { lines, counted, events, edit } = watching();
+  const written = { ...AUTO, "deployment.reloader.stakater.com/pause-period": "5 minutes" };
+  edit(written);
+  edit({ ...written, "rollcast.dev/queue": "default" });
+  expect(lines).toMatchObject([
+    {
+      level: "warn",
+      msg: "invalid annotations",
+      workload: { kind: "Deployment", namespace: "shop", name: "web" },
+      faults: [{ annotation: "deployment.reloader.stakater.com/pause-period" }],
+    },
+  ]);
+  expect(counted()).toBe(1);
+  expect(events).toMatchObject([
+    {
+      type: "Warning",
+      reason: "InvalidAnnotation",
+      note: expect.stringContaining('pause-period: "5 minutes" is no duration'),
+    },
+  ]);
+
+  edit(AUTO);
+  edit(written);
+  edit(written, "uid-2");
+  expect(lines).toHaveLength(3);
+  // The same fault of the same workload is one Event, whoever records it.
+  expect(new Set(events.map(({ id }) => id)).size).toBe(2);
+});
+
+test("a queue that a workload does not get is recorded when its namespace's labels change too", () => {
+  const { events, assignment, edit } = watching();
+  const written = { ...AUTO, "rollcast.dev/queue": "gold" };
+  edit(written);
+  expect(events).toEqual([]);
+  assignment.now = { queue: "default", refused: { name: "gold", why: "not-allowed" } };
+  edit(written);
+  edit(written);
+  expect(events.map(({ note }) => note)).toEqual([
+    'rollcast.dev/queue: "gold" is no queue that queueAnnotation lets namespace shop choose: rolled in the queue default',
+  ]);
+});
+
+test("what cannot be read of a source is logged and counted once per edit", () => {
+  const { lines, counted, ...reporter } = reporting();
+  const report = createSourceFaultReporter({ ...reporter, rules: rulesOf() });
+  const annotations = { "reloader.stakater.com/ignore": "True" };
+  report(givenSource("aa", { annotations }));
+  report(givenSource("bb", { annotations }));
+  report(givenSource("bb", { annotations, deletedAt: 1 }));
+  report(givenSource("cc", { annotations }));
+  expect(lines).toMatchObject([
+    {
+      level: "warn",
+      source: { kind: "ConfigMap", namespace: "shop", name: "cfg" },
+      faults: [{ annotation: "reloader.stakater.com/ignore" }],
+    },
+    { level: "warn" },
+  ]);
+  expect(counted()).toBe(2);
+});
