@@ -5,7 +5,7 @@ import type { Created, RestarterHost } from "./create-context.ts";
 import { createSourceFaultReporter, watchAnnotationFaults } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
-import { watchSourceNames } from "./index/workload-index.ts";
+import { watchSourceNames } from "./index/source-names.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 
 export type StartedIndex = {

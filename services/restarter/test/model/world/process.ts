@@ -15,11 +15,8 @@ import { createAdmission, createQueueAssigner } from "../../../src/admission/adm
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
 import { createAffectedCounts } from "../../../src/index/workload-index.ts";
-import {
-  createSourceNames,
-  createWorkloadIndex,
-  watchSourceNames,
-} from "../../../src/index/workload-index.ts";
+import { createSourceNames, watchSourceNames } from "../../../src/index/source-names.ts";
+import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
 import { watchKind } from "../../../src/index/kind-watch.ts";
 import { ControlEntry } from "../../../src/model/control-entry.ts";
 import { createAssignQueue } from "../../../src/model/queue-assignment.ts";
