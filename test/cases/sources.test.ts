@@ -41,7 +41,6 @@ outcomeTest(
   "the 201st source that a pattern matches rolls the workload as the first does (case 15)",
   {
     right: { causes: ["app-200", "app-010"] },
-    knownToFail: { causes: ["app-010"] },
   },
   async (begin) => {
     const place = world("many");

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const VALUES = "services/restarter/src/model/annotation-values.ts";
 const FAULTS = "services/restarter/src/events/annotation-faults.ts";
+const NAMES_TEST = "services/restarter/src/index/source-names.test.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const FAULTS_TEST = "services/restarter/src/events/annotation-faults.test.ts";
 const TABLE_TEST = "services/restarter/src/annotations.test.ts";
@@ -50,7 +51,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     undoes: "A fault is logged once per edit, not with each status.",
     file: FAULTS,
     find: `reported.set(key, id);
-      const`,
+    const`,
     becomes: `const`,
     killedBy: { file: FAULTS_TEST, title: TOLD_ONCE },
   },
@@ -63,6 +64,41 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     killedBy: {
       file: FAULTS_TEST,
       title: "what cannot be read of a source is logged and counted once per edit",
+    },
+  },
+  {
+    name: "pattern-takes-200-sources",
+    undoes: "A pattern's 201st source counts as the first does.",
+    file: "services/restarter/src/index/source-names.ts",
+    find: `const MAX_KEYS_BYTES = 85_000;`,
+    becomes: `const MAX_KEYS_BYTES = 20_000;`,
+    killedBy: {
+      file: NAMES_TEST,
+      title:
+        "a workload has room for at least 600 sources with names of 30 characters, and its record and marker for them",
+    },
+  },
+  {
+    name: "patterns-have-no-bound",
+    undoes: "The record and the marker of a workload are bounded.",
+    file: "services/restarter/src/index/source-names.ts",
+    find: `if (room < 0) left.push(key);`,
+    becomes: `if (room === 0) left.push(key);`,
+    killedBy: {
+      file: NAMES_TEST,
+      title:
+        "a workload has room for at least 200 sources with names of 253 characters, and its record and marker for them",
+    },
+  },
+  {
+    name: "no-room-is-silent",
+    undoes: "What there is no room for is told.",
+    file: FAULTS,
+    find: `else unmatched.set(key, leftFaults(workload, left));`,
+    becomes: ``,
+    killedBy: {
+      file: FAULTS_TEST,
+      title: "patterns that match more than there is room for are told once, until there is room",
     },
   },
   {

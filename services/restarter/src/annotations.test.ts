@@ -13,10 +13,10 @@ import { givenSource } from "../test/given-situation.ts";
 import { rulesOf } from "../test/given.ts";
 import { throttle } from "./decision/blocking-gate.ts";
 import { reportOnly } from "./decision/report-only.ts";
-import { annotationFaultsOf, faultsOfSource } from "./events/annotation-faults.ts";
+import { faultsOfSource } from "./events/annotation-faults.ts";
 import { notifyOf } from "./events/outcome-publisher.ts";
 import { projectWorkload } from "./index/project-workload.ts";
-import { createAssignQueue } from "./model/queue-assignment.ts";
+import { createAssignQueue, queueFault } from "./model/queue-assignment.ts";
 import { verdict } from "./model/verdict.ts";
 import type { Workload } from "./model/workload.ts";
 
@@ -219,15 +219,12 @@ test.each(CASES)("$annotation: $value", ({ annotation, kind, value, does, done, 
   expect(workload.faults).toEqual(faults.map((message) => ({ annotation, message })));
 });
 
-test("a queue that there is none of is a fault of a workload that may roll", () => {
+test("a queue that there is none of is a fault", () => {
   const workload = workloadWith("rollcast.dev/queue", "glod", "Deployment");
-  expect(annotationFaultsOf(workload, assignmentOf)).toEqual([]);
-  expect(annotationFaultsOf({ ...workload, mayRoll: true }, assignmentOf)).toEqual([
-    {
-      annotation: "rollcast.dev/queue",
-      message: '"glod" is no queue: rolled in the queue default',
-    },
-  ]);
+  expect(queueFault(workload, assignmentOf(workload))).toEqual({
+    annotation: "rollcast.dev/queue",
+    message: '"glod" is no queue: rolled in the queue default',
+  });
 });
 
 const SOURCE_ROWS = [

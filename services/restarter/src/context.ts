@@ -10,6 +10,7 @@ import type { WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { DecisionInput } from "./decision/decision.ts";
 import type { Failpoint } from "./failpoints.ts";
+import type { AnnotationFaults } from "./events/annotation-faults.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
@@ -39,6 +40,7 @@ export type Context = {
   readonly publish: (event: OutboxEvent) => Promise<void>;
   /** Records a Kubernetes Event on the workload; never fails. */
   readonly recordEvent: (event: KubeEvent | undefined) => void;
+  readonly annotationFaults: AnnotationFaults;
   /** How many patches are in progress in this process. */
   readonly patching: { count: number };
   /** A failpoint at which a test may kill this process; does nothing otherwise. */

@@ -18,6 +18,7 @@ import {
 import type { Installation } from "@rollcast/nats/installation";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Context } from "./context.ts";
+import { watchAnnotationFaults } from "./events/annotation-faults.ts";
 import { createEventRecorder } from "./events/kube-events.ts";
 import { watchOtherInstallations } from "./events/other-installations.ts";
 import type { OtherInstallations } from "./events/other-installations.ts";
@@ -121,6 +122,10 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     admission: control.admission,
     publish: createOutcomePublisher(nats, cluster, index, ending.signal),
     recordEvent,
+    annotationFaults: watchAnnotationFaults(
+      { index, logger, metrics: own, recordEvent },
+      control.assigner.of,
+    ),
     patching,
     failpoint,
   };

@@ -2,7 +2,6 @@ import type { Consuming } from "@rollcast/nats/consume";
 import { DEFAULT_QUEUE } from "@rollcast/shared/config/queues";
 import { describeSelf } from "./api/self.ts";
 import type { Created, RestarterHost } from "./create-context.ts";
-import { annotationFaultsOf } from "./events/annotation-faults.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 import { splitKey } from "./model/workload.ts";
 import type { RolloutQueues } from "./queue/rollout-queues.ts";
@@ -35,7 +34,6 @@ export async function openApiIfConfigured(
     fault: () => nats.fault() ?? queues.fault() ?? gap(),
     queueOf: (workload) =>
       workload === undefined ? DEFAULT_QUEUE : control.admission.queueOf(workload),
-    faultsOf: (workload) => annotationFaultsOf(workload, control.assigner.of),
     enqueueJob: (key) => queues.of(ctx.index.get(key)).enqueueNow(splitKey(key)),
     self: () => describeSelf({ instance, nats, consumer, kinds, queues, stalled }),
   });

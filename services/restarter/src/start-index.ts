@@ -2,7 +2,7 @@ import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Created, RestarterHost } from "./create-context.ts";
-import { createSourceFaultReporter, watchAnnotationFaults } from "./events/annotation-faults.ts";
+import { createSourceFaultReporter } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
 import { watchSourceNames } from "./index/source-names.ts";
@@ -20,7 +20,6 @@ export function startIndex(host: RestarterHost, created: Created): StartedIndex 
   const { config, kube, logger, metrics, signal, stack } = host;
   const { ctx, control, watchable, served } = created;
   const { cluster, index, names, rules, sources } = ctx;
-  watchAnnotationFaults(ctx, control.assigner.of);
   const reportFaults = createSourceFaultReporter(ctx);
   let labels: ReturnType<typeof watchNamespaceLabels> | undefined;
   let kinds: WatchedKinds | undefined;

@@ -3,7 +3,6 @@ import type { RolloutEvent } from "@rollcast/shared/events";
 import type { Context } from "../context.ts";
 import type { OtherInstallations } from "../events/other-installations.ts";
 import type { Operations } from "../operations/operations.ts";
-import type { AnnotationFault } from "../model/annotation-values.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
 /** What the API needs from the rest of the restarter. */
@@ -13,8 +12,6 @@ export type ApiContext = {
   readonly others: OtherInstallations;
   /** The queue of a workload. */
   readonly queueOf: (workload: Workload | undefined) => string;
-  /** What is wrong with its annotations. */
-  readonly faultsOf: (workload: Workload) => readonly AnnotationFault[];
   /** Enqueues a job for the workload now; its record says what is due. */
   readonly enqueueJob: (key: WorkloadKey) => Promise<void>;
   /** The newest event of each outcome for one workload, oldest first. */

@@ -13,7 +13,9 @@ import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { evaluate } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
+import { candidates } from "../index/source-names.ts";
 import { workloadKey } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";
 import { decide } from "../decision/decide.ts";
 import { presentContents, verdict, verdicts } from "../model/verdict.ts";
@@ -42,17 +44,25 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const keys = splitKeys(query.keys);
     const source = { kind, namespace, name };
     const record = await ctx.sources.get(recordKey(ctx.cluster, source));
-    const users = ctx.index.usersOf(sourceKey(kind, namespace, name));
+    const key = sourceKey(kind, namespace, name);
+    const users = ctx.index.usersOf(key);
     const page = paginate(users, workloadKey, query);
     const reads: SourceReads = new Map();
     await untilSynced(ctx);
     const items = await mapLimit(page.items, CONCURRENCY, async (workload) => {
+      if (candidates(ctx.names, workload).left.includes(key)) return passedOver(workload);
       const { input } = await evaluate(ctx, workload, true, reads);
       return impactOn(input, source, keys);
     });
     const exists = record !== undefined && record.value.deletedAt === undefined;
     return { ...page, items, source, exists };
   });
+}
+
+/** There is no room for the source among those that the workload's patterns match. */
+function passedOver({ kind, namespace, name }: Workload): Impacted {
+  const message = "its patterns match more sources than there is room for, and pass this one over";
+  return { kind, namespace, name, would: "keep", check: "named", message };
 }
 
 type Answer = z.input<NonNullable<typeof getImpact.response>>;

@@ -57,7 +57,7 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
     next: workload.mayRoll
       ? decisionView(decision, workload)
       : { do: "keep", reason: "NotOptedIn" },
-    annotationFaults: [...api.faultsOf(workload), ...sourceFaultViews(input)],
+    annotationFaults: [...api.ctx.annotationFaults.of(workload), ...sourceFaultViews(input)],
     sources: sourceViews(input, record?.running ?? {}),
     rollouts: (entry?.value.history ?? [])
       .slice(-ROLLOUTS_SHOWN)

@@ -4,6 +4,7 @@ import { givenSource } from "../../test/given-situation.ts";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { createWorkloadIndex } from "../index/workload-index.ts";
 import type { QueueAssignment } from "../model/queue-assignment.ts";
+import type { Workload } from "../model/workload.ts";
 import { createSourceFaultReporter, watchAnnotationFaults } from "./annotation-faults.ts";
 import type { KubeEvent } from "./kube-events.ts";
 
@@ -28,7 +29,7 @@ function watching() {
   const { lines, counted, ...reporter } = reporting();
   const index = createWorkloadIndex(rules);
   const ctx = { ...reporter, index, recordEvent: (event: KubeEvent) => void events.push(event) };
-  watchAnnotationFaults(ctx, () => assignment.now);
+  const faults = watchAnnotationFaults(ctx, () => assignment.now);
   let version = 1;
   const edit = (annotations: Record<string, string>, uid = "uid-1") => {
     version += 1;
@@ -36,7 +37,8 @@ function watching() {
       givenWorkload({ annotations, rules, metadata: { uid, resourceVersion: String(version) } }),
     );
   };
-  return { lines, counted, events, assignment, edit };
+  const web = () => index.get("Deployment/shop/web") as Workload;
+  return { lines, counted, events, assignment, edit, faults, web };
 }
 
 test("what cannot be read is logged, counted and recorded on the workload once per edit", () => {
@@ -80,6 +82,26 @@ test("a queue that a workload does not get is recorded when its namespace's labe
   expect(events.map(({ note }) => note)).toEqual([
     'rollcast.dev/queue: "gold" is no queue that queueAnnotation lets namespace shop choose: rolled in the queue default',
   ]);
+});
+
+test("patterns that match more than there is room for are told once, until there is room", () => {
+  const { lines, faults, edit, web } = watching();
+  const left = ["ConfigMap/shop/app-8", "ConfigMap/shop/app-9"] as const;
+  const text =
+    '"app-.*" matches more sources than there is room for: the last by name are passed over';
+  edit({ "configmap.rollcast.dev/reload": "app-.*" });
+  faults.matched(web(), []);
+  faults.matched(web(), left);
+  faults.matched(web(), left.slice(1));
+  edit({ "configmap.rollcast.dev/reload": "app-.*", "rollcast.dev/queue": "default" });
+  expect(lines).toMatchObject([
+    { faults: [{ annotation: "configmap.rollcast.dev/reload", message: text }] },
+  ]);
+  expect(faults.of(web())).toHaveLength(1);
+  faults.matched(web(), []);
+  expect(faults.of(web())).toEqual([]);
+  faults.matched(web(), left);
+  expect(lines).toHaveLength(2);
 });
 
 test("what cannot be read of a source is logged and counted once per edit", () => {

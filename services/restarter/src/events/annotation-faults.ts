@@ -3,10 +3,11 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { KubeEvent } from "./kube-events.ts";
-import { sourceFaults } from "../model/annotation-values.ts";
+import { annotationFault, sourceFaults } from "../model/annotation-values.ts";
 import type { AnnotationFault } from "../model/annotation-values.ts";
-import { sourceKey } from "../model/content.ts";
+import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
+import { namedAnnotation } from "../model/opt-in.ts";
 import { queueFault } from "../model/queue-assignment.ts";
 import type { QueueAssignment } from "../model/queue-assignment.ts";
 import type { Rules } from "../model/rules.ts";
@@ -14,13 +15,15 @@ import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import type { RestarterMetrics } from "../metrics.ts";
 
-/** Everything of a workload's annotations that is not done as it is asked for. */
-export function annotationFaultsOf(
-  workload: Workload,
-  assignmentOf: (workload: Workload) => QueueAssignment,
-): readonly AnnotationFault[] {
-  const refused = workload.mayRoll ? queueFault(workload, assignmentOf(workload)) : undefined;
-  return refused === undefined ? workload.faults : [...workload.faults, refused];
+/** What is wrong where patterns match more sources than there is room for: one for each kind. */
+function leftFaults(workload: Workload, left: readonly SourceKey[]): AnnotationFault[] {
+  const kinds = new Set(left.map((key) => splitSourceKey(key).kind));
+  return [...kinds].map((kind) => {
+    const annotation = namedAnnotation(kind);
+    const value = workload.annotations[annotation] ?? workload.templateAnnotations[annotation];
+    const problem = "matches more sources than there is room for: the last by name are passed over";
+    return annotationFault(annotation, value ?? "", problem);
+  });
 }
 
 function eventOf(workload: Workload, id: string, faults: readonly AnnotationFault[]): KubeEvent {
@@ -40,6 +43,14 @@ type Reporter = {
   readonly metrics: Pick<RestarterMetrics, "annotationFaults">;
 };
 
+/** Knows what is wrong with the annotations of workloads. */
+export type AnnotationFaults = {
+  /** Everything that is not done as it is asked for. */
+  of(workload: Workload): readonly AnnotationFault[];
+  /** Observes which sources a workload's patterns match and it has no room for. */
+  matched(workload: Workload, left: readonly SourceKey[]): void;
+};
+
 /** Reports what is wrong with a workload's annotations, also as an Event on it, once per edit. */
 export function watchAnnotationFaults(
   ctx: Reporter & {
@@ -47,25 +58,46 @@ export function watchAnnotationFaults(
     readonly recordEvent: (event: KubeEvent) => void;
   },
   assignmentOf: (workload: Workload) => QueueAssignment,
-): void {
+): AnnotationFaults {
   const reported = new Map<WorkloadKey, string>();
+  const unmatched = new Map<WorkloadKey, readonly AnnotationFault[]>();
+  const of = (workload: Workload) => {
+    const refused = workload.mayRoll ? queueFault(workload, assignmentOf(workload)) : undefined;
+    const queue = refused === undefined ? [] : [refused];
+    return [...workload.faults, ...queue, ...(unmatched.get(workloadKey(workload)) ?? [])];
+  };
+  const report = (workload: Workload) => {
+    const key = workloadKey(workload);
+    const faults = of(workload);
+    if (faults.length === 0) return void reported.delete(key);
+    // Namespace labels may have changed since, so this compares what was reported, not the
+    // previous workload.
+    const id = stableId(workload.uid, JSON.stringify(faults));
+    if (reported.get(key) === id) return;
+    reported.set(key, id);
+    const { kind, namespace, name } = workload;
+    ctx.metrics.annotationFaults.inc(faults.length);
+    ctx.logger.warn({ workload: { kind, namespace, name }, faults }, "invalid annotations");
+    ctx.recordEvent(eventOf(workload, id, faults));
+  };
   ctx.index.listen({
-    changed(workload) {
+    changed: report,
+    removed(workload) {
       const key = workloadKey(workload);
-      const faults = annotationFaultsOf(workload, assignmentOf);
-      if (faults.length === 0) return void reported.delete(key);
-      // Namespace labels may have changed since, so this compares what was reported, not the
-      // previous workload.
-      const id = stableId(workload.uid, JSON.stringify(faults));
-      if (reported.get(key) === id) return;
-      reported.set(key, id);
-      const { kind, namespace, name } = workload;
-      ctx.metrics.annotationFaults.inc(faults.length);
-      ctx.logger.warn({ workload: { kind, namespace, name }, faults }, "invalid annotations");
-      ctx.recordEvent(eventOf(workload, id, faults));
+      reported.delete(key);
+      unmatched.delete(key);
     },
-    removed: (workload) => void reported.delete(workloadKey(workload)),
   });
+  return {
+    of,
+    matched(workload, left) {
+      const key = workloadKey(workload);
+      if (left.length === 0 && !unmatched.has(key)) return;
+      if (left.length === 0) unmatched.delete(key);
+      else unmatched.set(key, leftFaults(workload, left));
+      report(workload);
+    },
+  };
 }
 
 /** What is wrong with the annotations of a source, under the names that they are written with. */

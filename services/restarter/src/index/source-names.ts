@@ -4,20 +4,17 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import type { NamePatterns } from "../model/rules.ts";
-import { workloadKey } from "../model/workload.ts";
-import type { SourcePattern, WorkloadKey } from "../model/workload.ts";
+import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
+import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
 
 /** The names of all sources, for annotations with name patterns. */
 export type SourceNames = {
-  /** At most {@link MAX_MATCHES}, sorted by name. */
+  /** Sorted by name. */
   matching(pattern: SourcePattern): SourceKey[];
   add(source: { kind: string; namespace: string; name: string }): void;
   size(): number;
 };
-
-/** More sources than this per pattern would make the record and the marker too large. */
-const MAX_MATCHES = 200;
 
 /** An empty set of names. The workloads that may use a new one are enqueued by `onNamed`. */
 export function createSourceNames(
@@ -32,7 +29,6 @@ export function createSourceNames(
       return [...names]
         .filter((name) => patterns.matches(pattern, name))
         .toSorted()
-        .slice(0, MAX_MATCHES)
         .map((name) => sourceKey(kind, namespace, name));
     },
     add({ kind, namespace, name }) {
@@ -47,6 +43,36 @@ export function createSourceNames(
     },
     size: () => [...byPlace.values()].reduce((sum, names) => sum + names.size, 0),
   };
+}
+
+/**
+ * The sources of a workload are in its record up to six times (what runs, and in each rollout that
+ * is not confirmed) and in the marker. A record has 1 MiB, and all annotations together 256 KiB.
+ */
+const MAX_KEYS_BYTES = 85_000;
+/** Of each in the record, beside its key. */
+const CONTENT_BYTES = 80;
+
+/** The sources that may roll a workload; `left`: those that match, and there is no room for. */
+export type Candidates = {
+  readonly keys: readonly SourceKey[];
+  readonly left: readonly SourceKey[];
+};
+
+/** What is named without a pattern comes first, then what matches, by kind and name. */
+export function candidates(names: Pick<SourceNames, "matching">, workload: Workload): Candidates {
+  const keys = new Set(watchedSources(workload));
+  const matching = patternsOf(workload).flatMap((pattern) => names.matching(pattern));
+  const left: SourceKey[] = [];
+  let room = MAX_KEYS_BYTES;
+  for (const key of keys) room -= key.length + CONTENT_BYTES;
+  for (const key of [...new Set(matching)].toSorted()) {
+    if (keys.has(key)) continue;
+    room -= key.length + CONTENT_BYTES;
+    if (room < 0) left.push(key);
+    else keys.add(key);
+  }
+  return { keys: [...keys], left };
 }
 
 /** The source of the names. */

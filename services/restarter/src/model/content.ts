@@ -79,7 +79,7 @@ export function contentsHash(contents: Readonly<Record<string, Content>>): strin
 /** The annotation on the pod template that records the content its pods started with. */
 export const MARKER = "rollcast.dev/config";
 const AGAIN = "again";
-const MAX_MARKER = 65_536;
+const MAX_MARKER = 131_072;
 
 function shortKey(key: SourceKey, namespace: string): string {
   const [kind, sourceNamespace, name] = key.split("/");

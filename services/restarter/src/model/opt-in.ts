@@ -49,6 +49,11 @@ const NAMES = {
     exclude: ANNOTATIONS.secretProviderClassExclude.own,
   },
 } as const;
+/** The annotation that names sources of a kind. */
+export function namedAnnotation(kind: SourceKind): string {
+  return NAMES[kind].named;
+}
+
 const AUTO = ANNOTATIONS.auto.own;
 const SEARCH = ANNOTATIONS.search.own;
 /** What no name of an object has; an entry with it matches none if it is no pattern. */

@@ -12,8 +12,9 @@ import { decide } from "../decision/decide.ts";
 import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
 import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { patternsOf, splitKey, watchedSources, workloadKey } from "../model/workload.ts";
+import { splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+import { candidates } from "../index/source-names.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
@@ -45,7 +46,8 @@ export async function evaluate(
   trusted = false,
   reads: SourceReads = new Map(),
 ): Promise<Evaluation> {
-  const keys = candidates(ctx, workload);
+  const { keys, left } = candidates(ctx.names, workload);
+  ctx.annotationFaults.matched(workload, left);
   const [entry, ...records] = await Promise.all([
     ctx.records.get(recordKey(ctx.cluster, workload)),
     ...keys.map((key) => readSource(ctx, key, reads)),
@@ -140,12 +142,6 @@ export function readSource(
     .then((entry) => entry?.value);
   reads.set(key, read);
   return read;
-}
-
-/** Every source that may roll the workload. */
-function candidates(ctx: Pick<Context, "names">, workload: Workload): SourceKey[] {
-  const matching = patternsOf(workload).flatMap((pattern) => ctx.names.matching(pattern));
-  return [...new Set([...watchedSources(workload), ...matching])];
 }
 
 /**

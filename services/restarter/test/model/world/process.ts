@@ -143,6 +143,7 @@ export async function startProcess(
     installedAt: INSTALLED,
     rules,
     names,
+    annotationFaults: { of: () => [], matched: () => undefined },
     affected: createAffectedCounts(index, rules),
     kinds,
     kube,

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { givenWorkload, rulesOf } from "../../test/given.ts";
+import { formatMarker, parseMarker } from "../model/content.ts";
+import type { Content, SourceKey } from "../model/content.ts";
+import { candidates, createSourceNames } from "./source-names.ts";
+
+const MIB = 1_048_576;
+/** What runs, and the rollouts that a record has at most: one under way, four unconfirmed. */
+const ROLLOUTS = 5;
+const rules = rulesOf();
+
+function matched(patterns: string, names: readonly string[], namespace = "shop") {
+  const sources = createSourceNames(
+    rules.patterns,
+    { usersOf: () => [] },
+    { enqueue: () => undefined },
+  );
+  for (const name of names) sources.add({ kind: "ConfigMap", namespace, name });
+  const annotations = { "rollcast.dev/auto": "true", "configmap.rollcast.dev/reload": patterns };
+  return candidates(
+    sources,
+    givenWorkload({ annotations, rules, spec: {}, metadata: { namespace } }),
+  );
+}
+
+const numbered = (count: number, length: number) =>
+  Array.from({ length: count }, (_, i) => String(i).padStart(5, "0").padEnd(length, "x"));
+
+test.each([
+  { length: 5, space: "shop", least: 800 },
+  { length: 30, space: "a-usual-namespace", least: 600 },
+  { length: 253, space: "s".repeat(63), least: 200 },
+])(
+  "a workload has room for at least $least sources with names of $length characters, and its record and marker for them",
+  ({ length, space, least }) => {
+    const { keys, left } = matched(".*", numbered(2_000, length), space);
+    expect(keys.length).toBeGreaterThanOrEqual(least);
+    expect([...keys, ...left]).toEqual([...keys, ...left].toSorted());
+    expect(keys.length + left.length).toBe(2_000);
+
+    const content: Content = { keys: "*", digest: `${"a".repeat(16)}.${"0".repeat(32)}` };
+    const contents = Object.fromEntries(keys.map((key) => [key, content]));
+    const marker = formatMarker(contents as Record<SourceKey, Content>, space, 1);
+    expect(parseMarker(marker, space).size).toBe(keys.length);
+    const rollouts = Array.from({ length: ROLLOUTS }, () => ({ wanted: contents, marker }));
+    expect(JSON.stringify({ running: contents, rollouts }).length).toBeLessThan(0.9 * MIB);
+  },
+);
+
+test("what is named without a pattern has room before what a pattern matches, and counts once", () => {
+  const names = numbered(2_000, 30);
+  const last = names.at(-1) ?? "";
+  const { keys, left } = matched(`.*,0.*,${last}`, names);
+  expect(keys[0]).toBe(`ConfigMap/shop/${last}`);
+  expect(new Set([...keys, ...left]).size).toBe(2_000);
+  expect(keys.length + left.length).toBe(2_000);
+});
