@@ -115,6 +115,18 @@ const WORKLOADS: readonly {
     make: (object) => ({ ...object, apiVersion: "argoproj.io/v1alpha1", kind: "Rollout" }),
   },
   {
+    name: "by-set",
+    plural: "rollouts",
+    group: "argoproj.io/v1alpha1",
+    make: (object) => toRollout(object, { apiVersion: "apps/v1", kind: "ReplicaSet", name: "set" }),
+  },
+  {
+    name: "by-template",
+    plural: "rollouts",
+    group: "argoproj.io/v1alpha1",
+    make: (object) => toRollout(object, { apiVersion: "v1", kind: "PodTemplate", name: "tpl" }),
+  },
+  {
     name: "dc",
     plural: "deploymentconfigs",
     group: "apps.openshift.io/v1",
@@ -149,6 +161,22 @@ function toJob(object: AnyObject): AnyObject {
   const { template } = object.spec as { template: { spec: object } };
   const spec = { template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } };
   return { ...object, apiVersion: "batch/v1", kind: "Job", spec };
+}
+
+/** Its template is not there, so that its sources are named. */
+function toRollout(object: AnyObject, workloadRef: object): AnyObject {
+  const { name } = object.metadata;
+  const annotations = {
+    "rollcast.dev/auto": "true",
+    "configmap.rollcast.dev/reload": `${name}-cfg`,
+  };
+  return {
+    ...object,
+    apiVersion: "argoproj.io/v1alpha1",
+    kind: "Rollout",
+    metadata: { ...object.metadata, annotations },
+    spec: { workloadRef },
+  };
 }
 
 function toCronJob(object: AnyObject): AnyObject {

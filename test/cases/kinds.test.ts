@@ -305,7 +305,7 @@ async function restartOutcome(place: Place, lender: Lender, begin: () => void) {
   return { restartAt: spec.restartAt === undefined ? "none" : "set" };
 }
 
-const RESTARTED = { right: { restartAt: "set" }, knownToFail: { restartAt: "none" } };
+const RESTARTED = { right: { restartAt: "set" } };
 
 function lentTemplate() {
   const container = { name: "app", image: "x", envFrom: [{ configMapRef: { name: "cfg" } }] };

@@ -3,6 +3,10 @@ import type { Mutant } from "./mutant.ts";
 const VALUES = "services/restarter/src/model/annotation-values.ts";
 const FAULTS = "services/restarter/src/events/annotation-faults.ts";
 const NAMES_TEST = "services/restarter/src/index/source-names.test.ts";
+const TEMPLATES = "services/restarter/src/index/pod-templates.ts";
+const TEMPLATES_TEST = "services/restarter/src/index/pod-templates.test.ts";
+const READ_ONCE =
+  "a template is read once for each generation that the controller has observed, and an edit shows";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const FAULTS_TEST = "services/restarter/src/events/annotation-faults.test.ts";
 const TABLE_TEST = "services/restarter/src/annotations.test.ts";
@@ -99,6 +103,34 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     killedBy: {
       file: FAULTS_TEST,
       title: "patterns that match more than there is room for are told once, until there is room",
+    },
+  },
+  {
+    name: "pod-template-is-not-read",
+    undoes: "A Rollout uses what the PodTemplate or ReplicaSet of its workloadRef uses.",
+    file: TEMPLATES,
+    find: `const spec = { ...(object.spec as object), template };`,
+    becomes: `const spec = { ...(object.spec as object) };`,
+    killedBy: { file: TEMPLATES_TEST, title: READ_ONCE },
+  },
+  {
+    name: "pod-template-is-read-again",
+    undoes: "A template is not read for each status of the Rollout.",
+    file: TEMPLATES,
+    find: `if (before?.generation === ref.observedGeneration) return before;`,
+    becomes: ``,
+    killedBy: { file: TEMPLATES_TEST, title: READ_ONCE },
+  },
+  {
+    name: "pod-template-is-patched",
+    undoes: "A Rollout that has no template of its own is restarted.",
+    file: "libs/kube/src/workloads/argo-rollout.ts",
+    find: `annotations[STRATEGY] === "restart" || podTemplateRef(object) !== undefined;`,
+    becomes: `annotations[STRATEGY] === "restart";`,
+    killedBy: {
+      file: "libs/kube/src/workloads/argo-rollout.test.ts",
+      title:
+        "with the template of a ReplicaSet it is restarted, with a Deployment's that one is rolled",
     },
   },
   {

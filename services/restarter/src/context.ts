@@ -5,6 +5,7 @@ import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
+import type { Project } from "./index/pod-templates.ts";
 import type { SourceNames } from "./index/source-names.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
@@ -24,6 +25,7 @@ export type Context = {
   readonly installedAt: number;
   readonly rules: Rules;
   readonly names: SourceNames;
+  readonly project: Project;
   readonly kinds: ReadonlyMap<string, WorkloadKind>;
   readonly affected: DecisionInput["affected"];
   readonly kube: KubeClient;

@@ -24,6 +24,7 @@ import { watchOtherInstallations } from "./events/other-installations.ts";
 import type { OtherInstallations } from "./events/other-installations.ts";
 import { createOutcomePublisher } from "./events/outcome-publisher.ts";
 import { createAffectedCounts } from "./index/workload-index.ts";
+import { createProject } from "./index/pod-templates.ts";
 import { createSourceNames } from "./index/source-names.ts";
 import { createWorkloadIndex } from "./index/workload-index.ts";
 import { kindsOf } from "./index/kinds.ts";
@@ -110,6 +111,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     installedAt: installation.installedAt,
     rules,
     names,
+    project: createProject(kube, rules, ending.signal),
     affected: createAffectedCounts(index, rules),
     kinds,
     kube,

@@ -19,7 +19,7 @@ export type StartedIndex = {
 export function startIndex(host: RestarterHost, created: Created): StartedIndex {
   const { config, kube, logger, metrics, signal, stack } = host;
   const { ctx, control, watchable, served } = created;
-  const { cluster, index, names, rules, sources } = ctx;
+  const { cluster, index, names, project, rules, sources } = ctx;
   const reportFaults = createSourceFaultReporter(ctx);
   let labels: ReturnType<typeof watchNamespaceLabels> | undefined;
   let kinds: WatchedKinds | undefined;
@@ -35,7 +35,7 @@ export function startIndex(host: RestarterHost, created: Created): StartedIndex 
       await labels.synced;
     }
     const { namespaces } = config.scope;
-    const options = { client: kube, index, rules, logger, signal, namespaces, served };
+    const options = { client: kube, index, rules, project, logger, signal, namespaces, served };
     kinds = watchKinds({ ...options, metrics, stack }, watchable);
     await kinds.stateKnown;
     return kinds;

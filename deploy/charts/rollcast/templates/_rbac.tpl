@@ -60,6 +60,9 @@ subjects:
 {{- end }}
 {{- if not (has "rollouts" $ignored) }}
 - { apiGroups: [argoproj.io], resources: [rollouts], verbs: [get, list, watch, patch] }
+# The template of a Rollout may be one of these, by its name.
+- { apiGroups: [""], resources: [podtemplates], verbs: [get] }
+- { apiGroups: [apps], resources: [replicasets], verbs: [get] }
 {{- end }}
 {{- if not (has "deploymentconfigs" $ignored) }}
 - { apiGroups: [apps.openshift.io], resources: [deploymentconfigs], verbs: [get, list, watch, patch] }

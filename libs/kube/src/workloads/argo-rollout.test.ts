@@ -105,6 +105,22 @@ test("its annotation chooses between the template and restartAt", () => {
   ]);
 });
 
+test("with the template of a ReplicaSet it is restarted, with a Deployment's that one is rolled", () => {
+  const by = (kind: string) => {
+    const rollout = object({}, { workloadRef: { kind, name: "tpl" } });
+    return [
+      argoRollout.rollBy?.(rollout, {}),
+      argoRollout.workloadRef?.(rollout)?.kind,
+      argoRollout.podTemplateRef?.(rollout)?.plural,
+    ];
+  };
+  expect(by("ReplicaSet")).toEqual(["restart", undefined, "replicasets"]);
+  expect(by("PodTemplate")).toEqual(["restart", undefined, "podtemplates"]);
+  expect(by("Deployment")).toEqual(["patch", "Deployment", undefined]);
+  // The name of a property of every object.
+  expect(by("constructor")).toEqual(["patch", "constructor", undefined]);
+});
+
 test("it is paused by its owner and by a step of its canary", () => {
   expect(argoRollout.paused(object(phase("Progressing"), { paused: true }))).toBe(true);
   expect(argoRollout.paused(object(phase("Paused", { pauseConditions: [{}] })))).toBe(true);

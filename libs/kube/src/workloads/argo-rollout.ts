@@ -1,7 +1,14 @@
 import { dig, digNumber, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { condition, conditionsOf, sentence } from "./conditions.ts";
-import type { TemplateRef, PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import type {
+  Annotations,
+  PodTemplate,
+  PodTemplateRef,
+  RolloutStatus,
+  TemplateRef,
+  WorkloadKind,
+} from "./kind.ts";
 
 const STRATEGY = "rollcast.dev/rollout-strategy";
 /** Why Argo gives a rollout up. */
@@ -71,7 +78,7 @@ const paused = (object: KubeObject) =>
  * https://argo-rollouts.readthedocs.io/en/stable/features/specification/ (`workloadRef`): another
  * generation of the template moves only the status.
  */
-function workloadRef(object: KubeObject): TemplateRef | undefined {
+function templateRef(object: KubeObject): TemplateRef | undefined {
   const kind = text(object, "spec", "workloadRef", "kind");
   const name = text(object, "spec", "workloadRef", "name");
   if (kind === undefined || name === undefined) return undefined;
@@ -83,6 +90,30 @@ function workloadRef(object: KubeObject): TemplateRef | undefined {
   };
 }
 
+/** What else Argo takes a template from: no workloads of a user, and nobody follows them. */
+const TEMPLATES = new Map<string, Pick<PodTemplateRef, "group" | "plural" | "path">>([
+  ["PodTemplate", { group: "", plural: "podtemplates", path: ["template"] }],
+  ["ReplicaSet", { group: "apps", plural: "replicasets", path: ["spec", "template"] }],
+]);
+
+function workloadRef(object: KubeObject): TemplateRef | undefined {
+  const ref = templateRef(object);
+  return ref === undefined || TEMPLATES.has(ref.kind) ? undefined : ref;
+}
+
+function podTemplateRef(object: KubeObject): PodTemplateRef | undefined {
+  const ref = templateRef(object);
+  const template = TEMPLATES.get(ref?.kind ?? "");
+  if (ref === undefined || template === undefined) return undefined;
+  return { ...ref, ...template, version: "v1" };
+}
+
+/** A new revision needs a patch of the template, and that of a PodTemplate is not Rollcast's. */
+function rollBy(object: KubeObject, annotations: Annotations): "restart" | "patch" {
+  const isRestarted = annotations[STRATEGY] === "restart" || podTemplateRef(object) !== undefined;
+  return isRestarted ? "restart" : "patch";
+}
+
 export const argoRollout: WorkloadKind = {
   kind: "Rollout",
   group: "argoproj.io",
@@ -92,7 +123,8 @@ export const argoRollout: WorkloadKind = {
   templatePath: "/spec/template",
   template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
   workloadRef,
-  rollBy: (_, annotations) => (annotations[STRATEGY] === "restart" ? "restart" : "patch"),
+  podTemplateRef,
+  rollBy,
   restartedAt: (object) => text(object, "spec", "restartAt"),
   status,
   paused,

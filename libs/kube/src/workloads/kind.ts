@@ -39,6 +39,15 @@ export type TemplateRef = {
   readonly observedGeneration: number;
 };
 
+/** A template that is no workload's: an object of this resource has it, and nobody rolls that. */
+export type PodTemplateRef = TemplateRef & {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  /** The fields that lead to the template. */
+  readonly path: readonly string[];
+};
+
 /** What one kind of workload is and how it reports its rollouts. One file each in this folder. */
 export type WorkloadKind = {
   /** As Kubernetes spells it: `Deployment`. */
@@ -56,6 +65,8 @@ export type WorkloadKind = {
    * it that its controller has seen.
    */
   workloadRef?(object: KubeObject): TemplateRef | undefined;
+  /** The object whose template it takes for its pods, if that is no workload. */
+  podTemplateRef?(object: KubeObject): PodTemplateRef | undefined;
   /** `patch` where it is left out. */
   rollBy?(object: KubeObject, annotations: Annotations): RollBy;
   /** Where it is rolled by `restart`: the time that is set now, as it is written. */

@@ -9,6 +9,7 @@ import { NOT_SYNCED } from "@rollcast/kube/reflector-options";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Rules } from "../model/rules.ts";
+import type { Project } from "./pod-templates.ts";
 import { projectWorkload } from "./project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadIndex } from "./workload-index.ts";
@@ -167,6 +168,7 @@ type NamespaceWatchOptions = {
   client: KubeClient;
   index: WorkloadIndex;
   rules: Rules;
+  project: Project;
   logger: Logger;
   signal: AbortSignal;
 };
@@ -197,6 +199,19 @@ function keptBy(
   };
 }
 
+/** Of most kinds a workload; else what makes it, when those before it are handled. */
+type Watched = Workload | (() => Workload | Promise<Workload>);
+
+/** Hands on workloads, each as soon as it is made. */
+function madeFor(handler: ReflectorHandler<Workload>): ReflectorHandler<Watched> {
+  const make = (item: Watched) => (typeof item === "function" ? item() : item);
+  return {
+    ...handler,
+    upsert: async (item, origin) => handler.upsert(await make(item), origin),
+    removed: async (item) => handler.removed(await make(item)),
+  };
+}
+
 /**
  * Follows a kind while it may be listed. Its workloads stay in the index until the kind is no
  * longer served or the unit is disposed.
@@ -206,11 +221,11 @@ function createNamespaceWatch(
   kind: WorkloadKind,
   namespace: string | undefined,
 ): NamespaceWatch {
-  const { client, index, rules, logger, signal } = options;
+  const { client, index, rules, project, logger, signal } = options;
   const { group, version, plural } = kind;
   const resource = { group, version, plural, namespace };
   const what = { resource: plural, group, namespace };
-  const handler = keptBy(kind, index.handler());
+  const handler = madeFor(keptBy(kind, index.handler()));
   let reflector: Reflector | undefined;
   let forbidden = false;
   let synced = false;
@@ -219,7 +234,10 @@ function createNamespaceWatch(
     const started = startReflector({
       client,
       resource,
-      transform: (object) => projectWorkload(kind, object, rules),
+      transform: (object): Watched =>
+        kind.podTemplateRef?.(object) === undefined
+          ? projectWorkload(kind, object, rules)
+          : () => project(kind, object),
       handler,
       logger,
       signal,

@@ -106,7 +106,7 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     ...decisive,
     faults: [
       ...faults,
-      ...valueFaults({ kind: kind.kind, annotations, templateAnnotations: ofTemplate }),
+      ...valueFaults({ kind: kind.kind, annotations, templateAnnotations: ofTemplate, rollBy }),
     ].map(({ annotation, message }) => ({
       annotation: rules.writtenName(
         { ...templateAnnotations, ...metadata.annotations },
@@ -149,6 +149,7 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   return {
     ownsMarker: ownsMarker(kind, object) ? (true as const) : undefined,
     editor: editorOf(object, kind.templatePath),
+    podTemplateRef: kind.podTemplateRef?.(object),
     leftPods,
     hold,
     revision,

@@ -86,8 +86,16 @@ type Check = {
   /** It counts on the workload itself, not on its pod template. */
   readonly isOwnOnly?: true;
   /** What is wrong with a value that is not empty, and what is done. */
-  readonly problem: (value: string) => string | undefined;
+  readonly problem: (value: string, workload: Pick<Workload, "rollBy">) => string | undefined;
 };
+
+function strategyProblem(value: string, { rollBy }: Pick<Workload, "rollBy">): string | undefined {
+  const counts = rollBy === "restart" ? "restart" : "rollout";
+  if (value === counts) return undefined;
+  return value === "rollout"
+    ? "cannot be done with a PodTemplate or ReplicaSet, and counts as restart"
+    : `is neither restart nor rollout, and counts as ${counts}`;
+}
 
 const CHECKS: readonly Check[] = [
   { annotation: PAUSE_PERIOD, problem: durationProblem },
@@ -102,10 +110,7 @@ const CHECKS: readonly Check[] = [
     annotation: ANNOTATIONS.rolloutStrategy.own,
     kind: "Rollout",
     isOwnOnly: true,
-    problem: (value) =>
-      ["restart", "rollout"].includes(value)
-        ? undefined
-        : "is neither restart nor rollout, and counts as rollout",
+    problem: strategyProblem,
   },
   {
     annotation: "rollcast.dev/cronjob",
@@ -117,12 +122,16 @@ const CHECKS: readonly Check[] = [
 ];
 
 /** What is wrong with the annotations of a workload that hold one value. */
-export function valueFaults(workload: Annotated & { readonly kind: string }): AnnotationFault[] {
+export function valueFaults(
+  workload: Annotated & Pick<Workload, "kind" | "rollBy">,
+): AnnotationFault[] {
   return CHECKS.flatMap(({ annotation, kind = workload.kind, isOwnOnly = false, problem }) => {
     const value = valueOf(workload, annotation);
     if (value === "" || kind !== workload.kind) return [];
     const isIgnored = isOwnOnly && (workload.annotations[annotation] ?? "") === "";
-    const fault = isIgnored ? "counts on the workload, not on its pod template" : problem(value);
+    const fault = isIgnored
+      ? "counts on the workload, not on its pod template"
+      : problem(value, workload);
     return fault === undefined ? [] : [annotationFault(annotation, value, fault)];
   });
 }

@@ -1,4 +1,9 @@
-import type { RollBy, RolloutStatus, TemplateRef } from "@rollcast/kube/workloads/kind";
+import type {
+  PodTemplateRef,
+  RollBy,
+  RolloutStatus,
+  TemplateRef,
+} from "@rollcast/kube/workloads/kind";
 import type { SourceKind } from "@rollcast/shared/events";
 import type { AnnotationFault } from "./annotation-values.ts";
 import type { OptIn } from "./opt-in.ts";
@@ -75,6 +80,8 @@ export type Workload = {
   readonly leftPods?: string;
   /** It uses the template of another workload, which is rolled instead. */
   readonly workloadRef?: TemplateRef;
+  /** It uses the template of an object that is no workload, and is rolled itself. */
+  readonly podTemplateRef?: PodTemplateRef;
 };
 
 /**

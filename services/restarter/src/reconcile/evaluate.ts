@@ -197,7 +197,7 @@ export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Work
   try {
     const path = apiPath(watchedKind, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
-    const workload = projectWorkload(watchedKind, object, ctx.rules);
+    const workload = await ctx.project(watchedKind, object);
     ctx.index.apply(workload);
     return ctx.index.get(workloadKey(workload)) ?? workload;
   } catch (err) {

@@ -27,7 +27,6 @@ import { recordStarted } from "./record-started.ts";
 import { WRITE_MS, recreate, recreateJob, runJob } from "./jobs.ts";
 import { lastReloadedFrom, variableOperations } from "./reloader-strategy.ts";
 import type { Patched } from "./reloader-strategy.ts";
-import { projectWorkload } from "../index/project-workload.ts";
 import { MARKER, splitSourceKey } from "../model/content.ts";
 import { LAST_RELOADED_FROM } from "../model/reloader-marks.ts";
 import type { SourceKey } from "../model/content.ts";
@@ -156,7 +155,7 @@ async function patchWorkload(
         : templatePatch({ kind, workload, record, rules: ctx.rules }),
     timeoutMs: WRITE_MS,
   });
-  const patched = projectWorkload(kind, object, ctx.rules);
+  const patched = await ctx.project(kind, object);
   // What admission changed in this request is part of it.
   const rollout = { ...record.rollout, templateHash: patched.templateHash };
   return { workload: patched, rollout };

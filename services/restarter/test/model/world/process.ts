@@ -15,6 +15,7 @@ import { createAdmission, createQueueAssigner } from "../../../src/admission/adm
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
 import { createAffectedCounts } from "../../../src/index/workload-index.ts";
+import { createProject } from "../../../src/index/pod-templates.ts";
 import { createSourceNames, watchSourceNames } from "../../../src/index/source-names.ts";
 import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
 import { watchKind } from "../../../src/index/kind-watch.ts";
@@ -143,6 +144,7 @@ export async function startProcess(
     installedAt: INSTALLED,
     rules,
     names,
+    project: createProject(kube, rules, signal),
     annotationFaults: { of: () => [], matched: () => undefined },
     affected: createAffectedCounts(index, rules),
     kinds,
@@ -171,6 +173,7 @@ export async function startProcess(
         client: kube,
         index,
         rules,
+        project: ctx.project,
         logger,
         signal,
         namespaces: [],
