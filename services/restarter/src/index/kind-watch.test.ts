@@ -9,6 +9,7 @@ import { createMetrics } from "@rollcast/runtime/metrics";
 import { expect, test } from "vitest";
 import { rulesOf } from "../../test/given.ts";
 import { watchKinds } from "./kinds.ts";
+import { createProject } from "./pod-templates.ts";
 import { createWorkloadIndex } from "./workload-index.ts";
 
 const EMPTY = JSON.stringify({ metadata: { resourceVersion: "1" }, items: [] });
@@ -45,13 +46,16 @@ async function watch(
   const metrics = createMetrics();
   const served = new Set<string>();
   let failures = 0;
+  const client = apiServer(broken, () => failures++);
+  const { signal } = new AbortController();
   const watched = watchKinds(
     {
-      client: apiServer(broken, () => failures++),
+      client,
+      project: createProject(client, rules, signal),
       index: createWorkloadIndex(rules),
       rules,
       logger: createLogger("test", "silent"),
-      signal: new AbortController().signal,
+      signal,
       namespaces,
       served: ({ kind }) => void served.add(kind),
       metrics,

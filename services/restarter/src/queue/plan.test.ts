@@ -59,6 +59,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
     installedAt,
     index,
     affected: () => names.length,
+    annotationFaults: { matched: () => undefined },
     names: { add: () => undefined, matching: () => [] },
     sources: { get: source },
     records: {
