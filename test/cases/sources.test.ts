@@ -113,11 +113,6 @@ outcomeTest(
   "a Deployment that is made again before its Secret is not rolled when that comes, as in its first life (case 18)",
   {
     right: { firstLife: [], secondLife: [], generation: 1 },
-    knownToFail: {
-      firstLife: [],
-      secondLife: ["planned", "started", "succeeded Complete"],
-      generation: 2,
-    },
   },
   async (begin) => {
     const place = world("again");

@@ -66,6 +66,11 @@ export const SourceRecord = z.object({
   /** When the watcher found it gone; milliseconds since the epoch. Absent while it exists. */
   deletedAt: z.number().optional(),
   /**
+   * Where the last change of content was that it was made again: when it was found gone before, and
+   * a version that is no older than the deletion.
+   */
+  tombstone: z.object({ deletedAt: z.number(), resourceVersion: z.string() }).optional(),
+  /**
    * Annotations that matter, by their own names (`reloader.stakater.com/ignore`, `.../match`,
    * `rollcast.dev/ignore`, `rollcast.dev/match`, or as renamed).
    */

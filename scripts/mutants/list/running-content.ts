@@ -2,9 +2,46 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const RUNNING = "services/restarter/src/decision/running-content.ts";
+const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
+const WITHOUT_IT = "after a workload that was made without it rolls that by reload.onCreate alone";
 
 /** What pods run, by the order of changes and edits. */
 export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
+  {
+    name: "late-source-is-a-change",
+    undoes: "A source that comes back after a workload that was made without it is a creation.",
+    file: RUNNING,
+    find: `const changed = !isBack && `,
+    becomes: `const changed = `,
+    killedBy: { file: DECIDE_TEST, title: WITHOUT_IT },
+  },
+  {
+    name: "unseen-late-source-is-a-change",
+    undoes: "So it is where nobody has looked at the workload before.",
+    file: RUNNING,
+    find: `if (isCreationFor(s, key)) return present;`,
+    becomes: ``,
+    killedBy: { file: DECIDE_TEST, title: WITHOUT_IT },
+  },
+  {
+    name: "deletion-after-workload-is-before",
+    undoes: "A source that the workload may have had before is a change.",
+    file: RUNNING,
+    find: `return compareVersions(resourceVersion, createdVersion) < 0;`,
+    becomes: `return true;`,
+    killedBy: { file: DECIDE_TEST, title: "rolls a workload that may have had it before" },
+  },
+  {
+    name: "every-deletion-is-the-same",
+    undoes: "A source that was there in between is a change.",
+    file: RUNNING,
+    find: `tombstone.resourceVersion === recorded.gone;`,
+    becomes: `recorded.gone !== undefined;`,
+    killedBy: {
+      file: DECIDE_TEST,
+      title: "rolls where it has been there in between, or has changed since",
+    },
+  },
   {
     name: "opted-out-midway-forgets",
     undoes: "A workload that is opted out and in again in mid-rollout runs what that brings.",

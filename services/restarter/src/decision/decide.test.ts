@@ -782,6 +782,59 @@ describe("configured rollouts besides changes", () => {
     },
   );
 
+  describe("a source that comes back with other content", () => {
+    const GONE = { deletedAt: at(-31), resourceVersion: "40" };
+    const young = { ...workload({ createdAt: at(-30) }), createdVersion: "41" };
+    const back = (over: Partial<SourceRecord> = {}) =>
+      source("bb", {
+        createdAt: at(4),
+        changedAt: at(4),
+        resourceVersion: "60",
+        tombstone: GONE,
+        ...over,
+      });
+    /** The record of a workload that was looked at while the source was gone. */
+    const lacking = (made: Workload, gone: Partial<SourceRecord> = GONE) =>
+      recordOf(
+        decide(
+          input({
+            workload: made,
+            source: source("aa", { change: "deleted", changedAt: at(-90), ...GONE, ...gone }),
+          }),
+        ),
+      );
+    const on = (made: Workload, record: WorkloadRecord | undefined, returned = back()) =>
+      decide(input({ workload: made, record, source: returned, now: at(5) })).do;
+
+    test("after a workload that was made without it rolls that by reload.onCreate alone", () => {
+      expect(on(young, lacking(young))).toBe("keep");
+      // Nobody has looked at the workload before.
+      expect(on(young, undefined)).toBe("keep");
+      const created = input({ rules: eager, workload: young, source: back(), now: at(5) });
+      expect(decide({ ...created, record: lacking(young) }).do).toBe("roll");
+    });
+
+    test("rolls a workload that may have had it before", () => {
+      const gone = { deletedAt: at(-28), resourceVersion: "42" };
+      const again = back({ tombstone: gone });
+      expect(on(young, lacking(young, gone), again)).toBe("roll");
+      expect(on(young, undefined, again)).toBe("roll");
+      const listed = { ...young, createdVersion: undefined };
+      expect(on(listed, lacking(listed))).toBe("roll");
+      // Of the same second only the versions say which came first.
+      const sameSecond = { deletedAt: at(-30) + 500, resourceVersion: "42" };
+      expect(on(young, lacking(young, sameSecond), back({ tombstone: sameSecond }))).toBe("roll");
+      const before = { ...sameSecond, resourceVersion: "40" };
+      expect(on(young, lacking(young, before), back({ tombstone: before }))).toBe("keep");
+    });
+
+    test("rolls where it has been there in between, or has changed since", () => {
+      const between = back({ tombstone: { deletedAt: at(3), resourceVersion: "55" } });
+      expect(on(young, lacking(young), between)).toBe("roll");
+      expect(on(young, lacking(young), back({ tombstone: undefined }))).toBe("roll");
+    });
+  });
+
   test("onDelete: a deleted source is due, an unknown one is not", () => {
     const gone = source("aa", { change: "deleted", deletedAt: at(4) });
     const on = input({ rules: eager, record: adopted(), source: gone, now: at(5) });

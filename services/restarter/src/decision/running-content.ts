@@ -1,5 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import { parseTime } from "@rollcast/kube/object";
+import type { SourceRecord } from "@rollcast/shared/records";
 import { compareVersions } from "@rollcast/kube/resource-version";
 import { ABSENT, UNKNOWN, comparable, markerHash, parseMarker } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
@@ -44,10 +45,39 @@ function sameTemplateAndOptIn({ record, workload }: DecisionInput): boolean {
   );
 }
 
+/**
+ * Whether the source was gone before the workload was made: then no pod of it has had what was
+ * before. Only a creation that the watch showed has a version to compare.
+ */
+function isGoneBefore(
+  { createdAt, createdVersion }: Workload,
+  { deletedAt, resourceVersion }: NonNullable<SourceRecord["tombstone"]>,
+): boolean {
+  if (createdVersion === undefined || !sameSecondOrEarlier(deletedAt, createdAt)) return false;
+  return compareVersions(resourceVersion, createdVersion) < 0;
+}
+
+/** By which version an absent source was gone before the workload was made, if it was. */
+function goneVersion(s: DecisionInput, key: SourceKey): { gone?: string } {
+  const { deletedAt, resourceVersion } = s.sources.get(key) ?? {};
+  if (deletedAt === undefined || resourceVersion === undefined) return {};
+  return isGoneBefore(s.workload, { deletedAt, resourceVersion }) ? { gone: resourceVersion } : {};
+}
+
+/**
+ * Whether the source's last change is its creation as far as the workload knows: it came back from
+ * a deletion before the workload was made. With `reload.onCreate` that is due as any change.
+ */
+function isCreationFor(s: DecisionInput, key: SourceKey): boolean {
+  const tombstone = s.sources.get(key)?.tombstone;
+  return !s.rules.onCreate && tombstone !== undefined && isGoneBefore(s.workload, tombstone);
+}
+
 /** The content of pods started with the workload's present template, as far as known. */
 function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const { workload } = s;
-  if (present.digest === ABSENT) return { ...present, since: s.now };
+  if (present.digest === ABSENT) return { ...present, since: s.now, ...goneVersion(s, key) };
+  if (isCreationFor(s, key)) return present;
   // Later runs of a CronJob read the content present then.
   if (workload.rollBy === "job") return present;
   const changedAt = s.sources.get(key)?.changedAt;
@@ -118,7 +148,9 @@ function runningNow(
   if (!sameKeys(recorded, present)) return adopt(s, key, present);
   if (recorded.digest === ABSENT && present.digest !== ABSENT) {
     const changedBy = lastChange(s, key);
-    const changed = changedBy !== undefined && changedBy > (recorded.since ?? 0);
+    const { tombstone } = s.sources.get(key) ?? {};
+    const isBack = tombstone !== undefined && tombstone.resourceVersion === recorded.gone;
+    const changed = !isBack && changedBy !== undefined && changedBy > (recorded.since ?? 0);
     const due = changed || createdSince(s, key);
     return due ? { ...present, digest: UNKNOWN } : present;
   }

@@ -38,6 +38,17 @@ export function withEdit(
   return { ...now, editedAt, editedVersion };
 }
 
+/** The watch shows each version of a workload, its creation first. */
+export function withCreation(
+  now: Workload,
+  before: Workload | undefined,
+  watched: boolean,
+): Workload {
+  const isNew = before?.uid !== now.uid;
+  const createdVersion = isNew && watched ? now.resourceVersion : before?.createdVersion;
+  return isNew && !watched ? now : { ...now, createdVersion };
+}
+
 function atLatest(workload: Workload): Workload {
   return { ...workload, editedVersion: workload.resourceVersion };
 }

@@ -154,6 +154,22 @@ test.each(["a list", "an answer"])(
   },
 );
 
+test("a workload has the version of its creation where the watch showed that", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const watch = index.handler();
+  const created = (name: string) => index.get(`Deployment/shop/${name}`)?.createdVersion;
+  watch.upsert(workload("listed"), "list");
+  watch.upsert(workload("listed", { resourceVersion: "11" }), "watch");
+  expect(created("listed")).toBeUndefined();
+  watch.upsert(workload("new", { resourceVersion: "12" }), "watch");
+  index.apply(workload("new", { resourceVersion: "13" }));
+  expect(created("new")).toBe("12");
+  watch.upsert(workload("new", { resourceVersion: "14", uid: "again" }), "watch");
+  expect(created("new")).toBe("14");
+  index.apply(workload("new", { resourceVersion: "16", uid: "third" }));
+  expect(created("new")).toBeUndefined();
+});
+
 test("waits for the next change of one workload", async () => {
   const index = createWorkloadIndex(rulesOf());
   const waited = index.nextChange("Deployment/shop/a", 60_000);

@@ -11,7 +11,7 @@ import type { NamePatterns, Rules } from "../model/rules.ts";
 import { countAffected } from "../model/verdict.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
-import { withEdit } from "./edit-time.ts";
+import { withCreation, withEdit } from "./edit-time.ts";
 
 type IndexListener = {
   /** A workload appeared or changed; `before` is the previous state. */
@@ -77,7 +77,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const projected = borrowed ? withReferrer(workload, referrer, rules) : workload;
     const last = watched ? ahead.end(key, before) : before;
     const dated = withEdit(projected, last, { time: clock(), watched });
-    const next = ahead.marked(key, dated);
+    const next = withCreation(ahead.marked(key, dated), before, watched);
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);

@@ -20,6 +20,11 @@ export const Content = z.object({
    * For {@link ABSENT}: absent since this time (ms since the epoch). Pods may lack a later change.
    */
   since: z.number().optional(),
+  /**
+   * For {@link ABSENT}: the version by which the source was found gone, if that was before the
+   * workload was made. Only when it comes back from that deletion has no pod had what was before.
+   */
+  gone: z.string().optional(),
 });
 export type Content = z.infer<typeof Content>;
 

@@ -59,6 +59,8 @@ export type Workload = {
   readonly editedAt: number | undefined;
   /** That edit or creation has this resourceVersion, or an earlier one where a list showed it. */
   readonly editedVersion?: string;
+  /** Its creation has this resourceVersion; set where the watch showed it. */
+  readonly createdVersion?: string;
   /** A read showed this version, and the watch has not yet: an edit of it has no exact time. */
   readonly isAhead?: true;
   readonly references: readonly Reference[];

@@ -280,8 +280,21 @@ describe("a deleted source", () => {
     const tombstone = record({ deletedAt: 1, change: "deleted" });
     const next = compare(tombstone, observed({ uid: "u2", digests: { LOG: B } }), at());
 
-    expect(next).toMatchObject({ change: "changed", reason: "Recreated" });
+    expect(next).toMatchObject({
+      change: "changed",
+      reason: "Recreated",
+      tombstone: { deletedAt: 1, resourceVersion: tombstone.resourceVersion },
+    });
     expect(next?.deletedAt).toBeUndefined();
+
+    const published = { ...(next as SourceRecord), state: "published" as const };
+    const marked = { digests: { LOG: B }, annotations: { "rollcast.dev/match": "true" } };
+    const annotated = observed({ uid: "u2", resourceVersion: "30", ...marked });
+    expect(compare(published, annotated, at())?.tombstone).toEqual(published.tombstone);
+    const later = observed({ uid: "u2", resourceVersion: "31" });
+    expect(compare(published, later, at())?.tombstone).toBeUndefined();
+    const gone = compareDeleted(published, { resourceVersion: "31" }, at());
+    expect(gone?.tombstone).toBeUndefined();
   });
 });
 

@@ -152,6 +152,13 @@ function created(observed: ObservedSource, at: Circumstances, reason: string): S
   };
 }
 
+function tombstoneOf({
+  deletedAt,
+  resourceVersion,
+}: SourceRecord): Pick<SourceRecord, "tombstone"> {
+  return deletedAt === undefined ? {} : { tombstone: { deletedAt, resourceVersion } };
+}
+
 /** When the annotations last changed. */
 function annotated(
   record: SourceRecord,
@@ -201,6 +208,7 @@ export function compare(
       change: "changed",
       changedKeys: keys,
       reason: wasDeleted || record.uid !== observed.uid ? "Recreated" : "DataChanged",
+      ...tombstoneOf(record),
     };
   }
   if (wasDeleted) {
@@ -231,7 +239,7 @@ export function compareDeleted(
     const older = compareVersions(deleted.resourceVersion, record.resourceVersion) < 0;
     return older ? { ...record, resourceVersion: deleted.resourceVersion } : undefined;
   }
-  const { restoredFrom: _, changedBy: __, ...rest } = record;
+  const { restoredFrom: _, changedBy: __, tombstone: ___, ...rest } = record;
   return {
     ...rest,
     ...back,

@@ -100,7 +100,10 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
     const time = changeTime(editedAt, { now, origin });
     const keys = changedKeys(before.digests, base.digests);
     if (!isEqual(before.digests, base.digests)) {
-      return { ...base, ...time, change: "changed", changedKeys: keys };
+      const { deletedAt, resourceVersion } = before;
+      const tombstone =
+        deletedAt === undefined ? {} : { tombstone: { deletedAt, resourceVersion } };
+      return { ...base, ...time, ...tombstone, change: "changed", changedKeys: keys };
     }
     if (before.deletedAt === undefined) return undefined;
     const { changedAt, changedWithin } = before;
