@@ -19,8 +19,8 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "unseen-late-source-is-a-change",
     undoes: "So it is where nobody has looked at the workload before.",
     file: RUNNING,
-    find: `if (isCreationFor(s, key)) return present;`,
-    becomes: ``,
+    find: `if (workload.rollBy === "job" || isCreationFor(s, key)) return present;`,
+    becomes: `if (workload.rollBy === "job") return present;`,
     killedBy: { file: DECIDE_TEST, title: WITHOUT_IT },
   },
   {

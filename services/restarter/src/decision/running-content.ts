@@ -77,10 +77,9 @@ function isCreationFor(s: DecisionInput, key: SourceKey): boolean {
 function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const { workload } = s;
   if (present.digest === ABSENT) return { ...present, since: s.now, ...goneVersion(s, key) };
-  if (isCreationFor(s, key)) return present;
   // Later runs of a CronJob read the content present then.
-  if (workload.rollBy === "job") return present;
-  const changedAt = s.sources.get(key)?.changedAt;
+  if (workload.rollBy === "job" || isCreationFor(s, key)) return present;
+  const { changedAt } = s.sources.get(key) ?? {};
   const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
   if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
@@ -90,8 +89,7 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
 
 /** Whether Argo has been told to keep no pod that is older than the source's last change. */
 function isBeforeRestart(s: DecisionInput, key: SourceKey): boolean {
-  const { rollBy, marker } = s.workload;
-  const restartedAt = rollBy === "restart" ? parseTime(marker) : undefined;
+  const restartedAt = s.workload.rollBy === "restart" ? parseTime(s.workload.marker) : undefined;
   return restartedAt !== undefined && (lastChange(s, key) ?? 0) <= restartedAt;
 }
 
@@ -295,9 +293,8 @@ function isMarkerEdited(record: WorkloadRecord, workload: Workload): boolean {
 
 /** What pods run of which nobody knows with which content they began. */
 export function unknownContents(running: Contents): Contents {
-  const contents = Object.entries(running).map(([key, content]) => [
-    key,
-    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN },
-  ]);
+  const unknown = (content: Content) =>
+    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN };
+  const contents = Object.entries(running).map(([key, content]) => [key, unknown(content)]);
   return Object.fromEntries(contents) as Contents;
 }

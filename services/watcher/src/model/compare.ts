@@ -152,29 +152,20 @@ function created(observed: ObservedSource, at: Circumstances, reason: string): S
   };
 }
 
-function tombstoneOf({
-  deletedAt,
-  resourceVersion,
-}: SourceRecord): Pick<SourceRecord, "tombstone"> {
-  return deletedAt === undefined ? {} : { tombstone: { deletedAt, resourceVersion } };
+function tombstoneOf({ deletedAt, resourceVersion }: SourceRecord): SourceRecord["tombstone"] {
+  return deletedAt === undefined ? undefined : { deletedAt, resourceVersion };
 }
 
 /** When the annotations last changed. */
-function annotated(
-  record: SourceRecord,
-  observed: ObservedSource,
-  now: number,
-): { annotatedAt?: number } {
-  const annotatedAt = sameEntries(record.annotations, observed.annotations)
-    ? record.annotatedAt
-    : now;
-  return annotatedAt === undefined ? {} : { annotatedAt };
+function annotatedAt(record: SourceRecord, observed: ObservedSource, now: number) {
+  return sameEntries(record.annotations, observed.annotations) ? record.annotatedAt : now;
 }
 
 /** The record of a source whose content is unchanged; keeps what was published last. */
 function carried(record: SourceRecord, observed: ObservedSource, at: Circumstances): SourceRecord {
   const { deletedAt: _, ...rest } = record;
-  return { ...rest, ...base(observed, at), ...annotated(record, observed, at.now) };
+  const next = { ...rest, ...base(observed, at) };
+  return { ...next, annotatedAt: annotatedAt(record, observed, at.now) };
 }
 
 /**
@@ -202,20 +193,20 @@ export function compare(
       ...base(observed, at),
       ...by(setter ?? observed.editors[0]),
       ...time,
-      ...annotated(record, observed, time.changedAt),
+      annotatedAt: annotatedAt(record, observed, time.changedAt),
       ...back,
       state: "pending",
       change: "changed",
       changedKeys: keys,
       reason: wasDeleted || record.uid !== observed.uid ? "Recreated" : "DataChanged",
-      ...tombstoneOf(record),
+      tombstone: tombstoneOf(record),
     };
   }
   if (wasDeleted) {
     const { changedAt, changedWithin } = record;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
-    const marked = annotated(record, observed, at.now);
-    return { ...created(observed, at, "Recreated"), ...times, ...marked, ...back };
+    const marked = annotatedAt(record, observed, at.now);
+    return { ...created(observed, at, "Recreated"), ...times, annotatedAt: marked, ...back };
   }
   const same =
     record.uid === observed.uid &&
