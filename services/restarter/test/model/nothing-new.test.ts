@@ -605,6 +605,20 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "content that a CronJob's run began with came and went while the run was being recorded",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "pass", ms: 5000, until: "write record", cluster: true },
+        { do: "change source", source: "cfg", value: 0 },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "change source", source: "cfg", value: 1 },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

@@ -60,17 +60,21 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
  * at a source: its record says before and after the run that it runs what is present.
  */
 export function isContentBackForRun(facts: Facts, { what }: Violation): boolean {
-  const { changes, history, workload, writes } = facts;
+  const { changes, history, rollouts, workload, writes } = facts;
   const run = writes.findLast(isPatch);
   if (workload?.kind !== "CronJob" || run === undefined || !what.startsWith("pods lack")) {
     return false;
   }
   const pod = { owner: workload.metadata.uid };
-  const decided = history.findLastIndex((entry, i) => i < run.i && entry.type === "record");
+  const recorded = history.findLastIndex((entry, i) => i < run.i && entry.type === "record");
+  // A process may stand still between its decision and the record of it.
+  const begun = [...rollouts.values()].find(({ rollout }) => rollout.marker === run.marker);
+  const later = history.findIndex(({ at }) => at > (begun?.rollout.decidedAt ?? Infinity));
+  const decided = later === -1 ? recorded : Math.min(recorded, later - 1);
   return changes.some(({ i, source, digest }) => {
     const last = changes.findLast((change) => change.source === source);
-    const recorded = recordedAt(facts, { pod, source }, history.length);
-    return i > decided && digest !== last?.digest && recorded === last?.digest;
+    const running = recordedAt(facts, { pod, source }, history.length);
+    return i > decided && digest !== last?.digest && running === last?.digest;
   });
 }
 
