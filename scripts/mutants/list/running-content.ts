@@ -100,4 +100,15 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     becomes: `changed;`,
     killedBy: replayOf("content-back-before-a-restart"),
   },
+  {
+    name: "opt-in-has-another-hash",
+    undoes: "The opt-in has the hash that versions before wrote into records.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `return stableId(JSON.stringify({ ...workload.optIn, faults: [] }));`,
+    becomes: `return stableId(JSON.stringify(workload.optIn));`,
+    killedBy: {
+      file: "services/restarter/src/decision/opt-in-hash.test.ts",
+      title: "the hash of the opt-in is that of versions before",
+    },
+  },
 ];

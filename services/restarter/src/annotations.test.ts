@@ -253,6 +253,14 @@ test.each(SOURCE_ROWS)(
   },
 );
 
+test("of a list whose first name is too long for the whole, nothing counts, least of all a part of a name", () => {
+  const annotation = ANNOTATIONS.configMap.own;
+  const list = `${"a".repeat(70_000)},cfg-10`;
+  const { optIn, faults } = workloadWith(annotation, list, "Deployment");
+  expect(optIn.ConfigMap.named).toEqual([]);
+  expect(faults).toHaveLength(1);
+});
+
 test("every annotation of the documentation has a row", () => {
   const page = readFileSync(join(repositoryRoot(), "docs", "annotations.md"), "utf8");
   const written = page.matchAll(/`([a-z.]*rollcast\.dev\/[a-z-]+)/g);

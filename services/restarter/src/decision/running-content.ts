@@ -13,10 +13,10 @@ import { superseded } from "./outcomes.ts";
 
 /**
  * A hash of the opt-in annotations: while it is unchanged, a source that newly counts was created,
- * not newly opted in.
+ * not newly opted in. With `faults`, as versions before wrote it into records.
  */
 export function optInHash(workload: Pick<Workload, "optIn">): string {
-  return stableId(JSON.stringify(workload.optIn));
+  return stableId(JSON.stringify({ ...workload.optIn, faults: [] }));
 }
 
 /**

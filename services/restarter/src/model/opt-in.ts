@@ -97,7 +97,8 @@ function readList<T extends object>(
 ) {
   const entries: T[] = [];
   const faults: AnnotationFault[] = [];
-  const bounded = text.length > MAX_LIST ? text.slice(0, text.lastIndexOf(",", MAX_LIST)) : text;
+  const bounded =
+    text.length > MAX_LIST ? text.slice(0, Math.max(0, text.lastIndexOf(",", MAX_LIST))) : text;
   const texts = bounded.split(",", MAX_ENTRIES + 1);
   if (bounded !== text || texts.length > MAX_ENTRIES) {
     const limit = `is longer than ${MAX_ENTRIES} names or ${MAX_LIST} characters`;
