@@ -117,7 +117,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     name: "pod-template-is-read-again",
     undoes: "A template is not read for each status of the Rollout.",
     file: TEMPLATES,
-    find: `if (before?.generation === ref.observedGeneration) return before;`,
+    find: `if (before?.observed === ref.observed) return before;`,
     becomes: ``,
     killedBy: { file: TEMPLATES_TEST, title: READ_ONCE },
   },

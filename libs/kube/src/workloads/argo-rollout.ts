@@ -105,7 +105,9 @@ function podTemplateRef(object: KubeObject): PodTemplateRef | undefined {
   const ref = templateRef(object);
   const template = TEMPLATES.get(ref?.kind ?? "");
   if (ref === undefined || template === undefined) return undefined;
-  return { ...ref, ...template, version: "v1" };
+  // One that is made again begins with generation 1, as the one before.
+  const observed = `${ref.observedGeneration}/${String(dig(object, "status", "currentPodHash"))}`;
+  return { ...ref, ...template, version: "v1", observed };
 }
 
 /** A new revision needs a patch of the template, and that of a PodTemplate is not Rollcast's. */

@@ -44,6 +44,8 @@ export type PodTemplateRef = TemplateRef & {
   readonly group: string;
   readonly version: string;
   readonly plural: string;
+  /** Changes with each template of it that its controller has observed. */
+  readonly observed: string;
   /** The fields that lead to the template. */
   readonly path: readonly string[];
 };

@@ -7,11 +7,16 @@ import { createProject } from "./pod-templates.ts";
 
 const AUTO = { "rollcast.dev/auto": "true" };
 
-function rollout(ref: object, generation: number, annotations: Record<string, string> = AUTO) {
+function rollout(
+  ref: object,
+  generation: number,
+  annotations: Record<string, string> = AUTO,
+  currentPodHash = "a",
+) {
   return {
     metadata: { name: "r", namespace: "shop", uid: "u", resourceVersion: "1", annotations },
     spec: { workloadRef: ref },
-    status: { workloadObservedGeneration: String(generation) },
+    status: { workloadObservedGeneration: String(generation), currentPodHash },
   } as unknown as KubeObject;
 }
 
@@ -66,7 +71,16 @@ test("a template is read once for each generation that the controller has observ
   expect(paths).toHaveLength(2);
 });
 
-test.each([404, 403])(
+test("a template that is made again is read, though its generation is that of the one before", async () => {
+  const now = { configMap: "cfg" };
+  const { project } = reading(now);
+  await project(rollout(POD_TEMPLATE, 1));
+  now.configMap = "other";
+  const again = await project(rollout(POD_TEMPLATE, 1, AUTO, "b"));
+  expect(again.references[0]?.name).toBe("other");
+});
+
+test.each([404, 403, 400])(
   "a template that cannot be read (%d) is a fault, named sources count",
   async (status) => {
     const now: { configMap: string | KubeError } = { configMap: new KubeError(status, "", "") };
@@ -77,9 +91,7 @@ test.each([404, 403])(
     expect(unread.faults).toMatchObject([
       {
         annotation: "spec.workloadRef",
-        message: expect.stringMatching(
-          /^"ReplicaSet tpl" (?:does not exist|may not be read): only/,
-        ),
+        message: expect.stringMatching(/^"ReplicaSet tpl" (?:does not exist|cannot be read): only/),
       },
     ]);
     now.configMap = "cfg";

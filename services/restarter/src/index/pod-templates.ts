@@ -1,5 +1,5 @@
 import { apiPath } from "@rollcast/kube/api-path";
-import { KubeError } from "@rollcast/kube/client";
+import { KubeError, isTransient } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import { dig } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
@@ -11,14 +11,14 @@ import { projectWorkload } from "./project-workload.ts";
 
 /**
  * Transforms an object to what the index keeps. One that uses the template of a PodTemplate or
- * ReplicaSet has it read first, once for each generation of it that its controller has observed:
+ * ReplicaSet has it read first, once for each template of it that its controller has observed:
  * nobody watches all of those. Rejects where the API server does not answer.
  */
 export type Project = (kind: WorkloadKind, object: KubeObject) => Workload | Promise<Workload>;
 
 /** What was read; `problem`: why it could not be. */
 type Read = {
-  readonly generation?: number;
+  readonly observed?: string;
   readonly template?: unknown;
   readonly problem?: string;
 };
@@ -35,17 +35,18 @@ export function createProject(
   const templates = new Map<string, Read>();
   const read = async (path: string, ref: PodTemplateRef): Promise<Read> => {
     const before = templates.get(path);
-    if (before?.generation === ref.observedGeneration) return before;
+    if (before?.observed === ref.observed) return before;
     try {
       const owner = await client.request<KubeObject>({ method: "GET", path, signal });
-      const current = { generation: ref.observedGeneration, template: dig(owner, ...ref.path) };
+      const current = { observed: ref.observed, template: dig(owner, ...ref.path) };
       if (templates.size >= MAX_TEMPLATES) templates.clear();
       templates.set(path, current);
       return current;
     } catch (err) {
-      if (!(err instanceof KubeError) || (err.status !== 404 && err.status !== 403)) throw err;
+      // What another request cannot mend must not keep the watch of all Rollouts from going on.
+      if (!(err instanceof KubeError) || isTransient(err) || err.status === 401) throw err;
       // Its pods run on with the template that was.
-      return before ?? { problem: err.status === 404 ? "does not exist" : "may not be read" };
+      return before ?? { problem: err.status === 404 ? "does not exist" : "cannot be read" };
     }
   };
   return (kind, object) => {
