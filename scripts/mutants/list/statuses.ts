@@ -48,8 +48,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "blocking-pod-has-no-cure",
     undoes: "A pod of an earlier revision that blocks a StatefulSet is told with its cure.",
     file: "libs/kube/src/workloads/stuck-pods.ts",
-    find: `return workload.kind === "StatefulSet" && own !== undefined && own !== revision;`,
-    becomes: `return workload.kind === "StatefulSet" && own === undefined && own !== revision;`,
+    find: `return workload.kind === "StatefulSet" && isOrdered && own !== undefined && own !== revision;`,
+    becomes: `return workload.kind === "StatefulSet" && isOrdered && own === undefined && own !== revision;`,
     killedBy: {
       file: "libs/kube/src/workloads/stuck-pods.test.ts",
       title: "what keeps pods from being ready: an earlier revision",

@@ -63,6 +63,20 @@ test.each([
     says: "db-0 is not ready. db-1 is not ready; it is of an earlier revision, and no pod is replaced past it: delete it",
   },
   {
+    name: "pods that are over",
+    pods: [
+      pod("a", { phase: "Failed" }),
+      pod("b", { phase: "Succeeded" }),
+      pod("c", { phase: "Pending" }),
+    ],
+    says: "c is not ready",
+  },
+  {
+    name: "what the cluster says comes first",
+    pods: [pod("a"), pod("b"), pod("c", { containerStatuses: [waiting("ImagePullBackOff")] })],
+    says: "c is not ready: ImagePullBackOff. a is not ready. b is not ready",
+  },
+  {
     name: "a DaemonSet replaces its pods in any order",
     kind: "DaemonSet",
     pods: [pod("a", {}, revision("db-1"))],

@@ -16,6 +16,11 @@ function containersOf(pod: KubeObject): ContainerStatus[] {
   return lists.flatMap((list) => (Array.isArray(list) ? (list as ContainerStatus[]) : []));
 }
 
+/** Evicted or run to its end: it stays listed, and is none of those that should run. */
+function isOver(pod: KubeObject): boolean {
+  return ["Failed", "Succeeded"].includes(String(dig(pod, "status", "phase")));
+}
+
 function isReady(pod: KubeObject): boolean {
   return condition(pod, "Ready")?.status === "True" && pod.metadata.deletionTimestamp === undefined;
 }
@@ -46,7 +51,8 @@ function sayingOf(pod: KubeObject): string {
 function isBlocking(workload: KubeObject, pod: KubeObject): boolean {
   const revision = dig(workload, "status", "updateRevision");
   const own = pod.metadata.labels?.["controller-revision-hash"];
-  return workload.kind === "StatefulSet" && own !== undefined && own !== revision;
+  const isOrdered = dig(workload, "spec", "podManagementPolicy") !== "Parallel";
+  return workload.kind === "StatefulSet" && isOrdered && own !== undefined && own !== revision;
 }
 
 const CURE = "it is of an earlier revision, and no pod is replaced past it: delete it";
@@ -68,8 +74,10 @@ export function describeStuck(
   pods: readonly KubeObject[],
 ): string | undefined {
   const stuck = pods
-    .filter((pod) => !isReady(pod))
-    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+    .filter((pod) => !isReady(pod) && !isOver(pod))
+    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+    // Those of which the cluster says something come first.
+    .toSorted((a, b) => Number(sayingOf(b) !== "") - Number(sayingOf(a) !== ""));
   if (stuck.length === 0) return undefined;
   const described = stuck.slice(0, MAX_DESCRIBED).map((pod) => describePod(workload, pod));
   const more = stuck.length - described.length;

@@ -13,7 +13,8 @@ import { workloadKey } from "../model/workload.ts";
 
 /** More pods than this do not help. */
 const MAX_PODS = 1_000;
-const LIMITS = { pageLimit: 500, pageBytes: 1_048_576, timeoutMs: 5_000 };
+/** Pages are small: many rollouts may hang at once, and pods come whole. */
+const LIMITS = { pageLimit: 50, pageBytes: 524_288, timeoutMs: 5_000 };
 
 /** Whether an event can say more than its workload's status has, by a look at the pods. */
 export function asksForPods({ outcome, data: { reason } }: OutboxEvent): boolean {

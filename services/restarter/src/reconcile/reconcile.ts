@@ -178,10 +178,11 @@ export async function publishOutbox(ctx: Context, { outbox }: WorkloadRecord): P
 
 /** Publishes an outcome, records it on the workload and counts it. */
 export async function publishOutcome(ctx: Context, decided: OutboxEvent): Promise<void> {
+  // Before the look at the pods: a failure must count before another rollout of its change begins.
+  if (decided.outcome === "stalled") await ctx.admission.stalled(decided);
+  if (ENDS.has(decided.outcome)) await ctx.admission.ended(decided);
   const event = asksForPods(decided) ? await withPods(ctx, decided) : decided;
-  if (event.outcome === "stalled") await ctx.admission.stalled(event);
   if (ENDS.has(event.outcome)) {
-    await ctx.admission.ended(event);
     const publish = () => ctx.publish({ ...event, ...carried() });
     await inSpan(tracer, "rollout", endSpan(event), publish);
   } else await ctx.publish(event);
