@@ -2,7 +2,7 @@ import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
 import { recordKey } from "@rollcast/shared/subjects";
 import { withApplied } from "../decision/applied.ts";
-import { started } from "../decision/outcomes.ts";
+import { cancelled, started } from "../decision/outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -34,7 +34,11 @@ export async function recordStarted(
     if (!(err instanceof ConflictError)) throw err;
     ctx.index.apply(workload);
     const of = { before: before.value, began: written };
-    if (!(await retryOnConflict(() => recordBeside(ctx, of, workload)))) return DONE;
+    if (!(await retryOnConflict(() => recordBeside(ctx, of, workload)))) {
+      // Who removed the record may not have known of this rollout. Another end has the same id.
+      await publishOutcome(ctx, cancelled(written, written.rollout, "Deleted", Date.now()));
+      return DONE;
+    }
   }
   ctx.failpoint("rolling-written");
   // Only now: when the index has the new generation, the record must have it too.
@@ -44,7 +48,7 @@ export async function recordStarted(
 
 /**
  * Adds a begun rollout to the record that somebody else wrote. False where they removed it, because
- * the workload is gone: its end was published.
+ * the workload is gone.
  */
 async function recordBeside(
   ctx: Context,
