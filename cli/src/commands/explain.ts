@@ -41,7 +41,8 @@ function sourceRows(sources: readonly SourceView[]): Row[] {
   ]);
 }
 
-function showFaults(out: Output, faults: WorkloadDetail["annotationFaults"]): void {
+/** A restarter of a version before says nothing of them. */
+function showFaults(out: Output, faults: WorkloadDetail["annotationFaults"] = []): void {
   if (faults.length === 0) return;
   out.line();
   out.line("Annotations that cannot be read", "bad");

@@ -144,7 +144,7 @@ export const WorkloadDetail = WorkloadSummary.extend({
   mayRoll: z.boolean().meta({ description: "Whether any source could make it roll" }),
   otherInstallation: OtherInstallation.optional(),
   next: DecisionView,
-  annotationFaults: z.array(AnnotationFault),
+  annotationFaults: z.array(AnnotationFault).optional(),
   sources: z.array(SourceView),
   rollouts: z.array(Time).meta({ description: "When its last rollouts began, newest first" }),
   events: z

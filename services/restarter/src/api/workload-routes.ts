@@ -68,7 +68,10 @@ async function detail(api: ApiContext, ref: WorkloadRef): Promise<WorkloadDetail
 }
 
 /** What is wrong with the annotations of the sources, each with the source's key. */
-function sourceFaultViews({ sources, rules }: DecisionInput): WorkloadDetail["annotationFaults"] {
+function sourceFaultViews({
+  sources,
+  rules,
+}: DecisionInput): NonNullable<WorkloadDetail["annotationFaults"]> {
   return [...sources].flatMap(([source, record]) =>
     record === undefined || record.deletedAt !== undefined
       ? []
