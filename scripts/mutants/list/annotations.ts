@@ -73,7 +73,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "pattern-takes-200-sources",
     undoes: "A pattern's 201st source counts as the first does.",
-    file: "services/restarter/src/index/source-names.ts",
+    file: "services/restarter/src/model/workload.ts",
     find: `const MAX_KEYS_BYTES = 85_000;`,
     becomes: `const MAX_KEYS_BYTES = 20_000;`,
     killedBy: {
@@ -85,7 +85,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "patterns-have-no-bound",
     undoes: "The record and the marker of a workload are bounded.",
-    file: "services/restarter/src/index/source-names.ts",
+    file: "services/restarter/src/model/workload.ts",
     find: `if (room < 0) left.push(key);`,
     becomes: `if (room === 0) left.push(key);`,
     killedBy: {

@@ -12,7 +12,7 @@ import { expect, test } from "vitest";
 import { givenSource } from "../test/given-situation.ts";
 import { rulesOf } from "../test/given.ts";
 import { throttle } from "./decision/blocking-gate.ts";
-import { reportOnly } from "./decision/report-only.ts";
+import { reportOnly } from "./model/workload.ts";
 import { faultsOfSource } from "./events/annotation-faults.ts";
 import { notifyOf } from "./events/outcome-publisher.ts";
 import { projectWorkload } from "./index/project-workload.ts";

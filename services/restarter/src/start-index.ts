@@ -1,11 +1,10 @@
 import { watchNamespaceLabels } from "@rollcast/kube/namespace-labels";
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
-import type { SourceRecord } from "@rollcast/shared/records";
 import type { Created, RestarterHost } from "./create-context.ts";
 import { createSourceFaultReporter } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
-import { watchSourceNames } from "./index/source-names.ts";
+import { feedSourceNames } from "./index/workload-index.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 
 export type StartedIndex = {
@@ -20,15 +19,11 @@ export function startIndex(host: RestarterHost, created: Created): StartedIndex 
   const { config, kube, logger, metrics, signal, stack } = host;
   const { ctx, control, watchable, served } = created;
   const { cluster, index, names, project, rules, sources } = ctx;
-  const reportFaults = createSourceFaultReporter(ctx);
+  const onAnnotated = createSourceFaultReporter(ctx);
   let labels: ReturnType<typeof watchNamespaceLabels> | undefined;
   let kinds: WatchedKinds | undefined;
   const fill = async () => {
-    const onRecord = (record: SourceRecord) => {
-      names.add(record);
-      reportFaults(record);
-    };
-    await watchSourceNames(onRecord, { sources, cluster, signal });
+    await feedSourceNames(names, { sources, cluster, signal, onAnnotated });
     if (needsNamespaceLabels(config)) {
       const { relabel: onLabels } = control.assigner;
       labels = stack.use(watchNamespaceLabels({ client: kube, logger, signal, onLabels }));

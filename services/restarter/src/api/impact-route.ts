@@ -13,7 +13,7 @@ import { sourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { evaluate } from "../reconcile/evaluate.ts";
 import type { SourceReads } from "../reconcile/evaluate.ts";
-import { candidates } from "../index/source-names.ts";
+import { candidates } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { ApiContext } from "./api-context.ts";

@@ -3,7 +3,7 @@ import { retryWorkload, rollWorkload } from "@rollcast/shared/api/workload-route
 import type { WorkloadRef } from "@rollcast/shared/api/workload-views";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
-import { leftToOwner, reportOnly } from "../decision/report-only.ts";
+import { leftToOwner, reportOnly } from "../model/workload.ts";
 import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 import type { Evaluation } from "../reconcile/evaluate.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";

@@ -13,7 +13,7 @@ import type { Content } from "../model/content.ts";
 import type { Decision, DecisionInput } from "../decision/decision.ts";
 import { STRIPPED, strippedText } from "../decision/decide.ts";
 import { INVALID_ANNOTATION } from "../decision/blocking-gate.ts";
-import { leftToOwner } from "../decision/report-only.ts";
+import { leftToOwner } from "../model/workload.ts";
 import { explain, presentContents, verdicts } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";

@@ -36,6 +36,13 @@ export function isGate(reason: string): boolean {
 
 export const INVALID_ANNOTATION = "InvalidAnnotation";
 
+/** Whether the workload asks for a wait of its own; most do not. */
+function asksToWait({ annotations, templateAnnotations }: Annotated): boolean {
+  return [PAUSE_PERIOD, MIN_INTERVAL].some(
+    (name) => Object.hasOwn(annotations, name) || Object.hasOwn(templateAnnotations, name),
+  );
+}
+
 /**
  * When a due rollout may start; undefined: at once.
  * - `PausePeriod` (Reloader's annotation): this long after the first change, regardless of later
@@ -50,18 +57,20 @@ export function throttle(
   breaker: LoopBreaker,
   now: number,
 ): Delay | undefined {
-  const message = unreadableDuration(workload);
+  const asks = asksToWait(workload);
+  const durationOf = asks ? annotatedDuration : () => 0;
+  const message = asks ? unreadableDuration(workload) : undefined;
   if (message !== undefined) return { reason: INVALID_ANNOTATION, message };
   const waits: (Delay & { at: number })[] = [];
   const last = record.history.at(-1);
-  const period = annotatedDuration(workload, PAUSE_PERIOD);
+  const period = durationOf(workload, PAUSE_PERIOD);
   if (period > 0) {
     // The period starts at the first change: later changes must not extend it.
     const began = record.due?.reason === "PausePeriod" ? (record.due.at ?? now) : now + period;
     waits.push({ at: Math.min(began, now + period), reason: "PausePeriod" });
   }
   if (last !== undefined) {
-    waits.push({ at: last + annotatedDuration(workload, MIN_INTERVAL), reason: "MinInterval" });
+    waits.push({ at: last + durationOf(workload, MIN_INTERVAL), reason: "MinInterval" });
     const interval = record.throttle?.interval ?? loopInterval(record.history, breaker, now);
     if (interval !== undefined) waits.push({ at: last + interval, reason: "Throttled" });
   }

@@ -17,7 +17,7 @@ import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./runn
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
-import { leftToOwner, reportOnly } from "./report-only.ts";
+import { leftToOwner, reportOnly } from "../model/workload.ts";
 
 const MAX_VERDICTS = 200;
 

@@ -45,6 +45,8 @@ type Reporter = {
 
 /** Knows what is wrong with the annotations of workloads. */
 export type AnnotationFaults = {
+  /** The workloads whose patterns match more than there is room for. */
+  readonly unmatched: ReadonlyMap<WorkloadKey, unknown>;
   /** Everything that is not done as it is asked for. */
   of(workload: Workload): readonly AnnotationFault[];
   /** Observes which sources a workload's patterns match and it has no room for. */
@@ -89,6 +91,7 @@ export function watchAnnotationFaults(
     },
   });
   return {
+    unmatched,
     of,
     matched(workload, left) {
       const key = workloadKey(workload);

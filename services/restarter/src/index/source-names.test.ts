@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { formatMarker, parseMarker } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import { candidates, createSourceNames } from "./source-names.ts";
+import { candidates } from "../model/workload.ts";
+import { createSourceNames } from "./workload-index.ts";
 
 const MIB = 1_048_576;
 /** What runs, and the rollouts that a record has at most: one under way, four unconfirmed. */

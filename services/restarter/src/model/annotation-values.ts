@@ -24,7 +24,7 @@ export const MIN_INTERVAL = "rollcast.dev/min-interval";
 /**
  * `notify`: report what would roll the workload, do not roll it; replaces Reloader's webhook mode.
  */
-const EFFECT = "rollcast.dev/effect";
+export const EFFECT = "rollcast.dev/effect";
 /**
  * Additional receivers for a workload's rollouts: names of receivers of the notifier, separated by
  * commas, or `none`.

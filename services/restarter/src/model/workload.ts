@@ -5,6 +5,7 @@ import type {
   TemplateRef,
 } from "@rollcast/kube/workloads/kind";
 import type { SourceKind } from "@rollcast/shared/events";
+import { EFFECT, hasEffectNotify } from "./annotation-values.ts";
 import type { AnnotationFault } from "./annotation-values.ts";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
@@ -176,4 +177,64 @@ export function patternsOf(workload: Workload): SourcePattern[] {
 /** Whether Reloader has restarted the pods since these marks: its marks have changed. */
 export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
   return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
+}
+
+/**
+ * The sources of a workload are in its record up to six times (what runs, and in each rollout that
+ * is not confirmed) and in the marker. A record has 1 MiB, and all annotations together 256 KiB.
+ */
+const MAX_KEYS_BYTES = 85_000;
+/** Of each in the record, beside its key. */
+const CONTENT_BYTES = 80;
+
+/** The sources that may roll a workload; `left`: those that match, and there is no room for. */
+export type Candidates = {
+  readonly keys: readonly SourceKey[];
+  readonly left: readonly SourceKey[];
+};
+
+/** What is named without a pattern comes first, then what matches, by kind and name. */
+export function candidates(
+  names: { matching(pattern: SourcePattern): SourceKey[] },
+  workload: Workload,
+): Candidates {
+  const keys = new Set(watchedSources(workload));
+  const matching = patternsOf(workload).flatMap((pattern) => names.matching(pattern));
+  const left: SourceKey[] = [];
+  let room = MAX_KEYS_BYTES;
+  for (const key of keys) room -= key.length + CONTENT_BYTES;
+  for (const key of [...new Set(matching)].toSorted()) {
+    if (keys.has(key)) continue;
+    room -= key.length + CONTENT_BYTES;
+    if (room < 0) left.push(key);
+    else keys.add(key);
+  }
+  return { keys: [...keys], left };
+}
+
+/** Why the rollout is only reported; undefined if it is to be made. */
+export function reportOnly({
+  mode,
+  workload,
+}: {
+  readonly mode: "active" | "observe";
+  readonly workload: Pick<Workload, "annotations" | "templateAnnotations">;
+}): "Observe" | "Notify" | undefined {
+  if (mode === "observe") return "Observe";
+  const { annotations, templateAnnotations } = workload;
+  // Most have none.
+  if (!Object.hasOwn(annotations, EFFECT) && !Object.hasOwn(templateAnnotations, EFFECT)) {
+    return undefined;
+  }
+  return hasEffectNotify(workload) ? "Notify" : undefined;
+}
+
+/** Why a Job is left to its controller, whatever its sources; undefined if it has none. */
+export function leftToOwner(
+  workload: Pick<Workload, "owner" | "rollBy">,
+): { readonly reason: "Owned"; readonly message: string } | undefined {
+  const { owner } = workload;
+  if (owner === undefined || !isOwnedJob(workload)) return undefined;
+  const message = `it is left to ${owner.kind} ${owner.name}, whose next Job gets the content`;
+  return { reason: "Owned", message };
 }

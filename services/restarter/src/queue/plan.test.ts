@@ -59,7 +59,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
     installedAt,
     index,
     affected: () => names.length,
-    annotationFaults: { matched: () => undefined },
+    annotationFaults: { unmatched: new Map(), matched: () => undefined },
     names: { add: () => undefined, matching: () => [] },
     sources: { get: source },
     records: {

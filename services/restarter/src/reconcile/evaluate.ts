@@ -14,7 +14,7 @@ import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { candidates } from "../index/source-names.ts";
+import { candidates } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
@@ -47,7 +47,10 @@ export async function evaluate(
   reads: SourceReads = new Map(),
 ): Promise<Evaluation> {
   const { keys, left } = candidates(ctx.names, workload);
-  ctx.annotationFaults.matched(workload, left);
+  const { annotationFaults } = ctx;
+  if (left.length > 0 || annotationFaults.unmatched.size > 0) {
+    annotationFaults.matched(workload, left);
+  }
   const [entry, ...records] = await Promise.all([
     ctx.records.get(recordKey(ctx.cluster, workload)),
     ...keys.map((key) => readSource(ctx, key, reads)),

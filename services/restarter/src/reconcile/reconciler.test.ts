@@ -23,7 +23,7 @@ test("what a gap of the bucket control finds under way waits for its end, and is
     index,
     admission,
     names: { matching: () => [] },
-    annotationFaults: { matched: () => undefined },
+    annotationFaults: { unmatched: new Map(), matched: () => undefined },
     sources: { get: () => Promise.resolve(undefined) },
     records: {
       get: (key: string) => {

@@ -14,9 +14,12 @@ import { SourceRecord } from "@rollcast/shared/records";
 import { createAdmission, createQueueAssigner } from "../../../src/admission/admission.ts";
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
-import { createAffectedCounts } from "../../../src/index/workload-index.ts";
+import {
+  createAffectedCounts,
+  createSourceNames,
+  feedSourceNames,
+} from "../../../src/index/workload-index.ts";
 import { createProject } from "../../../src/index/pod-templates.ts";
-import { createSourceNames, watchSourceNames } from "../../../src/index/source-names.ts";
 import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
 import { watchKind } from "../../../src/index/kind-watch.ts";
 import { ControlEntry } from "../../../src/model/control-entry.ts";
@@ -145,7 +148,7 @@ export async function startProcess(
     rules,
     names,
     project: createProject(kube, rules, signal),
-    annotationFaults: { of: () => [], matched: () => undefined },
+    annotationFaults: { of: () => [], unmatched: new Map(), matched: () => undefined },
     affected: createAffectedCounts(index, rules),
     kinds,
     kube,
@@ -165,7 +168,7 @@ export async function startProcess(
   const { promise: indexed, resolve: onIndexed } = Promise.withResolvers<void>();
   const workqueue = createReconcileQueue(ctx, { requeue: queues.requeue, indexed });
   onSourceNamed.enqueue = workqueue.enqueue;
-  await watchSourceNames(names.add, { sources: ctx.sources, cluster: CLUSTER, signal });
+  await feedSourceNames(names, { sources: ctx.sources, cluster: CLUSTER, signal });
   const progress = startProgressWatch(ctx, workqueue.enqueue, signal);
   const watched = followed.map((kind) =>
     watchKind(
