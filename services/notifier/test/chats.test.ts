@@ -36,6 +36,8 @@ test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok })
   expect(harness.hook.received).toHaveLength(1);
   const [received] = harness.hook.received;
   expect(received?.headers["content-type"]).toBe("application/json; charset=utf-8");
+  // As JSON has a backslash, which keeps Teams from reading a mark.
+  const shown = received?.body.replaceAll("\\\\_", "_");
   for (const part of [
     "Rollout failed: Deployment shop/web",
     "ConfigMap shop/web-config",
@@ -44,7 +46,7 @@ test.each(CHATS)("$name: an accepted message is sent once", async ({ kind, ok })
     "11 other workloads",
     "kubectl -n shop rollout status deployment/web",
   ]) {
-    expect(received?.body).toContain(part);
+    expect(shown).toContain(part);
   }
 });
 
