@@ -27,7 +27,7 @@ function describe(names) {
   if (!kubernetes && !plugins && !argo) {
     return own.length > 0
       ? "building nats-server from source, once, about a minute"
-      : "building tools for the tests from source, once, a minute";
+      : "building tools for the tests from source, once, some minutes";
   }
   const parts = [
     { is: kubernetes, what: `a local Kubernetes ${KUBERNETES}`, minutes: MINUTES.kubernetes },
