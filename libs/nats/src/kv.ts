@@ -129,11 +129,13 @@ type Watching = {
   readonly onUpdate: (update: Stored) => void;
   /** Every value that was present at the start was reported. */
   readonly onSynced: () => void;
-  /** A subscription begins anew after about so many milliseconds, up to a quarter more or less. */
+  /**
+   * A subscription begins anew after about so many milliseconds, up to a quarter more or less;
+   * default 10 minutes.
+   */
   readonly relistMs?: number;
 };
 
-/** Where nothing else is said. */
 const RELIST_MS = 600_000;
 const RETRY = { initial: 200, max: 5_000 };
 

@@ -5,6 +5,7 @@ import { startTcpProxy } from "@rollcast/testkit/tcp-proxy";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { openQueue } from "../src/job-queue.ts";
+import type { JobQueue } from "../src/job-queue.ts";
 import { openWorker } from "../src/worker.ts";
 import { silent } from "./setup.ts";
 
@@ -17,7 +18,38 @@ const optionsOf = (port: number) => ({
   logger: silent,
 });
 
-test.concurrent.each(["waits for jobs", "works on a job"])(
+const MOMENTS = ["waits for jobs", "works on a job"] as const;
+
+/** A worker that waits for jobs, or works on one that does not end before it may. */
+async function startWorker(
+  undo: AsyncDisposableStack,
+  port: number,
+  moment: (typeof MOMENTS)[number],
+  queue: JobQueue<Job>,
+) {
+  const began = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  const done = new Set<string>();
+  const worker = undo.use(
+    await openWorker<Job>({
+      ...optionsOf(port),
+      concurrency: 8,
+      backoff: { initial: 100, max: 200 },
+      async process({ name }) {
+        began.resolve();
+        if (name === "active") await mayEnd.promise;
+        done.add(name);
+      },
+    }),
+  );
+  if (moment === "works on a job") {
+    await queue.add({ name: "active" }, { id: "active" });
+    await began.promise;
+  }
+  return { worker, done, mayEnd };
+}
+
+test.concurrent.each(MOMENTS)(
   "Redis is killed while a worker %s: what others add before it is connected again is done",
   async (moment) => {
     await using undo = new AsyncDisposableStack();
@@ -27,25 +59,7 @@ test.concurrent.each(["waits for jobs", "works on a job"])(
     const own = undo.use(await openQueue<Job>(optionsOf(proxy.port)));
     let reconnects = 0;
     own.onReconnect(() => (reconnects += 1));
-    const began = Promise.withResolvers<void>();
-    const mayEnd = Promise.withResolvers<void>();
-    const done = new Set<string>();
-    const worker = undo.use(
-      await openWorker<Job>({
-        ...optionsOf(proxy.port),
-        concurrency: 8,
-        backoff: { initial: 100, max: 200 },
-        async process({ name }) {
-          began.resolve();
-          if (name === "active") await mayEnd.promise;
-          done.add(name);
-        },
-      }),
-    );
-    if (moment === "works on a job") {
-      await other.add({ name: "active" }, { id: "active" });
-      await began.promise;
-    }
+    const { worker, done, mayEnd } = await startWorker(undo, proxy.port, moment, other);
 
     proxy.redirect(await freePort());
     await redis.kill();
@@ -64,7 +78,7 @@ test.concurrent.each(["waits for jobs", "works on a job"])(
   },
 );
 
-test.concurrent.each(["waits for jobs", "works on a job"])(
+test.concurrent.each(MOMENTS)(
   "Redis becomes a read-only replica while a worker %s: queue and worker go on where new connections lead",
   async (moment) => {
     await using undo = new AsyncDisposableStack();
@@ -74,25 +88,7 @@ test.concurrent.each(["waits for jobs", "works on a job"])(
     const queue = undo.use(await openQueue<Job>(optionsOf(proxy.port)));
     let reconnects = 0;
     queue.onReconnect(() => (reconnects += 1));
-    const began = Promise.withResolvers<void>();
-    const mayEnd = Promise.withResolvers<void>();
-    const done = new Set<string>();
-    const worker = undo.use(
-      await openWorker<Job>({
-        ...optionsOf(proxy.port),
-        concurrency: 8,
-        backoff: { initial: 100, max: 200 },
-        async process({ name }) {
-          began.resolve();
-          if (name === "active") await mayEnd.promise;
-          done.add(name);
-        },
-      }),
-    );
-    if (moment === "works on a job") {
-      await queue.add({ name: "active" }, { id: "active" });
-      await began.promise;
-    }
+    const { worker, done, mayEnd } = await startWorker(undo, proxy.port, moment, queue);
 
     proxy.redirect(promoted.port);
     await redisCommand(redis.port, `REPLICAOF 127.0.0.1 ${promoted.port}`);

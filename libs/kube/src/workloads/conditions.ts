@@ -22,22 +22,30 @@ function field<T>(entry: unknown, name: string, isOfType: (value: unknown) => va
 const isText = (value: unknown) => typeof value === "string";
 const isNumber = (value: unknown) => typeof value === "number";
 
-/** The object's conditions, without the fields that are of another type than they should be. */
-export function conditionsOf(object: KubeObject): Condition[] {
-  const conditions = dig(object, "status", "conditions");
-  if (!Array.isArray(conditions)) return [];
-  return conditions.map((entry: unknown) => ({
+function read(entry: unknown): Condition {
+  return {
     type: field(entry, "type", isText),
     status: field(entry, "status", isText),
     reason: field(entry, "reason", isText),
     message: field(entry, "message", isText),
     observedGeneration: field(entry, "observedGeneration", isNumber),
-  }));
+  };
+}
+
+function entriesOf(object: KubeObject): readonly unknown[] {
+  const conditions = dig(object, "status", "conditions");
+  return Array.isArray(conditions) ? conditions : [];
+}
+
+/** The object's conditions, without the fields that are of another type than they should be. */
+export function conditionsOf(object: KubeObject): Condition[] {
+  return entriesOf(object).map(read);
 }
 
 /** The object's condition of this type, if it has one. */
 export function condition(object: KubeObject, type: string): Condition | undefined {
-  return conditionsOf(object).find((entry) => entry.type === type);
+  const entry = entriesOf(object).find((each) => dig(each, "type") === type);
+  return entry === undefined ? undefined : read(entry);
 }
 
 /** Texts in one line, without those that are missing or empty. */

@@ -1,3 +1,4 @@
+import { cutText } from "@rollcast/shared/cut";
 import { dig } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { condition } from "./conditions.ts";
@@ -27,7 +28,7 @@ function isReady(pod: KubeObject): boolean {
 
 function text(...parts: readonly unknown[]): string {
   const words = parts.filter((part) => typeof part === "string" && part !== "");
-  return words.join(": ").slice(0, MAX_TEXT);
+  return cutText(words.join(": "), MAX_TEXT);
 }
 
 /** `Pending` containers that are just being made say nothing. */
@@ -57,13 +58,21 @@ function isBlocking(workload: KubeObject, pod: KubeObject): boolean {
 
 const CURE = "it is of an earlier revision, and no pod is replaced past it: delete it";
 
+/** A pod that is not ready, and what the cluster says of it. */
+type StuckPod = { readonly pod: KubeObject; readonly saying: string };
+
+/** Those of which the cluster says something come first, each by their names. */
+function compareStuck(a: StuckPod, b: StuckPod): number {
+  const bySaying = Number(b.saying !== "") - Number(a.saying !== "");
+  return bySaying || a.pod.metadata.name.localeCompare(b.pod.metadata.name);
+}
+
 /** `db-1 is not ready: ImagePullBackOff: Back-off pulling image "app:2"`. */
-function describePod(workload: KubeObject, pod: KubeObject): string {
+function describePod(workload: KubeObject, { pod, saying }: StuckPod): string {
   const { name, deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) {
     return `${name} is being deleted, which its node has not confirmed`;
   }
-  const saying = sayingOf(pod);
   const why = saying === "" ? "" : `: ${saying}`;
   return `${name} is not ready${why}${isBlocking(workload, pod) ? `; ${CURE}` : ""}`;
 }
@@ -75,11 +84,10 @@ export function describeStuck(
 ): string | undefined {
   const stuck = pods
     .filter((pod) => !isReady(pod) && !isOver(pod))
-    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
-    // Those of which the cluster says something come first.
-    .toSorted((a, b) => Number(sayingOf(b) !== "") - Number(sayingOf(a) !== ""));
+    .map((pod) => ({ pod, saying: sayingOf(pod) }))
+    .toSorted(compareStuck);
   if (stuck.length === 0) return undefined;
-  const described = stuck.slice(0, MAX_DESCRIBED).map((pod) => describePod(workload, pod));
+  const described = stuck.slice(0, MAX_DESCRIBED).map((each) => describePod(workload, each));
   const more = stuck.length - described.length;
   return `${described.join(". ")}${more > 0 ? `. And ${more} more pods are not ready` : ""}`;
 }
