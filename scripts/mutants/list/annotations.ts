@@ -29,9 +29,9 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "unreadable-effect-rolls",
     undoes: "An effect that cannot be read counts as notify.",
-    file: VALUES,
-    find: `return valueOf(workload, EFFECT) !== "";`,
-    becomes: `return valueOf(workload, EFFECT) === "notify";`,
+    file: "services/restarter/src/model/workload.ts",
+    find: `return effect === "" ? undefined : "Notify";`,
+    becomes: `return effect === "notify" ? "Notify" : undefined;`,
     killedBy: { file: DECIDE_TEST, title: "an effect that cannot be read is never rolled either" },
   },
   {

@@ -53,11 +53,6 @@ export function unreadableDuration(workload: Annotated): string | undefined {
   return `${name}: "${valueOf(workload, name).slice(0, MAX_SHOWN)}" is ${NO_DURATION}`;
 }
 
-/** Whether rollouts are only reported. So are those of a workload that asks for what is unknown. */
-export function hasEffectNotify(workload: Annotated): boolean {
-  return valueOf(workload, EFFECT) !== "";
-}
-
 function durationProblem(text: string): string | undefined {
   const ms = parseDuration(text);
   if (ms === undefined) {

@@ -5,7 +5,7 @@ import type {
   TemplateRef,
 } from "@rollcast/kube/workloads/kind";
 import type { SourceKind } from "@rollcast/shared/events";
-import { EFFECT, hasEffectNotify } from "./annotation-values.ts";
+import { EFFECT } from "./annotation-values.ts";
 import type { AnnotationFault } from "./annotation-values.ts";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
@@ -222,11 +222,9 @@ export function reportOnly({
 }): "Observe" | "Notify" | undefined {
   if (mode === "observe") return "Observe";
   const { annotations, templateAnnotations } = workload;
-  // Most have none.
-  if (!Object.hasOwn(annotations, EFFECT) && !Object.hasOwn(templateAnnotations, EFFECT)) {
-    return undefined;
-  }
-  return hasEffectNotify(workload) ? "Notify" : undefined;
+  // What is unknown counts as it, too.
+  const effect = annotations[EFFECT] || templateAnnotations[EFFECT] || "";
+  return effect === "" ? undefined : "Notify";
 }
 
 /** Why a Job is left to its controller, whatever its sources; undefined if it has none. */
