@@ -4,10 +4,10 @@ import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
 import { backoffDelay } from "@rollcast/async/backoff";
-import { TerminalError } from "@rollcast/shared/errors";
 import { readBucket, subscribe } from "./bucket.ts";
 import type { Stored } from "./bucket.ts";
 import type { Nats } from "./connect.ts";
+import { createRecordForm } from "./record-form.ts";
 import type { Bucket } from "./streams.ts";
 
 /** A value with the revision that compare-and-set needs. */
@@ -71,28 +71,39 @@ async function orUndefinedOnConflict<R>(write: Promise<R>): Promise<R | undefine
 }
 
 /** Writes where no record is: where nothing was ever, or where a removal is the newest. */
-async function create(kv: KV, key: string, text: string): Promise<number | undefined> {
-  const first = await orUndefinedOnConflict(kv.put(key, text, { previousSeq: 0 }));
+async function create(kv: KV, key: string, bytes: Uint8Array): Promise<number | undefined> {
+  const first = await orUndefinedOnConflict(kv.put(key, bytes, { previousSeq: 0 }));
   if (first !== undefined) return first;
   const entry = await kv.get(key);
   // Gone since: whoever removed the last trace of it, it is for the caller to decide again.
   if (entry === null || (entry.operation === "PUT" && entry.value.length > 0)) return undefined;
-  return orUndefinedOnConflict(kv.update(key, text, entry.revision));
+  return orUndefinedOnConflict(kv.update(key, bytes, entry.revision));
 }
 
 /** Opens a bucket that `provision` made. */
 export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>): Promise<Kv<T>> {
   const kv: KV = await new Kvm(nats.js).open(bucket, { allow_direct: false });
-  const { parse, tryParse, toText } = recordForm(nats, bucket, schema);
+  const form = createRecordForm(bucket, schema);
+  const tryRead = (key: string, bytes: Uint8Array): T | undefined => {
+    try {
+      return form.readOnce(key, bytes);
+    } catch (err) {
+      nats.logger.error({ err, key, bucket }, "skipping unreadable record");
+      return undefined;
+    }
+  };
   return {
     async get(key) {
       const entry = await kv.get(key);
-      if (entry === null || entry.operation !== "PUT" || entry.value.length === 0) return undefined;
-      return { key, value: parse(key, entry.value), revision: entry.revision };
+      if (entry === null || entry.operation !== "PUT") return undefined;
+      // The client decodes it each time it is asked for.
+      const bytes = entry.value;
+      if (bytes.length === 0) return undefined;
+      return { key, value: form.read(key, bytes), revision: entry.revision };
     },
-    create: async (key, value) => create(kv, key, toText(key, value)),
+    create: async (key, value) => create(kv, key, form.write(key, value)),
     update: async (key, value, revision) =>
-      orUndefinedOnConflict(kv.update(key, toText(key, value), revision)),
+      orUndefinedOnConflict(kv.update(key, form.write(key, value), revision)),
     async remove(key, revision) {
       // The client would remove all that match, and without a look at their revisions.
       if (/[*>]/.test(key)) throw new Error("a key holds no wildcard");
@@ -103,13 +114,13 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
     },
     async *snapshot(filter = ">") {
       for await (const { key, bytes, revision } of readBucket(nats, bucket, filter)) {
-        const value = tryParse(key, bytes);
+        const value = tryRead(key, bytes);
         if (value !== undefined) yield { key, value, revision };
       }
     },
     listAndWatch({ filter = ">", onEntry, ...watching }) {
       const onUpdate = ({ key, bytes, revision }: Stored) =>
-        onEntry(key, bytes === undefined ? undefined : tryParse(key, bytes), revision);
+        onEntry(key, bytes === undefined ? undefined : tryRead(key, bytes), revision);
       keepWatching(nats, { bucket, filter, onUpdate, ...watching }).catch((err: unknown) =>
         nats.logger.error({ err, bucket }, "bucket watch failed"),
       );
@@ -219,39 +230,4 @@ async function keepWatching(nats: Nats, watching: Watching): Promise<void> {
       nats.logger.warn({ err, bucket }, "bucket watch ended");
     }
   }
-}
-
-function safeJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-}
-
-/** How records of one form are read from bytes, and written as text that is read again. */
-function recordForm<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>) {
-  const check = (key: string, reason: "Unreadable" | "Unwritable", value: unknown): T => {
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw new TerminalError(
-      reason,
-      `record ${key} in ${bucket} is not of the form this version reads (${issue?.path.join(".")}: ${issue?.message})`,
-    );
-  };
-  const parse = (key: string, bytes: Uint8Array) => check(key, "Unreadable", safeJson(bytes));
-  const toText = (key: string, value: T): string => {
-    check(key, "Unwritable", value);
-    return JSON.stringify(value);
-  };
-  const tryParse = (key: string, bytes: Uint8Array): T | undefined => {
-    try {
-      return parse(key, bytes);
-    } catch (err) {
-      nats.logger.error({ err, key, bucket }, "skipping unreadable record");
-      return undefined;
-    }
-  };
-  return { parse, tryParse, toText };
 }

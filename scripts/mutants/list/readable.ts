@@ -96,12 +96,23 @@ export const READABLE_MUTANTS: readonly Mutant[] = [
   {
     name: "unreadable-is-written",
     undoes: "a record that could not be read again is not written",
-    file: "libs/nats/src/kv.ts",
-    find: `check(key, "Unwritable", value);`,
-    becomes: "",
+    file: "libs/nats/src/record-form.ts",
+    find: `check(key, "Unwritable", JSON.parse(text))`,
+    becomes: "value",
     killedBy: {
       file: "libs/nats/test/kv.test.ts",
       title: "what could not be read again is not written",
+    },
+  },
+  {
+    name: "record-is-known-by-its-key",
+    undoes: "a record that was read before is read anew where its bytes are others",
+    file: "libs/nats/src/record-form.ts",
+    find: "Buffer.compare(known.bytes, bytes) === 0",
+    becomes: "known.bytes.length > 0",
+    killedBy: {
+      file: "libs/nats/src/record-form.test.ts",
+      title: "what is remembered of a record counts for the same bytes only",
     },
   },
 ];
