@@ -15,7 +15,8 @@ export type ConsumeOptions<T> = {
   filter: string;
   schema: z.ZodType<T>;
   /**
-   * Handles one event. Returns: acknowledged. {@link RetryLaterError}: again after its delay.
+   * Handles one event. Returns: acknowledged. {@link RetryLaterError}: again after its delay, or
+   * later each time, up to ten seconds.
    * {@link TerminalError}: dead letters. Else: again, with backoff.
    */
   handle: (event: T, signal: AbortSignal) => Promise<void>;

@@ -14,6 +14,19 @@ export type Handling<T> = {
 /** Well within the time that the server waits for an acknowledgement. */
 const WORKING_MS = 5_000;
 const AGAIN = { initial: 500, max: 60_000 };
+/** Up to this the delay of an event that comes too early again and again grows. */
+const LATER_MAX_MS = 10_000;
+
+/**
+ * Milliseconds until an event is delivered again that asked for `delayMs`, and was delivered so
+ * often: in a long outage a thousand of them would else keep each replica busy with putting them
+ * back.
+ */
+function laterMs(delayMs: number, deliveries: number): number {
+  const initial = Math.max(0, Math.round(delayMs));
+  const max = Math.max(initial, LATER_MAX_MS);
+  return Math.max(initial, backoffDelay({ initial, max }, deliveries));
+}
 
 function parse<T>(schema: z.ZodType<T>, msg: JsMsg): T {
   let raw: unknown;
@@ -77,7 +90,7 @@ async function afterFailure<T>(
   if (signal.aborted && isAborted(err)) {
     msg.nak();
   } else if (err instanceof RetryLaterError) {
-    const delayMs = Math.max(0, Math.round(err.delayMs));
+    const delayMs = laterMs(err.delayMs, msg.info.deliveryCount);
     logger.info({ err, subject, delayMs }, "event requeued");
     msg.nak(delayMs);
   } else if (err instanceof TerminalError) {

@@ -131,4 +131,15 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
         "a namespace that cannot be asked for is asked for with a pause, though the others are listed",
     },
   },
+  {
+    name: "later-is-always-as-late",
+    undoes: "what asks to come later comes later each time",
+    file: "libs/nats/src/handle-message.ts",
+    find: "Math.max(initial, backoffDelay({ initial, max }, deliveries))",
+    becomes: "initial",
+    killedBy: {
+      file: "libs/nats/test/consume.test.ts",
+      title: "what asks to come later comes later each time",
+    },
+  },
 ];
