@@ -70,6 +70,12 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   const hear = () => {
     heard = Date.now();
   };
+  /** Subscriptions in a row that ended before they brought an event or a heartbeat. */
+  let failures = 0;
+  const served = () => {
+    failures = 0;
+    hear();
+  };
 
   const handle = async (msg: JsMsg) => {
     // It waited to be admitted meanwhile: another replica takes it.
@@ -79,7 +85,8 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
   const followStatus = async (opened: ConsumerMessages) => {
     for await (const { type } of opened.status()) {
       // The others are about what this side does or misses.
-      if (type === "heartbeat" || type === "debug" || type === "discard") hear();
+      if (type === "heartbeat") served();
+      else if (type === "debug" || type === "discard") hear();
     }
   };
   const subscribe = async () => {
@@ -102,7 +109,7 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
     });
     try {
       for await (const msg of opened) {
-        hear();
+        served();
         await pool.run(msg, () => handle(msg));
       }
       if (!lost && !stop.signal.aborted) throw new Error("the subscription ended by itself");
@@ -111,17 +118,18 @@ export async function consume<T>(nats: Nats, options: ConsumeOptions<T>): Promis
     }
   };
   const pump = async () => {
-    for (let failures = 0; !stop.signal.aborted;) {
+    while (!stop.signal.aborted) {
       try {
         if (failures > 0)
           await sleep(backoffDelay(REOPEN, failures), undefined, { signal: stop.signal });
         if (messages !== undefined) consumer = await ensureConsumer(nats, options);
         hear();
-        failures = 0;
         await subscribe();
       } catch (err) {
         failures += 1;
-        if (!stop.signal.aborted) nats.logger.warn({ err, durable }, "subscription ended");
+        if (!stop.signal.aborted) {
+          nats.logger.warn({ err, durable, attempt: failures }, "subscription ended");
+        }
       }
     }
   };

@@ -318,6 +318,35 @@ describe.concurrent("consume", () => {
     expect(handled).toEqual(["one", "two"]);
   });
 
+  test("a subscription that is ended again and again is opened later each time, until it lasts", async () => {
+    const { logger, lines } = recordingLogger();
+    await using bus = await startBus({ logger });
+    const { jsm, nc } = bus.nats;
+    let isDeleted = true;
+    // Whoever deletes the consumer does so as soon as it is asked for events.
+    nc.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${EVENT_STREAM}.restarter-prod`, {
+      callback() {
+        if (isDeleted) void jsm.consumers.delete(EVENT_STREAM, "restarter-prod").catch(() => false);
+      },
+    });
+    const attempts = () =>
+      lines.flatMap(({ msg, attempt }) => (msg === "subscription ended" ? [attempt] : []));
+    const handled: string[] = [];
+    await using _consuming = await start(bus.nats, async (name) => void handled.push(name));
+    await waitFor(() => attempts().length >= 4);
+    isDeleted = false;
+    const inARow = attempts().length;
+    await waitFor(
+      async () => (await jsm.consumers.info(EVENT_STREAM, "restarter-prod")).num_waiting > 0,
+    );
+    await publishAll(bus.nats, ["web"]);
+    await waitFor(() => handled.length === 1);
+    await jsm.consumers.delete(EVENT_STREAM, "restarter-prod");
+
+    await waitFor(() => attempts().length > inARow);
+    expect(attempts()).toEqual([...numbered("", inARow).map((_, i) => i + 1), 1]);
+  });
+
   test("a durable that another version made is brought up to date and keeps its place", async () => {
     await using bus = await startBus();
     const { consumers } = bus.nats.jsm;

@@ -196,4 +196,18 @@ export const GAP_MUTANTS: readonly Mutant[] = [
       title: "a list that lacks a record removes it, and says so",
     },
   },
+  {
+    name: "subscription-fails-without-a-pause",
+    undoes: "A subscription that ends again and again is opened later each time.",
+    file: "libs/nats/src/consume.ts",
+    find: `        hear();
+        await subscribe();`,
+    becomes: `        served();
+        await subscribe();`,
+    killedBy: {
+      file: "libs/nats/test/consume.test.ts",
+      title:
+        "a subscription that is ended again and again is opened later each time, until it lasts",
+    },
+  },
 ];
