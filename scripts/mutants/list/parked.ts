@@ -142,4 +142,16 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
       title: "what asks to come later comes later each time",
     },
   },
+  {
+    name: "unreadable-record-stops-the-repair",
+    undoes: "a record that cannot be read keeps no other workload's quota from being repaired",
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: "if (!(err instanceof TerminalError)) throw err;",
+    becomes: "if (err instanceof TerminalError) throw err;",
+    killedBy: {
+      file: "services/restarter/test/blast-radius.test.ts",
+      title:
+        "quota of a killed restarter is released beside a workload whose record cannot be read",
+    },
+  },
 ];

@@ -1,9 +1,14 @@
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent, RolloutEvent } from "@rollcast/shared/events";
+import { openKv } from "@rollcast/nats/kv";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
+import { ControlEntry, emptyState, stateKey } from "../src/model/control-entry.ts";
+import type { QueueState } from "../src/model/control-entry.ts";
 import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import type { RestarterHarness } from "./harness.ts";
 
@@ -91,6 +96,31 @@ test("maxRolling limits unfinished rollouts over three restarters, one killed, a
   );
   expect(deferrals.length).toBeGreaterThan(10);
   expect(new Set(deferrals.map(({ data }) => data.reason))).toEqual(new Set(["MaxRolling"]));
+});
+
+test("quota of a killed restarter is released beside a workload whose record cannot be read", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 2 }];
+  await using harness = await startRestarterHarness({ config: { queues } });
+  const { connection, namespace } = harness;
+  await harness.adopt("cfg", "0");
+  await harness.deploy("web", { uses: USES, replicas: 0 });
+  const use = { rollout: "of a killed one", since: Date.now() - 60_000, changes: [] };
+  const rolling = ["newer", "orphan"].map((name) => [`Deployment/${namespace}/${name}`, use]);
+  const control = await openKv(connection, "control", ControlEntry);
+  await control.create(stateKey(CLUSTER, "default"), {
+    ...emptyState("default"),
+    rolling: Object.fromEntries(rolling),
+  });
+  const key = recordKey(CLUSTER, { kind: "Deployment", namespace, name: "newer" });
+  await connection.js.publish(`$KV.workloads.${key}`, JSON.stringify({ v: 2 }));
+  await harness.start();
+  await harness.waitCurrent("Deployment", "web");
+
+  await harness.change("cfg", "1");
+
+  await harness.waitEvent("succeeded", "web");
+  const state = (await control.get(stateKey(CLUSTER, "default")))?.value;
+  expect(Object.keys((state as QueueState).rolling)).toEqual([`Deployment/${namespace}/newer`]);
 });
 
 test("quota reserved by a killed restarter is released, and waiters begin oldest first", async () => {

@@ -1,3 +1,4 @@
+import { TerminalError } from "@rollcast/shared/errors";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { Context } from "../context.ts";
 import type { ProgressWatch } from "../reconcile/progress-watch.ts";
@@ -25,8 +26,20 @@ type RepairOptions = {
   readonly queues: readonly string[];
 };
 
-async function recordNow(ctx: Context, key: WorkloadKey): Promise<WorkloadRecord | undefined> {
-  return (await ctx.records.get(recordKey(ctx.cluster, splitKey(key))))?.value;
+/**
+ * The rollout that quota is kept for, by the record as it is now; `unknown` where that cannot be
+ * read, which keeps no other workload's quota from being repaired.
+ */
+async function unfinishedNow(
+  ctx: Context,
+  key: WorkloadKey,
+): Promise<Rollout | "unknown" | undefined> {
+  try {
+    return unfinished((await ctx.records.get(recordKey(ctx.cluster, splitKey(key))))?.value);
+  } catch (err) {
+    if (!(err instanceof TerminalError)) throw err;
+    return "unknown";
+  }
 }
 
 /**
@@ -40,7 +53,8 @@ async function freeOrphans(
   for (const [key, quotaUse] of quotaUses as [WorkloadKey, { rollout: string; since: number }][]) {
     if (unfinished(progress.get(key))?.id === quotaUse.rollout) continue;
     if (quotaUse.since > Date.now() - ORPHAN_MS) continue;
-    if (unfinished(await recordNow(ctx, key))?.id === quotaUse.rollout) continue;
+    const rollout = await unfinishedNow(ctx, key);
+    if (rollout === "unknown" || rollout?.id === quotaUse.rollout) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
       if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
@@ -64,8 +78,8 @@ async function addMissing(
     const workload = ctx.index.get(key);
     if (unfinished(record) === undefined || Object.hasOwn(rolling, key)) continue;
     if (workload === undefined || ctx.admission.queueOf(workload) !== queue) continue;
-    const rollout = unfinished(await recordNow(ctx, key));
-    if (rollout === undefined) continue;
+    const rollout = await unfinishedNow(ctx, key);
+    if (rollout === undefined || rollout === "unknown") continue;
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };
       const changes = (rollout.changes ?? []).map(({ id }) => id);
