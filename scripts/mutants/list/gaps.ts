@@ -210,4 +210,12 @@ export const GAP_MUTANTS: readonly Mutant[] = [
         "a subscription that is ended again and again is opened later each time, until it lasts",
     },
   },
+  {
+    name: "same-version-wakes",
+    undoes: "An answer of the version that is indexed is no change of the workload.",
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `if (newest !== undefined && !isOlder(newest, workload)) return;`,
+    becomes: `if (newest !== undefined && isOlder(workload, newest)) return;`,
+    killedBy: { file: INDEX_TEST, title: "an answer of the version that is indexed wakes nobody" },
+  },
 ];

@@ -183,8 +183,8 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     name: "late-answer-is-newer",
     undoes: "An answer that is older than what the watch has shown since changes nothing.",
     file: "services/restarter/src/index/workload-index.ts",
-    find: `if (newest !== undefined && isOlder(workload, newest)) return;`,
-    becomes: ``,
+    find: `if (newest !== undefined && !isOlder(newest, workload)) return;`,
+    becomes: `if (newest?.uid === workload.uid && !isOlder(newest, workload)) return;`,
     killedBy: replayOf("late-answer-replaces-the-new"),
   },
   {

@@ -179,6 +179,19 @@ test("waits for the next change of one workload", async () => {
   expect(await index.nextChange("Deployment/shop/a", 1)).toBe(false);
 });
 
+test("an answer of the version that is indexed wakes nobody", async () => {
+  const index = createWorkloadIndex(rulesOf());
+  index.handler().upsert(workload("a"), "watch");
+  const changed: string[] = [];
+  index.listen({ changed: ({ name }) => changed.push(name), removed: () => undefined });
+  const waited = index.nextChange("Deployment/shop/a", 1);
+  index.apply(workload("a"));
+  expect(changed).toEqual([]);
+  expect(await waited).toBe(false);
+  index.apply(workload("a", { resourceVersion: "11" }));
+  expect(changed).toEqual(["a"]);
+});
+
 test("a workload referenced by another reports the pods' state of its referrer", () => {
   const rules = rulesOf();
   const index = createWorkloadIndex(rules);
@@ -204,7 +217,7 @@ test("a workload referenced by another reports the pods' state of its referrer",
   index.apply(referrer(2));
   expect(changed).toEqual(["roll", "tpl"]);
   expect(state()).toEqual([true, true, "unobserved"]);
-  index.apply(referrer(3, { paused: false }));
+  index.apply(referrer(3, { paused: false, resourceVersion: "101" }));
   expect(state()).toEqual([true, false, "complete"]);
   // Also if the template changes later.
   index.apply({ ...target, resourceVersion: "101", generation: 4 });

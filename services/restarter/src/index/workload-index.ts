@@ -32,7 +32,10 @@ export type WorkloadIndex = {
   all(): Iterable<Workload>;
   size(): number;
   usersOf(source: SourceKey): Workload[];
-  /** Sets a workload from an API response, unless a newer one of its name is indexed. */
+  /**
+   * Sets a workload from an API response, unless that version of its name or a newer one is
+   * indexed: listeners are called for what is new only.
+   */
   apply(workload: Workload): void;
   /** Removes a workload that the API server reports gone. */
   forget(key: WorkloadKey): void;
@@ -116,8 +119,8 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     apply(workload) {
       const key = workloadKey(workload);
       const newest = workloads.get(key);
-      if (newest !== undefined && isOlder(workload, newest)) return;
-      if (newest === undefined || isOlder(newest, workload)) ahead.begin(key, newest);
+      if (newest !== undefined && !isOlder(newest, workload)) return;
+      ahead.begin(key, newest);
       put(workload);
     },
     forget: drop,
