@@ -113,4 +113,15 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
         "a halt is published once where the replica that wrote it was killed, and a write that fails is a clear error",
     },
   },
+  {
+    name: "request-is-left",
+    undoes: "A request whose replica was killed before it made a job of it gets one by another.",
+    file: "services/restarter/src/reconcile/progress-watch.ts",
+    find: `return isRequestLeft(record, now) || hasProgressed(ctx, record, now);`,
+    becomes: `return hasProgressed(ctx, record, now);`,
+    killedBy: {
+      file: "services/restarter/src/reconcile/progress-watch.test.ts",
+      title: "a request of which its replica made no job gets one by another",
+    },
+  },
 ];

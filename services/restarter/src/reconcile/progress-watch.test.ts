@@ -45,3 +45,23 @@ test("a workload whose record is removed is followed no more", () => {
   watch.change(undefined, ended(1_000));
   expect(watch.progress.count()).toBe(0);
 });
+
+/** What is enqueued for a record with a request of so long ago. */
+function enqueuedOf(agoMs: number, over: Partial<WorkloadRecord> = {}, isDone = false) {
+  using watch = startWatch();
+  const request = { id: "r1", by: "anna", at: Date.now() - agoMs, done: isDone };
+  watch.change({ ...ended(0), outbox: [], requests: [request], ...over });
+  return watch.enqueued;
+}
+
+test("a request of which its replica made no job gets one by another", () => {
+  expect(enqueuedOf(1_000)).toEqual([]);
+  expect(enqueuedOf(31_000)).toEqual(["Deployment/shop/web"]);
+  expect(enqueuedOf(31_000, {}, true)).toEqual([]);
+});
+
+test("a request that something holds back waits for that", () => {
+  const due = { reason: "InvalidAnnotation", published: true };
+  expect(enqueuedOf(31_000, { phase: "deferred", due })).toEqual([]);
+  expect(enqueuedOf(31_000, { phase: "deferred", hold: "Suspended" })).toEqual([]);
+});

@@ -2,7 +2,7 @@ import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { advance, isAtRest } from "../decision/rollout.ts";
+import { advance, isAtRest, openRequest } from "../decision/rollout.ts";
 import { isGate } from "../decision/blocking-gate.ts";
 
 const TICK_MS = 1_000;
@@ -103,7 +103,10 @@ export function startProgressWatch(
   };
 }
 
-/** A record that stays `pending`, or keeps an outcome, for longer than this has lost its writer. */
+/**
+ * A record that stays `pending`, or keeps an outcome or a request, for longer than this has lost
+ * its writer.
+ */
 const ORPHAN_MS = 30_000;
 
 function isUnfinished(record: WorkloadRecord): boolean {
@@ -113,6 +116,7 @@ function isUnfinished(record: WorkloadRecord): boolean {
     record.due !== undefined ||
     record.failure !== undefined ||
     record.staleSince !== undefined ||
+    openRequest(record) !== undefined ||
     record.outbox.length > 0
   );
 }
@@ -120,6 +124,13 @@ function isUnfinished(record: WorkloadRecord): boolean {
 /** Whether an outcome in the record was published by nobody for long. */
 function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
   return outbox.some(({ time }) => now > time + ORPHAN_MS);
+}
+
+/** Whether nobody has made a job of what somebody requested, and nothing holds it back. */
+function isRequestLeft(record: WorkloadRecord, now: number): boolean {
+  const { due, failure, hold } = record;
+  if (due !== undefined || failure !== undefined || hold !== undefined) return false;
+  return now > (openRequest(record)?.at ?? now) + ORPHAN_MS;
 }
 
 function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
@@ -132,7 +143,7 @@ function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
     if (record.failure !== undefined && record.failure.retryAt <= now) return true;
   }
   if (record.phase === "pending") return now > (rollout?.decidedAt ?? 0) + ORPHAN_MS;
-  return hasProgressed(ctx, record, now);
+  return isRequestLeft(record, now) || hasProgressed(ctx, record, now);
 }
 
 /** Whether a followed rollout has ended or is late. */
