@@ -128,7 +128,7 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     name: "active-jobs-are-overwritten",
     undoes: "The Jobs that the CronJob controller has listed meanwhile stay listed.",
     file: "services/restarter/src/rollout/active-job.ts",
-    find: `      present = undefined;`,
+    find: `    read = undefined;`,
     becomes: ``,
     killedBy: {
       file: "services/restarter/src/rollout/active-job.test.ts",

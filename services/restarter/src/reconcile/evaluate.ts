@@ -118,12 +118,15 @@ export class ConflictError extends Error {
 const MAX_ATTEMPTS = 20;
 
 /** Repeats `work` while it ends in a {@link ConflictError}; throws the last one, and all others. */
-export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
+export async function retryOnConflict<T>(
+  work: () => Promise<T>,
+  attempts = MAX_ATTEMPTS,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (err) {
-      if (!(err instanceof ConflictError) || attempt === MAX_ATTEMPTS) throw err;
+      if (!(err instanceof ConflictError) || attempt === attempts) throw err;
     }
   }
 }

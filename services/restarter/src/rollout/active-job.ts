@@ -5,6 +5,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { MERGE_PATCH } from "@rollcast/kube/patch";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Context } from "../context.ts";
+import { ConflictError, retryOnConflict } from "../reconcile/evaluate.ts";
 
 type Reference = { readonly uid?: string };
 
@@ -34,29 +35,32 @@ export async function addActive(
 ): Promise<void> {
   const { name, namespace, uid } = decidedOn.metadata;
   const path = apiPath(kind, namespace, name);
-  let present: KubeObject | undefined = decidedOn;
-  for (let attempt = 1; ; attempt++) {
+  let read: KubeObject | undefined = decidedOn;
+  const add = async () => {
+    const present = read ?? (await kube.request<KubeObject>({ method: "GET", path }));
+    read = undefined;
+    const active = activeWith(present, job);
+    if (active === undefined) return;
+    const { resourceVersion } = present.metadata;
     try {
-      present ??= await kube.request<KubeObject>({ method: "GET", path });
-      const active = activeWith(present, job);
-      if (active === undefined) return;
-      const { resourceVersion } = present.metadata;
       await kube.request({
         method: "PATCH",
         path: `${path}/status`,
         contentType: MERGE_PATCH,
         body: { metadata: { uid, resourceVersion }, status: { active } },
       });
-      return;
     } catch (err) {
-      if (!(err instanceof KubeError)) throw err;
-      if (err.status !== 409 || attempt === MAX_ATTEMPTS) {
-        const workload = { kind: kind.kind, namespace, name };
-        const about = { err, workload, job: job.metadata.name };
-        logger.warn(about, "Job not added to the CronJob's status, a schedule may run beside it");
-        return;
-      }
-      present = undefined;
+      if (!(err instanceof KubeError) || err.status !== 409) throw err;
+      throw new ConflictError("the CronJob's status has changed", { cause: err });
     }
+  };
+  try {
+    await retryOnConflict(add, MAX_ATTEMPTS);
+  } catch (thrown) {
+    const err = thrown instanceof ConflictError ? thrown.cause : thrown;
+    if (!(err instanceof KubeError)) throw thrown;
+    const workload = { kind: kind.kind, namespace, name };
+    const about = { err, workload, job: job.metadata.name };
+    logger.warn(about, "Job not added to the CronJob's status, a schedule may run beside it");
   }
 }

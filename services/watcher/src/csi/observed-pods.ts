@@ -88,8 +88,7 @@ export async function openObservedPods(options: {
       contents.set(key, contentOf(record));
     },
     async forget(key) {
-      const entry = await read(key);
-      if (entry !== undefined) await retryKv(() => kv.remove(key, entry.revision), options);
+      await retryKv(() => modify(kv, key, () => null), options);
       contents.delete(key);
     },
     keys(namespace) {

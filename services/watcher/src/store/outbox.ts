@@ -1,7 +1,7 @@
 import { retry } from "@rollcast/async/retry";
 import type { Nats } from "@rollcast/nats/connect";
 import type { Entry, Kv } from "@rollcast/nats/kv";
-import { put } from "@rollcast/nats/modify";
+import { modify, put } from "@rollcast/nats/modify";
 import { publish } from "@rollcast/nats/publish";
 import type { Logger } from "@rollcast/runtime/logger";
 import { SpanKind, carried, inSpan, trace } from "@rollcast/runtime/trace";
@@ -190,11 +190,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
       await readFlushed(key);
     },
     async remove(key, wanted) {
-      for (;;) {
-        const entry = await read(key);
-        if (entry === undefined || !wanted(entry.value)) return;
-        if (await retryKv(() => kv.remove(key, entry.revision), options)) return;
-      }
+      const removed = (record: SourceRecord | undefined) =>
+        record !== undefined && wanted(record) ? null : undefined;
+      await retryKv(() => modify(kv, key, removed), options);
     },
   };
 }

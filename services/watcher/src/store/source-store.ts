@@ -6,6 +6,7 @@ import { openKv } from "@rollcast/nats/kv";
 import type { Kv } from "@rollcast/nats/kv";
 import { openTransformedKvCache } from "@rollcast/nats/kv-cache";
 import type { KvCache } from "@rollcast/nats/kv-cache";
+import { modify } from "@rollcast/nats/modify";
 import type { Logger } from "@rollcast/runtime/logger";
 import { SourceRecord } from "@rollcast/shared/records";
 import type { Unit } from "../model/scope.ts";
@@ -152,8 +153,7 @@ async function openCoverage(
     }
   };
   const removeKey = async (key: string) => {
-    const stored = await kv.get(key);
-    if (stored !== undefined) await kv.remove(key, stored.revision);
+    await modify(kv, key, () => null);
     entries.delete(key);
   };
 
