@@ -218,4 +218,28 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     becomes: `if (newest !== undefined && isOlder(workload, newest)) return;`,
     killedBy: { file: INDEX_TEST, title: "an answer of the version that is indexed wakes nobody" },
   },
+  {
+    name: "lost-record-is-not-missed",
+    undoes: "A record that NATS has lost is missed while its source is there.",
+    file: "services/watcher/src/store/source-store.ts",
+    find: `if (cached === undefined && observed === GONE) observations.delete(key);`,
+    becomes: `if (cached === undefined && (observations.delete(key), true)) drifted.delete(key);`,
+    killedBy: {
+      file: "services/watcher/src/store/source-store.test.ts",
+      title:
+        "a record that is gone while its source is there is different, until the source is gone too",
+    },
+  },
+  {
+    name: "lost-record-is-a-creation",
+    undoes: "A source whose record NATS has lost is not told as created.",
+    file: "services/watcher/src/store/recorder.ts",
+    find: `const covered = !isKnown && coverage`,
+    becomes: `const covered = coverage`,
+    killedBy: {
+      file: "services/watcher/test/outages.test.ts",
+      title:
+        "records that NATS has lost while a watcher runs are written again, and the next change is one",
+    },
+  },
 ];

@@ -137,7 +137,7 @@ export async function watchSources(options: WatchSourcesOptions): Promise<Source
   const unitReflectors = data.map((unit) => reflectUnit(context, unit, intake.signal));
   for (const { reflector } of unitReflectors) opening.use(reflector);
   opening.use(
-    startMaintenance(context, (key, message) => relist(context, unitReflectors, key, message)),
+    startMaintenance(context, (keys, message) => relist(context, unitReflectors, keys, message)),
   );
   const reflectors = allReflectors(unitReflectors, namespaces, csi);
   watcherGauges(options.metrics, reflectors, context);

@@ -1,7 +1,7 @@
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { changeObject, churn, createObject, each } from "./churn.ts";
-import { expectConsistent } from "./consistency.ts";
+import { expectConsistent, faultsOf } from "./consistency.ts";
 import { startWatcherHarness } from "./harness.ts";
 import type { WatcherHarness } from "./harness.ts";
 
@@ -49,6 +49,24 @@ test("NATS loses everything: the next start is a first sync and publishes nothin
 
   await expectConsistent(fresh, { namespace });
   expect(await fresh.events()).toEqual([]);
+});
+
+test("records that NATS has lost while a watcher runs are written again, and the next change is one", async () => {
+  await using harness = await setUp(4);
+  const { api, kv, namespace } = harness;
+  await using _watcher = await harness.startInProcess();
+  await expectConsistent(harness);
+  for (const key of (await harness.records()).keys()) {
+    const entry = await kv.get(key);
+    if (entry !== undefined) await kv.remove(key, entry.revision);
+  }
+
+  await waitFor(async () => (await faultsOf(harness)).length === 0, { timeout: 60_000 });
+  expect(await harness.events()).toEqual([]);
+  await changeObject(api, namespace, 1, "1");
+  await waitFor(async () => (await harness.events()).length === 1);
+  const [event] = await harness.events();
+  expect(event?.data.reason).toBe("DataChanged");
 });
 
 test("SIGTERM while NATS is away ends in time, with 0, and work in flight is published later", async () => {

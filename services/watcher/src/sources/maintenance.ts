@@ -11,14 +11,14 @@ const TOMBSTONE_TICK_MS = 3_600_000;
 
 /**
  * Runs periodic work until disposal: publishes what stays pending (at start, after a reconnect, or
- * left by a replica that died), relists a unit when a record stays different from the cluster, and
- * removes tombstones after 30 days. `relist` lists the unit of a key again.
+ * left by a replica that died), relists units where a record stays different from the cluster or is
+ * gone, and removes tombstones after 30 days. `relist` lists the units of these keys again.
  */
 export function startMaintenance(
   context: Context,
-  relist: (key: string, message: string) => void,
+  relist: (keys: readonly string[], message: string) => void,
 ): Disposable {
-  const { nats, cache, pool, outbox, logger } = context;
+  const { nats, cache, pool, outbox, scope, logger } = context;
   const pendingSince = new Map<string, number>();
   let relistedAt = Number.NEGATIVE_INFINITY;
   let running = true;
@@ -40,12 +40,15 @@ export function startMaintenance(
   };
   const checkDrift = (now: number) => {
     if (now - relistedAt < RELIST_INTERVAL_MS) return;
-    for (const [key, since] of cache.drifted) {
-      if (now - since < DRIFT_TIMEOUT_MS || pool.busy(key)) continue;
-      relistedAt = now;
-      relist(key, "a record stayed different from what the cluster shows");
-      return;
-    }
+    const drifted = [...cache.drifted]
+      .filter(([key, since]) => now - since >= DRIFT_TIMEOUT_MS && !pool.busy(key))
+      .map(([key]) => key);
+    for (const key of drifted) cache.listing(key);
+    // What left the scope, another replica has forgotten.
+    const keys = drifted.filter((key) => scope.includesKey(key));
+    if (keys.length === 0) return;
+    relistedAt = now;
+    relist(keys, "records stayed different from what the cluster shows, or are gone");
   };
   const removeTombstones = () => {
     const before = Date.now() - TOMBSTONE_MS;

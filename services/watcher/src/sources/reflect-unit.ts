@@ -130,15 +130,15 @@ export function reflectUnit(context: Context, unit: DataUnit, intake: AbortSigna
   return { unit, name, resource: resource.plural, reflector };
 }
 
-/** Relists the unit that contains a key. */
+/** Relists the units that contain these keys. */
 export function relist(
   context: Context,
   unitReflectors: readonly UnitReflector[],
-  key: string,
+  keys: readonly string[],
   message: string,
 ) {
-  const match = unitReflectors.find(({ unit }) =>
-    key.startsWith(keyPrefix(context.config.cluster, unit)),
-  );
-  match?.reflector.relist(message);
+  for (const { unit, reflector } of unitReflectors) {
+    const prefix = keyPrefix(context.config.cluster, unit);
+    if (keys.some((key) => key.startsWith(prefix))) reflector.relist(message);
+  }
 }

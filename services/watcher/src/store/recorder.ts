@@ -51,10 +51,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const since = performance.now();
       const key = recordKey(cluster, observed);
       const fingerprint = fingerprintOfObserved(observed, keyId);
-      cache.observe(key, fingerprint);
+      // As it was recorded already, it is not new where NATS has lost the record.
+      const isKnown = cache.observe(key, fingerprint) === fingerprint;
       if (isRecorded(key, fingerprint, observed, observation)) return;
       await pool.run(key, async () => {
-        const covered = coverage.covers(observed.kind, observed.namespace, observed.createdAt);
+        const { kind, namespace, createdAt } = observed;
+        const covered = !isKnown && coverage.covers(kind, namespace, createdAt);
         const at: Circumstances = { ...observation, keyId, now: Date.now(), covered };
         await outbox.apply(key, (record) => compare(record, observed, at), since);
         cache.observe(key, fingerprint);
@@ -68,7 +70,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
         return outbox.apply(key, (record) => compareDeleted(record, what, at), since);
       });
     },
-    forget: (key) => pool.run(key, () => outbox.remove(key, () => true)),
+    forget(key) {
+      cache.observe(key, undefined);
+      return pool.run(key, () => outbox.remove(key, () => true));
+    },
     update: (key, decide) =>
       pool.run(key, () => outbox.apply(key, (record) => record && decide(record))),
   };

@@ -99,7 +99,19 @@ test("a record that differs from the observation is noticed until they agree", (
   expect(cache.drifted.size).toBe(0);
 });
 
-test("a removed record is neither different nor observed any more", () => {
+test("a record that is gone while its source is there is different, until the source is gone too", () => {
+  const { cache, set } = startCache();
+  set("key", record(), 2);
+  cache.observe("key", fingerprintOfObserved(observed, "k"));
+  set("key", undefined, 3);
+  expect([...cache.drifted.keys()]).toEqual(["key"]);
+  cache.observe("key", undefined);
+  expect(cache.drifted.size).toBe(0);
+  set("key", record(), 4);
+  expect(cache.drifted.size).toBe(0);
+});
+
+test("the removed record of a source that is gone is neither different nor observed any more", () => {
   const { cache, set } = startCache();
   set("key", record(), 2);
   cache.observe("key", undefined);

@@ -59,16 +59,21 @@ export function cachedSource(record: SourceRecord): CachedSource {
 /** The sources of one cluster, by record key. */
 export type SourceCache = Pick<KvCache<CachedSource>, "list" | "size"> & {
   get(key: string): CachedSource | undefined;
-  /** Notes an observation; `fingerprint` is undefined if the object was deleted. */
-  observe(key: string, fingerprint: string | undefined): void;
+  /**
+   * Notes an observation; `fingerprint` is undefined if the object was deleted. Returns what was
+   * observed of it before, as far as it was recorded.
+   */
+  observe(key: string, fingerprint: string | undefined): string | undefined;
   /** Keys of records whose event may not be published yet. */
   readonly pending: ReadonlySet<string>;
   /**
-   * Keys whose record differs from the last observation, with the `performance.now()` since when.
-   * With several replicas that is normal for a moment, until this one has observed what another
-   * recorded; if it lasts, something was missed.
+   * Keys whose record differs from the last observation, or is gone without one, with the
+   * `performance.now()` since when. With several replicas that is normal for a moment, until this
+   * one has observed what another recorded; if it lasts, something was missed, or NATS has lost it.
    */
   readonly drifted: ReadonlyMap<string, number>;
+  /** One that lacks its record is listed now: it is no longer drifted until something differs. */
+  listing(key: string): void;
 };
 
 export function createSourceCache(
@@ -80,12 +85,12 @@ export function createSourceCache(
   const drifted = new Map<string, number>();
 
   const refresh = (key: string, cached: CachedSource | undefined) => {
-    if (cached === undefined) observations.delete(key);
     if (cached?.pending === true) pending.add(key);
     else pending.delete(key);
     const observed = observations.get(key);
-    if (observed === undefined || observed === cached?.fingerprint) drifted.delete(key);
+    if (observed === undefined || observed === (cached?.fingerprint ?? GONE)) drifted.delete(key);
     else if (!drifted.has(key)) drifted.set(key, performance.now());
+    if (cached === undefined && observed === GONE) observations.delete(key);
   };
   for (const { key, value } of records.list()) refresh(key, value);
   records.listen(refresh);
@@ -95,11 +100,16 @@ export function createSourceCache(
     size: records.size,
     pending,
     drifted,
+    listing(key) {
+      if (records.get(key) === undefined) drifted.delete(key);
+    },
     observe(key, observed) {
       const cached = records.get(key)?.value;
-      if (cached === undefined) return;
+      const before = observations.get(key);
+      if (cached === undefined && before === undefined) return undefined;
       observations.set(key, observed ?? GONE);
       refresh(key, cached);
+      return before;
     },
   };
 }
