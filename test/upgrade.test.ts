@@ -186,3 +186,30 @@ test("NATS that lost everything is brought back by the markers: nothing rolls bu
   await stack.waitEvent("succeeded", "web");
   expect(await generationOf(stack, "web")).toBe(3);
 });
+
+test("a NATS that comes back empty is filled by the services that run, and a restarter that starts then finds what it needs", async () => {
+  await using stack = await startStack({ services: [] });
+  const names = ["web", "api"];
+  await deploy(stack, names);
+  await startAll(stack);
+  for (const name of names) await waitSettled(stack, name);
+  await setKey(stack, "web-cfg", "a", "1");
+  await stack.waitEvent("succeeded", "web");
+
+  await stack.nats.restart({ empty: true });
+  await using nats = await stack.connect();
+  await provision(nats, 1);
+  for (const name of names) {
+    const key = `test.configmap.${stack.namespace}.${name}-cfg`;
+    const isRecorded = async () => (await stored(nats, "sources", key)).change === "none";
+    await waitFor(isRecorded, { message: `the record of ${name}-cfg`, timeout: 60_000 });
+  }
+  await stack.services[1]?.kill("SIGKILL");
+  await stack.start("restarter");
+  for (const name of names) await waitSettled(stack, name);
+  for (const name of names) await setKey(stack, `${name}-cfg`, "a", "2");
+  for (const name of names) await stack.waitEvent("succeeded", name);
+
+  expect(await generationOf(stack, "web")).toBe(3);
+  expect(await generationOf(stack, "api")).toBe(2);
+});

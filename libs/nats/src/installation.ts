@@ -102,18 +102,29 @@ export function withKey(
 }
 
 /**
- * Makes the installation's record where there is none, and writes the present key into it. Network
- * faults are thrown.
+ * Makes the installation's record where there is none, and writes the present key into it; what it
+ * says then. Network faults are thrown.
  */
 export async function ensureInstallation(
   kv: Kv<Installation>,
   cluster: string,
   present: Present,
-): Promise<void> {
+): Promise<Installation> {
+  let next = withKey(undefined, present);
   await modify(kv, installationKey(cluster), (before) => {
-    const next = withKey(before, present);
+    next = withKey(before, present);
     return JSON.stringify(next) === JSON.stringify(before) ? undefined : next;
   });
+  return next;
+}
+
+/** Writes the record again where NATS has lost it. Network faults are thrown. */
+export async function restoreInstallation(
+  kv: Kv<Installation>,
+  cluster: string,
+  record: Installation,
+): Promise<void> {
+  await kv.create(installationKey(cluster), record);
 }
 
 /**

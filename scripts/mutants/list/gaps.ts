@@ -242,4 +242,16 @@ export const GAP_MUTANTS: readonly Mutant[] = [
         "records that NATS has lost while a watcher runs are written again, and the next change is one",
     },
   },
+  {
+    name: "lost-installation-stays-lost",
+    undoes: "A watcher writes the installation's record again where NATS came back without it.",
+    file: "services/watcher/src/create-context.ts",
+    find: `const restore = () => restoreInstallation(installations, cluster, installation);`,
+    becomes: `const restore = async () => void restoreInstallation;`,
+    killedBy: {
+      file: "test/upgrade.test.ts",
+      title:
+        "a NATS that comes back empty is filled by the services that run, and a restarter that starts then finds what it needs",
+    },
+  },
 ];

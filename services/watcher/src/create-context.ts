@@ -1,9 +1,13 @@
 import type { Context } from "./context.ts";
 import { createKeyedPool } from "@rollcast/async/keyed-pool";
-import { ensureInstallation, openInstallation } from "@rollcast/nats/installation";
+import {
+  ensureInstallation,
+  openInstallation,
+  restoreInstallation,
+} from "@rollcast/nats/installation";
 import { isAborted } from "@rollcast/shared/errors";
 import { relevantAnnotations } from "./model/transform.ts";
-import { createOutbox } from "./store/outbox.ts";
+import { createOutbox, retryKv } from "./store/outbox.ts";
 import type { Failpoint } from "./failpoints.ts";
 import { createRecorder } from "./store/recorder.ts";
 import { openSourceStore } from "./store/source-store.ts";
@@ -22,10 +26,18 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   const { config, logger, nats, key, metrics, scope, signal } = given;
   const { cluster } = config;
   // Before any digest is made with the key: who reads one can know whose it is.
-  await ensureInstallation(await openInstallation(nats), cluster, {
+  const installations = await openInstallation(nats);
+  const installation = await ensureInstallation(installations, cluster, {
     now: Date.now(),
     keyId: key.id,
     adoptedKeyIds: config.installationKey?.earlierIds,
+  });
+  // A server that comes back without its data lacks it, and restarters that start wait for it.
+  nats.onReconnect(() => {
+    const restore = () => restoreInstallation(installations, cluster, installation);
+    retryKv(restore, { logger, signal }).catch((err: unknown) => {
+      if (!signal.aborted) logger.error({ err }, "installation record not restored");
+    });
   });
   const units = scope.units.flatMap(scope.covered);
   const { kv, cache, coverage } = await openSourceStore({ nats, cluster, units, logger, signal });
