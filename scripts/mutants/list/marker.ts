@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 
 const ROLLOUT = "services/restarter/src/decision/rollout.ts";
 const RUNNING = "services/restarter/src/decision/running-content.ts";
+const EDITED = "services/restarter/src/decision/edited-content.ts";
 const DECIDE = "services/restarter/src/decision/decide.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const ADVANCE_TEST = "services/restarter/src/decision/advance.test.ts";
@@ -112,8 +113,8 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     name: "marker-off-at-rest-is-nothing",
     undoes: "At rest, a write that takes the marker off restarts all pods: it is an edit.",
     file: RUNNING,
-    find: `if (isSame && !isMarkerEdited(record, workload)) return record;`,
-    becomes: `if (isSame) return record;`,
+    find: `return isMarkerEdited || isTemplateEdited(record, workload);`,
+    becomes: `return isTemplateEdited(record, workload);`,
     killedBy: {
       file: DECIDE_TEST,
       title: "a marker that goes at rest is an edit: what changed before it is current",
@@ -163,7 +164,7 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     name: "content-back-after-an-edit",
     undoes:
       "Content that changed after an edit into what the record has may not be what its pods run.",
-    file: RUNNING,
+    file: EDITED,
     find: `else if (before.digest === content.digest && isTouchedSince(s, record, key)) {`,
     becomes: `else if (before.digest === content.digest && false) {`,
     killedBy: replayOf("content-back-after-edit"),

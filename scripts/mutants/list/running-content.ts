@@ -2,6 +2,7 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const RUNNING = "services/restarter/src/decision/running-content.ts";
+const EDITED = "services/restarter/src/decision/edited-content.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const WITHOUT_IT = "after a workload that was made without it rolls that by reload.onCreate alone";
 
@@ -53,7 +54,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "created-is-before-any-edit",
     undoes: "A source that was created after an edit, by its version, is not what its pods run.",
-    file: RUNNING,
+    file: EDITED,
     find: `if (changedBy === undefined) return !isLaterByVersion(s, key);`,
     becomes: `if (changedBy === undefined) return true;`,
     killedBy: replayOf("created-after-an-edit"),
@@ -69,7 +70,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "same-moment-is-before",
     undoes: "Of a change and an edit of the same moment nobody knows the order.",
-    file: RUNNING,
+    file: EDITED,
     find: `else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {`,
     becomes: `else if (before.digest === "" && !isLaterByVersion(s, key)) {`,
     killedBy: replayOf("edited-as-it-changed"),

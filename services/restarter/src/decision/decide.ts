@@ -13,7 +13,8 @@ import {
   withPartial,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
-import { newestChange, optInHash, reconcileEdit, reconcileRunning } from "./running-content.ts";
+import { reconcileEdit } from "./edited-content.ts";
+import { isEdited, newestChange, optInHash, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
@@ -83,7 +84,7 @@ function decideNow(s: DecisionInput): Decided {
   const present = presentContents(workload, s.sources, verdictBySource);
   let record = adoptPatched(s, existing ?? newRecord(s));
   record = advance(record, workload, s.now, s.job);
-  record = reconcileEdit(s, record, present);
+  if (isEdited(record, workload)) record = reconcileEdit(s, record, present);
   record = {
     ...record,
     running: reconcileRunning(s, record, present),

@@ -6,10 +6,8 @@ import { ABSENT, UNKNOWN, comparable, markerHash, parseMarker } from "../model/c
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
-import { touches } from "../model/verdict.ts";
 import { reloaderRestarted } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-import { superseded } from "./outcomes.ts";
 
 /**
  * A hash of the opt-in annotations: while it is unchanged, a source that newly counts was created,
@@ -198,97 +196,38 @@ export function newestChange(s: DecisionInput, keys: readonly SourceKey[]): numb
  * order only within a resource type (KEP-5504), so versions overrule a clock that says "before",
  * never one that says "after".
  */
-function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
+export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
   const { editedVersion } = s.workload;
   const version = s.sources.get(key)?.resourceVersion;
   if (editedVersion === undefined || version === undefined) return false;
   return compareVersions(version, editedVersion) > 0;
 }
 
-/** Whether pods started by the last template edit run the source's last change. */
-function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
-  const { editedAt } = s.workload;
-  const changedBy = lastChange(s, key);
-  if (changedBy === undefined) return !isLaterByVersion(s, key);
-  return editedAt !== undefined && changedBy < editedAt && !isLaterByVersion(s, key);
-}
-
 function sameSecondOrEarlier(time: number, than: number): boolean {
   return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
 }
 
-/**
- * The record after others edited the pod template: the edit ended the current rollout and restarts
- * the pods, so earlier changes are current.
- */
-export function reconcileEdit(
-  s: DecisionInput,
-  record: WorkloadRecord,
-  present: Contents,
-): WorkloadRecord {
-  const { workload } = s;
-  const reloaded = reloaderRestarted(workload, record.marks ?? "");
-  const isSame = workload.templateHash === record.templateHash && !reloaded;
-  if (isSame && !isMarkerEdited(record, workload)) return record;
-  if (isSame && record.partial === true) {
-    return { ...record, running: unknownContents(record.running) };
-  }
-  if (workload.rollBy === "job") {
-    // Editing the template of a CronJob does not affect its running Job.
-    return { ...record, templateHash: workload.templateHash, marks: workload.marks.reloader };
-  }
-  const { rollout, ...rest } = record;
-  let next: WorkloadRecord = {
-    ...rest,
-    templateHash: workload.templateHash,
-    marks: workload.marks.reloader,
-  };
-  if (rollout !== undefined) {
-    next =
-      record.phase === "rolling"
-        ? superseded(next, rollout, "TemplateChanged", s.now)
-        : { ...next, phase: "current" };
-  }
-  const { editedAt } = workload;
-  if (!workload.restartsOnEdit || editedAt === undefined) return next;
-  const running = { ...next.running };
-  for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
-    const before = running[key];
-    if (before === undefined || content.digest === ABSENT) continue;
-    if (isBeforeEdit(s, key)) running[key] = content;
-    // Nobody knows which came first: the edit's pods may run what was before the change, or after.
-    else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {
-      running[key] = { ...content, digest: UNKNOWN };
-    }
-    // It changed after the edit into what it was before: the edit's pods may run what was between.
-    else if (before.digest === content.digest && isTouchedSince(s, record, key)) {
-      running[key] = { ...content, digest: UNKNOWN };
-    }
-  }
-  return { ...next, running };
-}
-
-/** Whether a key that the workload uses is among those that changed last, after the record. */
-function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey): boolean {
-  const { changedAt = 0, changedKeys } = s.sources.get(key) ?? {};
-  const keys = record.running[key]?.keys;
-  if (changedKeys === undefined || keys === undefined) return false;
-  return changedAt > (record.decidedAt ?? 0) && touches(keys, changedKeys);
-}
-
-/**
- * Whether somebody else took our marker off, or put an earlier one back, while no rollout was under
- * way. At rest such a write restarts every pod, like any edit of the template. Where pods of an
- * earlier template are left, it may keep those.
- */
-function isMarkerEdited(record: WorkloadRecord, workload: Workload): boolean {
+/** Whether somebody has edited the pod template since the record, beside our marker. */
+export function isTemplateEdited(record: WorkloadRecord, workload: Workload): boolean {
   return (
+    workload.templateHash !== record.templateHash || reloaderRestarted(workload, record.marks ?? "")
+  );
+}
+
+/**
+ * Whether others have edited the pod template since the record; see {@link isTemplateEdited}.
+ * Somebody else may have taken our marker off, or put an earlier one back, while no rollout was
+ * under way: at rest such a write restarts every pod, like any edit of the template. Where pods of
+ * an earlier template are left, it may keep those.
+ */
+export function isEdited(record: WorkloadRecord, workload: Workload): boolean {
+  const isMarkerEdited =
     workload.rollBy === "patch" &&
     record.marker !== undefined &&
     record.marker !== markerHash(workload) &&
     workload.ownsMarker !== true &&
-    record.phase !== "rolling"
-  );
+    record.phase !== "rolling";
+  return isMarkerEdited || isTemplateEdited(record, workload);
 }
 
 /** What pods run of which nobody knows with which content they began. */
