@@ -66,4 +66,15 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
       title: "an end is told without the names of pods where the list of them gets no answer",
     },
   },
+  {
+    name: "no-deadline-is-68-years",
+    undoes: `A Deployment without a progress deadline stalls like a StatefulSet.`,
+    file: "libs/kube/src/workloads/progress-deadline.ts",
+    find: `return seconds === NONE ? undefined : seconds * 1_000;`,
+    becomes: `return seconds * 1_000;`,
+    killedBy: {
+      file: "libs/kube/src/workloads/deployment.test.ts",
+      title: `a progress deadline of 2147483647 s is undefined ms`,
+    },
+  },
 ];

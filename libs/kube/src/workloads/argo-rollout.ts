@@ -1,4 +1,4 @@
-import { dig, digNumber, parseTime } from "../object.ts";
+import { dig, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { condition, conditionsOf, sentence } from "./conditions.ts";
 import type {
@@ -9,6 +9,7 @@ import type {
   TemplateRef,
   WorkloadKind,
 } from "./kind.ts";
+import { progressDeadlineMs } from "./progress-deadline.ts";
 
 const STRATEGY = "rollcast.dev/rollout-strategy";
 /** Why Argo gives a rollout up. */
@@ -131,5 +132,5 @@ export const argoRollout: WorkloadKind = {
   status,
   paused,
   restartsOnEdit: (object) => dig(object, "spec", "paused") !== true,
-  deadlineMs: (object) => digNumber(object, 600, "spec", "progressDeadlineSeconds") * 1_000,
+  deadlineMs: progressDeadlineMs,
 };

@@ -50,6 +50,15 @@ test.each([
   },
 );
 
+test.each([
+  { seconds: undefined, ms: 600_000 },
+  { seconds: 60, ms: 60_000 },
+  // Kubernetes' way to say none.
+  { seconds: 2_147_483_647, ms: undefined },
+])("a progress deadline of $seconds s is $ms ms", ({ seconds, ms }) => {
+  expect(deployment.deadlineMs(object({}, { progressDeadlineSeconds: seconds }))).toBe(ms);
+});
+
 test("gives up with the controller's reason, and says what refused the pods", () => {
   const conditions = [
     {

@@ -2,6 +2,7 @@ import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { condition, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
+import { progressDeadlineMs } from "./progress-deadline.ts";
 import { replicasStatus } from "./replicas.ts";
 
 function failure(object: KubeObject): RolloutStatus | undefined {
@@ -52,5 +53,5 @@ export const deployment: WorkloadKind = {
   status,
   paused: (object) => dig(object, "spec", "paused") === true,
   restartsOnEdit: (object) => dig(object, "spec", "paused") !== true,
-  deadlineMs: (object) => digNumber(object, 600, "spec", "progressDeadlineSeconds") * 1_000,
+  deadlineMs: progressDeadlineMs,
 };
