@@ -77,4 +77,15 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
       title: `a progress deadline of 2147483647 s is undefined ms`,
     },
   },
+  {
+    name: "referrer-keeps-its-template",
+    undoes: `A workload whose template a Rollout no longer takes is its own again.`,
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `if (left !== undefined && left !== target) release(left, key);`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/index/workload-index.test.ts",
+      title: `a workload is its own again when its referrer takes the template of another, or has its own`,
+    },
+  },
 ];

@@ -226,6 +226,29 @@ test("a workload referenced by another reports the pods' state of its referrer",
   expect(state()).toEqual([false, false, target.status.state]);
 });
 
+test("a workload is its own again when its referrer takes the template of another, or has its own", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const target = (name: string) => givenWorkload({ metadata: { name, uid: name } });
+  const referrer = (version: string, name: string | undefined): Workload => ({
+    ...givenWorkload({ metadata: { name: "roll", uid: "r", resourceVersion: version } }),
+    kind: "Rollout",
+    annotations: { "rollcast.dev/auto": "true" },
+    workloadRef:
+      name === undefined ? undefined : { kind: "Deployment", name, observedGeneration: 1 },
+    paused: true,
+    mayRoll: false,
+  });
+  const paused = () => ["a", "b"].map((name) => index.get(`Deployment/shop/${name}`)?.paused);
+  index.apply(target("a"));
+  index.apply(target("b"));
+  index.apply(referrer("11", "a"));
+  expect(paused()).toEqual([true, false]);
+  index.apply(referrer("12", "b"));
+  expect(paused()).toEqual([false, true]);
+  index.apply(referrer("13", undefined));
+  expect(paused()).toEqual([false, false]);
+});
+
 test("a watch that comes after a read still says when the template was edited", () => {
   let time = 4_300;
   const index = createWorkloadIndex(rulesOf(), () => time);

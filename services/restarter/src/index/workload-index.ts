@@ -64,6 +64,13 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const target = own.get(key) ?? workloads.get(key);
     if (target !== undefined) put(target);
   };
+  /** Ends that a workload is referenced by `referrer`; another one may reference it by now. */
+  const release = (target: WorkloadKey, referrer: WorkloadKey) => {
+    if (referrers.get(target) !== referrer) return;
+    referrers.delete(target);
+    reproject(target);
+    own.delete(target);
+  };
   /** The watch shows a version that a read has hidden: it may say when the template was edited. */
   const redate = (key: WorkloadKey, older: Workload, before: Workload) => {
     const dated = ahead.late(key, older, before, clock());
@@ -88,7 +95,9 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     users.add(next);
     for (const listener of listeners) listener.changed(next, before);
     waiters.wake(key);
+    const left = before === undefined ? undefined : workloadRefOf(before);
     const target = workloadRefOf(next);
+    if (left !== undefined && left !== target) release(left, key);
     if (target === undefined) return;
     referrers.set(target, key);
     reproject(target);
@@ -104,10 +113,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     for (const listener of listeners) listener.removed(before);
     waiters.wake(key);
     const target = workloadRefOf(before);
-    if (target === undefined) return;
-    referrers.delete(target);
-    reproject(target);
-    own.delete(target);
+    if (target !== undefined) release(target, key);
   };
 
   return {
