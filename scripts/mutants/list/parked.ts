@@ -154,4 +154,28 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
         "quota of a killed restarter is released beside a workload whose record cannot be read",
     },
   },
+  {
+    name: "csi-api-is-waited-for",
+    undoes: `The watcher is ready though the own API of an optional kind fails.`,
+    file: "services/watcher/src/model/named-reflector.ts",
+    find: `const fault = optional === true ? reflector.fault() : undefined;`,
+    becomes: `const fault = optional === undefined ? reflector.fault() : undefined;`,
+    killedBy: {
+      file: "services/watcher/src/health.test.ts",
+      title: `where the own API of an optional kind fails, the watcher is ready and says so`,
+    },
+  },
+  {
+    name: "broken-driver-stops-a-namespace",
+    undoes: "A namespace comes into scope though the resources of the CSI driver cannot be listed.",
+    file: "services/watcher/src/csi/csi.ts",
+    find: `        if (!(err instanceof KubeError)) throw err;
+        // The`,
+    becomes: `        if (err instanceof KubeError) throw err;
+        // The`,
+    killedBy: {
+      file: "services/watcher/test/csi.test.ts",
+      title: "a namespace comes into scope though its classes cannot be listed, which are later",
+    },
+  },
 ];

@@ -1,6 +1,7 @@
 import type { HealthSource } from "@rollcast/runtime/health/service-health";
 import type { Context } from "./context.ts";
-import type { NamedReflector } from "./sources/reflect-unit.ts";
+import { unavailable } from "./model/named-reflector.ts";
+import type { NamedReflector } from "./model/named-reflector.ts";
 
 /** How the watches of sources are. They are not ready before their first sync. */
 export function watcherHealth(
@@ -9,12 +10,20 @@ export function watcherHealth(
 ) {
   return {
     ready() {
-      for (const { name, reflector } of reflectors) {
-        const fault = reflector.fault();
-        if (fault !== undefined) return `${name}: ${fault}`;
+      for (const named of reflectors) {
+        const fault = named.reflector.fault();
+        if (fault !== undefined && unavailable(named) === undefined)
+          return `${named.name}: ${fault}`;
       }
       return undefined;
     },
+    notes: () =>
+      reflectors.flatMap((named) => {
+        const fault = unavailable(named);
+        return fault === undefined
+          ? []
+          : [`${named.name} is not followed, its API fails: ${fault}`];
+      }),
     progress() {
       // Bookmarks arrive every minute, so a quiet cluster does not count as stalled. If the API
       // server is at fault, a restart does not help.

@@ -1,6 +1,8 @@
 import type { ReflectorEvent } from "@rollcast/kube/reflector-options";
 import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
 import type { Metrics } from "@rollcast/runtime/metrics";
+import { unavailable } from "./model/named-reflector.ts";
+import type { NamedReflector } from "./model/named-reflector.ts";
 
 /** The watcher's own metrics. */
 export function createWatcherMetrics(metrics: Metrics) {
@@ -53,9 +55,6 @@ export function countReflectorEvent(
 
 export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
 
-/** A watch of a resource, and how long ago (ms) it has last proved that it consumes changes. */
-type Watched = { readonly resource: string; readonly reflector: { staleness(): number } };
-
 /** The sources with a record, and those that are being recorded. */
 type Recorded = {
   readonly cache: { size(): number; readonly pending: { readonly size: number } };
@@ -65,7 +64,7 @@ type Recorded = {
 /** Registers gauges that are computed on each scrape. */
 export function watcherGauges(
   metrics: Metrics,
-  reflectors: readonly Watched[],
+  reflectors: readonly NamedReflector[],
   { cache, pool }: Recorded,
 ): void {
   metrics.gauge(
@@ -78,6 +77,16 @@ export function watcherGauges(
         largest.set(resource, Math.max(largest.get(resource) ?? 0, reflector.staleness()));
       }
       for (const [resource, ms] of largest) gauge.set({ resource }, ms / 1_000);
+    },
+  );
+  metrics.gauge(
+    "rollcast_kind_unavailable",
+    "1 while the API of an optional kind fails: its workloads are not rolled, its sources not seen",
+    ["kind"],
+    (gauge) => {
+      for (const named of reflectors.filter(({ optional }) => optional === true)) {
+        gauge.set({ kind: named.name }, unavailable(named) === undefined ? 0 : 1);
+      }
     },
   );
   metrics.gauge("rollcast_sources", "Sources with a record, tombstones included.", [], (gauge) =>

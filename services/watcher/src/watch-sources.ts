@@ -17,7 +17,7 @@ import type { InstallationKey } from "./model/transform.ts";
 import { startMaintenance } from "./sources/maintenance.ts";
 import { enterNamespace, leaveNamespace, removeOutOfScope } from "./sources/namespace-scope.ts";
 import { reflectUnit, relist } from "./sources/reflect-unit.ts";
-import type { NamedReflector } from "./sources/reflect-unit.ts";
+import type { NamedReflector } from "./model/named-reflector.ts";
 import type { Failpoint } from "./failpoints.ts";
 
 type WatchSourcesOptions = {
@@ -96,7 +96,8 @@ function allReflectors(
   }
   if (csi !== undefined) {
     const resource = "secretproviderclasspodstatuses";
-    reflectors.push({ name: "SecretProviderClass", resource, reflector: csi.reflector });
+    const { reflector } = csi;
+    reflectors.push({ name: "SecretProviderClass", resource, reflector, optional: true });
   }
   return reflectors;
 }

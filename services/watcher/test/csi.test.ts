@@ -194,3 +194,31 @@ test("classes of a namespace that comes into scope are adopted", async () => {
 
   expect(await historyOf(harness, "vault")).toEqual(["changed DataChanged"]);
 });
+
+test("a namespace comes into scope though its classes cannot be listed, which are later", async () => {
+  await using harness = await startWatcherHarness({ cluster, faultProxy: true });
+  const { namespace, proxy } = harness;
+  await createClass(namespace, "vault");
+  await mount(namespace, "a", "vault", { db: "v1" });
+  const cfg = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "cfg" }, data: { a: "1" } };
+  await api.create(`/api/v1/namespaces/${namespace}/configmaps`, cfg);
+  await using watcher = await harness.startInProcess({
+    scope: { namespaceSelector: `${namespace}=x` },
+  });
+  proxy.rules([{ path: /secretproviderclass/, fault: { do: "answer", status: 503 } }]);
+  await api.patch(`/api/v1/namespaces/${namespace}`, {
+    metadata: { labels: { [namespace]: "x" } },
+  });
+  await waitFor(() => harness.record("ConfigMap", namespace, "cfg"));
+  await waitFor(() => watcher.notes().length > 0);
+  expect(watcher.ready()).toBeUndefined();
+  await api.patch(`/api/v1/namespaces/${namespace}/configmaps/cfg`, { data: { a: "2" } });
+  await waitFor(async () => (await historyOf(harness, "cfg")).length > 0);
+  expect(await historyOf(harness, "cfg")).toEqual(["changed DataChanged"]);
+
+  proxy.rules([]);
+  await waitFor(() => recordOf(harness, "vault"));
+  await rotate(namespace, "a", "vault", { db: "v2" });
+  await waitFor(async () => (await historyOf(harness, "vault")).length > 0);
+  expect(await historyOf(harness, "vault")).toEqual(["changed DataChanged"]);
+});

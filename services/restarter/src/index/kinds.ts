@@ -77,7 +77,7 @@ export function watchKinds(
   );
   metrics.gauge(
     "rollcast_kind_unavailable",
-    "1 while the API of an optional workload kind fails: its workloads are not rolled",
+    "1 while the API of an optional kind fails: its workloads are not rolled, its sources not seen",
     ["kind"],
     (gauge) => {
       for (const watch of watches) {

@@ -4,6 +4,7 @@ import { KubeError } from "@rollcast/kube/client";
 import type { KubeClient } from "@rollcast/kube/client";
 import { LIST_LIMITS, listInto } from "@rollcast/kube/list";
 import type { KubeObject } from "@rollcast/kube/object";
+import { faultOf } from "@rollcast/kube/recovery";
 import { startReflector } from "@rollcast/kube/reflector";
 import type { Reflector } from "@rollcast/kube/reflector";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
@@ -139,8 +140,10 @@ export async function startCsi(context: Context, intake: AbortSignal): Promise<C
   let served = false;
 
   const follow = async () => {
-    const onFailure = (err: unknown) =>
+    const onFailure = (err: unknown) => {
+      fault = faultOf(err);
       logger.warn({ err }, "cannot check whether the secrets store CSI driver is installed");
+    };
     const check = () =>
       retry(() => isServed(client, intake), { backoff: RETRY, signal: intake, onFailure });
     while (!(await check())) {
@@ -156,6 +159,16 @@ export async function startCsi(context: Context, intake: AbortSignal): Promise<C
   const following = follow().catch((err: unknown) => {
     if (!isAborted(err)) logger.error({ err }, "cannot follow the secrets store CSI driver");
   });
+  /** Lists what a namespace that comes into scope has. */
+  const list = async (entering: Context, namespace: string) => {
+    const unit = { kind: CLASS_KIND, namespace } as const;
+    const { classes, statuses } = csiResources(context, namespace);
+    const common = { client, limits: LIST_LIMITS, signal };
+    const classList = { ...common, resource: classes, transform: classTransform(context) };
+    await listInto(classHandler(entering, unit, state), classList);
+    const statusList = { ...common, resource: statuses, transform: podTransform(entering) };
+    await listInto(podStatusHandler(entering, unit, state), statusList);
+  };
   return {
     reflector: {
       staleness: () => Math.max(0, ...reflectors.map((reflector) => reflector.staleness())),
@@ -167,13 +180,14 @@ export async function startCsi(context: Context, intake: AbortSignal): Promise<C
     },
     async enter(entering, namespace) {
       if (!served) return;
-      const unit = { kind: CLASS_KIND, namespace } as const;
-      const { classes, statuses } = csiResources(context, namespace);
-      const common = { client, limits: LIST_LIMITS, signal };
-      const classList = { ...common, resource: classes, transform: classTransform(context) };
-      await listInto(classHandler(entering, unit, state), classList);
-      const statusList = { ...common, resource: statuses, transform: podTransform(entering) };
-      await listInto(podStatusHandler(entering, unit, state), statusList);
+      try {
+        await list(entering, namespace);
+      } catch (err) {
+        if (!(err instanceof KubeError)) throw err;
+        // The driver's API may be broken for days, or be gone: nothing else in the namespace waits.
+        logger.warn({ err, namespace }, "secret provider classes not listed, listed again later");
+        state.revived();
+      }
     },
     async leave(namespace) {
       for (const podKey of pods.keys(namespace)) await pods.forget(podKey);

@@ -11,13 +11,7 @@ import type { DataUnit } from "../model/scope.ts";
 import type { DeletedSource, Observation, ObservedSource } from "../model/transform.ts";
 import { keyPrefix, startListPass } from "./list-pass.ts";
 import type { ListPass } from "./list-pass.ts";
-
-/** A reflector with the plural of its resource; `name` identifies it in health checks. */
-export type NamedReflector = {
-  readonly name: string;
-  readonly resource: string;
-  readonly reflector: Pick<Reflector, "fault" | "staleness">;
-};
+import type { NamedReflector } from "../model/named-reflector.ts";
 
 type UnitReflector = NamedReflector & {
   readonly unit: DataUnit;
