@@ -62,4 +62,15 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
         "Google Chat shows names and sentences with marks of its markup as they are (case 17, Google Chat)",
     },
   },
+  {
+    name: "refusing-receiver-is-healthy",
+    undoes: `A receiver that refuses every message is named.`,
+    file: "services/notifier/src/http/circuit.ts",
+    find: `return refusal !== undefined && OF_ALL.has(refusal) ? refusal : undefined;`,
+    becomes: `return undefined;`,
+    killedBy: {
+      file: "services/notifier/src/http/circuit.test.ts",
+      title: `after a refusal, 'CertificateNotTrusted', the fault of the receiver is 'CertificateNotTrusted'`,
+    },
+  },
 ];

@@ -44,6 +44,6 @@ test("every part of a notifier has a progress check", async () => {
     { what: "receiver new: jobs wait and none is started", ms: 0 },
   ]);
   expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
-    "receiver hook is not sent to for now: Network",
+    "receiver hook gets no messages now: Network",
   ]);
 });

@@ -13,11 +13,11 @@ export type CheckedParts = {
   readonly circuits: () => ReadonlyMap<string, Pick<Circuit, "fault">>;
 };
 
-/** A line behind the `ok` of `/readyz` for each receiver that is not sent to, by its name. */
+/** A line behind the `ok` of `/readyz` for each receiver that gets nothing now, by its name. */
 function receiverNotes(circuits: ReadonlyMap<string, Pick<Circuit, "fault">>): string[] {
   return [...circuits].flatMap(([receiver, { fault }]) => {
     const reason = fault();
-    return reason === undefined ? [] : [`receiver ${receiver} is not sent to for now: ${reason}`];
+    return reason === undefined ? [] : [`receiver ${receiver} gets no messages now: ${reason}`];
   });
 }
 

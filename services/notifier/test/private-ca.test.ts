@@ -13,14 +13,17 @@ import { TLS, startTlsReceiver } from "./tls-receiver.ts";
 outcomeTest(
   "a receiver whose certificate nobody trusts is told by a reason of its own, and not retried for a day (case 21)",
   {
-    right: { reason: "CertificateNotTrusted" },
+    right: {
+      reason: "CertificateNotTrusted",
+      ready: "ok\nreceiver hook gets no messages now: CertificateNotTrusted\n",
+    },
   },
   async (begin, undo) => {
     const harness = undo.use(await startNotifierHarness());
     const hook = undo.use(await startTlsReceiver());
     const security = { allowedPorts: [hook.port], allowCidrs: ["127.0.0.0/8", "::1/128"] };
     const url = `https://localhost:${hook.port}/hook`;
-    await harness.start({
+    const service = await harness.start({
       notifier: { receivers: [{ name: "hook", webhook: { url }, security }] },
     });
     begin();
@@ -34,7 +37,11 @@ outcomeTest(
       },
       { message: "the first attempt to fail" },
     );
-    return { reason };
+    const ready = await waitFor(async () => {
+      const text = await (await fetch(`${service.http()}/readyz`)).text();
+      return text.includes("\n") ? text : undefined;
+    }).catch(() => "ok");
+    return { reason, ready };
   },
 );
 

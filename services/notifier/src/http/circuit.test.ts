@@ -65,6 +65,21 @@ test("a receiver that asks for a pause or refuses a message counts as up", () =>
   expect(circuit.state()).toBe("closed");
 });
 
+test.each([
+  { reason: "CertificateNotTrusted", fault: "CertificateNotTrusted" },
+  { reason: "Unauthorized", fault: "Unauthorized" },
+  // The next message may be taken.
+  { reason: "TooLarge", fault: undefined },
+])("after a refusal, $reason, the fault of the receiver is $fault", ({ reason, fault }) => {
+  const circuit = createCircuit();
+  tried(circuit, { kind: "refused", reason, message: "" }, 0);
+  expect([circuit.state(), circuit.fault()]).toEqual(["closed", fault]);
+  tried(circuit, FAILED, 0);
+  expect(circuit.fault()).toBe(fault);
+  tried(circuit, SENT, 0);
+  expect(circuit.fault()).toBeUndefined();
+});
+
 test("410 makes the receiver gone", () => {
   const circuit = createCircuit();
   tried(circuit, { kind: "refused", reason: "Gone", message: "" }, 0);

@@ -13,12 +13,25 @@ export type Circuit = {
   /** Records the result of the attempt; undefined when it was aborted. */
   leave(result: SendResult | undefined, now: number): void;
   state(): CircuitState;
-  /** While it is not closed: the reason of the last failure. */
+  /**
+   * While it is not closed: the reason of the last failure; else that of the last refusal, where it
+   * is one of every message.
+   */
   fault(): string | undefined;
 };
 
 export const CIRCUIT_STATES = ["closed", "open", "gone"] as const;
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
+
+/** Refusals that the next message meets too, until somebody changes the configuration. */
+const OF_ALL: ReadonlySet<string> = new Set([
+  "AddressRefused",
+  "CertificateNotTrusted",
+  "Forbidden",
+  "NotFound",
+  "Redirect",
+  "Unauthorized",
+]);
 
 const FAILURES = 5;
 const FIRST_MS = 30_000;
@@ -37,6 +50,8 @@ export function createCircuit(): Circuit {
   let probing = false;
   let gone = false;
   let reason: string | undefined;
+  /** Why it took no attempt of the last message; undefined where it took it. */
+  let refusal: string | undefined;
   const state = () => (gone ? "gone" : openUntil === undefined ? "closed" : "open");
   return {
     enter(now) {
@@ -64,9 +79,13 @@ export function createCircuit(): Circuit {
       failures = 0;
       openUntil = undefined;
       gone = result.kind === "refused" && result.reason === "Gone";
+      refusal = result.kind === "refused" ? result.reason : undefined;
       reason = gone ? "Gone" : undefined;
     },
     state,
-    fault: () => (state() === "closed" ? undefined : reason),
+    fault() {
+      if (state() !== "closed") return reason;
+      return refusal !== undefined && OF_ALL.has(refusal) ? refusal : undefined;
+    },
   };
 }
