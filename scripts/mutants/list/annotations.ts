@@ -146,4 +146,48 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
       title: "a fault is told under the name that the workload has",
     },
   },
+  {
+    name: "misnamed-annotation-is-silent",
+    undoes: `A name that is nearly one of ours is a fault.`,
+    file: "services/restarter/src/index/project-workload.ts",
+    find: `.concat(nameFaults(rules, written)),`,
+    becomes: `,`,
+    killedBy: {
+      file: "services/restarter/src/annotations.test.ts",
+      title: `a name that is none is a fault with the nearest one, and holds nothing back`,
+    },
+  },
+  {
+    name: "misnamed-annotation-of-a-source-is-dropped",
+    undoes: `A source keeps what is nearly an annotation of ours.`,
+    file: "services/watcher/src/model/transform.ts",
+    find: `for (const { name } of misnamed(annotations, MAX_MISNAMED)) keep(name);`,
+    becomes: ``,
+    killedBy: {
+      file: "services/watcher/src/model/transform.test.ts",
+      title: `keeps what looks like an annotation of ours and is none, at most five`,
+    },
+  },
+  {
+    name: "other-tools-annotation-is-misnamed",
+    undoes: `An annotation of another tool is none of ours.`,
+    file: "libs/shared/src/misnamed-annotations.ts",
+    find: `return isOurs || first.edits <= MAX_EDITS ? { name, nearest: first.nearest } : undefined;`,
+    becomes: `return { name, nearest: first.nearest };`,
+    killedBy: {
+      file: "libs/shared/src/misnamed-annotations.test.ts",
+      title: `forecastle.stakater.com/expose is another tool's`,
+    },
+  },
+  {
+    name: "ignore-on-a-workload-is-silent",
+    undoes: `What counts on sources alone is a fault on a workload.`,
+    file: "services/restarter/src/model/annotation-values.ts",
+    find: `{ annotation: ANNOTATIONS.ignore.own, problem: ignoreProblem },`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/annotations.test.ts",
+      title: `what counts on sources alone is a fault on a workload`,
+    },
+  },
 ];

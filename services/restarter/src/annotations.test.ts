@@ -276,6 +276,46 @@ test("a fault is told under the name that the workload has", () => {
   expect(fault?.annotation).toBe(reloader);
 });
 
+test("a name that is none is a fault with the nearest one, and holds nothing back", () => {
+  const metadata = { name: "web", namespace: "shop", uid: "u", resourceVersion: "1" };
+  const annotations = { "rollcast.dev/auto": "true", "rollcast.dev/min-intervall": "1d" };
+  const template = { metadata: { annotations: { "reloader.stakater.com/serach": "true" } } };
+  const object = { metadata: { ...metadata, annotations }, spec: { template } };
+  const workload = projectWorkload(deployment, object as unknown as KubeObject, rules);
+  expect(workload.faults).toEqual([
+    {
+      annotation: "reloader.stakater.com/serach",
+      message: "is no annotation that Rollcast reads: is reloader.stakater.com/search meant?",
+    },
+    {
+      annotation: "rollcast.dev/min-intervall",
+      message: "is no annotation that Rollcast reads: is rollcast.dev/min-interval meant?",
+    },
+  ]);
+  expect(waitAfter([NOW - 1_000])(workload)).toBeUndefined();
+});
+
+test("what counts on sources alone is a fault on a workload", () => {
+  const { own } = ANNOTATIONS.ignore;
+  const where = "counts on a ConfigMap, Secret or SecretProviderClass, not on a workload";
+  expect(workloadWith(own, "true", "Deployment").faults).toEqual([
+    { annotation: own, message: `"true" ${where}` },
+  ]);
+  expect(workloadWith(own, "false", "Deployment").faults).toEqual([]);
+});
+
+test("a Rollout that takes the template of a Deployment cannot be rolled by restart", () => {
+  const metadata = { name: "web", namespace: "shop", uid: "u", resourceVersion: "1" };
+  const object = {
+    metadata: { ...metadata, annotations: { [STRATEGY]: "restart" } },
+    spec: { workloadRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" } },
+  };
+  const [fault] = projectWorkload(argoRollout, object as unknown as KubeObject, rules).faults;
+  expect(fault?.message).toBe(
+    '"restart" cannot be done with the template of a Deployment, and counts as rollout',
+  );
+});
+
 test("what counts on the workload alone is a fault on its pod template", () => {
   const metadata = { name: "web", namespace: "shop", uid: "u", resourceVersion: "1" };
   const template = { metadata: { annotations: { "rollcast.dev/notify": "team-a" } } };

@@ -6,7 +6,7 @@ import type { Logger } from "@rollcast/runtime/logger";
 import type { Config } from "@rollcast/shared/config/schema";
 import type { WatcherMetrics } from "./metrics.ts";
 import type { WatchScope } from "./model/scope.ts";
-import type { InstallationKey } from "./model/transform.ts";
+import type { AnnotationFilter, InstallationKey } from "./model/transform.ts";
 import type { Outbox } from "./store/outbox.ts";
 import type { Recorder } from "./store/recorder.ts";
 import type { CoverageStore, SourceCache } from "./store/source-store.ts";
@@ -18,8 +18,8 @@ export type Context = {
   readonly nats: Nats;
   readonly client: KubeClient;
   readonly key: InstallationKey;
-  /** Names of the source annotations that are kept in records. */
-  readonly annotations: readonly string[];
+  /** Which annotations of a source are kept in its record. */
+  readonly annotations: AnnotationFilter;
   readonly times: Partial<ReflectorTimes>;
   readonly metrics: WatcherMetrics;
   readonly scope: WatchScope;

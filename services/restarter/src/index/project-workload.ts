@@ -7,7 +7,7 @@ import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
 import { MARKER } from "../model/content.ts";
 import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
-import { valueFaults } from "../model/annotation-values.ts";
+import { nameFaults, valueFaults } from "../model/annotation-values.ts";
 import { readOptIn } from "../model/opt-in.ts";
 import { mayRoll } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -95,6 +95,7 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
   const rollBy = kind.rollBy?.(object, annotations) ?? "patch";
   const ofTemplate = rules.annotations(templateAnnotations);
   const { optIn, faults } = readOptIn(annotations, ofTemplate, rules);
+  const written = { ...templateAnnotations, ...metadata.annotations };
   const decisive = {
     kind: kind.kind,
     owner: ownerOf(object),
@@ -106,14 +107,13 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     ...decisive,
     faults: [
       ...faults,
-      ...valueFaults({ kind: kind.kind, annotations, templateAnnotations: ofTemplate, rollBy }),
-    ].map(({ annotation, message }) => ({
-      annotation: rules.writtenName(
-        { ...templateAnnotations, ...metadata.annotations },
-        annotation,
-      ),
-      message,
-    })),
+      ...valueFaults({ ...decisive, annotations, templateAnnotations: ofTemplate, rollBy }),
+    ]
+      .map(({ annotation, message }) => ({
+        annotation: rules.writtenName(written, annotation),
+        message,
+      }))
+      .concat(nameFaults(rules, written)),
     mayRoll: mayRoll(decisive, rules),
     namespace: metadata.namespace ?? "",
     name: metadata.name,

@@ -1,5 +1,6 @@
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
 import { formatDuration, parseDuration } from "@rollcast/shared/duration";
+import type { Rules } from "./rules.ts";
 import type { Workload } from "./workload.ts";
 
 /** A value, or one entry of it, that cannot be read as it stands, and what is done instead. */
@@ -14,6 +15,19 @@ export function annotationFault(
   problem: string,
 ): AnnotationFault {
   return { annotation, message: `"${value.slice(0, MAX_SHOWN)}" ${problem}` };
+}
+
+const MAX_MISNAMED = 5;
+
+/** Annotations that nobody reads, by their names those of somebody who wants something of us. */
+export function nameFaults(
+  rules: Pick<Rules, "misnamed">,
+  annotations: unknown,
+): AnnotationFault[] {
+  return rules.misnamed(annotations, MAX_MISNAMED).map(({ name, nearest }) => ({
+    annotation: name,
+    message: `is no annotation that Rollcast reads: is ${nearest} meant?`,
+  }));
 }
 
 /** The annotations of a workload and of its pod template, under our own names. */
@@ -81,18 +95,31 @@ type Check = {
   /** It counts on the workload itself, not on its pod template. */
   readonly isOwnOnly?: true;
   /** What is wrong with a value that is not empty, and what is done. */
-  readonly problem: (value: string, workload: Pick<Workload, "rollBy">) => string | undefined;
+  readonly problem: (value: string, workload: Rolled) => string | undefined;
 };
 
-function strategyProblem(value: string, { rollBy }: Pick<Workload, "rollBy">): string | undefined {
-  const counts = rollBy === "restart" ? "restart" : "rollout";
+type Rolled = Pick<Workload, "rollBy" | "workloadRef">;
+
+function strategyProblem(value: string, { rollBy, workloadRef }: Rolled): string | undefined {
+  const isRestarted = rollBy === "restart" && workloadRef === undefined;
+  const counts = isRestarted ? "restart" : "rollout";
   if (value === counts) return undefined;
+  if (value === "restart") {
+    return "cannot be done with the template of a Deployment, and counts as rollout";
+  }
   return value === "rollout"
     ? "cannot be done with a PodTemplate or ReplicaSet, and counts as restart"
     : `is neither restart nor rollout, and counts as ${counts}`;
 }
 
+function ignoreProblem(value: string): string | undefined {
+  return parseBool(value) === false
+    ? undefined
+    : "counts on a ConfigMap, Secret or SecretProviderClass, not on a workload";
+}
+
 const CHECKS: readonly Check[] = [
+  { annotation: ANNOTATIONS.ignore.own, problem: ignoreProblem },
   { annotation: PAUSE_PERIOD, problem: durationProblem },
   { annotation: MIN_INTERVAL, problem: durationProblem },
   {
@@ -118,7 +145,7 @@ const CHECKS: readonly Check[] = [
 
 /** What is wrong with the annotations of a workload that hold one value. */
 export function valueFaults(
-  workload: Annotated & Pick<Workload, "kind" | "rollBy">,
+  workload: Annotated & Rolled & Pick<Workload, "kind">,
 ): AnnotationFault[] {
   return CHECKS.flatMap(({ annotation, kind = workload.kind, isOwnOnly = false, problem }) => {
     const value = valueOf(workload, annotation);

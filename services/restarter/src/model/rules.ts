@@ -1,4 +1,6 @@
 import { annotationNamer, annotationReader } from "@rollcast/shared/annotations";
+import { misnamedReader } from "@rollcast/shared/misnamed-annotations";
+import type { Misnamed } from "@rollcast/shared/misnamed-annotations";
 import type { Reload } from "@rollcast/shared/config/reload";
 import { RE2JS } from "re2js";
 
@@ -16,6 +18,8 @@ export type Rules = Pick<
   readonly annotations: (annotations: unknown) => Readonly<Record<string, string>>;
   /** The name under which an object has the annotation that we call `own`. */
   readonly writtenName: (annotations: Readonly<Record<string, unknown>>, own: string) => string;
+  /** The first `max` annotations of an object that look like ours or Reloader's, and are none. */
+  readonly misnamed: (annotations: unknown, max: number) => readonly Misnamed[];
 };
 
 /** A kind of the Kubernetes API: its name alone may be that of several. */
@@ -35,6 +39,7 @@ export function createRules(reload: Reload, kinds: readonly GroupKind[]): Rules 
     patterns: createNamePatterns(),
     annotations: annotationReader(reload.annotations),
     writtenName: annotationNamer(reload.annotations),
+    misnamed: misnamedReader(reload.annotations),
   };
 }
 

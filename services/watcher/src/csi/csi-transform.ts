@@ -2,8 +2,13 @@ import { createHash } from "node:crypto";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import { recordKey } from "@rollcast/shared/subjects";
-import { annotationsOf, boundDigests, digestValue, editorsOf } from "../model/transform.ts";
-import type { Editor, InstallationKey, ObservedSource } from "../model/transform.ts";
+import { boundDigests, digestValue, editorsOf } from "../model/transform.ts";
+import type {
+  AnnotationFilter,
+  Editor,
+  InstallationKey,
+  ObservedSource,
+} from "../model/transform.ts";
 
 /**
  * What the Secrets Store CSI driver reports as mounted into one pod: a SecretProviderClassPodStatus
@@ -81,7 +86,7 @@ export function transformPodStatus(
   };
 }
 
-export function transformClass(object: KubeObject, names: readonly string[]): ProviderClass {
+export function transformClass(object: KubeObject, keep: AnnotationFilter): ProviderClass {
   const { metadata } = object;
   return {
     namespace: metadata.namespace ?? "",
@@ -89,7 +94,7 @@ export function transformClass(object: KubeObject, names: readonly string[]): Pr
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
-    annotations: annotationsOf(object, names),
+    annotations: keep(metadata.annotations),
   };
 }
 

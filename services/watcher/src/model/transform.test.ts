@@ -88,11 +88,20 @@ test("keeps the annotations that affect rollouts, under the names of the configu
     "rollcast.dev/ignore": "false",
     "kubectl.kubernetes.io/last-applied-configuration": "{}",
   };
-  const names = relevantAnnotations({ ignore: "example.com/ignore" });
+  const filter = relevantAnnotations({ ignore: "example.com/ignore" });
   const object = { metadata: { ...metadata, annotations } };
-  expect(transformData({ key, annotations: names }, "ConfigMap", object).annotations).toEqual({
+  expect(transformData({ key, annotations: filter }, "ConfigMap", object).annotations).toEqual({
     "rollcast.dev/ignore": "false",
     "example.com/ignore": "true",
     "reloader.stakater.com/match": "true",
   });
+});
+
+test("keeps what looks like an annotation of ours and is none, at most five", () => {
+  const misnamed = Array.from({ length: 9 }, (_, i) => [`rollcast.dev/ignore${i}`, "true"]);
+  const annotations = { "monitor.stakater.com/enabled": "true", ...Object.fromEntries(misnamed) };
+  const object = { metadata: { ...metadata, annotations } };
+  expect(Object.entries(transformData(options, "ConfigMap", object).annotations)).toEqual(
+    misnamed.slice(0, 5),
+  );
 });

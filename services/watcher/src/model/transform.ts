@@ -6,6 +6,7 @@ import { annotationNames } from "@rollcast/shared/annotations";
 import type { Renames } from "@rollcast/shared/annotations";
 import { cutText } from "@rollcast/shared/cut";
 import type { SourceKind } from "@rollcast/shared/events";
+import { misnamedReader } from "@rollcast/shared/misnamed-annotations";
 import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { ObjectRef } from "@rollcast/shared/subjects";
 
@@ -113,12 +114,6 @@ export function boundDigests(
   return { [WHOLE_OBJECT]: whole.toString("hex", 0, DIGEST_BYTES) };
 }
 
-/** Names of the source annotations that affect rollouts. */
-export function relevantAnnotations(renames: Renames): readonly string[] {
-  return [...annotationNames("ignore", renames), ...annotationNames("match", renames)];
-}
-
-const MAX_ANNOTATION = 1_024;
 const MAX_MANAGER = 128;
 
 /**
@@ -145,17 +140,26 @@ export function editorsOf(
   return editors.sort((a, b) => (b.time ?? 0) - (a.time ?? 0));
 }
 
-/** The relevant annotations of a source, bounded in length. */
-export function annotationsOf(
-  { metadata }: KubeObject,
-  names: readonly string[],
-): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of names) {
-    const value = metadata.annotations?.[name];
-    if (typeof value === "string") kept[name] = cutText(value, MAX_ANNOTATION);
-  }
-  return kept;
+/** Those of a source's annotations that are kept, bounded in number and length. */
+export type AnnotationFilter = (annotations: unknown) => Record<string, string>;
+
+const MAX_ANNOTATION = 1_024;
+const MAX_MISNAMED = 5;
+
+/** Keeps the annotations that affect rollouts, and a few that were perhaps meant to. */
+export function relevantAnnotations(renames: Renames): AnnotationFilter {
+  const names = [...annotationNames("ignore", renames), ...annotationNames("match", renames)];
+  const misnamed = misnamedReader(renames);
+  return (annotations) => {
+    const kept: Record<string, string> = {};
+    const keep = (name: string) => {
+      const value = dig(annotations, name);
+      if (typeof value === "string") kept[name] = cutText(value, MAX_ANNOTATION);
+    };
+    for (const name of names) keep(name);
+    for (const { name } of misnamed(annotations, MAX_MISNAMED)) keep(name);
+    return kept;
+  };
 }
 
 /** A field of an object and how its values are encoded: plain text or base64. */
@@ -169,10 +173,10 @@ const FIELDS: Readonly<Record<"ConfigMap" | "Secret", readonly DataField[]>> = {
   Secret: [{ field: "data", form: "text", encoding: "base64" }],
 };
 
-/** The key for the digests, and the names of the annotations to keep. */
+/** The key for the digests, and which annotations are kept. */
 export type TransformOptions = {
   readonly key: InstallationKey;
-  readonly annotations: readonly string[];
+  readonly annotations: AnnotationFilter;
 };
 
 /**
@@ -203,6 +207,6 @@ export function transformData(
     digests: boundDigests(key, digests),
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
     editors: editorsOf(object, fields, true),
-    annotations: annotationsOf(object, annotations),
+    annotations: annotations(metadata.annotations),
   };
 }
