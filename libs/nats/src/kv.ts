@@ -41,7 +41,7 @@ export type Kv<T> = {
   snapshot(filter?: string): AsyncIterable<Entry<T>>;
   /**
    * Reports every present record and then each later write, on one subscription, until `signal`
-   * fires. An unreadable record is logged and reported as removed.
+   * fires. An unreadable record is logged, and reported as such, or as removed where nobody asks.
    */
   listAndWatch(options: ListWatch<T>): void;
 };
@@ -51,6 +51,8 @@ export type ListWatch<T> = {
   signal: AbortSignal;
   /** `value` undefined: removed. */
   onEntry: (key: string, value: T | undefined, revision: number) => void;
+  /** What is there is not of the form, e.g. of a newer version. */
+  onUnreadable?: (key: string, revision: number) => void;
 } & Pick<Watching, "onStart" | "onSynced" | "relistMs">;
 
 function isConflict(err: unknown): boolean {
@@ -118,9 +120,13 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
         if (value !== undefined) yield { key, value, revision };
       }
     },
-    listAndWatch({ filter = ">", onEntry, ...watching }) {
-      const onUpdate = ({ key, bytes, revision }: Stored) =>
-        onEntry(key, bytes === undefined ? undefined : tryRead(key, bytes), revision);
+    listAndWatch({ filter = ">", onEntry, onUnreadable, ...watching }) {
+      const onUpdate = ({ key, bytes, revision }: Stored) => {
+        const value = bytes === undefined ? undefined : tryRead(key, bytes);
+        const isUnreadable = bytes !== undefined && value === undefined;
+        if (isUnreadable && onUnreadable !== undefined) onUnreadable(key, revision);
+        else onEntry(key, value, revision);
+      };
       keepWatching(nats, { bucket, filter, onUpdate, ...watching }).catch((err: unknown) =>
         nats.logger.error({ err, bucket }, "bucket watch failed"),
       );

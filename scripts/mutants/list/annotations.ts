@@ -190,4 +190,39 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
       title: `what counts on sources alone is a fault on a workload`,
     },
   },
+  {
+    name: "source-names-stay",
+    undoes: `A source whose record is removed is forgotten.`,
+    file: "services/restarter/src/index/source-names.ts",
+    find: `        if (source !== undefined) names.remove(source);
+        return`,
+    becomes: `        return`,
+    killedBy: {
+      file: "services/restarter/src/index/source-names.test.ts",
+      title: `a source whose record is removed is forgotten, also in a gap of the watch`,
+    },
+  },
+  {
+    name: "source-names-of-a-gap-stay",
+    undoes: `A source whose record was removed in a gap is forgotten.`,
+    file: "services/restarter/src/index/source-names.ts",
+    find: `if (listed !== undefined) names.retain(listed);`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/index/source-names.test.ts",
+      title: `a source whose record is removed is forgotten, also in a gap of the watch`,
+    },
+  },
+  {
+    name: "unreadable-source-has-no-name",
+    undoes: `A source whose record cannot be read has its name.`,
+    file: "services/restarter/src/index/source-names.ts",
+    find: `      if (source !== undefined) names.remove(source);
+      add(source);`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/index/source-names.test.ts",
+      title: `a source whose record cannot be read keeps its name, and has it from the start`,
+    },
+  },
 ];

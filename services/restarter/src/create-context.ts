@@ -25,7 +25,7 @@ import type { OtherInstallations } from "./events/other-installations.ts";
 import { createOutcomePublisher } from "./events/outcome-publisher.ts";
 import { createAffectedCounts } from "./index/workload-index.ts";
 import { createProject } from "./index/pod-templates.ts";
-import { createSourceNames } from "./index/workload-index.ts";
+import { createSourceNames } from "./index/source-names.ts";
 import { createWorkloadIndex } from "./index/workload-index.ts";
 import { kindsOf } from "./index/kinds.ts";
 import { createRestarterMetrics } from "./metrics.ts";

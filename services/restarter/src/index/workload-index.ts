@@ -1,10 +1,8 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
-import { sourceKeys } from "@rollcast/nats/installation";
-import type { Kv } from "@rollcast/nats/kv";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
-import { sourceKey, splitSourceKey } from "../model/content.ts";
+import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
@@ -154,7 +152,8 @@ function remove<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): voi
   if (keys?.size === 0) sets.delete(at);
 }
 
-function place(source: { kind: string; namespace: string }): string {
+/** Where a source, or a pattern of sources, is. */
+export function place(source: { kind: string; namespace: string }): string {
   return `${source.kind}/${source.namespace}`;
 }
 
@@ -221,68 +220,4 @@ export function createAffectedCounts(
     }
     return count;
   };
-}
-
-/** The names of all sources, for annotations with name patterns. */
-export type SourceNames = {
-  /** Sorted by name. */
-  matching(pattern: SourcePattern): SourceKey[];
-  add(source: { kind: string; namespace: string; name: string }): void;
-};
-
-/** An empty set of names. The workloads that may use a new one are enqueued by `onNamed`. */
-export function createSourceNames(
-  patterns: NamePatterns,
-  index: Pick<WorkloadIndex, "usersOf">,
-  onNamed: { readonly enqueue: (key: WorkloadKey) => void },
-): SourceNames {
-  const byPlace = new Map<string, Set<string>>();
-  return {
-    matching: ({ kind, namespace, pattern }) =>
-      [...(byPlace.get(place({ kind, namespace })) ?? [])]
-        .filter((name) => patterns.matches(pattern, name))
-        .toSorted()
-        .map((name) => sourceKey(kind, namespace, name)),
-    add({ kind, namespace, name }) {
-      const at = place({ kind, namespace });
-      const names = byPlace.get(at) ?? new Set();
-      byPlace.set(at, names);
-      if (names.has(name)) return;
-      names.add(name);
-      for (const workload of index.usersOf(sourceKey(kind, namespace, name))) {
-        onNamed.enqueue(workloadKey(workload));
-      }
-    },
-  };
-}
-
-type NameFeed = {
-  readonly sources: Kv<SourceRecord>;
-  readonly cluster: string;
-  readonly signal: AbortSignal;
-  /** Called with each record that has annotations that count, or had some at its start. */
-  readonly onAnnotated?: (record: SourceRecord) => void;
-};
-
-/**
- * Adds the names of the present and future sources, until `signal` fires; resolves when the present
- * ones are in. That a record is removed changes nothing: reading it then returns nothing.
- */
-export async function feedSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
-  const { sources, cluster, signal, onAnnotated } = feed;
-  const { promise: synced, resolve } = Promise.withResolvers<void>();
-  const annotated = new Set<string>();
-  sources.listAndWatch({
-    filter: sourceKeys(cluster),
-    signal,
-    onEntry(key, record) {
-      if (record === undefined) return;
-      names.add(record);
-      if (Object.keys(record.annotations).length > 0) annotated.add(key);
-      if (annotated.has(key)) onAnnotated?.(record);
-    },
-    onSynced: resolve,
-  });
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await synced;
 }

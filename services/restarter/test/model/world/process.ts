@@ -14,11 +14,8 @@ import { SourceRecord } from "@rollcast/shared/records";
 import { createAdmission, createQueueAssigner } from "../../../src/admission/admission.ts";
 import { createQuotaStore } from "../../../src/admission/quota-store.ts";
 import type { Context } from "../../../src/context.ts";
-import {
-  createAffectedCounts,
-  createSourceNames,
-  feedSourceNames,
-} from "../../../src/index/workload-index.ts";
+import { createAffectedCounts } from "../../../src/index/workload-index.ts";
+import { createSourceNames, feedSourceNames } from "../../../src/index/source-names.ts";
 import { createProject } from "../../../src/index/pod-templates.ts";
 import { createWorkloadIndex } from "../../../src/index/workload-index.ts";
 import { watchKind } from "../../../src/index/kind-watch.ts";
