@@ -9,6 +9,7 @@ import { configMap, paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { AUTO, deployment } from "@rollcast/testkit/deployment";
 import { job, pathOf } from "@rollcast/testkit/shapes";
 import type { AnyObject } from "@rollcast/testkit/test-api";
+import { recordKey } from "@rollcast/shared/subjects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { REFUSAL, refuseTemplates } from "./refuse-templates.ts";
@@ -109,6 +110,40 @@ test("impact says what would roll and why the others would not, and what then ro
   for (const name of ["one", "other"]) expect(await generationOf(stack, name), name).toBe(1);
   const none = `/v1/impact?kind=Secret&namespace=${namespace}&name=cfg`;
   expect(await call("GET", none)).toMatchObject({ exists: false, items: [] });
+});
+
+test("a record that cannot be read is named, and the others are answered for", async () => {
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
+  const { namespace } = stack;
+  await using nats = await stack.connect();
+  const spoil = (bucket: string, kind: string, name: string) => {
+    const key = recordKey("test", { kind, namespace, name });
+    return nats.js.publish(`$KV.${bucket}.${key}`, "unreadable");
+  };
+  const query = `/v1/impact?kind=ConfigMap&namespace=${namespace}&name=cfg`;
+  const impact = async () => {
+    const answer = getImpact.response?.parse(await call("GET", query));
+    const rows = answer?.items.map(({ name, would, message }) => [name, would, message]);
+    return { exists: answer?.exists, rows };
+  };
+  const sentence = (kind: string, name: string) =>
+    expect.stringContaining(`record test.${kind}.${namespace}.${name} in `);
+  await spoil("workloads", "Deployment", "one");
+  expect(await impact()).toEqual({
+    exists: true,
+    rows: [
+      ["one", "unknown", sentence("deployment", "one")],
+      ["other", "keep", expect.anything()],
+      ["web", "roll", expect.anything()],
+    ],
+  });
+  const { problem } = await call<{ problem: object }>("GET", at(stack, "one"));
+  const detail = sentence("deployment", "one");
+  expect(problem).toMatchObject({ status: 500, code: "unreadable", detail });
+  await spoil("sources", "ConfigMap", "cfg");
+  const unknown = ["one", "other", "web"].map((name) => [name, "unknown", expect.anything()]);
+  expect(await impact()).toMatchObject({ exists: true, rows: unknown });
 });
 
 test("a roll is made once for each request id, whoever is asked how often", async () => {

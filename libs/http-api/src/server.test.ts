@@ -5,6 +5,7 @@ import { PageQuery, pageOf, paginate } from "@rollcast/shared/api/page";
 import { ProblemError, Problem } from "@rollcast/shared/api/problem";
 import { defineRoute, serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
+import { TerminalError } from "@rollcast/shared/errors";
 import { createLogger } from "@rollcast/runtime/logger";
 import { createMetrics } from "@rollcast/runtime/metrics";
 import { expect, test } from "vitest";
@@ -43,6 +44,7 @@ const ROUTES: readonly ApiRoute[] = [
     }),
     ({ params, body, actor }) => {
       if (params.name === "crash") throw new Error("a sentence with a secret in it");
+      if (params.name === "odd") throw new TerminalError("Unreadable", "record odd is of no form");
       if (params.name === "gone") throw new ProblemError(404, "no-thing", "list the things first");
       return { touched: `${params.name} ${body.times}`, by: actor };
     },
@@ -102,6 +104,12 @@ const touch = (times: unknown, headers = {}) => ({
   method: "POST",
   body: JSON.stringify({ times }),
   headers,
+});
+
+test("a record that cannot be read is named, and no fault of the service", async () => {
+  await using api = await start();
+  const { status, code, detail } = await problem(await api.call("/v1/things/odd/touch", touch(1)));
+  expect([status, code, detail]).toEqual([500, "unreadable", "record odd is of no form"]);
 });
 
 test("answers hold what the contract names and nothing else, page by page", async () => {

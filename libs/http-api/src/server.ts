@@ -14,7 +14,7 @@ import type { Metrics } from "@rollcast/runtime/metrics";
 import type { z } from "zod";
 import type { Logger } from "@rollcast/runtime/logger";
 import { readSecret } from "@rollcast/runtime/files/read-secret";
-import { ConfigError, toError } from "@rollcast/shared/errors";
+import { ConfigError, TerminalError, toError } from "@rollcast/shared/errors";
 
 type HttpApiOptions = FaultContext & {
   readonly listen: ApiConfig["listen"];
@@ -173,6 +173,8 @@ function notFound(methods: readonly string[]): ProblemError {
 function problemOf({ fault, logger }: FaultContext, err: unknown, data: object) {
   if (err instanceof ProblemError) return err;
   logger.error({ err, ...data }, "api request failed");
+  // One record of another version is no fault of the service, and its sentence names it.
+  if (err instanceof TerminalError) return new ProblemError(500, "unreadable", err.message);
   const reason = fault();
   return reason === undefined
     ? new ProblemError(500, "internal", "it failed here: look for the request id in the log")

@@ -155,6 +155,30 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "unreadable-record-fails-impact",
+    undoes: `An impact is told of the workloads that can be read.`,
+    file: "services/restarter/src/api/impact-route.ts",
+    find: `if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
+        return unknown`,
+    becomes: `if (err instanceof Error) throw err;
+        return unknown`,
+    killedBy: {
+      file: "test/api.test.ts",
+      title: `a record that cannot be read is named, and the others are answered for`,
+    },
+  },
+  {
+    name: "unreadable-record-is-internal",
+    undoes: `The API names a record that cannot be read.`,
+    file: "libs/http-api/src/server.ts",
+    find: `if (err instanceof TerminalError) return new ProblemError(500, "unreadable", err.message);`,
+    becomes: ``,
+    killedBy: {
+      file: "libs/http-api/src/server.test.ts",
+      title: `a record that cannot be read is named, and no fault of the service`,
+    },
+  },
+  {
     name: "csi-api-is-waited-for",
     undoes: `The watcher is ready though the own API of an optional kind fails.`,
     file: "services/watcher/src/model/named-reflector.ts",

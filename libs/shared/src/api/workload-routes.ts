@@ -118,7 +118,9 @@ export const retryWorkload = defineRoute({
 const Impacted = z.object({
   ...WorkloadRef.shape,
   kind: z.string(),
-  would: z.enum(["roll", "wait", "skip", "keep"]),
+  would: z
+    .enum(["roll", "wait", "skip", "keep", "unknown"])
+    .meta({ description: "`unknown`: it, or one of its sources, cannot be read" }),
   check: z.string(),
   message: z.string(),
   at: Time.optional().meta({ description: "When the rollout would begin, where it would wait" }),
@@ -143,7 +145,9 @@ export const getImpact = defineRoute({
   }),
   response: pageOf(Impacted).extend({
     source: z.object({ kind: z.string(), namespace: z.string(), name: z.string() }),
-    exists: z.boolean().meta({ description: "Whether the watcher has seen it exist" }),
+    exists: z
+      .boolean()
+      .meta({ description: "Whether the watcher has seen it exist; true where nobody can read" }),
   }),
 });
 

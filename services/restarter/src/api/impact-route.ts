@@ -3,7 +3,10 @@ import { paginate } from "@rollcast/shared/api/page";
 import { getImpact } from "@rollcast/shared/api/workload-routes";
 import { serve } from "@rollcast/shared/api/route";
 import type { ApiRoute } from "@rollcast/shared/api/route";
+import { KubeError } from "@rollcast/kube/client";
+import { TerminalError } from "@rollcast/shared/errors";
 import { recordKey } from "@rollcast/shared/subjects";
+import type { ObjectRef } from "@rollcast/shared/subjects";
 import { mapLimit } from "@rollcast/async/map-limit";
 import type { z } from "zod";
 import type { DecisionView } from "@rollcast/shared/api/workload-views";
@@ -16,6 +19,7 @@ import type { SourceReads } from "../reconcile/evaluate.ts";
 import { candidates } from "../model/workload.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
+import type { Context } from "../context.ts";
 import type { ApiContext } from "./api-context.ts";
 import { decide } from "../decision/decide.ts";
 import { presentContents, verdict, verdicts } from "../model/verdict.ts";
@@ -43,7 +47,7 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     const { kind, namespace, name } = query;
     const keys = splitKeys(query.keys);
     const source = { kind, namespace, name };
-    const record = await ctx.sources.get(recordKey(ctx.cluster, source));
+    const exists = await isPresent(ctx, source);
     const key = sourceKey(kind, namespace, name);
     const users = ctx.index.usersOf(key);
     const page = paginate(users, workloadKey, query);
@@ -51,12 +55,32 @@ export function impactRoute({ ctx }: ApiContext): ApiRoute {
     await untilSynced(ctx);
     const items = await mapLimit(page.items, CONCURRENCY, async (workload) => {
       if (candidates(ctx.names, workload).left.includes(key)) return passedOver(workload);
-      const { input } = await evaluate(ctx, workload, true, reads);
-      return impactOn(input, source, keys);
+      try {
+        const { input } = await evaluate(ctx, workload, true, reads);
+        return impactOn(input, source, keys);
+      } catch (err) {
+        if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
+        return unknownImpact(workload, err.message);
+      }
     });
-    const exists = record !== undefined && record.value.deletedAt === undefined;
     return { ...page, items, source, exists };
   });
+}
+
+/** Whether the watcher has a record of the source, where it can be read one of its presence. */
+async function isPresent(ctx: Context, source: ObjectRef): Promise<boolean> {
+  try {
+    const record = await ctx.sources.get(recordKey(ctx.cluster, source));
+    return record !== undefined && record.value.deletedAt === undefined;
+  } catch (err) {
+    if (err instanceof TerminalError) return true;
+    throw err;
+  }
+}
+
+/** Its own trouble, which says nothing of the others. */
+function unknownImpact({ kind, namespace, name }: Workload, message: string): Impacted {
+  return { kind, namespace, name, would: "unknown", check: "unreadable", message };
 }
 
 /** There is no room for the source among those that the workload's patterns match. */
