@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
 import { define, pathIn, setStatus } from "@rollcast/testkit/definitions";
 import { deployment } from "@rollcast/testkit/deployment";
@@ -7,6 +8,7 @@ import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { custom } from "@rollcast/testkit/shapes";
 import { waitFor } from "@rollcast/testkit/wait";
+import { z } from "zod";
 import { ENDS } from "./place.ts";
 import type { Place } from "./place.ts";
 import { openWorld, useWorld } from "./world.ts";
@@ -197,6 +199,110 @@ outcomeTest(
   },
 );
 
+/** As a newer version may leave it to an older one: nobody knows what it holds back. */
+outcomeTest(
+  "a freeze that cannot be read holds its namespace back, is named, and nothing else waits (case 26, freeze)",
+  {
+    right: {
+      frozen: ["planned", "deferred Frozen"],
+      other: ["planned", "started", "succeeded Complete"],
+      named: true,
+      counted: 1,
+      after: ["planned", "deferred Frozen", "started", "succeeded Complete"],
+    },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["frozen", "other"] }));
+    const [frozen, other] = [own.place("frozen"), own.place("other")];
+    for (const place of [frozen, other]) {
+      await place.source();
+      await place.deploy("web");
+    }
+    const { nats } = frozen.world;
+    const key = `test.freeze.namespace.${frozen.namespace}`;
+    await nats.js.publish(`$KV.control.${key}`, JSON.stringify({ v: 2, type: "freeze" }));
+    begin();
+    await frozen.change();
+    await other.change();
+    await frozen.firstOf("web", ["deferred", "started"]);
+    await other.firstOf("web", ENDS);
+    const [service] = own.stack.services;
+    const read = async (path: string) => (await fetch(`${service?.http()}${path}`)).text();
+    const named = (await read("/readyz")).includes(key);
+    const metric = /^rollcast_control_unreadable(?:\{.*\})? (\d+)$/m;
+    const counted = Number(metric.exec(await read("/metrics"))?.[1]);
+    const events = { frozen: frozen.events("web"), other: other.events("web") };
+    const control = await openKv(nats, "control", z.unknown());
+    const entry = await control.get(key);
+    await control.remove(key, entry?.revision ?? 0);
+    await frozen.firstOf("web", ENDS);
+    return { ...events, named, counted, after: frozen.events("web") };
+  },
+);
+
+/** Its watcher cannot tell what has changed, nor the restarter what its users run. */
+outcomeTest(
+  "the users of a source whose record cannot be read are named at once, and no others (case 26, source)",
+  { right: { named: "Deployment web", other: ["planned", "started", "succeeded Complete"] } },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["source"] }));
+    const place = own.place("source");
+    for (const [name, source] of [
+      ["web", "cfg"],
+      ["api", "other"],
+    ] as const) {
+      await place.source(source);
+      await place.deploy(name, { uses: [{ as: "envFrom", configMap: source }] });
+    }
+    begin();
+    await place.spoil("sources", "ConfigMap", "cfg");
+    await place.change("cfg");
+    await place.change("other");
+    await place.firstOf("api", ENDS);
+    const [service] = own.stack.services;
+    const line = /^reconciling fails, .*: (Deployment)\/.*\/(\w+)$/m;
+    const workload = await waitFor(
+      async () => line.exec(await (await fetch(`${service?.http()}/readyz`)).text()),
+      { timeout: 10_000 },
+    ).catch(() => undefined);
+    return { named: workload?.slice(1).join(" "), other: place.events("api") };
+  },
+);
+
+/** The one that nobody can follow may have ended long ago. */
+outcomeTest(
+  "a workload whose record cannot be read gives its quota back, and the next one is rolled (case 26, quota)",
+  { right: { second: ["planned", "deferred MaxRolling", "started"] } },
+  async (begin, undo) => {
+    const own = undo.use(
+      await openWorld({
+        places: ["full"],
+        config: () => ({
+          rollout: { stalledAfter: "1s" },
+          queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
+        }),
+      }),
+    );
+    const place = own.place("full");
+    for (const name of ["first", "second"]) {
+      await place.source(name);
+      const uses = [{ as: "envFrom", configMap: name }] as const;
+      await place.deploy(name, { uses });
+    }
+    // It keeps its place for as long as nobody resumes it.
+    const path = paths.deployment(place.namespace, "first");
+    await place.api.patch(path, { spec: { paused: true } }, "kubectl");
+    await place.change("first");
+    await place.firstOf("first", ["started"]);
+    await place.spoil("workloads", "Deployment", "first");
+    await place.change("second");
+    await place.firstOf("second", ["deferred"]);
+    begin();
+    await place.firstOf("second", ["started"], { withinMs: 25_000 });
+    return { second: place.events("second") };
+  },
+);
+
 /**
  * An aggregated API or a conversion webhook may be broken for days, and concerns its own kind only.
  */
@@ -230,5 +336,42 @@ outcomeTest(
     await place.change();
     await place.firstOf("web", ["succeeded"], { withinMs: ready ? 10_000 : 2_000 });
     return { ready, events: place.events("web") };
+  },
+);
+
+/** Of a source too: its watcher sees the others, and is ready. */
+outcomeTest(
+  "an API of the CSI driver that answers with errors does not keep ConfigMaps from being seen (case 27)",
+  {
+    right: {
+      ready: 200,
+      named: true,
+      counted: 1,
+      events: ["planned", "started", "succeeded Complete"],
+    },
+  },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["driver"], services: [] }));
+    const place = own.place("driver");
+    await place.source();
+    await place.deploy("web", { adopt: false });
+    place.world.proxy.rules([{ path: /secrets-store\.csi/, fault: { do: "answer", status: 503 } }]);
+    const service = await own.stack.start("all-in-one", { wait: false });
+    const read = async (path: string) => {
+      const answer = await fetch(`${service.http()}${path}`).catch(() => undefined);
+      return { status: answer?.status, text: (await answer?.text()) ?? "" };
+    };
+    begin();
+    await waitFor(async () => (await read("/readyz")).status === 200, { timeout: 15_000 }).catch(
+      () => undefined,
+    );
+    const { status: ready, text } = await read("/readyz");
+    const named = text.includes("SecretProviderClass is not followed, its API fails: 503");
+    const metric = /^rollcast_kind_unavailable\{.*kind="SecretProviderClass".*\} (\d+)$/m;
+    const counted = Number(metric.exec((await read("/metrics")).text)?.[1]);
+    await place.adopted("web");
+    await place.change();
+    await place.firstOf("web", ENDS, { withinMs: 10_000 });
+    return { ready, named, counted, events: place.events("web") };
   },
 );

@@ -11,6 +11,8 @@ export type KvCache<Held> = Pick<KvStore<Held>, "get" | "list" | "size" | "liste
   isSynced(): boolean;
   /** Resolves when that is so, or the watch was ended. */
   synced(): Promise<void>;
+  /** Keys of records that are there, and that this version cannot read: `get` has none of them. */
+  readonly unreadable: ReadonlyMap<string, unknown>;
 };
 
 export type CachedKv<T, Held> = {
@@ -77,8 +79,12 @@ export async function openTransformedKvCache<T, Held>({
 }: KvCacheOptions<T, Held>): Promise<CachedKv<T, Held>> {
   signal.throwIfAborted();
   const store = createKvStore<Held>();
-  const set = (key: string, value: T | undefined, revision: number) =>
+  /** By key: the revision. */
+  const unreadable = new Map<string, number>();
+  const set = (key: string, value: T | undefined, revision: number) => {
+    if (revision >= (unreadable.get(key) ?? 0)) unreadable.delete(key);
     store.set(key, value === undefined ? undefined : transform(value), revision);
+  };
   let listing = Promise.withResolvers<void>();
   let isListed = false;
   const end = () => {
@@ -93,9 +99,15 @@ export async function openTransformedKvCache<T, Held>({
     onStart() {
       if (isListed) listing = Promise.withResolvers();
       isListed = false;
+      unreadable.clear();
       store.startList();
     },
     onEntry: set,
+    onUnreadable(key, revision) {
+      set(key, undefined, revision);
+      // Own writes are in the cache before their subscription shows what was there before them.
+      if (revision >= (store.get(key)?.revision ?? 0)) unreadable.set(key, revision);
+    },
     onSynced() {
       store.endList();
       end();
@@ -107,7 +119,7 @@ export async function openTransformedKvCache<T, Held>({
   await Promise.race([listing.promise, aborted.promise]);
   signal.removeEventListener("abort", onAbort);
   signal.throwIfAborted();
-  const cache = { ...store, isSynced: () => isListed, synced: () => listing.promise };
+  const cache = { ...store, isSynced: () => isListed, synced: () => listing.promise, unreadable };
   return { cache, kv: writeThrough(kv, set) };
 }
 

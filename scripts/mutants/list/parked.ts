@@ -143,15 +143,58 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "unreadable-record-stops-the-repair",
-    undoes: "a record that cannot be read keeps no other workload's quota from being repaired",
-    file: "services/restarter/src/operations/quota-repair.ts",
-    find: "if (!(err instanceof TerminalError)) throw err;",
-    becomes: "if (err instanceof TerminalError) throw err;",
+    name: "unreadable-freeze-is-none",
+    undoes: `A freeze that cannot be read holds its scope back.`,
+    file: "services/restarter/src/admission/admission.ts",
+    find: `if (keys.some((key) => cache.unreadable.has(key))) return {};`,
+    becomes: ``,
     killedBy: {
-      file: "services/restarter/test/blast-radius.test.ts",
-      title:
-        "quota of a killed restarter is released beside a workload whose record cannot be read",
+      file: "services/restarter/src/admission/admission.test.ts",
+      title: `what cannot be read holds back: a freeze its scope, settings and quota their queue`,
+    },
+  },
+  {
+    name: "unreadable-settings-are-none",
+    undoes: `A queue whose settings or quota cannot be read waits.`,
+    file: "services/restarter/src/admission/admission.ts",
+    find: `return isUnknown ? { ...present, paused: {} } : present;`,
+    becomes: `return present;`,
+    killedBy: {
+      file: "services/restarter/src/admission/admission.test.ts",
+      title: `what cannot be read holds back: a freeze its scope, settings and quota their queue`,
+    },
+  },
+  {
+    name: "unreadable-record-is-removed",
+    undoes: `A cache knows what is there and cannot be read.`,
+    file: "libs/nats/src/kv.ts",
+    find: `if (isUnreadable && onUnreadable !== undefined) onUnreadable(key, revision);`,
+    becomes: `if (isUnreadable && onUnreadable === undefined) return;`,
+    killedBy: {
+      file: "test/cases/parked.test.ts",
+      title: `a freeze that cannot be read holds its namespace back, is named, and nothing else waits (case 26, freeze)`,
+    },
+  },
+  {
+    name: "unreadable-control-is-not-named",
+    undoes: `\`/readyz\` names entries of \`control\` that cannot be read.`,
+    file: "services/restarter/src/health.ts",
+    find: `if (unreadable.size === 0) return [];`,
+    becomes: `if (unreadable.size >= 0) return [];`,
+    killedBy: {
+      file: "services/restarter/src/health.test.ts",
+      title: `every part of a restarter has its sign`,
+    },
+  },
+  {
+    name: "unreadable-record-stops-quota-repair",
+    undoes: `A record that cannot be read keeps no quota for ever, and none of others.`,
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: `if (err instanceof TerminalError) return "unreadable";`,
+    becomes: ``,
+    killedBy: {
+      file: "test/cases/parked.test.ts",
+      title: `a workload whose record cannot be read gives its quota back, and the next one is rolled (case 26, quota)`,
     },
   },
   {

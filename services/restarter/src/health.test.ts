@@ -17,7 +17,7 @@ test("every part of a restarter has its sign", async () => {
       progress: () => [{ what: "deployments: nothing consumed", ms: 1 }],
       notes: () => ["apps is not served"],
     },
-    admission: { isSynced: () => false },
+    admission: { isSynced: () => false, unreadable: new Map([["test.freeze.cluster", 1]]) },
     workqueue: { failing: (): WorkloadKey[] => ["Deployment/shop/web"] },
     others: {
       ownKeyId: () => "k1",
@@ -58,6 +58,7 @@ test("every part of a restarter has its sign", async () => {
   expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
     "apps is not served",
     "reconciling fails, and is tried again: Deployment/shop/web",
+    "not readable in the bucket control, so what they may hold back waits: test.freeze.cluster",
     "another installation (key k9, ours k1) rolls workloads of this one: Deployment/shop/a, Deployment/shop/b, Deployment/shop/c and 1 more",
   ]);
 });

@@ -25,7 +25,7 @@ export type CheckedParts = {
   readonly resync: Pick<Resync, "inFlightMs">;
   readonly workers: readonly QueueWorker[];
   readonly workqueue: Pick<Workqueue<WorkloadKey>, "failing">;
-  readonly admission: Pick<Admission, "isSynced">;
+  readonly admission: Pick<Admission, "isSynced" | "unreadable">;
   readonly others: Pick<OtherInstallations, "all" | "ownKeyId">;
 };
 
@@ -50,6 +50,13 @@ function controlGap({ isSynced }: Pick<Admission, "isSynced">): string | undefin
   return isSynced() ? undefined : "the bucket control is being listed, nothing is rolled meanwhile";
 }
 
+/** A line behind the `ok` of `/readyz` while entries of the bucket `control` cannot be read. */
+function controlNotes({ unreadable }: Pick<Admission, "unreadable">): string[] {
+  if (unreadable.size === 0) return [];
+  const keys = [...unreadable.keys()].join(", ");
+  return [`not readable in the bucket control, so what they may hold back waits: ${keys}`];
+}
+
 /** How the parts of a restarter are. */
 export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSources {
   const { kinds, consumer, resync, workers, workqueue, admission, others } = parts;
@@ -57,7 +64,10 @@ export function restarterHealth(parts: CheckedParts, now = Date.now): HealthSour
     watch: kinds,
     events: consumerHealth(consumer, now),
     resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
-    reconcile: { ready: () => controlGap(admission), notes: () => failingNotes(workqueue) },
+    reconcile: {
+      ready: () => controlGap(admission),
+      notes: () => [...failingNotes(workqueue), ...controlNotes(admission)],
+    },
     installation: { notes: () => otherInstallationNotes(others) },
     worker: workersHealth(workers, now),
   };

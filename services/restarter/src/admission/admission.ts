@@ -30,6 +30,8 @@ export type Admission = {
   isSynced(): boolean;
   /** Resolves when it does. */
   synced(): Promise<void>;
+  /** Keys of entries that this version cannot read: a freeze, or a queue, that holds back. */
+  readonly unreadable: KvCache<ControlEntry>["unreadable"];
   /** `since`: when it became due (ms since the epoch); undefined: just now. */
   of(workload: Workload, since: number | undefined): AdmissionState;
   queueOf(workload: Workload): string;
@@ -87,6 +89,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return {
     isSynced: options.cache.isSynced,
     synced: options.cache.synced,
+    unreadable: options.cache.unreadable,
     of,
     queueOf,
     windowOf: (workload) => fileOf(queueOf(workload)).window,
@@ -221,9 +224,15 @@ function createAdmissionReader(options: AdmissionOptions) {
     const entry = cache.get(stateKey(cluster, queue))?.value;
     return entry?.type === "state" ? entry : emptyState(queue);
   };
-  const settings = (queue: string) => {
+  const settings = (queue: string): Effective => {
     const entry = cache.get(settingsKey(cluster, queue))?.value;
-    return effective(fileOf(queue), entry?.type === "settings" ? entry : undefined, Date.now());
+    const live = entry?.type === "settings" ? entry : undefined;
+    const present = effective(fileOf(queue), live, Date.now());
+    // Whether it is paused, halted or used up, nobody knows.
+    const isUnknown = [settingsKey, stateKey].some((keyOf) =>
+      cache.unreadable.has(keyOf(cluster, queue)),
+    );
+    return isUnknown ? { ...present, paused: {} } : present;
   };
   /** The freeze that lasts longest. */
   const frozen = ({ kind, namespace, name }: Workload): AdmissionState["frozen"] => {
@@ -232,8 +241,11 @@ function createAdmissionReader(options: AdmissionOptions) {
       { level: "namespace", namespace },
       { level: "workload", kind, namespace, name },
     ] as const;
-    const freezes = scopes
-      .map((scope) => cache.get(freezeKey(cluster, scope))?.value)
+    const keys = scopes.map((scope) => freezeKey(cluster, scope));
+    // What cannot be read may last as long as it likes.
+    if (keys.some((key) => cache.unreadable.has(key))) return {};
+    const freezes = keys
+      .map((key) => cache.get(key)?.value)
       .filter((entry) => entry?.type === "freeze")
       .filter((freeze) => lasts(freeze.until));
     if (freezes.length === 0) return undefined;

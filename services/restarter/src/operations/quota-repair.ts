@@ -26,20 +26,28 @@ type RepairOptions = {
   readonly queues: readonly string[];
 };
 
-/**
- * The rollout that quota is kept for, by the record as it is now; `unknown` where that cannot be
- * read, which keeps no other workload's quota from being repaired.
- */
-async function unfinishedNow(
+/** The record as it is in the bucket; `unreadable`: what is there is of another version. */
+async function recordNow(
   ctx: Context,
   key: WorkloadKey,
-): Promise<Rollout | "unknown" | undefined> {
+): Promise<WorkloadRecord | undefined | "unreadable"> {
   try {
-    return unfinished((await ctx.records.get(recordKey(ctx.cluster, splitKey(key))))?.value);
+    return (await ctx.records.get(recordKey(ctx.cluster, splitKey(key))))?.value;
   } catch (err) {
-    if (!(err instanceof TerminalError)) throw err;
-    return "unknown";
+    if (err instanceof TerminalError) return "unreadable";
+    throw err;
   }
+}
+
+/** Whether quota is of no rollout any more; one that nobody can follow has it while it may last. */
+async function isOrphan(
+  ctx: Context,
+  key: WorkloadKey,
+  { rollout, since }: { readonly rollout: string; readonly since: number },
+): Promise<boolean> {
+  const record = await recordNow(ctx, key);
+  if (record === "unreadable") return since <= Date.now() - ctx.stalledAfterMs;
+  return unfinished(record)?.id !== rollout;
 }
 
 /**
@@ -53,8 +61,7 @@ async function freeOrphans(
   for (const [key, quotaUse] of quotaUses as [WorkloadKey, { rollout: string; since: number }][]) {
     if (unfinished(progress.get(key))?.id === quotaUse.rollout) continue;
     if (quotaUse.since > Date.now() - ORPHAN_MS) continue;
-    const rollout = await unfinishedNow(ctx, key);
-    if (rollout === "unknown" || rollout?.id === quotaUse.rollout) continue;
+    if (!(await isOrphan(ctx, key, quotaUse))) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
       if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
@@ -78,8 +85,9 @@ async function addMissing(
     const workload = ctx.index.get(key);
     if (unfinished(record) === undefined || Object.hasOwn(rolling, key)) continue;
     if (workload === undefined || ctx.admission.queueOf(workload) !== queue) continue;
-    const rollout = await unfinishedNow(ctx, key);
-    if (rollout === undefined || rollout === "unknown") continue;
+    const current = await recordNow(ctx, key);
+    const rollout = current === "unreadable" ? undefined : unfinished(current);
+    if (rollout === undefined) continue;
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };
       const changes = (rollout.changes ?? []).map(({ id }) => id);
@@ -98,13 +106,13 @@ export function startQuotaRepair(options: RepairOptions): AsyncDisposable & { no
   let running: Promise<void> | undefined;
   let isStopped = false;
   const repair = async () => {
-    try {
-      for (const queue of options.queues) {
+    for (const queue of options.queues) {
+      try {
         await freeOrphans(options, queue);
         await addMissing(options, queue);
+      } catch (err) {
+        ctx.logger.warn({ err, queue }, "quota repair failed, retrying");
       }
-    } catch (err) {
-      ctx.logger.warn({ err }, "quota repair failed, retrying");
     }
     running = undefined;
   };

@@ -33,4 +33,10 @@ export function startQueueMetrics(metrics: Metrics, ctx: Context, queues: Rollou
       }
     },
   );
+  metrics.gauge(
+    "rollcast_control_unreadable",
+    "Freezes, settings and quota of queues that this version cannot read: what they may hold back waits; /readyz names them",
+    [],
+    (g) => g.set(ctx.admission.unreadable.size),
+  );
 }
