@@ -619,6 +619,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "admission takes the marker off a Rollout in its controller's write, and the next try is refused",
+    [
+      { replicas: 1, attempts: 1, kind: "Rollout" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 1500, cluster: false },
+        { do: "policy", policy: "removes our annotation" },
+        { do: "pass", ms: 100, cluster: true },
+        { do: "policy", policy: "adds a label" },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

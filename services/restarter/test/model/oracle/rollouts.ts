@@ -86,6 +86,13 @@ function isRunByAll(facts: Facts, write: WorkloadWrite): boolean {
   );
 }
 
+/** Whether a write takes what we have written from the template, or it may be another one. */
+function isOfOthers({ by, deleted, marker, markerChanged, templateChanged }: WorkloadWrite) {
+  // A controller keeps our marker, unless admission takes it off in its write.
+  if (by === "cluster") return markerChanged && marker === undefined;
+  return by !== "rollcast" && (markerChanged || templateChanged || deleted);
+}
+
 /**
  * The write since which the pods have the content, and no other writer has touched the template.
  */
@@ -102,12 +109,7 @@ function needlessRollouts(facts: Facts): Fault[] {
       return [];
     }
     if (isOurs || created) last = write;
-    else if (
-      by !== "cluster" &&
-      by !== "rollcast" &&
-      (markerChanged || templateChanged || write.deleted)
-    )
-      last = undefined;
+    else if (isOfOthers(write)) last = undefined;
     if (!isOurs || previous === undefined) return [];
     const isCreation = previous.by !== "rollcast";
     const changed = facts.changes.some(
