@@ -357,9 +357,10 @@ outcomeTest(
     await place.deploy("web", { adopt: false });
     place.world.proxy.rules([{ path: /secrets-store\.csi/, fault: { do: "answer", status: 503 } }]);
     const service = await own.stack.start("all-in-one", { wait: false });
+    await service.waitLog(({ msg }) => msg === "http server listening");
     const read = async (path: string) => {
-      const answer = await fetch(`${service.http()}${path}`).catch(() => undefined);
-      return { status: answer?.status, text: (await answer?.text()) ?? "" };
+      const answer = await fetch(`${service.http()}${path}`);
+      return { status: answer.status, text: await answer.text() };
     };
     begin();
     await waitFor(async () => (await read("/readyz")).status === 200, { timeout: 15_000 }).catch(

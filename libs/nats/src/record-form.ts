@@ -36,10 +36,12 @@ function createMemory<T>(maxBytes: number) {
     byKey.delete(key);
   };
   return {
-    /** What was made of the same bytes, if that is known. */
+    /** What was made of the same bytes, if it is remembered. */
     of(key: string, bytes: Uint8Array): Remembered<T> | undefined {
-      const known = byKey.get(key);
-      return known !== undefined && Buffer.compare(known.bytes, bytes) === 0 ? known : undefined;
+      const existing = byKey.get(key);
+      return existing !== undefined && Buffer.compare(existing.bytes, bytes) === 0
+        ? existing
+        : undefined;
     },
     keep(key: string, bytes: Uint8Array, value: T): void {
       forget(key);
@@ -80,15 +82,15 @@ export function createRecordForm<T>(
   const parse = (key: string, bytes: Uint8Array) => check(key, "Unreadable", jsonOf(bytes));
   return {
     read(key, bytes) {
-      const known = memory.of(key, bytes);
-      if (known !== undefined) return known.value;
+      const existing = memory.of(key, bytes);
+      if (existing !== undefined) return existing.value;
       const value = parse(key, bytes);
       memory.keep(key, bytes, value);
       return value;
     },
     readOnce(key, bytes) {
-      const known = memory.of(key, bytes);
-      return known === undefined ? parse(key, bytes) : known.value;
+      const existing = memory.of(key, bytes);
+      return existing === undefined ? parse(key, bytes) : existing.value;
     },
     write(key, value) {
       const text = JSON.stringify(value);

@@ -108,8 +108,8 @@ export const READABLE_MUTANTS: readonly Mutant[] = [
     name: "record-is-known-by-its-key",
     undoes: "a record that was read before is read anew where its bytes are others",
     file: "libs/nats/src/record-form.ts",
-    find: "Buffer.compare(known.bytes, bytes) === 0",
-    becomes: "known.bytes.length > 0",
+    find: "Buffer.compare(existing.bytes, bytes) === 0",
+    becomes: "existing.bytes.length > 0",
     killedBy: {
       file: "libs/nats/src/record-form.test.ts",
       title: "what is remembered of a record counts for the same bytes only",

@@ -70,7 +70,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     becomes: `return undefined;`,
     killedBy: {
       file: "services/notifier/src/http/circuit.test.ts",
-      title: `after a refusal, 'CertificateNotTrusted', the fault of the receiver is 'CertificateNotTrusted'`,
+      title: `after a refusal, CertificateNotTrusted, the fault of the receiver is CertificateNotTrusted`,
     },
   },
 ];

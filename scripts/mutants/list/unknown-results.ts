@@ -184,8 +184,11 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     undoes: "An answer that is older than what the watch has shown since changes nothing.",
     file: "services/restarter/src/index/workload-index.ts",
     find: `if (newest !== undefined && !isOlder(newest, workload)) return;`,
-    becomes: `if (newest?.uid === workload.uid && !isOlder(newest, workload)) return;`,
-    killedBy: replayOf("late-answer-replaces-the-new"),
+    becomes: `if (newest !== undefined && !isOlder(newest, workload)) return put(workload);`,
+    killedBy: {
+      file: "services/restarter/src/index/workload-index.test.ts",
+      title: "never goes back to an older version, except of another uid that is listed or watched",
+    },
   },
   {
     name: "pending-at-a-closed-gate",

@@ -8,7 +8,7 @@ import type { KubeObject } from "../object.ts";
  */
 const NONE = 2_147_483_647;
 
-/** `spec.progressDeadlineSeconds` in milliseconds, by default 10 minutes; undefined: no deadline. */
+/** `spec.progressDeadlineSeconds` in milliseconds, by default 10 minutes; undefined: none. */
 export function progressDeadlineMs(object: KubeObject): number | undefined {
   const seconds = digNumber(object, 600, "spec", "progressDeadlineSeconds");
   return seconds === NONE ? undefined : seconds * 1_000;

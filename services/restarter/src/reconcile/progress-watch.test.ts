@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { startProgressWatch } from "./progress-watch.ts";
@@ -49,19 +49,32 @@ test("a workload whose record is removed is followed no more", () => {
 /** What is enqueued for a record with a request of so long ago. */
 function enqueuedOf(agoMs: number, over: Partial<WorkloadRecord> = {}, isDone = false) {
   using watch = startWatch();
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
   const request = { id: "r1", by: "anna", at: Date.now() - agoMs, done: isDone };
   watch.change({ ...ended(0), outbox: [], requests: [request], ...over });
+  vi.useRealTimers();
   return watch.enqueued;
 }
 
 test("a request of which its replica made no job gets one by another", () => {
   expect(enqueuedOf(1_000)).toEqual([]);
-  expect(enqueuedOf(31_000)).toEqual(["Deployment/shop/web"]);
-  expect(enqueuedOf(31_000, {}, true)).toEqual([]);
+  expect(enqueuedOf(30_500)).toEqual(["Deployment/shop/web"]);
+  expect(enqueuedOf(30_500, {}, true)).toEqual([]);
+});
+
+test("a request that waits in its queue is looked at now and then", () => {
+  const isLookedAt = (agoMs: number) => enqueuedOf(agoMs).length > 0;
+  expect([31_000, 59_000, 60_000, 61_000, 90_900].map(isLookedAt)).toEqual([
+    false,
+    false,
+    true,
+    false,
+    true,
+  ]);
 });
 
 test("a request that something holds back waits for that", () => {
   const due = { reason: "InvalidAnnotation", published: true };
-  expect(enqueuedOf(31_000, { phase: "deferred", due })).toEqual([]);
-  expect(enqueuedOf(31_000, { phase: "deferred", hold: "Suspended" })).toEqual([]);
+  expect(enqueuedOf(30_500, { phase: "deferred", due })).toEqual([]);
+  expect(enqueuedOf(30_500, { phase: "deferred", hold: "Suspended" })).toEqual([]);
 });

@@ -126,11 +126,15 @@ function isOrphaned({ outbox }: WorkloadRecord, now: number): boolean {
   return outbox.some(({ time }) => now > time + ORPHAN_MS);
 }
 
-/** Whether nobody has made a job of what somebody requested, and nothing holds it back. */
+/**
+ * Whether nobody may have made a job of what somebody requested, and nothing holds it back. One
+ * that waits in its queue is looked at every {@link ORPHAN_MS}.
+ */
 function isRequestLeft(record: WorkloadRecord, now: number): boolean {
   const { due, failure, hold } = record;
   if (due !== undefined || failure !== undefined || hold !== undefined) return false;
-  return now > (openRequest(record)?.at ?? now) + ORPHAN_MS;
+  const age = now - (openRequest(record)?.at ?? now);
+  return age >= ORPHAN_MS && age % ORPHAN_MS < TICK_MS;
 }
 
 function isDue(ctx: Context, record: WorkloadRecord, now: number): boolean {
