@@ -210,7 +210,6 @@ test("a namespace comes into scope though its classes cannot be listed, which ar
     metadata: { labels: { [namespace]: "x" } },
   });
   await waitFor(() => harness.record("ConfigMap", namespace, "cfg"));
-  await waitFor(() => watcher.notes().length > 0);
   expect(watcher.ready()).toBeUndefined();
   await api.patch(`/api/v1/namespaces/${namespace}/configmaps/cfg`, { data: { a: "2" } });
   const isChanged = (name: string) => async () =>

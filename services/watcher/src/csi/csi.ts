@@ -31,6 +31,7 @@ const SERVED_PATH = `/apis/${GROUP.group}/${GROUP.version}`;
 /** How often to check whether the driver has been installed. */
 const POLL_INTERVAL_MS = 60_000;
 const RETRY = { initial: 1_000, max: 1_000 };
+const LATER = { initial: 1_000, max: 60_000 };
 
 /** The part of the watcher that follows the Secrets Store CSI driver once it is installed. */
 export type Csi = AsyncDisposable &
@@ -169,6 +170,16 @@ export async function startCsi(context: Context, intake: AbortSignal): Promise<C
     const statusList = { ...common, resource: statuses, transform: podTransform(entering) };
     await listInto(podStatusHandler(entering, unit, state), statusList);
   };
+  /** The same in the background, until it is done, the namespace has left or the driver is gone. */
+  const listLater = (entering: Context, namespace: string) => {
+    const work = async () => {
+      if (await scope.whenInScope(namespace)) await list(entering, namespace);
+    };
+    const onFailure = (err: unknown) => {
+      if (err instanceof KubeError && err.status === 404) throw err;
+    };
+    retry(work, { backoff: LATER, signal: intake, onFailure }).catch(() => undefined);
+  };
   return {
     reflector: {
       staleness: () => Math.max(0, ...reflectors.map((reflector) => reflector.staleness())),
@@ -185,8 +196,8 @@ export async function startCsi(context: Context, intake: AbortSignal): Promise<C
       } catch (err) {
         if (!(err instanceof KubeError)) throw err;
         // The driver's API may be broken for days, or be gone: nothing else in the namespace waits.
-        logger.warn({ err, namespace }, "secret provider classes not listed, listed again later");
-        state.revived();
+        logger.warn({ err, namespace }, "secret provider classes not listed, retrying");
+        listLater(entering, namespace);
       }
     },
     async leave(namespace) {
