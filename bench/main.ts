@@ -3,6 +3,8 @@
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import { checkOut, commitOf, isChanged } from "@rollcast/testkit/checkout";
+import { alertsOptions } from "./alerts/alerts-options.ts";
+import { benchAlerts } from "./alerts/main.ts";
 import { benchInterference } from "./interference/main.ts";
 import { interferenceOptions } from "./interference/interference-options.ts";
 import { nodeOptionsOf, openImages } from "./lab/image.ts";
@@ -73,6 +75,10 @@ function parse([name, ...rest]: readonly string[]): () => Promise<number> {
   if (name === "interference") {
     const options = interferenceOptions(rest);
     return () => benchInterference(options, print);
+  }
+  if (name === "alerts") {
+    const options = alertsOptions(rest);
+    return () => benchAlerts(options, print);
   }
   const options = optionsOf(name === undefined ? [] : [name, ...rest]);
   return async () => {

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { ALERTS_USAGE } from "./alerts/alerts-options.ts";
 import { INTERFERENCE_USAGE } from "./interference/interference-options.ts";
 import type { Scenario, Sizes } from "./lab/scenario.ts";
 import { combinedMemory, memory } from "./scenarios/memory/memory.ts";
@@ -46,7 +47,7 @@ export function usage(): string {
     '                        [--limit MIB] [--node-options "..."] [SIZES]',
     "",
     ...lines,
-    ...INTERFERENCE_USAGE.map((line) => `  ${line}`),
+    ...[...INTERFERENCE_USAGE, ...ALERTS_USAGE].map((line) => `  ${line}`),
   ].join("\n");
 }
 

@@ -1,192 +1,276 @@
-/**
- * Series in promtool's notation, one sample a minute:
- * https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
- */
-export type Series = Readonly<Record<string, string>>;
-
-/**
- * When an alert must fire and when not; both are looked at `at` a time of which it must have been
- * so for long enough.
- */
-export type Example = {
+/** An alert that must fire in a recording, as a person would expect it to. */
+export type Firing = {
+  /** Name of the recording in test/fixtures/alerts. */
+  readonly scenario: string;
   readonly alert: string;
-  readonly at: string;
-  readonly fires: Series;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly quiet: Series;
+  /** Beside `namespace`, and what the rule itself adds. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The act that causes it; before, the alert is silent. */
+  readonly after: string;
+  /** Minutes after that act until it must fire. */
+  readonly within: number;
+  /** It must fire until then: an act, or so many minutes after the first one. */
+  readonly until: string | number;
+  /** So many minutes after an act it must be silent again; left out where that is not recorded. */
+  readonly over?: { readonly after: string; readonly within: number };
 };
 
-const NS = 'namespace="rollcast"';
-const namespace = "rollcast";
+const labelsOfDown = { job: "rollcast-restarter", instance: "10.0.0.3:8080" };
+const pod = (name: string, resource: string) => ({ pod: `rollcast-${name}`, resource });
 
-/** An alert on a counter of outcomes that rises. */
-function outcome(alert: string, outcome: string): Example {
-  const name = `rollcast_rollouts_total{${NS},outcome="${outcome}"}`;
-  return {
-    alert,
-    at: "20m",
-    fires: { [name]: "0x10 1x30" },
-    labels: { namespace },
-    quiet: { [name]: "3x40", [`rollcast_rollouts_total{${NS},outcome="succeeded"}`]: "0+1x40" },
-  };
-}
-
-/** An alert on a gauge that is too large; `limit` is not. */
-function above(
-  alert: string,
-  gauge: string,
-  { limit, at, by = {} }: { limit: number; at: string; by?: Record<string, string> },
-): Example {
-  const labels = { namespace, ...by };
-  const inside = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
-  const name = `${gauge}{${inside.join()}}`;
-  return {
-    alert,
-    at,
-    fires: { [name]: `${limit + 1}x90` },
-    labels,
-    quiet: { [name]: `${limit}x90` },
-  };
-}
-
-const DEAD = `rollcast_notifications_dead_total{${NS},receiver="hook",reason="404"}`;
-const REFUSED = `rollcast_source_refused_total{${NS}}`;
-const patchErrors = (reason: string) =>
-  `rollcast_patch_errors_total{${NS},reason="${reason}",pod="a"}`;
-
-export const EXAMPLES: readonly Example[] = [
+/** Everything that fires in any recording; whatever is not here must be silent. */
+export const FIRINGS: readonly Firing[] = [
   {
+    scenario: "down",
     alert: "RollcastDown",
-    at: "6m",
-    fires: { 'up{job="rollcast-watcher"}': "0x10" },
-    labels: { job: "rollcast-watcher" },
-    quiet: { 'up{job="rollcast-watcher"}': "1x10", 'up{job="other"}': "0x10" },
+    labels: { ...labelsOfDown, pod: "rollcast-restarter-3" },
+    after: "process-down",
+    within: 6,
+    until: "process-back",
+    over: { after: "process-back", within: 1 },
   },
-  above("RollcastWatchStale", "rollcast_watch_staleness_seconds", {
-    limit: 300,
-    at: "6m",
-    by: { pod: "a", resource: "secrets" },
-  }),
   {
+    scenario: "down",
+    alert: "RollcastDown",
+    labels: { job: "rollcast-notifier" },
+    after: "no-pod",
+    within: 6,
+    until: "pod-back",
+    over: { after: "pod-back", within: 1 },
+  },
+  {
+    scenario: "down",
+    alert: "RollcastOutboxStuck",
+    after: "no-nats",
+    within: 6,
+    until: "nats-back",
+    over: { after: "nats-back", within: 11 },
+  },
+  ...["watcher-1", "watcher-2"].map((name) => ({
+    scenario: "watcher",
+    alert: "RollcastWatchStale",
+    labels: pod(name, "configmaps"),
+    after: "watch-stalls",
+    within: 12,
+    until: "watch-answers",
+    over: { after: "watch-answers", within: 2 },
+  })),
+  {
+    scenario: "watcher",
     alert: "RollcastSourcesRefused",
-    at: "20m",
-    fires: { [REFUSED]: "0x10 1x30" },
-    labels: { namespace },
-    quiet: { [REFUSED]: "2x40" },
+    after: "refused",
+    within: 6,
+    until: "mended",
+    over: { after: "mended", within: 1 },
   },
-  above("RollcastOutboxStuck", "rollcast_outbox_pending", { limit: 0, at: "6m" }),
-  above("RollcastConsumerBehind", "rollcast_consumer_pending", {
-    limit: 1_000,
-    at: "11m",
-    by: { job: "rollcast-restarter" },
-  }),
-  above("RollcastWorkloadsStale", "rollcast_stale_workloads_oldest_seconds", {
-    limit: 1_800,
-    at: "31m",
-  }),
-  above("RollcastWorkloadsFailing", "rollcast_workloads_failing", { limit: 0, at: "16m" }),
-  outcome("RollcastRolloutsFailing", "failed"),
-  outcome("RollcastRolloutsStalled", "stalled"),
-  outcome("RollcastWorkloadThrottled", "throttled"),
   {
+    scenario: "watcher",
+    alert: "RollcastOutboxStuck",
+    after: "stream-full",
+    within: 6,
+    until: "stream-empty",
+    over: { after: "stream-empty", within: 11 },
+  },
+  {
+    scenario: "redis",
+    alert: "RollcastConsumerBehind",
+    labels: { job: "rollcast-restarter" },
+    after: "no-redis",
+    within: 14,
+    until: "redis-back",
+    over: { after: "redis-back", within: 4 },
+  },
+  {
+    scenario: "refused",
+    alert: "RollcastWorkloadsStale",
+    after: "patches-fail",
+    within: 36,
+    until: 36,
+    over: { after: "mended", within: 2 },
+  },
+  {
+    scenario: "refused",
+    alert: "RollcastRolloutsFailing",
+    after: "patches-fail",
+    within: 3,
+    until: 15,
+  },
+  ...["Refused", "Unavailable"].map((reason) => ({
+    scenario: "refused",
     alert: "RollcastPatchErrors",
-    at: "25m",
-    fires: { [patchErrors("Unavailable")]: "0+12x40" },
-    labels: { namespace, reason: "Unavailable" },
-    quiet: { [patchErrors("Conflict")]: "0+60x40", [patchErrors("Unavailable")]: "0+1x40" },
+    labels: { reason },
+    after: "patches-fail",
+    within: 32,
+    until: "mended",
+    over: { after: "mended", within: 41 },
+  })),
+  {
+    scenario: "workloads",
+    alert: "RollcastWorkloadsFailing",
+    after: "broken",
+    within: 16,
+    until: "mended",
+    over: { after: "mended", within: 2 },
   },
   {
-    // One workload that a policy refuses, tried every quarter of an hour at last.
-    alert: "RollcastPatchErrors",
-    at: "50m",
-    fires: { [patchErrors("Refused")]: "0 1x1 2x3 3x7 4x14 5x14 6x20" },
-    labels: { namespace, reason: "Refused" },
-    // Refused, and let through at the next try.
-    quiet: { [patchErrors("Refused")]: "0x25 3x40" },
+    scenario: "workloads",
+    alert: "RollcastKindForbidden",
+    labels: { kind: "StatefulSet" },
+    after: "broken",
+    within: 16,
+    until: "mended",
+    over: { after: "mended", within: 2 },
   },
-  above("RollcastKindForbidden", "rollcast_kind_forbidden", {
-    limit: 0,
-    at: "16m",
-    by: { kind: "Job" },
-  }),
-  above("RollcastKindUnavailable", "rollcast_kind_unavailable", {
-    limit: 0,
-    at: "16m",
-    by: { kind: "Rollout" },
-  }),
   {
+    scenario: "workloads",
+    alert: "RollcastKindUnavailable",
+    labels: { kind: "Rollout" },
+    after: "broken",
+    within: 16,
+    until: "mended",
+    over: { after: "mended", within: 2 },
+  },
+  {
+    scenario: "workloads",
     alert: "RollcastAnnotationFaults",
-    at: "20m",
-    fires: { [`rollcast_annotation_faults_total{${NS}}`]: "0x10 1x30" },
-    labels: { namespace },
-    quiet: { [`rollcast_annotation_faults_total{${NS}}`]: "4x40" },
+    labels: { object: "workload" },
+    after: "broken",
+    within: 6,
+    until: "mended",
+    over: { after: "mended", within: 1 },
   },
-  above("RollcastOtherInstallation", "rollcast_workloads_rolled_elsewhere", {
-    limit: 0,
-    at: "16m",
-  }),
   {
+    scenario: "workloads",
+    alert: "RollcastOtherInstallation",
+    after: "other-installation",
+    within: 16,
+    until: 20,
+  },
+  {
+    scenario: "rollouts",
+    alert: "RollcastRolloutsFailing",
+    after: "no-room",
+    within: 3,
+    until: 15,
+    over: { after: "no-room", within: 18 },
+  },
+  {
+    scenario: "rollouts",
+    alert: "RollcastRolloutsStalled",
+    after: "no-room",
+    within: 4,
+    until: 16,
+    over: { after: "no-room", within: 19 },
+  },
+  {
+    scenario: "rollouts",
+    alert: "RollcastWorkloadThrottled",
+    after: "busy",
+    within: 1,
+    until: 28,
+    over: { after: "busy", within: 34 },
+  },
+  {
+    scenario: "rollouts",
+    alert: "RollcastRolloutsFailing",
+    after: "restarters-back",
+    within: 2,
+    until: 13,
+    over: { after: "restarters-back", within: 17 },
+  },
+  {
+    scenario: "rollouts",
+    alert: "RollcastRolloutsFailing",
+    after: "once-refused",
+    within: 2,
+    until: 10,
+  },
+  {
+    scenario: "receivers",
     alert: "RollcastNotificationsDead",
-    at: "20m",
-    fires: { [DEAD]: "1x10 2x30" },
-    labels: { namespace, receiver: "hook", reason: "404" },
-    quiet: { [DEAD]: "2x40" },
+    labels: { receiver: "missing", reason: "NotFound" },
+    after: "first-dead",
+    within: 2,
+    until: 15,
+    over: { after: "failing", within: 16 },
   },
   {
+    scenario: "receivers",
     alert: "RollcastNotificationsDead",
-    at: "20m",
-    fires: { [DEAD]: "_x10 1x30" },
-    labels: { namespace, receiver: "hook", reason: "404" },
-    quiet: { [DEAD]: "_x2 1x40" },
+    labels: { receiver: "missing", reason: "NotFound" },
+    after: "more-dead",
+    within: 2,
+    until: 15,
+    over: { after: "well", within: 16 },
   },
   {
+    scenario: "receivers",
     alert: "RollcastReceiverUnreachable",
-    at: "16m",
-    fires: { [`rollcast_receiver_circuit{${NS},receiver="hook",state="open"}`]: "1x20" },
-    labels: { namespace, receiver: "hook" },
-    quiet: {
-      [`rollcast_receiver_circuit{${NS},receiver="hook",state="open"}`]: "0x20",
-      [`rollcast_receiver_circuit{${NS},receiver="hook",state="closed"}`]: "1x20",
-    },
+    labels: { receiver: "failing" },
+    after: "failing",
+    within: 18,
+    until: "well",
+    over: { after: "well", within: 16 },
   },
-  above("RollcastNotificationsLate", "rollcast_notifications_oldest_seconds", {
-    limit: 900,
-    at: "6m",
-    by: { receiver: "hook" },
-  }),
   {
+    scenario: "receivers",
+    alert: "RollcastNotificationsLate",
+    labels: { receiver: "failing" },
+    after: "failing",
+    within: 22,
+    until: "well",
+    over: { after: "well", within: 17 },
+  },
+  {
+    scenario: "receivers",
     alert: "RollcastConfigReloadFailed",
-    at: "1m",
-    fires: { [`rollcast_config_last_reload_successful{${NS}}`]: "0x5" },
-    labels: { namespace },
-    quiet: { [`rollcast_config_last_reload_successful{${NS}}`]: "1x5" },
+    after: "config-refused",
+    within: 6,
+    until: "config-mended",
+    over: { after: "config-mended", within: 1 },
+  },
+  {
+    scenario: "old-letters",
+    alert: "RollcastNotificationsDead",
+    labels: { receiver: "hook", reason: "NotFound" },
+    after: "dead",
+    within: 2,
+    until: 14,
+    over: { after: "well", within: 16 },
   },
 ];
 
-type Rule = {
-  readonly alert: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
+/** What comes close to an alert, in a recording in which that is silent then. */
+export const NEAR: Readonly<Record<string, readonly { scenario: string; act: string }[]>> = {
+  RollcastDown: [
+    { scenario: "quiet", act: "watcher-killed" },
+    { scenario: "quiet", act: "update" },
+  ],
+  RollcastWatchStale: [{ scenario: "quiet", act: "no-api-server" }],
+  RollcastSourcesRefused: [{ scenario: "watcher", act: "refused-shortly" }],
+  RollcastOutboxStuck: [
+    { scenario: "quiet", act: "no-nats" },
+    { scenario: "quiet", act: "many" },
+  ],
+  RollcastConsumerBehind: [{ scenario: "redis", act: "burst" }],
+  RollcastWorkloadsStale: [{ scenario: "rollouts", act: "no-room" }],
+  RollcastWorkloadsFailing: [{ scenario: "workloads", act: "broken-shortly" }],
+  RollcastRolloutsFailing: [{ scenario: "quiet", act: "slow" }],
+  RollcastRolloutsStalled: [{ scenario: "quiet", act: "slow" }],
+  RollcastWorkloadThrottled: [{ scenario: "quiet", act: "edited" }],
+  RollcastPatchErrors: [
+    { scenario: "quiet", act: "edited" },
+    { scenario: "rollouts", act: "once-refused" },
+  ],
+  RollcastKindForbidden: [{ scenario: "workloads", act: "broken-shortly" }],
+  RollcastKindUnavailable: [{ scenario: "workloads", act: "broken-shortly" }],
+  RollcastAnnotationFaults: [{ scenario: "workloads", act: "broken-shortly" }],
+  RollcastOtherInstallation: [{ scenario: "quiet", act: "moved" }],
+  RollcastNotificationsDead: [
+    { scenario: "old-letters", act: "prometheus-back" },
+    { scenario: "old-letters", act: "notifier-restarted" },
+  ],
+  RollcastReceiverUnreachable: [{ scenario: "receivers", act: "fails-shortly" }],
+  RollcastNotificationsLate: [{ scenario: "receivers", act: "fails-shortly" }],
+  RollcastConfigReloadFailed: [{ scenario: "receivers", act: "config-refused-shortly" }],
 };
-
-/** Promtool's unit tests of the examples. */
-export function ruleTests(file: string, rules: readonly Rule[]): object {
-  const test = (example: Example, series: Series, expected: readonly object[]) => ({
-    interval: "1m",
-    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-    alert_rule_test: [{ eval_time: example.at, alertname: example.alert, exp_alerts: expected }],
-  });
-  return {
-    rule_files: [file],
-    evaluation_interval: "1m",
-    tests: EXAMPLES.flatMap((example) => {
-      const rule = rules.find(({ alert }) => alert === example.alert);
-      if (rule === undefined) throw new Error(`there is no alert ${example.alert}`);
-      const expected = {
-        exp_labels: { ...example.labels, ...rule.labels },
-        exp_annotations: rule.annotations,
-      };
-      return [test(example, example.fires, [expected]), test(example, example.quiet, [])];
-    }),
-  };
-}

@@ -21,9 +21,10 @@ function pairs(text: string): Record<string, string> {
 /** Labels that Prometheus adds. */
 export const SCRAPED: ReadonlySet<string> = new Set(["namespace", "pod", "job", "instance"]);
 
-/** Labels that a PromQL expression groups by. */
-export function groupedBy(expr: string): string[] {
-  return [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, names = ""]) => names.split(/, */));
+/** Labels that a PromQL expression groups the series of a metric by. */
+export function groupedBy(expr: string, metric: string): string[] {
+  const groups = new RegExp(`\\bby \\(([^)]*)\\) \\((?:\\s|\\w+\\()*${metric}\\b`, "g");
+  return [...expr.matchAll(groups)].flatMap(([, names = ""]) => names.split(/, */));
 }
 
 /** What an expression asks of a metric's own labels by `=`. */

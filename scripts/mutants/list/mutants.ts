@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { ALERT_MUTANTS } from "./alerts.ts";
 import { ANNOTATION_MUTANTS } from "./annotations.ts";
 import { ANSWER_MUTANTS } from "./answers.ts";
 import { EARLY_END_MUTANTS } from "./early-ends.ts";
@@ -18,6 +19,7 @@ import { OWNED_WORK_MUTANTS } from "./owned-work.ts";
 /** Every guarantee that can be undone, by theme. */
 export const MUTANTS: readonly Mutant[] = [
   ...ANSWER_MUTANTS,
+  ...ALERT_MUTANTS,
   ...ANNOTATION_MUTANTS,
   ...UNKNOWN_RESULT_MUTANTS,
   ...JOB_RESULT_MUTANTS,

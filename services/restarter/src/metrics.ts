@@ -1,5 +1,5 @@
 import { LATENCY_BUCKETS } from "@rollcast/runtime/metrics";
-import type { Counter, Histogram, Metrics } from "@rollcast/runtime/metrics";
+import type { Counter, Gauge, Histogram, Metrics } from "@rollcast/runtime/metrics";
 import { RolloutOutcome } from "@rollcast/shared/events";
 import { CHECK_NAMES } from "./model/verdict.ts";
 
@@ -10,13 +10,15 @@ import { CHECK_NAMES } from "./model/verdict.ts";
  */
 const PATCH_ERROR_REASONS = ["Conflict", "Refused", "Unavailable"] as const;
 
+const ANNOTATED = ["workload", "source"] as const;
+
 export type PatchErrorReason = (typeof PATCH_ERROR_REASONS)[number];
 
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
   readonly patchErrors: Counter<"reason">;
   readonly resyncSeconds: Histogram;
-  readonly annotationFaults: Counter;
+  readonly annotationFaults: Gauge<"object">;
   readonly verdicts: Counter<"check">;
   readonly outcomes: Counter<"outcome">;
   readonly rolloutSeconds: Histogram<"outcome">;
@@ -56,6 +58,12 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     ["reason"],
   );
   for (const reason of PATCH_ERROR_REASONS) patchErrors.inc({ reason }, 0);
+  const annotationFaults = metrics.gauge(
+    "rollcast_annotation_faults",
+    "Workloads and sources with an annotation that cannot be read; the log names each",
+    ["object"],
+  );
+  for (const object of ANNOTATED) annotationFaults.set({ object }, 0);
   return {
     patchSeconds: metrics.histogram(
       "rollcast_patch_duration_seconds",
@@ -65,11 +73,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     ),
     patchErrors,
     verdicts,
-    annotationFaults: metrics.counter(
-      "rollcast_annotation_faults_total",
-      "Values of annotations, and entries of them, that could not be read",
-      [],
-    ),
+    annotationFaults,
     resyncSeconds: metrics.histogram(
       "rollcast_resync_duration_seconds",
       "Comparisons of every workload with its sources",

@@ -26,6 +26,8 @@ export type Context = {
   readonly coverage: CoverageStore;
   readonly cache: SourceCache;
   readonly pool: KeyedPool<string>;
+  /** Keys of the sources whose last change could not be recorded or published. */
+  readonly refused: ReadonlySet<string>;
   readonly outbox: Outbox;
   readonly recorder: Recorder;
   /** Fires when work in flight must be aborted. */

@@ -15,7 +15,7 @@ import { openSourceStore } from "./store/source-store.ts";
 /** How many sources are recorded concurrently; the rest waits in the API server's connections. */
 const MAX_IN_FLIGHT = 256;
 
-type Opened = "annotations" | "coverage" | "cache" | "pool" | "outbox" | "recorder";
+type Opened = "annotations" | "coverage" | "cache" | "pool" | "refused" | "outbox" | "recorder";
 type ContextOptions = Omit<Context, Opened> & {
   readonly failpoint: (failpoint: Failpoint) => void;
 };
@@ -23,7 +23,7 @@ type ContextOptions = Omit<Context, Opened> & {
 /** Opens the source store, the outbox and the recorder. Throws on network faults. */
 export async function createContext(options: ContextOptions): Promise<Context> {
   const { failpoint, ...given } = options;
-  const { config, logger, nats, key, metrics, scope, signal } = given;
+  const { config, logger, nats, key, scope, signal } = given;
   const { cluster } = config;
   // Before any digest is made with the key: who reads one can know whose it is.
   const installations = await openInstallation(nats);
@@ -41,13 +41,22 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   });
   const units = scope.units.flatMap(scope.covered);
   const { kv, cache, coverage } = await openSourceStore({ nats, cluster, units, logger, signal });
+  const refused = new Set<string>();
   const pool = createKeyedPool<string>(MAX_IN_FLIGHT, (err, source) => {
     if (signal.aborted && isAborted(err)) return;
-    metrics.refused.inc();
+    refused.add(source);
     logger.error({ err, source }, "source refused");
   });
   const outbox = createOutbox({ ...given, cluster, kv, cache, failpoint });
-  const recorder = createRecorder({ cluster, keyId: key.id, cache, pool, outbox, coverage });
+  const recorder = createRecorder({
+    cluster,
+    keyId: key.id,
+    cache,
+    pool,
+    refused,
+    outbox,
+    coverage,
+  });
   const annotations = relevantAnnotations(config.reload.annotations);
-  return { ...given, annotations, coverage, cache, pool, outbox, recorder };
+  return { ...given, annotations, coverage, cache, pool, refused, outbox, recorder };
 }

@@ -36,10 +36,6 @@ export function createWatcherMetrics(metrics: Metrics) {
       "rollcast_record_conflicts_total",
       "Writes of a record that lost against another replica's and were decided again.",
     ),
-    refused: metrics.counter(
-      "rollcast_source_refused_total",
-      "Sources that cannot be recorded or published; each is logged with its reason.",
-    ),
   };
 }
 
@@ -58,14 +54,15 @@ export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
 /** The sources with a record, and those that are being recorded. */
 type Recorded = {
   readonly cache: { size(): number; readonly pending: { readonly size: number } };
-  readonly pool: { size(): number };
+  readonly pool: { size(): number; oldestMs(): number };
+  readonly refused: { readonly size: number };
 };
 
 /** Registers gauges that are computed on each scrape. */
 export function watcherGauges(
   metrics: Metrics,
   reflectors: readonly NamedReflector[],
-  { cache, pool }: Recorded,
+  { cache, pool, refused }: Recorded,
 ): void {
   metrics.gauge(
     "rollcast_watch_staleness_seconds",
@@ -100,5 +97,17 @@ export function watcherGauges(
   );
   metrics.gauge("rollcast_sources_in_flight", "Sources being recorded now.", [], (gauge) =>
     gauge.set(pool.size()),
+  );
+  metrics.gauge(
+    "rollcast_sources_in_flight_oldest_seconds",
+    "For how long the oldest of them has waited to be recorded and its event to be published.",
+    [],
+    (gauge) => gauge.set(pool.oldestMs() / 1_000),
+  );
+  metrics.gauge(
+    "rollcast_sources_refused",
+    "Sources whose last change cannot be recorded or published; each is logged with its reason.",
+    [],
+    (gauge) => gauge.set(refused.size),
   );
 }

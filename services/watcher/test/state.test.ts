@@ -96,9 +96,10 @@ test("a tombstone is kept for 30 days", async () => {
   expect((await harness.kv.get(keyOf(harness, 1)))?.value.change).toBe("deleted");
 });
 
-test("a record of a newer version of Rollcast is skipped, and the rest is processed", async () => {
+test("a record of a newer version of Rollcast is skipped, and the rest is processed; it is counted until it can be read", async () => {
   await using harness = await setUp(4);
   const { api, namespace } = harness;
+  const before = await harness.kv.get(keyOf(harness, 0));
   await harness.connection.js.publish(
     `$KV.sources.${keyOf(harness, 0)}`,
     JSON.stringify({ v: 2, future: true }),
@@ -108,6 +109,14 @@ test("a record of a newer version of Rollcast is skipped, and the rest is proces
   await each(4, (i) => changeObject(api, namespace, i, "1"));
   await waitFor(async () => (await harness.events()).length === 3);
 
-  expect(await watcher.metrics.text()).toMatch(/^rollcast_source_refused_total [1-9]/m);
+  expect(await watcher.metrics.text()).toMatch(/^rollcast_sources_refused 1$/m);
   expect(changesOf(await harness.events(), "s0")).toEqual([]);
+
+  await harness.connection.js.publish(
+    `$KV.sources.${keyOf(harness, 0)}`,
+    JSON.stringify(before?.value),
+  );
+  await changeObject(api, namespace, 0, "2");
+  await waitFor(async () => (await harness.events()).length === 4);
+  await waitFor(async () => /^rollcast_sources_refused 0$/m.test(await watcher.metrics.text()));
 });

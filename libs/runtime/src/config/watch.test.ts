@@ -48,6 +48,8 @@ const until = { timeout: 10_000, interval: 5 };
 
 test("each content is applied once, in its order, the first one too", async () => {
   await using watch = await watched();
+  // Before the first look too: the process has started with what the file says.
+  expect(await watch.ok()).toBe("1");
   await vi.waitFor(() => expect(watch.applied).toEqual(["first"]), until);
   await watch.write(`${HEAD}cluster: second\n`);
   await vi.waitFor(() => expect(watch.applied).toEqual(["first", "second"]), until);

@@ -52,10 +52,13 @@ function createReloadMetrics(metrics: Metrics) {
     "rollcast_config_last_reload_success_timestamp_seconds",
     "When a configuration was last taken",
   );
-  return (ok: boolean) => {
+  const record = (ok: boolean) => {
     successful.set(ok ? 1 : 0);
     if (ok) at.set(Date.now() / 1_000);
   };
+  // The process has started with one: a scrape before the first look must not see a refused one.
+  record(true);
+  return record;
 }
 
 /**

@@ -16,7 +16,7 @@ function reporting() {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   let counted = 0;
-  const annotationFaults = { inc: (by: number) => void (counted += by) };
+  const annotationFaults = { set: (_: object, count: number) => void (counted = count) };
   const metrics = { annotationFaults } as Parameters<typeof watchAnnotationFaults>[0]["metrics"];
   return { logger, metrics, lines, counted: () => counted };
 }
@@ -67,6 +67,9 @@ test("what cannot be read is logged, counted and recorded on the workload once p
   edit(written);
   edit(written, "uid-2");
   expect(lines).toHaveLength(3);
+  expect(counted()).toBe(1);
+  edit(AUTO);
+  expect(counted()).toBe(0);
   // The same fault of the same workload is one Event, whoever records it.
   expect(new Set(events.map(({ id }) => id)).size).toBe(2);
 });
@@ -120,5 +123,7 @@ test("what cannot be read of a source is logged and counted once per edit", () =
     },
     { level: "warn" },
   ]);
-  expect(counted()).toBe(2);
+  expect(counted()).toBe(1);
+  report(givenSource("dd"));
+  expect(counted()).toBe(0);
 });

@@ -68,17 +68,21 @@ export function watchAnnotationFaults(
     const queue = refused === undefined ? [] : [refused];
     return [...workload.faults, ...queue, ...(unmatched.get(workloadKey(workload)) ?? [])];
   };
+  const count = () => ctx.metrics.annotationFaults.set({ object: "workload" }, reported.size);
+  const forget = (key: WorkloadKey) => {
+    if (reported.delete(key)) count();
+  };
   const report = (workload: Workload) => {
     const key = workloadKey(workload);
     const faults = of(workload);
-    if (faults.length === 0) return void reported.delete(key);
+    if (faults.length === 0) return forget(key);
     // Namespace labels may have changed since, so this compares what was reported, not the
     // previous workload.
     const id = stableId(workload.uid, JSON.stringify(faults));
     if (reported.get(key) === id) return;
     reported.set(key, id);
+    count();
     const { kind, namespace, name } = workload;
-    ctx.metrics.annotationFaults.inc(faults.length);
     ctx.logger.warn({ workload: { kind, namespace, name }, faults }, "invalid annotations");
     ctx.recordEvent(eventOf(workload, id, faults));
   };
@@ -86,7 +90,7 @@ export function watchAnnotationFaults(
     changed: report,
     removed(workload) {
       const key = workloadKey(workload);
-      reported.delete(key);
+      forget(key);
       unmatched.delete(key);
     },
   });
@@ -121,15 +125,19 @@ export function createSourceFaultReporter(
   ctx: Reporter & { readonly rules: Rules },
 ): (record: SourceRecord) => void {
   const reported = new Map<SourceKey, string>();
+  const count = () => ctx.metrics.annotationFaults.set({ object: "source" }, reported.size);
   return (record) => {
     const { kind, namespace, name } = record;
     const key = sourceKey(kind, namespace, name);
     const faults = record.deletedAt === undefined ? faultsOfSource(record, ctx.rules) : [];
-    if (faults.length === 0) return void reported.delete(key);
+    if (faults.length === 0) {
+      if (reported.delete(key)) count();
+      return;
+    }
     const id = JSON.stringify(faults);
     if (reported.get(key) === id) return;
     reported.set(key, id);
-    ctx.metrics.annotationFaults.inc(faults.length);
+    count();
     ctx.logger.warn({ source: { kind, namespace, name }, faults }, "invalid annotations");
   };
 }

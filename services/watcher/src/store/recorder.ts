@@ -27,12 +27,14 @@ type RecorderOptions = {
   keyId: string;
   cache: SourceCache;
   pool: KeyedPool<string>;
+  /** Takes a key out that can be recorded again. */
+  refused: Pick<Set<string>, "delete">;
   outbox: Outbox;
   coverage: CoverageStore;
 };
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { cluster, keyId, cache, pool, outbox, coverage } = options;
+  const { cluster, keyId, cache, pool, refused, outbox, coverage } = options;
 
   const isRecorded = (
     key: string,
@@ -46,6 +48,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (entry.fingerprint !== fingerprint) return false;
     return !restored || compareVersions(observed.resourceVersion, entry.resourceVersion) >= 0;
   };
+  const run = (key: string, task: () => Promise<void>) =>
+    pool.run(key, async () => {
+      await task();
+      refused.delete(key);
+    });
   return {
     async recordObserved(observed, observation) {
       const since = performance.now();
@@ -53,8 +60,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const fingerprint = fingerprintOfObserved(observed, keyId);
       // As it was recorded already, it is not new where NATS has lost the record.
       const isKnown = cache.observe(key, fingerprint) === fingerprint;
-      if (isRecorded(key, fingerprint, observed, observation)) return;
-      await pool.run(key, async () => {
+      if (isRecorded(key, fingerprint, observed, observation)) {
+        // It is again as it was before the change that was refused.
+        refused.delete(key);
+        return;
+      }
+      await run(key, async () => {
         const { kind, namespace, createdAt } = observed;
         const covered = !isKnown && coverage.covers(kind, namespace, createdAt);
         const at: Circumstances = { ...observation, keyId, now: Date.now(), covered };
@@ -65,16 +76,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
     async recordDeleted(key, what, { restored }) {
       const since = performance.now();
       cache.observe(key, undefined);
-      await pool.run(key, () => {
+      await run(key, () => {
         const at = { now: Date.now(), restored };
         return outbox.apply(key, (record) => compareDeleted(record, what, at), since);
       });
     },
     forget(key) {
       cache.observe(key, undefined);
-      return pool.run(key, () => outbox.remove(key, () => true));
+      return run(key, () => outbox.remove(key, () => true));
     },
     update: (key, decide) =>
-      pool.run(key, () => outbox.apply(key, (record) => record && decide(record))),
+      run(key, () => outbox.apply(key, (record) => record && decide(record))),
   };
 }

@@ -1,0 +1,22 @@
+import type { Scenario } from "../world/world.ts";
+import { down } from "./down.ts";
+import { oldLetters } from "./old-letters.ts";
+import { quiet } from "./quiet.ts";
+import { receivers } from "./receivers.ts";
+import { redis } from "./redis.ts";
+import { refused } from "./refused.ts";
+import { rollouts } from "./rollouts.ts";
+import { watcher } from "./watcher.ts";
+import { workloads } from "./workloads.ts";
+
+export const SCENARIOS: readonly Scenario[] = [
+  quiet,
+  refused,
+  rollouts,
+  workloads,
+  receivers,
+  oldLetters,
+  watcher,
+  down,
+  redis,
+];
