@@ -25,9 +25,9 @@ const LOOK_EVERY = 60;
 
 /** When something was done, in seconds. Throws where it was not. */
 export function timeOf({ acts, scenario }: Recorded, act: string): number {
-  const found = acts.find(({ id }) => id === act);
-  if (found === undefined) throw new Error(`nothing called ${act} was done in ${scenario}`);
-  return found.at;
+  const existing = acts.find(({ id }) => id === act);
+  if (existing === undefined) throw new Error(`nothing called ${act} was done in ${scenario}`);
+  return existing.at;
 }
 
 /** What one firing has to say of a time, in seconds. */

@@ -38,9 +38,9 @@ const recordings = await Promise.all(
 );
 
 function recordingOf(name: string): Recorded {
-  const found = recordings.find(({ scenario }) => scenario === name);
-  if (found === undefined) throw new Error(`there is no recording ${name}`);
-  return found;
+  const recording = recordings.find(({ scenario }) => scenario === name);
+  if (recording === undefined) throw new Error(`there is no recording ${name}`);
+  return recording;
 }
 
 test("of every alert something is recorded in which it must fire, and something close to it in which it must not", () => {

@@ -5,19 +5,19 @@ import { commitOf, isChanged } from "@rollcast/testkit/checkout";
 import { startCluster } from "@rollcast/testkit/cluster";
 import type { AlertsOptions } from "./alerts-options.ts";
 import { toError } from "@rollcast/shared/errors";
-import { fixtureOf, metricsIn } from "./record/fixture.ts";
+import { selectedBy, fixtureOf } from "./record/fixture.ts";
 import type { Recording } from "./record/recorder.ts";
-import { runScenario } from "./run.ts";
-import { SCENARIOS } from "./scenarios/scenarios.ts";
-import type { Scenario } from "./world/world.ts";
+import { recordScenario } from "./record-scenario.ts";
+import { ALERT_SCENARIOS } from "./scenarios/scenarios.ts";
+import type { AlertScenario } from "./world/alert-scenario.ts";
 
 const ROOT = repositoryRoot();
 const RULES = join(ROOT, "deploy", "charts", "rollcast", "files", "alerts.yaml");
 const FIXTURES = join(ROOT, "test", "fixtures", "alerts");
 
 /** Throws where a name is none. */
-function selected(only: readonly string[]): readonly Scenario[] {
-  const byName = new Map(SCENARIOS.map((scenario) => [scenario.name, scenario]));
+function selected(only: readonly string[]): readonly AlertScenario[] {
+  const byName = new Map(ALERT_SCENARIOS.map((scenario) => [scenario.name, scenario]));
   const names = only.length === 0 ? [...byName.keys()] : only;
   return names.map((name) => {
     const scenario = byName.get(name);
@@ -27,8 +27,8 @@ function selected(only: readonly string[]): readonly Scenario[] {
 }
 
 async function writeFixture(recording: Recording, to: string): Promise<void> {
-  const about = SCENARIOS.find(({ name }) => name === recording.scenario)?.about ?? "";
-  const fixture = fixtureOf(recording, about, metricsIn(await readFile(RULES, "utf8")));
+  const about = ALERT_SCENARIOS.find(({ name }) => name === recording.scenario)?.about ?? "";
+  const fixture = fixtureOf(recording, about, selectedBy(await readFile(RULES, "utf8")));
   await mkdir(to, { recursive: true });
   const file = join(to, `${recording.scenario}.json`);
   await writeFile(file, `${JSON.stringify(fixture, null, 2)}\n`);
@@ -43,8 +43,13 @@ async function recordAll(
   const commit = `${await commitOf("HEAD")}${(await isChanged()) ? " with changes" : ""}`;
   print(`alerts of ${commit}`);
   await using cluster = await startCluster();
-  const play = async (scenario: Scenario) => {
-    const { recording, failure } = await runScenario(scenario, { cluster, commit, speed, print });
+  const play = async (scenario: AlertScenario) => {
+    const { recording, failure } = await recordScenario(scenario, {
+      cluster,
+      commit,
+      speed,
+      print,
+    });
     if (keep !== undefined) {
       await mkdir(keep, { recursive: true });
       await writeFile(join(keep, `${scenario.name}.json`), JSON.stringify(recording));

@@ -19,10 +19,19 @@ export type Fixture = Pick<Recording, "scenario" | "commit" | "load" | "acts"> &
   readonly series: Readonly<Record<string, string>>;
 };
 
-/** The metrics that the text of alert rules asks for. */
-export function metricsIn(rules: string): Set<string> {
-  const names = rules.matchAll(/\b(?:rollcast|process)_[a-z0-9_]+|\bup\b/g);
-  return new Set([...names].map(([name]) => name));
+/** Whether alert rules, of which this is the text, ask for a series. */
+export function selectedBy(rules: string): (series: string) => boolean {
+  const selectors = rules.matchAll(/\b((?:rollcast|process)_[a-z0-9_]+|up)\b(?:\{([^}]*)\})?/g);
+  const requested = [...selectors].map(([, name = "", inside = ""]) => {
+    // What is matched by a regular expression is one of few, and kept whole.
+    const labels = [...inside.matchAll(/(\w+="[^"]*")/g)].map(([, label = ""]) => label);
+    return { name, labels };
+  });
+  return (series) =>
+    requested.some(
+      ({ name, labels }) =>
+        series.startsWith(`${name}{`) && labels.every((label) => series.includes(label)),
+    );
 }
 
 function valueOf(name: string, value: number, began: number): number {
@@ -33,19 +42,23 @@ function valueOf(name: string, value: number, began: number): number {
 }
 
 /** What the alerts ask for of a recording. Pure. */
-export function fixtureOf(recording: Recording, about: string, metrics: ReadonlySet<string>) {
+export function fixtureOf(
+  recording: Recording,
+  about: string,
+  isRequested: (series: string) => boolean,
+): Fixture {
   const { scenario, commit, load, began, acts } = recording;
   const series: Record<string, string> = {};
   for (const key of Object.keys(recording.series).toSorted()) {
+    if (!isRequested(key)) continue;
     const name = key.slice(0, key.indexOf("{"));
-    if (!metrics.has(name)) continue;
     const cells = (recording.series[key] ?? []).map((cell): Cell =>
       typeof cell === "number" ? valueOf(name, cell, began) : (cell ?? undefined),
     );
     series[key] = notationOf(cells);
   }
   const scrapes = Math.max(0, ...Object.values(recording.series).map((cells) => cells.length));
-  const fixture: Fixture = {
+  return {
     scenario,
     about,
     commit,
@@ -56,5 +69,4 @@ export function fixtureOf(recording: Recording, about: string, metrics: Readonly
     acts,
     series,
   };
-  return fixture;
 }

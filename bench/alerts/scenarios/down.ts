@@ -1,9 +1,9 @@
-import { setSource } from "../world/world.ts";
-import type { Scenario } from "../world/world.ts";
-import { deploy } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario } from "../world/alert-scenario.ts";
+import { deploy } from "../world/deploy.ts";
 
 /** Processes and servers that are away for long. */
-export const down: Scenario = {
+export const down: AlertScenario = {
   name: "down",
   about:
     "a restarter does not start for some minutes, then there is no pod of the notifier, then no NATS while a source changes",

@@ -1,10 +1,10 @@
 import { webhookReceiver } from "@rollcast/testkit/harness/base-config";
-import { setSource } from "../world/world.ts";
-import type { Scenario } from "../world/world.ts";
-import { deploy } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario } from "../world/alert-scenario.ts";
+import { deploy } from "../world/deploy.ts";
 
 /** Prometheus sees old dead letters anew. */
-export const oldLetters: Scenario = {
+export const oldLetters: AlertScenario = {
   name: "old-letters",
   about: "some dead letters, and long after that Prometheus is away, and a notifier starts again",
   minutes: 54,

@@ -3,9 +3,9 @@ import { closeNode, setOpen } from "@rollcast/testkit/closed-nodes";
 import { webhookReceiver } from "@rollcast/testkit/harness/base-config";
 import { configMap, paths } from "@rollcast/testkit/objects";
 import type { PodService } from "../world/pods.ts";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy, deployOnNode } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy, deployOnNode } from "../world/deploy.ts";
 
 const SERVICES: readonly PodService[] = ["watcher", "restarter", "notifier"];
 const BURST = 20;
@@ -18,9 +18,9 @@ const CHANGE_MINUTES = 0.75;
 const FOREIGN = JSON.stringify({ "ConfigMap/moved": `0123456789abcdef.${"0".repeat(32)}` });
 
 /** Replaces every pod by one of another name. */
-async function update({ pods }: World): Promise<void> {
+async function update({ pods }: AlertWorld): Promise<void> {
   for (const service of SERVICES) {
-    for (const pod of [...pods.of(service)]) {
+    for (const pod of pods.of(service)) {
       await pods.add(service);
       await pods.remove(pod);
     }
@@ -28,7 +28,7 @@ async function update({ pods }: World): Promise<void> {
 }
 
 /** Somebody else edits the workload all the time, while it is rolled. */
-async function editBeside(world: World, name: string): Promise<void> {
+async function editBeside(world: AlertWorld, name: string): Promise<void> {
   const { api, namespace } = world.harness;
   const until = Date.now() + EDIT_MS;
   await setSource(world, name, "edited");
@@ -40,7 +40,7 @@ async function editBeside(world: World, name: string): Promise<void> {
 }
 
 /** Many sources change all the time. */
-async function changeMany(world: World): Promise<void> {
+async function changeMany(world: AlertWorld): Promise<void> {
   const rounds = (BURST_MINUTES * 60_000) / BURST_PAUSE_MS / BURST;
   for (let round = 1; round <= rounds; round++) {
     for (let i = 0; i < BURST; i++) {
@@ -51,14 +51,14 @@ async function changeMany(world: World): Promise<void> {
 }
 
 /** A source changes slowly for as long as it is recorded. */
-async function changeSlowly(world: World, minutes: number): Promise<void> {
+async function changeSlowly(world: AlertWorld, minutes: number): Promise<void> {
   for (let turn = 1; turn * CHANGE_MINUTES < minutes; turn++) {
     await world.at(turn * CHANGE_MINUTES);
     await setSource(world, "web", `${turn}`);
   }
 }
 
-async function disturb(world: World): Promise<void> {
+async function disturb(world: AlertWorld): Promise<void> {
   const { api, namespace, nats, redis, proxy } = world.harness;
   const [watcher] = world.pods.of("watcher");
   if (watcher === undefined) throw new Error("there is no watcher");
@@ -120,7 +120,7 @@ async function disturb(world: World): Promise<void> {
 }
 
 /** What happens in every installation. No alert fires. */
-export const quiet: Scenario = {
+export const quiet: AlertScenario = {
   name: "quiet",
   about: "restarts, updates, short outages of everything, lost races, a slow rollout, much to do",
   minutes: 54,

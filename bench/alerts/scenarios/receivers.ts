@@ -1,21 +1,24 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import type { TestAnswer } from "@rollcast/testkit/receiver";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy } from "../world/deploy.ts";
 
 const NAMES = ["missing", "failing"] as const;
 
 /** Has each receiver answer so; those that are not named are well. */
-function answerWith(world: World, answers: Partial<Record<(typeof NAMES)[number], TestAnswer>>) {
+function answerWith(
+  world: AlertWorld,
+  answers: Partial<Record<(typeof NAMES)[number], TestAnswer>>,
+) {
   world.harness.receiver.answer(({ path }) => {
     const name = NAMES.find((candidate) => path === `/${candidate}`);
     return name === undefined ? {} : (answers[name] ?? {});
   });
 }
 
-async function writeConfig(world: World, edit: (text: string) => string): Promise<void> {
+async function writeConfig(world: AlertWorld, edit: (text: string) => string): Promise<void> {
   const files = world.pods.of("notifier").map(({ process }) => process?.configFile ?? "");
   for (const file of files) await writeFile(file, edit(await readFile(file, "utf8")));
 }
@@ -25,7 +28,7 @@ const broken = (text: string) => text.replace("notifier:", "notifierr:");
 const mended = (text: string) => text.replace("notifierr:", "notifier:");
 
 /** Receivers that fail for good, for long and for a moment; and a configuration with a fault. */
-export const receivers: Scenario = {
+export const receivers: AlertScenario = {
   name: "receivers",
   about:
     "one receiver answers 404 twice; another fails for two minutes and then for long; a changed configuration is refused",

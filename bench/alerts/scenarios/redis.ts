@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy } from "../world/deploy.ts";
 
 const CHANGES = 1_500;
 const PAUSE_MS = 40;
 
-async function changeOften(world: World, turn: string): Promise<void> {
+async function changeOften(world: AlertWorld, turn: string): Promise<void> {
   for (let i = 0; i < CHANGES; i++) {
     await setSource(world, "web", `${turn}-${i}`);
     await sleep(PAUSE_MS);
@@ -14,7 +14,7 @@ async function changeOften(world: World, turn: string): Promise<void> {
 }
 
 /** More than a thousand events, once with Redis, once without. */
-export const redis: Scenario = {
+export const redis: AlertScenario = {
   name: "redis",
   about: "a source changes 1500 times, once while all is well, once while there is no Redis",
   minutes: 42,

@@ -1,15 +1,15 @@
 import { addPolicy, tryAnnotations } from "@rollcast/testkit/admission-policy";
 import { waitFor } from "@rollcast/testkit/wait";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy } from "../world/deploy.ts";
 
 const UNAVAILABLE = /\/deployments\/unavailable/;
 const MESSAGE = "nobody may roll this workload";
 
 /** Has an admission policy deny each change of a Deployment's pod template, until disposal. */
 export async function denyPatches(
-  { harness: { api, namespace } }: World,
+  { harness: { api, namespace } }: AlertWorld,
   name: string,
 ): Promise<AsyncDisposable> {
   const policy = await addPolicy(api, {
@@ -35,7 +35,7 @@ export async function denyPatches(
 }
 
 /** The API server says no, or has no answer, to one workload each. */
-export const refused: Scenario = {
+export const refused: AlertScenario = {
   name: "refused",
   about: "an admission policy refuses the patches of one workload; those of another get a 503",
   minutes: 46,

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeNode, setOpen } from "@rollcast/testkit/closed-nodes";
-import { setSource } from "../world/world.ts";
-import type { Scenario } from "../world/world.ts";
-import { deploy, deployOnNode, deployStatefulSet } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario } from "../world/alert-scenario.ts";
+import { deploy, deployOnNode, deployStatefulSet } from "../world/deploy.ts";
 import { denyPatches } from "./refused.ts";
 
 /** Rollouts that fail, that are late, and that are too many. */
-export const rollouts: Scenario = {
+export const rollouts: AlertScenario = {
   name: "rollouts",
   about: "rollouts fail at their deadline, are late, come too often, and fail while nobody looks",
   minutes: 50,

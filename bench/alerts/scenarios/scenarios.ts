@@ -1,4 +1,4 @@
-import type { Scenario } from "../world/world.ts";
+import type { AlertScenario } from "../world/alert-scenario.ts";
 import { down } from "./down.ts";
 import { oldLetters } from "./old-letters.ts";
 import { quiet } from "./quiet.ts";
@@ -9,7 +9,7 @@ import { rollouts } from "./rollouts.ts";
 import { watcher } from "./watcher.ts";
 import { workloads } from "./workloads.ts";
 
-export const SCENARIOS: readonly Scenario[] = [
+export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   quiet,
   refused,
   rollouts,

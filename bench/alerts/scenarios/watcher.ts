@@ -1,13 +1,13 @@
 import { waitFor } from "@rollcast/testkit/wait";
 import { EVENT_STREAM } from "@rollcast/nats/streams";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy, spoil } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy, spoil } from "../world/deploy.ts";
 
 const CONFIG_MAPS = /\/configmaps/;
 
 /** Has the stream of events take nothing more, as on a full disk; buckets go on. */
-async function fillStream({ harness }: World): Promise<() => Promise<void>> {
+async function fillStream({ harness }: AlertWorld): Promise<() => Promise<void>> {
   const { streams } = harness.connection.jsm;
   const { config, state } = await streams.info(EVENT_STREAM);
   const { discard, max_msgs } = config;
@@ -20,7 +20,7 @@ async function fillStream({ harness }: World): Promise<() => Promise<void>> {
 }
 
 /** Sources that cannot be recorded, seen or published. */
-export const watcher: Scenario = {
+export const watcher: AlertScenario = {
   name: "watcher",
   about:
     "a source cannot be recorded, the watch of ConfigMaps gets no answer, and the stream takes no events",

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { Harness, StartOptions } from "@rollcast/testkit/harness/harness-types";
 import { paths } from "@rollcast/testkit/objects";
 import { pathOf } from "@rollcast/testkit/shapes";
-import { setSource } from "../world/world.ts";
-import type { Scenario, World } from "../world/world.ts";
-import { deploy, spoil } from "../world/workloads.ts";
+import { setSource } from "../world/alert-scenario.ts";
+import type { AlertScenario, AlertWorld } from "../world/alert-scenario.ts";
+import { deploy, spoil } from "../world/deploy.ts";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
 const FOLLOW = ["get", "list", "watch", "patch"];
@@ -41,7 +41,7 @@ async function allow({ api, namespace }: Harness): Promise<void> {
 }
 
 /** Breaks four things at once. What is returned mends them. */
-async function breakAll(world: World, turn: string): Promise<() => Promise<void>> {
+async function breakAll(world: AlertWorld, turn: string): Promise<() => Promise<void>> {
   const { api, namespace, proxy } = world.harness;
   const role = pathOf(RBAC, namespace, "roles", "restarter");
   const annotate = (text: string | null) =>
@@ -50,7 +50,7 @@ async function breakAll(world: World, turn: string): Promise<() => Promise<void>
     });
   await api.patch(role, { rules: rules([]) });
   proxy.rules([{ path: ARGO, fault: { do: "answer", status: 503 } }]);
-  // A watch that runs is not asked for its permission.
+  // A watch that runs is not selectors for its permission.
   proxy.cut();
   await annotate("5 minutes");
   const spoiled = await spoil(world, "workloads", "Deployment", "spoiled");
@@ -64,7 +64,7 @@ async function breakAll(world: World, turn: string): Promise<() => Promise<void>
 }
 
 /** Another installation that rolls the same workloads; nobody scrapes it. */
-async function installAnother({ harness }: World): Promise<void> {
+async function installAnother({ harness }: AlertWorld): Promise<void> {
   const file = join(harness.dir, "other.key");
   await writeFile(file, randomBytes(32));
   const options: StartOptions = { config: { cluster: "other", installationKey: { file } } };
@@ -72,7 +72,7 @@ async function installAnother({ harness }: World): Promise<void> {
 }
 
 /** Kinds and workloads that cannot be followed, read or kept apart. */
-export const workloads: Scenario = {
+export const workloads: AlertScenario = {
   name: "workloads",
   about:
     "a kind is forbidden, an API fails, an annotation and a record cannot be read, first for two minutes, then for longer; then another installation rolls the same workload",

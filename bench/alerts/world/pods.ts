@@ -6,7 +6,7 @@ import type { Target } from "../record/scrape.ts";
 export type PodService = Exclude<ServiceName, "provision">;
 
 /** A pod of an installation: a name that stays when its process is another one. */
-export type Pod = {
+export type ScrapedPod = {
   readonly service: PodService;
   readonly name: string;
   /** Undefined while its container waits to be started again. */
@@ -15,15 +15,15 @@ export type Pod = {
 
 /** The pods of an installation, as Deployments, their kubelets and Prometheus see them. */
 export type Pods = {
-  of(service: PodService): readonly Pod[];
+  of(service: PodService): readonly ScrapedPod[];
   /** Starts one more, and waits until it is ready. */
-  add(service: PodService, options?: StartOptions): Promise<Pod>;
+  add(service: PodService, options?: StartOptions): Promise<ScrapedPod>;
   /** Takes the pod away: Prometheus no longer knows it. */
-  remove(pod: Pod): Promise<void>;
+  remove(pod: ScrapedPod): Promise<void>;
   /** Ends the process; the pod stays. */
-  stop(pod: Pod, signal?: NodeJS.Signals): Promise<void>;
+  stop(pod: ScrapedPod, signal?: NodeJS.Signals): Promise<void>;
   /** Starts its process again; with `wait: false` does not wait until it is ready. */
-  start(pod: Pod, options?: StartOptions): Promise<void>;
+  start(pod: ScrapedPod, options?: StartOptions): Promise<void>;
   targets(): Target[];
   /**
    * Looks once at the probes, and restarts what has not been live for a minute, as the chart has
@@ -36,7 +36,7 @@ const PROBE_TIMEOUT_MS = 6_000;
 const FAILED_PROBES = 2;
 
 /** As the Prometheus operator labels a series of a ServiceMonitor, as far as alerts may ask. */
-function labelsOf({ service, name }: Pod, number: number): Record<string, string> {
+function labelsOf({ service, name }: ScrapedPod, number: number): Record<string, string> {
   return {
     job: `rollcast-${service}`,
     instance: `10.0.0.${number}:8080`,
@@ -56,16 +56,16 @@ async function isLive(process: Service): Promise<boolean> {
 
 /** Starts no pod yet. */
 export function openPods(harness: Pick<Harness, "start">): Pods {
-  const pods = new Map<Pod, { readonly number: number; readonly options: StartOptions }>();
+  const pods = new Map<ScrapedPod, { readonly number: number; readonly options: StartOptions }>();
   /** Failed probes in a row of a process that was live once: a start may take its time. */
   const failures = new Map<Service, number>();
   let made = 0;
-  const start = async (pod: Pod, more: StartOptions = {}) => {
+  const start = async (pod: ScrapedPod, more: StartOptions = {}) => {
     const options = { ...pods.get(pod)?.options, ...more };
     pod.process = await harness.start(pod.service, { ...options, wait: false });
     if (options.wait !== false) await pod.process.waitReady();
   };
-  const stop = async (pod: Pod, signal?: NodeJS.Signals) => {
+  const stop = async (pod: ScrapedPod, signal?: NodeJS.Signals) => {
     const { process } = pod;
     pod.process = undefined;
     await process?.kill(signal);
@@ -74,7 +74,7 @@ export function openPods(harness: Pick<Harness, "start">): Pods {
     of: (service) => [...pods.keys()].filter((pod) => pod.service === service),
     async add(service, options = {}) {
       made++;
-      const pod: Pod = { service, name: `rollcast-${service}-${made}`, process: undefined };
+      const pod: ScrapedPod = { service, name: `rollcast-${service}-${made}`, process: undefined };
       pods.set(pod, { number: made, options });
       await start(pod);
       return pod;
@@ -95,7 +95,7 @@ export function openPods(harness: Pick<Harness, "start">): Pods {
       })),
     async probe() {
       const restarted: string[] = [];
-      const probeOne = async (pod: Pod) => {
+      const probeOne = async (pod: ScrapedPod) => {
         const { process } = pod;
         if (process === undefined) return;
         const before = failures.get(process);

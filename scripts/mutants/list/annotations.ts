@@ -55,8 +55,10 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     undoes: "A fault is logged once per edit, not with each status.",
     file: FAULTS,
     find: `reported.set(key, id);
-    const`,
-    becomes: `const`,
+    count();
+    const { kind, namespace, name } = workload;`,
+    becomes: `count();
+    const { kind, namespace, name } = workload;`,
     killedBy: { file: FAULTS_TEST, title: TOLD_ONCE },
   },
   {

@@ -12,14 +12,14 @@ import { createRecorder } from "./record/recorder.ts";
 import type { Recorder, Recording } from "./record/recorder.ts";
 import { openPods } from "./world/pods.ts";
 import type { Pods } from "./world/pods.ts";
-import type { Scenario, World } from "./world/world.ts";
+import type { AlertScenario, AlertWorld } from "./world/alert-scenario.ts";
 
 const client = {
   connect: (to: NatsAddress) => connectNats({ ...to, name: "alerts", logger: silent }),
   readEvents,
 };
 
-export type RunOptions = {
+export type RecordOptions = {
   readonly cluster: Cluster;
   readonly commit: string;
   readonly speed: number;
@@ -32,7 +32,7 @@ function loadText(): string {
 }
 
 /** Starts a scenario's installation, without its pods. */
-function install({ name, config }: Scenario, cluster: Cluster): Promise<Harness<Nats>> {
+function install({ name, config }: AlertScenario, cluster: Cluster): Promise<Harness<Nats>> {
   return startHarness({
     cluster,
     namespace: name,
@@ -45,7 +45,7 @@ function install({ name, config }: Scenario, cluster: Cluster): Promise<Harness<
   });
 }
 
-async function startPods(scenario: Scenario, harness: Harness, pods: Pods): Promise<void> {
+async function startPods(scenario: AlertScenario, harness: Harness, pods: Pods): Promise<void> {
   const restarter = await scenario.restarter?.(harness);
   // A restarter waits for the first sync of a watcher.
   for (const service of ["watcher", "restarter", "notifier"] as const) {
@@ -83,20 +83,21 @@ async function record(
 }
 
 /** Plays a scenario: what was scraped meanwhile, and why an act failed where one did. */
-export async function runScenario(
-  scenario: Scenario,
-  options: RunOptions,
+export async function recordScenario(
+  scenario: AlertScenario,
+  options: RecordOptions,
 ): Promise<{ recording: Recording; failure?: unknown }> {
   const { cluster, commit, speed, print } = options;
   const { name, minutes } = scenario;
   await using harness = await install(scenario, cluster);
   const pods = openPods(harness);
   await startPods(scenario, harness, pods);
+  await scenario.prepare({ harness });
   let isScraping = true;
-  let clock = startClock(speed);
+  const clock = startClock(speed);
   const before = loadText();
   const recorder = createRecorder(name, { commit, load: before }, () => clock.minutes() * 60);
-  const world: World = {
+  const world: AlertWorld = {
     harness,
     pods,
     at: (minute) => clock.until(minute),
@@ -106,8 +107,6 @@ export async function runScenario(
     },
     setScraping: (next) => void (isScraping = next),
   };
-  await scenario.prepare(world);
-  clock = startClock(speed);
   print(`${name} begins`);
   const recording = record(recorder, { pods, clock, minutes }, () => isScraping);
   const playing = scenario.play(world).catch((err: unknown) => {

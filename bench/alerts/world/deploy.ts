@@ -6,9 +6,9 @@ import { pathOf, statefulSet } from "@rollcast/testkit/shapes";
 import { waitFor } from "@rollcast/testkit/wait";
 import { recordKey } from "@rollcast/shared/subjects";
 import { CLUSTER } from "@rollcast/testkit/harness/base-config";
-import type { World } from "./world.ts";
+import type { AlertWorld } from "./alert-scenario.ts";
 
-type Place = Pick<World, "harness">;
+type Place = Pick<AlertWorld, "harness">;
 
 /** A source and a Deployment of the same name that uses it, whose record is made. */
 export async function deploy(

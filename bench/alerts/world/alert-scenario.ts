@@ -4,7 +4,7 @@ import { paths } from "@rollcast/testkit/objects";
 import type { Pods } from "./pods.ts";
 
 /** An installation that is recorded, and what a scenario does to it. */
-export type World = {
+export type AlertWorld = {
   readonly harness: Harness<Nats>;
   readonly pods: Pods;
   /** Waits until so many minutes after the begin of the recording. */
@@ -16,7 +16,7 @@ export type World = {
 };
 
 /** How one installation is treated. */
-export type Scenario = {
+export type AlertScenario = {
   readonly name: string;
   /** A sentence for the fixture. */
   readonly about: string;
@@ -28,13 +28,13 @@ export type Scenario = {
   /** With what its restarters are started; default: everything is allowed to them. */
   restarter?(harness: Harness): Promise<StartOptions>;
   /** Before the recording begins. */
-  prepare(world: World): Promise<void>;
-  play(world: World): Promise<void>;
+  prepare(world: Pick<AlertWorld, "harness">): Promise<void>;
+  play(world: AlertWorld): Promise<void>;
 };
 
 /** Gives the key `a` of a ConfigMap another value. */
 export async function setSource(
-  { harness: { api, namespace } }: Pick<World, "harness">,
+  { harness: { api, namespace } }: Pick<AlertWorld, "harness">,
   name: string,
   value: string,
 ): Promise<void> {
