@@ -62,7 +62,7 @@ function isAway(acts: Recorded["acts"], at: number): boolean {
 }
 
 /** Seconds from the begin at which alerts are looked at. */
-function looksAt({ interval, scrapes, acts }: Recorded): number[] {
+export function looksAt({ interval, scrapes, acts }: Recorded): number[] {
   const looks = Math.floor(((scrapes - 1) * interval) / LOOK_EVERY);
   const times = Array.from({ length: looks }, (_, i) => (i + 1) * LOOK_EVERY);
   return times.filter((at) => !isAway(acts, at));

@@ -7,7 +7,7 @@ import { promtool } from "@rollcast/testkit/promtool";
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { Recorded, expectedOf, ruleTests, timeOf } from "./alert-rule-tests.ts";
+import { Recorded, expectedOf, looksAt, ruleTests, timeOf } from "./alert-rule-tests.ts";
 import { FIRINGS, NEAR } from "./alerts.ts";
 import { metricsIn } from "./exposition.ts";
 import { temporaryDir } from "./temporary.ts";
@@ -58,6 +58,12 @@ test("of every alert something is recorded in which it must fire, and something 
       expect(isSilent, `${alert} may fire at ${act} of ${scenario}`).toBe(true);
     }
   }
+});
+
+test.for(FIRINGS)("$alert in $scenario after $after is looked at while it must fire", (firing) => {
+  const recording = recordingOf(firing.scenario);
+  const looks = looksAt(recording).map((at) => expectedOf(recording, firing, at));
+  expect(looks).toContain("fires");
 });
 
 test("a recording has every metric that an alert asks for", () => {

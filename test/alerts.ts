@@ -35,7 +35,8 @@ export const FIRINGS: readonly Firing[] = [
     labels: { job: "rollcast-notifier" },
     after: "no-pod",
     within: 6,
-    until: "pod-back",
+    // The next one is a target before it is ready.
+    until: 8.5,
     over: { after: "pod-back", within: 1 },
   },
   {
@@ -80,12 +81,21 @@ export const FIRINGS: readonly Firing[] = [
     until: "redis-back",
     over: { after: "redis-back", within: 4 },
   },
+  // Without Redis the resync can give no workload to its queue.
+  {
+    scenario: "redis",
+    alert: "RollcastWorkloadsFailing",
+    after: "no-redis",
+    within: 17,
+    until: "redis-back",
+    over: { after: "redis-back", within: 2 },
+  },
   {
     scenario: "refused",
     alert: "RollcastWorkloadsStale",
     after: "patches-fail",
-    within: 36,
-    until: 36,
+    within: 35.9,
+    until: "mended",
     over: { after: "mended", within: 2 },
   },
   {
@@ -188,7 +198,7 @@ export const FIRINGS: readonly Firing[] = [
   {
     scenario: "receivers",
     alert: "RollcastNotificationsDead",
-    labels: { receiver: "missing", reason: "NotFound" },
+    labels: { receiver: "missing", reason: "not-found" },
     after: "first-dead",
     within: 2,
     until: 15,
@@ -197,7 +207,7 @@ export const FIRINGS: readonly Firing[] = [
   {
     scenario: "receivers",
     alert: "RollcastNotificationsDead",
-    labels: { receiver: "missing", reason: "NotFound" },
+    labels: { receiver: "missing", reason: "not-found" },
     after: "more-dead",
     within: 2,
     until: 15,
@@ -232,7 +242,7 @@ export const FIRINGS: readonly Firing[] = [
   {
     scenario: "old-letters",
     alert: "RollcastNotificationsDead",
-    labels: { receiver: "hook", reason: "NotFound" },
+    labels: { receiver: "hook", reason: "not-found" },
     after: "dead",
     within: 2,
     until: 14,
@@ -265,7 +275,7 @@ export const NEAR: Readonly<Record<string, readonly { scenario: string; act: str
   RollcastKindForbidden: [{ scenario: "workloads", act: "broken-shortly" }],
   RollcastKindUnavailable: [{ scenario: "workloads", act: "broken-shortly" }],
   RollcastAnnotationFaults: [{ scenario: "workloads", act: "broken-shortly" }],
-  RollcastOtherInstallation: [{ scenario: "quiet", act: "moved" }],
+  RollcastOtherInstallation: [{ scenario: "moved", act: "moved" }],
   RollcastNotificationsDead: [
     { scenario: "old-letters", act: "prometheus-back" },
     { scenario: "old-letters", act: "notifier-restarted" },

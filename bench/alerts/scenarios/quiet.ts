@@ -14,8 +14,6 @@ const BURST_PAUSE_MS = 200;
 const EDIT_MS = 20_000;
 const EDIT_PAUSE_MS = 100;
 const CHANGE_MINUTES = 0.75;
-/** Of a workload that was copied from another cluster with all that its pod template had. */
-const FOREIGN = JSON.stringify({ "ConfigMap/moved": `0123456789abcdef.${"0".repeat(32)}` });
 
 /** Replaces every pod by one of another name. */
 async function update({ pods }: AlertWorld): Promise<void> {
@@ -104,10 +102,6 @@ async function disturb(world: AlertWorld): Promise<void> {
   world.act("many", `${BURST} sources change, five times a second`);
   await changeMany(world);
   world.act("many-end", "they change no more");
-  await world.at(36);
-  await deploy(world, "moved", { podAnnotations: { "rollcast.dev/config": FOREIGN } });
-  world.act("moved", "a workload comes with the marker of an installation that is elsewhere");
-  await setSource(world, "moved", "1");
   await world.at(38);
   world.setScraping(false);
   world.act("prometheus-away", "Prometheus is away");

@@ -1,5 +1,6 @@
 import type { AlertScenario } from "../world/alert-scenario.ts";
 import { down } from "./down.ts";
+import { moved } from "./moved.ts";
 import { oldLetters } from "./old-letters.ts";
 import { quiet } from "./quiet.ts";
 import { receivers } from "./receivers.ts";
@@ -19,4 +20,5 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   watcher,
   down,
   redis,
+  moved,
 ];
