@@ -189,6 +189,13 @@ export const FIRINGS: readonly Firing[] = [
     over: { after: "restarters-back", within: 17 },
   },
   {
+    scenario: "replaced",
+    alert: "RollcastRolloutsFailing",
+    after: "no-restarter",
+    within: 3,
+    until: 5,
+  },
+  {
     scenario: "rollouts",
     alert: "RollcastRolloutsFailing",
     after: "once-refused",

@@ -6,6 +6,7 @@ import { quiet } from "./quiet.ts";
 import { receivers } from "./receivers.ts";
 import { redis } from "./redis.ts";
 import { refused } from "./refused.ts";
+import { replaced } from "./replaced.ts";
 import { rollouts } from "./rollouts.ts";
 import { watcher } from "./watcher.ts";
 import { workloads } from "./workloads.ts";
@@ -21,4 +22,5 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   down,
   redis,
   moved,
+  replaced,
 ];
