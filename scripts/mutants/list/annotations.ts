@@ -195,7 +195,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "source-names-stay",
     undoes: `A source whose record is removed is forgotten.`,
-    file: "services/restarter/src/index/source-names.ts",
+    file: "services/restarter/src/index/workload-index.ts",
     find: `        if (source !== undefined) names.remove(source);
         return`,
     becomes: `        return`,
@@ -207,7 +207,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "source-names-of-a-gap-stay",
     undoes: `A source whose record was removed in a gap is forgotten.`,
-    file: "services/restarter/src/index/source-names.ts",
+    file: "services/restarter/src/index/workload-index.ts",
     find: `if (listed !== undefined) names.retain(listed);`,
     becomes: ``,
     killedBy: {
@@ -218,7 +218,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "unreadable-source-has-no-name",
     undoes: `A source whose record cannot be read has its name.`,
-    file: "services/restarter/src/index/source-names.ts",
+    file: "services/restarter/src/index/workload-index.ts",
     find: `      if (source !== undefined) names.remove(source);
       add(source);`,
     becomes: ``,

@@ -6,7 +6,7 @@ import type { KvCache } from "@rollcast/nats/kv-cache";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rules } from "./model/rules.ts";
 import type { Project } from "./index/pod-templates.ts";
-import type { SourceNames } from "./index/source-names.ts";
+import type { SourceNames } from "./index/workload-index.ts";
 import type { WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { DecisionInput } from "./decision/decision.ts";

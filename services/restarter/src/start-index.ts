@@ -4,7 +4,7 @@ import type { Created, RestarterHost } from "./create-context.ts";
 import { createSourceFaultReporter } from "./events/annotation-faults.ts";
 import { watchKinds } from "./index/kinds.ts";
 import type { WatchedKinds } from "./index/kinds.ts";
-import { feedSourceNames } from "./index/source-names.ts";
+import { feedSourceNames } from "./index/workload-index.ts";
 import { needsNamespaceLabels } from "./model/queue-assignment.ts";
 
 export type StartedIndex = {

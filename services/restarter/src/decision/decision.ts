@@ -1,6 +1,6 @@
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import type { Affected } from "../index/workload-index.ts";
+import type { Affected } from "../model/verdict.ts";
 import type { Failures } from "../model/control-entry.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { Rules } from "../model/rules.ts";

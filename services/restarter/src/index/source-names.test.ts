@@ -7,7 +7,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import { givenSource } from "../../test/given-situation.ts";
 import { candidates } from "../model/workload.ts";
-import { createSourceNames, feedSourceNames } from "./source-names.ts";
+import { createSourceNames, feedSourceNames } from "./workload-index.ts";
 
 const MIB = 1_048_576;
 /** What runs, and the rollouts that a record has at most: one under way, four unconfirmed. */

@@ -1,14 +1,18 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import { sourceKeys } from "@rollcast/nats/installation";
+import type { Kv } from "@rollcast/nats/kv";
+import { SourceKind } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
+import { kindToken, parseRecordKey } from "@rollcast/shared/subjects";
+import type { ObjectRef } from "@rollcast/shared/subjects";
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
-import { splitSourceKey } from "../model/content.ts";
+import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { withReferrer, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
 import { createReadAhead, isOlder } from "./read-ahead.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
-import { countAffected } from "../model/verdict.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
 import { withCreation, withEdit } from "./edit-time.ts";
@@ -134,13 +138,6 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   };
 }
 
-/** Which workloads may roll for a source. */
-type SourceUsers = {
-  add(workload: Workload): void;
-  remove(workload: Workload): void;
-  of(source: SourceKey): Workload[];
-};
-
 function add<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {
   const keys = sets.get(at) ?? new Set();
   sets.set(at, keys.add(key));
@@ -153,30 +150,30 @@ function remove<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): voi
 }
 
 /** Where a source, or a pattern of sources, is. */
-export function place(source: { kind: string; namespace: string }): string {
+function place(source: { kind: string; namespace: string }): string {
   return `${source.kind}/${source.namespace}`;
 }
 
-/** `get` returns an added workload in its present state. */
+/** Which workloads may roll for a source. `get` returns an added one in its present state. */
 function createSourceUsers(
   patterns: NamePatterns,
   get: (key: WorkloadKey) => Workload | undefined,
-): SourceUsers {
+) {
   const users = new Map<SourceKey, Set<WorkloadKey>>();
   /** By kind and namespace of the sources in their patterns. */
   const searchers = new Map<string, Set<WorkloadKey>>();
   return {
-    remove(workload) {
+    remove(workload: Workload): void {
       const key = workloadKey(workload);
       for (const source of watchedSources(workload)) remove(users, source, key);
       for (const pattern of patternsOf(workload)) remove(searchers, place(pattern), key);
     },
-    add(workload) {
+    add(workload: Workload): void {
       const key = workloadKey(workload);
       for (const source of watchedSources(workload)) add(users, source, key);
       for (const pattern of patternsOf(workload)) add(searchers, place(pattern), key);
     },
-    of(source) {
+    of(source: SourceKey): Workload[] {
       const { kind, namespace, name } = splitSourceKey(source);
       const userKeys = new Set(users.get(source));
       for (const key of searchers.get(place({ kind, namespace })) ?? []) {
@@ -192,32 +189,112 @@ function createSourceUsers(
   };
 }
 
-/** How many workloads the last change of a source rolls. */
-export type Affected = (source: SourceKey, record: SourceRecord) => number;
+/** The names of all sources, for annotations with name patterns. */
+export type SourceNames = {
+  /** Sorted by name. */
+  matching(pattern: SourcePattern): SourceKey[];
+  add(source: ObjectRef): void;
+  /** Forgets a source of which there is no record any more, not even of its deletion. */
+  remove(source: ObjectRef): void;
+  /** Forgets all others. */
+  retain(kept: ReadonlySet<SourceKey>): void;
+};
 
-/** Cached counts: those of sources that change together. */
-const MAX_COUNTS = 1_000;
+/** An empty set of names. The workloads that may use a new one are enqueued by `onNamed`. */
+export function createSourceNames(
+  patterns: NamePatterns,
+  index: Pick<WorkloadIndex, "usersOf">,
+  onNamed: { readonly enqueue: (key: WorkloadKey) => void },
+): SourceNames {
+  const byPlace = new Map<string, Set<string>>();
+  const removeAt = (at: string, name: string) => {
+    const names = byPlace.get(at);
+    names?.delete(name);
+    if (names?.size === 0) byPlace.delete(at);
+  };
+  return {
+    remove: ({ name, ...source }) => removeAt(place(source), name),
+    retain(kept) {
+      for (const [at, names] of byPlace) {
+        for (const name of names) if (!kept.has(`${at}/${name}` as SourceKey)) removeAt(at, name);
+      }
+    },
+    matching: ({ kind, namespace, pattern }) =>
+      [...(byPlace.get(place({ kind, namespace })) ?? [])]
+        .filter((name) => patterns.matches(pattern, name))
+        .toSorted()
+        .map((name) => sourceKey(kind, namespace, name)),
+    add({ kind, namespace, name }) {
+      const at = place({ kind, namespace });
+      const names = byPlace.get(at) ?? new Set();
+      byPlace.set(at, names);
+      if (names.has(name)) return;
+      names.add(name);
+      for (const workload of index.usersOf(sourceKey(kind, namespace, name))) {
+        onNamed.enqueue(workloadKey(workload));
+      }
+    },
+  };
+}
+
+type NameFeed = {
+  readonly sources: Kv<SourceRecord>;
+  readonly cluster: string;
+  readonly signal: AbortSignal;
+  /** Called with each record that has annotations that count, or had some at its start. */
+  readonly onAnnotated?: (record: SourceRecord) => void;
+};
+
+/** The source that a record's key is about, whatever the record holds. */
+function sourceOf(key: string): ObjectRef | undefined {
+  const ref = parseRecordKey(key);
+  const kind = SourceKind.options.find((each) => kindToken(each) === ref?.kind);
+  return ref === undefined || kind === undefined ? undefined : { ...ref, kind };
+}
 
 /**
- * Counts each change once, so that all its rollouts report the same number, and a change that rolls
- * thousands of workloads is not counted thousands of times.
+ * Keeps the names of the sources that have a record, until `signal` fires; resolves when the
+ * present ones are in. One whose record cannot be read has its name: whoever may use it says so.
  */
-export function createAffectedCounts(
-  index: Pick<WorkloadIndex, "usersOf">,
-  rules: Rules,
-): Affected {
-  const counts = new Map<SourceKey, { version: string; count: number }>();
-  return (source, record) => {
-    const version = `${record.uid} ${record.resourceVersion}`;
-    const cached = counts.get(source);
-    if (cached?.version === version) return cached.count;
-    const count = countAffected(index.usersOf(source), source, { record, rules });
-    counts.delete(source);
-    counts.set(source, { version, count });
-    for (const oldest of counts.keys()) {
-      if (counts.size <= MAX_COUNTS) break;
-      counts.delete(oldest);
-    }
-    return count;
+export async function feedSourceNames(names: SourceNames, feed: NameFeed): Promise<void> {
+  const { sources, cluster, signal, onAnnotated } = feed;
+  const { promise: synced, resolve } = Promise.withResolvers<void>();
+  const annotated = new Set<string>();
+  /** While the bucket is listed: what it has shown. */
+  let listed: Set<SourceKey> | undefined;
+  const add = (source: ObjectRef | undefined) => {
+    if (source === undefined) return;
+    listed?.add(sourceKey(source.kind, source.namespace, source.name));
+    names.add(source);
   };
+  sources.listAndWatch({
+    filter: sourceKeys(cluster),
+    signal,
+    onStart() {
+      listed = new Set();
+    },
+    onEntry(key, record) {
+      if (record === undefined) {
+        const source = sourceOf(key);
+        if (source !== undefined) names.remove(source);
+        return void annotated.delete(key);
+      }
+      add(record);
+      if (Object.keys(record.annotations).length > 0) annotated.add(key);
+      if (annotated.has(key)) onAnnotated?.(record);
+    },
+    onUnreadable(key) {
+      const source = sourceOf(key);
+      // Added anew, its users are enqueued, also where it had its name before.
+      if (source !== undefined) names.remove(source);
+      add(source);
+    },
+    onSynced() {
+      if (listed !== undefined) names.retain(listed);
+      listed = undefined;
+      resolve();
+    },
+  });
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await synced;
 }

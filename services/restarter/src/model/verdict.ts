@@ -259,3 +259,33 @@ export function countAffected(
     return record.changedKeys === undefined || touches(keys, record.changedKeys);
   }).length;
 }
+
+/** How many workloads the last change of a source rolls. */
+export type Affected = (source: SourceKey, record: SourceRecord) => number;
+
+/** Cached counts: those of sources that change together. */
+const MAX_COUNTS = 1_000;
+
+/**
+ * Counts each change once, so that all its rollouts report the same number, and a change that rolls
+ * thousands of workloads is not counted thousands of times.
+ */
+export function createAffectedCounts(
+  index: { usersOf(source: SourceKey): readonly Workload[] },
+  rules: Rules,
+): Affected {
+  const counts = new Map<SourceKey, { version: string; count: number }>();
+  return (source, record) => {
+    const version = `${record.uid} ${record.resourceVersion}`;
+    const cached = counts.get(source);
+    if (cached?.version === version) return cached.count;
+    const count = countAffected(index.usersOf(source), source, { record, rules });
+    counts.delete(source);
+    counts.set(source, { version, count });
+    for (const oldest of counts.keys()) {
+      if (counts.size <= MAX_COUNTS) break;
+      counts.delete(oldest);
+    }
+    return count;
+  };
+}

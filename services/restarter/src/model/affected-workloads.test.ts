@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
-import { countAffected } from "../model/verdict.ts";
-import { createAffectedCounts } from "./workload-index.ts";
+import { countAffected, createAffectedCounts } from "./verdict.ts";
 
 const RULES = rulesOf();
 const AUTO = { "reloader.stakater.com/auto": "true" };
