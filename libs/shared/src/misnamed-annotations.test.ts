@@ -71,3 +71,12 @@ test("an empty value asks for nothing, and no more are named than asked for", ()
   expect(read(many, 5)).toHaveLength(5);
   expect(read(undefined, 5)).toEqual([]);
 });
+
+test("of an object with thousands of names only the first that might be ours are compared", () => {
+  const others = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`forecastle.stakater.com/${i}`, "x"]),
+    );
+  expect(read({ ...others(19), "rollcast.dev/autos": "true" }, 5)).toHaveLength(1);
+  expect(read({ ...others(20), "rollcast.dev/autos": "true" }, 5)).toEqual([]);
+});

@@ -46,10 +46,12 @@ function hostOf(name: string): string {
 
 /** A longer name is none of ours with a slip of the pen. */
 const MAX_NAME = 80;
+/** So many names are compared: an object may have thousands, and is looked at with each change. */
+const MAX_COMPARED = 20;
 
 /**
  * Finds the first `max` names of an object's annotations that look like ours or Reloader's, have a
- * value, and are none.
+ * value, and are none; it looks at no more than 20 that might be.
  */
 export function misnamedReader(
   renames: Renames,
@@ -76,10 +78,13 @@ export function misnamedReader(
   return (annotations, max) => {
     if (typeof annotations !== "object" || annotations === null) return [];
     const misnamed: Misnamed[] = [];
+    let compared = 0;
     for (const [name, value] of Object.entries(annotations)) {
       if (misnamed.length >= max) break;
       if (right.has(name) || name.length > MAX_NAME || !DOMAIN.test(name)) continue;
       if (value === "") continue;
+      if (compared === MAX_COMPARED) break;
+      compared += 1;
       const entry = nearestTo(name);
       if (entry !== undefined) misnamed.push(entry);
     }

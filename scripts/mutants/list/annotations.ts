@@ -182,6 +182,17 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "every-name-is-compared",
+    undoes: "An object with thousands of names costs no more than one with twenty.",
+    file: "libs/shared/src/misnamed-annotations.ts",
+    find: "if (compared === MAX_COMPARED) break;",
+    becomes: "",
+    killedBy: {
+      file: "libs/shared/src/misnamed-annotations.test.ts",
+      title: "of an object with thousands of names only the first that might be ours are compared",
+    },
+  },
+  {
     name: "ignore-on-a-workload-is-silent",
     undoes: `What counts on sources alone is a fault on a workload.`,
     file: "services/restarter/src/model/annotation-values.ts",
