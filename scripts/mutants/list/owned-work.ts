@@ -153,7 +153,7 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     find: `    if (isOwnedJob(workload)) return false;\n`,
     becomes: ``,
     killedBy: {
-      file: "services/restarter/src/index/affected-workloads.test.ts",
+      file: "services/restarter/src/model/affected-workloads.test.ts",
       title: "a change affects all that may roll, if no keys are known",
     },
   },
