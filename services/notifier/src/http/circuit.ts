@@ -48,14 +48,14 @@ export function createCircuit(): Circuit {
   let openUntil: number | undefined;
   let openMs = FIRST_MS;
   let probing = false;
-  let gone = false;
   let reason: string | undefined;
   /** Why it took no attempt of the last message; undefined where it took it. */
   let refusal: string | undefined;
-  const state = () => (gone ? "gone" : openUntil === undefined ? "closed" : "open");
+  const isGone = () => refusal === "Gone";
+  const state = () => (isGone() ? "gone" : openUntil === undefined ? "closed" : "open");
   return {
     enter(now) {
-      if (gone) return "gone";
+      if (isGone()) return "gone";
       if (openUntil === undefined) return "go";
       if (now < openUntil) return openUntil - now;
       if (probing) return DURING_PROBE_MS;
@@ -78,9 +78,8 @@ export function createCircuit(): Circuit {
       // Any other result shows that the receiver is up.
       failures = 0;
       openUntil = undefined;
-      gone = result.kind === "refused" && result.reason === "Gone";
       refusal = result.kind === "refused" ? result.reason : undefined;
-      reason = gone ? "Gone" : undefined;
+      reason = isGone() ? "Gone" : undefined;
     },
     state,
     fault() {
