@@ -4,7 +4,7 @@ import { ANNOTATIONS } from "./annotations.ts";
 import { misnamedReader } from "./misnamed-annotations.ts";
 
 const read = misnamedReader({});
-const nearestTo = (name: string, value = "true") => read({ [name]: value }, 5)[0]?.nearest;
+const nearestTo = (name: string, value = "true") => read({ [name]: value })[0]?.nearest;
 
 test.each([
   { name: "rollcast.dev/Auto", nearest: "rollcast.dev/auto" },
@@ -59,8 +59,8 @@ test("what is read, and what Rollcast and Reloader write, is right", () => {
 test("a renamed annotation is right, and so is the name that Reloader has for it", () => {
   const renamed = misnamedReader({ auto: "reload.stakater.com/auto" });
   const both = { "reload.stakater.com/auto": "true", "reloader.stakater.com/auto": "true" };
-  expect(renamed(both, 5)).toEqual([]);
-  expect(renamed({ "reload.stakater.com/autos": "true" }, 5)).toEqual([
+  expect(renamed(both)).toEqual([]);
+  expect(renamed({ "reload.stakater.com/autos": "true" })).toEqual([
     { name: "reload.stakater.com/autos", nearest: "reload.stakater.com/auto" },
   ]);
 });
@@ -68,8 +68,8 @@ test("a renamed annotation is right, and so is the name that Reloader has for it
 test("an empty value asks for nothing, and no more are named than asked for", () => {
   expect(nearestTo("rollcast.dev/autos", "")).toBeUndefined();
   const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`rollcast.dev/a${i}`, "x"]));
-  expect(read(many, 5)).toHaveLength(5);
-  expect(read(undefined, 5)).toEqual([]);
+  expect(read(many)).toHaveLength(5);
+  expect(read(undefined)).toEqual([]);
 });
 
 test("of an object with thousands of names only the first that might be ours are compared", () => {
@@ -77,6 +77,6 @@ test("of an object with thousands of names only the first that might be ours are
     Object.fromEntries(
       Array.from({ length: count }, (_, i) => [`forecastle.stakater.com/${i}`, "x"]),
     );
-  expect(read({ ...others(19), "rollcast.dev/autos": "true" }, 5)).toHaveLength(1);
-  expect(read({ ...others(20), "rollcast.dev/autos": "true" }, 5)).toEqual([]);
+  expect(read({ ...others(19), "rollcast.dev/autos": "true" })).toHaveLength(1);
+  expect(read({ ...others(20), "rollcast.dev/autos": "true" })).toEqual([]);
 });

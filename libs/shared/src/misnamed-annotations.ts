@@ -46,16 +46,16 @@ function hostOf(name: string): string {
 
 /** A longer name is none of ours with a slip of the pen. */
 const MAX_NAME = 80;
+/** Enough to see what is wrong; a source's record keeps them. */
+const MAX_MISNAMED = 5;
 /** So many names are compared: an object may have thousands, and is looked at with each change. */
 const MAX_COMPARED = 20;
 
 /**
- * Finds the first `max` names of an object's annotations that look like ours or Reloader's, have a
+ * Finds the first five names of an object's annotations that look like ours or Reloader's, have a
  * value, and are none; it looks at no more than 20 that might be.
  */
-export function misnamedReader(
-  renames: Renames,
-): (annotations: unknown, max: number) => readonly Misnamed[] {
+export function misnamedReader(renames: Renames): (annotations: unknown) => readonly Misnamed[] {
   const read = [...ANNOTATION_KEYS.flatMap((key) => annotationNames(key, renames)), ...OWN_ALONE];
   const right = new Set([...read, ...WRITTEN]);
   // Reloader's own name of one that is renamed is left to it.
@@ -75,12 +75,12 @@ export function misnamedReader(
     const isOurs = hosts.has(host) || host.endsWith(".reloader.stakater.com");
     return isOurs || first.edits <= MAX_EDITS ? { name, nearest: first.nearest } : undefined;
   };
-  return (annotations, max) => {
+  return (annotations) => {
     if (typeof annotations !== "object" || annotations === null) return [];
     const misnamed: Misnamed[] = [];
     let compared = 0;
     for (const [name, value] of Object.entries(annotations)) {
-      if (misnamed.length >= max) break;
+      if (misnamed.length === MAX_MISNAMED) break;
       if (right.has(name) || name.length > MAX_NAME || !DOMAIN.test(name)) continue;
       if (value === "") continue;
       if (compared === MAX_COMPARED) break;

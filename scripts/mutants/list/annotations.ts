@@ -151,9 +151,9 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
   {
     name: "misnamed-annotation-is-silent",
     undoes: `A name that is nearly one of ours is a fault.`,
-    file: "services/restarter/src/index/project-workload.ts",
-    find: `.concat(nameFaults(rules, written)),`,
-    becomes: `,`,
+    file: "services/restarter/src/model/annotation-values.ts",
+    find: `...rules.misnamed(written).map(`,
+    becomes: `...rules.misnamed({}).map(`,
     killedBy: {
       file: "services/restarter/src/annotations.test.ts",
       title: `a name that is none is a fault with the nearest one, and holds nothing back`,
@@ -163,7 +163,7 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     name: "misnamed-annotation-of-a-source-is-dropped",
     undoes: `A source keeps what is nearly an annotation of ours.`,
     file: "services/watcher/src/model/transform.ts",
-    find: `for (const { name } of misnamed(annotations, MAX_MISNAMED)) keep(name);`,
+    find: `for (const { name } of misnamed(annotations)) keep(name);`,
     becomes: ``,
     killedBy: {
       file: "services/watcher/src/model/transform.test.ts",

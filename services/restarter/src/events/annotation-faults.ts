@@ -3,7 +3,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { WorkloadIndex } from "../index/workload-index.ts";
 import type { KubeEvent } from "./kube-events.ts";
-import { annotationFault, nameFaults, sourceFaults } from "../model/annotation-values.ts";
+import { annotationFault, sourceFaults, withNameFaults } from "../model/annotation-values.ts";
 import type { AnnotationFault } from "../model/annotation-values.ts";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
@@ -112,12 +112,7 @@ export function faultsOfSource(
   { annotations }: Pick<SourceRecord, "annotations">,
   rules: Pick<Rules, "annotations" | "writtenName" | "misnamed">,
 ): AnnotationFault[] {
-  return sourceFaults(rules.annotations(annotations))
-    .map(({ annotation, message }) => ({
-      annotation: rules.writtenName(annotations, annotation),
-      message,
-    }))
-    .concat(nameFaults(rules, annotations));
+  return withNameFaults(rules, annotations, sourceFaults(rules.annotations(annotations)));
 }
 
 /** Returns what reports a source whose annotations are wrong, once per edit. */

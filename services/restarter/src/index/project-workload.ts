@@ -7,7 +7,7 @@ import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
 import { MARKER } from "../model/content.ts";
 import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
-import { nameFaults, valueFaults } from "../model/annotation-values.ts";
+import { valueFaults, withNameFaults } from "../model/annotation-values.ts";
 import { readOptIn } from "../model/opt-in.ts";
 import { mayRoll } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
@@ -95,7 +95,6 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
   const rollBy = kind.rollBy?.(object, annotations) ?? "patch";
   const ofTemplate = rules.annotations(templateAnnotations);
   const { optIn, faults } = readOptIn(annotations, ofTemplate, rules);
-  const written = { ...templateAnnotations, ...metadata.annotations };
   const decisive = {
     kind: kind.kind,
     owner: ownerOf(object),
@@ -105,15 +104,10 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
   };
   return {
     ...decisive,
-    faults: [
+    faults: withNameFaults(rules, { ...templateAnnotations, ...metadata.annotations }, [
       ...faults,
       ...valueFaults({ ...decisive, annotations, templateAnnotations: ofTemplate, rollBy }),
-    ]
-      .map(({ annotation, message }) => ({
-        annotation: rules.writtenName(written, annotation),
-        message,
-      }))
-      .concat(nameFaults(rules, written)),
+    ]),
     mayRoll: mayRoll(decisive, rules),
     namespace: metadata.namespace ?? "",
     name: metadata.name,

@@ -17,17 +17,25 @@ export function annotationFault(
   return { annotation, message: `"${value.slice(0, MAX_SHOWN)}" ${problem}` };
 }
 
-const MAX_MISNAMED = 5;
-
-/** Annotations that nobody reads, by their names those of somebody who wants something of us. */
-export function nameFaults(
-  rules: Pick<Rules, "misnamed">,
-  annotations: unknown,
+/**
+ * The faults of an object under the names that it has written, and those of names that nobody
+ * reads, which are of somebody who wants something of us.
+ */
+export function withNameFaults(
+  rules: Pick<Rules, "misnamed" | "writtenName">,
+  written: Readonly<Record<string, unknown>>,
+  faults: readonly AnnotationFault[],
 ): AnnotationFault[] {
-  return rules.misnamed(annotations, MAX_MISNAMED).map(({ name, nearest }) => ({
-    annotation: name,
-    message: `is no annotation that Rollcast reads: is ${nearest} meant?`,
-  }));
+  return [
+    ...faults.map(({ annotation, message }) => ({
+      annotation: rules.writtenName(written, annotation),
+      message,
+    })),
+    ...rules.misnamed(written).map(({ name, nearest }) => ({
+      annotation: name,
+      message: `is no annotation that Rollcast reads: is ${nearest} meant?`,
+    })),
+  ];
 }
 
 /** The annotations of a workload and of its pod template, under our own names. */

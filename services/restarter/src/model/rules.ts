@@ -18,8 +18,8 @@ export type Rules = Pick<
   readonly annotations: (annotations: unknown) => Readonly<Record<string, string>>;
   /** The name under which an object has the annotation that we call `own`. */
   readonly writtenName: (annotations: Readonly<Record<string, unknown>>, own: string) => string;
-  /** The first `max` annotations of an object that look like ours or Reloader's, and are none. */
-  readonly misnamed: (annotations: unknown, max: number) => readonly Misnamed[];
+  /** The first five annotations of an object that look like ours or Reloader's, and are none. */
+  readonly misnamed: (annotations: unknown) => readonly Misnamed[];
 };
 
 /** A kind of the Kubernetes API: its name alone may be that of several. */

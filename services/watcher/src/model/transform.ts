@@ -144,7 +144,6 @@ export function editorsOf(
 export type AnnotationFilter = (annotations: unknown) => Record<string, string>;
 
 const MAX_ANNOTATION = 1_024;
-const MAX_MISNAMED = 5;
 
 /** Keeps the annotations that affect rollouts, and a few that were perhaps meant to. */
 export function relevantAnnotations(renames: Renames): AnnotationFilter {
@@ -157,7 +156,7 @@ export function relevantAnnotations(renames: Renames): AnnotationFilter {
       if (typeof value === "string") kept[name] = cutText(value, MAX_ANNOTATION);
     };
     for (const name of names) keep(name);
-    for (const { name } of misnamed(annotations, MAX_MISNAMED)) keep(name);
+    for (const { name } of misnamed(annotations)) keep(name);
     return kept;
   };
 }
