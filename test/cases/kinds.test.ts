@@ -21,6 +21,7 @@ const world = useWorld({
     "owned",
     "cron",
     "quota",
+    "refused",
     "nodes",
     "argo",
     "borrowed",
@@ -238,6 +239,53 @@ outcomeTest(
     return {
       events: place.events("web"),
       names: message.includes("exceeded quota") ? "the quota" : "nothing",
+    };
+  },
+);
+
+/** They have no condition for it: their controllers tell it in Events only. */
+outcomeTest(
+  "pods that a quota refuses are told with the cluster's own sentence, whatever kind they are of (case 10, pods)",
+  { right: { StatefulSet: true, DaemonSet: true, Job: true, CronJob: true } },
+  async (begin) => {
+    const place = world("refused");
+    const { api, namespace } = place;
+    await place.source();
+    const apps = { StatefulSet: statefulSet, DaemonSet: daemonSet };
+    for (const [kind, make] of Object.entries(apps)) {
+      const plural = `${kind.toLowerCase()}s`;
+      const name = plural;
+      await api.create(pathOf("apps/v1", namespace, plural), make(namespace, name));
+      await place.adopted(name, kind);
+    }
+    const jobs = pathOf("batch/v1", namespace, "jobs");
+    await api.create(jobs, job(namespace, "jobs", { annotations: AUTO }));
+    await place.adopted("jobs", "Job");
+    await api.create(pathOf("batch/v1", namespace, "cronjobs"), cronJob(namespace, "cronjobs"));
+    await place.adopted("cronjobs", "CronJob");
+    const areAllDone = async () => {
+      const { items } = await api.get<{ items: AnyObject[] }>(paths.pod(namespace));
+      return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).length >= 3;
+    };
+    await waitFor(areAllDone, { message: "a pod of each" });
+    await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name: "full", namespace },
+      spec: { hard: { pods: "0" } },
+    });
+    begin();
+    await place.change();
+    const isNamed = async (name: string) => {
+      await place.firstOf(name, ["stalled"]);
+      const [{ message = "" } = {}] = place.data(name, "stalled");
+      return message.includes("exceeded quota: full");
+    };
+    return {
+      StatefulSet: await isNamed("statefulsets"),
+      DaemonSet: await isNamed("daemonsets"),
+      Job: await isNamed("jobs"),
+      CronJob: await isNamed("cronjobs"),
     };
   },
 );

@@ -4,6 +4,7 @@ import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
 import { define, pathIn, setStatus } from "@rollcast/testkit/definitions";
 import { deployment } from "@rollcast/testkit/deployment";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { custom } from "@rollcast/testkit/shapes";
@@ -11,6 +12,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { z } from "zod";
 import { ENDS } from "./place.ts";
 import type { Place } from "./place.ts";
+import type { Stack } from "../stack.ts";
 import { openWorld, useWorld } from "./world.ts";
 
 const APP = {
@@ -269,6 +271,16 @@ outcomeTest(
   },
 );
 
+/** Makes a Deployment and its source; its rollout ends with its progress deadline, in 10 min. */
+async function createEndless(place: Place, name: string): Promise<void> {
+  await place.source(name);
+  const uses = [{ as: "envFrom", configMap: name }] as const;
+  const podAnnotations = { [NEVER_READY]: "true" };
+  const object = deployment(place.namespace, name, { uses, podAnnotations });
+  await place.api.create(paths.deployment(place.namespace), object);
+  await place.adopted(name);
+}
+
 /** The one that nobody can follow may have ended long ago. */
 outcomeTest(
   "a workload whose record cannot be read gives its quota back, and the next one is rolled (case 26, quota)",
@@ -284,14 +296,9 @@ outcomeTest(
       }),
     );
     const place = own.place("full");
-    for (const name of ["first", "second"]) {
-      await place.source(name);
-      const uses = [{ as: "envFrom", configMap: name }] as const;
-      await place.deploy(name, { uses });
-    }
-    // It keeps its place for as long as nobody resumes it.
-    const path = paths.deployment(place.namespace, "first");
-    await place.api.patch(path, { spec: { paused: true } }, "kubectl");
+    await createEndless(place, "first");
+    await place.source("second");
+    await place.deploy("second", { uses: [{ as: "envFrom", configMap: "second" }] });
     await place.change("first");
     await place.firstOf("first", ["started"]);
     await place.spoil("workloads", "Deployment", "first");
@@ -300,6 +307,60 @@ outcomeTest(
     begin();
     await place.firstOf("second", ["started"], { withinMs: 25_000 });
     return { second: place.events("second") };
+  },
+);
+
+async function quotaUsed({ services: [service] }: Stack): Promise<number> {
+  const metrics = await (await fetch(`${service?.http()}/metrics`)).text();
+  return Number(/^rollcast_queue_quota_used\{.*\} (\d+)$/m.exec(metrics)?.[1]);
+}
+
+/** Whoever paused it may be on leave, and the others must not wait for that. */
+outcomeTest(
+  "a paused workload gives its place in the queue back, and takes one again when it is resumed (case 11, paused)",
+  {
+    right: {
+      second: ["planned", "deferred MaxRolling", "started", "succeeded Complete"],
+      third: ["planned", "started", "succeeded Complete"],
+      fourth: ["planned", "deferred MaxRolling"],
+    },
+  },
+  async (begin, undo) => {
+    const own = undo.use(
+      await openWorld({
+        places: ["paused"],
+        config: () => ({
+          rollout: { stalledAfter: "1s" },
+          queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
+        }),
+      }),
+    );
+    const place = own.place("paused");
+    await createEndless(place, "first");
+    for (const name of ["second", "third", "fourth"]) {
+      await place.source(name);
+      await place.deploy(name, { uses: [{ as: "envFrom", configMap: name }] });
+    }
+    const setPaused = (paused: boolean) =>
+      place.api.patch(paths.deployment(place.namespace, "first"), { spec: { paused } }, "kubectl");
+    await setPaused(true);
+    await place.change("first");
+    await place.firstOf("first", ["started"]);
+    await place.change("second");
+    await place.firstOf("second", ["deferred"]);
+    begin();
+    await place.firstOf("second", ["succeeded"], { withinMs: 25_000 });
+    await place.change("third");
+    await place.firstOf("third", ["succeeded", "deferred"]);
+    await setPaused(false);
+    await waitFor(async () => (await quotaUsed(own.stack)) === 1);
+    await place.change("fourth");
+    await place.firstOf("fourth", ["started", "deferred"]);
+    return {
+      second: place.events("second"),
+      third: place.events("third"),
+      fourth: place.events("fourth"),
+    };
   },
 );
 

@@ -15,7 +15,7 @@ const RIGHTS = [
   { group: "apps", resource: "deployments", verbs: ["list", "watch", "patch"], who: "restarter" },
   { group: "apps", resource: "statefulsets", verbs: ["list", "watch", "patch"], who: "restarter" },
   { group: "apps", resource: "daemonsets", verbs: ["list", "watch", "patch"], who: "restarter" },
-  { group: "events.k8s.io", resource: "events", verbs: ["create"], who: "restarter" },
+  { group: "events.k8s.io", resource: "events", verbs: ["create", "list"], who: "restarter" },
 ] as const;
 
 /** The API server: reached, and new enough. */

@@ -124,4 +124,16 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
       title: "a request of which its replica made no job gets one by another",
     },
   },
+  {
+    name: "plans-overtake-rollouts",
+    undoes: "A rollout gets its turn while its source never stops changing.",
+    file: "services/restarter/src/create-context.ts",
+    find: `workloadLock: createKeyedLock(LOCK_WAIT_MS),`,
+    becomes: `workloadLock: createKeyedLock(0),`,
+    killedBy: {
+      file: "services/restarter/test/storm.test.ts",
+      title:
+        "a storm of 10 changes a second is at most one rollout a second, and they go on while it lasts; the last content is applied without a resync",
+    },
+  },
 ];

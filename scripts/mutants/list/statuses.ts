@@ -45,6 +45,42 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("stalled-keeps-quota"),
   },
   {
+    name: "paused-keeps-its-place",
+    undoes: "A paused workload gives its place in the queue back.",
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: `return !isPaused(rollout) || isRecent(ctx, quotaUse);`,
+    becomes: `return rollout !== undefined;`,
+    killedBy: {
+      file: "test/cases/parked.test.ts",
+      title:
+        "a paused workload gives its place in the queue back, and takes one again when it is resumed (case 11, paused)",
+    },
+  },
+  {
+    name: "paused-gets-its-place-again",
+    undoes: "A paused workload gets no quota before it is resumed.",
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: `return rollout === undefined || isPaused(rollout) ? undefined : rollout;`,
+    becomes: `return rollout;`,
+    killedBy: {
+      file: "test/cases/parked.test.ts",
+      title:
+        "a paused workload gives its place in the queue back, and takes one again when it is resumed (case 11, paused)",
+    },
+  },
+  {
+    name: "refused-pods-are-not-told",
+    undoes: "Pods that a quota refuses are told with the cluster's own sentence.",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: `const looks = isEnd ? [leftOf] : [refusedOf, stuckOf];`,
+    becomes: `const looks = isEnd ? [leftOf] : [stuckOf];`,
+    killedBy: {
+      file: "test/cases/kinds.test.ts",
+      title:
+        "pods that a quota refuses are told with the cluster's own sentence, whatever kind they are of (case 10, pods)",
+    },
+  },
+  {
     name: "blocking-pod-has-no-cure",
     undoes: "A pod of an earlier revision that blocks a StatefulSet is told with its cure.",
     file: "libs/kube/src/workloads/stuck-pods.ts",

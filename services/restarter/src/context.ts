@@ -1,5 +1,6 @@
 import type { KubeClient } from "@rollcast/kube/client";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
+import type { KeyedLock } from "@rollcast/async/keyed-lock";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Kv } from "@rollcast/nats/kv";
 import type { KvCache } from "@rollcast/nats/kv-cache";
@@ -15,6 +16,7 @@ import type { AnnotationFaults } from "./events/annotation-faults.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
 import type { OutboxEvent, WorkloadRecord } from "./model/workload-record.ts";
+import type { WorkloadKey } from "./model/workload.ts";
 
 /** The dependencies shared by all parts of the restarter; created once, in create-context.ts. */
 export type Context = {
@@ -45,6 +47,11 @@ export type Context = {
   readonly annotationFaults: AnnotationFaults;
   /** How many patches are in progress in this process. */
   readonly patching: { count: number };
+  /**
+   * Who decides on a workload next: without an order, a rollout loses one race after another to the
+   * plans of a source that changes all the time.
+   */
+  readonly workloadLock: KeyedLock<WorkloadKey>;
   /** A failpoint at which a test may kill this process; does nothing otherwise. */
   readonly failpoint: (name: Failpoint) => void;
 };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
@@ -34,6 +35,9 @@ import type { WorkloadKey } from "./model/workload.ts";
 import { WorkloadRecord } from "./model/workload-record.ts";
 import { openControl } from "./operations/control.ts";
 import type { Control } from "./operations/control.ts";
+
+/** A patch that hangs holds back the plans of its own workload only, and not for longer. */
+const LOCK_WAIT_MS = 1_000;
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
@@ -129,6 +133,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
       control.assigner.of,
     ),
     patching,
+    workloadLock: createKeyedLock(LOCK_WAIT_MS),
     failpoint,
   };
   const others = watchOtherInstallations({

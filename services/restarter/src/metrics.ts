@@ -17,6 +17,7 @@ export type PatchErrorReason = (typeof PATCH_ERROR_REASONS)[number];
 export type RestarterMetrics = {
   readonly patchSeconds: Histogram;
   readonly patchErrors: Counter<"reason">;
+  readonly recordConflicts: Counter;
   readonly resyncSeconds: Histogram;
   readonly annotationFaults: Gauge<"object">;
   readonly verdicts: Counter<"check">;
@@ -72,6 +73,11 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
       LATENCY_BUCKETS,
     ),
     patchErrors,
+    recordConflicts: metrics.counter(
+      "rollcast_record_conflicts_total",
+      "Writes of a workload's record that lost a race; it was decided again",
+      [],
+    ),
     verdicts,
     annotationFaults,
     resyncSeconds: metrics.histogram(

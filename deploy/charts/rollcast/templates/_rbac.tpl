@@ -75,5 +75,5 @@ subjects:
 {{- if compact $selectors }}
 - { apiGroups: [""], resources: [namespaces], verbs: [list, watch] }
 {{- end }}
-- { apiGroups: [events.k8s.io], resources: [events], verbs: [create] }
+- { apiGroups: [events.k8s.io], resources: [events], verbs: [create, list] }
 {{- end -}}

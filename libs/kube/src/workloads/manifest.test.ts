@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeObject } from "../object.ts";
-import { jobAgain, jobFrom, jobName } from "./manifest.ts";
+import { isJobName, jobAgain, jobFrom, jobName } from "./manifest.ts";
 
 const MARKS = { marker: { name: "rollcast.dev/config", value: "{}" }, rollout: "r1" };
 const CONTROLLER = {
@@ -118,4 +118,7 @@ test.each([
 ])("the Job of $cronJob", ({ cronJob, expected }) => {
   expect(jobName(cronJob, "0123456789")).toBe(expected);
   expect(jobName(cronJob, "0123456789").length).toBeLessThanOrEqual(63);
+  expect(isJobName(cronJob, expected)).toBe(true);
+  expect(isJobName(`${cronJob.slice(0, 5)}x`, expected)).toBe(false);
+  expect(isJobName(cronJob, `${expected}x`)).toBe(false);
 });

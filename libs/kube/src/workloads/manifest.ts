@@ -119,3 +119,9 @@ export function jobName(cronJob: string, digest: string): string {
   const head = cronJob.slice(0, MAX_NAME - 1 - digest.length).replace(/[-.]+$/, "");
   return `${head}-${digest}`;
 }
+
+/** Whether a Job of that name was made from the CronJob: {@link jobName} with ten hex digits. */
+export function isJobName(cronJob: string, name: string): boolean {
+  const [digest] = /(?<=-)[0-9a-f]{10}$/.exec(name) ?? [];
+  return digest !== undefined && jobName(cronJob, digest) === name;
+}

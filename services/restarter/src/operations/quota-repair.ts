@@ -19,6 +19,17 @@ function unfinished(record: WorkloadRecord | undefined): Rollout | undefined {
   return isUnfinished && record.rollout?.stalled !== true ? record.rollout : undefined;
 }
 
+/** Whether the rollout goes on when somebody resumes its workload, and never stalls before. */
+function isPaused({ deadline, stallTimeout }: Rollout): boolean {
+  return stallTimeout !== undefined && deadline === undefined;
+}
+
+/** The rollout of a record that quota is assigned to. */
+function progressing(record: WorkloadRecord | undefined): Rollout | undefined {
+  const rollout = unfinished(record);
+  return rollout === undefined || isPaused(rollout) ? undefined : rollout;
+}
+
 type RepairOptions = {
   readonly ctx: Context;
   readonly quotaStore: QuotaStore;
@@ -39,29 +50,38 @@ async function recordNow(
   }
 }
 
-/** Whether quota is of no rollout any more; one that nobody can follow has it while it may last. */
-async function isOrphan(
-  ctx: Context,
-  key: WorkloadKey,
-  { rollout, since }: { readonly rollout: string; readonly since: number },
-): Promise<boolean> {
+type QuotaUse = { readonly rollout: string; readonly since: number };
+
+/** Whether the record says that its rollout has the quota, and may keep it. */
+function mayKeep(ctx: Context, record: WorkloadRecord | undefined, quotaUse: QuotaUse): boolean {
+  const rollout = unfinished(record);
+  if (rollout?.id !== quotaUse.rollout) return false;
+  return !isPaused(rollout) || isRecent(ctx, quotaUse);
+}
+
+function isRecent({ stalledAfterMs }: Context, { since }: QuotaUse): boolean {
+  return since > Date.now() - stalledAfterMs;
+}
+
+/** The same with the present record; a rollout that nobody can follow has it while it may last. */
+async function mustRelease(ctx: Context, key: WorkloadKey, quotaUse: QuotaUse): Promise<boolean> {
   const record = await recordNow(ctx, key);
-  if (record === "unreadable") return since <= Date.now() - ctx.stalledAfterMs;
-  return unfinished(record)?.id !== rollout;
+  return record === "unreadable" ? !isRecent(ctx, quotaUse) : !mayKeep(ctx, record, quotaUse);
 }
 
 /**
- * Releases quota of rollouts that are not in progress: their replica was killed between two writes.
+ * Releases quota of rollouts that are not in progress: their replica was killed between two writes,
+ * or their workload has been paused for long.
  */
 async function freeOrphans(
   { ctx, quotaStore, progress }: RepairOptions,
   queue: string,
 ): Promise<void> {
   const quotaUses = Object.entries(ctx.admission.state(queue).rolling);
-  for (const [key, quotaUse] of quotaUses as [WorkloadKey, { rollout: string; since: number }][]) {
-    if (unfinished(progress.get(key))?.id === quotaUse.rollout) continue;
+  for (const [key, quotaUse] of quotaUses as [WorkloadKey, QuotaUse][]) {
+    if (mayKeep(ctx, progress.get(key), quotaUse)) continue;
     if (quotaUse.since > Date.now() - ORPHAN_MS) continue;
-    if (!(await isOrphan(ctx, key, quotaUse))) continue;
+    if (!(await mustRelease(ctx, key, quotaUse))) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
       if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
@@ -83,10 +103,10 @@ async function addMissing(
   const { rolling } = ctx.admission.state(queue);
   for (const [key, record] of progress.all()) {
     const workload = ctx.index.get(key);
-    if (unfinished(record) === undefined || Object.hasOwn(rolling, key)) continue;
+    if (progressing(record) === undefined || Object.hasOwn(rolling, key)) continue;
     if (workload === undefined || ctx.admission.queueOf(workload) !== queue) continue;
     const current = await recordNow(ctx, key);
-    const rollout = current === "unreadable" ? undefined : unfinished(current);
+    const rollout = current === "unreadable" ? undefined : progressing(current);
     if (rollout === undefined) continue;
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };

@@ -58,7 +58,10 @@ export async function plan(
   countVerdicts(ctx, source, present, all);
   await mapLimit(users, CONCURRENCY, async (workload) => {
     try {
-      await retryOnConflict(() => planOne(ctx, queues, { event, workload, reads, enqueue }));
+      const task = { event, workload, reads, enqueue };
+      await ctx.workloadLock.run(workloadKey(workload), () =>
+        retryOnConflict(() => planOne(ctx, queues, task)),
+      );
     } catch (err) {
       if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
       // Its own trouble, which another delivery of the event would not mend.

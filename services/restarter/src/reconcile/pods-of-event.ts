@@ -1,8 +1,11 @@
 import { apiPath } from "@rollcast/kube/api-path";
 import { KubeError } from "@rollcast/kube/client";
 import { listPages } from "@rollcast/kube/list";
+import { dig } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
+import { isJobName } from "@rollcast/kube/workloads/manifest";
 import { nameLeft, podSelector } from "@rollcast/kube/workloads/pods";
+import { REFUSED_POD, describeRefused } from "@rollcast/kube/workloads/refused-pods";
 import { describeStuck } from "@rollcast/kube/workloads/stuck-pods";
 import { isAborted } from "@rollcast/shared/errors";
 import { cutReasons } from "@rollcast/shared/event-envelope";
@@ -24,36 +27,53 @@ export function asksForPods({ outcome, data: { reason } }: OutboxEvent): boolean
 
 /**
  * The event with what its workload's pods say: which of them wait for their owner to delete them
- * (`OnDelete`), or what keeps them from being ready. It is one list of the workload's pods, for
- * such an event only; where it fails, or takes longer than 5 s, the event goes out without.
+ * (`OnDelete`), or what keeps them from being ready or made. It is one list of the workload's pods,
+ * and one of its Events, for such an event only; what fails, or takes longer than 5 s, is left out.
  */
 export async function withPods(ctx: Context, event: OutboxEvent): Promise<OutboxEvent> {
-  const { workload: ref, message = "" } = event.data;
-  const look = event.outcome === "succeeded" ? leftOf : stuckOf;
+  const { message = "" } = event.data;
+  const isEnd = event.outcome === "succeeded";
+  const signal = AbortSignal.timeout(LIMITS.timeoutMs);
+  const looks = isEnd ? [leftOf] : [refusedOf, stuckOf];
+  const descriptions = await Promise.all(looks.map((look) => attempt(ctx, event, look, signal)));
+  const sentences = [isEnd ? "" : message, ...descriptions].filter((text) => text !== "");
+  if (sentences.join() === message) return event;
+  const text = sentences
+    .map((words) => words.replace(/\.?$/, ". "))
+    .join("")
+    .slice(0, -2);
+  return { ...event, data: cutReasons({ ...event.data, message: text }) };
+}
+
+type Look = (ctx: Context, event: OutboxEvent, signal: AbortSignal) => Promise<string | undefined>;
+
+async function attempt(
+  ctx: Context,
+  event: OutboxEvent,
+  look: Look,
+  signal: AbortSignal,
+): Promise<string> {
   try {
-    const description = await look(ctx, ref, AbortSignal.timeout(LIMITS.timeoutMs));
-    if (description === undefined) return event;
-    const isAdded = event.outcome !== "succeeded" && message !== "";
-    const text = isAdded ? `${message.replace(/\.?$/, ".")} ${description}` : description;
-    return { ...event, data: cutReasons({ ...event.data, message: text }) };
+    return (await look(ctx, event, signal)) ?? "";
   } catch (err) {
     if (!(err instanceof KubeError) && !isAborted(err)) throw err;
-    ctx.logger.warn({ err, workload: ref }, "listing pods failed, event has no pod names");
-    return event;
+    const { workload } = event.data;
+    ctx.logger.warn({ err, workload }, "a look at pods failed, the event says nothing of them");
+    return "";
   }
 }
 
 type Ref = OutboxEvent["data"]["workload"];
 
-async function leftOf(ctx: Context, ref: Ref, signal: AbortSignal): Promise<string | undefined> {
+const leftOf: Look = async (ctx, { data: { workload: ref } }, signal) => {
   const { leftPods: selector, marker } = ctx.index.get(workloadKey(ref)) ?? {};
   if (selector === undefined || marker === undefined) return undefined;
   const pods = await podsOf(ctx, ref, { selector, metadataOnly: true, signal });
   const metas = pods?.map(({ metadata }) => metadata);
   return metas && nameLeft(metas, { name: MARKER, value: marker });
-}
+};
 
-async function stuckOf(ctx: Context, ref: Ref, signal: AbortSignal): Promise<string | undefined> {
+const stuckOf: Look = async (ctx, { data: { workload: ref } }, signal) => {
   const kind = ctx.kinds.get(ref.kind);
   if (kind === undefined) return undefined;
   const path = apiPath(kind, ref.namespace, ref.name);
@@ -62,6 +82,35 @@ async function stuckOf(ctx: Context, ref: Ref, signal: AbortSignal): Promise<str
   if (selector === undefined || object.metadata.uid !== ref.uid) return undefined;
   const pods = await podsOf(ctx, ref, { selector, metadataOnly: false, signal });
   return pods && describeStuck(object, pods);
+};
+
+/** Kinds whose controllers make pods themselves, and have no condition for a refusal. */
+const POD_MAKERS = new Set(["StatefulSet", "DaemonSet", "Job", "CronJob"]);
+
+const refusedOf: Look = async (ctx, { time, data }, signal) => {
+  const { workload: ref, durationMs = 0 } = data;
+  if (!POD_MAKERS.has(ref.kind)) return undefined;
+  // Which of its Jobs a CronJob's rollout is about, their names say well enough.
+  const about = ref.kind === "CronJob" ? "regarding.kind=Job" : `regarding.uid=${ref.uid}`;
+  const resource = {
+    group: "events.k8s.io",
+    version: "v1",
+    plural: "events",
+    namespace: ref.namespace,
+    fieldSelector: `reason=${REFUSED_POD},${about}`,
+  };
+  const events: KubeObject[] = [];
+  const transform = (event: KubeObject) => event;
+  const pages = listPages({ client: ctx.kube, resource, transform, limits: LIMITS, signal });
+  for await (const { items } of pages) {
+    events.push(...items.filter((event) => isAbout(ref, event)));
+    if (events.length > MAX_PODS) return undefined;
+  }
+  return describeRefused(events, time - durationMs);
+};
+
+function isAbout(ref: Ref, event: KubeObject): boolean {
+  return ref.kind !== "CronJob" || isJobName(ref.name, String(dig(event, "regarding", "name")));
 }
 
 type PodQuery = {

@@ -46,7 +46,9 @@ export async function reconcile(
   effects?: Effects,
 ): Promise<ReconcileResult> {
   try {
-    return await retryOnConflict(() => reconcileNow(ctx, key, effects));
+    return await ctx.workloadLock.run(key, () =>
+      retryOnConflict(() => reconcileNow(ctx, key, effects)),
+    );
   } catch (err) {
     if (err instanceof ConflictError) return { requeueAt: Date.now() + CHANGES_FAST_MS };
     throw err;
@@ -155,7 +157,10 @@ export async function commit<Written extends WorkloadRecord>(
 ): Promise<Entry<Written>> {
   const key = recordKey(ctx.cluster, record);
   const written = await put(ctx.records, key, record, before);
-  if (written === undefined) throw new ConflictError("the record has changed");
+  if (written === undefined) {
+    ctx.metrics.recordConflicts.inc();
+    throw new ConflictError("the record has changed");
+  }
   const { phase, rollout } = before?.value ?? {};
   const isDropped = phase === "pending" && rollout?.id !== record.rollout?.id;
   if (isDropped && rollout !== undefined) {

@@ -1,3 +1,4 @@
+import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import { job } from "@rollcast/kube/workloads/job";
@@ -62,6 +63,7 @@ const noMetric = { inc: () => undefined, observe: () => undefined };
 const metrics = {
   patchSeconds: noMetric,
   patchErrors: noMetric,
+  recordConflicts: noMetric,
   resyncSeconds: noMetric,
   annotationFaults: noMetric,
   verdicts: noMetric,
@@ -159,6 +161,7 @@ export async function startProcess(
     publish: (outcome) => ports.stream.publish(gate, outcome),
     recordEvent: () => undefined,
     patching: { count: 0 },
+    workloadLock: createKeyedLock(1_000),
     failpoint: () => undefined,
   };
   const queues = queuesOver(ports, gate);
