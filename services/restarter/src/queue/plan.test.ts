@@ -1,3 +1,4 @@
+import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import { KubeError } from "@rollcast/kube/client";
 import { createLogger } from "@rollcast/runtime/logger";
 import { sourceEvent } from "@rollcast/shared/event-builders";
@@ -52,6 +53,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
   const planned: string[] = [];
   const ctx = {
     cluster: "test",
+    workloadLock: createKeyedLock(1_000),
     mode: "active",
     rules,
     breaker,

@@ -44,25 +44,20 @@ export async function plan(
 ): Promise<void> {
   const { kind, namespace, name } = event.data;
   ctx.names.add(event.data);
-  const reads: SourceReads = new Map();
   const source = sourceKey(kind, namespace, name);
   const all = ctx.index.usersOf(source);
   const users = all.filter((workload) => workload.mayRoll);
-  const present = await readSource(ctx, source, reads).catch((err: unknown) => {
-    for (const workload of users) enqueue(workload);
-    throw err;
-  });
-  for (const change of changesOf(new Map([[source, present]]), [source])) {
-    await ctx.admission.moved(change);
-  }
-  countVerdicts(ctx, source, present, all);
-  await mapLimit(users, CONCURRENCY, async (workload) => {
+  const present = readPresent(ctx, source, all);
+  const reads: SourceReads = new Map([[source, present]]);
+  // The records of its users are read together with it.
+  const planning = mapLimit(users, CONCURRENCY, async (workload) => {
     try {
       const task = { event, workload, reads, enqueue };
       await ctx.workloadLock.run(workloadKey(workload), () =>
         retryOnConflict(() => planOne(ctx, queues, task)),
       );
     } catch (err) {
+      await present;
       if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
       // Its own trouble, which another delivery of the event would not mend.
       const key = workloadKey(workload);
@@ -70,7 +65,26 @@ export async function plan(
       enqueue(workload);
     }
   });
+  const reading = present.catch((err: unknown) => {
+    for (const workload of users) enqueue(workload);
+    throw err;
+  });
+  await Promise.all([planning, reading]);
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
+}
+
+/** Reads the record of a source; what is halted by earlier content of it is no more after that. */
+async function readPresent(
+  ctx: Context,
+  key: SourceKey,
+  workloads: readonly Workload[],
+): Promise<SourceRecord | undefined> {
+  const record = await readSource(ctx, key, new Map());
+  for (const change of changesOf(new Map([[key, record]]), [key])) {
+    await ctx.admission.moved(change);
+  }
+  countVerdicts(ctx, key, record, workloads);
+  return record;
 }
 
 /** Counts and logs the verdict on each workload that uses the source. */

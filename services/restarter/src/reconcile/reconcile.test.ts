@@ -1,3 +1,4 @@
+import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import { KubeError } from "@rollcast/kube/client";
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { job } from "@rollcast/kube/workloads/job";
@@ -19,7 +20,9 @@ function contextWith(index: WorkloadIndex, onRequest: () => void): Context {
     },
   };
   const kinds = new Map([deployment, job].map((kind) => [kind.kind, kind]));
-  return { cluster: "test", index, kinds, kube, rules: rulesOf() } as never;
+  const metrics = { recordConflicts: { inc: () => undefined } };
+  const workloadLock = createKeyedLock(1_000);
+  return { cluster: "test", index, kinds, kube, rules: rulesOf(), metrics, workloadLock } as never;
 }
 
 /** The Deployment as the watch shows it. */

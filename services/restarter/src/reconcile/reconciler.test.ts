@@ -1,3 +1,4 @@
+import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import { setImmediate as turn } from "node:timers/promises";
 import { createLogger } from "@rollcast/runtime/logger";
 import { recordKey } from "@rollcast/shared/subjects";
@@ -20,6 +21,7 @@ test("what a gap of the bucket control finds under way waits for its end, and is
   const admission = { isSynced: () => isSynced, synced: () => listing.promise };
   const ctx = {
     cluster: "test",
+    workloadLock: createKeyedLock(1_000),
     index,
     admission,
     names: { matching: () => [] },
