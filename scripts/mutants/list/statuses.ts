@@ -45,6 +45,17 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("stalled-keeps-quota"),
   },
   {
+    name: "stalled-counts-twice",
+    undoes: "A rollout that fails after it was reported as stalled counts once.",
+    file: "services/restarter/src/decision/outcomes.ts",
+    find: `const isCounted = rollout.startedAt === undefined || rollout.stalled === true;`,
+    becomes: `const isCounted = rollout.startedAt === undefined;`,
+    killedBy: {
+      file: "services/restarter/src/decision/decide.test.ts",
+      title: "if the queue has a quota, the end releases it and reports the failed changes",
+    },
+  },
+  {
     name: "paused-keeps-its-place",
     undoes: "A paused workload gives its place in the queue back.",
     file: "services/restarter/src/operations/quota-repair.ts",

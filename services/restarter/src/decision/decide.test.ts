@@ -1059,5 +1059,12 @@ describe("gates outside the workload", () => {
     expect(recordOf(after).outbox).toMatchObject([
       { outcome: "failed", releasesQuota: "default", failedChanges: rollout.changes },
     ]);
+    // It counted when it stalled: somebody may have resumed the change since then.
+    const stalled = { ...record, rollout: { ...record.rollout, stalled: true as const } };
+    const later = due({ quota: "free" }, { record: stalled, workload: broken });
+    const [failed] = recordOf(later).outbox;
+    expect(failed).toMatchObject({ outcome: "failed", releasesQuota: "default" });
+    expect(failed).not.toHaveProperty("clearsFailure", true);
+    expect(failed?.failedChanges).toBeUndefined();
   });
 });

@@ -131,8 +131,9 @@ function end(
     durationMs,
     ...extra,
   });
-  const failedChanges =
-    outcome === "failed" && rollout.startedAt !== undefined ? rollout.changes : undefined;
+  // One that stalled has counted as failed from then on, or until somebody resumed its change.
+  const isCounted = rollout.startedAt === undefined || rollout.stalled === true;
+  const failedChanges = outcome === "failed" && !isCounted ? rollout.changes : undefined;
   return {
     ...event,
     ...traced(rollout),

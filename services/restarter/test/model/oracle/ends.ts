@@ -9,7 +9,7 @@ import { shownEnd } from "./shown-end.ts";
 import { patchOf, wantedBy } from "./truth.ts";
 
 /** The time limit of every kind in the world: its own, or `rollout.stalledAfter`. */
-const LIMIT_MS = 600_000;
+export const LIMIT_MS = 600_000;
 /** How late something that is due may be. */
 export const LATE_MS = 60_000;
 

@@ -1,12 +1,20 @@
 import { isPatch } from "./facts.ts";
 import { arePresent } from "./truth.ts";
-import { LATE_MS } from "./ends.ts";
+import { LATE_MS, LIMIT_MS } from "./ends.ts";
 import { RESUMED } from "../acts/act.ts";
 import type { Change } from "../../../src/model/control-entry.ts";
-import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
+import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { controlsAt } from "./control.ts";
 import type { Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
+
+/** So long a paused rollout may keep its place: `rollout.stalledAfter`, and until that is seen. */
+const PAUSED_MS = LIMIT_MS + LATE_MS;
+
+/** Whether the rollout goes on when its workload is resumed. */
+function awaitsResume({ startedAt, deadline, stallTimeout }: Rollout): boolean {
+  return startedAt !== undefined && stallTimeout !== undefined && deadline === undefined;
+}
 
 /** The rollout that each workload has in its record, as far as its patch was applied, by uid. */
 function overLimit(facts: Facts): Fault[] {
@@ -19,7 +27,8 @@ function overLimit(facts: Facts): Fault[] {
   const rolling = new Map<string, string>();
   const faults: Fault[] = [];
   const close = ({ uid, rollout }: WorkloadRecord) => {
-    if (rolling.get(uid) !== rollout?.id || rollout?.stalled === true) rolling.delete(uid);
+    const isOver = rollout?.stalled === true || (rollout !== undefined && awaitsResume(rollout));
+    if (rolling.get(uid) !== rollout?.id || isOver) rolling.delete(uid);
   };
   for (const [i, entry] of history.entries()) {
     if (entry.type === "record") {
@@ -43,6 +52,7 @@ function overLimit(facts: Facts): Fault[] {
   return faults;
 }
 
+const FAILURES = new Set(["failed", "stalled"]);
 const CLEARED = new Set(["succeeded", "superseded", "cancelled"]);
 
 /**
@@ -61,16 +71,22 @@ function failuresBefore(
   const earlier = events.filter(({ i }) => i < before);
   const of = (rollout: string, outcomes: (outcome: string) => boolean) =>
     earlier.filter(({ event }) => event.data.rollout === rollout && outcomes(event.outcome));
-  const failed = earlier
-    .filter(({ i, event }) => i > resumed && ["failed", "stalled"].includes(event.outcome))
-    .flatMap(({ event }) => event.data.rollout ?? [])
+  // It counts once, by what came first: as a failure that somebody resumed, no more.
+  const counted = new Map<string, number>();
+  for (const { i, event } of earlier.toReversed()) {
+    const { rollout } = event.data;
+    if (rollout !== undefined && FAILURES.has(event.outcome)) counted.set(rollout, i);
+  }
+  const failed = [...counted]
+    .filter(([, i]) => i > resumed)
+    .map(([rollout]) => rollout)
     .filter((rollout) => {
       const brought = rollouts.get(rollout)?.rollout.changes ?? [];
       const isOfThese = brought.length > 0 && brought.every(({ id }) => ids.has(id));
       const began = of(rollout, (outcome) => outcome === "started").length > 0;
       return isOfThese && began && of(rollout, (outcome) => CLEARED.has(outcome)).length === 0;
     });
-  return new Set(failed).size;
+  return failed.length;
 }
 
 function startedWhileHalted(facts: Facts): Fault[] {
@@ -116,7 +132,10 @@ function untrueReason(facts: Facts, due: NonNullable<WorkloadRecord["due"]>): st
   if (at !== undefined && at < end - LATE_MS) return "its time has passed";
   if (reason === "MaxRolling") {
     const rolling = [...records.values()].filter(
-      ({ rollout }) => rollout !== undefined && rollout.stalled !== true,
+      ({ rollout }) =>
+        rollout !== undefined &&
+        rollout.stalled !== true &&
+        !(awaitsResume(rollout) && (rollout.startedAt ?? end) < end - PAUSED_MS),
     ).length;
     return rolling < roomOf(facts) ? `${rolling} workloads roll` : undefined;
   }
@@ -146,7 +165,7 @@ function untrueHolds(facts: Facts): Fault[] {
 export const QUEUES: readonly Property[] = [
   {
     name: "limited",
-    says: "never more workloads roll at once than the queue's maxRolling, but for what has stalled",
+    says: "never more workloads roll at once than the queue's maxRolling, but for what has stalled or is paused",
     ofAll: true,
     faults: overLimit,
   },
