@@ -114,6 +114,14 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "message-goes-with-the-pods",
+    undoes: "An end keeps its message where the list of the pods gets no answer.",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: `if (descriptions.length === 0) return event;`,
+    becomes: ``,
+    killedBy: replayOf("list-of-pods-lost"),
+  },
+  {
     name: "no-deadline-is-68-years",
     undoes: `A Deployment without a progress deadline stalls like a StatefulSet.`,
     file: "libs/kube/src/workloads/progress-deadline.ts",

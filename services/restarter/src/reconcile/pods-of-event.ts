@@ -35,13 +35,11 @@ export async function withPods(ctx: Context, event: OutboxEvent): Promise<Outbox
   const isEnd = event.outcome === "succeeded";
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
   const looks = isEnd ? [leftOf] : [refusedOf, stuckOf];
-  const descriptions = await Promise.all(looks.map((look) => attempt(ctx, event, look, signal)));
-  const sentences = [isEnd ? "" : message, ...descriptions].filter((text) => text !== "");
-  if (sentences.join() === message) return event;
-  const text = sentences
-    .map((words) => words.replace(/\.?$/, ". "))
-    .join("")
-    .slice(0, -2);
+  const looked = await Promise.all(looks.map((look) => attempt(ctx, event, look, signal)));
+  const descriptions = looked.filter((text) => text !== "");
+  if (descriptions.length === 0) return event;
+  const sentences = isEnd || message === "" ? descriptions : [message, ...descriptions];
+  const text = sentences.map((sentence) => sentence.replace(/\.$/, "")).join(". ");
   return { ...event, data: cutReasons({ ...event.data, message: text }) };
 }
 
