@@ -5,6 +5,8 @@ import { configMap, paths, secret } from "@rollcast/testkit/objects";
 import { deployment } from "@rollcast/testkit/deployment";
 import { define } from "@rollcast/testkit/definitions";
 import type { Definition } from "@rollcast/testkit/definitions";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { statefulSet } from "@rollcast/testkit/shapes";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { ACCOUNTS, installServiceAccounts } from "./service-accounts.ts";
@@ -232,9 +234,18 @@ async function blockJob({ api, namespace }: Stack): Promise<void> {
   await waitFor(isDenied, { message: "the policy to be in force" });
 }
 
+/** Makes a StatefulSet whose rollout stalls: the restarter looks whether its pods are refused. */
+async function deployLate({ api, namespace }: Stack): Promise<void> {
+  await api.create(paths.configMap(namespace), configMap(namespace, "late-cfg", { a: "0" }));
+  const uses = [{ as: "envFrom", configMap: "late-cfg" }] as const;
+  const podAnnotations = { [NEVER_READY]: "true" };
+  const sets = `/apis/apps/v1/namespaces/${namespace}/statefulsets`;
+  await api.create(sets, statefulSet(namespace, "late", { uses, podAnnotations }));
+}
+
 test("the roles of the chart are what the services ask of the API server: nothing is missing and nothing too much", async () => {
   const queues = [{ name: "default", window: "2s", concurrency: 20 }];
-  const settings = { scope: {}, queues };
+  const settings = { scope: {}, queues, rollout: { stalledAfter: "2s" } };
   await using stack = await startStack({
     services: [],
     cluster: { audit: "requests" },
@@ -248,6 +259,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
   await api.create(paths.secret(namespace), secret(namespace, "sec", { p: "0" }));
   await deployAll(stack);
   await blockJob(stack);
+  await deployLate(stack);
   const config = { scope: { namespaceSelector: "kubernetes.io/metadata.name" }, kinds: [APP] };
   for (const account of ACCOUNTS) {
     await stack.start(account, { config, kubeconfig: await accounts.kubeconfig(account) });
@@ -258,7 +270,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
     await setKey(stack, `${name}-gone-cfg`, "a", "1");
     await stack.waitEvent("planned", `${name}-gone`);
   }
-  await setKey(stack, "blocked-cfg", "a", "1");
+  for (const source of ["blocked-cfg", "late-cfg"]) await setKey(stack, source, "a", "1");
   // Gone within the window: what the index does not know any more, the API server is asked for.
   for (const workload of WORKLOADS) {
     await api.remove(`${collection(namespace, workload)}/${workload.name}-gone`);
@@ -266,6 +278,7 @@ test("the roles of the chart are what the services ask of the API server: nothin
   for (const { name, plural } of WORKLOADS) {
     await stack.waitEvent(ENDLESS.has(plural) ? "started" : "succeeded", name);
   }
+  await stack.waitEvent("stalled", "late");
   const log = await waitFor(
     async () => {
       const entries = await readLog(cluster.auditLog ?? "");
