@@ -48,6 +48,20 @@ test("what takes too long holds nobody back for longer", async () => {
   expect(await first).toBe("hung");
 });
 
+test("each holds back the next one for so long, not all of them together", async () => {
+  const lock = createKeyedLock<string>(60);
+  const { begun, make } = createWork();
+  const all = ["a", "b", "c", "d"].map((name) => ({ name, ...make(name) }));
+  const runs = all.map(({ work }) => lock.run("key", work));
+  for (const { name, end } of all) {
+    await sleep(40);
+    expect(begun.at(-1)).toBe(name);
+    end();
+    await settle();
+  }
+  expect(await Promise.all(runs)).toEqual(["a", "b", "c", "d"]);
+});
+
 test("a failure is its own work's, and the next one is done", async () => {
   const lock = createKeyedLock<string>(60_000);
   const failing = lock.run("key", () => Promise.reject(new Error("broken")));

@@ -128,7 +128,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: "plans-overtake-rollouts",
     undoes: "A rollout gets its turn while its source never stops changing.",
     file: "services/restarter/src/create-context.ts",
-    find: `workloadLock: createKeyedLock(LOCK_WAIT_MS),`,
+    find: `workloadLock: createKeyedLock(LOCK_HOLD_MS),`,
     becomes: `workloadLock: createKeyedLock(0),`,
     killedBy: {
       file: "services/restarter/test/storm.test.ts",

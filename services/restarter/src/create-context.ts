@@ -37,7 +37,7 @@ import { openControl } from "./operations/control.ts";
 import type { Control } from "./operations/control.ts";
 
 /** A patch that hangs holds back the plans of its own workload only, and not for longer. */
-const LOCK_WAIT_MS = 1_000;
+const LOCK_HOLD_MS = 1_000;
 
 export type RestarterHost = Host & { readonly kube: KubeClient };
 
@@ -133,7 +133,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
       control.assigner.of,
     ),
     patching,
-    workloadLock: createKeyedLock(LOCK_WAIT_MS),
+    workloadLock: createKeyedLock(LOCK_HOLD_MS),
     failpoint,
   };
   const others = watchOtherInstallations({

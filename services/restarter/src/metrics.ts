@@ -75,7 +75,7 @@ export function createRestarterMetrics(metrics: Metrics): RestarterMetrics {
     patchErrors,
     recordConflicts: metrics.counter(
       "rollcast_record_conflicts_total",
-      "Writes of a workload's record that lost a race; it was decided again",
+      "Writes of a record that lost a race; it was decided again",
       [],
     ),
     verdicts,

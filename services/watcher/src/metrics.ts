@@ -34,7 +34,7 @@ export function createWatcherMetrics(metrics: Metrics) {
     ),
     conflicts: metrics.counter(
       "rollcast_record_conflicts_total",
-      "Writes of a record that lost against another replica's and were decided again.",
+      "Writes of a record that lost a race; it was decided again",
     ),
   };
 }

@@ -69,6 +69,8 @@ export async function plan(
     for (const workload of users) enqueue(workload);
     throw err;
   });
+  // What was begun ends before the event does, also where its source cannot be read.
+  await Promise.allSettled([planning, reading]);
   await Promise.all([planning, reading]);
   ctx.logger.debug({ source: event.subject, users: users.length }, "source event handled");
 }
