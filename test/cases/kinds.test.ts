@@ -1,6 +1,6 @@
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { defineRollouts, pathIn } from "@rollcast/testkit/definitions";
-import { AUTO } from "@rollcast/testkit/deployment";
+import { AUTO, deployment } from "@rollcast/testkit/deployment";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths } from "@rollcast/testkit/objects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
@@ -243,10 +243,19 @@ outcomeTest(
   },
 );
 
-/** They have no condition for it: their controllers tell it in Events only. */
+/** Most have no condition for it: their controllers tell it in Events only. */
 outcomeTest(
   "pods that a quota refuses are told with the cluster's own sentence, whatever kind they are of (case 10, pods)",
-  { right: { StatefulSet: true, DaemonSet: true, Job: true, CronJob: true } },
+  {
+    right: {
+      StatefulSet: true,
+      DaemonSet: true,
+      Deployment: true,
+      Job: true,
+      "Job with a deadline": true,
+      CronJob: true,
+    },
+  },
   async (begin) => {
     const place = world("refused");
     const { api, namespace } = place;
@@ -261,11 +270,20 @@ outcomeTest(
     const jobs = pathOf("batch/v1", namespace, "jobs");
     await api.create(jobs, job(namespace, "jobs", { annotations: AUTO }));
     await place.adopted("jobs", "Job");
+    const spec = { activeDeadlineSeconds: 1 };
+    await api.create(jobs, job(namespace, "limited", { annotations: AUTO, spec }));
+    await place.adopted("limited", "Job");
+    const deployments = pathOf("apps/v1", namespace, "deployments");
+    const uses = [{ as: "envFrom", configMap: "cfg" }] as const;
+    const progressDeadlineSeconds = 2_147_483_647;
+    const shape = { uses, progressDeadlineSeconds };
+    await api.create(deployments, deployment(namespace, "deployments", shape));
+    await place.adopted("deployments");
     await api.create(pathOf("batch/v1", namespace, "cronjobs"), cronJob(namespace, "cronjobs"));
     await place.adopted("cronjobs", "CronJob");
     const areAllDone = async () => {
       const { items } = await api.get<{ items: AnyObject[] }>(paths.pod(namespace));
-      return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).length >= 3;
+      return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).length >= 5;
     };
     await waitFor(areAllDone, { message: "a pod of each" });
     await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
@@ -277,14 +295,19 @@ outcomeTest(
     begin();
     await place.change();
     const isNamed = async (name: string) => {
-      await place.firstOf(name, ["stalled"]);
-      const [{ message = "" } = {}] = place.data(name, "stalled");
+      await place.firstOf(name, ["stalled", "failed"]);
+      const [{ message = "" } = {}] = [
+        ...place.data(name, "stalled"),
+        ...place.data(name, "failed"),
+      ];
       return message.includes("exceeded quota: full");
     };
     return {
       StatefulSet: await isNamed("statefulsets"),
       DaemonSet: await isNamed("daemonsets"),
       Job: await isNamed("jobs"),
+      "Job with a deadline": await isNamed("limited"),
+      Deployment: await isNamed("deployments"),
       CronJob: await isNamed("cronjobs"),
     };
   },

@@ -322,7 +322,8 @@ outcomeTest(
     right: {
       second: ["planned", "deferred MaxRolling", "started", "succeeded Complete"],
       third: ["planned", "started", "succeeded Complete"],
-      fourth: ["planned", "deferred MaxRolling"],
+      // The first never gets ready, and its own deadline is ten minutes later.
+      fourth: ["planned", "deferred MaxRolling", "started", "succeeded Complete"],
     },
   },
   async (begin, undo) => {
@@ -356,6 +357,7 @@ outcomeTest(
     await waitFor(async () => (await quotaUsed(own.stack)) === 1);
     await place.change("fourth");
     await place.firstOf("fourth", ["started", "deferred"]);
+    await place.firstOf("fourth", ["succeeded"], { withinMs: 25_000 });
     return {
       second: place.events("second"),
       third: place.events("third"),

@@ -59,8 +59,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "paused-keeps-its-place",
     undoes: "A paused workload gives its place in the queue back.",
     file: "services/restarter/src/operations/quota-repair.ts",
-    find: `return !isPaused(rollout) || isRecent(ctx, quotaUse);`,
-    becomes: `return rollout !== undefined;`,
+    find: `return unfinished(record)?.id === quotaUse.rollout && isRecent(ctx, quotaUse);`,
+    becomes: `return unfinished(record)?.id === quotaUse.rollout;`,
     killedBy: {
       file: "test/cases/parked.test.ts",
       title:
@@ -71,7 +71,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "paused-gets-its-place-again",
     undoes: "A paused workload gets no quota before it is resumed.",
     file: "services/restarter/src/operations/quota-repair.ts",
-    find: `return rollout === undefined || isPaused(rollout) ? undefined : rollout;`,
+    find: `return isYoung ? rollout : undefined;`,
     becomes: `return rollout;`,
     killedBy: {
       file: "test/cases/parked.test.ts",
@@ -111,6 +111,39 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     killedBy: {
       file: "services/restarter/test/kinds-apps.test.ts",
       title: "an end is told without the names of pods where the list of them gets no answer",
+    },
+  },
+  {
+    name: "old-trouble-fails",
+    undoes: "A condition of an earlier generation fails no rollout.",
+    file: "libs/kube/src/workloads/generic.ts",
+    find: `return [...normal, ...wrong].some(`,
+    becomes: `return normal.some(`,
+    killedBy: {
+      file: "libs/kube/src/workloads/custom.test.ts",
+      title: "its status: stalled before",
+    },
+  },
+  {
+    name: "updated-is-ready",
+    undoes: "A rollout of your own kind has not succeeded while its pods are not ready.",
+    file: "libs/kube/src/workloads/generic.ts",
+    find: `return ready < wanted ?`,
+    becomes: `return ready < 0 ?`,
+    killedBy: {
+      file: "libs/kube/src/workloads/custom.test.ts",
+      title: "its status: updated and not ready",
+    },
+  },
+  {
+    name: "refusal-waits-for-a-deadline",
+    undoes: "What refuses the pods of a Deployment is told also while it has no deadline to miss.",
+    file: "libs/kube/src/workloads/replicas.ts",
+    find: `message: refused === undefined ? text :`,
+    becomes: `message: refused !== "" ? text :`,
+    killedBy: {
+      file: "libs/kube/src/workloads/deployment.test.ts",
+      title: "says what refuses the pods while it has no deadline to miss",
     },
   },
   {

@@ -1,6 +1,6 @@
 import { dig, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, conditionsOf, sentence } from "./conditions.ts";
+import { condition, conditionsOf, refusedReplicas, sentence } from "./conditions.ts";
 import type {
   Annotations,
   PodTemplate,
@@ -30,7 +30,10 @@ function isObserved(object: KubeObject): boolean {
 function failureOf(object: KubeObject): RolloutStatus {
   const invalid = condition(object, "InvalidSpec");
   const why = invalid ?? conditionsOf(object).find(({ reason }) => REASONS.has(reason ?? ""));
-  const message = sentence(why?.message ?? text(object, "status", "message"));
+  const message = sentence(
+    why?.message ?? text(object, "status", "message"),
+    refusedReplicas(object),
+  );
   return {
     state: "failed",
     reason: invalid === undefined ? (why?.reason ?? "Degraded") : "InvalidSpec",
@@ -61,7 +64,8 @@ function status(object: KubeObject): RolloutStatus {
   const phase = phaseOf(object);
   if (phase === "Degraded") return failureOf(object);
   if (phase !== "Healthy") {
-    return { state: "progressing", message: sentence(text(object, "status", "message") ?? phase) };
+    const message = sentence(text(object, "status", "message") ?? phase, refusedReplicas(object));
+    return { state: "progressing", message };
   }
   // A status that was written for a change of its size may still have the phase of before.
   if (condition(object, "Healthy")?.status === "False") {

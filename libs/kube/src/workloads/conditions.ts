@@ -48,6 +48,15 @@ export function condition(object: KubeObject, type: string): Condition | undefin
   return entry === undefined ? undefined : read(entry);
 }
 
+/**
+ * What the API server said of pods that it refused, for a quota or a policy: the message of a true
+ * `ReplicaFailure`, which Deployments, DeploymentConfigs and Argo Rollouts have.
+ */
+export function refusedReplicas(object: KubeObject): string | undefined {
+  const refused = condition(object, "ReplicaFailure");
+  return refused?.status === "True" ? refused.message : undefined;
+}
+
 /** Texts in one line, without those that are missing or empty. */
 export function sentence(...texts: readonly (string | undefined)[]): string {
   return texts.filter((text) => text !== undefined && text !== "").join(" ");

@@ -36,6 +36,12 @@ describe("DeploymentConfig", () => {
       state: "failed",
     },
     {
+      name: "refused",
+      status: counts(1, conditions(["ReplicaFailure", "True", { message: "exceeded quota" }])),
+      state: "progressing",
+      message: "1 of 2 replicas are updated. exceeded quota",
+    },
+    {
       name: "no trigger",
       status: counts(2),
       spec: { triggers: [] },
@@ -48,10 +54,11 @@ describe("DeploymentConfig", () => {
       spec: { triggers: [{ type: "ImageChange" }, { type: "ConfigChange" }] },
       state: "progressing",
     },
-  ])("$name: $state", ({ status, spec, state, reason }) => {
+  ])("$name: $state", ({ status, spec, state, reason, message }) => {
     expect(deploymentConfig.status(object(status, spec))).toMatchObject({
       state,
       ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
     });
   });
 
@@ -123,6 +130,26 @@ describe("a kind of the configuration", () => {
       name: "stalled",
       status: conditions(["Stalled", "True", { reason: "NoImage", message: "no" }]),
       expected: { state: "failed", reason: "NoImage", message: "no" },
+    },
+    {
+      name: "stalled before",
+      status: conditions(["Stalled", "True", { reason: "Old", observedGeneration: 3 }]),
+      expected: { state: "unobserved" },
+    },
+    {
+      name: "reconciled before, and left so",
+      status: conditions(["Ready", "True"], ["Reconciling", "False", { observedGeneration: 3 }]),
+      expected: { state: "complete" },
+    },
+    {
+      name: "updated and not ready",
+      status: counts(2, { updatedReadyReplicas: 0, readyReplicas: 0, availableReplicas: 0 }),
+      expected: { state: "progressing", message: "0 of 2 replicas are ready" },
+    },
+    {
+      name: "ready, and one of its pods is not",
+      status: { ...conditions(["Ready", "True"]), updatedReplicas: 2, readyReplicas: 1 },
+      expected: { state: "progressing", message: "1 of 2 replicas are ready" },
     },
     {
       name: "ready, one of two updated",

@@ -59,6 +59,14 @@ test.each([
   expect(deployment.deadlineMs(object({}, { progressDeadlineSeconds: seconds }))).toBe(ms);
 });
 
+test("says what refuses the pods while it has no deadline to miss", () => {
+  const refused = { type: "ReplicaFailure", status: "True", message: "exceeded quota: pods" };
+  expect(deployment.status(object({ ...counts(3, 1, 3), conditions: [refused] }))).toEqual({
+    state: "progressing",
+    message: "1 of 3 replicas are updated. exceeded quota: pods",
+  });
+});
+
 test("gives up with the controller's reason, and says what refused the pods", () => {
   const conditions = [
     {

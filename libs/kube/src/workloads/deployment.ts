@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, sentence } from "./conditions.ts";
+import { condition, refusedReplicas, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { progressDeadlineMs } from "./progress-deadline.ts";
 import { replicasStatus } from "./replicas.ts";
@@ -8,12 +8,10 @@ import { replicasStatus } from "./replicas.ts";
 function failure(object: KubeObject): RolloutStatus | undefined {
   const progressing = condition(object, "Progressing");
   if (progressing?.reason !== "ProgressDeadlineExceeded") return undefined;
-  const refused = condition(object, "ReplicaFailure");
-  const why = refused?.status === "True" ? refused.message : undefined;
   return {
     state: "failed",
     reason: progressing.reason,
-    message: sentence(progressing.message, why),
+    message: sentence(progressing.message, refusedReplicas(object)),
   };
 }
 

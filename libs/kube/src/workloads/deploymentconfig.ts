@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, sentence } from "./conditions.ts";
+import { condition, refusedReplicas, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { replicasStatus } from "./replicas.ts";
 
@@ -33,7 +33,8 @@ function status(object: KubeObject): RolloutStatus {
   const progressing = condition(object, "Progressing");
   if (progressing?.reason === "ProgressDeadlineExceeded" || progressing?.status === "False") {
     const reason = progressing.reason ?? "Failed";
-    return { state: "failed", reason, message: sentence(progressing.message) };
+    const message = sentence(progressing.message, refusedReplicas(object));
+    return { state: "failed", reason, message };
   }
   return replicasStatus(object, digNumber(object, 1, "spec", "replicas"));
 }

@@ -34,6 +34,20 @@ function isOld(reported: Condition | undefined, generation: number): boolean {
   return reported?.observedGeneration !== undefined && reported.observedGeneration < generation;
 }
 
+/** Conditions of kstatus that are there only, or are true, while something is not well. */
+const ABNORMAL = ["Stalled", "Reconciling"];
+
+/** Whether the controller has said something of an earlier generation, and nothing of this one. */
+function isBehind(object: KubeObject): boolean {
+  const generation = object.metadata.generation ?? 0;
+  const normal = [...HEALTHY, "Progressing"].map((type) => condition(object, type));
+  // One that is false may have been left as it was.
+  const wrong = ABNORMAL.map((type) => condition(object, type)).filter(
+    (reported) => reported?.status === "True",
+  );
+  return [...normal, ...wrong].some((reported) => isOld(reported, generation));
+}
+
 function failure(object: KubeObject): RolloutStatus | undefined {
   const stalled = condition(object, "Stalled");
   const progressing = condition(object, "Progressing");
@@ -49,14 +63,12 @@ function failure(object: KubeObject): RolloutStatus | undefined {
  * https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
  */
 function byConditions(object: KubeObject): RolloutStatus | undefined {
-  const generation = object.metadata.generation ?? 0;
+  if (isBehind(object)) return { state: "unobserved" };
   const progressing = condition(object, "Progressing");
   const moving = condition(object, "Reconciling")?.status === "True";
   const healthy = HEALTHY.map((type) => condition(object, type)).filter(
     (reported) => reported !== undefined,
   );
-  const all = [...healthy, ...(progressing === undefined ? [] : [progressing])];
-  if (all.some((reported) => isOld(reported, generation))) return { state: "unobserved" };
   const failed = failure(object);
   if (failed !== undefined) return failed;
   const rolling = progressing?.status === "True" && progressing.reason !== ARRIVED;
@@ -64,7 +76,21 @@ function byConditions(object: KubeObject): RolloutStatus | undefined {
   if (moving || rolling || not !== undefined) {
     return { state: "progressing", message: sentence(not?.type, not?.reason, not?.message) };
   }
-  return all.length === 0 ? undefined : { state: "complete" };
+  const isSaid = healthy.length > 0 || progressing !== undefined;
+  return isSaid ? { state: "complete" } : undefined;
+}
+
+/** Counts of pods as workload controllers write them: of a CloneSet, and of a Deployment. */
+const READY_COUNTS = ["updatedReadyReplicas", "readyReplicas", "availableReplicas"];
+
+/** How far its counts of pods are; undefined where all that are there have come to the end. */
+function shortOf(object: KubeObject, wanted: number): string | undefined {
+  const updated = dig(object, "status", "updatedReplicas");
+  if (typeof updated !== "number") return undefined;
+  if (updated < wanted) return `${updated} of ${wanted} replicas are updated`;
+  const counts = READY_COUNTS.map((name) => dig(object, "status", name));
+  const ready = Math.min(...counts.filter((count) => typeof count === "number"), wanted);
+  return ready < wanted ? `${ready} of ${wanted} replicas are ready` : undefined;
 }
 
 function status(object: KubeObject): RolloutStatus {
@@ -75,10 +101,9 @@ function status(object: KubeObject): RolloutStatus {
   const conditionStatus = byConditions(object);
   if (conditionStatus !== undefined && conditionStatus.state !== "complete") return conditionStatus;
   const wanted = digNumber(object, 0, "spec", "replicas");
+  const short = shortOf(object, wanted);
+  if (short !== undefined) return { state: "progressing", message: short };
   const updated = dig(object, "status", "updatedReplicas");
-  if (typeof updated === "number" && updated < wanted) {
-    return { state: "progressing", message: `${updated} of ${wanted} replicas are updated` };
-  }
   if (conditionStatus !== undefined || typeof updated === "number") return { state: "complete" };
   const message = "its status says nothing of rollouts";
   return { state: "complete", reason: "NoStatus", message };

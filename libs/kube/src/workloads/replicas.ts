@@ -1,5 +1,6 @@
 import { digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
+import { refusedReplicas } from "./conditions.ts";
 import type { RolloutStatus } from "./kind.ts";
 import { allUpdated } from "./scaled.ts";
 
@@ -11,14 +12,14 @@ export function replicasStatus(object: KubeObject, wanted: number): RolloutStatu
   const updated = digNumber(object, 0, "status", "updatedReplicas");
   const all = digNumber(object, 0, "status", "replicas");
   const available = digNumber(object, 0, "status", "availableReplicas");
-  if (updated < wanted) {
-    return { state: "progressing", message: `${updated} of ${wanted} replicas are updated` };
-  }
-  if (all > updated) {
-    return { state: "progressing", message: `${all - updated} old replicas are still there` };
-  }
+  const progressing = (text: string): RolloutStatus => {
+    const refused = refusedReplicas(object);
+    return { state: "progressing", message: refused === undefined ? text : `${text}. ${refused}` };
+  };
+  if (updated < wanted) return progressing(`${updated} of ${wanted} replicas are updated`);
+  if (all > updated) return progressing(`${all - updated} old replicas are still there`);
   if (available < updated) {
-    return { state: "progressing", message: `${available} of ${updated} replicas are available` };
+    return progressing(`${available} of ${updated} replicas are available`);
   }
   return allUpdated(wanted);
 }

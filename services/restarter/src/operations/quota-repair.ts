@@ -19,15 +19,17 @@ function unfinished(record: WorkloadRecord | undefined): Rollout | undefined {
   return isUnfinished && record.rollout?.stalled !== true ? record.rollout : undefined;
 }
 
-/** Whether the rollout goes on when somebody resumes its workload, and never stalls before. */
-function isPaused({ deadline, stallTimeout }: Rollout): boolean {
-  return stallTimeout !== undefined && deadline === undefined;
-}
-
-/** The rollout of a record that quota is assigned to. */
-function progressing(record: WorkloadRecord | undefined): Rollout | undefined {
+/**
+ * The rollout of a record that quota is assigned to: it began, or was resumed, not too long ago.
+ * One that is paused has no deadline until somebody resumes its workload.
+ */
+function claims(ctx: Context, record: WorkloadRecord | undefined): Rollout | undefined {
   const rollout = unfinished(record);
-  return rollout === undefined || isPaused(rollout) ? undefined : rollout;
+  const { deadline = 0, stallTimeout } = rollout ?? {};
+  // It ends before quota is released for its age: what was released is not assigned again.
+  const youngMs = ctx.stalledAfterMs + ORPHAN_MS / 2;
+  const isYoung = stallTimeout === undefined || deadline - stallTimeout > Date.now() - youngMs;
+  return isYoung ? rollout : undefined;
 }
 
 type RepairOptions = {
@@ -54,13 +56,12 @@ type QuotaUse = { readonly rollout: string; readonly since: number };
 
 /** Whether the record says that its rollout has the quota, and may keep it. */
 function mayKeep(ctx: Context, record: WorkloadRecord | undefined, quotaUse: QuotaUse): boolean {
-  const rollout = unfinished(record);
-  if (rollout?.id !== quotaUse.rollout) return false;
-  return !isPaused(rollout) || isRecent(ctx, quotaUse);
+  return unfinished(record)?.id === quotaUse.rollout && isRecent(ctx, quotaUse);
 }
 
+/** Whether it is kept by a rollout of any kind: one that stalls gives it back before that. */
 function isRecent({ stalledAfterMs }: Context, { since }: QuotaUse): boolean {
-  return since > Date.now() - stalledAfterMs;
+  return since > Date.now() - stalledAfterMs - ORPHAN_MS;
 }
 
 /** The same with the present record; a rollout that nobody can follow has it while it may last. */
@@ -70,8 +71,8 @@ async function mustRelease(ctx: Context, key: WorkloadKey, quotaUse: QuotaUse): 
 }
 
 /**
- * Releases quota of rollouts that are not in progress: their replica was killed between two writes,
- * or their workload has been paused for long.
+ * Releases quota of rollouts that are not in progress, for their replica was killed between two
+ * writes, and of those that have had it for too long.
  */
 async function freeOrphans(
   { ctx, quotaStore, progress }: RepairOptions,
@@ -103,10 +104,10 @@ async function addMissing(
   const { rolling } = ctx.admission.state(queue);
   for (const [key, record] of progress.all()) {
     const workload = ctx.index.get(key);
-    if (progressing(record) === undefined || Object.hasOwn(rolling, key)) continue;
+    if (claims(ctx, record) === undefined || Object.hasOwn(rolling, key)) continue;
     if (workload === undefined || ctx.admission.queueOf(workload) !== queue) continue;
     const current = await recordNow(ctx, key);
-    const rollout = current === "unreadable" ? undefined : progressing(current);
+    const rollout = current === "unreadable" ? undefined : claims(ctx, current);
     if (rollout === undefined) continue;
     await quotaStore.change(queue, (state) => {
       if (Object.hasOwn(state.rolling, key)) return { state, answer: undefined };

@@ -19,10 +19,13 @@ const MAX_PODS = 1_000;
 /** Pages are small: many rollouts may hang at once, and pods come whole. */
 const LIMITS = { pageLimit: 50, pageBytes: 524_288, timeoutMs: 5_000 };
 
+/** Reasons of failures that say of the time only: of a Deployment, and of a Job. */
+const LATE = new Set(["ProgressDeadlineExceeded", "DeadlineExceeded"]);
+
 /** Whether an event can say more than its workload's status has, by a look at the pods. */
 export function asksForPods({ outcome, data: { reason } }: OutboxEvent): boolean {
   if (outcome === "succeeded") return reason === "OnDelete";
-  return outcome === "stalled" || (outcome === "failed" && reason === "ProgressDeadlineExceeded");
+  return outcome === "stalled" || (outcome === "failed" && LATE.has(reason ?? ""));
 }
 
 /**
@@ -82,12 +85,9 @@ const stuckOf: Look = async (ctx, { data: { workload: ref } }, signal) => {
   return pods && describeStuck(object, pods);
 };
 
-/** Kinds whose controllers make pods themselves, and have no condition for a refusal. */
-const POD_MAKERS = new Set(["StatefulSet", "DaemonSet", "Job", "CronJob"]);
-
+/** Controllers that make pods themselves tell it in Events of their workload. */
 const refusedOf: Look = async (ctx, { time, data }, signal) => {
   const { workload: ref, durationMs = 0 } = data;
-  if (!POD_MAKERS.has(ref.kind)) return undefined;
   // Which of its Jobs a CronJob's rollout is about, their names say well enough.
   const about = ref.kind === "CronJob" ? "regarding.kind=Job" : `regarding.uid=${ref.uid}`;
   const resource = {

@@ -632,6 +632,19 @@ const CASES: readonly (readonly [about: string, Case])[] = [
       ],
     ],
   ],
+  [
+    "a rollout is decided at the very time that a freeze lasts until",
+    [
+      { replicas: 2, attempts: 1, minReadySeconds: 10 },
+      [
+        { do: "freeze", minutes: 5 },
+        { do: "edit", edit: "edits the template" },
+        { do: "pass", ms: 40000, cluster: false },
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 720000, cluster: true },
+      ],
+    ],
+  ],
 ];
 
 test.each(CASES)("nothing new: %s", async (_, schedule) => {

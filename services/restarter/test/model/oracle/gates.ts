@@ -23,7 +23,8 @@ function closedAt(facts: Facts, name: string, at: number): string | undefined {
   for (const { since, entry } of controlsAt(facts, at)) {
     if (since + ARRIVED_MS > at) continue;
     if (entry.type === "settings" && entry.paused !== undefined) return "the queue was paused";
-    if (entry.type !== "freeze" || (entry.until ?? at) < at) continue;
+    // It lasts until that time, and is over then.
+    if (entry.type !== "freeze" || (entry.until ?? Number.POSITIVE_INFINITY) <= at) continue;
     if (entry.scope.level !== "workload" || entry.scope.name === name) return "it was frozen";
   }
   return undefined;
