@@ -271,6 +271,12 @@ outcomeTest(
   },
 );
 
+/** One rollout at a time, for about 16 s. */
+const oneAtATime = () => ({
+  rollout: { stalledAfter: "1s" },
+  queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
+});
+
 /** Makes a Deployment and its source; its rollout ends with its progress deadline, in 10 min. */
 async function createEndless(place: Place, name: string): Promise<void> {
   await place.source(name);
@@ -289,10 +295,7 @@ outcomeTest(
     const own = undo.use(
       await openWorld({
         places: ["full"],
-        config: () => ({
-          rollout: { stalledAfter: "1s" },
-          queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
-        }),
+        config: oneAtATime,
       }),
     );
     const place = own.place("full");
@@ -330,10 +333,7 @@ outcomeTest(
     const own = undo.use(
       await openWorld({
         places: ["paused"],
-        config: () => ({
-          rollout: { stalledAfter: "1s" },
-          queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
-        }),
+        config: oneAtATime,
       }),
     );
     const place = own.place("paused");

@@ -83,8 +83,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "refused-pods-are-not-told",
     undoes: "Pods that a quota refuses are told with the cluster's own sentence.",
     file: "services/restarter/src/reconcile/pods-of-event.ts",
-    find: `const looks = isEnd ? [leftOf] : [refusedOf, stuckOf];`,
-    becomes: `const looks = isEnd ? [leftOf] : [stuckOf];`,
+    find: `const looks = isSuccess ? [leftOf] : [refusedOf, stuckOf];`,
+    becomes: `const looks = isSuccess ? [leftOf] : [stuckOf];`,
     killedBy: {
       file: "test/cases/kinds.test.ts",
       title:

@@ -84,9 +84,8 @@ function byConditions(object: KubeObject): RolloutStatus | undefined {
 const READY_COUNTS = ["updatedReadyReplicas", "readyReplicas", "availableReplicas"];
 
 /** How far its counts of pods are; undefined where all that are there have come to the end. */
-function shortOf(object: KubeObject, wanted: number): string | undefined {
-  const updated = dig(object, "status", "updatedReplicas");
-  if (typeof updated !== "number") return undefined;
+function shortOf(object: KubeObject, updated: number): string | undefined {
+  const wanted = digNumber(object, 0, "spec", "replicas");
   if (updated < wanted) return `${updated} of ${wanted} replicas are updated`;
   const counts = READY_COUNTS.map((name) => dig(object, "status", name));
   const ready = Math.min(...counts.filter((count) => typeof count === "number"), wanted);
@@ -100,10 +99,9 @@ function status(object: KubeObject): RolloutStatus {
   }
   const conditionStatus = byConditions(object);
   if (conditionStatus !== undefined && conditionStatus.state !== "complete") return conditionStatus;
-  const wanted = digNumber(object, 0, "spec", "replicas");
-  const short = shortOf(object, wanted);
-  if (short !== undefined) return { state: "progressing", message: short };
   const updated = dig(object, "status", "updatedReplicas");
+  const short = typeof updated === "number" ? shortOf(object, updated) : undefined;
+  if (short !== undefined) return { state: "progressing", message: short };
   if (conditionStatus !== undefined || typeof updated === "number") return { state: "complete" };
   const message = "its status says nothing of rollouts";
   return { state: "complete", reason: "NoStatus", message };

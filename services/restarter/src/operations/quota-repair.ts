@@ -59,7 +59,7 @@ function mayKeep(ctx: Context, record: WorkloadRecord | undefined, quotaUse: Quo
   return unfinished(record)?.id === quotaUse.rollout && isRecent(ctx, quotaUse);
 }
 
-/** Whether it is kept by a rollout of any kind: one that stalls gives it back before that. */
+/** Whether any rollout may still have it; with time for one that stalls to be told so first. */
 function isRecent({ stalledAfterMs }: Context, { since }: QuotaUse): boolean {
   return since > Date.now() - stalledAfterMs - ORPHAN_MS;
 }
@@ -88,13 +88,13 @@ async function freeOrphans(
       if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
       return { state: { ...state, rolling: others }, answer: true };
     });
-    if (isFreed) ctx.logger.info({ queue, workload: key }, "quota without a rollout released");
+    if (isFreed) ctx.logger.info({ queue, workload: key }, "unused or overdue quota released");
   }
 }
 
 /**
- * Assigns quota to rollouts in progress without it: they began before their queue had a limit, or
- * in another queue.
+ * Assigns quota to rollouts in progress without it: they began before their queue had a limit or in
+ * another queue, or were resumed.
  */
 async function addMissing(
   { ctx, quotaStore, progress }: RepairOptions,

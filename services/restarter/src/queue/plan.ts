@@ -57,6 +57,7 @@ export async function plan(
         retryOnConflict(() => planOne(ctx, queues, task)),
       );
     } catch (err) {
+      // Where its source cannot be read, that is the trouble of all.
       await present;
       if (!(err instanceof TerminalError || err instanceof KubeError)) throw err;
       // Its own trouble, which another delivery of the event would not mend.

@@ -14,8 +14,8 @@ import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** More pods than this do not help. */
-const MAX_PODS = 1_000;
+/** More pods, or Events, than this do not help. */
+const MAX_LISTED = 1_000;
 /** Pages are small: many rollouts may hang at once, and pods come whole. */
 const LIMITS = { pageLimit: 50, pageBytes: 524_288, timeoutMs: 5_000 };
 
@@ -35,13 +35,13 @@ export function asksForPods({ outcome, data: { reason } }: OutboxEvent): boolean
  */
 export async function withPods(ctx: Context, event: OutboxEvent): Promise<OutboxEvent> {
   const { message = "" } = event.data;
-  const isEnd = event.outcome === "succeeded";
+  const isSuccess = event.outcome === "succeeded";
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
-  const looks = isEnd ? [leftOf] : [refusedOf, stuckOf];
+  const looks = isSuccess ? [leftOf] : [refusedOf, stuckOf];
   const looked = await Promise.all(looks.map((look) => attempt(ctx, event, look, signal)));
   const descriptions = looked.filter((text) => text !== "");
   if (descriptions.length === 0) return event;
-  const sentences = isEnd || message === "" ? descriptions : [message, ...descriptions];
+  const sentences = isSuccess || message === "" ? descriptions : [message, ...descriptions];
   const text = sentences.map((sentence) => sentence.replace(/\.$/, "")).join(". ");
   return { ...event, data: cutReasons({ ...event.data, message: text }) };
 }
@@ -97,14 +97,11 @@ const refusedOf: Look = async (ctx, { time, data }, signal) => {
     namespace: ref.namespace,
     fieldSelector: `reason=${REFUSED_POD},${about}`,
   };
-  const events: KubeObject[] = [];
   const transform = (event: KubeObject) => event;
-  const pages = listPages({ client: ctx.kube, resource, transform, limits: LIMITS, signal });
-  for await (const { items } of pages) {
-    events.push(...items.filter((event) => isAbout(ref, event)));
-    if (events.length > MAX_PODS) return undefined;
-  }
-  return describeRefused(events, time - durationMs);
+  const events = await listOwn({ client: ctx.kube, resource, transform, signal }, (event) =>
+    isAbout(ref, event),
+  );
+  return events && describeRefused(events, time - durationMs);
 };
 
 function isAbout(ref: Ref, event: KubeObject): boolean {
@@ -132,14 +129,22 @@ async function podsOf(
     labelSelector: selector,
     metadataOnly,
   };
-  const pods: KubeObject[] = [];
   const transform = ({ metadata, status }: KubeObject) => ({ metadata, status });
-  const pages = listPages({ client: ctx.kube, resource, transform, limits: LIMITS, signal });
-  for await (const { items } of pages) {
-    pods.push(...items);
-    if (pods.length > MAX_PODS) return undefined;
+  const pods = await listOwn({ client: ctx.kube, resource, transform, signal });
+  return pods?.filter(({ metadata }) => metadata.ownerReferences?.some(isOf(ref)));
+}
+
+/** Those objects of a list that are counted; undefined where they are too many to look at. */
+async function listOwn(
+  list: Omit<Parameters<typeof listPages<KubeObject>>[0], "limits">,
+  isCounted: (object: KubeObject) => boolean = () => true,
+): Promise<KubeObject[] | undefined> {
+  const objects: KubeObject[] = [];
+  for await (const { items } of listPages({ ...list, limits: LIMITS })) {
+    objects.push(...items.filter(isCounted));
+    if (objects.length > MAX_LISTED) return undefined;
   }
-  return pods.filter(({ metadata }) => metadata.ownerReferences?.some(isOf(ref)));
+  return objects;
 }
 
 type Owner = { readonly kind: string; readonly name: string; readonly uid: string };
