@@ -1,3 +1,4 @@
+import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const PLAN = {
@@ -244,5 +245,13 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
       file: "services/watcher/test/csi.test.ts",
       title: "a namespace comes into scope though its classes cannot be listed, which are later",
     },
+  },
+  {
+    name: "quota-taken-anew-is-released",
+    undoes: "who looked at quota before it was released and taken anew does not release it again",
+    file: "services/restarter/src/operations/quota-repair.ts",
+    find: "existing?.rollout === quotaUse.rollout && existing.since === quotaUse.since;",
+    becomes: "existing?.rollout === quotaUse.rollout;",
+    killedBy: replayOf("quota-taken-anew"),
   },
 ];

@@ -85,7 +85,9 @@ async function freeOrphans(
     if (!(await mustRelease(ctx, key, quotaUse))) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;
-      if (existing?.rollout !== quotaUse.rollout) return { state, answer: false };
+      // Whoever stood still may look at what was released meanwhile, and taken anew.
+      const isSame = existing?.rollout === quotaUse.rollout && existing.since === quotaUse.since;
+      if (!isSame) return { state, answer: false };
       return { state: { ...state, rolling: others }, answer: true };
     });
     if (isFreed) ctx.logger.info({ queue, workload: key }, "unused or overdue quota released");
