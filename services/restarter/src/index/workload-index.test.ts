@@ -217,6 +217,7 @@ test("a workload referenced by another reports the pods' state of its referrer",
   index.apply(referrer(2));
   expect(changed).toEqual(["roll", "tpl"]);
   expect(state()).toEqual([true, true, "unobserved"]);
+  expect(index.get("Deployment/shop/tpl")?.referrer).toEqual({ kind: "Rollout", name: "roll" });
   index.apply(referrer(3, { paused: false, resourceVersion: "101" }));
   expect(state()).toEqual([true, false, "complete"]);
   // Also if the template changes later.

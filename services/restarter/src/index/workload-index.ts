@@ -9,7 +9,7 @@ import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { withReferrer, workloadRefOf } from "./workload-ref.ts";
+import { createReferrers, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
 import { createReadAhead, isOlder } from "./read-ahead.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
@@ -39,6 +39,8 @@ export type WorkloadIndex = {
    * indexed: listeners are called for what is new only.
    */
   apply(workload: Workload): void;
+  /** A workload of an API response with what its referrer determines, as the index has it. */
+  referred(workload: Workload): Workload;
   /** Removes a workload that the API server reports gone. */
   forget(key: WorkloadKey): void;
   /** Resolves with true when the workload changes, false after `timeoutMs`. */
@@ -53,9 +55,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const { patterns } = rules;
   const workloads = new Map<WorkloadKey, Workload>();
   const users = createSourceUsers(patterns, (key) => workloads.get(key));
-  /** By workload with a referenced template: its referrer, and its own state. */
-  const referrers = new Map<WorkloadKey, WorkloadKey>();
-  const own = new Map<WorkloadKey, Workload>();
+  const referrers = createReferrers(rules, (key) => workloads.get(key));
   const ended = createEndedWorkloads();
   const ahead = createReadAhead();
   const listeners: IndexListener[] = [];
@@ -63,15 +63,13 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
 
   /** Updates the referenced workload after its referrer changed, came or went. */
   const reproject = (key: WorkloadKey) => {
-    const target = own.get(key) ?? workloads.get(key);
+    const target = referrers.own(key) ?? workloads.get(key);
     if (target !== undefined) put(target);
   };
   /** Ends that a workload is referenced by `referrer`; another one may reference it by now. */
   const release = (target: WorkloadKey, referrer: WorkloadKey) => {
-    if (referrers.get(target) !== referrer) return;
-    referrers.delete(target);
-    reproject(target);
-    own.delete(target);
+    const own = referrers.remove(target, referrer);
+    if (own !== undefined) put(own);
   };
   /** The watch shows a version that a read has hidden: it may say when the template was edited. */
   const redate = (key: WorkloadKey, older: Workload, before: Workload) => {
@@ -85,10 +83,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
       if (watched) redate(key, workload, before);
       return;
     }
-    const referrer = workloads.get(referrers.get(key) ?? key);
-    const borrowed = referrer !== undefined && referrers.has(key);
-    if (borrowed) own.set(key, workload);
-    const projected = borrowed ? withReferrer(workload, referrer, rules) : workload;
+    const projected = referrers.keep(workload);
     const last = watched ? ahead.end(key, before) : before;
     const dated = withEdit(projected, last, { time: clock(), watched });
     const next = withCreation(ahead.marked(key, dated), before, watched);
@@ -101,7 +96,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     const target = workloadRefOf(next);
     if (left !== undefined && left !== target) release(left, key);
     if (target === undefined) return;
-    referrers.set(target, key);
+    referrers.add(target, key);
     reproject(target);
   };
   const drop = (key: WorkloadKey, last?: Workload) => {
@@ -111,7 +106,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     ahead.end(key, before);
     users.remove(before);
     workloads.delete(key);
-    own.delete(key);
+    referrers.forget(key);
     for (const listener of listeners) listener.removed(before);
     waiters.wake(key);
     const target = workloadRefOf(before);
@@ -119,6 +114,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   };
 
   return {
+    referred: referrers.referred,
     get: (key) => workloads.get(key),
     last: (key) => workloads.get(key) ?? ended.get(key),
     all: () => workloads.values(),

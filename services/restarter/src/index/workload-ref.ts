@@ -13,12 +13,13 @@ export function workloadRefOf({ workloadRef, namespace }: Workload): WorkloadKey
  * its own name and generation, and the referrer determines everything about pods: annotations (if
  * it has none), pause, and progress.
  */
-export function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
+function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workload {
   const annotations = { ...referrer.annotations, ...target.annotations };
   const { optIn } = readOptIn(annotations, target.templateAnnotations, rules);
   const observedGeneration = referrer.workloadRef?.observedGeneration ?? 0;
   return {
     ...target,
+    referrer: { kind: referrer.kind, name: referrer.name },
     annotations,
     optIn,
     mayRoll: mayRoll({ ...target, optIn }, rules),
@@ -26,5 +27,39 @@ export function withReferrer(target: Workload, referrer: Workload, rules: Rules)
     restartsOnEdit: referrer.restartsOnEdit,
     deadlineMs: referrer.deadlineMs,
     status: observedGeneration < target.generation ? { state: "unobserved" } : referrer.status,
+  };
+}
+
+/**
+ * Which workloads use the template of which other, and what those are by themselves. `get` gives a
+ * workload in its present state.
+ */
+export function createReferrers(rules: Rules, get: (key: WorkloadKey) => Workload | undefined) {
+  const referrers = new Map<WorkloadKey, WorkloadKey>();
+  const owns = new Map<WorkloadKey, Workload>();
+  const referred = (workload: Workload): Workload => {
+    const key = referrers.get(workloadKey(workload));
+    const referrer = key === undefined ? undefined : get(key);
+    return referrer === undefined ? workload : withReferrer(workload, referrer, rules);
+  };
+  return {
+    referred,
+    /** The same, and keeps what it is by itself. */
+    keep(workload: Workload): Workload {
+      const present = referred(workload);
+      if (present !== workload) owns.set(workloadKey(workload), workload);
+      return present;
+    },
+    own: (target: WorkloadKey) => owns.get(target),
+    add: (target: WorkloadKey, referrer: WorkloadKey) => void referrers.set(target, referrer),
+    /** What the target is by itself, unless another one refers to it by now, or nothing is kept. */
+    remove(target: WorkloadKey, referrer: WorkloadKey): Workload | undefined {
+      if (referrers.get(target) !== referrer) return undefined;
+      referrers.delete(target);
+      const own = owns.get(target);
+      owns.delete(target);
+      return own;
+    },
+    forget: (key: WorkloadKey) => void owns.delete(key),
   };
 }

@@ -83,6 +83,8 @@ export type Workload = {
   readonly leftPods?: string;
   /** It uses the template of another workload, which is rolled instead. */
   readonly workloadRef?: TemplateRef;
+  /** The workload that uses its template, and has the pods. */
+  readonly referrer?: { readonly kind: string; readonly name: string };
   /** It uses the template of an object that is no workload, and is rolled itself. */
   readonly podTemplateRef?: PodTemplateRef;
 };

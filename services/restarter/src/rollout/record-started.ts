@@ -57,7 +57,7 @@ async function recordBeside(
 ): Promise<boolean> {
   const present = await ctx.records.get(recordKey(ctx.cluster, of.began));
   if (present === undefined && !(await isThere(ctx, of.began))) return false;
-  const at = { ...ctx, workload, now: Date.now() };
+  const at = { ...ctx, workload: ctx.index.referred(workload), now: Date.now() };
   const next =
     present !== undefined && (await isOfBefore(ctx, of, present.value))
       ? { ...of.began, outbox: present.value.outbox }

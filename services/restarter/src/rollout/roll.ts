@@ -132,7 +132,7 @@ async function patch(
     ctx.index.apply(patched);
     return recordFailure(ctx, patched.generation, pending, notKept(workload, patched));
   }
-  const at = { ...ctx, workload: patched, now: Date.now() };
+  const at = { ...ctx, workload: ctx.index.referred(patched), now: Date.now() };
   const next = patchedRecord(at, pending.value, rollout, patched.generation);
   return recordStarted(ctx, pending, next, patched);
 }
