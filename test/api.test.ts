@@ -218,6 +218,19 @@ test("a Job of another controller is explained with its owner, and not rolled by
   expect(answer).toMatchObject({ problem: { code: "Owned" } });
 });
 
+test("a hook of Helm is explained as one, and not run again by a change", async () => {
+  await using harness = await startWithApi();
+  const { stack, call } = harness;
+  const { api, namespace } = stack;
+  const annotations = { ...AUTO, "helm.sh/hook": "pre-upgrade" };
+  const body = job(namespace, "migrate", { annotations, endless: true });
+  await api.create(pathOf("batch/v1", namespace, "jobs"), body);
+  const path = `/v1/workloads/Job/${namespace}/migrate`;
+  const detail = async () => WorkloadDetail.safeParse(await call("GET", path)).data;
+  await waitFor(async () => (await detail())?.mayRoll === true, { message: "the Job to be known" });
+  expect(await detail()).toMatchObject({ sources: [{ check: "job-hook", rolls: false }] });
+});
+
 test("what cannot be done is refused with what to do", async () => {
   await using harness = await startWithApi();
   const { stack, call } = harness;

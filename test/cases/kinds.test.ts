@@ -162,7 +162,7 @@ outcomeTest(
  */
 outcomeTest(
   "a CronJob that replaces its runs never has two, also when it is rolled (case 9)",
-  { right: { running: 1 } },
+  { right: { running: 1, events: ["deferred Running"] } },
   async (begin) => {
     const place = world("cron");
     const { api, namespace } = place;
@@ -199,7 +199,7 @@ outcomeTest(
     await place.firstOf("sync", ["started", "deferred", "skipped"], { withinMs: 5_000 });
     const { items } = await api.get<{ items: AnyObject[] }>(jobs);
     const running = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    return { running: running.length };
+    return { running: running.length, events: place.events("sync") };
   },
 );
 

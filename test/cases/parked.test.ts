@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openKv } from "@rollcast/nats/kv";
 import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
-import { define, pathIn, setStatus } from "@rollcast/testkit/definitions";
+import { define, defineRollouts, pathIn, setStatus } from "@rollcast/testkit/definitions";
 import { deployment } from "@rollcast/testkit/deployment";
+import type { DeploymentShape } from "@rollcast/testkit/deployment";
 import { NEVER_READY } from "@rollcast/testkit/kwok";
 import { paths, waitRolledOut } from "@rollcast/testkit/objects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
@@ -21,6 +22,8 @@ const APP = {
   kind: "App",
   plural: "apps",
 };
+
+const ROLLOUT = { group: "argoproj.io", version: "v1alpha1", kind: "Rollout", plural: "rollouts" };
 
 const world = useWorld({
   places: ["verbose", "crowd"],
@@ -277,12 +280,15 @@ const oneAtATime = () => ({
   queues: [{ name: "default", window: "100ms", maxRolling: 1 }],
 });
 
-/** Makes a Deployment and its source; its rollout ends with its progress deadline, in 10 min. */
-async function createEndless(place: Place, name: string): Promise<void> {
+/**
+ * Makes a Deployment and its source; its rollout ends with its progress deadline, by default in 10
+ * minutes.
+ */
+async function createEndless(place: Place, name: string, shape: DeploymentShape = {}) {
   await place.source(name);
   const uses = [{ as: "envFrom", configMap: name }] as const;
   const podAnnotations = { [NEVER_READY]: "true" };
-  const object = deployment(place.namespace, name, { uses, podAnnotations });
+  const object = deployment(place.namespace, name, { uses, podAnnotations, ...shape });
   await place.api.create(paths.deployment(place.namespace), object);
   await place.adopted(name);
 }
@@ -362,6 +368,66 @@ outcomeTest(
       second: place.events("second"),
       third: place.events("third"),
       fourth: place.events("fourth"),
+    };
+  },
+);
+
+/** Neither has a deadline of its own. */
+outcomeTest(
+  "a canary that waits, and a Deployment that has no progress deadline, give their places back (case 11, no deadline)",
+  {
+    right: {
+      second: ["planned", "deferred MaxRolling", "started", "succeeded Complete"],
+      endless: ["planned", "started", "stalled Deadline"],
+      third: ["planned", "started", "succeeded Complete"],
+    },
+  },
+  async (begin, undo) => {
+    const own = undo.use(
+      await openWorld({
+        places: ["canary"],
+        config: oneAtATime,
+        before: async (api) => {
+          await defineRollouts(api);
+          return undefined;
+        },
+      }),
+    );
+    const place = own.place("canary");
+    const { api, namespace } = place;
+    await place.source("first");
+    const uses = [{ as: "envFrom", configMap: "first" }] as const;
+    const at = { namespace, name: "first" };
+    const rollout = custom("argoproj.io/v1alpha1", "Rollout", at, { uses });
+    await api.create(pathIn(namespace, ROLLOUT), rollout);
+    const path = pathIn(namespace, ROLLOUT, "first");
+    await setStatus(api, path, { observedGeneration: "1", phase: "Healthy" });
+    await place.adopted("first", "Rollout");
+    await createEndless(place, "endless", { progressDeadlineSeconds: 2_147_483_647 });
+    for (const name of ["second", "third"]) {
+      await place.source(name);
+      await place.deploy(name, { uses: [{ as: "envFrom", configMap: name }] });
+    }
+    await place.change("first");
+    await place.firstOf("first", ["started"]);
+    await setStatus(api, path, {
+      observedGeneration: "2",
+      phase: "Paused",
+      controllerPause: true,
+      pauseConditions: [{ reason: "CanaryPauseStep", startTime: "2026-01-01T00:00:00Z" }],
+    });
+    await place.change("second");
+    await place.firstOf("second", ["deferred"]);
+    begin();
+    await place.firstOf("second", ["succeeded"], { withinMs: 25_000 });
+    await place.change("endless");
+    await place.firstOf("endless", ["stalled"]);
+    await place.change("third");
+    await place.firstOf("third", ["succeeded", "deferred"]);
+    return {
+      second: place.events("second"),
+      endless: place.events("endless"),
+      third: place.events("third"),
     };
   },
 );

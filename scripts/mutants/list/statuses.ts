@@ -1,6 +1,12 @@
 import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
+const STUCK = {
+  file: "test/stuck.test.ts",
+  title:
+    "a rollout that stalls names its pods, whatever makes them: in the event, to who asks, and on the workload",
+};
+
 /** A status says which rollout it speaks of, and what stands in its way. */
 export const STATUS_MUTANTS: readonly Mutant[] = [
   {
@@ -175,5 +181,37 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
       file: "services/restarter/src/index/workload-index.test.ts",
       title: `a workload is its own again when its referrer takes the template of another, or has its own`,
     },
+  },
+  {
+    name: "deadline-of-a-lent-template",
+    undoes: "a Deployment behind a Rollout is late when the Rollout is",
+    file: "services/restarter/src/rollout/roll.ts",
+    find: "workload: ctx.index.referred(patched),",
+    becomes: "workload: patched,",
+    killedBy: STUCK,
+  },
+  {
+    name: "pods-of-the-referrer-are-not-its-own",
+    undoes: "the pods of a Rollout are named for the Deployment whose template it has",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: "ownsPodsOf(ref, ctx.index.get(workloadKey(ref))?.referrer);",
+    becomes: "ownsPodsOf(ref, undefined);",
+    killedBy: STUCK,
+  },
+  {
+    name: "pods-of-a-cronjob-have-no-selector",
+    undoes: "the pods of a CronJob's Job are named",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: `kind.kind === "CronJob" ? JOB_NAME : podSelector(object);`,
+    becomes: "podSelector(object);",
+    killedBy: STUCK,
+  },
+  {
+    name: "stall-makes-no-event",
+    undoes: "a stall is told on the workload",
+    file: "services/restarter/src/events/kube-events.ts",
+    find: `  stalled: { type: "Warning", reason: "ReloadStalled" },`,
+    becomes: "",
+    killedBy: STUCK,
   },
 ];

@@ -1,4 +1,6 @@
 import type { AnyObject, Api } from "@rollcast/testkit/test-api";
+import { AUTO } from "@rollcast/testkit/deployment";
+import { FAILS } from "@rollcast/testkit/kwok";
 import { paths } from "@rollcast/testkit/objects";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
@@ -116,7 +118,7 @@ test("a schedule that comes while our Job runs begins none beside it, with Forbi
   expect(ours.get("replace")).not.toContain(scheduled);
 });
 
-test("a Job that failed ends the rollout of its CronJob as failed", async () => {
+test("a Job that fails ends its rollout, and that of its CronJob, with its own reason", async () => {
   await using harness = await startRestarterHarness();
   const { api, namespace } = harness;
   await harness.adopt("cfg", "0");
@@ -125,10 +127,19 @@ test("a Job that failed ends the rollout of its CronJob as failed", async () => 
     pathOf("batch/v1", namespace, "cronjobs"),
     cronJob(namespace, "report", { endless: true, spec }),
   );
+  const podAnnotations = { [FAILS]: "true" };
+  const fails = job(namespace, "once", {
+    annotations: AUTO,
+    podAnnotations,
+    spec: { backoffLimit: 0 },
+  });
+  await api.create(pathOf("batch/v1", namespace, "jobs"), fails);
   await harness.start();
   await harness.waitCurrent("CronJob", "report");
+  await harness.waitCurrent("Job", "once");
   await harness.change("cfg", "1");
   expect((await harness.waitEvent("failed", "report")).reason).toBe("DeadlineExceeded");
+  expect((await harness.waitEvent("failed", "once")).reason).toBe("BackoffLimitExceeded");
 });
 
 test("a Job is recreated under its name; a finished one only if its own annotation requests it; a CronJob's never", async () => {

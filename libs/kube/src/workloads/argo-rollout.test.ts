@@ -59,7 +59,7 @@ test.each([
     },
   },
   {
-    name: "invalid",
+    name: "an invalid spec fails with Argo's own sentence",
     status: phase("Degraded", {
       conditions: [{ type: "InvalidSpec", reason: "X", message: "bad" }],
     }),

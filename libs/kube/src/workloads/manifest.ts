@@ -7,12 +7,14 @@ type Fields = Record<string, unknown>;
 export const ROLLOUT = "rollcast.dev/rollout";
 
 const MANUAL = { "cronjob.kubernetes.io/instantiate": "manual" };
+/** The label that the pods of every Job have, with the Job's name. */
+export const JOB_NAME = "batch.kubernetes.io/job-name";
 /** What the Job controller adds to a Job and its pod template, in both spellings. */
 const CONTROLLER_LABELS = new Set([
   "controller-uid",
   "job-name",
   "batch.kubernetes.io/controller-uid",
-  "batch.kubernetes.io/job-name",
+  JOB_NAME,
 ]);
 const SERVER_FIELDS = new Set([
   "uid",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ObjectMeta } from "../object.ts";
-import { nameLeft, nameSome } from "./pods.ts";
+import type { KubeObject, ObjectMeta } from "../object.ts";
+import { nameLeft, nameSome, podSelector } from "./pods.ts";
 
 const pod = (name: string, marker?: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
   name,
@@ -35,4 +35,26 @@ test("a long list of names is cut, and says how many are missing", () => {
   const names = Array.from({ length: 25 }, (_, i) => `db-${i}`);
   expect(nameSome(names.slice(0, 2))).toBe("db-0, db-1");
   expect(nameSome(names)).toMatch(/^db-0, .*, db-19 and 5 more$/);
+});
+
+test.each([
+  { selector: undefined, text: undefined },
+  { selector: {}, text: undefined },
+  { selector: { matchLabels: { app: "web", tier: "a" } }, text: "app=web,tier=a" },
+  {
+    selector: {
+      matchLabels: { app: "web" },
+      matchExpressions: [
+        { key: "tier", operator: "In", values: ["a", "b"] },
+        { key: "old", operator: "DoesNotExist" },
+        { key: "x", operator: "Unheard" },
+      ],
+    },
+    text: "app=web,tier in (a,b),!old",
+  },
+  // A DeploymentConfig's are the labels themselves.
+  { selector: { app: "web", deploymentconfig: "web" }, text: "app=web,deploymentconfig=web" },
+])("the selector $selector asks for $text", ({ selector, text }) => {
+  const metadata = { name: "web", uid: "u", resourceVersion: "1" };
+  expect(podSelector({ kind: "Any", metadata, spec: { selector } } as KubeObject)).toBe(text);
 });

@@ -58,15 +58,22 @@ function requirement({ key, operator, values }: Requirement): string[] {
   return [write(key, Array.isArray(values) ? values.join(",") : "")];
 }
 
+function textEntries(value: unknown): [string, string][] {
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>);
+  return entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+}
+
 /**
- * `spec.selector` of a workload in the form that a list of pods takes; undefined where it selects
- * nothing.
+ * `spec.selector` of a workload in the form that a list of pods takes, whether it is a
+ * LabelSelector or, as that of a DeploymentConfig, the labels themselves; undefined where it
+ * selects nothing.
  */
 export function podSelector(object: KubeObject): string | undefined {
-  const labels = dig(object, "spec", "selector", "matchLabels");
-  const expressions = dig(object, "spec", "selector", "matchExpressions");
+  const selector = dig(object, "spec", "selector");
+  const labels = [...textEntries(dig(selector, "matchLabels")), ...textEntries(selector)];
+  const expressions = dig(selector, "matchExpressions");
   const parts = [
-    ...Object.entries((labels ?? {}) as Record<string, string>).map(([key, v]) => `${key}=${v}`),
+    ...labels.map(([key, value]) => `${key}=${value}`),
     ...(Array.isArray(expressions) ? (expressions as Requirement[]).flatMap(requirement) : []),
   ];
   return parts.length === 0 ? undefined : parts.join(",");

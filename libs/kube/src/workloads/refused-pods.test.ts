@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeObject } from "../object.ts";
-import { describeRefused } from "./refused-pods.ts";
+import { describeRefused, lastRefused } from "./refused-pods.ts";
 
 const SINCE = Date.parse("2026-01-01T10:00:00.700Z");
 
@@ -46,5 +46,6 @@ test.each([
     says: "x".repeat(300),
   },
 ])("refused pods: $name", ({ events, says }) => {
-  expect(describeRefused(events, SINCE)).toBe(says);
+  const last = lastRefused(events);
+  expect(last && describeRefused(last, SINCE)).toBe(says);
 });

@@ -17,17 +17,17 @@ function lastSeen(event: KubeObject): number {
 /** Times of Events may have whole seconds only. */
 const SECOND_MS = 1_000;
 
+/** The one that was seen last. */
+export function lastRefused(events: readonly KubeObject[]): KubeObject | undefined {
+  return events.toSorted((a, b) => lastSeen(b) - lastSeen(a))[0];
+}
+
 /**
- * What the API server said last of a pod that it refused, as its controller tells it in Events with
- * the reason `FailedCreate`; undefined where it said nothing since then (milliseconds since the
- * epoch). StatefulSets, DaemonSets and Jobs have no condition for that.
+ * What the API server said of a pod that it refused, as the pod's controller tells it in an Event
+ * with the reason `FailedCreate`; undefined where that was seen before `sinceMs` (milliseconds
+ * since the epoch), or says nothing. StatefulSets, DaemonSets and Jobs have no condition for that.
  */
-export function describeRefused(
-  events: readonly KubeObject[],
-  sinceMs: number,
-): string | undefined {
-  const recent = events.filter((event) => lastSeen(event) + SECOND_MS > sinceMs);
-  const last = recent.toSorted((a, b) => lastSeen(b) - lastSeen(a))[0];
-  const note = last && dig(last, "note");
+export function describeRefused(event: KubeObject, sinceMs: number): string | undefined {
+  const note = lastSeen(event) + SECOND_MS > sinceMs ? dig(event, "note") : undefined;
   return typeof note === "string" && note !== "" ? cutText(note, MAX_TEXT) : undefined;
 }

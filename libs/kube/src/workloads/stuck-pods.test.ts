@@ -18,6 +18,9 @@ function pod(name: string, status: object = {}, more: Partial<ObjectMeta> = {}):
 const waiting = (reason: string, message?: string) => ({ state: { waiting: { reason, message } } });
 const revision = (hash: string) => ({ labels: { "controller-revision-hash": hash } });
 
+const leaving = (name: string) =>
+  pod(name, { conditions: [READY] }, { deletionTimestamp: "2026-01-01T00:00:00Z" });
+
 test.each([
   { name: "all are ready", pods: [pod("a", { conditions: [READY] })], says: undefined },
   { name: "nothing is known", pods: [pod("a")], says: "a is not ready" },
@@ -54,8 +57,13 @@ test.each([
   },
   {
     name: "its node is gone",
-    pods: [pod("a", { conditions: [READY] }, { deletionTimestamp: "2026-01-01T00:00:00Z" })],
-    says: "a is being deleted, which its node has not confirmed",
+    pods: [{ ...leaving("a"), spec: { nodeName: "node-2" } }],
+    says: "a is being deleted, which node-2 has not confirmed; if that node is gone, delete its Node object",
+  },
+  {
+    name: "a finalizer keeps it, and no node has it",
+    pods: [leaving("a")],
+    says: "a is being deleted",
   },
   {
     name: "an earlier revision",

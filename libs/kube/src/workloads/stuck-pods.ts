@@ -58,6 +58,8 @@ function isBlocking(workload: KubeObject, pod: KubeObject): boolean {
 
 const CURE = "it is of an earlier revision, and no pod is replaced past it: delete it";
 
+const NODE_CURE = "if that node is gone, delete its Node object";
+
 /** A pod that is not ready, and what the cluster says of it. */
 type StuckPod = { readonly pod: KubeObject; readonly saying: string };
 
@@ -71,7 +73,10 @@ function compareStuck(a: StuckPod, b: StuckPod): number {
 function describePod(workload: KubeObject, { pod, saying }: StuckPod): string {
   const { name, deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) {
-    return `${name} is being deleted, which its node has not confirmed`;
+    const node = dig(pod, "spec", "nodeName");
+    // One that no node has taken waits for a finalizer.
+    if (typeof node !== "string") return `${name} is being deleted`;
+    return `${name} is being deleted, which ${node} has not confirmed; ${NODE_CURE}`;
   }
   const why = saying === "" ? "" : `: ${saying}`;
   return `${name} is not ready${why}${isBlocking(workload, pod) ? `; ${CURE}` : ""}`;

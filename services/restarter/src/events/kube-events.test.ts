@@ -40,6 +40,12 @@ test.each([
     note: "Rollout for Secret tls failed (Forbidden): quota",
   },
   {
+    outcome: "stalled",
+    type: "Warning",
+    reason: "ReloadStalled",
+    note: "Rollout for Secret tls has not ended yet: quota",
+  },
+  {
     outcome: "throttled",
     type: "Warning",
     reason: "ReloadThrottled",

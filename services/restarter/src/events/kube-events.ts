@@ -15,6 +15,7 @@ type EventReason = { readonly type: "Normal" | "Warning"; readonly reason: strin
 const EVENT_REASONS: Readonly<Partial<Record<OutboxEvent["outcome"], EventReason>>> = {
   started: { type: "Normal", reason: "Reloaded" },
   failed: { type: "Warning", reason: "ReloadFail" },
+  stalled: { type: "Warning", reason: "ReloadStalled" },
   throttled: { type: "Warning", reason: "ReloadThrottled" },
 };
 
@@ -27,6 +28,7 @@ function note(event: OutboxEvent): string {
     return `${source} changes too often${by}: next rollout at ${dueAt ?? "a later time"}`;
   }
   const why = message === undefined || message === "" ? "" : `: ${message}`;
+  if (event.outcome === "stalled") return `Rollout for ${source} has not ended yet${why}`;
   return `Rollout for ${source} failed (${reason ?? "unknown"})${why}`;
 }
 

@@ -3,9 +3,10 @@ import { KubeError } from "@rollcast/kube/client";
 import { listPages } from "@rollcast/kube/list";
 import { dig } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
-import { isJobName } from "@rollcast/kube/workloads/manifest";
+import { JOB_NAME, isJobName } from "@rollcast/kube/workloads/manifest";
+import { ownsPodsOf } from "@rollcast/kube/workloads/pod-owner";
 import { nameLeft, podSelector } from "@rollcast/kube/workloads/pods";
-import { REFUSED_POD, describeRefused } from "@rollcast/kube/workloads/refused-pods";
+import { REFUSED_POD, describeRefused, lastRefused } from "@rollcast/kube/workloads/refused-pods";
 import { describeStuck } from "@rollcast/kube/workloads/stuck-pods";
 import { isAborted } from "@rollcast/shared/errors";
 import { cutReasons } from "@rollcast/shared/event-envelope";
@@ -14,7 +15,7 @@ import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { workloadKey } from "../model/workload.ts";
 
-/** More pods, or Events, than this do not help. */
+/** More pods than this do not help. */
 const MAX_LISTED = 1_000;
 /** Pages are small: many rollouts may hang at once, and pods come whole. */
 const LIMITS = { pageLimit: 50, pageBytes: 524_288, timeoutMs: 5_000 };
@@ -79,7 +80,8 @@ const stuckOf: Look = async (ctx, { data: { workload: ref } }, signal) => {
   if (kind === undefined) return undefined;
   const path = apiPath(kind, ref.namespace, ref.name);
   const object = await ctx.kube.request<KubeObject>({ method: "GET", path, signal });
-  const selector = podSelector(object);
+  // Those of a CronJob are its Jobs', whose selectors nobody but their controller reads.
+  const selector = kind.kind === "CronJob" ? JOB_NAME : podSelector(object);
   if (selector === undefined || object.metadata.uid !== ref.uid) return undefined;
   const pods = await podsOf(ctx, ref, { selector, metadataOnly: false, signal });
   return pods && describeStuck(object, pods);
@@ -98,14 +100,18 @@ const refusedOf: Look = async (ctx, { time, data }, signal) => {
     fieldSelector: `reason=${REFUSED_POD},${about}`,
   };
   const transform = (event: KubeObject) => event;
-  const events = await listOwn({ client: ctx.kube, resource, transform, signal }, (event) =>
-    isAbout(ref, event),
-  );
-  return events && describeRefused(events, time - durationMs);
+  const list = { client: ctx.kube, resource, transform, signal, limits: LIMITS };
+  let last: KubeObject | undefined;
+  for await (const { items } of listPages(list)) {
+    const before = last === undefined ? [] : [last];
+    last = lastRefused([...before, ...items.filter(isAbout(ref))]);
+  }
+  return last && describeRefused(last, time - durationMs);
 };
 
-function isAbout(ref: Ref, event: KubeObject): boolean {
-  return ref.kind !== "CronJob" || isJobName(ref.name, String(dig(event, "regarding", "name")));
+function isAbout(ref: Ref) {
+  return (event: KubeObject) =>
+    ref.kind !== "CronJob" || isJobName(ref.name, String(dig(event, "regarding", "name")));
 }
 
 type PodQuery = {
@@ -114,7 +120,7 @@ type PodQuery = {
   readonly signal: AbortSignal;
 };
 
-/** The pods of a workload, or of its ReplicaSets; undefined where they are too many to name. */
+/** The pods of a workload's rollout; undefined where they are too many to name. */
 async function podsOf(
   ctx: Context,
   ref: Ref,
@@ -129,28 +135,16 @@ async function podsOf(
     labelSelector: selector,
     metadataOnly,
   };
-  const transform = ({ metadata, status }: KubeObject) => ({ metadata, status });
-  const pods = await listOwn({ client: ctx.kube, resource, transform, signal });
-  return pods?.filter(({ metadata }) => metadata.ownerReferences?.some(isOf(ref)));
-}
-
-/** Those objects of a list that are counted; undefined where they are too many to look at. */
-async function listOwn(
-  list: Omit<Parameters<typeof listPages<KubeObject>>[0], "limits">,
-  isCounted: (object: KubeObject) => boolean = () => true,
-): Promise<KubeObject[] | undefined> {
-  const objects: KubeObject[] = [];
-  for await (const { items } of listPages({ ...list, limits: LIMITS })) {
-    objects.push(...items.filter(isCounted));
-    if (objects.length > MAX_LISTED) return undefined;
+  const transform = ({ metadata, spec, status }: KubeObject) => {
+    return { metadata, spec: { nodeName: dig(spec, "nodeName") }, status };
+  };
+  const list = { client: ctx.kube, resource, transform, signal, limits: LIMITS };
+  // With `workloadRef` the template is the workload's, and the pods are the referrer's.
+  const isOwner = ownsPodsOf(ref, ctx.index.get(workloadKey(ref))?.referrer);
+  const pods: KubeObject[] = [];
+  for await (const { items } of listPages(list)) {
+    pods.push(...items.filter(({ metadata }) => metadata.ownerReferences?.some(isOwner)));
+    if (pods.length > MAX_LISTED) return undefined;
   }
-  return objects;
-}
-
-type Owner = { readonly kind: string; readonly name: string; readonly uid: string };
-
-/** Whether a pod's owner is the workload, or one of its ReplicaSets by their names. */
-function isOf(ref: Ref) {
-  return ({ kind, name, uid }: Owner) =>
-    uid === ref.uid || (kind === "ReplicaSet" && name.startsWith(`${ref.name}-`));
+  return pods;
 }
