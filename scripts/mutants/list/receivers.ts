@@ -31,7 +31,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     name: "card-reads-markdown",
     undoes: "Teams shows names with marks of Markdown as they are.",
     file: "services/notifier/src/receivers/teams.ts",
-    find: `.replaceAll(/[\\\\\`*_~]/g, "\\\\$&")`,
+    find: `.replaceAll(/[\\\\\`*_~]|&(?=#?\\w+;)/g, "\\\\$&")`,
     becomes: ``,
     killedBy: {
       file: MARKUP,
@@ -51,11 +51,46 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "card-reads-entities",
+    undoes: "Teams shows what looks like an entity as it is.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `|&(?=#?\\w+;)`,
+    becomes: ``,
+    killedBy: {
+      file: MARKUP,
+      title: "Teams shows names and sentences with marks of Markdown as they are (case 17, Teams)",
+    },
+  },
+  {
+    name: "chat-makes-emoji",
+    undoes: "A name between colons is no emoji in Slack and Google Chat.",
+    file: "services/notifier/src/message/text.ts",
+    find: `.replaceAll(EMOJI, ":\\u200B")`,
+    becomes: ``,
+    killedBy: {
+      file: MARKUP,
+      title:
+        "Slack shows names and sentences with marks of its markup as they are (case 17, Slack)",
+    },
+  },
+  {
+    name: "chat-makes-quotations",
+    undoes: "A line that begins with > is no quotation in Slack and Google Chat.",
+    file: "services/notifier/src/message/text.ts",
+    find: `.replaceAll(LINE_MARKS, "$1\\u200B$2")`,
+    becomes: ``,
+    killedBy: {
+      file: MARKUP,
+      title:
+        "Google Chat shows names and sentences with marks of its markup as they are (case 17, Google Chat)",
+    },
+  },
+  {
     name: "google-chat-reads-marks",
     undoes: "Google Chat shows names with marks of its markup as they are.",
     file: "services/notifier/src/receivers/google-chat.ts",
-    find: `plainChatText(withoutMarkup(value))`,
-    becomes: `plainChatText(value)`,
+    find: `plainChatText(withoutMarkup(text))`,
+    becomes: `plainChatText(text)`,
     killedBy: {
       file: MARKUP,
       title:

@@ -23,14 +23,22 @@ export function cut(
 
 /** A mark of Slack's or Google Chat's markup where it may begin: not within a word. */
 const MARKS = /(?<![\p{L}\p{N}])[*_~`](?=\S)/gu;
+/** What begins a quotation, or an item of a list, where a line begins. */
+const LINE_MARKS = /^([ \t]*)(>|[*-](?=[ \t]))/gm;
+/** What begins the name of an emoji. A name of digits only is more often a part of a time. */
+const EMOJI = /:(?=(?:[\w'+-]*[a-z][\w'+-]*|[+-]1|100|1234):)/gi;
 
 /**
  * `text` in which no mark of Slack's or Google Chat's markup begins anything: neither has a way to
- * escape one, but in front of it a space without width counts as a letter. Names with marks inside
- * only (`DB_POOL_SIZE`) stay as they are, so that they can be copied.
+ * escape one, but a space without width in front of it counts as a letter, and within `:name:` ends
+ * the name. Names with marks inside only (`DB_POOL_SIZE`) stay as they are, so that they can be
+ * copied.
  */
 export function withoutMarkup(text: string): string {
-  return text.replaceAll(MARKS, "\u200B$&");
+  return text
+    .replaceAll(MARKS, "\u200B$&")
+    .replaceAll(LINE_MARKS, "$1\u200B$2")
+    .replaceAll(EMOJI, ":\u200B");
 }
 
 /** Bytes of a character in UTF-8. */

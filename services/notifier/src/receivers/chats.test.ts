@@ -159,6 +159,7 @@ test.each([
   { text: "a\\b `c` ~d~ *e*", shown: "a\\\\b \\`c\\` \\~d\\~ \\*e\\*" },
   { text: "- a\n+ b\n# c\n1. d\n2) e", shown: "\\- a\n\\+ b\n\\# c\n1\\. d\n2\\) e" },
   { text: "+a, -b 1.2", shown: "+a, -b 1.2" },
+  { text: "&lt;b&#62; a&b; &", shown: "\\&lt;b\\&#62; a\\&b; &" },
 ])("a Teams card shows $text literally", ({ text, shown }) => {
   expect(literalCardText(text)).toBe(shown);
 });
@@ -167,6 +168,10 @@ test.each([
   { text: "_raw_", shown: "\u200B_raw_" },
   { text: "a *b* ~c~ `d`", shown: "a \u200B*b* \u200B~c~ \u200B`d`" },
   { text: "DB_POOL_SIZE 2 * 3", shown: "DB_POOL_SIZE 2 * 3" },
+  { text: ":fire: at 12:30:45 :+1:", shown: ":\u200Bfire: at 12:30:45 :\u200B+1:" },
+  { text: "app:latest, registry:5000/app:1", shown: "app:latest, registry:5000/app:1" },
+  { text: "> a\n>b > c", shown: "\u200B> a\n\u200B>b > c" },
+  { text: "* a\n  - b -c", shown: "\u200B* a\n  \u200B- b -c" },
 ])("no mark of Slack or Google Chat begins in $text", ({ text, shown }) => {
   expect(withoutMarkup(text)).toBe(shown);
 });
@@ -176,6 +181,11 @@ test.each([
   { text: "<https://x|click>", shown: "<\u200Bhttps://x|click>" },
 ])("Google Chat mentions nobody for $text", ({ text, shown }) => {
   expect(plainChatText(text)).toBe(shown);
+});
+
+test("a title of Google Chat has no marks but the bold that it is shown in", () => {
+  const { body } = renderGoogleChat({ ...message([{ name: "web" }]), title: "the ~old~ *one*" });
+  expect(body).toContain("*the \u200B~old~ \u200B*one**");
 });
 
 test("a template's text replaces the facts, escaped, and keeps the commands", () => {

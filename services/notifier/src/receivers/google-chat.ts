@@ -17,6 +17,11 @@ export function plainChatText(text: string): string {
   return text.toWellFormed().replaceAll("<", "<\u200B");
 }
 
+/** `text` as Google Chat shows it literally. */
+function literalChatText(text: string): string {
+  return plainChatText(withoutMarkup(text));
+}
+
 /**
  * Renders a message for an incoming webhook of Google Chat. What does not fit is cut from the
  * facts; the commands stay.
@@ -25,11 +30,11 @@ export function renderGoogleChat(message: Message): Rendered {
   const lines = message.custom
     ? [plainChatText(message.text)]
     : message.facts.map(
-        ({ name, value }) => `*${plainChatText(name)}:* ${plainChatText(withoutMarkup(value))}`,
+        ({ name, value }) => `*${literalChatText(name)}:* ${literalChatText(value)}`,
       );
   const commands = message.next.map(plainChatText).join("\n");
   const next = commands === "" ? "" : `\n\`\`\`${commands}\`\`\``;
-  const content = [`*${plainChatText(message.title)}*`, ...lines].join("\n");
+  const content = [`*${literalChatText(message.title)}*`, ...lines].join("\n");
   // The cut may have removed the character that neutralizes a `<`.
   const text = cut(content, TEXT_LIMIT - Buffer.byteLength(next), utf8Size).replace(/<…$/, "…");
   return { contentType: JSON_TYPE, body: JSON.stringify({ text: `${text}${next}` }) };

@@ -7,7 +7,7 @@ import { renderSlack } from "./slack-webhook.ts";
 import { renderTeams } from "./teams.ts";
 
 const KEYS = ["__init__.py", "_raw_", "DB_POOL_SIZE"];
-const REFUSAL = "images *must not* be ~latest~";
+const REFUSAL = "> images *must not* be ~latest~ but &lt;digest&gt;, :lock: them";
 
 const MESSAGE = messageOf(
   {
@@ -63,15 +63,28 @@ function shown(rendered: Rendered, show: (text: string) => string) {
   return { literally: [...KEYS, REFUSAL].filter((text) => all.includes(text)) };
 }
 
-/** Adaptive Cards read Markdown, in which a backslash takes the meaning from a mark. */
-function inTeams(text: string): string {
-  const parts = text.split(/(\\[_*~`])/);
-  const escaped = parts.map((part, i) => (i % 2 === 1 ? `\u200B${part.slice(1)}\u200B` : part));
-  return withoutMarks(escaped.join(""), [PAIRS.strong, PAIRS.emphasis, PAIRS.star]);
+const ENTITIES: Readonly<Record<string, string>> = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
+
+function withoutEntities(text: string): string {
+  return text.replaceAll(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity] ?? entity);
 }
 
-function inChat(text: string): string {
-  return withoutMarks(text, [PAIRS.emphasis, PAIRS.star, PAIRS.strike]);
+/** Adaptive Cards read Markdown, in which a backslash takes the meaning from a mark. */
+function inTeams(text: string): string {
+  const parts = text.split(/(\\[_*~`&])/);
+  const escaped = parts.map((part, i) => (i % 2 === 1 ? `\u200B${part.slice(1)}\u200B` : part));
+  const marked = withoutMarks(escaped.join(""), [PAIRS.strong, PAIRS.emphasis, PAIRS.star]);
+  return withoutEntities(marked);
+}
+
+/** Emoji have names between colons, and a line that begins with `>` is a quotation. */
+function inGoogleChat(text: string): string {
+  const marked = withoutMarks(text, [PAIRS.emphasis, PAIRS.star, PAIRS.strike]);
+  return marked.replaceAll(/:[\w+-]+:/g, "(emoji)").replaceAll(/^>/gm, "");
+}
+
+function inSlack(text: string): string {
+  return inGoogleChat(withoutEntities(text));
 }
 
 /** People look for the keys' names as they wrote them, and for a policy's own words. */
@@ -95,7 +108,7 @@ outcomeTest(
   },
   async (begin) => {
     begin();
-    return shown(renderSlack(MESSAGE), inChat);
+    return shown(renderSlack(MESSAGE), inSlack);
   },
 );
 
@@ -106,6 +119,6 @@ outcomeTest(
   },
   async (begin) => {
     begin();
-    return shown(renderGoogleChat(MESSAGE), inChat);
+    return shown(renderGoogleChat(MESSAGE), inGoogleChat);
   },
 );

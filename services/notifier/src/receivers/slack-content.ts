@@ -41,7 +41,7 @@ function body(message: Message): KnownBlock[] {
     return text === "" ? [] : [{ type: "section", text: mrkdwn(text) }];
   }
   const fields = message.facts.slice(0, FIELDS).map(({ name, value }) => {
-    const label = `*${escapeSlack(name, 100)}*\n`;
+    const label = `*${escapeSlack(withoutMarkup(name), 100)}*\n`;
     return mrkdwn(`${label}${escapeSlack(withoutMarkup(value), FIELD_LIMIT - label.length)}`);
   });
   return fields.length === 0 ? [] : [{ type: "section", fields }];
@@ -53,7 +53,7 @@ export function slackContent(message: Message): SlackContent {
   const title = `${icon} ${message.title}`;
   const commands = message.next.map((command) => escapeSlack(command, 700)).join("\n");
   return {
-    text: escapeSlack(title, TEXT_LIMIT),
+    text: escapeSlack(withoutMarkup(title), TEXT_LIMIT),
     blocks: [
       {
         type: "header",

@@ -24,11 +24,12 @@ export function plainCardText(text: string): string {
 }
 
 /**
- * `text` as a card shows it literally: a backslash takes the meaning from a mark, and from what
- * would begin a line of a list or a heading. https://spec.commonmark.org/0.31.2/#backslash-escapes
+ * `text` as a card shows it literally: a backslash takes the meaning from a mark, from what would
+ * be read as a character (`&lt;`), and from what would begin a line of a list or a heading.
+ * https://spec.commonmark.org/0.31.2/#backslash-escapes
  */
 export function literalCardText(text: string): string {
-  const inLine = plainCardText(text).replaceAll(/[\\`*_~]/g, "\\$&");
+  const inLine = plainCardText(text).replaceAll(/[\\`*_~]|&(?=#?\w+;)/g, "\\$&");
   return inLine
     .replaceAll(/^(\s*)([-+#>])(?=\s)/gm, "$1\\$2")
     .replaceAll(/^(\s*\d+)([.)])(?=\s)/gm, "$1\\$2");
