@@ -66,6 +66,7 @@ const world = useWorld({
     "broken",
     "applied",
     "exported",
+    "released",
   ],
   before: defineRunners,
   config: (namespaces) => ({
@@ -181,6 +182,43 @@ outcomeTest(
 );
 
 /** The controller replaces the highest ordinals only: those of the new revision. */
+/**
+ * The pods of a release that does not get ready come beside those of before: once it is undone,
+ * these are kept, and have never been restarted.
+ */
+outcomeTest(
+  "a release that breaks in the middle of a rollout, and is undone, leaves no pod without the change (defect 35, release)",
+  {
+    right: {
+      pods: "restarted",
+      events: ["planned", "started", "superseded TemplateChanged", "started", "succeeded Complete"],
+    },
+  },
+  async (begin) => {
+    const place = world("released");
+    const { api, namespace } = place;
+    await place.source();
+    await place.deploy("web", { replicas: 2, spec: { minReadySeconds: 3 } });
+    const before = await place.pods("web");
+    const write = (annotations: object, manager: string) =>
+      api.patch(
+        paths.deployment(namespace, "web"),
+        { spec: { template: { metadata: { annotations } } } },
+        manager,
+      );
+    await place.change();
+    await place.firstOf("web", ["started"]);
+    begin();
+    await write({ [NEVER_READY]: "true" }, "helm");
+    await place.firstOf("web", ["superseded"]);
+    // As `kubectl rollout undo` to the revision of before.
+    await write({ [NEVER_READY]: null, [MARKER]: null }, "kubectl-rollout");
+    await place.firstOf("web", ["succeeded"], { withinMs: 20_000 });
+    await waitRolledOut(api, namespace, "web");
+    return { pods: fateOf(before, await place.pods("web")), events: place.events("web") };
+  },
+);
+
 outcomeTest(
   "a rollout of a StatefulSet whose marker is taken away before its end does not succeed (case 3b, StatefulSet)",
   {

@@ -1,5 +1,6 @@
 import { waitRolledOut } from "@rollcast/testkit/objects";
 import { recordKey } from "@rollcast/shared/subjects";
+import { cronJob, pathOf } from "@rollcast/testkit/shapes";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { redisCommand } from "@rollcast/testkit/redis-command";
 import { startRedis } from "@rollcast/testkit/redis-server";
@@ -49,11 +50,14 @@ outcomeTest(
   },
 );
 
-/** The marker on the template says what the pods run, also where the records are older than it. */
+/**
+ * The marker on the template says what the pods run, also where the records are older than it, and
+ * the Jobs of a CronJob what they ran with.
+ */
 outcomeTest(
   "records from an older backup do not roll again what has rolled since (defect 9)",
   {
-    right: { podsMade: 3, generation: 3 },
+    right: { podsMade: 3, generation: 3, runs: 2 },
   },
   async (begin, undo) => {
     const own = undo.use(await openWorld({ places: ["restored"], services: [] }));
@@ -64,6 +68,7 @@ outcomeTest(
     const key = (kind: string, name: string) => recordKey("test", { kind, namespace, name });
     const records = [
       ["workloads", key("Deployment", "web")],
+      ["workloads", key("CronJob", "sync")],
       ["sources", key("ConfigMap", "cfg")],
     ] as const;
     const read = (bucket: string, record: string) =>
@@ -72,18 +77,24 @@ outcomeTest(
       });
     await place.source();
     await place.deploy("web");
+    await place.api.create(pathOf("batch/v1", namespace, "cronjobs"), cronJob(namespace, "sync"));
+    await place.adopted("sync", "CronJob");
+    const isRolled = async (skip: { web: number; sync: number }) => {
+      await place.firstOf("web", ["succeeded"], { skip: skip.web });
+      await place.firstOf("sync", ["succeeded"], { skip: skip.sync });
+      await place.adopted("web");
+      await place.adopted("sync", "CronJob");
+    };
     await place.change();
-    await place.firstOf("web", ["succeeded"]);
-    await place.adopted("web");
+    await isRolled({ web: 0, sync: 0 });
     const backup = await Promise.all(
       records.map(
         async ([bucket, record]) => (await read(bucket, record))?.data ?? new Uint8Array(),
       ),
     );
-    const skip = place.events("web").length;
+    const skip = { web: place.events("web").length, sync: place.events("sync").length };
     await place.change();
-    await place.firstOf("web", ["succeeded"], { skip });
-    await place.adopted("web");
+    await isRolled(skip);
     const { running } = (await place.record("web")) ?? {};
     await before.kill();
     for (const [i, [bucket, record]] of records.entries()) {
@@ -91,21 +102,31 @@ outcomeTest(
     }
     await stack.start("watcher");
     const isRead = async () => {
-      const [, [bucket, record]] = records;
+      const [, , [bucket, record]] = records;
       const present = (await read(bucket, record))?.string();
-      return present !== Buffer.from(backup[1] ?? []).toString("utf8");
+      return present !== Buffer.from(backup[2] ?? []).toString("utf8");
     };
     await waitFor(isRead, { message: "the source to be compared" });
     await stack.start("restarter");
     begin();
-    const isCurrent = async () => {
-      const record = await place.record("web");
+    const isCurrent = async (name: string, kind: string) => {
+      const record = await place.record(name, kind);
       const same = JSON.stringify(record?.running) === JSON.stringify(running);
       return same && record?.phase === "current" && record.outbox.length === 0;
     };
-    await waitFor(isCurrent, { message: "the record to have the present content" });
+    for (const [name, kind] of [
+      ["web", "Deployment"],
+      ["sync", "CronJob"],
+    ] as const) {
+      await waitFor(() => isCurrent(name, kind), { message: `${kind} ${name} to be current` });
+    }
     await waitRolledOut(place.api, namespace, "web");
-    return { podsMade: await place.podsMade("web"), generation: await place.generation("web") };
+    const jobs = await place.api.get<{ items: unknown[] }>(pathOf("batch/v1", namespace, "jobs"));
+    return {
+      podsMade: await place.podsMade("web"),
+      generation: await place.generation("web"),
+      runs: jobs.items.length,
+    };
   },
 );
 

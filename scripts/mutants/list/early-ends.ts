@@ -172,4 +172,20 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     becomes: ``,
     killedBy: replayOf("started-after-deletion"),
   },
+  {
+    name: "argo-phase-of-before",
+    undoes: "A Rollout has not succeeded with the template of before the patch.",
+    file: "libs/kube/src/workloads/argo-rollout.ts",
+    find: `revision: (object) => text(object, "status", "currentPodHash"),`,
+    becomes: ``,
+    killedBy: replayOf("argo-scale-hides-patch"),
+  },
+  {
+    name: "refused-plan-has-no-end",
+    undoes: "What is planned anew, and refused as before, is told once more.",
+    file: "services/restarter/src/decision/outcomes.ts",
+    find: `const reported = isSame && record.planned === undefined;`,
+    becomes: `const reported = isSame;`,
+    killedBy: replayOf("planned-anew-and-refused"),
+  },
 ];

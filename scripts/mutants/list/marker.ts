@@ -173,7 +173,7 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     name: "status-of-before-is-the-end",
     undoes: "A status counts only when the controller has begun the rollout, by its revision.",
     file: ROLLOUT,
-    find: `return revision > rollout.revision || left ? status : PROGRESSING;`,
+    find: `return isBegun || left ? status : PROGRESSING;`,
     becomes: `return status;`,
     killedBy: {
       file: ADVANCE_TEST,

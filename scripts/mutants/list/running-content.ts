@@ -112,4 +112,42 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
       title: "the hash of the opt-in is that of versions before",
     },
   },
+  {
+    name: "undone-release-restarts-all",
+    undoes: "A release that is undone before it comes to rest has restarted no pod that is left.",
+    file: EDITED,
+    find: `if (left !== undefined) return { ...next, running: left };`,
+    becomes: ``,
+    killedBy: replayOf("release-undone-midway"),
+  },
+  {
+    name: "undone-edit-restarts-all",
+    undoes: "An edit that is undone before it comes to rest has restarted no pod that is left.",
+    file: EDITED,
+    find: `next = { ...next, earlier: earlierTemplates(record) };`,
+    becomes: ``,
+    killedBy: replayOf("edit-undone-midway"),
+  },
+  {
+    name: "earlier-template-with-any-marker",
+    undoes: "A template that is put back with another marker restarts its pods.",
+    file: EDITED,
+    find: `same.find((template) => template.marker === marker);`,
+    becomes: `same.at(0);`,
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title: "with a marker that its pods do not have: the record is then current",
+    },
+  },
+  {
+    name: "job-that-was-run-says-nothing",
+    undoes: "What a CronJob has run since its record was written is not run again.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `if (newest === undefined) return { decision, input, entry };`,
+    becomes: `if (newest !== null) return { decision, input, entry };`,
+    killedBy: {
+      file: "test/cases/outages.test.ts",
+      title: "records from an older backup do not roll again what has rolled since (defect 9)",
+    },
+  },
 ];

@@ -132,6 +132,8 @@ export const argoRollout: WorkloadKind = {
   workloadRef,
   podTemplateRef,
   rollBy,
+  // A change of size may be answered with the patch's generation and the phase of before it.
+  revision: (object) => text(object, "status", "currentPodHash"),
   restartedAt: (object) => text(object, "spec", "restartAt"),
   status,
   paused,

@@ -74,10 +74,10 @@ export type WorkloadKind = {
   /** Where it is rolled by `restart`: the time that is set now, as it is written. */
   restartedAt?(object: KubeObject): string | undefined;
   /**
-   * Counts up with each rollout that its controller begins; where it is given, only a later one
-   * than was there before the patch is ours.
+   * Which rollout its controller has begun last: a number counts up, and a text is the hash of a
+   * template. Where it is given, only a later or another one than before the patch is ours.
    */
-  revision?(object: KubeObject): number;
+  revision?(object: KubeObject): number | string | undefined;
   /** Why it must not be rolled now; it is when that has ended. */
   hold?(object: KubeObject): "Suspended" | "Running" | undefined;
   /** Whether nothing new may be run while something of it runs. */

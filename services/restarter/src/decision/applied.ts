@@ -148,10 +148,12 @@ export function keepUnconfirmed(s: DecisionInput, record: WorkloadRecord): Workl
 
 /**
  * The record, with whether its last rollout has left pods that it did not replace; of one that NATS
- * has lost only the marker says that it was made.
+ * has lost only the marker says that it was made. At rest no pod of an earlier template is left.
  */
 export function withPartial({ record: before, workload }: DecisionInput, record: WorkloadRecord) {
-  const { partial: _, ...rest } = record;
+  const { partial: _, earlier, ...others } = record;
+  const isOver = earlier === undefined || isAtRest(workload);
+  const rest = isOver ? others : { ...others, earlier };
   const isMarkerNews = workload.ownsMarker === true && before?.marker !== record.marker;
   const wasUnderway = before?.phase === "rolling" || before?.partial === true || isMarkerNews;
   const isPartial =

@@ -82,6 +82,8 @@ export type DecisionInput = {
   readonly job?: RolloutJob;
   /** Ids of rollouts that are not recorded as begun, and whose Job a CronJob has. */
   readonly jobs?: ReadonlySet<string>;
+  /** The newest Job that Rollcast has run from a CronJob and that is there, where it matters. */
+  readonly newestJob?: Pick<Workload, "marker" | "madeBy" | "createdAt">;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
   /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
   readonly installedAt: number;

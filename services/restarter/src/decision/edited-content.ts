@@ -1,7 +1,8 @@
-import { ABSENT, UNKNOWN } from "../model/content.ts";
+import { ABSENT, UNKNOWN, markerHash } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { touches } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
 import {
@@ -25,6 +26,35 @@ function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey
   const keys = record.running[key]?.keys;
   if (changedKeys === undefined || keys === undefined) return false;
   return changedAt > (record.decidedAt ?? 0) && touches(keys, changedKeys);
+}
+
+/** So many are kept: more edits in a row, none of which comes to rest, are nobody's work. */
+const MAX_EARLIER = 4;
+
+type Earlier = NonNullable<WorkloadRecord["earlier"]>;
+
+/** The templates that pods may be left of, with the one that has just been replaced. */
+function earlierTemplates(record: WorkloadRecord): Earlier {
+  const { earlier = [], marker, partial, phase, running, templateHash } = record;
+  const isMixed = phase === "rolling" || partial === true;
+  const last = { templateHash, marker, running, ...(isMixed ? { mixed: true as const } : {}) };
+  const others = earlier.filter(
+    (other) => other.templateHash !== templateHash || other.marker !== marker,
+  );
+  return [...others, last].slice(0, MAX_EARLIER);
+}
+
+/**
+ * What the pods run that are left of the present template, where others put it back before the
+ * workload came to rest; undefined where there are none: then the edit restarts every pod.
+ */
+function runningLeft({ earlier = [] }: WorkloadRecord, workload: Workload) {
+  const marker = markerHash(workload);
+  const same = earlier.filter(({ templateHash }) => templateHash === workload.templateHash);
+  const left = same.find((template) => template.marker === marker);
+  if (left !== undefined) return left.running;
+  const mixed = same.find((template) => template.mixed === true);
+  return mixed && unknownContents(mixed.running);
 }
 
 /**
@@ -58,6 +88,11 @@ export function reconcileEdit(
   }
   const { editedAt } = workload;
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
+  if (workload.rollBy !== "recreate" && record.templateHash !== workload.templateHash) {
+    next = { ...next, earlier: earlierTemplates(record) };
+    const left = runningLeft(record, workload);
+    if (left !== undefined) return { ...next, running: left };
+  }
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
     const before = running[key];

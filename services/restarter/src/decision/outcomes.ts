@@ -201,8 +201,8 @@ export function failed(
 
 /**
  * The record of a rollout whose patch was refused, or abandoned after its attempts: it stays due
- * and is retried at `failure.retryAt`. Reported once per content and reason. What it waited for
- * before is over: a workload that is refused must not keep its place before those who wait.
+ * and is retried at `failure.retryAt`. Reported once per content, reason and plan. What it waited
+ * for before is over: a workload that is refused must not keep its place before those who wait.
  */
 export function refused(
   record: WorkloadRecord,
@@ -211,7 +211,8 @@ export function refused(
   now: number,
 ): WorkloadRecord {
   const before = record.failure;
-  const reported = before?.wanted === failure.wanted && before.reason === failure.reason;
+  const isSame = before?.wanted === failure.wanted && before.reason === failure.reason;
+  const reported = isSame && record.planned === undefined;
   const { due: _due, hold: _hold, ...waited } = record;
   const next = { ...waited, failure };
   if (!reported) return failed({ ...next, planned: undefined }, rollout, failure, now);

@@ -121,6 +121,7 @@ function markerOf(
     record.phase === "rolling" ||
     record.phase === "failed" ||
     record.partial === true ||
+    record.earlier !== undefined ||
     record.stripped !== undefined ||
     workload.leftPods !== undefined ||
     // Another installation ended our last rollout, wherever that was.
@@ -260,10 +261,17 @@ function withoutMarker(
  * Before the controller has begun our rollout, its status is about the previous one, unless it says
  * that none will begin.
  */
-function statusOf(rollout: Rollout, { status, revision }: Workload): RolloutStatus {
-  if (rollout.revision === undefined || revision === undefined) return status;
+function statusOf(rollout: Rollout, { rollBy, status, revision }: Workload): RolloutStatus {
+  // A restart by its time begins no rollout of its own.
+  if (rollout.revision === undefined || revision === undefined || rollBy === "restart") {
+    return status;
+  }
   const left = status.state === "complete" && status.reason !== undefined;
-  return revision > rollout.revision || left ? status : PROGRESSING;
+  const isBegun =
+    typeof revision === "number" && typeof rollout.revision === "number"
+      ? revision > rollout.revision
+      : revision !== rollout.revision;
+  return isBegun || left ? status : PROGRESSING;
 }
 
 function withStatus(

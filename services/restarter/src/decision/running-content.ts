@@ -100,11 +100,17 @@ type Marked = { readonly digests: ReadonlyMap<SourceKey, string>; readonly isNew
 
 /**
  * The marker counts for a workload without a record, and where Rollcast wrote another one than the
- * record has: the record is older, as after a restore of NATS.
+ * record has, or ran another Job: the record is older, as after a restore of NATS.
  */
-function markedBy({ record, workload }: DecisionInput, present: WorkloadRecord): Marked {
+function markedBy(s: DecisionInput, present: WorkloadRecord): Marked {
+  const { newestJob, record, workload } = s;
   const read = () => parseMarker(workload.marker, workload.namespace);
   if (record?.uid !== workload.uid) return { digests: read(), isNewer: false };
+  if (newestJob !== undefined) {
+    const isNewer = isRunSince(newestJob, present);
+    const digests = isNewer ? parseMarker(newestJob.marker, workload.namespace) : new Map();
+    return { digests, isNewer };
+  }
   const isOther = present.marker !== undefined && present.marker !== markerHash(workload);
   const isNewer =
     isOther &&
@@ -112,6 +118,20 @@ function markedBy({ record, workload }: DecisionInput, present: WorkloadRecord):
     workload.ownsMarker === true &&
     workload.generation > present.generation;
   return { digests: isNewer ? read() : new Map(), isNewer };
+}
+
+/**
+ * Whether a CronJob's record is older than a Job that Rollcast has run: it has no rollout that made
+ * it, and its last one had ended before. Creations have whole seconds.
+ */
+function isRunSince(
+  { createdAt, madeBy = "" }: NonNullable<DecisionInput["newestJob"]>,
+  { decidedAt = 0, ended = [], last, rollout, unconfirmed = [] }: WorkloadRecord,
+): boolean {
+  const own = rollout === undefined ? unconfirmed : [rollout, ...unconfirmed];
+  const ids = own.flatMap(({ id, madeAs = id }) => [id, madeAs]);
+  const isOwn = [...ids, ...ended].includes(madeBy);
+  return !isOwn && sameSecondOrEarlier(last?.time ?? decidedAt, createdAt);
 }
 
 /**

@@ -26,6 +26,7 @@ function withReferrer(target: Workload, referrer: Workload, rules: Rules): Workl
     paused: referrer.paused,
     restartsOnEdit: referrer.restartsOnEdit,
     deadlineMs: referrer.deadlineMs,
+    revision: referrer.revision,
     status: observedGeneration < target.generation ? { state: "unobserved" } : referrer.status,
   };
 }

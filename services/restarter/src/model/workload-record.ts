@@ -60,8 +60,8 @@ export const Rollout = z.object({
   /** Its time limit in milliseconds, from the patch or the last resume. */
   stallTimeout: z.number().optional(),
   stalled: z.boolean().optional(),
-  /** The newest rollout the controller had begun at the decision, if it counts them. */
-  revision: z.number().optional(),
+  /** The newest rollout that the controller had begun at the decision, if it says which. */
+  revision: z.union([z.number(), z.string()]).optional(),
   /** For a CronJob: the id of the rollout as which its Job was asked for; default: its own. */
   madeAs: z.string().optional(),
   /** For a CronJob: the Job that was run; the rollout ends with it. */
@@ -124,6 +124,21 @@ export const WorkloadRecord = z.object({
    * since: pods of an earlier template may be left.
    */
   partial: z.literal(true).optional(),
+  /**
+   * Templates that others have replaced since the workload came to rest, oldest first, bounded, and
+   * what their pods run: whoever puts one back keeps those that are left. `marker` is the hash of
+   * the marker on it; `mixed`: pods were left too of the same with another marker.
+   */
+  earlier: z
+    .array(
+      z.object({
+        templateHash: z.string(),
+        marker: z.string().optional(),
+        mixed: z.literal(true).optional(),
+        running: Contents,
+      }),
+    )
+    .optional(),
   /** How often in a row the marker of this wanted content was taken off in mid-rollout. */
   stripped: z.object({ wanted: z.string(), count: z.number(), message: z.string() }).optional(),
   failure: Failure.optional(),

@@ -67,8 +67,8 @@ export type Workload = {
   readonly references: readonly Reference[];
   readonly status: RolloutStatus;
   readonly rollBy: RollBy;
-  /** The newest rollout that its controller has begun, if it counts rollouts. */
-  readonly revision?: number;
+  /** The newest rollout that its controller has begun, if it says which. */
+  readonly revision?: number | string | undefined;
   /** Why it must not be rolled now. */
   readonly hold?: string;
   /** No new run may start while one is active. */

@@ -76,7 +76,27 @@ export async function evaluate(
     trusted,
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
-  return { decision: decide(input), input, entry };
+  const decision = decide(input);
+  const newest = decision.do === "keep" ? undefined : newestJob(ctx, workload);
+  if (newest === undefined) return { decision, input, entry };
+  const informed = { ...input, newestJob: newest };
+  return { decision: decide(informed), input: informed, entry };
+}
+
+/** The newest Job that Rollcast has run from a CronJob; of another kind none. */
+function newestJob(
+  { index }: Context,
+  { name, namespace, rollBy }: Workload,
+): Workload | undefined {
+  if (rollBy !== "job") return undefined;
+  let newest: Workload | undefined;
+  for (const made of index.all()) {
+    const { createdAt, kind, madeBy, owner } = made;
+    const isOwn = owner?.kind === "CronJob" && owner.name === name && made.namespace === namespace;
+    if (!isOwn || kind !== job.kind || madeBy === undefined) continue;
+    if (newest === undefined || createdAt > newest.createdAt) newest = made;
+  }
+  return newest;
 }
 
 const CATCH_UP_MS = 2_000;

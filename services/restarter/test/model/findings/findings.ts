@@ -4,11 +4,9 @@ import { PROPERTIES } from "../oracle/oracle.ts";
 import type { Violation } from "../oracle/property.ts";
 import type { Run } from "../run/run.ts";
 import {
-  isEditUndone,
   isMarkerTakenOfLeft,
   isNormalised,
   isNormalisedUnrecorded,
-  isOfOldHash,
   isRolledForNormalised,
 } from "./markers.ts";
 import {
@@ -81,12 +79,6 @@ export const FINDINGS: readonly Finding[] = [
     matches: isMarkerTakenOfLeft,
   },
   {
-    name: "edit-undone-midway",
-    about: "an edit that counts as a restart of the pods is undone before they are replaced",
-    breaks: ["succeeded is true", "nothing is forgotten"],
-    matches: isEditUndone,
-  },
-  {
     name: "gone-before-the-record",
     about:
       "a workload is deleted, or replaced, before a record says that its rollout has begun: only what was planned of it has an end",
@@ -120,6 +112,8 @@ export const FINDINGS: readonly Finding[] = [
       const { property } = violation;
       if (isMarked && property === "agree") return isStartForgotten(facts, violation);
       if (isMarked && ["records are true", "rolled once"].includes(property)) return false;
+      // The Jobs that it has run say what with.
+      if (facts.workload?.kind === "CronJob" && property === "rolled once") return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
@@ -144,13 +138,6 @@ export const FINDINGS: readonly Finding[] = [
       violation.property === "rolled once"
         ? isRolledForNormalised(facts, violation.i)
         : isNormalised(facts, violation) || isNormalisedUnrecorded(facts, violation),
-  },
-  {
-    name: "argo-scale-hides-patch",
-    about:
-      "Argo's controller answers a change of size with the phase of before and the generation of the patch, which it has not begun",
-    breaks: ["succeeded is true"],
-    matches: (facts, { i }) => isOfOldHash(facts, i),
   },
   {
     name: "deleted-job-is-lost",

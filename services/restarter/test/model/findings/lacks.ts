@@ -115,26 +115,6 @@ export function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[
   );
 }
 
-/**
- * The write that brought back the version of the template that the pod was made with, after the
- * content had changed: controllers keep such a pod, for its template is the present one.
- */
-export function bringsBack(facts: Facts, lack: Lack): WorkloadWrite | undefined {
-  const versions = versionsOf(facts, lack);
-  // The time of a restart is not in the template of pods, and Argo writes that in its own form.
-  const isRestart = (object: KubeObject | undefined) => typeof object?.spec?.restartAt === "string";
-  const taken = versions.findLast(
-    ({ before, markerChanged, object }) => markerChanged && isRestart(before) && !isRestart(object),
-  );
-  const last = taken ?? versions.at(-1);
-  if (last === undefined || last.i < lack.pod.from || last.i < lack.changedAt) return undefined;
-  const isBack = versions.some(
-    ({ i, marker, template }) =>
-      i < lack.pod.from && marker === last.marker && template === last.template,
-  );
-  return isBack || taken !== undefined ? last : undefined;
-}
-
 /** The last creation or edit of the pod's workload by others before a place in the history. */
 export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWrite | undefined {
   return versionsOf(facts, lack).findLast(

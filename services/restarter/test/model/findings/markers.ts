@@ -1,21 +1,8 @@
-import type { KubeObject } from "../cluster/object-store.ts";
 import { isPatch } from "../oracle/facts.ts";
-import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
+import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
 import { patchOf } from "../oracle/truth.ts";
-import { bringsBack, isEachLack, isUnrecorded, versionsOf } from "./lacks.ts";
-
-/** Whether the violation's pods have a version of the template that such a write brought back. */
-function isBroughtBack(
-  facts: Facts,
-  violation: Violation,
-  by: (write: WorkloadWrite) => boolean,
-): boolean {
-  return isEachLack(facts, violation, (lack) => {
-    const write = bringsBack(facts, lack);
-    return write !== undefined && by(write);
-  });
-}
+import { isEachLack, isUnrecorded, versionsOf } from "./lacks.ts";
 
 /** Whether somebody took the marker off that said what pods lack which wait for their owner. */
 export function isMarkerTakenOfLeft(facts: Facts, violation: Violation): boolean {
@@ -29,16 +16,6 @@ export function isMarkerTakenOfLeft(facts: Facts, violation: Violation): boolean
       (write) => isPatch(write) && lack.changedAt < write.i && write.i < last.i,
     );
   });
-}
-
-/** Whether the pods are kept because others brought back the template that they have. */
-export function isEditUndone(facts: Facts, violation: Violation): boolean {
-  return isBroughtBack(
-    facts,
-    violation,
-    ({ by, markerChanged, templateChanged }) =>
-      by !== "rollcast" && (templateChanged || !markerChanged),
-  );
 }
 
 /** Whether the workload's controller changed its template between a rollout's begin and its end. */
@@ -88,26 +65,4 @@ export function isNormalisedUnrecorded(facts: Facts, violation: Violation): bool
         isUnrecorded(facts, write, changedAt),
     ),
   );
-}
-
-function isHealthy(status: KubeObject["status"]): boolean {
-  const conditions = (status?.conditions ?? []) as readonly { type?: string; status?: string }[];
-  const condition = conditions.find(({ type }) => type === "Healthy");
-  return status?.phase === "Healthy" && condition?.status !== "False";
-}
-
-/** Whether a Rollout was Healthy with the template of before our patch, as if it had seen that. */
-export function isOfOldHash({ events, rollouts, writes }: Facts, end: number): boolean {
-  const id = events.find(({ i }) => i === end)?.event.data.rollout ?? "";
-  const rollout = rollouts.get(id)?.rollout;
-  const patch = writes.findLast(
-    (write) => write.i < end && isPatch(write) && write.marker === rollout?.marker,
-  )?.object;
-  // A restart by its time leaves the template as it is.
-  if (patch?.kind !== "Rollout" || patch.spec?.restartAt !== undefined) return false;
-  return writes.some(({ i, object: { metadata, status } }) => {
-    const isOfIt = i < end && metadata.uid === patch.metadata.uid && isHealthy(status);
-    const isNew = Number(status?.observedGeneration) >= (patch.metadata.generation ?? 0);
-    return isOfIt && isNew && status?.currentPodHash === patch.status?.currentPodHash;
-  });
 }

@@ -26,7 +26,7 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
   const first = new Set(events.map(({ i }) => i));
   const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
-  let published = new Set<string>();
+  let published = new Map<string, string>();
   let uid: string | undefined;
   return history.flatMap((entry, i) => {
     if (restored !== -1 && i > restored) return [];
@@ -34,14 +34,18 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
       const all = entry.record === undefined ? [] : waitsOf(entry.record);
       waits = new Map(all.map(({ outcome, reason, once }) => [`${outcome} ${reason}`, once]));
       const isOfSame = entry.record?.uid === uid;
-      published = new Set(
-        [...published].filter((once) => isOfSame && [...waits.values()].includes(once)),
+      published = new Map(
+        [...published].filter(([once]) => isOfSame && [...waits.values()].includes(once)),
       );
       uid = entry.record?.uid;
       return [];
     }
     if (entry.type !== "event" || !first.has(i)) return [];
     const { outcome, data } = entry.event;
+    if (outcome === "planned") {
+      // What is planned anew, and refused as before, is told once more: each plan has an end.
+      published = new Map([...published].filter(([, of]) => of !== "failed"));
+    }
     const once = waits.get(`${outcome} ${data.reason}`);
     const { wanted } = rollouts.get(data.rollout ?? "")?.rollout ?? {};
     // A failure of earlier content may be published when its record has another already.
@@ -49,7 +53,7 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
       outcome === "failed" && wanted !== undefined && once?.endsWith(contentsHash(wanted)) !== true;
     if (once === undefined || isOfOther) return [];
     if (published.has(once)) return [{ i, what: `${outcome} (${data.reason}) is told twice` }];
-    published.add(once);
+    published.set(once, outcome);
     return [];
   });
 }

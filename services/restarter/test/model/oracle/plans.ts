@@ -87,7 +87,8 @@ function endlessPlans(facts: Facts): Fault[] {
     ({ event }) => ENDS_PLAN.has(event.outcome) && event.time >= last.event.time,
   );
   const present = [...records.values()].find(({ uid }) => uid === last.event.data.workload.uid);
-  const waits = present !== undefined && present.phase !== "current";
+  const isRefused = present?.phase === "failed" && present.failure !== undefined;
+  const waits = present !== undefined && present.phase !== "current" && !isRefused;
   // Nobody knows of a plan that NATS has lost.
   const isLost = history.slice(recordedAt(facts, last)).some(isRestore);
   if (isOver || waits || isLost) return [];

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "vitest";
+import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { givenWorkload } from "../../test/given.ts";
+import type { SourceRecord } from "@rollcast/shared/records";
+import type { WorkloadRecord } from "../model/workload-record.ts";
+import type { Workload } from "../model/workload.ts";
+import { patchedRecord } from "./applied.ts";
+import { decide } from "./decide.ts";
+
+const COMPLETE = { state: "complete" } as const;
+const PROGRESSING = { state: "progressing" } as const;
+const PAUSED = { restartsOnEdit: false } as const;
+
+/** Its template is `templateHash`, and was edited in the second of its generation. */
+function deployment(
+  generation: number,
+  templateHash: string,
+  over: Partial<Workload> = {},
+): Workload {
+  const annotations = { "rollcast.dev/auto": "true" };
+  const editedAt = T0 + generation * 1_000;
+  const given = givenWorkload({ annotations, metadata: { generation } });
+  return { ...given, editedAt, templateHash, status: PROGRESSING, ...over };
+}
+
+function decided(
+  workload: Workload,
+  source: SourceRecord,
+  record?: WorkloadRecord,
+): WorkloadRecord {
+  const decision = decide(givenSituation({ workload, record, sources: new Map([[CFG, source]]) }));
+  if (decision.do === "requeue") throw new Error("not decided");
+  return decision.record;
+}
+
+const A = givenSource("aa");
+/** Changed before any of the edits. */
+const B = givenSource("bb", { changedAt: T0 - 2_000 });
+
+describe("a template that is put back", () => {
+  const rested = decided(deployment(1, "t1", { status: COMPLETE }), A);
+  const released = decided(deployment(2, "t2"), B, rested);
+
+  test("the release before it has restarted every pod, as far as anybody knows", () => {
+    expect(released.phase).toBe("current");
+    expect(released.running[CFG]?.digest).toBe(
+      decided(deployment(2, "t2"), B).running[CFG]?.digest,
+    );
+  });
+
+  test.each([
+    { name: "before the release came to rest", workload: deployment(3, "t1"), phase: "pending" },
+    {
+      name: "with a marker that its pods do not have",
+      workload: deployment(3, "t1", { marker: "another" }),
+      phase: "current",
+    },
+    { name: "changed once more", workload: deployment(3, "t3"), phase: "current" },
+    {
+      name: "while its workload is paused, and restarts nothing",
+      workload: deployment(3, "t1", PAUSED),
+      phase: "current",
+    },
+  ])("$name: the record is then $phase", ({ workload, phase }) => {
+    expect(decided(workload, B, released).phase).toBe(phase);
+  });
+
+  test("after the release came to rest it restarts every pod", () => {
+    const atRest = decided(deployment(2, "t2", { status: COMPLETE }), B, released);
+    expect(atRest.earlier).toBeUndefined();
+    expect(decided(deployment(3, "t1"), B, atRest).phase).toBe("current");
+  });
+
+  test("after several releases, none of which came to rest, it is still the first one", () => {
+    const last = ["t3", "t4", "t5", "t6", "t7"].reduce(
+      (record, hash, i) => decided(deployment(3 + i, hash), B, record),
+      released,
+    );
+    expect(last.earlier).toHaveLength(4);
+    expect(decided(deployment(9, "t1"), B, last).phase).toBe("pending");
+  });
+
+  test("nothing is rolled where its pods have the present content", () => {
+    const unchanged = decided(deployment(2, "t2"), A, rested);
+    expect(decided(deployment(3, "t1"), A, unchanged).phase).toBe("current");
+  });
+});
+
+describe("in the middle of a rollout", () => {
+  const first = deployment(1, "t1", { status: COMPLETE });
+  const pending = decided(first, B, decided(first, A));
+  const { rollout } = pending;
+  if (rollout === undefined) throw new Error("not rolled");
+  const { marker } = rollout;
+  const rolling = patchedRecord(givenSituation({ workload: first }), pending, rollout, 2);
+  const released = decided(deployment(3, "t2", { marker }), B, {
+    ...decided(deployment(2, "t1", { marker }), B, rolling),
+  });
+
+  test.each([
+    { name: "the marker of before", marker: undefined, phase: "pending" },
+    { name: "its own marker, which only its pods have", marker, phase: "current" },
+  ])("with $name the record is then $phase", ({ marker: put, phase }) => {
+    expect(released.outbox.map(({ outcome }) => outcome)).toContain("superseded");
+    expect(decided(deployment(4, "t1", { marker: put }), B, released).phase).toBe(phase);
+  });
+});
+
+describe("a CronJob's newest Job", () => {
+  const annotations = { "rollcast.dev/auto": "true" };
+  const given = givenWorkload({ annotations });
+  const cronJob: Workload = { ...given, kind: "CronJob", rollBy: "job", restartsOnEdit: false };
+  const record = decided(cronJob, A);
+  const marker = decided(cronJob, B, record).rollout?.marker;
+  const at = (newestJob: object) =>
+    decide(
+      givenSituation({
+        workload: cronJob,
+        record: {
+          ...record,
+          last: { rollout: "r1", outcome: "succeeded", time: T0, reason: "" },
+          ended: ["r1"],
+        },
+        sources: new Map([[CFG, B]]),
+        newestJob: { marker, madeBy: "r2", createdAt: T0 + 5_000, ...newestJob },
+      }),
+    ).do;
+
+  test.each([
+    { name: "made since, with the present content", job: {}, does: "keep" },
+    { name: "made since, with other content", job: { marker: undefined }, does: "roll" },
+    { name: "made before", job: { createdAt: T0 - 5_000 }, does: "roll" },
+    { name: "of a rollout that the record has", job: { madeBy: "r1" }, does: "roll" },
+  ])("$name: $does", ({ job, does }) => {
+    expect(at(job)).toBe(does);
+  });
+});
