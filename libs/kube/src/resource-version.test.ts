@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import fc from "fast-check";
-import { compareVersions, newerVersion } from "./resource-version.ts";
+import { compareVersions, createCommonOrder, newerVersion } from "./resource-version.ts";
 
 test("versions are ordered as integers of any size", () => {
   const integer = fc.bigInt({ min: 0n, max: 2n ** 200n });
@@ -24,4 +24,106 @@ test("the newer version is kept, and any is newer than none", () => {
   expect(newerVersion(undefined, "5")).toBe("5");
   expect(newerVersion("10", "9")).toBe("10");
   expect(newerVersion("9", "10")).toBe("10");
+});
+
+const MINUTE = 60_000;
+type Write = readonly ["sources" | "workloads", version: number, minute: number];
+
+/** Whether one order is confirmed after these writes, in the order in which they were shown. */
+function isConfirmed(writes: readonly Write[]): boolean {
+  const order = createCommonOrder();
+  for (const [type, version, minute] of writes) order.shown(type, String(version), minute * MINUTE);
+  return order.isConfirmed();
+}
+
+test.each<{ name: string; writes: readonly Write[]; expected: boolean }>([
+  { name: "nothing", writes: [], expected: false },
+  {
+    name: "one after the other, both ways",
+    writes: [
+      ["workloads", 10, 0],
+      ["sources", 20, 2],
+      ["workloads", 30, 4],
+    ],
+    expected: true,
+  },
+  {
+    name: "one way only",
+    writes: [
+      ["workloads", 10, 0],
+      ["sources", 20, 2],
+      ["sources", 30, 4],
+    ],
+    expected: false,
+  },
+  {
+    name: "less than a minute apart",
+    writes: [
+      ["workloads", 10, 0],
+      ["sources", 20, 0.9],
+      ["workloads", 30, 1.8],
+    ],
+    expected: false,
+  },
+  {
+    name: "many writes of one, and one of the other between them",
+    writes: [
+      ...Array.from({ length: 100 }, (_, i): Write => ["workloads", 10 + i, i / 10]),
+      ["sources", 200, 10],
+      ["workloads", 201, 12],
+    ],
+    expected: true,
+  },
+  {
+    name: "numbers of their own, the one smaller",
+    writes: [
+      ["workloads", 1_000, 0],
+      ["sources", 5, 2],
+      ["workloads", 1_001, 4],
+      ["sources", 6, 6],
+      ["workloads", 1_002, 8],
+    ],
+    expected: false,
+  },
+  {
+    name: "numbers of their own, after they seemed to be one",
+    writes: [
+      ["workloads", 10, 0],
+      ["sources", 20, 2],
+      ["workloads", 30, 4],
+      ["sources", 21, 6],
+      ["workloads", 31, 8],
+    ],
+    expected: false,
+  },
+  {
+    name: "an event that comes late is compared with what was shown before it",
+    writes: [
+      ["workloads", 10, 0],
+      ["workloads", 30, 5],
+      ["sources", 20, 2],
+      ["workloads", 40, 8],
+    ],
+    expected: true,
+  },
+])("one order of two types is seen: $name: $expected", ({ writes, expected }) => {
+  expect(isConfirmed(writes)).toBe(expected);
+});
+
+test("types with numbers of their own are not taken for one order", () => {
+  const steps = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 12, maxLength: 12 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 1_000, max: 100_000 }), (by, apart) => {
+      let [source, workload] = [0, apart];
+      const writes = by.map((step, i): Write => {
+        if (i % 2 === 0) return ["sources", (source += step), i * 2];
+        return ["workloads", (workload += step), i * 2];
+      });
+      expect(isConfirmed(writes)).toBe(false);
+      const swapped = writes.map(([type, version, at]): Write => {
+        return [type === "sources" ? "workloads" : "sources", version, at];
+      });
+      expect(isConfirmed(swapped)).toBe(false);
+    }),
+  );
 });

@@ -18,3 +18,45 @@ function digits(version: string): string {
 export function newerVersion(a: string | undefined, b: string): string {
   return a !== undefined && compareVersions(a, b) >= 0 ? a : b;
 }
+
+/** Watches lag, and clocks differ, by less than this. */
+const APART_MS = 60_000;
+
+type Shown = { readonly version: string; readonly time: number };
+
+/**
+ * Whether the versions of two resource types follow one order, as they do where one etcd numbers
+ * the writes of both. The API promises it within one type only (KEP-5504), so it counts once it was
+ * seen: a write of each type after one of the other, more than a minute apart, with the greater
+ * version. One that has a smaller version ends it, until it is seen again.
+ */
+export type CommonOrder = {
+  /** A write of at most a minute before that time (milliseconds since the epoch). */
+  shown(type: "sources" | "workloads", version: string, time: number): void;
+  isConfirmed(): boolean;
+};
+
+export function createCommonOrder(): CommonOrder {
+  const shown = {
+    sources: { newest: undefined as Shown | undefined, older: undefined as Shown | undefined },
+    workloads: { newest: undefined as Shown | undefined, older: undefined as Shown | undefined },
+  };
+  const agreed = { sources: false, workloads: false };
+  return {
+    shown(type, version, time) {
+      const other = shown[type === "sources" ? "workloads" : "sources"];
+      const isBefore = (write: Shown | undefined) =>
+        write !== undefined && write.time < time - APART_MS;
+      const before = isBefore(other.newest) ? other.newest : other.older;
+      if (before !== undefined && isBefore(before)) {
+        if (compareVersions(version, before.version) > 0) agreed[type] = true;
+        else Object.assign(agreed, { sources: false, workloads: false });
+      }
+      const own = shown[type];
+      if (own.newest !== undefined && !isBefore(own.newest)) return;
+      own.older = own.newest;
+      own.newest = { version, time };
+    },
+    isConfirmed: () => agreed.sources && agreed.workloads,
+  };
+}

@@ -188,4 +188,12 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     becomes: `const reported = isSame;`,
     killedBy: replayOf("planned-anew-and-refused"),
   },
+  {
+    name: "plan-that-failed-comes-again",
+    undoes: "A plan that was told as failed is not told again when its event comes again.",
+    file: PLAN,
+    find: `if (record.failure?.plan === plan.id) return;`,
+    becomes: ``,
+    killedBy: replayOf("plan-comes-again-and-fails"),
+  },
 ];

@@ -150,4 +150,37 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
       title: "records from an older backup do not roll again what has rolled since (defect 9)",
     },
   },
+  {
+    name: "versions-without-an-order",
+    undoes: "Versions order writes only once they were seen to.",
+    file: RUNNING,
+    find: `if (s.areVersionsOrdered !== true || isEditShown`,
+    becomes: `if (isEditShown`,
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title: "no order was seen: the record is then pending",
+    },
+  },
+  {
+    name: "clocks-order-writes",
+    undoes: "Where versions follow one order, a watch that lags makes no change later.",
+    file: EDITED,
+    find: `if (isOlder !== undefined) return isOlder;`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title: "the version says before: the record is then current",
+    },
+  },
+  {
+    name: "edit-recorded-before-its-change",
+    undoes: "A change that is read after an edit was recorded, and is older than it, is current.",
+    file: RUNNING,
+    find: `return marker.isRestarted && isInTemplate(s, key, recorded, present) ? present : recorded;`,
+    becomes: `return recorded;`,
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title: "recorded before the change: the record is then current",
+    },
+  },
 ];

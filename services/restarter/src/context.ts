@@ -12,6 +12,7 @@ import type { WorkloadIndex } from "./index/workload-index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { DecisionInput } from "./decision/decision.ts";
 import type { Failpoint } from "./failpoints.ts";
+import type { CommonOrder } from "@rollcast/kube/resource-version";
 import type { AnnotationFaults } from "./events/annotation-faults.ts";
 import type { RestarterMetrics } from "./metrics.ts";
 import type { KubeEvent } from "./events/kube-events.ts";
@@ -45,6 +46,8 @@ export type Context = {
   /** Records a Kubernetes Event on the workload; never fails. */
   readonly recordEvent: (event: KubeEvent | undefined) => void;
   readonly annotationFaults: AnnotationFaults;
+  /** Whether versions of sources and of workloads can be compared here. */
+  readonly writeOrder: CommonOrder;
   /** How many patches are in progress in this process. */
   readonly patching: { count: number };
   /**

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
+import { createCommonOrder } from "@rollcast/kube/resource-version";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { openKv } from "@rollcast/nats/kv";
@@ -78,7 +79,8 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     // A Job of a CronJob is never recreated, whether or not CronJobs are followed.
     [...watchable, cronJob],
   );
-  const index = createWorkloadIndex(rules);
+  const writeOrder = createCommonOrder();
+  const index = createWorkloadIndex(rules, Date.now, writeOrder);
   const patching = { count: 0 };
   const instance = env.POD_NAME ?? env.HOSTNAME ?? "restarter";
   const { recordEvent } = stack.use(
@@ -133,6 +135,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
       control.assigner.of,
     ),
     patching,
+    writeOrder,
     workloadLock: createKeyedLock(LOCK_HOLD_MS),
     failpoint,
   };

@@ -101,6 +101,8 @@ export type DecisionInput = {
    * generation.
    */
   readonly trusted: boolean;
+  /** Versions of sources and workloads have been seen to follow one order. */
+  readonly areVersionsOrdered?: boolean;
   readonly admission: AdmissionState;
 };
 

@@ -135,3 +135,70 @@ describe("a CronJob's newest Job", () => {
     expect(at(job)).toBe(does);
   });
 });
+
+describe("a source and the template are written by one command, and the watches lag", () => {
+  const first = decided(deployment(1, "t1", { status: COMPLETE }), A);
+  const edited = deployment(2, "t2", { editedVersion: "20", isEditShown: true });
+  // By the clock after the edit.
+  const late = (resourceVersion: string) =>
+    givenSource("bb", { changedAt: T0 + 2_300, resourceVersion });
+
+  test.each([
+    {
+      name: "the version says before",
+      source: late("19"),
+      areVersionsOrdered: true,
+      phase: "current",
+    },
+    {
+      name: "the version says after",
+      source: late("21"),
+      areVersionsOrdered: true,
+      phase: "pending",
+    },
+    { name: "no order was seen", source: late("19"), areVersionsOrdered: false, phase: "pending" },
+    {
+      name: "the edit may have an earlier version",
+      source: late("19"),
+      areVersionsOrdered: true,
+      over: { isEditShown: undefined },
+      phase: "pending",
+    },
+  ])("$name: the record is then $phase", ({ source, areVersionsOrdered, over = {}, phase }) => {
+    const decision = decide({
+      ...givenSituation({
+        workload: { ...edited, ...over } as Workload,
+        record: first,
+        sources: new Map([[CFG, source]]),
+      }),
+      areVersionsOrdered,
+    });
+    expect(decision).toMatchObject({ record: { phase } });
+  });
+
+  test.each([
+    { name: "recorded before the change", over: {}, phase: "current" },
+    { name: "and it is paused", over: { restartsOnEdit: false }, phase: "pending" },
+  ])("$name: the record is then $phase", ({ over, phase }) => {
+    const workload = { ...edited, ...over };
+    const record = decided(workload, A, first);
+    const sources = new Map([[CFG, late("19")]]);
+    const decision = decide({
+      ...givenSituation({ workload, record, sources }),
+      areVersionsOrdered: true,
+    });
+    expect(decision).toMatchObject({ record: { phase } });
+  });
+
+  test("a template that was put back has pods of before, whatever the versions say", () => {
+    const release = decided(edited, A, first);
+    const undone = deployment(3, "t1", { editedVersion: "30", isEditShown: true });
+    const record = decided(undone, A, release);
+    const sources = new Map([[CFG, late("19")]]);
+    const decision = decide({
+      ...givenSituation({ workload: undone, record, sources }),
+      areVersionsOrdered: true,
+    });
+    expect(decision).toMatchObject({ record: { phase: "pending" } });
+  });
+});

@@ -7,6 +7,7 @@ import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
 import {
   isLaterByVersion,
+  isOlderThanEdit,
   isTemplateEdited,
   lastChange,
   unknownContents,
@@ -15,6 +16,9 @@ import {
 /** Whether pods started by the last template edit run the source's last change. */
 function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
   const { editedAt } = s.workload;
+  // Where versions follow one order they know better than two watches, each with its own lag.
+  const isOlder = isOlderThanEdit(s, key);
+  if (isOlder !== undefined) return isOlder;
   const changedBy = lastChange(s, key);
   if (changedBy === undefined) return !isLaterByVersion(s, key);
   return editedAt !== undefined && changedBy < editedAt && !isLaterByVersion(s, key);

@@ -100,10 +100,7 @@ export function planned(
   return outboxEvent(record, stableId(eventId, record.uid, "planned"), "planned", now, extra);
 }
 
-/**
- * The record of a planned change that needs no rollout any more, or whose workload is gone; without
- * a plan the record itself.
- */
+/** The record of a plan that needs no rollout any more, or whose workload is gone. */
 export function withoutPlan(
   record: WorkloadRecord,
   outcome: "superseded" | "cancelled",
@@ -201,8 +198,8 @@ export function failed(
 
 /**
  * The record of a rollout whose patch was refused, or abandoned after its attempts: it stays due
- * and is retried at `failure.retryAt`. Reported once per content, reason and plan. What it waited
- * for before is over: a workload that is refused must not keep its place before those who wait.
+ * and is retried at `failure.retryAt`. Reported once per content, reason and plan. It waits for
+ * nothing else, for it must not keep its place before those who wait.
  */
 export function refused(
   record: WorkloadRecord,
@@ -214,7 +211,8 @@ export function refused(
   const isSame = before?.wanted === failure.wanted && before.reason === failure.reason;
   const reported = isSame && record.planned === undefined;
   const { due: _due, hold: _hold, ...waited } = record;
-  const next = { ...waited, failure };
+  const plan = record.planned?.id ?? (isSame ? before.plan : undefined);
+  const next = { ...waited, failure: { ...failure, plan } };
   if (!reported) return failed({ ...next, planned: undefined }, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;
   return { ...rest, phase: "failed" };

@@ -142,7 +142,7 @@ function runningNow(
   key: SourceKey,
   recorded: Content | undefined,
   present: Content,
-  marker: Marked,
+  marker: Marked & { readonly isRestarted: boolean },
 ): Content {
   const marked = marker.digests.get(key);
   if (marker.isNewer && marked !== undefined && comparable(marked, present.digest)) {
@@ -172,7 +172,35 @@ function runningNow(
   }
   // Under another installation key digests are not comparable: the present content is adopted.
   if (!comparable(recorded.digest, present.digest)) return present;
-  return recorded;
+  return marker.isRestarted && isInTemplate(s, key, recorded, present) ? present : recorded;
+}
+
+/**
+ * Whether every pod begins with the present template since others edited it, by all that is known:
+ * none of an earlier one is left, and it is none that was put back.
+ */
+function isRestartedByEdit({ workload }: DecisionInput, record: WorkloadRecord): boolean {
+  const { restartsOnEdit, rollBy, templateHash } = workload;
+  const isBack = record.earlier?.some((earlier) => earlier.templateHash === templateHash) === true;
+  return restartsOnEdit && rollBy === "patch" && record.partial !== true && !isBack;
+}
+
+/** Whether the present content is older than the last edit, which was recorded before it. */
+function isInTemplate(s: DecisionInput, key: SourceKey, ran: Content, present: Content): boolean {
+  const isKnown = [ran, present].every(({ digest }) => digest !== ABSENT && digest !== UNKNOWN);
+  return isKnown && isOlderThanEdit(s, key) === true;
+}
+
+/**
+ * Whether the source's last write is older than the last edit that the watch showed, by their
+ * versions; undefined where those say nothing.
+ */
+export function isOlderThanEdit(s: DecisionInput, key: SourceKey): boolean | undefined {
+  const { editedVersion, isEditShown } = s.workload;
+  const version = s.sources.get(key)?.resourceVersion;
+  if (s.areVersionsOrdered !== true || isEditShown !== true || version === undefined)
+    return undefined;
+  return editedVersion !== undefined && compareVersions(version, editedVersion) < 0;
 }
 
 /**
@@ -185,7 +213,7 @@ export function reconcileRunning(
   record: WorkloadRecord,
   present: Contents,
 ): Contents {
-  const marker = markedBy(s, record);
+  const marker = { ...markedBy(s, record), isRestarted: isRestartedByEdit(s, record) };
   // A workload that was opted out for a while in mid-rollout has none of it in its record.
   const brought = record.phase === "rolling" ? record.rollout?.wanted : undefined;
   const running: Contents = {};

@@ -27,15 +27,15 @@ export function withEdit(
     if (!watched) return atLatest(now);
     const isDated = now.editedAt !== undefined && now.editedAt > (before.editedAt ?? 0);
     const latest = isDated ? now.editedAt + LAST_OF_SECOND_MS : time;
-    return { ...atLatest(now), editedAt: Math.min(time, latest) };
+    return { ...atLatest(now), editedAt: Math.min(time, latest), isEditShown: true };
   }
-  const { editedAt, editedVersion } = before;
+  const { editedAt, editedVersion, isEditShown } = before;
   // Seen step by step, the template is not edited, whatever managedFields say of its manager.
   const isGapless = watched || before.resourceVersion === now.resourceVersion;
   if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) {
     return atLatest(now);
   }
-  return { ...now, editedAt, editedVersion };
+  return { ...now, editedAt, editedVersion, ...(isEditShown === true ? { isEditShown } : {}) };
 }
 
 /** The watch shows each version of a workload, its creation first. */

@@ -7,10 +7,12 @@ type Writes = {
   readonly get: (key: WorkloadKey) => Workload | undefined;
   readonly put: (workload: Workload, watched: boolean) => void;
   readonly drop: (key: WorkloadKey, last?: Workload) => void;
+  /** Called with each version that the watch shows. */
+  readonly shown: (version: string) => void;
 };
 
 /** Feeds the index from one reflector; a full list removes what it no longer has. */
-export function createIndexHandler({ get, put, drop }: Writes): ReflectorHandler<Workload> {
+export function createIndexHandler({ get, put, drop, shown }: Writes): ReflectorHandler<Workload> {
   let held = new Set<WorkloadKey>();
   let listing: Set<WorkloadKey> | undefined;
   return {
@@ -21,6 +23,7 @@ export function createIndexHandler({ get, put, drop }: Writes): ReflectorHandler
       const key = workloadKey(workload);
       held.add(key);
       listing?.add(key);
+      if (origin === "watch") shown(workload.resourceVersion);
       put(workload, origin === "watch");
     },
     removed(workload) {

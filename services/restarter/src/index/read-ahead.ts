@@ -44,7 +44,13 @@ export function createReadAhead(): ReadAhead {
         shown.templateHash === indexed.templateHash &&
         shown.marker === indexed.marker;
       if (!isSame) return indexed;
-      return { ...indexed, editedAt: shown.editedAt, editedVersion: shown.editedVersion };
+      const { editedAt, editedVersion, isEditShown } = shown;
+      return {
+        ...indexed,
+        editedAt,
+        editedVersion,
+        ...(isEditShown === true ? { isEditShown } : {}),
+      };
     },
     end(key, indexed) {
       if (!behind.has(key)) return indexed;

@@ -291,3 +291,34 @@ test("a write that leaves the template as it is, by its manager, is no edit", ()
   watch.upsert(workload("a", { resourceVersion: "11", editedAt: 8_000 }), "watch");
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(1_000);
 });
+
+test("each version that the watch shows counts for the order of writes, and no other does", () => {
+  const shown: string[] = [];
+  const order = {
+    shown: (...all: unknown[]) => shown.push(all.join(" ")),
+    isConfirmed: () => false,
+  };
+  const index = createWorkloadIndex(rulesOf(), () => 7, order);
+  const handler = index.handler();
+  handler.upsert(workload("a", { resourceVersion: "11" }), "list");
+  index.apply(workload("a", { resourceVersion: "12" }));
+  handler.upsert(workload("a", { resourceVersion: "13" }), "watch");
+  handler.upsert(workload("a", { resourceVersion: "12" }), "watch");
+  expect(shown).toEqual(["workloads 13 7", "workloads 12 7"]);
+});
+
+test("an edit that the watch shows has its own version, one of a list has that at the latest", () => {
+  const index = createWorkloadIndex(rulesOf(), () => 4_300);
+  const handler = index.handler();
+  const edited = (resourceVersion: string) =>
+    workload("a", { resourceVersion, templateHash: resourceVersion });
+  const isShown = () => index.get("Deployment/shop/a")?.isEditShown;
+  handler.upsert(edited("11"), "watch");
+  expect(isShown()).toBeUndefined();
+  handler.upsert(edited("12"), "watch");
+  expect(isShown()).toBe(true);
+  handler.upsert({ ...edited("12"), resourceVersion: "13" }, "watch");
+  expect(isShown()).toBe(true);
+  handler.upsert(edited("14"), "list");
+  expect(isShown()).toBeUndefined();
+});

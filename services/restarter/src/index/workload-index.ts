@@ -1,4 +1,5 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import type { CommonOrder } from "@rollcast/kube/resource-version";
 import { sourceKeys } from "@rollcast/nats/installation";
 import type { Kv } from "@rollcast/nats/kv";
 import { SourceKind } from "@rollcast/shared/events";
@@ -51,7 +52,7 @@ export type WorkloadIndex = {
 };
 
 /** An empty index. `clock` gives milliseconds since the epoch. */
-export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now): WorkloadIndex {
+export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: CommonOrder) {
   const { patterns } = rules;
   const workloads = new Map<WorkloadKey, Workload>();
   const users = createSourceUsers(patterns, (key) => workloads.get(key));
@@ -60,6 +61,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
   const ahead = createReadAhead();
   const listeners: IndexListener[] = [];
   const waiters = createChangeWaiters();
+  const shown = (version: string) => order?.shown("workloads", version, clock());
 
   /** Updates the referenced workload after its referrer changed, came or went. */
   const reproject = (key: WorkloadKey) => {
@@ -113,7 +115,7 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     if (target !== undefined) release(target, key);
   };
 
-  return {
+  const index: WorkloadIndex = {
     referred: referrers.referred,
     get: (key) => workloads.get(key),
     last: (key) => workloads.get(key) ?? ended.get(key),
@@ -130,8 +132,9 @@ export function createWorkloadIndex(rules: Rules, clock: () => number = Date.now
     forget: drop,
     nextChange: waiters.next,
     listen: (listener) => void listeners.push(listener),
-    handler: () => createIndexHandler({ get: (key) => workloads.get(key), put, drop }),
+    handler: () => createIndexHandler({ get: (key) => workloads.get(key), put, drop, shown }),
   };
+  return index;
 }
 
 function add<K>(sets: Map<K, Set<WorkloadKey>>, at: K, key: WorkloadKey): void {

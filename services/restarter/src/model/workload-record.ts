@@ -79,6 +79,8 @@ export const Failure = z.object({
   generation: z.number(),
   attempts: z.number(),
   retryAt: z.number(),
+  /** The event of the last plan that was told as failed by it. */
+  plan: z.string().optional(),
 });
 export type Failure = z.infer<typeof Failure>;
 
@@ -117,8 +119,10 @@ export const WorkloadRecord = z.object({
    * the workload may still show that one was applied, up to the generation after its `guard`.
    */
   unconfirmed: z.array(Rollout).optional(),
-  /** A change was published as planned at this time, and no outcome has followed yet. */
-  planned: z.object({ at: z.number(), cause: Cause.optional() }).optional(),
+  /** A change was published as planned at this time, by this event, and no outcome has followed. */
+  planned: z
+    .object({ at: z.number(), cause: Cause.optional(), id: z.string().optional() })
+    .optional(),
   /**
    * Its last rollout ended before every pod was replaced, and the workload has not come to rest
    * since: pods of an earlier template may be left.

@@ -60,6 +60,8 @@ export type Workload = {
   readonly editedAt: number | undefined;
   /** That edit or creation has this resourceVersion, or an earlier one where a list showed it. */
   readonly editedVersion?: string;
+  /** The watch showed that edit: it has that version, and no earlier one. */
+  readonly isEditShown?: true;
   /** Its creation has this resourceVersion; set where the watch showed it. */
   readonly createdVersion?: string;
   /** A read showed this version, and the watch has not yet: an edit of it has no exact time. */

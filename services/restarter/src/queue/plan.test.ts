@@ -54,6 +54,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
   const ctx = {
     cluster: "test",
     workloadLock: createKeyedLock(1_000),
+    writeOrder: { shown: () => undefined, isConfirmed: () => false },
     mode: "active",
     rules,
     breaker,

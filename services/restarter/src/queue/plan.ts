@@ -44,6 +44,7 @@ export async function plan(
 ): Promise<void> {
   const { kind, namespace, name } = event.data;
   ctx.names.add(event.data);
+  ctx.writeOrder.shown("sources", event.data.resourceVersion, Date.parse(event.time));
   const source = sourceKey(kind, namespace, name);
   const all = ctx.index.usersOf(source);
   const users = all.filter((workload) => workload.mayRoll);
@@ -135,13 +136,14 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const isBlocked = decision.do === "wait" && isGate(decision.record.due?.reason ?? "");
   if (!isBlocked) throwIfAway(queue);
   const at = Date.now();
-  await keepPlan(ctx, entry, decision.record, { at, cause }).catch((err: unknown) => {
+  const about = { queue: queue.queue, cause, sources, affected };
+  const plannedEvent = planned(decision.record, event.id, about, at);
+  const plan = { at, cause, id: plannedEvent.id };
+  await keepPlan(ctx, entry, decision.record, plan).catch((err: unknown) => {
     // What was read with it may be old too.
     reads.clear();
     throw err;
   });
-  const about = { queue: queue.queue, cause, sources, affected };
-  const plannedEvent = planned(decision.record, event.id, about, at);
   await ctx.publish(plannedEvent);
   if (isBlocked) task.enqueue(workload);
   else await enqueueJob(queue, workload, isTried);
@@ -165,6 +167,8 @@ async function keepPlan(
   plan: NonNullable<WorkloadRecord["planned"]>,
 ): Promise<void> {
   const record = entry?.value ?? firstRecord(decided);
+  // The event has come again, and this plan was told as failed.
+  if (record.failure?.plan === plan.id) return;
   await commit(ctx, entry, { ...record, planned: plan });
 }
 

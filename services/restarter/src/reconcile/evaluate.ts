@@ -74,6 +74,7 @@ export async function evaluate(
     affected: ctx.affected,
     newId: randomUUID(),
     trusted,
+    areVersionsOrdered: ctx.writeOrder.isConfirmed(),
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
   const decision = decide(input);

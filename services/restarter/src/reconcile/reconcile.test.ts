@@ -22,7 +22,9 @@ function contextWith(index: WorkloadIndex, onRequest: () => void): Context {
   const kinds = new Map([deployment, job].map((kind) => [kind.kind, kind]));
   const metrics = { recordConflicts: { inc: () => undefined } };
   const workloadLock = createKeyedLock(1_000);
-  return { cluster: "test", index, kinds, kube, rules: rulesOf(), metrics, workloadLock } as never;
+  const writeOrder = { isConfirmed: () => false };
+  const parts = { index, kinds, kube, rules: rulesOf(), metrics, workloadLock, writeOrder };
+  return { cluster: "test", ...parts } as never;
 }
 
 /** The Deployment as the watch shows it. */

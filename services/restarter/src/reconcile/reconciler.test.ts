@@ -22,6 +22,7 @@ test("what a gap of the bucket control finds under way waits for its end, and is
   const ctx = {
     cluster: "test",
     workloadLock: createKeyedLock(1_000),
+    writeOrder: { shown: () => undefined, isConfirmed: () => false },
     index,
     admission,
     names: { matching: () => [] },

@@ -161,6 +161,8 @@ export async function startProcess(
     publish: (outcome) => ports.stream.publish(gate, outcome),
     recordEvent: () => undefined,
     patching: { count: 0 },
+    // One store numbers all writes, as etcd does; two replicas have seen that, and one has not.
+    writeOrder: { shown: () => undefined, isConfirmed: () => ports.config.restarters === 2 },
     workloadLock: createKeyedLock(1_000),
     failpoint: () => undefined,
   };
