@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { getWorkload } from "@rollcast/shared/api/workload-routes";
 import type { RolloutEvent } from "@rollcast/shared/events";
 import { define, defineRollouts, pathIn, setStatus } from "@rollcast/testkit/definitions";
@@ -11,7 +12,7 @@ import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { apiClient, apiToken, apiUrl } from "./restarter-api.ts";
-import { setKey, startStack } from "./stack.ts";
+import { setKey, startStack, wordsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 
 const CONFIG = {
@@ -273,4 +274,72 @@ test("a rollout that hangs on a node that is gone names the pod there", async ()
       message,
     ).toHaveLength(1);
   }
+});
+
+/** Controllers answer a change of size before they begin with a new template. */
+test("what a status says of the rollout before is not told of ours", async () => {
+  await using harness = await startWatcher({ cluster: { controllers: false } });
+  const { stack, api, namespace } = harness;
+  await defineRollouts(api);
+  const deployments = paths.deployment(namespace);
+  await api.create(deployments, deployment(namespace, "web", { uses: USES }));
+  const timedOut = {
+    type: "Progressing",
+    status: "False",
+    reason: "ProgressDeadlineExceeded",
+    message: 'ReplicaSet "web-1" has timed out progressing.',
+  };
+  const arrived = { ...timedOut, status: "True", reason: "NewReplicaSetAvailable", message: "" };
+  const says = async (revision: number, observedGeneration: number, condition: object) => {
+    const counts = { replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
+    const annotations = { "deployment.kubernetes.io/revision": String(revision) };
+    const status = { observedGeneration, conditions: [condition], ...counts };
+    // In one write, as the controller does.
+    await api.patch(`${deployments}/web/status`, { metadata: { annotations }, status });
+  };
+  await says(1, 1, timedOut);
+  const annotations = { ...AUTO, "reloader.stakater.com/rollout-strategy": "restart" };
+  const at = { namespace, name: "aborted" };
+  await api.create(
+    pathIn(namespace, ROLLOUT),
+    custom("argoproj.io/v1alpha1", "Rollout", at, { uses: USES, annotations }),
+  );
+  const aborted = {
+    type: "Progressing",
+    status: "False",
+    reason: "RolloutAborted",
+    message: "Rollout aborted update to revision 2",
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+    lastUpdateTime: "2026-01-01T00:00:00Z",
+  };
+  const rollout = pathIn(namespace, ROLLOUT, "aborted");
+  const degraded = (observedGeneration: string, more: object = {}) =>
+    setStatus(api, rollout, {
+      observedGeneration,
+      phase: "Degraded",
+      conditions: [aborted],
+      ...more,
+    });
+  await degraded("1");
+  await startRestarter(stack, [
+    { kind: "Deployment", name: "web" },
+    { kind: "Rollout", name: "aborted" },
+  ]);
+
+  await setKey(stack, "cfg", "a", "2");
+  await stack.waitEvent("started", "web");
+  await stack.waitEvent("started", "aborted");
+  await says(1, 2, timedOut);
+  await degraded("2");
+  // Long enough for each of them to be told.
+  await sleep(1_000);
+  const outcomes = async (name: string) => wordsOf(await stack.events(), name);
+  expect(await outcomes("web")).toEqual(["planned", "started"]);
+  expect(await outcomes("aborted")).toEqual(["planned", "started"]);
+
+  await says(2, 2, arrived);
+  const { spec } = await api.get<{ spec: { restartAt: string } }>(rollout);
+  await degraded("2", { restartedAt: spec.restartAt });
+  await stack.waitEvent("succeeded", "web");
+  await stack.waitEvent("succeeded", "aborted");
 });

@@ -274,6 +274,48 @@ outcomeTest(
   },
 );
 
+/** As a newer version may leave it to an older one: nobody can say what it holds. */
+outcomeTest(
+  "a group of messages that cannot be read is named, and what comes after is delivered (case 26, notify)",
+  { right: { delivered: 2, named: true, counted: 1, deadLetters: 0 } },
+  async (begin, undo) => {
+    const own = undo.use(await openWorld({ places: ["notify"], services: [] }));
+    const { stack } = own;
+    const place = own.place("notify");
+    const { nats } = place.world;
+    const first = await stack.start("all-in-one");
+    await place.source();
+    await place.deploy("web", { replicas: 0 });
+    const delivered = () =>
+      stack.receiver.received.filter(({ body }) => body.includes("rollout.succeeded")).length;
+    await place.change();
+    await waitFor(() => delivered() === 1, { message: "the first message", timeout: 30_000 });
+    await first.kill();
+    const keys: string[] = [];
+    const notify = await openKv(nats, "notify", z.unknown());
+    for await (const { key } of notify.snapshot("test.group.>")) keys.push(key);
+    for (const key of keys) {
+      await nats.js.publish(`$KV.notify.${key}`, JSON.stringify({ v: 2, type: "group" }));
+    }
+    const second = await stack.start("all-in-one");
+    begin();
+    await place.change();
+    await waitFor(() => delivered() === 2, { timeout: 15_000 }).catch(() => undefined);
+    const read = async (path: string) => (await fetch(`${second.http()}${path}`)).text();
+    const [key = "none"] = keys;
+    const isNamed = async () => (await read("/readyz")).includes(key);
+    await waitFor(isNamed, { timeout: 5_000 }).catch(() => undefined);
+    const metric = /^rollcast_notify_unreadable(?:\{.*\})? (\d+)$/m;
+    const { state } = await nats.jsm.streams.info(DEAD_LETTER_STREAM);
+    return {
+      delivered: delivered(),
+      named: await isNamed(),
+      counted: Number(metric.exec(await read("/metrics"))?.[1]),
+      deadLetters: state.messages,
+    };
+  },
+);
+
 /** One rollout at a time, for about 16 s. */
 const oneAtATime = () => ({
   rollout: { stalledAfter: "1s" },

@@ -35,10 +35,10 @@ export type Kv<T> = {
   /** Removes where `revision` still is the newest; whether it did. */
   remove(key: string, revision: number): Promise<boolean>;
   /**
-   * Every present record, oldest write first; unreadable ones are logged and left out. `filter` is
-   * a subject filter of keys (`prod.>`).
+   * Every present record, oldest write first; unreadable ones are logged, reported and left out.
+   * `filter` is a subject filter of keys (`prod.>`).
    */
-  snapshot(filter?: string): AsyncIterable<Entry<T>>;
+  snapshot(filter?: string, onUnreadable?: (key: string) => void): AsyncIterable<Entry<T>>;
   /**
    * Reports every present record and then each later write, on one subscription, until `signal`
    * fires. An unreadable record is logged, and reported as such, or as removed where nobody asks.
@@ -114,10 +114,11 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
       );
       return (await done) ?? false;
     },
-    async *snapshot(filter = ">") {
+    async *snapshot(filter = ">", onUnreadable?: (key: string) => void) {
       for await (const { key, bytes, revision } of readBucket(nats, bucket, filter)) {
         const value = tryRead(key, bytes);
-        if (value !== undefined) yield { key, value, revision };
+        if (value === undefined) onUnreadable?.(key);
+        else yield { key, value, revision };
       }
     },
     listAndWatch({ filter = ">", onEntry, onUnreadable, ...watching }) {

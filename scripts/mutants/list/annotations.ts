@@ -196,11 +196,11 @@ export const ANNOTATION_MUTANTS: readonly Mutant[] = [
     name: "ignore-on-a-workload-is-silent",
     undoes: `What counts on sources alone is a fault on a workload.`,
     file: "services/restarter/src/model/annotation-values.ts",
-    find: `{ annotation: ANNOTATIONS.ignore.own, problem: ignoreProblem },`,
+    find: `{ annotation: ANNOTATIONS.ignore.own, problem: sourceProblem },`,
     becomes: ``,
     killedBy: {
       file: "services/restarter/src/annotations.test.ts",
-      title: `what counts on sources alone is a fault on a workload`,
+      title: `ignore, which counts on sources alone, is a fault on a workload`,
     },
   },
   {

@@ -254,4 +254,28 @@ export const PARKED_MUTANTS: readonly Mutant[] = [
     becomes: "existing?.rollout === quotaUse.rollout;",
     killedBy: replayOf("quota-taken-anew"),
   },
+  {
+    name: "unreadable-group-silences-its-receiver",
+    undoes: "what comes after a group of messages that cannot be read is delivered",
+    file: "services/notifier/src/group/event-consumer.ts",
+    find: `await joinBatch(ctx, stableId(id, "unreadable"), membership, waiters);`,
+    becomes: "throw err;",
+    killedBy: {
+      file: "services/notifier/test/upgrade.test.ts",
+      title:
+        "a group that a newer version wrote is kept, and what comes after is sent all the same",
+    },
+  },
+  {
+    name: "unreadable-alert-is-told-as-sent",
+    undoes: "an alert whose record cannot be read is sent",
+    file: "services/notifier/src/alert/alert-store.ts",
+    find: "return foldAll(options, undefined, events);",
+    becomes: "return undefined;",
+    killedBy: {
+      file: "services/notifier/test/upgrade.test.ts",
+      title:
+        "an alert that a newer version wrote is kept, and fires as those of other workloads do",
+    },
+  },
 ];

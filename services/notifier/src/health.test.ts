@@ -10,7 +10,7 @@ test("every part of a notifier has a progress check", async () => {
   ]);
   const parts = {
     consumer: { lastHeard: () => NOW - 1, inFlightMs: () => 2 },
-    resync: { inFlightMs: () => 3 },
+    resync: { inFlightMs: () => 3, unreadable: () => ["a", "b", "c", "d"] },
     queues: {
       stalledMs: async () =>
         new Map([
@@ -44,6 +44,7 @@ test("every part of a notifier has a progress check", async () => {
     { what: "receiver new: jobs wait and none is started", ms: 0 },
   ]);
   expect(sources.flatMap(({ notes }) => notes?.() ?? [])).toEqual([
+    "records of bucket notify cannot be read, and wait: a, b, c and 1 more",
     "receiver hook gets no messages now: Network",
   ]);
 });

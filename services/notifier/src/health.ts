@@ -7,7 +7,7 @@ import type { Resync } from "./resync/resync.ts";
 
 export type CheckedParts = {
   readonly consumer: Pick<Consuming, "lastHeard" | "inFlightMs">;
-  readonly resync: Pick<Resync, "inFlightMs">;
+  readonly resync: Pick<Resync, "inFlightMs" | "unreadable">;
   readonly queues: Pick<DeliveryQueues, "stalledMs">;
   readonly workers: Pick<Workers, "inFlightMs" | "lastActive" | "fault">;
   readonly circuits: () => ReadonlyMap<string, Pick<Circuit, "fault">>;
@@ -21,12 +21,25 @@ function receiverNotes(circuits: ReadonlyMap<string, Pick<Circuit, "fault">>): s
   });
 }
 
+const MAX_NAMED = 3;
+
+/** A line about the records that nobody can read: what they hold waits until they are removed. */
+function recordNotes(keys: readonly string[]): string[] {
+  if (keys.length === 0) return [];
+  const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : "";
+  const named = keys.slice(0, MAX_NAMED).join(", ");
+  return [`records of bucket notify cannot be read, and wait: ${named}${more}`];
+}
+
 /** How the parts of a notifier are. */
 export function notifierHealth(parts: CheckedParts, now = Date.now): HealthSources {
   const { consumer, resync, queues, workers, circuits } = parts;
   return {
     events: consumerHealth(consumer, now),
-    resync: { progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }] },
+    resync: {
+      progress: () => [{ what: "a resync is running", ms: resync.inFlightMs() }],
+      notes: () => recordNotes(resync.unreadable()),
+    },
     receivers: { notes: () => receiverNotes(circuits()) },
     workers: {
       ready: workers.fault,

@@ -13,6 +13,8 @@ export type NotifierMetrics = {
   retried(receiver: string, reason: string): void;
   dead(receiver: string, reason: string): void;
   waiting(byReceiver: ReadonlyMap<string, Backlog>): void;
+  /** How many records of the bucket cannot be read. */
+  unreadable(count: number): void;
 };
 
 /**
@@ -45,6 +47,11 @@ export function createNotifierMetrics(
     "How long the oldest of them has waited, as of the last resync",
     ["receiver"],
   );
+  const unreadable = metrics.gauge(
+    "rollcast_notify_unreadable",
+    "Records of the bucket notify that cannot be read, as of the last resync",
+    [],
+  );
   metrics.gauge(
     "rollcast_receiver_circuit",
     "1 for the current state of a receiver's circuit breaker",
@@ -64,6 +71,7 @@ export function createNotifierMetrics(
     },
     sent: (receiver) => sent.inc({ receiver }),
     retried: (receiver, reason) => retried.inc({ receiver, reason: reasonToken(reason) }),
+    unreadable: (count) => unreadable.set(count),
     dead: (receiver, reason) => dead.inc({ receiver, reason: reasonToken(reason) }),
     waiting(byReceiver) {
       const now = Date.now();

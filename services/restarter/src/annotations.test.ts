@@ -295,14 +295,25 @@ test("a name that is none is a fault with the nearest one, and holds nothing bac
   expect(waitAfter([NOW - 1_000])(workload)).toBeUndefined();
 });
 
-test("what counts on sources alone is a fault on a workload", () => {
-  const { own } = ANNOTATIONS.ignore;
-  const where = "counts on a ConfigMap, Secret or SecretProviderClass, not on a workload";
-  expect(workloadWith(own, "true", "Deployment").faults).toEqual([
-    { annotation: own, message: `"true" ${where}` },
-  ]);
-  expect(workloadWith(own, "false", "Deployment").faults).toEqual([]);
+test.each([
+  { annotation: "rollcast.dev/cronjob", value: "template", on: "CronJob" },
+  { annotation: STRATEGY, value: "restart", on: "Rollout" },
+])("$annotation counts on a $on, and is a fault elsewhere", ({ annotation, value, on }) => {
+  const message = `"${value}" counts on a ${on}, not on a Deployment`;
+  expect(workloadWith(annotation, value, "Deployment").faults).toEqual([{ annotation, message }]);
 });
+
+test.each(["ignore", "match"] as const)(
+  "%s, which counts on sources alone, is a fault on a workload",
+  (name) => {
+    const { own } = ANNOTATIONS[name];
+    const where = "counts on a ConfigMap, Secret or SecretProviderClass, not on a workload";
+    expect(workloadWith(own, "true", "Deployment").faults).toEqual([
+      { annotation: own, message: `"true" ${where}` },
+    ]);
+    expect(workloadWith(own, "false", "Deployment").faults).toEqual([]);
+  },
+);
 
 test("a Rollout that takes the template of a Deployment cannot be rolled by restart", () => {
   const metadata = { name: "web", namespace: "shop", uid: "u", resourceVersion: "1" };

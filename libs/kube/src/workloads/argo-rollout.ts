@@ -1,6 +1,6 @@
 import { dig, parseTime } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, conditionsOf, refusedReplicas, sentence } from "./conditions.ts";
+import { condition, conditionId, conditionsOf, refusedReplicas, sentence } from "./conditions.ts";
 import type {
   Annotations,
   PodTemplate,
@@ -38,7 +38,13 @@ function failureOf(object: KubeObject): RolloutStatus {
     state: "failed",
     reason: invalid === undefined ? (why?.reason ?? "Degraded") : "InvalidSpec",
     message,
+    condition: conditionId(why),
+    ...(isRestarted(object) ? { restarted: true } : {}),
   };
+}
+
+function isRestarted(object: KubeObject): boolean {
+  return text(object, "spec", "restartAt") !== undefined && !isRestarting(object);
 }
 
 /** Whether pods older than `spec.restartAt` are still to be replaced. */

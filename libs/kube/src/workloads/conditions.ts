@@ -10,6 +10,8 @@ export type Condition = {
   readonly status: string | undefined;
   readonly reason: string | undefined;
   readonly message: string | undefined;
+  /** When its controller wrote it, as it is written: with each write, else with each new status. */
+  readonly time: string | undefined;
   readonly observedGeneration: number | undefined;
 };
 
@@ -28,6 +30,7 @@ function read(entry: unknown): Condition {
     status: field(entry, "status", isText),
     reason: field(entry, "reason", isText),
     message: field(entry, "message", isText),
+    time: field(entry, "lastUpdateTime", isText) ?? field(entry, "lastTransitionTime", isText),
     observedGeneration: field(entry, "observedGeneration", isNumber),
   };
 }
@@ -35,6 +38,11 @@ function read(entry: unknown): Condition {
 function entriesOf(object: KubeObject): readonly unknown[] {
   const conditions = dig(object, "status", "conditions");
   return Array.isArray(conditions) ? conditions : [];
+}
+
+/** Tells one write of a condition from another. */
+export function conditionId(written: Pick<Condition, "message" | "time"> | undefined): string {
+  return `${written?.time ?? ""} ${written?.message ?? ""}`;
 }
 
 /** The object's conditions, without the fields that are of another type than they should be. */

@@ -157,7 +157,13 @@ describe("a kind of the configuration", () => {
       expected: { state: "progressing", message: "1 of 2 replicas are updated" },
     },
     { name: "all updated", status: { updatedReplicas: 2 }, expected: { state: "complete" } },
-  ])("its status: $name", ({ status, expected }) => {
-    expect(kind.status(object(status))).toMatchObject(expected);
+    {
+      name: "none updated, and the spec has no size",
+      status: { replicas: 3, updatedReplicas: 0 },
+      spec: { replicas: undefined },
+      expected: { state: "progressing", message: "0 of 3 replicas are updated" },
+    },
+  ])("its status: $name", ({ status, spec, expected }) => {
+    expect(kind.status(object(status, spec))).toMatchObject(expected);
   });
 });

@@ -86,5 +86,6 @@ test("gives up with the controller's reason, and says what refused the pods", ()
     state: "failed",
     reason: "ProgressDeadlineExceeded",
     message: "ReplicaSet has timed out. exceeded quota: pods",
+    condition: " ReplicaSet has timed out.",
   });
 });

@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, refusedReplicas, sentence } from "./conditions.ts";
+import { condition, conditionId, refusedReplicas, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { progressDeadlineMs } from "./progress-deadline.ts";
 import { replicasStatus } from "./replicas.ts";
@@ -12,6 +12,8 @@ function failure(object: KubeObject): RolloutStatus | undefined {
     state: "failed",
     reason: progressing.reason,
     message: sentence(progressing.message, refusedReplicas(object)),
+    // A change of size may be answered with the patch's generation and the conditions of before.
+    condition: conditionId(progressing),
   };
 }
 

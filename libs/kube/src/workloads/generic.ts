@@ -1,7 +1,7 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
 import { escapePointer } from "../json-pointer.ts";
-import { condition, sentence } from "./conditions.ts";
+import { condition, conditionId, sentence } from "./conditions.ts";
 import type { Condition } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 
@@ -55,7 +55,13 @@ function failure(object: KubeObject): RolloutStatus | undefined {
   const timedOut = progressing?.reason === "ProgressDeadlineExceeded" ? progressing : undefined;
   const why = failed ?? timedOut;
   if (why === undefined) return undefined;
-  return { state: "failed", reason: why.reason ?? "Failed", message: sentence(why.message) };
+  return {
+    state: "failed",
+    reason: why.reason ?? "Failed",
+    message: sentence(why.message),
+    // One that was looked at anew for the patch, and is as it was, is a failure of that.
+    condition: `${why.observedGeneration ?? observedGeneration(object) ?? ""} ${conditionId(why)}`,
+  };
 }
 
 /**
@@ -85,7 +91,8 @@ const READY_COUNTS = ["updatedReadyReplicas", "readyReplicas", "availableReplica
 
 /** How far its counts of pods are; undefined where all that are there have come to the end. */
 function shortOf(object: KubeObject, updated: number): string | undefined {
-  const wanted = digNumber(object, 0, "spec", "replicas");
+  // Where its spec says none, as of one that is scaled by something else, there are so many.
+  const wanted = digNumber(object, digNumber(object, 0, "status", "replicas"), "spec", "replicas");
   if (updated < wanted) return `${updated} of ${wanted} replicas are updated`;
   const counts = READY_COUNTS.map((name) => dig(object, "status", name));
   const ready = Math.min(...counts.filter((count) => typeof count === "number"), wanted);

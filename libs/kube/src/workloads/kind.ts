@@ -20,7 +20,15 @@ export type RolloutStatus =
       readonly refused?: { readonly reason: string; readonly message: string };
     }
   | { readonly state: "complete"; readonly reason?: string; readonly message?: string }
-  | { readonly state: "failed"; readonly reason: string; readonly message: string };
+  | {
+      readonly state: "failed";
+      readonly reason: string;
+      readonly message: string;
+      /** Identifies the condition that says so: it may be there from before the patch. */
+      readonly condition?: string;
+      /** All pods were restarted nevertheless, as its owner has asked for by a time. */
+      readonly restarted?: true;
+    };
 
 /**
  * How a workload is brought to new content: by a `patch` of its pod template; by a time before

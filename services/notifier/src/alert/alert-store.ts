@@ -24,8 +24,9 @@ export type AlertStoreOptions = {
 /** Stores the alerts of workloads for one receiver. */
 export type AlertStore = {
   /**
-   * Applies the events to the records of their workloads and returns those records. A record that a
-   * newer version wrote is skipped; the others are still updated.
+   * Applies the events to the records of their workloads and returns those records. One that a
+   * newer version wrote is left as it is: what the events say is returned all the same, to be sent
+   * and not stored.
    */
   apply(events: readonly RolloutEvent[]): Promise<AlertRecord[]>;
   /** Returns every record and removes those that are spent. */
@@ -43,18 +44,27 @@ async function applyToWorkload(
   id: string,
   events: readonly RolloutEvent[],
 ): Promise<AlertRecord | undefined> {
-  const { records, cluster, receiver, text } = options;
+  const { records, cluster, receiver } = options;
   const key = `${cluster}.alert.${receiver}.${id}`;
   let record: AlertRecord | undefined;
   await modify(records, key, (before) => {
-    const now = Date.now();
-    record = before?.type === "alert" ? before : undefined;
-    for (const event of events) {
-      record = foldAlert(record, event, { receiver, text: text(event), now });
-    }
+    record = foldAll(options, before?.type === "alert" ? before : undefined, events);
     return record;
   });
   return record;
+}
+
+/** The record with what the events say of its workload. */
+function foldAll(
+  { receiver, text }: AlertStoreOptions,
+  before: AlertRecord | undefined,
+  events: readonly RolloutEvent[],
+): AlertRecord | undefined {
+  const now = Date.now();
+  return events.reduce<AlertRecord | undefined>(
+    (record, event) => foldAlert(record, event, { receiver, text: text(event), now }),
+    before,
+  );
 }
 
 async function applyIfReadable(
@@ -66,8 +76,9 @@ async function applyIfReadable(
     return await applyToWorkload(options, id, events);
   } catch (err) {
     if (!(err instanceof TerminalError)) throw err;
-    options.logger.error({ err, receiver: options.receiver }, "skipping unreadable record");
-    return undefined;
+    const { logger, receiver } = options;
+    logger.error({ err, receiver }, "unreadable record, the alert is sent and not stored");
+    return foldAll(options, undefined, events);
   }
 }
 

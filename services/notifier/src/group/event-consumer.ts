@@ -3,8 +3,8 @@ import type { Consuming } from "@rollcast/nats/consume";
 import { put } from "@rollcast/nats/modify";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { SpanKind, inSpan } from "@rollcast/runtime/trace";
-import { RetryLaterError } from "@rollcast/shared/errors";
-import { RolloutEvent } from "@rollcast/shared/events";
+import { RetryLaterError, TerminalError } from "@rollcast/shared/errors";
+import { RolloutEvent, stableId } from "@rollcast/shared/events";
 import { tracer } from "../context.ts";
 import type { Context } from "../context.ts";
 import type { Membership } from "../route/router.ts";
@@ -52,7 +52,12 @@ async function joinBatch(
       throw new RetryLaterError(1_000, "too many conflicting writes to the group");
     const before = await readGroup(ctx, id);
     const events = rest.map(({ event }) => event);
-    const { record, accepted, changed } = join(before?.value, membership, events, Date.now());
+    const { record, accepted, changed } = join(
+      before?.value,
+      { id, ...membership },
+      events,
+      Date.now(),
+    );
     if (changed) {
       if ((await put(ctx.records, key, record, before)) === undefined) {
         conflicts++;
@@ -64,6 +69,25 @@ async function joinBatch(
     rest = rest.slice(accepted);
     // The group is full: flush it now; the rest starts the next message.
     if (rest.length > 0) await flush(ctx, id, { force: true });
+  }
+}
+
+/**
+ * What a group holds that cannot be read waits for somebody who can, or removes it; what comes
+ * after is collected beside it.
+ */
+async function joinReadable(
+  ctx: Context,
+  id: string,
+  membership: Membership,
+  waiters: readonly Waiter[],
+): Promise<void> {
+  try {
+    await joinBatch(ctx, id, membership, waiters);
+  } catch (err) {
+    if (!(err instanceof TerminalError)) throw err;
+    ctx.logger.error({ err, group: id }, "unreadable group, its events are collected anew");
+    await joinBatch(ctx, stableId(id, "unreadable"), membership, waiters);
   }
 }
 
@@ -80,7 +104,7 @@ function createJoiner(ctx: Context): (event: RolloutEvent, to: Membership) => Pr
       const waiters = pending.waiters;
       pending.waiters = [];
       try {
-        await joinBatch(ctx, id, pending.membership, waiters);
+        await joinReadable(ctx, id, pending.membership, waiters);
       } catch (err) {
         for (const { done } of waiters) done.reject(err);
       }

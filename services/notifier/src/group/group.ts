@@ -47,14 +47,14 @@ export type Joined = {
 /** Adds the events to the group, each once; `now` in milliseconds since the epoch. */
 export function join(
   before: GroupRecord | undefined,
-  membership: Membership,
+  membership: Membership & { readonly id?: string },
   events: readonly RolloutEvent[],
   now: number,
 ): Joined {
   const record: GroupRecord = before ?? {
     v: 1,
     type: "group",
-    id: groupId(membership),
+    id: membership.id ?? groupId(membership),
     receiver: membership.receiver,
     labels: { ...membership.labels },
     events: [],

@@ -12,6 +12,8 @@ import type { Backlog } from "../model/backlog.ts";
  */
 export type Resync = AsyncDisposable & {
   now(reason: string): void;
+  /** Keys of the records that could not be read by the last one: of another version. */
+  unreadable(): readonly string[];
   /** For how many milliseconds the current resync has been running; 0 when none is. */
   inFlightMs(): number;
 };
@@ -56,11 +58,14 @@ async function enqueueIfDue(
   return true;
 }
 
-async function resync(ctx: Context, reason: string): Promise<void> {
+/** The keys of the records that it could not read. */
+async function resync(ctx: Context, reason: string): Promise<readonly string[]> {
   const now = Date.now();
   const waiting = new Map<string, Backlog>();
+  const unreadable: string[] = [];
   let jobs = 0;
-  for await (const entry of ctx.records.snapshot(`${ctx.cluster}.>`)) {
+  const all = ctx.records.snapshot(`${ctx.cluster}.>`, (key) => unreadable.push(key));
+  for await (const entry of all) {
     if (isAbandoned(entry.value, ctx.registry.receivers, now)) {
       await ctx.records.remove(entry.key, entry.revision);
       continue;
@@ -69,8 +74,10 @@ async function resync(ctx: Context, reason: string): Promise<void> {
     addToBacklog(waiting, entry.value);
   }
   ctx.metrics.waiting(waiting);
+  ctx.metrics.unreadable(unreadable.length);
   const level = jobs > 0 ? "info" : "debug";
   ctx.logger[level]({ reason, jobs, durationMs: Date.now() - now }, "resync done");
+  return unreadable;
 }
 
 /** Resyncs now and every `intervalMs`. */
@@ -79,11 +86,15 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   let running: Promise<void> | undefined;
   let again: string | undefined;
   let stopped = false;
+  let unreadable: readonly string[] = [];
   const run = async (first: string) => {
     for (let reason: string | undefined = first; reason !== undefined && !stopped; reason = again) {
       again = undefined;
       const end = inFlight.begin();
       await resync(ctx, reason)
+        .then((keys) => {
+          unreadable = keys;
+        })
         .catch((err: unknown) =>
           ctx.logger.warn({ err, reason }, "resync failed, the next one retries"),
         )
@@ -102,6 +113,7 @@ export function startResync(ctx: Context, intervalMs: number): Resync {
   now("Started");
   return {
     now,
+    unreadable: () => unreadable,
     inFlightMs: inFlight.oldestMs,
     async [Symbol.asyncDispose]() {
       stopped = true;

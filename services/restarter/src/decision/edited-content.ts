@@ -7,7 +7,7 @@ import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
 import {
   isLaterByVersion,
-  isOlderThanEdit,
+  isOlderThan,
   isTemplateEdited,
   lastChange,
   unknownContents,
@@ -15,9 +15,9 @@ import {
 
 /** Whether pods started by the last template edit run the source's last change. */
 function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
-  const { editedAt } = s.workload;
+  const { editedAt, editedVersion, isEditShown } = s.workload;
   // Where versions follow one order they know better than two watches, each with its own lag.
-  const isOlder = isOlderThanEdit(s, key);
+  const isOlder = isEditShown === true ? isOlderThan(s, key, editedVersion) : undefined;
   if (isOlder !== undefined) return isOlder;
   const changedBy = lastChange(s, key);
   if (changedBy === undefined) return !isLaterByVersion(s, key);
@@ -92,10 +92,12 @@ export function reconcileEdit(
   }
   const { editedAt } = workload;
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
+  const isShown = workload.isEditShown === true;
+  next = { ...next, editedVersion: isShown ? workload.editedVersion : undefined };
   if (workload.rollBy !== "recreate" && record.templateHash !== workload.templateHash) {
     next = { ...next, earlier: earlierTemplates(record) };
     const left = runningLeft(record, workload);
-    if (left !== undefined) return { ...next, running: left };
+    if (left !== undefined) return { ...next, editedVersion: undefined, running: left };
   }
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {

@@ -1,4 +1,5 @@
 import type { RolloutStatus } from "@rollcast/kube/workloads/kind";
+import { stableId } from "@rollcast/shared/events";
 import type { Cause } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import {
@@ -67,15 +68,9 @@ export function causeOf(s: DecisionInput, keys: readonly SourceKey[]): Cause | u
   const sources = keys.map((key) => s.sources.get(key)).filter((source) => source !== undefined);
   const [newest] = sources.toSorted((a, b) => contentSince(b) - contentSince(a));
   if (newest === undefined) return undefined;
-  const { kind, namespace, name, changedKeys, changedBy, changedAt } = newest;
-  return {
-    kind,
-    namespace,
-    name,
-    changedKeys,
-    changedBy,
-    changedAt: changedAt === undefined ? undefined : new Date(changedAt).toISOString(),
-  };
+  const { kind, namespace, name, changedKeys, changedBy, changedAt: at } = newest;
+  const changedAt = at === undefined ? undefined : new Date(at).toISOString();
+  return { kind, namespace, name, changedKeys, changedBy, changedAt };
 }
 
 /** How many workloads the cause rolls; omitted if unknown. */
@@ -87,7 +82,7 @@ function affectedBy(s: DecisionInput, cause: Cause | undefined): { affected?: nu
   return record === undefined ? {} : { affected: Math.max(1, s.affected(key, record)) };
 }
 
-/** A creation's time has whole seconds: it was within this time after it. */
+/** Times that the API server gives have whole seconds. */
 const SECOND_MS = 1_000;
 
 /**
@@ -165,11 +160,19 @@ export function newRollout(
     requestedBy: keys.length === 0 ? (openRequest(record)?.by ?? "") : undefined,
     changedAt: newestChange(s, keys),
     revision: workload.revision,
+    failedBefore: failureId(workload.status),
     ...affectedBy(s, cause),
   };
 }
 
+/** Identifies a failure that a status tells of. */
+function failureId(status: RolloutStatus): string | undefined {
+  if (status.state !== "failed") return undefined;
+  return stableId(status.reason, status.condition ?? status.message);
+}
+
 const PROGRESSING: RolloutStatus = { state: "progressing" };
+const DONE: RolloutStatus = { state: "complete" };
 
 /** A paused rollout makes no progress, so it cannot stall: its deadline starts anew on resume. */
 function withoutDeadline(record: WorkloadRecord, rollout: Rollout): WorkloadRecord {
@@ -262,10 +265,11 @@ function withoutMarker(
  * that none will begin.
  */
 function statusOf(rollout: Rollout, { rollBy, status, revision }: Workload): RolloutStatus {
+  const isOfBefore = status.state === "failed" && failureId(status) === rollout.failedBefore;
+  if (isOfBefore) return rollBy === "restart" && status.restarted === true ? DONE : PROGRESSING;
   // A restart by its time begins no rollout of its own.
-  if (rollout.revision === undefined || revision === undefined || rollBy === "restart") {
-    return status;
-  }
+  if (rollBy === "restart") return status;
+  if (rollout.revision === undefined || revision === undefined) return status;
   const left = status.state === "complete" && status.reason !== undefined;
   const isBegun =
     typeof revision === "number" && typeof rollout.revision === "number"

@@ -142,7 +142,7 @@ function runningNow(
   key: SourceKey,
   recorded: Content | undefined,
   present: Content,
-  marker: Marked & { readonly isRestarted: boolean },
+  marker: Marked,
 ): Content {
   const marked = marker.digests.get(key);
   if (marker.isNewer && marked !== undefined && comparable(marked, present.digest)) {
@@ -172,35 +172,36 @@ function runningNow(
   }
   // Under another installation key digests are not comparable: the present content is adopted.
   if (!comparable(recorded.digest, present.digest)) return present;
-  return marker.isRestarted && isInTemplate(s, key, recorded, present) ? present : recorded;
+  return recorded;
 }
 
 /**
- * Whether every pod begins with the present template since others edited it, by all that is known:
- * none of an earlier one is left, and it is none that was put back.
+ * Whether the present content is older than the edit with which every pod began: its record was
+ * written first.
  */
-function isRestartedByEdit({ workload }: DecisionInput, record: WorkloadRecord): boolean {
-  const { restartsOnEdit, rollBy, templateHash } = workload;
-  const isBack = record.earlier?.some((earlier) => earlier.templateHash === templateHash) === true;
-  return restartsOnEdit && rollBy === "patch" && record.partial !== true && !isBack;
-}
-
-/** Whether the present content is older than the last edit, which was recorded before it. */
-function isInTemplate(s: DecisionInput, key: SourceKey, ran: Content, present: Content): boolean {
-  const isKnown = [ran, present].every(({ digest }) => digest !== ABSENT && digest !== UNKNOWN);
-  return isKnown && isOlderThanEdit(s, key) === true;
+function isInTemplate(
+  s: DecisionInput,
+  key: SourceKey,
+  record: WorkloadRecord,
+  contents: readonly Content[],
+): boolean {
+  const isKnown = contents.every(({ digest }) => digest !== ABSENT && digest !== UNKNOWN);
+  const isOfAll = record.partial !== true && record.templateHash === s.workload.templateHash;
+  return isKnown && isOfAll && isOlderThan(s, key, record.editedVersion) === true;
 }
 
 /**
- * Whether the source's last write is older than the last edit that the watch showed, by their
- * versions; undefined where those say nothing.
+ * Whether the source's last write is older than the edit of this version, which the watch showed;
+ * undefined where versions do not say.
  */
-export function isOlderThanEdit(s: DecisionInput, key: SourceKey): boolean | undefined {
-  const { editedVersion, isEditShown } = s.workload;
+export function isOlderThan(
+  s: DecisionInput,
+  key: SourceKey,
+  edited: string | undefined,
+): boolean | undefined {
   const version = s.sources.get(key)?.resourceVersion;
-  if (s.areVersionsOrdered !== true || isEditShown !== true || version === undefined)
-    return undefined;
-  return editedVersion !== undefined && compareVersions(version, editedVersion) < 0;
+  if (s.areVersionsOrdered !== true || edited === undefined) return undefined;
+  return version === undefined ? undefined : compareVersions(version, edited) < 0;
 }
 
 /**
@@ -213,13 +214,15 @@ export function reconcileRunning(
   record: WorkloadRecord,
   present: Contents,
 ): Contents {
-  const marker = { ...markedBy(s, record), isRestarted: isRestartedByEdit(s, record) };
+  const marker = markedBy(s, record);
   // A workload that was opted out for a while in mid-rollout has none of it in its record.
   const brought = record.phase === "rolling" ? record.rollout?.wanted : undefined;
   const running: Contents = {};
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
     const recorded = record.running[key] ?? brought?.[key];
-    running[key] = runningNow(s, key, recorded, content, marker);
+    const ran = runningNow(s, key, recorded, content, marker);
+    const isOwn = ran === recorded && isInTemplate(s, key, record, [ran, content]);
+    running[key] = isOwn ? content : ran;
   }
   return running;
 }

@@ -184,6 +184,11 @@ type NamespaceWatch = AsyncDisposable & {
   check(): Promise<void>;
 };
 
+/** Whether its annotations ask for something that cannot be read, which is told of it. */
+function hasFaults({ faults, owner }: Workload): boolean {
+  return faults.length > 0 && owner === undefined;
+}
+
 /** For kinds with many short-lived objects, keeps out of the index what can never roll. */
 function keptBy(
   kind: WorkloadKind,
@@ -193,7 +198,7 @@ function keptBy(
   return {
     ...handler,
     upsert: (workload, origin) =>
-      workload.mayRoll || workload.madeBy !== undefined
+      workload.mayRoll || workload.madeBy !== undefined || hasFaults(workload)
         ? handler.upsert(workload, origin)
         : handler.removed(workload),
   };

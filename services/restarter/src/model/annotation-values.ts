@@ -120,14 +120,15 @@ function strategyProblem(value: string, { rollBy, workloadRef }: Rolled): string
     : `is neither restart nor rollout, and counts as ${counts}`;
 }
 
-function ignoreProblem(value: string): string | undefined {
+function sourceProblem(value: string): string | undefined {
   return parseBool(value) === false
     ? undefined
     : "counts on a ConfigMap, Secret or SecretProviderClass, not on a workload";
 }
 
 const CHECKS: readonly Check[] = [
-  { annotation: ANNOTATIONS.ignore.own, problem: ignoreProblem },
+  { annotation: ANNOTATIONS.ignore.own, problem: sourceProblem },
+  { annotation: ANNOTATIONS.match.own, problem: sourceProblem },
   { annotation: PAUSE_PERIOD, problem: durationProblem },
   { annotation: MIN_INTERVAL, problem: durationProblem },
   {
@@ -157,7 +158,10 @@ export function valueFaults(
 ): AnnotationFault[] {
   return CHECKS.flatMap(({ annotation, kind = workload.kind, isOwnOnly = false, problem }) => {
     const value = valueOf(workload, annotation);
-    if (value === "" || kind !== workload.kind) return [];
+    if (value === "") return [];
+    if (kind !== workload.kind) {
+      return annotationFault(annotation, value, `counts on a ${kind}, not on a ${workload.kind}`);
+    }
     const isIgnored = isOwnOnly && (workload.annotations[annotation] ?? "") === "";
     const fault = isIgnored
       ? "counts on the workload, not on its pod template"

@@ -62,6 +62,8 @@ export const Rollout = z.object({
   stalled: z.boolean().optional(),
   /** The newest rollout that the controller had begun at the decision, if it says which. */
   revision: z.union([z.number(), z.string()]).optional(),
+  /** Identifies how the rollout before had failed at the decision, as its status said. */
+  failedBefore: z.string().optional(),
   /** For a CronJob: the id of the rollout as which its Job was asked for; default: its own. */
   madeAs: z.string().optional(),
   /** For a CronJob: the Job that was run; the rollout ends with it. */
@@ -105,6 +107,8 @@ export const WorkloadRecord = z.object({
   generation: z.number(),
   /** Hash of the pod template without our marker. */
   templateHash: z.string(),
+  /** The resourceVersion of the edit that made this template, where the watch showed it. */
+  editedVersion: z.string().optional(),
   /** Hash of our marker on the pod template; absent where an earlier version wrote the record. */
   marker: z.string().optional(),
   /** Hash of Reloader's marks on the pod template. */
