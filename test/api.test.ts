@@ -218,7 +218,7 @@ test("a Job of another controller is explained with its owner, and not rolled by
   expect(answer).toMatchObject({ problem: { code: "Owned" } });
 });
 
-test("a hook of Helm is explained as one, and not run again by a change", async () => {
+test("a hook of Helm is explained as one", async () => {
   await using harness = await startWithApi();
   const { stack, call } = harness;
   const { api, namespace } = stack;

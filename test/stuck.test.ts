@@ -224,9 +224,11 @@ type PodMaker = {
 
 /** Nobody confirms that a pod there has ended, and no controller makes another one before that. */
 test("a rollout that hangs on a node that is gone names the pod there", async () => {
+  const queues = [{ name: "default", window: "100ms", maxRolling: 2 }];
   const cluster = { nodesDie: true };
-  await using harness = await startWatcher({ cluster });
+  await using harness = await startWatcher({ cluster, config: { ...LATE, queues } });
   const { stack, api, namespace } = harness;
+  await api.create(paths.configMap(namespace), configMap(namespace, "later", { a: "1" }));
   await addNode(api, nodeOf("node-2", { zone: "b" }));
   for (const [plural, make] of [
     ["statefulsets", statefulSet],
@@ -241,6 +243,11 @@ test("a rollout that hangs on a node that is gone names the pod there", async ()
     });
     await api.create(pathOf("apps/v1", namespace, plural), object);
   }
+  // Without a toleration for it no pod is wanted on a node that is gone.
+  const uses = [{ as: "envFrom", configMap: "later" }] as const;
+  const plain = daemonSet(namespace, "plain", { uses }) as AnyObject & PodMaker;
+  Object.assign(plain.spec.template.spec, { nodeSelector: { zone: "b" } });
+  await api.create(pathOf("apps/v1", namespace, "daemonsets"), plain);
   const pods = async () => {
     const { items } = await api.get<{
       items: (AnyObject & { spec: { nodeName?: string }; status: { phase: string } })[];
@@ -249,12 +256,15 @@ test("a rollout that hangs on a node that is gone names the pod there", async ()
       ({ spec, status }) => spec.nodeName === "node-2" && status.phase === "Running",
     );
   };
-  await waitFor(async () => (await pods()).length === 2, { message: "both pods on the node" });
+  await waitFor(async () => (await pods()).length === 3, { message: "all pods on the node" });
   const workloads = [
     { kind: "StatefulSet", name: "statefulsets" },
     { kind: "DaemonSet", name: "daemonsets" },
   ];
-  const restarter = await startRestarter(stack, workloads);
+  const restarter = await startRestarter(stack, [
+    ...workloads,
+    { kind: "DaemonSet", name: "plain" },
+  ]);
   const names = (await pods()).map(({ metadata }) => metadata.name);
 
   await api.patch("/api/v1/nodes/node-2", { metadata: { labels: { [DEAD]: "true" } } });
@@ -274,6 +284,13 @@ test("a rollout that hangs on a node that is gone names the pod there", async ()
       message,
     ).toHaveLength(1);
   }
+  const { message: ofAgent } = (await stack.waitEvent("stalled", "daemonsets")).data as {
+    message?: string;
+  };
+  expect(ofAgent).toContain("node-2");
+  // Both places are free again.
+  await setKey(stack, "later", "a", "2");
+  await stack.waitEvent("succeeded", "plain");
 });
 
 /** Controllers answer a change of size before they begin with a new template. */

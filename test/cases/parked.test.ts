@@ -81,7 +81,11 @@ function outcomesOf(place: Place): string[] {
 outcomeTest(
   "a rollout that its controller fails with a long reason is told with as much of it as an event may hold (defect 10)",
   {
-    right: { events: ["planned", "started", "failed"], reasonLength: 128 },
+    right: {
+      events: ["planned", "started", "failed"],
+      reasonLength: 128,
+      message: "it does not go on",
+    },
   },
   async (begin) => {
     const place = world("verbose");
@@ -91,7 +95,8 @@ outcomeTest(
     await failVerbosely(place);
     await place.firstOf("app", ENDS);
     const [failed] = place.data("app", "failed");
-    return { events: outcomesOf(place), reasonLength: failed?.reason?.length ?? 0 };
+    const { reason = "", message } = failed ?? {};
+    return { events: outcomesOf(place), reasonLength: reason.length, message };
   },
 );
 

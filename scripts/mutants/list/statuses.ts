@@ -218,8 +218,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "failure-of-before-is-ours",
     undoes: "A failure that was there before the patch is not told of its rollout.",
     file: "services/restarter/src/decision/rollout.ts",
-    find: "if (isOfBefore) return",
-    becomes: "if (isOfBefore && rollout.id === undefined) return",
+    find: `if (status.state === "failed" && failureId(status) === rollout.failedBefore) {`,
+    becomes: `if (status.state === "failed" && rollout.id === "") {`,
     killedBy: {
       file: "test/stuck.test.ts",
       title: "what a status says of the rollout before is not told of ours",

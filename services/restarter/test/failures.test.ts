@@ -202,6 +202,7 @@ test("a workload that is edited, deleted, re-created, paused or scaled to zero d
 
   await harness.change("cfg", "1");
   for (const name of names) await waitWord(harness, "started", name);
+  expect((await waitWord(harness, "started", "paused")).data.reason).toBe("Paused");
   expect((await waitWord(harness, "succeeded", "zero")).data.reason).toBe("ScaledToZero");
 
   await api.patch(paths.deployment(namespace, "edited"), {

@@ -142,4 +142,9 @@ test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, a
   await harness.waitEvent("succeeded", "tpl");
   expect(wordsOf(await harness.events(), "tpl")).toEqual(["planned", "started", "succeeded"]);
   expect(wordsOf(await harness.events(), "by-ref")).toEqual([]);
+
+  await harness.change("cfg", "2");
+  await harness.waitEvent("started", "tpl", 2);
+  await says(3, "Degraded");
+  expect((await harness.waitEvent("failed", "tpl")).reason).toBe("Degraded");
 });

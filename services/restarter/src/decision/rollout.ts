@@ -171,7 +171,7 @@ function failureId(status: RolloutStatus): string | undefined {
   return stableId(status.reason, status.condition ?? status.message);
 }
 
-const PROGRESSING: RolloutStatus = { state: "progressing" };
+const PROGRESSING = { state: "progressing" } as const;
 const DONE: RolloutStatus = { state: "complete" };
 
 /** A paused rollout makes no progress, so it cannot stall: its deadline starts anew on resume. */
@@ -265,8 +265,11 @@ function withoutMarker(
  * that none will begin.
  */
 function statusOf(rollout: Rollout, { rollBy, status, revision }: Workload): RolloutStatus {
-  const isOfBefore = status.state === "failed" && failureId(status) === rollout.failedBefore;
-  if (isOfBefore) return rollBy === "restart" && status.restarted === true ? DONE : PROGRESSING;
+  if (status.state === "failed" && failureId(status) === rollout.failedBefore) {
+    if (rollBy === "restart" && status.restarted === true) return DONE;
+    // It is ours too where it is still there when the rollout is late.
+    return { ...PROGRESSING, refused: { reason: status.reason, message: status.message } };
+  }
   // A restart by its time begins no rollout of its own.
   if (rollBy === "restart") return status;
   if (rollout.revision === undefined || revision === undefined) return status;
