@@ -159,7 +159,9 @@ export function newRollout(
     cause,
     requestedBy: keys.length === 0 ? (openRequest(record)?.by ?? "") : undefined,
     changedAt: newestChange(s, keys),
-    revision: workload.revision,
+    ...(typeof workload.revision === "string"
+      ? { templateId: workload.revision }
+      : { revision: workload.revision }),
     failedBefore: failureId(workload.status),
     ...affectedBy(s, cause),
   };
@@ -272,12 +274,11 @@ function statusOf(rollout: Rollout, { rollBy, status, revision }: Workload): Rol
   }
   // A restart by its time begins no rollout of its own.
   if (rollBy === "restart") return status;
-  if (rollout.revision === undefined || revision === undefined) return status;
+  const before = rollout.revision ?? rollout.templateId;
+  if (before === undefined || revision === undefined) return status;
   const left = status.state === "complete" && status.reason !== undefined;
-  const isBegun =
-    typeof revision === "number" && typeof rollout.revision === "number"
-      ? revision > rollout.revision
-      : revision !== rollout.revision;
+  const areCounted = typeof revision === "number" && typeof before === "number";
+  const isBegun = areCounted ? revision > before : revision !== before;
   return isBegun || left ? status : PROGRESSING;
 }
 

@@ -61,7 +61,9 @@ export const Rollout = z.object({
   stallTimeout: z.number().optional(),
   stalled: z.boolean().optional(),
   /** The newest rollout that the controller had begun at the decision, if it says which. */
-  revision: z.union([z.number(), z.string()]).optional(),
+  revision: z.number().optional(),
+  /** The same, where that is the hash of a template. */
+  templateId: z.string().optional(),
   /** Identifies how the rollout before had failed at the decision, as its status said. */
   failedBefore: z.string().optional(),
   /** For a CronJob: the id of the rollout as which its Job was asked for; default: its own. */
