@@ -192,8 +192,8 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     name: "plan-that-failed-comes-again",
     undoes: "A plan that was told as failed is not told again when its event comes again.",
     file: PLAN,
-    find: `if (record.failure?.plan === plan.id) return;`,
-    becomes: ``,
+    find: `if (entry?.value.failure?.plan === plan.id) {`,
+    becomes: `if (entry?.value.failure?.plan === "") {`,
     killedBy: replayOf("plan-comes-again-and-fails"),
   },
 ];

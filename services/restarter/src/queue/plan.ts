@@ -139,6 +139,10 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const about = { queue: queue.queue, cause, sources, affected };
   const plannedEvent = planned(decision.record, event.id, about, at);
   const plan = { at, cause, id: plannedEvent.id };
+  // The event has come again, and what was planned of it was told as failed.
+  if (entry?.value.failure?.plan === plan.id) {
+    return isBlocked ? task.enqueue(workload) : enqueueJob(queue, workload, isTried);
+  }
   await keepPlan(ctx, entry, decision.record, plan).catch((err: unknown) => {
     // What was read with it may be old too.
     reads.clear();
@@ -167,8 +171,6 @@ async function keepPlan(
   plan: NonNullable<WorkloadRecord["planned"]>,
 ): Promise<void> {
   const record = entry?.value ?? firstRecord(decided);
-  // The event has come again, and this plan was told as failed.
-  if (record.failure?.plan === plan.id) return;
   await commit(ctx, entry, { ...record, planned: plan });
 }
 
