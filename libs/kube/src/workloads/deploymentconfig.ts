@@ -1,6 +1,6 @@
 import { dig, digNumber } from "../object.ts";
 import type { KubeObject } from "../object.ts";
-import { condition, refusedReplicas, sentence } from "./conditions.ts";
+import { condition, conditionId, refusedReplicas, sentence } from "./conditions.ts";
 import type { PodTemplate, RolloutStatus, WorkloadKind } from "./kind.ts";
 import { replicasStatus } from "./replicas.ts";
 
@@ -34,7 +34,7 @@ function status(object: KubeObject): RolloutStatus {
   if (progressing?.reason === "ProgressDeadlineExceeded" || progressing?.status === "False") {
     const reason = progressing.reason ?? "Failed";
     const message = sentence(progressing.message, refusedReplicas(object));
-    return { state: "failed", reason, message };
+    return { state: "failed", reason, message, condition: conditionId(progressing) };
   }
   return replicasStatus(object, digNumber(object, 1, "spec", "replicas"));
 }

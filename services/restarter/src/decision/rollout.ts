@@ -162,7 +162,8 @@ export function newRollout(
     ...(typeof workload.revision === "string"
       ? { templateId: workload.revision }
       : { revision: workload.revision }),
-    failedBefore: failureId(workload.status),
+    // A Job that is made again has a status of its own.
+    failedBefore: workload.rollBy === "recreate" ? undefined : failureId(workload.status),
     ...affectedBy(s, cause),
   };
 }
