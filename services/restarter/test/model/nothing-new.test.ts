@@ -32,6 +32,18 @@ const CASES: readonly (readonly [about: string, Case])[] = [
     ],
   ],
   [
+    "a source is made between the decision to make a Job again and that, and the Job is suspended",
+    [
+      { replicas: 1, attempts: 1, maxRolling: 1, kind: "Job" },
+      [
+        { do: "change source", source: "cfg", value: 1 },
+        { do: "pass", ms: 5000, until: "write quota", cluster: true },
+        { do: "change source", source: "late", value: 0 },
+        { do: "edit", edit: "pauses it" },
+      ],
+    ],
+  ],
+  [
     "a workload that is made again waits like the one before",
     [
       { replicas: 1, attempts: 1 },

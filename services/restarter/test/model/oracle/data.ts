@@ -169,11 +169,14 @@ function falseReasons({ events, history }: Facts): Fault[] {
   });
 }
 
-/** Whether the marker of a write says what is present. */
+/** Whether the marker of a write says what is present, and all of it. */
 function isMarkedAsPresent(facts: Facts, { i, marker }: WorkloadWrite): boolean {
   const present = contentAt(facts, i);
-  return [...parseMarker(marker, NAMESPACE)].every(
-    ([key, digest]) => present.get(shortName(key)) === digest,
+  const marked = new Map(
+    [...parseMarker(marker, NAMESPACE)].map(([key, digest]) => [shortName(key), digest]),
+  );
+  return [...new Set([...marked.keys(), ...present.keys()])].every(
+    (name) => present.get(name) === marked.get(name),
   );
 }
 
