@@ -153,8 +153,8 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
     name: "refused-keeps-its-place",
     undoes: "What a rollout waited for is over when it is refused.",
     file: "services/restarter/src/decision/outcomes.ts",
-    find: `const next = { ...waited, failure: { ...failure, plan } };`,
-    becomes: `const next = { ...record, failure: { ...failure, plan } };`,
+    find: `const next = { ...waited, failure: { ...failure, plans } };`,
+    becomes: `const next = { ...record, failure: { ...failure, plans } };`,
     killedBy: replayOf("hold-outlives-its-reason"),
   },
   {

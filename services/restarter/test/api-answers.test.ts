@@ -344,6 +344,8 @@ async function meet(answer: Answer): Promise<void> {
     expect(await wordsAbout(name)).not.toContain("failed");
     await given[Symbol.asyncDispose]();
   }
+  // Its record is current before its rollout too.
+  if (must.do !== "decide") await world.harness.waitEvent("started", name);
   await waitDone(subject, kind);
   const words = must.do === "decide" ? must.words : ["planned", "started", "succeeded"];
   expect(await wordsAbout(name)).toEqual(words);

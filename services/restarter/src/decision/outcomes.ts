@@ -211,8 +211,8 @@ export function refused(
   const isSame = before?.wanted === failure.wanted && before.reason === failure.reason;
   const reported = isSame && record.planned === undefined;
   const { due: _due, hold: _hold, ...waited } = record;
-  const plan = record.planned?.id ?? (isSame ? before.plan : undefined);
-  const next = { ...waited, failure: { ...failure, plan } };
+  const plans = record.planned?.ids ?? (isSame ? before.plans : undefined);
+  const next = { ...waited, failure: { ...failure, plans } };
   if (!reported) return failed({ ...next, planned: undefined }, rollout, failure, now);
   const { rollout: _rollout, ...rest } = next;
   return { ...rest, phase: "failed" };

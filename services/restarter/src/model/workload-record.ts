@@ -83,8 +83,8 @@ export const Failure = z.object({
   generation: z.number(),
   attempts: z.number(),
   retryAt: z.number(),
-  /** The event of the last plan that was told as failed by it. */
-  plan: z.string().optional(),
+  /** The events of the plans that were told as failed by it. */
+  plans: z.array(z.string()).optional(),
 });
 export type Failure = z.infer<typeof Failure>;
 
@@ -125,9 +125,14 @@ export const WorkloadRecord = z.object({
    * the workload may still show that one was applied, up to the generation after its `guard`.
    */
   unconfirmed: z.array(Rollout).optional(),
-  /** A change was published as planned at this time, by this event, and no outcome has followed. */
+  /** A change was published as planned at this time, and no outcome has followed yet. */
   planned: z
-    .object({ at: z.number(), cause: Cause.optional(), id: z.string().optional() })
+    .object({
+      at: z.number(),
+      cause: Cause.optional(),
+      /** The events that said so, bounded: they may come again after its end. */
+      ids: z.array(z.string()).optional(),
+    })
     .optional(),
   /**
    * Its last rollout ended before every pod was replaced, and the workload has not come to rest

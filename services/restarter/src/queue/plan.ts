@@ -28,6 +28,8 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { countOutcome, planSpan, tracer } from "../events/outcome-publisher.ts";
 
 const CONCURRENCY = 32;
+/** So many plans are kept that wait for one end. */
+const MAX_PLANS = 16;
 
 /**
  * Handles one event of a source: finds the workloads that use it, decides for each from present
@@ -138,9 +140,11 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const at = Date.now();
   const about = { queue: queue.queue, cause, sources, affected };
   const plannedEvent = planned(decision.record, event.id, about, at);
-  const plan = { at, cause, id: plannedEvent.id };
+  const { failure, planned: before } = entry?.value ?? {};
+  const ids = [...(before?.ids ?? []), plannedEvent.id].slice(-MAX_PLANS);
+  const plan = { at, cause, ids };
   // The event has come again, and what was planned of it was told as failed.
-  if (entry?.value.failure?.plan === plan.id) {
+  if (failure?.plans?.includes(plannedEvent.id) === true) {
     return isBlocked ? task.enqueue(workload) : enqueueJob(queue, workload, isTried);
   }
   await keepPlan(ctx, entry, decision.record, plan).catch((err: unknown) => {
