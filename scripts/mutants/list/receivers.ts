@@ -80,9 +80,8 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     find: `.replaceAll(LINE_MARKS, "$1\\u200B$2")`,
     becomes: ``,
     killedBy: {
-      file: MARKUP,
-      title:
-        "Google Chat shows names and sentences with marks of its markup as they are (case 17, Google Chat)",
+      file: "services/notifier/src/receivers/chats.test.ts",
+      title: "no mark of Slack or Google Chat begins in > quoted",
     },
   },
   {

@@ -171,6 +171,7 @@ test.each([
   { text: ":fire: at 12:30:45 :+1:", shown: ":\u200Bfire: at 12:30:45 :\u200B+1:" },
   { text: "app:latest, registry:5000/app:1", shown: "app:latest, registry:5000/app:1" },
   { text: "> a\n>b > c", shown: "\u200B> a\n\u200B>b > c" },
+  { text: "> quoted", shown: "\u200B> quoted" },
   { text: "* a\n  - b -c", shown: "\u200B* a\n  \u200B- b -c" },
 ])("no mark of Slack or Google Chat begins in $text", ({ text, shown }) => {
   expect(withoutMarkup(text)).toBe(shown);
