@@ -23,6 +23,8 @@ export function newerVersion(a: string | undefined, b: string): string {
 const APART_MS = 60_000;
 
 type Shown = { readonly version: string; readonly time: number };
+/** `older` was shown more than a minute before `newest`. */
+type ShownOfType = { newest?: Shown | undefined; older?: Shown | undefined };
 
 /**
  * Whether the versions of two resource types follow one order, as they do where one etcd numbers
@@ -37,9 +39,9 @@ export type CommonOrder = {
 };
 
 export function createCommonOrder(): CommonOrder {
-  const shown = {
-    sources: { newest: undefined as Shown | undefined, older: undefined as Shown | undefined },
-    workloads: { newest: undefined as Shown | undefined, older: undefined as Shown | undefined },
+  const shown: Readonly<Record<"sources" | "workloads", ShownOfType>> = {
+    sources: {},
+    workloads: {},
   };
   const agreed = { sources: false, workloads: false };
   return {
@@ -47,8 +49,8 @@ export function createCommonOrder(): CommonOrder {
       const other = shown[type === "sources" ? "workloads" : "sources"];
       const isBefore = (write: Shown | undefined) =>
         write !== undefined && write.time < time - APART_MS;
-      const before = isBefore(other.newest) ? other.newest : other.older;
-      if (before !== undefined && isBefore(before)) {
+      const before = [other.newest, other.older].find(isBefore);
+      if (before !== undefined) {
         if (compareVersions(version, before.version) > 0) agreed[type] = true;
         else Object.assign(agreed, { sources: false, workloads: false });
       }

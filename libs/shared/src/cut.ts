@@ -8,3 +8,9 @@ export function cutBytes(text: string, max: number): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(max));
   return text.slice(0, read).toWellFormed();
 }
+
+/** The first `max` of the names, and how many more there are: `web-0, web-1 and 3 more`. */
+export function cutNames(names: readonly string[], max: number): string {
+  const first = names.slice(0, max).join(", ");
+  return names.length > max ? `${first} and ${names.length - max} more` : first;
+}

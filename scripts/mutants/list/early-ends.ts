@@ -192,8 +192,8 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     name: "plan-that-failed-comes-again",
     undoes: "A plan that was told as failed is not told again when its event comes again.",
     file: PLAN,
-    find: `if (failure?.plans?.includes(plannedEvent.id) === true) {`,
-    becomes: `if (failure?.plans?.includes("") === true) {`,
+    find: `if (failure?.plans?.includes(plannedEvent.id) === true) return enqueue();`,
+    becomes: ``,
     killedBy: replayOf("plan-comes-again-and-fails"),
   },
 ];

@@ -1,3 +1,4 @@
+import { cutNames } from "@rollcast/shared/cut";
 import type { HealthSources } from "@rollcast/runtime/health/service-health";
 import type { Consuming } from "@rollcast/nats/consume";
 import { consumerHealth } from "@rollcast/nats/consumer-health";
@@ -26,9 +27,7 @@ const MAX_NAMED = 3;
 /** A line about the records that nobody can read: what they hold waits until they are removed. */
 function recordNotes(keys: readonly string[]): string[] {
   if (keys.length === 0) return [];
-  const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : "";
-  const named = keys.slice(0, MAX_NAMED).join(", ");
-  return [`records of bucket notify cannot be read, and wait: ${named}${more}`];
+  return [`records of bucket notify cannot be read, and wait: ${cutNames(keys, MAX_NAMED)}`];
 }
 
 /** How the parts of a notifier are. */

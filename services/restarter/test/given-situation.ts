@@ -1,7 +1,10 @@
 import type { SourceRecord } from "@rollcast/shared/records";
 import { sourceKey } from "../src/model/content.ts";
 import type { SourceKey } from "../src/model/content.ts";
+import { decide } from "../src/decision/decide.ts";
 import type { DecisionInput } from "../src/decision/decision.ts";
+import type { WorkloadRecord } from "../src/model/workload-record.ts";
+import type { Workload } from "../src/model/workload.ts";
 import { givenWorkload, rulesOf } from "./given.ts";
 
 export const T0 = Date.parse("2026-01-10T12:00:00.000Z");
@@ -44,4 +47,15 @@ export function givenSituation(over: Partial<DecisionInput> = {}): DecisionInput
     admission: { queue: "default", haltAfter: 3, failures: [], quota: "none" },
     ...over,
   };
+}
+
+/** The record that is decided on for a workload whose only source is {@link CFG}. */
+export function decided(
+  workload: Workload,
+  source: SourceRecord,
+  record?: WorkloadRecord,
+): WorkloadRecord {
+  const decision = decide(givenSituation({ workload, record, sources: new Map([[CFG, source]]) }));
+  if (decision.do === "requeue") throw new Error("not decided");
+  return decision.record;
 }

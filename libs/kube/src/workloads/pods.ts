@@ -1,3 +1,4 @@
+import { cutNames } from "@rollcast/shared/cut";
 import { dig } from "../object.ts";
 import type { KubeObject, ObjectMeta } from "../object.ts";
 import type { RolloutStatus } from "./kind.ts";
@@ -6,8 +7,7 @@ const MAX_NAMED = 20;
 
 /** Names in one sentence's part, the rest of a long list as a number: `web-0, web-1 and 3 more`. */
 export function nameSome(names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMED).join(", ");
-  return names.length > MAX_NAMED ? `${shown} and ${names.length - MAX_NAMED} more` : shown;
+  return cutNames(names, MAX_NAMED);
 }
 
 /** How many pods wait, in the words of an event: `2 of 3 pods keep the old template ...`. */

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { CFG, T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload } from "../../test/given.ts";
-import type { SourceRecord } from "@rollcast/shared/records";
-import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import { patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
@@ -21,16 +19,6 @@ function deployment(
   const editedAt = T0 + generation * 1_000;
   const given = givenWorkload({ annotations, metadata: { generation } });
   return { ...given, editedAt, templateHash, status: PROGRESSING, ...over };
-}
-
-function decided(
-  workload: Workload,
-  source: SourceRecord,
-  record?: WorkloadRecord,
-): WorkloadRecord {
-  const decision = decide(givenSituation({ workload, record, sources: new Map([[CFG, source]]) }));
-  if (decision.do === "requeue") throw new Error("not decided");
-  return decision.record;
 }
 
 const A = givenSource("aa");

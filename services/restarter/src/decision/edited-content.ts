@@ -13,11 +13,16 @@ import {
   unknownContents,
 } from "./running-content.ts";
 
+/** The version of the last edit, where the watch showed it: a list gives one that may be later. */
+function shownEdit({ editedVersion, isEditShown }: Workload): string | undefined {
+  return isEditShown === true ? editedVersion : undefined;
+}
+
 /** Whether pods started by the last template edit run the source's last change. */
 function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
-  const { editedAt, editedVersion, isEditShown } = s.workload;
+  const { editedAt } = s.workload;
   // Where versions follow one order they know better than two watches, each with its own lag.
-  const isOlder = isEditShown === true ? isOlderThan(s, key, editedVersion) : undefined;
+  const isOlder = isOlderThan(s, key, shownEdit(s.workload));
   if (isOlder !== undefined) return isOlder;
   const changedBy = lastChange(s, key);
   if (changedBy === undefined) return !isLaterByVersion(s, key);
@@ -92,8 +97,7 @@ export function reconcileEdit(
   }
   const { editedAt } = workload;
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
-  const isShown = workload.isEditShown === true;
-  next = { ...next, editedVersion: isShown ? workload.editedVersion : undefined };
+  next = { ...next, editedVersion: shownEdit(workload) };
   if (workload.rollBy !== "recreate" && record.templateHash !== workload.templateHash) {
     next = { ...next, earlier: earlierTemplates(record) };
     const left = runningLeft(record, workload);

@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
-import { CFG, T0, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload } from "../../test/given.ts";
-import type { SourceRecord } from "@rollcast/shared/records";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import { patchedRecord } from "./applied.ts";
-import { decide } from "./decide.ts";
 
 const COMPLETE = { state: "complete" } as const;
 const PROGRESSING = { state: "progressing" } as const;
@@ -14,16 +12,6 @@ function deployment(generation: number, over: Partial<Workload>): Workload {
   const annotations = { "rollcast.dev/auto": "true" };
   const editedAt = T0 + generation * 1_000;
   return { ...givenWorkload({ annotations, metadata: { generation } }), editedAt, ...over };
-}
-
-function decided(
-  workload: Workload,
-  source: SourceRecord,
-  record?: WorkloadRecord,
-): WorkloadRecord {
-  const decision = decide(givenSituation({ workload, record, sources: new Map([[CFG, source]]) }));
-  if (decision.do === "requeue") throw new Error("not decided");
-  return decision.record;
 }
 
 const A = givenSource("aa");

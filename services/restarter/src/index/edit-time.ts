@@ -35,7 +35,7 @@ export function withEdit(
   if (!isGapless && (editedAt === undefined || editedAt < (now.editedAt ?? 0))) {
     return atLatest(now);
   }
-  return { ...now, editedAt, editedVersion, ...(isEditShown === true ? { isEditShown } : {}) };
+  return { ...now, editedAt, editedVersion, isEditShown };
 }
 
 /** The watch shows each version of a workload, its creation first. */

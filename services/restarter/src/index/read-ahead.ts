@@ -45,12 +45,7 @@ export function createReadAhead(): ReadAhead {
         shown.marker === indexed.marker;
       if (!isSame) return indexed;
       const { editedAt, editedVersion, isEditShown } = shown;
-      return {
-        ...indexed,
-        editedAt,
-        editedVersion,
-        ...(isEditShown === true ? { isEditShown } : {}),
-      };
+      return { ...indexed, editedAt, editedVersion, isEditShown };
     },
     end(key, indexed) {
       if (!behind.has(key)) return indexed;

@@ -4,6 +4,7 @@ import type {
   RolloutStatus,
   TemplateRef,
 } from "@rollcast/kube/workloads/kind";
+import { cutNames } from "@rollcast/shared/cut";
 import type { SourceKind } from "@rollcast/shared/events";
 import { EFFECT } from "./annotation-values.ts";
 import type { AnnotationFault } from "./annotation-values.ts";
@@ -70,7 +71,7 @@ export type Workload = {
   readonly status: RolloutStatus;
   readonly rollBy: RollBy;
   /** The newest rollout that its controller has begun, if it says which. */
-  readonly revision?: number | string | undefined;
+  readonly revision?: number | string;
   /** Why it must not be rolled now. */
   readonly hold?: string;
   /** No new run may start while one is active. */
@@ -111,8 +112,7 @@ const NAMED = 3;
 
 /** The first workloads, and how many more there are. */
 export function namedWorkloads(keys: readonly WorkloadKey[]): string {
-  const named = keys.slice(0, NAMED).join(", ");
-  return keys.length > NAMED ? `${named} and ${keys.length - NAMED} more` : named;
+  return cutNames(keys, NAMED);
 }
 
 /** Splits a workload key into its parts. */

@@ -141,20 +141,18 @@ async function planOne(ctx: Context, queues: RolloutQueues, task: PlanTask): Pro
   const about = { queue: queue.queue, cause, sources, affected };
   const plannedEvent = planned(decision.record, event.id, about, at);
   const { failure, planned: before } = entry?.value ?? {};
+  const enqueue = () => (isBlocked ? task.enqueue(workload) : enqueueJob(queue, workload, isTried));
+  // The event has come again, and what was planned of it was told as failed.
+  if (failure?.plans?.includes(plannedEvent.id) === true) return enqueue();
   const ids = [...(before?.ids ?? []), plannedEvent.id].slice(-MAX_PLANS);
   const plan = { at, cause, ids };
-  // The event has come again, and what was planned of it was told as failed.
-  if (failure?.plans?.includes(plannedEvent.id) === true) {
-    return isBlocked ? task.enqueue(workload) : enqueueJob(queue, workload, isTried);
-  }
   await keepPlan(ctx, entry, decision.record, plan).catch((err: unknown) => {
     // What was read with it may be old too.
     reads.clear();
     throw err;
   });
   await ctx.publish(plannedEvent);
-  if (isBlocked) task.enqueue(workload);
-  else await enqueueJob(queue, workload, isTried);
+  await enqueue();
   countOutcome(ctx.metrics, plannedEvent);
   const { uid } = input.workload;
   ctx.logger.info(
