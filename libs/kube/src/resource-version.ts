@@ -38,6 +38,7 @@ export type CommonOrder = {
   isConfirmed(): boolean;
 };
 
+/** An order of which nothing was seen yet. */
 export function createCommonOrder(): CommonOrder {
   const shown: Readonly<Record<"sources" | "workloads", ShownOfType>> = {
     sources: {},
