@@ -61,8 +61,18 @@ export function guardedAnnotations(
 
 /**
  * A patch that has pods replaced which were made before `time` (Argo's `spec.restartAt`), guarded
- * as {@link guardedAnnotations}.
+ * as {@link guardedAnnotations}. It sets annotations of the object, which must have some: to make
+ * the first one could take away what others add meanwhile.
  */
-export function guardedRestart(object: Guard, time: string): PatchOperation[] {
-  return [...guard(object), { op: "add", path: "/spec/restartAt", value: time }];
+export function guardedRestart(
+  object: Guard,
+  time: string,
+  annotations: Readonly<Record<string, string>>,
+): PatchOperation[] {
+  const more = Object.entries(annotations).map(([name, value]): PatchOperation => ({
+    op: "add",
+    path: `/metadata/annotations/${escapePointer(name)}`,
+    value,
+  }));
+  return [...guard(object), { op: "add", path: "/spec/restartAt", value: time }, ...more];
 }

@@ -2,6 +2,7 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const RUNNING = "services/restarter/src/decision/running-content.ts";
+const CONTENT = "services/restarter/src/model/content.ts";
 const EDITED = "services/restarter/src/decision/edited-content.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const WITHOUT_IT = "after a workload that was made without it rolls that by reload.onCreate alone";
@@ -50,6 +51,25 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     find: `record.running[key] ?? brought?.[key];`,
     becomes: `record.running[key] ?? (brought === undefined ? brought : undefined);`,
     killedBy: replayOf("opted-out-midway"),
+  },
+  {
+    name: "restart-of-an-older-record",
+    undoes: "A Rollout says with which content it was restarted, where the record is older.",
+    file: CONTENT,
+    find: `return record.restarted !== restartHash(workload);`,
+    becomes: `return false;`,
+    killedBy: replayOf("argo-restarted-after-backup"),
+  },
+  {
+    name: "restart-by-another-time-counts",
+    undoes: "What a Rollout says of a restart counts for the time of that restart alone.",
+    file: CONTENT,
+    find: `readMarker(text)[RESTART_AT] === restartAt ? text : undefined`,
+    becomes: `readMarker(text)[RESTART_AT] !== undefined ? text : undefined`,
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title: "an annotation of another time counts: false",
+    },
   },
   {
     name: "created-is-before-any-edit",

@@ -1,7 +1,11 @@
+import { openKv } from "@rollcast/nats/kv";
+import { recordKey } from "@rollcast/shared/subjects";
+import { CLUSTER } from "@rollcast/testkit/harness/base-config";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { defineRollouts, pathIn, setStatus } from "@rollcast/testkit/definitions";
+import { WorkloadRecord } from "../src/model/workload-record.ts";
 import { faultsOf, startRestarterHarness, wordsOf } from "./harness.ts";
 import { custom } from "@rollcast/testkit/shapes";
 
@@ -94,6 +98,64 @@ test("an Argo Rollout is rolled by its template or restarted, waits at pauses, a
   const events = await harness.events();
   expect(faultsOf(events)).toEqual([]);
   expect(wordsOf(events, "restarted")).toEqual(["planned", "started", "succeeded"]);
+});
+
+test("a Rollout that was restarted is not again by a record from an older backup", async () => {
+  await using harness = await startRestarterHarness();
+  const { api, connection, namespace } = harness;
+  await defineRollouts(api);
+  await harness.adopt("cfg", "0");
+  const annotations = {
+    "reloader.stakater.com/auto": "true",
+    "reloader.stakater.com/rollout-strategy": "restart",
+    "example.com/team": "shop",
+  };
+  const object = custom(
+    "argoproj.io/v1alpha1",
+    "Rollout",
+    { namespace, name: "web" },
+    { annotations },
+  );
+  await api.create(pathIn(namespace, ROLLOUT), object);
+  const path = pathIn(namespace, ROLLOUT, "web");
+  const says = (generation: number, more: object = {}) =>
+    setStatus(api, path, { observedGeneration: String(generation), phase: "Healthy", ...more });
+  await says(1);
+  const service = await harness.start();
+  await harness.waitCurrent("Rollout", "web");
+  const backup = await harness.record("web", "Rollout");
+  await harness.change("cfg", "1");
+  await harness.waitEvent("started", "web");
+  const { metadata, spec } = await api.get<Rollout>(path);
+  const { "rollcast.dev/config": own = "", ...others } = metadata.annotations ?? {};
+  expect(others).toEqual(annotations);
+  expect(JSON.parse(own)).toMatchObject({
+    "ConfigMap/cfg": expect.stringContaining("."),
+    restartAt: spec.restartAt,
+  });
+  await says(2, { restartedAt: spec.restartAt });
+  await harness.waitEvent("succeeded", "web");
+  const running = (await harness.record("web", "Rollout"))?.running;
+
+  await service.kill();
+  const records = await openKv(connection, "workloads", WorkloadRecord);
+  const key = recordKey(CLUSTER, { kind: "Rollout", namespace, name: "web" });
+  const present = await records.get(key);
+  if (backup === undefined || present === undefined) throw new Error("no record");
+  await records.update(key, backup, present.revision);
+  await harness.start();
+  // The watcher finds that the source differs from its record of then.
+  await harness.change("cfg", "1");
+  await waitFor(
+    async () => {
+      const record = await harness.record("web", "Rollout");
+      const isSame = JSON.stringify(record?.running) === JSON.stringify(running);
+      return isSame && record?.phase === "current";
+    },
+    { message: "the record to be renewed" },
+  );
+  expect((await api.get<Rollout>(path)).metadata.generation).toBe(2);
+  expect(wordsOf(await harness.events(), "web")).not.toContain("superseded");
 });
 
 test("a Rollout with a workloadRef to a Deployment: the Deployment is patched, and the Rollout determines the end", async () => {

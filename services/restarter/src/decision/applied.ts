@@ -1,6 +1,6 @@
 import { stableId } from "@rollcast/shared/events";
 import { jobName } from "@rollcast/kube/workloads/manifest";
-import { contentsHash, markerHash } from "../model/content.ts";
+import { contentsHash, markerHash, restartHash } from "../model/content.ts";
 import { cancelled, started, superseded, withoutPlan } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
@@ -275,6 +275,7 @@ export function patchedRecord(
     generation,
     templateHash: rollout.templateHash,
     marker: markerHash({ ...s.workload, marker: rollout.marker }),
+    restarted: restartHash(s.workload),
     marks: s.workload.marks.reloader,
     rollout: {
       ...rollout,

@@ -1,4 +1,4 @@
-import { ABSENT, UNKNOWN, contentsHash, markerHash } from "../model/content.ts";
+import { ABSENT, UNKNOWN, contentsHash, markerHash, restartHash } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { deferred, hold, skipped, superseded, withoutPlan } from "./outcomes.ts";
 import { presentContents, verdicts } from "../model/verdict.ts";
@@ -90,6 +90,7 @@ function decideNow(s: DecisionInput): Decided {
     running: reconcileRunning(s, record, present),
     generation: workload.generation,
     marker: markerHash(workload),
+    restarted: restartHash(workload),
     optIn: optInHash(workload),
     verdicts: boundedVerdicts(verdictBySource),
   };

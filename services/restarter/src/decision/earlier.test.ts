@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CFG, T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload } from "../../test/given.ts";
+import { formatRestart, restartedWith } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
 import { patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
@@ -20,6 +21,8 @@ function deployment(
   const given = givenWorkload({ annotations, metadata: { generation } });
   return { ...given, editedAt, templateHash, status: PROGRESSING, ...over };
 }
+
+type Digests = Parameters<typeof formatRestart>[0];
 
 const A = givenSource("aa");
 /** Changed before any of the edits. */
@@ -121,6 +124,53 @@ describe("a CronJob's newest Job", () => {
     { name: "of a rollout that the record has", job: { madeBy: "r1" }, does: "roll" },
   ])("$name: $does", ({ job, does }) => {
     expect(at(job)).toBe(does);
+  });
+});
+
+describe("a restart by its time that an older record does not know", () => {
+  const time = "2026-01-10T12:00:01Z";
+  const rollout: Workload = { ...deployment(1, "t1"), kind: "Rollout", rollBy: "restart" };
+  const wanted = decided(rollout, B).running as Digests;
+  const annotation = formatRestart(wanted, rollout.namespace, time);
+  const record = decided(rollout, A);
+
+  test.each([
+    { name: "says the present content", over: { restarted: annotation }, phase: "current" },
+    {
+      name: "says other content",
+      over: { restarted: formatRestart(record.running as Digests, rollout.namespace, time) },
+      phase: "pending",
+    },
+    { name: "says nothing", over: {}, phase: "pending" },
+    {
+      name: "is older than the record",
+      over: { restarted: annotation, generation: record.generation },
+      phase: "pending",
+    },
+  ])("$name: the record is then $phase", ({ over, phase }) => {
+    const restarted = { ...rollout, generation: 2, marker: time, ...over };
+    expect(decided(restarted, B, record).phase).toBe(phase);
+  });
+
+  test("what the record knows counts as it says", () => {
+    const recorded = decided(
+      { ...rollout, generation: 2, marker: time, restarted: annotation },
+      B,
+      record,
+    );
+    const again = { ...rollout, generation: 3, marker: time, restarted: annotation };
+    expect(decided(again, A, recorded).phase).toBe("pending");
+  });
+
+  test.each([
+    { name: "of the present time", text: annotation, at: time, counts: true },
+    { name: "of another time", text: annotation, at: "2026-01-10T12:00:02Z", counts: false },
+    { name: "of no time", text: annotation, at: undefined, counts: false },
+    { name: "no JSON", text: "{", at: time, counts: false },
+    { name: "no object", text: "[]", at: time, counts: false },
+    { name: "absent", text: undefined, at: time, counts: false },
+  ])("an annotation $name counts: $counts", ({ text, at, counts }) => {
+    expect(restartedWith(text, at)).toBe(counts ? text : undefined);
   });
 });
 

@@ -2,7 +2,14 @@ import { stableId } from "@rollcast/shared/events";
 import { parseTime } from "@rollcast/kube/object";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { compareVersions } from "@rollcast/kube/resource-version";
-import { ABSENT, UNKNOWN, comparable, markerHash, parseMarker } from "../model/content.ts";
+import {
+  ABSENT,
+  UNKNOWN,
+  comparable,
+  isWrittenAnew,
+  markerHash,
+  parseMarker,
+} from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
@@ -100,23 +107,20 @@ type Marked = { readonly digests: ReadonlyMap<SourceKey, string>; readonly isNew
 
 /**
  * The marker counts for a workload without a record, and where Rollcast wrote another one than the
- * record has, or ran another Job: the record is older, as after a restore of NATS.
+ * record has, restarted it once more, or ran another Job: the record is older, as after a restore
+ * of NATS.
  */
 function markedBy(s: DecisionInput, present: WorkloadRecord): Marked {
   const { newestJob, record, workload } = s;
-  const read = () => parseMarker(workload.marker, workload.namespace);
+  const written = workload.rollBy === "restart" ? workload.restarted : workload.marker;
+  const read = () => parseMarker(written, workload.namespace);
   if (record?.uid !== workload.uid) return { digests: read(), isNewer: false };
   if (newestJob !== undefined) {
     const isNewer = isRunSince(newestJob, present);
     const digests = isNewer ? parseMarker(newestJob.marker, workload.namespace) : new Map();
     return { digests, isNewer };
   }
-  const isOther = present.marker !== undefined && present.marker !== markerHash(workload);
-  const isNewer =
-    isOther &&
-    workload.rollBy === "patch" &&
-    workload.ownsMarker === true &&
-    workload.generation > present.generation;
+  const isNewer = workload.generation > present.generation && isWrittenAnew(workload, present);
   return { digests: isNewer ? read() : new Map(), isNewer };
 }
 

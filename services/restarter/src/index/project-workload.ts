@@ -5,7 +5,7 @@ import type { PodTemplate, WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { cutText } from "@rollcast/shared/cut";
 import { FIELD_MANAGER } from "@rollcast/kube/patch";
 import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
-import { MARKER } from "../model/content.ts";
+import { MARKER, restartedWith } from "../model/content.ts";
 import { readMarks, withoutMarks } from "../model/reloader-marks.ts";
 import { valueFaults, withNameFaults } from "../model/annotation-values.ts";
 import { readOptIn } from "../model/opt-in.ts";
@@ -130,6 +130,10 @@ export function projectWorkload(kind: WorkloadKind, object: KubeObject, rules: R
     editedAt: editedByOthers(object, kind.templatePath),
     status: kind.status(object),
     rollBy,
+    restarted:
+      rollBy === "restart"
+        ? restartedWith(metadata.annotations?.[MARKER], kind.restartedAt?.(object))
+        : undefined,
     ...optionalFields(kind, object),
   };
 }

@@ -7,6 +7,7 @@ import { WHOLE_OBJECT } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Keys } from "./source-references.ts";
 import type { Workload } from "./workload.ts";
+import type { WorkloadRecord } from "./workload-record.ts";
 
 /** Identifies a source: `<kind>/<namespace>/<name>`. */
 export type SourceKey = `${string}/${string}/${string}`;
@@ -81,6 +82,8 @@ export function contentsHash(contents: Readonly<Record<string, Content>>): strin
   return stableId(JSON.stringify(pairs));
 }
 
+type Digests = Readonly<Record<SourceKey, { readonly digest: string }>>;
+
 /** The annotation on the pod template that records the content its pods started with. */
 export const MARKER = "rollcast.dev/config";
 const AGAIN = "again";
@@ -97,19 +100,37 @@ function shortKey(key: SourceKey, namespace: string): string {
  * changes nothing. `again` makes a marker that differs from the one a rollback left on the template
  * for the same content. It is the generation being replaced, so a retry writes the same marker.
  */
-export function formatMarker(
-  contents: Readonly<Record<SourceKey, { digest: string }>>,
-  namespace: string,
-  again?: number,
-): string {
+export function formatMarker(contents: Digests, namespace: string, again?: number): string {
+  return JSON.stringify({
+    ...digestsOf(contents, namespace),
+    ...(again === undefined ? {} : { [AGAIN]: String(again) }),
+  });
+}
+
+function digestsOf(contents: Digests, namespace: string): Record<string, string> {
   const pairs = Object.entries(contents)
     .filter(([, content]) => content.digest !== ABSENT && content.digest !== UNKNOWN)
     .map(([key, content]) => [shortKey(key as SourceKey, namespace), content.digest] as const)
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify({
-    ...Object.fromEntries(pairs),
-    ...(again === undefined ? {} : { [AGAIN]: String(again) }),
-  });
+  return Object.fromEntries(pairs);
+}
+
+const RESTART_AT = "restartAt";
+
+/**
+ * With which content pods are restarted by a time, as the annotation of their workload says it: the
+ * digests of a marker, and the time that they are of.
+ */
+export function formatRestart(contents: Digests, namespace: string, restartAt: string): string {
+  return JSON.stringify({ ...digestsOf(contents, namespace), [RESTART_AT]: restartAt });
+}
+
+/** That annotation, if it is of this time: who restarts the pods otherwise leaves it as it is. */
+export function restartedWith(
+  text: string | undefined,
+  restartAt: string | undefined,
+): string | undefined {
+  return restartAt !== undefined && readMarker(text)[RESTART_AT] === restartAt ? text : undefined;
 }
 
 /**
@@ -118,6 +139,21 @@ export function formatMarker(
  */
 export function markerHash({ marker, rollBy }: Pick<Workload, "marker" | "rollBy">): string {
   return marker === undefined || rollBy !== "patch" ? "" : stableId(marker);
+}
+
+/** What a record keeps of a restart by its time, to see that there was a later one. */
+export function restartHash({ restarted }: Pick<Workload, "restarted">): string | undefined {
+  return restarted === undefined ? undefined : stableId(restarted);
+}
+
+/** Whether the object has a marker of ours, or says of a restart, that its record does not have. */
+export function isWrittenAnew(
+  workload: Pick<Workload, "marker" | "ownsMarker" | "restarted" | "rollBy">,
+  record: Pick<WorkloadRecord, "marker" | "restarted">,
+): boolean {
+  if (workload.restarted !== undefined) return record.restarted !== restartHash(workload);
+  const isOwn = workload.rollBy === "patch" && workload.ownsMarker === true;
+  return isOwn && record.marker !== undefined && record.marker !== markerHash(workload);
 }
 
 const SECOND_MS = 1_000;
@@ -133,18 +169,21 @@ export function restartTime(changedAt: number, present: string | undefined): str
   return write(seconds) === present ? write(seconds + 1) : write(seconds);
 }
 
+function readMarker(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined || text.length > MAX_MARKER) return {};
+  try {
+    const raw: unknown = JSON.parse(text);
+    const isObject = typeof raw === "object" && raw !== null && !Array.isArray(raw);
+    return isObject ? (raw as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
 /** Digests by source from the marker on a pod template; empty if it is not our marker. */
 export function parseMarker(text: string | undefined, namespace: string): Map<SourceKey, string> {
   const digests = new Map<SourceKey, string>();
-  if (text === undefined || text.length > MAX_MARKER) return digests;
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return digests;
-  }
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return digests;
-  for (const [key, digest] of Object.entries(raw)) {
+  for (const [key, digest] of Object.entries(readMarker(text))) {
     const parts = key.split("/");
     if (typeof digest !== "string" || !/^[a-z0-9]+\.[0-9a-f]{32}$/.test(digest)) continue;
     const [kind = "", second = "", third] = parts;

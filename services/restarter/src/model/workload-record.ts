@@ -113,6 +113,8 @@ export const WorkloadRecord = z.object({
   editedVersion: z.string().optional(),
   /** Hash of our marker on the pod template; absent where an earlier version wrote the record. */
   marker: z.string().optional(),
+  /** Hash of what our last restart by its time left on the object. */
+  restarted: z.string().optional(),
   /** Hash of Reloader's marks on the pod template. */
   marks: z.string().optional(),
   /** Hash of the workload's reload annotations. */

@@ -46,6 +46,8 @@ export type Workload = {
   readonly mayRoll: boolean;
   /** What our last rollout wrote: the annotation on the pod template, or (`restart`) a time. */
   readonly marker: string | undefined;
+  /** With which content our last restart by its time was, as the object says it. */
+  readonly restarted?: string;
   /** By managedFields, the marker on the pod template was written by Rollcast. */
   readonly ownsMarker?: true;
   /** Who wrote the object last, apart from its status and from Rollcast. */

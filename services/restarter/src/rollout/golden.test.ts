@@ -1,4 +1,3 @@
-import { guardedRestart } from "@rollcast/kube/patch";
 import type { KubeObject } from "@rollcast/kube/object";
 import { genericKind } from "@rollcast/kube/workloads/generic";
 import { jobAgain, jobFrom, jobName } from "@rollcast/kube/workloads/manifest";
@@ -9,8 +8,8 @@ import { expect, test } from "vitest";
 import { cronJob, custom, daemonSet, job, statefulSet } from "@rollcast/testkit/shapes";
 import { MARKER, formatMarker, restartTime } from "../model/content.ts";
 import { kindsOf } from "../index/kinds.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
-import { templatePatch } from "./roll.ts";
+import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { restartPatch, templatePatch } from "./roll.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import type { Workload } from "../model/workload.ts";
 import { rulesOf } from "../../test/given.ts";
@@ -86,7 +85,8 @@ function sent(kind: WorkloadKind, workload: Workload, object: KubeObject): unkno
   if (workload.rollBy === "job") return jobFrom(object, jobName(name, "0123456789"), marks);
   if (workload.rollBy === "recreate") return jobAgain(object, marks);
   if (workload.rollBy === "restart") {
-    return guardedRestart(workload, restartTime(Date.parse("2026-01-10T12:00:00.5Z"), undefined));
+    const time = restartTime(Date.parse("2026-01-10T12:00:00.5Z"), undefined);
+    return restartPatch(workload, { wanted, marker: time } as unknown as Rollout);
   }
   const rollout = { wanted, marker, guard: 3, id: "rollout-1" };
   const record = { running: {}, rollout } as unknown as WorkloadRecord;

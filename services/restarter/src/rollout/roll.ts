@@ -27,7 +27,7 @@ import { recordStarted } from "./record-started.ts";
 import { WRITE_MS, recreate, recreateJob, runJob } from "./jobs.ts";
 import { lastReloadedFrom, variableOperations } from "./reloader-strategy.ts";
 import type { Patched } from "./reloader-strategy.ts";
-import { MARKER, splitSourceKey } from "../model/content.ts";
+import { MARKER, formatRestart, splitSourceKey } from "../model/content.ts";
 import { LAST_RELOADED_FROM } from "../model/reloader-marks.ts";
 import type { SourceKey } from "../model/content.ts";
 
@@ -151,7 +151,7 @@ async function patchWorkload(
     contentType: JSON_PATCH,
     body:
       workload.rollBy === "restart"
-        ? guardedRestart(workload, record.rollout.marker)
+        ? restartPatch(workload, record.rollout)
         : templatePatch({ kind, workload, record, rules: ctx.rules }),
     timeoutMs: WRITE_MS,
   });
@@ -159,6 +159,13 @@ async function patchWorkload(
   // What admission changed in this request is part of it.
   const rollout = { ...record.rollout, templateHash: patched.templateHash };
   return { workload: patched, rollout };
+}
+
+/** A restart by its time; the object says with which content it is. */
+export function restartPatch(workload: Workload, { marker, wanted }: Rollout): PatchOperation[] {
+  const hasAnnotations = Object.keys(workload.annotations).length > 0;
+  const text = formatRestart(wanted, workload.namespace, marker);
+  return guardedRestart(workload, marker, hasAnnotations ? { [MARKER]: text } : {});
 }
 
 /**

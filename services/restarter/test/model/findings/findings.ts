@@ -112,8 +112,9 @@ export const FINDINGS: readonly Finding[] = [
       const { property } = violation;
       if (isMarked && property === "agree") return isStartForgotten(facts, violation);
       if (isMarked && ["records are true", "rolled once"].includes(property)) return false;
-      // The Jobs that it has run say what with.
-      if (facts.workload?.kind === "CronJob" && property === "rolled once") return false;
+      // The Jobs that it has run say what with, and a Rollout says it of its restarts.
+      const { kind = "" } = facts.workload ?? {};
+      if (["CronJob", "Rollout"].includes(kind) && property === "rolled once") return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
