@@ -44,12 +44,18 @@ function written() {
         replicas?: number;
         onDelete?: boolean;
         isLate?: boolean;
+        lateSince?: string;
         isPaused?: boolean;
       } = {},
     ) => {
       const { marker, edited, ready = 1, replicas = 1, onDelete = false } = options;
-      const { isLate = false, isPaused = false } = options;
-      const late = { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
+      const { isLate = false, lateSince, isPaused = false } = options;
+      const late = {
+        type: "Progressing",
+        status: "False",
+        reason: "ProgressDeadlineExceeded",
+        lastUpdateTime: lateSince,
+      };
       const status = {
         replicas: 1,
         updatedReplicas: 1,
@@ -249,17 +255,20 @@ test("a pod that came after the rollout may have even newer content", () => {
 
 test("failed for a deadline is true if the cluster has shown that", () => {
   const late = { marker: marker(1), ready: 0 };
-  const says = (isLate: boolean) =>
+  const says = (isLate: boolean, lateSince?: string) =>
     begun()
-      .workload("cluster", { ...late, isLate })
+      .workload("cluster", { ...late, isLate, lateSince })
       .record({ phase: "failed" })
       .event("failed", "r", "ProgressDeadlineExceeded")
       .says();
 
+  const isUntrue =
+    "failed is true: failed (ProgressDeadlineExceeded), and the cluster has not shown that";
   expect(says(true)).toEqual([]);
-  expect(says(false)).toEqual([
-    "failed is true: failed (ProgressDeadlineExceeded), and the cluster has not shown that",
-  ]);
+  expect(says(true, "2026-03-01T10:00:00Z")).toEqual([]);
+  expect(says(false)).toEqual([isUntrue]);
+  // The failure of the rollout before, which its controller has written once more.
+  expect(says(true, "2026-03-01T09:50:00Z")).toEqual([isUntrue]);
 });
 
 test("failed after the patch was applied is not true", () => {
