@@ -27,7 +27,6 @@ import {
   isRestartedTooEarly,
   isRecordRestored,
   isRestoredMidway,
-  isRolledBeforeRestore,
   isRunForgotten,
   isStartForgotten,
 } from "./restores.ts";
@@ -96,7 +95,6 @@ export const FINDINGS: readonly Finding[] = [
     name: "restored-backup",
     about: "NATS is restored from a backup of before a rollout",
     breaks: [
-      "rolled once",
       "one end",
       "agree",
       "nothing is forgotten",
@@ -111,10 +109,7 @@ export const FINDINGS: readonly Finding[] = [
       );
       const { property } = violation;
       if (isMarked && property === "agree") return isStartForgotten(facts, violation);
-      if (isMarked && ["records are true", "rolled once"].includes(property)) return false;
-      // The Jobs that it has run say what with, and a Rollout says it of its restarts.
-      const { kind = "" } = facts.workload ?? {};
-      if (["CronJob", "Rollout"].includes(kind) && property === "rolled once") return false;
+      if (isMarked && property === "records are true") return false;
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
@@ -126,7 +121,6 @@ export const FINDINGS: readonly Finding[] = [
         return isStartForgotten(facts, violation) || isBegunBeforeRestore(facts, violation.i);
       }
       if (violation.property === "one end") return isRestoredMidway(facts, violation.i);
-      if (violation.property === "rolled once") return isRolledBeforeRestore(facts, violation);
       return isRecordRestored(facts, violation);
     },
   },

@@ -6,22 +6,6 @@ import { arePresent } from "../oracle/truth.ts";
 import type { Violation } from "../oracle/property.ts";
 import { isEachLack, recordedAt } from "./lacks.ts";
 
-/** Whether the rollout before the violation's patch is not in the backup that was restored. */
-export function isRolledBeforeRestore(facts: Facts, { i }: Violation): boolean {
-  const previous = facts.writes.findLast((write) => write.i < i && isPatch(write));
-  const begun = [...facts.rollouts.values()].find(
-    ({ rollout }) => rollout.marker === previous?.marker,
-  )?.rollout;
-  const since = begun?.decidedAt ?? previous?.at ?? Number.POSITIVE_INFINITY;
-  const wanted = JSON.stringify(begun?.wanted);
-  return facts.history.some((entry, at) => {
-    if (at >= i || entry.at < since || entry.type !== "restored record") return false;
-    const { phase, rollout, running } = entry.record ?? {};
-    const hasIt = phase !== "pending" && rollout?.id === begun?.id;
-    return !hasIt && JSON.stringify(running) !== wanted;
-  });
-}
-
 /**
  * Whether each pod, or the rollout that made it, is older than a restore, and the record restored
  * says what is wanted now.

@@ -47,8 +47,8 @@ function isGivenUpBefore(object: KubeObject, time: number): boolean {
 
 /**
  * Whether the cluster has shown before a place in the history that a rollout had failed. A rollout
- * that is decided again after a restore may find its marker, and that it has failed with it. What was
- * written of another before it counts only once it is late itself.
+ * that is decided again after a restore may find its marker, and that it has failed with it. What
+ * was written of another before it counts only once it is late itself.
  */
 export function wasFailed(
   { history, jobs, writes }: Facts,
