@@ -48,6 +48,15 @@ test.each<{ name: string; writes: readonly Write[]; expected: boolean }>([
     expected: true,
   },
   {
+    name: "the newest source of before a list, and the first one after it",
+    writes: [
+      ["sources", 5, -1_000],
+      ["workloads", 10, 0],
+      ["sources", 11, 1.1],
+    ],
+    expected: true,
+  },
+  {
     name: "one way only",
     writes: [
       ["workloads", 10, 0],

@@ -3,6 +3,7 @@ import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
+import { TerminalError } from "@rollcast/shared/errors";
 import { backoffDelay } from "@rollcast/async/backoff";
 import { readBucket, subscribe } from "./bucket.ts";
 import type { Stored } from "./bucket.ts";
@@ -133,6 +134,28 @@ export async function openKv<T>(nats: Nats, bucket: Bucket, schema: z.ZodType<T>
       );
     },
   };
+}
+
+/**
+ * The record that was written last of all that `filter` covers, and when, by the server's clock
+ * (milliseconds since the epoch); undefined where that was a removal, or is not of the form.
+ * Network faults are thrown.
+ */
+export async function readNewest<T>(
+  nats: Nats,
+  bucket: Bucket,
+  { filter, schema }: { readonly filter: string; readonly schema: z.ZodType<T> },
+): Promise<{ readonly value: T; readonly writtenAt: number } | undefined> {
+  const query = { last_by_subj: `$KV.${bucket}.${filter}` };
+  const message = await nats.jsm.streams.getMessage(`KV_${bucket}`, query);
+  if (message === null || message.data.length === 0) return undefined;
+  try {
+    const value = createRecordForm(bucket, schema).readOnce(message.subject, message.data);
+    return { value, writtenAt: message.time.getTime() };
+  } catch (err) {
+    if (err instanceof TerminalError) return undefined;
+    throw err;
+  }
 }
 
 type Watching = {

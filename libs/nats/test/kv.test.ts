@@ -3,7 +3,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { TerminalError } from "@rollcast/shared/errors";
-import { openKv } from "../src/kv.ts";
+import { openKv, readNewest } from "../src/kv.ts";
 import type { Kv } from "../src/kv.ts";
 import { recordingLogger, startBus } from "./setup.ts";
 
@@ -38,6 +38,25 @@ function watching(kv: Kv<Count>, signal: AbortSignal, filter?: string) {
   });
   return calls;
 }
+
+test("what was written last is told with the time of the server", async () => {
+  await using kv = await startTwo();
+  const newest = () => readNewest(kv.nats, "sources", { filter: "prod.*.*.*", schema: Count });
+  expect(await newest()).toBeUndefined();
+  const began = Date.now();
+  await kv.a.create("prod.kind.shop.a", count(1));
+  const revision = await kv.a.create("prod.kind.shop.b", count(2));
+  await kv.a.create("prod.installation", count(3));
+  await kv.a.create("other.kind.shop.a", count(4));
+  const { value, writtenAt } = (await newest()) ?? {};
+  expect(value).toEqual(count(2));
+  expect(writtenAt).toBeGreaterThanOrEqual(began - 1);
+  expect(writtenAt).toBeLessThanOrEqual(Date.now() + 1);
+  await kv.a.remove("prod.kind.shop.b", revision ?? 0);
+  expect(await newest()).toBeUndefined();
+  await kv.nats.js.publish("$KV.sources.prod.kind.shop.c", '{"v":2}');
+  expect(await newest()).toBeUndefined();
+});
 
 test("a record is created once, updated at its revision and removed at its revision", async () => {
   await using kv = await startTwo();

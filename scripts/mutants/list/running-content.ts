@@ -72,6 +72,20 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "list-says-nothing-of-the-order",
+    undoes: "The version that a list begins with counts for the order of writes.",
+    file: "services/restarter/src/index/index-handler.ts",
+    find: `    listing({ resourceVersion }) {
+      shown(resourceVersion);`,
+    becomes: `    listing({ resourceVersion }) {
+      if (resourceVersion === "") shown(resourceVersion);`,
+    killedBy: {
+      file: "services/restarter/src/index/workload-index.test.ts",
+      title:
+        "each version that the watch shows, or a list begins with, counts for the order of writes",
+    },
+  },
+  {
     name: "created-is-before-any-edit",
     undoes: "A source that was created after an edit, by its version, is not what its pods run.",
     file: EDITED,

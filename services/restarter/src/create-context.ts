@@ -3,9 +3,10 @@ import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import type { Host } from "@rollcast/host/host";
 import type { KubeClient } from "@rollcast/kube/client";
 import { createCommonOrder } from "@rollcast/kube/resource-version";
+import type { CommonOrder } from "@rollcast/kube/resource-version";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
-import { openKv } from "@rollcast/nats/kv";
+import { openKv, readNewest } from "@rollcast/nats/kv";
 import { openKvCache } from "@rollcast/nats/kv-cache";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { JetStreamResources } from "@rollcast/nats/provision";
@@ -16,6 +17,7 @@ import {
   followInstallation,
   openInstallation,
   readInstallation,
+  sourceKeys,
 } from "@rollcast/nats/installation";
 import type { Installation } from "@rollcast/nats/installation";
 import type { Nats } from "@rollcast/nats/connect";
@@ -109,6 +111,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     filter: `${cluster}.>`,
     signal,
   });
+  await showNewestSource(nats, cluster, writeOrder);
   const ctx: Context = {
     cluster,
     mode: config.mode,
@@ -148,6 +151,17 @@ export async function createContext(host: RestarterHost): Promise<Created> {
   });
   const served = (kind: WorkloadKind) => void kinds.set(kind.kind, kind);
   return { ctx, control, others, watchable, instance, onSourceNamed, served };
+}
+
+/**
+ * Shows the order of writes the newest record of a source: the lists that follow are later, so that
+ * the first event of a source after them can confirm it.
+ */
+async function showNewestSource(nats: Nats, cluster: string, order: CommonOrder): Promise<void> {
+  const of = { filter: sourceKeys(cluster), schema: SourceRecord };
+  const newest = await readNewest(nats, "sources", of);
+  if (newest === undefined) return;
+  order.shown("sources", newest.value.resourceVersion, newest.writtenAt);
 }
 
 const POLL_INTERVAL_MS = 250;

@@ -7,7 +7,7 @@ type Writes = {
   readonly get: (key: WorkloadKey) => Workload | undefined;
   readonly put: (workload: Workload, watched: boolean) => void;
   readonly drop: (key: WorkloadKey, last?: Workload) => void;
-  /** Called with each version that the watch shows. */
+  /** Called with each version that the watch shows, and that a list begins with. */
   readonly shown: (version: string) => void;
 };
 
@@ -18,6 +18,9 @@ export function createIndexHandler({ get, put, drop, shown }: Writes): Reflector
   return {
     listStarted() {
       listing = new Set();
+    },
+    listing({ resourceVersion }) {
+      shown(resourceVersion);
     },
     upsert(workload, origin) {
       const key = workloadKey(workload);

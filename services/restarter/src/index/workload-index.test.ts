@@ -292,7 +292,7 @@ test("a write that leaves the template as it is, by its manager, is no edit", ()
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(1_000);
 });
 
-test("each version that the watch shows counts for the order of writes, and no other does", () => {
+test("each version that the watch shows, or a list begins with, counts for the order of writes", async () => {
   const shown: string[] = [];
   const order = {
     shown: (...all: unknown[]) => shown.push(all.join(" ")),
@@ -300,11 +300,12 @@ test("each version that the watch shows counts for the order of writes, and no o
   };
   const index = createWorkloadIndex(rulesOf(), () => 7, order);
   const handler = index.handler();
-  handler.upsert(workload("a", { resourceVersion: "11" }), "list");
+  await handler.listing?.({ resourceVersion: "11" });
+  handler.upsert(workload("a", { resourceVersion: "10" }), "list");
   index.apply(workload("a", { resourceVersion: "12" }));
   handler.upsert(workload("a", { resourceVersion: "13" }), "watch");
   handler.upsert(workload("a", { resourceVersion: "12" }), "watch");
-  expect(shown).toEqual(["workloads 13 7", "workloads 12 7"]);
+  expect(shown).toEqual(["workloads 11 7", "workloads 13 7", "workloads 12 7"]);
 });
 
 test("an edit that the watch shows has its own version, one of a list has that at the latest", () => {
