@@ -172,6 +172,14 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("restored-after-rollout"),
   },
   {
+    name: "quota-of-a-late-record",
+    undoes: "Who stood still before his record was written asks for his quota once more.",
+    file: "services/restarter/src/rollout/roll.ts",
+    find: `const isLate = Date.now() - reservedAt > UNRECORDED_QUOTA_MS / 2;`,
+    becomes: `const isLate = Date.now() < reservedAt;`,
+    killedBy: replayOf("stopped-with-quota"),
+  },
+  {
     name: "quota-of-an-unanswered-record",
     undoes: "Quota whose record was written without an answer is not given to others.",
     file: "services/restarter/src/rollout/roll.ts",

@@ -7,6 +7,9 @@ import type { ControlEntry, QueueState } from "../model/control-entry.ts";
 /** The state after a change (the same object if unchanged), and the result for the caller. */
 type Changed<R> = { readonly state: QueueState; readonly answer: R };
 
+/** At this age a rollout with quota is in the record, or its creator has crashed. */
+export const UNRECORDED_QUOTA_MS = 15_000;
+
 /** The states of the queues, changed by compare-and-set: one change at a time over all replicas. */
 export type QuotaStore = {
   /** `fresh`: a result that changes nothing is computed from the server's state, not the cache. */

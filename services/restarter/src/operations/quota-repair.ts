@@ -5,13 +5,12 @@ import type { ProgressWatch } from "../reconcile/progress-watch.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { splitKey } from "../model/workload.ts";
 import type { WorkloadKey } from "../model/workload.ts";
+import { UNRECORDED_QUOTA_MS } from "../admission/quota-store.ts";
 import type { QuotaStore } from "../admission/quota-store.ts";
 import { isLimited } from "../decision/blocking-gate.ts";
 
 /** The interval between two quota checks. */
 const REPAIR_INTERVAL_MS = 2_000;
-/** At this age a rollout with quota is in the record, or its creator has crashed. */
-const ORPHAN_MS = 15_000;
 
 /** The rollout of a record that quota is kept for: not one that has stalled. */
 function unfinished(record: WorkloadRecord | undefined): Rollout | undefined {
@@ -27,7 +26,7 @@ function claims(ctx: Context, record: WorkloadRecord | undefined): Rollout | und
   const rollout = unfinished(record);
   const { deadline = 0, stallTimeout } = rollout ?? {};
   // It ends before quota is released for its age: what was released is not assigned again.
-  const youngMs = ctx.stalledAfterMs + ORPHAN_MS / 2;
+  const youngMs = ctx.stalledAfterMs + UNRECORDED_QUOTA_MS / 2;
   const isYoung = stallTimeout === undefined || deadline - stallTimeout > Date.now() - youngMs;
   return isYoung ? rollout : undefined;
 }
@@ -61,7 +60,7 @@ function mayKeep(ctx: Context, record: WorkloadRecord | undefined, quotaUse: Quo
 
 /** Whether any rollout may still have it; with time for one that stalls to be told so first. */
 function isRecent({ stalledAfterMs }: Context, { since }: QuotaUse): boolean {
-  return since > Date.now() - stalledAfterMs - ORPHAN_MS;
+  return since > Date.now() - stalledAfterMs - UNRECORDED_QUOTA_MS;
 }
 
 /** The same with the present record; a rollout that nobody can follow has it while it may last. */
@@ -81,7 +80,7 @@ async function freeOrphans(
   const quotaUses = Object.entries(ctx.admission.state(queue).rolling);
   for (const [key, quotaUse] of quotaUses as [WorkloadKey, QuotaUse][]) {
     if (mayKeep(ctx, progress.get(key), quotaUse)) continue;
-    if (quotaUse.since > Date.now() - ORPHAN_MS) continue;
+    if (quotaUse.since > Date.now() - UNRECORDED_QUOTA_MS) continue;
     if (!(await mustRelease(ctx, key, quotaUse))) continue;
     const isFreed = await quotaStore.change(queue, (state) => {
       const { [key]: existing, ...others } = state.rolling;

@@ -13,6 +13,7 @@ import type { PatchOperation } from "@rollcast/kube/patch";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
+import { UNRECORDED_QUOTA_MS } from "../admission/quota-store.ts";
 import { decide } from "../decision/decide.ts";
 import { patchedRecord } from "../decision/applied.ts";
 import { attributesOf, tracer } from "../events/outcome-publisher.ts";
@@ -80,6 +81,7 @@ function createEffects(ctx: Context, attempt: Attempt) {
       if (triedId !== undefined && rollout.id !== triedId) {
         return atWindowEnd(ctx, input.workload, staleSince);
       }
+      const reservedAt = Date.now();
       if (!(await reserve(due))) {
         const waiting = decide({ ...input, admission: { ...input.admission, quota: "full" } });
         if (waiting.do !== "requeue") await save(ctx, entry, waiting);
@@ -89,6 +91,12 @@ function createEffects(ctx: Context, attempt: Attempt) {
         const pending = await write(withSpan(due));
         if (pending === undefined) return DONE;
         ctx.failpoint("pending-written");
+        // Quota that is in no record is released after a while, and this process may have stood
+        // still before the write.
+        const isLate = Date.now() - reservedAt > UNRECORDED_QUOTA_MS / 2;
+        if (isLate && !(await ctx.admission.reserveQuota(input.workload, rollout))) {
+          return { requeueAt: Date.now() };
+        }
         triedId = rollout.id;
         return patch(ctx, input.workload, pending, attempt);
       });

@@ -32,7 +32,7 @@ import {
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
-import { isGoneUnrecorded, isQuotaReleasedEarly } from "./outages.ts";
+import { isGoneUnrecorded } from "./outages.ts";
 import { isMadeJobDeleted, isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
@@ -147,13 +147,6 @@ export const FINDINGS: readonly Finding[] = [
       "a restarter dies before it records the Job that it has made again, whose owner deletes it at once: it is taken for one that was not made",
     breaks: ["rolled once"],
     matches: (facts, { i }) => isMadeJobDeleted(facts, i),
-  },
-  {
-    name: "stopped-with-quota",
-    about:
-      "a restarter stands still between the reservation of quota and the record, for longer than the quota is kept for it",
-    breaks: ["limited"],
-    matches: (facts, { i }) => isQuotaReleasedEarly(facts, i),
   },
   {
     name: "skipped-after-resume",
