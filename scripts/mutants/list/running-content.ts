@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const RUNNING = "services/restarter/src/decision/running-content.ts";
 const CONTENT = "services/restarter/src/model/content.ts";
 const EDITED = "services/restarter/src/decision/edited-content.ts";
+const EARLIER_TEST = "services/restarter/src/decision/earlier.test.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const WITHOUT_IT = "after a workload that was made without it rolls that by reload.onCreate alone";
 
@@ -67,7 +68,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     find: `readMarker(text)[RESTART_AT] === restartAt ? text : undefined`,
     becomes: `readMarker(text)[RESTART_AT] !== undefined ? text : undefined`,
     killedBy: {
-      file: "services/restarter/src/decision/earlier.test.ts",
+      file: EARLIER_TEST,
       title: "an annotation of another time counts: false",
     },
   },
@@ -83,6 +84,28 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
       file: "services/restarter/src/index/workload-index.test.ts",
       title:
         "each version that the watch shows, or a list begins with, counts for the order of writes",
+    },
+  },
+  {
+    name: "creation-has-no-version",
+    undoes: "Where versions follow one order, what changed before a creation is in its pods.",
+    file: RUNNING,
+    find: `if (isOlderThan(s, key, workload.createdVersion) === true) return present;`,
+    becomes: ``,
+    killedBy: {
+      file: EARLIER_TEST,
+      title: "a workload is made, and a source changed before it: current",
+    },
+  },
+  {
+    name: "record-of-a-creation-has-no-version",
+    undoes: "So it is where the creation was recorded before the change was seen.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `editedVersion: workload.createdVersion,`,
+    becomes: ``,
+    killedBy: {
+      file: EARLIER_TEST,
+      title: "a workload is made, and a source changed before it: current",
     },
   },
   {

@@ -38,6 +38,7 @@ function newRecord(s: DecisionInput): WorkloadRecord {
     templateHash: workload.templateHash,
     marker: markerHash(workload),
     marks: workload.marks.reloader,
+    editedVersion: workload.createdVersion,
     history: [],
     outbox,
   };

@@ -3,6 +3,7 @@ import { CFG, T0, decided, givenSituation, givenSource } from "../../test/given-
 import { givenWorkload } from "../../test/given.ts";
 import { formatRestart, restartedWith } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
+import type { WorkloadRecord } from "../model/workload-record.ts";
 import { patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
 
@@ -226,6 +227,21 @@ describe("a source and the template are written by one command, and the watches 
       areVersionsOrdered: true,
     });
     expect(decision).toMatchObject({ record: { phase } });
+  });
+
+  test.each([
+    { name: "before it", version: "19", areVersionsOrdered: true, phase: "current" },
+    { name: "after it", version: "21", areVersionsOrdered: true, phase: "pending" },
+    { name: "in an order of its own", version: "19", areVersionsOrdered: false, phase: "pending" },
+  ])("a workload is made, and a source changed $name: $phase", (row) => {
+    const made = deployment(1, "t1", { createdAt: T0, createdVersion: "20" });
+    const order = { areVersionsOrdered: row.areVersionsOrdered };
+    const sources = new Map([[CFG, late(row.version)]]);
+    const at = (record?: WorkloadRecord) =>
+      decide({ ...givenSituation({ workload: made, record, sources }), ...order });
+    expect(at()).toMatchObject({ record: { phase: row.phase } });
+    // Adopted with the content of before.
+    expect(at(decided(made, A))).toMatchObject({ record: { phase: row.phase } });
   });
 
   test("a template that was put back has pods of before, whatever the versions say", () => {

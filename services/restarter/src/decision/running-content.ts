@@ -88,6 +88,7 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
   if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
+  if (isOlderThan(s, key, workload.createdVersion) === true) return present;
   const due = !sameSecondOrEarlier(changedAt, started) || isLaterByVersion(s, key);
   return due ? { ...present, digest: UNKNOWN } : present;
 }

@@ -109,7 +109,7 @@ export const WorkloadRecord = z.object({
   generation: z.number(),
   /** Hash of the pod template without our marker. */
   templateHash: z.string(),
-  /** The resourceVersion of the edit that made this template, where the watch showed it. */
+  /** The version of the edit or creation that made this template, where the watch showed it. */
   editedVersion: z.string().optional(),
   /** Hash of our marker on the pod template; absent where an earlier version wrote the record. */
   marker: z.string().optional(),
