@@ -127,14 +127,6 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("put-off-and-adopted"),
   },
   {
-    name: "untold-refusal-ends-a-plan",
-    undoes: "A refusal that is not told again is no end of a plan.",
-    file: OUTCOMES,
-    find: `return { ...rest, phase: "failed" };`,
-    becomes: `return { ...rest, planned: undefined, phase: "failed" };`,
-    killedBy: replayOf("planned-and-refused"),
-  },
-  {
     name: "marker-that-is-gone-is-ours",
     undoes: "A marker that admission takes off in a request of others is nobody's.",
     file: "services/restarter/src/index/project-workload.ts",
