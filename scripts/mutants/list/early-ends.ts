@@ -49,12 +49,15 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "second-plan-is-not-kept",
-    undoes: "A plan is recorded also where there is one, whose end may be on its way.",
+    undoes: "A plan is recorded also where there is one: its end names it, and it is told once.",
     file: PLAN,
     find: `  await commit(ctx, entry, { ...record, planned: plan });`,
     becomes: `  if (record.planned !== undefined) return;
   await commit(ctx, entry, { ...record, planned: plan });`,
-    killedBy: replayOf("planned-twice"),
+    killedBy: {
+      file: "services/restarter/src/queue/plan.test.ts",
+      title: "a plan is recorded beside the one before, and its cause is that of the end of both",
+    },
   },
   {
     name: "plan-of-a-first-look-is-not-kept",
@@ -124,7 +127,10 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     file: "services/restarter/src/decision/applied.ts",
     find: `due: record.phase === "deferred" ? due : undefined,`,
     becomes: `due: record.phase === "failed" ? due : undefined,`,
-    killedBy: replayOf("put-off-and-adopted"),
+    killedBy: {
+      file: "services/restarter/src/decision/decide.test.ts",
+      title: "what is put off waits on, and is told once, where the rollout of before was applied",
+    },
   },
   {
     name: "marker-that-is-gone-is-ours",
@@ -143,7 +149,11 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     file: "services/restarter/src/reconcile/progress-watch.ts",
     find: `const isSame = record.uid === workload.uid;`,
     becomes: `const isSame = record.uid !== "";`,
-    killedBy: replayOf("made-again-below-a-partition"),
+    killedBy: {
+      file: "services/restarter/src/reconcile/progress-watch.test.ts",
+      title:
+        "pods that an ended rollout has left and that were another's, before it was made again: 0 looks",
+    },
   },
   {
     name: "surplus-pods-count-as-updated",

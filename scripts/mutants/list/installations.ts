@@ -73,8 +73,7 @@ export const INSTALLATION_MUTANTS: readonly Mutant[] = [
     becomes: `false;`,
     killedBy: {
       file: DECISION_TEST,
-      title:
-        "content that the other installation rolled first is rolled once by us, under a marker that no earlier pods have",
+      title: "a request in the middle of both rollouts leaves no pod of ours as it is",
     },
   },
   {

@@ -126,6 +126,9 @@ export const JOB_RESULT_MUTANTS: readonly Mutant[] = [
     file: "services/restarter/src/decision/decide.ts",
     find: `if (passed && record.recreate !== undefined && !isDeletionOver(record, s.now)) {`,
     becomes: `if (passed && record.recreate === undefined && isDeletionOver(record, s.now)) {`,
-    killedBy: replayOf("job-suspended-as-it-is-deleted"),
+    killedBy: {
+      file: "services/restarter/src/decision/decide-batch.test.ts",
+      title: "that is suspended while its deletion may come is not passed over until that is over",
+    },
   },
 ];

@@ -54,7 +54,11 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     file: ROLLOUT,
     find: `return rollBy !== "patch" || (replaced !== undefined && replaced !== templateHash);`,
     becomes: `return rollBy !== "patch" || replaced !== templateHash;`,
-    killedBy: replayOf("edited-back-midway"),
+    killedBy: {
+      file: "services/restarter/src/decision/advance.test.ts",
+      title:
+        "template 1 without the marker, in mid-rollout of a workload that was in another rollout at template 2: MarkerRemoved",
+    },
   },
   {
     name: "edit-undoes-no-restart-by-time",
@@ -186,7 +190,10 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     file: "libs/kube/src/workloads/argo-rollout.ts",
     find: `if (condition(object, "Healthy")?.status === "False") {`,
     becomes: `if (condition(object, "Healthy")?.status === "False" && phase !== "Healthy") {`,
-    killedBy: replayOf("told-by-status-of-before"),
+    killedBy: {
+      file: "libs/kube/src/workloads/argo-rollout.test.ts",
+      title: "healthy by a status for another size",
+    },
   },
   {
     name: "cause-is-an-older-change",

@@ -48,7 +48,10 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     file: "services/restarter/src/operations/quota-repair.ts",
     find: `return isUnfinished && record.rollout?.stalled !== true ? record.rollout : undefined;`,
     becomes: `return isUnfinished ? record.rollout : undefined;`,
-    killedBy: replayOf("stalled-keeps-quota"),
+    killedBy: {
+      file: "services/restarter/src/operations/quota-repair.test.ts",
+      title: "the holder of quota is, where a rollout has none and has stalled, then undefined",
+    },
   },
   {
     name: "stalled-counts-twice",

@@ -134,7 +134,7 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     file: "services/restarter/src/rollout/record-started.ts",
     find: `if (!(err instanceof ConflictError)) throw err;`,
     becomes: `throw err;`,
-    killedBy: replayOf("opted-out-before-patch"),
+    killedBy: replayOf("opted-out-as-it-begins"),
   },
   {
     name: "opted-out-before-the-record",
@@ -142,7 +142,7 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     file: APPLIED,
     find: `if (written === undefined) return began;`,
     becomes: `if (written === undefined) return undefined;`,
-    killedBy: replayOf("opted-out-before-patch"),
+    killedBy: replayOf("opted-out-as-it-begins"),
   },
   {
     name: "patch-of-any-object",

@@ -30,7 +30,7 @@ test.each([
   },
   { name: "healthy", status: phase("Healthy"), expected: { state: "complete" } },
   {
-    name: "healthy as it was before, by a status for another size",
+    name: "healthy by a status for another size",
     status: phase("Healthy", { conditions: [{ type: "Healthy", status: "False" }] }),
     expected: { state: "progressing", message: "its pods are not counted yet" },
   },

@@ -1034,6 +1034,22 @@ describe("gates outside the workload", () => {
     },
   );
 
+  test("what is put off waits on, and is told once, where the rollout of before was applied", () => {
+    const pending = due({});
+    if (pending.do !== "roll") throw new Error("does not roll");
+    const next = { source: source("cc") };
+    const waiting = due({ paused: {} }, { record: pending.record, ...next });
+    expect(recordOf(waiting).outbox).toHaveLength(1);
+
+    const { marker } = pending.record.rollout;
+    const applied = workload({ generation: 2, marker });
+    const record = { ...recordOf(waiting), outbox: [] };
+    const adopted = due({ paused: {} }, { record, workload: applied, ...next });
+
+    expect(adopted).toMatchObject({ record: { phase: "rolling", due: { reason: "QueuePaused" } } });
+    expect(recordOf(adopted).outbox).toMatchObject([{ outcome: "started" }]);
+  });
+
   test("a rollout in progress is followed while its workload is frozen", () => {
     const pending = due({});
     if (pending.do !== "roll") throw new Error("does not roll");

@@ -4,6 +4,7 @@ import { givenWorkload } from "../../test/given.ts";
 import { MARKER, contentDigest, formatMarker } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { patchedRecord } from "./applied.ts";
+import { withRequest } from "./rollout.ts";
 import { decide } from "./decide.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 
@@ -17,14 +18,14 @@ function marker(content: string, keyId: string): string {
   );
 }
 
-/** The Deployment with a marker that Rollcast wrote, ours or another. */
+/** The Deployment at rest with a marker that Rollcast wrote, ours or another. */
 function marked(generation: number, text: string): DecisionInput["workload"] {
   const workload = givenWorkload({
     annotations,
     templateAnnotations: { [MARKER]: text },
     metadata: { generation },
   });
-  return { ...workload, ownsMarker: true };
+  return { ...workload, ownsMarker: true, status: { state: "complete" } };
 }
 
 function situation(record: WorkloadRecord | undefined, content: string, workload = marked(1, "")) {
@@ -71,6 +72,16 @@ test("content that the other installation rolled first is rolled once by us, und
   const { rollout } = decision.record;
   expect(rollout.marker).not.toBe(marker("bb", "k1"));
   expect(rollout.marker).toContain(marker("bb", "k1").slice(1, -1));
+});
+
+test("a request in the middle of both rollouts leaves no pod of ours as it is", () => {
+  const record = rolling();
+  const wanted = withRequest(record, { id: "request-1", by: "ann", at: T0 });
+  const present = { ...marked(3, marker("bb", "k9")), status: { state: "progressing" } } as const;
+  const decision = decide(situation(wanted, "bb", present));
+
+  if (decision.do !== "roll") throw new Error("does not roll");
+  expect(decision.record.rollout.marker).not.toBe(record.rollout?.marker);
 });
 
 test("without a record, as after an installation with a new key, the present content is adopted", () => {

@@ -11,7 +11,7 @@ import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
 import { createWorkloadIndex } from "../index/workload-index.ts";
 import { workloadKey } from "../model/workload.ts";
-import type { OutboxEvent } from "../model/workload-record.ts";
+import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
 import { plan } from "./plan.ts";
 import type { RolloutQueues } from "./rollout-queues.ts";
 
@@ -28,7 +28,11 @@ const event = sourceEvent({ id: "e", cluster: "test", service: "watcher", time: 
 });
 
 /** Deployments that run the content before, some of which no record can be read of. */
-function given(names: readonly string[], errors: Readonly<Record<string, Error>>) {
+function given(
+  names: readonly string[],
+  errors: Readonly<Record<string, Error>>,
+  over: Partial<WorkloadRecord> = {},
+) {
   const index = createWorkloadIndex(rulesOf());
   const records = new Map<string, () => Promise<unknown>>();
   for (const name of names) {
@@ -39,7 +43,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
     index.apply(workload);
     const adopted = decide(givenSituation({ workload, sources: new Map([[CFG, before]]) }));
     if (adopted.do === "requeue") throw new Error("not adopted");
-    const entry = { key: name, value: adopted.record, revision: 1 };
+    const entry = { key: name, value: { ...adopted.record, ...over }, revision: 1 };
     const error = errors[name];
     records.set(recordKey("test", workload), () =>
       error === undefined ? Promise.resolve(entry) : Promise.reject(error),
@@ -51,6 +55,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
       : Promise.reject(errors.cfg);
   const { rules, breaker, admission, stalledAfterMs, installedAt } = givenSituation();
   const planned: string[] = [];
+  const written: WorkloadRecord[] = [];
   const ctx = {
     cluster: "test",
     workloadLock: createKeyedLock(1_000),
@@ -67,7 +72,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
     sources: { get: source },
     records: {
       get: (key: string) => records.get(key)?.(),
-      update: () => Promise.resolve(2),
+      update: (_key: string, record: WorkloadRecord) => Promise.resolve(written.push(record)),
     },
     admission: {
       of: () => admission,
@@ -82,6 +87,7 @@ function given(names: readonly string[], errors: Readonly<Record<string, Error>>
   const left: string[] = [];
   return {
     planned,
+    written,
     left,
     plan: () =>
       plan(ctx, { of: () => queue } as unknown as RolloutQueues, event, (workload) =>
@@ -121,4 +127,15 @@ test("the users of a source that cannot be read are left to the reconciler, whic
 
   await expect(all.plan()).rejects.toThrow("no");
   expect(left.toSorted()).toEqual(["Deployment/shop/api", "Deployment/shop/web"]);
+});
+
+test("a plan is recorded beside the one before, and its cause is that of the end of both", async () => {
+  const cause = { kind: "Secret", namespace: "shop", name: "sec" } as const;
+  const first = { at: T0 - 1_000, cause, ids: ["plan-1"] };
+  const { written, ...all } = given(["web"], {}, { planned: first });
+
+  await all.plan();
+
+  const ids = ["plan-1", expect.any(String)];
+  expect(written).toMatchObject([{ planned: { cause: { name: "cfg" }, ids } }]);
 });

@@ -1,14 +1,16 @@
 import { expect, test, vi } from "vitest";
 import type { Context } from "../context.ts";
+import { givenWorkload } from "../../test/given.ts";
+import type { Workload } from "../model/workload.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { startProgressWatch } from "./progress-watch.ts";
 
 type Listener = Parameters<Context["recordCache"]["listen"]>[0];
 
-function startWatch() {
+function startWatch(workload?: Workload) {
   const listeners: ((...change: Parameters<Listener>) => void)[] = [];
   const admission = { observe: () => undefined, admissible: () => [] };
-  const index = { listen: () => undefined, get: () => undefined };
+  const index = { listen: () => undefined, get: () => workload };
   const recordCache = { listen: (listener: Listener) => listeners.push(listener) };
   const ctx = { cluster: "test", admission, index, recordCache } as never;
   const enqueued: string[] = [];
@@ -77,4 +79,17 @@ test("a request that something holds back waits for that", () => {
   const due = { reason: "InvalidAnnotation", published: true };
   expect(enqueuedOf(30_500, { phase: "deferred", due })).toEqual([]);
   expect(enqueuedOf(30_500, { phase: "deferred", hold: "Suspended" })).toEqual([]);
+});
+
+test.each([
+  { name: "are gone", over: {}, looks: 1 },
+  { name: "are there", over: { status: { state: "progressing" } as const }, looks: 0 },
+  { name: "were another's, before it was made again", over: { uid: "uid-2" }, looks: 0 },
+])("pods that an ended rollout has left and that $name: $looks looks", ({ over, looks }) => {
+  const workload = { ...givenWorkload(), status: { state: "complete" } as const, ...over };
+  using watch = startWatch(workload);
+
+  watch.change({ ...ended(0), outbox: [], uid: "uid-1", partial: true });
+
+  expect(watch.enqueued).toHaveLength(looks);
 });
