@@ -144,11 +144,15 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "opted-in-after-its-restart",
-    undoes: "A Rollout that is opted in again is not restarted for what its last restart brought.",
+    undoes: "A Rollout that is opted in is not restarted for what anybody's restart has brought.",
     file: "services/restarter/src/decision/running-content.ts",
     find: `changedAt === undefined || isBeforeRestart(s, key)) return present;`,
     becomes: `changedAt === undefined) return present;`,
-    killedBy: replayOf("opted-in-after-its-restart"),
+    killedBy: {
+      file: "services/restarter/src/decision/earlier.test.ts",
+      title:
+        "a Rollout that is opted in and was restarted after its source changed is then current",
+    },
   },
   {
     name: "restarted-for-what-differs-only",

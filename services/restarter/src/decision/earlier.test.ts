@@ -175,6 +175,15 @@ describe("a restart by its time that an older record does not know", () => {
   });
 });
 
+test.each([
+  { name: "after its source changed", marker: "2026-01-10T12:00:01Z", phase: "current" },
+  { name: "before its source changed", marker: "2026-01-10T11:59:50Z", phase: "pending" },
+])("a Rollout that is opted in and was restarted $name is then $phase", ({ marker, phase }) => {
+  const over = { kind: "Rollout", rollBy: "restart", createdAt: T0 - 30_000 } as const;
+  const rollout = { ...deployment(2, "t1", over), editedAt: undefined, marker };
+  expect(decided(rollout, B).phase).toBe(phase);
+});
+
 describe("a source and the template are written by one command, and the watches lag", () => {
   const first = decided(deployment(1, "t1", { status: COMPLETE }), A);
   const edited = deployment(2, "t2", { editedVersion: "20", isEditShown: true });
