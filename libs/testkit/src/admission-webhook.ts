@@ -15,6 +15,8 @@ export type AdmissionRequest = {
   readonly uid: string;
   readonly operation: "CREATE" | "UPDATE" | "DELETE";
   readonly resource: { readonly resource: string };
+  /** `status`, or none. */
+  readonly subResource?: string;
   readonly namespace: string;
   readonly name: string;
 };
@@ -84,7 +86,7 @@ export async function startAdmissionWebhook(
             apiGroups: ["apps", "batch"],
             apiVersions: ["v1"],
             operations: ["CREATE", "UPDATE", "DELETE"],
-            resources: ["deployments", "daemonsets", "cronjobs", "jobs"],
+            resources: ["deployments", "daemonsets", "cronjobs", "cronjobs/status", "jobs"],
           },
         ],
         namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },

@@ -9,6 +9,29 @@ const KUBE_ERROR_TEST = "libs/kube/src/kube-error.test.ts";
 /** Answers of the API server. */
 export const ANSWER_MUTANTS: readonly Mutant[] = [
   {
+    name: "answer-brings-back-what-is-gone",
+    undoes:
+      "A workload that the watch has shown to be gone stays gone, whatever answer comes later.",
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `newest === undefined ? ended.isGone(workload.uid) : `,
+    becomes: `newest !== undefined && `,
+    killedBy: {
+      file: "services/restarter/src/index/workload-index.test.ts",
+      title: "an answer of before brings no workload back that the watch has shown to be gone",
+    },
+  },
+  {
+    name: "refused-status-ends-the-rollout",
+    undoes: "A Job that was made is followed, whatever becomes of the status of its CronJob.",
+    file: "services/restarter/src/rollout/active-job.ts",
+    find: `    if (!(err instanceof KubeError)) throw thrown;`,
+    becomes: `    if (err instanceof KubeError) throw err;`,
+    killedBy: {
+      file: "services/restarter/src/rollout/active-job.test.ts",
+      title: "a patch that is refused is said, and the Job runs",
+    },
+  },
+  {
     name: "refusal-is-a-lost-race",
     undoes: "An answer is a refusal where the object still is as decided on, whatever its status.",
     file: ERRORS,

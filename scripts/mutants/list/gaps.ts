@@ -214,8 +214,8 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     name: "same-version-wakes",
     undoes: "An answer of the version that is indexed is no change of the workload.",
     file: "services/restarter/src/index/workload-index.ts",
-    find: `if (newest !== undefined && !isOlder(newest, workload)) return;`,
-    becomes: `if (newest !== undefined && isOlder(workload, newest)) return;`,
+    find: `ended.isGone(workload.uid) : !isOlder(newest, workload)) return;`,
+    becomes: `ended.isGone(workload.uid) : isOlder(workload, newest)) return;`,
     killedBy: { file: INDEX_TEST, title: "an answer of the version that is indexed wakes nobody" },
   },
   {

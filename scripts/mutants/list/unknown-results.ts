@@ -191,8 +191,8 @@ export const UNKNOWN_RESULT_MUTANTS: readonly Mutant[] = [
     name: "late-answer-is-newer",
     undoes: "An answer that is older than what the watch has shown since changes nothing.",
     file: "services/restarter/src/index/workload-index.ts",
-    find: `if (newest !== undefined && !isOlder(newest, workload)) return;`,
-    becomes: `if (newest !== undefined && !isOlder(newest, workload)) return put(workload);`,
+    find: `ended.isGone(workload.uid) : !isOlder(newest, workload)) return;`,
+    becomes: `ended.isGone(workload.uid) : !isOlder(newest, workload)) return put(workload);`,
     killedBy: {
       file: "services/restarter/src/index/workload-index.test.ts",
       title: "never goes back to an older version, except of another uid that is listed or watched",

@@ -23,7 +23,17 @@ type Must =
   /** Tried until it is done: only the rollout is reported. */
   | { readonly do: "retry" }
   /** Decided again, with these events in the end. */
-  | { readonly do: "decide"; readonly words: readonly string[] };
+  | { readonly do: "decide"; readonly words: readonly string[] }
+  /** The Job that was made is followed to its end, whatever becomes of the CronJob's status. */
+  | {
+      readonly do: "follow";
+      /** Among the active Jobs of the CronJob. */
+      readonly listed: boolean;
+      /** A warning says that it may not be. */
+      readonly warned: boolean;
+      readonly end: "succeeded" | "failed" | "cancelled";
+      readonly reason: RegExp;
+    };
 
 /** An answer to one of the restarter's requests, and what must become of the rollout. */
 export type Answer = {
@@ -34,6 +44,8 @@ export type Answer = {
   readonly queue?: "last";
   /** Default PATCH. */
   readonly method?: "GET" | "PATCH" | "POST" | "DELETE";
+  /** The request is for this part of a CronJob, which runs one Job at a time. */
+  readonly part?: "status";
   readonly podAnnotations?: Readonly<Record<string, string>>;
   /** By the proxy in front of the API server. Of POST: of every one in the namespace. */
   readonly fault?: Fault;

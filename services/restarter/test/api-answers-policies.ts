@@ -16,35 +16,66 @@ export function tryEdit(asRestarter: Api, path: string): Promise<unknown> {
   });
 }
 
-/** Waits until such an edit is answered so. */
-async function waitAnswer(asRestarter: Api, { path }: Subject, text: string): Promise<void> {
+/** Only tries to put a Job among the active ones of a CronJob. */
+function tryActive(asRestarter: Api, path: string): Promise<unknown> {
+  return asRestarter.call({
+    method: "PATCH",
+    path: `${path}/status?dryRun=All`,
+    body: { status: { active: [{ kind: "Job", name: "probe" }] } },
+    contentType: "application/merge-patch+json",
+  });
+}
+
+/** Waits until such a write is answered so. */
+async function waitAnswer(
+  asRestarter: Api,
+  { path }: Subject,
+  text: string,
+  tryWrite = tryEdit,
+): Promise<void> {
   const isAnswered = () =>
-    tryEdit(asRestarter, path).then(
+    tryWrite(asRestarter, path).then(
       () => false,
       (err: unknown) => err instanceof ApiError && err.message.includes(text),
     );
   await waitFor(isAnswered, { message: `the answer ${text}`, every: 100 });
 }
 
-/** A policy that denies edits of one Deployment's template, with one of the API's reasons. */
-export async function denyTemplates(
+/** What a policy denies: writes that do not leave it so. */
+const DENIED = {
+  templates: {
+    resources: { group: "apps", plural: "deployments" },
+    isLeft: "object.spec.template == oldObject.spec.template",
+    tryWrite: tryEdit,
+  },
+  active: {
+    resources: { group: "batch", plural: "cronjobs/status" },
+    isLeft: "!has(object.status.active)",
+    tryWrite: tryActive,
+  },
+};
+
+/** A policy that denies writes of one workload, with one of the API's reasons. */
+export async function deny(
+  what: keyof typeof DENIED,
   subject: Subject,
   { asRestarter }: Place,
   policy: { readonly name: string; readonly reason: string; readonly message: string },
 ): Promise<AsyncDisposable> {
   const { api, namespace, name } = subject;
   const { reason, message } = policy;
-  const isSame = "object.spec.template == oldObject.spec.template";
-  const expression = `object.metadata.name != '${name}' || ${isSame}`;
+  const { resources, isLeft, tryWrite } = DENIED[what];
+  const expression = `object.metadata.name != '${name}' || ${isLeft}`;
   const denial = await addPolicy(api, {
     kind: "ValidatingAdmissionPolicy",
     name: `${policy.name}-${namespace}`,
     namespace,
+    resources,
     operations: ["UPDATE"],
     spec: { validations: [{ expression, message, reason }] },
     binding: { validationActions: ["Deny"] },
   });
-  await waitAnswer(asRestarter, subject, message);
+  await waitAnswer(asRestarter, subject, message, tryWrite);
   return denial;
 }
 

@@ -26,15 +26,23 @@ function collectionOf(namespace: string, kind: NonNullable<Answer["kind"]>): str
 }
 
 function objectOf(namespace: string, answer: Answer) {
-  const { name, kind = "Deployment", podAnnotations, queue } = answer;
+  const { name, kind = "Deployment", podAnnotations, queue, part } = answer;
   const uses = [{ as: "envFrom", configMap: `${name}-cfg` }] as const;
+  if (part === "status") {
+    const cron = { concurrencyPolicy: "Forbid" };
+    const spec = { backoffLimit: 0 };
+    return cronJob(namespace, name, { uses, podAnnotations, cron, spec, endless: true });
+  }
   if (kind !== "Deployment") return MAKE[kind](namespace, name, { uses });
   const annotations = queue === undefined ? AUTO : { ...AUTO, "rollcast.dev/queue": queue };
   return deployment(namespace, name, { uses, replicas: 0, annotations, podAnnotations });
 }
 
-/** What the chart gives the restarter, but for the right to patch StatefulSets. */
-async function allow(api: Api, namespace: string): Promise<void> {
+/**
+ * What the chart gives the restarter, but for the right to patch StatefulSets, and the status of
+ * other CronJobs than these.
+ */
+async function allow(api: Api, namespace: string, statuses: readonly string[]): Promise<void> {
   const metadata = { name: USER, namespace };
   const rbac = "rbac.authorization.k8s.io";
   const reads = ["get", "list", "watch"];
@@ -50,6 +58,12 @@ async function allow(api: Api, namespace: string): Promise<void> {
         verbs: [...reads, "patch"],
       },
       { apiGroups: ["batch"], resources: ["cronjobs"], verbs: [...reads, "patch"] },
+      {
+        apiGroups: ["batch"],
+        resources: ["cronjobs/status"],
+        resourceNames: statuses,
+        verbs: ["patch"],
+      },
       { apiGroups: ["batch"], resources: ["jobs"], verbs: [...reads, "create", "delete"] },
       { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
       { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] },
@@ -78,7 +92,8 @@ export type World = AsyncDisposable & {
   tries(answer: Answer, subject: Subject): number;
 };
 
-export async function openWorld(): Promise<World> {
+/** `statuses`: the CronJobs whose status the restarter may patch. */
+export async function openWorld(statuses: readonly string[]): Promise<World> {
   await using undo = new AsyncDisposableStack();
   const queue = {
     window: "100ms",
@@ -94,7 +109,7 @@ export async function openWorld(): Promise<World> {
   };
   const harness = undo.use(await startRestarterHarness({ faultProxy: true, user: USER, config }));
   const { api, cluster, namespace, proxy } = harness;
-  await allow(api, namespace);
+  await allow(api, namespace, statuses);
   const asRestarter = undo.use(createApi(cluster.url, tokenOf(USER), cluster.caFile));
   const webhooks = new Map<string, [Answer, Subject]>();
   const reviews = new Map<string, number>();
@@ -111,6 +126,7 @@ export async function openWorld(): Promise<World> {
       if (given === undefined) return undefined;
       const [answer, subject] = given;
       if (methods[request.operation] !== (answer.method ?? "PATCH")) return undefined;
+      if ((request.subResource ?? "") !== (answer.part ?? "")) return undefined;
       reviews.set(answer.name, (reviews.get(answer.name) ?? 0) + 1);
       return answer.webhook?.(subject, request);
     },
@@ -128,8 +144,10 @@ export async function openWorld(): Promise<World> {
   await waitFor(isInForce, { message: "the webhook to be in force", every: 100 });
   const faults = new Map<string, Rule>();
   const setFaults = () => proxy.rules([...faults.values()]);
-  const pathOfRequest = ({ method }: Answer, { path, namespace: at }: Subject) =>
-    method === "POST" ? collectionOf(at, "Job") : path;
+  const pathOfRequest = ({ method, part }: Answer, { path, namespace: at }: Subject) => {
+    if (method === "POST") return collectionOf(at, "Job");
+    return part === undefined ? path : `${path}/${part}`;
+  };
   await harness.start();
   const kept = undo.move();
   return {

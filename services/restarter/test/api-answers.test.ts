@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deployment } from "@rollcast/testkit/deployment";
-import { job } from "@rollcast/testkit/shapes";
+import { FAILS, NEVER_READY } from "@rollcast/testkit/kwok";
+import { paths } from "@rollcast/testkit/objects";
+import { cronJob, job } from "@rollcast/testkit/shapes";
 import { ApiError } from "@rollcast/testkit/test-api";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -10,12 +12,12 @@ import { WRITE_MS } from "../src/rollout/jobs.ts";
 import type { Answer, Subject } from "./api-answer.ts";
 import { WEBHOOK, openWorld } from "./api-answers-world.ts";
 import type { World } from "./api-answers-world.ts";
-import { crowdOut, denyTemplates, hang } from "./api-answers-policies.ts";
+import { crowdOut, deny, hang } from "./api-answers-policies.ts";
 import { wordsOf } from "./harness.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld(OF_STATUS.map(({ name }) => name).filter((name) => name !== NO_RIGHT));
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -25,7 +27,7 @@ function policy(name: string, reason: string, tries = 1): Answer {
   const denial = { name: `testing-${name}`, reason, message };
   return {
     name,
-    begin: (subject, place) => denyTemplates(subject, place, denial),
+    begin: (subject, place) => deny("templates", subject, place, denial),
     tries,
     must: { do: "fail", reason, message },
   };
@@ -261,18 +263,99 @@ const LOST_RACES: readonly Answer[] = [
   },
 ];
 
+/** How it goes with the Job of a CronJob when this becomes of the patch of its status. */
+const FOLLOWED = {
+  listed: { do: "follow", listed: true, warned: false, end: "succeeded", reason: /^Complete$/ },
+  maybe: { do: "follow", listed: true, warned: true, end: "succeeded", reason: /^Complete$/ },
+  unlisted: { do: "follow", listed: false, warned: true, end: "succeeded", reason: /^Complete$/ },
+} as const;
+
+function ofStatus(name: string, more: Pick<Answer, "must"> & Partial<Answer>): Answer {
+  return { name: `status-${name}`, kind: "CronJob", part: "status", tries: 1, ...more };
+}
+
+const NO_RIGHT = "status-no-right";
+/** As often as the CronJob's status is read again when others write it. */
+const LATE_TRIES = 5;
+
+/** To the patch by which the Job that was made becomes an active one of its CronJob. */
+const OF_STATUS: readonly Answer[] = [
+  ofStatus("times-out", { must: FOLLOWED.unlisted, fault: { do: "stall" } }),
+  ofStatus("times-out-late", { must: FOLLOWED.maybe, fault: { do: "stall", late: true } }),
+  ofStatus("taken", { must: FOLLOWED.listed }),
+  ofStatus("no-right", { must: FOLLOWED.unlisted }),
+  ofStatus("policy", {
+    must: FOLLOWED.unlisted,
+    begin: (subject, place) => {
+      const message = "test failed: active Jobs are the controller's";
+      return deny("active", subject, place, { name: "testing-active", reason: "Invalid", message });
+    },
+  }),
+  ...[400, 403, 404, 422, 429, 500].map((code) =>
+    ofStatus(`denied-${code}`, { must: FOLLOWED.unlisted, webhook: () => ({ code }) }),
+  ),
+  ofStatus("denied-409", {
+    tries: LATE_TRIES,
+    must: FOLLOWED.unlisted,
+    webhook: () => ({ code: 409, reason: "Conflict" }),
+  }),
+  ofStatus("gateway-502", { must: FOLLOWED.unlisted, fault: { do: "answer", status: 502 } }),
+  ofStatus("retry-after", {
+    must: FOLLOWED.unlisted,
+    fault: { do: "answer", status: 429, retryAfter: 1 },
+  }),
+  ofStatus("reset", { must: FOLLOWED.unlisted, fault: { do: "reset" } }),
+  ofStatus("reset-late", { must: FOLLOWED.maybe, fault: { do: "reset", late: true } }),
+  ofStatus("half", { must: FOLLOWED.maybe, fault: { do: "truncate", bytes: 100 } }),
+  ofStatus("job-fails", {
+    podAnnotations: { [FAILS]: "true" },
+    must: { ...FOLLOWED.unlisted, end: "failed", reason: /^BackoffLimitExceeded$/ },
+    webhook: () => ({ code: 403 }),
+  }),
+  ofStatus("written-by-others", {
+    tries: 2,
+    must: FOLLOWED.listed,
+    webhook: once(({ api, path }) =>
+      api.patch(`${path}/status`, { status: { lastScheduleTime: new Date().toISOString() } }),
+    ),
+  }),
+  ofStatus("suspended", {
+    tries: 2,
+    must: FOLLOWED.listed,
+    webhook: once(({ api, path }) => api.patch(path, { spec: { suspend: true } })),
+  }),
+  ofStatus("removed", {
+    must: { ...FOLLOWED.unlisted, end: "cancelled", reason: /Deleted$/ },
+    webhook: once(({ api, path }) => api.remove(path)),
+  }),
+  ofStatus("made-again", {
+    tries: 2,
+    must: { ...FOLLOWED.unlisted, end: "cancelled", reason: /^(Recreated|JobDeleted)$/ },
+    webhook: once(async ({ api, namespace, name, path, collection }) => {
+      await api.remove(path);
+      await api.create(collection, cronJob(namespace, name, usesOf(name)));
+    }),
+  }),
+];
+
 async function wordsAbout(name: string): Promise<string[]> {
   return wordsOf(await world.harness.events(), name);
 }
 
+/** The object, unless it is gone. */
+async function find({ api, path }: Subject): Promise<AnyObject | undefined> {
+  return api.get(path).catch((err: unknown) => {
+    if (err instanceof ApiError && err.status === 404) return undefined;
+    throw err;
+  });
+}
+
 /** Waits until nothing is left to do for the workload, or it is gone and its record too. */
-async function waitDone({ api, path, name }: Subject, kind?: string): Promise<void> {
+async function waitDone(subject: Subject, kind?: string): Promise<void> {
+  const { name } = subject;
   const isDone = async () => {
     const record = await world.harness.record(name, kind);
-    const present = await api.get(path).catch((err: unknown) => {
-      if (err instanceof ApiError && err.status === 404) return undefined;
-      throw err;
-    });
+    const present = await find(subject);
     if (present === undefined) return record === undefined;
     const { phase, uid, outbox = [], staleSince } = record ?? {};
     const isCurrent = phase === "current" && outbox.length === 0 && staleSince === undefined;
@@ -290,7 +373,8 @@ async function waitDone({ api, path, name }: Subject, kind?: string): Promise<vo
 async function jobsOf({ api, namespace, name }: Subject): Promise<AnyObject[]> {
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const { items } = await api.get<{ items: AnyObject[] }>(jobs);
-  return items.filter(({ metadata }) => metadata.name.startsWith(`${name}-`));
+  const ofName = new RegExp(`^${name}-[0-9a-f]{10}$`);
+  return items.filter(({ metadata }) => ofName.test(metadata.name));
 }
 
 /** What was rolled for the change: the marks of it that the cluster has. */
@@ -354,9 +438,58 @@ async function meet(answer: Answer): Promise<void> {
   else expect(await rolled(subject, answer)).toBe(before + 1);
 }
 
+/** Lets the pods of a workload get ready, once it has one. */
+async function letReady({ api, namespace, name }: Subject): Promise<void> {
+  const pods = `${paths.pod(namespace)}?labelSelector=app%3D${name}`;
+  const present = async () => (await api.get<{ items: AnyObject[] }>(pods)).items;
+  await waitFor(async () => (await present()).length > 0, { message: `the pod of ${name}` });
+  for (const { metadata } of await present()) {
+    const path = paths.pod(namespace, metadata.name);
+    await api.patch(path, { metadata: { annotations: { [NEVER_READY]: null } } });
+  }
+}
+
+function warningsOf(name: string): number {
+  const lines = world.harness.services.flatMap(({ logs }) => logs);
+  return lines.filter(
+    ({ msg, workload }) =>
+      String(msg).startsWith("Job not added") && (workload as { name: string }).name === name,
+  ).length;
+}
+
+type Active = { readonly active?: readonly { readonly uid: string }[] };
+
+async function follow(answer: Answer): Promise<void> {
+  const { name, must, kind } = answer;
+  if (must.do !== "follow") throw new Error(`${name} is of another table`);
+  const subject = await world.deploy(answer);
+  await using _given = await world.give(answer, subject);
+  await world.harness.change(`${name}-cfg`, "1");
+  // The Job is told of while the patch waits for its answer.
+  await world.harness.waitEvent("started", name);
+  const hasEnded = () =>
+    world.tries(answer, subject) >= answer.tries && warningsOf(name) >= Number(must.warned);
+  await waitFor(hasEnded, { message: `the end of the patch of ${name}`, timeout: 30_000 });
+  const made = (await jobsOf(subject)).map(({ metadata }) => metadata.uid);
+  if (must.end !== "cancelled") {
+    expect(made).toHaveLength(1);
+    const { active = [] } = (await subject.api.get(subject.path)).status as Active;
+    expect(active.map(({ uid }) => uid)).toEqual(must.listed ? made : []);
+    await letReady(subject);
+  }
+  expect((await world.harness.waitEvent(must.end, name)).reason).toMatch(must.reason);
+  if (must.end !== "failed") await waitDone(subject, kind);
+  expect(world.tries(answer, subject)).toBe(answer.tries);
+  expect(warningsOf(name)).toBe(Number(must.warned));
+  expect(await wordsAbout(name)).toEqual(["planned", "started", must.end]);
+  const left = (await jobsOf(subject)).map(({ metadata }) => metadata.uid);
+  expect(left.filter((uid) => !made.includes(uid))).toEqual([]);
+}
+
 // The slowest first: they wait for the time-out of a request.
 test.concurrent.for(NOT_DONE)("$name: failed after the last try, and tried later", meet);
 test.concurrent.for(UNAVAILABLE)("$name: tried again, and rolled once", meet);
+test.concurrent.for(OF_STATUS)("$name: the Job that was made is followed to its end", follow);
 test.concurrent.for(REFUSED)("$name: a refusal is reported once, and tried later", meet);
 test.concurrent.for(LOST_RACES)("$name: a lost race is decided again, and is no failure", meet);
 test.for(UNAVAILABLE_POSTS)("$name: tried again, and made once", meet);

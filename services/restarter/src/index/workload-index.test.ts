@@ -68,6 +68,34 @@ test("never goes back to an older version, except of another uid that is listed 
   expect(index.get("Deployment/shop/a")?.uid).toBe("uid-new");
 });
 
+test.each(["watch", "list"])(
+  "an answer of before brings no workload back that the %s has shown to be gone",
+  (how) => {
+    const index = createWorkloadIndex(rulesOf());
+    const handler = index.handler();
+    void handler.upsert(workload("a"), "watch");
+    if (how === "watch") void handler.removed(workload("a", { resourceVersion: "12" }));
+    else {
+      void handler.listStarted?.();
+      void handler.listed({ resourceVersion: "20" });
+    }
+    index.apply(workload("a", { resourceVersion: "11" }));
+    expect(index.get("Deployment/shop/a")).toBeUndefined();
+    index.apply(workload("a", { resourceVersion: "13", uid: "uid-new" }));
+    expect(index.get("Deployment/shop/a")?.uid).toBe("uid-new");
+  },
+);
+
+test("a workload that was restored is shown again, whatever was shown of its end", () => {
+  const index = createWorkloadIndex(rulesOf());
+  const handler = index.handler();
+  void handler.upsert(workload("a"), "watch");
+  void handler.removed(workload("a", { resourceVersion: "12" }));
+  void handler.upsert(workload("a"), "list");
+  index.apply(workload("a", { resourceVersion: "11" }));
+  expect(index.get("Deployment/shop/a")?.resourceVersion).toBe("11");
+});
+
 test("a full list removes what it no longer has, and only what came from its own reflector", () => {
   const index = createWorkloadIndex(rulesOf());
   const [shop, other] = [index.handler(), index.handler()];

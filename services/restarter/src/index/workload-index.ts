@@ -37,7 +37,7 @@ export type WorkloadIndex = {
   usersOf(source: SourceKey): Workload[];
   /**
    * Sets a workload from an API response, unless that version of its name or a newer one is
-   * indexed: listeners are called for what is new only.
+   * indexed, or the watch has shown that it is gone: listeners are called for what is new only.
    */
   apply(workload: Workload): void;
   /** A workload of an API response with what its referrer determines, as the index has it. */
@@ -55,8 +55,9 @@ export type WorkloadIndex = {
 export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: CommonOrder) {
   const { patterns } = rules;
   const workloads = new Map<WorkloadKey, Workload>();
-  const users = createSourceUsers(patterns, (key) => workloads.get(key));
-  const referrers = createReferrers(rules, (key) => workloads.get(key));
+  const get = (key: WorkloadKey) => workloads.get(key);
+  const users = createSourceUsers(patterns, get);
+  const referrers = createReferrers(rules, get);
   const ended = createEndedWorkloads();
   const ahead = createReadAhead();
   const listeners: IndexListener[] = [];
@@ -117,7 +118,7 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
 
   const index: WorkloadIndex = {
     referred: referrers.referred,
-    get: (key) => workloads.get(key),
+    get,
     last: (key) => workloads.get(key) ?? ended.get(key),
     all: () => workloads.values(),
     size: () => workloads.size,
@@ -125,14 +126,14 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
     apply(workload) {
       const key = workloadKey(workload);
       const newest = workloads.get(key);
-      if (newest !== undefined && !isOlder(newest, workload)) return;
+      if (newest === undefined ? ended.isGone(workload.uid) : !isOlder(newest, workload)) return;
       ahead.begin(key, newest);
       put(workload);
     },
     forget: drop,
     nextChange: waiters.next,
     listen: (listener) => void listeners.push(listener),
-    handler: () => createIndexHandler({ get: (key) => workloads.get(key), put, drop, shown }),
+    handler: () => createIndexHandler({ get, put, drop, shown, gone: ended.addGone }),
   };
   return index;
 }
