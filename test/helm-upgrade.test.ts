@@ -6,6 +6,7 @@ import { repositoryRoot } from "@rollcast/testkit/binaries";
 import { checkOut, commitOf } from "@rollcast/testkit/checkout";
 import { startCluster } from "@rollcast/testkit/cluster";
 import { startScheduler } from "@rollcast/testkit/control-plane";
+import { countPods } from "@rollcast/testkit/count-pods";
 import { localSecurity } from "@rollcast/testkit/harness/base-config";
 import { DEAD, startKwok } from "@rollcast/testkit/kwok";
 import { NODE, addNode, nodeOf } from "@rollcast/testkit/node";
@@ -14,7 +15,7 @@ import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { expect, onTestFailed, test } from "vitest";
 import { bindVolumes } from "./apply.ts";
 import { createFleet } from "./fleet.ts";
-import type { Pace } from "./fleet.ts";
+import type { Fleet, Member } from "./fleet.ts";
 import { connectAsRestarter, readyPods, recordsAre, servicesAre } from "./installed.ts";
 import type { Node } from "./kubelet.ts";
 import { startProcessKubelet } from "./process-kubelet.ts";
@@ -37,23 +38,40 @@ const MACHINE = "machine";
 const several = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${name}-${i}`);
 
+const KINDS = ["StatefulSet", "DaemonSet", "Job", "CronJob"] as const;
+const ofEachKind = (name: string) => KINDS.map((kind) => `${name}-${kind.toLowerCase()}`);
+
 /** Changed before the upgrade, during it, before the rollback, during it, and never. */
-const SLOW_BEFORE = several("slow-before", 4);
-const QUEUED_BEFORE = several("queued-before", 8);
+const SLOW_BEFORE = [...several("slow-before", 4), ...ofEachKind("slow-before")];
+const QUEUED_BEFORE = [...several("queued-before", 8), ...ofEachKind("queued-before")];
 const DURING_UPGRADE = several("during-upgrade", 6);
-const SLOW_BETWEEN = several("slow-between", 4);
-const QUEUED_BETWEEN = several("queued-between", 6);
+const SLOW_BETWEEN = [...several("slow-between", 4), ...ofEachKind("slow-between")];
+const QUEUED_BETWEEN = [...several("queued-between", 6), ...ofEachKind("queued-between")];
 const DURING_ROLLBACK = several("during-rollback", 6);
-const UNTOUCHED = several("untouched", 4);
+const UNTOUCHED = [...several("untouched", 4), ...ofEachKind("untouched")];
 const DOOMED = "doomed";
 /** Changed again while its rollout is in flight. */
 const TWICE = "slow-before-0";
 
-const PACES: Readonly<Record<string, Pace>> = Object.fromEntries([
-  ...[...SLOW_BEFORE, ...SLOW_BETWEEN].map((name) => [name, "slow"]),
-  ...[...QUEUED_BEFORE, ...DURING_UPGRADE, ...QUEUED_BETWEEN].map((name) => [name, "quick"]),
-  ...[...DURING_ROLLBACK, ...UNTOUCHED, "last"].map((name) => [name, "quick"]),
-  [DOOMED, "doomed"],
+const QUICK = [
+  ...QUEUED_BEFORE,
+  ...DURING_UPGRADE,
+  ...QUEUED_BETWEEN,
+  ...DURING_ROLLBACK,
+  ...UNTOUCHED,
+  "last",
+];
+
+/** Deployments but for those that are named after another kind. */
+function memberOf(name: string, pace: Member["pace"]): readonly [string, Member] {
+  const kind = KINDS.find((other) => name.endsWith(`-${other.toLowerCase()}`)) ?? "Deployment";
+  return [name, { kind, pace }];
+}
+
+const MEMBERS = Object.fromEntries([
+  ...[...SLOW_BEFORE, ...SLOW_BETWEEN].map((name) => memberOf(name, "slow")),
+  ...QUICK.map((name) => memberOf(name, "quick")),
+  memberOf(DOOMED, "doomed"),
 ]);
 
 const SERVICE = /-(watcher|restarter|notifier):/;
@@ -67,7 +85,7 @@ const UNPROVISIONED = /not provisioned|\$JS\.API\.STREAM\.CREATE\./;
 const TIMEOUT_MS = 900_000;
 
 /** As many as the slow ones and the doomed are, so that the others wait for them. */
-const MAX_ROLLING = 5;
+const MAX_ROLLING = SLOW_BEFORE.length + 1;
 
 function valuesFor(receiver: TestReceiver): string {
   return JSON.stringify({
@@ -104,7 +122,20 @@ async function openCluster(undo: AsyncDisposableStack) {
   return cluster;
 }
 
-/** What is told of a Deployment that was changed so often. */
+/** What must have become of each: one pod more for each content, and of a CronJob no other. */
+function expectedOf(fleet: Fleet) {
+  const entries = fleet.names.map((name) => {
+    const changes = fleet.changes(name);
+    const kind = fleet.kind(name);
+    const isPatched = kind !== "Job" && kind !== "CronJob";
+    const generation = isPatched ? 1 + changes : 1;
+    const pods = kind === "CronJob" ? changes : 1 + changes;
+    return [name, { generation, pods, changes, story: storyOf(name, changes) }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What is told of a workload that was changed so often. */
 function storyOf(name: string, changes: number): string {
   if (name === DOOMED) return "planned, started, failed";
   if (name === TWICE) {
@@ -139,14 +170,15 @@ test(
 
     await older.install("image.tag=before");
     await bindVolumes(api, NAMESPACE);
-    const fleet = await createFleet(api, APP, PACES);
+    const pods = undo.use(await countPods(cluster, APP));
+    const fleet = await createFleet(api, APP, MEMBERS);
     await servicesAre(node, "before");
     const nats = undo.use(await connectAsRestarter(node));
     const phases = (except: object = {}) => ({
       ...Object.fromEntries(fleet.names.map((name) => [name, "current"])),
       ...except,
     });
-    await recordsAre(nats, APP, phases());
+    await recordsAre(nats, fleet, phases());
 
     /** Changes two whenever the pod of another service is ready, the first two at once. */
     const changeDuring = async (tag: string, names: readonly string[]) => {
@@ -189,14 +221,9 @@ test(
     // What follows from the rollback has been decided when a later change has been rolled.
     await fleet.change(["last"]);
     await until(nats, "succeeded", ["last"]);
-    await recordsAre(nats, APP, phases({ [DOOMED]: "failed" }));
+    await recordsAre(nats, fleet, phases({ [DOOMED]: "failed" }));
 
-    const expected = fleet.names.map((name) => {
-      const changes = fleet.changes(name);
-      const story = storyOf(name, changes);
-      return [name, { generation: 1 + changes, revision: 1 + changes, changes, story }];
-    });
-    expect(await outcomesOf(nats, fleet)).toEqual(Object.fromEntries(expected));
+    expect(await outcomesOf(nats, fleet, pods)).toEqual(expectedOf(fleet));
     expectWhole(await readEvents(nats));
     await expectDelivered(nats, inbox);
     const services = kubelet.ended.filter(({ image }) => SERVICE.test(image));

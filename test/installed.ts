@@ -2,10 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Nats } from "@rollcast/nats/connect";
 import { openKv } from "@rollcast/nats/kv";
+import { recordKey } from "@rollcast/shared/subjects";
 import { paths } from "@rollcast/testkit/objects";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { waitFor } from "@rollcast/testkit/wait";
 import { z } from "zod";
+import type { Fleet } from "./fleet.ts";
 import { connectAs } from "./installation.ts";
 import type { Node } from "./kubelet.ts";
 
@@ -63,10 +65,10 @@ export async function connectAsRestarter(node: Node): Promise<Nats> {
   return connectAs(node, { user: "restarter", file }, 60_000);
 }
 
-/** Waits until the record of each Deployment is in this phase, with nothing to publish left. */
+/** Waits until the record of each workload is in this phase, with nothing to publish left. */
 export async function recordsAre(
   nats: Nats,
-  namespace: string,
+  { kind, namespace }: Fleet,
   wanted: Readonly<Record<string, string>>,
 ): Promise<void> {
   const Record = z.object({ phase: z.string(), outbox: z.array(z.unknown()) });
@@ -74,7 +76,9 @@ export async function recordsAre(
   for (const [name, phase] of Object.entries(wanted)) {
     await waitFor(
       async () => {
-        const entry = await records.get(`default.deployment.${namespace}.${name}`);
+        const entry = await records.get(
+          recordKey("default", { kind: kind(name), namespace, name }),
+        );
         return entry?.value.phase === phase && entry.value.outbox.length === 0;
       },
       { message: `the record of ${name} to be ${phase}`, timeout: 120_000, every: 200 },

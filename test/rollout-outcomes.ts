@@ -3,6 +3,7 @@ import { readEvents } from "@rollcast/nats/history";
 import { DEAD_LETTER_STREAM } from "@rollcast/nats/streams";
 import { eventOutcome } from "@rollcast/shared/events";
 import type { RollcastEvent } from "@rollcast/shared/events";
+import type { PodCount } from "@rollcast/testkit/count-pods";
 import { endedOnly, faultsOf, findEvents, wordsOf } from "@rollcast/testkit/harness/find-events";
 import type { TestReceiver } from "@rollcast/testkit/receiver";
 import { waitFor } from "@rollcast/testkit/wait";
@@ -30,16 +31,19 @@ export async function storiesOf(nats: Nats, names: readonly string[]) {
   return Object.fromEntries(names.map((name) => [name, words(name).join(", ")]));
 }
 
-/** What became of each Deployment, and what the stream tells of it and of its ConfigMap. */
-export async function outcomesOf(nats: Nats, fleet: Fleet) {
+/**
+ * What became of each workload with how many pods, and what the stream tells of it and of its
+ * ConfigMap.
+ */
+export async function outcomesOf(nats: Nats, fleet: Fleet, pods: PodCount) {
   const stories = await storiesOf(nats, fleet.names);
   const events = await readEvents(nats);
+  const made = await pods.made();
   const entries = fleet.names.map(async (name) => {
-    const { metadata } = await fleet.get(name);
-    const revision = Number(metadata.annotations?.["deployment.kubernetes.io/revision"]);
+    const { generation } = (await fleet.get(name)).metadata;
     const changes = findEvents(events, "changed", `${name}-cfg`).length;
-    const { generation } = metadata;
-    return [name, { generation, revision, changes, story: stories[name] }] as const;
+    const story = stories[name];
+    return [name, { generation, pods: made.get(name) ?? 0, changes, story }] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }
