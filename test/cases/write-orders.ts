@@ -119,6 +119,34 @@ export async function waitNewPods(
   });
 }
 
+/** Waits until so many pods more than before were made of each Deployment of these. */
+export async function waitMade(
+  group: Group,
+  before: ReadonlyMap<string, Snapshot>,
+  count: (effect: Effect) => number,
+): Promise<void> {
+  await waitFor(
+    async () => {
+      const made = await group.pods.made();
+      const isMade = async (name: string, effect: Effect) =>
+        (made.get(name) ?? 0) >= (before.get(name)?.made ?? 0) + count(effect);
+      return (await each(group, isMade)).every(Boolean);
+    },
+    { message: `the pods of ${group.tool}`, timeout: 60_000, every: 300 },
+  );
+}
+
+/** Waits until Rollcast has seen what others have written. */
+export async function waitSeen(group: Group): Promise<void> {
+  const { place } = group;
+  await each(group, async (name, effect) => {
+    if (effect === "keeps") return;
+    const isSeen = async () =>
+      (await place.record(name))?.generation === (await place.generation(name));
+    await waitFor(isSeen, { message: `${name} to be seen`, timeout: 60_000 });
+  });
+}
+
 type Rest = {
   /** Whether the content changed too. */
   readonly isChanged?: boolean;
@@ -249,14 +277,7 @@ export async function together({
   const before = new Map((await all(snapshot)).flatMap((snapshots) => [...snapshots]));
   await unseen(place, async () => {
     await all((group) => group.writer.write(group, 2, "2"));
-    await all((group) =>
-      each(group, async (name, effect) => {
-        if (effect === "keeps") return;
-        const isSeen = async () =>
-          (await place.record(name))?.generation === (await place.generation(name));
-        await waitFor(isSeen, { message: `${name} to be seen`, timeout: 60_000 });
-      }),
-    );
+    await all(waitSeen);
   });
   return Object.assign({}, ...(await all((group) => outcomes(group, before)))) as Readonly<
     Record<string, WriteOutcome>

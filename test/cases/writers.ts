@@ -61,6 +61,8 @@ export type Writer = {
   install(group: Group, content?: string): Promise<unknown>;
   /** Writes all of them, and with `content` their ConfigMaps before; edits at release 2 only. */
   write(group: Group, release: 1 | 2, content?: string): Promise<unknown>;
+  /** Takes release 2 back. */
+  undo(group: Group): Promise<unknown>;
 };
 
 /** A folder for files of a group. */
@@ -118,6 +120,9 @@ async function withFile(group: Group, args: readonly string[], objects: readonly
   await kubectl(group, ...args, "-f", path);
 }
 
+/** The revision of a Deployment that has its first marker. */
+const MARKED = 2;
+
 function kubectlWriter(commands: readonly Command[], workloads: Writer["workloads"]): Writer {
   const objects = (group: Group, workload: string, image?: string, content?: string) => [
     ...(content === undefined ? [] : [configMapOf(group, workload, content)]),
@@ -148,6 +153,10 @@ function kubectlWriter(commands: readonly Command[], workloads: Writer["workload
       };
       await Promise.all(commands.map(run));
     },
+    undo(group) {
+      const names = Object.keys(workloads).map((name) => `deployment/${nameOf(group.tool, name)}`);
+      return kubectl(group, "rollout", "undo", `--to-revision=${MARKED}`, ...names);
+    },
   };
 }
 
@@ -167,6 +176,23 @@ export const KUBECTL = kubectlWriter([...FILES, ...BARE], {
   restart: "edits",
   edit: "edits",
 });
+
+/** Those that may be a release. */
+export const KUBECTL_RELEASES = kubectlWriter(
+  [
+    ...FILES.map(({ args, files }) => ({
+      args,
+      files: Object.fromEntries(Object.entries(files).filter(([, image]) => image !== undefined)),
+    })),
+    { args: ["edit"], files: { edit: undefined }, isBare: true },
+  ],
+  {
+    swap: IN_FILES.swap,
+    release: IN_FILES.release,
+    ssarelease: IN_FILES.ssarelease,
+    edit: "edits",
+  },
+);
 
 /** The commands whose files may have ConfigMaps too. */
 export const KUBECTL_FILES = kubectlWriter(FILES, IN_FILES);
@@ -227,6 +253,7 @@ function helmWriter({ run, install = [], upgrade = [], workloads }: HelmOptions)
       const chart = await dirOf(group);
       await run("upgrade", group.tool, chart, ...upgrade, ...set(group, release, content));
     },
+    undo: (group) => run("rollback", group.tool, "1", ...upgrade, ...where(group)),
   };
 }
 
