@@ -87,6 +87,17 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "versions-never-go-back",
+    undoes: "A version of before the cluster was restored is in no order with those after it.",
+    file: RUNNING,
+    find: `if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;`,
+    becomes: ``,
+    killedBy: {
+      file: EARLIER_TEST,
+      title: "an edit of before the cluster was restored says nothing",
+    },
+  },
+  {
     name: "creation-has-no-version",
     undoes: "Where versions follow one order, what changed before a creation is in its pods.",
     file: RUNNING,

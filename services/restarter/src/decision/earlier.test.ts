@@ -253,6 +253,24 @@ describe("a source and the template are written by one command, and the watches 
     expect(at(decided(made, A))).toMatchObject({ record: { phase: row.phase } });
   });
 
+  test.each([
+    { name: "an edit", workload: edited, before: first },
+    {
+      name: "a creation",
+      workload: deployment(1, "t1", { createdAt: T0, createdVersion: "20" }),
+      before: undefined,
+    },
+  ])("$name of before the cluster was restored says nothing", ({ workload, before }) => {
+    const record = decided({ ...workload, resourceVersion: "20" }, A, before);
+    const sources = new Map([[CFG, late("15")]]);
+    const restored = { ...workload, resourceVersion: "12" };
+    const decision = decide({
+      ...givenSituation({ workload: restored, record, sources }),
+      areVersionsOrdered: true,
+    });
+    expect(decision).toMatchObject({ record: { phase: "pending" } });
+  });
+
   test("a template that was put back has pods of before, whatever the versions say", () => {
     const release = decided(edited, A, first);
     const undone = deployment(3, "t1", { editedVersion: "30", isEditShown: true });

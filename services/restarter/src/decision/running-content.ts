@@ -206,6 +206,8 @@ export function isOlderThan(
 ): boolean | undefined {
   const version = s.sources.get(key)?.resourceVersion;
   if (s.areVersionsOrdered !== true || edited === undefined) return undefined;
+  // Versions went back since: the cluster was restored.
+  if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;
   return version === undefined ? undefined : compareVersions(version, edited) < 0;
 }
 
